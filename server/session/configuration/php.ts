@@ -69,6 +69,15 @@ class Reading {
   readonly #included = new Set<string>();
   /** The classes that the file imports, by the names that it uses. */
   #imported = new Map<string, string>();
+  /** The functions that files declare. */
+  readonly #functions = new Map<string, Tree>();
+  readonly #running = new Set<Tree>();
+  /** Other names of variables and their parts: `$x = &$y['z']`. */
+  readonly #references = new Map<string, string[]>();
+  /** Of the function whose statements run; undefined outside of any. */
+  #scope: { globals: Set<string> } | undefined;
+  #scopes = 0;
+  #calls = 0;
   #file = '';
   #files = 0;
   #bytes = 0;
@@ -79,6 +88,7 @@ class Reading {
     this.#surroundings = surroundings;
     this.#constants = new Map(Object.entries(surroundings.constants ?? {}));
     this.#variables = new Map(Object.entries(surroundings.variables ?? {}));
+    if (surroundings.isInFunction) this.#scope = { globals: new Set() };
   }
 
   read(file: string): PhpConfiguration {
@@ -96,7 +106,10 @@ class Reading {
     this.#file = file;
     this.#imported = new Map();
     try {
-      const end = this.#statements(this.#parsed(file));
+      const nodes = this.#parsed(file);
+      // They can be called before they stand there.
+      for (const node of nodes) if (node.kind === 'function') this.#statement(node);
+      const end = this.#statements(nodes);
       return end?.value;
     } finally {
       this.#file = outer;
@@ -186,7 +199,14 @@ class Reading {
       case 'class':
         return void this.#class(node);
       case 'unset':
-        for (const variable of many(node, 'variables')) this.#assign(variable, null);
+        for (const variable of many(node, 'variables'))
+          if (!this.#references.delete(this.#local(variable))) this.#assign(variable, null);
+        return undefined;
+      case 'function':
+        this.#functions.set(word(one(node, 'name'), 'name').toLowerCase(), node);
+        return undefined;
+      case 'global':
+        for (const { name } of many(node, 'items')) this.#scope?.globals.add(String(name));
         return undefined;
       case 'try':
         return this.#maybe(node, 'try', [
@@ -345,7 +365,7 @@ class Reading {
       case 'assign':
         return this.#assignment(node);
       case 'assignref':
-        return this.#assign(one(node, 'left'), this.#unknown(node, 'a reference'));
+        return this.#refer(node);
       case 'include':
         return this.#include(node);
       case 'new':
@@ -434,7 +454,9 @@ class Reading {
   /** The name of the variable and the keys in it. */
   #path(node: Tree): string[] | Unknown {
     if (node.kind === 'variable') {
-      return typeof node.name === 'string' ? [node.name] : this.#unknown(node, 'a variable variable');
+      const name = this.#local(node);
+      if (name === '') return this.#unknown(node, 'a variable variable');
+      return [...(this.#references.get(name) ?? [name])];
     }
     const isProperty = node.kind === 'propertylookup';
     if (!isProperty && node.kind !== 'offsetlookup') return this.#unknown(node, 'an expression');
@@ -447,6 +469,52 @@ class Reading {
     if (text === undefined) return this.#unknown(node, 'an array as a key');
     // `$GLOBALS['x']` is `$x`.
     return outer.length === 1 && outer[0] === 'GLOBALS' ? [text] : [...outer, text];
+  }
+
+  /** The name of a variable, which is another one in each call of a function; empty for anything else. */
+  #local({ kind, name }: Tree): string {
+    if (kind !== 'variable' || typeof name !== 'string') return '';
+    const isGlobal = name === 'GLOBALS' || name === '_ENV' || superglobals.has(name);
+    return this.#scope === undefined || isGlobal || this.#scope.globals.has(name)
+      ? name
+      : `${name} of call ${this.#scopes}`;
+  }
+
+  /** `$x = &$y['z']` */
+  #refer(node: Tree): ConfigurationValue {
+    const [left, right] = [one(node, 'left'), one(node, 'right')];
+    const name = this.#local(left);
+    const path = this.#path(right);
+    if (name === '' || !Array.isArray(path)) return this.#assign(left, this.#unknown(node, 'a reference'));
+    this.#references.set(name, path);
+    return this.#lookup(right);
+  }
+
+  /** Calls a function of the configuration. Where it ends by a `return` that may not be reached, its effects are not known. */
+  #invoked(called: Tree, values: readonly ConfigurationValue[], node: Tree): ConfigurationValue {
+    const [outer, number] = [this.#scope, this.#scopes];
+    const uses = many(called, 'uses').map((use) => [use, this.#lookup(use)] as const);
+    return this.#nested(() => {
+      this.#scope = { globals: new Set() };
+      this.#scopes = ++this.#calls;
+      try {
+        const parameters = many(called, 'arguments');
+        for (const [n, parameter] of parameters.entries()) {
+          const value = values[n] ?? (parameter.value ? this.#value(one(parameter, 'value')) : null);
+          this.#variables.set(this.#local({ kind: 'variable', name: one(parameter, 'name').name }), value);
+        }
+        for (const [use, value] of uses) this.#assign(use, value);
+        const body = one(called, 'body');
+        if (called.kind === 'arrowfunc') return this.#value(body);
+        if (!returnsWithin(body)) return this.#statement(body)?.value ?? null;
+        const why = 'a function that returns early';
+        this.#maybe(node, why, [body]);
+        return this.#unknown(node, why);
+      } finally {
+        this.#scope = outer;
+        this.#scopes = number;
+      }
+    });
   }
 
   #array(node: Tree): ConfigurationValue {
@@ -487,6 +555,7 @@ class Reading {
     const [a, b] = [textOf(left), textOf(right)];
     if (a === undefined || b === undefined) return this.#unknown(node, 'a comparison of arrays');
     const same = a === b;
+    const isBoolean = [left, right].some((value) => typeof value === 'boolean');
     switch (type) {
       case '===':
         return same && typeof left === typeof right;
@@ -494,9 +563,11 @@ class Reading {
         return !(same && typeof left === typeof right);
       case '==':
         if (typeof left === typeof right) return same;
+        if (isBoolean) return truthy(left) === truthy(right);
         break;
       case '!=':
         if (typeof left === typeof right) return !same;
+        if (isBoolean) return truthy(left) !== truthy(right);
         break;
     }
     return this.#unknown(node, `a computation (${type})`);
@@ -631,8 +702,26 @@ class Reading {
     // TYPO3's own: it changes its first argument.
     if (name === 'arrayutility::mergerecursivewithoverrule' && first && second && nodes.length === 2)
       return this.#assign(first, this.#replaced(this.#value(first), this.#value(second), true));
+    const given = this.#surroundings.calls;
+    if (given !== undefined && Object.hasOwn(given, name)) return given[name] ?? null;
+    const called = name === 'call_user_func' ? first : one(node, 'what');
+    if (called?.kind === 'closure' || called?.kind === 'arrowfunc') {
+      const values = (called === first ? nodes.slice(1) : nodes).map((each) => this.#value(each));
+      return this.#invoked(called, values, node);
+    }
     const known = Object.hasOwn(functions, name) ? functions[name] : undefined;
     if (known === undefined) {
+      const own = this.#functions.get(name);
+      // Only what it sets counts: its value may depend on more than is understood here.
+      if (own !== undefined && !this.#running.has(own)) {
+        this.#running.add(own);
+        this.#invoked(
+          own,
+          nodes.map((each) => this.#value(each)),
+          node,
+        );
+        this.#running.delete(own);
+      }
       const unknown = this.#unknown(node, `the function ${name || 'without a name'}()`);
       if (!byValue.has(name)) for (const each of nodes) this.#mayChange(each, unknown);
       return unknown;
@@ -685,7 +774,7 @@ class Reading {
 
 /** Functions of PHP that take nothing by reference, as far as configurations call them with arrays or unset variables. */
 const byValue = new Set(
-  'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int is_dir strlen strpos stripos str_contains str_starts_with str_ends_with substr strtolower strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
+  'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int is_dir strlen strpos stripos str_contains str_starts_with str_ends_with substr strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
     ' ',
   ),
 );
@@ -768,6 +857,17 @@ const functions: Readonly<Record<string, Function_>> = {
     if (file !== undefined) return this.unknown(`the file that ${name}_FILE names`);
     return Object.hasOwn(this.environment, name) ? (this.environment[name] as string) : fallback;
   },
+  // TYPO3's own: SystemEnvironmentBuilder.php.
+  'environment::getcontext'() {
+    if (this.environment === undefined) return this.unknown('the environment variable TYPO3_CONTEXT');
+    const { TYPO3_CONTEXT: context, REDIRECT_TYPO3_CONTEXT: redirected } = this.environment;
+    return context || redirected || 'Production';
+  },
+  strtolower([text]) {
+    return typeof text === 'string'
+      ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+      : this.unknown('the function strtolower()');
+  },
   dirname([path, levels = 1]) {
     if (typeof path !== 'string' || typeof levels !== 'number' || levels < 1 || levels > 100)
       return this.unknown('a folder');
@@ -826,6 +926,16 @@ function isIf(node: Tree): boolean {
     each.kind === 'expressionstatement' ||
     (each.kind === 'block' ? many(each, 'children').every(plain) : isIf(each));
   return node.kind === 'if' && plain(one(node, 'body')) && plain(one(node, 'alternate'));
+}
+
+/** Whether a function may end before its last statement. */
+function returnsWithin(body: Tree): boolean {
+  const returns = (each: Tree): boolean =>
+    each.kind === 'return' ||
+    [...many(each, 'children'), ...many(each, 'catches'), one(each, 'body'), one(each, 'alternate')]
+      .filter((part) => part !== nothing)
+      .some(returns);
+  return many(body, 'children').some((each) => each.kind !== 'return' && returns(each));
 }
 
 const bare = (name: unknown): string => (typeof name === 'string' ? name.replace(/^.*\\/s, '') : '');

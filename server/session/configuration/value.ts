@@ -27,6 +27,10 @@ export interface PhpSurroundings {
   variables?: Readonly<Record<string, ConfigurationValue>>;
   /** Constants of the application. */
   constants?: Readonly<Record<string, string | number>>;
+  /** The values of calls, by their names in lower case without a namespace: `environment::getvarpath`. */
+  calls?: Readonly<Record<string, ConfigurationValue>>;
+  /** The file is included in a function: its variables are not global. */
+  isInFunction?: boolean;
   /** The folder of an application of Laravel, for `storage_path()` and the like. */
   root?: string;
   /** Files that are not followed: the application itself, which the configuration starts at its end. */

@@ -48,6 +48,29 @@ test.each<[string, string, unknown]>([
     `defined('A') or define('A', 1); defined('A') || define('A', 2); if (!defined('A')) define('A', 3); $x = A;`,
     1,
   ],
+  [
+    'functions that are called, with variables of their own',
+    `$x = 1; $y = 2; (static function ($z, $d = 'd') use ($y) { global $g; $x = 3; $g = $x . $y . $z . $d; })('z');
+    call_user_func(function () { $GLOBALS['x'] = [$GLOBALS['x'], (fn () => 'f')()]; });
+    own(); function own() { $GLOBALS['x']['own'] = $GLOBALS['g']; }`,
+    { k0: 1, k1: 'f', kown: '32zd' },
+  ],
+  [
+    'functions that may end early, or call themselves',
+    `$x = ['a' => 1, 'b' => 1]; function f($n) { $GLOBALS['x']['b'] = 2; f($n); } f(1);
+    (function () { if (g()) return 1; $GLOBALS['x']['a'] = 2; })();`,
+    { ka: 'UNKNOWN', kb: 2 },
+  ],
+  [
+    'references',
+    `$a = ['b' => ['c' => 1]]; $r = &$a['b']; $r['c'] = 2; unset($r); $r['c'] = 3; $x = [$a['b']['c'], $r['c']];`,
+    { k0: 2, k1: 3 },
+  ],
+  [
+    'comparisons with true and false',
+    `$x = [false == 'true', '1' == true, false != 'a', '0' == false];`,
+    { k0: false, k1: true, k2: true, k3: true },
+  ],
   ['nested keys', `$x['a']['b'] = 1; $x['a']['c'] = 2; $x[] = 3;`, { ka: { kb: 1, kc: 2 }, k0: 3 }],
   ['objects', `$x = new stdClass(); $x->a = 'b'; $x->c = $x->a;`, { ka: 'b', kc: 'b' }],
   ['globals', `$GLOBALS['x']['y'] = 1;`, { ky: 1 }],
@@ -91,6 +114,16 @@ test.each<[string, string, unknown]>([
   ['a shell', '$x = `id`;', 'UNKNOWN'],
 ])('%s', (_, code, value) => {
   expect(plain(read(code).variables.get('x'))).toEqual(value);
+});
+
+test('a file that is included in a function', () => {
+  const { variables } = read(`$x = 1; $GLOBALS['y'] = $x; $x = Environment::getVarPath() . '/' . $z;`, {
+    variables: { x: 0, z: 0 },
+    isInFunction: true,
+    calls: { 'environment::getvarpath': '/var' },
+  });
+  expect(variables.get('x')).toBe(0);
+  expect(variables.get('y')).toBe(1);
 });
 
 test('the environment of PHP is what the operator gives, and not that of this process', () => {
