@@ -1,7 +1,8 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
+import { rawUrlDecode } from '../encodings.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -27,6 +28,8 @@ import {
 /** The values of settings.php and additional.php. */
 interface Found extends GivenRoles {
   database: SiteDatabase;
+  /** The table of the sessions. */
+  table: string;
   cookie: string;
   /** Of the signature of the cookie. */
   keys: readonly Key[];
@@ -75,7 +78,11 @@ export const typo3: Application<Found, Found, Cookie> = {
     const additional = join(place.system, 'additional.php');
     const itself = 'its value in the file itself';
     const more = (await folder.has(additional))
-      ? await folder.php(additional, { variables: { TYPO3_CONF_VARS: settings.returned([], itself) } })
+      ? await folder.php(additional, {
+          variables: { TYPO3_CONF_VARS: settings.returned([], itself) },
+          calls: callsOf(folder, place),
+          isInFunction: true,
+        })
       : null;
     const text = (instead: string, ...path: string[]) =>
       asText(
@@ -90,21 +97,38 @@ export const typo3: Application<Found, Found, Cookie> = {
         `${settings.file}: TYPO3 keeps the sessions of the frontend elsewhere (SYS.session.FE.backend): only those in its database can be read`,
       );
     }
+    const table = text(itself, 'SYS', 'session', 'FE', 'options', 'table') || 'fe_sessions';
+    if (!/^\w{1,64}$/.test(table))
+      throw new ConfigurationError(
+        `${settings.file}: SYS.session.FE.options.table has other characters than A-Z a-z 0-9 _`,
+      );
+    const connections = [table, 'fe_users', 'fe_groups'].map(
+      (name) => text('CHAT_SITE_DATABASE', 'DB', 'TableMapping', name) || 'Default',
+    );
+    const [connection = ''] = connections;
+    if (connections.some((name) => name !== connection))
+      throw new ConfigurationError(
+        `${settings.file}: the users of the frontend and their sessions are in several databases (DB.TableMapping): only those in one can be read`,
+      );
     const encryptionKey = text(itself, 'SYS', 'encryptionKey') ?? '';
     if (encryptionKey === '')
       throw new ConfigurationError(`${settings.file}: there is no encryptionKey of TYPO3`);
     const domain = text(itself, 'FE', 'cookieDomain') || text(itself, 'SYS', 'cookieDomain') || '';
-    const [timeout, lifetime] = [text(itself, 'FE', 'sessionTimeout'), number('FE', 'lifetime')];
+    const timeout = Number.parseInt(text(itself, 'FE', 'sessionTimeout') ?? '6000', 10) || 0;
     const version = await versionOf(folder, place.root);
     return {
-      database: databaseOf(settings, (...path) => text('CHAT_SITE_DATABASE', ...path) ?? ''),
-      cookie: cookieName ?? (text('CHAT_SESSION_NAME', 'FE', 'cookieName') || 'fe_typo_user'),
+      database: databaseOf(
+        settings,
+        (name) => text('CHAT_SITE_DATABASE', 'DB', 'Connections', connection, name) ?? '',
+      ),
+      table,
+      cookie: cookieName ?? (text('CHAT_SESSION_NAME', 'FE', 'cookieName')?.trim() || 'fe_typo_user'),
       keys: version === null ? ['joined', 'hkdf'] : [version >= 1403 ? 'hkdf' : 'joined'],
       hashes: version === null ? ['sha3-256', 'sha256'] : [version >= 1400 ? 'sha3-256' : 'sha256'],
       encryptionKey,
       // A pattern, which is asked of the host of the page.
       domain: domain === '' || domain.startsWith('/') ? undefined : domain.replace(/^\.+|\.+$/g, ''),
-      timeout: timeout === '0' ? 0 : Math.max(Number(timeout ?? 6000), lifetime),
+      timeout: timeout === 0 ? 0 : Math.max(timeout, number('FE', 'lifetime')),
       lock: checks === false ? null : { four: number('FE', 'lockIP'), six: number('FE', 'lockIPv6') },
       admins,
       moderators,
@@ -121,7 +145,7 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   mails: () => mailsIn('chat_typo3_mails', 'fe_users WHERE deleted = 0', 'uid', 'email'),
 
-  logins({ timeout, admins = [], moderators = [] }, { lines, start }) {
+  logins({ table, timeout, admins = [], moderators = [] }, { lines, start }) {
     // All groups, since a group may have others, and these others again.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
     const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
@@ -140,11 +164,11 @@ export const typo3: Application<Found, Found, Cookie> = {
         ...texts('id', 'iplock', 'userid', 'used', 'data_of', ...ofUsers, 'member_of', 'all_groups'),
         ...{ factors: 'bytes', data: 'bytes' },
       },
-      select: `SELECT ${ofSession}, ${ifNeeded('s.ses_id')} AS data_of, ${ifNeeded(data)} AS data, ${ofUser}, ${groups} FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      select: `SELECT ${ofSession}, ${ifNeeded('s.ses_id')} AS data_of, ${ifNeeded(data)} AS data, ${ofUser}, ${groups} FROM ${table} AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
       rows: {
         key: 's.ses_id',
         joined: [
-          ['fe_sessions', 's'],
+          [table, 's'],
           ['fe_users', 'u', 'u.uid = s.ses_userid'],
         ],
         shared: admins.length + moderators.length > 0 ? [['fe_groups']] : [],
@@ -152,11 +176,11 @@ export const typo3: Application<Found, Found, Cookie> = {
       parts: [
         loginPart({
           ...{ view: 'chat_typo3_sessions', key: 'id', columns: ['iplock', 'userid', 'used'], short: true },
-          select: `SELECT ${ofSession} FROM fe_sessions AS s`,
+          select: `SELECT ${ofSession} FROM ${table} AS s`,
         }),
         loginPart({
           ...{ view: 'chat_typo3_data', key: 'data_of', columns: ['data'], optional: true },
-          select: `SELECT s.ses_id AS id, ${data} AS data FROM fe_sessions AS s JOIN fe_users AS u ON u.uid = s.ses_userid WHERE u.mfa IS NOT NULL`,
+          select: `SELECT s.ses_id AS id, ${data} AS data FROM ${table} AS s JOIN fe_users AS u ON u.uid = s.ses_userid WHERE u.mfa IS NOT NULL`,
         }),
         loginPart({
           ...{ view: 'chat_typo3_users', key: 'userid', columns: [...ofUsers, 'member_of', 'factors'] },
@@ -169,7 +193,7 @@ export const typo3: Application<Found, Found, Cookie> = {
           select: `SELECT u.uid AS id, ${groups} FROM fe_users AS u`,
         }),
       ],
-      renewed: { table: 'fe_sessions', id: 'ses_id', column: 'ses_tstamp', lifetime: timeout },
+      renewed: { table, id: 'ses_id', column: 'ses_tstamp', lifetime: timeout },
     };
     return { sessions };
   },
@@ -352,6 +376,17 @@ function groupsOf(address: string): string[] {
   );
 }
 
+/** What `Environment` says of its folders. */
+function callsOf({ path }: SiteFolder, { root, system }: { root: string; system: string }) {
+  const isClassic = system.includes('typo3conf');
+  return {
+    'environment::getprojectpath': root,
+    'environment::getpublicpath': isClassic ? root : path === root ? join(root, 'public') : path,
+    'environment::getconfigpath': dirname(system),
+    'environment::getvarpath': join(root, isClassic ? 'typo3temp/var' : 'var'),
+  };
+}
+
 /** @returns the root of the project, and the folder of its settings; null if it is not there */
 async function settingsOf(folder: SiteFolder): Promise<{ root: string; system: string } | null> {
   // With Composer they lie beside the folder that is served.
@@ -390,10 +425,36 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   pgsql: 'postgres',
   pdo_sqlite: 'sqlite',
   sqlite3: 'sqlite',
+  // In a URL, with TYPO3 12.
+  mysql: 'mysql',
+  mysql2: 'mysql',
+  postgres: 'postgres',
+  postgresql: 'postgres',
+  sqlite: 'sqlite',
 };
 
-function databaseOf({ file }: Configuration, text: (...path: string[]) => string): SiteDatabase {
-  const own = (name: string) => text('DB', 'Connections', 'Default', name);
+/** `DsnParser`: the parts of a URL count before the other values. */
+function partsOf(given: string, file: string): Readonly<Record<string, string>> {
+  if (given === '') return {};
+  if (!URL.canParse(given))
+    throw new ConfigurationError(`${file}: the url of the database is none: set CHAT_SITE_DATABASE`);
+  const url = new URL(given);
+  const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
+  const path = decoded(url.pathname.slice(1));
+  return {
+    ...Object.fromEntries(url.searchParams),
+    ...{
+      driver: url.protocol.slice(0, -1).replaceAll('-', '_'),
+      host: decoded(url.hostname),
+      port: url.port,
+    },
+    ...{ user: decoded(url.username), password: decoded(url.password), dbname: path, path },
+  };
+}
+
+function databaseOf({ file }: Configuration, text: (name: string) => string): SiteDatabase {
+  const parts = partsOf(text('url'), file);
+  const own = (name: string) => parts[name] || text(name);
   const driver = own('driver');
   const kind = Object.hasOwn(kinds, driver) ? kinds[driver] : undefined;
   if (kind === undefined)

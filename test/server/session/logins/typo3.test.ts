@@ -147,6 +147,55 @@ test('the settings: a longer life, a cookie of a domain, and what additional.php
   await expect(openSite({ folder: site.folder })).rejects.toThrow('SYS.session.FE.backend');
 });
 
+test('additional.php that sets values in functions, by references and by the context', async () => {
+  const site = await typo3Site(mysql, {
+    fe: "'sessionTimeout' => '60', 'cookieName' => ' own '",
+    more: `$TYPO3_CONF_VARS['FE']['lifetime'] = 9000;
+use TYPO3\\CMS\\Core\\Core\\Environment;
+(function () {
+    $fe = &$GLOBALS['TYPO3_CONF_VARS']['FE'];
+    $fe['sessionTimeout'] = 600;
+})();
+if (getenv('IS_DDEV_PROJECT') == 'true') $GLOBALS['TYPO3_CONF_VARS']['SYS']['encryptionKey'] = 'other';
+require Environment::getConfigPath() . '/system/' . strtolower((string)Environment::getContext()) . '.php';`,
+  });
+  onTestFinished(site.remove);
+  const file = join(site.folder, 'config/system/production.php');
+  writeFileSync(file, "<?php $GLOBALS['TYPO3_CONF_VARS']['FE']['lockIP'] = 4;");
+  const logins = await loginsOf(site.folder, { environment: {} });
+  const at = async (seconds: number, lock = '192.0.2.7') => {
+    const row = { ses_tstamp: now() - seconds, ses_iplock: lock };
+    const { cookies } = await site.logIn('7', { row });
+    const address = '192.0.2.7';
+    return logins.identify({ cookies: cookies.replace('fe_typo_user', 'own'), address });
+  };
+  expect(await at(500)).toMatchObject({ user: { id: '7' } });
+  expect(await at(500, '192.0.2.8')).toMatchObject({ code: 'unauthorized' });
+  expect(await at(700)).toMatchObject({ reason: 'the session has expired there' });
+});
+
+test('another table of sessions, another connection, and a URL of the database', async () => {
+  const login = `${encodeURIComponent(mysql.user)}:${encodeURIComponent(mysql.password).replaceAll("'", '%27')}`;
+  const site = await siteFor({
+    more: `$GLOBALS['TYPO3_CONF_VARS']['SYS']['session']['FE']['options']['table'] = 'own_sessions';
+$db = &$GLOBALS['TYPO3_CONF_VARS']['DB'];
+$db['TableMapping'] = ['own_sessions' => 'Own', 'fe_users' => 'Own', 'fe_groups' => 'Own'];
+$db['Connections']['Own'] = ['url' => 'mysqli://${login}@127.0.0.1:${mysql.port}/${mysql.name}', 'host' => 'none.invalid'];
+$db['Connections']['Default']['host'] = 'none.invalid';`,
+  });
+  await site.run('CREATE TABLE own_sessions LIKE fe_sessions');
+  onTestFinished(() => void site.run('DROP TABLE own_sessions'));
+  const device = await site.logIn('7');
+  expect(await site.logins.identify(device)).toMatchObject({ code: 'unauthorized' });
+  await site.run('INSERT INTO own_sessions SELECT * FROM fe_sessions');
+  expect(await site.logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  const apart = await typo3Site(databases[1] as Db, {
+    more: "$GLOBALS['TYPO3_CONF_VARS']['DB']['TableMapping']['fe_users'] = 'Users';",
+  });
+  onTestFinished(apart.remove);
+  await expect(openSite({ folder: apart.folder })).rejects.toThrow('DB.TableMapping');
+});
+
 test('a new encryptionKey ends the logins by the one before; other settings do not', async () => {
   const { logins, logIn, folder } = await siteFor();
   const login = (await logins.identify(await logIn('7'))) as Login;
