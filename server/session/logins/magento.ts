@@ -408,16 +408,19 @@ function redisOf(file: string, value: (key: string) => string): string {
   if (value('sentinel_servers') !== '' || value('sentinel_master') !== '')
     throw new ConfigurationError(`${file}: the sessions are behind Redis Sentinel: set ${storeSetting}`);
   const library = value('compression_library');
-  if (!['', 'gzip', 'none'].includes(library) && value('compression_threshold') !== '0')
+  if (!['', 'gzip', 'none'].includes(library))
     throw new ConfigurationError(
       `${file}: sessions that are compressed with ${JSON.stringify(library)} are not read: set compression_library to gzip`,
     );
   const [, scheme = '', host = '', port = value('port') || '6379'] =
-    /^(?:(\w+):\/\/)?(.*?)(?::(\d+))?$/.exec(value('host') || '127.0.0.1') ?? [];
+    // `Credis_Client::convertHost()`: an identifier of the connection may follow the port.
+    /^(?:(tcp|tls|ssl|tlsv\d(?:\.\d)?|unix):\/\/)?(.*?)(?::(\d+)(?:\/.+)?)?$/.exec(
+      value('host') || '127.0.0.1',
+    ) ?? [];
   const password = value('password');
   const login =
     password === '' ? '' : `${encodeURIComponent(value('username'))}:${encodeURIComponent(password)}@`;
-  const isSecure = scheme === 'tls' || scheme === 'ssl';
+  const isSecure = /^(?:tls|ssl)/.test(scheme);
   const at = host.startsWith('/') ? escapedPath(host) : hostAndPort(host, port);
   return `${isSecure ? 'rediss' : 'redis'}://${login}${at}?prefix=sess_&field=data&format=php&database=${value('database') || '0'}`;
 }

@@ -4,6 +4,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
+import { magento } from '../../../../server/session/logins/magento.ts';
+import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { differing, loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type MagentoConfig, type MagentoSession, magentoSite } from '../../../helpers/magento.ts';
@@ -188,6 +190,28 @@ test('Redis: a hash with a session that may be compressed', async () => {
   const other = await magentoSite(db, { save: 'redis', port: redis.port, library: 'lzf' });
   onTestFinished(other.remove);
   await expect(openSite({ folder: other.folder })).rejects.toThrow('compression_library');
+});
+
+test.each<[string, string]>([
+  ["'host' => 'r', 'port' => '1'", 'redis://r:1'],
+  ["'host' => 'tcp://r:2/persistent', 'port' => '1'", 'redis://r:2'],
+  ["'host' => 'tlsv1.2://r:2/persistent'", 'rediss://r:2'],
+  ["'host' => 'tlsv1://r'", 'rediss://r:6379'],
+  ["'host' => 'unix:///run/r.sock'", 'redis:///run/r.sock'],
+  ["'host' => 'r', 'compression_library' => 'none'", 'redis://r:6379'],
+  // The handler takes its default in place of 0.
+  ["'host' => 'r', 'compression_library' => 'lzf', 'compression_threshold' => '0'", 'compression_library'],
+])('Redis: where it is, as its handler reads %s', async (redis, expected) => {
+  const site = await magentoSite(db, { save: 'redis' });
+  onTestFinished(site.remove);
+  const file = join(site.folder, 'app/etc/env.php');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/'redis' => \[[^\]]*\]/, `'redis' => [${redis}]`));
+  const found = siteFolder({ folder: site.folder }).then((folder) => magento.find(folder, {}));
+  if (expected === 'compression_library') await expect(found).rejects.toThrow(expected);
+  else {
+    const url = expect.stringMatching(new RegExp(`^${expected}\\?prefix=sess_`));
+    expect(await found).toMatchObject({ sessions: { url } });
+  }
 });
 
 test('files, also by the folder that is served; ids that are not hashed', async () => {
