@@ -372,6 +372,11 @@ class Reading {
         return new Map();
       case 'call':
         return this.#call(node);
+      case 'closure': {
+        const why = 'a function that may be called later';
+        this.#maybe(node, why, [asStatement({ kind: 'call', what: node })]);
+        return this.#unknown(node, why);
+      }
       default:
         return this.#unknown(node, `an expression (${node.kind})`);
     }
@@ -493,7 +498,7 @@ class Reading {
   /** Calls a function of the configuration. Where it ends by a `return` that may not be reached, its effects are not known. */
   #invoked(called: Tree, values: readonly ConfigurationValue[], node: Tree): ConfigurationValue {
     const [outer, number] = [this.#scope, this.#scopes];
-    const uses = many(called, 'uses').map((use) => [use, this.#lookup(use)] as const);
+    const uses = many(called, 'uses').map((use) => [use, this.#path(use), this.#lookup(use)] as const);
     return this.#nested(() => {
       this.#scope = { globals: new Set() };
       this.#scopes = ++this.#calls;
@@ -503,7 +508,10 @@ class Reading {
           const value = values[n] ?? (parameter.value ? this.#value(one(parameter, 'value')) : null);
           this.#variables.set(this.#local({ kind: 'variable', name: one(parameter, 'name').name }), value);
         }
-        for (const [use, value] of uses) this.#assign(use, value);
+        for (const [use, path, value] of uses) {
+          if (use.byref === true && Array.isArray(path)) this.#references.set(this.#local(use), path);
+          else this.#assign(use, value);
+        }
         const body = one(called, 'body');
         if (called.kind === 'arrowfunc') return this.#value(body);
         if (!returnsWithin(body)) return this.#statement(body)?.value ?? null;

@@ -62,6 +62,12 @@ test.each<[string, string, unknown]>([
     { ka: 'UNKNOWN', kb: 2 },
   ],
   [
+    'functions that are called later',
+    `$x = ['a' => 1, 'b' => 1, 'c' => 1]; $f = function ($v) use (&$x) { $x['a'] = $v; }; $f(2);
+    (function () use (&$x) { $x['b'] = 2; })(); array_map(function ($k) { $x = $k; }, ['c']);`,
+    { ka: 'UNKNOWN', kb: 2, kc: 1 },
+  ],
+  [
     'references',
     `$a = ['b' => ['c' => 1]]; $r = &$a['b']; $r['c'] = 2; unset($r); $r['c'] = 3; $x = [$a['b']['c'], $r['c']];`,
     { k0: 2, k1: 3 },
