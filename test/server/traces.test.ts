@@ -56,7 +56,7 @@ const watched = `data:text/javascript,${encodeURIComponent(`
 async function startServer(env: NodeJS.ProcessEnv) {
   const memcached = await startMemcached();
   onTestFinished(async () => void (await memcached.stop()));
-  await memcached.set('sessions/secret-session', '{"user_id":4711}');
+  await memcached.set('sessions/secret-session', '{"user_id":"quincunx"}');
   const server = await startChatServer({
     CHAT_SESSION_STORE: memcached.url,
     NODE_OPTIONS: `--import=${watched}`,
@@ -113,7 +113,7 @@ test('a collector gets the spans of connections and requests, with the reads and
   expect(below(named('room:sync')[0]).map(({ name }) => name)).toContainEqual(
     expect.stringMatching(/^history\.read\./),
   );
-  expect(collector.bodies.join('\n')).not.toMatch(/secret|4711|lobby|PHPSESSID/);
+  expect(collector.bodies.join('\n')).not.toMatch(/secret|quincunx|lobby|PHPSESSID/);
 });
 
 test('a collector that refuses them, or is not there, disturbs nobody, and the log says so', async () => {

@@ -102,7 +102,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     hidden.direct = (await one.request('direct:open', { user: other.id })).room.id;
     for (const room of [hidden.den, hidden.direct]) {
       await one.request('room:join', { room });
-      for (let n = 0; n < 4; n++) await say(one, room, `the code is 7391, ${n}`);
+      for (let n = 0; n < 4; n++) await say(one, room, `the code is quincunx, ${n}`);
       await other.request('room:join', { room });
       await say(other, room, 'our code');
       await other.request('message:react', { room, seq: 1, emoji: '👍', on: true });

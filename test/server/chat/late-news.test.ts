@@ -115,7 +115,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     const removal = { room: id, sources: 4, by: 'people', cause: 'removed', actor: 'ann', at } as const;
     await history.write.removeMembers({ ...removal, users: ['ben'], access: await access() });
     await history.write.removeMembers({ ...removal, users: ['dan'], access: await access() });
-    await history.write.edit({ room: id, seq: rude, user: 'ann', text: 'the code is 7391', at });
+    await history.write.edit({ room: id, seq: rude, user: 'ann', text: 'the code is quincunx', at });
     const seqs = [await say('said since 1'), await say('said since 2')];
     for (const seq of seqs) await report(seq);
     for (const text of ['waits since 1', 'waits since 2']) await hold(text);

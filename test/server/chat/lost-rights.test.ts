@@ -37,7 +37,7 @@ test('a moderator who loses the right while an answer is read gets what a member
     history.write.setRole({ room: den.id, user: 'ben', role, actor: 'ann', access: access() });
   const link = { room: den.id, seconds: 0, uses: 0 };
   const { invite } = await createInvite(chat, ann.connection, room, link);
-  const text = 'the code is 7391';
+  const text = 'the code is quincunx';
   const sent = { room: den.id, clientId: 'm', user: by, text, sentAt: at, asMember: true };
   const { message } = await history.write.send(sent);
   await history.write.report({ room: den.id, seq: message.seq, by: 'ben', reason: 'spam', at });
@@ -181,7 +181,7 @@ test('who is removed before a change is answered gets nothing of the room in the
           const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
           await history.write.removeMembers({ room: id, users: ['ben'], ...how });
         }
-        await say('the code is 7391');
+        await say('the code is quincunx');
       },
     };
     const answer = await ben.ask(event, event === 'room:create' ? payload : { room: room.id, ...payload });
@@ -265,12 +265,12 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   await history.write.closeReport(closing);
   const removed = { room: room.id, users: ['ben'], sources: 4, by: 'people', cause: 'removed', at } as const;
   await history.write.removeMembers({ ...removed, actor: 'ann', access: await access() });
-  await history.write.edit({ ...place, user: 'ann', text: 'the code is 7391', at });
+  await history.write.edit({ ...place, user: 'ann', text: 'the code is quincunx', at });
   news.end();
   news.hearOne();
   await expect.poll(() => told.filter((one) => one.includes('report:changed'))).toHaveLength(2);
   const toBen = told.filter((one) => /^[^ ]*c-ben/.test(one));
-  expect(toBen.filter((one) => one.includes('7391'))).toEqual([]);
+  expect(toBen.filter((one) => one.includes('quincunx'))).toEqual([]);
 });
 
 test('an event of a message that waits tells nobody who was removed while it was read that it was rejected', async () => {
@@ -301,7 +301,7 @@ test('an event of a message that waits tells nobody who was removed while it was
     await history.write.removeMembers({ ...removed, users: ['ben', 'cat'] });
     const [waiting] = await history.read.heldBy({ user: 'cat' });
     const decided = { room: room.id, id: waiting?.id ?? '', by: 'ann', at };
-    await history.write.rejectHeld({ ...decided, reason: 'the code is 7391' });
+    await history.write.rejectHeld({ ...decided, reason: 'the code is quincunx' });
     news.end();
   };
   const user = { id: 'cat', name: 'Name of cat' };
@@ -310,5 +310,5 @@ test('an event of a message that waits tells nobody who was removed while it was
   await expect.poll(() => heardBy('c-ann')).not.toEqual([]);
   await history.current();
   await expect.poll(() => heardBy('c-ann')).toHaveLength(2);
-  expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((one) => one.includes('7391'))).toEqual([]);
+  expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((one) => one.includes('quincunx'))).toEqual([]);
 });

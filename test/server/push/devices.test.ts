@@ -264,7 +264,7 @@ test('a room that the site has taken out of the session, while no page is open, 
   ben.close();
   await ben.disconnected;
   await site.writeSession(ben, { rooms: [] });
-  await say(ann, team, 'the code is 7391');
+  await say(ann, team, 'the code is quincunx');
   await say(ann, den.id, 'Bring a rake');
   const waiting = () => {
     const db = new DatabaseSync(kept.path, { readOnly: true });
@@ -279,7 +279,7 @@ test('a room that the site has taken out of the session, while no page is open, 
   expect(browser.pushes()).toMatchObject([
     { notification: { title, body: 'Bring a rake', app_badge: '1', data } },
   ]);
-  expect(JSON.stringify(browser.pushes())).not.toMatch(new RegExp(`7391|${team}`));
+  expect(JSON.stringify(browser.pushes())).not.toMatch(new RegExp(`quincunx|${team}`));
 });
 
 test('a logout ends the pushes of a device, also after the end that its login had when it was registered', async () => {
