@@ -116,7 +116,11 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   // A new password by somebody else ends all devices.
   await desk.admin.goto(`${wordpress.url}/wp-admin/users.php`);
   await desk.admin.getByRole('link', { name: 'mia', exact: true }).click();
-  await desk.admin.getByRole('button', { name: 'Set New Password' }).click();
+  // A press before the page’s script is ready does nothing.
+  await expect(async () => {
+    await desk.admin.getByRole('button', { name: 'Set New Password' }).click();
+    await expect(desk.admin.locator('#pass1')).toBeVisible({ timeout: 2000 });
+  }).toPass();
   await fillPassword(desk.admin, 'a third long password 2026');
   await desk.admin.getByRole('button', { name: 'Update User' }).click();
   await expect(mia.person.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
