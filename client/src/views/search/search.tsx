@@ -15,8 +15,6 @@ import { RovingList } from '../controls/roving-list.tsx';
 import { listTime } from '../rooms/list-time.ts';
 import { asked, FilterFields, type Filters } from './filters.tsx';
 
-/** An answer that comes sooner needs no picture of its coming. */
-
 /** The query when a hit was chosen, for each user: the hit may not have been the one that was meant. */
 const chosen = new WeakMap<Store, string>();
 
