@@ -128,7 +128,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   log: {
     needs: (_user, { id }) => [{ what: 'entry', num: Number(id) }],
     run(work, { user }, { id }) {
-      work.eraseInJournal(user, id);
+      work.eraseInLog(user, id);
     },
   },
 

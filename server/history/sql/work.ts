@@ -823,7 +823,7 @@ export class Work {
   }
 
   /** Removes the user's name and words from that entry of the log: see `withoutWords`. */
-  eraseInJournal(user: string, entry: string): void {
+  eraseInLog(user: string, entry: string): void {
     const text = this.entries.get(Number(entry));
     if (text === undefined) return;
     const changes = withoutWords(text, user);
