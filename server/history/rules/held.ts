@@ -25,7 +25,7 @@ import {
   store,
   tellPosted,
 } from './posting.ts';
-import { existing, isRoomModerator, named, refuse, tellAct } from './room-changes.ts';
+import { existing, isModerator, named, refuse, tellAct } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { discardEdit, dropHeld, filesOfEdit, keepFiles, tellHeld } from './waiting.ts';
 
@@ -219,7 +219,7 @@ function waitingFor(
   const { kind } = existing(work, room);
   const member = work.member(room, by);
   const reads = kind === 'public' ? !isBanned(member) : isMember(member);
-  const decides = reads && (siteModerator || isRoomModerator(member));
+  const decides = reads && isModerator(member, siteModerator);
   const [one] = work.find(held, { room, id });
   if (one === undefined || one.closed !== undefined || !decides) refuse('unknown_message');
   return one;

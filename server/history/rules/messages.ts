@@ -34,7 +34,7 @@ import {
   existing,
   existingFor,
   isBlocked,
-  isRoomModerator,
+  isModerator,
   messageIn,
   refuse,
   release,
@@ -142,7 +142,7 @@ export function mayEdit(
   if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
   if (before.user.id !== user) refuse('forbidden');
   if (before.forwarded !== undefined) refuse('forbidden', 'a forwarded message cannot be edited');
-  return { room, before, free: siteModerator === true || isRoomModerator(member) };
+  return { room, before, free: isModerator(member, siteModerator) };
 }
 
 /**
@@ -212,8 +212,8 @@ const deleteMessage: Rule<'delete'> = {
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
     const own = before.user.id === user;
-    const mayModerate = anywhere || siteModerator || isRoomModerator(work.member(id, user));
-    if (!own && !(moderator && mayModerate)) refuse('forbidden');
+    const mayModerate = moderator && (anywhere || isModerator(work.member(id, user), siteModerator));
+    if (!own && !mayModerate) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
     const {
       editedAt: _,

@@ -26,7 +26,7 @@ import {
   add,
   existing,
   isBlocked,
-  isRoomModerator,
+  isModerator,
   named,
   peopleIn,
   refuse,
@@ -70,7 +70,7 @@ export function mayPost(
 ): boolean {
   const { id } = input.user;
   const member = work.member(room.id, id);
-  const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
+  const free = !input.asMember || isModerator(member, input.siteModerator);
   if (room.settings.write === 'moderators' && !free) refuse('forbidden');
   if (input.asMember && isBlocked(work, room, id)) refuse('forbidden');
   if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');

@@ -5,7 +5,7 @@ import type { Work } from '../sql/work.ts';
 import {
   existing,
   existingFor,
-  isRoomModerator,
+  isModerator,
   messageIn,
   record,
   refuse,
@@ -47,8 +47,8 @@ export const removePreview: Rule<'removePreview'> = {
     const room = existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
-    const mayModerate = siteModerator || isRoomModerator(work.member(id, user));
-    if (before.user.id !== user && !(moderator && mayModerate)) refuse('forbidden');
+    const mayModerate = moderator && isModerator(work.member(id, user), siteModerator);
+    if (before.user.id !== user && !mayModerate) refuse('forbidden');
     if (before.preview === undefined) return { message: before };
     const { preview: _, ...message } = before;
     releasePicture(work, before, at);

@@ -41,8 +41,12 @@ export function existingFor(work: Work, id: string, user: string): RoomRow {
   return room;
 }
 
-export function isRoomModerator(member: MemberRecord | undefined): boolean {
-  return isMember(member) && member.role !== 'member';
+/**
+ * Whether somebody moderates a room now: by the role there, or by the session. Another server may have taken the role away.
+ * @param siteModerator see `Sending`
+ */
+export function isModerator(member: MemberRecord | undefined, siteModerator = false): boolean {
+  return siteModerator || (isMember(member) && member.role !== 'member');
 }
 
 export function record(work: Work, row: RoomRow): RoomRecord {
