@@ -39,8 +39,8 @@ export function memberBySession(
 
 /**
  * All rights of a user in a room that the user may read; no other code decides them (docs/protocol.md, "Rights"), but for
- * `mayPost` in history/rules/posting.ts, which decides once more under the lock of the room who may write there now. The
- * order is that of `RoomSummary.may`.
+ * history/rules: under the lock of the room, `mayPost` in posting.ts decides once more who may write there now, and
+ * `isModerator` in room-changes.ts who moderates. The order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   // If the other user was erased, nobody would read the messages.
@@ -55,6 +55,9 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   if (member !== undefined && member.sources === sources.people) may.push('leave');
   return may;
 }
+
+/** Whether the session makes its user a moderator of the whole site: an admin is one, too. */
+export const moderatesSite = ({ roles }: Pick<Actor, 'roles'>): boolean => roles.length > 0;
 
 /**
  * Whether the user decides about messages that wait there. In a private room its members alone do.

@@ -9,7 +9,7 @@ import {
   wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
-import { memberBySession, rightsIn } from './access.ts';
+import { memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, found } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
 import type { Connection, Person, Room, SessionIdentity } from './model.ts';
@@ -215,7 +215,7 @@ export function canOf(
   { createRooms, direct, findPeople, files, previews, hold, push, seen, mails, moderateData }: ChatSettings,
   roles: readonly SiteRole[],
 ): Can {
-  const moderator = roles.length > 0;
+  const moderator = moderatesSite({ roles });
   const admin = roles.includes('admin');
   return {
     createPublic: moderator || createRooms === 'all',

@@ -2,7 +2,7 @@ import type { RoomRecord, StoredHeld, StoredMessage, Writes } from '../../histor
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import { mayRead, outranks, rightsIn } from '../access.ts';
+import { mayRead, moderatesSite, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
 import { found } from '../directory.ts';
@@ -28,7 +28,7 @@ function sendingOf(connection: Connection, room: Room) {
     user: userOf(connection),
     sentAt: Date.now(),
     asMember: true,
-    siteModerator: connection.identity.roles.length > 0,
+    siteModerator: moderatesSite(connection.identity),
     ...(lastOwn === undefined ? {} : { lastOwn }),
   };
 }
@@ -203,7 +203,7 @@ export async function edit(
       ...(files === undefined ? {} : { files }),
       ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
       ...(page === null ? {} : { preview: page }),
-      siteModerator: connection.identity.roles.length > 0,
+      siteModerator: moderatesSite(connection.identity),
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     };
@@ -274,7 +274,7 @@ export async function deleteMessage(
     seq,
     user: me,
     moderator: author !== me,
-    siteModerator: connection.identity.roles.length > 0,
+    siteModerator: moderatesSite(connection.identity),
     ...(reason ? { reason } : {}),
     at: Date.now(),
   });
@@ -305,7 +305,7 @@ export async function removePreview(
     seq,
     user,
     moderator,
-    siteModerator: connection.identity.roles.length > 0,
+    siteModerator: moderatesSite(connection.identity),
     at: Date.now(),
   });
   return { message: await messageFor(chat, connection.person, message) };

@@ -2,7 +2,7 @@ import { mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/histo
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import { decidesIn } from '../access.ts';
+import { decidesIn, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
@@ -15,7 +15,7 @@ import { shownHeld } from './shown-held.ts';
  * rule of the history decides the same again, when the message is stored.
  */
 export function mayWait({ hold }: Chat, { identity, person }: Connection, { record }: Room): boolean {
-  if (hold === undefined || record.kind === 'direct' || identity.roles.length > 0) return false;
+  if (hold === undefined || record.kind === 'direct' || moderatesSite(identity)) return false;
   return (person.memberships.get(record.id)?.member.role ?? 'member') === 'member';
 }
 
@@ -91,7 +91,7 @@ function roomsOf({ identity: { roles }, person }: Connection): string[] {
 
 /** Whether the user decides about the messages of any room. */
 export function maySeeHeld(connection: Connection): boolean {
-  return connection.identity.roles.length > 0 || roomsOf(connection).length > 0;
+  return moderatesSite(connection.identity) || roomsOf(connection).length > 0;
 }
 
 export async function listHeld(
@@ -105,7 +105,7 @@ export async function listHeld(
     const held = await shownHeld(history, await history.read.heldBy({ user: id }));
     return { held: await stillOf(chat, connection.person, held) };
   }
-  const everyPublic = connection.identity.roles.length > 0;
+  const everyPublic = moderatesSite(connection.identity);
   return readWithin(
     chat,
     () => ({
@@ -134,7 +134,7 @@ export async function approveHeld(
   const { room, user, seq } = await toDecide(chat, connection, id);
   if (seq !== undefined) chat.reactions.flush(room, seq);
   const by = connection.person.user.id;
-  const siteModerator = connection.identity.roles.length > 0;
+  const siteModerator = moderatesSite(connection.identity);
   const at = Date.now();
   const { message } = await chat.history.write.approveHeld({ room, id, user, by, siteModerator, at });
   chat.previews?.begin(message);
@@ -148,7 +148,7 @@ export async function rejectHeld(
 ): Promise<Answers['held:reject']> {
   const { room } = await toDecide(chat, connection, id);
   const by = connection.person.user.id;
-  const siteModerator = connection.identity.roles.length > 0;
+  const siteModerator = moderatesSite(connection.identity);
   const why = reason ? { reason } : {};
   await chat.history.write.rejectHeld({ room, id, by, siteModerator, ...why, at: Date.now() });
   return {};

@@ -1,7 +1,7 @@
 import type { RoomRecord, StoredReport } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
-import { outranks, rightsIn } from '../access.ts';
+import { moderatesSite, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
 import { tellAuthor } from '../messages/messages.ts';
@@ -31,7 +31,7 @@ export async function report(
 
 /** Whether the user moderates any room. */
 export function maySeeReports({ identity, person }: Connection): boolean {
-  return identity.roles.length > 0 || roomsOf({ identity, person }).length > 0;
+  return moderatesSite(identity) || roomsOf({ identity, person }).length > 0;
 }
 
 /** The rooms that the user moderates as a member. */
@@ -51,7 +51,7 @@ export async function listReports(
   return readWithin(
     chat,
     () => ({
-      rooms: connection.identity.roles.length > 0 ? null : roomsOf(connection),
+      rooms: moderatesSite(connection.identity) ? null : roomsOf(connection),
       // The list itself must omit these rooms: a short page would show that something was reported there.
       except: chat.directory.restrictions.bannedFrom(asker),
     }),

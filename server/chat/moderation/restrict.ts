@@ -1,7 +1,7 @@
 import { type Restriction, type RestrictionKind, restrictionKinds } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload, User } from '../../wire/events.ts';
-import { outranks } from '../access.ts';
+import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
 import { found } from '../directory.ts';
@@ -40,13 +40,8 @@ export async function restrict(
 }
 
 /** @throws RequestError `limit_reached` if too many other users are muted or banned there, or by this moderator */
-export function needPlace(
-  { directory }: Chat,
-  { identity: { id, roles } }: Connection,
-  room: string,
-  user: string,
-): void {
-  const by = roles.length === 0 ? id : undefined;
+export function needPlace({ directory }: Chat, { identity }: Connection, room: string, user: string): void {
+  const by = moderatesSite(identity) ? undefined : identity.id;
   if (directory.restrictions.hasPlaceFor(room, user, by)) return;
   throw new RequestError(
     'limit_reached',

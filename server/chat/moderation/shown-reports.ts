@@ -1,6 +1,6 @@
 import type { History, RoomRecord, StoredMessage, StoredReport } from '../../history/history.ts';
 import type { Report, User } from '../../wire/events.ts';
-import { rightsIn } from '../access.ts';
+import { moderatesSite, rightsIn } from '../access.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection } from '../model.ts';
 import { namesIn } from '../names.ts';
@@ -20,7 +20,7 @@ export function seesReportsOf(
   { identity, person }: Connection,
 ): boolean {
   const { roles } = identity;
-  if (roles.length > 0) return !restrictions.isBanned(room.id, person.user.id);
+  if (moderatesSite(identity)) return !restrictions.isBanned(room.id, person.user.id);
   const member = person.memberships.get(room.id)?.member;
   return member !== undefined && rightsIn(room, { roles, member }).includes('moderate');
 }
