@@ -1,25 +1,14 @@
-import { createHmac } from 'node:crypto';
 import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
-import type {
-  DuePush,
-  History,
-  Pushed,
-  SettledPush,
-  StoredDevice,
-  StoredMessage,
-} from '../history/history.ts';
-import { MailTexts } from '../mail/texts.ts';
+import type { DuePush, History, Pushed, SettledPush, StoredMessage } from '../history/history.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from '../notify/settings.ts';
 import { quietUntil } from '../notify/times.ts';
 import { type Unread, type UnreadRoom, unreadOf } from '../notify/unread.ts';
-import type { Fcm } from './fcm.ts';
-import { namelessNotice, noticeOf } from './notice.ts';
-import type { PushOutcome, PushServices } from './push-service.ts';
-import type { DeviceAddress, DeviceRegistry } from './registry.ts';
-import type { VapidKeys } from './vapid-keys.ts';
+import type { PushOutcome } from './push-service.ts';
+import type { DeviceRegistry } from './registry.ts';
+import { PushSender, pauseOf, type SenderOptions, soonestAgain } from './sender.ts';
 
 /** Pushes that are taken at a time, and of these so many are looked at together. */
 const atOnce = 50;
@@ -28,18 +17,10 @@ const together = 10;
 const claimTime = 60_000;
 /** Milliseconds between two looks for what another server has stored. */
 const lookEvery = 30_000;
-/** Milliseconds until a push is tried again: as the service says, but not sooner or later than that. */
-const again = { shortest: 30_000, longest: 60 * 60_000 };
-/** Devices that are known to wait. */
-const mostBusy = 100_000;
 /** Milliseconds after which a message is not news any more. */
 const newsFor = 24 * 60 * 60_000;
-/** Milliseconds between two sounds of one room. */
-const betweenSounds = 60_000;
 /** Milliseconds for which pushed messages are remembered: a room is looked through again after a minute at most. */
 const pushedKept = 5 * 60_000;
-
-type Outcome = PushOutcome['is'] | 'lost';
 
 interface Reason {
   settings: NotifySettings;
@@ -54,19 +35,13 @@ interface Reason {
   at: number;
 }
 
-export interface PushesOptions {
+export interface PushesOptions extends SenderOptions {
   history: Pick<History, 'read' | 'write' | 'current'>;
   directory: Directory;
   defaults: NotifyDefaults;
   registry: Pick<DeviceRegistry, 'check' | 'addressOf' | 'forget'>;
-  /** Absent where browsers are not reached. */
-  browsers: { services: PushServices; keys: VapidKeys } | undefined;
-  /** Absent where apps are not reached. */
-  apps: Fcm | undefined;
   /** Called for each device that was sent to, and for a push that a server was sending when it ended (`lost`). */
-  onPush(outcome: Outcome): void;
-  /** Called when a service has not taken a push. `reason` repeats nothing of its answer. */
-  onRefusal(reason: string): void;
+  onPush(outcome: PushOutcome['is'] | 'lost'): void;
   /** Called when the history has failed. */
   onFailure(error: Error): void;
 }
@@ -79,13 +54,11 @@ export interface PushesOptions {
 export class Pushes {
   readonly #options: PushesOptions;
   readonly #rounds: Rounds;
-  /** When a room made a sound last, by room and device. */
-  readonly #sounds = new Map<string, number>();
-  /** Until when the service wants nothing for a device, by its id: no push of another room either. */
-  readonly #busy = new Map<string, number>();
+  readonly #sender: PushSender;
 
   constructor(options: PushesOptions) {
     this.#options = options;
+    this.#sender = new PushSender(options);
     this.#rounds = new Rounds((signal) => this.#look(signal), options.onFailure);
   }
 
@@ -103,7 +76,7 @@ export class Pushes {
     const { write } = this.#options.history;
     for (;;) {
       const at = Date.now();
-      this.#forget(at);
+      this.#sender.forget(at);
       const until = at + claimTime;
       const { pushes, next = Number.POSITIVE_INFINITY } = await write.claimPushes({
         at,
@@ -138,7 +111,7 @@ export class Pushes {
     const reason = await this.#reasonFor(push);
     if ('settled' in reason) return reason.settled;
     const devices = await this.#devicesOf(user, reason.got);
-    const waits = devices.unknown.map(() => again.shortest);
+    const waits = devices.unknown.map(() => soonestAgain);
     if (devices.ready.length === 0) return settled(pushed, waits);
     // It may have taken a while to answer.
     const still = await this.#reasonFor(push);
@@ -152,7 +125,7 @@ export class Pushes {
       // Its user has logged out there meanwhile, and somebody else may have logged in.
       if (!own.has(device.id) || got.includes(device.id)) return [];
       const rooms = login.is === 'live' ? roomsFor(login, unread.rooms) : unread.rooms;
-      return rooms.includes(found) ? [{ ...one, rooms, busyFor: this.#busyFor(device) }] : [];
+      return rooms.includes(found) ? [{ ...one, rooms, busyFor: this.#sender.busyFor(device) }] : [];
     });
     const ready = open.filter(({ busyFor }) => busyFor <= 0);
     waits.push(...open.flatMap(({ busyFor }) => (busyFor > 0 ? [busyFor] : [])));
@@ -162,48 +135,13 @@ export class Pushes {
       ...sent,
       got: [...got, ...some.map(({ device }) => device.id)],
     });
-    const texts = new MailTexts(settings.lang, settings.zone);
     const { user: author, text, files } = directory.messageOf(stored);
     const message = { user: author, text, ...(files === undefined ? {} : { files }) };
     const noted = waits.length === 0 ? sent : withGot(ready);
     const { lost } = await history.write.notePushing({ user, room, until, pushed: noted });
     if (lost) return settled(pushed, []);
-    const isUrgent = found.kind === 'direct' || found.mentions > 0;
     const outcomes = await Promise.all(
-      ready.map(async ({ device, address, login, rooms }) => {
-        const isLive = login.is === 'live';
-        const total = rooms.reduce((sum, one) => sum + one.unread, 0);
-        if ('token' in address) {
-          // An app that opened the room would make its user a member.
-          const outside = found.member === undefined ? { member: 'false' } : {};
-          const data = { room, seq: String(found.last), unread: String(total), ...outside };
-          return this.#send(device, () =>
-            this.#toApp(address.token, { data: isLive ? data : { expired: 'true' }, isUrgent }),
-          );
-        }
-        const { page, auth } = address;
-        const place = `${room} ${device.id}`;
-        const silent = this.#sounds.has(place);
-        const notice = isLive
-          ? noticeOf({
-              room: found,
-              message,
-              shows: settings.text,
-              texts,
-              unread: rooms,
-              at,
-              total,
-              page,
-              silent,
-            })
-          : namelessNotice(texts, page);
-        // By a secret that the service does not know: it would learn who shares a room, and could try which one it is.
-        const secret = Buffer.from(auth, 'base64url');
-        const topic = createHmac('sha256', secret).update(room).digest('base64url').slice(0, 32);
-        const outcome = await this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
-        if (!silent && outcome.is === 'sent') this.#sounds.set(place, Date.now());
-        return outcome;
-      }),
+      ready.map((one) => this.#sender.send(one, { found, message, settings, at })),
     );
     waits.push(...outcomes.flatMap((one) => (one.is === 'busy' ? [pauseOf(one)] : [])));
     if (waits.length === 0) return settled(sent, waits);
@@ -256,58 +194,7 @@ export class Pushes {
     });
     return { ready, unknown: checked.filter(({ login }) => login.is === 'unknown') };
   }
-
-  /** Milliseconds for which its service wants nothing yet. */
-  #busyFor({ id }: StoredDevice): number {
-    return (this.#busy.get(id) ?? 0) - Date.now();
-  }
-
-  async #send(device: StoredDevice, send: () => Promise<PushOutcome>): Promise<PushOutcome> {
-    const { registry, onPush, onRefusal } = this.#options;
-    const outcome = await send();
-    if (this.#busy.size >= mostBusy) this.#busy.clear();
-    if (outcome.is === 'busy') this.#busy.set(device.id, Date.now() + pauseOf(outcome));
-    else this.#busy.delete(device.id);
-    onPush(outcome.is);
-    if (outcome.is === 'gone') await registry.forget(device);
-    if ('reason' in outcome) onRefusal(outcome.reason);
-    return outcome;
-  }
-
-  async #toApp(
-    token: string,
-    push: { data: Record<string, string>; isUrgent: boolean },
-  ): Promise<PushOutcome> {
-    const { apps } = this.#options;
-    return apps === undefined ? { is: 'refused', reason: 'CHAT_FCM is not set' } : apps.send(token, push);
-  }
-
-  async #toBrowser(
-    { endpoint, p256dh, auth, key }: Exclude<DeviceAddress, { token: string }>,
-    { notice, topic, isUrgent }: { notice: object; topic: string; isUrgent: boolean },
-  ): Promise<PushOutcome> {
-    const { browsers } = this.#options;
-    if (browsers === undefined) return { is: 'refused', reason: 'CHAT_PUSH_CONTACT is not set' };
-    const vapid = await browsers.keys.of(key);
-    if (vapid === undefined) return { is: 'gone' };
-    return browsers.services.send(
-      endpoint,
-      { p256dh: Buffer.from(p256dh, 'base64url'), auth: Buffer.from(auth, 'base64url') },
-      vapid,
-      { text: Buffer.from(JSON.stringify(notice)), topic, urgency: isUrgent ? 'high' : 'normal' },
-    );
-  }
-
-  #forget(at: number): void {
-    for (const [place, made] of this.#sounds) {
-      if (made > at - betweenSounds) break;
-      this.#sounds.delete(place);
-    }
-  }
 }
-
-/** Milliseconds until a push is tried again. */
-const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(again.shortest, wait), again.longest);
 
 /** The rooms of which a device may hear: the site may have taken some out of its session since. */
 const roomsFor = (session: Parameters<typeof memberBySession>[2], rooms: readonly UnreadRoom[]) =>
