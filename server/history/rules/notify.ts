@@ -66,16 +66,16 @@ export const forgetActive: Rule<'forgetActive'> = {
 
 /**
  * Gives the rows that are due to one server: they are due again at `until`, in case it ends.
- * @param without a row without what is over then
+ * @param kept what stays of a row that is given
  */
 function claim<Of extends { due?: number; claimed?: 1 }>(
   work: Work,
   table: Table<Of>,
   { at, until, most }: { at: number; until: number; most: number },
-  without: (row: Of) => Of = (row) => row,
+  kept: (row: Of) => Of = (row) => row,
 ): { rows: readonly Of[]; next?: number } {
   const found = work.dueRows(table, at, most);
-  for (const row of found.rows) work.put(table, { ...without(row), due: until, claimed: 1 });
+  for (const row of found.rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
   return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
 }
 

@@ -2,8 +2,8 @@ import { parseSymfonyEnv } from './symfony-env.ts';
 import { bounds, ConfigurationError } from './value.ts';
 
 /**
- * - `phpdotenv` (Laravel, Bedrock): `#` begins a comment without a blank before it, too, and a name that stands twice has its
- *   last value
+ * - `phpdotenv` (Laravel, Bedrock): `#` begins a comment without a blank before it, too; a name that stands twice has its last
+ *   value, and none if it stands there without `=`; outside of quotes `\$` is no escape
  * - `symfony`: see `parseSymfonyEnv`
  * - `plain` (CodeIgniter, and files of the operator): `#` after a blank, and the first value
  */
@@ -31,8 +31,8 @@ export function parseEnv(
     size += by;
     if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
   };
-  const expanded = (text: string, escaped = /\\\$|\$\{([A-Za-z0-9_.]+)\}/g) =>
-    text.replace(escaped, (all, name?: string) => {
+  const expanded = (text: string, pattern = variableOrEscape) =>
+    text.replace(pattern, (all, name?: string) => {
       if (name === undefined) return '$';
       const from = [found, others].find((each) => Object.hasOwn(each, name));
       if (from === undefined) return all;
@@ -67,7 +67,7 @@ export function parseEnv(
       value = value.slice(1, end);
       if (quote === '"') value = expanded(unescaped(value));
     } else if (form === 'phpdotenv') {
-      value = expanded(value.replace(/#.*$/s, '').trimEnd(), /\$\{([A-Za-z0-9_.]+)\}/g);
+      value = expanded(value.replace(/#.*$/s, '').trimEnd(), variable);
     } else {
       value = expanded(value.replace(/(?<!\S)#.*$/s, '').trimEnd());
     }
@@ -76,6 +76,10 @@ export function parseEnv(
   }
   return found;
 }
+
+const variable = /\$\{([A-Za-z0-9_.]+)\}/g;
+/** A variable, or `\$`. */
+const variableOrEscape = /\\\$|\$\{([A-Za-z0-9_.]+)\}/g;
 
 /** Lines of one value: a private key has some thirty. */
 const mostLines = 100;
