@@ -1,0 +1,158 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { ConfigurationError } from '../configuration/configuration.ts';
+import { displayName } from '../identity.ts';
+import {
+  type Accounts,
+  because,
+  columnsIn,
+  mailsIn,
+  type SessionTexts,
+  type SiteFolder,
+  seldomChanged,
+  tableIn,
+  texts,
+  textsOf,
+} from './application.ts';
+import { type Config, databaseOf, storeSetting, withoutComments } from './laravel-configuration.ts';
+
+/** `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user. */
+export const userOf = (guard: string) => `login_${guard}_59ba36addc2b2f9401580f014c7f58ea4e30989d`;
+
+export const guardIn = /^login_(\w+)_59ba36addc2b2f9401580f014c7f58ea4e30989d$/;
+
+/** Where the users of a guard are. A session outlives its user, and a new password if the application wants that. */
+export async function accountsOf({
+  folder,
+  root,
+  config,
+  guard,
+  appKey,
+  given,
+}: {
+  folder: SiteFolder;
+  root: string;
+  config: Config;
+  guard: string;
+  appKey: string | null;
+  given: SessionTexts;
+}): Promise<Accounts> {
+  const auth = (...keys: string[]) => config('auth', keys, 'CHAT_USER_ID');
+  const driver = (await auth('guards', guard, 'driver')) ?? 'session';
+  if (driver !== 'session')
+    throw new ConfigurationError(
+      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD')} with the name of another guard`,
+    );
+  const provider = (await auth('guards', guard, 'provider')) ?? 'users';
+  const ofProvider = (key: string) => auth('providers', provider, key);
+  const kind = (await ofProvider('driver')) ?? 'eloquent';
+  if (kind !== 'eloquent' && kind !== 'database')
+    throw new ConfigurationError(
+      `${root}: the users of the guard ${guard} are kept in a way of this application (auth.providers.${provider}.driver is ${kind}), which cannot be read: set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,
+    );
+  const model =
+    kind === 'eloquent'
+      ? await modelOf(folder, root, (await ofProvider('model')) ?? 'App\\Models\\User')
+      : {
+          table: (await ofProvider('table')) ?? 'users',
+          connection: await ofProvider('connection'),
+          key: 'id',
+        };
+  const { database, prefix } = await databaseOf(root, config, model.connection);
+  const table = prefix + model.table;
+  if (!/^\w+(\.\w+)?$/.test(table))
+    throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
+  const skipsEmpty = await skipsEmptyPassword(folder, root);
+  // An application may have none of these.
+  const columns = ['name', 'password', 'deleted_at'];
+  const mail = 'email';
+  return {
+    proof: [`password_hash_${guard}`],
+    database,
+    basis: { guard, appKey, table, key: model.key, skipsEmpty },
+    settings: ({ schema }) =>
+      columnsIn(table, [...columns, mail], { view: 'chat_laravel_columns', kind: database.kind, schema }),
+    users(sql, known) {
+      const read = columns.map(
+        (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,
+      );
+      const users = {
+        view: 'chat_laravel_users',
+        id: 'id',
+        lookup: 'id',
+        columns: texts('id', ...columns),
+        select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read.join(', ')} FROM ${tableIn(table, sql)} AS u`,
+      };
+      return seldomChanged(users, [table]);
+    },
+    mails: (sql, known) =>
+      mailsIn(
+        'chat_laravel_mails',
+        tableIn(table, sql) + (known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''),
+        tableIn(model.key, sql),
+        known.has(mail) ? tableIn(mail, sql) : 'NULL',
+      ),
+    judge(row, { user, proof: [hash = null] }) {
+      if (row === null) return because('there is no such user any more');
+      if (row.deleted_at !== null) return because('the user is deleted');
+      const { password = null } = row;
+      // The middleware `AuthenticateSession` puts it there.
+      const isCompared = hash !== null && password !== null && !(skipsEmpty && isEmpty(password));
+      if (isCompared && !isOf(password, hash, appKey))
+        return because('the user has a new password, or has ended the logins of other devices');
+      const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
+      return { user: { ...user, name } };
+    },
+  };
+}
+
+/** As `empty()` of PHP. */
+const isEmpty = (text: Buffer) => text.length === 0 || text.equals(zero);
+const zero = Buffer.from('0');
+
+/** Whether `AuthenticateSession` compares nothing where the password is empty, as since version 11. */
+async function skipsEmptyPassword(folder: SiteFolder, root: string): Promise<boolean> {
+  const file = `${root}/vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php`;
+  return (
+    (await folder.has(file)) && /! \$request->user\(\)->getAuthPassword\(\)/.test(await folder.text(file))
+  );
+}
+
+/** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */
+function isOf(password: Buffer, hash: string, appKey: string | null): boolean {
+  const given = Buffer.from(hash, 'latin1');
+  const keyed = createHmac('sha256', appKey ?? 'base-key-for-password-hash-mac')
+    .update(password)
+    .digest('hex');
+  return [password, Buffer.from(keyed)].some(
+    (expected) => expected.length === given.length && timingSafeEqual(expected, given),
+  );
+}
+
+interface Model {
+  table: string;
+  connection: string | null;
+  key: string;
+}
+
+/** The table of a model, as far as the model names it in plain words. */
+async function modelOf(folder: SiteFolder, root: string, name: string): Promise<Model> {
+  const file = `${root}/${name.replace(/^\\?App\\/, 'app/').replaceAll('\\', '/')}.php`;
+  const source = (await folder.has(file)) ? withoutComments(await folder.text(file)) : '';
+  const property = (property: string) =>
+    new RegExp(`\\$${property}\\s*=\\s*(['"])([\\w.]+)\\1`).exec(source)?.[2];
+  const [ahead = ''] = source.split(/^(?:(?:abstract|final|readonly) )*class\s/m, 1);
+  const attribute = (name: string, argument: string) =>
+    new RegExp(`(?:#\\[|,)\\s*(?:\\w*\\\\)*${name}\\(${argument}(['"])([\\w.]+)\\1`).exec(ahead)?.[2];
+  const own = name
+    .replace(/^.*\\/, '')
+    .replace(/(?!^)[A-Z]/g, '_$&')
+    .toLowerCase();
+  return {
+    table:
+      property('table') ??
+      attribute('Table', '(?:name:\\s*)?') ??
+      `${own.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|ch|sh)$/, '$1e')}s`,
+    connection: property('connection') ?? attribute('Connection', '(?:name:\\s*)?') ?? null,
+    key: property('primaryKey') ?? attribute('Table', '(?:[^)]*\\bkey:|[^,)]*,)\\s*') ?? 'id',
+  };
+}

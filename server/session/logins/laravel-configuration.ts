@@ -1,0 +1,132 @@
+import { dirname, join } from 'node:path';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { rawUrlDecode } from '../encodings.ts';
+import type { SiteDatabase, SiteFolder } from './application.ts';
+
+export const storeSetting = 'CHAT_SESSION_STORE';
+
+/** The configuration of a site: `config('FILE.KEY.KEY')`. */
+export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;
+
+/** The folder of the application; the site's own may be `public` in it. */
+export async function rootOf(folder: SiteFolder): Promise<string | null> {
+  for (const root of [folder.path, dirname(folder.path)]) {
+    if (root !== folder.path && !folder.path.endsWith('/public')) continue;
+    if ((await folder.has(`${root}/artisan`)) && (await folder.has(`${root}/bootstrap/app.php`))) return root;
+    // Its configuration alone.
+    if ((await folder.has(`${root}/config/session.php`)) && (await folder.has(`${root}/.env`))) return root;
+  }
+  return null;
+}
+
+/** Keys whose lists Laravel merges: `LoadConfiguration::mergeableOptions()`. */
+const merged = new Set(['auth.guards', 'auth.providers', 'cache.stores', 'database.connections']);
+
+export async function configurationOf(
+  folder: SiteFolder,
+  root: string,
+): Promise<{ config: Config; previousKeys: readonly string[] }> {
+  const read = (file: string) => folder.php(file, { root });
+  const cache = `${root}/bootstrap/cache/config.php`;
+  if (await folder.has(cache)) {
+    // With it Laravel reads neither `.env` nor the other files.
+    const cached = await read(cache);
+    const previousKeys: string[] = [];
+    for (let n = 0; ; n++) {
+      const key = asText(cached.returned(['app', 'previous_keys', String(n)], 'CHAT_SESSION_COOKIE'));
+      if (key === null) break;
+      previousKeys.push(key);
+    }
+    const config: Config = async (file, keys, instead) => asText(cached.returned([file, ...keys], instead));
+    return { config, previousKeys };
+  }
+  const file = `${root}/.env`;
+  const environment = (await folder.has(file)) ? await folder.env(file, 'phpdotenv') : {};
+  const files = new Map<string, Promise<Configuration[]>>();
+  // Since version 11 those of the framework count where the application has none.
+  const filesOf = async (file: string) => {
+    const found: Configuration[] = [];
+    for (const at of ['config', 'vendor/laravel/framework/config']) {
+      const path = `${root}/${at}/${file}.php`;
+      if (await folder.has(path)) found.push(await read(path));
+    }
+    return found;
+  };
+  const config: Config = async (file, keys, instead) => {
+    const reading = files.get(file) ?? filesOf(file);
+    files.set(file, reading);
+    const found = await reading;
+    // A key of the application replaces the framework's with all that is in it: LoadConfiguration::loadConfigurationFile().
+    const whole = keys.slice(0, merged.has(`${file}.${keys[0]}`) ? 2 : 1);
+    return asText(found.find((each) => each.returns(whole))?.returned(keys, instead) ?? null);
+  };
+  // Versions before 11 have no such keys.
+  const hasPrevious = (await filesOf('app')).some((each) => each.returns(['previous_keys']));
+  const previous = (hasPrevious && environment.APP_PREVIOUS_KEYS) || '';
+  return { config, previousKeys: previous.split(',').filter((key) => key !== '') };
+}
+
+/** A part of `config/database.php`, with the URL that replaces its parts: Illuminate/Support/ConfigurationUrlParser.php. */
+export async function connectionOf(
+  config: Config,
+  keys: readonly string[],
+): Promise<(key: string) => Promise<string>> {
+  const value = async (key: string) => (await config('database', [...keys, key], storeSetting)) ?? '';
+  const given = await value('url');
+  if (given === '') return value;
+  if (!URL.canParse(given))
+    throw new ConfigurationError(`the url of ${keys.join('.')} is none: set ${storeSetting}`);
+  const url = new URL(given);
+  const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
+  const parts: Record<string, string> = {
+    driver: url.protocol.slice(0, -1),
+    scheme: url.protocol.slice(0, -1),
+    host: url.hostname,
+    port: url.port,
+    username: decoded(url.username),
+    password: decoded(url.password),
+    database: decoded(url.pathname.slice(1)),
+  };
+  return async (key) => parts[key] || (await value(key));
+}
+
+const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
+  mysql: 'mysql',
+  mariadb: 'mysql',
+  pgsql: 'postgres',
+  postgres: 'postgres',
+  postgresql: 'postgres',
+  sqlite: 'sqlite',
+};
+
+/** A connection of `config/database.php`. @param given its name; null for the default */
+export async function databaseOf(
+  root: string,
+  config: Config,
+  given: string | null,
+): Promise<{ database: SiteDatabase; prefix: string }> {
+  const name = given || ((await config('database', ['default'], storeSetting)) ?? '');
+  const value = await connectionOf(config, ['connections', name]);
+  const [kind, prefix, path] = [kinds[await value('driver')], await value('prefix'), await value('database')];
+  const charset = 'utf8';
+  if (kind === 'sqlite') {
+    const place = { user: '', password: '', hosts: [], path: path.startsWith('/') ? path : join(root, path) };
+    return { database: { kind, place, charset }, prefix };
+  }
+  const [host, socket] = [await value('host'), kind === 'mysql' ? await value('unix_socket') : ''];
+  if (kind === undefined || (host === '' && socket === ''))
+    throw new ConfigurationError(
+      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,
+    );
+  const port = await value('port');
+  const place = {
+    user: await value('username'),
+    password: await value('password'),
+    hosts: socket === '' ? [{ host, ...(/^\d{1,5}$/.test(port) ? { port: Number(port) } : {}) }] : [],
+    path: `/${path}`,
+  };
+  const database = { kind, place, charset, ...(socket === '' ? {} : { socket }) } as const;
+  return { database, prefix };
+}
+
+export const withoutComments = (source: string) => source.replace(/\/\*[\s\S]*?\*\/|(?<!\S)\/\/.*$/gm, '');
