@@ -170,21 +170,32 @@ function withRows({
     }
   }
 
-  /** @param changed the verdict on its session @param ofRow that on its row */
-  async function differs(
-    { state: { session, row, from } }: Login<MemberLogin>,
-    changed: Verdict<PhpSession> | null,
+  /**
+   * The verdict on a login whose session has changed.
+   * @param changed that on the session
+   * @param ofRow gives that on the row; null for one that has not changed
+   */
+  async function ofChanged(
+    { state: { row, from } }: Login<MemberLogin>,
+    changed: Verdict<PhpSession>,
     ofRow: () => Promise<Verdict<TableLogin> | null>,
+  ): Promise<Verdict<MemberLogin>> {
+    if (changed.state !== 'user') return changed;
+    if (!(await hasSameClaim(row, changed.login, from))) return judged(changed.login, from);
+    const found = (await ofRow()) ?? { state: 'user', login: row };
+    return found.state === 'user' && found.login.state.site !== row.state.site
+      ? judged(changed.login, from)
+      : asMember(found, changed.login, from);
+  }
+
+  /**
+   * The verdict on a login whose session is as it was.
+   * @param found that on the row; null for one that has not changed
+   */
+  async function ofUnchanged(
+    { state: { session, row, from } }: Login<MemberLogin>,
+    found: Verdict<TableLogin> | null,
   ): Promise<Verdict<MemberLogin> | null> {
-    if (changed) {
-      if (changed.state !== 'user') return changed;
-      if (!(await hasSameClaim(row, changed.login, from))) return judged(changed.login, from);
-      const found = (await ofRow()) ?? { state: 'user', login: row };
-      return found.state === 'user' && found.login.state.site !== row.state.site
-        ? judged(changed.login, from)
-        : asMember(found, changed.login, from);
-    }
-    const found = await ofRow();
     if (found?.state === 'nobody' && session.state.proof?.some((text) => text !== null)) {
       // Applications store a new password before the session of the device that has changed it.
       await pause(secondLookAfter);
@@ -241,7 +252,10 @@ function withRows({
           // Nearly all checks end here, thousands in a second: few promises.
           if (changed === null && ofRow === null) return null;
           ofRow?.catch(() => {});
-          return differs(login, changed, async () => (ofRow === undefined ? (await ofRows)(row) : ofRow));
+          const askRow = async () => (ofRow === undefined ? (await ofRows)(row) : ofRow);
+          return changed === null
+            ? askRow().then((found) => ofUnchanged(login, found))
+            : ofChanged(login, changed, askRow);
         });
       });
     },
