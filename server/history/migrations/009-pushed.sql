@@ -1,7 +1,8 @@
 -- needs: 1
 -- `pushed`: the message that was pushed last, and the devices that have got it, as JSON. `done`: when that push ended. Devices
 -- that could not be reached get it at `due`; if there are none, `due` is NULL, and the row is kept for a few minutes. A newer
--- message is due as usual in both cases. A version before this one notes no newer message in a row that is kept.
+-- message is due as usual in both cases. A server of the version before does not push a newer message of a room whose row is
+-- kept.
 
 -- From here on: PostgreSQL, MariaDB
 ALTER TABLE chat_pushes ADD COLUMN IF NOT EXISTS pushed LONG;

@@ -236,7 +236,6 @@ export class TimelineView {
   }
 
   #wait() {
-    // An answer that comes at once needs no sign that it is coming.
     if (Date.now() - this.#since >= BONES_MS) return <Skeleton />;
     this.#later(BONES_MS);
     return undefined;

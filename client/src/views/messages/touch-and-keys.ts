@@ -99,7 +99,7 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
   root.addEventListener('scroll', cancel, { signal, capture: true });
 }
 
-/** There is something that can be done with it. */
+/** Something can be done with it: it is in the room, or not sent yet. */
 const hasMenu = (entry: Entry) => entry.message === undefined || isStored(entry);
 
 /** It is in the room. */

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { RestrictedUser as One } from '../../chat/room-restricted.ts';
+import type { RestrictedUser } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
 import type { ControlContext } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
@@ -16,7 +16,7 @@ interface Props {
  * The people who are muted in a room, or banned from it, until when and why. Each restriction can be lifted.
  */
 export class Restricted extends Component<Props> {
-  #users: readonly One[] | undefined;
+  #users: readonly RestrictedUser[] | undefined;
   /** Where the next page begins. */
   #next: string | undefined;
   readonly #submission = new Submission(this.props.context);
@@ -57,7 +57,7 @@ export class Restricted extends Component<Props> {
     );
   }
 
-  #one(one: One) {
+  #one(one: RestrictedUser) {
     const { strings } = this.props.context;
     const { user, kind, reason, by } = one;
     return (
@@ -92,7 +92,7 @@ export class Restricted extends Component<Props> {
     );
   }
 
-  #lift(one: One): void {
+  #lift(one: RestrictedUser): void {
     const { context, room } = this.props;
     const { kind, user } = one;
     void this.#submission.run(
