@@ -34,11 +34,11 @@ interface Target {
   device: StoredDevice;
   address: DeviceAddress;
   login: DeviceLogin;
-  /** Those with something unread of which the device may hear. */
+  /** The rooms with something unread of which the device may hear. */
   rooms: readonly UnreadRoom[];
 }
 
-/** What is pushed, the same for all devices of its user. */
+/** The contents of a push, the same for all devices of its user. */
 interface News {
   found: UnreadRoom;
   message: Notice['message'];

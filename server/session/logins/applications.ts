@@ -239,8 +239,8 @@ async function findSessions(
 }
 
 /**
- * What the application says beside its options. The session alone lets nobody in where it has other cookies. Of a path that
- * the operator has set there are no others.
+ * Adds to the settings what the application says beside its options. Where it has other cookies, the session alone lets
+ * nobody in. Where the operator has set the path of the user, the application's other paths do not count.
  */
 export function asKnown(
   { beside, options: { userId }, otherIds }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds'>,

@@ -376,7 +376,7 @@ function groupsOf(address: string): string[] {
   );
 }
 
-/** What `Environment` says of its folders. */
+/** The folders that `Environment` names. */
 function callsOf({ path }: SiteFolder, { root, system }: { root: string; system: string }) {
   const isClassic = system.includes('typo3conf');
   return {
