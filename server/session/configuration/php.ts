@@ -71,12 +71,24 @@ class Reading {
   #imported = new Map<string, string>();
   /** The functions that files declare. */
   readonly #functions = new Map<string, Tree>();
+  /** Other functions with these names. */
+  readonly #namesakes = new Map<string, Set<Tree>>();
+  /** The methods of their classes, by their names alone. */
+  readonly #methods = new Map<string, Set<Tree>>();
+  /** Functions that may be called later: closures. */
+  readonly #kept = new Set<Tree>();
   readonly #running = new Set<Tree>();
+  /** Functions that are followed because they may be called. */
+  readonly #followed = new Set<Tree>();
+  /** How many methods are followed, one in the other. */
+  #inMethods = 0;
   /** Other names of variables and their parts: `$x = &$y['z']`. */
   readonly #references = new Map<string, string[]>();
   /** Of the function whose statements run; undefined outside of any. */
-  #scope: { globals: Set<string> } | undefined;
+  #scope: { globals: Set<string>; branches: number } | undefined;
   #scopes = 0;
+  /** How many branches are followed that may not run, one in the other. */
+  #branches = 0;
   #calls = 0;
   #file = '';
   #files = 0;
@@ -88,11 +100,13 @@ class Reading {
     this.#surroundings = surroundings;
     this.#constants = new Map(Object.entries(surroundings.constants ?? {}));
     this.#variables = new Map(Object.entries(surroundings.variables ?? {}));
-    if (surroundings.isInFunction) this.#scope = { globals: new Set() };
+    if (surroundings.isInFunction) this.#scope = { globals: new Set(), branches: 0 };
   }
 
   read(file: string): PhpConfiguration {
     const returned = this.#run(file);
+    const values = [...this.#references].map(([name, path]) => [name, this.#at(path)] as const);
+    for (const [name, value] of values) this.#variables.set(name, value);
     return {
       constants: this.#constants,
       variables: this.#variables,
@@ -199,14 +213,23 @@ class Reading {
       case 'class':
         return void this.#class(node);
       case 'unset':
-        for (const variable of many(node, 'variables'))
-          if (!this.#references.delete(this.#local(variable))) this.#assign(variable, null);
+        for (const variable of many(node, 'variables')) this.#unset(node, variable);
         return undefined;
       case 'function':
-        this.#functions.set(word(one(node, 'name'), 'name').toLowerCase(), node);
+        this.#declare(word(one(node, 'name'), 'name').toLowerCase(), node);
         return undefined;
       case 'global':
-        for (const { name } of many(node, 'items')) this.#scope?.globals.add(String(name));
+        for (const { name } of many(node, 'items')) {
+          if (this.#scope !== undefined && this.#mayNotRun())
+            this.#variables.set(String(name), this.#unknown(node, 'global'));
+          else this.#scope?.globals.add(String(name));
+        }
+        return undefined;
+      case 'static':
+        for (const each of many(node, 'variables')) {
+          const variable = each.kind === 'staticvariable' ? one(each, 'variable') : each;
+          this.#assign(variable, this.#unknown(node, 'a static variable'));
+        }
         return undefined;
       case 'try':
         return this.#maybe(node, 'try', [
@@ -216,10 +239,18 @@ class Reading {
       case 'switch':
         return this.#switch(node);
       case 'for':
-      case 'foreach':
+        return this.#loop(node, [...many(node, 'init'), ...many(node, 'test'), ...many(node, 'increment')]);
       case 'while':
       case 'do':
-        return this.#maybe(node, node.kind, [one(node, 'body')]);
+        return this.#loop(node, [one(node, 'test')]);
+      case 'foreach': {
+        const [source, key, value] = [one(node, 'source'), one(node, 'key'), one(node, 'value')];
+        this.#value(source);
+        const unknown = this.#unknown(node, 'foreach');
+        for (const each of [key, value, ...(value.byref ? [source] : [])])
+          if (each !== nothing) this.#assign(each, unknown);
+        return this.#loop(node, []);
+      }
       case 'case':
         return this.#statements(many(one(node, 'body'), 'children'));
       case 'halt':
@@ -228,6 +259,12 @@ class Reading {
         // Functions are not called; what is printed, declared or jumped to sets nothing.
         return undefined;
     }
+  }
+
+  #loop(node: Tree, steps: readonly Tree[]): undefined {
+    return this.#maybe(node, node.kind, [
+      { kind: 'block', children: [...steps.map(asStatement), one(node, 'body')] },
+    ]);
   }
 
   #if(node: Tree): Returned | undefined {
@@ -262,7 +299,9 @@ class Reading {
     const results = branches.map((branch) => {
       this.#constants = new Map(constants);
       this.#variables = new Map(variables);
+      this.#branches++;
       this.#statements([branch]);
+      this.#branches--;
       return { constants: this.#constants, variables: this.#variables };
     });
     this.#constants = constants;
@@ -297,9 +336,21 @@ class Reading {
     });
   }
 
+  #declare(name: string, node: Tree): void {
+    const before = this.#functions.get(name);
+    // Which one counts may depend on what is not known.
+    if (before !== undefined && before !== node)
+      this.#namesakes.set(name, new Set([...(this.#namesakes.get(name) ?? []), before]));
+    this.#functions.set(name, node);
+  }
+
   #class(node: Tree): void {
     const own = word(one(node, 'name'), 'name');
     for (const statement of many(node, 'body')) {
+      if (statement.kind === 'method') {
+        const name = word(one(statement, 'name'), 'name').toLowerCase();
+        this.#methods.set(name, new Set([...(this.#methods.get(name) ?? []), statement]));
+      }
       for (const member of [...many(statement, 'constants'), ...many(statement, 'properties')]) {
         const name = word(one(member, 'name'), 'name');
         this.#members.set(`${own}::${name}`, this.#value(one(member, 'value')));
@@ -369,11 +420,17 @@ class Reading {
       case 'include':
         return this.#include(node);
       case 'new':
+        this.#method(node, '__construct');
         return new Map();
+      case 'pre':
+      case 'post':
+        return this.#assign(one(node, 'what'), this.#unknown(node, 'a computation'));
       case 'call':
         return this.#call(node);
-      case 'closure': {
-        const why = 'a function that may be called later';
+      case 'closure':
+      case 'arrowfunc': {
+        this.#kept.add(node);
+        const why = calledLater;
         this.#maybe(node, why, [asStatement({ kind: 'call', what: node })]);
         return this.#unknown(node, why);
       }
@@ -439,7 +496,10 @@ class Reading {
     if (!Array.isArray(path)) return path;
     const [variable = '', ...keys] = path;
     const fromPhp = this.#fromPhp(node, variable, keys[0]);
-    if (fromPhp !== undefined) return fromPhp;
+    return fromPhp === undefined ? this.#at(path) : fromPhp;
+  }
+
+  #at([variable = '', ...keys]: readonly string[]): ConfigurationValue {
     let value: ConfigurationValue = this.#variables.get(variable) ?? null;
     for (const key of keys) value = part(value, key);
     return value;
@@ -459,7 +519,8 @@ class Reading {
   /** The name of the variable and the keys in it. */
   #path(node: Tree): string[] | Unknown {
     if (node.kind === 'variable') {
-      const name = this.#local(node);
+      const named = typeof node.name === 'string' ? node.name : this.#value(one(node, 'name'));
+      const name = typeof named === 'string' ? this.#local({ kind: 'variable', name: named }) : '';
       if (name === '') return this.#unknown(node, 'a variable variable');
       return [...(this.#references.get(name) ?? [name])];
     }
@@ -485,35 +546,93 @@ class Reading {
       : `${name} of call ${this.#scopes}`;
   }
 
+  /** Whether what runs now may not run in the call, or the file, in which it stands. */
+  #mayNotRun(): boolean {
+    return this.#branches > (this.#scope?.branches ?? 0);
+  }
+
   /** `$x = &$y['z']` */
   #refer(node: Tree): ConfigurationValue {
     const [left, right] = [one(node, 'left'), one(node, 'right')];
     const name = this.#local(left);
     const path = this.#path(right);
-    if (name === '' || !Array.isArray(path)) return this.#assign(left, this.#unknown(node, 'a reference'));
+    if (name === '' || !Array.isArray(path) || this.#mayNotRun() || this.#scope?.globals.has(name)) {
+      const unknown = this.#unknown(node, 'a reference');
+      // Either may change with the other from now on.
+      if (isPlace(right)) this.#assign(right, unknown);
+      return this.#assign(left, unknown);
+    }
     this.#references.set(name, path);
     return this.#lookup(right);
   }
 
-  /** Calls a function of the configuration. Where it ends by a `return` that may not be reached, its effects are not known. */
-  #invoked(called: Tree, values: readonly ConfigurationValue[], node: Tree): ConfigurationValue {
+  #unset(node: Tree, variable: Tree): void {
+    const name = this.#local(variable);
+    const target = this.#references.get(name);
+    if (target !== undefined) {
+      const isSure = !this.#mayNotRun();
+      if (!isSure) this.#assign(variable, this.#unknown(node, 'a reference'));
+      this.#references.delete(name);
+      this.#variables.set(name, isSure ? null : this.#unknown(node, 'a reference'));
+      return;
+    }
+    const path = this.#path(variable);
+    // The other names keep the value.
+    if (Array.isArray(path))
+      for (const other of this.#referring(path)) {
+        this.#variables.set(other, this.#at(this.#references.get(other) ?? []));
+        this.#references.delete(other);
+      }
+    this.#assign(variable, null);
+  }
+
+  /** The names that stand for this variable, or for a part of it. */
+  #referring(path: readonly string[]): string[] {
+    this.#steps += this.#references.size;
+    return [...this.#references].flatMap(([name, target]) =>
+      path.every((key, n) => target[n] === key) ? [name] : [],
+    );
+  }
+
+  /**
+   * Calls a function of the configuration. Where it ends by a `return` that may not be reached, its effects are not known.
+   * @param given the arguments
+   */
+  #invoked(called: Tree, given: readonly Tree[], node: Tree): ConfigurationValue {
     const [outer, number] = [this.#scope, this.#scopes];
+    const unknown = this.#unknown(called, 'an argument');
+    const isPlain = given.every(({ kind }) => kind !== 'variadic' && kind !== 'namedargument');
+    const values = given.map((each) => [each, this.#value(each)] as const);
+    const parameters = many(called, 'arguments').map((parameter, n) => {
+      const [argument = nothing, value] = values[n] ?? [];
+      const path = parameter.byref && isPlace(argument) ? this.#path(argument) : undefined;
+      // Which one it is is not known.
+      if (Array.isArray(path) && (parameter.variadic || !isPlain)) this.#assign(argument, unknown);
+      return { parameter, path, value: isPlain && !parameter.variadic ? value : unknown };
+    });
+    // The variables around it are those of an arrow function, too.
+    if (called.kind === 'arrowfunc') return this.#arrow(called, node);
     const uses = many(called, 'uses').map((use) => [use, this.#path(use), this.#lookup(use)] as const);
     return this.#nested(() => {
-      this.#scope = { globals: new Set() };
+      this.#scope = { globals: new Set(), branches: this.#branches };
       this.#scopes = ++this.#calls;
+      const references: string[] = [];
+      const refer = (variable: Tree, path: string[]) => {
+        references.push(this.#local(variable));
+        this.#references.set(this.#local(variable), path);
+      };
       try {
-        const parameters = many(called, 'arguments');
-        for (const [n, parameter] of parameters.entries()) {
-          const value = values[n] ?? (parameter.value ? this.#value(one(parameter, 'value')) : null);
-          this.#variables.set(this.#local({ kind: 'variable', name: one(parameter, 'name').name }), value);
+        for (const { parameter, path, value } of parameters) {
+          const variable = { kind: 'variable', name: one(parameter, 'name').name };
+          if (Array.isArray(path)) refer(variable, path);
+          else if (value !== undefined) this.#assign(variable, value);
+          else this.#assign(variable, parameter.value ? this.#value(one(parameter, 'value')) : null);
         }
         for (const [use, path, value] of uses) {
-          if (use.byref === true && Array.isArray(path)) this.#references.set(this.#local(use), path);
+          if (use.byref === true && Array.isArray(path)) refer(use, path);
           else this.#assign(use, value);
         }
         const body = one(called, 'body');
-        if (called.kind === 'arrowfunc') return this.#value(body);
         if (!returnsWithin(body)) return this.#statement(body)?.value ?? null;
         const why = 'a function that returns early';
         this.#maybe(node, why, [body]);
@@ -521,14 +640,48 @@ class Reading {
       } finally {
         this.#scope = outer;
         this.#scopes = number;
+        for (const name of references) this.#references.delete(name);
       }
     });
+  }
+
+  #arrow(called: Tree, node: Tree): ConfigurationValue {
+    const [parameters, body] = [many(called, 'arguments'), one(called, 'body')];
+    if (parameters.length === 0) return this.#value(body);
+    const changed = parameters.map((parameter): Tree => {
+      return { kind: 'post', what: { kind: 'variable', name: one(parameter, 'name').name } };
+    });
+    const why = 'a function with parameters';
+    this.#maybe(node, why, [{ kind: 'block', children: [...changed, body].map(asStatement) }]);
+    return this.#unknown(node, why);
+  }
+
+  /** Calls a function that may run, or not, with arguments that are not known. */
+  #perhapsInvoked(called: Tree, node: Tree): void {
+    // Of one that calls itself, one call shows all that it may set.
+    if (this.#followed.has(called)) return;
+    this.#followed.add(called);
+    this.#maybe(node, 'a function that may be called', [
+      asStatement({ kind: 'call', what: called, arguments: [{ kind: 'variadic' }] }),
+    ]);
+    this.#followed.delete(called);
+  }
+
+  /** A method of a class of the configuration: of which class is not known. */
+  #method(node: Tree, name: string): void {
+    this.#inMethods++;
+    for (const method of this.#methods.get(name) ?? []) this.#perhapsInvoked(method, node);
+    this.#inMethods--;
   }
 
   #array(node: Tree): ConfigurationValue {
     const array = new Map<string, ConfigurationValue>();
     for (const item of many(node, 'items')) {
-      if (item.unpack || item.byRef) return this.#unknown(node, 'an array made of another');
+      if (item.unpack || item.byRef) {
+        const unknown = this.#unknown(node, 'an array made of another');
+        if (item.byRef && isPlace(one(item, 'value'))) this.#assign(one(item, 'value'), unknown);
+        return unknown;
+      }
       const value = this.#value(one(item, 'value'));
       const key = item.key ? this.#value(one(item, 'key')) : nextKey(array);
       if (isUnknown(key)) return key;
@@ -649,11 +802,32 @@ class Reading {
     // `$x[] = 1`
     const isPushed = left.kind === 'offsetlookup' && !left.offset;
     const path = this.#path(isPushed ? one(left, 'what') : left);
-    if (!Array.isArray(path)) return value;
+    if (!Array.isArray(path)) {
+      // Any part of it may be the one.
+      if (left.kind === 'variable') this.#spoil(path);
+      else if (isPlace(left)) this.#assign(one(left, 'what'), path);
+      return value;
+    }
+    if (path.length === 1 && path[0] === 'GLOBALS' && isUnknown(value)) this.#spoil(value);
+    for (const name of path.length === 0 || isPushed ? [] : this.#referring(path)) {
+      const target = this.#references.get(name) ?? [];
+      if (target.length === path.length) continue;
+      // Whether the name still stands for the part depends on where the new value comes from.
+      const unknown = this.#unknown(left, 'a reference');
+      this.#references.delete(name);
+      this.#variables.set(name, unknown);
+      value = this.#put(value, target.slice(path.length), unknown, false);
+    }
     const [variable = '', ...keys] = path;
     if (isPushed) keys.push('');
     this.#variables.set(variable, this.#put(this.#variables.get(variable) ?? null, keys, value, isPushed));
     return value;
+  }
+
+  /** Any variable may be another one now. */
+  #spoil(unknown: Unknown): void {
+    this.#steps += this.#variables.size;
+    for (const name of this.#variables.keys()) this.#variables.set(name, unknown);
   }
 
   /** A copy with that value in it: what was before may still be needed. */
@@ -676,7 +850,8 @@ class Reading {
   #include(node: Tree): ConfigurationValue {
     const target = this.#value(one(node, 'target'));
     const why = 'a file that is not read';
-    if (typeof target !== 'string' || this.#surroundings.application?.test(target))
+    // Classes, as the loaders of libraries, include files of code.
+    if (typeof target !== 'string' || this.#surroundings.application?.test(target) || this.#inMethods > 0)
       return this.#unknown(node, why);
     const file = this.#found(target);
     if (file === undefined) {
@@ -713,23 +888,25 @@ class Reading {
     const given = this.#surroundings.calls;
     if (given !== undefined && Object.hasOwn(given, name)) return given[name] ?? null;
     const called = name === 'call_user_func' ? first : one(node, 'what');
-    if (called?.kind === 'closure' || called?.kind === 'arrowfunc') {
-      const values = (called === first ? nodes.slice(1) : nodes).map((each) => this.#value(each));
-      return this.#invoked(called, values, node);
+    if (called !== undefined && /^(closure|arrowfunc|function|method)$/.test(called.kind)) {
+      return this.#invoked(called, called === first ? nodes.slice(1) : nodes, node);
     }
-    const known = Object.hasOwn(functions, name) ? functions[name] : undefined;
+    if (called !== undefined && called.kind !== 'name') this.#calledBy(called, node);
+    // Of the functions with these names a file may declare those of a framework, which are not PHP's.
+    const isOther = this.#functions.has(name) && name !== 'getenv_docker';
+    const known = Object.hasOwn(functions, name) && !isOther ? functions[name] : undefined;
     if (known === undefined) {
       const own = this.#functions.get(name);
       // Only what it sets counts: its value may depend on more than is understood here.
       if (own !== undefined && !this.#running.has(own)) {
         this.#running.add(own);
-        this.#invoked(
-          own,
-          nodes.map((each) => this.#value(each)),
-          node,
-        );
+        this.#invoked(own, nodes, node);
         this.#running.delete(own);
+      } else {
+        if (own !== undefined) this.#perhapsInvoked(own, node);
+        for (const each of nodes) this.#handedOver(each, node);
       }
+      for (const other of this.#namesakes.get(name) ?? []) this.#perhapsInvoked(other, node);
       const unknown = this.#unknown(node, `the function ${name || 'without a name'}()`);
       if (!byValue.has(name)) for (const each of nodes) this.#mayChange(each, unknown);
       return unknown;
@@ -756,6 +933,43 @@ class Reading {
     );
   }
 
+  /** Calls what is named by a value: a function by its text, a method, or a closure that was kept. */
+  #calledBy(what: Tree, node: Tree): void {
+    if (
+      what.kind === 'propertylookup' ||
+      what.kind === 'nullsafepropertylookup' ||
+      what.kind === 'staticlookup'
+    )
+      this.#method(node, word(one(what, 'offset'), 'name').toLowerCase());
+    if (what.kind === 'staticlookup') return;
+    if (what.kind === 'propertylookup') {
+      const object = one(what, 'what');
+      if (object.kind !== 'variable') this.#value(object);
+      return;
+    }
+    const value = this.#handedOver(what, node);
+    if (isUnknown(value)) this.#callKept(node);
+  }
+
+  #callKept(node: Tree): void {
+    for (const each of this.#kept) this.#perhapsInvoked(each, node);
+  }
+
+  /** A value that another function is given, which may call the function that it names. */
+  #handedOver(node: Tree, call: Tree): ConfigurationValue {
+    const value = this.#value(
+      node.kind === 'variadic'
+        ? one(node, 'what')
+        : node.kind === 'namedargument'
+          ? one(node, 'value')
+          : node,
+    );
+    const own = typeof value === 'string' ? this.#functions.get(bare(value).toLowerCase()) : undefined;
+    if (own !== undefined) this.#perhapsInvoked(own, call);
+    if (isUnknown(value) && value.unknown.why === calledLater) this.#callKept(call);
+    return value;
+  }
+
   #replaced(before: ConfigurationValue, after: ConfigurationValue, isRecursive: boolean): ConfigurationValue {
     if (!isArray(after)) return after;
     const others = after.get(rest);
@@ -772,7 +986,7 @@ class Reading {
 
   /** A function may change an array, or fill a variable, that it takes by reference. */
   #mayChange(argument: Tree, unknown: Unknown): void {
-    if (!/^(variable|offsetlookup|propertylookup)$/.test(argument.kind)) return;
+    if (!isPlace(argument)) return;
     const path = this.#path(argument);
     if (!Array.isArray(path) || superglobals.has(path[0] ?? '')) return;
     const before = this.#lookup(argument);
@@ -947,6 +1161,12 @@ function returnsWithin(body: Tree): boolean {
 }
 
 const bare = (name: unknown): string => (typeof name === 'string' ? name.replace(/^.*\\/s, '') : '');
+
+/** The value of a closure. */
+const calledLater = 'a function that may be called later';
+
+/** Whether that can be assigned to. */
+const isPlace = ({ kind }: Tree): boolean => /^(variable|offsetlookup|propertylookup)$/.test(kind);
 
 const asStatement = (expression: Tree): Tree => ({ kind: 'expressionstatement', expression });
 

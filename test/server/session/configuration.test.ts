@@ -122,6 +122,57 @@ test.each<[string, string, unknown]>([
   expect(plain(read(code).variables.get('x'))).toEqual(value);
 });
 
+/** Each sets `$x`, which PHP has as given here: it is read so, or is not known. */
+test.each<[string, string, unknown]>([
+  ['a reference read by its name', `$y = 1; $x = &$y; $y = 2;`, 2],
+  ['a reference to what is unset', `$y = 'k'; $x = &$y; unset($y);`, 'k'],
+  ['a reference that may be none', `$x = 1; if (g()) $r = &$x; $r = 2;`, 'UNKNOWN'],
+  [
+    'a reference into an array that is replaced',
+    `$r = &$x['a']; $x = ['a' => 1]; $r = 2;`,
+    { ka: 'UNKNOWN' },
+  ],
+  ['a reference in an array', `$x = 1; $r = [&$x]; $r[0] = 2;`, 'UNKNOWN'],
+  ['a parameter by reference', `$x = ['a' => 1]; (function (&$p) { $p['a'] = 2; })($x);`, { ka: 2 }],
+  ['a text by reference', `function f(&$p) { $p = 2; } $x = '1'; f($x);`, 2],
+  ['named arguments', `function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(b: 2);`, 'UNKNOWN'],
+  ['unpacked arguments', `function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(...[1, 2]);`, 'UNKNOWN'],
+  ['all other arguments', `function f(...$a) { $GLOBALS['x'] = $a; } f(1, 2);`, 'UNKNOWN'],
+  ['null as an argument', `$x = 1; function f($a = 1) { $GLOBALS['x'] = $a; } f(null);`, null],
+  ['a static variable', `function f() { static $s = 1; $GLOBALS['x'] = $s; } f();`, 'UNKNOWN'],
+  ['the variables of an arrow function', `$y = 1; $x = (fn () => $y)();`, 1],
+  ['what an arrow function sets', `$x = 1; array_map(fn ($y) => $GLOBALS['x'] = $y, [2]);`, 'UNKNOWN'],
+  ['global, perhaps', `$x = 1; function f() { if (g()) { global $x; } $x = 2; } f();`, 'UNKNOWN'],
+  ['recursion', `$x = 1; function f($n) { if ($n === 1) f(2); else $GLOBALS['x'] = $n; } f(1);`, 'UNKNOWN'],
+  ['a function by a text', `$x = 1; function f() { $GLOBALS['x'] = 2; } $f = 'f'; $f();`, 'UNKNOWN'],
+  ['a function handed over', `$x = 1; function f() { $GLOBALS['x'] = 2; } array_map('f', [1]);`, 'UNKNOWN'],
+  ['a closure handed over', `$x = 1; array_map(function () { $GLOBALS['x'] = 2; }, [1]);`, 'UNKNOWN'],
+  ['a closure kept', `$f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f();`, 'UNKNOWN'],
+  ['a closure that is bound', `$x = 1; (function () { $GLOBALS['x'] = 2; })->call($y);`, 'UNKNOWN'],
+  ['a method', `$x = 1; class A { function f() { $GLOBALS['x'] = 2; } } (new A)->f();`, 'UNKNOWN'],
+  ['a constructor', `$x = 1; class A { function __construct() { $GLOBALS['x'] = 2; } } new A;`, 'UNKNOWN'],
+  [
+    'a function declared in one of two ways',
+    `if (g()) { function f() { $GLOBALS['x'] = 1; } } else { function f() { $GLOBALS['x'] = 2; } } f();`,
+    'UNKNOWN',
+  ],
+  [
+    'a function with the name of a framework’s',
+    `function env($n) { return 2; } $x = env('A', 1);`,
+    'UNKNOWN',
+  ],
+  ['the variable of a loop', `$x = 1; foreach ([2] as $x) {}`, 'UNKNOWN'],
+  ['the keys of a loop', `$x = ['a' => 1]; foreach (['a'] as $k) $x[$k] = 2;`, 'UNKNOWN'],
+  ['the values of a loop by reference', `$x = ['a' => 1]; foreach ($x as &$v) $v = 2;`, 'UNKNOWN'],
+  ['a count', `$x = [1, 1]; for ($i = 0; $i < 2; $i++) $x[$i] = 2;`, 'UNKNOWN'],
+  ['one more', `$x = 1; $x++;`, 'UNKNOWN'],
+  ['a key that is not known', `$x = ['a' => 1]; $x[g()] = 2;`, 'UNKNOWN'],
+  ['a variable that is not known', `$x = 1; foreach ($y as $k => $v) $GLOBALS[$k] = $v;`, 'UNKNOWN'],
+  ['a variable variable', `$x = 1; $n = 'x'; $$n = 2;`, 2],
+])('no value is guessed: %s', (_, code, value) => {
+  expect(plain(read(code, { environment: {} }).variables.get('x'))).toEqual(value);
+});
+
 test('a file that is included in a function', () => {
   const { variables } = read(`$x = 1; $GLOBALS['y'] = $x; $x = Environment::getVarPath() . '/' . $z;`, {
     variables: { x: 0, z: 0 },
