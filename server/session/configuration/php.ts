@@ -121,8 +121,7 @@ class Reading {
     this.#imported = new Map();
     try {
       const nodes = this.#parsed(file);
-      // They can be called before they stand there.
-      for (const node of nodes) if (node.kind === 'function') this.#statement(node);
+      this.#declareAll(nodes);
       const end = this.#statements(nodes);
       return end?.value;
     } finally {
@@ -211,6 +210,7 @@ class Reading {
       case 'if':
         return this.#if(node);
       case 'class':
+      case 'trait':
         return void this.#class(node);
       case 'unset':
         for (const variable of many(node, 'variables')) this.#unset(node, variable);
@@ -336,21 +336,35 @@ class Reading {
     });
   }
 
+  /** Functions and methods can be called before they stand there. */
+  #declareAll(nodes: readonly Tree[]): void {
+    for (const node of nodes) {
+      if (node.kind === 'function') this.#statement(node);
+      else if (node.kind === 'class' || node.kind === 'trait') this.#declareMethods(node);
+      else if (node.kind === 'namespace' || node.kind === 'declare')
+        this.#nested(() => this.#declareAll(many(node, 'children')));
+    }
+  }
+
   #declare(name: string, node: Tree): void {
     const before = this.#functions.get(name);
     // Which one counts may depend on what is not known.
-    if (before !== undefined && before !== node)
-      this.#namesakes.set(name, new Set([...(this.#namesakes.get(name) ?? []), before]));
+    if (before !== undefined && before !== node) noted(this.#namesakes, name, before);
     this.#functions.set(name, node);
+  }
+
+  #declareMethods(node: Tree): void {
+    for (const statement of many(node, 'body')) {
+      this.#step();
+      if (statement.kind === 'method')
+        noted(this.#methods, word(one(statement, 'name'), 'name').toLowerCase(), statement);
+    }
   }
 
   #class(node: Tree): void {
     const own = word(one(node, 'name'), 'name');
+    this.#declareMethods(node);
     for (const statement of many(node, 'body')) {
-      if (statement.kind === 'method') {
-        const name = word(one(statement, 'name'), 'name').toLowerCase();
-        this.#methods.set(name, new Set([...(this.#methods.get(name) ?? []), statement]));
-      }
       for (const member of [...many(statement, 'constants'), ...many(statement, 'properties')]) {
         const name = word(one(member, 'name'), 'name');
         this.#members.set(`${own}::${name}`, this.#value(one(member, 'value')));
@@ -1161,6 +1175,11 @@ function returnsWithin(body: Tree): boolean {
 }
 
 const bare = (name: unknown): string => (typeof name === 'string' ? name.replace(/^.*\\/s, '') : '');
+
+function noted(by: Map<string, Set<Tree>>, name: string, node: Tree): void {
+  const found = by.get(name) ?? new Set();
+  by.set(name, found.add(node));
+}
 
 /** The value of a closure. */
 const calledLater = 'a function that may be called later';

@@ -150,6 +150,17 @@ test.each<[string, string, unknown]>([
   ['a closure kept', `$f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f();`, 'UNKNOWN'],
   ['a closure that is bound', `$x = 1; (function () { $GLOBALS['x'] = 2; })->call($y);`, 'UNKNOWN'],
   ['a method', `$x = 1; class A { function f() { $GLOBALS['x'] = 2; } } (new A)->f();`, 'UNKNOWN'],
+  [
+    'a method of a class below',
+    `$x = 1; A::f(); class A { static function f() { $GLOBALS['x'] = 2; } }`,
+    'UNKNOWN',
+  ],
+  [
+    'a method of a trait',
+    `$x = 1; (new A)->f(); class A { use T; } trait T { function f() { $GLOBALS['x'] = 2; } }`,
+    'UNKNOWN',
+  ],
+  ['a function below in a namespace', `namespace A; $x = 1; f(); function f() { global $x; $x = 2; }`, 2],
   ['a constructor', `$x = 1; class A { function __construct() { $GLOBALS['x'] = 2; } } new A;`, 'UNKNOWN'],
   [
     'a function declared in one of two ways',
