@@ -65,6 +65,7 @@ export async function accountsOf({
   // An application may have none of these.
   const columns = ['name', 'password', 'deleted_at'];
   const mail = 'email';
+  let hasPasswords = false;
   return {
     proof: [`password_hash_${guard}`],
     database,
@@ -72,6 +73,7 @@ export async function accountsOf({
     settings: ({ schema }) =>
       columnsIn(table, [...columns, mail], { view: 'chat_laravel_columns', kind: database.kind, schema }),
     users(sql, known) {
+      hasPasswords = known.has('password');
       const read = columns.map(
         (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,
       );
@@ -94,9 +96,10 @@ export async function accountsOf({
     judge(row, { user, proof: [hash = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
-      const { password = null } = row;
+      // Versions before 11 take a password that is NULL for another one.
+      const password = row.password ?? Buffer.alloc(0);
       // The middleware `AuthenticateSession` puts it there.
-      const isCompared = hash !== null && password !== null && !(skipsEmpty && isEmpty(password));
+      const isCompared = hash !== null && hasPasswords && !(skipsEmpty && isEmpty(password));
       if (isCompared && !isOf(password, hash, appKey))
         return because('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;

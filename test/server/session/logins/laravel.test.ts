@@ -353,7 +353,7 @@ async function expectJudgedByAccount(
     expect(await differing(logins, device)).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
     // Since version 11 the middleware looks no further where `getAuthPassword()` is false in PHP.
-    for (const none of ["''", "'0'"]) {
+    for (const none of ["''", "'0'", 'NULL']) {
       await run(`UPDATE users SET password = ${none}`);
       expect(await logins.identify({ cookies })).toMatchObject(
         site.version < 11 ? { code: 'unauthorized' } : { user: { id: '7' } },
