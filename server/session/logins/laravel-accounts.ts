@@ -97,9 +97,9 @@ export async function accountsOf({
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
       // Versions before 11 take a password that is NULL for another one.
-      const password = row.password ?? Buffer.alloc(0);
+      const password = row.password ?? (hasPasswords ? Buffer.alloc(0) : null);
       // The middleware `AuthenticateSession` puts it there.
-      const isCompared = hash !== null && hasPasswords && !(skipsEmpty && isEmpty(password));
+      const isCompared = hash !== null && password !== null && !(skipsEmpty && isEmpty(password));
       if (isCompared && !isOf(password, hash, appKey))
         return because('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
