@@ -257,7 +257,7 @@ export function notifyContract(
     expect(await claim(at + 2)).toEqual({ pushes: [], next: at + 1 + hour });
     await note([], [], at, all);
     expect((await claim(at)).pushes).toEqual(given);
-    // One comes while they are looked at.
+    // A message comes while they are looked at.
     await note([], [], at, all);
     await settled(at + 3);
     expect((await claim(at + 2)).pushes).toEqual([]);

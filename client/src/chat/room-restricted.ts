@@ -6,7 +6,7 @@ import type { Follower } from './chat-listener.ts';
 
 export type RestrictedUser = Answers['room:restricted']['users'][number];
 
-/** Who is muted in a room or banned from it. Only those who decide about that learn it. */
+/** The people who are muted in a room or banned from it. The server names them only to people who decide about that. */
 export class RoomRestricted implements Follower {
   readonly #connection: Connection;
   readonly #tasks: Tasks;

@@ -1109,7 +1109,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
                WHERE at <= ${key} AND (at < ${key} OR user_id < ${id}) ORDER BY at DESC, user_id DESC LIMIT ${limit + 1}`;
   }
 
-  /** That an act was in one of these rooms. */
+  /** The condition that an act was in one of these rooms. */
   function shownActs({ rooms, except }: KnownRooms): Sql {
     const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inRooms(except)}`;
     const own = rooms.length === 0 ? raw('') : sql`OR ${inRooms(rooms)}`;

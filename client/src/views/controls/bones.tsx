@@ -4,7 +4,7 @@ import { Component, type ComponentChildren } from 'preact';
 export const BONES_MS = 300;
 
 interface Props {
-  /** What stands there until the answer has come. */
+  /** Stands there until the answer has come. */
   readonly children: ComponentChildren;
   /** Keeps the place in the first moment. */
   readonly before?: ComponentChildren;

@@ -160,7 +160,7 @@ function messageItems(
   return items.filter((item) => item !== false);
 }
 
-/** What its author can do with a message that is not in the room; one on its way will be in a moment. */
+/** The items of a message that was not sent. A message that is on its way has none: it is in the room in a moment. */
 function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Writing): MenuItem[] {
   const { strings } = context;
   if (pending?.failed === undefined) return [];

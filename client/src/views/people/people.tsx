@@ -67,7 +67,7 @@ export class PeopleList extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #people: RoomMembers;
   readonly #restricted: RoomRestricted;
-  /** What the reader might do when the list was drawn last. */
+  /** The rights of the reader when the list was drawn last. */
   #isMember: boolean;
   #moderates: boolean;
   #query = '';

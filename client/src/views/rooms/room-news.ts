@@ -11,7 +11,7 @@ import type { Speaker } from '../speaker.tsx';
 const SEEN = 'seen';
 
 /**
- * Tells the user what others do with his rooms. A room that he was taken into stays marked until he opens it, over
+ * Says what others do with the rooms of the user. A room that the user was taken into stays marked until it is opened, over
  * visits and in all tabs: it has nothing unread, since whoever becomes a member begins with the next message.
  */
 export class RoomNews implements Follower {
@@ -50,7 +50,7 @@ export class RoomNews implements Follower {
     this.#keep();
   }
 
-  /** One has said something there, or forwarded it, without a look at the room. */
+  /** The user has said something there, or forwarded it, without a look at the room. */
   message({ room: id, user }: Message): void {
     const { rooms, me } = this.#context.chat;
     const room = rooms.get(id);
