@@ -150,7 +150,7 @@ test('a banned user sees the end and the reason in place of the room, and is in 
   await expect(card).toBeVisible();
   await bob.shot('moderation-8-banned-360');
   await bob.page.setViewportSize({ width: 1280, height: 800 });
-  // Those who are banned have a section of their own.
+  // Banned people have a section of their own.
   const people = alice.page.getByRole('complementary', { name: 'People' });
   await expect(people.getByRole('heading', { name: 'Banned 1' })).toBeVisible();
   await expect(person(alice, 'Bob')).toHaveAccessibleName(/^Bob ?banned until tomorrow, /);

@@ -22,8 +22,8 @@ import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
 /**
- * A backup has none of these tables: the index for searching is made anew, no server runs on a restored history, and nothing
- * waits there.
+ * No backup has these tables: the index for searching is made anew, no server runs on a restored history, and nothing waits
+ * there.
  */
 const leftOut = [
   'chat_migrations',
