@@ -317,8 +317,8 @@ export interface StoredReport {
   room: string;
   seq: number;
   by: string;
-  /** Of the message. Absent where a server of an older version has stored it. */
-  author?: string;
+  /** Of the message. */
+  author: string;
   reason: Report['reason'];
   text?: string;
   at: number;

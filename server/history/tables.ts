@@ -211,7 +211,7 @@ export const bans = table<Ban & { user: string }>(
   },
 );
 
-/** When users came here for the first time; 0 where that was before it was stored. */
+/** When users came here for the first time. */
 export const arrivals = table<{ user: string; at: number }>(
   'chat_arrivals',
   ['user'],

@@ -130,7 +130,7 @@ export const closeReport: Rule<'closeReport'> = {
       tellAct(changes, {
         kind: 'report_closed',
         by,
-        user: first.author ?? first.message?.user.id,
+        user: first.author,
         room,
         seq,
         reason,

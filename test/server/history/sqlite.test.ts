@@ -10,7 +10,6 @@ import { isIndexed } from '../../../server/history/sqlite/index-state.ts';
 import { migrate } from '../../../server/history/sqlite/migrations.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyContract } from '../../contracts/history.ts';
-import { checkFormerRows, formerRows } from '../../contracts/history-moderators.ts';
 import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
 
 const folders: { remove(): void }[] = [];
@@ -261,41 +260,6 @@ test('a migration of a later version is carried out once, and what is stored sta
   await expect(open(path)).rejects.toThrow(
     `newer version (format ${known + 1}, this version knows ${known})`,
   );
-});
-
-test('a history of before the moderators’ page has its people, reports and acts there, and room for messages that wait', async () => {
-  const path = newFile();
-  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
-  folders.push({ remove: () => rmSync(folder, { recursive: true }) });
-  cpSync(new URL('001-tables.sql', migrationsFolder), join(folder, '001-tables.sql'));
-  const db = new DatabaseSync(path);
-  migrate(db, pathToFileURL(`${folder}/`));
-  for (const statement of formerRows) db.exec(statement);
-  db.close();
-  await checkFormerRows(await open(path));
-});
-
-test('a history of the version before keeps the keys of those alone who are known', async () => {
-  const path = newFile();
-  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
-  folders.push({ remove: () => rmSync(folder, { recursive: true }) });
-  cpSync(migrationsFolder, folder, { recursive: true });
-  rmSync(join(folder, '010-known-keys.sql'));
-  const db = new DatabaseSync(path);
-  migrate(db, pathToFileURL(`${folder}/`));
-  const user = db.prepare('INSERT INTO chat_users (id, name, acted_public) VALUES (?, ?, ?)');
-  const key = db.prepare('INSERT INTO chat_user_keys (find_key, user_id) VALUES (?, ?)');
-  for (const [id, wrote] of Object.entries({ named: 0, came: 0, wrote: 1 })) {
-    user.run(id, id, wrote);
-    key.run(id, id);
-  }
-  db.exec(`INSERT INTO chat_arrivals (user_id, at) VALUES ('came', 5)`);
-  const history = await open(path);
-  const keys = () => db.prepare('SELECT user_id AS id FROM chat_user_keys ORDER BY id').all();
-  expect(keys()).toEqual([{ id: 'came' }, { id: 'wrote' }]);
-  await history.write.arrive({ user: { id: 'came', name: 'came' }, at: 6 });
-  expect(await history.read.arrival({ user: 'came' })).toMatchObject({ at: 5 });
-  db.close();
 });
 
 test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {
