@@ -13,8 +13,8 @@ export class RoomRestricted implements Follower {
   readonly #room: Room;
   readonly #changed: () => void;
   #all: readonly RestrictedUser[] = [];
-  /** Counts how often it was asked: older answers no longer matter. */
-  #turn = 0;
+  /** Something has changed since the first page was asked for. */
+  #stale = false;
 
   constructor(connection: Connection, tasks: Tasks, room: Room, changed: () => void) {
     this.#connection = connection;
@@ -23,32 +23,41 @@ export class RoomRestricted implements Follower {
     this.#changed = changed;
   }
 
-  /** Asks for them: at first, over a new connection, and when the user's rights have changed. */
+  /**
+   * Asks for them: at first, over a new connection, and when the user's rights have changed. Meanwhile it is asked only
+   * once more, however much changes.
+   */
   ready(): void {
-    const turn = ++this.#turn;
+    this.#stale = true;
     if (!this.#mayKnow) this.#all = [];
     if (!this.#mayKnow || this.#connection.state.kind !== 'ready') return;
-    const { id: room } = this.#room;
     void this.#tasks.once(
-      `restricted ${room} ${turn}`,
-      async () => {
-        const all: RestrictedUser[] = [];
-        let cursor: string | undefined;
+      `restricted ${this.#room.id}`,
+      async (current) => {
         do {
-          if (this.#turn !== turn) return;
-          const page = await this.#connection.request('room:restricted', {
-            room,
-            ...(cursor === undefined ? {} : { cursor }),
-          });
-          all.push(...page.users);
-          cursor = page.next;
-        } while (cursor !== undefined);
-        if (this.#turn !== turn) return;
-        this.#all = all;
-        this.#changed();
+          this.#stale = false;
+          const all = await this.#pages();
+          if (!current() || !this.#mayKnow) return;
+          this.#all = all;
+          this.#changed();
+        } while (this.#stale);
       },
       () => {},
     );
+  }
+
+  async #pages(): Promise<RestrictedUser[]> {
+    const all: RestrictedUser[] = [];
+    let cursor: string | undefined;
+    do {
+      const { users, next } = await this.#connection.request('room:restricted', {
+        room: this.#room.id,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      all.push(...users);
+      cursor = next;
+    } while (cursor !== undefined);
+    return all;
   }
 
   /** The user has muted or banned somebody, or lifted that. */
