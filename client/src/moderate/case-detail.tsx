@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
+import { mostReports } from '../../../server/wire/counted.ts';
 import type { Answers, Held, Message, Report } from '../../../server/wire/events.ts';
 import type { Follower } from '../chat/chat-listener.ts';
 import { RequestError } from '../connection/connection-state.ts';
@@ -8,7 +9,7 @@ import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
-import { counted, isDirect, MOST_REPORTS, roomName } from './mod-words.ts';
+import { counted, isDirect, roomName } from './mod-words.ts';
 import { RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import { hashOf } from './place.ts';
@@ -165,7 +166,7 @@ export class CaseDetail extends Component<Props> {
             <span>{this.#messagesOf(author)}</span>
             <span>
               {strings.count('mod.reports', author.reports.length, {
-                n: counted(author.reports.length, strings, MOST_REPORTS),
+                n: counted(author.reports.length, strings, mostReports),
               })}
             </span>
             <span>{strings.text('mod.removed', { n: author.removed })}</span>

@@ -1,3 +1,4 @@
+import { mostCounted } from '../../../server/wire/counted.ts';
 import type { Report } from '../../../server/wire/events.ts';
 import type { Strings } from '../strings/strings.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -5,14 +6,8 @@ import type { DeskContext } from './desk-context.ts';
 /** A moderator may know no more of it than its id. */
 export const isDirect = (room: string): boolean => room.startsWith('d-');
 
-/** Up to so many the server counts people, and messages, reports, files and reactions of a person. */
-export const MOST_COUNTED = 10_000;
-
-/** The most reports about a person that the server lists. */
-export const MOST_REPORTS = 50;
-
 /** A number as far as it was counted: there may be more than `most`. */
-export const counted = (n: number, strings: Strings, most = MOST_COUNTED): string =>
+export const counted = (n: number, strings: Strings, most = mostCounted): string =>
   `${strings.number(n)}${n < most ? '' : '+'}`;
 
 /** The name of a room; of one that this user cannot read, that it is one. */

@@ -1,11 +1,12 @@
 import { createRef } from 'preact';
+import { mostCounted } from '../../../server/wire/counted.ts';
 import type { Answers } from '../../../server/wire/events.ts';
 import { Empty } from '../views/controls/empty.tsx';
 import { FilterField } from '../views/controls/filter-field.tsx';
 import { RovingList } from '../views/controls/roving-list.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
-import { counted, MOST_COUNTED } from './mod-words.ts';
+import { counted } from './mod-words.ts';
 import { Failed, ListToCome, RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import type { Drawn, Part } from './part.ts';
@@ -161,7 +162,7 @@ export class PeoplePage implements Part {
     const { strings } = this.#context;
     const { all, state } = this.#people;
     if (all !== undefined) return strings.number(all);
-    return state === 'here' ? counted(MOST_COUNTED, strings) : undefined;
+    return state === 'here' ? counted(mostCounted, strings) : undefined;
   }
 
   /** The open reports of a person, and the restrictions. */

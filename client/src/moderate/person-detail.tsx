@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren } from 'preact';
+import { mostReports, mostRooms } from '../../../server/wire/counted.ts';
 import type { Answers, Report, RestrictionOfPerson } from '../../../server/wire/events.ts';
 import type { Follower } from '../chat/chat-listener.ts';
 import { RequestError } from '../connection/connection-state.ts';
@@ -14,16 +15,13 @@ import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
 import { ErasePerson } from './erase-person.tsx';
-import { counted, MOST_REPORTS, roomName } from './mod-words.ts';
+import { counted, roomName } from './mod-words.ts';
 import { Failed } from './nothing.tsx';
 import { keyOf } from './queue.ts';
 import { RestrictPerson } from './restrict-person.tsx';
 import { Scroll } from './scroll.tsx';
 
 type Person = Answers['moderate:person'];
-
-/** The most rooms of a person that the server lists. */
-const MOST_ROOMS = 200;
 
 interface Props {
   readonly context: DeskContext;
@@ -215,7 +213,7 @@ export class PersonDetail extends Component<Props> {
   #rooms({ rooms }: Person) {
     const { chat, strings } = this.props.context;
     if (rooms.length === 0) return undefined;
-    return this.#section(strings.text('rooms.list'), counted(rooms.length, strings, MOST_ROOMS), [
+    return this.#section(strings.text('rooms.list'), counted(rooms.length, strings, mostRooms), [
       <ul class="rows" key="rows">
         {rooms.map(({ room, name, kind, role }) => (
           <li key={room}>
@@ -238,7 +236,7 @@ export class PersonDetail extends Component<Props> {
     return this.#section(
       strings.text('reports.title'),
       strings.text('mod.aboutBy', {
-        n: counted(reports.length, strings, MOST_REPORTS),
+        n: counted(reports.length, strings, mostReports),
         m: counted(reportsBy, strings),
       }),
       [

@@ -1,4 +1,5 @@
 import type { KnownRooms, UserRecord } from '../../history/history.ts';
+import { mostCounted, mostReports, mostRooms } from '../../wire/counted.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload, RestrictionOfPerson, User } from '../../wire/events.ts';
 import { outranks } from '../access.ts';
@@ -13,11 +14,6 @@ import { rejectHeld } from './held.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 import { shownReport } from './shown-reports.ts';
 
-/** People, and messages and own reports of a person, up to which they are counted; rooms that are listed. */
-const mostCounted = 10_000;
-const mostRooms = 200;
-/** Reports about a person that are listed. */
-const mostReports = 50;
 /** Messages that a ban can delete: so many, of so many milliseconds. */
 const mostRecent = 200;
 const recently = 24 * 60 * 60 * 1000;
