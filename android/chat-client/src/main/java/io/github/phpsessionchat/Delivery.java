@@ -317,7 +317,7 @@ final class Delivery {
     }
   }
 
-  /** All that waits, or was rejected: by {@code clientId} its id, and whether it was rejected. */
+  /** The messages that wait and those that were rejected: their ids by {@code clientId}, and the rejected ones. */
   void compareHeld(Map<String, String> ids, Set<String> rejected) {
     for (PendingMessage item : new ArrayList<>(items.values())) {
       if (!isHeld(item)) continue;

@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A browser or an app of the user that gets pushes. */
 public final class Device {
-  /** What a device is. */
+  /** The kind of a device. */
   public enum Kind {
     /** By Web Push. */
     BROWSER,
@@ -14,9 +14,9 @@ public final class Device {
 
   /** The server's id of it. */
   public final String id;
-  /** What it is. */
+  /** A browser or an app. */
   public final Kind kind;
-  /** What it calls itself; null if it has not said. */
+  /** Its own name; null if it has given none. */
   public final @Nullable String name;
   /** When it was registered last, in milliseconds since 1970 by the server's clock. */
   public final long at;

@@ -11,9 +11,9 @@ public final class Notices {
 
   /** The part of a message that a notice shows. */
   public enum Shown {
-    /** Who has written, and the text. */
+    /** The author and the text. */
     TEXT,
-    /** Who has written. */
+    /** The author alone. */
     NAME,
     /** Neither. */
     NOTHING

@@ -4,7 +4,7 @@ import java.util.Objects;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** The changes to the {@link Notices} of the user. What is not named stays. */
+/** The changes to the {@link Notices} of the user. All else stays. */
 public final class NoticesChange {
   final JSONObject payload = new JSONObject();
 
