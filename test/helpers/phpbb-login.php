@@ -3,7 +3,7 @@
 // browser. Reads a JSON object from the standard input: browser (the User-Agent), remember.
 $in = json_decode(stream_get_contents(STDIN), true);
 $key = $in['remember'] ? bin2hex(random_bytes(8)) : '';
-$browser = htmlspecialchars(trim($in['browser']), ENT_COMPAT, 'UTF-8');
+$browser = htmlspecialchars(trim(str_replace("\u{FEFF}", '', $in['browser'])), ENT_COMPAT, 'UTF-8');
 echo json_encode([
     'sid' => md5(bin2hex(random_bytes(8))),
     'browser' => trim(substr($browser, 0, 149)),

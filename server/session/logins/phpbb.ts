@@ -466,12 +466,12 @@ const portOf = (port: string) => (/^\d{1,5}$/.test(port) ? { port: Number(port) 
 
 /** A text from a request as phpBB takes it: without blanks around it, and with entities. */
 const phpText = (text: string) =>
-  text
-    .replace(/\r\n?/g, '\n')
-    .replaceAll('\0', '')
-    .replace(/^[ \t\n\v]+|[ \t\n\v]+$/g, '')
-    .replace(/[&<>"]/g, (character) => entities[character] as string)
-    .replace(/[\x80-\uffff]/g, '?');
+  escaped(trimmed(text.replace(/\r\n?/g, '\n').replaceAll('\0', ''))).replace(/[\x80-\uffff]/g, '?');
+
+/** PHP's `trim()`, which leaves the blanks of Unicode. */
+const trimmed = (text: string) => text.replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '');
+
+const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => entities[character] as string);
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -487,8 +487,8 @@ function fromOf(
   { address = '', userAgent = '', forwardedFor = '' }: Credentials,
   { forwardedForCheck }: PhpbbSite,
 ) {
-  const parts = forwardedFor.replaceAll(',', ' ').replace(/ {2,}/g, ' ').trim();
-  const areAddresses = parts.split(' ').every((part) => isIP(part) !== 0);
+  const parts = trimmed(forwardedFor).replaceAll(',', ' ').replace(/ {2,}/g, ' ');
+  const areAddresses = parts.split(' ').every((part) => isIP(part) !== 0 && !part.includes('%'));
   return {
     address: normalised(address),
     browser: browserOf(userAgent),
@@ -496,26 +496,23 @@ function fromOf(
   };
 }
 
-/** A header as phpBB stores it, in UTF-8 and with entities. */
+/** A header as phpBB stores it, in UTF-8 and with entities, without marks of the byte order. */
 function browserOf(header: string): string {
   const bytes = Buffer.from(header, 'latin1');
   const text = bytes.toString('utf8');
   // `htmlspecialchars()` makes nothing of other bytes.
   if (!Buffer.from(text).equals(bytes)) return '';
-  const stored = text
-    .trim()
-    .replace(/[&<>"]/g, (character) => entities[character] as string)
-    .normalize('NFC');
-  return compared(Buffer.from(stored));
+  return compared(Buffer.from(escaped(trimmed(text.replaceAll('\ufeff', ''))).normalize('NFC')));
 }
 
 /** The first 149 bytes, in lower case, without blanks around them. */
 const compared = (bytes: Buffer) =>
-  bytes
-    .subarray(0, 149)
-    .toString('latin1')
-    .replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-    .replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '');
+  trimmed(
+    bytes
+      .subarray(0, 149)
+      .toString('latin1')
+      .replace(/[A-Z]/g, (letter) => letter.toLowerCase()),
+  );
 
 function normalised(address: string): string {
   const [, four] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];

@@ -389,6 +389,9 @@ describe('phpBB', async () => {
       [{ browser: agent }, { userAgent: 'Another' }, false],
       [{ browser: agent }, {}, false],
       [{ browser: agent }, { userAgent: 'Another' }, true, { browser_check: '0' }],
+      // Blanks of PHP alone are cut off, and marks of the byte order are left out.
+      [{ browser: `${agent}\u00a0` }, { userAgent: `${header}\u00c2\u00a0` }, true],
+      [{ browser: `\ufeff${agent}` }, { userAgent: `\u00ef\u00bb\u00bf${header}` }, true],
       [{ browser: 'M'.repeat(200) }, { userAgent: 'm'.repeat(180) }, true],
       [
         { forwardedFor: '192.0.2.1 192.0.2.2' },
@@ -398,6 +401,9 @@ describe('phpBB', async () => {
       ],
       [{ forwardedFor: '192.0.2.1' }, { forwardedFor: '192.0.2.3' }, false, { forwarded_for_check: '1' }],
       [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3, unknown' }, true, { forwarded_for_check: '1' }],
+      // A comma without an address after it, and a zone: phpBB keeps nothing of such a header.
+      [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3,' }, true, { forwarded_for_check: '1' }],
+      [{ forwardedFor: '' }, { forwardedFor: 'fe80::1%eth0' }, true, { forwarded_for_check: '1' }],
       [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3' }, true],
     ];
     const free = await open();
