@@ -55,7 +55,7 @@ interface Member extends Claim {
   customer: string;
   /** The end of an id that has been replaced, in seconds since 1970. */
   ends?: number;
-  /** The address or the browser of the session's beginning, if it is not the visitor's. */
+  /** Names what is not as at the session's beginning: the address or the browser. */
   differs?: string;
 }
 
@@ -75,8 +75,8 @@ const names = Object.keys(settings) as Setting[];
 const sharedAccounts = '0';
 
 /**
- * Marks beside a customer who has not logged in: whom the persistent cart greets, and in whose place an administrator
- * is (“Login as Customer”, in two spellings: SetLoggedAsCustomerAdminId.php), as long as Magento lets him.
+ * Marks of a session whose customer has not logged in: the persistent cart greets the customer, or an administrator is
+ * there by “Login as Customer” (in two spellings: SetLoggedAsCustomerAdminId.php).
  */
 const marks = ['is_customer_emulated', 'logged_as_customer_admind_id', 'logged_as_customer_admin_id'];
 
@@ -88,7 +88,7 @@ const proof = [
   '_session_validator_data.http_user_agent',
 ] as const;
 
-/** User agents that Magento compares with nothing: Magento/Store/etc/di.xml. */
+/** User agents that Magento accepts beside that of the session's beginning: Magento/Store/etc/di.xml. */
 const anyAgent = /Shockwave Flash|Adobe Flash Player\s+\w{1,10}/iu;
 
 /**
@@ -305,7 +305,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
 const isNumber = (text: string | null | undefined): text is string => /^[1-9]\d{0,17}$/.test(text ?? '');
 
-/** Names the one of the two in which the visitor differs from the beginning of the session. */
+/** Names what is not as at the session's beginning; null if nothing differs. */
 function differing(
   { checks, useAddress, useAgent }: Site,
   begun: { address: string | null | undefined; agent: string | null | undefined },
@@ -328,7 +328,7 @@ async function rootOf(folder: SiteFolder): Promise<string | null> {
   return null;
 }
 
-/** Whether a file of Magento's own code is there with such a text; by Composer, or as in its repository. */
+/** Whether a file of Magento's own code has such a text. Composer has it in another folder than the repository. */
 async function codeHas(folder: SiteFolder, root: string, file: string, what: RegExp): Promise<boolean> {
   const [module = '', ...rest] = file.split('/');
   const isFramework = module === 'Framework';

@@ -49,7 +49,7 @@ interface PhpbbSite extends PhpbbFiles {
 
 interface PhpbbClaim extends Claim {
   table: 'sessions' | 'keys';
-  /** Of a key. */
+  /** The user whose key it is. */
   user?: string;
   from: { address: string; browser: string; forwardedFor: string };
 }
@@ -314,7 +314,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   },
 };
 
-/** The user of a row that holds. Then no other claim counts, even if nobody is logged in. */
+/** The user of a row that holds. No other claim counts then, even if nobody is logged in by this one. */
 function userIn(
   site: PhpbbSite,
   claim: PhpbbClaim,

@@ -41,7 +41,7 @@ const parameters = 'app/config/parameters.php';
 /** The name has a hash of the version, the shop and the host. */
 const nameForm = /^PrestaShop-[0-9a-f]{32}$/;
 
-/** The cookies of one host that are decrypted: of its shops, and of the back office. */
+/** Decrypted of one request: a host may have cookies of several shops, and one of the back office. */
 const mostCookies = 8;
 /** Browsers keep no cookie of more than 4 KB. */
 const mostCharacters = 8192;
