@@ -85,9 +85,15 @@ async function runAgain(step, result) {
   console.log(`\n=== ${step.name} once more: ${places.join(', ')}`);
   rmSync(step.report);
   const second = await runStep({ ...step, command: step.again(places) }, 'inherit');
-  const again = failures.every(({ place, test }) => second.tests.includes(`${place} ${test}`));
-  if (!again || second.failures.length + second.skipped > 0) return result;
-  return { ...result, passed: result.passed + failures.length, failures: [], secondTime: failures };
+  // If a setup fails, its suite counts as a failed test, and the tests in it are skipped.
+  const again = failures.every(({ place, test }) => {
+    const suite = test === place ? `${place} ` : `${place} ${test} > `;
+    return second.tests.some((one) => one === `${place} ${test}` || one.startsWith(suite));
+  });
+  const isExplained = result.skipped.every((place) => places.includes(place));
+  if (!again || !isExplained || second.failures.length + second.skipped.length > 0) return result;
+  const passed = result.passed + failures.length + result.skipped.length;
+  return { ...result, passed, failures: [], skipped: [], secondTime: failures };
 }
 
 /**
@@ -121,12 +127,12 @@ async function runStep(step, output) {
   const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
   const { failures } = report;
   // A failure without a failed test (types, a crash, a missing report) counts as one.
-  const complete = step.report === undefined || report.passed + report.skipped + failures.length > 0;
-  if ((!ok || !complete) && failures.length + report.skipped === 0) {
+  const complete = step.report === undefined || report.passed + report.skipped.length + failures.length > 0;
+  if ((!ok || !complete) && failures.length + report.skipped.length === 0) {
     failures.push({ place: '', test: step.name, message: 'no single test failed: see what it printed' });
   }
   console.log(
-    `=== ${step.name}: ${failures.length + report.skipped === 0 ? 'ok' : 'FAILED'} in ${seconds} s`,
+    `=== ${step.name}: ${failures.length + report.skipped.length === 0 ? 'ok' : 'FAILED'} in ${seconds} s`,
   );
   return { name: step.name, secondTime: [], ...report };
 }
@@ -137,10 +143,12 @@ async function runStep(step, output) {
  */
 function summarize(results) {
   const passed = results.reduce((total, step) => total + step.passed, 0);
-  const skipped = results.reduce((total, step) => total + step.skipped, 0);
+  const skipped = results.reduce((total, step) => total + step.skipped.length, 0);
   const failures = results.flatMap((step) => step.failures);
   const secondTime = results.flatMap((step) => step.secondTime);
-  const bad = results.filter((step) => step.failures.length + step.skipped > 0).map(({ name }) => name);
+  const bad = results
+    .filter((step) => step.failures.length + step.skipped.length > 0)
+    .map(({ name }) => name);
   print('PASSED THE SECOND TIME ONLY', secondTime);
   print('FAILED', failures);
   console.log(bad.length === 0 ? '\nall steps passed' : `\nfailed: ${bad.join(', ')}`);
