@@ -2,8 +2,11 @@ import type { Transporter } from 'nodemailer';
 import type { Mailbox } from './address.ts';
 import type { MailPlace } from './place.ts';
 
-/** Milliseconds for the connection, for the greeting, and for each further answer. */
-const patience = { connection: 10_000, greeting: 10_000, answer: 30_000 };
+/**
+ * Milliseconds for the connection, for the greeting, and for each further answer. Some servers greet late on purpose, since
+ * senders of spam do not wait.
+ */
+const patience = { connection: 20_000, greeting: 30_000, answer: 30_000 };
 /** Milliseconds for a mail, with the time that it waits for a connection. A slow server can always answer one more byte. */
 const mailTime = 60_000;
 /** Mails that are handed over at the same time. */

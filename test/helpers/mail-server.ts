@@ -30,6 +30,8 @@ export interface TestMailServer {
   mail(n: number): Promise<ReceivedMail>;
   /** The answer to a recipient in place of 250: `550 5.1.1 …`. */
   refusals: Map<string, string>;
+  /** Greets a client; at once by default. */
+  greet(done: () => void): void;
   /** Answers a mail that has come; at once by default. */
   answer(done: () => void): void;
   /** Connections that were opened. */
@@ -49,7 +51,7 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
     disableReverseLookup: true,
     onConnect(_session, done) {
       self.connections++;
-      done();
+      self.greet(done);
     },
     onAuth({ username, password }, _session, done) {
       if (username === 'chat' && password === 'p@ss/word') done(null, { user: username });
@@ -80,6 +82,7 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
     ca: certificate,
     mails: [],
     refusals: new Map(),
+    greet: (done) => done(),
     answer: (done) => done(),
     connections: 0,
     mail: (n) =>

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { doctor } from '../../../server/doctor/report.ts';
 import { type Mail, type MailServer, openMailServer } from '../../../server/mail/mail-server.ts';
 import { type MailPlace, readMailPlace } from '../../../server/mail/place.ts';
@@ -56,6 +56,21 @@ test.each(['smtps', 'smtp'] as const)(
     });
   },
 );
+
+test('a server that greets late, against senders of spam, gets the mail', async () => {
+  const server = await startMailServer();
+  server.greet = (done) => {
+    vi.advanceTimersByTime(15_000);
+    done();
+  };
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+  try {
+    expect(await over(server.url, (client) => client.send(mail))).toEqual({ is: 'sent' });
+  } finally {
+    vi.useRealTimers();
+    await server.stop();
+  }
+});
 
 test('no header and no command comes from a value: line ends of all kinds, long ones, marks of direction', async () => {
   const evil = 'x\r\nBcc: evil@site.example\nX-A: 1\u2028X-B: 2\u0085X-C: 3\u202egnp\u0000.';
