@@ -160,13 +160,15 @@ export const forgetHeld: Rule<'forgetHeld'> = {
   },
 };
 
+const noMember = 'the author is no member any more';
+
 /** Takes its place as the newest message of the room, with the id and the `clientId` under which it was sent. */
 function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): StoredMessage {
   const { id, clientId, digest } = one;
   const room = existing(work, one.room);
   const user = named(work, one.user);
   const member = work.member(room.id, user.id);
-  if (!isMember(member)) refuse('forbidden', 'the author is no member any more');
+  if (!isMember(member)) refuse('forbidden', noMember);
   // It was sent a second time while messages were not held.
   const sent = work.messageByClientId(room.id, user.id, clientId);
   if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
@@ -198,6 +200,7 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
 }
 
 function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, changes: Change[]): StoredMessage {
+  if (!isMember(work.member(one.room, one.user))) refuse('forbidden', noMember);
   const { room, before } = mayEdit(work, { room: one.room, seq, user: one.user, at });
   const { files, ...said } = one.message;
   const input = { ...said, ...(files === undefined ? {} : { files: files.map(chosenOf) }) };

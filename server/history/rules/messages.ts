@@ -135,14 +135,16 @@ export function mayEdit(
   { room: id, seq, user, at, siteModerator }: Pick<Edit, 'room' | 'seq' | 'user' | 'at' | 'siteModerator'>,
 ): { room: RoomRow; before: StoredMessage; free: boolean } {
   const room = existingFor(work, id, user);
-  if (isBlocked(work, room, user)) refuse('forbidden');
   const member = work.member(id, user);
+  const free = isModerator(member, siteModerator);
+  if (room.settings.write === 'moderators' && !free) refuse('forbidden');
+  if (isBlocked(work, room, user)) refuse('forbidden');
   checkMuted(member, at);
   const before = messageIn(work, room, seq);
   if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
   if (before.user.id !== user) refuse('forbidden');
   if (before.forwarded !== undefined) refuse('forbidden', 'a forwarded message cannot be edited');
-  return { room, before, free: isModerator(member, siteModerator) };
+  return { room, before, free };
 }
 
 /**

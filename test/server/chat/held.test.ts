@@ -341,6 +341,21 @@ describe('who decides', () => {
     expect(await codeOf(ben, 'held:approve', { id: other.id })).toBe('forbidden');
     expect(await codeOf(ben, 'held:reject', { id: other.id })).toBe('ok');
   });
+
+  test('nobody about an edit of somebody who may not write there any more', async () => {
+    const { ben, ann, room } = await den();
+    const { seq } = await say(ann, room, 'hello');
+    const edit = { room, seq, text: 'see https://a.example' };
+    const answer = await ann.raw('message:edit', edit);
+    const { id } = (answer.ok ? (answer.data as { held: Held }) : { held: { id: '' } }).held;
+    await ben.request('room:update', { room, write: 'moderators' });
+    expect(await codeOf(ben, 'held:approve', { id })).toBe('forbidden');
+    await ben.request('room:update', { room, write: 'all' });
+    await ann.request('room:remove', { room, user: ann.id });
+    expect(await codeOf(ben, 'held:approve', { id })).toBe('forbidden');
+    const { messages } = await ben.request('message:history', { room });
+    expect(messages.map(({ text }) => text)).toEqual(['hello']);
+  });
 });
 
 test('erasing a user removes what waits, and moderators learn that it is gone', async () => {
