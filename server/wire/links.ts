@@ -13,6 +13,8 @@ const CANDIDATE = new RegExp(
   ].join('|'),
   'giu',
 );
+/** The time to read a host grows with the square of its length. A name on the internet has up to 253 characters. */
+const LONG_HOST = /^https?:[/\\]*[^/\\?#]{300}/iu;
 const ALLOWED = new Set(['http:', 'https:', 'mailto:']);
 
 export function links(text: string): Piece[] {
@@ -21,7 +23,7 @@ export function links(text: string): Piece[] {
   for (const match of text.matchAll(CANDIDATE)) {
     const url = withoutTail(match[0]);
     const address = complete(url);
-    if (!URL.canParse(address)) continue;
+    if (LONG_HOST.test(address) || !URL.canParse(address)) continue;
     const { href, protocol, username, password, host, pathname } = new URL(address);
     // In `https://bank.example@other.example` the host is the second one.
     if (!ALLOWED.has(protocol) || username !== '' || password !== '') continue;

@@ -45,6 +45,15 @@ describe('links', () => {
     expect(links('https://аpple.example')[0]).toMatchObject({ host: 'xn--pple-43d.example' });
   });
 
+  test('a host that is longer than any is no link, and is not read', () => {
+    const signs = Array.from({ length: 4000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)));
+    const text = signs.join('');
+    for (const start of ['https://', 'http:\\\\/', 'www.a.']) expect(urls(`${start}${text}`)).toEqual([]);
+    expect(urls(`https://${encodeURIComponent(text)}`)).toEqual([]);
+    expect(urls(`https://a.example/${text}`)).toHaveLength(1);
+    expect(cpuOf(() => links(`https://${text}`))).toBeLessThan(tenMillionBytes());
+  });
+
   test('a direction override ends a link', () => {
     expect(urls('https://a.example/\u202Egpj.exe')).toEqual(['https://a.example/']);
   });
