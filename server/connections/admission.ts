@@ -17,6 +17,9 @@ export interface HttpRefusal {
 /** HTTP connections per chat connection: long-polling uses two at a time, and the page loads files. */
 const httpConnectionsEach = 3;
 
+/** Characters of an origin. The time to read a host that is not ASCII grows with the square of its length. */
+const longestOrigin = 300;
+
 /** The properties of a connection that its later requests must repeat, since they are not authenticated again. */
 interface Binding {
   login: string | null;
@@ -262,7 +265,7 @@ export class Admission {
     if (this.#origins.has(origin)) return true;
     // The server's own page has the origin to which the request was sent. A host name counts only if it is known to be
     // ours, or else a page could make its own name point here (DNS rebinding).
-    if (!URL.canParse(origin)) return false;
+    if (origin.length > longestOrigin || !URL.canParse(origin)) return false;
     const url = new URL(origin);
     if (url.origin !== origin || url.host !== req.headers.host || !/^https?:$/.test(url.protocol))
       return false;
