@@ -28,7 +28,7 @@ import type { Typing } from './messages/typing.ts';
 import { countMentions, noMentions } from './messages/unread-mentions.ts';
 import { type Connection, nobody, type Person, type Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
-import { seesReportsOf } from './moderation/shown-reports.ts';
+import { seesReportsOf, withoutWords } from './moderation/shown-reports.ts';
 import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, previewsFor, summaryOf } from './summary.ts';
@@ -331,8 +331,16 @@ export class Announcements implements DirectoryListener {
           const listing = seeing().filter(({ person }) => person.memberships.has(room.id));
           return known && this.#summaries.tell(known, listing);
         }
-        const ids = seeing().map((connection) => connection.id);
-        this.#publisher.toConnections(ids, 'report:changed', { report, open });
+        const reads = ({ person }: Connection) => this.#directory().find(person, room.id) !== undefined;
+        const { readers = [], others = [] } = Object.groupBy(seeing(), (one) =>
+          report.closed === undefined || reads(one) ? 'readers' : 'others',
+        );
+        const tell = (to: readonly Connection[], shown: Report) => {
+          const ids = to.map(({ id }) => id);
+          if (ids.length > 0) this.#publisher.toConnections(ids, 'report:changed', { report: shown, open });
+        };
+        tell(readers, report);
+        tell(others, withoutWords(report));
       })
       // Moderators still get it when they ask for the list.
       .catch((error) => this.#onAsideFailure('report_changed', error));

@@ -10,7 +10,7 @@ import type { Connection } from '../model.ts';
 import { readWithin } from '../rooms.ts';
 import { readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
-import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
+import { messageNow, seesReportsOf, shownReport, withoutWords } from './shown-reports.ts';
 
 /** Messages before and after a reported one that are its context. */
 const around = 3;
@@ -191,5 +191,6 @@ async function closedNow(
   await chat.history.current();
   needSight(chat, room, connection);
   if (report === null) throw new RequestError('unknown_message');
-  return { report };
+  const reads = chat.directory.find(connection.person, room.id) !== undefined;
+  return { report: reads ? report : withoutWords(report) };
 }

@@ -55,6 +55,15 @@ export async function shownReport(
   };
 }
 
+/**
+ * A closed report as somebody gets it who may not read its room, such as a moderator of the site: the message as it is now is
+ * not what was reported, and its `rev` would count what has happened there since.
+ */
+export function withoutWords({ message, ...report }: Report): Report {
+  const { id, room, seq, clientId, user, sentAt } = message;
+  return { ...report, message: { id, room, seq, rev: seq, clientId, user, text: '', sentAt } };
+}
+
 /** The message as it is now. */
 export async function messageNow(
   { history }: Parts,

@@ -690,6 +690,28 @@ describe('a report', () => {
     expect((await ann.request('message:history', { room: room.id })).messages[0]).toMatchObject({ text: '' });
   });
 
+  test('shows nobody who may not read the room what its message became later', async () => {
+    const { room: den, owner, moderator, others } = await talk(1, { kind: 'private' });
+    const [ben, site] = [others[0] as Person, await user({ roles: 'moderator' })];
+    const direct = await ben.request('direct:open', { user: owner.id });
+    await ben.request('room:join', { room: direct.room.id });
+    for (const room of [den, direct.room.id]) {
+      const { seq } = await say(ben, room, 'rude');
+      await owner.request('message:report', { room, seq, reason: 'abuse' });
+      const { id = '' } = (await listOf(site)).find((one) => one.room === room) ?? {};
+      const closing = { id, done: 'nothing' as const };
+      expect((await site.request('report:close', closing)).report).toMatchObject({ message: { seq } });
+      await ben.request('message:edit', { room, seq, text: 'quincunx' });
+      // To close it again changes nothing, and answers.
+      const { report } = await site.request('report:close', closing);
+      expect(report).toMatchObject({ message: { room, seq, user: named(ben), text: '' } });
+      expect(JSON.stringify(site.events)).not.toContain('quincunx');
+      const own = await (room === den ? moderator : owner).raw('report:close', closing);
+      if (room === den) expect(own).toMatchObject({ data: { report: { message: { text: 'quincunx' } } } });
+      else expect(own).toMatchObject({ error: { code: 'unknown_message' } });
+    }
+  });
+
   test('counts against a limit of its own, a repeat does not', async () => {
     const strict = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_REPORT: '2/1h' });
     try {
