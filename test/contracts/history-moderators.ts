@@ -364,6 +364,20 @@ export function moderatorsContract(now: () => { history: History }) {
     }
   });
 
+  test('acts in a room that is gone are in no list and count of the next room of that id', async () => {
+    const later = at + 10_000;
+    await write.putRoom({ id: 'den', kind: 'private', name: 'den', at: later });
+    const deleted = { kind: 'message_deleted', by: cat.id, user: ben.id, room: 'den' } as const;
+    const closed = { kind: 'report_closed', by: cat.id, user: ben.id, room: 'den' } as const;
+    await keep([...[deleted, closed].flatMap((act) => [at, later].map((at) => ({ ...act, at })))]);
+    const known = { rooms: ['den'], except: [] };
+    const { acts } = await read.actsIn({ ...known, limit: 9 });
+    expect(acts.map(({ at }) => at)).toEqual([later, later]);
+    const activity = await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...known });
+    expect(activity.removed).toBe(1);
+    expect(await read.decisionsBy({ user: cat.id, since: at, most: 9, ...known })).toBe(1);
+  });
+
   test('people of the last days are counted without those who hide it', async () => {
     for (const user of [ann, ben, cat]) {
       await write.arrive({ user, at });

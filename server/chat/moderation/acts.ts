@@ -2,7 +2,7 @@ import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 import { namesForSite } from '../names.ts';
-import { readKnown } from './known-rooms.ts';
+import { isKnown, readKnown } from './known-rooms.ts';
 
 /** The acts of moderation, the newest first: of the whole site, and in the rooms that the admin may know of. */
 export async function acts(
@@ -19,7 +19,9 @@ export async function acts(
     );
     return {
       acts: page.acts.map(({ by, user, ...act }) => {
-        const name = act.room === undefined ? undefined : chat.directory.room(act.room)?.record.name;
+        // A private room of others may have the id of a public one that is gone.
+        const { room = '' } = act;
+        const name = isKnown(chat, known, room) ? chat.directory.room(room)?.record.name : undefined;
         return {
           ...act,
           ...(by === undefined ? {} : { by: named(by) }),

@@ -78,6 +78,8 @@ const mostLookedAt = 5000;
 const membersAtOnce = 200;
 /** Rooms in each of which the first people are looked for by one statement. */
 const roomsAtOnce = 50;
+/** Milliseconds: the clock of a database may tell whole seconds, and acts have its times. */
+const clockStep = 1000;
 /** Users who are looked up by one statement. */
 const usersAtOnce = 500;
 /** Reactions that are looked up by one statement. */
@@ -182,6 +184,11 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       ['room_id'],
       ids.map((id) => [id]),
     );
+
+  /** Acts in private rooms of the asker, without those in a former room of the same id, which was others'. */
+  const actsInOwn = (ids: readonly string[]): Sql =>
+    sql`${inRooms(ids)} AND NOT EXISTS (
+          SELECT 1 FROM chat_rooms AS rooms WHERE rooms.id = room_id AND rooms.created_at > at + ${clockStep})`;
 
   const countUpTo = function* (most: number, some: Sql): Asking<number> {
     const [row] = yield* ask(sql`SELECT count(*) AS num FROM (${some} LIMIT ${most}) AS found`);
@@ -418,7 +425,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const hidden = except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${inRooms(except)})`;
       const end = sql`num < ${before} ORDER BY num DESC LIMIT ${limit + 1}`;
       const open = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE shown = 1 ${hidden} AND ${end}) AS one`;
-      const own = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE ${inRooms(rooms)} AND shown IS NULL AND ${end}) AS other`;
+      const own = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE ${actsInOwn(rooms)} AND shown IS NULL AND ${end}) AS other`;
       const rows = yield* ask(
         sql`${open} ${rooms.length === 0 ? raw('') : sql`UNION ALL ${own}`} ORDER BY num DESC LIMIT ${limit + 1}`,
       );
@@ -1112,7 +1119,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
   /** The condition that an act was in one of these rooms. */
   function shownActs({ rooms, except }: KnownRooms): Sql {
     const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inRooms(except)}`;
-    const own = rooms.length === 0 ? raw('') : sql`OR ${inRooms(rooms)}`;
+    const own = rooms.length === 0 ? raw('') : sql`OR (${actsInOwn(rooms)})`;
     return sql`((shown = 1 ${hidden}) ${own})`;
   }
 

@@ -616,6 +616,19 @@ describe('the acts', () => {
     expect((await actsOf(boss, moderator))[0]).not.toHaveProperty('name');
   });
 
+  test('name no private room that has the id of a public one that is gone', async () => {
+    const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
+    const id = newClientId();
+    await site.api('PUT', `/rooms/${id}`, { name: id, kind: 'public' });
+    await moderator.request('room:join', { room: id });
+    await moderator.request('room:mute', { room: id, user: ben.id, seconds: 60 });
+    await site.api('DELETE', `/rooms/${id}`);
+    await site.api('PUT', `/rooms/${id}`, { name: 'Quincunx', kind: 'private' });
+    await site.api('PATCH', `/rooms/${id}/members`, { add: [ben.id] });
+    await expect.poll(async () => await actsOf(boss, moderator)).toHaveLength(1);
+    expect(await actsOf(boss, moderator)).toEqual([expect.not.objectContaining({ name: expect.anything() })]);
+  });
+
   test('come in pages without a gap or a repetition, whose cursors are not those of other lists', async () => {
     const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
     const room = await open('public', moderator, ben);
