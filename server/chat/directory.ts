@@ -759,14 +759,14 @@ export class Directory {
     const { id, kind } = record;
     const room = this.#rooms.get(id);
     const members = [...(room?.here ?? [])].filter(({ user }) => find(user.id) !== undefined);
+    const isBanned = ({ user }: Person) => this.restrictions.isBanned(id, user.id);
+    const people = kind === 'public' ? [...this.everybody()].filter((person) => !isBanned(person)) : members;
+    this.restrictions.forget(id);
     // A new room may have got its id since, as rooms of the site can.
     if (room !== undefined && room.record.createdAt !== record.createdAt) {
       for (const person of members) this.#remove(room, person);
       return undefined;
     }
-    const isBanned = ({ user }: Person) => this.restrictions.isBanned(id, user.id);
-    const people = kind === 'public' ? [...this.everybody()].filter((person) => !isBanned(person)) : members;
-    this.restrictions.forget(id);
     if (room === undefined) return undefined;
     for (const { user, memberships } of members) {
       memberships.delete(id);

@@ -244,3 +244,28 @@ test('a reaction that is stored with those of others tells nobody who was remove
     'unknown_room',
   ]);
 });
+
+test('a server that hears late that a room is gone lays none of its mutes and bans on people in the next one', async () => {
+  const { chat, history, other } = await lateChat();
+  const at = Date.now();
+  const made = { id: 'team', kind: 'private', name: 'Team' } as const;
+  const add = { room: made.id, users: [{ id: 'ben' }, { id: 'cat' }], source: 'api', mayReturn: true } as const;
+  await history.write.putRoom({ ...made, at });
+  await history.write.addMembers({ ...add, at });
+  for (const [user, kind] of [['ben', 'muted'] as const, ['cat', 'banned'] as const]) {
+    const access = (await history.read.room({ room: made.id }))?.access ?? 0;
+    const restriction = { by: 'ann' };
+    await history.write.restrict({ room: made.id, user, kind, restriction, actor: 'ann', access, at });
+  }
+  other.writes = true;
+  await history.write.deleteRoom({ room: made.id });
+  await history.write.putRoom({ ...made, at: at + 1 });
+  await history.write.addMembers({ ...add, at: at + 1 });
+  other.writes = false;
+  // It reads the new room, and then hears that the old one is gone.
+  const { ask } = await askedDirectly(chat)('ben');
+  expect(chat.directory.restrictions.on('cat')).toEqual([]);
+  expect(await ask('room:join', { room: made.id })).toMatchObject({ ok: true });
+  const sent = { room: made.id, text: 'hello', clientId: newClientId() };
+  expect(await ask('message:send', sent)).toMatchObject({ ok: true });
+});
