@@ -37,6 +37,7 @@ export interface UnreadRoom {
   since: number;
   /** The last of them. */
   last: number;
+  newest: StoredMessage;
   /** The first few of them. */
   messages: StoredMessage[];
 }
@@ -70,11 +71,16 @@ export async function unreadOf(
   await current();
   if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
+  // The user may have lost the room before its messages were read.
+  const still = async ({ room, member }: Pick<Membership, 'room'> & { member?: Membership['member'] }) => {
+    const [now] = await read.membersOf({ room: room.id, users: [id] });
+    return isMember(member) ? isMember(now) : mayRead(room, undefined, isBanned(now));
+  };
   const rooms: UnreadRoom[] = [];
   // In turn: notices may wait, and others read meanwhile.
   for (const membership of memberships) {
     const found = await unreadIn(read, membership, without);
-    if (found === undefined) continue;
+    if (found === undefined || !(await still(membership))) continue;
     rooms.push({ ...found, member: membership.member, name: nameOf(membership, directory) });
   }
   const since = Date.now() - namedFor;
@@ -82,7 +88,7 @@ export async function unreadOf(
     if (!mayRead(outside.room, undefined, isBanned(outside.member))) continue;
     const notifiedAt = notified.find(({ room }) => room === outside.room.id)?.at;
     const found = await unreadIn(read, outside, without, notifiedAt);
-    if (found !== undefined) rooms.push({ ...found, name: outside.room.name });
+    if (found !== undefined && (await still(outside))) rooms.push({ ...found, name: outside.room.name });
   }
   rooms.sort((a, b) => b.since - a.since);
   return { user: { id, name: user.name }, total: totalOf(rooms), rooms };
@@ -133,6 +139,7 @@ async function unreadIn(
     from: first.seq,
     since: first.sentAt,
     last: last.seq,
+    newest: last,
     messages: unread.slice(0, mostGiven),
   };
 }

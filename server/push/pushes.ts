@@ -166,8 +166,9 @@ export class Pushes {
       return { settled: { ...known, due: activeAt + longestHere } };
     const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
     if (quiet !== undefined) return { settled: { ...known, due: quiet } };
-    const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
-    if (stored === undefined || stored.sentAt < at - newsFor) return { settled };
+    // As it was read with the room: later the user may have lost that.
+    const stored = found.newest;
+    if (stored.sentAt < at - newsFor) return { settled };
     const reason = { settings, unread, found, stored, at };
     if (pushed?.message !== stored.id || pushed.mentions < found.mentions)
       return { ...reason, mentions: found.mentions, got: [] };

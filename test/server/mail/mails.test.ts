@@ -214,6 +214,7 @@ describe('Mails.send', () => {
   });
 
   const settings: NotifySettings = { mail: 15, push: false, quiet: null, text: 'text', zone: 'UTC' };
+  const user = { id: 'ann', name: 'Ann' };
   const unread = (id: string): Unread => ({
     user: { id, name: id },
     total: 1,
@@ -228,6 +229,7 @@ describe('Mails.send', () => {
         from: 1,
         since: at,
         last: 1,
+        newest: { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'm', user, text: 'hello', sentAt: at },
         messages: [],
       },
     ],

@@ -101,3 +101,37 @@ test('the numbers of a room end at 100', async () => {
   for (let n = 0; n < 100; n++) await named('flo', hour - n);
   expect(await unread('flo')).toEqual([{ unread: 100, mentions: 100, since }]);
 });
+
+test('nothing that was written after a removal is in a notice that was being made by then', async () => {
+  await history.write.arrive({ user: { id: 'gus', name: 'Gus' }, at: 1 });
+  await history.write.createRoom({ ...room, id: 'nook', kind: 'private', name: 'Nook', clientId: 'n' });
+  const users = [{ id: 'gus', name: 'Gus' }];
+  const add = { room: 'nook', users, source: 'people', mayReturn: true, at: 1 } as const;
+  const message = { room: 'nook', clientId: 'nook', user: ann, text: 'x', asMember: true };
+  for (const event of ['after', 'messages'] as const) {
+    await history.write.addMembers(add);
+    const mentions = [{ user: 'gus', start: 0, length: 1 }];
+    const sent = await history.write.send({
+      ...message,
+      clientId: event,
+      mentions,
+      sentAt: Date.now() - hour,
+    });
+    const notify = event === 'after' ? 'all' : 'mentions';
+    await history.write.setNotify({ room: 'nook', user: 'gus', notify });
+    expect(await unread('gus')).toHaveLength(1);
+    const read = {
+      ...history.read,
+      async [event](input: never) {
+        const how = { sources: 4, by: 'people', cause: 'removed', at: 1 } as const;
+        await history.write.removeMembers({ room: 'nook', users: ['gus'], ...how });
+        const { seq } = sent.message;
+        await history.write.edit({ room: 'nook', seq, user: 'ann', text: 'the code is quincunx', at: 1 });
+        return history.read[event](input);
+      },
+    } as History['read'];
+    const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
+    const found = await unreadOf({ read, current: history.current }, directory, 'gus', []);
+    expect(found?.rooms).toEqual([]);
+  }
+});
