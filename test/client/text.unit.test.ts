@@ -46,7 +46,9 @@ describe('links', () => {
   });
 
   test('a host that is longer than any is no link, and is not read', () => {
-    const signs = Array.from({ length: 4000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)));
+    const signs = Array.from({ length: 4000 }, (_, n) =>
+      String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)),
+    );
     const text = signs.join('');
     for (const start of ['https://', 'http:\\\\/', 'www.a.']) expect(urls(`${start}${text}`)).toEqual([]);
     expect(urls(`https://${encodeURIComponent(text)}`)).toEqual([]);

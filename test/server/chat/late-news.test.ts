@@ -249,7 +249,12 @@ test('a server that hears late that a room is gone lays none of its mutes and ba
   const { chat, history, other } = await lateChat();
   const at = Date.now();
   const made = { id: 'team', kind: 'private', name: 'Team' } as const;
-  const add = { room: made.id, users: [{ id: 'ben' }, { id: 'cat' }], source: 'api', mayReturn: true } as const;
+  const add = {
+    room: made.id,
+    users: [{ id: 'ben' }, { id: 'cat' }],
+    source: 'api',
+    mayReturn: true,
+  } as const;
   await history.write.putRoom({ ...made, at });
   await history.write.addMembers({ ...add, at });
   for (const [user, kind] of [['ben', 'muted'] as const, ['cat', 'banned'] as const]) {

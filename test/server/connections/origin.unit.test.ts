@@ -20,7 +20,11 @@ test('the longest origin that a header holds costs no more than another one', ()
   );
   const signs = Array.from({ length: 1700 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)));
   const headers = { host: 'chat.example', origin: `http://${encodeURIComponent(signs.join(''))}` };
-  const req = { method: 'GET', headers, socket: { remoteAddress: '127.0.0.1' } } as unknown as IncomingMessage;
+  const req = {
+    method: 'GET',
+    headers,
+    socket: { remoteAddress: '127.0.0.1' },
+  } as unknown as IncomingMessage;
   const url = new URL('http://chat.example/socket.io/?EIO=4&transport=polling');
   expect(admission.refusal(req, url, false)).toMatchObject({ code: 'origin_not_allowed' });
   const cpu = cpuOf(() => {
