@@ -64,6 +64,11 @@ describe('bad_request', () => {
       JSON.parse('{"room":"lobby","text":"a","clientId":"p","__proto__":{}}'),
     ],
     ['__proto__ deeper down', 'room:list', JSON.parse('{"a":[{"__proto__":1}]}')],
+    ...['report:context', 'held:approve', 'held:reject', 'held:discard', 'device:remove'].map(
+      (event): [string, string, object] => [`${event} of an id with a NUL`, event, { id: 'a\0' }],
+    ),
+    ['report:close of such an id', 'report:close', { id: '\0', done: 'nothing' }],
+    ['invite:revoke of such an id', 'invite:revoke', { room: 'lobby', id: '\0' }],
   ])('%s', async (_, event, ...args) => {
     expect(await code(event, ...args)).toBe('bad_request');
   });
