@@ -1,4 +1,4 @@
-import { lookThroughPause } from '../history.ts';
+import { lookThroughPause, type StoredEvent } from '../history.ts';
 import { webhooks } from '../tables.ts';
 import { usersNamed, withoutUser } from '../told.ts';
 import { aboutUser, isGone } from './notify.ts';
@@ -7,7 +7,10 @@ import type { Rule } from './rule.ts';
 // The log of all changes: see `Writes`.
 
 export const consume: Rule<'consume'> = {
-  needs: (input) => [{ what: 'consumer', input }],
+  needs: (input) => [
+    { what: 'consumer', input },
+    ...(input.rows?.events ?? []).flatMap(({ user }) => (user === undefined ? [] : aboutUser(user))),
+  ],
   run(work, input) {
     const { name, by, types, lease, most, done, rows } = input;
     const known = work.consumer(input);
@@ -15,7 +18,13 @@ export const consume: Rule<'consume'> = {
     if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
-    if (isDone) for (const event of rows?.events ?? []) work.put(webhooks, event);
+    // Nobody would find an event of an erased user that is stored later than the stage that looks for such rows. The other one
+    // of a direct room may be somebody who has never been here.
+    const isLeft = ({ type, user }: StoredEvent) =>
+      user === undefined ||
+      !isGone(work, user) ||
+      (type !== 'room.member_removed' && work.erasureOf(user) === undefined);
+    if (isDone) for (const event of (rows?.events ?? []).filter(isLeft)) work.put(webhooks, event);
     if (isDone && rows?.concerned !== undefined) {
       const { users, rooms, due, roomsDue, pushes, pushDue } = rows.concerned;
       work.noteDue(users, due);

@@ -9,7 +9,15 @@ import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
 import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
-import { apiKey, codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import {
+  apiKey,
+  codeOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
 
 interface Taken {
   headers: IncomingHttpHeaders;
@@ -119,6 +127,24 @@ test('the site is notified of a room, its members, messages and reports, each si
   expect((await took('room.member_removed', own)).event.data.user).toMatchObject({ id: ben.id });
   // A reader's marks are nobody's business.
   expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(taken.length);
+});
+
+test('the site is notified of nothing about somebody who is being erased, whose id would wait in the queue', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  const den = await site.den(ann, [ben]);
+  for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
+  await say(ben, den.id, 'hello');
+  await took('message.created', (data) => data.room?.id === den.id);
+  const reset = nextOf(ann, 'room:reset');
+  expect((await site.api('DELETE', `/users/${ben.id}`)).status).toBe(202);
+  await reset;
+  // They are stored in the order of the changes.
+  for (const topic of ['one', 'two']) {
+    await ann.request('room:update', { room: den.id, topic });
+    await took('room.changed', (data) => data.room?.topic === topic);
+  }
+  const removed = taken.filter(({ event }) => event.type === 'room.member_removed');
+  expect(removed.filter(({ event }) => event.data.user?.id === ben.id)).toEqual([]);
 });
 
 test('the site is notified of a message that waits for a moderator, without its text once that is decided', async () => {
