@@ -17,7 +17,8 @@ export function fileName(given: string): string {
     .replace(/[<>:"|?*]/g, '_')
     .replace(/\s+/g, ' ')
     // A leading dot hides a file; a trailing one is lost on Windows.
-    .replace(/^[. ]+|[. ]+$/g, '');
+    // Looked for at the beginning of each run alone: at each dot it would take hundreds of milliseconds for a long name.
+    .replace(/^[. ]+|(?<![. ])[. ]+$/g, '');
   if (name.replace(/\u200c|\u200d|\p{VS}/gu, '') === '') return 'file';
   const characters = [...name];
   if (characters.length <= longest) return name;
