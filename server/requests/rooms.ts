@@ -113,6 +113,7 @@ export const roomRequests: RequestHandlers<
   // A user who repeats handing over a room no longer has the right: see `setRole`.
   'room:role': {
     order: 'change',
+    counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => setRole(chat, connection, room, payload),
   },
   'room:members': {
@@ -123,6 +124,7 @@ export const roomRequests: RequestHandlers<
   },
   'room:notify': {
     order: 'change',
+    counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => setNotify(chat, connection, room, payload),
   },
   'room:previews': {
@@ -243,6 +245,8 @@ export const roomRequests: RequestHandlers<
   },
   'client:active': {
     order: 'change',
+    // An act is noted twice a minute. The zone and the language are stored as often as they change.
+    counts: ({ zone, lang }) => (zone === undefined && lang === undefined ? {} : { change: 1 }),
     async run({ chat, connection, payload }) {
       chat.notify?.acted(connection.person.user.id, payload);
       return {};
