@@ -108,6 +108,8 @@ export const roomRequests: RequestHandlers<
   // The rights depend on who is removed: see `remove`.
   'room:remove': {
     order: 'change',
+    // To join and leave again and again is an event for all members each time.
+    counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => remove(chat, connection, room, payload),
   },
   // A user who repeats handing over a room no longer has the right: see `setRole`.

@@ -1178,6 +1178,7 @@ describe('rate_limited, with the time to wait', () => {
       ['user:hide', (_, n) => ({ hidden: n % 2 === 0 })],
       ['device:remove', () => ({ id: 'none' })],
       ['room:update', (_, n) => ({ topic: `x${n}` })],
+      ['room:remove', (_, n) => ({ user: `nobody-${n}` })],
       ['room:role', ({ ben }, n) => ({ user: ben.id, role: n % 2 === 0 ? 'moderator' : 'member' })],
       ['room:notify', (_, n) => ({ notify: n % 2 === 0 ? 'none' : 'all' })],
       ['client:active', (_, n) => ({ lang: n % 2 === 0 ? 'de' : 'en' })],
