@@ -419,10 +419,14 @@ export interface NewMessage {
   sentAt: number;
 }
 
-/** A message of `room` that is to be a copy of another one. `checked`: it is refused if that one says something else meanwhile. */
+/**
+ * A message of `room` that is to be a copy of another one. `checked`: it is refused if that one says something else meanwhile.
+ * `hidden`: the user may not read the room of that one, so it is not looked at: no time shows whether it is there.
+ */
 export interface NewForward {
   room: string;
   from: { room: string; seq: number };
+  hidden?: true;
   checked?: Pick<StoredMessage, 'text' | 'files'>;
   clientId: string;
   user: User;

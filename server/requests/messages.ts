@@ -63,7 +63,7 @@ export const messageRequests: RequestHandlers<
     run: ({ chat, connection, room, payload, notCounted, active }) =>
       counted(forward(chat, connection, room, payload), { notCounted, active }),
     async probe({ chat, connection, room, payload }) {
-      const copy = { ...newForward(connection, room, payload), asMember: false };
+      const copy = { ...newForward(chat, connection, room, payload), asMember: false };
       const known = await chat.history.probe.forward(copy);
       return known && { message: await messageFor(chat, connection.person, known.message) };
     },

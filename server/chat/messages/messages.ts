@@ -54,10 +54,16 @@ export function newMessage(
 
 /** The input of the history's `forward`. */
 export const newForward = (
+  { directory }: Pick<Chat, 'directory'>,
   connection: Connection,
   room: Room,
   { from, clientId }: RequestPayload<'message:forward'>,
-) => ({ ...sendingOf(connection, room), from, clientId });
+) => ({
+  ...sendingOf(connection, room),
+  from,
+  clientId,
+  ...(directory.find(connection.person, from.room) === undefined ? { hidden: true as const } : {}),
+});
 
 /** Resolves when the copy is on disk. The history decides whether the user may read the original. */
 export async function forward(
@@ -71,7 +77,7 @@ export async function forward(
   await chat.history.current();
   const origin = await originOf(chat, connection, payload.from);
   const waits = mayWait(chat, connection, room);
-  const sent = newForward(connection, room, payload);
+  const sent = newForward(chat, connection, room, payload);
   // A repeat is answered, whatever the original has become since, and however many bytes were copied.
   const known = waits || origin?.files !== undefined ? await chat.history.probe.forward(sent) : null;
   if (known !== null)

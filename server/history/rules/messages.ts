@@ -53,22 +53,24 @@ export const send: Rule<'send'> = {
 };
 
 export const forward: Rule<'forward'> = {
-  needs: (input) => [
-    ...postNeeds(input),
-    { what: 'message', ...input.from },
-    { what: 'member', room: input.from.room, user: input.user.id },
-  ],
+  needs: (input) => [...postNeeds(input), ...(input.hidden ? [] : originNeeds(input))],
   run: (work, input, changes) =>
     post(work, input, JSON.stringify(['forward', input.from.room, input.from.seq]), changes, () =>
       copyOf(work, input),
     ),
 };
 
+const originNeeds = ({ from, user }: NewForward): Need[] => [
+  { what: 'message', ...from },
+  { what: 'member', room: from.room, user: user.id },
+];
+
 /**
  * The copy of a message that the user may read now. The room of the original is locked, so the bytes of its files are
  * still there. @throws RequestError `unknown_message`
  */
-function copyOf(work: Work, { room, from, checked, user, sentAt }: NewForward): Content {
+function copyOf(work: Work, { room, from, hidden, checked, user, sentAt }: NewForward): Content {
+  if (hidden) refuse('unknown_message');
   const origin = work.room(from.room);
   if (origin === undefined) refuse('unknown_message');
   const isShown = isReadable(origin, work.member(from.room, user.id));

@@ -42,6 +42,15 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     },
     600_000,
   );
+
+  test('a message is looked for as long in a hidden room as in none', async () => {
+    let asked = 0;
+    const [without, beside] = askers.map(({ client, own }) => () => {
+      const from = { room: 'den-1', seq: 7 };
+      return client.request('message:forward', { room: own, from, clientId: `c${asked++}` });
+    });
+    await takesAsLong([without as () => Promise<string>, beside as () => Promise<string>], bounds);
+  }, 600_000);
 });
 
 /** Private rooms of others, with similar words and names to those that are searched for. */
