@@ -43,23 +43,27 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
   return rightsIn(room.record, actorOf(room, connection)).includes(right);
 }
 
-/** The stored membership of a user, connected or not; undefined for users who are not members. */
+/**
+ * The stored membership of a user, connected or not; undefined for users who are not members. It is read for who is connected,
+ * too: the time must not show that, of somebody whose presence is hidden.
+ */
 export async function memberOf(
   { history, directory }: Chat,
   room: string,
   user: string,
 ): Promise<MemberRecord | undefined> {
-  const here = directory.person(user)?.memberships.get(room)?.member;
-  if (here !== undefined) return here;
   const [member] = await history.read.membersOf({ room, users: [user] });
-  return isMember(member) ? member : undefined;
+  const here = directory.person(user)?.memberships.get(room)?.member;
+  return here ?? (isMember(member) ? member : undefined);
 }
 
 /** The user who is acted on, connected or not. */
 export async function targetOf(chat: Chat, room: string, user: string): Promise<Actor> {
-  const member = await memberOf(chat, room, user);
-  const here = siteRole(chat.directory.person(user));
-  const role = here ?? (await chat.history.read.users({ ids: [user] }))[0]?.siteRole;
+  const [member, [known]] = await Promise.all([
+    memberOf(chat, room, user),
+    chat.history.read.users({ ids: [user] }),
+  ]);
+  const role = siteRole(chat.directory.person(user)) ?? known?.siteRole;
   return { roles: role === undefined ? [] : [role], member };
 }
 

@@ -1,0 +1,50 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { methods } from '../../../server/history/history.ts';
+import type { RequestName } from '../../../server/wire/events.ts';
+import { askedDirectly } from '../../helpers/asked-directly.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
+
+/** Each read is a part of the time that an answer takes. */
+test('as much is read of somebody who is connected as of somebody who is not, so that no time shows who is here', async () => {
+  const reads: string[] = [];
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: methods((query, input) => {
+      reads.push(query);
+      return stored.read[query](input);
+    }),
+  }));
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const { ask } = await connect('ann');
+  await connect('here');
+  const at = Date.now();
+  const made = {
+    kind: 'private',
+    name: 'Den',
+    by: { id: 'ann', name: 'Ann' },
+    clientId: 'c',
+    most: 0,
+  } as const;
+  const { room } = await history.write.createRoom({ id: 'u-den', ...made, at });
+  const users = ['here', 'away', 'none'].map((id) => ({ id }));
+  await history.write.addMembers({ room: room.id, users, source: 'people', mayReturn: true, at });
+  const readsFor = async (event: RequestName, payload: object) => {
+    reads.length = 0;
+    await ask(event, { room: room.id, ...payload } as never);
+    return [...reads].sort();
+  };
+  for (const [event, more] of [
+    ['room:role', { role: 'member' }],
+    ['room:role', { role: 'owner' }],
+    ['room:mute', { seconds: 60 }],
+    ['room:mute', { seconds: 0 }],
+    ['room:ban', { seconds: 0 }],
+    ['user:about', {}],
+  ] as const) {
+    const [here, away] = [
+      await readsFor(event, { user: 'here', ...more }),
+      await readsFor(event, { user: 'away', ...more }),
+    ];
+    expect([event, here]).toEqual([event, away]);
+  }
+});
