@@ -1549,6 +1549,8 @@ export interface Reads {
     in: { room: string; query?: string; after?: MemberPlace; limit: number };
     out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
   };
+  /** Whether this user has blocked the other one. */
+  hasBlocked: { in: { user: string; other: string }; out: boolean };
   /** The users who have acted in a private room of which `user` is a member too. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
   /**

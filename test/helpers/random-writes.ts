@@ -507,6 +507,7 @@ export async function readAll(history: History): Promise<unknown> {
     );
     users.push(sorted(await history.read.openedBy({ user }), ({ room }) => room));
     users.push(await history.read.sharesRoom({ user, of: userIds }));
+    users.push(await Promise.all(userIds.map((other) => history.read.hasBlocked({ user, other }))));
     users.push((await history.read.reportsBy({ user, limit: 500 })).reports);
     users.push(await history.read.invitesBy({ user }));
     users.push(await history.read.invite({ digest: 'digest3', user }));

@@ -23,20 +23,11 @@ export async function mayUpload(
   if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
     throw new RequestError('forbidden');
   const partner = otherOf(record.pair, identity.id);
-  if (partner !== undefined && (await hasBlocked({ history, directory }, partner, identity.id)))
+  // It is read of who is connected, too: the time must not show that.
+  if (partner !== undefined && (await history.read.hasBlocked({ user: partner, other: identity.id })))
     throw new RequestError('forbidden');
   const muted = directory.restrictions.muteOf(room, identity.id);
   if (muted !== undefined) throw new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
-}
-
-async function hasBlocked(
-  { history, directory }: Pick<Chat, 'history' | 'directory'>,
-  user: string,
-  other: string,
-): Promise<boolean> {
-  const here = directory.person(user);
-  if (here !== undefined) return here.blocked.has(other);
-  return (await history.read.user({ user })).blocked.includes(other);
 }
 
 /**

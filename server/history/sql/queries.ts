@@ -752,6 +752,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         if (rows.length < most) return { members };
       }
     },
+    *hasBlocked({ user, other }) {
+      const rows = yield* ask(
+        sql`SELECT since FROM chat_blocked WHERE user_id = ${user} AND other_id = ${other}`,
+      );
+      return rows.length > 0;
+    },
     *sharesRoom({ user, of }) {
       const near = yield* sharing(user, of);
       return of.filter((other) => near.has(other));

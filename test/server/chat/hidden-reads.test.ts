@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { mayUpload } from '../../../server/chat/messages/files.ts';
 import { methods } from '../../../server/history/history.ts';
-import type { RequestName } from '../../../server/wire/events.ts';
+import type { Answers, RequestName } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
@@ -47,4 +48,13 @@ test('as much is read of somebody who is connected as of somebody who is not, so
     ];
     expect([event, here]).toEqual([event, away]);
   }
+  const uploads = [];
+  for (const user of ['here', 'away']) {
+    const answer = await ask('direct:open', { user });
+    const { id } = (answer.data as Answers['direct:open']).room;
+    reads.length = 0;
+    await mayUpload(chat, { id: 'ann', name: 'Ann', roles: [], rooms: [] }, id);
+    uploads.push([...reads].sort());
+  }
+  expect(uploads[0]).toEqual(uploads[1]);
 });

@@ -576,6 +576,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
     { room, ...page },
     { room, query: 'n', after: { sort: 'a', id: '1' }, ...page },
   ],
+  hasBlocked: [{ user: '1', other: '3' }],
   sharesRoom: [{ user: '1', of: ['3', '4'] }],
   findUsers: [
     { user: '1', query: 'n', onlyShared: true, ...page },
