@@ -1452,7 +1452,8 @@ export interface Reads {
     in: null;
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];
   };
-  room: { in: { room: string }; out: RoomRecord | null };
+  /** `bare`: without its last message, so that it takes no longer for one that has messages. */
+  room: { in: { room: string; bare?: true }; out: RoomRecord | null };
   /** How many messages were sent in these rooms, by day, from that day on; days without any are left out. */
   messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
   /** How many messages were sent in each of these rooms from that day on; rooms that do not exist are left out. */

@@ -15,7 +15,7 @@ export async function mayUpload(
   if (directory.banOf(identity.id) !== null) throw new RequestError('forbidden');
   // Both are read for a missing room too, so that the time does not reveal whether the room exists.
   const [record, [stored]] = await Promise.all([
-    history.read.room({ room }),
+    history.read.room({ room, bare: true }),
     history.read.membersOf({ room, users: [identity.id] }),
   ]);
   const member = record === null ? undefined : memberBySession(record, stored, identity);

@@ -312,8 +312,9 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return rows.map(({ id, ...row }) => restrictionFrom({ ...row, room: id }));
     },
-    *room({ room: id }) {
+    *room({ room: id, bare }) {
       const rows = yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`);
+      if (bare) return rows.map(roomFrom)[0] ?? null;
       return (yield* withLast(rows))[0] ?? null;
     },
     *arrival({ user: id }) {

@@ -558,7 +558,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   ],
   reportsOf: [{ room, seq: 2, ...page }],
   reportsBy: [{ user: '2', ...page }],
-  room: [{ room }],
+  room: [{ room }, { room, bare: true }],
   invites: [{ room }],
   invitesBy: [{ user: '1' }],
   invite: [{ digest: 'x', user: '5' }],
