@@ -113,7 +113,14 @@ export function accountLogins(
     binding: (credentials) => sessions.binding(credentials),
     watch(onNotifications) {
       const watch = sessions.watch(onNotifications);
-      return { add: ({ state }, watcher) => watch.add(state.session, watcher), end: () => watch.end() };
+      return {
+        add({ state }, watcher) {
+          const followed = watch.add(state.session, watcher);
+          // A store that notifies of each change of the session says nothing of the row.
+          return { since: undefined, end: () => followed.end() };
+        },
+        end: () => watch.end(),
+      };
     },
     lifetime: sessions.lifetime,
     reload: () => reader.reload(),

@@ -12,9 +12,15 @@ import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { differing } from '../../../helpers/application-site.ts';
+import { connectChat } from '../../../helpers/chat-client.ts';
+import { nextChatServer } from '../../../helpers/chat-server.ts';
+import { hanging } from '../../../helpers/hanging.ts';
+import { keptSessions } from '../../../helpers/kept-sessions.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
 import { patient } from '../../../helpers/patient-logins.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
+import { metrics } from '../../../helpers/server-figures.ts';
+import { startSessionServer } from '../../../helpers/session-server.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
 const key = `base64:${randomBytes(32).toString('base64')}`;
@@ -395,6 +401,29 @@ test('a device that changes the password stays, although its session is written 
   expect(here).toMatchObject({ state: 'user', login: { handle: login.handle, user } });
   site.db.exec("UPDATE users SET password = 'newer'");
   expect(await differing(logins, (here as { login: typeof login }).login)).toMatchObject({ state: 'nobody' });
+});
+
+test('a session server that notifies of each change of the session says nothing of the row of the user', async () => {
+  const server = await startSessionServer();
+  onTestFinished(async () => void (await server.stop()));
+  const kept = await keptSessions(server.port);
+  onTestFinished(() => kept.close());
+  const site = siteOf(13, {});
+  const chat = await nextChatServer({
+    CHAT_SITE: site.folder,
+    CHAT_SESSION_STORE: server.url,
+    CHAT_SESSION_CHECK: '200ms',
+  });
+  onTestFinished(async () => void (await chat.stop()));
+  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  await kept.put(id, `${ofWeb}|i:7;`);
+  const tab = await connectChat(chat.url, cookies);
+  // At the first one the session may not be followed yet.
+  const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total');
+  await expect.poll(checks, { timeout: hanging }).toBeGreaterThan(1);
+  site.db.exec('DELETE FROM users');
+  expect((await tab.ended).reason).toBe('logout');
+  tab.close();
 });
 
 test('other guards, and a cookie that is not encrypted', async () => {
