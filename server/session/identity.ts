@@ -31,9 +31,12 @@ const longestMail = 300;
 /** Where in a session its user lies. */
 export interface UserPaths {
   id: Path;
-  /** Where else the id may lie: the first that is there counts. */
+  /** Where else the id may lie, before and after `id`: the first that is there counts. */
+  before?: readonly Path[] | undefined;
   others?: readonly Path[] | undefined;
   name: Path;
+  /** The same of the name. */
+  otherNames?: readonly Path[] | undefined;
   /** If the value here is empty, nobody is logged in: for sites that keep the id after a logout. */
   require?: Path | undefined;
   /** The ids of nobody, such as that of a guest account. */
@@ -49,7 +52,9 @@ export interface UserPaths {
 /** The user in a decoded session. */
 export function identify(session: PhpValue, paths: UserPaths): Identity {
   const at =
-    [paths.id, ...(paths.others ?? [])].find((path) => 'value' in present(session, path)) ?? paths.id;
+    [...(paths.before ?? []), paths.id, ...(paths.others ?? [])].find(
+      (path) => 'value' in present(session, path),
+    ) ?? paths.id;
   const found = present(session, at);
   if (!('value' in found)) return noUser(found);
   const required = paths.require === undefined ? found : present(session, paths.require);
@@ -57,7 +62,8 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   const id = userId(found.value);
   if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
   if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(at)} is that of a guest` });
-  const name = follow(session, paths.name);
+  const names = [paths.name, ...(paths.otherNames ?? [])].map((path) => follow(session, path));
+  const name = names.find((one) => 'value' in one) ?? { absent: '' };
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
   const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));
   if (roles.length > 0) user.roles = roles;

@@ -318,8 +318,11 @@ export interface SessionApplication {
   title: string;
   /** The options that are the same at every site. */
   options: SessionTexts;
-  /** Where else the id of the user may lie. */
+  /** Where else the id of the user may lie, and which of these places count before that of the options. */
   otherIds?: readonly string[];
+  idsBefore?: readonly string[];
+  /** The same of the name. */
+  otherNames?: readonly string[];
   /** Absent if the browser needs no other cookie. */
   beside?: Beside;
   /**

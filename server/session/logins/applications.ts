@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { databaseUrl, queryOf } from '../configuration/database-host.ts';
 import { type Logins, StoreError } from '../login.ts';
-import { parsePath } from '../path.ts';
+import { type Path, parsePath } from '../path.ts';
 import type {
   Accounts,
   Application,
@@ -240,14 +240,25 @@ async function findSessions(
 
 /**
  * Adds to the settings what the application says beside its options. Where it has other cookies, the session alone lets
- * nobody in. Where the operator has set the path of the user, the application's other paths do not count.
+ * nobody in. Where the operator has set the path of the id or of the name, the application's other paths to it do not
+ * count.
  */
 export function asKnown(
-  { beside, options: { userId }, otherIds }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds'>,
+  {
+    beside,
+    options: { userId, userName },
+    otherIds,
+    idsBefore,
+    otherNames,
+  }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds' | 'idsBefore' | 'otherNames'>,
   { user: given, ...session }: SessionSettings,
 ): SessionSettings {
-  const hasOthers = otherIds && userId && isDeepStrictEqual(given.id, parsePath(userId));
-  const user = hasOthers ? { ...given, others: otherIds.map(parsePath) } : given;
+  const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, parsePath(text));
+  const user = {
+    ...given,
+    ...(isOwn(given.id, userId) && { before: idsBefore?.map(parsePath), others: otherIds?.map(parsePath) }),
+    ...(isOwn(given.name, userName) && { otherNames: otherNames?.map(parsePath) }),
+  };
   if (beside === undefined) return { ...session, user };
   return { ...session, user: { ...user, proof: beside.proof.map(parsePath) }, refuses: beside.refuses };
 }

@@ -5,10 +5,13 @@ import { rawUrlDecode } from '../encodings.ts';
 import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
-/** The firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
-const user = '_sf2_attributes._security_main!.2.0.username';
-/** A `PostAuthenticationToken`, which authenticators of the site make: AbstractAuthenticator::createToken(). */
-const userOfOwn = '_sf2_attributes._security_main!.1.0.username';
+/** Of the firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
+const token = '_sf2_attributes._security_main!';
+/**
+ * The user in a token, and in a `PostAuthenticationToken`, which authenticators of the site make:
+ * AbstractAuthenticator::createToken().
+ */
+const [user, userOfOwn] = [`${token}.2.0`, `${token}.1.0`] as const;
 
 const file = 'config/packages/framework.yaml';
 
@@ -16,8 +19,15 @@ const file = 'config/packages/framework.yaml';
 export const symfony: SessionApplication = {
   kind: 'symfony',
   title: 'Symfony',
-  options: { cookieName: 'PHPSESSID', userId: user, userName: user },
-  otherIds: [userOfOwn],
+  options: { cookieName: 'PHPSESSID', userId: `${user}.id`, userName: `${user}.username` },
+  /**
+   * The id of an entity counts before its username. A form of the site may change the latter, and what its validation refuses is
+   * in the session nevertheless, until the next page: ContextListener.php (onKernelResponse, refreshUser). The id may be a
+   * `Uuid` or an `Ulid`.
+   */
+  idsBefore: [`${user}.id.uid`, `${userOfOwn}.id.uid`],
+  otherIds: [`${userOfOwn}.id`, `${user}.username`, `${userOfOwn}.username`],
+  otherNames: [`${userOfOwn}.username`],
 
   async find(folder, given) {
     const root = folder.path.replace(/\/public$/, '');
