@@ -2,7 +2,7 @@ import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import type { SessionApplication } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
-/** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php. */
+/** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php, Plugins/Auth/AuthenticationCookie.php. */
 export const phpmyadmin: SessionApplication = {
   kind: 'phpmyadmin',
   title: 'phpMyAdmin',
@@ -25,6 +25,10 @@ export const phpmyadmin: SessionApplication = {
     const configuration = await folder.php(file);
     const value = (name: string, instead: string) =>
       asText(configuration.variable(['cfg', name], instead)) ?? '';
+    if (!['', '0'].includes(value('AllowArbitraryServer', 'its value itself')))
+      throw new ConfigurationError(
+        `${configuration.file}: AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like, so the chat cannot know them: switch it off`,
+      );
     return ownSessions(folder, given, {
       file: configuration.file,
       // It also names the cookie so where the request comes by HTTPS, which no file says.

@@ -370,6 +370,21 @@ test('known applications are found by their folders, with the sessions that PHP 
       { 'src/Session.php': '<?php namespace PhpMyAdmin;' },
       /phpMyAdmin 6 keeps the name of nobody in its sessions/,
     ],
+    ...(
+      [
+        ['true', /AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like/],
+        // As its image for containers has it.
+        ["($_ENV['PMA_ARBITRARY'] ?? '') === '1'", /AllowArbitraryServer depends on \$_ENV/],
+        ['false', /^phpMyAdmin file:\/\/\/of\/php/],
+      ] as const
+    ).map(([value, outcome]): (typeof cases)[number] => [
+      'phpmyadmin',
+      {
+        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
+        'config.inc.php': `<?php $cfg['AllowArbitraryServer'] = ${value};`,
+      },
+      outcome,
+    ]),
     ['cacti', cacti("$cacti_session_name = 'C2'; $cacti_db_session = false;"), /^C2 file:\/\/\/of\/php/],
     [
       'cacti',
