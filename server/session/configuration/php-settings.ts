@@ -425,7 +425,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
         const another = settingOf(other, name, instead);
         if (another.value !== setting.value)
           throw new ConfigurationError(
-            `${name} is ${shown(setting.value)} in ${first.title} (${setting.from}) and ${shown(another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
+            `${name} is ${shown(name, setting.value)} in ${first.title} (${setting.from}) and ${shown(name, another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
           );
       }
       return setting;
@@ -450,7 +450,7 @@ export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]):
         if (typeof other.value !== 'string') throw unknownTo(name, other.value, instead);
         if (other.value !== value)
           throw new ConfigurationError(
-            `${name} is ${shown(value)} by ${placeOf(first)} and ${shown(other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
+            `${name} is ${shown(name, value)} by ${placeOf(first)} and ${shown(name, other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
           );
       }
       return { value, from: placeOf(first) };
@@ -458,9 +458,11 @@ export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]):
   };
 }
 
-/** Without a password of Redis. */
-const shown = (value: string) =>
-  JSON.stringify(value.replace(/(auth[^=&]*=)[^&,\s]*/gi, '$1…').replace(/\/\/[^@/]*@/g, '//…@'));
+/** Without a password, that of Redis, too. */
+const shown = (name: string, value: string) =>
+  name.endsWith('password')
+    ? '…'
+    : JSON.stringify(value.replace(/(auth[^=&]*=)[^&,\s]*/gi, '$1…').replace(/\/\/[^@/]*@/g, '//…@'));
 
 const insteadOf = (name: string) => (name === 'session.name' ? 'CHAT_SESSION_NAME' : 'CHAT_SESSION_STORE');
 

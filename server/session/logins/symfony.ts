@@ -77,9 +77,11 @@ export const symfony: SessionApplication = {
       return { files, broken, options: { ...named, ...(store === undefined ? {} : { store }) }, ...table };
     }
     const isFile = handler === 'session.handler.native_file' || (version >= 7 && !handler);
+    // An address may have a password.
+    const which = handler && /^(?:%.*%|[\w.\\-]+)$/.test(handler) ? handler : 'in handler_id';
     if (!isFile || !savePath)
       throw new ConfigurationError(
-        `${name}: the session handler ${handler ?? 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
+        `${name}: the session handler ${handler ? which : 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
       );
     const path = resolved(savePath);
     if (path.includes('%'))

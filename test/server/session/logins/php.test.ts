@@ -127,6 +127,14 @@ test('a setting that is not certain, or not read, is an error with the place and
     /is "tcp:\/\/a\?auth\[\]=…&auth\[\]=…&prefix=x" in PHP-FPM 8\.2, pool other/,
   );
 
+  const sasl = 'session.save_handler = memcached\nmemcached.sess_sasl_username = chat';
+  machine.write('etc/php/8.2/fpm/php.ini', `${sasl}\nmemcached.sess_sasl_password = secret`);
+  const password = 'php_value[memcached.sess_sasl_password] = another';
+  machine.write('etc/php/8.2/fpm/pool.d/other.conf', `[other]\n${password}\n`);
+  expect(await problem()).toMatch(
+    /^memcached\.sess_sasl_password is … in PHP-FPM 8\.2, pool other [^"]* and … in PHP-FPM/,
+  );
+
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '');
   for (const [setting, error] of [
     [
@@ -470,6 +478,11 @@ test('known applications are found by their folders, with the sessions that PHP 
       'symfony',
       yaml("\n        handler_id: 'file://%kernel.project_dir%/var/own'"),
       /^OWN file:\/\/\/.*\/site\/var\/own\?/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: 'pgsql:host=db;user=u;password=secret'"),
+      /framework\.yaml: the session handler in handler_id is not found by the folder: set CHAT_SESSION_STORE/,
     ],
     ['symfony', yaml('{ handler_id: null }'), /framework\.yaml line 3: what stands here is not read/],
     [
