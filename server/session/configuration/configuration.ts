@@ -123,7 +123,8 @@ export class Configuration {
   /** A variable, or what lies in it under these keys; null if there is nothing. */
   variable(path: readonly [string, ...string[]], instead: string): ConfigurationValue {
     const [name, ...keys] = path;
-    return this.#under(this.#read.variables.get(name), keys, `$${path.join('.')}`, instead);
+    const variables = this.#read.variables;
+    return this.#under(variables.get(name) ?? variables.get(rest), keys, `$${path.join('.')}`, instead);
   }
 
   /** A constant or property of a class, or what lies in it under these keys. */

@@ -29,8 +29,11 @@ export function readPhp(file: string, surroundings: PhpSurroundings = {}): PhpCo
 /** Ends the file, with the value of `return`. */
 class Returned {
   readonly value: ConfigurationValue | undefined;
-  constructor(value?: ConfigurationValue) {
+  /** False if it may not end here. */
+  readonly isSure: boolean;
+  constructor(value?: ConfigurationValue, isSure = true) {
     this.value = value;
+    this.isSure = isSure;
   }
 }
 
@@ -131,7 +134,6 @@ class Reading {
   }
 
   #parsed(file: string): readonly Tree[] {
-    if (++this.#files > bounds.files) throw this.#refused(`more than ${bounds.files} files are included`);
     this.#included.add(file);
     let text: string;
     try {
@@ -143,6 +145,11 @@ class Reading {
       if (error instanceof ConfigurationError) throw error;
       throw this.#refused(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
     }
+    return this.#tree(text, file);
+  }
+
+  #tree(text: string, file: string): readonly Tree[] {
+    if (++this.#files > bounds.files) throw this.#refused(`more than ${bounds.files} files are included`);
     try {
       const parse = new Parser({ parser: { extractDoc: false }, ast: { withPositions: true } });
       return many(parse.parseCode(text, file), 'children');
@@ -169,9 +176,12 @@ class Reading {
 
   /** @returns the end of the file, if these statements end it */
   #statements(nodes: readonly Tree[]): Returned | undefined {
-    for (const node of nodes) {
+    for (const [n, node] of nodes.entries()) {
       const end = this.#nested(() => this.#statement(node));
-      if (end !== undefined) return end;
+      if (end === undefined) continue;
+      if (end.isSure) return end;
+      this.#nested(() => this.#maybe(node, endsEarly, [{ kind: 'block', children: nodes.slice(n + 1) }]));
+      return end;
     }
     return undefined;
   }
@@ -261,7 +271,7 @@ class Reading {
     }
   }
 
-  #loop(node: Tree, steps: readonly Tree[]): undefined {
+  #loop(node: Tree, steps: readonly Tree[]): Returned | undefined {
     return this.#maybe(node, node.kind, [
       { kind: 'block', children: [...steps.map(asStatement), one(node, 'body')] },
     ]);
@@ -279,12 +289,13 @@ class Reading {
     const subject = this.#value(one(node, 'test'));
     const values = cases.map((each) => (each.test == null ? undefined : this.#value(one(each, 'test'))));
     const isKnown = [subject, ...values].every((value) => value === undefined || typeof value === 'string');
+    const isNumber = typeof subject === 'string' && isNumeric(subject);
     const bodies = cases.map((each) => many(one(each, 'body'), 'children'));
     // Texts alone are compared here, and a `break` counts where the steps of a case are known.
     const isPlain = bodies
       .flat()
       .every((each) => ['expressionstatement', 'break'].includes(each.kind) || isIf(each));
-    if (!isKnown || !isPlain) return this.#maybe(node, 'switch', cases);
+    if (!isKnown || !isPlain || isNumber) return this.#maybe(node, 'switch', cases);
     const matching = values.indexOf(subject as string);
     const first = matching === -1 ? values.indexOf(undefined) : matching;
     if (first === -1) return undefined;
@@ -294,13 +305,14 @@ class Reading {
   }
 
   /** Statements of which some run, perhaps several times: what they change is not known afterwards. */
-  #maybe(node: Tree, why: string, branches: readonly Tree[]): undefined {
+  #maybe(node: Tree, why: string, branches: readonly Tree[]): Returned | undefined {
     const [constants, variables] = [this.#constants, this.#variables];
+    let isEnd = false;
     const results = branches.map((branch) => {
       this.#constants = new Map(constants);
       this.#variables = new Map(variables);
       this.#branches++;
-      this.#statements([branch]);
+      isEnd = this.#statements([branch]) !== undefined || isEnd;
       this.#branches--;
       return { constants: this.#constants, variables: this.#variables };
     });
@@ -319,7 +331,7 @@ class Reading {
         }
       }
     }
-    return undefined;
+    return isEnd ? new Returned(this.#unknown(node, endsEarly), false) : undefined;
   }
 
   /** One of two values: in arrays only the parts that differ are unknown. */
@@ -441,6 +453,8 @@ class Reading {
         return this.#assign(one(node, 'what'), this.#unknown(node, 'a computation'));
       case 'call':
         return this.#call(node);
+      case 'eval':
+        return this.#eval(node);
       case 'closure':
       case 'arrowfunc': {
         this.#kept.add(node);
@@ -514,7 +528,7 @@ class Reading {
   }
 
   #at([variable = '', ...keys]: readonly string[]): ConfigurationValue {
-    let value: ConfigurationValue = this.#variables.get(variable) ?? null;
+    let value: ConfigurationValue = this.#variables.get(variable) ?? this.#variables.get(rest) ?? null;
     for (const key of keys) value = part(value, key);
     return value;
   }
@@ -731,17 +745,19 @@ class Reading {
     if (a === undefined || b === undefined) return this.#unknown(node, 'a comparison of arrays');
     const same = a === b;
     const isBoolean = [left, right].some((value) => typeof value === 'boolean');
+    const areNumbers = typeof left === 'string' && [a, b].every(isNumeric);
+    const isCompared = typeof left === typeof right && (same || !areNumbers);
     switch (type) {
       case '===':
         return same && typeof left === typeof right;
       case '!==':
         return !(same && typeof left === typeof right);
       case '==':
-        if (typeof left === typeof right) return same;
+        if (isCompared) return same;
         if (isBoolean) return truthy(left) === truthy(right);
         break;
       case '!=':
-        if (typeof left === typeof right) return !same;
+        if (isCompared) return !same;
         if (isBoolean) return truthy(left) !== truthy(right);
         break;
     }
@@ -834,14 +850,14 @@ class Reading {
     }
     const [variable = '', ...keys] = path;
     if (isPushed) keys.push('');
-    this.#variables.set(variable, this.#put(this.#variables.get(variable) ?? null, keys, value, isPushed));
+    this.#variables.set(variable, this.#put(this.#at([variable]), keys, value, isPushed));
     return value;
   }
 
   /** Any variable may be another one now. */
   #spoil(unknown: Unknown): void {
     this.#steps += this.#variables.size;
-    for (const name of this.#variables.keys()) this.#variables.set(name, unknown);
+    for (const name of [...this.#variables.keys(), rest]) this.#variables.set(name, unknown);
   }
 
   /** A copy with that value in it: what was before may still be needed. */
@@ -874,6 +890,19 @@ class Reading {
     }
     if (node.once && this.#included.has(file)) return true;
     return this.#nested(() => this.#run(file)) ?? 1;
+  }
+
+  /** Code in a text, as the image of WordPress takes it from the environment. */
+  #eval(node: Tree): ConfigurationValue {
+    const code = this.#value(one(node, 'source'));
+    if (typeof code === 'string') {
+      const nodes = this.#tree(`<?php ${code}`, this.#file);
+      this.#declareAll(nodes);
+      return this.#statements(nodes)?.value ?? null;
+    }
+    const unknown = this.#unknown(node, 'code in a text');
+    this.#spoil(unknown);
+    return unknown;
   }
 
   #found(path: string): string | undefined {
@@ -922,6 +951,7 @@ class Reading {
       }
       for (const other of this.#namesakes.get(name) ?? []) this.#perhapsInvoked(other, node);
       const unknown = this.#unknown(node, `the function ${name || 'without a name'}()`);
+      if (name === 'extract') this.#spoil(unknown);
       if (!byValue.has(name)) for (const each of nodes) this.#mayChange(each, unknown);
       return unknown;
     }
@@ -954,7 +984,8 @@ class Reading {
       what.kind === 'nullsafepropertylookup' ||
       what.kind === 'staticlookup'
     )
-      this.#method(node, word(one(what, 'offset'), 'name').toLowerCase());
+      for (const name of [word(one(what, 'offset'), 'name').toLowerCase(), '__call', '__callstatic'])
+        this.#method(node, name);
     if (what.kind === 'staticlookup') return;
     if (what.kind === 'propertylookup') {
       const object = one(what, 'what');
@@ -980,6 +1011,9 @@ class Reading {
     );
     const own = typeof value === 'string' ? this.#functions.get(bare(value).toLowerCase()) : undefined;
     if (own !== undefined) this.#perhapsInvoked(own, call);
+    // `'CLASS::METHOD'`, or an array of the two.
+    const [, method] = /::(\w+)$/.exec(String(isArray(value) ? `::${value.get('1')}` : value)) ?? [];
+    if (method !== undefined) this.#method(call, method.toLowerCase());
     if (isUnknown(value) && value.unknown.why === calledLater) this.#callKept(call);
     return value;
   }
@@ -1071,7 +1105,8 @@ const replacing = (name: string, isRecursive: boolean): Function_ =>
 /** The functions that configurations call, by their names in lower case. */
 const functions: Readonly<Record<string, Function_>> = {
   defined([name]) {
-    return typeof name === 'string' ? this.constants.has(name) : this.unknown('the name of a constant');
+    if (typeof name !== 'string') return this.unknown('the name of a constant');
+    return this.constants.has(name) || (/^(PHP|E)_/.test(name) ? this.unknown('a constant of PHP') : false);
   },
   constant([name]) {
     const value = typeof name === 'string' ? this.constants.get(name) : undefined;
@@ -1181,8 +1216,13 @@ function noted(by: Map<string, Set<Tree>>, name: string, node: Tree): void {
   by.set(name, found.add(node));
 }
 
+const endsEarly = 'a return that may not be reached';
+
 /** The value of a closure. */
 const calledLater = 'a function that may be called later';
+
+/** Of two such texts PHP compares the numbers. */
+const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
 
 /** Whether that can be assigned to. */
 const isPlace = ({ kind }: Tree): boolean => /^(variable|offsetlookup|propertylookup)$/.test(kind);

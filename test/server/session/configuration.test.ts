@@ -11,7 +11,7 @@ import {
 import { parseEnv } from '../../../server/session/configuration/env.ts';
 import { parseIni } from '../../../server/session/configuration/ini.ts';
 import { readPhp } from '../../../server/session/configuration/php.ts';
-import { type ConfigurationValue, isUnknown } from '../../../server/session/configuration/value.ts';
+import { type ConfigurationValue, isUnknown, rest } from '../../../server/session/configuration/value.ts';
 import { yamlScalar } from '../../../server/session/configuration/yaml.ts';
 import { siteFolder } from '../../../server/session/logins/site.ts';
 import { dice } from '../../helpers/dice.ts';
@@ -180,8 +180,52 @@ test.each<[string, string, unknown]>([
   ['a key that is not known', `$x = ['a' => 1]; $x[g()] = 2;`, 'UNKNOWN'],
   ['a variable that is not known', `$x = 1; foreach ($y as $k => $v) $GLOBALS[$k] = $v;`, 'UNKNOWN'],
   ['a variable variable', `$x = 1; $n = 'x'; $$n = 2;`, 2],
+  ['a return that may not be reached', `$x = 1; if (g()) { $x = 2; return; } $x = 3;`, 'UNKNOWN'],
+  ['the same within another', `$x = 1; if (g()) { if (true) return; } $x = 2;`, 'UNKNOWN'],
+  ['the same in a loop', `$x = 1; foreach ($y as $z) return; $x = 2;`, 'UNKNOWN'],
+  ['the same, and nothing behind it', `$x = 1; if (g()) return; $y = 2;`, 1],
+  [
+    'the same in a file that is included',
+    `include '${written('<?php if (g()) return; $x = 2;', 'ends.php')}';`,
+    'UNKNOWN',
+  ],
+  ['variables of a function of PHP', `$x = 1; extract(g());`, 'UNKNOWN'],
+  ['a variable that only such a function has set', `extract(g());`, 'UNKNOWN'],
+  ['code in a text', `$x = 1; eval('$x = 2;');`, 2],
+  ['code in a text that is not known', `$x = 1; eval(g());`, 'UNKNOWN'],
+  ['cases that are equal as numbers', `$x = 1; switch ('1') { case '01': $x = 2; }`, 'UNKNOWN'],
+  ['texts that are equal as numbers', `$x = 1; if ('1' == '01') $x = 2;`, 'UNKNOWN'],
+  ['numbers that are not equal', `$x = 1; if (1 == 2) $x = 2;`, 1],
+  ['texts that are not equal', `$x = 1; if ('dev' == 'prod') $x = 2;`, 1],
+  ['constants of PHP itself', `$x = 1; if (!defined('PHP_VERSION_ID')) $x = 2;`, 'UNKNOWN'],
+  [
+    'a method for all names',
+    `$x = 1; class A { function __call($n, $a) { $GLOBALS['x'] = 2; } } (new A)->f();`,
+    'UNKNOWN',
+  ],
+  [
+    'a static method for all names',
+    `$x = 1; class A { static function __callStatic($n, $a) { $GLOBALS['x'] = 2; } } A::f();`,
+    'UNKNOWN',
+  ],
+  [
+    'a method handed over',
+    `$x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func(['A', 'f']);`,
+    'UNKNOWN',
+  ],
+  [
+    'a method handed over by a text',
+    `$x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func('A::f');`,
+    'UNKNOWN',
+  ],
 ])('no value is guessed: %s', (_, code, value) => {
-  expect(plain(read(code, { environment: {} }).variables.get('x'))).toEqual(value);
+  const { variables } = read(code, { environment: {} });
+  expect(plain(variables.get('x') ?? variables.get(rest) ?? null)).toEqual(value);
+});
+
+test('a file that may end early returns no value that is guessed', () => {
+  expect(plain(read("if (g()) { return ['a' => 1]; } return ['a' => 2];").returned)).toBe('UNKNOWN');
+  expect(plain(read('switch (g()) { case 1: return 1; } ').returned)).toBe('UNKNOWN');
 });
 
 test('a file that is included in a function', () => {
