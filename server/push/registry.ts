@@ -154,7 +154,21 @@ export class DeviceRegistry implements Devices {
     const { id, user, sealed } = device;
     const opened = this.#open(device);
     const found = opened === null ? undefined : await logins.identify(opened.credentials);
+    const expired = async (): Promise<DeviceLogin> => {
+      const { until, since = Date.now() } = device;
+      if (device.since === undefined)
+        await history.write.noteDevice({
+          id,
+          user,
+          sealed,
+          ...(until === undefined ? {} : { until }),
+          since,
+        });
+      return { is: 'expired' };
+    };
     if (found !== undefined && !('code' in found) && found.user.id === user && !found.user.banned) {
+      // Somebody else may be at the browser.
+      if (found.mayBeOver) return expired();
       const until = await this.#endOf(found);
       const isNew = Math.abs((until ?? 0) - (device.until ?? 0)) > worthStoring;
       if (isNew || device.since !== undefined)
@@ -164,12 +178,8 @@ export class DeviceRegistry implements Devices {
     }
     if (found !== undefined && 'code' in found) {
       if (found.code === 'session_store_unavailable') return { is: 'unknown' };
-      const at = Date.now();
-      if (device.since !== undefined) return { is: 'expired' };
-      if (device.until !== undefined && at >= device.until - slack) {
-        await history.write.noteDevice({ id, user, sealed, until: device.until, since: at });
-        return { is: 'expired' };
-      }
+      const isOver = device.until !== undefined && Date.now() >= device.until - slack;
+      if (device.since !== undefined || isOver) return expired();
     }
     await history.write.removeDevice({ id, user, sealed });
     return { is: 'ended' };

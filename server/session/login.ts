@@ -28,6 +28,8 @@ export interface Login<State = unknown> {
   readonly state: State;
   /** The end in milliseconds since 1970, if it is known in advance. Then no store is needed to end the login. */
   readonly ends?: number;
+  /** It is known by something that outlives a logout, and nothing says whether there was one. */
+  readonly mayBeOver?: true;
 }
 
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';

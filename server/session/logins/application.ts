@@ -156,6 +156,8 @@ export type Judged =
       idle?: number;
       /** For the next judgement of this login, also by the claim that counts otherwise. */
       memo?: string;
+      /** As in `Login`. */
+      mayBeOver?: true;
     }
   | ({
       state: 'nobody' | 'invalid';

@@ -138,7 +138,7 @@ export function claimedLogins(
     const judged: Judged = application.judge(site, claim, found?.row ?? null, now, before);
     if (judged.state !== 'user') return judged;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
-    const { user, ends, idle, memo } = judged;
+    const { user, ends, idle, memo, mayBeOver } = judged;
     if (reader.nobody.includes(user.id))
       return { ...nobody('this user is nobody, by CHAT_USER_NOBODY'), settled: true };
     const { id, digest, parts, kept } = found;
@@ -149,6 +149,7 @@ export function claimedLogins(
         user,
         state: { claim, id, digest, parts, kept, site, idle, memo },
         ...(ends === undefined ? {} : { ends }),
+        ...(mayBeOver && { mayBeOver }),
       },
     };
   }

@@ -1,8 +1,13 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import type { StoredDevice } from '../../../server/history/history.ts';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
 import type { Logins } from '../../../server/session/login.ts';
+import { loginsOf, siteDatabases } from '../../helpers/application-site.ts';
+import { mybbSite } from '../../helpers/mybb.ts';
 import { ownHistory } from '../../helpers/own-history.ts';
+
+const [db] = await siteDatabases(['sqlite']);
 
 test('a device that is registered again by a renewed session stays, though the former one is being looked at', async () => {
   const history = await ownHistory();
@@ -24,4 +29,29 @@ test('a device that is registered again by a renewed session stays, though the f
   const [device] = await history.read.devices({ user });
   expect(device && (await registry.check(device))).toEqual({ is: 'ended' });
   expect(await history.read.devices({ user })).toMatchObject([{ id, user }]);
+});
+
+test('after a logout from MyBB, whose key outlives it, a device gets no names any more', async () => {
+  if (db === undefined) throw new Error('no database');
+  const site = await mybbSite(db);
+  onTestFinished(site.remove);
+  const [history, logins] = [await ownHistory(), await loginsOf(site.folder)];
+  const sealing = new Sealing([Buffer.alloc(32)]);
+  const registry = new DeviceRegistry({ history, logins, sealing, origins: [], apps: true });
+  const [id, user] = ['phone', '7'];
+  await history.write.arrive({ user: { id: user, name: 'Ann' }, at: Date.now() });
+  const { cookies, logOut, sid } = await site.logIn(user);
+  const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { cookies } });
+  await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
+  const device = async () => (await history.read.devices({ user }))[0] as StoredDevice;
+  const state = async () => (await registry.check(await device())).is;
+  expect(await state()).toBe('live');
+  await logOut();
+  expect(await state()).toBe('expired');
+  expect(await state()).toBe('expired');
+  expect(await device()).toMatchObject({ since: expect.any(Number) });
+  // MyBB had cleared the session away.
+  await site.insert('sessions', { sid, uid: 7, time: Math.floor(Date.now() / 1000) });
+  expect(await state()).toBe('live');
+  expect((await device()).since).toBeUndefined();
 });
