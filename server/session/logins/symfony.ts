@@ -37,11 +37,9 @@ export const symfony: SessionApplication = {
       throw new ConfigurationError(
         `${name} is not there: set CHAT_SITE=symfony: without the folder, and CHAT_SESSION_STORE`,
       );
-    const text = await folder.text(name);
+    if (given.store && given.cookieName) return { options: {} };
     const environment = await environmentOf(folder, root);
-    const value = (key: string) =>
-      yamlScalar(text, name, [`when@${environment}`, 'framework', 'session', key]) ??
-      yamlScalar(text, name, ['framework', 'session', key]);
+    const value = await valuesOf(folder, root, environment);
     const own = given.cookieName ? null : value('name');
     const cookieName =
       own ??
@@ -91,6 +89,36 @@ export const symfony: SessionApplication = {
     return ownSessions(folder, given, { ...named, savePath: path, file: name });
   },
 };
+
+/** Of `framework.session` in all files of an environment, of which the later ones count: MicroKernelTrait.php. */
+async function valuesOf(
+  folder: SiteFolder,
+  root: string,
+  environment: string,
+): Promise<(key: string) => string | null | undefined> {
+  const files: (readonly [name: string, text: string])[] = [];
+  for (const at of ['config/packages', `config/packages/${environment}`]) {
+    const names = (await folder.list(`${root}/${at}`)).filter((name) => /\.(?:yaml|php)$/.test(name));
+    for (const name of names.sort()) {
+      const path = `${root}/${at}/${name}`;
+      const text = await folder.text(path);
+      if (!/\bsession\b/.test(text)) continue;
+      if (name.endsWith('.php'))
+        throw new ConfigurationError(
+          `${path}: sessions that are set there are not found by the folder: set CHAT_SESSION_STORE and CHAT_SESSION_NAME`,
+        );
+      files.unshift([path, text]);
+    }
+  }
+  return (key) => {
+    for (const [path, text] of files)
+      for (const within of [[`when@${environment}`], []]) {
+        const value = yamlScalar(text, path, [...within, 'framework', 'session', key]);
+        if (value !== undefined) return value;
+      }
+    return undefined;
+  };
+}
 
 /** The address that a session handler stands for; null if it is a service. */
 async function dsnOf(

@@ -484,6 +484,41 @@ test('known applications are found by their folders, with the sessions that PHP 
       yaml("\n        handler_id: 'pgsql:host=db;user=u;password=secret'"),
       /framework\.yaml: the session handler in handler_id is not found by the folder: set CHAT_SESSION_STORE/,
     ],
+    [
+      'symfony',
+      {
+        ...yaml("\n        handler_id: 'redis://old'"),
+        'config/packages/prod/framework.yaml':
+          'framework:\n    session:\n        handler_id: null\n        name: p',
+      },
+      /^p file:\/\/\/of\/php/,
+    ],
+    [
+      'symfony',
+      {
+        ...yaml("\n        handler_id: 'redis://old'"),
+        'config/packages/z.yaml':
+          "when@prod:\n    framework:\n        session:\n            handler_id: 'redis://new'",
+        'config/packages/a.yaml': 'framework:\n    session:\n        name: no',
+        'config/packages/other.yaml': 'other: [a]',
+      },
+      /^no redis:\/\/new:6379/,
+    ],
+    [
+      'symfony',
+      {
+        ...yaml("\n        handler_id: 'redis://old'"),
+        '.env': 'APP_ENV=test',
+        'config/packages/framework.yaml':
+          "framework:\n    session:\n        handler_id: 'redis://old'\nwhen@test:\n    framework:\n        session:\n            handler_id: ~",
+      },
+      /^OWN file:\/\/\/of\/php/,
+    ],
+    [
+      'symfony',
+      { ...yaml('true'), 'config/packages/session.php': "<?php $framework->session()->handlerId('x');" },
+      /packages\/session\.php: sessions that are set there are not found by the folder: set CHAT_SESSION_STORE/,
+    ],
     ['symfony', yaml('{ handler_id: null }'), /framework\.yaml line 3: what stands here is not read/],
     [
       'codeigniter',
