@@ -1,5 +1,5 @@
 import { PhpObject, type PhpValue } from '../session/formats/value.ts';
-import { displayName, identify, type SessionUser, type UserPaths } from '../session/identity.ts';
+import { displayName, identify, nameIn, type SessionUser, type UserPaths } from '../session/identity.ts';
 import { follow, type Path, pathText } from '../session/path.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
 import { inside, keysOf, likelyPlaces, mayBe, placesIn, serialized } from './places.ts';
@@ -38,7 +38,7 @@ export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding>
 
 function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser): Generator<Finding> {
   const user = `It belongs to the user ${id}`;
-  const found = follow(session, paths.name);
+  const found = nameIn(session, paths);
   if ('value' in found && displayName(found.value) !== '') {
     return yield well(`${user}, called ${name}.`);
   }

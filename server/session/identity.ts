@@ -62,8 +62,7 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   const id = userId(found.value);
   if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
   if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(at)} is that of a guest` });
-  const names = [paths.name, ...(paths.otherNames ?? [])].map((path) => follow(session, path));
-  const name = names.find((one) => 'value' in one) ?? { absent: '' };
+  const name = nameIn(session, paths);
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
   const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));
   if (roles.length > 0) user.roles = roles;
@@ -84,6 +83,12 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
     user.mail = [...mail.value].join('');
   if (paths.proof === undefined) return { user };
   return { user, proof: paths.proof.map((path) => bytesOf(follow(session, path))) };
+}
+
+/** The value of the name: that of the first path if it is nowhere. */
+export function nameIn(session: PhpValue, { name, otherNames = [] }: UserPaths): Found {
+  const found = [name, ...otherNames].map((path) => follow(session, path));
+  return found.find((one) => 'value' in one) ?? (found[0] as Found);
 }
 
 /** A text, a number or a truth value as the bytes that PHP has, one character each; null for what is none. */

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { userIn } from '../../../../server/doctor/user.ts';
 import { socketsOf } from '../../../../server/session/configuration/database-host.ts';
 import { decodePhp } from '../../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../../server/session/formats/php-serialize.ts';
@@ -86,6 +87,18 @@ test('Symfony with users who are entities: their ids count, and no username that
   const path = '_sf2_attributes._security_main!.2.0.username';
   const { user } = sessionsOf({ CHAT_SITE: 'symfony:', CHAT_USER_ID: path });
   expect(identify(decodePhp(session?.bytes ?? Buffer.alloc(0)), user)).toMatchObject({ user: { id: 'ann' } });
+});
+
+test('the doctor finds the user of Symfony wherever the chat does', () => {
+  const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: 'symfony:' });
+  for (const [of, id] of [
+    ['by an authenticator of the site', 'ann'],
+    ['an entity by an authenticator of the site', '7'],
+  ]) {
+    const session = sessions.find((one) => one.application === 'symfony' && one.case === of);
+    const findings = [...userIn(decodePhp(session?.bytes ?? Buffer.alloc(0)), user)];
+    expect(findings.map(({ text }) => text)).toContain(`It belongs to the user ${id}, called ann.`);
+  }
 });
 
 test('Roundcube with a storage of its own, where the session is a string', () => {
