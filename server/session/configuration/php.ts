@@ -524,12 +524,15 @@ class Reading {
     if (!Array.isArray(path)) return path;
     const [variable = '', ...keys] = path;
     const fromPhp = this.#fromPhp(node, variable, keys[0]);
-    return fromPhp === undefined ? this.#at(path) : fromPhp;
+    return fromPhp === undefined ? this.#at(path, node) : fromPhp;
   }
 
-  #at([variable = '', ...keys]: readonly string[]): ConfigurationValue {
+  #at([variable = '', ...keys]: readonly string[], node = nothing): ConfigurationValue {
     let value: ConfigurationValue = this.#variables.get(variable) ?? this.#variables.get(rest) ?? null;
-    for (const key of keys) value = part(value, key);
+    for (const key of keys) {
+      if (typeof value === 'string' && /^-?\d+$/.test(key)) return this.#unknown(node, ofText);
+      value = part(value, key);
+    }
     return value;
   }
 
@@ -868,6 +871,7 @@ class Reading {
     isPushed: boolean,
   ): ConfigurationValue {
     if (key === undefined) return value;
+    if (typeof before === 'string' && before !== '') return this.#unknown(nothing, ofText);
     const array = new Map(isArray(before) ? before : isUnknown(before) ? [[rest, before]] : []);
     this.#steps += array.size;
     this.#step();
@@ -905,11 +909,17 @@ class Reading {
     return unknown;
   }
 
+  /** A file, without symbolic links. */
   #found(path: string): string | undefined {
+    const found = this.#there(path);
+    return found !== undefined && statSync(found, { throwIfNoEntry: false })?.isFile() ? found : undefined;
+  }
+
+  /** The same of a folder, too. */
+  #there(path: string): string | undefined {
     if (path.includes('\0')) return undefined;
     try {
-      const file = realpathSync(path.startsWith('/') ? path : `${dirname(this.#file)}/${path}`);
-      return statSync(file).isFile() ? file : undefined;
+      return realpathSync(path.startsWith('/') ? path : `${dirname(this.#file)}/${path}`);
     } catch {
       return undefined;
     }
@@ -970,6 +980,7 @@ class Reading {
         environment: this.#surroundings.environment,
         root: this.#surroundings.root,
         found: (path) => this.#found(path),
+        there: (path) => this.#there(path),
         unknown: (why) => this.#unknown(node, why),
         replaced: (before, after, isRecursive) => this.#replaced(before, after, isRecursive),
       },
@@ -1056,13 +1067,15 @@ interface Called {
   environment: Readonly<Record<string, string>> | undefined;
   root: string | undefined;
   found(path: string): string | undefined;
+  /** A folder, too. */
+  there(path: string): string | undefined;
   unknown(why: string): Unknown;
 }
 
 type Function_ = (this: Called, values: readonly ConfigurationValue[]) => ConfigurationValue;
 
 const exists: Function_ = function ([path]) {
-  return typeof path === 'string' ? this.found(path) !== undefined : this.unknown('a path');
+  return typeof path === 'string' ? this.there(path) !== undefined : this.unknown('a path');
 };
 
 /** `env()` of Laravel and others. The words for true, false and null are these values. */
@@ -1147,7 +1160,7 @@ const functions: Readonly<Record<string, Function_>> = {
     return folder;
   },
   realpath([path]) {
-    return typeof path === 'string' ? (this.found(path) ?? path) : this.unknown('a path');
+    return typeof path === 'string' ? (this.there(path) ?? path) : this.unknown('a path');
   },
   base_path: pathIn('.'),
   storage_path: pathIn('storage'),
@@ -1174,7 +1187,9 @@ const functions: Readonly<Record<string, Function_>> = {
   array_replace: replacing('array_replace', false),
   array_replace_recursive: replacing('array_replace_recursive', true),
   file_exists: exists,
-  is_file: exists,
+  is_file([path]) {
+    return typeof path === 'string' ? this.found(path) !== undefined : this.unknown('a path');
+  },
   is_readable: exists,
   trim([text, characters]) {
     return typeof text === 'string' && characters === undefined
@@ -1215,6 +1230,8 @@ function noted(by: Map<string, Set<Tree>>, name: string, node: Tree): void {
   const found = by.get(name) ?? new Set();
   by.set(name, found.add(node));
 }
+
+const ofText = 'a character of a text';
 
 const endsEarly = 'a return that may not be reached';
 

@@ -197,6 +197,12 @@ test.each<[string, string, unknown]>([
   ['texts that are equal as numbers', `$x = 1; if ('1' == '01') $x = 2;`, 'UNKNOWN'],
   ['numbers that are not equal', `$x = 1; if (1 == 2) $x = 2;`, 1],
   ['texts that are not equal', `$x = 1; if ('dev' == 'prod') $x = 2;`, 1],
+  ['a folder that is there', `$x = file_exists('${folder}') ? 2 : 1;`, 2],
+  ['a folder that can be read', `$x = is_readable('${folder}') ? 2 : 1;`, 2],
+  ['a folder that is no file', `$x = is_file('${folder}') ? 2 : 1;`, 1],
+  ['a character of a text', `$y = '/a'; $x = $y[0] === '/' ? 2 : 1;`, 'UNKNOWN'],
+  ['whether there is a character', `$y = '/a'; $x = isset($y[0]) ? 2 : 1;`, 'UNKNOWN'],
+  ['a changed character', `$x = 'abc'; $x[0] = 'd';`, 'UNKNOWN'],
   ['constants of PHP itself', `$x = 1; if (!defined('PHP_VERSION_ID')) $x = 2;`, 'UNKNOWN'],
   [
     'a method for all names',
