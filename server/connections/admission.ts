@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isEmbedded } from '../http/embedded.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Credentials, Logins } from '../session/login.ts';
@@ -148,6 +149,7 @@ export class Admission {
     // Browsers load images and scripts of a foreign page without `Origin`. Apps do not send Sec-Fetch-Site.
     const site = req.headers['sec-fetch-site'] ?? 'none';
     if (origin === undefined && site !== 'same-origin' && site !== 'none') return 'origin_not_allowed';
+    if (origin === undefined && isEmbedded(req)) return 'origin_not_allowed';
     if (req.method === 'OPTIONS') return null;
 
     const query = url.searchParams;
@@ -230,7 +232,9 @@ export class Admission {
   refusalOfMe(req: IncomingMessage): HttpRefusal | null {
     const { origin } = req.headers;
     const allowed =
-      origin === undefined ? req.headers['sec-fetch-site'] === 'same-origin' : this.#allows(origin, req);
+      origin === undefined
+        ? req.headers['sec-fetch-site'] === 'same-origin' && !isEmbedded(req)
+        : this.#allows(origin, req);
     if (!allowed) return { code: 'origin_not_allowed' };
     const retryAfterMs = this.#me.take(this.#addresses.keyOf(req));
     return retryAfterMs === null ? null : { code: 'rate_limited', retryAfterMs };

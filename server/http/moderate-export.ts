@@ -5,6 +5,7 @@ import { type HttpErrorCode, RequestError } from '../wire/errors.ts';
 import { userId } from '../wire/events.ts';
 import { answerError } from './answer.ts';
 import { answerRequestError } from './api.ts';
+import { isEmbedded } from './embedded.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
 /** Archives for one admin: each reads all that is stored of a user. */
@@ -22,8 +23,8 @@ export interface ModerateExportRoute<Who extends { id: string }> {
 }
 
 /**
- * Serves the data of a user to admins, as the moderators' page asks for it. Each archive is an act of moderation, so no page but
- * our own may make a browser ask.
+ * Serves the data of a user to admins, as the moderators' page asks for it. Each archive is an act of moderation, so no page of
+ * another origin may make a browser ask, nor a picture that somebody has put into one of ours.
  */
 export function createModerateExport<Who extends { id: string }>(
   route: ModerateExportRoute<Who>,
@@ -32,7 +33,8 @@ export function createModerateExport<Who extends { id: string }>(
   return async (req, res) => {
     if (req.method !== 'GET') return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET' });
     if (route.draining()) return answerError(res, 'server_draining');
-    if (req.headers['sec-fetch-site'] !== 'same-origin') return answerError(res, 'origin_not_allowed');
+    if (req.headers['sec-fetch-site'] !== 'same-origin' || isEmbedded(req))
+      return answerError(res, 'origin_not_allowed');
     const [user, ...more] = new URL(req.url ?? '', 'http://localhost').searchParams.getAll('user');
     if (more.length > 0 || !userId.safeParse(user).success) return answerError(res, 'bad_request');
     const known = route.stranger(req);

@@ -528,7 +528,8 @@ describe('exporting the data of a person', () => {
     const [boss, ben] = [await admin(), await user()];
     const room = await open('private', ben);
     await say(ben, room, 'my words');
-    const answer = await get(boss, ben.id);
+    // As Chromium asks for a link with `download`.
+    const answer = await get(boss, ben.id, { headers: { 'sec-fetch-dest': 'empty' } });
     expect([
       answer.status,
       answer.headers.get('content-disposition'),
@@ -553,6 +554,11 @@ describe('exporting the data of a person', () => {
     expect(await codeFor(null, ben.id)).toBe('401 unauthorized');
     for (const from of ['cross-site', 'same-site', 'none', ''])
       expect(await codeFor(boss, ben.id, { headers: { 'sec-fetch-site': from } })).toBe(
+        '403 origin_not_allowed',
+      );
+    // In what a visitor has written on a page of this origin.
+    for (const dest of ['image', 'iframe', 'video'])
+      expect(await codeFor(boss, ben.id, { headers: { 'sec-fetch-dest': dest } })).toBe(
         '403 origin_not_allowed',
       );
     expect(await codeFor(boss, ben.id, { method: 'POST' })).toBe('405 method_not_allowed');

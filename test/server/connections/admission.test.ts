@@ -142,6 +142,17 @@ describe('Origin', () => {
     expect((await raw(strict, get(handshake, { Origin, 'Sec-Fetch-Site': site_ }))).status).toBe(200);
   });
 
+  test.each([
+    ['image', 403],
+    ['iframe', 403],
+    ['script', 403],
+    ['empty', 200],
+    ['document', 200],
+  ])('a page of this origin that loads it as %s gets %d', async (dest, status) => {
+    const headers = { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Dest': dest };
+    expect((await raw(site.chat, get(handshake, headers))).status).toBe(status);
+  });
+
   test('a preflight is answered for allowed origins only', async () => {
     const allowed = await raw(site.chat, get(handshake, { Origin: 'https://good.example' }, 'OPTIONS'));
     expect(allowed.status).toBe(204);

@@ -79,7 +79,12 @@ test('an allowed origin may read it; a foreign page and one without an origin ma
   expect(allowed.status).toBe(200);
   expect(allowed.headers.get('access-control-allow-origin')).toBe('https://www.example.org');
   expect(allowed.headers.get('access-control-allow-credentials')).toBe('true');
-  for (const headers of [{ origin: 'https://evil.example' }, {}, { 'sec-fetch-site': 'cross-site' }]) {
+  for (const headers of [
+    { origin: 'https://evil.example' },
+    {},
+    { 'sec-fetch-site': 'cross-site' },
+    { ...sameOrigin, 'sec-fetch-dest': 'image' },
+  ]) {
     expect(await me({ cookie, ...headers })).toMatchObject({
       status: 403,
       body: { error: { code: 'origin_not_allowed' } },
