@@ -72,6 +72,8 @@ class Reading {
   readonly #included = new Set<string>();
   /** The classes that the file imports, by the names that it uses. */
   #imported = new Map<string, string>();
+  /** Whether there may be constants that are not known. */
+  #definesOthers = false;
   /** The functions that files declare. */
   readonly #functions = new Map<string, Tree>();
   /** Other functions with these names. */
@@ -215,6 +217,9 @@ class Reading {
           this.#imported.set(alias || bare(name), name);
         }
         return undefined;
+      case 'echo':
+        for (const each of many(node, 'expressions')) this.#value(each);
+        return undefined;
       case 'return':
         return new Returned(this.#value(one(node, 'expr')));
       case 'if':
@@ -266,7 +271,7 @@ class Reading {
       case 'halt':
         return new Returned();
       default:
-        // Functions are not called; what is printed, declared or jumped to sets nothing.
+        // Functions are not called; what is declared or jumped to sets nothing.
         return undefined;
     }
   }
@@ -378,8 +383,10 @@ class Reading {
     this.#declareMethods(node);
     for (const statement of many(node, 'body')) {
       for (const member of [...many(statement, 'constants'), ...many(statement, 'properties')]) {
-        const name = word(one(member, 'name'), 'name');
-        this.#members.set(`${own}::${name}`, this.#value(one(member, 'value')));
+        const name = `${own}::${word(one(member, 'name'), 'name')}`;
+        const value = this.#value(one(member, 'value'));
+        const isOneOfTwo = this.#mayNotRun() && this.#members.has(name);
+        this.#members.set(name, isOneOfTwo ? this.#unknown(member, 'one of two classes') : value);
       }
     }
   }
@@ -446,8 +453,27 @@ class Reading {
       case 'include':
         return this.#include(node);
       case 'new':
+        for (const each of many(node, 'arguments')) this.#handedOver(each, node);
         this.#method(node, '__construct');
-        return new Map();
+        // Other objects have properties of their own.
+        return new Map(
+          bare(one(node, 'what').name).toLowerCase() === 'stdclass'
+            ? []
+            : [[rest, this.#unknown(node, 'an object')]],
+        );
+      case 'print':
+        this.#value(one(node, 'expression'));
+        return 1;
+      case 'match': {
+        this.#value(one(node, 'cond'));
+        const why = 'match';
+        this.#maybe(
+          node,
+          why,
+          many(node, 'arms').map((arm) => asStatement(one(arm, 'body'))),
+        );
+        return this.#unknown(node, why);
+      }
       case 'pre':
       case 'post':
         return this.#assign(one(node, 'what'), this.#unknown(node, 'a computation'));
@@ -600,8 +626,16 @@ class Reading {
   #unset(node: Tree, variable: Tree): void {
     const name = this.#local(variable);
     const target = this.#references.get(name);
+    const isSure = !this.#mayNotRun();
+    // The function has its own variable of that name now.
+    if (this.#scope?.globals.has(name)) {
+      const unknown = this.#unknown(node, 'global');
+      if (!isSure) this.#assign(variable, unknown);
+      this.#scope.globals.delete(name);
+      if (!isSure) this.#assign(variable, unknown);
+      return;
+    }
     if (target !== undefined) {
-      const isSure = !this.#mayNotRun();
       if (!isSure) this.#assign(variable, this.#unknown(node, 'a reference'));
       this.#references.delete(name);
       this.#variables.set(name, isSure ? null : this.#unknown(node, 'a reference'));
@@ -638,7 +672,8 @@ class Reading {
       const [argument = nothing, value] = values[n] ?? [];
       const path = parameter.byref && isPlace(argument) ? this.#path(argument) : undefined;
       // Which one it is is not known.
-      if (Array.isArray(path) && (parameter.variadic || !isPlain)) this.#assign(argument, unknown);
+      if (path !== undefined && (parameter.variadic || !isPlain || !Array.isArray(path)))
+        this.#assign(argument, unknown);
       return { parameter, path, value: isPlain && !parameter.variadic ? value : unknown };
     });
     // The variables around it are those of an arrow function, too.
@@ -838,6 +873,7 @@ class Reading {
     if (!Array.isArray(path)) {
       // Any part of it may be the one.
       if (left.kind === 'variable') this.#spoil(path);
+      else if (left.kind === 'staticlookup') this.#spoilMember(left, path);
       else if (isPlace(left)) this.#assign(one(left, 'what'), path);
       return value;
     }
@@ -863,6 +899,14 @@ class Reading {
     for (const name of [...this.#variables.keys(), rest]) this.#variables.set(name, unknown);
   }
 
+  /** A static property of a class, which others may have from it. */
+  #spoilMember(left: Tree, unknown: Unknown): void {
+    const { name } = one(left, 'offset');
+    this.#steps += this.#members.size;
+    for (const member of this.#members.keys())
+      if (typeof name !== 'string' || member.endsWith(`::${name}`)) this.#members.set(member, unknown);
+  }
+
   /** A copy with that value in it: what was before may still be needed. */
   #put(
     before: ConfigurationValue,
@@ -875,7 +919,10 @@ class Reading {
     const array = new Map(isArray(before) ? before : isUnknown(before) ? [[rest, before]] : []);
     this.#steps += array.size;
     this.#step();
-    const at = isPushed && others.length === 0 ? String(nextKey(array)) : key;
+    const isLast = isPushed && others.length === 0;
+    // It may have any key.
+    if (isLast && array.has(rest)) return array;
+    const at = isLast ? String(nextKey(array)) : key;
     array.set(at, this.#put(part(array, at), others, value, isPushed));
     return array;
   }
@@ -932,6 +979,7 @@ class Reading {
       const [constant, value] = nodes.map((each) => this.#value(each));
       if (typeof constant === 'string' && value !== undefined)
         this.#define(constant.replace(/^\\/, ''), value);
+      else this.#definesOthers = true;
       return true;
     }
     const [first, second] = nodes;
@@ -963,6 +1011,8 @@ class Reading {
       const unknown = this.#unknown(node, `the function ${name || 'without a name'}()`);
       if (name === 'extract') this.#spoil(unknown);
       if (!byValue.has(name)) for (const each of nodes) this.#mayChange(each, unknown);
+      for (const each of nodes.slice(byReference[name] ?? nodes.length))
+        if (isPlace(each)) this.#assign(each, unknown);
       return unknown;
     }
     const values: ConfigurationValue[] = [];
@@ -977,6 +1027,7 @@ class Reading {
     return known.call(
       {
         constants: this.#constants,
+        definesOthers: this.#definesOthers,
         environment: this.#surroundings.environment,
         root: this.#surroundings.root,
         found: (path) => this.#found(path),
@@ -1046,9 +1097,10 @@ class Reading {
   /** A function may change an array, or fill a variable, that it takes by reference. */
   #mayChange(argument: Tree, unknown: Unknown): void {
     if (!isPlace(argument)) return;
-    const path = this.#path(argument);
+    const isMember = argument.kind === 'staticlookup';
+    const path = isMember ? [] : this.#path(argument);
     if (!Array.isArray(path) || superglobals.has(path[0] ?? '')) return;
-    const before = this.#lookup(argument);
+    const before = isMember ? this.#member(argument) : this.#lookup(argument);
     if (before === null || isArray(before)) this.#assign(argument, unknown);
   }
 }
@@ -1060,10 +1112,21 @@ const byValue = new Set(
   ),
 );
 
+/** Functions of PHP that change what they are given from this argument on, whatever it is. */
+const byReference: Readonly<Record<string, number>> = {
+  settype: 0,
+  exec: 1,
+  sscanf: 2,
+  preg_match: 2,
+  preg_match_all: 2,
+  str_replace: 3,
+};
+
 interface Called {
   /** `array_replace()` of two arrays, or `array_replace_recursive()`. */
   replaced(before: ConfigurationValue, after: ConfigurationValue, isRecursive: boolean): ConfigurationValue;
   constants: ReadonlyMap<string, ConfigurationValue>;
+  definesOthers: boolean;
   environment: Readonly<Record<string, string>> | undefined;
   root: string | undefined;
   found(path: string): string | undefined;
@@ -1119,7 +1182,9 @@ const replacing = (name: string, isRecursive: boolean): Function_ =>
 const functions: Readonly<Record<string, Function_>> = {
   defined([name]) {
     if (typeof name !== 'string') return this.unknown('the name of a constant');
-    return this.constants.has(name) || (/^(PHP|E)_/.test(name) ? this.unknown('a constant of PHP') : false);
+    if (this.constants.has(name)) return true;
+    if (/^(PHP|E)_/.test(name)) return this.unknown('a constant of PHP');
+    return this.definesOthers ? this.unknown(`whether there is a constant ${name}`) : false;
   },
   constant([name]) {
     const value = typeof name === 'string' ? this.constants.get(name) : undefined;
@@ -1242,7 +1307,10 @@ const calledLater = 'a function that may be called later';
 const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
 
 /** Whether that can be assigned to. */
-const isPlace = ({ kind }: Tree): boolean => /^(variable|offsetlookup|propertylookup)$/.test(kind);
+const isPlace = (node: Tree): boolean =>
+  node.kind === 'staticlookup'
+    ? one(node, 'offset').kind === 'variable'
+    : /^(variable|offsetlookup|propertylookup)$/.test(node.kind);
 
 const asStatement = (expression: Tree): Tree => ({ kind: 'expressionstatement', expression });
 

@@ -224,6 +224,52 @@ test.each<[string, string, unknown]>([
     `$x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func('A::f');`,
     'UNKNOWN',
   ],
+  ['a static property', `class A { static $v = 1; } A::$v = 2; $x = A::$v;`, 'UNKNOWN'],
+  [
+    'a static property of another class',
+    `class A { static $v = 1; } class B extends A {} B::$v[] = 2; $x = A::$v;`,
+    'UNKNOWN',
+  ],
+  [
+    'a static property in a method',
+    `class A { static $v = 1; static function f() { self::$v = 2; } } A::f(); $x = A::$v;`,
+    'UNKNOWN',
+  ],
+  ['a static property by reference', `class A { static $v = []; } sort(A::$v); $x = A::$v;`, 'UNKNOWN'],
+  [
+    'the same in a function',
+    `class A { static $v = 1; } function f(&$y) { $y = 2; } f(A::$v); $x = A::$v;`,
+    'UNKNOWN',
+  ],
+  [
+    'a static property that nothing changes',
+    `class A { static $v = 1; const B = 2; } g(A::B); $x = A::$v;`,
+    1,
+  ],
+  [
+    'one of two classes',
+    `if (g()) { class A { const B = 1; } } else { class A { const B = 2; } } $x = A::B;`,
+    'UNKNOWN',
+  ],
+  ['an object of a class', `class A { public $v = 1; } $o = new A; $x = $o->v;`, 'UNKNOWN'],
+  ['an object without a class', `$o = new stdClass; $o->v = 1; $x = [$o->v, $o->w];`, { k0: 1, k1: null }],
+  ['what a class is given', `$x = 1; new A($x = 2);`, 2],
+  ['what is printed', `$x = 1; function f() { $GLOBALS['x'] = 2; } echo f();`, 2],
+  ['the same as an expression', `$x = 1; function f() { $GLOBALS['x'] = 2; } print f();`, 2],
+  ['a match', `$x = 1; $y = match (g()) { 1 => $x = 2, default => 3 };`, 'UNKNOWN'],
+  ['a global that a function gives up', `$x = 1; function f() { global $x; unset($x); $x = 2; } f();`, 1],
+  [
+    'one that it may give up',
+    `$x = 1; function f() { global $x; if (g()) unset($x); $x = 2; } f();`,
+    'UNKNOWN',
+  ],
+  ['an element behind others', `$y = explode(',', g()); $y[] = 1; $x = $y[0];`, 'UNKNOWN'],
+  ['a text that a function changes', `$x = 'a'; sscanf(g(), '%s', $x);`, 'UNKNOWN'],
+  [
+    'a constant that may be there',
+    `foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2;`,
+    'UNKNOWN',
+  ],
 ])('no value is guessed: %s', (_, code, value) => {
   const { variables } = read(code, { environment: {} });
   expect(plain(variables.get('x') ?? variables.get(rest) ?? null)).toEqual(value);
