@@ -9,20 +9,27 @@ import { bounds, ConfigurationError } from './value.ts';
  */
 export type EnvForm = 'phpdotenv' | 'symfony' | 'plain';
 
+/** Variables that a file may name besides its own. */
+export interface OtherVariables {
+  /** Of files before it: its own count first. */
+  before?: Readonly<Record<string, string>> | undefined;
+  /** The environment of PHP, which counts before all files. */
+  environment?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * The variables of an `.env` file: `NAME=value`, `export NAME=value`, `'…'` as it stands, `"…"` with escapes, comments
  * behind `#`, `${OTHER}` for a variable from above.
  * @param file for the errors
- * @param others variables that the file may name besides its own
  * @throws ConfigurationError that names the line
  */
 export function parseEnv(
   text: string,
   file: string,
   form: EnvForm = 'plain',
-  others: Readonly<Record<string, string>> = {},
+  { before = {}, environment = {} }: OtherVariables = {},
 ): Record<string, string> {
-  if (form === 'symfony') return parseSymfonyEnv(text, file, others);
+  if (form === 'symfony') return parseSymfonyEnv(text, file, { before, environment });
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
   const found: Record<string, string> = Object.create(null);
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
@@ -34,7 +41,7 @@ export function parseEnv(
   const expanded = (text: string, pattern = variableOrEscape) =>
     text.replace(pattern, (all, name?: string) => {
       if (name === undefined) return '$';
-      const from = [found, others].find((each) => Object.hasOwn(each, name));
+      const from = [environment, found, before].find((each) => Object.hasOwn(each, name));
       if (from === undefined) return all;
       const value = from[name] as string;
       grow(value.length);

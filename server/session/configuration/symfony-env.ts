@@ -1,3 +1,4 @@
+import type { OtherVariables } from './env.ts';
 import { bounds, ConfigurationError } from './value.ts';
 
 /**
@@ -5,13 +6,12 @@ import { bounds, ConfigurationError } from './value.ts';
  * `'…'` or `"…"`; `#` after a blank begins a comment; `$NAME`, `${NAME}` and `${NAME:-instead}` stand for variables; of two
  * lines with one name the last counts. A command, `$(…)`, stays as it is: nothing is run.
  * @param file for the errors
- * @param others variables that the file may name besides its own
  * @throws ConfigurationError that names the line
  */
 export function parseSymfonyEnv(
   text: string,
   file: string,
-  others: Readonly<Record<string, string>> = {},
+  { before = {}, environment = {} }: OtherVariables = {},
 ): Record<string, string> {
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
   const found: Record<string, string> = Object.create(null);
@@ -36,7 +36,7 @@ export function parseSymfonyEnv(
       .replace(variable, (all, slashes: string, open = '', name?: string, instead = '', close = '') => {
         if (slashes.length % 2 === 1) return all.slice(1);
         if (name === undefined) return all;
-        const from = [found, others].find((each) => Object.hasOwn(each, name));
+        const from = [environment, found, before].find((each) => Object.hasOwn(each, name));
         const value = from?.[name] || instead.slice(2);
         return slashes + grown(value) + (open === '' ? close : '');
       })

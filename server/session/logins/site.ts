@@ -147,7 +147,7 @@ export async function siteFolder({
       ),
     async env(file, form, before) {
       const path = at(file);
-      const found = parseEnv(await textOf(path), path, form, { ...before, ...environment });
+      const found = parseEnv(await textOf(path), path, form, { before, environment });
       // The environment of PHP wins, as it does there.
       known = { ...before, ...found, ...environment };
       return known;

@@ -478,7 +478,7 @@ test('a file of the environment as Laravel and Bedrock read it', () => {
     ['"A"=1\n\'B\'=2', { A: '1', B: '2' }],
     [`A=\${OUT}\${NONE}\nA=\${A}b`, { A: `out\${NONE}b` }],
   ] as const)
-    expect({ ...parseEnv(text, '.env', 'phpdotenv', { OUT: 'out' }) }).toEqual(wanted);
+    expect({ ...parseEnv(text, '.env', 'phpdotenv', { before: { OUT: 'out' } }) }).toEqual(wanted);
 });
 
 test('a file of the environment as Symfony reads it', () => {
@@ -492,9 +492,15 @@ test('a file of the environment as Symfony reads it', () => {
     ],
     ['A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'', { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' }],
   ] as const)
-    expect({ ...parseEnv(text, '.env', 'symfony', { OUT: 'out' }) }, text).toEqual(wanted);
+    expect({ ...parseEnv(text, '.env', 'symfony', { before: { OUT: 'out' } }) }, text).toEqual(wanted);
   for (const wrong of ['A', 'X="no end', "X='no end", '=x'])
     expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', 'symfony')).toThrow(/^\/site\/\.env line 2: /);
+});
+
+test('variables in a value of a file: of PHP first, then of the file, then of files before it', () => {
+  const others = { before: { B: 'before', C: 'before' }, environment: { A: 'php' } };
+  for (const form of ['plain', 'phpdotenv', 'symfony'] as const)
+    expect(parseEnv(`A=own\nB=own\nX="\${A} \${B} \${C}"`, '.env', form, others).X).toBe('php own before');
 });
 
 test('hostile files of text: none costs more than its length, and none grows', () => {
