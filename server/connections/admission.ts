@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { isEmbedded } from '../http/embedded.ts';
+import { isEmbedded } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Credentials, Logins } from '../session/login.ts';

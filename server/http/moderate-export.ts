@@ -3,9 +3,8 @@ import { answerInTime } from '../limits/answer-in-time.ts';
 import { type Rate, RateLimit } from '../limits/by-key.ts';
 import { type HttpErrorCode, RequestError } from '../wire/errors.ts';
 import { userId } from '../wire/events.ts';
-import { answerError } from './answer.ts';
+import { answerError, isEmbedded } from './answer.ts';
 import { answerRequestError } from './api.ts';
-import { isEmbedded } from './embedded.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
 /** Archives for one admin: each reads all that is stored of a user. */

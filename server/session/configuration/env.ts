@@ -1,5 +1,5 @@
 import { parseSymfonyEnv } from './symfony-env.ts';
-import { bounds, ConfigurationError } from './value.ts';
+import { bounds, ConfigurationError, type OtherVariables } from './value.ts';
 
 /**
  * - `phpdotenv` (Laravel, Bedrock): `#` begins a comment without a blank before it, too; a name that stands twice has its last
@@ -8,14 +8,6 @@ import { bounds, ConfigurationError } from './value.ts';
  * - `plain` (CodeIgniter, and files of the operator): `#` after a blank, and the first value
  */
 export type EnvForm = 'phpdotenv' | 'symfony' | 'plain';
-
-/** Variables that a file may name besides its own. */
-export interface OtherVariables {
-  /** Of files before it: its own count first. */
-  before?: Readonly<Record<string, string>> | undefined;
-  /** The environment of PHP, which counts before all files. */
-  environment?: Readonly<Record<string, string>> | undefined;
-}
 
 /**
  * The variables of an `.env` file: `NAME=value`, `export NAME=value`, `'…'` as it stands, `"…"` with escapes, comments

@@ -1,5 +1,4 @@
-import type { OtherVariables } from './env.ts';
-import { bounds, ConfigurationError } from './value.ts';
+import { bounds, ConfigurationError, type OtherVariables } from './value.ts';
 
 /**
  * The variables of an `.env` file, as Symfony/Component/Dotenv/Dotenv.php reads it: a value is made of parts that are bare,

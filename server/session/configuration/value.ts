@@ -37,6 +37,14 @@ export interface PhpSurroundings {
   application?: RegExp;
 }
 
+/** Variables that an `.env` file may name besides its own. */
+export interface OtherVariables {
+  /** Of files before it: its own count first. */
+  before?: Readonly<Record<string, string>> | undefined;
+  /** The environment of PHP, which counts before all files. */
+  environment?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Bounds of one reading. The bytes count over all files. */
 export const bounds = { bytes: 1024 * 1024, files: 20, steps: 200_000, depth: 200, text: 1024 * 1024 };
 
