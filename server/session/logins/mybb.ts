@@ -39,8 +39,6 @@ interface MybbClaim extends Claim {
   table: 'sessions' | 'users';
   uid: string;
   loginkey: string;
-  /** The browser has had a session, and the key counts in its place. */
-  hadSession?: true;
 }
 
 const file = 'inc/config.php';
@@ -228,16 +226,10 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
     const sid = named('sid');
     if (!/^[\x21-\x7e]{1,32}$/.test(sid)) return byKey;
-    return {
-      ...byKey,
-      table: 'sessions',
-      lookup: sid,
-      secrets: [uid, loginkey, sid],
-      otherwise: { ...byKey, hadSession: true },
-    };
+    return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], otherwise: byKey };
   },
 
-  judge(site, { table, lookup, uid, loginkey, hadSession }, row, now, memo) {
+  judge(site, { table, lookup, uid, loginkey }, row, now, memo) {
     const text = textsOf(row);
     if (row === null || text('uid') !== uid) {
       return nobody(table === 'users' ? 'there is no such user' : 'the browser has no session of this user');
@@ -282,8 +274,8 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     return {
       state: 'user',
       user,
-      ...(table === 'users' ? {} : { memo: [seen, ...sessions.keys()].join('\n') }),
-      ...(hadSession && { mayBeOver: true }),
+      // The key outlives a logout.
+      ...(table === 'users' ? { mayBeOver: true } : { memo: [seen, ...sessions.keys()].join('\n') }),
     };
   },
 

@@ -41,8 +41,11 @@ test('after a logout from MyBB, whose key outlives it, a device gets no names an
   const [id, user] = ['phone', '7'];
   await history.write.arrive({ user: { id: user, name: 'Ann' }, at: Date.now() });
   const { cookies, logOut, sid } = await site.logIn(user);
-  const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { cookies } });
-  await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
+  const register = async (cookies: string) => {
+    const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { cookies } });
+    await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
+  };
+  await register(cookies);
   const device = async () => (await history.read.devices({ user }))[0] as StoredDevice;
   const state = async () => (await registry.check(await device())).is;
   expect(await state()).toBe('live');
@@ -54,4 +57,7 @@ test('after a logout from MyBB, whose key outlives it, a device gets no names an
   await site.insert('sessions', { sid, uid: 7, time: Math.floor(Date.now() / 1000) });
   expect(await state()).toBe('live');
   expect((await device()).since).toBeUndefined();
+  // The browser was started again, and has opened the chat alone.
+  await register(cookies.replace(/sid=[^;]*/, ''));
+  expect(await state()).toBe('expired');
 });
