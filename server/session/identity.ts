@@ -85,7 +85,7 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   return { user, proof: paths.proof.map((path) => bytesOf(follow(session, path))) };
 }
 
-/** The value of the name: that of the first path if it is nowhere. */
+/** The value of the name, by the first path that has one; if none has, why the first has none. */
 export function nameIn(session: PhpValue, { name, otherNames = [] }: UserPaths): Found {
   const found = [name, ...otherNames].map((path) => follow(session, path));
   return found.find((one) => 'value' in one) ?? (found[0] as Found);

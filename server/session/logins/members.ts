@@ -116,7 +116,8 @@ export function accountLogins(
       return {
         add({ state }, watcher) {
           const followed = watch.add(state.session, watcher);
-          // A store that notifies of each change of the session says nothing of the row.
+          // A store that notifies of each change of the session says nothing of the row. Both are asked each time, which costs the
+          // session server a question.
           return { since: undefined, end: () => followed.end() };
         },
         end: () => watch.end(),

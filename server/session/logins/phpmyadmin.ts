@@ -1,5 +1,5 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import type { SessionApplication } from './application.ts';
+import type { SessionApplication, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php, Plugins/Auth/AuthenticationCookie.php. */
@@ -20,7 +20,7 @@ export const phpmyadmin: SessionApplication = {
         `${folder.path}: phpMyAdmin 6 keeps the name of nobody in its sessions: the chat can use phpMyAdmin 4.8 to 5.2`,
       );
     if (!(await says(folder, 'libraries/classes/Session.php', 'PhpMyAdmin'))) return null;
-    const file = 'config.inc.php';
+    const file = await configFile(folder);
     if (!(await folder.has(file))) return ownSessions(folder, given);
     const configuration = await folder.php(file);
     const value = (name: string, instead: string) =>
@@ -40,3 +40,14 @@ export const phpmyadmin: SessionApplication = {
     });
   },
 };
+
+/** Debian's package and the image for containers have it elsewhere: libraries/vendor_config.php says where. */
+async function configFile(folder: SiteFolder): Promise<string> {
+  const usual = 'config.inc.php';
+  const vendor = 'libraries/vendor_config.php';
+  if (!(await folder.has(vendor))) return usual;
+  const text = await folder.text(vendor);
+  const [, file] = /'configFile'\s*=>\s*'([^']+)'/.exec(text) ?? [];
+  const [, at = ''] = /'CONFIG_DIR'\s*,\s*'([^']*)'/.exec(text) ?? [];
+  return file ?? `${at}${usual}`;
+}

@@ -134,7 +134,11 @@ export async function siteFolder({
         (found) => found.isFile(),
         () => false,
       ),
-    list: (folder) => readdir(at(folder)).catch(() => []),
+    list: (folder) =>
+      readdir(at(folder)).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return [];
+        throw new ConfigurationError(`${at(folder)} cannot be listed (${cause.code})`, { cause });
+      }),
     text: (file) => textOf(at(file)),
     settings: () => readPhpSettings(real, { system, environment }),
     calls: () => readSessionCalls(real),

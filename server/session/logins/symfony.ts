@@ -5,7 +5,7 @@ import { rawUrlDecode } from '../encodings.ts';
 import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
-/** Of the firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
+/** The token of the firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
 const token = '_sf2_attributes._security_main!';
 /**
  * The user in a token, and in a `PostAuthenticationToken`, which authenticators of the site make:
@@ -23,9 +23,9 @@ export const symfony: SessionApplication = {
   /**
    * The id of an entity counts before its username. A form of the site may change the latter, and what its validation refuses is
    * in the session nevertheless, until the next page: ContextListener.php (onKernelResponse, refreshUser). The id may be a
-   * `Uuid` or an `Ulid`.
+   * `Uuid` or an `Ulid` of Symfony, which have a `uid`, or a `Uuid` of ramsey/uuid, which has a `string`.
    */
-  idsBefore: [`${user}.id.uid`, `${userOfOwn}.id.uid`],
+  idsBefore: [user, userOfOwn].flatMap((at) => [`${at}.id.uid`, `${at}.id.string`]),
   otherIds: [`${userOfOwn}.id`, `${user}.username`, `${userOfOwn}.username`],
   otherNames: [`${userOfOwn}.username`],
 
@@ -39,15 +39,15 @@ export const symfony: SessionApplication = {
       );
     if (given.store && given.cookieName) return { options: {} };
     const environment = await environmentOf(folder, root);
-    const value = await valuesOf(folder, root, environment);
-    const own = given.cookieName ? null : value('name');
+    const setting = await settingsOf(folder, root, environment);
+    const own = given.cookieName ? null : setting('name').value;
     const cookieName =
       own ??
       (given.cookieName || given.store ? undefined : (await folder.settings()).get('session.name').value);
     const named = cookieName === undefined ? {} : { cookieName };
     if (given.store) return { options: named };
-    const handler = value('handler_id');
-    const savePath = value('save_path');
+    const { value: handler, path: handlerFile } = setting('handler_id');
+    const { value: savePath, path: savePathFile } = setting('save_path');
     const isNative = handler === null && !savePath;
     const version = Number(await versionOf(folder, root));
     if (isNative || (handler === undefined && !savePath && version >= 7))
@@ -66,10 +66,10 @@ export const symfony: SessionApplication = {
       const found = sessionsAt(resolved(dsn), settings.get('session.serialize_handler').value);
       if (found === null)
         throw new ConfigurationError(
-          `${name}: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE`,
+          `${handlerFile}: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE`,
         );
       if ('savePath' in found)
-        return ownSessions(folder, given, { ...named, savePath: found.savePath, file: name });
+        return ownSessions(folder, given, { ...named, savePath: found.savePath, file: handlerFile });
       const { files, broken } = settings;
       const { store, ...table } = found;
       return { files, broken, options: { ...named, ...(store === undefined ? {} : { store }) }, ...table };
@@ -79,31 +79,35 @@ export const symfony: SessionApplication = {
     const which = handler && /^(?:%.*%|[\w.\\-]+)$/.test(handler) ? handler : 'in handler_id';
     if (!isFile || !savePath)
       throw new ConfigurationError(
-        `${name}: the session handler ${handler ? which : 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
+        `${handlerFile}: the session handler ${handler ? which : 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
       );
     const path = resolved(savePath);
     if (path.includes('%'))
       throw new ConfigurationError(
-        `${name}: save_path has a parameter that is not known: set CHAT_SESSION_STORE`,
+        `${savePathFile}: save_path has a parameter that is not known: set CHAT_SESSION_STORE`,
       );
-    return ownSessions(folder, given, { ...named, savePath: path, file: name });
+    return ownSessions(folder, given, { ...named, savePath: path, file: savePathFile });
   },
 };
 
-/** Of `framework.session` in all files of an environment, of which the later ones count: MicroKernelTrait.php. */
-async function valuesOf(
+/**
+ * The values of `framework.session`, each with its file: of all files of an environment the later ones count.
+ * MicroKernelTrait.php.
+ */
+async function settingsOf(
   folder: SiteFolder,
   root: string,
   environment: string,
-): Promise<(key: string) => string | null | undefined> {
+): Promise<(key: string) => { value: string | null | undefined; path: string }> {
   const files: (readonly [name: string, text: string])[] = [];
   for (const at of ['config/packages', `config/packages/${environment}`]) {
     const names = (await folder.list(`${root}/${at}`)).filter((name) => /\.(?:yaml|php)$/.test(name));
     for (const name of names.sort()) {
       const path = `${root}/${at}/${name}`;
       const text = await folder.text(path);
-      if (!/\bsession\b/.test(text)) continue;
-      if (name.endsWith('.php'))
+      const isPhp = name.endsWith('.php');
+      if (!(isPhp ? /['"]session['"]|\bsession\s*\(/ : /\bsession\b/).test(text)) continue;
+      if (isPhp)
         throw new ConfigurationError(
           `${path}: sessions that are set there are not found by the folder: set CHAT_SESSION_STORE and CHAT_SESSION_NAME`,
         );
@@ -114,9 +118,9 @@ async function valuesOf(
     for (const [path, text] of files)
       for (const within of [[`when@${environment}`], []]) {
         const value = yamlScalar(text, path, [...within, 'framework', 'session', key]);
-        if (value !== undefined) return value;
+        if (value !== undefined) return { value, path };
       }
-    return undefined;
+    return { value: undefined, path: `${root}/${file}` };
   };
 }
 

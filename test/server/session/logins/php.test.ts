@@ -381,7 +381,6 @@ test('known applications are found by their folders, with the sessions that PHP 
     ...(
       [
         ['true', /AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like/],
-        // As its image for containers has it.
         ["($_ENV['PMA_ARBITRARY'] ?? '') === '1'", /AllowArbitraryServer depends on \$_ENV/],
         ['false', /^phpMyAdmin file:\/\/\/of\/php/],
       ] as const
@@ -392,6 +391,19 @@ test('known applications are found by their folders, with the sessions that PHP 
         'config.inc.php': `<?php $cfg['AllowArbitraryServer'] = ${value};`,
       },
       outcome,
+    ]),
+    // As its image for containers, and Debian's package.
+    ...[
+      `return ['configFile' => '${machine.site}/etc/config.inc.php'];`,
+      `define('CONFIG_DIR', '${machine.site}/etc/');`,
+    ].map((vendor): (typeof cases)[number] => [
+      'phpmyadmin',
+      {
+        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
+        'libraries/vendor_config.php': phpConfig(vendor),
+        'etc/config.inc.php': "<?php $cfg['AllowArbitraryServer'] = true;",
+      },
+      /etc\/config\.inc\.php: AllowArbitraryServer is on/,
     ]),
     ['cacti', cacti("$cacti_session_name = 'C2'; $cacti_db_session = false;"), /^C2 file:\/\/\/of\/php/],
     [
@@ -518,6 +530,19 @@ test('known applications are found by their folders, with the sessions that PHP 
       'symfony',
       { ...yaml('true'), 'config/packages/session.php': "<?php $framework->session()->handlerId('x');" },
       /packages\/session\.php: sessions that are set there are not found by the folder: set CHAT_SESSION_STORE/,
+    ],
+    [
+      'symfony',
+      { ...yaml('true'), 'config/packages/cache.php': '<?php // Not for the session.' },
+      /^OWN file:\/\/\/of\/php/,
+    ],
+    [
+      'symfony',
+      {
+        ...yaml('true'),
+        'config/packages/z.yaml': "framework:\n    session:\n        handler_id: 'App\\Own'",
+      },
+      /packages\/z\.yaml: the session handler App\\Own is not found by the folder/,
     ],
     ['symfony', yaml('{ handler_id: null }'), /framework\.yaml line 3: what stands here is not read/],
     [
