@@ -18,12 +18,14 @@ export const consume: Rule<'consume'> = {
     if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
-    // Nobody would find an event of an erased user that is stored later than the stage that looks for such rows. The other one
-    // of a direct room may be somebody who has never been here.
-    const isLeft = ({ type, user }: StoredEvent) =>
+    // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room, whose
+    // id begins with `d-`, has a member who has never been here.
+    const isLeft = ({ type, user, roomId }: StoredEvent) =>
       user === undefined ||
       !isGone(work, user) ||
-      (type !== 'room.member_removed' && work.erasureOf(user) === undefined);
+      (type === 'room.member_added' &&
+        roomId?.startsWith('d-') === true &&
+        work.erasureOf(user) === undefined);
     if (isDone) for (const event of (rows?.events ?? []).filter(isLeft)) work.put(webhooks, event);
     if (isDone && rows?.concerned !== undefined) {
       const { users, rooms, due, roomsDue, pushes, pushDue } = rows.concerned;
