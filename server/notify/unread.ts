@@ -36,7 +36,6 @@ export interface UnreadRoom {
   from: number;
   since: number;
   /** The last of them. */
-  last: number;
   newest: StoredMessage;
   /** The first few of them. */
   messages: StoredMessage[];
@@ -138,7 +137,6 @@ async function unreadIn(
     mentions: Math.min(named.length, mostCounted),
     from: first.seq,
     since: first.sentAt,
-    last: last.seq,
     newest: last,
     messages: unread.slice(0, mostGiven),
   };

@@ -78,7 +78,10 @@ const mostLookedAt = 5000;
 const membersAtOnce = 200;
 /** Rooms in each of which the first people are looked for by one statement. */
 const roomsAtOnce = 50;
-/** Milliseconds: the clock of a database may tell whole seconds, and acts have its times. */
+/**
+ * Milliseconds by which the clock of a database, whose times acts have, may be behind that of a server, whose times rooms have. It
+ * may tell whole seconds. If it is further behind, the first acts of a room are not listed.
+ */
 const clockStep = 1000;
 /** Users who are looked up by one statement. */
 const usersAtOnce = 500;

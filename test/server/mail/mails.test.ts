@@ -228,7 +228,6 @@ describe('Mails.send', () => {
         mentions: 0,
         from: 1,
         since: at,
-        last: 1,
         newest: { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'm', user, text: 'hello', sentAt: at },
         messages: [],
       },
