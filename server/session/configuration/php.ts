@@ -46,6 +46,12 @@ interface Tree {
 
 const Parser = parser as unknown as new (options: object) => { parseCode(code: string, file: string): Tree };
 
+/** The values of constants and variables. Under `rest` are all that may be there besides. */
+interface Known {
+  constants: Map<string, ConfigurationValue>;
+  variables: Map<string, ConfigurationValue>;
+}
+
 /** A part of a node. */
 const one = (node: Tree, field: string): Tree => (node[field] ?? nothing) as Tree;
 const many = (node: Tree, field: string): readonly Tree[] =>
@@ -178,14 +184,54 @@ class Reading {
 
   /** @returns the end of the file, if these statements end it */
   #statements(nodes: readonly Tree[]): Returned | undefined {
-    for (const [n, node] of nodes.entries()) {
-      const end = this.#nested(() => this.#statement(node));
-      if (end === undefined) continue;
-      if (end.isSure) return end;
-      this.#nested(() => this.#maybe(node, endsEarly, [{ kind: 'block', children: nodes.slice(n + 1) }]));
-      return end;
+    const ends: { end: Returned; node: Tree; before: Known }[] = [];
+    let end: Returned | undefined;
+    for (const node of nodes) {
+      end = this.#nested(() => this.#statement(node));
+      if (end?.isSure) break;
+      // The rest may not run.
+      if (end !== undefined) ends.push({ end, node, before: this.#branch() });
     }
-    return undefined;
+    for (const { node, before } of ends.toReversed()) {
+      const after = this.#leave(before);
+      this.#merge([after], this.#unknown(node, endsEarly));
+    }
+    return ends[0]?.end ?? end;
+  }
+
+  /** From here on values go into copies. @returns the maps until now */
+  #branch(): Known {
+    const before = { constants: this.#constants, variables: this.#variables };
+    this.#constants = new Map(before.constants);
+    this.#variables = new Map(before.variables);
+    this.#branches++;
+    return before;
+  }
+
+  /** @returns the copies */
+  #leave(before: Known): Known {
+    const after = { constants: this.#constants, variables: this.#variables };
+    this.#constants = before.constants;
+    this.#variables = before.variables;
+    this.#branches--;
+    return after;
+  }
+
+  /** What differs after branches that may have run is not known. */
+  #merge(results: readonly Known[], unknown: Unknown): void {
+    for (const kind of ['constants', 'variables'] as const) {
+      const known = kind === 'constants' ? this.#constants : this.#variables;
+      const before = new Map(known);
+      for (const result of results) {
+        this.#steps += result[kind].size;
+        this.#step();
+        for (const [name, value] of result[kind]) {
+          // The guard `defined('X') || define('X', …)` in a branch of its own is the same as without one.
+          if (before.get(name) === value && before.has(name)) continue;
+          known.set(name, this.#either(known.get(name), value, unknown));
+        }
+      }
+    }
   }
 
   #nested<T>(work: () => T): T {
@@ -311,31 +357,15 @@ class Reading {
 
   /** Statements of which some run, perhaps several times: what they change is not known afterwards. */
   #maybe(node: Tree, why: string, branches: readonly Tree[]): Returned | undefined {
-    const [constants, variables] = [this.#constants, this.#variables];
     let isEnd = false;
-    const results = branches.map((branch) => {
-      this.#constants = new Map(constants);
-      this.#variables = new Map(variables);
-      this.#branches++;
-      isEnd = this.#statements([branch]) !== undefined || isEnd;
-      this.#branches--;
-      return { constants: this.#constants, variables: this.#variables };
-    });
-    this.#constants = constants;
-    this.#variables = variables;
-    for (const kind of ['constants', 'variables'] as const) {
-      const before = new Map(kind === 'constants' ? constants : variables);
-      for (const result of results) {
-        this.#steps += result[kind].size;
-        this.#step();
-        for (const [name, value] of result[kind]) {
-          // The guard `defined('X') || define('X', …)` in a branch of its own is the same as without one.
-          if (before.get(name) === value && before.has(name)) continue;
-          const known = kind === 'constants' ? constants : variables;
-          known.set(name, this.#either(known.get(name), value, this.#unknown(node, why)));
-        }
-      }
-    }
+    const results = branches
+      .filter((branch) => branch !== nothing)
+      .map((branch) => {
+        const before = this.#branch();
+        isEnd = this.#statements([branch]) !== undefined || isEnd;
+        return this.#leave(before);
+      });
+    this.#merge(results, this.#unknown(node, why));
     return isEnd ? new Returned(this.#unknown(node, endsEarly), false) : undefined;
   }
 

@@ -270,6 +270,11 @@ test.each<[string, string, unknown]>([
     `foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2;`,
     'UNKNOWN',
   ],
+  [
+    'the value before several returns',
+    `$x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1;`,
+    'UNKNOWN',
+  ],
 ])('no value is guessed: %s', (_, code, value) => {
   const { variables } = read(code, { environment: {} });
   expect(plain(variables.get('x') ?? variables.get(rest) ?? null)).toEqual(value);
@@ -341,6 +346,12 @@ test('a value that is not known is an error only where it is asked for', async (
   for (const name of ['loop', 'not-there.php', '']) {
     await expect(readConfiguration(join(folder, name))).rejects.toThrow(ConfigurationError);
   }
+});
+
+test('a file with many variables and many returns that may not be reached is read', () => {
+  const variables = Array.from({ length: 1500 }, (_, n) => `$v${n} = 1;`).join('');
+  expect(read(`${variables}${'if (g()) return;'.repeat(40)} $x = 1;`).variables.get('v0')).toBe(1);
+  expect(plain(read(`${'if (g()) return;'.repeat(120)} $x = 1;`).variables.get('x'))).toBe('UNKNOWN');
 });
 
 /** Expressions of literals, made at random. */
