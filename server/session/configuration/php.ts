@@ -340,13 +340,15 @@ class Reading {
     const subject = this.#value(one(node, 'test'));
     const values = cases.map((each) => (each.test == null ? undefined : this.#value(one(each, 'test'))));
     const isKnown = [subject, ...values].every((value) => value === undefined || typeof value === 'string');
-    const isNumber = typeof subject === 'string' && isNumeric(subject);
+    const areCompared = values.every(
+      (value) => value === undefined || areComparable(String(subject), String(value)),
+    );
     const bodies = cases.map((each) => many(one(each, 'body'), 'children'));
     // Texts alone are compared here, and a `break` counts where the steps of a case are known.
     const isPlain = bodies
       .flat()
       .every((each) => ['expressionstatement', 'break'].includes(each.kind) || isIf(each));
-    if (!isKnown || !isPlain || isNumber) return this.#maybe(node, 'switch', cases);
+    if (!isKnown || !isPlain || !areCompared) return this.#maybe(node, 'switch', cases);
     const matching = values.indexOf(subject as string);
     const first = matching === -1 ? values.indexOf(undefined) : matching;
     if (first === -1) return undefined;
@@ -813,8 +815,7 @@ class Reading {
     if (a === undefined || b === undefined) return this.#unknown(node, 'a comparison of arrays');
     const same = a === b;
     const isBoolean = [left, right].some((value) => typeof value === 'boolean');
-    const areNumbers = typeof left === 'string' && [a, b].every(isNumeric);
-    const isCompared = typeof left === typeof right && (same || !areNumbers);
+    const isCompared = typeof left === typeof right && (typeof left !== 'string' || areComparable(a, b));
     switch (type) {
       case '===':
         return same && typeof left === typeof right;
@@ -1137,7 +1138,7 @@ class Reading {
 
 /** Functions of PHP that take nothing by reference, as far as configurations call them with arrays or unset variables. */
 const byValue = new Set(
-  'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int is_dir strlen strpos stripos str_contains str_starts_with str_ends_with substr strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
+  'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int strlen strpos stripos str_contains str_starts_with str_ends_with substr strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
     ' ',
   ),
 );
@@ -1285,6 +1286,11 @@ const functions: Readonly<Record<string, Function_>> = {
   is_file([path]) {
     return typeof path === 'string' ? this.found(path) !== undefined : this.unknown('a path');
   },
+  is_dir([path]) {
+    if (typeof path !== 'string') return this.unknown('a path');
+    const there = this.there(path);
+    return there !== undefined && statSync(there, { throwIfNoEntry: false })?.isDirectory() === true;
+  },
   is_readable: exists,
   trim([text, characters]) {
     return typeof text === 'string' && characters === undefined
@@ -1335,6 +1341,13 @@ const calledLater = 'a function that may be called later';
 
 /** Of two such texts PHP compares the numbers. */
 const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
+
+/** No other text of this form is the same number. */
+const isPlainNumber = (text: string): boolean => /^(?:0|-?[1-9]\d{0,14})$/.test(text);
+
+/** Whether `==` is true of these texts exactly if they are the same. */
+const areComparable = (a: string, b: string): boolean =>
+  a === b || ![a, b].every(isNumeric) || [a, b].every(isPlainNumber);
 
 /** Whether that can be assigned to. */
 const isPlace = (node: Tree): boolean =>
