@@ -113,11 +113,12 @@ export class Configuration {
   }
 
   /**
-   * A constant; null if it is not defined.
+   * A constant; null if it is not defined. It is unknown if the file may define it under a name that is not known.
    * @param instead the setting to give if the value is not known
    */
   constant(name: string, instead: string): ConfigurationValue {
-    return this.#known(this.#read.constants.get(name), name, instead);
+    const { constants } = this.#read;
+    return this.#known(constants.get(constants.has(name) ? name : rest), name, instead);
   }
 
   /** A variable, or what lies in it under these keys; null if there is nothing. */

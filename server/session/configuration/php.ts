@@ -78,8 +78,6 @@ class Reading {
   readonly #included = new Set<string>();
   /** The classes that the file imports, by the names that it uses. */
   #imported = new Map<string, string>();
-  /** Whether there may be constants that are not known. */
-  #definesOthers = false;
   /** The functions that files declare. */
   readonly #functions = new Map<string, Tree>();
   /** Other functions with these names. */
@@ -428,6 +426,12 @@ class Reading {
     if (!this.#constants.has(name)) this.#constants.set(name, value);
   }
 
+  /** Defines a constant whose name is not known: any that is not defined yet may be it. */
+  #defineAny(node: Tree, name?: ConfigurationValue): void {
+    const isReason = name !== undefined && isUnknown(name) && !isUndefined(name);
+    this.#constants.set(rest, isReason ? name : this.#unknown(node, 'the name of another constant'));
+  }
+
   #value(node: Tree): ConfigurationValue {
     const value = this.#nested(() => this.#evaluated(node));
     return typeof value === 'string' && value.length > bounds.text
@@ -563,7 +567,8 @@ class Reading {
   }
 
   #absent(node: Tree, name: string): ConfigurationValue {
-    return this.#constants.has(name) ? null : this.#unknown(node, `the constant ${name}`);
+    if (this.#constants.has(name)) return null;
+    return this.#constants.get(rest) ?? this.#unknown(node, `the constant ${name}`);
   }
 
   #member(node: Tree): ConfigurationValue {
@@ -982,8 +987,9 @@ class Reading {
       this.#declareAll(nodes);
       return this.#statements(nodes)?.value ?? null;
     }
-    const unknown = this.#unknown(node, 'code in a text');
+    const unknown = isUnknown(code) && !isUndefined(code) ? code : this.#unknown(node, 'code in a text');
     this.#spoil(unknown);
+    this.#defineAny(node, unknown);
     return unknown;
   }
 
@@ -1010,7 +1016,7 @@ class Reading {
       const [constant, value] = nodes.map((each) => this.#value(each));
       if (typeof constant === 'string' && value !== undefined)
         this.#define(constant.replace(/^\\/, ''), value);
-      else this.#definesOthers = true;
+      else this.#defineAny(node, constant);
       return true;
     }
     const [first, second] = nodes;
@@ -1058,7 +1064,6 @@ class Reading {
     return known.call(
       {
         constants: this.#constants,
-        definesOthers: this.#definesOthers,
         environment: this.#surroundings.environment,
         root: this.#surroundings.root,
         found: (path) => this.#found(path),
@@ -1104,6 +1109,7 @@ class Reading {
     );
     const own = typeof value === 'string' ? this.#functions.get(bare(value).toLowerCase()) : undefined;
     if (own !== undefined) this.#perhapsInvoked(own, call);
+    if (typeof value === 'string' && /^\\?define$/i.test(value)) this.#defineAny(call);
     // `'CLASS::METHOD'`, or an array of the two.
     const [, method] = /::(\w+)$/.exec(String(isArray(value) ? `::${value.get('1')}` : value)) ?? [];
     if (method !== undefined) this.#method(call, method.toLowerCase());
@@ -1157,7 +1163,6 @@ interface Called {
   /** `array_replace()` of two arrays, or `array_replace_recursive()`. */
   replaced(before: ConfigurationValue, after: ConfigurationValue, isRecursive: boolean): ConfigurationValue;
   constants: ReadonlyMap<string, ConfigurationValue>;
-  definesOthers: boolean;
   environment: Readonly<Record<string, string>> | undefined;
   root: string | undefined;
   found(path: string): string | undefined;
@@ -1215,7 +1220,7 @@ const functions: Readonly<Record<string, Function_>> = {
     if (typeof name !== 'string') return this.unknown('the name of a constant');
     if (this.constants.has(name)) return true;
     if (/^(PHP|E)_/.test(name)) return this.unknown('a constant of PHP');
-    return this.definesOthers ? this.unknown(`whether there is a constant ${name}`) : false;
+    return this.constants.get(rest) ?? false;
   },
   constant([name]) {
     const value = typeof name === 'string' ? this.constants.get(name) : undefined;

@@ -10,6 +10,7 @@ export interface Unknown {
 
 /** Everything that a configuration file sets, without having run. */
 export interface PhpConfiguration {
+  /** Under `rest` if there may be others that are not known. */
   constants: Map<string, ConfigurationValue>;
   /** By their names without `$`. */
   variables: Map<string, ConfigurationValue>;

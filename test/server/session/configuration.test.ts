@@ -284,6 +284,9 @@ test.each<[string, string, unknown]>([
     `foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2;`,
     'UNKNOWN',
   ],
+  ['a constant of code in a text', `eval(g()); $x = defined('A') ? 1 : 2;`, 'UNKNOWN'],
+  ['a constant by a function handed over', `array_map('define', g(), g()); $x = defined('A');`, 'UNKNOWN'],
+  ['no constant of a branch that does not run', `if (false) eval(g()); $x = defined('A');`, false],
   [
     'the value before several returns',
     `$x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1;`,
@@ -360,6 +363,60 @@ test('a value that is not known is an error only where it is asked for', async (
   for (const name of ['loop', 'not-there.php', '']) {
     await expect(readConfiguration(join(folder, name))).rejects.toThrow(ConfigurationError);
   }
+});
+
+test.each([
+  ['a loop', `foreach ($_ENV as $k => $v) define($k, $v);`, 'foreach'],
+  ['code in a text', `eval(getenv('CODE'));`, 'the environment variable CODE'],
+  ['a function handed over', `array_walk($_ENV, 'define');`, 'the name of another constant'],
+])('a constant is not absent if the file may define it: %s', async (_, code, reason) => {
+  const configuration = await readConfiguration(written(`<?php\ndefine('A', 'a');\n${code}`));
+  expect(configuration.constant('A', 'X')).toBe('a');
+  expect(() => configuration.constant('C', 'CHAT_C')).toThrow(
+    `line 3: C depends on ${reason}, which only PHP knows: set CHAT_C`,
+  );
+});
+
+test('the configuration in the image of WordPress', async () => {
+  const code = `<?php
+if (!function_exists('getenv_docker')) {
+  function getenv_docker($env, $default) {
+    if ($fileEnv = getenv($env . '_FILE')) { return rtrim(file_get_contents($fileEnv), "\\r\\n"); }
+    else if (($val = getenv($env)) !== false) { return $val; }
+    else { return $default; }
+  }
+}
+define('DB_HOST', getenv_docker('WORDPRESS_DB_HOST', 'mysql'));
+$table_prefix = getenv_docker('WORDPRESS_TABLE_PREFIX', 'wp_');
+define('WP_DEBUG', !!getenv_docker('WORDPRESS_DEBUG', ''));
+if (isset($_SERVER['HTTP_X_FORWARDED_PROTO']) && strpos($_SERVER['HTTP_X_FORWARDED_PROTO'], 'https') !== false) {
+  $_SERVER['HTTPS'] = 'on';
+}
+if ($configExtra = getenv_docker('WORDPRESS_CONFIG_EXTRA', '')) { eval($configExtra); }
+if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
+`;
+  const seen = async (environment: Record<string, string>) => {
+    const found = await readConfiguration(written(code), { environment });
+    const constants = ['DB_HOST', 'WP_DEBUG', 'COOKIEHASH', 'ABSPATH'].map((name) =>
+      found.constant(name, 'X'),
+    );
+    return [...constants, found.variable(['table_prefix'], 'X')];
+  };
+  expect(await seen({})).toEqual(['mysql', false, null, `${folder}/`, 'wp_']);
+  expect(await seen({ WORDPRESS_CONFIG_EXTRA: '', WORDPRESS_DB_HOST: 'db' })).toEqual([
+    'db',
+    false,
+    null,
+    `${folder}/`,
+    'wp_',
+  ]);
+  expect(await seen({ WORDPRESS_CONFIG_EXTRA: "define('COOKIEHASH', 'c');" })).toEqual([
+    'mysql',
+    false,
+    'c',
+    `${folder}/`,
+    'wp_',
+  ]);
 });
 
 test('a file with many variables and many returns that may not be reached is read', () => {
