@@ -64,6 +64,10 @@ const nothing: Tree = { kind: 'nullkeyword' };
 
 const superglobals = new Set(['_SERVER', '_GET', '_POST', '_COOKIE', '_REQUEST', '_FILES', '_SESSION']);
 
+/** Variables in `$_SERVER` of the request and the web server, which are no environment variables. */
+const ofRequest =
+  /^(?:(?:HTTP|SERVER|REQUEST|REMOTE|SCRIPT|PATH|CONTENT|DOCUMENT|REDIRECT|QUERY|SSL|PHP_AUTH)_|(?:HTTPS|AUTH_TYPE|PHP_SELF)$)/;
+
 const knownConstants: Readonly<Record<string, ConfigurationValue>> = {
   PHP_EOL: '\n',
   DIRECTORY_SEPARATOR: '/',
@@ -606,6 +610,8 @@ class Reading {
     if (isEnvironment && key !== undefined && environment !== undefined && Object.hasOwn(environment, key))
       return environment[key];
     if (variable === '_ENV' && environment !== undefined) return null;
+    if (isEnvironment && key !== undefined && environment === undefined && !ofRequest.test(key))
+      return this.#unknown(node, `the environment variable ${key}`);
     if (isEnvironment || superglobals.has(variable)) return this.#unknown(node, `$${variable}`);
     return undefined;
   }
@@ -682,7 +688,7 @@ class Reading {
     // The other names keep the value.
     if (Array.isArray(path))
       for (const other of this.#referring(path)) {
-        this.#variables.set(other, this.#at(this.#references.get(other) ?? []));
+        this.#variables.set(other, this.#at(this.#references.get(other) ?? [], node));
         this.#references.delete(other);
       }
     this.#assign(variable, null);
@@ -921,11 +927,11 @@ class Reading {
       const unknown = this.#unknown(left, 'a reference');
       this.#references.delete(name);
       this.#variables.set(name, unknown);
-      value = this.#put(value, target.slice(path.length), unknown, false);
+      value = this.#put(left, value, target.slice(path.length), unknown, false);
     }
     const [variable = '', ...keys] = path;
     if (isPushed) keys.push('');
-    this.#variables.set(variable, this.#put(this.#at([variable]), keys, value, isPushed));
+    this.#variables.set(variable, this.#put(left, this.#at([variable]), keys, value, isPushed));
     return value;
   }
 
@@ -945,13 +951,14 @@ class Reading {
 
   /** A copy with that value in it: what was before may still be needed. */
   #put(
+    node: Tree,
     before: ConfigurationValue,
     [key, ...others]: readonly string[],
     value: ConfigurationValue,
     isPushed: boolean,
   ): ConfigurationValue {
     if (key === undefined) return value;
-    if (typeof before === 'string' && before !== '') return this.#unknown(nothing, ofText);
+    if (typeof before === 'string' && before !== '') return this.#unknown(node, ofText);
     const array = new Map(isArray(before) ? before : isUnknown(before) ? [[rest, before]] : []);
     this.#steps += array.size;
     this.#step();
@@ -959,7 +966,7 @@ class Reading {
     // It may have any key.
     if (isLast && array.has(rest)) return array;
     const at = isLast ? String(nextKey(array)) : key;
-    array.set(at, this.#put(part(array, at), others, value, isPushed));
+    array.set(at, this.#put(node, part(array, at), others, value, isPushed));
     return array;
   }
 

@@ -419,6 +419,24 @@ if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
   ]);
 });
 
+test('an error names the line, and the environment variable where there is one', async () => {
+  const configuration = await readConfiguration(
+    written(`<?php
+$x = 'abc'; $x['d'] = 'e';
+$y = $_ENV['Y'] ?? 'y';
+$z = $_SERVER['Z'];
+$h = $_SERVER['HTTP_HOST'];
+`),
+  );
+  for (const [name, reason] of [
+    ['x', 'line 2: $x depends on a character of a text, which only PHP knows: set X'],
+    ['y', 'line 3: $y depends on the environment variable Y, which only PHP knows: set X, or CHAT_SITE_ENV'],
+    ['z', 'line 4: $z depends on the environment variable Z, which only PHP knows: set X, or CHAT_SITE_ENV'],
+    ['h', 'line 5: $h depends on $_SERVER, which only PHP knows: set X'],
+  ] as const)
+    expect(() => configuration.variable([name], 'X')).toThrow(reason);
+});
+
 test('a file with many variables and many returns that may not be reached is read', () => {
   const variables = Array.from({ length: 1500 }, (_, n) => `$v${n} = 1;`).join('');
   expect(read(`${variables}${'if (g()) return;'.repeat(40)} $x = 1;`).variables.get('v0')).toBe(1);

@@ -381,7 +381,10 @@ test('known applications are found by their folders, with the sessions that PHP 
     ...(
       [
         ['true', /AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like/],
-        ["($_ENV['PMA_ARBITRARY'] ?? '') === '1'", /AllowArbitraryServer depends on \$_ENV/],
+        [
+          "($_ENV['PMA_ARBITRARY'] ?? '') === '1'",
+          /AllowArbitraryServer depends on the environment variable PMA_ARBITRARY/,
+        ],
         ['false', /^phpMyAdmin file:\/\/\/of\/php/],
       ] as const
     ).map(([value, outcome]): (typeof cases)[number] => [
