@@ -97,7 +97,7 @@ class Reading {
   #inMethods = 0;
   /** Other names of variables and their parts: `$x = &$y['z']`. */
   readonly #references = new Map<string, string[]>();
-  /** Of the function whose statements run; undefined outside of any. */
+  /** The scope of the function that runs; undefined outside of functions. */
   #scope: { globals: Set<string>; branches: number } | undefined;
   #scopes = 0;
   /** How many branches are followed that may not run, one in the other. */
@@ -373,7 +373,7 @@ class Reading {
     return isEnd ? new Returned(this.#unknown(node, endsEarly), false) : undefined;
   }
 
-  /** One of two values: in arrays only the parts that differ are unknown. */
+  /** Either of two values: in arrays only the parts that differ are unknown. */
   #either(a: ConfigurationValue | undefined, b: ConfigurationValue, unknown: Unknown): ConfigurationValue {
     if (a === b) return b;
     if (a === undefined || !isArray(a) || !isArray(b)) return unknown;
@@ -399,7 +399,7 @@ class Reading {
 
   #declare(name: string, node: Tree): void {
     const before = this.#functions.get(name);
-    // Which one counts may depend on what is not known.
+    // It may be unknown which of them counts.
     if (before !== undefined && before !== node) noted(this.#namesakes, name, before);
     this.#functions.set(name, node);
   }
@@ -714,7 +714,7 @@ class Reading {
     const parameters = many(called, 'arguments').map((parameter, n) => {
       const [argument = nothing, value] = values[n] ?? [];
       const path = parameter.byref && isPlace(argument) ? this.#path(argument) : undefined;
-      // Which one it is is not known.
+      // It is not known which argument this is.
       if (path !== undefined && (parameter.variadic || !isPlain || !Array.isArray(path)))
         this.#assign(argument, unknown);
       return { parameter, path, value: isPlain && !parameter.variadic ? value : unknown };
@@ -767,7 +767,7 @@ class Reading {
 
   /** Calls a function that may run, or not, with arguments that are not known. */
   #perhapsInvoked(called: Tree, node: Tree): void {
-    // Of one that calls itself, one call shows all that it may set.
+    // If it calls itself, the first call shows all that it may set.
     if (this.#followed.has(called)) return;
     this.#followed.add(called);
     this.#maybe(node, 'a function that may be called', [
@@ -1000,13 +1000,13 @@ class Reading {
     return unknown;
   }
 
-  /** A file, without symbolic links. */
+  /** A file, without symbolic links; undefined if there is none. */
   #found(path: string): string | undefined {
     const found = this.#there(path);
     return found !== undefined && statSync(found, { throwIfNoEntry: false })?.isFile() ? found : undefined;
   }
 
-  /** The same of a folder, too. */
+  /** A file or a folder, without symbolic links; undefined if there is none. */
   #there(path: string): string | undefined {
     if (path.includes('\0')) return undefined;
     try {
@@ -1037,7 +1037,7 @@ class Reading {
       return this.#invoked(called, called === first ? nodes.slice(1) : nodes, node);
     }
     if (called !== undefined && called.kind !== 'name') this.#calledBy(called, node);
-    // Of the functions with these names a file may declare those of a framework, which are not PHP's.
+    // A file may declare functions of these names itself, as a framework has them: these are not PHP's.
     const isOther = this.#functions.has(name) && name !== 'getenv_docker';
     const known = Object.hasOwn(functions, name) && !isOther ? functions[name] : undefined;
     if (known === undefined) {
@@ -1173,7 +1173,7 @@ interface Called {
   environment: Readonly<Record<string, string>> | undefined;
   root: string | undefined;
   found(path: string): string | undefined;
-  /** A folder, too. */
+  /** A file or a folder. */
   there(path: string): string | undefined;
   unknown(why: string): Unknown;
 }
@@ -1202,7 +1202,7 @@ const pathIn = (folder: string): Function_ =>
     return join(this.root, folder, path);
   };
 
-/** Of texts in ASCII: Laravel has tables for the others. */
+/** A function of Laravel for texts in ASCII alone: Laravel has tables for other texts. */
 const ofAscii = (name: string, change: (text: string, separator: string) => string): Function_ =>
   function ([text, separator]) {
     const by = separator ?? (name === 'slug' ? '-' : '_');
@@ -1351,7 +1351,7 @@ const endsEarly = 'a return that may not be reached';
 /** The value of a closure. */
 const calledLater = 'a function that may be called later';
 
-/** Of two such texts PHP compares the numbers. */
+/** PHP compares two such texts by their numbers. */
 const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
 
 /** No other text of this form is the same number. */

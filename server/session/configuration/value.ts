@@ -40,7 +40,7 @@ export interface PhpSurroundings {
 
 /** Variables that an `.env` file may name besides its own. */
 export interface OtherVariables {
-  /** Of files before it: its own count first. */
+  /** Variables of the files before it. Its own variables count before these. */
   before?: Readonly<Record<string, string>> | undefined;
   /** The environment of PHP, which counts before all files. */
   environment?: Readonly<Record<string, string>> | undefined;
