@@ -135,6 +135,10 @@ async function pushed(
   const [only] = context.serviceWorkers();
   if (only === undefined) throw new Error('no worker');
   worker = only;
+  // Chromium drops a push to a worker that is not active yet; on a busy disk it is stored late.
+  const state = () =>
+    only.evaluate(() => (self as unknown as WorkerOfTest).registration.active?.state ?? 'none');
+  await expect.poll(state).toBe('activated');
   await only.evaluate(() => {
     const worker = self as unknown as WorkerOfTest;
     worker.shown = [];
