@@ -22,8 +22,8 @@ import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
 /**
- * No backup has these tables: the index for searching is made anew, no server runs on a restored history, and nothing waits
- * there.
+ * These tables are in no backup: the index for searching is made anew, and in a restored history no server runs and nothing
+ * waits.
  */
 const leftOut = [
   'chat_migrations',

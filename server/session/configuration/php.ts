@@ -219,7 +219,7 @@ class Reading {
     return after;
   }
 
-  /** What differs after branches that may have run is not known. */
+  /** A value that differs after branches that may have run is not known. */
   #merge(results: readonly Known[], unknown: Unknown): void {
     for (const kind of ['constants', 'variables'] as const) {
       const known = kind === 'constants' ? this.#constants : this.#variables;
