@@ -44,8 +44,8 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
 }
 
 /**
- * The stored membership of a user, connected or not; undefined for users who are not members. It is read for who is connected,
- * too: the time must not show that, of somebody whose presence is hidden.
+ * The stored membership of a user, connected or not; undefined for users who are not members. It is read in both cases: the time
+ * must not show that somebody with a hidden presence is connected.
  */
 export async function memberOf(
   { history, directory }: Chat,

@@ -148,8 +148,8 @@ export class Admission {
     if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
     // Browsers load images and scripts of a foreign page without `Origin`. Apps do not send Sec-Fetch-Site.
     const site = req.headers['sec-fetch-site'] ?? 'none';
-    if (origin === undefined && site !== 'same-origin' && site !== 'none') return 'origin_not_allowed';
-    if (origin === undefined && isEmbedded(req)) return 'origin_not_allowed';
+    const isOwn = (site === 'same-origin' || site === 'none') && !isEmbedded(req);
+    if (origin === undefined && !isOwn) return 'origin_not_allowed';
     if (req.method === 'OPTIONS') return null;
 
     const query = url.searchParams;

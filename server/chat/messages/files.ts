@@ -23,7 +23,7 @@ export async function mayUpload(
   if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
     throw new RequestError('forbidden');
   const partner = otherOf(record.pair, identity.id);
-  // It is read of who is connected, too: the time must not show that.
+  // It is read even if the partner is connected: the time must not show that.
   if (partner !== undefined && (await history.read.hasBlocked({ user: partner, other: identity.id })))
     throw new RequestError('forbidden');
   const muted = directory.restrictions.muteOf(room, identity.id);

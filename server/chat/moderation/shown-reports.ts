@@ -56,8 +56,8 @@ export async function shownReport(
 }
 
 /**
- * A closed report as somebody gets it who may not read its room, such as a moderator of the site: the message as it is now is
- * not what was reported, and its `rev` would count what has happened there since.
+ * A closed report for people who may not read its room, such as moderators of the site: the message as it is now may say more
+ * than was reported, and its `rev` would count what has happened there since.
  */
 export function withoutWords({ message, ...report }: Report): Report {
   const { id, room, seq, clientId, user, sentAt } = message;

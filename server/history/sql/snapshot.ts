@@ -22,8 +22,8 @@ import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
 /**
- * These tables are in no backup: the index for searching is made anew, and in a restored history no server runs and nothing
- * waits.
+ * The tables that a backup leaves out. The index for searching is made anew. The others are about servers that run and events
+ * that wait, and a restored history has neither.
  */
 const leftOut = [
   'chat_migrations',
