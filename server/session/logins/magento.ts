@@ -13,7 +13,6 @@ import {
   because,
   type Claim,
   type GivenRoles,
-  loginPart,
   type MemberApplication,
   type MemberSessions,
   mailsIn,
@@ -197,8 +196,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
     const own = `c.firstname AS firstname, c.is_active AS is_active, c.confirmation AS confirmation, ${group}`;
-    const shown = ['firstname', 'is_active', 'confirmation', 'group_name'];
-    const columns = texts('customer_id', ...shown);
+    const columns = texts('customer_id', 'firstname', 'is_active', 'confirmation', 'group_name');
     const tables = [`${prefix}customer_entity`, `${prefix}customer_group`];
     const customers = seldomChanged(
       {
@@ -211,33 +209,20 @@ export const magento: MemberApplication<Found, Site, Member> = {
       tables,
     );
     if (!hasCutoff) return { customers };
-    const visitor = 'UNIX_TIMESTAMP(v.created_at) AS begun';
-    const customer = `UNIX_TIMESTAMP(c.session_cutoff) AS cutoff, ${own}`;
     return {
       customers,
-      visitors: {
-        view: 'chat_magento_visitors',
-        id: 'visitor_id',
-        lookup: 'visitor_id',
-        columns: { ...texts('visitor_id', 'begun', 'cutoff'), ...columns },
-        select: `SELECT v.visitor_id AS visitor_id, ${visitor}, c.entity_id AS customer_id, ${customer} FROM ${prefix}customer_visitor v JOIN ${prefix}customer_entity c ON c.entity_id = v.customer_id`,
-        // Each page view writes into the rows of the visitors, and not into those of the customers.
-        parts: [
-          loginPart({
-            ...{
-              view: 'chat_magento_own',
-              key: 'visitor_id',
-              columns: ['begun', 'customer_id'],
-              short: true,
-            },
-            select: `SELECT v.visitor_id AS id, ${visitor}, v.customer_id AS customer_id FROM ${prefix}customer_visitor v`,
-          }),
-          loginPart({
-            ...{ view: 'chat_magento_customers', key: 'customer_id', columns: ['cutoff', ...shown], tables },
-            select: `SELECT c.entity_id AS id, ${customer} FROM ${prefix}customer_entity c`,
-          }),
-        ],
-      },
+      // Each page view writes into the rows of the visitors. It changes nothing that counts: `created_at` only rises, beside a
+      // new cutoff of the customer, and another customer has another session.
+      visitors: seldomChanged(
+        {
+          view: 'chat_magento_visitors',
+          id: 'visitor_id',
+          lookup: 'visitor_id',
+          columns: { ...texts('visitor_id', 'begun', 'cutoff'), ...columns },
+          select: `SELECT v.visitor_id AS visitor_id, UNIX_TIMESTAMP(v.created_at) AS begun, c.entity_id AS customer_id, UNIX_TIMESTAMP(c.session_cutoff) AS cutoff, ${own} FROM ${prefix}customer_visitor v JOIN ${prefix}customer_entity c ON c.entity_id = v.customer_id`,
+        },
+        tables,
+      ),
     };
   },
 
