@@ -5,10 +5,9 @@ import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
-test('the list of pinned messages is gone with its room: Esc there leaves what is written', async ({
-  alice,
-  site,
-}) => {
+test('the list of pinned messages is gone with its room: Esc there leaves what is written', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const market = await privateRoom(site, 'bob', 'market', ['1']);
   const shed = await privateRoom(site, 'bob', 'shed', ['1']);

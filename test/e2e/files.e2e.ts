@@ -261,10 +261,9 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   expect((above?.y ?? 0) + (above?.height ?? 0)).toBeLessThan(below?.y ?? 0);
 });
 
-test('files beyond those of one message wait beside them, and go with it when there is room, or with the next', async ({
-  alice,
-  site,
-}) => {
+test('files beyond those of one message wait beside them, and go with it when there is room, or with the next', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'surplus', []);
   await alice.open('surplus');
   const small = (n: number) => ({
@@ -642,7 +641,10 @@ test('after a logout Back shows no picture that was opened by itself', async ({ 
   await expect(tab.locator('body')).toContainText('not_found');
 });
 
-test('a video has the room of one, whatever size its file says', async ({ alice, site }) => {
+test('a video has the room of one, whatever size its file says', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const room = await privateRoom(site, 'alice', 'towers', []);
   const cookie = `PHPSESSID=${await site.login('alice')}`;
   const sizes = [

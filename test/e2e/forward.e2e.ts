@@ -105,10 +105,9 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await expect(bob.message('For Saturday')).toHaveCount(1);
 });
 
-test('a room into which one has forwarded a message is not new any more, on no device and at no later visit', async ({
-  alice,
-  site,
-}) => {
+test('a room into which one has forwarded a message is not new any more, on no device and at no later visit', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const row = (room: string) =>
     page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: new RegExp(`^${room}\\b`) });

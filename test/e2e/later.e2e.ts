@@ -75,7 +75,10 @@ test('a button that is pressed before its code is loaded opens it afterwards', {
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
 });
 
-test('a dialog whose code comes when its room is lost does not open', async ({ visitor, site }) => {
+test('a dialog whose code comes when its room is lost does not open', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const { page } = visitor;
   const room = await privateRoom(site, 'bob', 'lost', ['1']);
   await visitor.login(site.php.chatPage, 'alice');

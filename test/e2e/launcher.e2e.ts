@@ -100,7 +100,10 @@ test('on a page without TLS, whose own host serves the chat, nothing is asked th
   await browser.close();
 });
 
-test('pages that open together ask once, and all show the result of one', async ({ page, site }) => {
+test('pages that open together ask once, and all show the result of one', { tag: '@soak' }, async ({
+  page,
+  site,
+}) => {
   await withUnread(site, page, 'board', ['one']);
   const url = shop(site);
   const pages = [page, await page.context().newPage(), await page.context().newPage()];

@@ -394,11 +394,9 @@ test('the rooms: found by name, sorted, and their restrictions, which can be lif
   await shot(page, 'moderate-360-4-rooms');
 });
 
-test('people: a search that is refused says so beside what was known, and is tried again', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('people: a search that is refused says so beside what was known, and is tried again', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await expect(bob.field).toBeVisible();
   const wire = await Wire.of(page.context());
@@ -505,7 +503,10 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   await expect(page.getByText('This person has never been here')).toBeVisible();
 });
 
-test('a number up to which the server counts says that there may be more', async ({ site, page }) => {
+test('a number up to which the server counts says that there may be more', { tag: '@soak' }, async ({
+  site,
+  page,
+}) => {
   await threeReported(site);
   const known = await asUser(site, 'alice', (ask) => ask('moderate:person', { user: 'marek-nowak' }));
   const people = await asUser(site, 'alice', (ask) => ask('moderate:people', {}));
@@ -670,7 +671,10 @@ test('the overview has the figures of today, and a plot whose numbers are said',
   await shot(page, 'moderate-14-overview');
 });
 
-test('the overview says how many rooms are new, and since when a server is down', async ({ site, page }) => {
+test('the overview says how many rooms are new, and since when a server is down', { tag: '@soak' }, async ({
+  site,
+  page,
+}) => {
   const known = await asUser(site, 'alice', (ask) => ask('moderate:overview', {}));
   const wire = await Wire.of(page.context());
   const server = { version: '0.1.0', since: Date.now() - 5000, here: 2 };

@@ -116,9 +116,9 @@ test('the card of a person: a direct message, the profile, moderator and back', 
   await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
 });
 
-test('a menu and a card stay within the chat when that becomes smaller, and no notice covers them', async ({
-  alice,
-}) => {
+test('a menu and a card stay within the chat when that becomes smaller, and no notice covers them', {
+  tag: '@soak',
+}, async ({ alice }) => {
   const { page } = alice;
   await alice.open('lobby');
   await alice.write('hello');

@@ -39,10 +39,9 @@ test('a later page of links that is refused takes nothing away; tried again, the
   await expect(links.nth(30)).toBeFocused();
 });
 
-test('older results that are refused take nothing away, and the focus stays in the search', async ({
-  alice,
-  site,
-}) => {
+test('older results that are refused take nothing away, and the focus stays in the search', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const shed = await privateRoom(site, 'bob', 'shed', ['1']);
   await seed(site, 'bob', shed, numbered(40, 'spanner'));
@@ -72,7 +71,7 @@ test('older results that are refused take nothing away, and the focus stays in t
   await expect(hits.nth(25)).toBeFocused();
 });
 
-test('invite links that are not listed can be asked for again', async ({ alice, site }) => {
+test('invite links that are not listed can be asked for again', { tag: '@soak' }, async ({ alice, site }) => {
   const { page } = alice;
   const market = await privateRoom(site, 'alice', 'market', ['2']);
   await asUser(site, 'alice', (ask) => ask('invite:create', { room: market, seconds: 3600, uses: 5 }));
@@ -96,7 +95,10 @@ test('invite links that are not listed can be asked for again', async ({ alice, 
   await expect(dialog.getByRole('button', { name: 'Try again' })).toHaveCount(0);
 });
 
-test('a person’s card that did not load keeps the keys while it is tried again', async ({ alice, bob }) => {
+test('a person’s card that did not load keeps the keys while it is tried again', { tag: '@soak' }, async ({
+  alice,
+  bob,
+}) => {
   const { page } = alice;
   await bob.open('lobby');
   await bob.write('Hello from Bob.');
@@ -116,7 +118,10 @@ test('a person’s card that did not load keeps the keys while it is tried again
   await expect(card).toHaveCount(0);
 });
 
-test('an invite link that cannot be looked at now says so, and is tried again', async ({ alice, site }) => {
+test('an invite link that cannot be looked at now says so, and is tried again', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const market = await privateRoom(site, 'bob', 'market', []);
   const { token } = await asUser(site, 'bob', (ask) =>
@@ -137,10 +142,9 @@ test('an invite link that cannot be looked at now says so, and is tried again', 
   await expect(page.getByRole('textbox', { name: 'Message to market' })).toBeVisible();
 });
 
-test('while a card, a dialog or the landing of a link waits for its answer, a sign of that comes after a moment alone', async ({
-  alice,
-  site,
-}) => {
+test('while a card, a dialog or the landing of a link waits for its answer, a sign of that comes after a moment alone', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const shed = await privateRoom(site, 'alice', 'shed', ['2']);
   await seed(site, 'alice', shed, ['who has read this']);

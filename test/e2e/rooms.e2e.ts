@@ -299,10 +299,9 @@ test('leaving asks for confirmation, and Stay stays; a user who is removed is no
   await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
 });
 
-test('a menu or dialog over a message goes with its room; that of a new room keeps what was typed', async ({
-  bob,
-  site,
-}) => {
+test('a menu or dialog over a message goes with its room; that of a new room keeps what was typed', {
+  tag: '@soak',
+}, async ({ bob, site }) => {
   const { page } = bob;
   const shed = await privateRoom(site, 'alice', 'shed', ['2']);
   await seed(site, 'alice', shed, ['what only members know']);

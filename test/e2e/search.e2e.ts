@@ -164,10 +164,9 @@ test('on a phone the author in the filters is written as large as the days, so t
   await context.close();
 });
 
-test('a search keeps the focus when the chat becomes narrower and wider; a hit names its author before its room', async ({
-  alice,
-  site,
-}) => {
+test('a search keeps the focus when the chat becomes narrower and wider; a hit names its author before its room', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const long = await privateRoom(site, 'bob', 'Garden volunteers of the north-eastern allotments', ['1']);
   await seed(site, 'bob', long, ['a spanner']);

@@ -196,11 +196,9 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
     .toEqual({ notes: 0, parts: 0 });
 });
 
-test('a discarded recording can be brought back until another one is begun in its place', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('a discarded recording can be brought back until another one is begun in its place', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await inRoom(alice, bob, site);
   await button(alice, 'Record a voice message').click();
