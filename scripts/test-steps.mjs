@@ -33,7 +33,7 @@ export function testSteps(reports) {
       // Javadoc takes a third of it.
       javaStep(reports, '-Dmaven.javadoc.skip'),
     ],
-    [vitestStep('integration', reports, '--maxWorkers=8'), phpunitStep(reports)],
+    [vitestStep('integration', reports, '--maxWorkers=6'), phpunitStep(reports)],
     [e2eStep(reports, 4)],
   ];
 }
