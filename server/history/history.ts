@@ -771,6 +771,8 @@ export interface MessagePlace {
   room: string;
   seq: number;
   rev: number;
+  /** That of the message: another one has the place in a room that is made again under the id of a deleted one. */
+  id: string;
 }
 
 /** A change as the log has it. */

@@ -787,6 +787,34 @@ describe('two servers', () => {
     }
   });
 
+  test('a room that is made again under the id of a deleted one says nothing to those who were in that one, however late a server hears of all that', async () => {
+    const history = await newHistory('postgres');
+    const line = await cuttable();
+    const [one, two] = await startNodes(history, line.url, nextChatServer);
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    await line.cut();
+    for (const node of [one, two]) await node.until(/the bus is down: degraded/);
+    // More than once, because the other server polls each second.
+    for (let nth = 0; nth < 3; nth++) {
+      const id = `den-${nth}`;
+      const made = { name: 'Den', kind: 'private' };
+      await api(one, 'PUT', `/api/rooms/${id}`, made);
+      await api(one, 'PATCH', `/api/rooms/${id}/members`, { add: ['1', '2'] });
+      await lastOf(bob, 'room:added').toMatchObject({ id });
+      for (const client of [ann, bob]) await client.request('room:join', { room: id });
+      const write = async (text: string) => {
+        const message = { user: { id: '1', name: 'user 1' }, text, clientId: newClientId() };
+        await api(one, 'POST', `/api/rooms/${id}/messages`, message);
+      };
+      await write('hello');
+      await api(one, 'DELETE', `/api/rooms/${id}`);
+      await api(one, 'PUT', `/api/rooms/${id}`, made);
+      await write('a secret');
+      await lastOf(bob, 'room:removed').toMatchObject({ room: id, reason: 'deleted' });
+      expect(JSON.stringify(bob.events)).not.toContain('secret');
+    }
+  });
+
   test('a copy that is forwarded on both servers arrives once and in order everywhere, and tells nobody of the private room or who wrote there', async () => {
     const history = await newHistory('postgres');
     const files = historyFolder();

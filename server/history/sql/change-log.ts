@@ -100,15 +100,12 @@ export async function entriesAfter(
   };
   const entries = await read(after);
   const places = entries.flatMap(({ changes }) => changes.flatMap(placesOf));
-  const found = await answered(messagesAt(dialect, places), connection);
-  const messages = new Map(found.map((message) => [keyOf(message), message]));
+  const found = await answered(foundAt(dialect, places), connection);
   // The changes that have made the messages what they are may be in entries after these.
   const known = [...entries];
   let made = makersIn(known);
   const isMade = (message: StoredMessage) => made.has(revOf(message));
-  const overtaken = entries.flatMap(({ changes }) =>
-    changes.flatMap((change) => newerThan(change, messages)),
-  );
+  const overtaken = entries.flatMap(({ changes }) => changes.flatMap((change) => newerThan(change, found)));
   for (let n = 0; n < mostLooks && !overtaken.every(isMade); n++) {
     const more = await read(known.at(-1)?.num ?? after);
     if (more.length === 0) break;
@@ -117,8 +114,8 @@ export async function entriesAfter(
   }
   const losses = lossesIn(known);
   /** The message as readers of this entry may see it, for whom that `rev` is the last one. */
-  const shownAt = (num: number, place: { room: string; seq: number }, rev: number) => {
-    const message = messages.get(keyOf(place));
+  const shownAt = (num: number, place: Place, rev: number) => {
+    const message = messageAt(found, place);
     if (message === undefined || message.rev <= rev) return message;
     const by = made.get(revOf(message)) ?? Number.POSITIVE_INFINITY;
     const isLost = [place.room, everyRoom].some((room) =>
@@ -134,9 +131,9 @@ export async function entriesAfter(
       if (change.type === 'message') {
         const { is } = change;
         const { rev } = change.message;
-        const message = messages.get(keyOf(change.message));
+        const message = messageAt(found, change.message);
         if (message === undefined || (is === 'changed' && message.rev > rev)) return [];
-        return [{ type: 'message', is, message: { ...(shownAt(num, message, rev) ?? message), rev } }];
+        return [{ type: 'message', is, message: { ...(shownAt(num, change.message, rev) ?? message), rev } }];
       }
       if (change.type === 'mentions' || change.type === 'concerned') {
         const message = shownAt(num, change.message, change.message.rev);
@@ -161,7 +158,7 @@ export function withContents(change: Change, withheld: Set<string>): Change {
 }
 
 /** The messages of a change that have changed again. */
-function newerThan(change: LoggedChange, messages: ReadonlyMap<string, StoredMessage>): StoredMessage[] {
+function newerThan(change: LoggedChange, found: Found): StoredMessage[] {
   const rev =
     change.type === 'message' || change.type === 'mentions' || change.type === 'concerned'
       ? change.message.rev
@@ -169,7 +166,7 @@ function newerThan(change: LoggedChange, messages: ReadonlyMap<string, StoredMes
         ? change.room.head
         : Number.POSITIVE_INFINITY;
   return placesOf(change).flatMap((place) => {
-    const message = messages.get(keyOf(place));
+    const message = messageAt(found, place);
     return message !== undefined && message.rev > rev ? message : [];
   });
 }
@@ -365,9 +362,9 @@ function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<
   return rest;
 }
 
-const placeOf = ({ room, seq, rev }: StoredMessage): MessagePlace => ({ room, seq, rev });
+const placeOf = ({ room, seq, rev, id }: StoredMessage): MessagePlace => ({ room, seq, rev, id });
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
-const lastOf = ({ id, lastSeq }: RoomRecord) => ({ room: id, seq: lastSeq });
+const lastOf = ({ id, lastSeq, createdAt }: RoomRecord): Place => ({ room: id, seq: lastSeq, createdAt });
 
 function stored({ asker: _, ...change }: Change): LoggedChange {
   if (change.type === 'message') {
@@ -386,35 +383,63 @@ function isOfRoom(change: LoggedChange): change is Extract<LoggedChange, { room:
 }
 
 /** The messages that a change needs. */
-function placesOf(change: LoggedChange): { room: string; seq: number }[] {
+function placesOf(change: LoggedChange): Place[] {
   if (change.type === 'message' || change.type === 'mentions' || change.type === 'concerned') {
     return [change.message];
   }
   return isOfRoom(change) ? [lastOf(change.room)] : [];
 }
 
+/** The place of a message, with its id, or with the time of its room: a later room may have the same id. */
+interface Place {
+  room: string;
+  seq: number;
+  id?: string;
+  createdAt?: number;
+}
+
+interface Found {
+  /** By their places. */
+  messages: ReadonlyMap<string, StoredMessage>;
+  /** When their rooms were made, by the ids. */
+  created: ReadonlyMap<string, number>;
+}
+
+function messageAt(
+  { messages, created }: Found,
+  { id, createdAt, ...place }: Place,
+): StoredMessage | undefined {
+  const message = messages.get(keyOf(place));
+  const isMeant =
+    (id ?? message?.id) === message?.id && (createdAt ?? created.get(place.room)) === created.get(place.room);
+  return isMeant ? message : undefined;
+}
+
 /** The messages in these places, as far as they are left. */
-export function* messagesAt(
-  dialect: Dialect,
-  places: readonly { room: string; seq: number }[],
-): Asking<StoredMessage[]> {
+export function* messagesAt(dialect: Dialect, places: readonly Place[]): Asking<StoredMessage[]> {
+  return [...(yield* foundAt(dialect, places)).messages.values()];
+}
+
+function* foundAt(dialect: Dialect, places: readonly Place[]): Asking<Found> {
   const wanted = new Map(places.filter(({ seq }) => seq > 0).map((place) => [keyOf(place), place]));
-  if (wanted.size === 0) return [];
+  if (wanted.size === 0) return { messages: new Map(), created: new Map() };
   const ids = [...new Set([...wanted.values()].map(({ room }) => room))];
   const among = dialect.among(
     ['id'],
     ids.map((id) => [id]),
   );
-  const rooms = yield* ask(sql`SELECT num, id FROM chat_rooms WHERE ${among}`);
+  const rooms = yield* ask(sql`SELECT num, id, created_at FROM chat_rooms WHERE ${among}`);
+  const created = new Map(rooms.map(({ id, created_at }) => [id as string, created_at as number]));
   const nums = new Map(rooms.map(({ num, id }) => [id as string, num as number]));
   const names = new Map(rooms.map(({ num, id }) => [num as number, id as string]));
   const pairs = [...wanted.values()].flatMap(({ room, seq }) => {
     const num = nums.get(room);
     return num === undefined ? [] : [[num, seq]];
   });
-  if (pairs.length === 0) return [];
+  if (pairs.length === 0) return { messages: new Map(), created };
   const rows = yield* ask(
     sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], pairs)}`,
   );
-  return rows.map((row) => messageFrom(row, names.get(row.room as number) as string));
+  const found = rows.map((row) => messageFrom(row, names.get(row.room as number) as string));
+  return { messages: new Map(found.map((message) => [keyOf(message), message])), created };
 }
