@@ -14,6 +14,8 @@ export interface MagentoConfig {
   library?: string;
   /** Before 2.4: ids that are not hashed, and no end of other sessions at a new password. */
   old?: true;
+  /** The folder of its packages; those of Magento by default. */
+  vendor?: 'mage-os' | 'none';
   /** Rows of core_config_data. */
   settings?: Record<string, string>;
   /** PHP of `system` in env.php. */
@@ -39,7 +41,7 @@ const agent = 'Mozilla/5.0 (é)';
 
 /** The tables and the folder of a Magento, with sessions as it writes them. */
 export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) {
-  const { save = 'db', port = 0, library = 'gzip', old = false } = config;
+  const { save = 'db', port = 0, library = 'gzip', old = false, vendor = 'magento' } = config;
   const prefix = `m${randomBytes(3).toString('hex')}_`;
   const folder = mkdtempSync(join(tmpdir(), 'magento-'));
   const write = (file: string, text: string) => {
@@ -72,10 +74,11 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
   writeFileSync(join(folder, 'bin/magento'), '');
   mkdirSync(join(folder, 'pub'));
   write(
-    'vendor/magento/framework/Session/SaveHandler/DbTable.php',
+    `vendor/${vendor}/framework/Session/SaveHandler/DbTable.php`,
     old ? "$bind = ['session_id' => $sessionId];" : '$id = $this->encryptor->hash($sessionId);',
   );
-  if (!old) write('vendor/magento/module-customer/Model/Session/Validators/CutoffValidator.php', '');
+  for (const name of ['framework', 'module-customer']) write(`vendor/${vendor}/${name}/registration.php`, '');
+  if (!old) write(`vendor/${vendor}/module-customer/Model/Session/Validators/CutoffValidator.php`, '');
   const tables = {
     session:
       'session_id VARCHAR(255) NOT NULL PRIMARY KEY, session_expires INT UNSIGNED NOT NULL DEFAULT 0, session_data MEDIUMBLOB NOT NULL',

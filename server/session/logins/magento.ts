@@ -313,17 +313,27 @@ async function rootOf(folder: SiteFolder): Promise<string | null> {
   return null;
 }
 
-/** Whether a file of Magento's own code has such a text. Composer has it in another folder than the repository. */
+/** Folders of Composer's packages: those of Magento and of Mage-OS. */
+const vendors = ['vendor/magento', 'vendor/mage-os'];
+
+/**
+ * Whether a file of Magento's own code has such a text. Composer has it in other folders than the repository.
+ * @throws ConfigurationError if its package is in none of them: it would look like an old version, which compares less
+ */
 async function codeHas(folder: SiteFolder, root: string, file: string, what: RegExp): Promise<boolean> {
   const [module = '', ...rest] = file.split('/');
   const isFramework = module === 'Framework';
-  const places = isFramework
-    ? [`vendor/magento/framework/${rest.join('/')}`, `lib/internal/Magento/${file}`]
-    : [`vendor/magento/module-${module.toLowerCase()}/${rest.join('/')}`, `app/code/Magento/${file}`];
-  for (const place of places) {
-    if (await folder.has(`${root}/${place}`)) return what.test(await folder.text(`${root}/${place}`));
+  const name = isFramework ? 'framework' : `module-${module.toLowerCase()}`;
+  const own = isFramework ? 'lib/internal/Magento' : 'app/code/Magento';
+  for (const place of [...vendors.map((vendor) => `${vendor}/${name}`), `${own}/${module}`]) {
+    // Each version of each package has it.
+    if (!(await folder.has(`${root}/${place}/registration.php`))) continue;
+    const path = `${root}/${place}/${rest.join('/')}`;
+    return (await folder.has(path)) && what.test(await folder.text(path));
   }
-  return false;
+  throw new ConfigurationError(
+    `${root}: Magento's ${name} is in none of the folders ${vendors.join(', ')} and ${own}, so its version is not known`,
+  );
 }
 
 /** A setting that a file has for all websites. */

@@ -93,29 +93,36 @@ test('the sessions that Magento would take, and those that it would not', async 
   expect(await logins.identify(await logIn('7', { session: both }))).toMatchObject({ user: { id: '7' } });
 });
 
-test('a new password ends the sessions of other devices, and those that were begun before it', async () => {
-  const { logins, logIn, run, changed } = await siteFor();
-  const [one, other] = [await logIn('7', { begun: 500 }), await logIn('7', { begun: 400 })];
-  const [here, there] = [await logins.identify(one), await logins.identify(other)] as [Login, Login];
-  expect(here.handle).not.toBe(there.handle);
-  const cutoff = now() - 100;
-  await run('UPDATE #__customer_entity SET session_cutoff = FROM_UNIXTIME(?)', [cutoff]);
-  // SessionCleaner keeps the device at which it was changed.
-  await run('UPDATE #__customer_visitor SET created_at = FROM_UNIXTIME(?) WHERE visitor_id = ?', [
-    ...[cutoff + 1, one.visitor],
-  ]);
-  expect(await changed(there)).toMatchObject({
-    state: 'nobody',
-    reason: expect.stringContaining('password'),
-  });
-  expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
-  expect(await logins.identify(other)).toMatchObject({ code: 'unauthorized' });
-  // Magento clears old visitors away. It compares nothing then.
-  await run('DELETE FROM #__customer_visitor');
-  await run('UPDATE #__customer_entity SET session_cutoff = NOW()');
-  expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
-  await run('DELETE FROM #__session WHERE session_id = ?', [one.row]);
-  expect(await changed(here)).toMatchObject({ state: 'nobody' });
+test.each([{}, { vendor: 'mage-os' }] as const)(
+  'a new password ends the sessions of other devices, and those that were begun before it: %o',
+  async (config) => {
+    const { logins, logIn, run, changed } = await siteFor(config);
+    const [one, other] = [await logIn('7', { begun: 500 }), await logIn('7', { begun: 400 })];
+    const [here, there] = [await logins.identify(one), await logins.identify(other)] as [Login, Login];
+    expect(here.handle).not.toBe(there.handle);
+    const cutoff = now() - 100;
+    await run('UPDATE #__customer_entity SET session_cutoff = FROM_UNIXTIME(?)', [cutoff]);
+    // SessionCleaner keeps the device at which it was changed.
+    await run('UPDATE #__customer_visitor SET created_at = FROM_UNIXTIME(?) WHERE visitor_id = ?', [
+      ...[cutoff + 1, one.visitor],
+    ]);
+    expect(await changed(there)).toMatchObject({
+      state: 'nobody',
+      reason: expect.stringContaining('password'),
+    });
+    expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
+    expect(await logins.identify(other)).toMatchObject({ code: 'unauthorized' });
+    // Magento clears old visitors away. It compares nothing then.
+    await run('DELETE FROM #__customer_visitor');
+    await run('UPDATE #__customer_entity SET session_cutoff = NOW()');
+    expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
+    await run('DELETE FROM #__session WHERE session_id = ?', [one.row]);
+    expect(await changed(here)).toMatchObject({ state: 'nobody' });
+  },
+);
+
+test('a Magento whose code is elsewhere is refused: it would look like an old version, which compares less', async () => {
+  await expect(siteFor({ vendor: 'none' })).rejects.toThrow(/module-customer|framework/);
 });
 
 test('what the settings say: accounts of all websites, a longer life, address and browser', async () => {
