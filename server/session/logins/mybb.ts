@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
-import { cookieValue } from '../cookie.ts';
+import { cookieValue, onlyCookies } from '../cookie.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
@@ -206,9 +206,15 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   },
 
   claim({ cookiePrefix }, { cookies }) {
-    // The cookie of a board without a prefix counts where there is none with it.
-    const named = (name: string) =>
-      cookieValue(cookies, cookiePrefix + name) || cookieValue(cookies, name) || '';
+    // The cookie of a board without a prefix counts where there is none with it. Several with it are one that is unknown.
+    const named = (name: string) => {
+      const own = cookieValue(cookies, cookiePrefix + name);
+      if (own) return own;
+      return (
+        (own === null && onlyCookies(cookies, [cookiePrefix + name]) ? null : cookieValue(cookies, name)) ??
+        ''
+      );
+    };
     const [, digits, loginkey] = /^\s*\+?(\d{1,10})[^_]*_(.*)$/s.exec(named('mybbuser')) ?? [];
     const uid = String(Number(digits));
     if (

@@ -130,7 +130,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
 
   mails: ({ prefix }) => mailsIn('chat_opencart_mails', `${prefix}customer`, 'customer_id', 'email'),
 
-  logins({ prefix, needsFactor }, { lines }) {
+  logins({ prefix, factorCookie }, { lines }) {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;
     const customer = `c.customer_id AS customer_id, c.firstname AS firstname, c.status AS status, (${groups}) AS group_names`;
     const columns = texts('customer_id', 'firstname', 'status', 'group_names');
@@ -142,7 +142,8 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       select: `SELECT ${customer} FROM ${prefix}customer c`,
     };
     const tables = [`${prefix}customer`, `${prefix}customer_group_description`];
-    if (!needsFactor) return { customers: seldomChanged(customers, tables) };
+    if (factorCookie === null) return { customers: seldomChanged(customers, tables) };
+    // Also while no factor is asked for: logins of before are judged once more.
     const devices = {
       view: 'chat_opencart_devices',
       id: 'device_id',

@@ -122,8 +122,12 @@ export const prestashop: Application<Found, Found, Cookie> = {
         : [site.cookieName];
     const claims = new Map<string, Cookie>();
     let isReadable = false;
-    for (const name of names.slice(0, mostCookies)) {
-      const content = contentOf(cookieValue(cookies, name) ?? '', site);
+    if (names.length > mostCookies) return severalCookies;
+    for (const name of names) {
+      const value = cookieValue(cookies, name);
+      // One that a sibling subdomain has set beside it would otherwise leave another customer's cookie as the only one.
+      if (value === null && site.cookieName === null) return severalCookies;
+      const content = contentOf(value ?? '', site);
       if (content === null) continue;
       isReadable = true;
       const [id, token, customer, hash = ''] = ['session_id', 'session_token', 'id_customer', 'passwd'].map(
@@ -190,6 +194,11 @@ export const prestashop: Application<Found, Found, Cookie> = {
 };
 
 const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.test(text ?? '');
+
+const severalCookies = because(
+  'there are several cookies of PrestaShop of one name, or too many of them',
+  'CHAT_SESSION_NAME names the cookie of the shop',
+);
 
 function missing(isThere: boolean, isReadable: boolean): Explanation {
   if (!isThere) {

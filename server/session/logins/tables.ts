@@ -69,6 +69,7 @@ interface Tables {
   open: OpenSite;
   site: unknown;
   /** @param name that a claim has for it */
+  has(name: string): boolean;
   table(name: string): Questions;
   /** To be asked before the rows, which alone say it where this fails. */
   changes(): Promise<Changes>;
@@ -211,6 +212,8 @@ export function claimedLogins(
       !isDeepStrictEqual(application.keys?.(now.site), application.keys?.(state.site))
     )
       return byAnotherKey;
+    if (!now.has(claim.table))
+      return nobody('by its settings, the site keeps its logins in other tables now');
     // By other settings it may have other columns.
     const at = await now.table(claim.table).again(state, now.site === state.site ? change : []);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
@@ -353,6 +356,7 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
   return {
     open,
     site,
+    has: (name) => known.has(name),
     table(name) {
       const found = known.get(name);
       if (found === undefined) throw new Error(`${application.kind} has no table ${name} of logins`);

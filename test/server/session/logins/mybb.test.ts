@@ -253,6 +253,9 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
       [`my_mybbuser=0_${key}`, null],
       [`my_mybbuser[0]=7_${key}`, null],
       [`my_mybbuser=7_${key}; my_mybbuser=8_${foreign}`, null],
+      [`my_mybbuser=; mybbuser=7_${key}`, '7'],
+      // A page of a sibling subdomain can set both.
+      [`my_mybbuser=7_${key}; my_mybbuser=x; mybbuser=8_${foreign}`, null],
     ];
     for (const [cookies, user] of cases) expect(await userOf(cookies), cookies).toBe(user);
     await site.run(`UPDATE #_users SET loginkey = ''`);

@@ -77,11 +77,18 @@ test('where OpenCart asks for a second factor, a device counts only once it has 
       reason: expect.stringContaining('disabled'),
     });
     await run('UPDATE #__customer SET status = 1');
+    const open = (await by('Given')) as Login;
     await run('UPDATE #__customer_authorize SET status = 0 WHERE customer_authorize_id = 2');
     expect(await changed(login)).toMatchObject({ state: 'nobody' });
+    await run('UPDATE #__customer_authorize SET status = 1 WHERE customer_authorize_id = 2');
     await run("UPDATE #__setting SET value = '0' WHERE setting_id = 3");
     await logins.reload?.();
     expect(await by()).toMatchObject({ user: { id: '7' } });
+    const without = await changed(open);
+    expect(without).toMatchObject({ state: 'user', login: { user: { id: '7' } } });
+    await run("UPDATE #__setting SET value = '1' WHERE setting_id = 3");
+    await logins.reload?.();
+    expect(await changed((without as { login: Login }).login)).toMatchObject({ state: 'user' });
   }
 });
 

@@ -133,6 +133,15 @@ test('the cookies of several shops: one that names a customer, or the one that i
     reason: 'there are cookies of several customers',
     hint: expect.stringContaining('CHAT_SESSION_NAME'),
   });
+  // A page of a sibling subdomain can set a second cookie of a name that everybody knows, and many others.
+  const [name] = one.cookies.split('=');
+  const junk = Array.from({ length: 8 }, (_, n) => `${cookieOf(`ps-j${n}`)}=x`).join('; ');
+  for (const cookies of [
+    `${one.cookies}; ${name}=x; ${two.cookies}`,
+    `${junk}; ${one.cookies}`,
+    `${two.cookies}; ${junk}; ${one.cookies}`,
+  ])
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
   // PrestaShop makes a new cookie with each change of the cart. It is the same login.
   const again = await logIn('7', { content: { session_id: one.id, session_token: one.token, id_cart: '6' } });
   expect(logins.binding(again)).toBe(logins.binding(one));
