@@ -337,6 +337,8 @@ export class SocketTransport {
       this.#onRefusal(login);
       return { code: login.code };
     }
+    if (!this.#admission.isTied(sidOf(conn)))
+      return refuse({ code: 'session_store_unavailable' }, 'polling began before the site could be read');
     const { user } = login;
     const { chat } = services;
     if (user.banned) seen(user);

@@ -195,6 +195,11 @@ export class Admission {
     };
   }
 
+  /** Whether later requests of a connection are tied to its login. Nothing ties them if the site was not open at the first one. */
+  isTied(sid: string): boolean {
+    return this.#bindings.get(sid)?.login !== null;
+  }
+
   #loginOf(req: IncomingMessage): string | null {
     return this.#logins.binding({ cookies: req.headers.cookie });
   }

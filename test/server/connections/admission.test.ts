@@ -1,8 +1,11 @@
+import { renameSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { phpbbSite } from '../../helpers/phpbb.ts';
+import { startSiteDatabase } from '../../helpers/site-database.ts';
 
 let site: ChatSite;
 let strict: ChatServer;
@@ -232,6 +235,28 @@ describe('the sid of a connection is no key to it', () => {
       expect((await raw(site.chat, get(path, headers))).status).toBe(403);
     expect((await raw(site.chat, get(path, own, 'POST', '40'))).status).toBe(200);
     expect((await raw(site.chat, get(path, own))).body).toMatch(/^40\{"sid"/);
+  });
+
+  test('nor is it when the connection began before the database of the site could be read', async () => {
+    const db = await startSiteDatabase('sqlite');
+    onTestFinished(() => db.remove());
+    const forum = await phpbbSite(db);
+    onTestFinished(forum.remove);
+    const { cookies: Cookie } = await forum.logIn('7');
+    renameSync(db.name, `${db.name}.away`);
+    const chat = await nextChatServer({ CHAT_SITE: forum.folder, CHAT_SITE_CHECKS: 'off' });
+    onTestFinished(async () => void (await chat.stop()));
+    const beginning = await raw(chat, get(handshake, { Cookie }));
+    const { sid } = JSON.parse(beginning.body.slice(1)) as { sid: string };
+    renameSync(`${db.name}.away`, db.name);
+    await expect.poll(async () => (await fetch(`${chat.url}/readyz`)).status).toBe(200);
+    const path = `${handshake}&sid=${sid}`;
+    await raw(chat, get(path, {}, 'POST', '40'));
+    // Nobody without the cookie polls what is said to its owner.
+    expect((await raw(chat, get(path, {}))).body).toMatch(/^44.*session_store_unavailable/);
+    const client = await connectChat(chat.url, Cookie);
+    expect(client.ready.user.id).toBe('7');
+    client.close();
   });
 
   test('nor is it when it stands twice in the address, beside an own one or none', async () => {
