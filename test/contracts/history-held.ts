@@ -323,4 +323,19 @@ export function heldContract(
     await write.forgetHeld({ of: [{ room, id: held.id }], at: later });
     await expect(approve(held)).rejects.toEqual(refused('unknown_room'));
   });
+
+  it('none is in a room that is made again under the id of theirs, in the same transaction either', async () => {
+    await join(ann, ben);
+    const { write: direct } = now().history;
+    const [, waiting] = await Promise.all([
+      // The calls that come while these are stored share the next transaction.
+      Promise.all(Array.from({ length: 20 }, () => say())),
+      direct.hold(input()),
+      direct.deleteRoom({ room }),
+      direct.putRoom({ id: room, kind: 'private', name: 'Again', at }),
+    ]);
+    expect(waiting).toHaveProperty('held');
+    expect(await read.heldIn({ rooms: [room], everyPublic: false, limit: 9 })).toMatchObject({ held: [] });
+    expect(await read.heldBy({ user: ben.id })).toEqual([]);
+  });
 }

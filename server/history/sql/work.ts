@@ -161,12 +161,15 @@ export interface LoadedRoom {
   heirs: { list: readonly Heir[]; all: boolean } | undefined;
 }
 
-/** A row of a table. `null`: it is removed. `stored`: as it is in the database, if that is known. */
+/**
+ * A row of a table. `null`: it is removed. `stored`: as it is in the database, if that is known; `null`: its room is deleted,
+ * and all of its rows with it.
+ */
 export interface LoadedRow {
   row: object | null;
   /** A part of the row that has its key. */
   key: object;
-  stored: object | undefined;
+  stored: object | null | undefined;
 }
 
 export interface LoadedUser {
@@ -366,6 +369,13 @@ export class Work {
   deleteRoom(id: string): void {
     const { num } = this.#existing(id);
     this.#set(this.rooms, id, null);
+    // A room of this id may be made again in this transaction, and has none of them.
+    for (const rows of this.tables.values()) {
+      for (const [key, { row, ...one }] of rows) {
+        const { room } = (row ?? one.key) as { room?: string };
+        if (room === id) this.#set(rows, key, { ...one, row: null, stored: null });
+      }
+    }
     if (num === undefined) return;
     this.deleted.push(num);
     this.#change(() => this.deleted.pop());
