@@ -268,7 +268,8 @@ async function stillThere({
 }: Pick<Context<'message:send'>, 'chat' | 'connection'> & { room?: Room }): Promise<void> {
   if (room === undefined) return;
   await chat.history.current();
-  found(chat.directory.find(connection.person, room.record.id));
+  // Another room may have its id now.
+  if (chat.directory.find(connection.person, room.record.id) !== room) throw new RequestError('unknown_room');
 }
 
 function raise(error: Error): never {

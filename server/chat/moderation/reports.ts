@@ -85,9 +85,13 @@ export async function reportContext(
 ): Promise<Answers['report:context']> {
   const { history } = chat;
   const { person } = connection;
-  const { stored, record } = await seenReport(chat, connection, id);
-  // Its context goes with the report.
-  if (stored.closed !== undefined) throw new RequestError('unknown_message');
+  const openReport = async () => {
+    const found = await seenReport(chat, connection, id);
+    // Its context goes with the report.
+    if (found.stored.closed !== undefined) throw new RequestError('unknown_message');
+    return found;
+  };
+  const { stored, record } = await openReport();
   const { room, seq } = stored;
   const [open, before, after] = await Promise.all([
     history.read.reportsOf({ room, seq, limit: mostOfMessage }),
@@ -99,7 +103,7 @@ export async function reportContext(
   const { messages } = await pageFor(chat, person, { messages: near });
   const reports = await Promise.all(open.map((one) => shownReport(chat, one, person.user.id)));
   // The user may have lost the right during the read.
-  await seenReport(chat, connection, id);
+  await openReport();
   return { messages, reports: reports.filter((one) => one !== null) };
 }
 

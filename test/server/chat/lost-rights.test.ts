@@ -312,3 +312,50 @@ test('an event of a message that waits tells nobody who was removed while it was
   await expect.poll(() => heardBy('c-ann')).toHaveLength(2);
   expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((one) => one.includes('quincunx'))).toEqual([]);
 });
+
+test('an answer has nothing of a room that got the id meanwhile, nor the context of a report that was closed', async () => {
+  /** Called once, before something is read for an answer. */
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: methods(async (query, input) => {
+      const now = query === 'newest' ? meanwhile : undefined;
+      if (now !== undefined) meanwhile = undefined;
+      await now?.();
+      return stored.read[query](input);
+    }),
+  }));
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const at = Date.now();
+  const den = { id: 'den', name: 'Den', at } as const;
+  const ben = await connect('ben');
+  const boss = await connect('boss', ['admin']);
+  const user = { id: 'ann', name: 'Ann' };
+  const send = async (text: string) =>
+    (
+      await history.write.send({
+        ...{ room: den.id, clientId: newClientId(), user, text, sentAt: at, asMember: false },
+      })
+    ).message.seq;
+  await history.write.putRoom({ ...den, kind: 'private' });
+  const users = [{ id: 'ben' }, { id: 'ann' }];
+  await history.write.addMembers({ room: den.id, users, source: 'people', mayReturn: false, at });
+  await send('hello');
+  meanwhile = async () => {
+    await history.write.deleteRoom({ room: den.id });
+    await history.write.putRoom({ ...den, kind: 'public', at: at + 1 });
+    await send('the code is quincunx');
+  };
+  expect(await ben.ask('message:history', { room: den.id })).toMatchObject({
+    error: { code: 'unknown_room' },
+  });
+
+  const seq = await send('rude');
+  await history.write.report({ room: den.id, seq, by: 'ben', reason: 'spam', at });
+  const [report] = await history.read.reportsOf({ room: den.id, seq, limit: 1 });
+  const id = report?.id ?? '';
+  expect(await boss.ask('report:context', { id })).toMatchObject({ ok: true });
+  meanwhile = () =>
+    history.write.closeReport({ room: den.id, seq, id, by: 'boss', done: 'nothing', at: at + 2 });
+  expect(await boss.ask('report:context', { id })).toMatchObject({ error: { code: 'unknown_message' } });
+});
