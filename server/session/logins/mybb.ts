@@ -99,9 +99,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   mails: ({ prefix }) => mailsIn('chat_mybb_mails', `${prefix}users`, 'uid', 'email'),
 
   logins({ prefix }, { hex, lines }) {
-    const isIn = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
-    const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
     const session = `CONCAT(o.sid, ' ', o.time, ' ', COALESCE(${hex('o.ip')}, ''))`;
     const sessionsOf = (row: 's' | 'u', value = session) =>
       `SELECT ${lines(value)} FROM ${prefix}sessions o WHERE o.uid = ${row}.uid`;
@@ -110,14 +108,15 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       "REPLACE(REPLACE(REPLACE(REPLACE(LOWER(f.filter), '!', '!!'), '%', '!%'), '_', '!_'), '*', '%')";
     const mailBan = `SELECT COUNT(*) FROM ${prefix}banfilters f WHERE f.type = 3 AND LOWER(u.email) LIKE CONCAT('%', ${wanted}, '%') ESCAPE '!'`;
     const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended, (${mailBan}) AS mail_ban`;
-    const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
-    // The same for all logins.
+    const before = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups`;
+    // The same for all logins: a user may get into any group.
+    const groups = `(SELECT ${lines(group)} FROM ${prefix}usergroups g) AS group_list`;
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
-    const user = `u.uid AS uid, ${own}, ${within}, 1 AS everybody, ${filters}, (${sessionsOf('u')}) AS sessions`;
+    const user = `u.uid AS uid, ${own}, ${before}, 1 AS everybody, ${groups}, ${filters}, (${sessionsOf('u')}) AS sessions`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
-      ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'group_list', 'everybody', 'filters', 'sessions'],
+      ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'everybody', 'group_list', 'filters', 'sessions'],
     );
     const ofUser = [
       loginPart({
@@ -132,13 +131,14 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         select: `SELECT u.uid AS id, ${own} FROM ${prefix}users u`,
       }),
       loginPart({
-        ...{
-          view: 'chat_mybb_groups',
-          key: 'uid',
-          columns: ['lifted', 'old_group', 'old_groups', 'group_list'],
-        },
-        tables: [`${prefix}usergroups`, `${prefix}banned`],
-        select: `SELECT u.uid AS id, ${within} FROM ${prefix}users u ${banned}`,
+        ...{ view: 'chat_mybb_before', key: 'uid', columns: ['lifted', 'old_group', 'old_groups'] },
+        tables: [`${prefix}banned`],
+        select: `SELECT u.uid AS id, ${before} FROM ${prefix}users u ${banned}`,
+      }),
+      loginPart({
+        ...{ view: 'chat_mybb_all_groups', key: 'everybody', columns: ['group_list'] },
+        tables: [`${prefix}usergroups`],
+        select: `SELECT 1 AS id, ${groups}`,
       }),
       loginPart({
         ...{ view: 'chat_mybb_filters', key: 'everybody', columns: ['filters'] },
@@ -187,7 +187,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         id: 'id',
         lookup: 'id',
         columns,
-        common: ['filters'],
+        common: ['group_list', 'filters'],
         select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
         rows: rows.sessions,
         parts: [ofSessions('id'), ...ofUser],
@@ -197,7 +197,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         id: 'id',
         lookup: 'id',
         columns,
-        common: ['filters'],
+        common: ['group_list', 'filters'],
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
         rows: rows.users,
         parts: [ofSessions(true), ...ofUser],

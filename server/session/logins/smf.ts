@@ -114,8 +114,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   mails: ({ prefix }) => mailsIn('chat_smf_mails', `${prefix}members`, 'id_member', 'email_address'),
 
   logins({ prefix }, { lines }) {
-    const within = `CONCAT(',', m.additional_groups, ',') LIKE CONCAT('%,', g.id_group, ',%')`;
-    const groups = `SELECT ${lines("CONCAT(g.id_group, ' ', g.group_name)")} FROM ${prefix}membergroups g WHERE g.id_group = m.id_group OR g.id_group = m.id_post_group OR ${within}`;
+    // The same for all logins: a member may get into any group.
+    const groups = `(SELECT ${lines("CONCAT(g.id_group, ' ', g.group_name)")} FROM ${prefix}membergroups g) AS group_list`;
     const hit = `(b.id_member = m.id_member OR (m.email_address <> '' AND m.email_address LIKE b.email_address) OR m.member_ip BETWEEN b.ip_low AND b.ip_high OR m.member_ip2 BETWEEN b.ip_low AND b.ip_high)`;
     /** Until when a ban lasts that has one of these effects. */
     const banned = (...effects: string[]) =>
@@ -131,8 +131,12 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       parts: LoginPart[],
     ): LoginTable => ({
       ...{ view, id: 'id', lookup: 'id' },
-      columns: { ...texts('id', ...ofMembers, 'group_list', 'shut_out', 'muted'), ...more.columns },
-      select: `SELECT ${ofMember}, (${groups}) AS group_list, ${bans}${more.select} FROM ${prefix}members m`,
+      columns: {
+        ...texts('id', ...ofMembers, 'everybody', 'group_list', 'shut_out', 'muted'),
+        ...more.columns,
+      },
+      common: ['group_list'],
+      select: `SELECT ${ofMember}, 1 AS everybody, ${groups}, ${bans}${more.select} FROM ${prefix}members m`,
       rows: {
         key: 'm.id_member',
         joined: [[`${prefix}members`, 'm']],
@@ -144,9 +148,9 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
           select: `SELECT ${ofMember} FROM ${prefix}members m`,
         }),
         loginPart({
-          ...{ view: 'chat_smf_groups', key: 'id', columns: ['group_list'] },
+          ...{ view: 'chat_smf_all_groups', key: 'everybody', columns: ['group_list'] },
           tables: [`${prefix}membergroups`],
-          select: `SELECT m.id_member AS id, (${groups}) AS group_list FROM ${prefix}members m`,
+          select: `SELECT 1 AS id, ${groups}`,
         }),
         loginPart({
           ...{ view: 'chat_smf_bans', key: 'id', columns: ['shut_out', 'muted'] },

@@ -8,6 +8,7 @@ import { laravelSite } from '../../../helpers/account-sites.ts';
 import { differing, loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
+import { smfSite } from '../../../helpers/smf.ts';
 
 const [db] = await siteDatabases(['mysql']);
 if (db === undefined) throw new Error('no database');
@@ -156,6 +157,32 @@ test('tables of MyISAM', async () => {
     expect(verdict).toMatchObject({ state: 'user', login: { user: { name } } });
     login = (verdict as { login: Login }).login;
   }
+  // Of a group that the user was not in before, everything is known.
+  for (const [group, user] of [
+    [4, { roles: ['admin', 'moderator'] }],
+    [2, { id: '7' }],
+  ] as const) {
+    await site.run('UPDATE #_users SET usergroup = ? WHERE uid = 7', [group]);
+    const verdict = await differing(logins, login);
+    expect(verdict).toMatchObject({ login: { user } });
+    login = (verdict as { login: Login }).login;
+  }
+  await site.run('UPDATE #_users SET usergroup = 7 WHERE uid = 7');
+  expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+  await site.run('UPDATE #_users SET usergroup = 2 WHERE uid = 7');
+  login = (await logins.identify(device)) as Login;
+  await readsLittle(logins, login);
   await site.run('UPDATE #_usergroups SET isbannedgroup = 1 WHERE gid = 2');
   expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+});
+
+test('a user gets into a group with another name', async () => {
+  const site = await smfSite(db);
+  onTestFinished(site.remove);
+  const logins = await loginsOf(site.folder, { admins: ['R&D'] });
+  await site.logIn('8');
+  const login = (await logins.identify(await site.logIn('7'))) as Login;
+  await readsLittle(logins, login);
+  await site.run("UPDATE #_members SET additional_groups = '12' WHERE id_member = 7");
+  expect(await differing(logins, login)).toMatchObject({ login: { user: { roles: ['admin'] } } });
 });
