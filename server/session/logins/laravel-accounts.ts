@@ -56,6 +56,7 @@ export async function accountsOf({
           table: (await ofProvider('table')) ?? 'users',
           connection: await ofProvider('connection'),
           key: 'id',
+          password: 'password',
         };
   const { database, prefix } = await databaseOf(root, config, model.connection);
   const table = prefix + model.table;
@@ -63,26 +64,29 @@ export async function accountsOf({
     throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
   const skipsEmpty = await skipsEmptyPassword(folder, root);
   // An application may have none of these.
-  const columns = ['name', 'password', 'deleted_at'];
+  const columns = ['name', model.password, 'deleted_at'];
   const mail = 'email';
-  let hasPasswords = false;
   return {
     proof: [`password_hash_${guard}`],
     database,
-    basis: { guard, appKey, table, key: model.key, skipsEmpty },
+    basis: { guard, appKey, table, key: model.key, password: model.password, skipsEmpty },
     settings: ({ schema }) =>
-      columnsIn(table, [...columns, mail], { view: 'chat_laravel_columns', kind: database.kind, schema }),
+      columnsIn(table, [...columns, mail], {
+        view: 'chat_laravel_columns',
+        kind: database.kind,
+        schema,
+      }),
     users(sql, known) {
-      hasPasswords = known.has('password');
-      const read = columns.map(
-        (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,
-      );
+      const value = (name: string) => (known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL');
+      // NULL where the table has no such column. Versions before 11 take a password that is NULL for another one.
+      const password = known.has(model.password) ? `COALESCE(${value(model.password)}, '')` : 'NULL';
+      const read = `${value('name')} AS name, ${password} AS password, ${value('deleted_at')} AS deleted_at`;
       const users = {
         view: 'chat_laravel_users',
         id: 'id',
         lookup: 'id',
-        columns: texts('id', ...columns),
-        select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read.join(', ')} FROM ${tableIn(table, sql)} AS u`,
+        columns: texts('id', 'name', 'password', 'deleted_at'),
+        select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read} FROM ${tableIn(table, sql)} AS u`,
       };
       return seldomChanged(users, [table]);
     },
@@ -96,10 +100,14 @@ export async function accountsOf({
     judge(row, { user, proof: [hash = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
-      // Versions before 11 take a password that is NULL for another one.
-      const password = row.password ?? (hasPasswords ? Buffer.alloc(0) : null);
-      // The middleware `AuthenticateSession` puts it there.
-      const isCompared = hash !== null && password !== null && !(skipsEmpty && isEmpty(password));
+      const { password } = row;
+      // The middleware `AuthenticateSession` puts the hash there.
+      if (hash !== null && !password)
+        return because(
+          `the application ends logins by a new password, but its users have no column ${model.password}`,
+          `name the column of the passwords in the model, by $authPasswordName; or set CHAT_SITE=laravel: without the folder, and ${storeSetting}: then the session alone says who is logged in`,
+        );
+      const isCompared = hash !== null && password && !(skipsEmpty && isEmpty(password));
       if (isCompared && !isOf(password, hash, appKey))
         return because('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
@@ -135,6 +143,8 @@ interface Model {
   table: string;
   connection: string | null;
   key: string;
+  /** The column of the password. */
+  password: string;
 }
 
 /** The table of a model, as far as the model names it in plain words. */
@@ -146,6 +156,9 @@ async function modelOf(folder: SiteFolder, root: string, name: string): Promise<
   const [ahead = ''] = source.split(/^(?:(?:abstract|final|readonly) )*class\s/m, 1);
   const attribute = (name: string, argument: string) =>
     new RegExp(`(?:#\\[|,)\\s*(?:\\w*\\\\)*${name}\\(${argument}(['"])([\\w.]+)\\1`).exec(ahead)?.[2];
+  const column = '([\\w\\u0080-\\uffff]+)';
+  const method = (name: string, body: string) =>
+    new RegExp(`function\\s+${name}\\s*\\([^{}]*\\{${body}`).exec(source)?.[1];
   const own = name
     .replace(/^.*\\/, '')
     .replace(/(?!^)[A-Z]/g, '_$&')
@@ -157,5 +170,13 @@ async function modelOf(folder: SiteFolder, root: string, name: string): Promise<
       `${own.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|ch|sh)$/, '$1e')}s`,
     connection: property('connection') ?? attribute('Connection', '(?:name:\\s*)?') ?? null,
     key: property('primaryKey') ?? attribute('Table', '(?:[^)]*\\bkey:|[^,)]*,)\\s*') ?? 'id',
+    password:
+      method(
+        'getAuthPassword',
+        `[^}]*?\\$this->(?:attributes\\[['"])?${column}(?![\\w\\u0080-\\uffff(\\[])`,
+      ) ??
+      method('getAuthPasswordName', `\\s*return\\s*['"]${column}['"]`) ??
+      new RegExp(`\\$authPasswordName\\s*=\\s*['"]${column}['"]`).exec(source)?.[1] ??
+      'password',
   };
 }

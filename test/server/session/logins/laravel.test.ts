@@ -521,6 +521,45 @@ test.each([
   expect(found?.accounts?.basis).toMatchObject({ table: 'members', key: 'uid' });
 });
 
+test.each([
+  ['protected $authPasswordName = "passwd";', 'passwd'],
+  ["protected $authPasswordName = 'contraseña';", 'contraseña'],
+  ['public function getAuthPassword(): string { return $this->passwd; }', 'passwd'],
+  ['public function getAuthPassword() { return (string) $this->attributes["passwd"]; }', 'passwd'],
+  ["function getAuthPasswordName() { return 'passwd'; } function x() { return $this->y; }", 'passwd'],
+  ['function getAuthPassword() { return $this->{$this->getAuthPasswordName()}; }', 'password'],
+  ['', 'password'],
+])('the column of the passwords that a model names: %s', async (model, password) => {
+  const site = siteOf(13, {});
+  site.write('app/Models/User.php', `<?php namespace App\\Models; class User { ${model} }`);
+  const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
+  expect(found?.accounts?.basis).toMatchObject({ password });
+});
+
+test('passwords in a column of another name count, too, and nobody is let in where they are not found', async () => {
+  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+  site.db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
+  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
+  put({ [ofWeb]: 7, password_hash_web: 'hash' });
+  const without = await open(site.folder);
+  expect(await without.identify({ cookies })).toMatchObject({
+    code: 'unauthorized',
+    reason: expect.stringContaining('no column password'),
+    hint: expect.stringContaining('$authPasswordName'),
+  });
+  // Without the middleware `AuthenticateSession` Laravel compares none.
+  put({ [ofWeb]: 7 });
+  expect(await without.identify({ cookies })).toMatchObject({ user });
+  put({ [ofWeb]: 7, password_hash_web: 'hash' });
+  site.write('app/Models/User.php', `<?php class User { protected $authPasswordName = 'passwd'; }`);
+  const logins = await open(site.folder);
+  const login = await logins.identify({ cookies });
+  if ('code' in login) throw new Error(login.reason);
+  site.db.exec("UPDATE users SET passwd = 'another'");
+  expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+});
+
 test('a key of the application replaces the whole one of the framework, but for the lists that Laravel merges', async () => {
   const site = siteOf(11, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
   const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
