@@ -31,6 +31,7 @@ interface Found extends GivenRoles {
   prefix: string;
   cookieName: string | null;
   fixed: Readonly<Record<(typeof inBoth)[number], string | null>>;
+  siteAdmins: string | null;
   /** `session_handler_class`; empty if Moodle chooses one. */
   handler: string;
   /** Whether CHAT_SITE_CHECKS lets addresses be compared. */
@@ -42,7 +43,6 @@ interface Site extends Found {
   /** Seconds. */
   timeout: number;
   guest: string;
-  siteAdmins: readonly string[];
   nameFormat: string;
   secondFactors: boolean;
   /** The table has the text of the sessions, too. */
@@ -57,7 +57,7 @@ interface Cookie extends Claim {
 
 /** A value in config.php replaces the one of the table. */
 const inBoth = [
-  ...(['sessioncookie', 'sessiontimeout', 'siteguest', 'siteadmins', 'fullnamedisplay'] as const),
+  ...(['sessioncookie', 'sessiontimeout', 'siteguest', 'fullnamedisplay'] as const),
   ...(['dbsessions', 'tracksessionip'] as const),
 ];
 
@@ -100,6 +100,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       prefix: prefixOf(text('prefix') ?? ''),
       cookieName: cookieName ?? null,
       fixed: Object.fromEntries(inBoth.map((name) => [name, text(name)])) as Found['fixed'],
+      siteAdmins: text('siteadmins'),
       handler,
       checks: checks !== false,
       admins,
@@ -128,7 +129,6 @@ export const moodle: Application<Found, Site, Cookie> = {
       cookie: found.cookieName ?? `MoodleSession${value('sessioncookie')}`,
       timeout: Number(value('sessiontimeout')) || eightHours,
       guest: value('siteguest'),
-      siteAdmins: value('siteadmins').split(','),
       nameFormat: formatOf(value('fullnamedisplay')),
       // With no factor in use Moodle asks for none.
       secondFactors: !['', '0'].includes(text('mfa')),
@@ -140,7 +140,8 @@ export const moodle: Application<Found, Site, Cookie> = {
   mails: ({ prefix }, sql) =>
     mailsIn('chat_moodle_mails', `${tableIn(`${prefix}user`, sql)} WHERE deleted = 0`, 'id', 'email'),
 
-  logins({ prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress }, { quote, lines, start }) {
+  logins(site, { quote, lines, start }) {
+    const { prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress } = site;
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
     const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
@@ -152,12 +153,16 @@ export const moodle: Application<Found, Site, Cookie> = {
     const ofSessions = ['userid', 'used', 'data', 'address'];
     const ofUsers = ['username', 'auth', 'deleted', 'suspended', ...shown];
     const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
+    // The same for all logins.
+    const isAdmins = "name = 'siteadmins'";
+    const admins = `(SELECT c.value FROM ${table('config')} AS c WHERE c.${isAdmins}) AS site_admins`;
     const sessions: LoginTable = {
       view: 'chat_moodle',
       id: 'sid',
       lookup: 'sid',
-      columns: texts('sid', ...ofSessions, ...ofUsers, 'roles'),
-      select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      columns: texts('sid', ...ofSessions, ...ofUsers, 'roles', 'everybody', 'site_admins'),
+      common: ['site_admins'],
+      select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles, 1 AS everybody, ${admins} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
       rows: {
         key: 's.sid',
         joined: [
@@ -170,7 +175,11 @@ export const moodle: Application<Found, Site, Cookie> = {
             `a.userid = u.id AND a.contextid IN (SELECT c.id FROM ${table('context')} AS c WHERE c.contextlevel = ${system})`,
           ],
         ],
-        shared: [[table('role')], [table('context'), `t.contextlevel = ${system}`]],
+        shared: [
+          [table('role')],
+          [table('context'), `t.contextlevel = ${system}`],
+          [table('config'), `t.${isAdmins}`],
+        ],
         viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
       },
       parts: [
@@ -189,6 +198,11 @@ export const moodle: Application<Found, Site, Cookie> = {
           ...{ view: 'chat_moodle_roles', key: 'userid', columns: ['roles'] },
           tables: ['role_assignments', 'role', 'context'].map((name) => prefix + name),
           select: `SELECT u.id AS id, (${roles}) AS roles FROM ${table('user')} AS u`,
+        }),
+        loginPart({
+          ...{ view: 'chat_moodle_admins', key: 'everybody', columns: ['site_admins'] },
+          tables: [`${prefix}config`],
+          select: `SELECT 1 AS id, ${admins}`,
         }),
       ],
       renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeout },
@@ -234,7 +248,8 @@ export const moodle: Application<Found, Site, Cookie> = {
     }
     const own = text('roles').split('\n');
     const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
-    const isAdmin = site.admins === undefined ? site.siteAdmins.includes(id) : isOne(site.admins);
+    const admins = (site.siteAdmins ?? text('site_admins')).split(',');
+    const isAdmin = site.admins === undefined ? admins.includes(id) : isOne(site.admins);
     const user: SessionUser = {
       id,
       name: displayName(nameOf(site.nameFormat, text)) || id,
@@ -243,7 +258,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     return { state: 'user', user, idle: ends + 1 };
   },
 
-  async portrait(folder, { prefix, fixed, admins }, ask) {
+  async portrait(folder, { prefix, siteAdmins, admins }, ask) {
     const file = await configurationOf(folder);
     if (file === null) return {};
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
@@ -256,7 +271,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       URL.canParse(address) ? new URL(`${address}/`).pathname : '/',
       await value('sessioncookiepath'),
     ];
-    const all = fixed.siteadmins ?? (await stored('siteadmins'));
+    const all = siteAdmins ?? (await stored('siteadmins'));
     return {
       version: await releaseOf(folder),
       address,

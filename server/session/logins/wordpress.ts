@@ -13,13 +13,16 @@ import {
   type Claim,
   type GivenRoles,
   type LoginTable,
+  loginPart,
   mailsIn,
   nobody,
   noCookie,
+  type Row,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
   type SiteOptions,
+  texts,
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
@@ -49,7 +52,6 @@ interface Site extends Found {
   secret: string;
   /** The roles that exist there. */
   roles: ReadonlySet<string>;
-  superAdmins: ReadonlySet<string>;
 }
 
 interface Cookie extends Claim {
@@ -95,19 +97,18 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const text = (column: string) => `CONVERT(${column} USING utf8mb4) COLLATE utf8mb4_bin`;
     const select = (names: readonly string[]) =>
       `SELECT ${text('option_name')} AS name, ${text('option_value')} AS value FROM ${quoted(options)} WHERE option_name IN (${names.map(literal).join(', ')})`;
-    if (network === null) {
+    if (network === null || global.length === 0) {
       const names = [...global, roles];
       return { view: 'chat_wordpress_settings', columns: { value: 'text' }, names, select: select(names) };
     }
-    const meta = [...global, 'site_admins'];
     const table = quoted(`${prefix}sitemeta`);
     // The row with the lowest id counts, of several with one name.
     const first = `(SELECT MIN(other.meta_id) FROM ${table} AS other WHERE other.site_id = ${network.id} AND other.meta_key = meta.meta_key)`;
     return {
       view: 'chat_wordpress_settings',
       columns: { value: 'text' },
-      names: [...meta, roles],
-      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${meta.map(literal).join(', ')}) AND meta.meta_id = ${first}`,
+      names: [...global, roles],
+      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${global.map(literal).join(', ')}) AND meta.meta_id = ${first}`,
     };
   },
 
@@ -129,7 +130,6 @@ export const wordpress: Application<Found, Site, Cookie> = {
         `wordpress_logged_in_${found.cookieHash ?? md5(found.siteUrl ?? siteUrlOf(text('siteurl'), found))}`,
       secret: (found.key ?? text('logged_in_key')) + (found.salt ?? text('logged_in_salt')),
       roles: new Set(roles === null ? [] : keysOf(roles)),
-      superAdmins: new Set(superAdminsIn(value('site_admins'))),
     };
   },
 
@@ -148,6 +148,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const ended = network === null ? '0 AS ended' : 'GREATEST(u.spam, u.deleted) AS ended';
     const user = { login: 'text', name: 'text', fragment: 'text', ended: 'text' } as const;
     const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${ended}`;
+    // The same for all logins.
+    const superAdmins = network && `${bounded(`(${superAdminsOf(prefix, network)})`)} AS super_admins`;
     const table: LoginTable = {
       view: 'chat_wordpress',
       id: 'id',
@@ -160,8 +162,10 @@ export const wordpress: Application<Found, Site, Cookie> = {
         tokens: 'text',
         capabilities_id: 'text',
         capabilities: 'text',
+        ...(superAdmins && texts('everybody', 'super_admins')),
       },
-      select: `SELECT ${ofUser}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities FROM ${quoted(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
+      ...(superAdmins && { common: ['super_admins'] }),
+      select: `SELECT ${ofUser}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities${superAdmins ? `, 1 AS everybody, ${superAdmins}` : ''} FROM ${quoted(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
       // To find the values of a user by their names, all of that user's values are read, of which plugins add many.
       parts: [
         {
@@ -181,6 +185,15 @@ export const wordpress: Application<Found, Site, Cookie> = {
           tables: [usermeta],
           select: `SELECT m.umeta_id AS id, ${bounded('m.meta_value')} AS value FROM ${quoted(usermeta)} AS m WHERE m.meta_key IN ('session_tokens', ${literal(capabilities)})`,
         },
+        ...(superAdmins
+          ? [
+              loginPart({
+                ...{ view: 'chat_wordpress_admins', key: 'everybody', columns: ['super_admins'] },
+                tables: [`${prefix}sitemeta`],
+                select: `SELECT 1 AS id, ${superAdmins}`,
+              }),
+            ]
+          : []),
       ],
     };
     return { users: table };
@@ -236,7 +249,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     if (until < now) return nobody('the login has expired there');
     const id = text('id');
     const name = displayName(withoutEntities(text('name')));
-    const roles = rolesIn(site, text('login'), row.capabilities ?? null);
+    const roles = rolesIn(site, row);
     const user: SessionUser = { id, name: name || id, ...roles };
     if (text('ended') !== '0') user.banned = true;
     return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };
@@ -257,11 +270,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       (role) => `m.meta_value LIKE ${literal(`%"${role.replace(/[\\%_]/g, '\\$&')}"%`)}`,
     );
     const superAdmins =
-      network === null || admins !== undefined
-        ? null
-        : await ask(
-            `SELECT meta_value FROM ${quoted(`${prefix}sitemeta`)} WHERE site_id = ${network.id} AND meta_key = 'site_admins' ORDER BY meta_id LIMIT 1`,
-          );
+      network === null || admins !== undefined ? null : await ask(superAdminsOf(prefix, network));
     const logins = superAdminsIn(superAdmins === null ? null : Buffer.from(superAdmins)).map(literal);
     const count = await ask(
       `SELECT COUNT(*) FROM ${quoted(users)} AS u WHERE EXISTS (SELECT 1 FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(`${named}capabilities`)} AND (${roles.join(' OR ')}))${logins.length === 0 ? '' : ` OR u.user_login IN (${logins.join(', ')})`}`,
@@ -446,11 +455,15 @@ function expirationOf(tokens: Buffer | null, verifier: string): number | null {
   return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : null;
 }
 
-function rolesIn(site: Site, login: string, capabilities: Buffer | null) {
-  const own = new Set(keysOf(capabilities).filter((name) => site.roles.has(name)));
+/** The row with the lowest id counts. */
+const superAdminsOf = (prefix: string, { id }: { id: number }) =>
+  `SELECT meta_value FROM ${quoted(`${prefix}sitemeta`)} WHERE site_id = ${id} AND meta_key = 'site_admins' ORDER BY meta_id LIMIT 1`;
+
+function rolesIn(site: Site, row: Row) {
+  const own = new Set(keysOf(row.capabilities ?? null).filter((name) => site.roles.has(name)));
   const isOne = (names: readonly string[]) => names.some((name) => own.has(name));
-  const isAdmin =
-    isOne(site.admins ?? ['administrator']) || (site.admins === undefined && site.superAdmins.has(login));
+  const isSuperAdmin = () => superAdminsIn(row.super_admins ?? null).includes(textsOf(row)('login'));
+  const isAdmin = isOne(site.admins ?? ['administrator']) || (site.admins === undefined && isSuperAdmin());
   return rolesIf(isAdmin, isOne(site.moderators ?? ['editor']));
 }
 

@@ -7,7 +7,7 @@ import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { loginContract } from '../../../contracts/login.ts';
-import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import { differing, loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type MoodleSession, moodleSite } from '../../../helpers/moodle.ts';
 import { oneAtATime } from '../../../helpers/one-at-a-time.ts';
 
@@ -101,7 +101,22 @@ describe.each(databases)('$kind', (db) => {
     expect(await user('7')).toEqual({ id: '7', name: 'Lee, Ann', roles: ['moderator'] });
     // A manager of a course is none of the site.
     expect(await user('8')).toEqual({ id: '8', name: 'Lee, Ann' });
+    let login = (await logins.identify(await logIn('2'))) as Login;
+    for (const [siteadmins, roles] of [
+      ['33', {}],
+      ['33,2', { roles: ['admin'] }],
+    ]) {
+      await run(`UPDATE #__config SET value = '${siteadmins}' WHERE name = 'siteadmins'`);
+      const verdict = await differing(logins, login);
+      if (verdict.state !== 'user') throw new Error(verdict.reason);
+      login = verdict.login;
+      expect(login.user).toEqual({ id: '2', name: 'Lee, Ann', ...(roles as object) });
+    }
     const own = await siteFor('', { admins: ['manager'], moderators: ['student'], nobody: ['9'] });
+    const fixed = await siteFor("$CFG->siteadmins = '7';");
+    expect((await fixed.logins.identify(await fixed.logIn('7'))) as Login).toMatchObject({
+      user: { roles: ['admin'] },
+    });
     await own.run('INSERT INTO #__role_assignments VALUES (1, 1, 1, 7), (2, 2, 1, 2)');
     const roles = async (id: string) =>
       ((await own.logins.identify(await own.logIn(id))) as Login).user?.roles;

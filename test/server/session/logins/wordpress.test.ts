@@ -16,7 +16,7 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { readConfig } from '../../../../server/settings/config.ts';
 import { loginContract } from '../../../contracts/login.ts';
-import { loginsOf } from '../../../helpers/application-site.ts';
+import { differing, loginsOf } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatProgram, nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
 import { startChild } from '../../../helpers/child.ts';
@@ -291,6 +291,14 @@ test('a network: its address as it is stored, the roles of one blog, its super a
   const login = async (id: string) => logins.identify(await site.logIn(id, { secret: 'KS', cookie }));
   expect(await login('7')).toMatchObject({ user: { id: '7', roles: ['moderator'] } });
   expect(await login('8')).toMatchObject({ user: { id: '8', roles: ['admin'] } });
+  const admin = (await login('8')) as Login;
+  await site.query(
+    `UPDATE ${prefix}sitemeta SET meta_value = 'a:1:{i:0;s:6:"user 7";}' WHERE meta_key = 'site_admins'`,
+  );
+  const demoted = await differing(logins, admin);
+  expect(demoted).toMatchObject({ state: 'user', login: { user: { id: '8' } } });
+  expect((demoted as { login: Login }).login.user).not.toHaveProperty('roles');
+  expect(await login('7')).toMatchObject({ user: { roles: ['admin', 'moderator'] } });
   const known = (await login('7')) as Login;
   await site.query(`UPDATE ${prefix}users SET spam = 1 WHERE ID = 7`);
   expect(await logins.check([known as never])[0]).toMatchObject({
