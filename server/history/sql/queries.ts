@@ -94,21 +94,26 @@ const user = raw('id, name, acted_public, site_role');
 /** The bytes of a message that come from users; its JSON has more. */
 const size = raw('(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))');
 
-/** For each room of a user by the index, as far as the user has not read. The union has each message once. */
-export const unreadMentions = (user: string): Sql =>
-  sql`SELECT numbered.room AS room, numbered.seq AS seq, messages.user_id AS by_id FROM (
+/**
+ * For each room of a user the newest by the index, as far as the user has not read: no more are looked at, however many there
+ * are. DISTINCT makes the databases look for the oldest of them once, and not for each. The union has each message once.
+ */
+export function unreadMentions(user: string): Sql {
+  const newest = (table: string, of: string) =>
+    sql`SELECT mentions.room AS room, mentions.seq AS seq FROM (
+          SELECT DISTINCT room, coalesce((SELECT seq FROM ${raw(table)} AS newer
+            WHERE newer.room = members.room AND newer.user_id = ${of} AND newer.seq > read_seq
+            ORDER BY newer.seq DESC LIMIT 1 OFFSET ${mostUnreadMentions}), read_seq) AS mark
+          FROM chat_members AS members WHERE members.user_id = ${user} AND sources <> 0) AS marks
+        CROSS JOIN ${raw(table)} AS mentions
+        WHERE mentions.room = marks.room AND mentions.user_id = ${of} AND mentions.seq > mark`;
+  return sql`SELECT numbered.room AS room, numbered.seq AS seq, messages.user_id AS by_id FROM (
       SELECT room, seq, row_number() OVER (PARTITION BY room ORDER BY seq DESC) AS place FROM (
-        SELECT mentions.room AS room, seq FROM chat_members AS members CROSS JOIN chat_mentions AS mentions
-          WHERE members.user_id = ${user} AND sources <> 0
-            AND mentions.room = members.room AND mentions.user_id = members.user_id AND seq > read_seq
-        UNION SELECT mentions.room AS room, seq FROM chat_members AS members CROSS JOIN chat_mentions AS mentions
-          WHERE members.user_id = ${user} AND sources <> 0
-            AND mentions.room = members.room AND mentions.user_id = ${everybody} AND seq > read_seq
-        UNION SELECT concerned.room AS room, seq FROM chat_members AS members CROSS JOIN chat_concerned AS concerned
-          WHERE members.user_id = ${user} AND sources <> 0
-            AND concerned.room = members.room AND concerned.user_id = members.user_id AND seq > read_seq) AS found) AS numbered
+        ${newest('chat_mentions', user)} UNION ${newest('chat_mentions', everybody)}
+        UNION ${newest('chat_concerned', user)}) AS found) AS numbered
       JOIN chat_messages AS messages ON messages.room = numbered.room AND messages.seq = numbered.seq
       WHERE place <= ${mostUnreadMentions} ORDER BY numbered.room, numbered.seq`;
+}
 
 const reportsWhere = raw(
   `SELECT reports.num AS num, rooms.id AS room_id, ${Object.values(reports.columns)
