@@ -573,7 +573,10 @@ export async function startApp(
       const login = await logins.identify(admission.credentials(req));
       if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
       const { id, name, banned } = login.user;
-      const totals = banned ? null : await totalsOfUser(history, chat.directory, identityOf(login.user));
+      const { reads } = services.limits;
+      const totals = banned
+        ? null
+        : await totalsOfUser(history, chat.directory, reads, identityOf(login.user));
       return totals === null ? {} : { user: { id, name }, ...totals };
     },
     admission,

@@ -173,23 +173,31 @@ async function readCounted({ read }: History, user: string): Promise<Counted> {
 
 export const totalsOfPerson = (person: Person): Totals => totalsOf(countedOf(person));
 
+/** Bounds the reads of one user that run at once. */
+interface ReadsOfUsers {
+  run<T>(user: string, read: () => Promise<T>): Promise<T>;
+}
+
 /**
  * The answer of `GET /me` about a user, who need not be connected. It makes nobody present, and counts no room that the
  * session of the request does not give any more. Null for a user who is banned from the site.
  */
-export async function totalsOfUser(
+export function totalsOfUser(
   history: History,
   directory: Directory,
+  reads: ReadsOfUsers,
   identity: SessionIdentity,
 ): Promise<Totals | null> {
-  // Another server may have stored a ban.
-  await history.current();
-  if (directory.banOf(identity.id) !== null) return null;
-  const person = directory.person(identity.id);
-  const { memberships, blocked } =
-    person === undefined ? await readCounted(history, identity.id) : countedOf(person);
-  const left = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
-  return totalsOf({ memberships: left, blocked });
+  return reads.run(identity.id, async () => {
+    // Another server may have stored a ban.
+    await history.current();
+    if (directory.banOf(identity.id) !== null) return null;
+    const person = directory.person(identity.id);
+    const { memberships, blocked } =
+      person === undefined ? await readCounted(history, identity.id) : countedOf(person);
+    const left = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
+    return totalsOf({ memberships: left, blocked });
+  });
 }
 
 /**

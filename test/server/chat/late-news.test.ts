@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { openChat } from '../../../server/chat/chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
 import { methods, sources } from '../../../server/history/history.ts';
+import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
@@ -40,7 +41,7 @@ async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
 test('a server that hears late of a ban from the site counts nothing for that user, and lets nobody more of them in', async () => {
   const { chat, history, other } = await lateChat();
   const ben = { id: 'ben', name: 'Ben', roles: [], rooms: [] };
-  const totals = () => totalsOfUser(history, chat.directory, ben);
+  const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), ben);
   await chat.directory.connect('c-1', ben);
   expect(await totals()).toEqual({ unread: 0, mentions: 0 });
   other.writes = true;

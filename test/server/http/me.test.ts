@@ -1,5 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { totalsOfUser } from '../../../server/chat/summary.ts';
+import { methods } from '../../../server/history/history.ts';
+import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite;
@@ -63,6 +67,23 @@ test('a direct room with a blocked user has no unread messages, until the block 
   expect(await unread()).toEqual([before + 1, before + 1, 1]);
   ann.close();
   ben.close();
+});
+
+test('thirty requests of one user who is not connected: four read at once', async () => {
+  let [running, most] = [0, 0];
+  const { chat, history, close } = await openChatOver(({ read }) => ({
+    read: methods(async (query, input) => {
+      if (query !== 'user') return read[query](input);
+      most = Math.max(most, ++running);
+      return read[query](input).finally(() => running--);
+    }),
+  }));
+  onTestFinished(close);
+  const reads = new ConcurrencyLimit(4);
+  const eve = { id: 'eve', name: 'Eve', roles: [], rooms: [] };
+  const asked = Array.from({ length: 30 }, () => totalsOfUser(history, chat.directory, reads, eve));
+  expect(await Promise.all(asked)).toEqual(Array(30).fill({ unread: 0, mentions: 0 }));
+  expect(most).toBe(4);
 });
 
 test('nobody: no cookie, no such session, nobody logged in', async () => {
