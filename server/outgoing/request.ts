@@ -59,7 +59,11 @@ export function request(
       else check();
     });
     asked.once('response', done);
-    asked.once('upgrade', () => asked.destroy(new NotFetched('an upgrade')));
+    // The request has let go of its connection by then, so neither an error of it nor the signal would reject.
+    asked.once('upgrade', (_, socket) => {
+      socket.destroy();
+      reject(new NotFetched('an upgrade'));
+    });
     asked.on('error', reject);
     asked.end(body);
   });

@@ -161,6 +161,27 @@ describe('nothing comes of', () => {
     expect(await Promise.all(slow)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
+  test('an answer that switches the protocol: the others are unharmed', async () => {
+    pages['/switched'] = ({ socket }) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    const signal = new AbortController().signal;
+    await expect(
+      get(`http://${host}/switched`, { headers: {}, allowed: new Set([host]), signal }),
+    ).rejects.toThrow(new NotFetched('an upgrade'));
+    let answer = () => {};
+    const other = new Promise<void>((begun) => {
+      pages['/other'] = (_, res) => {
+        answer = () => html('<title>Other</title><body>')(_, res);
+        begun();
+      };
+    });
+    const otherPage = fetched(`http://${host}/other`, 'other');
+    await other;
+    expect(await at('/switched')).toBeUndefined();
+    answer();
+    expect(await otherPage).toEqual({ title: 'Other' });
+  });
+
   test('names whose server does not answer: those of others are looked up meanwhile', async () => {
     expect(JSON.parse(await slowNames())).toEqual([
       { title: 'Fast' },
