@@ -29,6 +29,7 @@ import { countMentions, noMentions } from './messages/unread-mentions.ts';
 import { type Connection, nobody, type Person, type Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
 import { seesReportsOf, withoutWords } from './moderation/shown-reports.ts';
+import type { OtherServers } from './other-servers.ts';
 import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, previewsFor, summaryOf } from './summary.ts';
@@ -53,7 +54,7 @@ export class Announcements implements DirectoryListener {
   #held: Promise<void> = Promise.resolve();
   readonly #readPin: (room: string, seq: number) => Promise<Pin | undefined>;
   #pins: Promise<void> = Promise.resolve();
-  readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
+  readonly #others: OtherServers | undefined;
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #people: PeopleChanges;
   readonly #threads: ThreadChanges;
@@ -79,7 +80,8 @@ export class Announcements implements DirectoryListener {
     readUser: (id: string) => Promise<User>;
     /** A pin as everybody in the room sees it; undefined if the message is not pinned any more. */
     readPin: (room: string, seq: number) => Promise<Pin | undefined>;
-    hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
+    /** Absent for a single server. */
+    others?: OtherServers | undefined;
   }) {
     this.#publisher = options.publisher;
     this.#people = new PeopleChanges(options.publisher);
@@ -94,7 +96,7 @@ export class Announcements implements DirectoryListener {
     this.#readHeld = options.readHeld;
     this.#readUser = options.readUser;
     this.#readPin = options.readPin;
-    this.#hasJoinedElsewhere = options.hasJoinedElsewhere;
+    this.#others = options.others;
   }
 
   message(room: Room, { is, message, reacted }: Change & { type: 'message' }): void {
@@ -118,12 +120,12 @@ export class Announcements implements DirectoryListener {
     const namedNow = new Set((message.mentions ?? []).map(({ user }) => user));
     const payload = { message: directory.messageOf(message) };
     const people = new Set(namedNow.has(everybody) && added.includes(everybody) ? room.here : []);
-    for (const user of added) {
-      const person = directory.person(user);
-      // A server that gets this late may find that the message has changed since.
-      if (person === undefined || people.has(person) || !namedNow.has(user)) continue;
-      this.#concern(room, person, payload);
-    }
+    // A server that gets this late may find that the message has changed since.
+    const named = added
+      .filter((user) => namedNow.has(user))
+      .flatMap((user) => directory.person(user) ?? [])
+      .filter((person) => !people.has(person));
+    this.#concern(room, named, payload);
     // A mention of everybody is one frame for all, and other servers are not asked about each member.
     const absent = [...people].filter(
       (person) => !person.blocked.has(message.user.id) && !this.#hasJoined(room, person),
@@ -145,10 +147,10 @@ export class Announcements implements DirectoryListener {
     // They have learned of it by the mention.
     if (named.has(everybody) || message.deletedAt !== undefined) return;
     const payload = { message: directory.messageOf(message), followed: true as const };
-    for (const user of users) {
-      const person = directory.person(user);
-      if (person !== undefined && !named.has(user)) this.#concern(room, person, payload);
-    }
+    const following = users
+      .filter((user) => !named.has(user))
+      .flatMap((user) => directory.person(user) ?? []);
+    this.#concern(room, following, payload);
   }
 
   followed({ room, thread, user, following }: Change & { type: 'followed' }): void {
@@ -170,20 +172,28 @@ export class Announcements implements DirectoryListener {
     }
   }
 
-  /** Sends a message to a user whom it concerns, if no connection of the user has joined the room. */
-  #concern(room: Room, person: Person, payload: EventPayload<'mention'>): void {
+  /** Sends a message to users whom it concerns, except to those of whom a connection has joined the room. */
+  #concern(room: Room, people: readonly Person[], payload: EventPayload<'mention'>): void {
     const { id } = room.record;
-    const isToHear = () =>
+    const isToHear = (person: Person) =>
       !person.blocked.has(payload.message.user.id) &&
       this.#directory().find(person, id) === room &&
       !this.#hasJoined(room, person);
-    if (!isToHear()) return;
-    const tell = () => {
-      // The user may have lost the room while the other servers were asked.
-      if (isToHear()) this.#publisher.toConnections(idsOf([person]), 'mention', payload);
-    };
-    // If the other servers cannot be asked, a repeated mention is better than a lost one.
-    this.#hasJoinedElsewhere(person.user.id, id).then((has) => has || tell(), tell);
+    const tell = (to: readonly Person[]) =>
+      this.#publisher.toConnections(idsOf(to.filter(isToHear)), 'mention', payload);
+    const { asked = [], known = [] } = Object.groupBy(people.filter(isToHear), ({ user }) =>
+      this.#others?.isConnected(user.id) ? 'asked' : 'known',
+    );
+    tell(known);
+    if (this.#others === undefined || asked.length === 0) return;
+    // One order for all of them: each is stored, and so is the answer of each server.
+    const users = asked.map(({ user }) => user.id);
+    this.#others.orderOthers('', { is: 'joined', room: id, users }).then(
+      // Some may have lost the room while the other servers were asked.
+      ({ joined = [] }) => tell(asked.filter(({ user }) => !joined.includes(user.id))),
+      // A repeated mention is better than a lost one.
+      () => tell(asked),
+    );
   }
 
   roomAdded(room: Room, asker: string | undefined): void {

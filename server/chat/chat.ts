@@ -175,10 +175,7 @@ export async function openChat(options: {
       await history.current();
       return pin;
     },
-    async hasJoinedElsewhere(user, room) {
-      if (others === undefined || !others.isConnected(user)) return false;
-      return (await others.orderOthers(user, { is: 'joined', room })) > 0;
-    },
+    others,
   });
   const findAll = settings.findPeople === 'all';
   const closing = new AbortController();
@@ -213,10 +210,10 @@ export async function openChat(options: {
   // Not awaited: there may be very many such rooms, and the port opens meanwhile.
   enforceRetention(history, options.retention, closing.signal, options.onSweepFailure);
   const everywhere: Chat['everywhere'] = async (user, order) => {
-    const count = here.obey(user, order);
+    const { count } = here.obey(user, order);
     if (others === undefined) return count;
     try {
-      return count + (await others.orderOthers(user, order));
+      return count + (await others.orderOthers(user, order)).count;
     } catch (error) {
       // If the caller repeated the order, connections here would get the push twice.
       if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw error;

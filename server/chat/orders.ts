@@ -1,8 +1,9 @@
 import type { Directory } from './directory.ts';
-import type { Order } from './other-servers.ts';
+import type { Connection } from './model.ts';
+import type { Order, OrderAnswer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
-/** Carries out an order on the connections to this server. @returns the number of these connections */
+/** Carries out an order on the connections to this server. */
 export function obey(
   {
     directory,
@@ -11,7 +12,7 @@ export function obey(
   }: { directory: Directory; publisher: Publisher; kick: (user: string) => void },
   user: string,
   order: Order,
-): number {
+): OrderAnswer {
   const connections = [...(directory.person(user)?.connections ?? [])];
   if (order.is === 'kick') {
     for (const connection of connections) connection.kicked = true;
@@ -23,8 +24,10 @@ export function obey(
     publisher.toConnections(ids, 'push', { name, ...(data === undefined ? {} : { data }) });
   }
   if (order.is === 'joined') {
-    return connections.filter(({ joined }) => [...joined].some(({ record }) => record.id === order.room))
-      .length;
+    const { room, users = [user] } = order;
+    const hasJoined = ({ joined }: Connection) => [...joined].some(({ record }) => record.id === room);
+    const joined = users.filter((id) => [...(directory.person(id)?.connections ?? [])].some(hasJoined));
+    return { count: joined.length, joined };
   }
-  return connections.length;
+  return { count: connections.length };
 }

@@ -1,11 +1,20 @@
 import type { User } from '../wire/events.ts';
 
-/** An action on all connections of a user, on every server. `joined` counts the connections that have joined a room. */
+/** An action on all connections of a user, on every server. */
 export type Order =
   | { is: 'count' }
-  | { is: 'joined'; room: string }
+  /** Asks which of these users have joined the room. An earlier version asks about the user of the order alone. */
+  | { is: 'joined'; room: string; users?: readonly string[] }
   | { is: 'kick' }
   | { is: 'push'; name: string; data?: unknown };
+
+/** The answer of one server, or of several together. */
+export interface OrderAnswer {
+  /** The connections on which the order was carried out. */
+  count: number;
+  /** The users who have joined the room that was asked about. */
+  joined?: readonly string[];
+}
 
 /** How others see a user: under which name, and in which rooms. */
 export interface Seen {
@@ -49,10 +58,11 @@ export interface OtherServers {
   typing(room: string, user: User, typing: boolean): void;
   /**
    * Carries out the order on all other servers.
-   * @returns the sum of the answers that arrive in time
+   * @param user '' for an order that names its users itself
+   * @returns the answers that arrive in time, together
    * @throws RequestError if they cannot be reached
    */
-  orderOthers(user: string, order: Order): Promise<number>;
+  orderOthers(user: string, order: Order): Promise<OrderAnswer>;
 }
 
 /** The interface of this server for the others. */
@@ -64,6 +74,6 @@ export interface ThisServer {
   presenceChanged(room: string, user: string): void;
   /** A user on another server is typing, or has stopped. */
   typing(room: string, user: User, typing: boolean): void;
-  /** Carries out an order on the connections to this server. @returns the number of these connections */
-  obey(user: string, order: Order): number;
+  /** Carries out an order on the connections to this server. */
+  obey(user: string, order: Order): OrderAnswer;
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { OrderAnswer } from '../chat/other-servers.ts';
 
 /** Milliseconds that an order waits for the answers of the other servers. */
 const answersWithin = 1000;
 
 interface Given {
-  /** The connections on which it has been carried out so far. */
-  count: number;
+  /** The answers that have come so far. */
+  readonly answer: { count: number; joined: string[] };
   /** The servers that have not answered. */
   readonly missing: Set<string>;
   done(): void;
@@ -23,10 +24,10 @@ export class GivenOrders {
 
   /**
    * @param tell sends the others the order with that id
-   * @returns the sum of what they answer
+   * @returns their answers together
    * @throws what `tell` throws
    */
-  give(tell: (id: string) => Promise<void>): Promise<number> {
+  give(tell: (id: string) => Promise<void>): Promise<OrderAnswer> {
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -35,11 +36,11 @@ export class GivenOrders {
         this.#orders.delete(id);
       };
       const given: Given = {
-        count: 0,
+        answer: { count: 0, joined: [] },
         missing: new Set(),
         done() {
           end();
-          resolve(this.count);
+          resolve(this.answer);
         },
       };
       this.#orders.set(id, given);
@@ -67,10 +68,11 @@ export class GivenOrders {
     if (given.missing.size === 0) given.done();
   }
 
-  answered(id: string, server: string, count: number): void {
+  answered(id: string, server: string, { count, joined = [] }: OrderAnswer): void {
     const given = this.#orders.get(id);
     if (given?.missing.delete(server) !== true) return;
-    given.count += count;
+    given.answer.count += count;
+    given.answer.joined.push(...joined);
     if (given.missing.size === 0) given.done();
   }
 }

@@ -1,4 +1,12 @@
-import type { Order, OtherServers, Run, Seen, ServerState, ThisServer } from '../chat/other-servers.ts';
+import type {
+  Order,
+  OrderAnswer,
+  OtherServers,
+  Run,
+  Seen,
+  ServerState,
+  ThisServer,
+} from '../chat/other-servers.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
@@ -43,7 +51,7 @@ type Told =
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
-  | { is: 'done'; id: string; count: number };
+  | ({ is: 'done'; id: string } & OrderAnswer);
 
 /** A text that a server sends over the bus, if there is one. */
 interface Said {
@@ -228,7 +236,7 @@ export class Servers implements OtherServers {
     this.#history.say?.(said);
   }
 
-  orderOthers(user: string, order: Order): Promise<number> {
+  orderOthers(user: string, order: Order): Promise<OrderAnswer> {
     return this.#orders.give((id) => this.#tell({ is: 'order', id, user, order }));
   }
 
@@ -376,7 +384,7 @@ export class Servers implements OtherServers {
         );
       }
       case 'done':
-        return this.#orders.answered(told.id, from, told.count);
+        return this.#orders.answered(told.id, from, told);
     }
   }
 
@@ -385,9 +393,9 @@ export class Servers implements OtherServers {
     // A lapsed kick closes the connections that are open now, because those that were open when it was given are
     // unknown.
     if (late && order.is !== 'kick') return;
-    const count = this.#here?.obey(user, order) ?? 0;
+    const answer = this.#here?.obey(user, order) ?? { count: 0 };
     // The sender does not wait for a late answer.
-    if (!late) void this.#attempt({ is: 'done', id, count });
+    if (!late) void this.#attempt({ is: 'done', id, ...answer });
   }
 
   /** Another server has started, or has forgotten one that lives: it does not know the users here. */

@@ -1,4 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import type { Room } from '../../../server/chat/model.ts';
+import type { Order, OrderAnswer } from '../../../server/chat/other-servers.ts';
+import { join } from '../../../server/chat/rooms.ts';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
 import { methods, sources } from '../../../server/history/history.ts';
@@ -62,7 +65,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
 test('a user who loses a room while the other servers are asked whether it is shown there gets no mention', async () => {
   const ignore = () => {};
   const told: string[] = [];
-  const asked: ((joined: number) => void)[] = [];
+  const asked: ((answer: OrderAnswer) => void)[] = [];
   const { chat, history, close } = await openChatOver(
     () => ({}),
     () => ({
@@ -81,7 +84,7 @@ test('a user who loses a room while the other servers are asked whether it is sh
         isConnected: () => true,
         seenChanged: ignore,
         typing: ignore,
-        orderOthers: () => new Promise<number>((resolve) => asked.push(resolve)),
+        orderOthers: () => new Promise<OrderAnswer>((resolve) => asked.push(resolve)),
       },
     }),
   );
@@ -108,15 +111,83 @@ test('a user who loses a room while the other servers are asked whether it is sh
       sentAt: at,
       asMember: true,
     });
-    return asked.pop() as (joined: number) => void;
+    return asked.pop() as (answer: OrderAnswer) => void;
   };
-  (await mention('one'))(0);
+  (await mention('one'))({ count: 0 });
   await expect.poll(() => told).toContain('mention');
   const answer = await mention('two');
   const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
   await history.write.removeMembers({ room, users: [ann.id], ...how });
-  answer(0);
+  answer({ count: 0 });
   await new Promise(setImmediate);
   expect(told).toContain('room:removed');
   expect(told).not.toContain('mention');
+});
+
+test('the other servers are asked once about all users whom a message concerns', async () => {
+  const ignore = () => {};
+  const told: (readonly string[])[] = [];
+  const asked: Order[] = [];
+  const { chat, history, close } = await openChatOver(
+    () => ({}),
+    () => ({
+      publisher: {
+        toRoom: ignore,
+        toConnections: (ids: readonly string[], event: string) => {
+          if (event === 'mention' && ids.length > 0) told.push(ids);
+        },
+        join: ignore,
+        leave: ignore,
+      },
+      others: {
+        own: { name: 'here', run: { version: '1.0.0', since: 0 } },
+        states: () => [],
+        presentIn: () => new Map(),
+        isConnected: (user) => user !== '1',
+        seenChanged: ignore,
+        typing: ignore,
+        async orderOthers(_, order) {
+          asked.push(order);
+          return { count: 2, joined: ['3', '20'] };
+        },
+      },
+    }),
+  );
+  onTestFinished(close);
+  const users = Array.from({ length: 20 }, (_, n) => `${n + 1}`);
+  for (const id of users) await chat.directory.connect(`c${id}`, { id, name: id, roles: [], rooms: [] });
+  const [room, at, ben] = ['u-den', Date.now(), { id: 'ben', name: 'Ben' }];
+  const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
+  await history.write.createRoom(make);
+  const add = { room, users: users.map((id) => ({ id })), source: 'people', mayReturn: true, at } as const;
+  await history.write.addMembers(add);
+  await history.write.send({
+    room,
+    clientId: 'one',
+    user: ben,
+    text: 'x'.repeat(20),
+    mentions: users.map((user, start) => ({ user, start, length: 1 })),
+    sentAt: at,
+    asMember: true,
+  });
+  const elsewhere = users.slice(1);
+  await expect
+    .poll(() => told)
+    .toEqual([['c1'], elsewhere.filter((id) => id !== '3' && id !== '20').map((id) => `c${id}`)]);
+  expect(asked).toEqual([{ is: 'joined', room, users: elsewhere }]);
+});
+
+test('a server says which of the users have joined a room, and counts for a server of an earlier version', async () => {
+  const { chat, close } = await openChatOver(
+    () => ({}),
+    () => ({ rooms: [{ name: 'lobby' }] }),
+  );
+  onTestFinished(close);
+  const { directory, here } = chat;
+  const connect = (id: string) => directory.connect(`c${id}`, { id, name: id, roles: [], rooms: [] });
+  await join(chat, await connect('7'), directory.room('lobby') as Room, { room: 'lobby' });
+  await connect('8');
+  const order = { is: 'joined', room: 'lobby' } as const;
+  expect(here.obey('', { ...order, users: ['7', '8', '9'] })).toEqual({ count: 1, joined: ['7'] });
+  expect([here.obey('7', order), here.obey('8', order)]).toMatchObject([{ count: 1 }, { count: 0 }]);
 });

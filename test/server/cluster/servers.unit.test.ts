@@ -143,9 +143,11 @@ class Server {
         else this.shown.delete(`${room} ${user}`);
       },
       typing: () => {},
-      obey: (user, { is }: Order) => {
-        this.orders.push(`${is} ${user}`);
-        return this.users.has(user) ? 1 : 0;
+      obey: (user, order: Order) => {
+        this.orders.push(`${order.is} ${user}`);
+        if (order.is !== 'joined') return { count: this.users.has(user) ? 1 : 0 };
+        const joined = order.users?.filter((one) => this.users.get(one)?.includes(order.room)) ?? [];
+        return { count: joined.length, joined };
       },
     });
   }
@@ -172,8 +174,13 @@ class Server {
     this.#servers.seenChanged(user);
   }
 
-  order(user: string, order: Order): Promise<number> {
-    return this.#servers.orderOthers(user, order);
+  async order(user: string, order: Order): Promise<number> {
+    return (await this.#servers.orderOthers(user, order)).count;
+  }
+
+  /** Those of the users who have joined the room on another server. */
+  async joined(room: string, users: string[]): Promise<readonly string[] | undefined> {
+    return (await this.#servers.orderOthers('', { is: 'joined', room, users })).joined;
   }
 
   /** The other servers, as it lists them. */
@@ -435,6 +442,18 @@ test('an order is carried out on all other servers, and sums those who answer wi
   expect(one.orders).toEqual([]);
   two.cut = true;
   await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
+});
+
+test('one order asks all other servers who has joined a room', async () => {
+  const { database, servers } = await start(3);
+  const [one, two, three] = servers as [Server, Server, Server];
+  one.come('ann', ['hall']);
+  two.come('bob', ['hall']);
+  two.come('cy', ['attic']);
+  three.come('dee', ['hall']);
+  await seconds(1);
+  expect(await one.joined('hall', ['ann', 'bob', 'cy', 'dee'])).toEqual(['bob', 'dee']);
+  expect(database.answers).toBe(2);
 });
 
 test('a server that is more than 10 s late carries out kicks alone, and answers nothing', async () => {
