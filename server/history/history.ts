@@ -1571,6 +1571,22 @@ export interface Reads {
   events: { in: { limit: number }; out: { waiting: number; failed: StoredEvent[] } };
   /** The newest messages with `seq` ≤ `upTo`, oldest first. */
   newest: { in: { room: string; upTo: number; limit: number }; out: Page };
+  /**
+   * The messages with `after` < `seq` ≤ `upTo`, or with these numbers (`seqs`, at least one), that are not deleted and are by
+   * none of the authors `without`: the first ones up to `limit`, and the last one. They may leave out what comes after
+   * thousands of others.
+   */
+  unread: {
+    in: {
+      room: string;
+      after: number;
+      upTo: number;
+      seqs?: readonly number[];
+      without: readonly string[];
+      limit: number;
+    };
+    out: { seq: number; sentAt: number }[];
+  };
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /**

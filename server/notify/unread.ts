@@ -121,23 +121,26 @@ async function unreadIn(
     .flatMap(([author, seqs]) => (without.has(author) ? [] : seqs))
     .filter((seq) => seq > after)
     .sort((a, b) => a - b);
-  const found =
-    notify === 'all'
-      ? (await read.after({ room: room.id, after, upTo: room.lastSeq, limit: mostCounted })).messages
-      : await read.messages({ places: named.slice(0, mostCounted).map((seq) => ({ room: room.id, seq })) });
-  const unread = found
-    .filter(({ user, deletedAt }) => deletedAt === undefined && !without.has(user.id))
-    .sort((a, b) => a.seq - b.seq);
+  if (notify === 'mentions' && named.length === 0) return undefined;
+  const unread = await read.unread({
+    ...{ room: room.id, after, upTo: room.lastSeq, without: [...without], limit: mostCounted },
+    ...(notify === 'all' ? {} : { seqs: named }),
+  });
   const [first, last] = [unread[0], unread.at(-1)];
   if (first === undefined || last === undefined || last.sentAt <= notifiedAt) return undefined;
+  const shown = [...unread.slice(0, mostGiven), last];
+  const found = await read.messages({ places: shown.map(({ seq }) => ({ room: room.id, seq })) });
+  const messages = found.filter(({ deletedAt }) => deletedAt === undefined).sort((a, b) => a.seq - b.seq);
+  const newest = messages.at(-1);
+  if (newest === undefined) return undefined;
   return {
     room: room.id,
     kind: room.kind,
-    unread: unread.length,
+    unread: Math.min(unread.length, mostCounted),
     mentions: Math.min(named.length, mostCounted),
     from: first.seq,
     since: first.sentAt,
-    newest: last,
-    messages: unread.slice(0, mostGiven),
+    newest,
+    messages: messages.slice(0, mostGiven),
   };
 }

@@ -72,7 +72,7 @@ import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts
 
 /** This many people are looked at in one go, however few of them fit. */
 const mostCandidates = 2000;
-/** This many messages of one user are sorted, and of a room looked through, for a page. */
+/** This many messages of one user are sorted, and of a room looked through, for a page or for what is unread. */
 const mostLookedAt = 5000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;
@@ -1113,6 +1113,24 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     *after({ room, after, upTo, limit }) {
       const which = sql`${notExpired(room)} AND seq > ${after} AND seq <= ${upTo}`;
       return yield* page(room, which, raw('seq'), limit);
+    },
+    *unread({ room, after, upTo, seqs, without, limit }) {
+      const named =
+        seqs &&
+        dialect.among(
+          ['seq'],
+          seqs.map((seq) => [seq]),
+        );
+      const some = (from: number, to: number, order: 'seq' | 'seq DESC', most: number) =>
+        sql`SELECT seq, sent_at FROM chat_messages AS messages
+            WHERE room = ${numOf(room)} AND ${named ?? sql`seq > ${from} AND seq <= ${to}`} AND deleted_at IS NULL
+              AND NOT (${amongUsers('user_id', without)}) ORDER BY ${raw(order)} LIMIT ${most}`;
+      const found = yield [
+        some(after, Math.min(upTo, after + mostLookedAt), 'seq', limit),
+        some(Math.max(after, upTo - mostLookedAt), upTo, 'seq DESC', 1),
+      ];
+      const rows = new Map(found.flat().map((row) => [row.seq as number, row.sent_at as number]));
+      return Array.from(rows, ([seq, sentAt]) => ({ seq, sentAt }));
     },
     *changes({ room, since, upTo, limit }) {
       const which = sql`${notExpired(room)} AND rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;

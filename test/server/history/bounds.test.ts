@@ -620,6 +620,10 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   ],
   newest: [whole],
   after: [{ after: 0, ...whole }],
+  unread: [
+    { after: 0, without: ['2'], ...whole },
+    { after: 0, seqs: [2, 3], without: ['2'], ...whole },
+  ],
   changes: [
     { since: 0, ...whole },
     { since: 0, room, upTo: 1, limit: 1 },

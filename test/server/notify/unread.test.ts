@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { History } from '../../../server/history/history.ts';
+import type { History, Reads } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { unreadOf } from '../../../server/notify/unread.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
@@ -102,34 +102,85 @@ test('the numbers of a room end at 100', async () => {
   expect(await unread('flo')).toEqual([{ unread: 100, mentions: 100, since }]);
 });
 
+test('messages that do not count hide none that come after them, and the newest of more than 100 is the last one', async () => {
+  const [hal, ida] = [
+    { id: 'hal', name: 'Hal' },
+    { id: 'ida', name: 'Ida' },
+  ];
+  for (const user of [hal, ida]) await history.write.arrive({ user, at: 1 });
+  await history.write.block({ user: 'hal', other: 'ida', blocked: true, at: 1 });
+  const send = (of: string, user: typeof ann, n: number, mentions: readonly string[] = []) =>
+    history.write.send({
+      ...{ room: of, clientId: `${n}`, user, text: 'x', sentAt: Date.now() - hour, asMember: true },
+      mentions: mentions.map((id) => ({ user: id, start: 0, length: 1 })),
+    });
+  const many = Array.from({ length: 101 }, (_, n) => n);
+  const write: Record<string, (of: string) => Promise<unknown>> = {
+    blocked: (of) => Promise.all(many.map((n) => send(of, ida, n))),
+    deleted: (of) =>
+      Promise.all(
+        many.map(async (n) => {
+          const { seq } = (await send(of, ann, n)).message;
+          await history.write.delete({ room: of, seq, user: 'ann', moderator: false, at: 1 });
+        }),
+      ),
+    unread: (of) => Promise.all(many.map((n) => send(of, ann, n))),
+    named: async (of) => {
+      await Promise.all(many.map((n) => send(of, ann, n, ['hal'])));
+      await history.write.setNotify({ room: of, user: 'hal', notify: 'mentions' });
+    },
+  };
+  for (const [of, before] of Object.entries(write)) {
+    await history.write.createRoom({ ...room, id: of, kind: 'private', name: of, clientId: of });
+    const users = [{ id: 'hal' }, { id: 'ida' }];
+    await history.write.addMembers({ room: of, users, source: 'people', mayReturn: false, at: 1 });
+    await before(of);
+    await send(of, ann, 101, ['hal']);
+  }
+  const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
+  const found = await unreadOf(history, directory, 'hal', []);
+  const one = { unread: 1, mentions: 1, newest: 102 };
+  expect(
+    Object.fromEntries(
+      (found?.rooms ?? []).map(({ room, unread, mentions, newest }) => [
+        room,
+        { unread, mentions, newest: newest.seq },
+      ]),
+    ),
+  ).toEqual({
+    blocked: one,
+    deleted: one,
+    unread: { ...one, unread: 100 },
+    named: { unread: 100, mentions: 100, newest: 102 },
+  });
+});
+
 test('nothing that was written after a removal is in a notice that was being made by then', async () => {
   await history.write.arrive({ user: { id: 'gus', name: 'Gus' }, at: 1 });
   await history.write.createRoom({ ...room, id: 'nook', kind: 'private', name: 'Nook', clientId: 'n' });
   const users = [{ id: 'gus', name: 'Gus' }];
   const add = { room: 'nook', users, source: 'people', mayReturn: true, at: 1 } as const;
   const message = { room: 'nook', clientId: 'nook', user: ann, text: 'x', asMember: true };
-  for (const event of ['after', 'messages'] as const) {
+  for (const notify of ['all', 'mentions'] as const) {
     await history.write.addMembers(add);
     const mentions = [{ user: 'gus', start: 0, length: 1 }];
     const sent = await history.write.send({
       ...message,
-      clientId: event,
+      clientId: notify,
       mentions,
       sentAt: Date.now() - hour,
     });
-    const notify = event === 'after' ? 'all' : 'mentions';
     await history.write.setNotify({ room: 'nook', user: 'gus', notify });
     expect(await unread('gus')).toHaveLength(1);
-    const read = {
-      ...history.read,
-      async [event](input: never) {
+    const read = Object.assign(Object.create(history.read) as History['read'], {
+      async messages(input: Reads['messages']['in']) {
         const how = { sources: 4, by: 'people', cause: 'removed', at: 1 } as const;
         await history.write.removeMembers({ room: 'nook', users: ['gus'], ...how });
         const { seq } = sent.message;
         await history.write.edit({ room: 'nook', seq, user: 'ann', text: 'the code is quincunx', at: 1 });
-        return history.read[event](input);
+        return history.read.messages(input);
       },
-    } as History['read'];
+    });
     const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
     const found = await unreadOf({ read, current: history.current }, directory, 'gus', []);
     expect(found?.rooms).toEqual([]);
