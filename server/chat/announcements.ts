@@ -317,6 +317,7 @@ export class Announcements implements DirectoryListener {
       .then(async () => {
         if (room.joined.size === 0) return;
         const pin = await this.#readPin(room.record.id, seq);
+        if (this.#isReplaced(room.record)) return;
         const count = room.record.pins ?? 0;
         const change = { room: room.record.id, seq, ...(pin === undefined ? {} : { pin }), count };
         this.#publisher.toRoom(room.record.id, 'pin:changed', change);
@@ -335,6 +336,7 @@ export class Announcements implements DirectoryListener {
     this.#reports = this.#reports
       .then(() => this.#readReport(id))
       .then((report) => {
+        if (this.#isReplaced(room)) return;
         // The report is gone with its user: moderators who list the room get the new count.
         if (report === null) {
           const known = this.#directory().room(room.id);
@@ -379,6 +381,7 @@ export class Announcements implements DirectoryListener {
       .then(async () => {
         const held = is === 'held' || is === 'rejected' ? await this.#readHeld(id) : undefined;
         const decidedBy = by === undefined ? undefined : await this.#readUser(by);
+        if (record === undefined || this.#isReplaced(record)) return;
         const change = { id, room, is };
         const toAuthor = { ...change, ...(held === undefined ? {} : { held }) };
         this.#publisher.toConnections(
@@ -463,6 +466,12 @@ export class Announcements implements DirectoryListener {
   #changed(room: Room, connection: Connection): void {
     const summary = summaryOf(this.#directory(), room, connection);
     this.#publisher.toConnections([connection.id], 'room:changed', summary);
+  }
+
+  /** Whether another room has its id: what was read of this one is not for the people of that one. */
+  #isReplaced({ id, createdAt }: RoomRecord): boolean {
+    const now = this.#directory().room(id);
+    return now !== undefined && now.record.createdAt !== createdAt;
   }
 
   #hasJoined(room: Room, { connections }: Person): boolean {

@@ -359,3 +359,89 @@ test('an answer has nothing of a room that got the id meanwhile, nor the context
     history.write.closeReport({ room: den.id, seq, id, by: 'boss', done: 'nothing', at: at + 2 });
   expect(await boss.ask('report:context', { id })).toMatchObject({ error: { code: 'unknown_message' } });
 });
+
+test('an event of a room that is deleted while it is read tells nobody of the next room with its id', async () => {
+  /** Called once, after that was read from the history and before it is announced. */
+  let meanwhile: { after: keyof Reads; run: () => Promise<unknown> } | undefined;
+  const told: string[] = [];
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      read: methods(async (query, input) => {
+        const answer = await stored.read[query](input);
+        const now = meanwhile?.after === query ? meanwhile : undefined;
+        if (now !== undefined) meanwhile = undefined;
+        await now?.run();
+        return answer;
+      }),
+    }),
+    () => ({
+      publisher: {
+        toRoom: (room, event, payload) => void told.push(`${event} ${room} ${JSON.stringify(payload)}`),
+        toConnections(ids, event, payload) {
+          if (ids.length > 0) told.push(`${event} ${ids} ${JSON.stringify(payload)}`);
+        },
+        join() {},
+        leave() {},
+      },
+    }),
+  );
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const [ann, cat] = [await connect('ann'), await connect('cat')];
+  const room = 'team';
+  let at = 1;
+  /** A room of its owner, with a message by Ben. */
+  async function begin(owner: typeof ann, text: string) {
+    const { user } = owner.connection.person;
+    const made = { id: room, kind: 'private', name: 'Team', by: user, most: 0, at: ++at } as const;
+    await history.write.createRoom({ ...made, clientId: newClientId() });
+    await history.write.addMembers({ room, users: [{ id: 'ben' }], source: 'api', mayReturn: true, at });
+    await owner.ask('room:join', { room });
+    await history.write.send({ ...byBen(text), asMember: true });
+  }
+  const byBen = (text: string) => ({
+    ...{ room, clientId: newClientId(), user: { id: 'ben', name: 'Ben' }, text, sentAt: at },
+    asMember: true,
+  });
+  const access = () => (chat.directory.room(room) as Room).record.access;
+  const cases = [
+    {
+      event: 'pin:changed',
+      after: 'pins',
+      write: (user: string) => history.write.pin({ room, seq: 1, user, pinned: true, access: access(), at }),
+    },
+    {
+      event: 'report:changed',
+      after: 'report',
+      write: (by: string) => history.write.report({ room, seq: 1, by, reason: 'spam', at }),
+    },
+    {
+      event: 'held:changed',
+      after: 'held',
+      write: (owner: string) =>
+        history.write.hold({ ...byBen(owner === 'ann' ? 'the old code' : 'hello'), why: 'all' }),
+    },
+  ] as const;
+  const heard: string[] = [];
+  for (const { event, after, write } of cases) {
+    await begin(ann, 'the old code');
+    told.length = 0;
+    const announced = () => told.filter((one) => one.startsWith(event));
+    meanwhile = {
+      after,
+      async run() {
+        await history.write.deleteRoom({ room });
+        await begin(cat, 'hello');
+      },
+    };
+    await write('ann');
+    await expect.poll(() => meanwhile).toBeUndefined();
+    await expect.poll(() => cat.connection.joined.size).toBe(1);
+    // Events are announced in turn, so that of the old room would be the first.
+    await write('cat');
+    await expect.poll(announced).not.toEqual([]);
+    heard.push(...announced());
+    await history.write.deleteRoom({ room });
+  }
+  expect(heard).toEqual(cases.map(() => expect.stringContaining('hello')));
+});
