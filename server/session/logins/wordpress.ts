@@ -2,6 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
+import { isArray } from '../configuration/value.ts';
 import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
@@ -35,6 +36,8 @@ interface Found extends GivenRoles {
   usermeta: string;
   /** Of a network: its number, and the blog whose roles count. */
   network: { id: number; blog: number } | null;
+  /** The login names of its super admins, if the file has them: they count in place of the stored ones. */
+  superAdmins: readonly string[] | null;
   /** `WP_SITEURL`, and the constants of cookies. */
   siteUrl: string | null;
   cookieHash: string | null;
@@ -255,7 +258,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };
   },
 
-  async portrait(folder, { prefix, users, usermeta, network, admins }, ask) {
+  async portrait(folder, { prefix, users, usermeta, network, superAdmins: given, admins }, ask) {
     const configuration = await configurationOf(folder);
     if (configuration === null) return {};
     const text = (name: string) => ifKnown(() => configuration.constant(name, ''));
@@ -271,7 +274,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
     );
     const superAdmins =
       network === null || admins !== undefined ? null : await ask(superAdminsOf(prefix, network));
-    const logins = superAdminsIn(superAdmins === null ? null : Buffer.from(superAdmins)).map(literal);
+    const stored = superAdminsIn(superAdmins === null ? null : Buffer.from(superAdmins));
+    const logins = (admins === undefined ? (given ?? stored) : []).map(literal);
     const count = await ask(
       `SELECT COUNT(*) FROM ${quoted(users)} AS u WHERE EXISTS (SELECT 1 FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(`${named}capabilities`)} AND (${roles.join(' OR ')}))${logins.length === 0 ? '' : ` OR u.user_login IN (${logins.join(', ')})`}`,
     );
@@ -370,6 +374,7 @@ async function foundIn(
     network: isNetwork
       ? { id: number('SITE_ID_CURRENT_SITE'), blog: blog ?? number('BLOG_ID_CURRENT_SITE') }
       : null,
+    superAdmins: isNetwork && admins === undefined ? namedIn(configuration) : null,
     // In a network the address counts that is stored with it.
     siteUrl: siteUrl === null || isNetwork ? null : siteUrl.replace(/\/+$/, ''),
     cookieHash: cookieName === undefined ? text('COOKIEHASH', 'CHAT_SESSION_NAME') : null,
@@ -380,6 +385,15 @@ async function foundIn(
     admins,
     moderators,
   };
+}
+
+/** `$super_admins`, which `get_super_admins()` takes before the stored ones; null if it is not set. */
+function namedIn(configuration: Configuration): string[] | null {
+  const variable = (...keys: string[]) =>
+    configuration.variable(['super_admins', ...keys], 'CHAT_SITE_ADMINS');
+  const names = variable();
+  if (names === null) return null;
+  return isArray(names) ? [...names.keys()].flatMap((key) => asText(variable(key)) ?? []) : [];
 }
 
 /** `$wp_version`: 6.8 made the hashes of passwords new. */
@@ -462,7 +476,8 @@ const superAdminsOf = (prefix: string, { id }: { id: number }) =>
 function rolesIn(site: Site, row: Row) {
   const own = new Set(keysOf(row.capabilities ?? null).filter((name) => site.roles.has(name)));
   const isOne = (names: readonly string[]) => names.some((name) => own.has(name));
-  const isSuperAdmin = () => superAdminsIn(row.super_admins ?? null).includes(textsOf(row)('login'));
+  const superAdmins = () => site.superAdmins ?? superAdminsIn(row.super_admins ?? null);
+  const isSuperAdmin = () => superAdmins().includes(textsOf(row)('login'));
   const isAdmin = isOne(site.admins ?? ['administrator']) || (site.admins === undefined && isSuperAdmin());
   return rolesIf(isAdmin, isOne(site.moderators ?? ['editor']));
 }

@@ -298,6 +298,15 @@ test('a network: its address as it is stored, the roles of one blog, its super a
   const demoted = await differing(logins, admin);
   expect(demoted).toMatchObject({ state: 'user', login: { user: { id: '8' } } });
   expect((demoted as { login: Login }).login.user).not.toHaveProperty('roles');
+  // Those in the file count in place of the stored ones.
+  const file = join(site.folder, 'wp-config.php');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace("define('MULTISITE'", "$super_admins = ['user 8']; $&"));
+  await logins.reload?.();
+  expect(await login('7')).toMatchObject({ user: { id: '7', roles: ['moderator'] } });
+  expect(await login('8')).toMatchObject({ user: { id: '8', roles: ['admin'] } });
+  writeFileSync(file, text);
+  await logins.reload?.();
   expect(await login('7')).toMatchObject({ user: { roles: ['admin', 'moderator'] } });
   const known = (await login('7')) as Login;
   await site.query(`UPDATE ${prefix}users SET spam = 1 WHERE ID = 7`);
