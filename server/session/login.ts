@@ -132,9 +132,9 @@ export interface Watch<State = unknown> {
 
 /**
  * Identifies a login without revealing it: the same for all requests of a login, another one if the user or any secret
- * is another. No cookie can be made from it.
+ * is another. No cookie can be made from it. Connections with the same handle are checked as one.
  * @param kind of login
- * @param secrets all that were verified, in a fixed order
+ * @param secrets all that were verified, and what else of the request a check compares, in a fixed order
  */
 export function handleOf(kind: string, user: string, secrets: readonly string[]): string {
   return hash('sha256', JSON.stringify(['php-session-chat', kind, user, ...secrets]), 'base64url');

@@ -139,7 +139,7 @@ export interface Claim {
   readonly table: string;
   /** The value of the column `lookup` by which the row is found. */
   readonly lookup: string;
-  /** Everything secret that is verified, in a fixed order. */
+  /** Everything secret that is verified, and what else of the request a check compares, in a fixed order. */
   readonly secrets: readonly string[];
   /** The claim that counts if nobody is logged in by this one. */
   readonly otherwise?: this;

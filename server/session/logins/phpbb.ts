@@ -235,13 +235,18 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const sid = partOf('sid');
     const [key, user] = [partOf('k'), /^\+?(\d{1,10})/.exec(partOf('u'))?.[1] ?? '0'];
     const from = fromOf(credentials, site);
+    // A user may be banned at one of two addresses that have the same session.
+    const place = site.checks ? [from.address, from.browser, from.forwardedFor] : [];
     const byKey: PhpbbClaim | undefined =
       allowAutologin && isGiven(key) && Number(user) > 0
-        ? { table: 'keys', lookup: md5(key), secrets: [user, key], user: String(Number(user)), from }
+        ? {
+            ...{ table: 'keys', lookup: md5(key), secrets: [user, key, ...place] },
+            ...{ user: String(Number(user)), from },
+          }
         : undefined;
     if (isGiven(sid)) {
       return {
-        ...{ table: 'sessions' as const, lookup: sid, secrets: [sid], from },
+        ...{ table: 'sessions' as const, lookup: sid, secrets: [sid, ...place], from },
         ...(byKey === undefined ? {} : { otherwise: byKey }),
       };
     }

@@ -277,6 +277,22 @@ describe('phpBB', async () => {
     expect(server.output()).not.toContain(device.sid);
   });
 
+  test('of two connections of one session, each is compared with bans by its own address', async () => {
+    const site = await phpbbSite(db);
+    onTestFinished(site.remove);
+    const server = await nextChatServer({ CHAT_SITE: site.folder, CHAT_TRUSTED_PROXIES: '127.0.0.1' });
+    onTestFinished(async () => void (await server.stop()));
+    const { cookies } = await site.logIn('7', { address: '203.0.113.9' });
+    const from = (address: string) =>
+      connectChat(server.url, null, { extraHeaders: { cookie: cookies, 'x-forwarded-for': address } });
+    const [first, second] = [await from('203.0.113.77'), await from('203.0.113.78')];
+    await site.insert('banlist', { ban_ip: '203.0.113.78' });
+    expect(await second.ended).toMatchObject({ reason: 'logout' });
+    await first.request('room:join', { room: 'lobby' });
+    await site.insert('banlist', { ban_ip: '203.0.113.77' });
+    expect(await first.ended).toMatchObject({ reason: 'logout' });
+  });
+
   test('the doctor recommends CHAT_SITE_CHECKS=off only where the row of a login has what no visitor has, and warns', async () => {
     const { site } = await siteFor(db);
     const examined = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
