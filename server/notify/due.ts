@@ -7,7 +7,7 @@ import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings.ts';
 import { nextDaily, quietUntil } from './times.ts';
-import { type Notified, totalOf, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
+import { type Notified, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
 
 /** Users and rooms that are looked at once at a time. */
 const atOnce = 50;
@@ -163,7 +163,7 @@ export class Due {
     const { notices, activeAt, notified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
-    const unread = isWanted ? await unreadOf(history, directory, user, notified) : undefined;
+    const unread = isWanted ? await unreadOf(history, directory, user, { notified }) : undefined;
     const rooms = unread?.rooms.filter(({ room }) => !isNotified(room, notified, activeAt)) ?? [];
     if (unread === undefined || rooms.length === 0) return [{ user }];
     const at = Date.now();
@@ -207,10 +207,10 @@ export class Due {
     const { history, directory, defaults } = this.#options;
     const { notices } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
-    const unread = settings.mail === 'off' ? undefined : await unreadOf(history, directory, user, before);
-    const rooms = unread?.rooms.filter(({ room }) => ids.includes(room)) ?? [];
-    if (unread === undefined || rooms.length === 0) return undefined;
-    return { unread: { ...unread, rooms, total: totalOf(rooms) }, settings };
+    if (settings.mail === 'off') return undefined;
+    const options = { notified: before, only: ids, messagesOf: ids };
+    const unread = await unreadOf(history, directory, user, options);
+    return unread === undefined || unread.rooms.length === 0 ? undefined : { unread, settings };
   }
 }
 

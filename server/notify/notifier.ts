@@ -6,7 +6,7 @@ import { concerns } from './concerns.ts';
 import { Due, type DueOptions } from './due.ts';
 import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './settings.ts';
 import { quietUntil } from './times.ts';
-import { totalOf, type UnreadRoom, unreadOf } from './unread.ts';
+import { unreadOf } from './unread.ts';
 
 /** Milliseconds for which the last acts of users are kept: long enough to know of what they were notified since. */
 const actsKept = 365 * 24 * 60 * 60_000;
@@ -117,22 +117,22 @@ export class Notifier {
       if (one.at !== at) return [one];
       return one.before === undefined ? [] : [{ room: one.room, at: one.before }];
     });
-    const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, before);
-    const isMeant = ({ room }: UnreadRoom) => notified.some((one) => one.room === room && one.at === at);
-    const rooms = unread?.rooms.filter(isMeant) ?? [];
-    if (unread === undefined || rooms.length === 0) return null;
+    const only = notified.filter((one) => one.at === at).map(({ room }) => room);
+    const options = { notified: before, only };
+    const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, options);
+    if (unread === undefined || unread.rooms.length === 0) return null;
     const quietEnd = quiet === null ? undefined : quietUntil(quiet, Date.now());
     if (quietEnd !== undefined) return quietEnd;
     const stop = await this.#options.stopLink?.(user);
     return {
       user: unread.user,
-      total: totalOf(rooms),
+      total: unread.total,
       ...(lang === undefined ? {} : { lang }),
       ...(stop === undefined ? {} : { stop }),
       rooms:
         text === 'nothing'
           ? []
-          : rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),
+          : unread.rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),
     };
   }
 

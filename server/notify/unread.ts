@@ -10,12 +10,13 @@ import {
   type RoomRecord,
   type StoredMessage,
 } from '../history/history.ts';
+import { mostMessages, mostRooms } from '../mail/letter.ts';
 import type { User } from '../wire/events.ts';
 
 /** The unread messages that concern a user, as they are stored now. */
 export interface Unread {
   user: User;
-  /** Of all rooms. */
+  /** Of these rooms. */
   total: number;
   /** The one with the newest message first. */
   rooms: UnreadRoom[];
@@ -35,16 +36,24 @@ export interface UnreadRoom {
   /** The first of them, and when it was sent, in milliseconds since 1970. */
   from: number;
   since: number;
-  /** The last of them. */
-  newest: StoredMessage;
-  /** The first few of them. */
+  /** The number of the last of them. */
+  newest: number;
+  /** The first few of them, and the last one; none where they were not asked for, and none that is deleted meanwhile. */
   messages: StoredMessage[];
+  last?: StoredMessage;
+}
+
+export interface UnreadOptions {
+  /** When the user was last notified of which rooms. */
+  notified: Notified;
+  /** These rooms alone. */
+  only?: readonly string[];
+  /** Of these rooms, as many as a mail shows, the messages are given. All rooms together would take too much memory. */
+  messagesOf?: readonly string[];
 }
 
 /** The most unread messages of a room that are counted, and the most mentions. */
 export const mostCounted = 100;
-/** The most of them that are given. */
-const mostGiven = 5;
 /**
  * Milliseconds for which a message is unread for somebody whom it names and who is no member: long enough for a mail once a
  * day, for quiet hours after that, and for the tries of a day.
@@ -57,13 +66,12 @@ const namedFor = 3 * 24 * 60 * 60_000;
  * somebody whom the user has blocked. A user who is banned, or has never been here, is not notified at all. In a public room
  * of which the user is no member, a message of the last days that names the user is unread until the user opens the room, or
  * was notified of it.
- * @param notified when the user was last notified of which rooms
  */
 export async function unreadOf(
   { read, current }: Pick<History, 'read' | 'current'>,
   directory: Directory,
   id: string,
-  notified: Notified,
+  { notified, only, messagesOf = [] }: UnreadOptions,
 ): Promise<Unread | undefined> {
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
   // Another server may have stored a ban.
@@ -75,21 +83,31 @@ export async function unreadOf(
     const [now] = await read.membersOf({ room: room.id, users: [id] });
     return isMember(member) ? isMember(now) : mayRead(room, undefined, isBanned(now));
   };
-  const rooms: UnreadRoom[] = [];
+  const isMeant = ({ room }: { room: RoomRecord }) => only?.includes(room.id) ?? true;
+  const found: (Found & { of: Parameters<typeof still>[0]; name: string })[] = [];
   // In turn: notices may wait, and others read meanwhile.
-  for (const membership of memberships) {
-    const found = await unreadIn(read, membership, without);
-    if (found === undefined || !(await still(membership))) continue;
-    rooms.push({ ...found, member: membership.member, name: nameOf(membership, directory) });
+  for (const membership of memberships.filter(isMeant)) {
+    const numbers = await unreadIn(read, membership, without);
+    if (numbers !== undefined)
+      found.push({ ...numbers, of: membership, name: nameOf(membership, directory) });
   }
   const since = Date.now() - namedFor;
-  for (const outside of await read.namedOutside({ user: id, since })) {
+  for (const outside of (await read.namedOutside({ user: id, since })).filter(isMeant)) {
     if (!mayRead(outside.room, undefined, isBanned(outside.member))) continue;
     const notifiedAt = notified.find(({ room }) => room === outside.room.id)?.at;
-    const found = await unreadIn(read, outside, without, notifiedAt);
-    if (found !== undefined && (await still(outside))) rooms.push({ ...found, name: outside.room.name });
+    const numbers = await unreadIn(read, outside, without, notifiedAt);
+    if (numbers !== undefined) found.push({ ...numbers, of: outside, name: outside.room.name });
   }
-  rooms.sort((a, b) => b.since - a.since);
+  found.sort((a, b) => b.since - a.since);
+  const rooms: UnreadRoom[] = [];
+  let shown = 0;
+  for (const { of, first, ...one } of found) {
+    const isShown = messagesOf.includes(one.room) && shown < mostRooms;
+    const messages = isShown ? await messagesIn(read, one, first) : { messages: [] };
+    if (!(await still(of))) continue;
+    if (isShown) shown++;
+    rooms.push({ ...one, ...messages, ...(isMember(of.member) ? { member: of.member } : {}) });
+  }
   return { user: { id, name: user.name }, total: totalOf(rooms), rooms };
 }
 
@@ -106,13 +124,19 @@ function nameOf({ room, partner }: Membership, directory: Directory): string {
   return partner.shares || directory.isVisible(user, partner) ? user.name : user.id;
 }
 
+/** The numbers of a room. */
+interface Found extends Omit<UnreadRoom, 'name' | 'member' | 'messages' | 'last'> {
+  /** Those of the first few messages. */
+  first: readonly number[];
+}
+
 /** @param notifiedAt nothing is unread if the last message is not newer */
 async function unreadIn(
   read: History['read'],
   { room, member, mentions }: Membership | Reads['namedOutside']['out'][number],
   without: ReadonlySet<string>,
   notifiedAt = 0,
-): Promise<Omit<UnreadRoom, 'name' | 'member'> | undefined> {
+): Promise<Found | undefined> {
   const wanted = notifyOf({ record: room }, member);
   const notify = isMember(member) || wanted === 'none' ? wanted : 'mentions';
   const after = Math.max(member?.readSeq ?? 0, room.firstSeq - 1);
@@ -128,11 +152,6 @@ async function unreadIn(
   });
   const [first, last] = [unread[0], unread.at(-1)];
   if (first === undefined || last === undefined || last.sentAt <= notifiedAt) return undefined;
-  const shown = [...unread.slice(0, mostGiven), last];
-  const found = await read.messages({ places: shown.map(({ seq }) => ({ room: room.id, seq })) });
-  const messages = found.filter(({ deletedAt }) => deletedAt === undefined).sort((a, b) => a.seq - b.seq);
-  const newest = messages.at(-1);
-  if (newest === undefined) return undefined;
   return {
     room: room.id,
     kind: room.kind,
@@ -140,7 +159,21 @@ async function unreadIn(
     mentions: Math.min(named.length, mostCounted),
     from: first.seq,
     since: first.sentAt,
-    newest,
-    messages: messages.slice(0, mostGiven),
+    newest: last.seq,
+    first: unread.slice(0, mostMessages).map(({ seq }) => seq),
+  };
+}
+
+async function messagesIn(
+  read: History['read'],
+  { room, newest }: Pick<Found, 'room' | 'newest'>,
+  first: readonly number[],
+): Promise<Pick<UnreadRoom, 'messages' | 'last'>> {
+  const found = await read.messages({ places: [...first, newest].map((seq) => ({ room, seq })) });
+  const left = found.filter(({ deletedAt }) => deletedAt === undefined).sort((a, b) => a.seq - b.seq);
+  const last = left.find(({ seq }) => seq === newest);
+  return {
+    messages: left.filter(({ seq }) => first.includes(seq)),
+    ...(last === undefined ? {} : { last }),
   };
 }

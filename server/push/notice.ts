@@ -36,11 +36,11 @@ export function noticeOf({ room, message, shows, texts, unread, total, at, page,
       ...wordsOf(room, message, shows, texts),
       lang,
       dir,
-      navigate: `${page}#m=${room.room}/${room.newest.seq}`,
+      navigate: `${page}#m=${room.room}/${room.newest}`,
       tag: `php-chat ${room.room}`,
       silent,
       app_badge: String(total),
-      data: { room: room.room, seq: room.newest.seq, at, ...rooms },
+      data: { room: room.room, seq: room.newest, at, ...rooms },
     },
   };
 }

@@ -88,11 +88,19 @@ export class Pushes {
       for (const { sending } of pushes) if (sending) this.#options.onPush('lost');
       const left = [...pushes];
       while (left.length > 0) {
-        const isLate = signal.aborted || Date.now() > at + claimTime / 2;
-        const some = left.splice(0, isLate ? left.length : together);
-        const settled = isLate
-          ? some.map(({ user, room, pushed }) => ({ user, room, pushed, due: at }))
-          : await Promise.all(some.map((push) => this.#lookAt(push, until)));
+        const isLate = () => signal.aborted || Date.now() > at + claimTime / 2;
+        const some = left.splice(0, isLate() ? left.length : together);
+        // The pushes of one user in turn, since each looks through all rooms of the user.
+        const byUser = Map.groupBy(some, ({ user }) => user);
+        const inTurn = async (pushes: readonly DuePush[]) => {
+          const settled: SettledPush[] = [];
+          for (const push of pushes) {
+            const { user, room, pushed } = push;
+            settled.push(isLate() ? { user, room, pushed, due: at } : await this.#lookAt(push, until));
+          }
+          return settled;
+        };
+        const settled = (await Promise.all(Array.from(byUser.values(), inTurn))).flat();
         await write.settlePushes({ pushes: settled, until, at: Date.now() });
       }
       if (pushes.length < atOnce || signal.aborted) return Math.min(lookEvery, next - Date.now());
@@ -108,7 +116,7 @@ export class Pushes {
       return waits.length === 0 ? place : { ...place, due: Date.now() + Math.min(...waits), yields: true };
     };
     // Before the store is asked, which costs it work.
-    const reason = await this.#reasonFor(push);
+    const reason = await this.#reasonFor(push, [room]);
     if ('settled' in reason) return reason.settled;
     const devices = await this.#devicesOf(user, reason.got);
     const waits = devices.unknown.map(() => soonestAgain);
@@ -149,8 +157,14 @@ export class Pushes {
     return settled(known.got.length === 0 ? pushed : known, waits);
   }
 
-  /** The reason of a push to the user about this room, as it is now; without one, when to look again, if at all. */
-  async #reasonFor({ user, room, pushed }: DuePush): Promise<Reason | { settled: SettledPush }> {
+  /**
+   * The reason of a push to the user about this room, as it is now; without one, when to look again, if at all.
+   * @param only if given, nothing is known of other rooms
+   */
+  async #reasonFor(
+    { user, room, pushed }: DuePush,
+    only?: readonly string[],
+  ): Promise<Reason | { settled: SettledPush }> {
     const { history, directory, defaults } = this.#options;
     const settled = { user, room };
     const known = { ...settled, pushed };
@@ -158,16 +172,21 @@ export class Pushes {
     const settings = settingsOf(notices, defaults);
     const at = Date.now();
     if (!settings.push) return { settled };
-    const unread = await unreadOf(history, directory, user, notified);
-    const found = unread?.rooms.find((one) => one.room === room);
-    if (unread === undefined || found === undefined) return { settled };
     // A user who is here may leave without having read it.
     if (activeAt !== undefined && isHere(activeAt, at))
       return { settled: { ...known, due: activeAt + longestHere } };
     const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
     if (quiet !== undefined) return { settled: { ...known, due: quiet } };
+    const unread = await unreadOf(history, directory, user, {
+      ...{ notified, messagesOf: [room] },
+      ...(only === undefined ? {} : { only }),
+    });
+    const found = unread?.rooms.find((one) => one.room === room);
+    if (unread === undefined || found === undefined) return { settled };
     // As it was read with the room: later the user may have lost that.
-    const stored = found.newest;
+    const stored = found.last;
+    // It was deleted at this moment, and there may be others.
+    if (stored === undefined) return { settled: { ...known, due: at } };
     if (stored.sentAt < at - newsFor) return { settled };
     const reason = { settings, unread, found, stored, at };
     if (pushed?.message !== stored.id || pushed.mentions < found.mentions)

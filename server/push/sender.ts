@@ -93,7 +93,7 @@ export class PushSender {
     if (apps === undefined) return { is: 'refused', reason: 'CHAT_FCM is not set' };
     // An app that opened the room would make its user a member.
     const outside = found.member === undefined ? { member: 'false' } : {};
-    const numbers = { seq: String(found.newest.seq), unread: String(unreadIn(rooms)) };
+    const numbers = { seq: String(found.newest), unread: String(unreadIn(rooms)) };
     const data = login.is === 'live' ? { room: found.room, ...numbers, ...outside } : { expired: 'true' };
     return apps.send(token, { data, isUrgent: isUrgent(found) });
   }

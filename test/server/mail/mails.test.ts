@@ -214,7 +214,6 @@ describe('Mails.send', () => {
   });
 
   const settings: NotifySettings = { mail: 15, push: false, quiet: null, text: 'text', zone: 'UTC' };
-  const user = { id: 'ann', name: 'Ann' };
   const unread = (id: string): Unread => ({
     user: { id, name: id },
     total: 1,
@@ -228,7 +227,7 @@ describe('Mails.send', () => {
         mentions: 0,
         from: 1,
         since: at,
-        newest: { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'm', user, text: 'hello', sentAt: at },
+        newest: 1,
         messages: [],
       },
     ],

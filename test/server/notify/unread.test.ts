@@ -46,7 +46,7 @@ const unread = async (user: string, notified: number[] = []) => {
     history,
     { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1],
     user,
-    notified.map((at) => ({ room: 'hall', at })),
+    { notified: notified.map((at) => ({ room: 'hall', at })) },
   );
   return found?.rooms.map(({ unread, mentions, since }) => ({ unread, mentions, since }));
 };
@@ -60,7 +60,7 @@ test('nothing is in a notice to somebody whom another server has just banned', a
   const current = async () => {
     ban = {};
   };
-  expect(await unreadOf({ read: history.read, current }, directory, 'eve', [])).toBeUndefined();
+  expect(await unreadOf({ read: history.read, current }, directory, 'eve', { notified: [] })).toBeUndefined();
 });
 
 test('after a notice about a public room only a newer mention is a reason for another, for somebody who is no member', async () => {
@@ -138,14 +138,11 @@ test('messages that do not count hide none that come after them, and the newest 
     await send(of, ann, 101, ['hal']);
   }
   const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
-  const found = await unreadOf(history, directory, 'hal', []);
+  const found = await unreadOf(history, directory, 'hal', { notified: [] });
   const one = { unread: 1, mentions: 1, newest: 102 };
   expect(
     Object.fromEntries(
-      (found?.rooms ?? []).map(({ room, unread, mentions, newest }) => [
-        room,
-        { unread, mentions, newest: newest.seq },
-      ]),
+      (found?.rooms ?? []).map(({ room, unread, mentions, newest }) => [room, { unread, mentions, newest }]),
     ),
   ).toEqual({
     blocked: one,
@@ -182,7 +179,9 @@ test('nothing that was written after a removal is in a notice that was being mad
       },
     });
     const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
-    const found = await unreadOf({ read, current: history.current }, directory, 'gus', []);
+    const found = await unreadOf({ read, current: history.current }, directory, 'gus', {
+      ...{ notified: [], messagesOf: ['nook'] },
+    });
     expect(found?.rooms).toEqual([]);
   }
 });
