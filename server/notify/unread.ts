@@ -78,10 +78,12 @@ export async function unreadOf(
   await current();
   if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
-  // The user may have lost the room before its messages were read.
+  // The user may have lost the room before its messages were read, and another room may have got its id.
   const still = async ({ room, member }: Pick<Membership, 'room'> & { member?: Membership['member'] }) => {
     const [now] = await read.membersOf({ room: room.id, users: [id] });
-    return isMember(member) ? isMember(now) : mayRead(room, undefined, isBanned(now));
+    const there = await read.room({ room: room.id, bare: true });
+    if (there?.createdAt !== room.createdAt) return false;
+    return isMember(member) ? isMember(now) : mayRead(there, undefined, isBanned(now));
   };
   const isMeant = ({ room }: { room: RoomRecord }) => only?.includes(room.id) ?? true;
   const found: (Found & { of: Parameters<typeof still>[0]; name: string })[] = [];

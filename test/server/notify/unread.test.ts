@@ -185,3 +185,25 @@ test('nothing that was written after a removal is in a notice that was being mad
     expect(found?.rooms).toEqual([]);
   }
 });
+
+test('nothing of a private room is in a notice about a public one that had its id', async () => {
+  await history.write.arrive({ user: { id: 'jan', name: 'Jan' }, at: 1 });
+  const made = { ...room, id: 'loft', name: 'Loft' } as const;
+  const sent = { room: 'loft', user: ann, asMember: true, sentAt: Date.now() - hour };
+  const mentions = [{ user: 'jan', start: 0, length: 1 }];
+  await history.write.createRoom({ ...made, kind: 'public', clientId: 'public' });
+  await history.write.send({ ...sent, clientId: 'public', text: 'x', mentions });
+  const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
+  const options = { notified: [], messagesOf: ['loft'] };
+  expect((await unreadOf(history, directory, 'jan', options))?.rooms).toHaveLength(1);
+  const read = Object.assign(Object.create(history.read) as History['read'], {
+    async messages(input: Reads['messages']['in']) {
+      await history.write.deleteRoom({ room: 'loft' });
+      await history.write.createRoom({ ...made, kind: 'private', clientId: 'private', at: 2 });
+      await history.write.send({ ...sent, clientId: 'private', text: 'the code is quincunx' });
+      return history.read.messages(input);
+    },
+  });
+  const found = await unreadOf({ read, current: history.current }, directory, 'jan', options);
+  expect(found?.rooms).toEqual([]);
+});
