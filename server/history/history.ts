@@ -1519,6 +1519,8 @@ export interface Reads {
     in: { user: string; since: number };
     out: { room: RoomRecord; member?: MemberRecord; mentions: UnreadMentions }[];
   };
+  /** Whether a message of the room names the user that the user has not read there. */
+  isNamed: { in: { room: string; user: string }; out: boolean };
   /** Public rooms of which the user is no member, and up to where the user has read them. */
   openedBy: { in: { user: string }; out: { room: string; readSeq: number }[] };
   mailAddress: { in: { user: string }; out: StoredMailAddress };

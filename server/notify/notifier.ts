@@ -77,8 +77,7 @@ export class Notifier {
   async opened(user: string, room: string, seq: number): Promise<void> {
     const { read, write } = this.#history;
     try {
-      const named = await read.namedOutside({ user, since: 0 });
-      if (named.some((one) => one.room.id === room)) await write.noteOpened({ room, user, seq });
+      if (await read.isNamed({ room, user })) await write.noteOpened({ room, user, seq });
     } catch (error) {
       this.#options.onFailure(error as Error);
     }

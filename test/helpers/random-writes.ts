@@ -556,6 +556,7 @@ export async function readAll(history: History): Promise<unknown> {
     content.push(
       await history.read.newest({ room, ...short }),
       await history.read.after({ room, after: 1, ...short }),
+      await Promise.all(userIds.map((user) => history.read.isNamed({ room, user }))),
       await history.read.unread({ room, after: 1, upTo: 20, without: ['bob', '1'], limit: 3 }),
       await history.read.unread({ room, after: 0, upTo: 20, seqs: [2, 5, 9, 12], without: ['0'], limit: 2 }),
       await history.read.changes({ room, since: 2, ...short }),

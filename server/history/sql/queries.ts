@@ -616,6 +616,14 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         };
       });
     },
+    *isNamed({ room, user }) {
+      const rows = yield* ask(
+        sql`SELECT 1 AS num FROM chat_mentions AS mentions WHERE room = ${numOf(room)} AND user_id = ${user}
+              AND seq > coalesce((SELECT read_seq FROM chat_members WHERE room = ${numOf(room)} AND user_id = ${user}), 0)
+            LIMIT 1`,
+      );
+      return rows.length > 0;
+    },
     *openedBy({ user }) {
       const rows = yield* ask(
         sql`SELECT id, read_seq FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room

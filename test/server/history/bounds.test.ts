@@ -543,6 +543,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   withDevices: [{ users: ['1'] }],
   openedBy: [{ user: '1' }],
   namedOutside: [{ user: '1', since: 0 }],
+  isNamed: [{ user: '1', room }],
   mailAddress: [{ user: '1' }],
   mailStop: [{ id: 'stop' }],
   concernedMembers: [
@@ -645,6 +646,18 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   file: [{ id: 'f', user: '1' }],
   reactors: [{ room, seq: 2, emoji: '👍', after: 0, ...page }],
 };
+
+test('whether a message of a room names a user is found by an index, however many do elsewhere, or did', async () => {
+  const path = newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  const asking = queriesOf(sqlite(db), digestKeyOf(db)).isNamed({ room: 'lobby', user: '1' });
+  const [statement] = asking.next().value as readonly Sql[];
+  expect(planOf(db, statement as Sql, 'mentions')).toEqual([
+    'SEARCH mentions USING COVERING INDEX chat_mentions_by_user (user_id=? AND room=? AND seq>?)',
+  ]);
+});
 
 test('the files of a room are added up by an index alone, however many there are', async () => {
   const path = newFile();

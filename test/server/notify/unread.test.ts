@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { History, Reads } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { Notifier } from '../../../server/notify/notifier.ts';
 import { unreadOf } from '../../../server/notify/unread.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
 
@@ -206,4 +207,31 @@ test('nothing of a private room is in a notice about a public one that had its i
   });
   const found = await unreadOf({ read, current: history.current }, directory, 'jan', options);
   expect(found?.rooms).toEqual([]);
+});
+
+test('it is looked for mentions in the room alone that somebody opens without being a member', async () => {
+  await history.write.arrive({ user: { id: 'lea', name: 'Lea' }, at: 1 });
+  await named('lea', hour);
+  await history.write.createRoom({ ...room, id: 'yard', kind: 'public', name: 'Yard', clientId: 'y' });
+  const said = { room: 'yard', clientId: 'y', user: ann, text: 'x', asMember: true };
+  await history.write.send({ ...said, sentAt: Date.now() });
+  let all = 0;
+  const read = Object.assign(Object.create(history.read) as History['read'], {
+    namedOutside(input: Reads['namedOutside']['in']) {
+      all++;
+      return history.read.namedOutside(input);
+    },
+  });
+  const unexpected = () => expect.unreachable();
+  const notifier = new Notifier({
+    ...{ history: { ...history, read }, defaults: { after: 0, zone: 'UTC' }, events: false },
+    ...{ onPushes() {}, onEvent() {}, onMail() {}, onFailure: unexpected },
+  });
+  onTestFinished(() => notifier.close());
+  const { lastSeq = 0 } = (await history.read.room({ room: 'hall' })) ?? {};
+  await notifier.opened('lea', 'yard', 1);
+  expect(await history.read.openedBy({ user: 'lea' })).toEqual([]);
+  await notifier.opened('lea', 'hall', lastSeq);
+  expect(await history.read.openedBy({ user: 'lea' })).toEqual([{ room: 'hall', readSeq: lastSeq }]);
+  expect(all).toBe(0);
 });
