@@ -4,15 +4,17 @@ import { countMentions, stillUnread, withMention, withoutMention } from './messa
 import { nobody, type Person, type Room, type RoomOfPerson } from './model.ts';
 
 export function applyRead(
-  membership: RoomOfPerson,
-  { readSeq: upTo, seenSeq, unread }: Change & { type: 'read' },
+  { memberships, blocked }: Person,
+  { room, readSeq: upTo, seenSeq, unread }: Change & { type: 'read' },
 ): void {
+  const membership = memberships.get(room);
+  if (membership === undefined) return;
   const { seenSeq: _, ...member } = membership.member;
   const readSeq = unread === undefined ? Math.max(member.readSeq, upTo) : upTo;
   membership.member = { ...member, readSeq, ...(seenSeq === undefined ? {} : { seenSeq }) };
   let { mentions } = membership;
   for (const [seq, author] of unread ?? [])
-    mentions = withMention(withoutMention(mentions, seq), author, seq);
+    mentions = withMention(withoutMention(mentions, seq), author, seq, blocked);
   membership.mentions = stillUnread(mentions, readSeq);
 }
 
@@ -26,7 +28,7 @@ export function applyMentions(
   const others = withoutMention(membership.mentions, seq);
   const isNamed = mentions.some(({ user }) => user === person.user.id || user === everybody);
   const isUnread = isNamed && seq > membership.member.readSeq;
-  membership.mentions = isUnread ? withMention(others, author, seq) : others;
+  membership.mentions = isUnread ? withMention(others, author, seq, person.blocked) : others;
 }
 
 /** Updates the unread mentions of a person whom a reply concerns. Applying it again has no further effect. */
@@ -35,10 +37,10 @@ export function applyConcerned(
   { message: { room, seq, user: author }, is }: Change & { type: 'concerned' },
 ): void {
   const membership = person?.memberships.get(room);
-  if (membership === undefined) return;
+  if (person === undefined || membership === undefined) return;
   const others = withoutMention(membership.mentions, seq);
   const isUnread = is !== 'deleted' && seq > membership.member.readSeq;
-  membership.mentions = isUnread ? withMention(others, author.id, seq) : others;
+  membership.mentions = isUnread ? withMention(others, author.id, seq, person.blocked) : others;
 }
 
 /** @returns the rooms in which the number of unread mentions has changed for this user */

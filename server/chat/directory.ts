@@ -642,8 +642,8 @@ export class Directory {
       case 'member':
         return this.#member(change, find(change.user.id));
       case 'read': {
-        const membership = find(change.user)?.memberships.get(change.room);
-        if (membership !== undefined) applyRead(membership, change);
+        const person = find(change.user);
+        if (person !== undefined) applyRead(person, change);
         this.#partnerRead(change.room, change.user, change.readSeq);
         return (listener) => listener.read(this.#rooms.get(change.room), change);
       }

@@ -288,7 +288,7 @@ export function isReadable({ kind }: Pick<RoomRecord, 'kind'>, member: MemberRec
 
 /**
  * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
- * them. Mentions by somebody whom the user has blocked are included.
+ * them. Mentions by people whom the user has blocked are included, as far as the others leave places.
  */
 export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
 

@@ -12,14 +12,24 @@ export function withoutMention(mentions: UnreadMentions, seq: number): UnreadMen
   return filtered(mentions, (one) => one !== seq);
 }
 
-/** Adds a message of `author`. It must not be among them already. */
-export function withMention(mentions: UnreadMentions, author: string, seq: number): UnreadMentions {
+/**
+ * Adds a message of `author`. It must not be among them already. Of too many, the oldest one by a blocked user goes: it must
+ * not push out one that counts.
+ */
+export function withMention(
+  mentions: UnreadMentions,
+  author: string,
+  seq: number,
+  blocked: ReadonlySet<string>,
+): UnreadMentions {
   const now = new Map(mentions).set(
     author,
     [...(mentions.get(author) ?? []), seq].sort((a, b) => a - b),
   );
   const all = [...now.values()].flat();
-  return all.length <= mostUnreadMentions ? now : withoutMention(now, Math.min(...all));
+  if (all.length <= mostUnreadMentions) return now;
+  const hidden = [...blocked].flatMap((user) => now.get(user) ?? []);
+  return withoutMention(now, Math.min(...(hidden.length === 0 ? all : hidden)));
 }
 
 /** The number of mentions from the message `firstSeq` on, without those of blocked users. */

@@ -40,6 +40,7 @@ import { storedNameKey } from '../text-keys.ts';
 import { loadConsumer } from './change-log.ts';
 import { type Asking, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
+import { isBlocked, mostLookedAt } from './queries.ts';
 import type { Place } from './transaction.ts';
 import {
   clientIdKey,
@@ -653,13 +654,13 @@ class Loading {
       }
       const seqs = (table: string, of: string) =>
         sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}
-            ORDER BY seq DESC LIMIT ${mostUnreadMentions}) AS newest`;
+            ORDER BY seq DESC LIMIT ${mostLookedAt}) AS newest`;
       this.#questions.push({
         sql: sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
             ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
             UNION ${seqs('chat_concerned', user)}) AS found
             JOIN chat_messages AS messages ON messages.room = ${room.num} AND messages.seq = found.seq
-            ORDER BY messages.seq DESC LIMIT ${mostUnreadMentions}`,
+            ORDER BY ${isBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`,
         take: (rows) => {
           const unread = rows.map(({ seq, by_id }) => [seq as number, by_id as string] as const);
           this.#work.unreadMentionsOf.set(key, unread);

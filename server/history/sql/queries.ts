@@ -73,7 +73,7 @@ import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts
 /** This many people are looked at in one go, however few of them fit. */
 const mostCandidates = 2000;
 /** This many messages of one user are sorted, and of a room looked through, for a page or for what is unread. */
-const mostLookedAt = 5000;
+export const mostLookedAt = 5000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;
 /** Rooms in each of which the first people are looked for by one statement. */
@@ -95,25 +95,33 @@ const user = raw('id, name, acted_public, site_role');
 const size = raw('(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))');
 
 /**
- * For each room of a user the newest by the index, as far as the user has not read: no more are looked at, however many there
- * are. DISTINCT makes the databases look for the oldest of them once, and not for each. The union has each message once.
+ * For each room of a user the newest by the index, as far as the user has not read. DISTINCT makes the databases look for the
+ * oldest of them once, and not for each. The union has each message once. LEFT JOIN keeps MariaDB from going through all
+ * messages instead.
+ * @param most so many are looked at in a room: behind those of blocked users there may be others
  */
-export function unreadMentions(user: string): Sql {
+export function unreadMentions(user: string, most: number): Sql {
   const newest = (table: string, of: string) =>
     sql`SELECT mentions.room AS room, mentions.seq AS seq FROM (
           SELECT DISTINCT room, coalesce((SELECT seq FROM ${raw(table)} AS newer
             WHERE newer.room = members.room AND newer.user_id = ${of} AND newer.seq > read_seq
-            ORDER BY newer.seq DESC LIMIT 1 OFFSET ${mostUnreadMentions}), read_seq) AS mark
+            ORDER BY newer.seq DESC LIMIT 1 OFFSET ${most}), read_seq) AS mark
           FROM chat_members AS members WHERE members.user_id = ${user} AND sources <> 0) AS marks
         CROSS JOIN ${raw(table)} AS mentions
         WHERE mentions.room = marks.room AND mentions.user_id = ${of} AND mentions.seq > mark`;
-  return sql`SELECT numbered.room AS room, numbered.seq AS seq, messages.user_id AS by_id FROM (
-      SELECT room, seq, row_number() OVER (PARTITION BY room ORDER BY seq DESC) AS place FROM (
+  return sql`SELECT room, seq, by_id FROM (
+      SELECT found.room AS room, found.seq AS seq, messages.user_id AS by_id,
+          row_number() OVER (PARTITION BY found.room ORDER BY ${isBlocked(user)}, found.seq DESC) AS place FROM (
         ${newest('chat_mentions', user)} UNION ${newest('chat_mentions', everybody)}
-        UNION ${newest('chat_concerned', user)}) AS found) AS numbered
-      JOIN chat_messages AS messages ON messages.room = numbered.room AND messages.seq = numbered.seq
-      WHERE place <= ${mostUnreadMentions} ORDER BY numbered.room, numbered.seq`;
+        UNION ${newest('chat_concerned', user)}) AS found
+      LEFT JOIN chat_messages AS messages ON messages.room = found.room AND messages.seq = found.seq) AS numbered
+    WHERE place <= ${mostUnreadMentions} ORDER BY room, seq`;
 }
+
+/** 1 for a message of somebody whom this user has blocked, else 0: such a mention must not push out one that counts. */
+export const isBlocked = (user: string): Sql =>
+  sql`CASE WHEN EXISTS (SELECT 1 FROM chat_blocked AS blocked
+    WHERE blocked.user_id = ${user} AND blocked.other_id = messages.user_id) THEN 1 ELSE 0 END`;
 
 const reportsWhere = raw(
   `SELECT reports.num AS num, rooms.id AS room_id, ${Object.values(reports.columns)
@@ -595,7 +603,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
               AND messages.room = mentions.room AND messages.seq = mentions.seq AND sent_at >= ${since}
               AND NOT EXISTS (SELECT 1 FROM chat_members AS members WHERE members.room = mentions.room
                 AND members.user_id = mentions.user_id AND (sources <> 0 OR read_seq >= mentions.seq))
-            ORDER BY sent_at DESC LIMIT ${mostUnreadMentions}`,
+            ORDER BY ${isBlocked(id)}, sent_at DESC LIMIT ${mostUnreadMentions}`,
       );
       if (found.length === 0) return [];
       const mentions = Map.groupBy(found.reverse(), (one) => one.room as number);
@@ -672,7 +680,8 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const blocked = (yield* ask(
         sql`SELECT other_id FROM chat_blocked WHERE user_id = ${id} ORDER BY since DESC, other_id`,
       )).map(({ other_id }) => other_id as string);
-      const mentions = Map.groupBy(unread ? yield* ask(unreadMentions(id)) : [], (one) => one.room);
+      const most = blocked.length === 0 ? mostUnreadMentions : mostLookedAt;
+      const mentions = Map.groupBy(unread ? yield* ask(unreadMentions(id, most)) : [], (one) => one.room);
       const memberships = rooms.map((room, n): Membership => {
         const other = otherOf(room.pair, id);
         const partner = other === undefined ? undefined : sides.get(other);

@@ -150,6 +150,30 @@ describe('mentions', () => {
     expect(await summaryOf(later, room)).toMatchObject({ mentions: 1 });
   });
 
+  test('by somebody who is blocked push out no others: in the list, in /me, after a new login, and marked as unread', async () => {
+    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const room = await publicRoom(ann, ben, eve);
+    await send(ann, room, [at(ben.id)]);
+    await eve.request('room:join', { room });
+    await ben.request('user:block', { user: eve.id, blocked: true });
+    await Promise.all(Array.from({ length: 1001 }, () => send(eve, room, [at(ben.id)])));
+    const listed = async () => (await summaryOf(ben, room)).mentions;
+    expect(await listed()).toBe(1);
+    await ben.request('read:mark', { room, seq: 1 });
+    await ben.request('read:mark', { room, seq: 0, unread: true });
+    expect(await listed()).toBe(1);
+    ben.close();
+    const me = async () => {
+      const headers = { cookie: ben.cookie, 'sec-fetch-site': 'same-origin' };
+      return (await (await fetch(`${site.chat.url}/me`, { headers })).json()) as object;
+    };
+    await expect.poll(me).toMatchObject({ mentions: 1 });
+    const again = await site.again(ben);
+    expect((await summaryOf(again, room)).mentions).toBe(1);
+    await again.request('user:block', { user: eve.id, blocked: false });
+    expect((await summaryOf(again, room)).mentions).toBe(1000);
+  });
+
   test('reach all connections of those who are named and look at another room, and nobody else', async () => {
     const [ann, ben, bob, kim] = [
       await site.person(),

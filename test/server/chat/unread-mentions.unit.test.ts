@@ -10,7 +10,7 @@ import type { UnreadMentions } from '../../../server/history/history.ts';
 
 const nobody: ReadonlySet<string> = new Set();
 const of = (...mentions: [author: string, seq: number][]) =>
-  mentions.reduce<UnreadMentions>((all, [author, seq]) => withMention(all, author, seq), noMentions);
+  mentions.reduce<UnreadMentions>((all, [author, seq]) => withMention(all, author, seq, nobody), noMentions);
 
 test('they count by their authors: not those of blocked users, and not expired ones', () => {
   const mentions = of(['ann', 5], ['ben', 3], ['ann', 1], ['ben', 7]);
@@ -38,8 +38,18 @@ test('read, edited and deleted ones are removed, whoever their author is by now;
 
 test('the newest of more than 1,000 stay, as the history finds them', () => {
   let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
-  for (let seq = 3; seq <= 1001; seq++) mentions = withMention(mentions, 'ann', seq);
+  for (let seq = 3; seq <= 1001; seq++) mentions = withMention(mentions, 'ann', seq, nobody);
   expect(countMentions(mentions, nobody, 1)).toBe(1000);
   expect([mentions.get('ann')?.[0], mentions.get('ben')]).toEqual([3, [2]]);
-  expect(withMention(mentions, 'ben', 1002).get('ben')).toEqual([1002]);
+  expect(withMention(mentions, 'ben', 1002, nobody).get('ben')).toEqual([1002]);
+});
+
+test('mentions by blocked users push out no others, and leave when others come; unblocked, they count', () => {
+  const blocked = new Set(['eve']);
+  let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
+  for (let seq = 3; seq <= 2000; seq++) mentions = withMention(mentions, 'eve', seq, blocked);
+  expect([countMentions(mentions, blocked, 1), countMentions(mentions, nobody, 1)]).toEqual([2, 1000]);
+  expect([mentions.get('eve')?.[0], mentions.get('eve')?.at(-1)]).toEqual([1003, 2000]);
+  for (let seq = 2001; seq <= 3001; seq++) mentions = withMention(mentions, 'ann', seq, blocked);
+  expect(mentions).toEqual(new Map([['ann', Array.from({ length: 1000 }, (_, n) => n + 2002)]]));
 });
