@@ -7,7 +7,7 @@ import {
   type Reads,
   sources,
 } from '../history/history.ts';
-import { memberKey, nameKey } from '../history/text-keys.ts';
+import { findKeys, memberKey, nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
@@ -253,12 +253,13 @@ export async function members(
   const { history, directory } = chat;
   const { id, pair } = room.record;
   const self = connection.person.user;
+  const beginning = query === undefined ? undefined : nameKey(query);
   let after = cursor === undefined ? undefined : placeOf(cursor);
   let listed: Listed[] = [];
   if (pair !== undefined) {
-    listed = pairAfter(chat, connection, room, { after, query, present });
+    listed = pairAfter(chat, connection, room, { after, beginning, present });
   } else if (present === true) {
-    listed = await presentAfter(chat, connection, room, { after, query, most: limit + 1 });
+    listed = await presentAfter(chat, connection, room, { after, beginning, most: limit + 1 });
   } else {
     const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
     do {
@@ -273,7 +274,7 @@ export async function members(
         const visible = isSelf || directory.isVisible(user, member);
         const shown = { id: user.id, name: visible ? user.name : user.id };
         // A hidden user must not be found by name.
-        if (query !== undefined && !matches(shown, query)) continue;
+        if (beginning !== undefined && !matches(shown, beginning)) continue;
         const isPresent = isSelf || room.present.has(user.id);
         if (present === undefined || !isPresent) {
           listed.push({ place, member: { user: shown, role: member.role, present: isPresent } });
@@ -312,11 +313,11 @@ function pairAfter(
   room: Room,
   {
     after,
-    query,
+    beginning,
     present,
   }: {
     after: MemberPlace | undefined;
-    query: string | undefined;
+    beginning: string | undefined;
     present: boolean | undefined;
   },
 ): Listed[] {
@@ -324,7 +325,7 @@ function pairAfter(
   const partner = partnerOf(directory, room, person);
   return (partner === undefined ? [self] : [self, partner])
     .filter((one) => present === undefined || one.present === present)
-    .filter(({ user }) => query === undefined || matches(user, query))
+    .filter(({ user }) => beginning === undefined || matches(user, beginning))
     .map(({ user, present }) => ({
       place: { sort: memberKey(user, true), id: user.id },
       member: { user, role: 'member' as const, present },
@@ -333,22 +334,31 @@ function pairAfter(
     .sort((a, b) => comparePlaces(a.place, b.place));
 }
 
-/** Present users are in memory; only members who are connected to other servers are read from the history. */
+/**
+ * Present users are in memory; only members who are connected to other servers are read from the history. Anybody may ask
+ * often, and everybody waits: of ten thousand users all are looked at once, but only those of the page are sorted.
+ */
 async function presentAfter(
   { history, directory }: Chat,
   { person: { user: self, memberships } }: Connection,
   room: Room,
-  { after, query, most }: { after: MemberPlace | undefined; query: string | undefined; most: number },
+  { after, beginning, most }: { after: MemberPlace | undefined; beginning: string | undefined; most: number },
 ): Promise<Listed[]> {
   const { id: roomId } = room.record;
-  const shown = new Map(room.present);
-  if (memberships.has(roomId)) shown.set(self.id, { id: self.id, name: self.name });
-  const users = [...shown.values()]
-    .filter((user) => query === undefined || matches(user, query))
-    .map((user) => ({ user, place: { sort: memberKey(user, true), id: user.id } }))
-    .filter(({ place }) => after === undefined || comparePlaces(place, after) > 0)
-    .sort((a, b) => comparePlaces(a.place, b.place))
-    .slice(0, most);
+  const takesPart = memberships.has(roomId);
+  const users: { user: User; place: MemberPlace }[] = [];
+  const consider = (user: User) => {
+    if (beginning !== undefined && !matches(user, beginning)) return;
+    const place = { sort: sortKeyOf(user), id: user.id };
+    if (after !== undefined && comparePlaces(place, after) <= 0) return;
+    const last = users.length < most ? undefined : users.at(-1);
+    if (last !== undefined && comparePlaces(place, last.place) > 0) return;
+    const behind = users.findIndex((one) => comparePlaces(place, one.place) < 0);
+    users.splice(behind < 0 ? users.length : behind, 0, { user, place });
+    if (users.length > most) users.pop();
+  };
+  for (const user of room.present.values()) if (!takesPart || user.id !== self.id) consider(user);
+  if (takesPart) consider({ id: self.id, name: self.name });
   const ids = users.map(({ user }) => user.id);
   const known = new Map(ids.map((id) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]));
   const unknown = ids.filter((id) => known.get(id) === null);
@@ -362,17 +372,26 @@ async function presentAfter(
   }));
 }
 
+const sortKeyOf = kept((user) => memberKey(user, true));
+const findKeysOf = kept(findKeys);
+
+/** The keys of users, each computed once: somebody with another name is another object. */
+function kept<Keys>(compute: (user: User) => Keys): (user: User) => Keys {
+  const known = new WeakMap<User, Keys>();
+  return (user) => {
+    const keys = known.get(user) ?? compute(user);
+    known.set(user, keys);
+    return keys;
+  };
+}
+
 function comparePlaces(a: MemberPlace, b: MemberPlace): number {
   const [one, other] = a.sort === b.sort ? [a.id, b.id] : [a.sort, b.sort];
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-function matches(user: User, query: string): boolean {
-  const beginning = nameKey(query);
-  const name = nameKey(user.name);
-  return [name, nameKey(user.id), ...name.split(/[^\p{L}\p{M}\p{N}]+/u)].some((key) =>
-    key.startsWith(beginning),
-  );
+function matches(user: User, beginning: string): boolean {
+  return findKeysOf(user).some((key) => key.startsWith(beginning));
 }
 
 export async function findPeople(

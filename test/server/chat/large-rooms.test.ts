@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import type { Answers } from '../../../server/wire/events.ts';
+import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { codeOf, eventsOf, nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
 /** Many rooms, many members, large texts: answers to clients stay small. */
@@ -78,6 +81,38 @@ test('a room of 103 present users: 100 are named, including the joiner; typing i
   for (const one of crowd) one.close();
   expect((await gone).left.length).toBeLessThanOrEqual(100);
   await expect.poll(() => eventsOf(ann, 'presence:changed').at(-1)?.count).toBe(3);
+});
+
+test('pages of the present members of a large room: names are made into keys once, not for each page', async () => {
+  const { chat, history, close } = await openChatOver((stored) => stored);
+  onTestFinished(close);
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at: 0 });
+  const connect = askedDirectly(chat);
+  // In no order.
+  const ids = Array.from({ length: 300 }, (_, n) => `u${1000 + ((n * 7) % 300)}`);
+  const people = await Promise.all(ids.map((id) => connect(id)));
+  for (const { ask } of people) expect(await ask('room:join', { room: 'lobby' })).toMatchObject({ ok: true });
+  const { ask } = people[0] as (typeof people)[number];
+  const normalize = vi.spyOn(String.prototype, 'normalize');
+  onTestFinished(() => normalize.mockRestore());
+  const page = async (over: object) => {
+    normalize.mockClear();
+    const { data } = await ask('room:members', { room: 'lobby', present: true, limit: 100, ...over });
+    const { members, next } = data as Answers['room:members'];
+    return { ids: members.map(({ user }) => user.id), next, keys: normalize.mock.calls.length };
+  };
+  const sorted = [...ids].sort();
+  const first = await page({});
+  expect(first).toMatchObject({ ids: sorted.slice(0, 100), keys: 300 });
+  const second = await page({ cursor: first.next });
+  const last = await page({ cursor: second.next });
+  expect([...second.ids, ...last.ids]).toEqual(sorted.slice(100));
+  expect(last.next).toBeUndefined();
+  // The one who asks is seen as connected, whatever the others are shown.
+  expect([second.keys, last.keys]).toEqual([1, 1]);
+  expect(await page({ query: 'name of u12', limit: 1 })).toMatchObject({ ids: ['u1200'] });
+  // The key of the query, and those of the one who asks.
+  expect(await page({ query: 'u129' })).toEqual({ ids: sorted.slice(290), keys: 3 });
 });
 
 test('150 members at once: one event names 100 of them, says that there are more, and how many', async () => {
