@@ -1,6 +1,6 @@
 import { hasBegun, otherOf } from '../../history/history.ts';
 import type { User } from '../../wire/events.ts';
-import { type Connection, type Room, userOf } from '../model.ts';
+import { type Connection, type Person, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
 import type { Publisher } from '../publisher.ts';
 
@@ -8,6 +8,11 @@ import type { Publisher } from '../publisher.ts';
 const endsAfter = 6000;
 /** Milliseconds after which continued typing is announced again: clients forget it after `endsAfter`. */
 const repeatAfter = 2500;
+/**
+ * So often a user may begin anew in a room at once, as after each short message; then once in `repeatAfter`. More is not
+ * announced: everybody there would get it, and a client that goes on says so again.
+ */
+const mostBegins = 4;
 /** With more present users than this, typing is not announced. */
 const mostPresent = 100;
 
@@ -24,6 +29,8 @@ export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
   readonly #rooms = new Map<Room, Map<string, Writing>>();
+  /** Until when the pace of what users of this server have begun is used up. */
+  readonly #begun = new WeakMap<Room, WeakMap<Person, number>>();
 
   constructor(publisher: Publisher, others: OtherServers | undefined) {
     this.#publisher = publisher;
@@ -86,9 +93,11 @@ export class Typing {
   /** @returns whether it was announced */
   #begin(room: Room, user: User, connection?: Connection): boolean {
     if (room.present.size > mostPresent) return false;
+    const known = this.#rooms.get(room)?.get(user.id);
+    if (known === undefined && connection !== undefined && !this.#mayBegin(room, connection.person))
+      return false;
     const users = this.#rooms.get(room) ?? new Map<string, Writing>();
     this.#rooms.set(room, users);
-    const known = users.get(user.id);
     clearTimeout(known?.ends);
     const ends = setTimeout(() => this.stop(room, user.id), endsAfter).unref();
     const now = performance.now();
@@ -101,6 +110,17 @@ export class Typing {
     });
     if (telling) this.#tell(room, user, true);
     return telling;
+  }
+
+  /** Counts it. */
+  #mayBegin(room: Room, person: Person): boolean {
+    const begun = this.#begun.get(room) ?? new WeakMap<Person, number>();
+    this.#begun.set(room, begun);
+    const now = performance.now();
+    const until = Math.max(now, begun.get(person) ?? now) + repeatAfter;
+    if (until > now + mostBegins * repeatAfter) return false;
+    begun.set(person, until);
+    return true;
   }
 
   /** Announced only to other users, except those who have blocked this one. */

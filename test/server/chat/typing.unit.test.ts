@@ -1,0 +1,65 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Typing } from '../../../server/chat/messages/typing.ts';
+import { type Connection, newRoom, type Room } from '../../../server/chat/model.ts';
+
+function start() {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const told: boolean[] = [];
+  const said: boolean[] = [];
+  const ignore = () => {};
+  const toConnections = (_: unknown, __: string, { typing }: { typing: boolean }) => void told.push(typing);
+  const typing = new Typing(
+    { toRoom: ignore, toConnections, join: ignore, leave: ignore } as ConstructorParameters<typeof Typing>[0],
+    { typing: (_: string, __: unknown, on: boolean) => void said.push(on) } as ConstructorParameters<
+      typeof Typing
+    >[1],
+  );
+  const room = () => newRoom({ id: 'lobby', kind: 'public' } as Room['record']);
+  const connectionOf = (id: string) =>
+    ({
+      id,
+      identity: { id, name: id },
+      person: { user: { id }, blocked: new Set() },
+    }) as unknown as Connection;
+  const [first, other] = [room(), room()];
+  const [ann, ben] = [connectionOf('ann'), connectionOf('ben')];
+  for (const one of [first, other]) one.joined.add(connectionOf('cat'));
+  /** @returns how often others are told that somebody types, and types no more */
+  const inTurn = (where: Room, who: Connection, times: number) => {
+    told.length = 0;
+    said.length = 0;
+    for (let n = 0; n < times; n++) for (const on of [true, false]) typing.set(where, who, on);
+    expect(said).toEqual(told);
+    return [told.filter((on) => on).length, told.filter((on) => !on).length];
+  };
+  return { typing, told, first, other, ann, ben, inTurn };
+}
+
+test('begun and ended in turn, it is announced four times, and then once in 2.5 s, in each room and of each user', () => {
+  const { first, other, ann, ben, inTurn } = start();
+  expect(inTurn(first, ann, 100)).toEqual([4, 4]);
+  expect([inTurn(other, ann, 2), inTurn(first, ben, 2)]).toEqual([
+    [2, 2],
+    [2, 2],
+  ]);
+  vi.advanceTimersByTime(2400);
+  expect(inTurn(first, ann, 100)).toEqual([0, 0]);
+  vi.advanceTimersByTime(100);
+  expect(inTurn(first, ann, 100)).toEqual([1, 1]);
+  vi.advanceTimersByTime(60_000);
+  expect(inTurn(first, ann, 100)).toEqual([4, 4]);
+});
+
+test('whoever has begun too often is announced by the next word of the same typing', () => {
+  const { typing, told, first, ann, inTurn } = start();
+  inTurn(first, ann, 100);
+  told.length = 0;
+  typing.set(first, ann, true);
+  expect(told).toEqual([]);
+  vi.advanceTimersByTime(3000);
+  typing.set(first, ann, true);
+  expect(told).toEqual([true]);
+  vi.advanceTimersByTime(6000);
+  expect(told).toEqual([true, false]);
+});
