@@ -2,8 +2,9 @@ import { dayOf } from '../../history/history.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
+import { readWithin } from '../rooms.ts';
 import { listEvents } from '../site.ts';
-import { isKnown, readKnown } from './known-rooms.ts';
+import { isKnown, knownRooms, readKnown } from './known-rooms.ts';
 
 const day = 24 * 60 * 60 * 1000;
 /** Days of which the messages are shown. */
@@ -75,9 +76,17 @@ export function rooms(
   connection: Connection,
   { rooms: asked }: RequestPayload<'moderate:rooms'>,
 ): Promise<Answers['moderate:rooms']> {
-  return readKnown(chat, connection, async (known) => {
+  // A room may be deleted meanwhile, and another one made with its id, of which the asker must not know.
+  const chosen = () => {
+    const known = knownRooms(chat, connection);
+    return asked.flatMap((id) => {
+      const room = chat.directory.room(id);
+      return room !== undefined && isKnown(chat, known, id) ? { id, createdAt: room.record.createdAt } : [];
+    });
+  };
+  return readWithin(chat, chosen, async (known) => {
     const { read } = chat.history;
-    const ids = asked.filter((id) => isKnown(chat, known, id));
+    const ids = known.map(({ id }) => id);
     const [messages, files] = await Promise.all([
       read.messagesIn({ rooms: ids, from: firstDay() }),
       read.filesIn({ rooms: ids, most: mostFilesOfRoom }),

@@ -179,6 +179,26 @@ test('a server that hears late of a removal tells the removed moderator nothing 
   expect(answers).toEqual(cases.map(([event, , answer]) => [event, answer]));
 });
 
+test('a server that hears late that a public room is a private one now tells moderators of the site nothing of that', async () => {
+  const { chat, history, other } = await lateChat();
+  const at = Date.now();
+  const user = { id: 'ann', name: 'Ann' };
+  const made = { id: 'team', name: 'Team' } as const;
+  const said = { room: made.id, user, text: 'hello', sentAt: at, asMember: false };
+  const { ask } = await askedDirectly(chat)('boss', ['admin']);
+  const counted = () => ask('moderate:rooms', { rooms: [made.id] });
+  await history.write.putRoom({ ...made, kind: 'public', at });
+  expect(await counted()).toMatchObject({ data: { rooms: [{ room: made.id, messages: 0 }] } });
+  other.writes = true;
+  await history.write.deleteRoom({ room: made.id });
+  await history.write.putRoom({ ...made, kind: 'private', at: at + 1 });
+  const add = { room: made.id, users: [user], source: 'api', mayReturn: true, at } as const;
+  await history.write.addMembers(add);
+  await history.write.send({ ...said, clientId: newClientId(), asMember: true });
+  other.writes = false;
+  expect(await counted()).toEqual({ ok: true, data: { rooms: [] } });
+});
+
 test('a server that hears late of a removal answers no repeat of the removed user', async () => {
   const hold = { mode: 'off', hasWord: (text: string) => text.includes('pallets') } as const;
   const { chat, history, other } = await lateChat({ hold });
