@@ -91,7 +91,7 @@ export class BrowserPush implements Follower {
       // Somebody else has used this browser, or this user has logged out since.
       else if (!this.#isWanted) {
         await (await this.#subscription())?.unsubscribe();
-        await this.#close(() => true);
+        await this.#closeAll();
       }
       await this.#close(
         ({ room = '', seq = 0 }) => seq <= (this.#chat.rooms.get(room)?.summary.readSeq ?? -1),
@@ -102,7 +102,7 @@ export class BrowserPush implements Follower {
 
   /** The session is over: what the notices say may be for somebody else's eyes by now. */
   ended(): void {
-    this.#next(() => this.#close(() => true)).catch(() => {});
+    this.#next(() => this.#closeAll()).catch(() => {});
   }
 
   /** The messages of the room's notices are read now. */
@@ -181,6 +181,13 @@ export class BrowserPush implements Follower {
       const { data } = notice as { data?: Partial<MessagePlace> | null };
       if (isOver(data ?? {})) notice.close();
     }
+  }
+
+  /** Also takes the number from the icon of an installed site. */
+  async #closeAll(): Promise<void> {
+    await this.#close(() => true);
+    // Without this worker the number is the site's own.
+    if ((await this.#registration()) !== undefined) await navigator.clearAppBadge?.().catch(() => {});
   }
 
   readonly #message = ({ data, ports }: MessageEvent) => {
