@@ -13,13 +13,17 @@ export function obey(
   user: string,
   order: Order,
 ): OrderAnswer {
-  const connections = [...(directory.person(user)?.connections ?? [])];
+  const person = directory.person(user);
+  const connections = [...(person?.connections ?? [])];
   if (order.is === 'kick') {
     for (const connection of connections) connection.kicked = true;
     kick(user);
   }
   if (order.is === 'push') {
-    const { name, data } = order;
+    const { name, data, room } = order;
+    // In the log of changes a removal that was stored before has come before the order.
+    if (person === undefined || (room !== undefined && directory.find(person, room) === undefined))
+      return { count: 0 };
     const ids = connections.map(({ id }) => id);
     publisher.toConnections(ids, 'push', { name, ...(data === undefined ? {} : { data }) });
   }

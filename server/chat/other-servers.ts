@@ -6,7 +6,8 @@ export type Order =
   /** Asks which of these users have joined the room. An earlier version asks about the user of the order alone. */
   | { is: 'joined'; room: string; users?: readonly string[] }
   | { is: 'kick' }
-  | { is: 'push'; name: string; data?: unknown };
+  /** Says something of that room, if any: only to a user who may know of it. */
+  | { is: 'push'; name: string; data?: unknown; room?: string };
 
 /** The answer of one server, or of several together. */
 export interface OrderAnswer {

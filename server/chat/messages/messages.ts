@@ -1,12 +1,12 @@
-import type { RoomRecord, StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
+import type { StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import { mayRead, moderatesSite, outranks, rightsIn } from '../access.ts';
+import { moderatesSite, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
 import { found } from '../directory.ts';
-import { memberOf, targetOf } from '../members.ts';
+import { targetOf } from '../members.ts';
 import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
 import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
@@ -286,7 +286,7 @@ export async function deleteMessage(
   });
   if (changed && author !== me && reason) {
     // The message is deleted, whether or not its author can be notified.
-    tellAuthor(chat, room.record, author, { room: id, seq, reason }).catch((error) =>
+    tellAuthor(chat, author, { room: id, seq, reason }).catch((error) =>
       chat.onAsideFailure('deletion_reason', error),
     );
   }
@@ -320,14 +320,12 @@ export async function removePreview(
 /** @param data the deleted message and the reason */
 export async function tellAuthor(
   chat: Chat,
-  room: RoomRecord,
   author: string,
   data: { room: string; seq: number; reason: string },
 ): Promise<void> {
-  const member = await memberOf(chat, room.id, author);
-  // An author who was removed gets no more events of the room.
-  if (!mayRead(room, member, chat.directory.restrictions.isBanned(room.id, author))) return;
-  await chat.everywhere(author, { is: 'push', name: 'deleted', data });
+  // Another server may have removed the author, who then gets no more of the room.
+  await chat.history.current();
+  await chat.everywhere(author, { is: 'push', name: 'deleted', data, room: data.room });
 }
 
 /** @throws RequestError `unknown_message`, or `unknown_room` for a user who was removed, also by another server */

@@ -173,7 +173,7 @@ export async function closeReport(
   }
   if (isOurs && done === 'deleted' && reason) {
     // The message is deleted, whether or not its author can be notified.
-    tellAuthor(chat, record, author, { room, seq, reason }).catch((error) =>
+    tellAuthor(chat, author, { room, seq, reason }).catch((error) =>
       chat.onAsideFailure('deletion_reason', error),
     );
   }

@@ -445,3 +445,37 @@ test('an event of a room that is deleted while it is read tells nobody of the ne
   }
   expect(heard).toEqual(cases.map(() => expect.stringContaining('hello')));
 });
+
+test('an author who was removed before a moderator deletes the message learns no reason', async () => {
+  /** Another server writes, when the message is about to be deleted. */
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const { chat, history, told, news } = await hearingLate((stored) => ({
+    write: methods(async (op, input, asker) => {
+      const now = op === 'delete' ? meanwhile : undefined;
+      if (now !== undefined) meanwhile = undefined;
+      await now?.();
+      return stored.write[op](input, asker);
+    }),
+  }));
+  const connect = askedDirectly(chat);
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const made = { kind: 'private', name: 'Den', members: ['ben'], clientId: 'den' };
+  const { room } = (await ann.ask('room:create', made)).data as Answers['room:create'];
+  for (const one of [ann, ben]) await one.ask('room:join', { room: room.id });
+  for (const clientId of ['one', 'two'])
+    await ben.ask('message:send', { room: room.id, text: 'rude', clientId });
+  const deleted = (seq: number) =>
+    ann.ask('message:delete', { room: room.id, seq, reason: `the reason ${seq}` });
+  const pushed = () => told.filter((one) => one.startsWith('c-ben push'));
+  await deleted(1);
+  await expect.poll(pushed).toEqual([expect.stringContaining('the reason 1')]);
+  meanwhile = async () => {
+    news.delay();
+    const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
+    await history.write.removeMembers({ room: room.id, users: ['ben'], ...how });
+  };
+  await deleted(2);
+  await expect.poll(() => told.join()).toMatch(/room:removed|the reason 2/);
+  await new Promise(setImmediate);
+  expect(pushed()).toHaveLength(1);
+});

@@ -177,7 +177,7 @@ test('the other servers are asked once about all users whom a message concerns',
   expect(asked).toEqual([{ is: 'joined', room, users: elsewhere }]);
 });
 
-test('a server says which of the users have joined a room, and counts for a server of an earlier version', async () => {
+test('a server says which of the users have joined a room, counts for one of an earlier version, and pushes nothing of a lost room', async () => {
   const { chat, close } = await openChatOver(
     () => ({}),
     () => ({ rooms: [{ name: 'lobby' }] }),
@@ -190,4 +190,8 @@ test('a server says which of the users have joined a room, and counts for a serv
   const order = { is: 'joined', room: 'lobby' } as const;
   expect(here.obey('', { ...order, users: ['7', '8', '9'] })).toEqual({ count: 1, joined: ['7'] });
   expect([here.obey('7', order), here.obey('8', order)]).toMatchObject([{ count: 1 }, { count: 0 }]);
+  // A push that says something of a room reaches nobody who has lost it meanwhile.
+  const push = { is: 'push', name: 'deleted' } as const;
+  const rooms = ['lobby', 'den', undefined].map((room) => ({ ...push, ...(room && { room }) }));
+  expect(rooms.map((one) => here.obey('7', one).count)).toEqual([1, 0, 1]);
 });
