@@ -315,7 +315,6 @@ test('a network: its address as it is stored, the roles of one blog, its super a
     login: { user: { banned: true } },
   });
   // Nothing else is read of the network then.
-  const file = join(site.folder, 'wp-config.php');
   const all = `define('MULTISITE', true); ${phrase('LOGGED_IN_SALT', 'S')}define('COOKIEHASH', '${cookie.slice(20)}');`;
   writeFileSync(file, readFileSync(file, 'utf8').replace("define('MULTISITE', true);", all));
   const fixed = await (await open()).identify(await site.logIn('7', { secret: 'KS', cookie }));
