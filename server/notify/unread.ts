@@ -110,14 +110,12 @@ export async function unreadOf(
     if (isShown) shown++;
     rooms.push({ ...one, ...messages, ...(isMember(of.member) ? { member: of.member } : {}) });
   }
-  return { user: { id, name: user.name }, total: totalOf(rooms), rooms };
+  const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
+  return { user: { id, name: user.name }, total, rooms };
 }
 
 /** When a user was last notified of what is unread in these rooms. */
 export type Notified = readonly { room: string; at: number }[];
-
-/** The unread messages of these rooms. */
-export const totalOf = (rooms: readonly UnreadRoom[]) => rooms.reduce((sum, { unread }) => sum + unread, 0);
 
 /** The name of a room as this member sees it. */
 function nameOf({ room, partner }: Membership, directory: Directory): string {
