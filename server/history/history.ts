@@ -1513,7 +1513,8 @@ export interface Reads {
   withDevices: { in: { users: readonly string[] }; out: string[] };
   /**
    * The newest messages since that time that name a user in public rooms of which the user is no member, by room, as far as
-   * the user has not read them there. `member`: what is stored of the user there.
+   * the user has not read them there: none of one's own, none by somebody whom the user has blocked, and none where the user
+   * is banned or wants to hear of nothing. `member`: what is stored of the user there.
    */
   namedOutside: {
     in: { user: string; since: number };

@@ -95,7 +95,6 @@ export async function unreadOf(
   }
   const since = Date.now() - namedFor;
   for (const outside of (await read.namedOutside({ user: id, since })).filter(isMeant)) {
-    if (!mayRead(outside.room, undefined, isBanned(outside.member))) continue;
     const notifiedAt = notified.find(({ room }) => room === outside.room.id)?.at;
     const numbers = await unreadIn(read, outside, without, notifiedAt);
     if (numbers !== undefined) found.push({ ...numbers, of: outside, name: outside.room.name });

@@ -602,8 +602,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
             WHERE mentions.user_id = ${id} AND rooms.num = mentions.room AND kind = 'public'
               AND messages.room = mentions.room AND messages.seq = mentions.seq AND sent_at >= ${since}
               AND NOT EXISTS (SELECT 1 FROM chat_members AS members WHERE members.room = mentions.room
-                AND members.user_id = mentions.user_id AND (sources <> 0 OR read_seq >= mentions.seq))
-            ORDER BY ${isBlocked(id)}, sent_at DESC LIMIT ${mostUnreadMentions}`,
+                AND members.user_id = mentions.user_id
+                AND (sources <> 0 OR read_seq >= mentions.seq OR held IS NOT NULL OR notify = 'none'))
+              AND messages.user_id <> mentions.user_id
+              AND NOT EXISTS (SELECT 1 FROM chat_blocked AS blocked
+                WHERE blocked.user_id = mentions.user_id AND other_id = messages.user_id)
+            ORDER BY sent_at DESC LIMIT ${mostUnreadMentions}`,
       );
       if (found.length === 0) return [];
       const mentions = Map.groupBy(found.reverse(), (one) => one.room as number);

@@ -235,3 +235,33 @@ test('it is looked for mentions in the room alone that somebody opens without be
   expect(await history.read.openedBy({ user: 'lea' })).toEqual([{ room: 'hall', readSeq: lastSeq }]);
   expect(all).toBe(0);
 });
+
+test('a thousand mentions that concern nobody hide no older one in a public room', async () => {
+  const [max, mia] = [
+    { id: 'max', name: 'Max' },
+    { id: 'mia', name: 'Mia' },
+  ];
+  for (const user of [max, mia]) await history.write.arrive({ user, at: 1 });
+  await history.write.block({ user: 'max', other: 'mia', blocked: true, at: 1 });
+  const since = await named('max', 2 * hour);
+  const mentions = [{ user: 'max', start: 0, length: 1 }];
+  const flood = (of: string, user: typeof ann) =>
+    Array.from({ length: 250 }, (_, n) => {
+      const said = { room: of, clientId: `${n}`, user, text: 'x', mentions, asMember: false };
+      return history.write.send({ ...said, sentAt: Date.now() - hour });
+    });
+  const by: Record<string, typeof ann> = { banning: ann, blocking: mia, own: max, unwanted: ann };
+  for (const [of, user] of Object.entries(by)) {
+    await history.write.createRoom({ ...room, id: of, kind: 'public', name: of, clientId: of });
+    if (of === 'unwanted') {
+      await history.write.join({ room: of, user: max, at: 1 });
+      await history.write.setNotify({ room: of, user: 'max', notify: 'none' });
+      const how = { sources: 7, by: 'people', cause: 'left', at: 1 } as const;
+      await history.write.removeMembers({ room: of, users: ['max'], ...how });
+    }
+    await Promise.all(flood(of, user));
+  }
+  const ban = { room: 'banning', user: 'max', kind: 'banned', at: 1 } as const;
+  await history.write.restrict({ ...ban, restriction: { by: 'ann' } });
+  expect(await unread('max')).toEqual([{ unread: 1, mentions: 1, since }]);
+});
