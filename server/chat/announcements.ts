@@ -25,7 +25,7 @@ import type { Directory, DirectoryListener, MemberChange } from './directory.ts'
 import type { SeenBy } from './messages/seen.ts';
 import type { ThreadChanges } from './messages/thread-changes.ts';
 import type { Typing } from './messages/typing.ts';
-import { countMentions, noMentions } from './messages/unread-mentions.ts';
+import { countMentions, leavesOut, noMentions } from './messages/unread-mentions.ts';
 import { type Connection, nobody, type Person, type Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
 import { seesReportsOf, withoutWords } from './moderation/shown-reports.ts';
@@ -406,7 +406,19 @@ export class Announcements implements DirectoryListener {
   blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }, recounted: readonly Room[]): void {
     const person = this.#directory().person(user);
     if (blocked) this.#typing.blocked(user, other);
-    for (const room of recounted) this.#summaries.tell(room, person?.connections ?? []);
+    const tell = () => {
+      for (const room of recounted) this.#summaries.tell(room, person?.connections ?? []);
+    };
+    tell();
+    const isFull = ({ record }: Room) =>
+      leavesOut(person?.memberships.get(record.id)?.mentions ?? noMentions);
+    if (blocked && person !== undefined && recounted.some(isFull)) {
+      this.#directory()
+        .readMentions(person)
+        .then(tell)
+        // They are counted when the user connects again.
+        .catch((error) => this.#onAsideFailure('mentions_counted', error));
+    }
     const ids = idsOf(person === undefined ? [] : [person], asker);
     this.#publisher.toConnections(ids, 'blocked:changed', { user: other, blocked });
   }

@@ -12,6 +12,8 @@ export type Aside =
   | 'report_changed'
   /** Notify the author and moderators of a message that waits. */
   | 'held_changed'
+  /** Count unread mentions behind those of somebody who is blocked now. */
+  | 'mentions_counted'
   /** Announce new counts of threads. */
   | 'thread_changed'
   /** Notify an author that more people have seen a message. */

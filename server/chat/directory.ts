@@ -419,6 +419,18 @@ export class Directory {
     });
   }
 
+  /** Reads the unread mentions of a connected user anew: in memory the older ones of a room may be missing. */
+  async readMentions({ user: { id }, memberships }: Person): Promise<void> {
+    await this.#read(this.#history.read.user({ user: id }), (found, missed) => {
+      for (const { room, mentions } of found.memberships) {
+        const known = memberships.get(room.id);
+        if (known !== undefined) known.mentions = stillUnread(mentions, known.member.readSeq);
+      }
+      for (const change of missed)
+        this.#update(change, (user) => (user === id ? this.person(id) : undefined));
+    });
+  }
+
   /** Reads how this user sees the other side of a direct room. */
   async learnPartner({ record, partners }: Room, user: string, other: string): Promise<void> {
     const input = { user, other, room: record.id };

@@ -32,6 +32,11 @@ export function withMention(
   return withoutMention(now, Math.min(...(hidden.length === 0 ? all : hidden)));
 }
 
+/** Whether older ones may be missing. */
+export function leavesOut(mentions: UnreadMentions): boolean {
+  return [...mentions.values()].flat().length >= mostUnreadMentions;
+}
+
 /** The number of mentions from the message `firstSeq` on, without those of blocked users. */
 export function countMentions(
   mentions: UnreadMentions,

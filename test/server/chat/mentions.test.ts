@@ -174,6 +174,20 @@ describe('mentions', () => {
     expect((await summaryOf(again, room)).mentions).toBe(1000);
   });
 
+  test('that were pushed out by somebody who is blocked then count again, and the user is told', async () => {
+    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const room = await publicRoom(ann, ben, eve);
+    await send(ann, room, [at(ben.id)]);
+    await eve.request('room:join', { room });
+    await Promise.all(Array.from({ length: 1001 }, () => send(eve, room, [at(ben.id)])));
+    expect((await summaryOf(ben, room)).mentions).toBe(1000);
+    await ben.request('user:block', { user: eve.id, blocked: true });
+    await expect
+      .poll(() => payloads<RoomSummary>(ben, 'room:changed').at(-1))
+      .toMatchObject({ id: room, mentions: 1 });
+    expect((await summaryOf(ben, room)).mentions).toBe(1);
+  });
+
   test('reach all connections of those who are named and look at another room, and nobody else', async () => {
     const [ann, ben, bob, kim] = [
       await site.person(),
