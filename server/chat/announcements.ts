@@ -172,7 +172,7 @@ export class Announcements implements DirectoryListener {
     }
   }
 
-  /** Sends a message to users whom it concerns, except to those of whom a connection has joined the room. */
+  /** Sends a message to users whom it concerns, unless one of their connections has joined the room. */
   #concern(room: Room, people: readonly Person[], payload: EventPayload<'mention'>): void {
     const { id } = room.record;
     const isToHear = (person: Person) =>
@@ -186,7 +186,7 @@ export class Announcements implements DirectoryListener {
     );
     tell(known);
     if (this.#others === undefined || asked.length === 0) return;
-    // One order for all of them: each is stored, and so is the answer of each server.
+    // All of them in a single order: it is stored, and so is the answer of each server.
     const users = asked.map(({ user }) => user.id);
     this.#others.orderOthers('', { is: 'joined', room: id, users }).then(
       // Some may have lost the room while the other servers were asked.

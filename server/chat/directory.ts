@@ -419,7 +419,7 @@ export class Directory {
     });
   }
 
-  /** Reads the unread mentions of a connected user anew: in memory the older ones of a room may be missing. */
+  /** Reads the unread mentions of a connected user again: in memory the older ones of a room may be missing. */
   async readMentions({ user: { id }, memberships }: Person): Promise<void> {
     await this.#read(this.#history.read.user({ user: id }), (found, missed) => {
       for (const { room, mentions } of found.memberships) {

@@ -9,7 +9,7 @@ const endsAfter = 6000;
 /** Milliseconds after which continued typing is announced again: clients forget it after `endsAfter`. */
 const repeatAfter = 2500;
 /**
- * So often a user may begin anew in a room at once, as after each short message; then once in `repeatAfter`. More is not
+ * A user may begin so many times in a room at once, as after each short message; then once in `repeatAfter`. More is not
  * announced: everybody there would get it, and a client that goes on says so again.
  */
 const mostBegins = 4;
