@@ -125,7 +125,7 @@ function nameOf({ room, partner }: Membership, directory: Directory): string {
 
 /** The numbers of a room. */
 interface Found extends Omit<UnreadRoom, 'name' | 'member' | 'messages' | 'last'> {
-  /** Those of the first few messages. */
+  /** The numbers of the first few messages. */
   first: readonly number[];
 }
 

@@ -3,7 +3,7 @@ import type { Chat } from '../../client/src/chat/chat.ts';
 import { BrowserPush } from '../../client/src/chat/push.ts';
 
 const server = 'https://site.example/chat/';
-/** What the worker has shown, and the number on the icon of the installed site. */
+/** The notices of the worker, and the number on the icon of the installed site. */
 let notices: { data: object; close(): void }[];
 let badge: number;
 /** The script of the worker whose scope has the chat server. */

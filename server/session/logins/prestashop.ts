@@ -125,7 +125,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     if (names.length > mostCookies) return severalCookies;
     for (const name of names) {
       const value = cookieValue(cookies, name);
-      // One that a sibling subdomain has set beside it would otherwise leave another customer's cookie as the only one.
+      // A sibling subdomain may have set a second one, and its own customer's cookie would be the only one left.
       if (value === null && site.cookieName === null) return severalCookies;
       const content = contentOf(value ?? '', site);
       if (content === null) continue;

@@ -178,7 +178,7 @@ class Server {
     return (await this.#servers.orderOthers(user, order)).count;
   }
 
-  /** Those of the users who have joined the room on another server. */
+  /** The users who have joined the room on another server. */
   async joined(room: string, users: string[]): Promise<readonly string[] | undefined> {
     return (await this.#servers.orderOthers('', { is: 'joined', room, users })).joined;
   }

@@ -298,7 +298,7 @@ test('a network: its address as it is stored, the roles of one blog, its super a
   const demoted = await differing(logins, admin);
   expect(demoted).toMatchObject({ state: 'user', login: { user: { id: '8' } } });
   expect((demoted as { login: Login }).login.user).not.toHaveProperty('roles');
-  // Those in the file count in place of the stored ones.
+  // The names in the file count in place of the stored ones.
   const file = join(site.folder, 'wp-config.php');
   const text = readFileSync(file, 'utf8');
   writeFileSync(file, text.replace("define('MULTISITE'", "$super_admins = ['user 8']; $&"));
