@@ -18,7 +18,13 @@ test('failures that no request waits for are in the log: with a code, and no tex
     },
   });
   const log = pino({ base: null }, sink);
-  let failing: { write?: keyof Writes; after?: keyof Writes; read?: keyof Reads; error: Error } = {
+  let failing: {
+    write?: keyof Writes;
+    after?: keyof Writes;
+    read?: keyof Reads;
+    current?: true;
+    error: Error;
+  } = {
     error: new Error('unset'),
   };
   const { chat, history, close } = await openChatOver(
@@ -26,12 +32,13 @@ test('failures that no request waits for are in the log: with a code, and no tex
       write: methods(async (op, input, asker) => {
         if (op === failing.write) throw failing.error;
         const done = await stored.write[op](input, asker);
-        if (op === failing.after) failing = { ...failing, read: 'membersOf' };
+        if (op === failing.after) failing = { ...failing, current: true };
         return done;
       }),
       read: methods((query, input) =>
         query === failing.read ? Promise.reject(failing.error) : stored.read[query](input),
       ),
+      current: () => (failing.current ? Promise.reject(failing.error) : stored.current()),
     }),
     () => ({ onAsideFailure: asideFailures(log, new QuietLog(log)) }),
   );
@@ -62,7 +69,7 @@ test('failures that no request waits for are in the log: with a code, and no tex
     },
     async deletion_reason() {
       const seq = await say(`m${lines.length}`);
-      // The deletion itself looks the author up too.
+      // The deletion itself asks for what is current, too.
       failing = { ...failing, after: 'delete' };
       await deleteMessage(chat, boss, room, { room: 'den', seq, reason: 'a secret' });
     },
