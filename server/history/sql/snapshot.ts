@@ -22,7 +22,7 @@ import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
 /**
- * The tables that a backup leaves out. The index for searching is made anew. The others are about servers that run and events
+ * The tables that a backup leaves out. The index for searching is made again. The others are about servers that run and events
  * that wait, and a restored history has neither.
  */
 const leftOut = [
