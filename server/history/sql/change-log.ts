@@ -410,9 +410,10 @@ function messageAt(
   { id, createdAt, ...place }: Place,
 ): StoredMessage | undefined {
   const message = messages.get(keyOf(place));
-  const isMeant =
-    (id ?? message?.id) === message?.id && (createdAt ?? created.get(place.room)) === created.get(place.room);
-  return isMeant ? message : undefined;
+  const isOther =
+    (id !== undefined && id !== message?.id) ||
+    (createdAt !== undefined && createdAt !== created.get(place.room));
+  return isOther ? undefined : message;
 }
 
 /** The messages in these places, as far as they are left. */

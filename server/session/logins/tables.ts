@@ -68,8 +68,9 @@ type Change = readonly ChangedPart[] | string;
 interface Tables {
   open: OpenSite;
   site: unknown;
-  /** @param name that a claim has for it */
+  /** Whether claims of this name have a table, by the settings as they are now. */
   has(name: string): boolean;
+  /** @param name that a claim has for it @throws Error if there is none */
   table(name: string): Questions;
   /** To be asked before the rows, which alone say it where this fails. */
   changes(): Promise<Changes>;
