@@ -138,7 +138,7 @@ test('far down a long page it is as high as it likes, and its place does not cha
   await expect.poll(async () => (await box(page)).height).toBe(500);
 });
 
-test('the scheme is the page’s own; theme decides otherwise', async ({ browser, site }) => {
+test('the scheme is the page’s own; theme decides otherwise', { tag: '@soak' }, async ({ browser, site }) => {
   const context = await browser.newContext({ colorScheme: 'dark' });
   const page = await context.newPage();
   await open(site, page);

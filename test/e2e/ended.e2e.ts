@@ -230,7 +230,7 @@ test('a reader who looks again at a page whose server hangs sees it after 3 s', 
   }
 });
 
-test('offline shows at once', async ({ alice }) => {
+test('offline shows at once', { tag: '@soak' }, async ({ alice }) => {
   await alice.open('lobby');
   await alice.page.context().setOffline(true);
   const began = Date.now();

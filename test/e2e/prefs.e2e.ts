@@ -196,10 +196,9 @@ test.describe('where the site notifies people who are away', () => {
     }
   });
 
-  test('a browser whose time zone nobody knows: its user is here all the same, and chooses quiet hours', async ({
-    alice,
-    site,
-  }) => {
+  test('a browser whose time zone nobody knows: its user is here all the same, and chooses quiet hours', {
+    tag: '@soak',
+  }, async ({ alice, site }) => {
     const { page } = alice;
     const inZone = (zone: string) =>
       page.addInitScript((timeZone) => {

@@ -115,7 +115,10 @@ test('a link in a direct room has its page when both want that', { tag: '@soak' 
 test.describe('where messages wait for a moderator', () => {
   test.use({ roles: true, hold: true });
 
-  test('words that come back into the field go without a preview again', async ({ site, window }) => {
+  test('words that come back into the field go without a preview again', { tag: '@soak' }, async ({
+    site,
+    window,
+  }) => {
     const carol = new Person(await window('carol'));
     const sent: string[] = [];
     carol.page.on('websocket', (socket) =>

@@ -6,10 +6,9 @@ import { numbered, seed } from './seed.ts';
 
 const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
-test('a later page of links that is refused takes nothing away; tried again, the focus goes on with the new ones', async ({
-  alice,
-  site,
-}) => {
+test('a later page of links that is refused takes nothing away; tried again, the focus goes on with the new ones', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const shed = await privateRoom(site, 'bob', 'shed', ['1']);
   await seed(site, 'bob', shed, numbered(40, 'https://garden.example/plan'));

@@ -18,10 +18,9 @@ async function visit(site: Site, page: Page, joined: string[] = []): Promise<str
 
 const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 
-test('in the smallest element a dialog keeps its buttons visible, and its content scrolls', async ({
-  page,
-  site,
-}) => {
+test('in the smallest element a dialog keeps its buttons visible, and its content scrolls', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 280, height: 320 });
   await visit(site, page);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();

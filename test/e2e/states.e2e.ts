@@ -1,7 +1,10 @@
 import { expect, Person, stored, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-test('a room that is being opened shows nothing that is not known yet', async ({ alice, site }) => {
+test('a room that is being opened shows nothing that is not known yet', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   await expect(page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
   site.chat.signal('SIGSTOP');
