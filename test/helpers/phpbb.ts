@@ -43,7 +43,7 @@ $phpbb_adm_relative_path = 'adm/';
   const tables: Record<string, string> = {
     config: 'config_name VARCHAR(255) PRIMARY KEY, config_value VARCHAR(255)',
     users: 'user_id INTEGER PRIMARY KEY, user_type INTEGER, username VARCHAR(255)',
-    groups: 'group_id INTEGER PRIMARY KEY, group_name VARCHAR(255)',
+    groups: 'group_id INTEGER PRIMARY KEY, group_type INTEGER, group_name VARCHAR(255)',
     user_group: 'group_id INTEGER, user_id INTEGER, user_pending INTEGER',
     sessions:
       'session_id CHAR(32) PRIMARY KEY, session_user_id INTEGER, session_time INTEGER, session_ip VARCHAR(40), session_browser VARCHAR(150), session_forwarded_for VARCHAR(255), session_autologin INTEGER',
@@ -69,7 +69,7 @@ $phpbb_adm_relative_path = 'adm/';
   await set('version', version);
   await insert('users', { user_id: 1, user_type: 2, username: 'Anonymous' });
   for (const [n, name] of ['GUESTS', 'ADMINISTRATORS', 'GLOBAL_MODERATORS', 'R&amp;D'].entries())
-    await insert('groups', { group_id: n + 1, group_name: name });
+    await insert('groups', { group_id: n + 1, group_type: n < 3 ? 3 : 0, group_name: name });
   const now = () => Math.floor(Date.now() / 1000);
   return {
     folder,

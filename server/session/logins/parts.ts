@@ -3,6 +3,7 @@ import { type LoginTable, type Row, textsOf } from './application.ts';
 import { together } from './lookups.ts';
 import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
 import type { OpenSite } from './site.ts';
+import { lineOf } from './sql.ts';
 
 /** Milliseconds for which the times of the tables stand for the rows at most. */
 const trustedFor = 60_000;
@@ -89,7 +90,7 @@ export function partsOf(
         if (!part.lines) return new Map(rows.map(({ id, data }) => [id, data?.toString('latin1') ?? '']));
         const lines = new Map(keys.map((key): [string, string[]] => [key, []]));
         for (const { id, data } of rows)
-          lines.get(id)?.push(textsOf(data && unpacked(data, columns))(columns[0] as string));
+          lines.get(id)?.push(lineOf(textsOf(data && unpacked(data, columns))(columns[0] as string)));
         return new Map([...lines].map(([key, texts]) => [key, sorted(texts)]));
       },
     };

@@ -60,6 +60,9 @@ const forever = 4294967295;
 const anonymous = '1';
 const types = { normal: '0', founder: '3' };
 
+/** The `group_type` of the groups that are part of phpBB: GROUP_SPECIAL. */
+const builtIn = '3';
+
 /** Rows of the table `config`, and what phpBB has for those that are missing. */
 const defaults: Readonly<Record<string, string>> = {
   session_length: '3600',
@@ -142,7 +145,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),
 
   logins({ prefix, isFour, sessionLength }, sql) {
-    const groups = `(SELECT ${sql.lines('g.group_name')} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_names`;
+    const groups = `(SELECT ${sql.lines("CONCAT(g.group_type, ' ', g.group_name)")} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_list`;
     const until = `MAX(CASE WHEN b.ban_end = 0 THEN ${forever} ELSE b.ban_end END)`;
     const own = 'u.user_type AS user_type, u.username AS username';
     const user = `u.user_id AS user_id, ${own}`;
@@ -157,7 +160,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const ban = "CONCAT(b.ban_exclude, ' ', b.ban_end, ' ', b.ban_ip)";
     const ofAddresses = `${isFour ? 'NULL' : `(SELECT CONCAT(COUNT(*), ' ', ${sql.lines(ban)}) FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_ip > '')`} AS address_bans`;
     const columns = texts(
-      ...['user_id', 'user_type', 'username', 'group_names', 'banned', 'freed'],
+      ...['user_id', 'user_type', 'username', 'group_list', 'banned', 'freed'],
       ...['everybody', 'address_bans', 'address'],
     );
     const ofSession = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
@@ -201,7 +204,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
             select: `SELECT u.user_id AS id, ${own} FROM ${prefix}users u`,
           }),
           loginPart({
-            ...{ view: 'chat_phpbb_groups', key: 'user_id', columns: ['group_names', 'banned', 'freed'] },
+            ...{ view: 'chat_phpbb_groups', key: 'user_id', columns: ['group_list', 'banned', 'freed'] },
             tables: [`${prefix}user_group`, `${prefix}groups`, bansTable],
             select: `SELECT u.user_id AS id, ${within} FROM ${prefix}users u`,
           }),
@@ -306,7 +309,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         admins === undefined
           ? Number(
               await ask(
-                `SELECT COUNT(*) FROM ${prefix}users u WHERE u.user_type = ${types.founder} OR (u.user_type = ${types.normal} AND EXISTS (SELECT 1 FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0 AND g.group_name = 'ADMINISTRATORS'))`,
+                `SELECT COUNT(*) FROM ${prefix}users u WHERE u.user_type = ${types.founder} OR (u.user_type = ${types.normal} AND EXISTS (SELECT 1 FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0 AND g.group_type = ${builtIn} AND g.group_name = 'ADMINISTRATORS'))`,
               ),
             )
           : undefined,
@@ -345,14 +348,23 @@ function userIn(
     };
     if (!visitsOf(site, claim, text).every(mayCome)) return settled('this user is banned there');
   }
-  const groups = new Set(text('group_names').split('\n').map(withoutEntities));
-  const isIn = (names: readonly string[]) => names.some((name) => groups.has(name));
+  const groups = text('group_list')
+    .split('\n')
+    .map((line) => ({
+      type: line.split(' ', 1)[0],
+      name: withoutEntities(line.slice(line.indexOf(' ') + 1)),
+    }));
+  // The leader of a group can name it.
+  const isIn = (given: readonly string[] | undefined, own: string) =>
+    groups.some((group) =>
+      given === undefined ? group.type === builtIn && group.name === own : given.includes(group.name),
+    );
   const isAdmin =
-    isIn(site.admins ?? ['ADMINISTRATORS']) || (site.admins === undefined && type === types.founder);
+    isIn(site.admins, 'ADMINISTRATORS') || (site.admins === undefined && type === types.founder);
   const user: SessionUser = {
     id,
     name: displayName(withoutEntities(text('username'))) || id,
-    ...rolesIf(isAdmin, isIn(site.moderators ?? ['GLOBAL_MODERATORS'])),
+    ...rolesIf(isAdmin, isIn(site.moderators, 'GLOBAL_MODERATORS')),
   };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
 }

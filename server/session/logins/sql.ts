@@ -40,7 +40,7 @@ export interface SiteSql extends SqlDriver {
   asText(column: string): string;
   /** Bytes as hexadecimal digits, in either case. */
   hex(column: string): string;
-  /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
+  /** The values of a column in several rows as one text, in their order, each as `lineOf`, with a line break between them: an aggregate. */
   lines(column: string): string;
   /** Bytes made of several values: the length of each, and its bytes as they are stored; NULL is not empty. */
   allOf?(columns: readonly string[]): string;
@@ -66,6 +66,9 @@ export interface SiteSql extends SqlDriver {
 
 type OfSites = Omit<SiteSql, keyof SqlDriver>;
 
+/** A value as one of `SiteSql.lines`: a user may have put a line break into a name, and must not make a line of their own by it. */
+export const lineOf = (value: string): string => value.replaceAll('\n', '\t');
+
 /** Bytes of `SiteSql.lines`, after which MariaDB and MySQL leave the rest out: group_concat_max_len of our connections. */
 const mostOfLines = 1024 * 1024;
 
@@ -86,7 +89,7 @@ const ofMysql: OfSites = {
       : `SHA2(${ofMysql.allOf?.(columns)}, 256)`,
   asText: (column) => `CAST(${column} AS CHAR)`,
   hex: (column) => `HEX(${column})`,
-  lines: (column) => `GROUP_CONCAT(${column} ORDER BY ${column} SEPARATOR '\n')`,
+  lines: (column) => `GROUP_CONCAT(REPLACE(${column}, '\n', '\t') ORDER BY ${column} SEPARATOR '\n')`,
   packed(values, charset = undefined) {
     const parts = values.map(({ sql, is }) => {
       const bytes = `CAST(${is === 'text' ? `CONVERT(${sql} USING ${charset ?? 'utf8mb4'})` : sql} AS BINARY)`;
@@ -131,7 +134,8 @@ const ofPostgres: OfSites = {
   },
   asText: (column) => `(${column})::text`,
   hex: (column) => `encode(${column}, 'hex')`,
-  lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text COLLATE "C")`,
+  lines: (column) =>
+    `string_agg(replace((${column})::text, E'\\n', E'\\t'), E'\\n' ORDER BY (${column})::text COLLATE "C")`,
   packed(values) {
     const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
     const parts = values.map(({ sql, is }) => {
@@ -147,7 +151,7 @@ const ofSqlite: OfSites = {
   schema: `'main'`,
   asText: (column) => `CAST(${column} AS BLOB)`,
   hex: (column) => `hex(${column})`,
-  lines: (column) => `group_concat(${column}, char(10) ORDER BY ${column})`,
+  lines: (column) => `group_concat(replace(${column}, char(10), char(9)), char(10) ORDER BY ${column})`,
   packed(values) {
     const parts = values.map(({ sql }) => {
       const bytes = `CAST(${sql} AS BLOB)`;

@@ -71,6 +71,26 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(await logins.identify(gone)).toMatchObject({ code: 'unauthorized' });
   });
 
+  test('the name of a group of users makes nobody an admin: neither by a line break nor as that of a built-in group', async () => {
+    const { site, open } = await siteFor(db);
+    for (const [group, name] of [
+      'Cats\nADMINISTRATORS',
+      'Cats\n3 GLOBAL_MODERATORS',
+      'ADMINISTRATORS',
+    ].entries()) {
+      await site.insert('groups', { group_id: 10 + group, group_type: 0, group_name: name });
+      await site.insert('user_group', { group_id: 10 + group, user_id: 20, user_pending: 0 });
+    }
+    const device = await site.logIn('20');
+    const user = { id: '20', name: 'Ann' };
+    expect(await (await open()).identify(device)).toMatchObject({ user });
+    expect(await (await open()).identify(device)).not.toHaveProperty('user.roles');
+    const named = await open({ admins: ['ADMINISTRATORS'], moderators: ['Cats', 'GLOBAL_MODERATORS'] });
+    expect(await named.identify(device)).toHaveProperty('user.roles', ['admin']);
+    await site.run('DELETE FROM #_user_group WHERE group_id = 12');
+    expect(await named.identify(device)).not.toHaveProperty('user.roles');
+  });
+
   test('bans: of the user, of an address, with an end, with an exception; founders have none', async () => {
     const { site, open } = await siteFor(db);
     const logins = await open();
