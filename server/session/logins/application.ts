@@ -355,7 +355,7 @@ export interface FoundSessions {
   calls?: readonly SessionCall[];
 }
 
-/** Cookies of a browser that count beside its session when it logs in. */
+/** Cookies of a browser that count beside its session when it logs in, and what else its session says of that. */
 export interface Beside {
   /** Paths in the session. */
   proof: readonly string[];
@@ -364,6 +364,12 @@ export interface Beside {
    * @param cookies the `Cookie` header; undefined if the client sends the value of the session's cookie itself
    */
   refuses(cookies: string | undefined, named: NamedUser): Explanation | null;
+  /**
+   * Whether the browser has left an open session for another id, though its record stays. Absent if the application deletes
+   * the record then.
+   * @param before, now texts as in `NamedUser.proof`
+   */
+  isLeft?(before: NamedUser['proof'], now: NamedUser['proof']): boolean;
 }
 
 /** A session that names a user, with what `proof` leads to. */

@@ -260,7 +260,12 @@ export function asKnown(
     ...(isOwn(given.name, userName) && { otherNames: otherNames?.map(parsePath) }),
   };
   if (beside === undefined) return { ...session, user };
-  return { ...session, user: { ...user, proof: beside.proof.map(parsePath) }, refuses: beside.refuses };
+  return {
+    ...session,
+    user: { ...user, proof: beside.proof.map(parsePath) },
+    refuses: beside.refuses,
+    ...(beside.isLeft && { isLeft: beside.isLeft }),
+  };
 }
 
 /** Two readings are compared by this: functions are never the same. */

@@ -8,13 +8,20 @@ const databaseFile = 'app/Config/Database.php';
 const storeSetting = 'CHAT_SESSION_STORE';
 
 /**
- * CodeIgniter 4.3 and later: system/Session/Session.php (configure), Session/Handlers/*.php, Config/BaseConfig.php. The
+ * CodeIgniter 4.3 and later: system/Session/Session.php (configure, start, regenerate), Session/Handlers/*.php, Config/BaseConfig.php. The
  * code of the site says where the user is.
  */
 export const codeigniter: SessionApplication = {
   kind: 'codeigniter',
   title: 'CodeIgniter',
   options: { cookieName: 'ci_session', userId: null, userName: null },
+  beside: {
+    proof: ['__ci_last_regenerate'],
+    refuses: () => null,
+    // Unless $regenerateDestroy is on, `regenerate()` writes the time of the new id into the record of the old one, too, which
+    // no logout deletes. A session that has had no time yet gets its first one under the same id.
+    isLeft: ([before = null], [now = null]) => before !== null && now !== null && before !== now,
+  },
 
   async find(folder, given) {
     const root = await rootOf(folder);

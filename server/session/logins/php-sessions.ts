@@ -24,7 +24,7 @@ import {
 } from '../store.ts';
 import { within } from '../stores/deadline.ts';
 import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
-import { type Beside, byAnotherKey } from './application.ts';
+import { type Beside, because, byAnotherKey } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 
@@ -34,6 +34,8 @@ const secondCheckAfter = 250;
 /** The time for each of the two checks of a visitor, with all retries. */
 const firstBudget = 900;
 const secondBudget = 500;
+/** The ids of sessions that were left, which are remembered: a browser has the other one within seconds. */
+const mostLeft = 10_000;
 /** The pause before a retry. */
 const retryPause = 50;
 
@@ -59,13 +61,23 @@ export interface SessionSettings {
   user: UserPaths;
   /** As in `Beside`. */
   refuses?: Beside['refuses'];
+  isLeft?: Beside['isLeft'];
 }
 
 /** The logins of a site that keeps its users in PHP sessions. */
-export function phpSessions({ source, cookie, user, refuses }: SessionSettings): SessionLogins<PhpSession> {
+export function phpSessions({
+  source,
+  cookie,
+  user,
+  refuses,
+  isLeft,
+}: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
   const read = sharedReads(store);
   const judge = createJudge(source, user);
+
+  /** The ids of sessions that browsers have left, in the order in which that was seen. */
+  const left = new Set<string>();
 
   async function from(sent: Sent): Promise<Login<PhpSession> | Refusal> {
     try {
@@ -90,7 +102,15 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
     bytes: Buffer | null,
     version: string | null,
   ): Promise<Verdict<PhpSession>> {
-    return asLogin(sent, await judge.verdict(sent.id, bytes), version);
+    const verdict = await judge.verdict(sent.id, bytes);
+    if (verdict.state !== 'user') return verdict;
+    if (isLeft?.(sent.proof ?? [], verdict.proof ?? [])) {
+      left.add(sent.id);
+      if (left.size > mostLeft) left.delete(left.values().next().value as string);
+    }
+    // The browser may send the old id until it has the response.
+    if (left.has(sent.id)) return leftBehind;
+    return asLogin(sent, verdict, version);
   }
 
   const judgedUnread = (sent: Sent) => async (error: unknown) =>
@@ -195,7 +215,9 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
   };
 }
 
-type Sent = Pick<PhpSession, 'id' | 'sent'>;
+type Sent = Pick<PhpSession, 'id' | 'sent' | 'proof'>;
+
+const leftBehind = { state: 'nobody' as const, ...because('the session has got another id') };
 
 function asLogin({ id, sent }: Sent, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
   if (verdict.state !== 'user') return verdict;

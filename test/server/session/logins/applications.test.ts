@@ -9,6 +9,7 @@ import { socketsOf } from '../../../../server/session/configuration/database-hos
 import { decodePhp } from '../../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../../server/session/formats/php-serialize.ts';
 import { identify } from '../../../../server/session/identity.ts';
+import type { Login } from '../../../../server/session/login.ts';
 import type { FoundSessions } from '../../../../server/session/logins/application.ts';
 import { applications } from '../../../../server/session/logins/applications.ts';
 import { phpSessions } from '../../../../server/session/logins/php-sessions.ts';
@@ -213,6 +214,52 @@ describe('SimpleSAMLphp takes a session only with its second cookie', () => {
     for (const name of ['SimpleSAMLAuthToken', 'own']) expect(await userBy(`${name}=_0a1b2c`)).toBe('ann');
     for (const others of [[], ['SimpleSAMLAuthToken=_0a1b2d'], ['SimpleSAMLAuthToken=']])
       expect(await userBy(...others)).toBe('unauthorized');
+  });
+});
+
+describe('CodeIgniter', () => {
+  function codeIgniter() {
+    const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const logins = phpSessions(
+      sessionsOf({
+        CHAT_SITE: 'codeigniter:',
+        CHAT_SESSION_STORE: `file://${folder}?format=php&lifetime=3600`,
+        CHAT_USER_ID: 'user.id',
+        CHAT_USER_NAME: 'user.name',
+      }),
+    );
+    onTestFinished(() => logins.close());
+    /** Runs code with a session. @returns the id that it has then */
+    const run = (id: string, code: string) => {
+      const start = `session_save_path('${folder}'); session_id('${id}'); session_start(['use_cookies' => 0, 'cache_limiter' => '']);`;
+      return execFileSync('php', ['-r', `${start} ${code} echo session_id();`], { encoding: 'utf8' });
+    };
+    return { run, identify: (id: string) => logins.identify({ cookies: `ci_session=${id}` }), logins };
+  }
+
+  test('a session with a new id is left, though its record stays with the user in it', async () => {
+    const { run, identify, logins } = codeIgniter();
+    const before = run('a'.repeat(32), `$_SESSION['user'] = ['id' => 7, 'name' => 'Ann'];`);
+    let login = (await identify(before)) as Login;
+    const state = async () => {
+      const verdict = await logins.check([login as never])[0];
+      if (verdict?.state === 'user') login = verdict.login;
+      return verdict?.state;
+    };
+    // A request by script leaves the time out.
+    run(before, `$_SESSION['__ci_last_regenerate'] = 1000;`);
+    expect(await state()).toBe('user');
+    run(before, `$_SESSION['user']['name'] = 'Zoë';`);
+    expect(await state()).toBe('user');
+    // As in Session::regenerate().
+    const after = run(before, `$_SESSION['__ci_last_regenerate'] = 1301; session_regenerate_id(false);`);
+    expect(await state()).toBe('nobody');
+    expect(await identify(before)).toMatchObject({
+      code: 'unauthorized',
+      reason: expect.stringContaining('another id'),
+    });
+    expect(await identify(after)).toMatchObject({ user: { id: '7', name: 'Zoë' } });
   });
 });
 
