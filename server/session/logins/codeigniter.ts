@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, urlWith } from '../configuration/database-host.ts';
-import type { SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
+import { because, type SessionApplication, type SiteDatabase, type SiteFolder } from './application.ts';
 
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';
@@ -16,8 +16,12 @@ export const codeigniter: SessionApplication = {
   title: 'CodeIgniter',
   options: { cookieName: 'ci_session', userId: null, userName: null },
   beside: {
-    proof: ['__ci_last_regenerate'],
-    refuses: () => null,
+    proof: ['__ci_last_regenerate', 'user.auth_action'],
+    // Shield has the user in the session before the action is done: checkUserState() in Authenticators/Session.php.
+    refuses: (_, { proof: [, action = null] }) =>
+      action === null || action === '' || action === '0'
+        ? null
+        : because('Shield still waits for the second factor or the activation of the user'),
     // Unless $regenerateDestroy is on, `regenerate()` writes the time of the new id into the record of the old one, too, which
     // no logout deletes. A session that has had no time yet gets its first one under the same id.
     isLeft: ([before = null], [now = null]) => before !== null && now !== null && before !== now,

@@ -238,6 +238,20 @@ describe('CodeIgniter', () => {
     return { run, identify: (id: string) => logins.identify({ cookies: `ci_session=${id}` }), logins };
   }
 
+  test('Shield: a user whose second factor or activation is still wanted is nobody', async () => {
+    const { run, identify } = codeIgniter();
+    const id = run(
+      'a'.repeat(32),
+      `$_SESSION['user'] = ['auth_action' => 'Email2FA', 'id' => 7, 'name' => 'Ann'];`,
+    );
+    expect(await identify(id)).toMatchObject({
+      code: 'unauthorized',
+      reason: expect.stringContaining('Shield'),
+    });
+    run(id, `unset($_SESSION['user']['auth_action']);`);
+    expect(await identify(id)).toMatchObject({ user: { id: '7' } });
+  });
+
   test('a session with a new id is left, though its record stays with the user in it', async () => {
     const { run, identify, logins } = codeIgniter();
     const before = run('a'.repeat(32), `$_SESSION['user'] = ['id' => 7, 'name' => 'Ann'];`);
