@@ -67,7 +67,9 @@ export async function accountsOf({
   const columns = ['name', model.password, 'deleted_at'];
   const mail = 'email';
   return {
-    proof: [`password_hash_${guard}`],
+    // The middleware `AuthenticateSession` puts the hash there, behind `auth:sanctum` (as in Jetstream) under the name of that
+    // guard. Sanctum takes the users of `web`.
+    proof: [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])],
     database,
     basis: { guard, appKey, table, key: model.key, password: model.password, skipsEmpty },
     settings: ({ schema }) =>
@@ -97,18 +99,18 @@ export async function accountsOf({
         tableIn(model.key, sql),
         known.has(mail) ? tableIn(mail, sql) : 'NULL',
       ),
-    judge(row, { user, proof: [hash = null] }) {
+    judge(row, { user, proof }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
       const { password } = row;
-      // The middleware `AuthenticateSession` puts the hash there.
-      if (hash !== null && !password)
+      const hashes = proof.filter((hash) => hash !== null);
+      if (hashes.length > 0 && !password)
         return because(
           `the application ends logins by a new password, but its users have no column ${model.password}`,
           `name the column of the passwords in the model, by $authPasswordName; or set CHAT_SITE=laravel: without the folder, and ${storeSetting}: then the session alone says who is logged in`,
         );
-      const isCompared = hash !== null && password && !(skipsEmpty && isEmpty(password));
-      if (isCompared && !isOf(password, hash, appKey))
+      const isCompared = password && !(skipsEmpty && isEmpty(password));
+      if (isCompared && !hashes.every((hash) => isOf(password, hash, appKey)))
         return because('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
       return { user: { ...user, name } };

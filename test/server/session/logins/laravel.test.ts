@@ -367,6 +367,17 @@ async function expectJudgedByAccount(
     }
     await run("UPDATE users SET password = 'hash'");
   }
+  // Jetstream compares with the hash under the name of Sanctum's guard.
+  for (const [web, sanctum, answer] of [
+    [undefined, 'hash', { user: { id: '7' } }],
+    [undefined, 'before', { code: 'unauthorized' }],
+    ['hash', 'before', { code: 'unauthorized' }],
+    ['before', 'hash', { code: 'unauthorized' }],
+  ] as const) {
+    const hashes = { ...(web && { password_hash_web: web }), password_hash_sanctum: sanctum };
+    await put(id, { [ofWeb]: 7, ...hashes });
+    expect(await logins.identify({ cookies })).toMatchObject(answer);
+  }
 }
 
 test('a device that changes the password stays, although its session is written after the row of the user', async () => {
