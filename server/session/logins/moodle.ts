@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
+import { isArray, rest } from '../configuration/value.ts';
 import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
@@ -32,6 +33,8 @@ interface Found extends GivenRoles {
   cookieName: string | null;
   fixed: Readonly<Record<(typeof inBoth)[number], string | null>>;
   siteAdmins: string | null;
+  /** Plugins of the second factors that the file switches on or off; under `rest` those that it may switch. */
+  forced: Readonly<Record<string, boolean>>;
   /** `session_handler_class`; empty if Moodle chooses one. */
   handler: string;
   /** Whether CHAT_SITE_CHECKS lets addresses be compared. */
@@ -70,6 +73,9 @@ const names = [
   'lastnamephonetic',
 ] as const;
 
+/** The plugin that asks for second factors. */
+const mfa = 'tool_mfa';
+
 /** The context of the whole site: CONTEXT_SYSTEM. */
 const system = 10;
 
@@ -78,7 +84,7 @@ const eightHours = 28_800;
 /** Bytes of one session. */
 const mostBytes = 1024 * 1024;
 
-/** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, and admin/tool/mfa. */
+/** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, lib/moodlelib.php (get_config), and admin/tool/mfa. */
 export const moodle: Application<Found, Site, Cookie> = {
   kind: 'moodle',
   title: 'Moodle',
@@ -101,6 +107,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       cookieName: cookieName ?? null,
       fixed: Object.fromEntries(inBoth.map((name) => [name, text(name)])) as Found['fixed'],
       siteAdmins: text('siteadmins'),
+      forced: forcedFactors(configuration),
       handler,
       checks: checks !== false,
       admins,
@@ -110,13 +117,13 @@ export const moodle: Application<Found, Site, Cookie> = {
 
   database: ({ database }) => database,
 
-  settings({ prefix }, { quote }) {
+  settings({ prefix }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     return {
       view: 'chat_moodle_settings',
       columns: { value: 'text' },
       names: [...inBoth, 'mfa'],
-      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${inBoth.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', p.value FROM ${table('config_plugins')} AS p WHERE p.plugin = 'tool_mfa' AND p.name = 'enabled' AND EXISTS (SELECT 1 FROM ${table('config_plugins')} AS f WHERE f.plugin LIKE 'factor%' AND f.name = 'enabled' AND f.value NOT IN ('', '0'))`,
+      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${inBoth.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', ${lines('p.plugin')} FROM ${table('config_plugins')} AS p WHERE (p.plugin = '${mfa}' OR p.plugin LIKE 'factor%') AND p.name = 'enabled' AND p.value NOT IN ('', '0')`,
     };
   },
 
@@ -130,8 +137,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       timeout: Number(value('sessiontimeout')) || eightHours,
       guest: value('siteguest'),
       nameFormat: formatOf(value('fullnamedisplay')),
-      // With no factor in use Moodle asks for none.
-      secondFactors: !['', '0'].includes(text('mfa')),
+      secondFactors: asksForFactors(found.forced, text('mfa').split('\n')),
       hasTexts: found.handler === '' ? isOn('dbsessions') : /database$/.test(found.handler),
       tiedToAddress: found.checks && isOn('tracksessionip'),
     };
@@ -298,6 +304,30 @@ function nameOf(format: string, text: (name: string) => string): string {
     .replace(/\(\s*\)|\[\s*\]|"\s*"|'\s*'/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
+}
+
+/** As `get_config()`: `$CFG->forced_plugin_settings` counts before the table. What only PHP knows is taken for on. */
+function forcedFactors(configuration: Configuration): Found['forced'] {
+  const name = 'forced_plugin_settings';
+  const enabled = (...path: string[]) => {
+    const value = ifKnown(() => configuration.variable(['CFG', name, ...path], ''));
+    return value === undefined || !['', '0'].includes(value ?? '');
+  };
+  if (ifKnown(() => configuration.variable(['CFG', name], '')) === undefined) return { [rest]: true };
+  const all = configuration.variable(['CFG', name], '');
+  if (!isArray(all)) return {};
+  const plugins = [...all].filter(([plugin, its]) => {
+    const isFactor = plugin === mfa || plugin === rest || plugin.startsWith('factor_');
+    return isFactor && !(isArray(its) && !its.has('enabled') && !its.has(rest));
+  });
+  return Object.fromEntries(plugins.map(([plugin]) => [plugin, enabled(plugin, 'enabled')]));
+}
+
+/** With no factor in use Moodle asks for none. @param stored the plugins that are on in the table */
+function asksForFactors(forced: Found['forced'], stored: readonly string[]): boolean {
+  const isOn = (plugin: string) => forced[plugin] ?? (forced[rest] === true || stored.includes(plugin));
+  const factors = [...stored, ...Object.keys(forced)].filter((plugin) => plugin !== mfa);
+  return isOn(mfa) && factors.some(isOn);
 }
 
 const authenticated = parsePath('SESSION.tool_mfa_authenticated');

@@ -136,6 +136,29 @@ describe.each(databases)('$kind', (db) => {
     await files.run("UPDATE #__config_plugins SET value = '0' WHERE id = 2");
     await files.logins.reload?.();
     expect(await files.logins.identify(await files.logIn('7'))).toMatchObject({ user: { id: '7' } });
+    // The file counts before the table; what only PHP knows is taken for on.
+    const inTable = enabled.replace("'factor_totp', 'enabled', '1'", "'factor_totp', 'enabled', '0'");
+    for (const [forced, may] of [
+      ["['factor_totp' => ['enabled' => 1]]", false],
+      ["['factor_totp' => ['enabled' => getenv('OF_PHP')]]", false],
+      ["['tool_mfa' => ['enabled' => false], 'factor_totp' => ['enabled' => 1]]", true],
+      ["['factor_totp' => ['enabled' => 0], 'factor_email' => ['weight' => 100]]", true],
+      ["['other' => ['enabled' => 1]]", true],
+    ] as const) {
+      const own = await siteFor(`$CFG->forced_plugin_settings = ${forced};`, {}, inTable);
+      const answer = await own.logins.identify(await own.logIn('7'));
+      expect('user' in answer, forced).toBe(may);
+    }
+    const off = await siteFor(
+      "$CFG->forced_plugin_settings = ['factor_totp' => ['enabled' => 0]];",
+      {},
+      enabled,
+    );
+    expect(await off.logins.identify(await off.logIn('7'))).toMatchObject({ user: { id: '7' } });
+    const forcedOn = await siteFor(
+      "$CFG->forced_plugin_settings = ['tool_mfa' => ['enabled' => 1], 'factor_totp' => ['enabled' => 1]];",
+    );
+    expect(await forcedOn.logins.identify(await forcedOn.logIn('7'))).toMatchObject({ code: 'unauthorized' });
     // The form of the administration writes it into the table.
     const site = await siteFor('', {}, enabled);
     await site.run("INSERT INTO #__config VALUES (9, 'dbsessions', '1')");
