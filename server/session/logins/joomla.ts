@@ -222,9 +222,12 @@ export const joomla: Application<Found, Site> = {
     if (session?.user !== undefined && session.user !== id)
       return nobody('the session is that of another user, or of a guest');
     if (session?.mustSetUp === true) return nobody('the user has to set up a second factor first');
-    if (text('factors') !== '0' && session?.checked !== true) {
+    // The first page after the login marks the sessions of users without factors, too, and moves those of versions before
+    // 4.2 from `otpKey` into the table (MultiFactorAuthenticationHandler.php).
+    const mustBeChecked = (site.secondFactors && site.hasTexts) || text('factors') !== '0';
+    if (mustBeChecked && session?.checked !== true) {
       return nobody(
-        'the user has not yet given the second factor',
+        'the user has not yet given the second factor, or seen a page since the login',
         !site.hasTexts
           ? 'for users with a second factor the chat needs the session handler “Database” of Joomla'
           : undefined,
