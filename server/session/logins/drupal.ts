@@ -31,12 +31,14 @@ interface Found extends GivenRoles {
   cookie: string | null;
   /** The end of the cookie's name, if services.yml says it. */
   ending: string | null;
+  /** Whether user 1 may do everything (SuperUserAccessPolicy.php), unless services.yml says otherwise (10.3 and later). */
+  hasSuperUser: boolean;
 }
 
 /** Bytes of one session: Drupal itself gets slow long before. */
 const mostBytes = 1024 * 1024;
 
-/** The first user of a site may do everything (SuperUserAccessPolicy.php). */
+/** The first user of a site. */
 const superUser = '1';
 
 /**
@@ -60,6 +62,9 @@ export const drupal: Application<Found, Found> = {
       prefix,
       cookie: cookieName ?? null,
       ending: cookieName === undefined ? await endingOf(folder, join(root, site)) : null,
+      hasSuperUser: !/^ {2,8}security\.enable_super_user:[ \t]*false\b/im.test(
+        await servicesOf(folder, join(root, site)),
+      ),
       admins,
       moderators,
     };
@@ -136,7 +141,7 @@ export const drupal: Application<Found, Found> = {
     return { table: 'sessions', lookup: sid, secrets: [id] };
   },
 
-  judge({ admins, moderators }, _, row) {
+  judge({ admins, moderators, hasSuperUser }, _, row) {
     const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     const user = userIn(row.session ?? null);
@@ -155,7 +160,8 @@ export const drupal: Application<Found, Found> = {
     if (text('status') !== '1') return nobody('the user is blocked there');
     const own = text('roles').split('\n');
     const isOne = (names: readonly string[]) => names.some((name) => own.includes(name));
-    const isAdmin = isOne(admins ?? ['administrator']) || (admins === undefined && user === superUser);
+    const isAdmin =
+      isOne(admins ?? ['administrator']) || (admins === undefined && hasSuperUser && user === superUser);
     const found: SessionUser = {
       id: user,
       name: displayName(text('name')) || user,
@@ -164,7 +170,7 @@ export const drupal: Application<Found, Found> = {
     return { state: 'user', user: found };
   },
 
-  async portrait(folder, { prefix, admins }, ask, sql) {
+  async portrait(folder, { prefix, admins, hasSuperUser }, ask, sql) {
     const table = (name: string) => tableIn(prefix + name, sql);
     const place = await settingsOf(folder);
     const file = join(place?.root ?? folder.path, 'core/lib/Drupal.php');
@@ -178,7 +184,7 @@ export const drupal: Application<Found, Found> = {
         admins === undefined
           ? Number(
               await ask(
-                `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (u.uid = ${superUser} OR EXISTS (${roles}))`,
+                `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (${hasSuperUser ? `u.uid = ${superUser} OR ` : ''}EXISTS (${roles}))`,
               ),
             )
           : undefined,
@@ -222,12 +228,17 @@ function cookieName(cookies: string | undefined, ending: string | null): string 
       );
 }
 
+/** The text of services.yml beside settings.php; empty if there is none. */
+async function servicesOf(folder: SiteFolder, site: string): Promise<string> {
+  const file = join(site, 'services.yml');
+  return (await folder.has(file)) ? folder.text(file) : '';
+}
+
 /** Of the domain that the site sets its cookie for; null if it makes the name of the host of the page. */
 async function endingOf(folder: SiteFolder, site: string): Promise<string | null> {
-  const file = join(site, 'services.yml');
-  if (!(await folder.has(file))) return null;
   const [, , domain] =
-    /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await folder.text(file)) ?? [];
+    /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await servicesOf(folder, site)) ??
+    [];
   return domain === undefined ? null : createHash('sha256').update(domain).digest('hex').slice(0, 32);
 }
 

@@ -89,6 +89,19 @@ test('the roles of user 1, and those of the settings', async () => {
   expect(await own.logins.identify(await own.logIn('9'))).toMatchObject({ code: 'unauthorized' });
 });
 
+test('without its policy of the super user, Drupal gives user 1 the rights of their roles alone', async () => {
+  const { folder, run, logIn } = await siteFor();
+  const services = join(folder, 'sites/default/services.yml');
+  writeFileSync(services, 'parameters:\n  security.enable_super_user: false # since 10.3\n');
+  const device = await logIn('1');
+  expect(await (await loginsOf(folder)).identify(device)).not.toHaveProperty('user.roles');
+  await run("INSERT INTO #__user__roles VALUES (1, 0, 'en', 'administrator')");
+  expect(await (await loginsOf(folder)).identify(device)).toHaveProperty('user.roles', ['admin']);
+  await run('DELETE FROM #__user__roles');
+  writeFileSync(services, 'parameters:\n  # security.enable_super_user: false\n');
+  expect(await (await loginsOf(folder)).identify(device)).toHaveProperty('user.roles', ['admin']);
+});
+
 test('the cookie of a host that nobody has named, of http and https, and beside those of other sites', async () => {
   const { folder, logins, logIn } = await siteFor();
   const [device, other] = [await logIn('7'), await logIn('8')];
