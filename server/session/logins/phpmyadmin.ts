@@ -1,4 +1,5 @@
-import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { isArray, rest } from '../configuration/value.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
@@ -29,6 +30,11 @@ export const phpmyadmin: SessionApplication = {
       throw new ConfigurationError(
         `${configuration.file}: AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like, so the chat cannot know them: switch it off`,
       );
+    const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'its value itself');
+    if (['', '0'].includes(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))
+      throw new ConfigurationError(
+        `${configuration.file}: LoginCookieDeleteAll is off: a logout from one of several servers leaves the session, so the chat cannot see it: switch it on`,
+      );
     return ownSessions(folder, given, {
       file: configuration.file,
       // It also names the cookie so where the request comes by HTTPS, which no file says.
@@ -40,6 +46,11 @@ export const phpmyadmin: SessionApplication = {
     });
   },
 };
+
+function hasSeveralServers(configuration: Configuration): boolean {
+  const servers = configuration.variable(['cfg', 'Servers'], 'its value itself');
+  return isArray(servers) && (servers.size > 1 || servers.has(rest));
+}
 
 /** Debian's package and the image for containers have it elsewhere: libraries/vendor_config.php says where. */
 async function configFile(folder: SiteFolder): Promise<string> {

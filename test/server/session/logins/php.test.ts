@@ -395,6 +395,19 @@ test('known applications are found by their folders, with the sessions that PHP 
       },
       outcome,
     ]),
+    ...(
+      [
+        ['1', '2', /LoginCookieDeleteAll is off: a logout from one of several servers leaves the session/],
+        ['1', '1', /^phpMyAdmin file:\/\/\/of\/php/],
+      ] as const
+    ).map(([one, other, outcome]): (typeof cases)[number] => [
+      'phpmyadmin',
+      {
+        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
+        'config.inc.php': `<?php $cfg['LoginCookieDeleteAll'] = false; $cfg['Servers'][${one}]['host'] = 'a'; $cfg['Servers'][${other}]['host'] = 'b';`,
+      },
+      outcome,
+    ]),
     // As its image for containers, and Debian's package.
     ...[
       `return ['configFile' => '${machine.site}/etc/config.inc.php'];`,
