@@ -34,6 +34,8 @@ export interface UserPaths {
   /** Where else the id may lie, before and after `id`: the first that is there counts. */
   before?: readonly Path[] | undefined;
   others?: readonly Path[] | undefined;
+  /** The id is a name as it was typed at the login, which takes it in any case, and LDAP with any `*` in it. */
+  isTyped?: true;
   name: Path;
   /** The same of the name. */
   otherNames?: readonly Path[] | undefined;
@@ -59,7 +61,7 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   if (!('value' in found)) return noUser(found);
   const required = paths.require === undefined ? found : present(session, paths.require);
   if (!('value' in required)) return noUser(required);
-  const id = userId(found.value);
+  const id = userId(paths.isTyped ? asOneOf(found.value) : found.value);
   if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
   if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(at)} is that of a guest` });
   const name = nameIn(session, paths);
@@ -168,6 +170,10 @@ function present(session: PhpValue, path: Path): Found {
 function noUser(found: Exclude<Found, { value: PhpValue }>): Identity {
   return 'wrong' in found ? { invalid: found.wrong } : { nobody: `nobody is logged in: ${found.absent}` };
 }
+
+/** The same for all names by which a user can have logged in. */
+const asOneOf = (typed: PhpValue): PhpValue =>
+  typeof typed === 'string' ? typed.toLowerCase().replaceAll('*', '') : typed;
 
 function userId(value: PhpValue): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;

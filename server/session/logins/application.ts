@@ -323,6 +323,8 @@ export interface SessionApplication {
   /** Where else the id of the user may lie, and which of these places count before that of the options. */
   otherIds?: readonly string[];
   idsBefore?: readonly string[];
+  /** As in `UserPaths`. */
+  isTyped?: true;
   /** The same of the name. */
   otherNames?: readonly string[];
   /** Absent if the browser needs no other cookie. */

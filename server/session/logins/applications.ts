@@ -249,14 +249,19 @@ export function asKnown(
     options: { userId, userName },
     otherIds,
     idsBefore,
+    isTyped,
     otherNames,
-  }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds' | 'idsBefore' | 'otherNames'>,
+  }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds' | 'idsBefore' | 'isTyped' | 'otherNames'>,
   { user: given, ...session }: SessionSettings,
 ): SessionSettings {
   const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, parsePath(text));
   const user = {
     ...given,
-    ...(isOwn(given.id, userId) && { before: idsBefore?.map(parsePath), others: otherIds?.map(parsePath) }),
+    ...(isOwn(given.id, userId) && {
+      before: idsBefore?.map(parsePath),
+      others: otherIds?.map(parsePath),
+      ...(isTyped && { isTyped }),
+    }),
     ...(isOwn(given.name, userName) && { otherNames: otherNames?.map(parsePath) }),
   };
   if (beside === undefined) return { ...session, user };

@@ -9,6 +9,7 @@ export const icingaweb2: SessionApplication = {
     userId: 'user.localUsername',
     userName: 'user.localUsername',
   },
+  isTyped: true,
 
   async find(folder, given) {
     // Its packages put the library elsewhere.

@@ -53,6 +53,19 @@ describe('the user of a known application, by its kind alone', () => {
     expect(who(application, 'out')).toHaveProperty('nobody');
   });
 
+  test.each([
+    ['icingaweb2', 'ann', ['aNN', 'a*n*N']],
+    ['postfixadmin', 'ann@example.org', ['Ann@Example.ORG']],
+  ])('%s takes a name as it was typed: it is one user in any case', (application, id, typed) => {
+    const { bytes } = sessions.find((one) => one.application === application) ?? { bytes: Buffer.alloc(0) };
+    const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:` });
+    const of = (name: string) => `s:${name.length}:"${name}"`;
+    for (const name of typed) {
+      const text = bytes.toString('latin1').replaceAll(of(id), of(name));
+      expect(identify(decodePhp(Buffer.from(text, 'latin1')), user)).toEqual({ user: { id, name } });
+    }
+  });
+
   test('every application with PHP sessions has a session here', () => {
     // Any other site in PHP says itself where its users are.
     const kinds = applications.flatMap((one) => ('options' in one && one.options.userId ? one.kind : []));
