@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 
 /** Milliseconds for a start on a busy machine. */
 const longest = 30_000;
@@ -21,6 +22,7 @@ export function startSeparate(
     // Loaded on demand, since most servers rarely need it.
     const { fork } = process.getBuiltinModule('node:child_process');
     const child = fork(module, args, { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    endFirst(child);
     const fail = () => {
       clearTimeout(late);
       reject(new Error(`the process ${module.pathname} does not start`));
@@ -36,6 +38,15 @@ export function startSeparate(
       resolve(child);
     });
   });
+}
+
+/** Where memory runs out, the kernel ends this process before all others, such as the server. */
+function endFirst({ pid }: ChildProcess): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // Linux alone has that file, and only of a process that has started.
+  }
 }
 
 export const isAlive = (child: ChildProcess): boolean =>
