@@ -56,7 +56,7 @@ export class Examiner {
   readonly #pictures = new ExaminingProcess('pictures');
 
   /**
-   * @param user the owner of the file; users take turns
+   * @param user the owner of the file; users whose files have taken less time lately come first
    * @param signal aborts the examination
    * @throws RequestError `rate_limited` if the file waits too long for others, or its examination for a busy machine
    * @throws Error if no process can be started; the signal's reason if it aborts
@@ -80,6 +80,7 @@ export class Examiner {
 }
 
 interface Waiter {
+  user: string;
   task: Task;
   signal: AbortSignal | undefined;
   /** Ends the waiting. */
@@ -113,7 +114,7 @@ class ExaminingProcess {
         if (this.#waiting.remove(user, waiter)) reject(reason);
       };
       const late = setTimeout(() => leave(tooMany()), beginBy - performance.now()).unref();
-      const waiter = { task, signal, late, resolve, reject };
+      const waiter = { user, task, signal, late, resolve, reject };
       signal?.addEventListener('abort', () => leave(signal.reason), { once: true });
       this.#waiting.add(user, waiter);
       this.#next();
@@ -132,10 +133,12 @@ class ExaminingProcess {
     this.#busy = true;
     clearTimeout(next.late);
     clearTimeout(this.#idle);
+    const begun = performance.now();
     void this.#run(next.task, next.signal)
       .then(next.resolve, next.reject)
       .finally(() => {
         this.#busy = false;
+        this.#waiting.count(next.user, performance.now() - begun);
         this.#idle = setTimeout(() => this.#end(), idleFor).unref();
         this.#next();
       });

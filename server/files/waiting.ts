@@ -1,6 +1,15 @@
-/** A queue in which users take turns: one task of each user, however many each has. */
+/** Milliseconds after which half of the time that a user has used does not count any more. */
+const halfLife = 5 * 60_000;
+
+/**
+ * A queue in which that user comes next whose tasks have taken the least time lately, however many tasks each has. Users
+ * whose tasks have taken as much take turns.
+ */
 export class Waiting<Task> {
   readonly #tasks = new Map<string, Task[]>();
+  /** Milliseconds of each user, as they counted at `#counted`. All fade alike, so their order stays. */
+  readonly #used = new Map<string, number>();
+  #counted = 0;
 
   add(user: string, task: Task): void {
     const tasks = this.#tasks.get(user);
@@ -10,14 +19,32 @@ export class Waiting<Task> {
 
   /** Removes and returns the next task. */
   next(): Task | undefined {
-    const [first] = this.#tasks;
-    if (first === undefined) return undefined;
-    const [user, tasks] = first;
+    let next: string | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const user of this.#tasks.keys()) {
+      const used = this.#used.get(user) ?? 0;
+      if (used < least) [next, least] = [user, used];
+    }
+    if (next === undefined) return undefined;
+    const tasks = this.#tasks.get(next) ?? [];
     const task = tasks.shift();
     // Moves the user behind all others.
-    this.#tasks.delete(user);
-    if (tasks.length > 0) this.#tasks.set(user, tasks);
+    this.#tasks.delete(next);
+    if (tasks.length > 0) this.#tasks.set(next, tasks);
     return task;
+  }
+
+  /** Counts the milliseconds that a task of a user has taken. */
+  count(user: string, ms: number): void {
+    const now = performance.now();
+    const rest = 2 ** ((this.#counted - now) / halfLife);
+    this.#counted = now;
+    for (const [one, used] of this.#used) {
+      // Nobody is remembered for long.
+      if (used * rest < 1) this.#used.delete(one);
+      else this.#used.set(one, used * rest);
+    }
+    this.#used.set(user, (this.#used.get(user) ?? 0) + ms);
   }
 
   /** @returns whether it was waiting */

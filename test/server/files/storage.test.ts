@@ -419,6 +419,44 @@ test('no text waits behind pictures, and of a client that has gone nothing waits
   examiner.close();
 });
 
+test('files of a user who has used no time lately come before those of users who keep the process busy', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const examiner = new Examiner();
+  const types = ['text/plain'];
+  const order: string[] = [];
+  /** A file that takes 10 s. @returns ends it, once it is examined */
+  const slow = (name: string) => {
+    const path = join(folder, `slow-${name}`);
+    execFileSync('mkfifo', [path]);
+    const stop = new AbortController();
+    const done = examiner
+      .examine(name.charAt(0), { path, types }, stop.signal)
+      .catch(() => void order.push(name));
+    return async () => {
+      // Opens when the process reads.
+      const writer = await open(path, 'w');
+      vi.advanceTimersByTime(10_000);
+      stop.abort();
+      await Promise.all([done, writer.close()]);
+    };
+  };
+  const [endA1, endB1] = [slow('a1'), slow('b1')];
+  await endA1();
+  const endA2 = slow('a2');
+  const words = join(folder, 'small');
+  writeFileSync(words, 'words');
+  const small = ['c1', 'c2', 'c3'].map(async (name) => {
+    expect(await examiner.examine('c', { path: words, types })).toEqual({ type: 'text/plain' });
+    order.push(name);
+  });
+  await endB1();
+  await endA2();
+  expect(order).toEqual(['a1', 'b1', 'c1', 'c2', 'c3', 'a2']);
+  await Promise.all(small);
+  examiner.close();
+});
+
 test('a picture that waits too long for others, or for the machine, is refused with a time to try again, before a proxy gives up', async () => {
   const examiner = new Examiner();
   const types = ['image/*', 'text/plain'];

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Waiting } from '../../../server/files/waiting.ts';
 
 test('users take turns, however many tasks each of them has', () => {
@@ -11,4 +11,23 @@ test('users take turns, however many tasks each of them has', () => {
   waiting.add('c', 'c2');
   for (let n = 0; n < 4; n++) order.push(waiting.next());
   expect(order).toEqual(['a1', 'b1', 'c1', 'a3', 'b2', 'c2', 'b3', undefined]);
+});
+
+test('the user whose tasks have taken the least time comes first, until that time is forgotten', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const waiting = new Waiting<string>();
+  const order = (...tasks: string[]) => {
+    for (const task of tasks) waiting.add(task.charAt(0), task);
+    return tasks.map(() => waiting.next());
+  };
+  waiting.count('a', 10_000);
+  waiting.count('b', 9000);
+  expect(order('a1', 'b1', 'c1', 'c2')).toEqual(['c1', 'c2', 'b1', 'a1']);
+  vi.advanceTimersByTime(5 * 60_000);
+  waiting.count('c', 4600);
+  expect(order('a1', 'b1', 'c1')).toEqual(['b1', 'c1', 'a1']);
+  vi.advanceTimersByTime(24 * 3_600_000);
+  waiting.count('c', 1);
+  expect(order('c1', 'a1', 'b1')).toEqual(['a1', 'b1', 'c1']);
 });
