@@ -2,6 +2,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isCopied } from './copied.ts';
 import type { Storage } from './storage.ts';
+import { sync } from './sync.ts';
 import { WorkFolder } from './work-folder.ts';
 
 /** Files in a folder, which several servers may share. */
@@ -20,6 +21,8 @@ export function folderStorage(setting: string): Storage {
       await sync(path);
       await rename(path, to);
       await sync(dirname(to));
+      // This upload, or another one at the same time, may have made the subfolder.
+      await sync(folder);
     },
     async open(name, part) {
       const handle = await open(pathOf(name)).catch(absent);
@@ -44,13 +47,4 @@ export function folderStorage(setting: string): Storage {
 function absent(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT') return null;
   throw error;
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

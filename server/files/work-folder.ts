@@ -1,5 +1,6 @@
 import { access, constants, lstat, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sync } from './sync.ts';
 
 /** Milliseconds after which a file counts as left over from a killed server. */
 const abandonedAfter = 24 * 60 * 60 * 1000;
@@ -62,8 +63,13 @@ export class WorkFolder {
   }
 
   async #prepare(): Promise<string> {
-    await mkdir(this.#path, { recursive: true, mode: 0o700 });
+    const first = await mkdir(this.#path, { recursive: true, mode: 0o700 });
     if (this.#place === 'own') await this.#checkOwner();
+    else if (first !== undefined) {
+      // The folders that were made survive a loss of power, as the files beside this one do.
+      for (let made = this.#path; made.length >= first.length; made = dirname(made))
+        await sync(dirname(made));
+    }
     return this.#path;
   }
 

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -24,6 +25,7 @@ import { exportFor } from '../../../server/chat/moderation/people.ts';
 import { bucketStorage } from '../../../server/files/bucket.ts';
 import { Examiner } from '../../../server/files/examiner.ts';
 import { Files } from '../../../server/files/files.ts';
+import { folderStorage } from '../../../server/files/folder.ts';
 import { type History, methods } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
@@ -345,6 +347,25 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
   expect(await (await download(next.url, cookie, { id: sent, name: 'x' })).text()).toBe('sent');
   await next.stop();
   history.remove();
+});
+
+test('an upload survives a loss of power with the folders that are made for it', async () => {
+  const synced: string[] = [];
+  const handle = await open(folder);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const { sync } = handles;
+  const spied = vi.spyOn(handles, 'sync').mockImplementation(function (this: typeof handle) {
+    synced.push(readlinkSync(`/proc/self/fd/${this.fd}`));
+    return sync.call(this);
+  });
+  onTestFinished(() => spied.mockRestore());
+  const place = join(folder, 'new', 'files');
+  const storage = folderStorage(place);
+  const path = join(await storage.work(), 'whole');
+  writeFileSync(path, 'x');
+  await storage.put('abcd', path);
+  expect(new Set(synced)).toEqual(new Set([path, join(place, 'ab'), place, join(folder, 'new'), folder]));
 });
 
 test('a disk that is full: the upload is refused as a whole, messages go on, and so do uploads when there is room', async () => {
