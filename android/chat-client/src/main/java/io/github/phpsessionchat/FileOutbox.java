@@ -15,9 +15,11 @@ import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An {@link Outbox} in a folder, which survives the end of the process and of the machine: a folder for each server, in
+ * An {@link Outbox} in a folder, which survives the end of the process and a usual restart: a folder for each server, in
  * it one for each user, in that a file for each message. Every file is written beside its place, brought to the disk,
- * and renamed, so that there is never half a message. Other files, and links, are left alone.
+ * and renamed, so that there is never half a message. After a loss of power the last messages may be missing, and those
+ * removed last may be there again, since Java cannot bring the names in a folder to the disk on Android before API level
+ * 26. Other files, and links, are left alone.
  */
 public final class FileOutbox implements Outbox {
   private static final Charset UTF_8 = Charset.forName("UTF-8");
