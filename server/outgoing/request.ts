@@ -12,7 +12,7 @@ export interface OutgoingRequest {
   /** Of the request, such as `Accept`. */
   headers: Record<string, string | number>;
   body?: Uint8Array;
-  /** Hosts, as in `URL.host`, that may be asked although they are not public, or at another port. */
+  /** Hosts, as in `URL.host`, that may be asked although they are not public, of this machine, or at another port. */
   allowed: ReadonlySet<string>;
   /** Keeps connections for further requests; without it each request has its own. */
   agent?: HttpAgent;
@@ -21,8 +21,8 @@ export interface OutgoingRequest {
 
 /**
  * Asks an address that a user names, without reaching into our own network: only over http and https at their own ports,
- * only at public addresses, and the address that was checked is the one that is connected to. It follows no redirect, and
- * sends no cookies, no `Referer` and no credentials.
+ * only at public addresses of other machines, and the address that was checked is the one that is connected to. It
+ * follows no redirect, and sends no cookies, no `Referer` and no credentials.
  * @returns the answer, whatever its status; its body must be read or destroyed
  * @throws NotFetched for an address that is not asked for
  * @throws the reason of `signal`, or the error of the connection
@@ -52,8 +52,10 @@ export function request(
     });
     asked.once('socket', (socket: Socket) => {
       const check = () => {
-        if (!isAllowed && !isPublic(socket.remoteAddress ?? ''))
-          asked.destroy(new NotFetched('no public address'));
+        const { localAddress, remoteAddress = '' } = socket;
+        // A connection to a public address of this machine begins at that address. No request has been sent yet.
+        const isOurs = !isPublic(remoteAddress) || localAddress === remoteAddress;
+        if (isOurs && !isAllowed) asked.destroy(new NotFetched('no public address'));
       };
       if (socket.connecting) socket.once('connect', check);
       else check();

@@ -12,21 +12,38 @@ import { Fetcher } from '../../../server/previews/fetcher.ts';
 import { startChild } from '../../helpers/child.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
-/** The answer of slow-names.ts, in namespaces with a network and a name server of their own. */
-async function slowNames(): Promise<string> {
+/** The answer of a program of the helpers, in namespaces with a network of their own, after these commands. */
+async function inNamespaces(program: string, ...commands: string[]): Promise<string> {
   // Its loopback is up: SIOCSIFFLAGS, IFF_UP.
   const up = 'perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, $_ = pack("a16s", "lo", 1)) or die\'';
-  const folder = await mkdtemp(join(tmpdir(), 'chat-names-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\n');
-  const named = `${up} && mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec "$0" "$1"`;
-  const program = new URL('../../helpers/slow-names.ts', import.meta.url).pathname;
   const isRoot = process.getuid?.() === 0;
   const namespaces = ['--mount', '--net', ...(isRoot ? [] : ['--user', '--map-root-user'])];
-  const child = startChild('unshare', [...namespaces, 'sh', '-c', named, process.execPath, program]);
+  const path = new URL(`../../helpers/${program}`, import.meta.url).pathname;
+  const script = [up, ...commands, 'exec "$0" "$1"'].join(' && ');
+  const child = startChild('unshare', [...namespaces, 'sh', '-c', script, process.execPath, path]);
   const [, said = ''] = await child.until(/became (.*)/);
   await child.stop();
   return said;
+}
+
+/** The answer of slow-names.ts, with a name server of its own. */
+async function slowNames(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'chat-names-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\n');
+  return inNamespaces('slow-names.ts', `mount --bind ${folder}/resolv.conf /etc/resolv.conf`);
+}
+
+/** The answer of own-addresses.ts: SIOCSIFADDR with 8.8.4.4, and RTM_NEWROUTE with a local one to 9.9.9.9. */
+function ownAddresses(): Promise<string> {
+  const address = 'pack("a16SnC4x8", "lo:1", 2, 0, 8, 8, 4, 4)';
+  const route =
+    'pack("LSSLLC8LSSC4SSL", 44, 24, 0x401, 1, 0, 2, 32, 0, 0, 255, 3, 254, 2, 0, 8, 1, 9, 9, 9, 9, 8, 4, 1)';
+  return inNamespaces(
+    'own-addresses.ts',
+    `perl -e 'socket(S, 2, 2, 0) && ioctl(S, 0x8916, $_ = ${address}) or die'`,
+    `perl -e 'socket(S, 16, 3, 0) && syswrite(S, ${route}) or die'`,
+  );
 }
 
 /** The answers of a site, by path. */
@@ -313,6 +330,10 @@ describe('only public addresses are asked for', () => {
     expect(await at('/shows')).toEqual({ title: 'Shows' });
     expect(asked.map(({ url }) => url)).toEqual(['/inward', '/shows']);
     await new Promise((done) => inner.close(done));
+  });
+
+  test('the public addresses of this machine are refused, unless their host is allowed', async () => {
+    expect(JSON.parse(await ownAddresses())).toEqual([null, null, { title: 'Inside' }, { title: 'Inside' }]);
   });
 
   test('of the internet they are public', () => {
