@@ -39,7 +39,7 @@ const threads = 64;
 /** Links that wait, of all users and of one, so that slow pages of a single user keep nobody else's links out. */
 const mostWaiting = 500;
 const mostWaitingOfUser = 50;
-/** Milliseconds for one link. The process bounds each step by itself, unless a page keeps it busy. */
+/** Milliseconds for one link in a process that has started, which bounds each step by itself, unless a page keeps it busy. */
 const longest = 8000;
 /** Milliseconds without work after which the process ends. */
 const idleFor = 60_000;
@@ -90,8 +90,7 @@ export class Fetcher {
     clearTimeout(this.#idle);
     const id = ++this.#lastId;
     this.#busy.set(user, (this.#busy.get(user) ?? 0) + 1);
-    // A page that keeps the process busy: the others have lost it too.
-    const late = setTimeout(() => this.#end(), longest);
+    let late: NodeJS.Timeout | undefined;
     this.#running.set(id, (page) => {
       clearTimeout(late);
       this.#running.delete(id);
@@ -104,7 +103,13 @@ export class Fetcher {
     });
     this.#process ??= this.#started();
     this.#process.then(
-      (child) => child.send({ ...task, id } satisfies FetchTask, (error) => error && this.#lost()),
+      (child) => {
+        // It was lost while the process started.
+        if (!this.#running.has(id)) return;
+        // A page that keeps the process busy: the others have lost it too.
+        late = setTimeout(() => this.#end(), longest);
+        child.send({ ...task, id } satisfies FetchTask, (error) => error && this.#lost());
+      },
       () => this.#lost(),
     );
   }

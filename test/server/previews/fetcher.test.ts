@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isPublic } from '../../../server/outgoing/addresses.ts';
 import { get } from '../../../server/outgoing/get.ts';
 import { NotFetched } from '../../../server/outgoing/request.ts';
@@ -140,6 +140,19 @@ describe('a page is read', () => {
     const page = await at('/long');
     expect(page?.title).toMatch(/^ab.?c d e$/u);
     expect(page?.description).toHaveLength(400);
+  });
+
+  test('also if the process that fetches it was slow to start', async () => {
+    pages['/fast'] = html('<title>Fast</title><body>');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const own = new Fetcher((error) => {
+      throw error;
+    });
+    const page = own.fetch('u', { url: `http://${host}/fast`, allowed: [host], picture: false });
+    vi.advanceTimersByTime(20_000);
+    expect(await page).toEqual({ title: 'Fast' });
+    own.close();
   });
 });
 
