@@ -9,11 +9,11 @@ import { size } from './size.ts';
 
 const cap = 1024 * 1024;
 const room = 'lobby';
-const listening = size(100, 5);
-const slow = size(20, 5);
+const listening = size(100, 3);
+const slow = size(20, 2);
 /** Messages of 4 KB that are sent at once; all listeners get them before the next are sent. */
 const batch = 15;
-const promised = 500;
+const promised = size(500, 0);
 /** The kernel takes some 4 MB per connection before anything waits in the server. */
 const most = 2000;
 /** Bytes that may be published after a client is over the limit, until it is closed: four batches. */
