@@ -13,7 +13,7 @@ import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { size } from './size.ts';
 
-const senders = 10;
+const senders = size(10, 4);
 /** Messages per sender and second. */
 const rate = size(20, 5);
 const drain = size('8s', '1s');
