@@ -9,7 +9,7 @@ import { size } from './size.ts';
 const rooms = ['hall', 'east', 'west', 'north'];
 const users = size(200, 25);
 const tabs = 3;
-const seconds = size(30, 4);
+const seconds = size(30, 2);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
 /** Milliseconds after a change until presence must be right for everybody. */
 const settled = 1500;
