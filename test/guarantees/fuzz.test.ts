@@ -17,10 +17,10 @@ import { size } from './size.ts';
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {
-  frames: size(40_000, 400),
-  packets: size(60_000, 600),
-  events: size(60_000, 600),
-  http: size(40_000, 400),
+  frames: size(40_000, 200),
+  packets: size(60_000, 300),
+  events: size(60_000, 300),
+  http: size(40_000, 200),
 };
 
 let memcached: Memcached;
