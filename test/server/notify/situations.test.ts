@@ -536,7 +536,13 @@ afterAll(async () => {
 async function startSites() {
   const clock = fakeClock();
   let passed = 0;
-  const common = { CHAT_TIME_ZONE: noon, CHAT_NOTIFY_AFTER: '10m', ...clock.env };
+  const common = {
+    CHAT_TIME_ZONE: noon,
+    CHAT_NOTIFY_AFTER: '10m',
+    // Everybody stays connected, and the store tells of a logout.
+    CHAT_SESSION_CHECK: '5s',
+    ...clock.env,
+  };
   const kinds: Record<Kind, NodeJS.ProcessEnv> = {
     mails: {
       CHAT_MAIL: mails.url,
