@@ -8,7 +8,7 @@ import { sessionClient } from '../helpers/session-client.ts';
 import { startSessionServer } from '../helpers/session-server.ts';
 import { size } from './size.ts';
 
-const kills = size(50, 2);
+const kills = size(50, 1);
 const writers = 8;
 /** Large enough for a write to be cut off in the middle. */
 const bytes = 100_000;
