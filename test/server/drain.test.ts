@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { startChild } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 
 let memcached: Memcached;
@@ -113,22 +112,4 @@ test('the process ends within CHAT_DRAIN and 2 s, the connections closed over al
   expect(passed()).toBeGreaterThan(1);
   // Not 0 if it was not done half a second before the promised end.
   expect(await exit).toBe(0);
-});
-
-test('npm run server passes SIGTERM on, and the exit code back', async () => {
-  const npm = startChild('npm', ['run', 'server'], {
-    cwd: new URL('../../', import.meta.url).pathname,
-    env: {
-      ...process.env,
-      CHAT_HOST: '127.0.0.1',
-      CHAT_PORT: '0',
-      CHAT_HISTORY: history.url,
-      CHAT_SESSION_STORE: 'memcached://127.0.0.1:11211',
-    },
-  });
-  await npm.until(/"msg":"listening"/);
-  process.kill(npm.pid, 'SIGTERM');
-  await new Promise((resolve) => npm.process.on('close', resolve));
-  expect(npm.output()).toContain('"msg":"stopped"');
-  expect(npm.process.exitCode).toBe(0);
 });
