@@ -64,7 +64,7 @@ const histories: Record<string, () => Promise<Weak>> = {
   PostgreSQL: () => behindLine('PostgreSQL'),
   MariaDB: () => behindLine('MariaDB'),
   async SQLite() {
-    const [disk, folder] = [faultyDisk(), historyFolder()];
+    const [disk, folder] = [faultyDisk(false), historyFolder()];
     closing.push(
       () => folder.remove(),
       () => disk.close(),

@@ -10,8 +10,12 @@ export interface FaultyDisk extends Faulty<DiskFault> {
   close(): void;
 }
 
-/** A disk on which one call of a program fails. The program imports `failing-calls.ts`, which makes it fail. */
-export function faultyDisk(): FaultyDisk {
+/**
+ * A disk on which one call of a program fails. The program imports `failing-calls.ts`, which makes it fail.
+ *
+ * @param named whether its calls are named by their places in the sources, which then run instead of the bundle
+ */
+export function faultyDisk(named = true): FaultyDisk {
   const folder = mkdtempSync(join(tmpdir(), 'faulty-disk-'));
   const [counted, next] = [join(folder, 'calls'), join(folder, 'next')];
   writeFileSync(counted, '');
@@ -19,6 +23,7 @@ export function faultyDisk(): FaultyDisk {
   return {
     env: {
       FAULTY_DISK: folder,
+      ...(named ? {} : { FAULTY_DISK_BUNDLED: 'yes' }),
       NODE_OPTIONS: `--import=${new URL('./failing-calls.ts', import.meta.url).pathname}`,
     },
     // Without the text of the statement.
