@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { type ChatServer, historyFolder, startChatServer } from './chat-server.ts';
+import { type ChatServer, historyFolder, nextChatServersIn } from './chat-server.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { startMemcached } from './memcached.ts';
 
@@ -16,9 +16,11 @@ export interface ServerOverTime {
 /** Chat servers, each after the other, by a clock that the test moves. The session of a user has the user's id. */
 export async function serverOverTime(...users: string[]): Promise<ServerOverTime> {
   const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
+  const servers = nextChatServersIn(clock.env);
   let server: ChatServer | undefined;
   onTestFinished(async () => {
     await server?.stop();
+    await servers.end();
     await memcached.stop();
     history.remove();
     clock.remove();
@@ -30,8 +32,7 @@ export async function serverOverTime(...users: string[]): Promise<ServerOverTime
     async start(settings, { signal, at } = {}) {
       await server?.stop(signal);
       if (at !== undefined) clock.jump(at);
-      server = await startChatServer({
-        ...clock.env,
+      server = await servers.start({
         CHAT_SESSION_STORE: memcached.url,
         CHAT_HISTORY: history.url,
         ...settings,
