@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
   apiKey,
@@ -296,7 +296,7 @@ test('an accepted erasure survives kill -9, and each room gets one event', async
   file.close();
   expect([left?.n !== 0, begun?.n]).toEqual([true, 1]);
 
-  const again = await startChatServer(env);
+  const again = await nextChatServer(env);
   onTestFinished(async () => {
     await again.stop();
   });

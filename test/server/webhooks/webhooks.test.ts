@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } fro
 import { eventTypes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import {
   apiKey,
@@ -221,7 +221,7 @@ test('a server that is killed while it sends leaves no event behind', async () =
   const first = await took('message.created');
   await server.stop('SIGKILL');
   answer = (response) => response.writeHead(204).end();
-  const next = await startChatServer(env);
+  const next = await nextChatServer(env);
   onTestFinished(async () => void (await next.stop()));
   const again = await vi.waitUntil(
     () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
