@@ -66,6 +66,8 @@ export default defineConfig({
             'test/**/*.soak.test.ts',
             'test/guarantees/*.test.ts',
             'test/server/session/**/*.test.ts',
+            'test/server/chat/{changes,hidden,moderating-hidden,people}.test.ts',
+            'test/php-app/shared-session.test.ts',
             'test/server/history/{mariadb,postgres}.test.ts',
             'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',
           ],

@@ -1,12 +1,16 @@
 import type { RequestName } from '../../server/wire/events.ts';
+import { size } from '../guarantees/size.ts';
 import { mariadbDatabase, postgresDatabase } from './history-database.ts';
 import { startMariadb } from './mariadb.ts';
 import { startPostgres } from './postgres.ts';
 
+type Started = () => Promise<{ env: NodeJS.ProcessEnv; close(): Promise<unknown> }>;
+const sqlite: Started = async () => ({ env: {}, close: async () => {} });
+
 /** The settings of a chat server with a history in each database. */
-export const databases: Record<string, () => Promise<{ env: NodeJS.ProcessEnv; close(): Promise<unknown> }>> =
+export const databases = size<Record<string, Started>>(
   {
-    SQLite: async () => ({ env: {}, close: async () => {} }),
+    SQLite: sqlite,
     PostgreSQL: async () => {
       const server = await startPostgres();
       const database = await postgresDatabase(server);
@@ -25,7 +29,9 @@ export const databases: Record<string, () => Promise<{ env: NodeJS.ProcessEnv; c
       };
       return { env: { CHAT_HISTORY: database.url }, close };
     },
-  };
+  },
+  { SQLite: sqlite },
+);
 
 /** The requests that read without naming a room, and those of a room in which the asker is. */
 export const readsOf = (room: string): readonly (readonly [RequestName, object])[] => [

@@ -4,6 +4,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Message, ServerToClient } from '../../../server/wire/events.ts';
+import { size } from '../../guarantees/size.ts';
 import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -870,12 +871,12 @@ describe('the PHP application', () => {
   test('a ban meets also those who are just connecting, at whatever step of it', {
     timeout: hanging,
   }, async () => {
-    for (let n = 0; n < 60; n++) {
+    for (let n = 0; n < size(60, 20); n++) {
       const id = newId();
       const cookie = await site.rawSession(JSON.stringify({ user_id: id }));
       const connecting = connectChat(site.chat.url, cookie).catch((error: unknown) => error);
       // A connection takes a few milliseconds.
-      await pause(n / 4);
+      await pause(n / size(4, 4 / 3));
       expect((await api('PUT', `/users/${id}/ban`, {})).status).toBe(200);
       const client = await connecting;
       if (client instanceof ConnectRefused) expect(client.data?.code).toBe('forbidden');
