@@ -5,6 +5,7 @@ import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { size } from '../../../guarantees/size.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type Typo3Session, typo3Site } from '../../../helpers/typo3.ts';
 
@@ -23,7 +24,7 @@ async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: Si
   return { ...site, logins };
 }
 
-describe.each(databases)('$kind', (db) => {
+describe.each(size(databases, [mysql]))('$kind', (db) => {
   loginContract('TYPO3', async () => {
     const site = await typo3Site(db);
     return {
