@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { size } from '../../guarantees/size.ts';
 import { type ChatClient, connectChat } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
@@ -36,10 +37,11 @@ async function busy(id: string, code: string): Promise<void> {
 
 const sizes = '$_SESSION["pad"] = str_repeat("x", random_int(0, 50000))';
 
+const counts = '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1';
 test.each([
-  ['counts', '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1', 'unset($_SESSION["user_id"])', 'logout'],
+  ...size([['counts', counts, 'unset($_SESSION["user_id"])', 'logout']], []),
   ['changes in size', sizes, 'unset($_SESSION["user_id"])', 'logout'],
-  ['counts', '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1', '$_SESSION["user_id"] = 8', 'user_changed'],
+  ['counts', counts, '$_SESSION["user_id"] = 8', 'user_changed'],
   ['is only read', '', '$_SESSION = []', 'logout'],
 ])('a session that %s all the time (%s): %s is noticed', async (_, code, change, reason) => {
   const id = request('$_SESSION["user_id"] = 7');
@@ -49,7 +51,7 @@ test.each([
   expect((await client.ended).reason).toBe(reason);
 });
 
-const seconds = process.env.SOAK === '1' ? 10 : 2;
+const seconds = size(10, 1);
 test(`a visitor whose session changes in size all the time stays in for ${seconds} s, and gets in again`, async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type SessionStore, StoreError } from '../../../server/session/store.ts';
 import { distributions } from '../../../server/session/stores/memcached/servers.ts';
+import { size } from '../../guarantees/size.ts';
 import {
   askedOf,
   type ManySessionsSite,
@@ -37,7 +38,7 @@ async function readAll(options: string, ids: readonly string[], on = servers) {
 const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0);
 
 /** The number of sessions for each distribution. */
-const count = process.env.SOAK === '1' ? 1000 : 300;
+const count = size(1000, 100);
 
 describe('of three servers, only the one that PHP has chosen is asked', () => {
   const weights = [3, 1, 2];
