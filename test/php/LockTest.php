@@ -56,7 +56,7 @@ final class LockTest extends TestCase
      */
     public function testWithALockNoneOfManyRequestsLosesItsChange(string $name): void
     {
-        $count = Soak::size(100, 40);
+        $count = Soak::size(100, 10);
         $store = Store::named($name);
         $id = $this->begin($store);
         $url = $store->url() . self::FORMAT . '&lock=30';
