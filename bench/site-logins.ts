@@ -24,9 +24,12 @@ import { startPostgres } from '../test/helpers/postgres.ts';
 import { startSiteDatabase, type TestDatabase } from '../test/helpers/site-database.ts';
 import { type Numbers, type Way, ways } from './many-logins.ts';
 
-/** Milliseconds of a slice that are not measured, and those that are. */
-const warmUp = 2200;
-const measured = 4000;
+/**
+ * Milliseconds of a slice that are not measured, and those that are. A slice begins with a reading of the configuration,
+ * after which the threads of V8 are busy for seconds.
+ */
+const warmUp = 6000;
+const measured = 12_000;
 /** Few of many logins: each slice has more checks. */
 const slices = (logins: number) => (logins > 1000 ? 2 : 7);
 /** Logouts, one after another, and the connections that are open meanwhile. */
