@@ -306,7 +306,7 @@ function nameOf(format: string, text: (name: string) => string): string {
     .trim();
 }
 
-/** As `get_config()`: `$CFG->forced_plugin_settings` counts before the table. What only PHP knows is taken for on. */
+/** As `get_config()`: `$CFG->forced_plugin_settings` counts before the table. If only PHP knows a value, it counts as on. */
 function forcedFactors(configuration: Configuration): Found['forced'] {
   const name = 'forced_plugin_settings';
   const enabled = (...path: string[]) => {

@@ -539,7 +539,7 @@ async function startSites() {
   const common = {
     CHAT_TIME_ZONE: noon,
     CHAT_NOTIFY_AFTER: '10m',
-    // Everybody stays connected, and the store tells of a logout.
+    // Everybody stays connected, and the store notifies of a logout.
     CHAT_SESSION_CHECK: '5s',
     ...clock.env,
   };
