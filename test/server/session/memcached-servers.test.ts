@@ -47,8 +47,22 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
   const standard = { 'memcache.hash_strategy': 'standard' };
   const consistent = { OPT_DISTRIBUTION: 'DISTRIBUTION_CONSISTENT' };
 
-  test.each<[options: string, site: ManySessionsSite]>([
+  type Case = [options: string, site: ManySessionsSite];
+  /** The same distributions, of another handler or without weights. */
+  const again: Case[] = [
     ['handler=memcached', { writer: 'memcached' }],
+    [
+      'handler=memcache&redundancy=1&distribution=memcache_standard&weight=3,1,2',
+      { writer: 'memcache', weights, ini: { ...once, ...standard } },
+    ],
+    [
+      'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=3,1,2',
+      { writer: 'memcache', weights, ini: { ...once, ...standard, ...fnv } },
+    ],
+    ['distribution=ketama', { writer: 'Memcached', options: consistent }],
+    ['handler=memcache', { writer: 'memcache' }],
+  ];
+  test.each<Case>([
     ['handler=memcached&weight=3,1,2', { writer: 'memcached', weights }],
     [
       'handler=memcached&distribution=modula&weight=3,1,2',
@@ -65,26 +79,16 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
         ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted', 'memcached.sess_prefix': 'app.' },
       },
     ],
-    ['handler=memcache', { writer: 'memcache' }],
     ['handler=memcache&redundancy=1&weight=3,1,2', { writer: 'memcache', weights, ini: once }],
     [
       'handler=memcache&redundancy=3&distribution=memcache_fnv&weight=3,1,2',
       { writer: 'memcache', weights, ini: { ...fnv, 'memcache.session_redundancy': 3 } },
     ],
     [
-      'handler=memcache&redundancy=1&distribution=memcache_standard&weight=3,1,2',
-      { writer: 'memcache', weights, ini: { ...once, ...standard } },
-    ],
-    [
-      'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=3,1,2',
-      { writer: 'memcache', weights, ini: { ...once, ...standard, ...fnv } },
-    ],
-    [
       'handler=memcache&redundancy=1&prefix=app',
       { writer: 'memcache', ini: { ...once, 'memcache.session_prefix_static_key': 'app' } },
     ],
     ['prefix=sessions/', { writer: 'Memcached', prefix: 'sessions/' }],
-    ['distribution=ketama', { writer: 'Memcached', options: consistent }],
     ['distribution=ketama&weight=3,1,2', { writer: 'Memcached', weights, options: consistent }],
     [
       'distribution=ketama_weighted&weight=3,1,2&prefix=s/',
@@ -104,6 +108,7 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
       'distribution=memcache_standard_fnv&weight=2',
       { writer: 'Memcache', weights: [2, 2, 2], ini: { ...standard, ...fnv } },
     ],
+    ...size(again, []),
   ])('%s', async (options, site) => {
     const ids = newIds(count);
     expect(writeSessions(site, ids, servers)).toBe('done');
