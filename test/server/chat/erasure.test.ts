@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
   apiKey,
@@ -272,7 +272,7 @@ test('an accepted erasure survives kill -9, and each room gets one event', async
     CHAT_HISTORY: history.url,
     CHAT_API_KEY: apiKey,
   };
-  const server = await startChatServer(env);
+  const server = await nextChatServer(env);
   onTestFinished(async () => {
     await server.stop('SIGKILL');
   });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } fro
 import { eventTypes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
-import { historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import {
   apiKey,
@@ -210,7 +210,7 @@ test('a server that is killed while it sends leaves no event behind', async () =
   };
   // Nobody answers.
   answer = () => {};
-  const server = await startChatServer(env);
+  const server = await nextChatServer(env);
   onTestFinished(() => own.remove());
   const message = { user: { id: 'shop', name: 'Shop' }, text: 'before the end', clientId: 'only' };
   await fetch(`${server.url}/api/rooms/lobby/messages`, {
