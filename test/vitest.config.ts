@@ -66,7 +66,7 @@ export default defineConfig({
             'test/**/*.soak.test.ts',
             'test/guarantees/*.test.ts',
             'test/server/session/**/*.test.ts',
-            'test/server/chat/{changes,hidden,moderating-hidden,people}.test.ts',
+            'test/server/chat/{changes,hidden,moderating-hidden,people,rooms}.test.ts',
             'test/php-app/shared-session.test.ts',
             'test/server/history/{mariadb,postgres}.test.ts',
             'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',
