@@ -171,7 +171,7 @@ final class TableSessionTest extends TestCase
      */
     public function testOfManyProcessesAtTheSameMomentNoneLosesItsChange(string $database): void
     {
-        $count = Soak::size(40, 20);
+        $count = Soak::size(40, 10);
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['first' => 1]);
         $arguments = [(string) $count, $this->site->url, $this->site->keyFile, $this->site->table, $cookie];
