@@ -58,7 +58,7 @@ const root = join(import.meta.dirname, '../..');
  * bundles (see make-bundles.ts), such as a benchmark, starts the sources; so do tests that put code into the program, which
  * finds its way by the names of the sources.
  */
-function bundled(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): string[] {
+export function bundled(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): string[] {
   const { TEST_BUNDLES: bundles } = process.env;
   const needsSources = env.NODE_OPTIONS?.includes('--import') && env.FAULTY_DISK_BUNDLED === undefined;
   if (bundles === undefined || needsSources) return [...args];

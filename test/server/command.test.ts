@@ -6,11 +6,14 @@ import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
-import { ownPort, startChild } from '../helpers/child.ts';
+import { bundled, ownPort, startChild } from '../helpers/child.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const key = 'a-key-of-more-than-16-characters';
 const program = 'server/command/main.ts';
+/** For a shell, which starts it itself. */
+const [quick] = bundled([program], root, {});
+const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
 let site: ChatSite;
 let folder: string;
 let settings: string;
@@ -155,8 +158,8 @@ test('export: the archive of the API, in a file of this account alone, and on th
   const again = await command('export', '..', '--to', file, '--settings', settings);
   expect(again).toEqual({ code: 74, said: `✗ ${file} is there already: name another file\n` });
   const piped = newFile();
-  const line = `"$0" ${program} export .. --settings ${settings} > ${piped}`;
-  execFileSync('sh', ['-c', line, process.execPath], { cwd: root, env: { PATH: process.env.PATH } });
+  const line = `"$0" ${quick} export .. --settings ${settings} > ${piped}`;
+  execFileSync('sh', ['-c', line, process.execPath], { cwd: root, env });
   expect(messages(piped)).toBe(messages(file));
 });
 
@@ -174,7 +177,7 @@ test('erase on a terminal: only after the id has been typed again', async () => 
   await talker('32');
   /** `script` gives the command a terminal. */
   const typed = async (answer: string) => {
-    const line = `'${process.execPath}' ${program} erase 32 --messages delete --settings ${settings}`;
+    const line = `'${process.execPath}' ${quick} erase 32 --messages delete --settings ${settings}`;
     const child = startChild('script', ['-qefc', line, '/dev/null'], {
       cwd: root,
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -23,8 +23,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { doctor as examine } from '../../server/doctor/report.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
-import { startChatServer } from '../helpers/chat-server.ts';
-import { ownPort, startChild } from '../helpers/child.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
+import { bundled, type Child, ownPort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { runNginx } from '../helpers/nginx.ts';
@@ -89,6 +89,11 @@ async function doctorAs(
     },
     ...user,
   });
+  return ended(child);
+}
+
+/** @returns the exit code of a process that ends by itself, and its output */
+async function ended(child: Child): Promise<[number, string]> {
   const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
   return [code, child.output()];
 }
@@ -122,55 +127,53 @@ test('all is well: from the cookie to the user, and no value of the session', as
 test.each([
   ['', 64, 'no cookie was given'],
   ['ID', 0, 'the user 7, called Zoë'],
-])('a cookie from the standard input, which no list of processes shows: %j', (given, code, expected) => {
-  const args = ['server/command/main.ts', 'doctor', '--settings=', '--cookie', '-'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    cwd: root,
-    env: {
-      PATH: process.env.PATH,
-      CHAT_SESSION_STORE: `file://${folder}`,
-      CHAT_USER_ID: 'app.user.id',
-      CHAT_USER_NAME: 'app.user.name',
-    },
-    input: given.replace('ID', `PHPSESSID=${id}\n`),
-    encoding: 'utf8',
-  });
-  expect([status, stdout + stderr]).toEqual([code, expect.stringContaining(expected)]);
-  expect(stdout + stderr).not.toContain(id);
-});
+])(
+  'a cookie from the standard input, which no list of processes shows: %j',
+  async (given, code, expected) => {
+    const args = ['server/command/main.ts', 'doctor', '--settings=', '--cookie', '-'];
+    const child = startChild(process.execPath, args, {
+      cwd: root,
+      env: {
+        PATH: process.env.PATH,
+        CHAT_SESSION_STORE: `file://${folder}`,
+        CHAT_USER_ID: 'app.user.id',
+        CHAT_USER_NAME: 'app.user.name',
+      },
+      stdio: 'pipe',
+    });
+    child.process.stdin?.end(given.replace('ID', `PHPSESSID=${id}\n`));
+    expect(await ended(child)).toEqual([code, expect.stringContaining(expected)]);
+    expect(child.output()).not.toContain(id);
+  },
+);
 
 test.runIf(process.getuid?.() === 0)(
   'settings that another account has put into an open working folder are not taken',
-  () => {
+  async () => {
     const open = mkdtempSync(join(tmpdir(), 'open-'));
     const file = join(open, 'settings');
     const elsewhere = mkdtempSync(join(tmpdir(), 'elsewhere-'));
     const run = () => {
       const args = [join(root, 'server/command/main.ts'), 'doctor', '--cookie', id];
-      const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-        cwd: open,
-        env: { PATH: process.env.PATH },
-        encoding: 'utf8',
-      });
-      return [status, stdout + stderr];
+      return ended(startChild(process.execPath, args, { cwd: open, env: { PATH: process.env.PATH } }));
     };
     writeFileSync(file, `CHAT_SESSION_STORE=file://${folder}\nCHAT_USER_ID=app.user.id\n`);
     chmodSync(open, 0o1777);
-    expect(run()).toContainEqual(expect.stringContaining('the user 7'));
+    expect(await run()).toContainEqual(expect.stringContaining('the user 7'));
     const refused = [78, expect.stringContaining(`${file} belongs to another account`)];
     chownSync(file, 65_534, 65_534);
-    expect(run()).toEqual(refused);
+    expect(await run()).toEqual(refused);
     rmSync(file);
     writeFileSync(join(elsewhere, 'settings'), `CHAT_SESSION_STORE=file://${folder}\n`);
     symlinkSync(join(elsewhere, 'settings'), file);
     lchownSync(file, 65_534, 65_534);
-    expect(run()).toEqual(refused);
+    expect(await run()).toEqual(refused);
     // Where only its owner writes, as in a container with a folder of the host, the file is the owner's.
     rmSync(file);
     writeFileSync(file, `CHAT_SESSION_STORE=file://${folder}\nCHAT_USER_ID=app.user.id\n`);
     chownSync(file, 65_534, 65_534);
     chmodSync(open, 0o755);
-    expect(run()).toContainEqual(expect.stringContaining('the user 7'));
+    expect(await run()).toContainEqual(expect.stringContaining('the user 7'));
     for (const one of [open, elsewhere]) rmSync(one, { recursive: true });
   },
 );
@@ -408,10 +411,12 @@ test('docs/operate.md shows what the doctor says', async () => {
 });
 
 test('ends without a word when nobody reads on, as in `npm run doctor | head -1`', () => {
-  const line = `"${process.execPath}" server/command/main.ts doctor --settings= | head -1`;
+  const env = { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${folder}` };
+  const [program] = bundled(['server/command/main.ts'], root, env);
+  const line = `"${process.execPath}" ${program} doctor --settings= | head -1`;
   const { stdout, stderr } = spawnSync('sh', ['-c', line], {
     cwd: root,
-    env: { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${folder}` },
+    env: { ...env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
     encoding: 'utf8',
   });
   expect(stdout).toMatch(/^ {2}CHAT_\w+ .*\n$/);
@@ -793,7 +798,7 @@ describe('several servers', () => {
 
   test('at the address of the chat: sticky, not sticky, without WebSocket, and something else', async () => {
     const env = { CHAT_SESSION_STORE: `file://${folder}` };
-    const servers = await Promise.all([startChatServer(env), startChatServer(env)]);
+    const servers = await Promise.all([nextChatServer(env), nextChatServer(env)]);
     const ports = servers.map(({ port }) => port);
     const upstream = `upstream chat { ${ports.map((port) => `server 127.0.0.1:${port};`).join(' ')} }`;
     const port = await ownPort();
