@@ -3,6 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { restoreBackup } from '../../server/backup/restore.ts';
+import type { CommandProblem } from '../../server/command/problem.ts';
+import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { type Child, startChild } from '../helpers/child.ts';
@@ -87,6 +90,27 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     return { code, said: child.output() };
   }
 
+  /** Restores in this process. @returns the code with which the command would end, and its words */
+  const restore = async (
+    url: string,
+    from: string,
+    files: string,
+  ): Promise<{ code: number; said: string }> => {
+    const place = { history: readHistoryPlace(url) as HistoryPlace, files: files.slice('dir:'.length) };
+    let ended = { code: 0, said: '' };
+    // The database takes a moment to end the connections of the one before.
+    await expect
+      .poll(async () => {
+        ended = await restoreBackup(from, place).then(
+          () => ({ code: 0, said: '' }),
+          ({ code, message }: CommandProblem) => ({ code, said: message }),
+        );
+        return ended.code;
+      })
+      .not.toBe(69);
+    return ended;
+  };
+
   /** The rows of each table, as a digest. */
   async function contents({ query }: HistoryDatabase): Promise<Map<string, string>> {
     const found = new Map<string, string>();
@@ -167,7 +191,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     ]) {
       await forgedBackup(file, forged, (rows) => Buffer.concat([rows, Buffer.from(`\n${statement}\n`)]));
       const { files, remove } = historyFolder();
-      const { code } = await ended(command('restore', elsewhere.url, forged, files));
+      const { code } = await restore(elsewhere.url, forged, files);
       // Of PostgreSQL such lines are no rows.
       expect(code).toBe(other === 'PostgreSQL' ? 74 : 0);
       for (const { name } of await elsewhere.query(tables)) {
@@ -229,10 +253,15 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
       ],
     ] as const) {
       writeFileSync(wrong, bytes);
-      const refused = await ended(command('restore', history.url, wrong));
+      const refused = await restore(history.url, wrong, kept.files);
       expect([refused.code, refused.said]).toEqual([code, expect.stringMatching(said)]);
     }
     expect(await contents(history)).toEqual(early);
+    // The last one.
+    expect(await ended(command('restore', history.url, wrong))).toEqual({
+      code: 78,
+      said: expect.stringMatching(/^✗ The backup is of a history in /),
+    });
 
     const killed = command('restore', history.url);
     await expect
