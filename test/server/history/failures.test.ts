@@ -11,7 +11,7 @@ import {
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { chatProgram, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { chatProgram, historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
 import { faultyDisk } from '../../helpers/faulty-disk.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -30,7 +30,7 @@ async function setUp() {
   closing.push(() => history.remove());
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url };
   const start = async () => {
-    const server = await startChatServer(env);
+    const server = await nextChatServer(env);
     closing.push(() => server.stop());
     const client = await connectChat(server.url, 'PHPSESSID=u1');
     closing.push(() => client.close());
