@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
+import { run } from '../../server/command/import.ts';
+import { CommandProblem } from '../../server/command/problem.ts';
 import type { Message } from '../../server/wire/events.ts';
 import { historyFolder } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -23,24 +25,43 @@ function newHistory() {
 }
 type Kept = ReturnType<typeof newHistory>;
 
+const settingsOf = ({ url, files }: Pick<Kept, 'url' | 'files'>) => ({
+  PATH: process.env.PATH,
+  CHAT_SESSION_STORE: 'memcached://127.0.0.1:1',
+  CHAT_HISTORY: url,
+  CHAT_FILES: files,
+});
+
 /** Calls the command; `during` may end it. */
-async function importing(
-  { url, files }: Pick<Kept, 'url' | 'files'>,
+async function importingProcess(
+  kept: Kept,
   args: string[],
   during?: (child: ReturnType<typeof startChild>) => void,
 ): Promise<{ code: number | null; said: string }> {
   const child = startChild(process.execPath, ['server/command/main.ts', 'import', ...args, '--settings='], {
     cwd: root,
-    env: {
-      PATH: process.env.PATH,
-      CHAT_SESSION_STORE: 'memcached://127.0.0.1:1',
-      CHAT_HISTORY: url,
-      CHAT_FILES: files,
-    },
+    env: settingsOf(kept),
   });
   during?.(child);
   const code = await new Promise<number | null>((resolve) => child.process.on('close', resolve));
   return { code, said: child.output() };
+}
+
+/** The same in this process, which has loaded it already. */
+async function importing(kept: Kept, args: string[]): Promise<{ code: number; said: string }> {
+  const log = vi.spyOn(console, 'log').mockReturnValue();
+  // The command sets its own.
+  const mask = process.umask();
+  try {
+    const code = await run([...args, '--settings='], settingsOf(kept));
+    return { code, said: log.mock.calls.join('\n') };
+  } catch (error) {
+    if (!(error instanceof CommandProblem)) throw error;
+    return { code: error.code, said: error.message };
+  } finally {
+    process.umask(mask);
+    log.mockRestore();
+  }
 }
 
 function file(name: string, lines: readonly unknown[]): string {
@@ -109,14 +130,14 @@ test('messages with their times, replies and files are imported once, in order, 
   const users = join(folder, 'users.json');
   writeFileSync(users, JSON.stringify({ u1: '42' }));
   // Killed while it writes, then whole, then once more.
-  const killed = await importing(kept, [lines, '--users', users], ({ process }) => {
+  const killed = await importingProcess(kept, [lines, '--users', users], ({ process }) => {
     const timer = setInterval(() => process.kill('SIGKILL'), 1500);
     process.on('close', () => clearInterval(timer));
   });
-  const whole = await importing(kept, [lines, '--users', users]);
+  const whole = await importingProcess(kept, [lines, '--users', users]);
   expect(whole).toMatchObject({ code: 0 });
   expect([killed.code, whole.said]).toEqual([killed.code, expect.stringContaining('✓ Imported: ')]);
-  const again = await importing(kept, [lines, '--users', users]);
+  const again = await importingProcess(kept, [lines, '--users', users]);
   expect(again.said).toContain(`✓ Imported: 0 messages and 0 files in 1 rooms; ${count} were there already`);
   await serve(kept, async (site, ann) => {
     const { rooms } = await ann.request('room:list', {});
