@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chatProgram, startChatServer } from '../helpers/chat-server.ts';
+import { chatProgram, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startLockedRedis } from '../helpers/redis.ts';
@@ -71,7 +71,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
 
   /** The reason in the log of a server with that store. */
   async function reasonWith(store: string): Promise<string> {
-    const chat = await startChatServer({ CHAT_SESSION_STORE: store });
+    const chat = await nextChatServer({ CHAT_SESSION_STORE: store });
     try {
       const [line] = await chat.until(/^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
       const { level, reason, hint } = JSON.parse(line) as Record<string, string>;
@@ -116,7 +116,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
     const other = await startMemcached();
     const port = await ownPort();
     const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;
-    const chat = await startChatServer({ CHAT_SESSION_STORE: `memcached://${servers}?handler=memcached` });
+    const chat = await nextChatServer({ CHAT_SESSION_STORE: `memcached://${servers}?handler=memcached` });
     try {
       const [line] = await chat.until(/^.*"msg":"the session store cannot be read.*$/m);
       expect(line).toContain(`memcached at 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`);
