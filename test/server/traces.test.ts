@@ -59,7 +59,6 @@ async function startServer(env: NodeJS.ProcessEnv) {
   await memcached.set('sessions/secret-session', '{"user_id":"quincunx"}');
   const server = await startChatServer({
     CHAT_SESSION_STORE: memcached.url,
-    NODE_OPTIONS: `--import=${watched}`,
     ...env,
   });
   onTestFinished(() => void server.stop('SIGKILL'));
@@ -128,11 +127,15 @@ test('a collector that refuses them, or is not there, disturbs nobody, and the l
 });
 
 test('without a collector the server loads no package for traces, and with one it does', async () => {
-  const plain = await startServer({});
+  const watching = { NODE_OPTIONS: `--import=${watched}` };
+  const plain = await startServer(watching);
   await talk(plain);
   await plain.stop();
   expect(plain.output()).not.toContain('loaded @opentelemetry/');
-  const traced = await startServer({ OTEL_EXPORTER_OTLP_ENDPOINT: (await startCollector()).url });
+  const traced = await startServer({
+    ...watching,
+    OTEL_EXPORTER_OTLP_ENDPOINT: (await startCollector()).url,
+  });
   expect(traced.output()).toContain('loaded @opentelemetry/');
   await traced.stop();
 });
