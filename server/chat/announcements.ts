@@ -29,7 +29,7 @@ import { countMentions, leavesOut, noMentions } from './messages/unread-mentions
 import { type Connection, nobody, type Person, type Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
 import { seesReportsOf, withoutWords } from './moderation/shown-reports.ts';
-import type { OtherServers } from './other-servers.ts';
+import type { OrderAnswer, OtherServers } from './other-servers.ts';
 import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, previewsFor, summaryOf } from './summary.ts';
@@ -54,6 +54,7 @@ export class Announcements implements DirectoryListener {
   #held: Promise<void> = Promise.resolve();
   readonly #readPin: (room: string, seq: number) => Promise<Pin | undefined>;
   #pins: Promise<void> = Promise.resolve();
+  readonly #readMessage: (place: StoredMessage) => Promise<StoredMessage | undefined>;
   readonly #others: OtherServers | undefined;
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #people: PeopleChanges;
@@ -80,6 +81,8 @@ export class Announcements implements DirectoryListener {
     readUser: (id: string) => Promise<User>;
     /** A pin as everybody in the room sees it; undefined if the message is not pinned any more. */
     readPin: (room: string, seq: number) => Promise<Pin | undefined>;
+    /** A message as it is now; undefined if it is deleted or gone. */
+    readMessage: (message: StoredMessage) => Promise<StoredMessage | undefined>;
     /** Absent for a single server. */
     others?: OtherServers | undefined;
   }) {
@@ -96,6 +99,7 @@ export class Announcements implements DirectoryListener {
     this.#readHeld = options.readHeld;
     this.#readUser = options.readUser;
     this.#readPin = options.readPin;
+    this.#readMessage = options.readMessage;
     this.#others = options.others;
   }
 
@@ -118,19 +122,18 @@ export class Announcements implements DirectoryListener {
   mentioned(room: Room, { message, added, removed }: Change & { type: 'mentions' }): void {
     const directory = this.#directory();
     const namedNow = new Set((message.mentions ?? []).map(({ user }) => user));
-    const payload = { message: directory.messageOf(message) };
     const people = new Set(namedNow.has(everybody) && added.includes(everybody) ? room.here : []);
     // A server that gets this late may find that the message has changed since.
     const named = added
       .filter((user) => namedNow.has(user))
       .flatMap((user) => directory.person(user) ?? [])
       .filter((person) => !people.has(person));
-    this.#concern(room, named, payload);
+    this.#concern(room, named, message);
     // A mention of everybody is one frame for all, and other servers are not asked about each member.
     const absent = [...people].filter(
       (person) => !person.blocked.has(message.user.id) && !this.#hasJoined(room, person),
     );
-    this.#publisher.toConnections(idsOf(absent), 'mention', payload);
+    this.#publisher.toConnections(idsOf(absent), 'mention', { message: directory.messageOf(message) });
     // Their number of mentions has fallen. A removed mention of everybody is not announced, as that would be an event
     // for each member.
     this.#recounted(
@@ -146,11 +149,10 @@ export class Announcements implements DirectoryListener {
     const named = new Set((message.mentions ?? []).map(({ user }) => user));
     // They have learned of it by the mention.
     if (named.has(everybody) || message.deletedAt !== undefined) return;
-    const payload = { message: directory.messageOf(message), followed: true as const };
     const following = users
       .filter((user) => !named.has(user))
       .flatMap((user) => directory.person(user) ?? []);
-    this.#concern(room, following, payload);
+    this.#concern(room, following, message, { followed: true });
   }
 
   followed({ room, thread, user, following }: Change & { type: 'followed' }): void {
@@ -172,28 +174,48 @@ export class Announcements implements DirectoryListener {
     }
   }
 
-  /** Sends a message to users whom it concerns, unless one of their connections has joined the room. */
-  #concern(room: Room, people: readonly Person[], payload: EventPayload<'mention'>): void {
+  /**
+   * Sends a message to users whom it concerns, unless one of their connections has joined the room.
+   * @param how.followed they follow its thread; otherwise it mentions them
+   */
+  #concern(
+    room: Room,
+    people: readonly Person[],
+    message: StoredMessage,
+    how: Pick<EventPayload<'mention'>, 'followed'> = {},
+  ): void {
     const { id } = room.record;
+    const tell = (to: readonly Person[], shown: StoredMessage) => {
+      const payload = { message: this.#directory().messageOf(shown), ...how };
+      this.#publisher.toConnections(idsOf(to.filter(isToHear)), 'mention', payload);
+    };
     const isToHear = (person: Person) =>
-      !person.blocked.has(payload.message.user.id) &&
+      !person.blocked.has(message.user.id) &&
       this.#directory().find(person, id) === room &&
       !this.#hasJoined(room, person);
-    const tell = (to: readonly Person[]) =>
-      this.#publisher.toConnections(idsOf(to.filter(isToHear)), 'mention', payload);
     const { asked = [], known = [] } = Object.groupBy(people.filter(isToHear), ({ user }) =>
       this.#others?.isConnected(user.id) ? 'asked' : 'known',
     );
-    tell(known);
+    tell(known, message);
     if (this.#others === undefined || asked.length === 0) return;
     // All of them in a single order: it is stored, and so is the answer of each server.
     const users = asked.map(({ user }) => user.id);
-    this.#others.orderOthers('', { is: 'joined', room: id, users }).then(
-      // Some may have lost the room while the other servers were asked.
-      ({ joined = [] }) => tell(asked.filter(({ user }) => !joined.includes(user.id))),
+    this.#others
+      .orderOthers('', { is: 'joined', room: id, users })
       // A repeated mention is better than a lost one.
-      () => tell(asked),
-    );
+      .catch(() => ({ joined: [] }))
+      .then(async ({ joined = [] }: Pick<OrderAnswer, 'joined'>) => {
+        // While the other servers were asked, it may have been deleted or edited, and some may have lost the room.
+        const now = await this.#readMessage(message);
+        if (now === undefined) return;
+        const named = new Set(now.mentions?.map(({ user }) => user));
+        const isConcerned = (user: string) =>
+          how.followed ? !named.has(user) && !named.has(everybody) : named.has(user);
+        const to = asked.filter(({ user }) => !joined.includes(user.id) && isConcerned(user.id));
+        tell(to, now);
+      })
+      // The message counts among the mentions of the room all the same.
+      .catch((error) => this.#onAsideFailure('mention_told', error));
   }
 
   roomAdded(room: Room, asker: string | undefined): void {

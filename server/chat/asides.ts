@@ -14,6 +14,8 @@ export type Aside =
   | 'held_changed'
   /** Count unread mentions behind those of somebody who is blocked now. */
   | 'mentions_counted'
+  /** Send a message to users whom it concerns, after other servers were asked about them. */
+  | 'mention_told'
   /** Announce new counts of threads. */
   | 'thread_changed'
   /** Notify an author that more people have seen a message. */

@@ -175,6 +175,12 @@ export async function openChat(options: {
       await history.current();
       return pin;
     },
+    async readMessage({ room, seq, id }) {
+      const [message] = await history.read.messages({ places: [{ room, seq }] });
+      // Another server may have stored what was read, and before it that somebody was removed.
+      await history.current();
+      return message?.id === id && message.deletedAt === undefined ? message : undefined;
+    },
     others,
   });
   const findAll = settings.findPeople === 'all';

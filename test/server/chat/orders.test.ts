@@ -6,7 +6,9 @@ import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
 import { methods, sources } from '../../../server/history/history.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
+import type { EventPayload, User } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
+import { carryOutErasures } from '../../helpers/erasures.ts';
 
 test('a server that cannot tell the others closes, pushes and counts here, and says whether to try again', async () => {
   const ignore = () => {};
@@ -65,6 +67,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
 test('a user who loses a room while the other servers are asked whether it is shown there gets no mention', async () => {
   const ignore = () => {};
   const told: string[] = [];
+  const toldCat: string[] = [];
   const asked: ((answer: OrderAnswer) => void)[] = [];
   const { chat, history, close } = await openChatOver(
     () => ({}),
@@ -73,6 +76,7 @@ test('a user who loses a room while the other servers are asked whether it is sh
         toRoom: ignore,
         toConnections: (ids: readonly string[], event: string) => {
           if (ids.includes('c7')) told.push(event);
+          if (ids.includes('c9')) toldCat.push(event);
         },
         join: ignore,
         leave: ignore,
@@ -94,19 +98,21 @@ test('a user who loses a room while the other servers are asked whether it is sh
     { id: '8', name: 'Ben' },
   ];
   await chat.directory.connect('c7', { ...ann, roles: [], rooms: [] });
+  await chat.directory.connect('c9', { id: '9', name: 'Cat', roles: [], rooms: [] });
   const [room, at] = ['u-den', Date.now()];
   const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
   await history.write.createRoom(make);
-  const add = { room, users: [{ id: ann.id }], source: 'people', mayReturn: true, at } as const;
+  const add = { room, users: [{ id: ann.id }, { id: '9' }], source: 'people', mayReturn: true, at } as const;
   await history.write.addMembers(add);
   const mention = async (clientId: string) => {
     told.length = 0;
-    const mentions = [{ user: ann.id, start: 0, length: 1 }];
+    toldCat.length = 0;
+    const mentions = [ann.id, '9'].map((user, start) => ({ user, start, length: 1 }));
     await history.write.send({
       room,
       clientId,
       user: ben,
-      text: 'x',
+      text: 'xx',
       mentions,
       sentAt: at,
       asMember: true,
@@ -119,10 +125,78 @@ test('a user who loses a room while the other servers are asked whether it is sh
   const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
   await history.write.removeMembers({ room, users: [ann.id], ...how });
   answer({ count: 0 });
-  await new Promise(setImmediate);
+  await expect.poll(() => toldCat).toContain('mention');
   expect(told).toContain('room:removed');
   expect(told).not.toContain('mention');
 });
+
+test.each(['answer', 'fail to'] as const)(
+  'a message that changes before the other servers %s is not told as it was',
+  async (how) => {
+    const ignore = () => {};
+    const told: string[] = [];
+    const asked: (() => void)[] = [];
+    const { chat, history, close } = await openChatOver(
+      () => ({}),
+      () => ({
+        publisher: {
+          toRoom: ignore,
+          toConnections: (ids: readonly string[], event: string, payload: unknown) => {
+            if (event === 'mention' && ids.length > 0)
+              told.push((payload as EventPayload<'mention'>).message.text);
+          },
+          join: ignore,
+          leave: ignore,
+        },
+        others: {
+          own: { name: 'here', run: { version: '1.0.0', since: 0 } },
+          states: () => [],
+          presentIn: () => new Map(),
+          isConnected: () => true,
+          seenChanged: ignore,
+          typing: ignore,
+          orderOthers: () =>
+            new Promise<OrderAnswer>((resolve, reject) =>
+              asked.push(() => (how === 'answer' ? resolve({ count: 0 }) : reject(new Error('no answer')))),
+            ),
+        },
+      }),
+    );
+    onTestFinished(close);
+    const [ann, ben, cat] = ['Ann', 'Ben', 'Cat'].map((name) => ({ id: name.toLowerCase(), name })) as [
+      User,
+      User,
+      User,
+    ];
+    await chat.directory.connect('c7', { ...ann, roles: [], rooms: [] });
+    const [room, at] = ['u-den', Date.now()];
+    const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
+    await history.write.createRoom(make);
+    const users = [{ id: ann.id }, { id: cat.id }];
+    await history.write.addMembers({ room, users, source: 'people', mayReturn: true, at });
+    const mentions = [{ user: ann.id, start: 0, length: 1 }];
+    const send = async (user: User, text: string, over: { mentions?: typeof mentions; replyTo?: number }) => {
+      const message = { room, clientId: text, user, text, sentAt: at, asMember: true, ...over };
+      return (await history.write.send(message)).message.seq;
+    };
+    const edit = (seq: number, text: string, named: typeof mentions) =>
+      history.write.edit({ room, seq, user: ben.id, text, mentions: named, at });
+    const [deleted, unnamed] = [
+      await send(ben, 'deleted', { mentions }),
+      await send(ben, 'unnamed', { mentions }),
+    ];
+    await send(cat, 'erased', { mentions });
+    const edited = await send(ben, 'edited', { mentions });
+    expect(asked).toHaveLength(4);
+    await history.write.delete({ room, seq: deleted, user: ben.id, moderator: false, at });
+    await edit(unnamed, 'secret', []);
+    await edit(edited, 'as it is now', mentions);
+    await history.write.erase({ user: cat.id, messages: 'delete', at });
+    await carryOutErasures(history);
+    for (const one of asked) one();
+    await expect.poll(() => told).toEqual(['as it is now']);
+  },
+);
 
 test('the other servers are asked once about all users whom a message concerns', async () => {
   const ignore = () => {};
