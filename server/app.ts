@@ -7,7 +7,7 @@ import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
-import { exportFor } from './chat/moderation/people.ts';
+import { exportFor, mayExport } from './chat/moderation/people.ts';
 import { removalsOf } from './chat/moderation/removals.ts';
 import { erasing } from './chat/personal-data/erasing.ts';
 import { exported } from './chat/personal-data/export.ts';
@@ -556,6 +556,7 @@ export async function startApp(
           who,
           stranger: (req) => admission.stranger(req),
           draining: () => drain.started,
+          may: (identity) => mayExport(chat, identity),
           archive: (identity, user) => exportFor(chat, identity, user, openFile),
         })
       : undefined,

@@ -17,6 +17,8 @@ export interface ModerateExportRoute<Who extends { id: string }> {
   /** See `Admission.stranger`. */
   stranger(req: IncomingMessage): number | (() => void);
   draining(): boolean;
+  /** @throws RequestError if this user may not export data */
+  may(who: Who): Promise<void>;
   /** @throws RequestError if this user may not export the data of that one */
   archive(who: Who, user: string): Promise<AsyncIterable<ZipFile>>;
 }
@@ -48,11 +50,33 @@ export function createModerateExport<Who extends { id: string }>(
         res.setHeader('Retry-After', Math.ceil(wait / 1000));
         throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.');
       }
-      await answerZip(req, res, 'chat-export.zip', await answerInTime(route.archive(who, user as string)));
+      const archive = await answerInTime(route.archive(who, user as string));
+      // A client that reads slowly may have lost the right long before the end.
+      const stillMay = async () => {
+        const now = await answerInTime(route.who(req));
+        if (typeof now === 'string' || now.id !== who.id) throw new RequestError('forbidden');
+        await route.may(now);
+      };
+      await answerZip(req, res, 'chat-export.zip', checked(archive, stillMay));
     } catch (error) {
       // An archive that has begun can only be cut off.
       if (res.headersSent && error instanceof RequestError) return void res.destroy();
       answerRequestError(req, res, error);
     }
   };
+}
+
+/** The same archive, of which no piece is given before the check of it. */
+async function* checked(archive: AsyncIterable<ZipFile>, check: () => Promise<void>): AsyncIterable<ZipFile> {
+  for await (const { name, bytes } of archive) yield { name, bytes: checkedPieces(bytes, check) };
+}
+
+async function* checkedPieces(
+  bytes: ZipFile['bytes'],
+  check: () => Promise<void>,
+): AsyncIterable<string | Buffer> {
+  for await (const piece of bytes) {
+    await check();
+    yield piece;
+  }
 }

@@ -162,24 +162,29 @@ export async function erase(
   return {};
 }
 
+/** @throws RequestError `forbidden` unless this user may export the data of others now */
+export async function mayExport(chat: Chat, { id, roles }: SessionIdentity): Promise<void> {
+  // Another server may have stored a ban.
+  await chat.history.current();
+  const may = canOf(chat.settings, roles).moderate?.data === true && chat.directory.banOf(id) === null;
+  if (!may) throw new RequestError('forbidden');
+}
+
 /**
  * The stored data of a user, as an act of the admin who asks.
  * @param open returns the bytes of a file; null if it is gone
  */
 export async function exportFor(
   chat: Chat,
-  { id, roles }: SessionIdentity,
+  identity: SessionIdentity,
   user: string,
   open: Parameters<typeof exported>[2],
 ): Promise<NonNullable<Awaited<ReturnType<typeof exported>>>> {
-  // Another server may have stored a ban.
-  await chat.history.current();
-  const may = canOf(chat.settings, roles).moderate?.data === true && chat.directory.banOf(id) === null;
-  if (!may) throw new RequestError('forbidden');
+  await mayExport(chat, identity);
   await arrived(chat, user);
   const archive = await exported(chat, user, open);
   if (archive === null) throw new RequestError('unknown_user');
-  await chat.history.write.noteExport({ user, actor: id });
+  await chat.history.write.noteExport({ user, actor: identity.id });
   return archive;
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../../server/wire/events.ts';
@@ -20,6 +21,7 @@ beforeAll(async () => {
   site = await startPeopleSite({
     CHAT_CREATE_ROOMS: 'all',
     CHAT_ROOMS: 'lobby',
+    CHAT_ORIGINS: origin,
     CHAT_LIMIT_CHANGE: '0',
     CHAT_LIMIT_REPORT: '0',
     CHAT_MODERATE_DATA: 'on',
@@ -574,6 +576,33 @@ describe('exporting the data of a person', () => {
         ({ kind, by }) => kind === 'exported' && by?.id === boss.id,
       ),
     ).toEqual([]);
+  });
+
+  test('is cut off for an admin who loses the right before the end', async () => {
+    const ben = await user();
+    const room = await open('private', ben);
+    // More than the sockets hold between the server and a reader who waits.
+    for (let n = 0; n < 3; n++) {
+      const text = randomBytes(6_500_000).toString('base64');
+      const { file } = await upload(site.chat.url, ben.cookie, text, { room });
+      await say(ben, room, '', { files: [{ id: file.id }] });
+    }
+    const losses: ((boss: Person) => Promise<unknown>)[] = [
+      async () => {},
+      (boss) => site.api('PUT', `/users/${boss.id}/ban`, {}),
+      (boss) => site.writeSession(boss, {}),
+      (boss) => site.memcached.delete(site.key(boss.cookie)),
+    ];
+    const ends = losses.map(async (lose) => {
+      const boss = await admin();
+      const answer = await get(boss, ben.id);
+      await lose(boss);
+      return answer.arrayBuffer().then(
+        () => 'whole',
+        () => 'cut',
+      );
+    });
+    expect(await Promise.all(ends)).toEqual(['whole', 'cut', 'cut', 'cut']);
   });
 
   test('more than ten in a minute are refused', async () => {
