@@ -890,12 +890,14 @@ export interface Writes {
    * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member, and has the
    * right. Codes: `unknown_room` (no member), `unknown_message`, `forbidden` (another's, without `moderator`, or of somebody
    * who is no moderator there any more).
+   * @param in.id if it is given, a message with another id is unknown: that of another room, made again under the same id
    * @param in.siteModerator see `Sending`
    */
   delete: {
     in: {
       room: string;
       seq: number;
+      id?: string;
       user: string;
       moderator: boolean;
       siteModerator?: boolean;
@@ -1435,7 +1437,7 @@ export interface Reads {
   /** The messages of a user since that time in these rooms, the newest `most` of them. */
   recentOf: {
     in: KnownRooms & { user: string; since: number; most: number };
-    out: { room: string; seq: number }[];
+    out: { room: string; seq: number; id: string }[];
   };
   /**
    * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.

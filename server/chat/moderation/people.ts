@@ -108,15 +108,18 @@ export async function ban(
     messages === undefined ? [] : await readKnown(chat, connection, (known) => recentOf(chat, user, known));
   if (messages !== undefined) await rejectWaiting(chat, connection, user, reason);
   const deleted = await Promise.all(
-    recent.map(async ({ room, seq }) => {
+    recent.map(async ({ room, seq, id }) => {
       chat.reactions.flush(room, seq);
+      // Public rooms are known to those who are not in them, too.
+      const isPublic = chat.directory.room(room)?.record.kind === 'public';
       const done = await chat.history.write
         .delete({
           room,
           seq,
+          id,
           user: actor,
           moderator: true,
-          anywhere: true,
+          ...(isPublic ? { anywhere: true } : { siteModerator: true }),
           ...(reason ? { reason } : {}),
           at: Date.now(),
         })

@@ -211,10 +211,10 @@ const deleteMessage: Rule<'delete'> = {
     { what: 'message', room, seq },
     rows(held, { room, seq }),
   ],
-  run(work, { room: id, seq, user, moderator, siteModerator, anywhere, reason, at }, changes) {
+  run(work, { room: id, seq, id: is, user, moderator, siteModerator, anywhere, reason, at }, changes) {
     const room = anywhere ? existing(work, id) : existingFor(work, id, user);
     const before = messageIn(work, room, seq);
-    if (before === undefined) refuse('unknown_message');
+    if (before === undefined || (is !== undefined && before.id !== is)) refuse('unknown_message');
     const own = before.user.id === user;
     const mayModerate = moderator && (anywhere || isModerator(work.member(id, user), siteModerator));
     if (!own && !mayModerate) refuse('forbidden');

@@ -431,10 +431,14 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const first = sql`last_seq - coalesce(CASE WHEN day >= ${day} THEN sent END, 0)
         - coalesce((SELECT sum(days.sent) FROM chat_days AS days WHERE days.room = rooms.num AND days.day >= ${day}), 0)`;
       const rows = yield* ask(
-        sql`SELECT room_id, seq FROM ${writtenIn(known, id)} AND day >= ${day} AND seq > ${first} AND sent_at >= ${since}
+        sql`SELECT room_id, seq, messages.id AS id FROM ${writtenIn(known, id)} AND day >= ${day} AND seq > ${first} AND sent_at >= ${since}
             ORDER BY sent_at DESC LIMIT ${most}`,
       );
-      return rows.map(({ room_id, seq }) => ({ room: room_id as string, seq: seq as number }));
+      return rows.map(({ room_id, seq, id: is }) => ({
+        room: room_id as string,
+        seq: seq as number,
+        id: is as string,
+      }));
     },
     *actsIn({ rooms, except, from, limit }) {
       const before = actCursors.numberOf(from);

@@ -8,6 +8,51 @@ import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
+test('the ban of a user deletes no message in a room that the moderator has left, nor in one that was made again', async () => {
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: methods(async (query, input) => {
+      const answer = await stored.read[query](input);
+      // The last that is read before the messages are deleted.
+      if (query === 'heldBy') await meanwhile?.();
+      return answer;
+    }),
+  }));
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const boss = await connect('boss', ['admin']);
+  await connect('rude');
+  const at = Date.now();
+  const people = [{ id: 'boss' }, { id: 'rude' }, { id: 'zoe' }];
+  const make = async (id: string) => {
+    await history.write.putRoom({ id, kind: 'private', name: id, at });
+    await history.write.addMembers({ room: id, users: people, source: 'api', mayReturn: true, at });
+  };
+  const say = (room: string, user: string) =>
+    history.write.send({
+      ...{ room, clientId: newClientId(), user: { id: user, name: `Name of ${user}` } },
+      ...{ text: 'hello', sentAt: at, asMember: true },
+    });
+  for (const room of ['left', 'again', 'kept']) {
+    await make(room);
+    await say(room, 'rude');
+  }
+  meanwhile = async () => {
+    await history.write.removeMembers({
+      ...{ room: 'left', users: ['boss'], sources: 7 },
+      ...{ by: 'api', cause: 'removed', at },
+    });
+    await history.write.deleteRoom({ room: 'again' });
+    await make('again');
+    await say('again', 'zoe');
+  };
+  const answer = await boss.ask('moderate:ban', { user: 'rude', messages: 'delete' });
+  expect(answer).toMatchObject({ ok: true, data: { deleted: 1 } });
+  const places = ['left', 'again', 'kept'].map((room) => ({ room, seq: 1 }));
+  const texts = (await history.read.messages({ places })).map(({ room, text }) => `${room}: ${text}`);
+  expect(texts.sort()).toEqual(['again: hello', 'kept: ', 'left: hello']);
+});
+
 test('a moderator who loses the right while an answer is read gets what a member gets', async () => {
   /** Called once, after that was read from the history and before it is answered. */
   let meanwhile: { after: keyof Reads; run: () => Promise<unknown> } | undefined;
