@@ -205,9 +205,12 @@ export async function openChat(options: {
     seen: (user) => directory.seen(user),
     everybody: () => directory.everybody(),
     presenceChanged: (room, user) => directory.presenceChanged(room, user),
-    typing(id, user, isTyping) {
+    typing({ id, createdAt }, user, isTyping) {
       const room = directory.room(id);
-      if (room !== undefined) typing.setElsewhere(room, user, isTyping);
+      // The servers may know of another room of that id, or of another membership.
+      if (room?.record.createdAt !== createdAt) return;
+      const shown = room.present.get(user);
+      if (shown !== undefined) typing.setElsewhere(room, shown, isTyping);
     },
     obey: (user, order) => obey({ directory, publisher, kick }, user, order),
   };

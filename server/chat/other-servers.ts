@@ -1,3 +1,4 @@
+import type { RoomRecord } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 
 /** An action on all connections of a user, on every server. */
@@ -56,7 +57,7 @@ export interface OtherServers {
   isConnected(user: string): boolean;
   /** Must be called when others may see a user of this server differently. */
   seenChanged(user: string): void;
-  typing(room: string, user: User, typing: boolean): void;
+  typing(room: RoomRecord, user: string, typing: boolean): void;
   /**
    * Carries out the order on all other servers.
    * @param user '' for an order that names its users itself
@@ -74,7 +75,7 @@ export interface ThisServer {
   /** Presence on other servers has changed. */
   presenceChanged(room: string, user: string): void;
   /** A user on another server is typing, or has stopped. */
-  typing(room: string, user: User, typing: boolean): void;
+  typing(room: Pick<RoomRecord, 'id' | 'createdAt'>, user: string, typing: boolean): void;
   /** Carries out an order on the connections to this server. */
   obey(user: string, order: Order): OrderAnswer;
 }

@@ -7,7 +7,7 @@ import type {
   ServerState,
   ThisServer,
 } from '../chat/other-servers.ts';
-import { type Change, type History, isMember } from '../history/history.ts';
+import { type Change, type History, isMember, type RoomRecord } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
 import { Elsewhere } from './elsewhere.ts';
@@ -57,7 +57,8 @@ type Told =
 interface Said {
   is: 'typing';
   room: string;
-  user: User;
+  createdAt: number;
+  user: string;
   typing: boolean;
 }
 
@@ -231,8 +232,8 @@ export class Servers implements OtherServers {
     this.#telling ??= this.#tellChanged();
   }
 
-  typing(room: string, user: User, typing: boolean): void {
-    const said: Said = { is: 'typing', room, user, typing };
+  typing({ id: room, createdAt }: RoomRecord, user: string, typing: boolean): void {
+    const said: Said = { is: 'typing', room, createdAt, user, typing };
     this.#history.say?.(said);
   }
 
@@ -245,8 +246,8 @@ export class Servers implements OtherServers {
     const now = performance.now();
     // A text that has waited since before this process stood still is outdated.
     if (now < this.#deafUntil || now - this.#tickedAt > stoodStill) return;
-    const said = what as Said;
-    if (said.is === 'typing') this.#here?.typing(said.room, said.user, said.typing);
+    const { is, room: id, createdAt, user, typing } = what as Said;
+    if (is === 'typing') this.#here?.typing({ id, createdAt }, user, typing);
   }
 
   /** @throws RequestError `storage_unavailable`, or `server_draining` */

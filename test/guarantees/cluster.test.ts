@@ -1104,6 +1104,9 @@ describe('two servers', () => {
     const two = await startNode(history, 'postgres');
     const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
     for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+    await expect
+      .poll(async () => (await bob.request('room:join', { room: 'lobby' })).present)
+      .toContainEqual(expect.objectContaining({ id: '1' }));
     await ann.request('typing:set', { room: 'lobby', typing: true });
     await eventOf(bob, 'typing:changed').toMatchObject({ user: { id: '1' }, typing: true });
     two.process.kill('SIGSTOP');

@@ -43,7 +43,7 @@ export class Typing {
     const partner = otherOf(room.record.pair, user.id);
     const isShown = typing && (partner === undefined || !connection.person.blocked.has(partner));
     const told = isShown ? this.#begin(room, user, connection) : this.stop(room, user.id);
-    if (told) this.#others?.typing(room.record.id, user, isShown);
+    if (told) this.#others?.typing(room.record, user.id, isShown);
   }
 
   /** The same for a user of another server. */

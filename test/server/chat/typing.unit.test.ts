@@ -11,7 +11,7 @@ function start() {
   const toConnections = (_: unknown, __: string, { typing }: { typing: boolean }) => void told.push(typing);
   const typing = new Typing(
     { toRoom: ignore, toConnections, join: ignore, leave: ignore } as ConstructorParameters<typeof Typing>[0],
-    { typing: (_: string, __: unknown, on: boolean) => void said.push(on) } as ConstructorParameters<
+    { typing: (_: unknown, __: unknown, on: boolean) => void said.push(on) } as ConstructorParameters<
       typeof Typing
     >[1],
   );
