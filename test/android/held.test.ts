@@ -1,30 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
+import { type Gate, startGate } from '../helpers/gate.ts';
+import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 
 let site: PeopleSite;
 let mod: Person;
 let app: JavaClient;
+let gate: Gate;
+const outbox = mkdtempSync(join(tmpdir(), 'chat-outbox-'));
 beforeAll(async () => {
   site = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_HOLD_WORDS: 'pallets' });
   mod = await site.person({ roles: 'moderator' });
   await mod.request('room:join', { room: 'lobby' });
+  gate = await startGate(site.chat.port);
 });
 afterEach(() => app.end());
 afterAll(async () => {
   mod.close();
+  await gate.close();
   await site.close();
+  rmSync(outbox, { recursive: true });
 });
 
 async function start(): Promise<Person> {
   const user = await site.person();
   app = nextJavaClient();
-  await app.ask('setCookie', { page: 'http://127.0.0.1/', value: user.cookie.split('=')[1] });
-  await app.ask('chat', { server: site.chat.url });
-  await app.ask('start');
-  await app.ask('open', { room: 'lobby' });
+  await enter(user, { server: site.chat.url });
   user.close();
   return user;
+}
+async function enter({ cookie }: Person, chat: { server: string; outbox?: string }): Promise<void> {
+  await app.ask('setCookie', { page: 'http://127.0.0.1/', value: cookie.split('=')[1] });
+  await app.ask('chat', chat);
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
 }
 interface Unsent {
   text: string;
@@ -37,6 +49,16 @@ const unsent = async (failed: string, from = 0) =>
 const waiting = async () => (await mod.request('held:list', {})).held;
 const pending = (count: number, from: number) =>
   app.isTold('messages', (told) => told.pending === count, from);
+const throughGate = () => ({ server: `http://127.0.0.1:${gate.port}` });
+async function offline(): Promise<void> {
+  const from = app.told.length;
+  await gate.outage.begin();
+  await app.isTold('state', ({ kind }) => kind === 'OFFLINE', from);
+}
+async function onlineAgain(): Promise<void> {
+  await gate.outage.end();
+  await app.ask('wake');
+}
 
 test('a message that waits for a moderator is kept as such, and is a message when it is approved', async () => {
   await start();
@@ -80,6 +102,79 @@ test('an app that was away learns what has become of its messages', async () => 
   expect((await unsent('rejected', from)).text).toBe('two of pallets');
   await pending(1, from);
   expect((await app.messages('lobby')).map(({ text }) => text)).toContain('one of pallets');
+});
+
+test('a message that is discarded without a connection is discarded over the next one', async () => {
+  const user = await site.person();
+  app = nextJavaClient();
+  await enter(user, throughGate());
+  await app.ask('send', { room: 'lobby', text: 'pallets, discarded offline' });
+  const { clientId } = await unsent('held');
+  await offline();
+  const from = app.told.length;
+  await app.ask('discard', { clientId });
+  await pending(0, from);
+  await app.ask('retry', { clientId });
+  await onlineAgain();
+  await expect.poll(waiting).toEqual([]);
+  expect((await user.request('held:list', { mine: true })).held).toEqual([]);
+  expect(await app.messages('lobby')).not.toContainEqual(expect.objectContaining({ clientId }));
+  user.close();
+});
+
+test('a rejected message that is sent again without a connection leaves only the new one', async () => {
+  const user = await site.person();
+  app = nextJavaClient();
+  await enter(user, throughGate());
+  await app.ask('send', { room: 'lobby', text: 'pallets, rejected' });
+  await unsent('held');
+  const [held] = await waiting();
+  await mod.request('held:reject', { id: held?.id ?? '' });
+  const { clientId } = await unsent('rejected');
+  await offline();
+  const from = app.told.length;
+  await app.ask('retry', { clientId });
+  await onlineAgain();
+  const again = await unsent('held', from);
+  const mine = async () => (await user.request('held:list', { mine: true })).held;
+  await expect.poll(mine).toMatchObject([{ clientId: again.clientId }]);
+  await app.ask('discard', { clientId: again.clientId });
+  await expect.poll(waiting).toEqual([]);
+  user.close();
+});
+
+test('a message that was discarded without a connection is discarded by the next process, too', async () => {
+  const user = await site.person();
+  const kept = { ...throughGate(), outbox };
+  const first = startJavaClient();
+  app = first;
+  await enter(user, kept);
+  const held = async (text: string) => {
+    const from = app.told.length;
+    await app.ask('send', { room: 'lobby', text });
+    return (await unsent('held', from)).clientId;
+  };
+  const before = await held('pallets, discarded before');
+  const approved = await held('pallets, approved');
+  const after = await held('pallets, discarded after');
+  await offline();
+  const from = app.told.length;
+  await app.ask('discard', { clientId: before });
+  await app.ask('discard', { clientId: approved });
+  await pending(1, from);
+  await first.stop('SIGKILL');
+  const { id } = (await waiting()).find(({ clientId }) => clientId === approved) ?? { id: '' };
+  await mod.request('held:approve', { id });
+
+  await gate.outage.end();
+  app = startJavaClient();
+  await enter(user, kept);
+  await app.ask('discard', { clientId: after });
+  await expect.poll(waiting).toEqual([]);
+  const left = async () =>
+    (await app.messages('lobby')).filter(({ clientId }) => [before, approved, after].includes(clientId));
+  await expect.poll(left).toMatchObject([{ text: 'pallets, approved', seq: expect.any(Number) }]);
+  user.close();
 });
 
 test('an edit that waits says so, and leaves the message as it is', async () => {

@@ -1665,8 +1665,20 @@ public final class Chat {
     }
 
     @Override
-    public void discardHeld(String id) {
-      ask("held:discard", Wire.payload("id", id), data -> data, null);
+    public void discardHeld(String id, Runnable discarded) {
+      tasks.once(
+          "discard " + id,
+          new Tasks.Task("held:discard") {
+            @Override
+            JSONObject payload() {
+              return Wire.payload("id", id);
+            }
+
+            @Override
+            void answered(JSONObject data) {
+              discarded.run();
+            }
+          });
     }
 
     @Override

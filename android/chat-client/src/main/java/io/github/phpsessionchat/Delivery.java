@@ -25,8 +25,12 @@ final class Delivery {
 
     void sent(Message message);
 
-    /** A message that waits for a moderator, or was rejected, is discarded. */
-    void discardHeld(String id);
+    /**
+     * Discards a message that waits for a moderator, or was rejected.
+     *
+     * @param discarded called when the server has acknowledged that; not if the connection ends before
+     */
+    void discardHeld(String id, Runnable discarded);
 
     void failed(PendingMessage item);
 
@@ -53,6 +57,8 @@ final class Delivery {
   /** A message waits for a moderator, or one has rejected it. */
   static final String HELD = ChatError.HELD;
   static final String REJECTED = "rejected";
+  /** The user has discarded such a message, and the server, which may still publish it, has yet to acknowledge that. */
+  static final String DISCARDED = "discarded";
 
   /** The same message again would be refused again: only the user can decide. */
   private static final Set<String> FINAL =
@@ -150,7 +156,9 @@ final class Delivery {
   /** Oldest first. */
   List<PendingMessage> list(String room) {
     List<PendingMessage> list = new ArrayList<>();
-    for (PendingMessage item : items.values()) if (item.room.equals(room)) list.add(item);
+    for (PendingMessage item : items.values()) {
+      if (item.room.equals(room) && !DISCARDED.equals(item.failed)) list.add(item);
+    }
     Collections.sort(
         list,
         (a, b) ->
@@ -223,7 +231,7 @@ final class Delivery {
    */
   void retry(String clientId) {
     PendingMessage item = items.get(clientId);
-    if (item == null || item.failed == null || item.failed.equals(HELD)) return;
+    if (item == null || item.failed == null || item.failed.equals(HELD) || item.failed.equals(DISCARDED)) return;
     boolean unknown = item.failed.equals("unknown_file");
     List<PendingFile> files = new ArrayList<>();
     List<String> again = new ArrayList<>();
@@ -242,10 +250,9 @@ final class Delivery {
     boolean used = item.failed.equals("conflict") || item.failed.equals(REJECTED);
     PendingMessage now = item.failed(null).with(files);
     boolean kept = put(used ? now.as(Chat.newClientId()) : now);
-    if (used && kept) {
-      forgetHeld(clientId);
-      forget(item);
-    }
+    // The new one has its files.
+    if (used && kept && isHeld(item)) discardHeld(item.with(Collections.<PendingFile>emptyList()));
+    else if (used && kept) forget(item);
     for (String key : again) port.uploadAgain(key);
   }
 
@@ -264,13 +271,20 @@ final class Delivery {
 
   /** The user does not want it any more. */
   void discard(String clientId) {
-    forgetHeld(clientId);
-    done(clientId);
+    PendingMessage item = items.get(clientId);
+    if (item != null && isHeld(item)) discardHeld(item);
+    else done(clientId);
   }
 
-  private void forgetHeld(String clientId) {
-    String id = held.remove(clientId);
-    if (id != null) port.discardHeld(id);
+  /** Where the connection ends before the acknowledgement, or the id is not known, {@link #compareHeld} goes on with it. */
+  private void discardHeld(PendingMessage item) {
+    PendingMessage discarded = item.failed(DISCARDED);
+    items.put(item.clientId, discarded);
+    // Where that cannot be kept, it waits again after the next start, and can be discarded again.
+    keep(discarded);
+    port.changed(item.room);
+    String id = held.get(item.clientId);
+    if (id != null) port.discardHeld(id, () -> done(item.clientId));
   }
 
   /** It is stored, or gone. */
@@ -304,7 +318,7 @@ final class Delivery {
   }
 
   private static boolean isHeld(PendingMessage item) {
-    return HELD.equals(item.failed) || REJECTED.equals(item.failed);
+    return HELD.equals(item.failed) || REJECTED.equals(item.failed) || DISCARDED.equals(item.failed);
   }
 
   /** The server says what has become of a message that waits. */
@@ -313,7 +327,7 @@ final class Delivery {
       if (!one.getValue().equals(id)) continue;
       PendingMessage item = items.get(one.getKey());
       if (!isThere) done(one.getKey());
-      else if (isRejected && item != null && !REJECTED.equals(item.failed)) refuse(item, REJECTED);
+      else if (isRejected && item != null && HELD.equals(item.failed)) refuse(item, REJECTED);
     }
   }
 
@@ -327,7 +341,8 @@ final class Delivery {
         continue;
       }
       held.put(item.clientId, id);
-      decided(id, true, rejected.contains(id));
+      if (DISCARDED.equals(item.failed)) discardHeld(item);
+      else decided(id, true, rejected.contains(id));
     }
   }
 
@@ -366,10 +381,10 @@ final class Delivery {
             if (closed) return;
             goesOn(room);
             if (data.has("held")) {
+              held.put(item.clientId, Wire.heldId(data));
               // Discarded meanwhile.
-              if (!items.containsKey(item.clientId)) port.discardHeld(Wire.heldId(data));
-              else held.put(item.clientId, Wire.heldId(data));
-              refuse(item, HELD);
+              if (!items.containsKey(item.clientId)) discardHeld(item);
+              else refuse(item, HELD);
             } else {
               done(item.clientId);
               port.sent(Wire.message(Wire.object(data, "message")));

@@ -28,7 +28,8 @@ public final class PendingMessage {
   public final boolean withoutPreview;
   /**
    * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; {@code
-   * held}: it waits for a moderator; {@code rejected}: one has rejected it; null: it will be sent.
+   * held}: it waits for a moderator; {@code rejected}: one has rejected it; {@code discarded}: it is no longer shown, and
+   * the server has yet to discard it; null: it will be sent.
    */
   public final @Nullable String failed;
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -215,6 +216,37 @@ class ChatTest {
     told.until("paused rate_limited");
     chat.discard(clientId);
     told.until("sending");
+  }
+
+  @Test
+  void aMessageThatIsDiscardedBeforeItsIdIsKnownIsDiscardedThenAndForgottenWhenThatIsAcknowledged() throws Exception {
+    String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
+    outbox.put("alice", PendingMessage.fromJson(kept));
+    answerLate("held:list", "held:discard");
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("messages of lobby: 1");
+    server.asked("held:list");
+    chat.discard("a1");
+    told.until("messages of lobby: 0");
+    JSONObject waits = new JSONObject().put("id", "h1").put("clientId", "a1");
+    server.answerLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray().put(waits))));
+    assertEquals("h1", server.asked("held:discard").getString("id"));
+    // It was rejected before it was discarded.
+    server.event("held:changed", new JSONObject().put("id", "h1").put("is", "rejected"));
+    chat.findUsers("bob", null, told.answer("found"));
+    String before = told.until("found");
+    assertFalse(before.contains("unsent") || before.contains("messages of lobby: 1"), before);
+    assertEquals(1, outbox.load("alice").size());
+    server.answerLate("held:discard", ScriptedServer.ok(new JSONObject()));
+    chat.findUsers("bob", null, told.answer("found"));
+    told.until("found");
+    assertEquals(Collections.emptyList(), outbox.load("alice"));
+  }
+
+  private void answerLate(String... names) {
+    server.answers =
+        (name, payload) -> Arrays.asList(names).contains(name) ? null : ScriptedServer.usualAnswer(name, payload);
   }
 
   @Test

@@ -37,7 +37,7 @@ final class ScriptedServer implements AutoCloseable {
 
   /** How a request of the client is answered. */
   interface Answers {
-    /** Null: not at all. */
+    /** Null: not at all, or later. */
     JSONObject to(String name, JSONObject payload);
   }
 
@@ -50,6 +50,8 @@ final class ScriptedServer implements AutoCloseable {
   private volatile Consumer<String> speaker;
   private volatile boolean closing;
   private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
+  /** The numbers of requests that were not answered, by name: the newest of each. */
+  private final Map<String, String> unanswered = new ConcurrentHashMap<>();
   /** The answers to the next polls, by the id of the connection. */
   private final Map<String, BlockingQueue<String>> polls = new ConcurrentHashMap<>();
 
@@ -95,6 +97,11 @@ final class ScriptedServer implements AutoCloseable {
   /** To the connection that is open. */
   void send(String frame) {
     speaker.accept(frame);
+  }
+
+  /** Answers the request of that name that was not answered. */
+  void answerLate(String name, JSONObject answer) {
+    send("43" + unanswered.remove(name) + new JSONArray().put(answer));
   }
 
   /** The next request of that name; others are passed over. */
@@ -196,6 +203,7 @@ final class ScriptedServer implements AutoCloseable {
     Answers now = answers;
     JSONObject answer = now.to(request.getString(0), request.getJSONObject(1));
     if (answer != null) reply.accept("43" + packet.substring(2, from) + new JSONArray().put(answer));
+    else unanswered.put(request.getString(0), packet.substring(2, from));
     requests.add(request);
   }
 
