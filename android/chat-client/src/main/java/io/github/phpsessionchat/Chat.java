@@ -1838,7 +1838,8 @@ public final class Chat {
 
   /** Asks what has become of messages that wait for a moderator. */
   private void compareHeld(Delivery asking) {
-    if (!asking.hasHeld()) return;
+    Set<String> before = asking.allHeld();
+    if (before.isEmpty()) return;
     tasks.once(
         "held",
         new Tasks.Task("held:list") {
@@ -1855,7 +1856,7 @@ public final class Chat {
               ids.put(one.optString("clientId"), one.optString("id"));
               if (one.has("rejected")) rejected.add(one.optString("id"));
             }
-            if (delivery == asking) asking.compareHeld(ids, rejected);
+            if (delivery == asking) asking.compareHeld(before, ids, rejected);
           }
         });
   }

@@ -311,10 +311,11 @@ final class Delivery {
     if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) done(item.clientId);
   }
 
-  /** Whether a message waits for a moderator, or was rejected. */
-  boolean hasHeld() {
-    for (PendingMessage item : items.values()) if (isHeld(item)) return true;
-    return false;
+  /** The {@code clientId} of each message that waits for a moderator, or was rejected. */
+  Set<String> allHeld() {
+    Set<String> all = new HashSet<>();
+    for (PendingMessage item : items.values()) if (isHeld(item)) all.add(item.clientId);
+    return all;
   }
 
   private static boolean isHeld(PendingMessage item) {
@@ -331,13 +332,17 @@ final class Delivery {
     }
   }
 
-  /** The messages that wait and those that were rejected: their ids by {@code clientId}, and the rejected ones. */
-  void compareHeld(Map<String, String> ids, Set<String> rejected) {
+  /**
+   * @param before {@link #allHeld} when the server was asked: its answer says nothing about later ones
+   * @param ids of the messages that wait and those that were rejected, by {@code clientId}
+   * @param rejected the ids of the rejected ones
+   */
+  void compareHeld(Set<String> before, Map<String, String> ids, Set<String> rejected) {
     for (PendingMessage item : new ArrayList<>(items.values())) {
       if (!isHeld(item)) continue;
       String id = ids.get(item.clientId);
       if (id == null) {
-        done(item.clientId);
+        if (before.contains(item.clientId)) done(item.clientId);
         continue;
       }
       held.put(item.clientId, id);

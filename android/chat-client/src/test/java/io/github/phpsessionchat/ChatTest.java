@@ -244,6 +244,28 @@ class ChatTest {
     assertEquals(Collections.emptyList(), outbox.load("alice"));
   }
 
+  @Test
+  void aMessageThatWaitsSinceTheServerWasAskedIsKeptWhateverTheAnswerSays() throws Exception {
+    String kept = "{'clientId':'a1','room':'lobby','text':'from before','writtenAt':1,'replyTo':0,'failed':'held'}";
+    outbox.put("alice", PendingMessage.fromJson(kept));
+    answerLate("held:list", "message:send");
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.asked("held:list");
+    String clientId = chat.send("lobby", "new");
+    server.asked("message:send");
+    JSONObject waits = new JSONObject().put("id", "h2").put("clientId", clientId);
+    server.answerLate("message:send", ScriptedServer.ok(new JSONObject().put("held", waits)));
+    told.until("unsent new: held");
+    server.answerLate("held:list", ScriptedServer.ok(new JSONObject().put("held", new JSONArray())));
+    chat.findUsers("bob", null, told.answer("found"));
+    told.until("found");
+    List<PendingMessage> left = outbox.load("alice");
+    assertEquals(1, left.size());
+    assertEquals("new", left.get(0).text);
+  }
+
   private void answerLate(String... names) {
     server.answers =
         (name, payload) -> Arrays.asList(names).contains(name) ? null : ScriptedServer.usualAnswer(name, payload);
