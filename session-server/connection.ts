@@ -43,6 +43,8 @@ export interface Host {
   services: Services;
   limits: ConnectionLimits;
   budget: MemoryBudget;
+  /** That of all clients which have not shown the token: they must not take the memory of the others. */
+  budgetBeforeAuth: MemoryBudget;
   work: WorkQueue;
   helpPhp: boolean;
   /** An idle connection has no session and no subscription, so it can be closed to make room. */
@@ -53,6 +55,8 @@ export interface Host {
 
 /** Bytes of one line before the right token: no client needs more. */
 const lineBeforeAuth = 1024;
+/** Bytes of unread replies before the right token. */
+const unreadBeforeAuth = 4096;
 /** Bytes that are read ahead while a command runs; then reading stops. */
 const readAhead = 65_536;
 /** Milliseconds from the last reply until the socket is destroyed, so that the reply arrives. */
@@ -76,12 +80,14 @@ export class Connection {
   #ending = false;
   #deadline: NodeJS.Timeout | undefined;
   #waitsForFirst = true;
-  /** Bytes that this connection has reserved in the budget. */
+  /** Bytes that this connection has reserved, and where. */
   #reserved = 0;
+  #budget: MemoryBudget;
 
   constructor(socket: Socket, host: Host) {
     this.#socket = socket;
     this.#host = host;
+    this.#budget = host.budget;
     this.#writes = new WriteBuffer(
       socket,
       (bytes) => this.#reserveOrEnd(bytes),
@@ -215,7 +221,7 @@ export class Connection {
   }
 
   /**
-   * Reserves what the connection uses in the common budget.
+   * Reserves what the connection uses in the budget of its kind.
    * @param more bytes that are about to be added
    * @returns false if that is too much; the connection is then closed
    */
@@ -227,10 +233,16 @@ export class Connection {
   }
 
   #reserve(more: number): boolean {
-    const session = this.#client.session?.values.memory ?? 0;
-    const bytes = this.#reader.capacity + this.#writes.pending + session + more;
+    const { authorized, session } = this.#client;
+    const unread = this.#writes.pending + more;
+    if (!authorized && unread > unreadBeforeAuth) return false;
+    const bytes = this.#reader.capacity + unread + (session?.values.memory ?? 0);
     const counted = Math.max(0, bytes - freeBytes);
-    if (!this.#host.budget.reserve(counted - this.#reserved)) return false;
+    const budget = authorized ? this.#host.budget : this.#host.budgetBeforeAuth;
+    const before = budget === this.#budget ? this.#reserved : 0;
+    if (!budget.reserve(counted - before)) return false;
+    this.#budget.release(this.#reserved - before);
+    this.#budget = budget;
     this.#reserved = counted;
     return true;
   }
@@ -260,7 +272,7 @@ export class Connection {
     this.#arm(undefined);
     this.#client.subscriptions.clear();
     this.#client.endSession();
-    this.#host.budget.release(this.#reserved);
+    this.#budget.release(this.#reserved);
     this.#reserved = 0;
     this.#closed.resolve();
   }

@@ -17,6 +17,8 @@ const collectSubscribedEvery = 250;
 /** A byte of a session takes up to three in a line (`%0A`), and the command comes before it. */
 const lineBytes = (sessionSize: number) => 3 * sessionSize + 1024;
 const handshakeTimeout = 10_000;
+/** Bytes. A client has no need of it: its first lines fit in what each connection has of its own. */
+const bufferBeforeAuth = 16 * 1024 * 1024;
 
 export interface SessionServer {
   /** Null if it listens on the socket only. */
@@ -51,6 +53,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
     services: { sessions, subscriptions, isToken: settings.isToken, lockTimeout: settings.lockTimeout },
     limits: { ...settings, line: lineBytes(settings.sessionSize) },
     budget: new MemoryBudget(settings.buffer),
+    budgetBeforeAuth: new MemoryBudget(bufferBeforeAuth),
     work,
     helpPhp: settings.helpPhp,
     idle(connection, isIdle) {

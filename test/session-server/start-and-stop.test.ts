@@ -170,6 +170,32 @@ describe('auth', () => {
     expect(await quiet.ask('ping')).toBe('ok');
     expect(await quiet.rest()).toBe('err Timed out.\r\n');
   });
+
+  test('a client without the token that reads no replies is closed, and takes no memory from those with it', async () => {
+    await writeFile(join(servers.folder, 'token'), token);
+    const path = join(servers.folder, 'sessions.sock');
+    await servers.start({
+      SESSION_SERVER_SOCKET: path,
+      SESSION_SERVER_PORT: '',
+      SESSION_SERVER_AUTH_FILE: join(servers.folder, 'token'),
+      SESSION_SERVER_BUFFER: '2MB',
+    });
+    const strangers = await Promise.all(Array.from({ length: 24 }, () => sessionClient({ path })));
+    for (const { socket, send } of strangers) {
+      socket.pause();
+      send('hello 1\r\n'.repeat(20_000));
+    }
+    const client = await sessionClient({ path });
+    expect(await client.ask(`auth ${token}`)).toBe('ok');
+    for (let n = 0; n < 3; n++)
+      for (const line of [`open s${n}`, `put k ${'x'.repeat(400_000)}`, 'close'])
+        expect(await client.ask(line)).toBe('ok');
+    for (const { socket, rest } of strangers) {
+      socket.resume();
+      expect((await rest()).split('\r\n').at(-2)).toBe('err Out of memory.');
+    }
+    client.socket.destroy();
+  });
 });
 
 describe('TLS', () => {
