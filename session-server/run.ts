@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { createLog } from '../server/log.ts';
+import { unknownText } from '../server/settings/names.ts';
 import { startSessionServer } from './server.ts';
 import { readSettings } from './settings.ts';
 
@@ -49,6 +50,9 @@ export async function runSessionServer(env: NodeJS.ProcessEnv): Promise<void> {
   // At any log level: a program that starts this server waits for this line, and reads the port from it.
   const where = { ...server.listening, ...(settings.socket && { socket: settings.socket }) };
   log.child({}, { level: 'info' }).info({ ...where, pid: process.pid }, 'listening');
+  if (settings.unknown.length > 0) {
+    log.warn({ settings: settings.unknown.map(unknownText) }, 'unknown settings have no effect');
+  }
   if (settings.listen !== null && settings.isToken === null) {
     log.warn(
       'every program on this machine can read and change all sessions through the port: set SESSION_SERVER_AUTH_FILE, or unset SESSION_SERVER_PORT to use a socket',

@@ -6,6 +6,7 @@ import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { CommandProblem, exit } from '../server/command/problem.ts';
 import { apiKey, count, duration, readEach, readTexts, size, type Texts } from '../server/settings/forms.ts';
+import { addUnknown, unknownSettings } from '../server/settings/names.ts';
 import type { OpenContainer } from './containers/container.ts';
 import { filesContainer } from './containers/files.ts';
 import { memoryContainer } from './containers/memory.ts';
@@ -146,9 +147,15 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   const tls = tlsOf(value);
   if (tls === null)
     problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: they do not belong together');
+  const unknown = unknownSettings(env, 'SESSION_SERVER_', Object.keys(settings));
+  addUnknown(problems, unknown);
   if (problems.length > 0) throw new SettingsError(problems);
   const socket = Boolean(texts.SESSION_SERVER_SOCKET) || !port;
-  return Object.freeze(settingsOf(parsed as Parsed, { port, socket }, tls ?? undefined, token));
+  return Object.freeze({
+    ...settingsOf(parsed as Parsed, { port, socket }, tls ?? undefined, token),
+    /** Names that look like settings but are unknown to this version. */
+    unknown,
+  });
 }
 
 /** The port is opened only if SESSION_SERVER_PORT is set, or a setting that is only for ports and no socket. */

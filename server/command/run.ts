@@ -6,15 +6,9 @@ import { readClientFiles } from '../http/client-files.ts';
 import { createLog, type Log } from '../log.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { ConfigurationError } from '../session/logins/applications.ts';
-import {
-  type Config,
-  ConfigError,
-  listSettings,
-  nodeName,
-  readConfig,
-  unknownText,
-} from '../settings/config.ts';
+import { type Config, ConfigError, listSettings, nodeName, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
+import { unknownText } from '../settings/names.ts';
 
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;

@@ -46,7 +46,7 @@ import {
   webHost,
   webhookKey,
 } from './forms.ts';
-import { type UnknownSetting, unknownSettings } from './names.ts';
+import { addUnknown, unknownSettings } from './names.ts';
 
 /** Invalid settings, each with what to do about it. A service manager need not restart the process. */
 export class ConfigError extends CommandProblem {
@@ -421,11 +421,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   }
   const logins = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
   if ('problems' in logins) problems.push(...logins.problems);
-  const unknown = unknownSettings(env, settingNames);
-  // A single wrong letter can change who gets in, so a misspelt name is refused. Other unknown names may belong to a
-  // newer version or to a container manager.
-  const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
-  problems.push(...refused.map(unknownText));
+  const unknown = unknownSettings(env, 'CHAT_', settingNames);
+  addUnknown(problems, unknown);
   if ('problems' in logins || problems.length > 0) throw wrong(problems);
   const value = parsed as Parsed;
   return Object.freeze({
@@ -609,11 +606,6 @@ function drainTimes({ CHAT_DRAIN, CHAT_CLUSTER }: Parsed): { over: number; withi
   // The users of a single server have nowhere else to go, so it should be back soon.
   const over = CHAT_DRAIN ?? (CHAT_CLUSTER === undefined ? 0 : usualDrain);
   return { over, within: (CHAT_DRAIN ?? usualDrain) + drainMargin };
-}
-
-/** Describes an unknown setting to the operator. */
-export function unknownText({ name, nearest }: UnknownSetting): string {
-  return `${name}: there is no such setting${nearest === undefined ? ' in this version' : `; the nearest is ${nearest}`}`;
 }
 
 /** A setting as the operator sees it. */

@@ -5,6 +5,9 @@ const mostWrong = 2;
 /** A name further away than this fraction of its length is near to none. */
 const farthest = 0.3;
 
+/** The beginning of the names of a program's settings. */
+type Start = 'CHAT_' | 'SESSION_SERVER_';
+
 /** A name in the environment that looks like a setting but is none of this version. */
 export interface UnknownSetting {
   name: string;
@@ -15,17 +18,36 @@ export interface UnknownSetting {
 }
 
 /**
- * Finds names that begin with `CHAT_`, are set, and are no setting: misspelt, of another version, or of another
- * program.
+ * Finds names that begin like the settings of a program, are set, and are none: misspelt, of another version, or of
+ * another program.
  */
-export function unknownSettings(env: NodeJS.ProcessEnv, known: readonly string[]): UnknownSetting[] {
+export function unknownSettings(
+  env: NodeJS.ProcessEnv,
+  start: Start,
+  known: readonly string[],
+): UnknownSetting[] {
   const settings = new Set([...known, ...otherSettings]);
   return Object.keys(env)
-    .filter((name) => name.startsWith('CHAT_') && env[name] && !settings.has(name))
-    .map((name) => ({ name, ...nearestTo(name, known) }));
+    .filter((name) => name.startsWith(start) && env[name] && !settings.has(name))
+    .map((name) => ({ name, ...nearestTo(name, start, known) }));
 }
 
-function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting, 'name'> {
+/** Describes an unknown setting to the operator. */
+export function unknownText({ name, nearest }: UnknownSetting): string {
+  return `${name}: there is no such setting${nearest === undefined ? ' in this version' : `; the nearest is ${nearest}`}`;
+}
+
+/**
+ * Adds the unknown names that are problems. A single wrong letter can change who gets in, so a misspelt name is one.
+ * Other unknown names may belong to a newer version or to a container manager: they are listed beside other problems.
+ */
+export function addUnknown(problems: string[], unknown: readonly UnknownSetting[]): void {
+  const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
+  problems.push(...refused.map(unknownText));
+}
+
+function nearestTo(name: string, start: Start, known: readonly string[]): Omit<UnknownSetting, 'name'> {
+  const withoutStart = (one: string) => one.slice(start.length);
   const given = withoutStart(name);
   const [best] = known
     .map((one) => ({ one, wrong: distance(given, withoutStart(one)) }))
@@ -37,15 +59,13 @@ function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting,
   // For example CHAT_STORE for CHAT_SESSION_STORE.
   // The file that may hold a setting is not meant where that setting may be.
   const isOther = (one: string) => one.endsWith('_FILE') && known.includes(one.slice(0, -'_FILE'.length));
-  const alike = known.filter((one) => sharedWords(given, one) && !isOther(one));
+  const alike = known.filter((one) => sharedWords(given, withoutStart(one)) && !isOther(one));
   return { nearest: alike.length === 1 ? alike[0] : undefined, misspelt: false };
 }
 
-const withoutStart = (name: string) => name.slice('CHAT_'.length);
-
 /** Whether one of two names has all the words of the other. */
 function sharedWords(given: string, known: string): boolean {
-  const [some, others] = [given.split('_'), withoutStart(known).split('_')];
+  const [some, others] = [given.split('_'), known.split('_')];
   return some.every((word) => others.includes(word)) || others.every((word) => some.includes(word));
 }
 

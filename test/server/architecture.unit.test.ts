@@ -108,6 +108,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/command/problem.ts',
     'server/log.ts',
     'server/settings/forms.ts',
+    'server/settings/names.ts',
   ],
 };
 

@@ -51,6 +51,21 @@ describe('settings', () => {
     expect(output).not.toContain('short');
   });
 
+  test('a misspelt name is refused with the nearest setting; others are logged, and those of the chat are not read', async () => {
+    const { code, output } = await servers.refused({
+      SESSION_SERVER_CONTAINR: 'file:/nowhere',
+      CHAT_USER_BANED: 'x',
+    });
+    expect(code).toBe(78);
+    expect(output).toBe(
+      '✗ Settings that cannot be used:\n  SESSION_SERVER_CONTAINR: there is no such setting; the nearest is SESSION_SERVER_CONTAINER\n',
+    );
+    const server = await servers.start({ SESSION_SERVER_SERVICE_HOST: '192.0.2.1' });
+    await server.until(
+      /"settings":\["SESSION_SERVER_SERVICE_HOST: .*"\],"msg":"unknown settings have no effect"/,
+    );
+  });
+
   test.each(['0.0.0.0', '::', '192.0.2.1', 'example.org'])('%s is refused without a token', async (host) => {
     const { code, output } = await servers.refused({ SESSION_SERVER_HOST: host });
     expect(code).toBe(78);
