@@ -53,6 +53,9 @@ final class TableSession
     /** Whether the end of the request has to save. False when saving has failed. */
     private bool $unsaved = true;
 
+    /** The session has ended while this request ran: a new one could replace that of a login made meanwhile. */
+    private bool $ended = false;
+
     private function __construct(
         private readonly TableRows $rows,
         private readonly SignedCookie $cookie,
@@ -156,14 +159,15 @@ final class TableSession
      * Gives the session a new ID, and saves it. The old ID is invalid at once, so anyone who has planted or seen it
      * cannot use it.
      *
-     * @return bool false when the session has ended meanwhile: nothing is written, and it is empty now
+     * @return bool false when the session has ended meanwhile: nothing is written, now or by a later call, and it
+     *         is empty now
      * @throws \LogicException when output has begun, so that the cookie cannot be sent
      */
     public function regenerate(): bool
     {
         if ($this->id === null) {
             // save() will give it an ID.
-            return true;
+            return !$this->ended;
         }
         $this->cookie->mustBeInTime();
         return $this->write($this->id, SignedCookie::newId());
@@ -182,6 +186,7 @@ final class TableSession
         $this->unsaved = false;
         $ended = $this->id === null || $this->rows->delete($this->id);
         $this->empty();
+        $this->ended = false;
         $this->cookie->clear();
         return $ended;
     }
@@ -190,13 +195,17 @@ final class TableSession
      * Writes what has changed, and starts the session's lifetime again. Without a change it
      * writes once a minute at most.
      *
-     * @return bool false when the session has ended meanwhile: nothing is written, and it is empty now
+     * @return bool false when the session has ended meanwhile: nothing is written, now or by a later call, and it
+     *         is empty now
      * @throws SessionDataError when it is too large for the database
      * @throws \LogicException when the session is new and output has begun, so that its cookie cannot be sent
      */
     public function save(): bool
     {
         $this->unsaved = false;
+        if ($this->ended) {
+            return false;
+        }
         if ($this->id !== null) {
             $renew = $this->remaining <= $this->lifetime - min(self::RENEW_AFTER, intdiv($this->lifetime, 10));
             return ($this->changes === [] && !$renew) || $this->write($this->id, $this->id);
@@ -256,6 +265,7 @@ final class TableSession
         $this->unsaved = false;
         if (!$this->rows->change($id, $to, $this->changes, $this->lifetime)) {
             $this->empty();
+            $this->ended = true;
             return false;
         }
         $this->written($to);

@@ -141,6 +141,22 @@ final class TableSessionLifeTest extends TestCase
         }
     }
 
+    public function testAPageWhoseSaveWasRefusedDoesNotReplaceALoginMadeMeanwhile(): void
+    {
+        $this->site = TableSite::on('sqlite');
+        foreach (['save', 'regenerate'] as $write) {
+            $cookie = $this->site->visitor(['user_id' => 7]);
+            $answer = $this->page($cookie, self::OPEN . "\$other->destroy(); \$other->storeValue('user_id', 8); \$other->save();
+                header_remove('Set-Cookie'); \$session->storeValue('page', 1); \$refused = \$session->$write();
+                \$session->storeValue('page', 2); return [\$refused, \$session->save(), \$session->regenerate()];");
+            self::assertSame([false, false, false], $answer->value);
+            self::assertSame([], $answer->cookies);
+            $data = $this->site->query("SELECT data FROM {$this->site->table}")->fetchAll(\PDO::FETCH_COLUMN);
+            self::assertSame(['{"user_id":8}'], $data);
+            $this->site->query("DELETE FROM {$this->site->table}");
+        }
+    }
+
     /** @dataProvider databases */
     public function testAnExpiredSessionIsNotRead(string $database): void
     {
