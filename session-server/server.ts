@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { type Log, QuietLog } from '../server/log.ts';
 import { Connection, type Host, MemoryBudget } from './connection.ts';
 import { Locks } from './locks.ts';
@@ -17,6 +17,8 @@ const collectSubscribedEvery = 250;
 /** A byte of a session takes up to three in a line (`%0A`), and the command comes before it. */
 const lineBytes = (sessionSize: number) => 3 * sessionSize + 1024;
 const handshakeTimeout = 10_000;
+/** TLS handshakes for which there is room even if all connections are in use. */
+const handshakesBeside = 100;
 /** Bytes. A client has no need of it: its first lines fit in what each connection has of its own. */
 const bufferBeforeAuth = 16 * 1024 * 1024;
 
@@ -93,7 +95,10 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   const sockets = new Set<Socket>();
   const listen = async (server: Server, options: { host: string; port: number } | { path: string }) => {
     // Connections beyond that are closed without a reply. TLS handshakes count too.
-    server.maxConnections = settings.connections + 100;
+    const most = settings.connections + handshakesBeside;
+    server.maxConnections = most;
+    if (server instanceof TlsServer)
+      limitHandshakes(server, (unfinished) => connections.size + unfinished >= most);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ backlog: 1024, ...options }, resolve);
     });
@@ -144,6 +149,26 @@ function tcpServer({ tls }: Settings, accept: (socket: Socket) => void): Server 
   if (tls === undefined) return createServer({ allowHalfOpen: true, noDelay: true }, accept);
   const options = { ...tls, allowHalfOpen: true, handshakeTimeout, minVersion: 'TLSv1.2' as const };
   return createTlsServer(options, accept).on('tlsClientError', () => {});
+}
+
+/** If there is no room for the next handshake, closes the connection whose handshake has been unfinished longest. */
+function limitHandshakes(server: TlsServer, isFull: (unfinished: number) => boolean): void {
+  /** By the addresses of both ends, since the socket of a finished handshake is another object. */
+  const unfinished = new Map<string, Socket>();
+  const endsOf = ({ remoteAddress, remotePort, localAddress }: Socket) =>
+    `${remoteAddress} ${remotePort} ${localAddress}`;
+  server.on('connection', (socket: Socket) => {
+    const ends = endsOf(socket);
+    unfinished.set(ends, socket);
+    socket.on('close', () => {
+      if (unfinished.get(ends) === socket) unfinished.delete(ends);
+    });
+    const [oldest] = unfinished;
+    if (oldest === undefined || !isFull(unfinished.size)) return;
+    unfinished.delete(oldest[0]);
+    oldest[1].destroy();
+  });
+  server.on('secureConnection', (socket) => unfinished.delete(endsOf(socket)));
 }
 
 async function listenOnSocket(

@@ -246,6 +246,30 @@ describe('TLS', () => {
   });
 });
 
+test('130 clients that begin no TLS handshake do not keep out another one', async () => {
+  await writeFile(join(servers.folder, 'token'), token);
+  const { certificate, key } = makeCertificate(servers.folder, 'localhost');
+  const server = await servers.start({
+    SESSION_SERVER_TLS_CERT: certificate,
+    SESSION_SERVER_TLS_KEY: key,
+    SESSION_SERVER_AUTH_FILE: join(servers.folder, 'token'),
+    SESSION_SERVER_CONNECTIONS: '20',
+  });
+  const silent = await Promise.all(
+    Array.from({ length: 130 }, async () => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  const socket = tlsConnect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const client = await sessionClient(socket);
+  expect(await client.ask(`auth ${token}`)).toBe('ok');
+  for (const one of [...silent, socket]) one.destroy();
+});
+
 describe('SESSION_SERVER_SOCKET', () => {
   test('without a port: listens on the socket alone, of mode 660, and replaces the socket of a killed server', async () => {
     const path = join(servers.folder, 'sessions.sock');
