@@ -99,7 +99,7 @@ export const extensionCommands: Commands = {
       if (client.session !== null) throw new Refused('Close the session first.');
       const id = sessionId(first);
       const revision = await client.subscriptions.subscribe(id, () => client.services.sessions.read(id));
-      if (revision === undefined) throw new Refused('Too many subscriptions.');
+      if (revision === undefined) throw new Refused('Too many watches.');
       return revision === null ? 'gone' : `live ${revision}`;
     },
   },

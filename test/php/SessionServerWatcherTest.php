@@ -106,6 +106,28 @@ final class SessionServerWatcherTest extends TestCase
         $this->assertUnavailable(fn () => $this->watcher->ping());
     }
 
+    public function testAServerThatWatchesNoMoreSessionsSaysSo(): void
+    {
+        $server = new SessionServerProcess();
+        $this->connect($server);
+        $other = stream_socket_client("tcp://127.0.0.1:$server->port");
+        for ($n = 0; $n < 100_000; $n += 1000) {
+            $watches = array_map(static fn (int $id): string => "watch s$id\r\n", range($n, $n + 999));
+            fwrite($other, implode('', $watches));
+            foreach ($watches as $watch) {
+                self::assertSame("ok gone\r\n", fgets($other));
+            }
+        }
+        try {
+            $this->watcher->watch('any');
+            self::fail('no failure');
+        } catch (SessionDataError $error) {
+            self::assertSame('The session server watches no more sessions.', $error->getMessage());
+        }
+        fclose($other);
+        $server->end();
+    }
+
     public function testAnIdThatNoSessionCanHaveIsRefused(): void
     {
         $this->expectException(SessionDataError::class);
