@@ -334,6 +334,32 @@ test('a room that is private now adds nothing to the public one of an earlier im
   });
 });
 
+test('an import that is done again brings back nobody who was removed since', async () => {
+  const kept = newHistory();
+  const users = join(folder, 'removed-users.json');
+  writeFileSync(users, JSON.stringify({ u1: '42', u2: '43' }));
+  const member = (user: string) => ({ type: 'member', room: 'c3', user });
+  const room = { type: 'room', id: 'c3', name: 'Closed' };
+  const message = { type: 'message', id: 'a', room: 'c3', user: 'u1', at, text: 'before' };
+  const lines = file('removed.jsonl', [room, member('u1'), member('u2'), message]);
+  const closed = async (one: Person) =>
+    (await one.request('room:list', {})).rooms.find(({ name }) => name === 'Closed');
+  expect(await importing(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
+  await serve(kept, async (site, ann) => {
+    const { id } = (await closed(ann)) as { id: string };
+    expect(await site.api('PATCH', `/rooms/${id}/members`, { remove: [42] })).toMatchObject({ status: 200 });
+  });
+  const more = { ...message, id: 'b', at: at + 1, text: 'after' };
+  const grown = file('removed-grown.jsonl', [room, member('u1'), member('u2'), message, more]);
+  expect(await importing(kept, [grown, '--users', users])).toMatchObject({ code: 0 });
+  await serve(kept, async (site, ann) => {
+    expect(await closed(ann)).toBeUndefined();
+    const bob = await site.person({}, '43');
+    expect(await closed(bob)).toMatchObject({ members: 1, lastSeq: 2, readSeq: 2 });
+    bob.close();
+  });
+});
+
 test('what is wrong is said with its line, and nothing outside of the folder is read', async () => {
   const kept = newHistory();
   const room = { type: 'room', id: 'c9', name: 'Room' };

@@ -1,4 +1,4 @@
-import { acted, type Change } from '../history.ts';
+import { acted, type Change, isMember } from '../history.ts';
 import { contentOf, post, saidBy, sendNeeds } from './posting.ts';
 import { add, emptyRoom, existing, peopleIn, rename } from './room-changes.ts';
 import { checkName, publicName } from './rooms.ts';
@@ -47,6 +47,8 @@ export const importMembers: Rule<'importMembers'> = {
   run(work, { room: id, users, at }) {
     const room = existing(work, id);
     for (const { role, ...user } of users) {
+      // The import done again brings back nobody who has left, or was removed or banned since.
+      if (!isMember(work.member(id, user.id)) && work.hasBeenMember(id, user.id)) continue;
       rename(work, user, unheard());
       add(work, room, user, { source: 'api', role, acted: acted.joined, at }, unheard());
       // Messages that an earlier run had not imported count as read, too.
