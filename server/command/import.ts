@@ -104,10 +104,16 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     console.log(
       `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${lost}`,
     );
-    if (done.empty > 0)
+    if (kind === 'rocketchat')
       console.log(
-        `! ${done.empty} rooms have no member of this site: add some by the API within 30 days, or private ones are deleted`,
+        '! An export of Rocket.Chat does not say who is in a private room: nobody is made a member of one',
       );
+    if (done.empty.length > 0) {
+      console.log(
+        `! ${done.empty.length} rooms get no member of this site by this import: add some by the API within 30 days, or private ones are deleted:`,
+      );
+      for (const { id, name } of done.empty) console.log(`  ${id}  ${name}`);
+    }
     return 0;
   } finally {
     shown.end();

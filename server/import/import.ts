@@ -35,14 +35,15 @@ export interface Counts {
   /** Messages that an earlier run has imported. */
   known: number;
   files: number;
-  /** Rooms without members of the site. */
-  empty: number;
+  /** Rooms of whose members the export names nobody of the site. */
+  empty: { id: string; name: string }[];
   /** Files that are not there, too large or of another type than CHAT_FILE_TYPES allows. */
   lost: number;
 }
 
 interface ImportedRoom {
   id: string;
+  name: string;
   last: number;
   /** The numbers of its messages, by their ids in the export. */
   seqs: Map<string, number>;
@@ -71,7 +72,7 @@ class Import {
   readonly #names = new Map<string, string>();
   /** The people here whose names are known. */
   readonly #known = new Map<string, string>();
-  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, empty: 0, files: 0, lost: 0 };
+  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, empty: [], files: 0, lost: 0 };
   /** They wait for their transaction; answers to them have to come after it. */
   #waiting: { message: Message; room: ImportedRoom; done: Promise<number> }[] = [];
 
@@ -94,13 +95,13 @@ class Import {
   async end(): Promise<Counts> {
     await this.#settle();
     const at = Date.now();
-    for (const { id, members } of this.#rooms.values()) {
+    for (const { id, name, members } of this.#rooms.values()) {
       // Others get no membership: perhaps somebody else may log in with their id.
       const here = [...members].filter(([user]) => this.#options.users.has(user));
       const users = await Promise.all(
         here.map(async ([user, role]) => ({ ...(await this.#user(user)), role })),
       );
-      if (users.length === 0) this.#counts.empty++;
+      if (users.length === 0) this.#counts.empty.push({ id, name });
       for (let n = 0; n < users.length; n += membersAtOnce) {
         const some = users.slice(n, n + membersAtOnce);
         await this.#options.history.write.importMembers({ room: id, users: some, at });
@@ -136,7 +137,7 @@ class Import {
         place,
         `the room ${JSON.stringify(name)} is public here by an earlier import, and private in this one, and every user could read what is added: give --public if that was forgotten, or delete that room first`,
       );
-    this.#rooms.set(given, { id, last: 0, seqs: new Map(), members: new Map() });
+    this.#rooms.set(given, { id, name, last: 0, seqs: new Map(), members: new Map() });
     this.#counts.rooms++;
   }
 

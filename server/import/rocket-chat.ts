@@ -8,7 +8,6 @@ interface RocketChatMessage {
   name?: string;
   msg?: string;
   ts: string;
-  /** Of a message that says what happened in the room. */
   type?: string;
   t?: string;
 }
@@ -16,6 +15,9 @@ interface RocketChatMessage {
 /**
  * The folder of an export of Rocket.Chat as JSON, unzipped: a file of JSON lines for each room, and channels.json with the
  * rooms where a user has exported all own data (`exportRoomMessagesToFile.ts` in Rocket.Chat). Direct rooms are left out.
+ *
+ * Private rooms have no members: the export does not say whom somebody has removed, since its lines `ru` and `au` hide the
+ * name. Members of a public one, which is open to everybody, are who has written there and has not left since.
  */
 export function* rocketChatLines(folder: string): Generator<GivenLine> {
   const about = new Map(
@@ -31,19 +33,21 @@ export function* rocketChatLines(folder: string): Generator<GivenLine> {
     const { roomId = name, type = 'p' } = about.get(name) ?? {};
     if (type === 'd') continue;
     yield { type: 'room', id: roomId, name, kind: type === 'c' ? 'public' : 'private' };
-    const messages = linesIn<RocketChatMessage>(folder, file).filter(({ type, t }) => !type && !t);
-    const sorted = messages.sort((a, b) => Date.parse(a.ts) - Date.parse(b.ts));
+    const lines = linesIn<RocketChatMessage>(folder, file);
+    const sorted = lines.sort((a, b) => Date.parse(a.ts) - Date.parse(b.ts));
     const members = new Set<string>();
-    for (const { username: user, name: shown } of sorted) {
+    for (const { username: user, name: shown, ...line } of sorted) {
       if (user === undefined) continue;
+      if (eventOf(line) === 'ul') members.delete(user);
+      if (eventOf(line)) continue;
       if (!known.has(user)) yield { type: 'user', id: user, name: shown || user };
       known.add(user);
-      if (!members.has(user)) yield { type: 'member', room: roomId, user };
       members.add(user);
     }
+    if (type === 'c') for (const user of members) yield { type: 'member', room: roomId, user };
     const times = new Map<string, number>();
-    for (const { username: user, msg = '', ts } of sorted) {
-      if (user === undefined) continue;
+    for (const { username: user, msg = '', ts, ...line } of sorted) {
+      if (user === undefined || eventOf(line)) continue;
       // An export has no ids of messages.
       const place = `${roomId} ${ts} ${user}`;
       const n = times.get(place) ?? 0;
@@ -52,6 +56,9 @@ export function* rocketChatLines(folder: string): Generator<GivenLine> {
     }
   }
 }
+
+/** Of a message that says what happened in the room. */
+const eventOf = ({ type, t }: Pick<RocketChatMessage, 'type' | 't'>) => type || t;
 
 function linesIn<Item>(folder: string, file: string): Item[] {
   let text: string;

@@ -334,6 +334,43 @@ test('a room that is private now adds nothing to the public one of an earlier im
   });
 });
 
+test('of Rocket.Chat nobody is made a member of a private room, or of a public one that they have left', async () => {
+  const kept = newHistory();
+  const rocket = join(folder, 'rocket-left');
+  mkdirSync(rocket);
+  const line = (username: string, n: number, over = {}) =>
+    JSON.stringify({ username, ts: new Date(at + n).toISOString(), msg: 'hello', ...over });
+  const rooms = ['secrets', 'left', 'back'];
+  writeFileSync(
+    join(rocket, 'channels.json'),
+    rooms
+      .map((roomName) =>
+        JSON.stringify({ roomId: roomName, roomName, type: roomName === 'secrets' ? 'p' : 'c' }),
+      )
+      .join('\n'),
+  );
+  writeFileSync(
+    join(rocket, 'secrets.json'),
+    [line('ann', 0), line('boss', 1, { type: 'ru', msg: 'User_1 has been removed' })].join('\n'),
+  );
+  const leaving = [line('ann', 0), line('ann', 1, { type: 'ul' })];
+  writeFileSync(join(rocket, 'left.json'), leaving.join('\n'));
+  writeFileSync(join(rocket, 'back.json'), [...leaving, line('ann', 2)].join('\n'));
+  const users = join(folder, 'rocket-users.json');
+  writeFileSync(users, JSON.stringify({ ann: '42' }));
+  const { said } = await importing(kept, [rocket, '--from', 'rocketchat', '--public', '--users', users]);
+  expect(said).toContain('An export of Rocket.Chat does not say who is in a private room');
+  expect(said).toMatch(/\n {2}i-\w+ {2}left\n {2}i-\w+ {2}secrets$/);
+  await serve(kept, async (site, ann) => {
+    const own = await ann.request('room:list', {});
+    expect(own.rooms.map(({ name }) => name).filter((name) => rooms.includes(name))).toEqual(['back']);
+    const secrets = / {2}(i-\w+) {2}secrets/.exec(said)?.[1] as string;
+    expect(await site.api('PATCH', `/rooms/${secrets}/members`, { add: [42] })).toMatchObject({
+      body: { count: 1 },
+    });
+  });
+});
+
 test('an import that is done again brings back nobody who was removed since', async () => {
   const kept = newHistory();
   const users = join(folder, 'removed-users.json');
