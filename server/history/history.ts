@@ -1002,7 +1002,6 @@ export interface Writes {
       kind: 'public' | 'private';
       name: string;
       topic?: string;
-      createdAt: number;
       at: number;
     };
     /** That of a room that is there already may be another one. */

@@ -110,10 +110,7 @@ class Import {
     return this.#counts;
   }
 
-  async #room(
-    { id: given, kind, name, topic, at = 0 }: Line & { type: 'room' },
-    place: string,
-  ): Promise<void> {
+  async #room({ id: given, kind, name, topic }: Line & { type: 'room' }, place: string): Promise<void> {
     await this.#settle();
     const id = `i-${digest(given).slice(0, 24)}`;
     const input = {
@@ -121,7 +118,6 @@ class Import {
       kind,
       name,
       ...(topic === undefined ? {} : { topic }),
-      createdAt: at,
       at: Date.now(),
     };
     const there = await this.#options.history.write.importRoom(input).catch((error: unknown) => {

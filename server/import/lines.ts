@@ -24,7 +24,6 @@ const line = z.discriminatedUnion('type', [
     name: roomName,
     kind: z.enum(['public', 'private']).default('private'),
     topic: topic.optional(),
-    at: time.optional(),
   }),
   z.object({
     type: z.literal('member'),

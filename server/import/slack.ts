@@ -13,7 +13,6 @@ interface SlackUser {
 interface SlackRoom {
   id: string;
   name: string;
-  created?: number;
   members?: string[];
   topic?: { value?: string };
 }
@@ -49,10 +48,10 @@ export function* slackLines(folder: string): Generator<GivenLine> {
   ] as const) {
     const rooms = list<SlackRoom>(folder, file);
     const roomNames = new Map(rooms.map(({ id, name }) => [id, name]));
-    for (const { id, name, created = 0, members = [], topic } of rooms) {
+    for (const { id, name, members = [], topic } of rooms) {
       if (/[/\\]|^\./.test(name)) throw new CommandProblem(exit.data, `${name} is no name of a channel`);
       const about = topic?.value ? { topic: shortened(topic.value) } : {};
-      yield { type: 'room', id, name, kind, at: created * 1000, ...about };
+      yield { type: 'room', id, name, kind, ...about };
       for (const user of members) yield { type: 'member', room: id, user };
       for (const day of days(join(folder, name))) {
         for (const message of list<SlackMessage>(join(folder, name), day).sort(

@@ -11,11 +11,11 @@ const unheard = (): Change[] => [];
 
 export const importRoom: Rule<'importRoom'> = {
   needs: ({ id, kind, name }) => [{ what: 'room', id }, ...publicName(kind, name)],
-  run(work, { id, kind, name, topic, createdAt, at }) {
+  run(work, { id, kind, name, topic, at }) {
     const known = work.room(id);
     if (known !== undefined) return { kind: known.kind };
     if (kind === 'public') checkName(work, name);
-    work.putRoom({ ...emptyRoom(id, kind, name, at), createdAt, ...(topic ? { topic } : {}) });
+    work.putRoom({ ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}) });
     return { kind };
   },
 };

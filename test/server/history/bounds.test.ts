@@ -439,7 +439,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { room, seq: 1, user: '1', moderator: true, siteModerator: true, at },
     { room, seq: 4, user: '2', moderator: false, at },
   ],
-  importRoom: [{ id: 'imported', kind: 'public', name: 'Imported', createdAt: at, at }],
+  importRoom: [{ id: 'imported', kind: 'public', name: 'Imported', at }],
   importMessage: [
     { room: 'imported', clientId: 'm1', user: { id: '7', name: 'Gus' }, text: 'old', sentAt: at },
     { room: 'imported', clientId: 'm2', user: { id: '7', name: 'Gus' }, text: 'old', replyTo: 1, sentAt: at },
