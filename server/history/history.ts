@@ -1676,12 +1676,12 @@ export interface Reads {
     out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
   };
   /**
-   * The users who have reacted so, by time, after the place `after`; null where there is no such message, or a
+   * The ids of the users who have reacted so, by time, after the place `after`; null where there is no such message, or a
    * deleted one.
    */
   reactors: {
     in: { room: string; seq: number; emoji: string; after: number; limit: number };
-    out: { users: User[]; next?: number } | null;
+    out: { users: string[]; next?: number } | null;
   };
   /**
    * Messages whose text holds `query`, if that is given, and that fit `only`, newest first, in these rooms and

@@ -703,7 +703,7 @@ export function overtaken(rows: Iterable<Row>, room: string, upTo: number): Page
 
 /** @param rows one more than `limit` where there are more */
 export function reactorsPage(rows: readonly Row[], limit: number): Reads['reactors']['out'] {
-  const users = rows.slice(0, limit).map(({ id, name }) => ({ id: id as string, name: name as string }));
+  const users = rows.slice(0, limit).map(({ user_id: id }) => id as string);
   return rows.length <= limit ? { users } : { users, next: rows[limit - 1]?.place as number };
 }
 

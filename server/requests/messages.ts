@@ -128,7 +128,7 @@ export const messageRequests: RequestHandlers<
   },
   'message:reactions': {
     order: 'read',
-    run: ({ chat, payload }) => reactors(chat, payload),
+    run: ({ chat, connection, payload }) => reactors(chat, connection, payload),
   },
   'message:seen': {
     order: 'read',

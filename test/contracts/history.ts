@@ -352,11 +352,11 @@ export function historyContract(
         ]);
         expect((await since('lobby', 3, 5)).messages).toMatchObject([{ seq: 1, rev: 5 }]);
         expect(await reactors('👍', 0, 4)).toEqual({
-          users: left.slice(0, 4).map((id) => ({ id, name: `Person ${id.slice(1)}` })),
+          users: left.slice(0, 4),
           next: expect.any(Number),
         });
         const { next } = (await reactors('👍', 0, 9)) ?? {};
-        expect(await reactors('👍', next)).toEqual({ users: [people[0]] });
+        expect(await reactors('👍', next)).toEqual({ users: ['p0'] });
         expect(await reactors('❤️')).toEqual({ users: [] });
         const of = ['👍', '❤️'].map((emoji) => ({ room: 'lobby', seq: 1, emoji }));
         expect(await history.read.reactionsOf({ user: 'p1', of })).toEqual([of[0]]);

@@ -12,6 +12,7 @@ import { actorOf, type Connection, type Room, userOf } from '../model.ts';
 import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { lastWritten } from '../moderation/slow-mode.ts';
+import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
 import { summaryAfter } from '../summary.ts';
 import { inOrder } from './mentions.ts';
@@ -252,14 +253,16 @@ export async function reacted(
 
 /** The users with that reaction, by time. */
 export async function reactors(
-  { history }: Chat,
+  chat: Chat,
+  { person }: Connection,
   { room, seq, emoji, cursor }: RequestPayload<'message:reactions'>,
 ): Promise<Answers['message:reactions']> {
   const [after] = cursor === undefined ? [0] : decodeCursor(cursor, ['count']);
-  const page = await history.read.reactors({ room, seq, emoji, after, limit: reactorsListed });
+  const page = await chat.history.read.reactors({ room, seq, emoji, after, limit: reactorsListed });
   if (page === null) throw new RequestError('unknown_message');
   const { users, next } = page;
-  return { users, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
+  const names = await namesIn(chat, room, users, person.user.id);
+  return { users: [...names.values()], ...(next === undefined ? {} : { next: cursorOf([next]) }) };
 }
 
 export async function deleteMessage(

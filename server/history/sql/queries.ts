@@ -895,8 +895,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       if (row === undefined) return null;
       const rows = yield* ask(
-        sql`SELECT user_id AS id, coalesce(name, user_id) AS name, place
-            FROM chat_reactions AS reactions LEFT JOIN chat_users AS users ON users.id = reactions.user_id
+        sql`SELECT user_id, place FROM chat_reactions
             WHERE room = ${row.room as number} AND seq = ${seq} AND emoji = ${emoji} AND place > ${after}
             ORDER BY place LIMIT ${limit + 1}`,
       );

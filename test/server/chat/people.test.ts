@@ -502,6 +502,22 @@ describe('direct rooms', () => {
     expect(await read).toEqual({ room: room.id, user: ben.id, seq: 1 });
   });
 
+  test('a reaction does not name somebody whom the other one does not know', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const { id: room } = (await ben.request('direct:open', { user: ann.id })).room;
+    await ben.request('room:join', { room });
+    await ann.request('direct:open', { user: ben.id });
+    await ann.request('room:join', { room });
+    await send(ann, room);
+    await ben.request('message:react', { room, seq: 1, emoji: '👍', on: true });
+    const reactors = async (one: Person) =>
+      (await one.request('message:reactions', { room, seq: 1, emoji: '👍' })).users;
+    expect(await reactors(ann)).toEqual([{ id: ben.id, name: ben.id }]);
+    expect(await reactors(ben)).toEqual([{ id: ben.id, name: `Name of ${ben.id}` }]);
+    await send(ben, room);
+    expect(await reactors(ann)).toEqual([{ id: ben.id, name: `Name of ${ben.id}` }]);
+  });
+
   test('presence of a conversation partner is sent without showing the room', async () => {
     const [ann, ben] = [await person(), await person()];
     const { room } = await ann.request('direct:open', { user: ben.id });
