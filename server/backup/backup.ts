@@ -114,8 +114,16 @@ async function copied(
   }
   const snapshot = await import('../history/sql/snapshot.ts');
   const dialect = await dialectOf(history);
-  const migrations = await snapshot.copyRows(history, dialect, to, work);
-  return { migrations, stored: snapshot.storedFiles(dialect) };
+  const { format, dropped } = await snapshot.copyRows(history, dialect, to, work);
+  // A file that was to be deleted before the copy is not in the history of the copy.
+  return { migrations: format, stored: without(dropped, snapshot.storedFiles(dialect)) };
+}
+
+async function* without<One extends { id: string }>(
+  ids: ReadonlySet<string>,
+  all: AsyncIterable<One>,
+): AsyncGenerator<One> {
+  for await (const one of all) if (!ids.has(one.id)) yield one;
 }
 
 async function addFile(writer: ArchiveWriter, storage: Storage, name: string): Promise<boolean> {

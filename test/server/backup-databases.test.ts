@@ -147,6 +147,15 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     photo = (await upload(site.chat.url, ann.cookie, 'seen on Monday', { room: 'garden', name: 'a.txt' }))
       .file;
     await say(ann, 'garden', 'look', { files: [{ id: photo.id }] });
+    // As another backup does, so that the server does not delete the bytes yet.
+    const sign = join(kept.files.slice('dir:'.length), 'backup-of-another-machine');
+    writeFileSync(sign, '');
+    const { file: gone } = await upload(site.chat.url, ann.cookie, 'deleted', {
+      room: 'garden',
+      name: 'b.txt',
+    });
+    const { seq } = await say(ann, 'garden', 'look again', { files: [{ id: gone.id }] });
+    await ann.request('message:delete', { room: 'garden', seq });
     for (const text of odd) await say(ann, 'lobby', text);
     let stopped = false;
     const texts: string[] = [];
@@ -162,6 +171,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     const made = await ended(command('backup', history.url));
     stopped = true;
     await Promise.all(senders);
+    rmSync(sign);
     expect(made).toEqual({ code: 0, said: expect.stringMatching(/^✓ Written: .* MB, 1 files\)\n$/) });
     expect(statSync(file).mode & 0o777).toBe(0o600);
 

@@ -59,7 +59,7 @@ async function formatOf(connection: DatabaseConnection, dialect: ServerDialect):
 /**
  * Copies the rows of a history into a file, as they are at one moment, by the program of the database.
  * @param work a folder for what that program needs
- * @returns the number of its last migration
+ * @returns the number of its last migration, and the ids of files that were to be deleted before
  * @throws Error that says what is missing or wrong
  */
 export async function copyRows(
@@ -67,13 +67,18 @@ export async function copyRows(
   dialect: ServerDialect,
   to: string,
   work: string,
-): Promise<number> {
+): Promise<{ format: number; dropped: ReadonlySet<string> }> {
   const connection = await dialect.connect();
   let format: number;
   let tables: string[];
+  let dropped: ReadonlySet<string>;
   try {
     format = await formatOf(connection, dialect);
     tables = (await tablesThere(connection, dialect)).filter((table) => !leftOut.includes(table));
+    const rows = await connection.query(
+      sql`SELECT stored FROM chat_files GROUP BY stored HAVING min(state) = ${fileStates.dropped}`,
+    );
+    dropped = new Set(rows.map(({ stored }) => stored as string));
   } finally {
     connection.destroy();
   }
@@ -103,7 +108,7 @@ export async function copyRows(
   } finally {
     await file.close();
   }
-  return format;
+  return { format, dropped };
 }
 
 interface Dump {
