@@ -556,6 +556,7 @@ export async function startApp(
           who,
           stranger: (req) => admission.stranger(req),
           draining: () => drain.started,
+          grace: config.sessionGrace,
           may: (identity) => mayExport(chat, identity),
           archive: (identity, user) => exportFor(chat, identity, user, openFile),
         })
