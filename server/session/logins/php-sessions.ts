@@ -34,8 +34,10 @@ const secondCheckAfter = 250;
 /** The time for each of the two checks of a visitor, with all retries. */
 const firstBudget = 900;
 const secondBudget = 500;
-/** The ids of sessions that were left, which are remembered: a browser has the other one within seconds. */
-const mostLeft = 10_000;
+/** The ids that browsers have left and that are remembered, of some 100 bytes each. */
+const mostLeft = 100_000;
+/** A browser has the new id when the page is done: until then the old one counts. */
+const leftFor = 30_000;
 /** The pause before a retry. */
 const retryPause = 50;
 
@@ -76,8 +78,8 @@ export function phpSessions({
   const read = sharedReads(store);
   const judge = createJudge(source, user);
 
-  /** The ids of sessions that browsers have left, in the order in which that was seen. */
-  const left = new Set<string>();
+  /** The ids of sessions that browsers have left, and when that was seen, in this order. */
+  const left = new Map<string, number>();
 
   async function from(sent: Sent): Promise<Login<PhpSession> | Refusal> {
     try {
@@ -104,13 +106,15 @@ export function phpSessions({
   ): Promise<Verdict<PhpSession>> {
     const verdict = await judge.verdict(sent.id, bytes);
     if (verdict.state !== 'user') return verdict;
-    if (isLeft?.(sent.proof ?? [], verdict.proof ?? [])) {
-      left.add(sent.id);
-      if (left.size > mostLeft) left.delete(left.values().next().value as string);
+    if (isLeft?.(sent.proof ?? [], verdict.proof ?? []) && !left.has(sent.id)) {
+      left.set(sent.id, performance.now());
+      if (left.size > mostLeft) left.delete(left.keys().next().value as string);
     }
-    // The browser may send the old id until it has the response.
-    if (left.has(sent.id)) return leftBehind;
-    return asLogin(sent, verdict, version);
+    const leftAt = left.get(sent.id);
+    if (leftAt === undefined) return asLogin(sent, verdict, version);
+    if (performance.now() - leftAt >= leftFor) return leftBehind;
+    // Without its bytes it is judged again at each check.
+    return asLogin(sent, { ...verdict, bytes: Buffer.alloc(0) }, null);
   }
 
   const judgedUnread = (sent: Sent) => async (error: unknown) =>

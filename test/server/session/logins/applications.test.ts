@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { userIn } from '../../../../server/doctor/user.ts';
 import { socketsOf } from '../../../../server/session/configuration/database-host.ts';
 import { decodePhp } from '../../../../server/session/formats/php.ts';
@@ -281,6 +281,16 @@ describe('CodeIgniter', () => {
     expect(await state()).toBe('user');
     // As in Session::regenerate().
     const after = run(before, `$_SESSION['__ci_last_regenerate'] = 1301; session_regenerate_id(false);`);
+    // The browser gets the new id when the page is done.
+    const clock = vi.spyOn(performance, 'now');
+    onTestFinished(() => clock.mockRestore());
+    const now = performance.now();
+    for (const seconds of [0, 29]) {
+      clock.mockReturnValue(now + seconds * 1000);
+      expect(await state()).toBe('user');
+      expect(await identify(before)).toMatchObject({ user: { id: '7' } });
+    }
+    clock.mockReturnValue(now + 31_000);
     expect(await state()).toBe('nobody');
     expect(await identify(before)).toMatchObject({
       code: 'unauthorized',
