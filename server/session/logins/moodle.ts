@@ -137,7 +137,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       timeout: Number(value('sessiontimeout')) || eightHours,
       guest: value('siteguest'),
       nameFormat: formatOf(value('fullnamedisplay')),
-      secondFactors: asksForFactors(found.forced, text('mfa').split('\n')),
+      secondFactors: asksForFactors(found.forced, text('mfa').split('\n').filter(Boolean)),
       hasTexts: found.handler === '' ? isOn('dbsessions') : /database$/.test(found.handler),
       tiedToAddress: found.checks && isOn('tracksessionip'),
     };

@@ -155,6 +155,10 @@ describe.each(databases)('$kind', (db) => {
       enabled,
     );
     expect(await off.logins.identify(await off.logIn('7'))).toMatchObject({ user: { id: '7' } });
+    const withoutFactors = await siteFor("$CFG->forced_plugin_settings = ['tool_mfa' => ['enabled' => 1]];");
+    expect(await withoutFactors.logins.identify(await withoutFactors.logIn('7'))).toMatchObject({
+      user: { id: '7' },
+    });
     const forcedOn = await siteFor(
       "$CFG->forced_plugin_settings = ['tool_mfa' => ['enabled' => 1], 'factor_totp' => ['enabled' => 1]];",
     );
