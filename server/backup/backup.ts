@@ -4,6 +4,7 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
+import { sync } from '../files/sync.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { copyHistory, storedFiles } from '../history/sqlite/snapshot.ts';
 import { ArchiveWriter } from './archive.ts';
@@ -84,7 +85,7 @@ export async function makeBackup(
       await archive.close();
     }
     await rename(join(work, 'backup'), to);
-    await syncFolder(dirname(to));
+    await sync(dirname(to));
     return { size: (await stat(to)).size, ...counts };
   } catch (error) {
     throw asProblem(error, `the backup could not be made`);
@@ -131,16 +132,6 @@ async function addFile(writer: ArchiveWriter, storage: Storage, name: string): P
   if (found === null) return false;
   await writer.add(`${entries.files}${name}`, found.size, found.bytes);
   return true;
-}
-
-/** So that the names in it survive a loss of power. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /** As the owner can mend it. */

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { folderStorage } from '../files/folder.ts';
+import { sync } from '../files/sync.ts';
 import { dialectOf } from '../history/open.ts';
 import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
 import { SqlError } from '../history/sql/dialect.ts';
@@ -10,7 +11,7 @@ import { claim } from '../history/sqlite/claim.ts';
 import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/snapshot.ts';
 import { restoredOf } from '../history/sqlite/sqlite.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
-import { asProblem, type Data, syncFolder } from './backup.ts';
+import { asProblem, type Data } from './backup.ts';
 import { entries, formatNow, largestManifest, type Manifest, manifest, storedName } from './manifest.ts';
 
 /**
@@ -54,7 +55,7 @@ async function restoreFile(
       await prepareRestored(join(place.unpacked, entries.history.sqlite), history, made);
       await sync(join(place.unpacked, entries.history.sqlite));
       await rename(join(place.unpacked, entries.history.sqlite), place.restored);
-      await syncFolder(dirname(history));
+      await sync(dirname(history));
       await finish(place);
       return made;
     } finally {
@@ -299,15 +300,6 @@ async function write(path: string, { bytes }: ArchiveEntry): Promise<void> {
   }
 }
 
-async function sync(path: string): Promise<void> {
-  const file = await open(path);
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 /** Puts what was unpacked and checked in its place. It may be called again, as often as it is cut off. */
 async function finish({ history, restored, unpacked, files, folder }: Place): Promise<void> {
   if (files !== undefined && folder !== undefined && existsSync(files)) {
@@ -320,7 +312,7 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
   for (const other of ['-wal', '-shm', '-search', '-search-wal', '-search-shm', '-search-journal'])
     await rm(`${history}${other}`, { force: true });
   await rename(restored, history);
-  await syncFolder(dirname(history));
+  await sync(dirname(history));
   await rm(unpacked, { recursive: true, force: true });
 }
 

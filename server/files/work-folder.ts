@@ -40,7 +40,7 @@ export class WorkFolder {
     let there = this.#path;
     for (;;) {
       try {
-        await access(there, constants.W_OK | constants.X_OK);
+        await access(there, constants.R_OK | constants.W_OK | constants.X_OK);
         if (!(await stat(there)).isDirectory()) throw new Error(`${there} is no folder`);
         return;
       } catch (error) {
