@@ -54,8 +54,9 @@ export function request(
       const check = () => {
         const { localAddress, remoteAddress = '' } = socket;
         // A connection to a public address of this machine begins at that address. No request has been sent yet.
-        const isOurs = !isPublic(remoteAddress) || localAddress === remoteAddress;
-        if (isOurs && !isAllowed) asked.destroy(new NotFetched('no public address'));
+        if (isAllowed) return;
+        if (!isPublic(remoteAddress)) asked.destroy(new NotFetched('no public address'));
+        else if (localAddress === remoteAddress) asked.destroy(new NotFetched('an address of this machine'));
       };
       if (socket.connecting) socket.once('connect', check);
       else check();
