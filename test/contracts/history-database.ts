@@ -783,7 +783,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(messages.map(({ clientId }) => clientId).sort()).toEqual(sent.map((one) => one.clientId).sort());
     });
 
-    it('a chat server with a wrong password does not start, and shows none', async () => {
+    test('a chat server with a wrong password does not start, and shows none', async () => {
       const child = startChild(process.execPath, chatProgram, {
         cwd: new URL('../../', import.meta.url).pathname,
         env: {
@@ -886,7 +886,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       return { writing, others, between, messages, named, ...(await writing.write.send(first)) };
     }
 
-    it('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
+    test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
       const { writing, others, between, messages, message: sent } = await following();
       const { message: next } = await writing.write.send(message('next'));
       const { room, seq, rev, user } = sent;
@@ -900,7 +900,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
-    it('a message that is changed after a ban, while another server reads that it is new, has nothing of that there before the ban', async () => {
+    test('a message that is changed after a ban, while another server reads that it is new, has nothing of that there before the ban', async () => {
       const preview = 'https://secret.example/';
       const changed = {
         edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },
@@ -943,7 +943,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await engine.unindexed(connection, statement)).toEqual([]);
     });
 
-    it('the doctor says that it can be reached', async () => {
+    test('the doctor says that it can be reached', async () => {
       const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
         cwd: new URL('../../', import.meta.url).pathname,
         env: { PATH: process.env.PATH, CHAT_SESSION_STORE: 'file:///tmp', CHAT_HISTORY: database.url },

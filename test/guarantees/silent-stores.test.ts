@@ -8,7 +8,7 @@ import { size } from './size.ts';
 
 const silence = size(20_000, 1500);
 
-// SQLite is never silent, and what a memcached does that is, liveness.test.ts shows in each run.
+// SQLite is never silent. liveness.test.ts shows in each run what happens when a memcached is.
 const few = fewPlaces.filter(({ name }) => !name.startsWith('memcached'));
 test.concurrent.for(size(sessionPlaces, few).filter(({ name }) => name !== 'SQLite'))(
   `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer, chats and /healthz go on: $name`,
