@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Room } from '../../../server/chat/model.ts';
-import type { Order, OrderAnswer } from '../../../server/chat/other-servers.ts';
+import type { Order, OrderAnswer, OtherServers } from '../../../server/chat/other-servers.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
@@ -9,6 +9,15 @@ import { RequestError } from '../../../server/wire/errors.ts';
 import type { EventPayload, User } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
+
+/** Other servers that say nothing by themselves. */
+const silent: Omit<OtherServers, 'isConnected' | 'orderOthers'> = {
+  own: { name: 'here', run: { version: '1.0.0', since: 0 } },
+  states: () => [],
+  presentIn: () => new Map(),
+  seenChanged() {},
+  typing() {},
+};
 
 test('a server that cannot tell the others closes, pushes and counts here, and says whether to try again', async () => {
   const ignore = () => {};
@@ -80,12 +89,9 @@ test('people who type on another server are shown in the room that is meant, and
         leave: ignore,
       },
       others: {
-        own: { name: 'one', run: { version: '1.0.0', since: 0 } },
-        states: () => [],
+        ...silent,
         presentIn: () => present,
         isConnected: () => false,
-        seenChanged: ignore,
-        typing: ignore,
         orderOthers: () => Promise.resolve({ count: 0 }),
       },
     }),
@@ -121,12 +127,8 @@ test('a user who loses a room while the other servers are asked whether it is sh
         leave: ignore,
       },
       others: {
-        own: { name: 'here', run: { version: '1.0.0', since: 0 } },
-        states: () => [],
-        presentIn: () => new Map(),
+        ...silent,
         isConnected: () => true,
-        seenChanged: ignore,
-        typing: ignore,
         orderOthers: () => new Promise<OrderAnswer>((resolve) => asked.push(resolve)),
       },
     }),
@@ -188,12 +190,8 @@ test.each(['answer', 'fail to'] as const)(
           leave: ignore,
         },
         others: {
-          own: { name: 'here', run: { version: '1.0.0', since: 0 } },
-          states: () => [],
-          presentIn: () => new Map(),
+          ...silent,
           isConnected: () => true,
-          seenChanged: ignore,
-          typing: ignore,
           orderOthers: () =>
             new Promise<OrderAnswer>((resolve, reject) =>
               asked.push(() => (how === 'answer' ? resolve({ count: 0 }) : reject(new Error('no answer')))),
@@ -253,12 +251,8 @@ test('the other servers are asked once about all users whom a message concerns',
         leave: ignore,
       },
       others: {
-        own: { name: 'here', run: { version: '1.0.0', since: 0 } },
-        states: () => [],
-        presentIn: () => new Map(),
+        ...silent,
         isConnected: (user) => user !== '1',
-        seenChanged: ignore,
-        typing: ignore,
         async orderOthers(_, order) {
           asked.push(order);
           return { count: 2, joined: ['3', '20'] };
