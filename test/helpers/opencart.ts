@@ -16,6 +16,8 @@ export interface OpencartConfig {
   more?: string;
   /** The cookie of a device that has given a second factor, where OpenCart asks for one. */
   factors?: string;
+  /** As of 4.1.0.4: it has to give it again at a date, in this time zone of the shop. */
+  factorsEndIn?: string;
 }
 
 export interface OpencartSession {
@@ -31,7 +33,7 @@ export interface OpencartSession {
 
 /** The tables and the folder of an OpenCart, with sessions as it writes them. */
 export async function opencartSite(db: TestDatabase, config: OpencartConfig = {}) {
-  const { version = 4, engine = 'db', port = 0, more = '', factors } = config;
+  const { version = 4, engine = 'db', port = 0, more = '', factors, factorsEndIn } = config;
   const prefix = `oc${randomBytes(3).toString('hex')}_`;
   const folder = mkdtempSync(join(tmpdir(), 'opencart-'));
   const write = (file: string, text: string) => {
@@ -82,7 +84,7 @@ ${more}`,
       ? {}
       : {
           customer_authorize:
-            'customer_authorize_id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, token VARCHAR(96) NOT NULL, status SMALLINT NOT NULL',
+            'customer_authorize_id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, token VARCHAR(96) NOT NULL, status SMALLINT NOT NULL, date_expire DATETIME NOT NULL DEFAULT NOW()',
         }),
     setting: `setting_id INTEGER PRIMARY KEY, store_id INTEGER NOT NULL, code VARCHAR(128) NOT NULL, ${db.kind === 'mysql' ? '`key`' : 'key'} VARCHAR(128) NOT NULL, value TEXT NOT NULL`,
   };
@@ -101,7 +103,15 @@ ${more}`,
       'catalog/controller/startup/authorize.php',
       `if (isset($this->request->cookie['${factors}'])) {\n$token = (string)$this->request->cookie['${factors}'];\n}\nif ($this->config->get('config_2fa') && $this->customer->isLogged()) {}`,
     );
+    // Other versions write the time of the insertion as date, too, and do not read it.
+    const unended = factorsEndIn === undefined ? '' : ' AND `date_expire` > NOW()';
+    write(
+      'catalog/model/account/customer.php',
+      `public function getAuthorizeByToken(int $customer_id, string $token): array {\n$query = "SELECT * WHERE \`token\` = ''${unended}";\n}\npublic function other() {\n$query = "\`date_expire\` > NOW()";\n}`,
+    );
     await run("INSERT INTO #__setting VALUES (3, 0, 'config', 'config_2fa', '1')");
+    if (factorsEndIn !== undefined)
+      await run("INSERT INTO #__setting VALUES (4, 0, 'config', 'config_timezone', ?)", [factorsEndIn]);
   }
   const dataOf = (user: string) => ({
     language: 'en-gb',

@@ -32,6 +32,10 @@ interface Found extends GivenRoles {
   lifetime: number;
   /** The cookie of a device that has given a second factor; null if this version asks customers for none. */
   factorCookie: string | null;
+  /** Such a device has to give it again after some days. */
+  factorEnds: boolean;
+  /** The time zone, if no setting in the database says it. */
+  zone: string;
 }
 
 interface Site extends Found {
@@ -82,6 +86,8 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       store: store ?? null,
       lifetime: isFour ? expire || usualLifetime : await lifetimeOfPhp(folder),
       factorCookie: await factorCookieOf(folder),
+      factorEnds: await factorEndsIn(folder),
+      zone: zoneOr('UTC', inSystem('date_timezone')),
       admins,
       moderators,
     };
@@ -90,7 +96,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
   database: ({ database }) => database,
 
   settings({ prefix }, { quote }) {
-    const names = ['config_session_expire', 'config_2fa'];
+    const names = ['config_session_expire', 'config_2fa', 'config_timezone'];
     return {
       view: 'chat_opencart_settings',
       columns: { value: 'text' },
@@ -103,7 +109,8 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
     const expire = Number(text('config_session_expire'));
     const needsFactor = found.factorCookie !== null && !['', '0'].includes(text('config_2fa'));
-    return { ...found, needsFactor, ...(expire > 0 ? { lifetime: expire } : {}) };
+    const zone = zoneOr(found.zone, text('config_timezone'));
+    return { ...found, needsFactor, zone, ...(expire > 0 ? { lifetime: expire } : {}) };
   },
 
   sessions({ cookieName, sessions, store, prefix, lifetime, factorCookie }): MemberSessions {
@@ -130,7 +137,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
 
   mails: ({ prefix }) => mailsIn('chat_opencart_mails', `${prefix}customer`, 'customer_id', 'email'),
 
-  logins({ prefix, factorCookie }, { lines }) {
+  logins({ prefix, factorCookie, factorEnds }, { lines }) {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;
     const customer = `c.customer_id AS customer_id, c.firstname AS firstname, c.status AS status, (${groups}) AS group_names`;
     const columns = texts('customer_id', 'firstname', 'status', 'group_names');
@@ -144,12 +151,16 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const tables = [`${prefix}customer`, `${prefix}customer_group_description`];
     if (factorCookie === null) return { customers: seldomChanged(customers, tables) };
     // Also while no factor is asked for: logins of before are judged once more.
+    const end = factorEnds ? 'a.date_expire AS date_expire, ' : '';
     const devices = {
       view: 'chat_opencart_devices',
       id: 'device_id',
       lookup: 'token',
-      columns: { ...texts('device_id', 'token', 'trusted'), ...columns },
-      select: `SELECT a.customer_authorize_id AS device_id, a.token AS token, a.status AS trusted, ${customer} FROM ${prefix}customer_authorize a JOIN ${prefix}customer c ON c.customer_id = a.customer_id`,
+      columns: {
+        ...texts('device_id', 'token', 'trusted', ...(factorEnds ? ['date_expire'] : [])),
+        ...columns,
+      },
+      select: `SELECT a.customer_authorize_id AS device_id, a.token AS token, a.status AS trusted, ${end}${customer} FROM ${prefix}customer_authorize a JOIN ${prefix}customer c ON c.customer_id = a.customer_id`,
     };
     return {
       customers: seldomChanged(customers, tables),
@@ -166,10 +177,14 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       : because(noFactor);
   },
 
-  judge(site, { table, customer: id }, row) {
+  judge(site, { table, customer: id }, row, now) {
     const text = textsOf(row);
     if (table === 'devices' && (row === null || text('customer_id') !== id || text('trusted') !== '1'))
       return nobody(noFactor);
+    const left =
+      site.factorEnds && table === 'devices' ? secondsUntil(text('date_expire'), now, site.zone) : null;
+    // Also a date that cannot be read is none in the future.
+    if (left !== null && !(left > 0)) return nobody('the device has to give the second factor once more');
     if (row === null) return nobody('the customer has been deleted');
     if (text('status') !== '1') return nobody('the customer is disabled there, or not yet approved');
     const groups = text('group_names').split('\n').map(withoutEntities);
@@ -179,7 +194,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       name: displayName(withoutEntities(text('firstname'))) || id,
       ...rolesIf(isOne(site.admins), isOne(site.moderators)),
     };
-    return { state: 'user', user };
+    return { state: 'user', user, ...(left === null ? {} : { idle: now + left }) };
   },
 
   async portrait(folder) {
@@ -204,6 +219,33 @@ async function factorCookieOf(folder: SiteFolder): Promise<string | null> {
   const text = (await folder.has(file)) ? await folder.text(file) : '';
   if (!text.includes("'config_2fa'")) return null;
   return /->cookie\['(\w+)'\]/.exec(text)?.[1] ?? null;
+}
+
+/** `config_2fa_expire`: OpenCart 4.1.0.4 writes when it asks a device once more, a date which other versions do not read. */
+async function factorEndsIn(folder: SiteFolder): Promise<boolean> {
+  const file = 'catalog/model/account/customer.php';
+  const text = (await folder.has(file)) ? await folder.text(file) : '';
+  const [, ofToken = ''] = text.split('function getAuthorizeByToken');
+  return /\bdate_expire` > NOW\(\)/.test(ofToken.split('function ')[0] ?? '');
+}
+
+/** A time zone of the shop, if it is known here. */
+function zoneOr(other: string, name: string | null): string {
+  try {
+    return name && new Intl.DateTimeFormat('en', { timeZone: name }) ? name : other;
+  } catch {
+    return other;
+  }
+}
+
+/**
+ * Seconds until a date of the database. OpenCart writes and compares such dates on connections of the shop's time zone.
+ * @param now in seconds since 1970
+ */
+function secondsUntil(date: string, now: number, zone: string): number {
+  // The form of Swedish dates is that of SQL.
+  const there = new Date(now * 1000).toLocaleString('sv-SE', { timeZone: zone });
+  return (Date.parse(`${date}Z`) - Date.parse(`${there}Z`)) / 1000;
 }
 
 const isId = (value: unknown): value is string =>

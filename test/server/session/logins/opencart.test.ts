@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSessions } from '../../../../server/session/index.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
@@ -62,7 +62,7 @@ test('where OpenCart asks for a second factor, a device counts only once it has 
     const { logins, logIn, run, check, changed } = await siteFor({ factors });
     const { cookies } = await logIn('7');
     await run(
-      "INSERT INTO #__customer_authorize VALUES (1, 7, 'Asked', 0), (2, 7, 'Given', 1), (3, 8, 'Other', 1)",
+      "INSERT INTO #__customer_authorize (customer_authorize_id, customer_id, token, status) VALUES (1, 7, 'Asked', 0), (2, 7, 'Given', 1), (3, 8, 'Other', 1)",
     );
     const by = (token?: string) =>
       logins.identify({ cookies: token === undefined ? cookies : `${cookies}; ${factors}=${token}` });
@@ -89,6 +89,39 @@ test('where OpenCart asks for a second factor, a device counts only once it has 
     await run("UPDATE #__setting SET value = '1' WHERE setting_id = 3");
     await logins.reload?.();
     expect(await changed((without as { login: Login }).login)).toMatchObject({ state: 'user' });
+  }
+});
+
+test('where a device has to give the second factor again, its login ends at that time of the shop', async () => {
+  stopClock();
+  for (const [zone, hours] of [
+    ['Asia/Tokyo', 9],
+    ['America/Panama', -5],
+    ['Nowhere/None', 0],
+    ['', 0],
+  ] as const) {
+    const { logins, logIn, run, check, changed } = await siteFor({
+      factors: 'customer_authorize',
+      factorsEndIn: zone,
+    });
+    const { cookies } = await logIn('7', { expire: 100_000 });
+    const there = (seconds: number) =>
+      new Date(Date.now() + hours * 3_600_000 + seconds * 1000).toISOString().replace('T', ' ').slice(0, 19);
+    await run("INSERT INTO #__customer_authorize VALUES (1, 7, 'Ended', 1, ?), (2, 7, 'Given', 1, ?)", [
+      there(-60),
+      there(600),
+    ]);
+    const by = (token: string) => logins.identify({ cookies: `${cookies}; customer_authorize=${token}` });
+    expect(await by('Ended'), zone).toMatchObject({ reason: expect.stringContaining('once more') });
+    const login = (await by('Given')) as Login;
+    expect(login.user).toEqual({ id: '7', name: 'Ann' });
+    vi.setSystemTime(Date.now() + 590_000);
+    expect(await check(login)).toBeNull();
+    vi.setSystemTime(Date.now() + 15_000);
+    expect(await changed(login)).toMatchObject({
+      state: 'nobody',
+      reason: expect.stringContaining('once more'),
+    });
   }
 });
 
