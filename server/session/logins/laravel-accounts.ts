@@ -15,10 +15,29 @@ import {
 } from './application.ts';
 import { type Config, databaseOf, storeSetting, withoutComments } from './laravel-configuration.ts';
 
-/** `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user. */
-export const userOf = (guard: string) => `login_${guard}_59ba36addc2b2f9401580f014c7f58ea4e30989d`;
+/**
+ * `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user.
+ * @param isOther the guards are those of lab404/laravel-impersonate (src/Guard/SessionGuard.php)
+ */
+export const userOf = (guard: string, isOther = false) =>
+  `login_${guard}_${isOther ? '3dc7a913ef5fd4b890ecabe3487085573e16cf82' : '59ba36addc2b2f9401580f014c7f58ea4e30989d'}`;
 
-export const guardIn = /^login_(\w+)_59ba36addc2b2f9401580f014c7f58ea4e30989d$/;
+/** An application may have a class of guards of its own. */
+export const guardIn = /^login_([^.]+)_[0-9a-f]{40}$/;
+
+/**
+ * Where a session has the id of an admin who acts as another user; null without lab404/laravel-impersonate:
+ * src/Services/ImpersonateManager.php, config/laravel-impersonate.php.
+ */
+export async function impersonatorIn(
+  folder: SiteFolder,
+  root: string,
+  config: Config,
+): Promise<string | null> {
+  if (!(await folder.has(`${root}/vendor/lab404/laravel-impersonate/composer.json`))) return null;
+  const own = 'its value in config/laravel-impersonate.php itself';
+  return (await config('laravel-impersonate', ['session_key'], own)) || 'impersonated_by';
+}
 
 /** Where the users of a guard are. A session outlives its user, and a new password if the application wants that. */
 export async function accountsOf({
@@ -26,6 +45,7 @@ export async function accountsOf({
   root,
   config,
   guard,
+  impersonator,
   appKey,
   given,
 }: {
@@ -33,6 +53,8 @@ export async function accountsOf({
   root: string;
   config: Config;
   guard: string;
+  /** As `impersonatorIn`. */
+  impersonator: string | null;
   appKey: string | null;
   given: SessionTexts;
 }): Promise<Accounts> {
@@ -40,7 +62,7 @@ export async function accountsOf({
   const driver = (await auth('guards', guard, 'driver')) ?? 'session';
   if (driver !== 'session')
     throw new ConfigurationError(
-      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD')} with the name of another guard`,
+      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD', impersonator !== null)} with the name of another guard`,
     );
   const provider = (await auth('guards', guard, 'provider')) ?? 'users';
   const ofProvider = (key: string) => auth('providers', provider, key);
@@ -66,10 +88,11 @@ export async function accountsOf({
   // An application may have none of these.
   const columns = ['name', model.password, 'deleted_at'];
   const mail = 'email';
+  // The middleware `AuthenticateSession` puts the hash there, behind `auth:sanctum` (as in Jetstream) under the name of that
+  // guard. Sanctum takes the users of `web`.
+  const hashPaths = [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])];
   return {
-    // The middleware `AuthenticateSession` puts the hash there, behind `auth:sanctum` (as in Jetstream) under the name of that
-    // guard. Sanctum takes the users of `web`.
-    proof: [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])],
+    proof: [...hashPaths, ...(impersonator === null ? [] : [impersonator])],
     database,
     basis: { guard, appKey, table, key: model.key, password: model.password, skipsEmpty },
     settings: ({ schema }) =>
@@ -100,10 +123,12 @@ export async function accountsOf({
         known.has(mail) ? tableIn(mail, sql) : 'NULL',
       ),
     judge(row, { user, proof }) {
+      if ((proof[hashPaths.length] ?? null) !== null)
+        return because('somebody else acts as this user there, by lab404/laravel-impersonate');
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
       const { password } = row;
-      const hashes = proof.filter((hash) => hash !== null);
+      const hashes = proof.slice(0, hashPaths.length).filter((hash) => hash !== null);
       if (hashes.length > 0 && !password)
         return because(
           `the application ends logins by a new password, but its users have no column ${model.password}`,

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import type { FoundSessions, SessionApplication, SiteFolder } from './application.ts';
-import { accountsOf, guardIn, userOf } from './laravel-accounts.ts';
+import { accountsOf, guardIn, impersonatorIn, userOf } from './laravel-accounts.ts';
 import {
   type Config,
   configurationOf,
@@ -29,7 +29,8 @@ export const laravel: SessionApplication = {
     const guard = given.userId
       ? guardIn.exec(given.userId)?.[1]
       : ((await config('auth', ['defaults', 'guard'], 'CHAT_USER_ID')) ?? 'web');
-    const user = userOf(guard ?? 'web');
+    const impersonator = await impersonatorIn(folder, root, config);
+    const user = userOf(guard ?? 'web', impersonator !== null);
     const appKey = await config('app', ['key'], 'CHAT_SESSION_COOKIE');
     if (!appKey && !given.cookie)
       throw new ConfigurationError(`${root}: there is no APP_KEY: php artisan key:generate makes it`);
@@ -49,7 +50,7 @@ export const laravel: SessionApplication = {
       // Another value of the session than Laravel's own is the application's affair.
       ...(guard === undefined
         ? {}
-        : { accounts: await accountsOf({ folder, root, config, guard, appKey, given }) }),
+        : { accounts: await accountsOf({ folder, root, config, guard, impersonator, appKey, given }) }),
     };
   },
 

@@ -461,6 +461,51 @@ test('other guards, and a cookie that is not encrypted', async () => {
   );
 });
 
+describe('guards of another class', () => {
+  const own = (of: string) => ofWeb.replace(/[0-9a-f]{40}$/, of);
+  const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
+
+  test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
+    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
+    site.write('vendor/lab404/laravel-impersonate/composer.json', '{}');
+    put({ [ofImpersonate]: 7 });
+    const logins = await open(site.folder);
+    const login = await logins.identify({ cookies });
+    if ('code' in login) throw new Error(login.reason);
+    expect(login.user).toEqual(user);
+    // The id of the admin may be that of the user, too, in another table.
+    for (const admin of [1, 7, 0, 'abc']) {
+      put({ [ofImpersonate]: 7, impersonated_by: admin });
+      expect(await logins.identify({ cookies })).toMatchObject({
+        code: 'unauthorized',
+        reason: expect.stringContaining('acts as this user'),
+      });
+      expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+    }
+    put({ [ofImpersonate]: 7, impersonated_by: null, impersonator_guard: 'web' });
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    site.write('config/laravel-impersonate.php', "<?php return ['session_key' => 'acts.as'];");
+    put({ [ofImpersonate]: 7, impersonated_by: 1 });
+    const byOwnKey = await open(site.folder);
+    expect(await byOwnKey.identify({ cookies })).toMatchObject({ user });
+    put({ [ofImpersonate]: 7, acts: { as: 1 } });
+    expect(await byOwnKey.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  });
+
+  test.each(['web', 'web-staff'])('of the application itself: users of %s count by rows', async (guard) => {
+    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', guard);
+    writeFileSync(join(site.sessions, id), JSON.stringify({ [userId]: 7 }));
+    const logins = await open(site.folder, { userId });
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    site.db.exec('DELETE FROM users');
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  });
+});
+
 test('a new APP_KEY ends the open logins by the one before, unless that is a previous key', async () => {
   const site = siteOf(13, {});
   const { cookies } = logIn(site.sessions, { name: site.name });
