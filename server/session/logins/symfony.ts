@@ -155,7 +155,10 @@ async function variableOf(
 
 type Found = Pick<FoundSessions, 'table'> & { store?: string };
 
-/** HttpFoundation/Session/Storage/Handler/SessionHandlerFactory.php, PdoSessionHandler.php (buildDsnFromUrl). */
+/**
+ * HttpFoundation/Session/Storage/Handler/SessionHandlerFactory.php, PdoSessionHandler.php (buildDsnFromUrl),
+ * Cache/Traits/RedisTrait.php (createConnection).
+ */
 function sessionsAt(dsn: string, format: string): Found | { savePath: string } | null {
   const [, savePath] = /^file:\/\/(\/.+)$/.exec(dsn) ?? [];
   if (savePath !== undefined) return { savePath };
@@ -170,9 +173,13 @@ function sessionsAt(dsn: string, format: string): Found | { savePath: string } |
     // Without a colon it is the password.
     const secret = password === '' ? user : password;
     const isUsers = password !== '' && user !== '' && user !== 'default';
-    if (isUsers || hostname === '' || !/^\d{0,5}$/.test(path)) return null;
+    // Versions of Symfony may take either of two that differ.
+    const database = path || (searchParams.get('dbindex') ?? '0');
+    if ((searchParams.get('dbindex') ?? database) !== database) return null;
+    if (isUsers || hostname === '' || !/^\d{1,5}$/.test(database)) return null;
+    if ([...searchParams.keys()].some((name) => elsewhere.test(name))) return null;
     const login = secret === '' ? '' : `:${encodeURIComponent(secret)}@`;
-    const place = `${protocol}//${login}${hostAndPort(hostname, port || '6379')}/${path || '0'}`;
+    const place = `${protocol}//${login}${hostAndPort(hostname, port || '6379')}/${database}`;
     return { store: urlWith(place, { prefix: prefix ?? 'sf_s', format }) };
   }
   if (protocol === 'memcached:') {
@@ -205,6 +212,9 @@ function sessionsAt(dsn: string, format: string): Found | { savePath: string } |
     },
   };
 }
+
+/** What names other servers of Redis, or another login. */
+const elsewhere = /^(?:host|auth|redis_cluster|redis_sentinel|sentinel_master)(?:\[|$)/;
 
 const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   'mysql:': 'mysql',

@@ -474,6 +474,25 @@ test('known applications are found by their folders, with the sessions that PHP 
       },
       /^OWN redis:\/\/a:6380\/12\?prefix=a&format=php$/,
     ],
+    // As `RedisTrait::createConnection()` takes the database.
+    ...(
+      [
+        ['redis://r?dbindex=2', /^OWN redis:\/\/r:6379\/2\?/],
+        ['redis://r/?dbindex=2', /^OWN redis:\/\/r:6379\/2\?/],
+        ['redis://r/2?dbindex=2&timeout=5', /^OWN redis:\/\/r:6379\/2\?/],
+        ...[
+          ...['/1?dbindex=2', '?dbindex=two', '?dbindex=', '?host[s:6379]', '?host%5Bs%5D=', '?auth=p'],
+          ...['?redis_cluster=1', '?redis_sentinel=main', '?sentinel_master=main', '?auth[]=u&auth[]=p'],
+        ].map(
+          (rest) =>
+            [`redis://r${rest}`, /handler_id is none that can be read: set CHAT_SESSION_STORE/] as const,
+        ),
+      ] as const
+    ).map(([dsn, outcome]): (typeof cases)[number] => [
+      'symfony',
+      yaml(`\n        handler_id: '${dsn}'`),
+      outcome,
+    ]),
     [
       'symfony',
       yaml("\n        handler_id: 'redis://ann:p@r'"),
