@@ -1,6 +1,6 @@
 import { asText } from '../configuration/configuration.ts';
 import type { SessionApplication } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { lifetimeOfPhp, ownSessions, says } from './own-sessions.ts';
 
 export const cacti: SessionApplication = {
   kind: 'cacti',
@@ -35,11 +35,13 @@ export const cacti: SessionApplication = {
       hosts: [{ host: value('database_hostname') || 'localhost', port }],
       path: `/${value('database_default')}`,
     };
+    // cacti_db_session_clean() gets it from PHP.
+    const lifetime = String(await lifetimeOfPhp(folder));
     return {
       options: { ...options, cookieName },
       table: {
         database: { kind: 'mysql', place, charset: 'utf8' },
-        options: { table: 'sessions', id: 'id', data: 'data', last: 'access' },
+        options: { table: 'sessions', id: 'id', data: 'data', last: 'access', lifetime },
       },
     };
   },

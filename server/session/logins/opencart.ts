@@ -19,6 +19,7 @@ import {
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
+import { lifetimeOfPhp } from './own-sessions.ts';
 
 /** The values of config.php and of system/config. */
 interface Found extends GivenRoles {
@@ -48,9 +49,6 @@ interface Member extends Claim {
 }
 
 type Engine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
-
-/** PHP's default. */
-const usualLifetime = 1440;
 
 const instead = 'its value in config.php itself';
 
@@ -84,7 +82,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       cookieName: cookieName ?? inSystem('session_name') ?? 'OCSESSID',
       sessions: given ?? { is: 'db' },
       store: store ?? null,
-      lifetime: isFour ? expire || usualLifetime : await lifetimeOfPhp(folder),
+      lifetime: isFour ? expire || 1440 : await lifetimeOfPhp(folder),
       factorCookie: await factorCookieOf(folder),
       factorEnds: await factorEndsIn(folder),
       zone: zoneOr('UTC', inSystem('date_timezone')),
@@ -250,16 +248,6 @@ function secondsUntil(date: string, now: number, zone: string): number {
 
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);
-
-/** `session.gc_maxlifetime`, which OpenCart 3 takes; PHP's default where no PHP is known. */
-async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {
-  try {
-    return Number((await folder.settings()).get('session.gc_maxlifetime').value) || usualLifetime;
-  } catch (error) {
-    if (error instanceof ConfigurationError) return usualLifetime;
-    throw error;
-  }
-}
 
 /** The settings of the shop, and those of all parts of OpenCart. */
 async function settingsIn(folder: SiteFolder, at: string): Promise<(key: string) => string | null> {

@@ -48,10 +48,11 @@ export const symfony: SessionApplication = {
     if (given.store) return { options: named };
     const { value: handler, path: handlerFile } = setting('handler_id');
     const { value: savePath, path: savePathFile } = setting('save_path');
+    const lifetime = () => lifetimeIn(setting('gc_maxlifetime'));
     const isNative = handler === null && !savePath;
     const version = Number(await versionOf(folder, root));
     if (isNative || (handler === undefined && !savePath && version >= 7))
-      return ownSessions(folder, given, named);
+      return ownSessions(folder, given, { ...named, lifetime: lifetime() });
     const known: Readonly<Record<string, string>> = {
       '%kernel.project_dir%': root,
       '%kernel.environment%': environment,
@@ -69,7 +70,12 @@ export const symfony: SessionApplication = {
           `${handlerFile}: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE`,
         );
       if ('savePath' in found)
-        return ownSessions(folder, given, { ...named, savePath: found.savePath, file: handlerFile });
+        return ownSessions(folder, given, {
+          ...named,
+          savePath: found.savePath,
+          lifetime: lifetime(),
+          file: handlerFile,
+        });
       const { files, broken } = settings;
       const { store, ...table } = found;
       return { files, broken, options: { ...named, ...(store === undefined ? {} : { store }) }, ...table };
@@ -86,7 +92,7 @@ export const symfony: SessionApplication = {
       throw new ConfigurationError(
         `${savePathFile}: save_path has a parameter that is not known: set CHAT_SESSION_STORE`,
       );
-    return ownSessions(folder, given, { ...named, savePath: path, file: savePathFile });
+    return ownSessions(folder, given, { ...named, savePath: path, lifetime: lifetime(), file: savePathFile });
   },
 };
 
@@ -122,6 +128,14 @@ async function settingsOf(
       }
     return { value: undefined, path: `${root}/${file}` };
   };
+}
+
+/** What NativeSessionStorage::setOptions() sets session.gc_maxlifetime to; empty if that is left to PHP. */
+function lifetimeIn({ value, path }: { value: string | null | undefined; path: string }): string {
+  if (value == null || /^\d{1,9}$/.test(value)) return value ?? '';
+  throw new ConfigurationError(
+    `${path}: gc_maxlifetime is no plain number: set CHAT_SESSION_STORE as docs/sessions.md says, or a number there`,
+  );
 }
 
 /** The address that a session handler stands for; null if it is a service. */

@@ -427,7 +427,7 @@ test('known applications are found by their folders, with the sessions that PHP 
       cacti(
         "$cacti_db_session = true; $database_hostname = 'db'; $database_username = 'u'; $database_password = 'p@'; $database_default = 'c';",
       ),
-      /^Cacti mysql:\/\/u:p%40@db:3306\/c\?table=sessions&id=id&data=data&last=access$/,
+      /^Cacti mysql:\/\/u:p%40@db:3306\/c\?table=sessions&id=id&data=data&last=access&lifetime=900$/,
     ],
     [
       'simplesamlphp',
@@ -451,6 +451,19 @@ test('known applications are found by their folders, with the sessions that PHP 
       },
       /^test file:\/\/\/.*\/site\/var\/sessions\/test\?/,
     ],
+    // NativeSessionStorage::setOptions() sets PHP's setting.
+    ...(
+      [
+        ['handler_id: null\n        gc_maxlifetime: 86400', /^OWN file:\/\/\/of\/php\?.*lifetime=86400/],
+        ['gc_maxlifetime: ~\n        handler_id: ~', /^OWN file:\/\/\/of\/php\?.*lifetime=900/],
+        ["handler_id: 'file:///f'\n        gc_maxlifetime: 60", /^OWN file:\/\/\/f\?.*lifetime=60$/],
+        ["save_path: '/s'\n        gc_maxlifetime: 60", /^OWN file:\/\/\/s\?.*lifetime=60$/],
+        [
+          "handler_id: null\n        gc_maxlifetime: '%env(int:LIFETIME)%'",
+          /framework\.yaml: gc_maxlifetime is no plain number: set CHAT_SESSION_STORE/,
+        ],
+      ] as const
+    ).map(([session, outcome]): (typeof cases)[number] => ['symfony', yaml(`\n        ${session}`), outcome]),
     [
       'symfony',
       yaml("\n        handler_id: '%env(REDIS_URL)%'"),
