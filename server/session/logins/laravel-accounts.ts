@@ -79,6 +79,7 @@ export async function accountsOf({
           connection: await ofProvider('connection'),
           key: 'id',
           password: 'password',
+          confirmsMail: false,
         };
   const { database, prefix } = await databaseOf(root, config, model.connection);
   const table = prefix + model.table;
@@ -87,16 +88,19 @@ export async function accountsOf({
   const skipsEmpty = await skipsEmptyPassword(folder, root);
   // An application may have none of these.
   const columns = ['name', model.password, 'deleted_at'];
-  const mail = 'email';
+  const [mail, confirmed] = ['email', 'email_verified_at'];
   // The middleware `AuthenticateSession` puts the hash there, behind `auth:sanctum` (as in Jetstream) under the name of that
   // guard. Sanctum takes the users of `web`.
   const hashPaths = [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])];
   return {
     proof: [...hashPaths, ...(impersonator === null ? [] : [impersonator])],
     database,
-    basis: { guard, appKey, table, key: model.key, password: model.password, skipsEmpty },
+    basis: {
+      ...{ guard, appKey, table, skipsEmpty },
+      ...{ key: model.key, password: model.password, confirmsMail: model.confirmsMail },
+    },
     settings: ({ schema }) =>
-      columnsIn(table, [...columns, mail], {
+      columnsIn(table, [...columns, mail, confirmed], {
         view: 'chat_laravel_columns',
         kind: database.kind,
         schema,
@@ -115,13 +119,18 @@ export async function accountsOf({
       };
       return seldomChanged(users, [table]);
     },
-    mails: (sql, known) =>
-      mailsIn(
+    mails(sql, known) {
+      const conditions = [
+        ...(known.has('deleted_at') ? ['deleted_at IS NULL'] : []),
+        ...(model.confirmsMail && known.has(confirmed) ? [`${confirmed} IS NOT NULL`] : []),
+      ];
+      return mailsIn(
         'chat_laravel_mails',
-        tableIn(table, sql) + (known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''),
+        tableIn(table, sql) + (conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`),
         tableIn(model.key, sql),
         known.has(mail) ? tableIn(mail, sql) : 'NULL',
-      ),
+      );
+    },
     judge(row, { user, proof }) {
       if ((proof[hashPaths.length] ?? null) !== null)
         return because('somebody else acts as this user there, by lab404/laravel-impersonate');
@@ -172,6 +181,8 @@ interface Model {
   key: string;
   /** The column of the password. */
   password: string;
+  /** Users confirm their address: Illuminate/Auth/MustVerifyEmail.php. */
+  confirmsMail: boolean;
 }
 
 /** The table of a model, as far as the model names it in plain words. */
@@ -205,5 +216,6 @@ async function modelOf(folder: SiteFolder, root: string, name: string): Promise<
       method('getAuthPasswordName', `\\s*return\\s*['"]${column}['"]`) ??
       new RegExp(`\\$authPasswordName\\s*=\\s*['"]${column}['"]`).exec(source)?.[1] ??
       'password',
+    confirmsMail: /\bimplements\b[^{]*MustVerifyEmail/.test(source),
   };
 }

@@ -565,6 +565,35 @@ test('the files of the framework count where the application has none; each sett
   });
 });
 
+test('addresses that are not confirmed get no mails, where the model wants them confirmed', async () => {
+  const site = siteOf(13, {});
+  const model = (head: string) =>
+    site.write('app/Models/User.php', `<?php namespace App\\Models;\nuse MustVerifyEmail;\n${head}\n{ }`);
+  const mails = async () => {
+    const logins = await open(site.folder);
+    return [await logins.mailOf?.('7'), await logins.mailOf?.('8')];
+  };
+  site.db.exec("ALTER TABLE users ADD COLUMN email TEXT DEFAULT 'a@example.org'");
+  site.db.exec("INSERT INTO users (id, name, password) VALUES (8, 'Bo', 'hash')");
+  model('class User extends Authenticatable implements Other, MustVerifyEmail');
+  // Without the column it is the application that knows.
+  expect(await mails()).toEqual(['a@example.org', 'a@example.org']);
+  site.db.exec('ALTER TABLE users ADD COLUMN email_verified_at TEXT');
+  site.db.exec("UPDATE users SET email_verified_at = '2026-01-01 00:00:00' WHERE id = 7");
+  expect(await mails()).toEqual(['a@example.org', null]);
+  const { cookies } = logIn(site.sessions, { name: site.name });
+  site.db.exec('UPDATE users SET email_verified_at = NULL');
+  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  expect(await mails()).toEqual([null, null]);
+  // As applications call the contract that have the trait beside it.
+  model('class User extends Authenticatable implements MustVerifyEmailContract');
+  expect(await mails()).toEqual([null, null]);
+  model('class User extends Authenticatable // implements MustVerifyEmail');
+  expect(await mails()).toEqual(['a@example.org', 'a@example.org']);
+  site.db.exec("UPDATE users SET deleted_at = '2026-01-01 00:00:00' WHERE id = 7");
+  expect(await mails()).toEqual([null, 'a@example.org']);
+});
+
 test.each([
   `#[\\Illuminate\\Database\\Eloquent\\Attributes\\Table(name: 'members', key: 'uid', keyType: 'string')]\nclass User {}`,
   `#[Fillable(['name']), Table('members', 'uid', 'string', false)]\nfinal class User {}`,
