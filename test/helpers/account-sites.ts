@@ -96,7 +96,7 @@ export async function roundcubeSite(db: TestDatabase): Promise<AccountSite> {
       'config/config.inc.php': `<?php $config['db_dsnw'] = ${quoted(dsn)}; $config['db_prefix'] = 'rc_';`,
     },
     {
-      rc_users: 'user_id INTEGER PRIMARY KEY, username VARCHAR(99), preferences TEXT',
+      rc_users: `user_id INTEGER PRIMARY KEY, username VARCHAR(99)${db.kind === 'mysql' ? ' BINARY' : ''}, preferences TEXT`,
       rc_identities:
         'identity_id INTEGER PRIMARY KEY, user_id INTEGER, standard INTEGER, del INTEGER, email VARCHAR(99)',
       rc_session: 'sess_id VARCHAR(99) PRIMARY KEY, changed TIMESTAMP NOT NULL, ip VARCHAR(40), vars TEXT',

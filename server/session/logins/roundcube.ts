@@ -165,13 +165,16 @@ function accountsOf({
         users,
       ]);
     },
-    mails: (driver) =>
-      mailsIn(
+    // Users write what they like as the address of an identity (identities_level); they log in by their own.
+    mails(driver) {
+      const standard = `SELECT MIN(i.email) FROM ${tableIn(identities, driver)} AS i WHERE i.user_id = u.user_id AND i.standard = 1 AND i.del = 0`;
+      return mailsIn(
         'chat_roundcube_mails',
-        `${tableIn(identities, driver)} WHERE standard = 1 AND del = 0`,
-        'user_id',
-        'email',
-      ),
+        `${tableIn(users, driver)} AS u`,
+        'u.user_id',
+        `CASE WHEN u.username LIKE '%_@_%' THEN u.username ELSE (${standard}) END`,
+      );
+    },
     judge: (row, { user }) => (row === null ? because('there is no such user any more') : { user }),
   };
 }

@@ -110,6 +110,25 @@ test('Roundcube by its folder: the table of its database, its cookies, and the u
   ).toMatchObject({ user: ann });
 });
 
+test('mails go to the address that a user of Roundcube logs in by, and not to one that the user may write', async () => {
+  const { folder, db } = roundcubeOf("$config['session_storage'] = 'db';");
+  db.exec(
+    "CREATE TABLE rc_identities (user_id INTEGER, standard INTEGER, del INTEGER, email TEXT); INSERT INTO rc_identities VALUES (7, 1, 0, 'eve@example.org'), (7, 0, 0, 'second@example.org'), (7, 1, 1, 'deleted@example.org')",
+  );
+  const logins = await open({ site: folder });
+  for (const [username, mail] of [
+    ['ann@example.org', 'ann@example.org'],
+    ['ann', 'eve@example.org'],
+    ['@ann', 'eve@example.org'],
+  ] as const) {
+    db.prepare('UPDATE rc_users SET username = ?').run(username);
+    expect(await logins.mailOf?.('7'), username).toBe(mail);
+  }
+  db.exec('DELETE FROM rc_identities');
+  expect(await logins.mailOf?.('7')).toBeNull();
+  expect(await logins.mailOf?.('8')).toBeNull();
+});
+
 test('Roundcube 1.7 by its folder public_html, and by the configuration of Debian', async () => {
   const { folder, db, file } = roundcubeOf('');
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, expires_at TEXT, vars TEXT)');
