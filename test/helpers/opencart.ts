@@ -9,6 +9,8 @@ import { quoted } from './wordpress.ts';
 
 export interface OpencartConfig {
   version?: 3 | 4;
+  /** The rest of the version. */
+  minor?: string;
   engine?: string;
   /** Of Redis. */
   port?: number;
@@ -33,7 +35,7 @@ export interface OpencartSession {
 
 /** The tables and the folder of an OpenCart, with sessions as it writes them. */
 export async function opencartSite(db: TestDatabase, config: OpencartConfig = {}) {
-  const { version = 4, engine = 'db', port = 0, more = '', factors, factorsEndIn } = config;
+  const { version = 4, minor = '0.4.1', engine = 'db', port = 0, more = '', factors, factorsEndIn } = config;
   const prefix = `oc${randomBytes(3).toString('hex')}_`;
   const folder = mkdtempSync(join(tmpdir(), 'opencart-'));
   const write = (file: string, text: string) => {
@@ -62,7 +64,7 @@ define('CACHE_PORT', '${port}');
 define('CACHE_PREFIX', 'shop');
 ${more}`,
   );
-  write('index.php', `define('VERSION', '${version}.0.4.1');\nrequire_once('config.php');`);
+  write('index.php', `define('VERSION', '${version}.${minor}');\nrequire_once('config.php');`);
   write(
     'system/config/default.php',
     `$_['session_engine'] = 'file';\n$_['session_name'] = 'OCSESSID';\n${version === 4 ? "$_['session_expire'] = 86400;" : ''}\n$_['cache_engine'] = defined('CACHE_ENGINE') ? CACHE_ENGINE : 'file';`,

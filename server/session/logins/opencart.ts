@@ -62,7 +62,8 @@ export const opencart: MemberApplication<Found, Site, Member> = {
 
   async find(folder, { cookieName, admins, moderators, store }) {
     if (!(await folder.has('config.php')) || !(await folder.has('index.php'))) return null;
-    const [, version] = /define\('VERSION', *'(\d+)\./.exec(await folder.text('index.php')) ?? [];
+    const [, whole = '', version] =
+      /define\('VERSION', *'((\d+)\.[\d.]+)/.exec(await folder.text('index.php')) ?? [];
     if (!/DIR_SYSTEM/.test(await folder.text('config.php')) || Number(version) < 3) return null;
     const configuration = await folder.php('config.php');
     const constant = (name: string, other = instead) => asText(configuration.constant(name, other)) ?? '';
@@ -76,6 +77,10 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const isFour = version !== '3';
     const expire = Number(inSystem('session_expire')) || 0;
     const given = store === undefined ? engineOf(inSystem('session_engine') ?? 'db', constant, isFour) : null;
+    if (given?.is === 'db' && whole === '4.0.0.0')
+      throw new ConfigurationError(
+        'OpenCart 4.0.0.0 writes the ends of its sessions in the time of the shop, and later versions in UTC, which alone is read: update OpenCart',
+      );
     return {
       database: databaseOf(configuration),
       prefix,

@@ -189,6 +189,17 @@ describe('other engines', () => {
     expect(await logins.fault()).not.toBeNull();
   });
 
+  test('the table of OpenCart 4.0.0.0, whose times are those of the shop, is refused; its files are read', async () => {
+    const open = async (config: OpencartConfig) => {
+      const site = await opencartSite(db, config);
+      onTestFinished(site.remove);
+      return loginsOf(site.folder);
+    };
+    await expect(open({ minor: '0.0.0' })).rejects.toThrow(/4\.0\.0\.0 writes .* in the time of the shop/);
+    await open({ minor: '0.0.0', engine: 'file' });
+    await open({ minor: '0.1.0' });
+  });
+
   test('a store of the operator’s own, and an engine that is not known', async () => {
     const site = await opencartSite(db, { engine: 'own' });
     onTestFinished(site.remove);
