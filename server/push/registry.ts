@@ -77,8 +77,9 @@ export class DeviceRegistry implements Devices {
   }
 
   /** A connection was accepted: a device that it registers is bound to the same login. */
-  accepted(connection: Connection, origin: Origin): void {
-    this.#origins.set(connection, origin);
+  accepted(connection: Connection, { credentials, origin }: Origin): void {
+    // They are compared again long after the browser has got other cookies.
+    this.#origins.set(connection, { credentials: { ...credentials, at: Date.now() }, origin });
   }
 
   async register(

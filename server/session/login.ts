@@ -17,6 +17,8 @@ export interface Credentials {
   userAgent?: string | undefined;
   /** The `X-Forwarded-For` header. */
   forwardedFor?: string | undefined;
+  /** When the request came, in milliseconds since 1970, if that is not now: a cookie may count for some minutes only. */
+  at?: number;
 }
 
 /** A user who is logged in, as one request has shown. */

@@ -388,9 +388,9 @@ export interface Accounts {
    * Why the other cookies of a browser do not belong to its session, when it logs in; null if they do. A client that
    * sends the value of the session's cookie itself has no others.
    * @param cookie the value of a cookie by its name; null if there is none
-   * @param now in seconds since 1970
+   * @param at when the browser sent them, in seconds since 1970
    */
-  refuses?(cookie: (name: string) => string | null, named: NamedUser, now: number): Explanation | null;
+  refuses?(cookie: (name: string) => string | null, named: NamedUser, at: number): Explanation | null;
   database: SiteDatabase;
   /** All values of the configuration that these functions use: what is the same has not changed. */
   basis: unknown;

@@ -101,9 +101,9 @@ export function accountLogins(
     ...withRows({
       rows,
       sessions: () => sessions,
-      refuses(session, { cookies, session: sent }) {
+      refuses(session, { cookies, session: sent, at = Date.now() }) {
         const value = (name: string) => (sent === undefined ? cookieValue(cookies, name) : null);
-        return accounts.refuses?.(value, named(session), Math.floor(Date.now() / 1000)) ?? null;
+        return accounts.refuses?.(value, named(session), Math.floor(at / 1000)) ?? null;
       },
       claim(_, session) {
         const { user, state } = session;

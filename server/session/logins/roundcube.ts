@@ -144,12 +144,12 @@ function accountsOf({
 }): Accounts {
   return {
     proof: [secret],
-    refuses(value, { proof: [expected] }, now) {
+    refuses(value, { proof: [expected] }, at) {
       const given = value(cookie);
       if (given === null || !expected)
         return noCookie(cookie, 'Roundcube sets it beside that of the session, for the same path and domain');
       const slot = Math.floor(lifetime / 2);
-      const start = now - (now % slot);
+      const start = at - (at % slot);
       // The later one is that of a server whose clock is ahead.
       const isOne = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
         isSame(given, `${expected}-${time}`),

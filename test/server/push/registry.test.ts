@@ -1,13 +1,17 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Connection } from '../../../server/chat/model.ts';
 import type { StoredDevice } from '../../../server/history/history.ts';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
 import type { Logins } from '../../../server/session/login.ts';
-import { loginsOf, siteDatabases } from '../../helpers/application-site.ts';
+import { openSite } from '../../../server/session/logins/applications.ts';
+import { readOptions } from '../../../server/session/options.ts';
+import { roundcubeSite } from '../../helpers/account-sites.ts';
+import { loginsOf, siteDatabases, stopClock } from '../../helpers/application-site.ts';
 import { mybbSite } from '../../helpers/mybb.ts';
 import { ownHistory } from '../../helpers/own-history.ts';
 
-const [db] = await siteDatabases(['sqlite']);
+const [db, mysql] = await siteDatabases(['sqlite', 'mysql']);
 
 test('a device that is registered again by a renewed session stays, though the former one is being looked at', async () => {
   const history = await ownHistory();
@@ -60,4 +64,33 @@ test('after a logout from MyBB, whose key outlives it, a device gets no names an
   // The browser was started again, and has opened the chat alone.
   await register(cookies.replace(/sid=[^;]*/, ''));
   expect(await state()).toBe('expired');
+});
+
+test('a device of Roundcube stays, though its second cookie counts for some minutes only', async () => {
+  if (mysql === undefined) throw new Error('no database');
+  stopClock();
+  const site = await roundcubeSite(mysql);
+  onTestFinished(site.remove);
+  const settings = readOptions({ site: site.folder }, (name) => name);
+  if (!('site' in settings)) throw new Error('no site');
+  const { logins } = await openSite(settings.site);
+  onTestFinished(() => logins.close());
+  const history = await ownHistory();
+  const sealing = new Sealing([Buffer.alloc(32)]);
+  const registry = new DeviceRegistry({ history, logins, sealing, origins: [], apps: true });
+  const user = { id: '7', name: 'ann' };
+  await history.write.arrive({ user, at: Date.now() });
+  const connection = { person: { user } } as Connection;
+  registry.accepted(connection, { credentials: { cookies: site.cookies }, origin: undefined });
+  const later = () => vi.setSystemTime(Date.now() + 20 * 60_000);
+  const device = async () => (await history.read.devices({ user: user.id }))[0] as StoredDevice;
+  later();
+  await registry.register(connection, { token: 'app' });
+  later();
+  expect((await registry.check(await device())).is).toBe('live');
+  // Nobody comes by that cookie now.
+  expect(await logins.identify({ cookies: site.cookies })).toMatchObject({ code: 'unauthorized' });
+  const another = Buffer.from('user_id|i:7;username|s:3:"ann";auth_secret|s:3:"Xy2";').toString('base64');
+  await mysql.run('UPDATE rc_session SET vars = ?', [another]);
+  expect((await registry.check(await device())).is).toBe('ended');
 });
