@@ -43,7 +43,7 @@ export function parseEnv(
     const line = lines[n] as string;
     const wrong = () =>
       new ConfigurationError(`${file} line ${n + 1}: a quoted value has no end, or a text behind it`);
-    const [, , name, given] = /^\s*(?:export\s+)?(["']?)([A-Za-z0-9_.]+)\1\s*=\s*(.*)$/s.exec(line) ?? [];
+    const [, , name, given] = /^\s*(?:export\s+)?(["']?)([A-Za-z0-9_.\\]+)\1\s*=\s*(.*)$/s.exec(line) ?? [];
     if (name === undefined || given === undefined) {
       const [, alone] = /^\s*([A-Za-z0-9_.]+)\s*$/.exec(line) ?? [];
       if (form === 'phpdotenv' && alone !== undefined) delete found[alone];

@@ -27,6 +27,8 @@ export interface SiteFolder {
   calls(): Promise<readonly SessionCall[]>;
   /** The text of /etc/passwd. */
   users(): Promise<string>;
+  /** CHAT_SITE_ENV: the environment of PHP. */
+  readonly environment: Readonly<Record<string, string>>;
   /**
    * The variables of an `.env` file, which PHP files are then read with.
    * @param before those of the file before

@@ -30,14 +30,16 @@ export const codeigniter: SessionApplication = {
   async find(folder, given) {
     const root = await rootOf(folder);
     if (root === null) return null;
-    const environment = (await folder.has(`${root}/.env`)) ? await folder.env(`${root}/.env`) : {};
+    const environment = (await folder.has(`${root}/.env`))
+      ? await folder.env(`${root}/.env`)
+      : folder.environment;
     const configuration = await folder.php(`${root}/${file}`, {
       constants: { WRITEPATH: `${root}/writable/` },
     });
     const value = valuesOf(configuration, environment);
     const cookieName = given.cookieName ?? (value('cookieName', 'CHAT_SESSION_NAME') || 'ci_session');
     if (given.store) return { options: { cookieName } };
-    const driver = environment['session.driver'] ?? (await driverOf(folder, `${root}/${file}`));
+    const driver = givenIn(environment, 'Session', 'driver') ?? (await driverOf(folder, `${root}/${file}`));
     const [handler = ''] = /(File|Redis|Memcached|Database|MySQLi|Postgre)Handler$/.exec(driver) ?? [];
     const refused = (why: string) => new ConfigurationError(`${configuration.file}: ${why}`);
     if (handler === '')
@@ -122,12 +124,12 @@ async function databaseOf(
   const configuration = await folder.php(`${root}/${databaseFile}`);
   const group =
     named ||
-    (environment['database.defaultGroup'] ??
+    (givenIn(environment, 'Database', 'defaultGroup') ??
       asText(configuration.member('Database::defaultGroup', storeSetting)) ??
       '') ||
     'default';
   const value = (key: string) =>
-    environment[`database.${group}.${key}`] ??
+    givenIn(environment, 'Database', `${group}.${key}`) ??
     asText(configuration.member(`Database::${group}`, storeSetting, [key])) ??
     '';
   const driver = value('DBDriver');
@@ -162,11 +164,18 @@ async function rootOf(folder: SiteFolder): Promise<string | null> {
   return null;
 }
 
+/** As BaseConfig::getEnvValue(). */
+const givenIn = (environment: Readonly<Record<string, string>>, config: string, property: string) =>
+  [config.toLowerCase(), `Config\\${config}`]
+    .flatMap((prefix) => [`${prefix}.${property}`, `${prefix}_${property.replaceAll('.', '_')}`])
+    .map((name) => environment[name])
+    .find((value) => value !== undefined);
+
 /** A property of the class, which the environment replaces. */
 const valuesOf =
   (configuration: Configuration, environment: Readonly<Record<string, string>>) =>
   (name: string, instead: string): string =>
-    environment[`session.${name}`] ?? asText(configuration.member(`Session::${name}`, instead)) ?? '';
+    givenIn(environment, 'Session', name) ?? asText(configuration.member(`Session::${name}`, instead)) ?? '';
 
 /** The name of a class, of which the file names at most the end. */
 async function driverOf(folder: SiteFolder, path: string): Promise<string> {

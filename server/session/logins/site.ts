@@ -143,6 +143,7 @@ export async function siteFolder({
     settings: () => readPhpSettings(real, { system, environment }),
     calls: () => readSessionCalls(real),
     users: async () => (await system.text('/etc/passwd')) ?? '',
+    environment: environment ?? {},
     php: (file, surroundings) =>
       readConfiguration(
         at(file),

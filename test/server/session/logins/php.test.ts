@@ -299,6 +299,36 @@ test('a changed configuration counts without a restart, and ends no login that s
 
 const phpConfig = (values: string) => `<?php\n${values}`;
 
+test('CodeIgniter takes its settings from the environment of PHP, too, also without a file .env', async () => {
+  const machine = new Machine({ 'session.gc_maxlifetime': '900' });
+  machine.write('srv/site/spark', '');
+  machine.write(
+    'srv/site/app/Config/Session.php',
+    "<?php namespace Config; class Session extends BaseConfig { public string $driver = FileHandler::class; public string $cookieName = 'ci'; public int $expiration = 60; public string $savePath = '/ci'; public bool $matchIP = false; }",
+  );
+  machine.write(
+    'srv/site/app/Config/Database.php',
+    "<?php namespace Config; class Database extends Config { public string $defaultGroup = 'default'; public array $default = ['DSN' => '', 'hostname' => 'a', 'username' => 'u', 'password' => 'p', 'database' => 'app', 'DBDriver' => 'MySQLi', 'DBPrefix' => '', 'port' => 3306]; }",
+  );
+  const found = async (environment: Record<string, string>) => {
+    const site = await findSite({ ...machine.place(), environment });
+    if (!('session' in site)) throw new Error(site.application.kind);
+    return site.application.find?.(site.folder, {});
+  };
+  expect(await found({ session_savePath: '/e' })).toMatchObject({
+    options: { cookieName: 'ci', store: 'file:///e?prefix=ci&format=php&lifetime=60' },
+  });
+  expect(
+    await found({
+      ...{ session_driver: 'DatabaseHandler', session_cookieName: 'e', session_savePath: 'own' },
+      database_default_hostname: 'db',
+    }),
+  ).toMatchObject({
+    options: { cookieName: 'e' },
+    table: { database: { place: { hosts: [{ host: 'db' }] } }, options: { table: 'own' } },
+  });
+});
+
 test('known applications are found by their folders, with the sessions that PHP keeps for them', async () => {
   const machine = new Machine({
     'session.save_path': '/of/php',
@@ -605,6 +635,20 @@ test('known applications are found by their folders, with the sessions that PHP 
       /^env file:\/\/\/ci\?prefix=env&/,
       { userId: 'user.id', userName: 'user.id' },
     ],
+    // The names of BaseConfig::getEnvValue(), of which the first counts.
+    ...(
+      [
+        ['session_cookieName = a\nConfig\\Session.cookieName = b', /^a file:/],
+        ['Config\\Session_cookieName = c\nConfig\\Session.cookieName = b', /^b file:/],
+        ['Config\\Session_cookieName = c', /^c file:/],
+        ["session_cookieName = a\nsession.cookieName = d\nsession_savePath = '/u'", /^d file:\/\/\/u\?/],
+      ] as const
+    ).map(([env, outcome]): (typeof cases)[number] => [
+      'codeigniter',
+      { ...codeIgniter(session), '.env': env },
+      outcome,
+      { userId: 'user.id', userName: 'user.id' },
+    ]),
     ['codeigniter', codeIgniter(session.replace('false', 'true')), /matchIP is on/],
     ...(
       [
