@@ -18,15 +18,20 @@ export interface SessionUser {
   mail?: string;
 }
 
-/** `proof` has the texts at `UserPaths.proof`. */
+/** `proof` has the texts at `UserPaths.proof`, `regenerated` the one at `newIdAt` if it is there. */
 export type Identity =
-  | { user: SessionUser; proof?: readonly (string | null)[] }
+  | { user: SessionUser; proof?: readonly (string | null)[]; regenerated?: string }
   | { nobody: string }
   | { invalid: string };
 
 const maxCharacters = 64;
 /** Longer than any address. */
 const longestMail = 300;
+/**
+ * The time at which CodeIgniter has given a session its id: `regenerate()` in system/Session/Session.php, and
+ * `sess_regenerate()` in system/libraries/Session/Session.php of version 3.
+ */
+const newIdAt = '__ci_last_regenerate';
 
 /** Where in a session its user lies. */
 export interface UserPaths {
@@ -83,8 +88,10 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   )
     // A copy, as of the id.
     user.mail = [...mail.value].join('');
-  if (paths.proof === undefined) return { user };
-  return { user, proof: paths.proof.map((path) => bytesOf(follow(session, path))) };
+  const proof = paths.proof?.map((path) => bytesOf(follow(session, path)));
+  // Most sessions have no such key, and cost no path that is followed.
+  const regenerated = Object.hasOwn(Object(session), newIdAt) ? bytesOf(follow(session, [newIdAt])) : null;
+  return { user, ...(proof && { proof }), ...(regenerated !== null && { regenerated }) };
 }
 
 /** The value of the name, by the first path that has one; if none has, why the first has none. */

@@ -27,7 +27,7 @@ const hints = {
 
 /** The result of a look at a session. */
 export type SessionVerdict =
-  | { state: 'user'; user: SessionUser; bytes: Buffer; proof?: readonly (string | null)[] }
+  | ({ state: 'user'; bytes: Buffer } & Extract<Identity, { user: SessionUser }>)
   | Exclude<Verdict, { state: 'user' }>;
 
 export interface Judge {

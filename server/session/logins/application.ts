@@ -368,12 +368,6 @@ export interface Beside {
    * @param cookies the `Cookie` header; undefined if the client sends the value of the session's cookie itself
    */
   refuses(cookies: string | undefined, named: NamedUser): Explanation | null;
-  /**
-   * Whether the browser has left an open session for another id, though its record stays. Absent if the application deletes
-   * the record then.
-   * @param before, now texts as in `NamedUser.proof`
-   */
-  isLeft?(before: NamedUser['proof'], now: NamedUser['proof']): boolean;
 }
 
 /** A session that names a user, with what `proof` leads to. */

@@ -269,7 +269,6 @@ export function asKnown(
     ...session,
     user: { ...user, proof: beside.proof.map(parsePath) },
     refuses: beside.refuses,
-    ...(beside.isLeft && { isLeft: beside.isLeft }),
   };
 }
 

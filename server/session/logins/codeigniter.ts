@@ -8,7 +8,7 @@ const databaseFile = 'app/Config/Database.php';
 const storeSetting = 'CHAT_SESSION_STORE';
 
 /**
- * CodeIgniter 4.3 and later: system/Session/Session.php (configure, start, regenerate), Session/Handlers/*.php, Config/BaseConfig.php. The
+ * CodeIgniter 4.3 and later: system/Session/Session.php (configure, start), Session/Handlers/*.php, Config/BaseConfig.php. The
  * code of the site says where the user is.
  */
 export const codeigniter: SessionApplication = {
@@ -16,15 +16,12 @@ export const codeigniter: SessionApplication = {
   title: 'CodeIgniter',
   options: { cookieName: 'ci_session', userId: null, userName: null },
   beside: {
-    proof: ['__ci_last_regenerate', 'user.auth_action'],
+    proof: ['user.auth_action'],
     // Shield has the user in the session before the action is done: checkUserState() in Authenticators/Session.php.
-    refuses: (_, { proof: [, action = null] }) =>
+    refuses: (_, { proof: [action = null] }) =>
       action === null || action === '' || action === '0'
         ? null
         : because('Shield still waits for the second factor or the activation of the user'),
-    // Unless $regenerateDestroy is on, `regenerate()` writes the time of the new id into the record of the old one, too, which
-    // no logout deletes. A session that has had no time yet gets its first one under the same id.
-    isLeft: ([before = null], [now = null]) => before !== null && now !== null && before !== now,
   },
 
   async find(folder, given) {

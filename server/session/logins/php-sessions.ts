@@ -54,6 +54,8 @@ export interface PhpSession {
   version: string | null;
   /** As in `Identity`. */
   readonly proof?: readonly (string | null)[];
+  /** As in `Identity`. */
+  readonly regenerated?: string;
 }
 
 /** Where the sessions are, which cookie holds the id, and where in a session the user is. */
@@ -63,17 +65,10 @@ export interface SessionSettings {
   user: UserPaths;
   /** As in `Beside`. */
   refuses?: Beside['refuses'];
-  isLeft?: Beside['isLeft'];
 }
 
 /** The logins of a site that keeps its users in PHP sessions. */
-export function phpSessions({
-  source,
-  cookie,
-  user,
-  refuses,
-  isLeft,
-}: SessionSettings): SessionLogins<PhpSession> {
+export function phpSessions({ source, cookie, user, refuses }: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
   const read = sharedReads(store);
   const judge = createJudge(source, user);
@@ -106,7 +101,7 @@ export function phpSessions({
   ): Promise<Verdict<PhpSession>> {
     const verdict = await judge.verdict(sent.id, bytes);
     if (verdict.state !== 'user') return verdict;
-    if (isLeft?.(sent.proof ?? [], verdict.proof ?? []) && !left.has(sent.id)) {
+    if (isLeft(sent, verdict) && !left.has(sent.id)) {
       left.set(sent.id, performance.now());
       if (left.size > mostLeft) left.delete(left.keys().next().value as string);
     }
@@ -219,15 +214,30 @@ export function phpSessions({
   };
 }
 
-type Sent = Pick<PhpSession, 'id' | 'sent' | 'proof'>;
+type Sent = Pick<PhpSession, 'id' | 'sent' | 'regenerated'>;
+
+/**
+ * Whether the browser has left an open session for another id, though its record stays. Unless CodeIgniter is set to delete
+ * the record, it writes the time of the new id into it, too, and no logout deletes it. A session that has had no time yet
+ * gets its first one under the same id.
+ */
+const isLeft = ({ regenerated: before }: Sent, { regenerated: now }: { regenerated?: string }): boolean =>
+  before !== undefined && now !== undefined && before !== now;
 
 const leftBehind = { state: 'nobody' as const, ...because('the session has got another id') };
 
 function asLogin({ id, sent }: Sent, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
   if (verdict.state !== 'user') return verdict;
-  const { user, bytes, proof } = verdict;
+  const { user, bytes, proof, regenerated } = verdict;
   const handle = handleOf('php', user.id, [id]);
-  const state = { id, ...(sent !== undefined && { sent }), bytes, version, ...(proof && { proof }) };
+  const state = {
+    id,
+    ...(sent !== undefined && { sent }),
+    bytes,
+    version,
+    ...(proof && { proof }),
+    ...(regenerated !== undefined && { regenerated }),
+  };
   return { state: 'user', login: { handle, user, state } };
 }
 

@@ -231,12 +231,12 @@ describe('SimpleSAMLphp takes a session only with its second cookie', () => {
 });
 
 describe('CodeIgniter', () => {
-  function codeIgniter() {
+  function codeIgniter(settings: NodeJS.ProcessEnv = { CHAT_SITE: 'codeigniter:' }) {
     const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const logins = phpSessions(
       sessionsOf({
-        CHAT_SITE: 'codeigniter:',
+        ...settings,
         CHAT_SESSION_STORE: `file://${folder}?format=php&lifetime=3600`,
         CHAT_USER_ID: 'user.id',
         CHAT_USER_NAME: 'user.name',
@@ -265,8 +265,11 @@ describe('CodeIgniter', () => {
     expect(await identify(id)).toMatchObject({ user: { id: '7' } });
   });
 
-  test('a session with a new id is left, though its record stays with the user in it', async () => {
-    const { run, identify, logins } = codeIgniter();
+  test.each([
+    ['by its kind', { CHAT_SITE: 'codeigniter:' }],
+    ['by its store alone', { CHAT_SESSION_NAME: 'ci_session' }],
+  ])('a session with a new id is left, though its record keeps the user: %s', async (_, settings) => {
+    const { run, identify, logins } = codeIgniter(settings);
     const before = run('a'.repeat(32), `$_SESSION['user'] = ['id' => 7, 'name' => 'Ann'];`);
     let login = (await identify(before)) as Login;
     const state = async () => {
@@ -279,7 +282,7 @@ describe('CodeIgniter', () => {
     expect(await state()).toBe('user');
     run(before, `$_SESSION['user']['name'] = 'Zoë';`);
     expect(await state()).toBe('user');
-    // As in Session::regenerate().
+    // As in Session::regenerate(), and sess_regenerate() of version 3.
     const after = run(before, `$_SESSION['__ci_last_regenerate'] = 1301; session_regenerate_id(false);`);
     // The browser gets the new id when the page is done.
     const clock = vi.spyOn(performance, 'now');
