@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
-import { because, noCookie, type SessionApplication } from './application.ts';
+import { because, noCookie, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** DokuWiki: inc/auth.php (auth_login, auth_getCookie, auth_setCookie). */
@@ -34,6 +35,23 @@ export const dokuwiki: SessionApplication = {
   },
 
   async find(folder, given) {
-    return (await says(folder, 'inc/init.php', 'DOKU_SESSION_NAME')) ? ownSessions(folder, given) : null;
+    if (!(await says(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
+    if (await hasPlugin(folder, 'twofactor'))
+      throw new ConfigurationError(
+        `${folder.path}: the plugin twofactor keeps in a cookie of its own whether the second factor was given, which the chat cannot verify, so a password alone would be enough for it: disable the plugin, or do not use the chat there`,
+      );
+    return ownSessions(folder, given);
   },
 };
+
+/** Whether a plugin is on, which it is by default: inc/Extension/PluginController.php, inc/config_cascade.php. */
+async function hasPlugin(folder: SiteFolder, name: string): Promise<boolean> {
+  if (!(await folder.has(`lib/plugins/${name}/plugin.info.txt`))) return false;
+  for (const list of ['protected.php', 'required.php', 'local.php', 'php']) {
+    const file = `conf/plugins.${list}`;
+    if (!(await folder.has(file))) continue;
+    const isOn = (await folder.php(file)).variable(['plugins', name], 'its value itself');
+    if (isOn !== null) return !['', '0'].includes(asText(isOn) ?? '');
+  }
+  return true;
+}

@@ -11,6 +11,7 @@ import {
   storeSetting,
   withoutComments,
 } from './laravel-configuration.ts';
+import { asksAfterLogin } from './own-sessions.ts';
 
 /**
  * Laravel 8 to 13: Illuminate/Session/SessionManager.php, Session/Middleware/AuthenticateSession.php,
@@ -25,6 +26,9 @@ export const laravel: SessionApplication = {
   async find(folder, given) {
     const root = await rootOf(folder);
     if (root === null) return null;
+    // Its middleware asks on the pages, when the user is in the session.
+    if (!given.userRequire && (await folder.has(`${root}/vendor/pragmarx/google2fa-laravel/composer.json`)))
+      throw asksAfterLogin(root, 'the package pragmarx/google2fa-laravel', 'google2fa.auth_passed');
     const { config, previousKeys } = await configurationOf(folder, root);
     const guard = given.userId
       ? guardIn.exec(given.userId)?.[1]

@@ -48,6 +48,15 @@ export async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {
   }
 }
 
+/**
+ * The fault of an application with an addition that asks for a second factor only after the login.
+ * @param path where a session says that the factor was given
+ */
+export const asksAfterLogin = (where: string, addition: string, path: string): ConfigurationError =>
+  new ConfigurationError(
+    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough for the chat: set CHAT_USER_REQUIRE=${path}, where the session says that the factor was given`,
+  );
+
 /** Whether a file is there and has this text. */
 export const says = async (folder: SiteFolder, file: string, text: string): Promise<boolean> =>
   (await folder.has(file)) && (await folder.text(file)).includes(text);

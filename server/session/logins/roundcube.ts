@@ -1,7 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { dirname } from 'node:path';
-import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort } from '../configuration/database-host.ts';
+import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import {
   type Accounts,
@@ -16,6 +17,7 @@ import {
   seldomChanged,
   tableIn,
 } from './application.ts';
+import { asksAfterLogin } from './own-sessions.ts';
 
 /**
  * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,
@@ -50,7 +52,11 @@ export const roundcube: SessionApplication = {
     const inTable = !given.store && storage === 'db';
     const found = given.store || inTable ? {} : { store: cacheOf(storage, first, file), ...inVars };
     const options: SessionTexts = { ...(cookieName === '' ? {} : { cookieName }), ...found };
-    const secret = given.userRequire ?? options.userRequire ?? 'auth_secret';
+    if (!given.userRequire) {
+      const plugin = await askingPlugin(folder, root, configuration);
+      const place = (given.userId ?? options.userId ?? '').startsWith('vars!.') ? 'vars!.' : '';
+      if (plugin) throw asksAfterLogin(file, `the plugin ${plugin.name}`, place + plugin.given);
+    }
     return {
       options,
       ...(inTable && {
@@ -61,7 +67,6 @@ export const roundcube: SessionApplication = {
           database,
           users: `${prefix}users`,
           identities: `${prefix}identities`,
-          secret,
           lifetime: Math.max(120, minutes * 60),
         },
         cookie: value('session_auth_name', 'its value itself') || 'roundcube_sessauth',
@@ -72,6 +77,27 @@ export const roundcube: SessionApplication = {
 
 /** Roundcube's own storages keep the session as a text in an array. */
 const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
+
+/** Plugins that ask for a second factor when the user is in the session (`login_after`), and where that says it was given. */
+const askingPlugins = [
+  { name: 'twofactor_gauthenticator', given: 'twofactor_gauthenticator_2FA_login' },
+  { name: 'twofactor_webauthn', given: 'twofactor_webauthn_checked' },
+];
+
+/** The first of these that is on. Where only PHP knows the list, as in the image for containers, each that is there counts. */
+async function askingPlugin(folder: SiteFolder, root: string, configuration: Configuration) {
+  const read = () => configuration.variable(['config', 'plugins'], 'CHAT_USER_REQUIRE');
+  const list = ifKnown(read) === undefined ? undefined : read();
+  for (const plugin of askingPlugins) {
+    const { name } = plugin;
+    const isOn =
+      list === undefined || (isArray(list) && list.has(rest))
+        ? await folder.has(`${root}/plugins/${name}/${name}.php`)
+        : isArray(list) && [...list.values()].includes(name);
+    if (isOn) return plugin;
+  }
+  return undefined;
+}
 
 /** The folder of Roundcube; since version 1.7 the site's own is `public_html` in it. */
 async function rootOf(folder: SiteFolder): Promise<string | null> {
@@ -129,22 +155,20 @@ function accountsOf({
   database,
   users,
   identities,
-  secret,
   lifetime,
   cookie,
 }: {
   database: SiteDatabase;
   users: string;
   identities: string;
-  /** Its path. */
-  secret: string;
   /** Seconds. */
   lifetime: number;
   cookie: string;
 }): Accounts {
   return {
-    proof: [secret],
-    refuses(value, { proof: [expected] }, at) {
+    proof: ['auth_secret', inVars.userRequire],
+    refuses(value, { proof }, at) {
+      const expected = proof.find((secret) => secret);
       const given = value(cookie);
       if (given === null || !expected)
         return noCookie(cookie, 'Roundcube sets it beside that of the session, for the same path and domain');

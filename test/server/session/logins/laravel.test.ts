@@ -380,6 +380,21 @@ async function expectJudgedByAccount(
   }
 }
 
+test('google2fa-laravel asks for the second factor after the login, which the session has to show', async () => {
+  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+  site.write('vendor/pragmarx/google2fa-laravel/composer.json', '{}');
+  await expect(open(site.folder)).rejects.toThrow('set CHAT_USER_REQUIRE=google2fa.auth_passed,');
+  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const logins = await open(site.folder, { userRequire: 'google2fa.auth_passed' });
+  for (const [factor, answer] of [
+    [undefined, { code: 'unauthorized' }],
+    [{ auth_passed: true, auth_time: '2026-01-01T00:00:00+00:00' }, { user }],
+  ] as const) {
+    writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, google2fa: factor }));
+    expect(await logins.identify({ cookies })).toMatchObject(answer);
+  }
+});
+
 test('a device that changes the password stays, although its session is written after the row of the user', async () => {
   const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
   const { id, cookies } = logIn(site.sessions, { name: site.name });

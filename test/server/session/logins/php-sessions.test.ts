@@ -129,6 +129,46 @@ test('mails go to the address that a user of Roundcube logs in by, and not to on
   expect(await logins.mailOf?.('8')).toBeNull();
 });
 
+test('Roundcube with a plugin that asks for the second factor after the login', async () => {
+  const plugins = (list: string) => `$config['plugins'] = ${list};`;
+  // As in the image for containers: only PHP knows the list.
+  const merged = "array_filter(array_unique(array_merge($config['plugins'], ['archive'])))";
+  for (const [list, file, named] of [
+    ["['archive', 'twofactor_gauthenticator']", '', 'twofactor_gauthenticator_2FA_login'],
+    ["['twofactor_webauthn']; $config['session_storage'] = 'redis'", '', 'vars!.twofactor_webauthn_checked'],
+    [merged, 'plugins/twofactor_webauthn/twofactor_webauthn.php', 'twofactor_webauthn_checked'],
+    [merged, 'plugins/archive/archive.php', null],
+    ["['archive']", 'plugins/twofactor_webauthn/twofactor_webauthn.php', null],
+  ] as const) {
+    const { folder } = roundcubeOf(plugins(list));
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    if (file) writeFileSync(join(folder, file), '<?php');
+    const opened = open({ site: folder });
+    if (named === null) await opened;
+    else await expect(opened, list).rejects.toThrow(`set CHAT_USER_REQUIRE=${named},`);
+  }
+
+  const { folder } = roundcubeOf(plugins("['twofactor_gauthenticator']"));
+  mkdirSync(join(folder, 'sessions'));
+  const logins = await open({
+    site: folder,
+    store: `file://${folder}/sessions`,
+    userRequire: 'twofactor_gauthenticator_2FA_login',
+  });
+  const userBy = async (session: string, second: string) => {
+    writeFileSync(join(folder, 'sessions/sess_abc'), session);
+    const answer = await logins.identify({ cookies: `roundcube_sessid=abc; roundcube_sessauth=${second}` });
+    return 'code' in answer ? null : answer.user.id;
+  };
+  const asked = `${vars}twofactor_gauthenticator_login|i:1700000000;`;
+  const done = `${asked}twofactor_gauthenticator_2FA_login|i:1700000001;`;
+  expect(await userBy(asked, secondCookie('Xy1', 600))).toBeNull();
+  expect(await userBy(done, secondCookie('Xy1', 600))).toBe('7');
+  expect(await userBy(done, secondCookie('1700000001', 600))).toBeNull();
+  // The record of the id before the login.
+  expect(await userBy(done.replace(/auth_secret.*?;/, ''), secondCookie('', 600))).toBeNull();
+});
+
 test('Roundcube 1.7 by its folder public_html, and by the configuration of Debian', async () => {
   const { folder, db, file } = roundcubeOf('');
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, expires_at TEXT, vars TEXT)');
@@ -179,9 +219,10 @@ test('Roundcube with its sessions in Redis and in memcached', async () => {
   const cookies = `roundcube_sessid=abc; roundcube_sessauth=${secondCookie('Xy1', 600)}`;
   const isRead = async (storage: string) => {
     const { folder } = roundcubeOf(`$config['session_storage'] = ${storage}`);
-    expect(await (await open({ site: folder })).identify({ cookies }), storage).toMatchObject({
-      user: { id: '7', name: 'ann' },
-    });
+    for (const given of [{}, { userRequire: 'vars!.user_id' }])
+      expect(await (await open({ site: folder, ...given })).identify({ cookies }), storage).toMatchObject({
+        user: { id: '7', name: 'ann' },
+      });
   };
   await isRead(`'redis'; $config['redis_hosts'] = ['127.0.0.1:${redis.port}:2:geheim'];`);
   const hosts = `$config['memcache_hosts'] = ['127.0.0.1:${memcached.port}'];`;

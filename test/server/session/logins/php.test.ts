@@ -369,6 +369,20 @@ test('known applications are found by their folders, with the sessions that PHP 
       { 'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');" },
       /^DokuWiki file:\/\/\/of\/php\?format=php&lifetime=900$/,
     ],
+    ...(
+      [
+        ['', /the plugin twofactor keeps in a cookie of its own whether the second factor was given/],
+        ['$plugins["twofactor"] = 0;', /^DokuWiki file:\/\/\/of\/php/],
+      ] as const
+    ).map(([local, outcome]): (typeof cases)[number] => [
+      'dokuwiki',
+      {
+        'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');",
+        'lib/plugins/twofactor/plugin.info.txt': 'base twofactor',
+        'conf/plugins.local.php': phpConfig(local),
+      },
+      outcome,
+    ]),
     [
       'postfixadmin',
       { 'common.php': "<?php session_name('postfixadmin_session');" },
