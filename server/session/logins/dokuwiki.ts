@@ -4,7 +4,7 @@ import { cookieNames, cookieValue } from '../cookie.ts';
 import { because, noCookie, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
-/** DokuWiki: inc/auth.php (auth_login, auth_getCookie, auth_setCookie). */
+/** DokuWiki: inc/auth.php (auth_login, auth_tokenlogin, auth_getCookie, auth_setCookie). */
 export const dokuwiki: SessionApplication = {
   kind: 'dokuwiki',
   title: 'DokuWiki',
@@ -18,7 +18,10 @@ export const dokuwiki: SessionApplication = {
   beside: {
     proof: ['DW*.auth.pass'],
     refuses(cookies, { user, proof: [digest = null] }) {
-      // A plugin that knows its users by other means keeps something else there, or nothing.
+      // auth_tokenlogin(): the token comes with each request of a program, and may be withdrawn.
+      if (digest === 'nope') return because('a program has made the session by a token of the API');
+      // A plugin that knows its users by other means keeps something else there, or nothing: `not-set` that of oauth, the
+      // password those whose trustExternal() follows the example in inc/Extension/AuthPlugin.php.
       if (digest === null || !/^[0-9a-f]{40}$/.test(digest)) return null;
       const names = cookieNames(cookies).filter((name) => /^DW[0-9a-f]{32}$/.test(name));
       if (names.length === 0)

@@ -303,6 +303,28 @@ describe('CodeIgniter', () => {
   });
 });
 
+test('a session that a program makes by a token of DokuWiki’s API is nobody’s, that of a plugin for logins its user’s', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const logins = phpSessions(
+    sessionsOf({ CHAT_SITE: 'dokuwiki:', CHAT_SESSION_STORE: `file://${folder}?format=php&lifetime=3600` }),
+  );
+  onTestFinished(() => logins.close());
+  /** As `auth_tokenlogin()` and plugins with `trustExternal()` write them. */
+  const of = async (auth: string) => {
+    const session = `$_SESSION['DW${'0'.repeat(32)}']['auth'] = ['user' => 'ann', 'info' => ['name' => 'Ann'], ${auth}];`;
+    const start = `session_save_path('${folder}'); session_id('abc'); session_start(['use_cookies' => 0, 'cache_limiter' => '']);`;
+    execFileSync('php', ['-r', `${start} ${session}`]);
+    return logins.identify({ cookies: 'DokuWiki=abc' });
+  };
+  expect(await of("'pass' => 'nope', 'token' => 'x.y.z'")).toMatchObject({
+    code: 'unauthorized',
+    reason: expect.stringContaining('token of the API'),
+  });
+  for (const auth of ["'pass' => 'not-set', 'time' => 1", "'time' => 1"])
+    expect(await of(auth)).toMatchObject({ user: { id: 'ann' } });
+});
+
 /** From a visitor to a user in the chat, out again, and in again. */
 async function logInAndOut(wiki: DokuWiki, settings: NodeJS.ProcessEnv): Promise<void> {
   const chat = await nextChatServer(settings);
