@@ -231,6 +231,20 @@ describe.each(databases)('$kind', (db) => {
     }
   });
 
+  test('a condition that is added to the view of Laravel’s users keeps those out whom the application has banned', async () => {
+    const site = await laravelSite(db);
+    await db.run('ALTER TABLE users ADD banned_at VARCHAR(99)');
+    const place = placeOf({ site: site.folder });
+    await granted(db, place, site);
+    const lines = (await grants(place)) as string[];
+    const view = lines.find((line) => /VIEW \S*chat_laravel_users/.test(line)) ?? '';
+    await db.run(view.replace(/;$/, ' WHERE u.banned_at IS NULL'));
+    const { logins, login } = await identified(site.folder, site.cookies, urlOf(db, ['chat', 'own']));
+    expect(login).toMatchObject({ user: { id: '7' } });
+    await db.run("UPDATE users SET banned_at = '2026-01-01' WHERE id = 7");
+    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+  });
+
   // In PostgreSQL the lines name no database.
   if (db.kind === 'mysql')
     test('names of databases and users with quotes', async () => {
