@@ -171,10 +171,12 @@ final class ChatClient
     }
 
     /**
-     * Writes all data of a user into a file, as a zip archive: for a user who asks for it.
+     * Writes all data of a user into a new file, as a zip archive: for a user who asks for it.
      *
+     * @param string $file must not exist yet; only the account of PHP can read it
      * @return bool false for somebody whom the chat has never seen or heard of
      * @throws ChatError also where the answer was cut off: the file is removed then
+     * @throws InvalidArgumentException if the file cannot be made
      */
     public function exportUser(int|string $userId, string $file): bool
     {
@@ -189,13 +191,18 @@ final class ChatClient
             }
             throw $error;
         }
-        $archive = fopen($file, 'w+b');
+        // A file that is there may be somebody else's. A chmod() afterwards would be too late: a file that is open already
+        // can be read on.
+        $mask = umask(0077);
+        $archive = @fopen($file, 'x+b');
+        umask($mask);
         if ($archive === false) {
-            throw new InvalidArgumentException('The file of the export cannot be written.');
+            throw new InvalidArgumentException(
+                'The file of the export cannot be made: it must not exist yet, in a folder that PHP can write to.',
+            );
         }
         stream_copy_to_stream($answer, $archive);
-        // A complete archive ends with a record of 22 bytes. The file itself is read, because PHP caches the size of
-        // the last look.
+        // A complete archive ends with a record of 22 bytes.
         $isWhole = fseek($archive, -22, SEEK_END) === 0 && fread($archive, 4) === "PK\x05\x06";
         fclose($archive);
         if (!$isWhole) {

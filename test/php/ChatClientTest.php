@@ -9,6 +9,7 @@ use PhpSessionChat\ChatClient;
 use PhpSessionChat\ChatError;
 use PhpSessionChat\Tests\Support\ChatServerProcess;
 use PhpSessionChat\Tests\Support\ChatVisitor;
+use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\ServerProcess;
 use PHPUnit\Framework\TestCase;
 
@@ -206,18 +207,35 @@ final class ChatClientTest extends TestCase
     public function testAllThatIsKeptOfAUserIsHandedOut(): void
     {
         $id = self::newId();
-        $file = tempnam(sys_get_temp_dir(), 'chat-export-');
+        $file = Folder::temporary() . '/export.zip';
+        self::assertFalse($this->chat->exportUser($id, $file));
+        self::assertFileDoesNotExist($file);
+        $this->chat->postMessage('lobby', $id, 'Ann', 'Wm4kZ');
+        $mask = umask(0);
         try {
-            self::assertFalse($this->chat->exportUser($id, $file));
-            $this->chat->postMessage('lobby', $id, 'Ann', 'Wm4kZ');
-            // The site has looked at its file: PHP remembers the size.
-            self::assertSame(0, filesize($file));
             self::assertTrue($this->chat->exportUser($id, $file));
-            self::assertStringStartsWith("PK\x03\x04", (string) file_get_contents($file));
-            self::assertStringContainsString('messages.jsonl', (string) file_get_contents($file));
+            self::assertSame(0, umask());
         } finally {
-            unlink($file);
+            umask($mask);
         }
+        self::assertSame(0600, fileperms($file) & 0777);
+        self::assertStringStartsWith("PK\x03\x04", (string) file_get_contents($file));
+        self::assertStringContainsString('messages.jsonl', (string) file_get_contents($file));
+    }
+
+    public function testAnExportTakesOverNoFile(): void
+    {
+        $id = self::newId();
+        $this->chat->postMessage('lobby', $id, 'Ann', 'hello');
+        $file = Folder::temporary() . '/export.zip';
+        file_put_contents($file, 'kept');
+        try {
+            $this->chat->exportUser($id, $file);
+            self::fail('The file was taken over.');
+        } catch (InvalidArgumentException $error) {
+            self::assertStringContainsString('must not exist', $error->getMessage());
+        }
+        self::assertStringEqualsFile($file, 'kept');
     }
 
     public function testAUserIsErased(): void
@@ -318,6 +336,7 @@ final class ChatClientTest extends TestCase
         ]];
         file_put_contents("$folder/example.php", '<?php ' . strtr(implode("\n", $found[1]), [
             '/path/to/php/' => "$root/php/",
+            '/path/to/private/' => "$folder/",
             '/etc/php-session-chat/key' => "$folder/key",
             '/etc/php-session-chat/webhook-key' => "$folder/webhook-key",
             '->fromRequest()' => '->verify(...' . var_export($request, true) . ')',
