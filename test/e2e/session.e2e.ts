@@ -62,6 +62,34 @@ test('a link to a message and an invite link lead there after the login', async 
   await expect(guest.getByRole('heading', { name: 'after the login' })).toBeFocused();
 });
 
+test('an invite link that a user has looked at is nothing to the next user of the page', async ({
+  visitor,
+  site,
+}) => {
+  const den = await privateRoom(site, 'bob', 'before the logout', []);
+  const { token } = await asUser(site, 'bob', (ask) => ask('invite:create', { room: den }));
+  const { page } = visitor;
+  await visitor.enter(site, 'carol');
+  await page.goto('about:blank');
+  await page.goto(`${site.php.chatPage}#join=${token}`);
+  await expect(page.getByRole('heading', { name: 'before the logout' })).toBeFocused();
+  const { value } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
+  await site.memcached.delete(`sessions/${value}`);
+  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+  // The chat waits no more for Carol to come back.
+  const kept = () => page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('/3/')));
+  await expect.poll(kept, { timeout: 30_000 }).toEqual([]);
+  // The page stays where it is: the next user logs in in another tab.
+  const cookie = { name: 'PHPSESSID', value: await site.login('dimitri'), httpOnly: true };
+  await page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+  await expect(async () => {
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await expect(page.getByText('Connected', { exact: true })).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await expect(visitor.timeline).toBeVisible();
+  expect(await everything(visitor)).not.toContain('before the logout');
+});
+
 test('a draft does not outlive the logout of the only tab', async ({ alice }) => {
   await alice.open('logout');
   await alice.field.fill('an unfinished secret');

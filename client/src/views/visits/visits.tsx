@@ -21,6 +21,8 @@ export class Visits implements Follower {
   #token: string | undefined;
   /** The room of the link; `over`: the link lets nobody in any more. */
   #look: Look | 'over' | undefined;
+  /** Who has seen that: the link is for nobody else. */
+  #seenBy: string | undefined;
   /** Why the link could not be looked at. */
   #problem: string | undefined;
   #joining = false;
@@ -47,10 +49,11 @@ export class Visits implements Follower {
   }
 
   ready(): void {
+    if (this.#seenBy !== undefined && this.#seenBy !== this.#context.chat.me?.id) this.close();
     if (this.#token !== undefined && this.#look === undefined) void this.#lookAt(this.#token);
   }
 
-  /** The session may be over: nothing of the room may stay. The link is for whoever logs in. */
+  /** The session may be over: nothing of the room may stay. A link that nobody has seen is for whoever logs in. */
   clear(): void {
     this.#look = undefined;
     this.#problem = undefined;
@@ -62,6 +65,7 @@ export class Visits implements Follower {
     if (this.#token !== undefined) forgetToken();
     this.clear();
     this.#token = undefined;
+    this.#seenBy = undefined;
   }
 
   draw() {
@@ -195,7 +199,7 @@ export class Visits implements Follower {
       const look = await chat.request('invite:look', { token });
       if (this.#token !== token) return;
       this.#problem = undefined;
-      forgetToken();
+      this.#seen();
       if (look.room !== undefined) {
         const room = await chat.openRoom(look.room);
         this.close();
@@ -206,7 +210,7 @@ export class Visits implements Follower {
       if (!(error instanceof RequestError)) throw error;
       if (this.#token !== token) return;
       if (error.code === 'unknown_invite') {
-        forgetToken();
+        this.#seen();
         this.#look = 'over';
       } else if (error.code !== 'offline') {
         // Over the next connection it is asked for again without a press.
@@ -215,6 +219,11 @@ export class Visits implements Follower {
     }
     draw();
     this.#focus();
+  }
+
+  #seen(): void {
+    forgetToken();
+    this.#seenBy = this.#context.chat.me?.id;
   }
 
   readonly #join = async () => {
