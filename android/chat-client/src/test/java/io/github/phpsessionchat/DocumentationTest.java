@@ -62,7 +62,7 @@ class DocumentationTest {
     {"android.app.Application", "public class Application extends android.content.Context {}"},
     {
       "android.app.NotificationManager",
-      "public class NotificationManager { public native void cancel(String tag, int id);"
+      "public class NotificationManager { public native void cancel(String tag, int id); public native void cancelAll();"
           + " public native void notify(String tag, int id, Notification n); }"
     },
     {
