@@ -27,13 +27,12 @@ final class Webhook
      */
     public function __construct(#[SensitiveParameter] string $keys)
     {
-        $this->keys = array_map(static function (string $key): string {
-            $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr($key, 6), true) : false;
-            if ($bytes === false || strlen($bytes) < 24) {
-                throw new InvalidArgumentException('The key is whsec_ and 24 to 64 bytes in base64.');
-            }
-            return $bytes;
-        }, preg_split('/\s+/', trim($keys)));
+        $all = [];
+        // Not with array_map(): a trace would show its arguments.
+        foreach (preg_split('/\s+/', trim($keys)) as $key) {
+            $all[] = self::bytesOf($key);
+        }
+        $this->keys = $all;
     }
 
     /** Keeps the keys out of dumps. */
@@ -95,5 +94,14 @@ final class Webhook
             throw new WebhookError('The body is no event.');
         }
         return ['id' => $id] + $event;
+    }
+
+    private static function bytesOf(#[SensitiveParameter] string $key): string
+    {
+        $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr($key, 6), true) : false;
+        if ($bytes === false || strlen($bytes) < 24) {
+            throw new InvalidArgumentException('The key is whsec_ and 24 to 64 bytes in base64.');
+        }
+        return $bytes;
     }
 }

@@ -166,6 +166,7 @@ final class SecretsTest extends TestCase
             'new SignedCookie("no name", [$key], "", true);',
             'KeyFile::read($key);',
             'KeyFile::read(bin2hex($key));',
+            'new Webhook("whsec_" . base64_encode($key) . "\nmistyped");',
         ]);
     }
 

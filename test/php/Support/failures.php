@@ -24,7 +24,8 @@ foreach ($codes as $code) {
         eval('use PhpSessionChat\Session\{DatabaseUrl, HandlerFactory, KeyFile, NativeHandler, SessionServerClient,
             SessionServerWatcher, StoreUrl};
             use PhpSessionChat\Session\Handler\{EncryptedHandler, JsonHandler, PdoHandler, RedisHandler, SessionServerHandler};
-            use PhpSessionChat\Session\TableSession\SignedCookie; ' . $code);
+            use PhpSessionChat\Session\TableSession\SignedCookie;
+            use PhpSessionChat\Webhook; ' . $code);
     } catch (Throwable $error) {
         for ($cause = $error; $cause !== null; $cause = $cause->getPrevious()) {
             $all .= "$cause\n" . var_export($cause->getTrace(), true) . print_r($cause->getTrace(), true);
