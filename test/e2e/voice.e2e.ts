@@ -196,6 +196,38 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
     .toEqual({ notes: 0, parts: 0 });
 });
 
+test('where the storage has no room for its note, nothing of a recording is kept, and it can be sent', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
+  await page.evaluate(() => {
+    for (let size = 2 ** 22, n = 0; size >= 1; n++) {
+      try {
+        localStorage.setItem(`full/${n}`, 'x'.repeat(size));
+      } catch {
+        size /= 2;
+      }
+    }
+  });
+  await button(alice, 'Record a voice message').click();
+  // A part comes each second.
+  await recorded(alice);
+  await recorded(alice);
+  expect(await kept(alice)).toEqual({ notes: 0, parts: 0 });
+  await page.keyboard.press('Space');
+  await expect(page.getByText('Paused. You can listen before you send.')).toBeVisible();
+  // To be sent it needs room in the outbox.
+  await page.evaluate(() => {
+    for (const key of Object.keys(localStorage)) if (key.startsWith('full/')) localStorage.removeItem(key);
+  });
+  await button(alice, 'Send voice message').click();
+  await expect(bob.messages.last().getByRole('group', { name: /^Voice message/ })).toBeVisible();
+  expect(await kept(alice)).toEqual({ notes: 0, parts: 0 });
+});
+
 test('a discarded recording can be brought back until another one is begun in its place', {
   tag: '@soak',
 }, async ({ alice, bob, site }) => {

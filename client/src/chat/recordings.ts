@@ -46,13 +46,9 @@ export class Recordings {
     return new Map(notes.filter((entry): entry is [string, RecordingNote] => entry[1] !== undefined));
   }
 
-  note(id: string, note: RecordingNote): void {
-    this.#store.set(`voice/${id}`, note);
-  }
-
   sent(id: string): void {
     const note = this.notes().get(id);
-    if (note !== undefined) this.note(id, { ...note, sent: true });
+    if (note !== undefined) this.#note(id, { ...note, sent: true });
   }
 
   /** Its sound; undefined if nothing of it is kept. */
@@ -63,9 +59,17 @@ export class Recordings {
     return parts.length === 0 ? undefined : new Blob(parts as Blob[], { type });
   }
 
-  /** @param n - its place among the parts of that recording */
-  async add(id: string, n: number, part: Blob): Promise<void> {
-    // Where it cannot be kept, it lasts as long as the page.
+  /**
+   * Where it cannot be kept, it lasts as long as the page.
+   *
+   * @param n - its place among the parts of that recording
+   * @param note - of the recording with this part
+   */
+  async add(id: string, n: number, part: Blob, note: RecordingNote): Promise<void> {
+    // No part can be heard without the first.
+    if (n === 1 || this.notes().has(id)) this.#note(id, note);
+    // Without a note nothing would find the sound again, or delete it for the next user.
+    if (!this.notes().has(id)) return;
     await this.#inParts('readwrite', (store) => store.put(part, [id, n])).catch(() => {});
   }
 
@@ -74,6 +78,10 @@ export class Recordings {
     this.sent(id);
     await this.#inParts('readwrite', (store) => store.delete(all(id))).catch(() => {});
     this.#store.delete(`voice/${id}`);
+  }
+
+  #note(id: string, note: RecordingNote): void {
+    this.#store.set(`voice/${id}`, note);
   }
 
   /** Tasks run one after the other: a part that is being added must not outlive the recording. */

@@ -162,13 +162,12 @@ export class Recording {
     if (this.#closed) return;
     this.#parts.push(part);
     this.#forgetAddress();
-    this.#kept.note(this.id, {
+    void this.#kept.add(this.id, this.#parts.length, part, {
       place: this.place,
       type: this.#type,
       duration: Math.round(this.duration),
       levels: digitsOf(this.levels),
     });
-    void this.#kept.add(this.id, this.#parts.length, part);
     this.#tell();
   }
 
