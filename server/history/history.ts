@@ -1331,8 +1331,11 @@ export interface Writes {
    * `lost`: another server has taken over.
    */
   notePushing: { in: PushPlace & { until: number; pushed: Pushed }; out: { lost: boolean } };
-  /** The user was not notified of these rooms after all; `at`: the earlier time, if there was one. */
-  forgetNotified: { in: { user: string; rooms: readonly { room: string; at?: number }[] }; out: Nothing };
+  /** The user was not notified of these rooms after all; `at` and `lastNotified`: the earlier times, if there were any. */
+  forgetNotified: {
+    in: { user: string; rooms: readonly { room: string; at?: number }[]; lastNotified?: number };
+    out: Nothing;
+  };
   /** Changes what is given; null forgets the address. A user who is being erased, or not known, is not noted. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
   addMailStop: { in: StoredMailStop; out: Nothing };
@@ -1499,8 +1502,9 @@ export interface Reads {
   /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
   lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };
   /**
-   * How a user wants to be notified, the user's last act, and when the user was last notified of which rooms. `before`: the
-   * time before that, if this one is that of an event; not that of an event which the site has not taken.
+   * How a user wants to be notified, the user's last act, and when the user was last notified of which rooms, and of anything
+   * (`lastNotified`), also of a room that is deleted since. `before`: the time before that, if this one is that of an event;
+   * not that of an event which the site has not taken.
    */
   notices: {
     in: { user: string };
@@ -1508,6 +1512,7 @@ export interface Reads {
       notices: StoredNotices;
       activeAt?: number;
       notified: { room: string; at: number; before?: number }[];
+      lastNotified?: number;
     };
   };
   /** The users among these who have devices that are notified while no page is open. */

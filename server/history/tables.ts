@@ -476,6 +476,14 @@ export const notified = table<{ room: string; user: string; at: number; before?:
   { users: ['user'], without: () => ({ row: null }) },
 );
 
+/** When users were last notified of anything, also of a room that is deleted since. */
+export const lastNotified = table<{ user: string; at: number }>(
+  'chat_last_notified',
+  ['user'],
+  { user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
 /** Where mails to users go. */
 export const mailAddresses = table<StoredMailAddress>(
   'chat_mail_addresses',
@@ -515,6 +523,7 @@ export const tables: readonly Table[] = [
   dueRooms,
   pushes,
   notified,
+  lastNotified,
   mailAddresses,
   mailStops,
 ];

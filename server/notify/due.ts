@@ -160,14 +160,14 @@ export class Due {
   /** @returns how the user is settled; nothing if that is stored already */
   async #lookAt({ user }: { user: string }, until: number): Promise<{ user: string; due?: number }[]> {
     const { history, directory, defaults, mail, events, onEvent, onMail } = this.#options;
-    const { notices, activeAt, notified } = await history.read.notices({ user });
+    const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
     const unread = isWanted ? await unreadOf(history, directory, user, { notified }) : undefined;
     const rooms = unread?.rooms.filter(({ room }) => !isNotified(room, notified, activeAt)) ?? [];
     if (unread === undefined || rooms.length === 0) return [{ user }];
     const at = Date.now();
-    const due = dueAt(settings, rooms, { at, activeAt, notified });
+    const due = dueAt(settings, rooms, { at, activeAt, lastNotified });
     if (due > at) return [{ user, due }];
     const ids = rooms.map(({ room }) => room);
     if (mail === undefined) {
@@ -197,7 +197,8 @@ export class Due {
     if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
     if (outcome === undefined || again) {
       const before = ids.map((room) => notified.find((one) => one.room === room) ?? { room });
-      await history.write.forgetNotified({ user, rooms: before });
+      const last = lastNotified === undefined ? {} : { lastNotified };
+      await history.write.forgetNotified({ user, rooms: before, ...last });
     }
     return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
   }
@@ -226,16 +227,19 @@ const waitFor = (next = Number.POSITIVE_INFINITY) => Math.min(lookEvery, next - 
 function dueAt(
   { mail, quiet, zone }: NotifySettings,
   rooms: readonly UnreadRoom[],
-  { at, activeAt, notified }: { at: number; activeAt: number | undefined; notified: Notified },
+  {
+    at,
+    activeAt,
+    lastNotified = 0,
+  }: { at: number; activeAt: number | undefined; lastNotified: number | undefined },
 ): number {
   const oldest = Math.min(...rooms.map(({ since }) => since));
-  const lastMail = Math.max(0, ...notified.map((one) => one.at));
   // A message that was unread at an earlier visit, or mail, makes no mail of today due: that hour is over.
   const due = Math.max(
     mail === 'daily'
-      ? nextDaily(zone, Math.max(oldest, lastMail, activeAt ?? 0))
+      ? nextDaily(zone, Math.max(oldest, lastNotified, activeAt ?? 0))
       : oldest + (mail as number) * 60_000,
-    lastMail + betweenMails,
+    lastNotified + betweenMails,
     isHere(activeAt, at) ? at + hereFor : 0,
   );
   const moment = Math.max(due, at);

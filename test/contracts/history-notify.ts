@@ -150,6 +150,7 @@ export function notifyContract(
       notices: {},
       activeAt: at + 1,
       notified: [{ room, at }],
+      lastNotified: at,
     });
     // Another server says it later, or the clock was set back.
     const activeAt = async () => (await read.notices({ user: 'dan' })).activeAt;
@@ -158,7 +159,10 @@ export function notifyContract(
     await write.noteActive({ user: 'dan', at: at - 60 * minute });
     expect(await activeAt()).toBe(at - 60 * minute);
     await write.deleteRoom({ room });
-    expect((await read.notices({ user: 'dan' })).notified).toEqual([]);
+    expect(await read.notices({ user: 'dan' })).toMatchObject({ notified: [], lastNotified: at });
+    await write.erase({ user: 'dan', messages: 'anonymise', at });
+    await carryOutErasures(now().history, 'one', at + 1);
+    expect(await read.notices({ user: 'dan' })).toEqual({ notices: {}, notified: [] });
   });
 
   it('with the time of an event stays the time before it, until the site has taken it', async () => {
@@ -194,10 +198,11 @@ export function notifyContract(
     expect((await claim({ at: until })).users).toEqual([{ user: 'eve', sending: true }]);
     await write.settleDue({ users: [{ user: 'eve' }], until: late, at });
     expect((await claim({ at: held })).users).toHaveLength(1);
-    await write.forgetNotified({ user: 'eve', rooms: [{ room, at: at - 9 }] });
-    expect((await read.notices({ user: 'eve' })).notified).toEqual([{ room, at: at - 9 }]);
+    await write.forgetNotified({ user: 'eve', rooms: [{ room, at: at - 9 }], lastNotified: at - 5 });
+    const earlier = { notices: {}, notified: [{ room, at: at - 9 }], lastNotified: at - 5 };
+    expect(await read.notices({ user: 'eve' })).toEqual(earlier);
     await write.forgetNotified({ user: 'eve', rooms: [{ room }] });
-    expect((await read.notices({ user: 'eve' })).notified).toEqual([]);
+    expect(await read.notices({ user: 'eve' })).toEqual({ notices: {}, notified: [] });
     await settle([{ user: 'eve' }]);
     expect((await claim({ at: 2 * until })).users).toEqual([]);
   });

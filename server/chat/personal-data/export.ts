@@ -34,7 +34,7 @@ export async function exported(
   const banned = directory.banOf(id);
   const restricted = directory.restrictions.on(id);
   const here = await history.read.lastHere({ user: id, asker: id });
-  const { notices, activeAt, notified } = await history.read.notices({ user: id });
+  const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user: id });
   const { address: mailAddress } = await history.read.mailAddress({ user: id });
   if (user === null && banned === null && restricted.length === 0) return null;
   const about = {
@@ -46,6 +46,7 @@ export async function exported(
     notices,
     ...(activeAt === undefined ? {} : { activeAt }),
     notified,
+    ...(lastNotified === undefined ? {} : { lastNotified }),
     ...(mailAddress === undefined ? {} : { mailAddress }),
     rooms: memberships.map(({ room, member }) => ({
       id: room.id,

@@ -599,6 +599,12 @@ CREATE TABLE IF NOT EXISTS chat_notified (
 ) KEYED;
 CREATE INDEX IF NOT EXISTS chat_notified_by_user ON chat_notified (user_id, room);
 
+-- When users were last notified of anything: the rows of a room, as above, go with it.
+CREATE TABLE IF NOT EXISTS chat_last_notified (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  at INT NOT NULL
+) KEYED;
+
 -- The key of the digests: it stays with the messages, so that a copy of this database is a whole backup.
 CREATE TABLE IF NOT EXISTS chat_digest_key (digest BYTES(64) NOT NULL) NUMBERED;
 

@@ -1,7 +1,18 @@
 import { isBeforeEnd } from '../erasure.ts';
 import { acted, lookThroughPause, type MemberRecord, type StoredNotices } from '../history.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { active, due, dueRooms, notices, notified, pushes, rows, type Table, webhooks } from '../tables.ts';
+import {
+  active,
+  due,
+  dueRooms,
+  lastNotified,
+  notices,
+  notified,
+  pushes,
+  rows,
+  type Table,
+  webhooks,
+} from '../tables.ts';
 import { existing } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 
@@ -124,6 +135,7 @@ export const noteNotified: Rule<'noteNotified'> = {
   needs: ({ user, rooms }) => [
     rows(due, { user }),
     ...rooms.map((room) => rows(notified, { room, user })),
+    rows(lastNotified, { user }),
     rows(webhooks, { user, type: 'notify.due' }),
     ...aboutUser(user),
   ],
@@ -138,6 +150,7 @@ export const noteNotified: Rule<'noteNotified'> = {
       const before = known !== undefined && waiting.has(known.at) ? known.before : known?.at;
       work.put(notified, { room, user, at, ...(before === undefined ? {} : { before }) });
     }
+    work.put(lastNotified, { user, at });
     if (sending) work.noteSending(user);
     else work.settleDue(user, until, at);
     if (event !== undefined) work.put(webhooks, event);
@@ -148,10 +161,13 @@ export const noteNotified: Rule<'noteNotified'> = {
 export const forgetNotified: Rule<'forgetNotified'> = {
   needs: ({ user, rooms }) => [
     ...rooms.map(({ room }) => rows(notified, { room, user })),
+    rows(lastNotified, { user }),
     ...aboutUser(user),
   ],
-  run(work, { user, rooms }) {
+  run(work, { user, rooms, lastNotified: last }) {
     const isErased = isGone(work, user);
+    if (last === undefined || isErased) work.remove(lastNotified, { user });
+    else work.put(lastNotified, { user, at: last });
     for (const { room, at } of rooms) {
       if (work.room(room) === undefined) continue;
       if (at === undefined || isErased) work.remove(notified, { room, user });

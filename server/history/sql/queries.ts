@@ -582,6 +582,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         sql`SELECT rooms.id AS room_id, at, at_before FROM chat_notified AS notified
             JOIN chat_rooms AS rooms ON rooms.num = notified.room WHERE user_id = ${user}`,
       );
+      const [last] = yield* ask(sql`SELECT at FROM chat_last_notified WHERE user_id = ${user}`);
       return {
         notices: row === undefined ? {} : rowFrom(notices, row),
         ...(acted === undefined ? {} : { activeAt: acted.at as number }),
@@ -589,6 +590,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
           ...{ room: room_id as string, at: at as number },
           ...(at_before === null ? {} : { before: at_before as number }),
         })),
+        ...(last === undefined ? {} : { lastNotified: last.at as number }),
       };
     },
     *withDevices({ users }) {

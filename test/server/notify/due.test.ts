@@ -75,7 +75,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       vi.setSystemTime(Date.parse(time));
       await look();
     },
-    /** Ann writes in a new room of both. */
+    /** Ann writes in a new room of both, whose id is returned. */
     async message() {
       const [room, at] = [`den${rooms++}`, Date.now()];
       await history.write.createRoom({
@@ -92,7 +92,9 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       await history.write.send(said);
       await history.write.noteDue({ room, users: [user], due: at, pushes: [], pushDue: at });
       await look();
+      return room;
     },
+    deleteRoom: (room: string) => history.write.deleteRoom({ room }),
     /** Looks through the members of a room, for pushes to them. */
     async lookThrough() {
       const consumer = { name: 'notify', by: 'me', types: ['message'], lease: hour, most: 9 } as const;
@@ -198,6 +200,19 @@ test.each([
   await message();
   await at(new Date(first + 52 * hour).toISOString());
   expect(outcomes.at(-1)).toBe('failed');
+});
+
+test('the next mail comes an hour after the last one, also if the room of that one is deleted', async () => {
+  const { mails, at, message, deleteRoom } = await scene('15', '2030-09-02T12:00Z');
+  const room = await message();
+  await at('2030-09-02T12:15Z');
+  expect(mails).toHaveLength(1);
+  await deleteRoom(room);
+  await message();
+  await at('2030-09-02T13:14Z');
+  expect(mails).toHaveLength(1);
+  await at('2030-09-02T13:15Z');
+  expect(mails.slice(1)).toEqual([{ at: '2030-09-02T13:15', unread: 1 }]);
 });
 
 test('a clock that was set back leaves nobody without mails, and mails nobody who is here', async () => {
