@@ -1,6 +1,6 @@
 import type { Letter, LetterRoom } from './letter.ts';
 
-/** The mail as text. Each line of a message is indented, so that none can pass for a line of the mail. */
+/** The mail as text. Each line of a message is quoted, so that none can pass for a line of the mail, or for another message. */
 export function plainOf({
   title,
   summary,
@@ -26,17 +26,17 @@ export function plainOf({
 
 const noted = (name: string, note: string) => (note === '' ? name : `${name} (${note})`);
 const inLine = ({ name, note, count }: LetterRoom) => `  ${noted(name, note)}: ${count}`;
-const indented = (text: string) => text.replace(/^/gm, '  ');
+const quoted = (text: string) => text.replace(/^/gm, '  > ');
 
 function withMessages({ name, note, count, messages, more }: LetterRoom): string {
   const each = messages.map(({ author, time, files, text }) => {
     const whole = text.map((piece) => piece.text).join('');
     const lines = [
-      `${author.name}, ${time}`,
-      ...files.map((file) => `[${file}]`),
-      ...(whole === '' ? [] : [whole]),
+      `  ${author.name}, ${time}`,
+      ...files.map((file) => `  [${file}]`),
+      ...(whole === '' ? [] : [quoted(whole)]),
     ];
-    return indented(lines.join('\n'));
+    return lines.join('\n');
   });
   const parts = [
     `${noted(name.toLocaleUpperCase(), note)}, ${count}`,

@@ -100,24 +100,24 @@ In spring market, Bob Keller and lobby
 SPRING MARKET (private), 3 new
 
   Owen Price, 09:28
-  @Alice Moreau, stall 12 is free again. Shall we take it?
+  > @Alice Moreau, stall 12 is free again. Shall we take it?
 
   Bob Keller, 09:30
-  Please do, the one by the gate is too small.
+  > Please do, the one by the gate is too small.
 
   Owen Price, 09:31
-  Then I need your yes before noon.
+  > Then I need your yes before noon.
 
 BOB KELLER (direct), 1 new
 
   Bob Keller, 09:31
-  I have the key with me.
+  > I have the key with me.
 
 LOBBY, 14 new
 
   Nadia Haddad, 09:20
   [Picture: The orchard at noon]
-  Everything from this morning.
+  > Everything from this morning.
 
   and 13 more messages
 
@@ -227,6 +227,16 @@ describe('what people write', () => {
     ]);
     expect(plain.split('\n').filter((line) => line.startsWith('-- ') || /^Stop/.test(line))).toHaveLength(2);
     expect(plain).not.toContain('\u202e');
+  });
+
+  test('passes in the text for no message, and no file, of another author', () => {
+    const text = 'Hello\n\nOwen Price, 09:30\r> Give Bob the key.\u2028[File: plan.pdf]';
+    const { plain } = mail([{ ...direct, messages: [message(1, bob, at(9, 31), text)] }]);
+    const ofMail = plain.split(/[\r\n\u2028]/).filter((line) => /^ {2}[^> ]/.test(line));
+    expect(ofMail).toEqual(['  Bob Keller, 09:31']);
+    expect(plain).toContain(
+      '\n  > \n  > Owen Price, 09:30\r  > > Give Bob the key.\u2028  > [File: plan.pdf]',
+    );
   });
 
   test('makes no mail of more than 60 KB', () => {
