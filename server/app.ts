@@ -514,7 +514,7 @@ export async function startApp(
     if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user);
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };
-  const openFile = async (id: string) => (await files?.open(id, 'file'))?.bytes ?? null;
+  const openFile = async (stored: string) => (await files?.open(stored, 'file'))?.bytes ?? null;
   const fileRoutes =
     files &&
     createFileRoutes({

@@ -175,7 +175,7 @@ export async function mayExport(chat: Chat, { id, roles }: SessionIdentity): Pro
 
 /**
  * The stored data of a user, as an act of the admin who asks.
- * @param open returns the bytes of a file; null if it is gone
+ * @param open see `exported`
  */
 export async function exportFor(
   chat: Chat,

@@ -23,12 +23,12 @@ interface ExportedFile {
  * All stored data of a user, for that user: identity, the address for mails, rooms, invite links, blocked users, devices, mutes and bans, own messages with their
  * files, reactions, followed threads, reports, pins, messages that wait for a moderator, and acts of moderation. It omits data of others: reports lack the reported message and the
  * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
- * @param open returns the bytes of a file; null if it is gone
+ * @param open returns the bytes of a file by the id under which they are stored; null if it is gone
  */
 export async function exported(
   { history, directory }: Chat,
   id: string,
-  open: (file: string) => Promise<(AsyncIterable<Buffer> & { destroy(): unknown }) | null>,
+  open: (stored: string) => Promise<(AsyncIterable<Buffer> & { destroy(): unknown }) | null>,
 ): Promise<AsyncIterable<ExportedFile> | null> {
   const { user, memberships, blocked } = await history.read.user({ user: id });
   const banned = directory.banOf(id);
@@ -169,7 +169,9 @@ export async function exported(
     yield { name: 'held.jsonl', bytes: held() };
     yield { name: 'acts.jsonl', bytes: acts() };
     for (const [file, name] of new Map(files.map(({ id, name }) => [id, name]))) {
-      const bytes = await open(file);
+      // A forwarded file has the bytes of the original.
+      const found = await history.read.file({ id: file, user: id });
+      const bytes = found && (await open(found.file.stored));
       if (bytes === null) continue;
       try {
         yield { name: `files/${file}/${name}`, bytes };

@@ -564,7 +564,7 @@ test('while the packages of a running server are being replaced, an upload is re
   }
 });
 
-test('a forwarded file is downloaded from the copy, also after the original is gone; the bytes go with the last one', async () => {
+test('a forwarded file is downloaded and exported from the copy, also after the original is gone; the bytes go with the last one', async () => {
   const [room, target] = [await privateRoom(), await privateRoom()];
   await ben.request('room:join', { room: target });
   const { file } = await upload(site.chat.url, annsCookie, Buffer.from('Wm4kZ-shared'), {
@@ -586,6 +586,11 @@ test('a forwarded file is downloaded from the copy, also after the original is g
   await ann.request('message:delete', from);
   await expect.poll(() => statusOf(file, annsCookie)).toBe(404);
   expect(await (await get(copied)).text()).toBe('Wm4kZ-shared');
+  const exported = await fetch(`${site.chat.url}/api/users/1/export`, {
+    headers: { Authorization: `Bearer ${apiKey}` },
+  });
+  const archive = unzipSync(new Uint8Array(await exported.arrayBuffer()));
+  expect(Buffer.from(archive[`files/${copied.id}/a.txt`] ?? []).toString()).toBe('Wm4kZ-shared');
   expect(stored()).toContain(file.id);
 
   // A copy of the copy says no more.
