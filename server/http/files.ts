@@ -7,7 +7,7 @@ import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors
 import { type MessageFile, peaks, roomId } from '../wire/events.ts';
 import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
-import { watchProgress } from './progress.ts';
+import { watchProgress, watchReader } from './progress.ts';
 import { type ByteRange, partOf } from './range.ts';
 import { targetOf } from './target.ts';
 
@@ -247,7 +247,7 @@ export function createFileRoutes<Who extends { id: string }>(
       opened.bytes.destroy();
       return void res.end();
     }
-    const stopped = watchProgress(req, () => req.socket.bytesWritten);
+    const stopped = watchReader(req, res);
     // A client that goes away midway is no failure; one that stays sees that the file is cut.
     await pipeline(opened.bytes, res)
       .catch(() => res.destroy())

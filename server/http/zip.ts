@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { securityHeaders } from './answer.ts';
-import { watchProgress } from './progress.ts';
+import { watchReader } from './progress.ts';
 
 /** A file of an archive. */
 export interface ZipFile {
@@ -39,7 +39,7 @@ export async function answerZip(
     'Content-Disposition': `attachment; filename="${name}"`,
     'Cache-Control': 'no-store',
   });
-  const stopped = watchProgress(req, () => req.socket.bytesWritten);
+  const stopped = watchReader(req, res);
   // Both are awaited at once: a rejection that nobody awaits yet ends the process.
   await Promise.all([
     add().catch((error: Error) => {
