@@ -1551,6 +1551,8 @@ export interface Reads {
   };
   /** The users of these ids, as far as they are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
+  /** A user; null for one who is not known, or is being erased. */
+  unerased: { in: { user: string }; out: UserRecord | null };
   /** The stored data of each of the users in a room. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**

@@ -131,11 +131,12 @@ export class Webhooks {
       if (event === undefined) break;
       const { type, user, at } = event;
       // If the history fails, others report it.
-      const [known] = await history.read.users({ ids: [user] }).catch(() => []);
+      const known = await history.read.unerased({ user }).catch(() => null);
+      if (known === null) continue;
       const body = JSON.stringify({
         type,
         timestamp: at.toISOString(),
-        data: { user: userIn(user, known?.name) },
+        data: { user: userIn(user, known.name) },
       });
       const posted = await this.#forOnce.post(randomUUID(), body);
       this.#obey(posted);

@@ -390,6 +390,8 @@ export function erasureContract(
     const { history } = now();
     for (const user of [ann, ben]) await write.arrive({ user, at });
     await write.erase({ user: ann.id, messages: 'delete', at });
+    const unerased = () => Promise.all([ann, ben].map(({ id }) => history.read.unerased({ user: id })));
+    expect(await unerased()).toMatchObject([null, ben]);
     const next = erasureSteps(history, 'one', at + 1);
     const kicked = async () => {
       for (;;) if ((await next())?.kick) return;
@@ -408,7 +410,9 @@ export function erasureContract(
     await write.restrict({ room: den, user: ben.id, kind: 'muted', restriction, at });
     await expect(file('lobby', ann.id)).rejects.toEqual(expect.objectContaining({ code: 'forbidden' }));
     await send(ann, { room: 'lobby', text: mark });
+    expect(await unerased()).toMatchObject([null, ben]);
     await carryOut();
+    expect(await unerased()).toMatchObject([null, ben]);
     expect(await everything(['lobby', den])).not.toContain(mark);
     expect(await history.read.room({ room: direct })).toBeNull();
     expect((await history.read.room({ room: den }))?.members).toBe(1);
@@ -494,6 +498,7 @@ export function erasureContract(
     // The new user stays, and so does a message from a server whose clock lags behind.
     const { seq } = await send(ann, { text: 'new', sentAt: at - 5000 });
     const uploaded = await file('lobby', ann.id);
+    expect(await now().history.read.unerased({ user: ann.id })).toMatchObject(ann);
     const history = await now().reopen();
     const later = at + 60_000;
     await holdErasures(history, 'one', 0);

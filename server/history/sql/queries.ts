@@ -1,4 +1,5 @@
 import type { RoomRole } from '../../wire/events.ts';
+import { type ErasureStage, isBeforeEnd } from '../erasure.ts';
 import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
   type ArrivalPlace,
@@ -752,6 +753,13 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     *users({ ids }) {
       const known = yield* usersOf(ids);
       return ids.flatMap((id) => known.get(id) ?? []);
+    },
+    *unerased({ user: id }) {
+      // In this order: the erasure may come to its end meanwhile.
+      const [erasure] = yield* ask(sql`SELECT stage FROM chat_erasures WHERE user_id = ${id}`);
+      const known = yield* usersOf([id]);
+      const isErased = erasure !== undefined && isBeforeEnd({ stage: erasure.stage as ErasureStage });
+      return isErased ? null : (known.get(id) ?? null);
     },
     *membersOf({ room, users }) {
       if (users.length === 0) return [];

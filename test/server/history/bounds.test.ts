@@ -608,6 +608,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   events: [{ limit: 10 }],
   seenBy: [{ room, seq: 2, asker: '2', ...page }],
   users: [{ ids: ['1', '2'] }],
+  unerased: [{ user: '1' }],
   membersOf: [{ room, users: ['1', '2'] }],
   members: [
     { room, ...page },

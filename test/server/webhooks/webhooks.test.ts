@@ -7,8 +7,10 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } fro
 import { eventTypes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
+import { Webhooks } from '../../../server/webhooks/webhooks.ts';
 import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
+import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
 import {
   apiKey,
   codeOf,
@@ -296,4 +298,33 @@ test('the site learns who is here for some seconds, of what it wants to know', a
   const event = await vi.waitUntil(fits, { timeout: hanging });
   expect(event.data).toEqual({ user });
   expect(presence.filter(({ type }) => type === 'user.offline')).toEqual([]);
+});
+
+test('the site does not learn that somebody has left who is being erased, or is erased', async () => {
+  const history = await ownHistory();
+  const at = Date.now();
+  const busy = ['busy-1', 'busy-2', 'busy-3'];
+  for (const id of [...busy, 'being-erased', 'stays'])
+    await history.write.arrive({ user: { id, name: `Name of ${id}` }, at });
+  await history.write.erase({ user: 'being-erased', messages: 'anonymise', at });
+  const webhooks = new Webhooks({
+    ...{ url: new URL(url), keys, history },
+    messageOf: (message) => message as never,
+    dueOf: () => Promise.resolve(null),
+    onTry() {},
+    onFailure: (reason) => unexpectedFailure(new Error(reason)),
+    onDropped() {},
+    onGone() {},
+  });
+  onTestFinished(() => webhooks.stop());
+  // Three of the four that are sent at once get no answer, so that the others go out in turn.
+  answer = (response, { data }) => {
+    if (!busy.includes(`${data.user?.id}`)) response.writeHead(204).end();
+  };
+  for (const id of [...busy, 'being-erased', 'erased', 'stays']) webhooks.sendOnce('user.offline', id);
+  const left = () => presence.filter(({ type }) => type === 'user.offline').map(({ data }) => data.user);
+  await vi.waitUntil(() => left().some((user) => user?.id === 'stays'), { timeout: hanging });
+  expect(left().filter((user) => !busy.includes(`${user?.id}`))).toEqual([
+    { id: 'stays', name: 'Name of stays' },
+  ]);
 });
