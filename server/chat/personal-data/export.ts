@@ -4,6 +4,7 @@ import {
   otherOf,
   type Reads,
   type RoomRecord,
+  type StoredMessage,
   wantsPreviews,
 } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
@@ -80,6 +81,12 @@ export async function exported(
     })),
   };
   const files: { id: string; name: string }[] = [];
+  /** With only the names that the user may know, and not by whom reactions are: the user may have lost the room since. */
+  const withoutReactors = (message: StoredMessage) => {
+    const { reactions, ...rest } = directory.messageOf(message);
+    if (reactions === undefined) return rest;
+    return { ...rest, reactions: reactions.map(({ emoji, count }) => ({ emoji, count })) };
+  };
   async function* messages(): AsyncIterable<string> {
     for (let from: string | undefined = ''; from !== undefined; ) {
       const page: Reads['written']['out'] = await history.read.written({
@@ -88,8 +95,7 @@ export async function exported(
         limit: atOnce,
       });
       for (const message of page.messages) files.push(...(message.files ?? []));
-      // With only the names that the user may know.
-      if (page.messages.length > 0) yield lines(page.messages.map((one) => directory.messageOf(one)));
+      if (page.messages.length > 0) yield lines(page.messages.map(withoutReactors));
       from = page.next;
     }
   }

@@ -413,7 +413,7 @@ test('requests without a session are bounded by address, and those with one are 
 test('all data of a user is one archive: messages, reactions and files, and nobody else’s', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
-  await send([{ id: file.id }], room, 'with a file');
+  const { message: own } = await send([{ id: file.id }], room, 'with a file');
   // A user who was added and has not been there: the room does not know the name.
   (await connectChat(site.chat.url, await site.session(3, 'Zacharias'))).close();
   await ann.request('room:invite', { room, users: ['3'] });
@@ -423,6 +423,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   const said = { room, text: 'of Ben', clientId: newClientId() };
   const { message } = await ben.request('message:send', said);
   await ann.request('message:react', { room, seq: message.seq, emoji: '👍', on: true });
+  await ben.request('message:react', { room, seq: own.seq, emoji: '🌱', on: true });
   await ann.request('thread:follow', { room, thread: message.seq, following: true });
   await ann.request('user:block', { user: '3', blocked: true });
   await ann.request('user:hide', { hidden: true });
@@ -503,7 +504,10 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
     for (const name of Object.keys(files)) expect([name, text(name)]).not.toContain(secret);
     expect(Object.keys(files).map(text).join()).not.toContain(secret);
   }
-  expect(text('messages.jsonl')).toContain('"text":"with a file"');
+  // Not by whom, which somebody who has lost the room could not see any more.
+  expect(lines('messages.jsonl').find((one) => one.text === 'with a file').reactions).toEqual([
+    { emoji: '🌱', count: 1 },
+  ]);
   expect(text('messages.jsonl')).not.toContain('of Ben');
   const mention = { user: { id: '3', name: '3' }, start: 0, length: 2 };
   expect(lines('messages.jsonl').at(-1)).toMatchObject({ text: '@3', mentions: [mention] });
