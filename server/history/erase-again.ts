@@ -11,7 +11,7 @@ export interface LostErasure {
 /** Longer than any erasure takes, in milliseconds. */
 const lease = 24 * 60 * 60 * 1000;
 
-/** Carries erasures out in a history that no server uses. */
+/** Carries these erasures out, and those that are under way, in a history that no server uses. */
 export async function eraseAgain(history: History, erasures: readonly LostErasure[]): Promise<void> {
   const by = randomUUID();
   for (const erasure of erasures) await history.write.erase(erasure);
@@ -40,6 +40,9 @@ export const mostLost = 2 ** 32;
 /** Milliseconds: an erasure is listed before it is committed, and may have missed the copy. */
 export const erasureMargin = 60_000;
 
+/** The number of the last entry of the log of changes. */
+export const endOfLog = `coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)`;
+
 /**
  * Everything that waited was sent since, or is out of date. Clients begin again with each room, also where they had read more
  * than the copy has: see `isKnown` in chat/rooms.ts.
@@ -49,8 +52,7 @@ export const forRestored = [
   'DELETE FROM chat_due',
   'DELETE FROM chat_due_rooms',
   'DELETE FROM chat_pushes',
-  `UPDATE chat_consumers SET position = coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)
-     WHERE id IN ('webhooks', 'notify')`,
+  `UPDATE chat_consumers SET position = ${endOfLog} WHERE id IN ('webhooks', 'notify')`,
   // In this order for MariaDB, which goes from one column to the next.
   `UPDATE chat_rooms SET reset_rev = head + ${mostLost}, head = head + ${mostLost}`,
 ];

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import type { CommandProblem } from '../../server/command/problem.ts';
+import { changeBits } from '../../server/history/history.ts';
 import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
@@ -157,6 +158,12 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     const { seq } = await say(ann, 'garden', 'look again', { files: [{ id: gone.id }] });
     await ann.request('message:delete', { room: 'garden', seq });
     for (const text of odd) await say(ann, 'lobby', text);
+    // As one of several servers tells the others what was pushed.
+    const pushed = 'pushed to pages';
+    await history.query(
+      `INSERT INTO chat_changes (num, since, types, changes)
+        VALUES (0, ${Date.now()}, ${changeBits.told}, '[{"type":"told","from":"one","what":{"data":"${pushed}"}}]')`,
+    );
     let stopped = false;
     const texts: string[] = [];
     const senders = Array.from({ length: 10 }, async () => {
@@ -174,6 +181,8 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     rmSync(sign);
     expect(made).toEqual({ code: 0, said: expect.stringMatching(/^✓ Written: .* MB, 1 files\)\n$/) });
     expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(await history.holding(pushed)).toEqual(['chat_changes']);
+    expect(readFileSync(file).includes(pushed)).toBe(false);
 
     const elsewhere = await engine.database();
     const { files, remove } = historyFolder();
@@ -182,6 +191,19 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
       said: expect.stringMatching(/^✓ Restored: /),
     });
     await expectWhole(elsewhere, files);
+    const ends = await elsewhere.query(
+      'SELECT DISTINCT position - (SELECT num FROM chat_position) AS n FROM chat_consumers',
+    );
+    expect(ends.map(({ n }) => Number(n))).toEqual([0]);
+
+    // The server ends while it erases somebody.
+    await elsewhere.query(
+      `INSERT INTO chat_erasures (user_id, erases, asked_at, up_to, stage, place) VALUES ('${ben}', 'delete', 1, 0, 'begin', 0)`,
+    );
+    const midway = join(folder, 'midway.tar');
+    expect(await ended(command('backup', elsewhere.url, midway, files))).toMatchObject({ code: 0 });
+    expect(await ended(command('restore', elsewhere.url, midway, files))).toMatchObject({ code: 0 });
+    expect(await elsewhere.holding(ben)).toEqual([]);
     await elsewhere.close();
     remove();
   });

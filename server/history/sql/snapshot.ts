@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  endOfLog,
   eraseAgain,
   erasureMargin,
   forRestored,
@@ -23,13 +24,15 @@ import { openSqlHistory } from './sql.ts';
 
 /**
  * The tables that a backup leaves out. The index for searching is made again. The others are about servers that run and events
- * that wait, and a restored history has neither.
+ * that wait, and a restored history has neither. The log of changes holds what was pushed to pages, and nothing
+ * that is not elsewhere, but for acts that are not listed yet.
  */
 const leftOut = [
   'chat_migrations',
   'chat_blocks',
   'chat_terms',
   'chat_writers',
+  'chat_changes',
   'chat_webhooks',
   'chat_due',
   'chat_due_rooms',
@@ -260,6 +263,7 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
       await onSide(async (one) => {
         await migrate(one, side, () => {});
         await one.query(raw(freeConsumers));
+        await one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`));
       });
       const erased = there.includes('chat_erased')
         ? await connection.query(
@@ -267,7 +271,9 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
           )
         : [];
       const again = erased.length === 0 ? [] : await onSide((one) => lostErasures(one, dialect, erased));
-      if (again.length > 0) {
+      // The log of changes would wake a server for those that are under way.
+      const [underWay] = await onSide((one) => one.query(raw('SELECT user_id FROM chat_erasures LIMIT 1')));
+      if (again.length > 0 || underWay !== undefined) {
         const history = await openSqlHistory(side, {
           onFailure(error) {
             throw error;
