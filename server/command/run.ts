@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { startApp } from '../app.ts';
+import { dataInSite } from '../doctor/data-in-site.ts';
 import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
 import { typedPaths } from '../doctor/typed.ts';
 import { readClientFiles } from '../http/client-files.ts';
@@ -85,7 +86,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 /** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
-function reportStart(config: Config, { env, lines }: GivenSettings, log: Log): void {
+function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): void {
   const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
   if (config.unknown.length > 0) {
@@ -93,6 +94,7 @@ function reportStart(config: Config, { env, lines }: GivenSettings, log: Log): v
   }
   const findings = [
     clientBuilt(),
+    ...dataInSite(config, file),
     ...proxiesNamed(config),
     ...('session' in config.logins ? typedPaths(config.logins.session.user) : []),
   ];

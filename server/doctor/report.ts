@@ -7,6 +7,7 @@ import { grants } from '../session/logins/grants.ts';
 import { listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
+import { dataInSite } from './data-in-site.ts';
 import { examine } from './examine.ts';
 import { type Finding, printable, warning, well } from './finding.ts';
 import { serverFindings } from './server.ts';
@@ -90,7 +91,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   if (values.grants) return printGrants(config, say);
   for (const line of settingLines(given)) say.finding(line);
   let wrongs = 0;
-  for await (const { is, text, advice } of checks(config, values)) {
+  for await (const { is, text, advice } of checks(config, given.file, values)) {
     say.finding(`${marks[is]} ${lineForScreen(text)}`);
     if (advice !== undefined) say.finding(`  → ${lineForScreen(advice)}`);
     if (is === 'wrong') wrongs++;
@@ -133,6 +134,7 @@ function settingLines({ env, lines }: GivenSettings): string[] {
 
 async function* checks(
   config: ReturnType<typeof readConfig>,
+  file: string | undefined,
   {
     cookie,
     origin,
@@ -141,6 +143,7 @@ async function* checks(
 ): AsyncGenerator<Finding> {
   yield well('The settings can be used.');
   for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
+  yield* dataInSite(config, file);
   yield* serverFindings(config, origin);
   const { logins, sessionKeepalive } = config;
   if (chat !== undefined) {

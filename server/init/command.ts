@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
+import { dataInSite } from '../doctor/data-in-site.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { clientBuilt } from '../doctor/server.ts';
 import { examineSite } from '../doctor/site.ts';
@@ -62,8 +63,14 @@ async function setUp(
     terminal.say(`${marks[is]} ${lineForScreen(text)}`);
     if (advice !== undefined) terminal.say(`  → ${lineForScreen(advice)}`);
   };
-  const given = givenIn(env);
+  const given = {
+    CHAT_HISTORY: `sqlite:${join(options.data, 'chat.db')}`,
+    CHAT_FILES: `dir:${join(options.data, 'files')}`,
+    ...givenIn(env),
+  };
   const config = readConfig({ ...given, CHAT_SITE: options.site });
+  for (const { text, advice } of dataInSite(config, options.settings))
+    throw new CommandProblem(exit.configuration, lineForScreen(`${text} ${advice}`));
   const place = { ...placeIn(config), machine };
   const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
 
@@ -269,7 +276,7 @@ async function loginPage(
 }
 
 function settingGroups(
-  { site, data }: Options,
+  { site }: Options,
   given: Readonly<Record<string, string>>,
   user: Readonly<Record<string, string>>,
   login: URL,
@@ -280,8 +287,6 @@ function settingGroups(
     CHAT_LOGIN_URL: login.href,
     CHAT_HOST: '127.0.0.1',
     CHAT_TRUSTED_PROXIES: way === 'direct' ? undefined : '127.0.0.1',
-    CHAT_HISTORY: `sqlite:${join(data, 'chat.db')}`,
-    CHAT_FILES: `dir:${join(data, 'files')}`,
   };
   const all: Record<string, string | undefined> = { ...proposed, ...user, ...given };
   const taken = new Set<string>();

@@ -13,6 +13,8 @@ export interface GivenSettings {
   env: NodeJS.ProcessEnv;
   /** For each setting that a file has given: the file and the line. */
   lines: ReadonlyMap<string, string>;
+  /** The path of that file, if there is one. */
+  file?: string;
 }
 
 /**
@@ -31,7 +33,7 @@ export function givenSettings(named: string | undefined, env: NodeJS.ProcessEnv)
     merged[name] = value;
     lines.set(name, `${path} line ${line}`);
   }
-  return { env: merged, lines };
+  return { env: merged, lines, file: path };
 }
 
 function usualFile(env: NodeJS.ProcessEnv): { path: string; bytes: Buffer } | null {

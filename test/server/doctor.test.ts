@@ -453,6 +453,28 @@ describe('the requirements of the server besides the sessions', () => {
     expect(forbiddenCode).toBe(1);
   });
 
+  test('messages and files where the web server of the site hands them out', async () => {
+    const site = join(folder, 'site');
+    mkdirSync(site);
+    writeFileSync(join(site, 'index.php'), '<?php');
+    const places = { CHAT_HISTORY: `sqlite:${site}/data/chat.db`, CHAT_FILES: `dir:${site}/data/files` };
+    const own = { CHAT_SITE: site, CHAT_USER_ID: 'user_id', CHAT_USER_NAME: 'name' };
+    const [code, said] = await doctor({ ...own, ...places });
+    for (const [title, place] of [
+      ['history', 'CHAT_HISTORY=sqlite:'],
+      ['files', 'CHAT_FILES=dir:'],
+    ])
+      expect(said).toMatch(
+        new RegExp(
+          `^✗ The place of the ${title}, ${site}/.*\n {2}→ .* ${place}${folder}/php-session-chat/`,
+          'm',
+        ),
+      );
+    expect(code).toBe(1);
+    // Otherwise nothing says what is handed out.
+    expect((await doctor({ ...store(), ...places }))[1]).not.toContain('The place of');
+  });
+
   test('the history in a database that cannot be reached: its place and the reason, without the password', async () => {
     const [code, said] = await doctor({
       ...store(),

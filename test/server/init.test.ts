@@ -159,6 +159,34 @@ test('a folder that other accounts may change: refused, as they could replace th
   expect((await run([site.folder, '--settings', below, '--yes', ...user])).code).toBe(0);
 });
 
+test('settings, messages or files where the web server would hand them out: refused, with a place beside the site', async () => {
+  const above = mkdtempSync(join(folder, 'www-'));
+  const blog = join(above, 'html/blog');
+  mkdirSync(join(above, 'html'));
+  writeFileSync(join(above, 'html/index.php'), '');
+  renameSync(otherFolder(readFileSync(join(site.folder, 'wp-config.php'), 'utf8')), blog);
+  const link = join(folder, 'link-to-the-site');
+  symlinkSync(blog, link);
+  const before = readdirSync(blog);
+  const beside = join(above, 'php-session-chat');
+  for (const [file, env, other] of [
+    [join(blog, 'settings'), {}, `--settings ${beside}/settings`],
+    [join(link, 'new/settings'), {}, `--settings ${beside}/settings`],
+    [join(above, 'html/settings'), {}, `--settings ${beside}/settings`],
+    [newFile(), { CHAT_HISTORY: `sqlite:${blog}/chat.db` }, `CHAT_HISTORY=sqlite:${beside}/chat.db`],
+    [newFile(), { CHAT_FILES: `dir:${blog}/files` }, `CHAT_FILES=dir:${beside}/files`],
+  ] as const) {
+    expect(await run([blog, '--settings', file, '--yes', ...user], env)).toEqual({
+      code: 78,
+      said: expect.stringMatching(
+        new RegExp(`is in ${above}/html, which the web server hands out .*, such as ${other}\\.$`),
+      ),
+    });
+    expect(existsSync(file)).toBe(false);
+  }
+  expect(readdirSync(blog)).toEqual(before);
+});
+
 test('the settings of the environment are taken over; a wrong one is refused before anything is written', async () => {
   const file = newFile();
   const url = `mysql://${db.login}@127.0.0.1:${db.port}/site`;
@@ -440,15 +468,20 @@ test('Laravel: the address, the cookie and the store by its folder', async () =>
     'config/session.php',
     "<?php return ['driver' => env('SESSION_DRIVER', 'file'), 'files' => storage_path('framework/sessions'), 'cookie' => 'app-session', 'domain' => env('SESSION_DOMAIN'), 'path' => '/', 'secure' => true];",
   );
+  write('public/index.php', '<?php');
   mkdirSync(join(laravel, 'storage/framework/sessions'), { recursive: true });
   for (const path of [laravel, ...['storage', 'config', 'bootstrap'].map((name) => join(laravel, name))])
     chmodSync(path, 0o755);
-  const file = newFile();
+  // Only the folder with the pages is handed out.
+  const file = join(laravel, 'settings');
   const own = ['--user', userInfo().username];
   const url = ['--url', 'https://chat.example.org'];
-  const { code, said } = await run([laravel, '--settings', file, '--yes', ...url, ...own], {
-    CHAT_USER_ID: 'user',
-  });
+  const env = { CHAT_USER_ID: 'user' };
+  const inPages = ['--settings', join(laravel, 'public/settings')];
+  expect((await run([laravel, ...inPages, '--yes', ...url, ...own], env)).said).toContain(
+    `is in ${laravel}/public, which the web server hands out`,
+  );
+  const { code, said } = await run([laravel, '--settings', file, '--yes', ...url, ...own], env);
   expect(said).toMatch(
     /✓ Laravel at https:\/\/app\.example\.org, sessions in files in .*storage\/framework\/sessions/,
   );

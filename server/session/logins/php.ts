@@ -2,6 +2,7 @@ import { ifKnown } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { storeOfPhp } from './php-store.ts';
+import { pageFolders } from './site.ts';
 
 /** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */
 export const php: SessionApplication = {
@@ -42,7 +43,7 @@ export const php: SessionApplication = {
 
 /** In the folder, or in the one for the web server. */
 async function hasPhp(folder: SiteFolder): Promise<boolean> {
-  for (const name of ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html']) {
+  for (const name of pageFolders) {
     if ((await folder.list(name)).some((file) => file.endsWith('.php'))) return true;
   }
   return false;

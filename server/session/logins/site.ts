@@ -102,6 +102,9 @@ export function fingerprintOf(place: SitePlace, title: string, values: unknown, 
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
 }
 
+/** The folder of a site itself, and the names of the one for the web server in it. */
+export const pageFolders = ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html'];
+
 /** The files of a site, with the environment that they are read with. */
 export async function siteFolder({
   folder: path,
