@@ -364,6 +364,17 @@ test('a file that the account of the chat may not read: the line that lets it', 
   expect(code).toBe(user.length > 0 ? 0 : 78);
 });
 
+test('what a site calls its folder of sessions adds no line to the unit of a service', async () => {
+  const { machine, path } = plainSite();
+  const forged = String.raw`/tmp/a/s\nExecStartPre=+/tmp/a/evil\n#`;
+  writeFileSync(join(path, 'index.php'), `<?php ini_set('session.save_path', "${forged}"); session_start();`);
+  const env = { CHAT_USER_ID: 'user' };
+  const args = [path, '--yes', '--url', address, '--settings', newFile(), ...user];
+  const { code, said } = await run(args, env, [], machine);
+  expect([code, said]).toEqual([78, expect.stringContaining('a control character')]);
+  expect(said).not.toMatch(/^\s*ExecStartPre/m);
+});
+
 /** A site in PHP behind PHP-FPM, whose pool has a folder of its own for sessions. */
 function plainSite() {
   const machine = mkdtempSync(join(folder, 'machine-'));

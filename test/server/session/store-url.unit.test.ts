@@ -3,6 +3,7 @@ import { parseStoreUrl } from '../../../server/session/store-url.ts';
 
 test.each<[url: string, reason: RegExp]>([
   ['file://host/var/lib', /three slashes/],
+  ['file:///var/lib%0AExecStartPre=x', /control character/],
   ['file:///var/lib?depth=10', /depth=/],
   ['file:///var/lib?lifetime=soon', /lifetime=/],
   ['file:///var/lib?timeout=1s', /timeout=/],

@@ -39,6 +39,8 @@ export const filesStore: StoreKind = ({ user, password, hosts, path, options }) 
   if (user !== '' || password !== '') throw new TypeError('file: takes no user and no password');
   if (hosts.length > 0 || !path.startsWith('/'))
     throw new TypeError('file: needs three slashes, as in file:///var/lib/php/sessions');
+  // A site names it, and it is printed in lines for a shell and for a service.
+  if (/\p{Cc}/u.test(path)) throw new TypeError('the folder of file: has a control character in its name');
   const depth = options.take('depth') ?? '0';
   if (!/^\d$/.test(depth)) throw new TypeError('depth= is 0 to 9');
   const prefix = options.prefix('sess_');
