@@ -14,6 +14,7 @@ import {
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { doctor } from '../../server/doctor/report.ts';
 import { init } from '../../server/init/command.ts';
 import type { Terminal } from '../../server/init/terminal.ts';
 import { readConfig } from '../../server/settings/config.ts';
@@ -24,6 +25,7 @@ import { ownPort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 import { startSiteDatabase } from '../helpers/site-database.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -373,6 +375,22 @@ test('what a site calls its folder of sessions adds no line to the unit of a ser
   const { code, said } = await run(args, env, [], machine);
   expect([code, said]).toEqual([78, expect.stringContaining('a control character')]);
   expect(said).not.toMatch(/^\s*ExecStartPre/m);
+});
+
+test('a database that knows this machine by no name of a host: no SQL for its administrator', async () => {
+  const proxy = await startTcpProxy(db.port, (piece, client) =>
+    client.write(piece.toString('latin1').replace(/@(127\.0\.0\.1|localhost)/g, "@1'; DROP "), 'latin1'),
+  );
+  onTestFinished(proxy.close);
+  const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
+  const said: string[] = [];
+  const say = (line: string) => void said.push(line);
+  const args = ['--settings=', '--grants'];
+  const env = { CHAT_SITE: otherFolder(config.replace(`:${db.port}`, `:${proxy.port}`)) };
+  expect(await doctor(args, env, { finding: say, problem: say })).toBe(1);
+  expect(said).toEqual([
+    expect.stringMatching(/^✗ the database knows this machine by a name with .*: .*skip_name_resolve/),
+  ]);
 });
 
 /** A site in PHP behind PHP-FPM, whose pool has a folder of its own for sessions. */

@@ -32,7 +32,13 @@ function columnsOf(options: Readonly<Record<string, string>>, driver: SiteSql) {
 async function hostSeen(database: Database): Promise<string> {
   const [row] = await database.rows("SELECT 'any', NULL, USER() FROM DUAL WHERE 'any'", ['any']);
   const user = row?.state ?? '';
-  return user.slice(user.lastIndexOf('@') + 1);
+  const host = user.slice(user.lastIndexOf('@') + 1);
+  // An administrator of the database runs the SQL.
+  if (!/^[\w.:%-]+$/.test(host))
+    throw new StoreError(
+      'the database knows this machine by a name with other characters than those of a host: let its DNS name the machine without them, or set skip_name_resolve = ON in its configuration, so that it takes the address',
+    );
+  return host;
 }
 
 const ofHost = (host: string) =>
