@@ -1,7 +1,17 @@
-import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
+import { lineForScreen } from '../session/blank.ts';
 
 /** An account of this machine. */
 export interface Account {
@@ -17,6 +27,8 @@ export type Wanted = 'seen' | 'read';
 const usual = { chat: ['php-session-chat', 'chat'], php: ['www-data', 'apache', 'nginx', 'http', 'www'] };
 
 const root = 0;
+/** Linux follows no more links on the way to a file. */
+const maxLinks = 40;
 
 const isRoot = () => process.geteuid?.() === root;
 
@@ -84,23 +96,23 @@ export async function asAccount<T>({ name, uid, gid }: Account, work: () => Prom
   }
 }
 
-/** The rights that this account lacks, by path: `x` to go through a folder, `r` to read a file, `rx` to list a folder. */
+type Right = 'x' | 'r' | 'rx';
+
+/**
+ * The rights that this account lacks, by path without links: `x` to go through a folder, `r` to read a file, `rx` to list a
+ * folder.
+ * @param site its folder, without links
+ * @throws CommandProblem if a link leads to what is not the site's
+ */
 export async function missingRights(
   paths: ReadonlyMap<string, Wanted>,
   account: Account,
-): Promise<Map<string, 'x' | 'r' | 'rx'>> {
-  const missing = new Map<string, 'x' | 'r' | 'rx'>();
-  const wants = [...paths].flatMap(([path, wanted]) => {
-    // Many files are only looked for. A file that this process cannot see itself lies in a folder that bars the way.
-    const above = foldersAbove(path).flatMap((folder) =>
-      kindAt(folder) === null ? [] : [[folder, 'x'] as const],
-    );
-    const kind = kindAt(path);
-    if (wanted === 'seen' || kind === null) return above;
-    return [...above, [path, kind === 'folder' ? 'rx' : 'r'] as const];
-  });
+  site: string,
+): Promise<Map<string, Right>> {
+  const missing = new Map<string, Right>();
+  const wants = wantedRights(paths, site);
   await asAccount(account, async () => {
-    for (const [path, right] of new Map(wants)) {
+    for (const [path, { right }] of wants) {
       const test =
         right === 'x' ? () => void statSync(`${path}/.`) : () => closeSync(openSync(path, readOnly));
       if (isForbidden(test)) missing.set(path, right);
@@ -111,7 +123,71 @@ export async function missingRights(
     const isBarred = foldersAbove(path).some((folder) => missing.get(folder) === 'x');
     if (isBarred && allowsByMode(path, right, account)) missing.delete(path);
   }
+  for (const path of missing.keys()) {
+    const link = wants.get(path)?.link;
+    if (link === undefined) continue;
+    throw new CommandProblem(
+      exit.configuration,
+      `${lineForScreen(link)} leads out of the site, to what another account owns, and the account ${account.name} may not read that: if it is of the site, give that account the right to ${lineForScreen(path)} yourself, and run this again`,
+    );
+  }
   return missing;
+}
+
+/** The rights that these paths need. `link`: a link that may be a trap leads there, and no other way does. */
+function wantedRights(
+  paths: ReadonlyMap<string, Wanted>,
+  site: string,
+): Map<string, { right: Right; link: string | undefined }> {
+  const wants = new Map<string, { right: Right; link: string | undefined }>();
+  for (const [path, wanted] of paths) {
+    let link: string | undefined;
+    const want = (real: string, right: Right) => {
+      const before = wants.get(real);
+      wants.set(real, {
+        right: before?.right === 'rx' ? 'rx' : right,
+        link: before === undefined ? link : before.link && link,
+      });
+    };
+    for (const at of [...foldersAbove(path), path]) {
+      // Many files are only looked for. A file that this process cannot see itself lies in a folder that bars the way.
+      const kind = kindAt(at);
+      if (kind === null) break;
+      const real = realpathSync(at);
+      if (linksOn(at).some((one) => isTrap(one, site))) link ??= at;
+      for (const folder of foldersAbove(real)) want(folder, 'x');
+      if (at !== path) want(real, 'x');
+      else if (wanted === 'read') want(real, kind === 'folder' ? 'rx' : 'r');
+    }
+  }
+  return wants;
+}
+
+/**
+ * Whether somebody who can write the site may have made a link to what is not theirs: it leads out of the site, and is
+ * neither root's nor of the owner of what it leads to (as SymLinksIfOwnerMatch of Apache).
+ */
+function isTrap(link: string, site: string): boolean {
+  const { uid } = lstatSync(link);
+  const real = realpathSync(link);
+  return uid !== root && !`${real}/`.startsWith(`${site}/`) && statSync(real).uid !== uid;
+}
+
+/** The links on the way to a file: also those that a link leads to, or through. */
+function linksOn(path: string): string[] {
+  const links: string[] = [];
+  const left = path.split('/');
+  let at = '/';
+  while (left.length > 0 && links.length <= maxLinks) {
+    const next = join(at, left.shift() as string);
+    if (lstatSync(next).isSymbolicLink()) {
+      links.push(next);
+      const target = readlinkSync(next);
+      left.unshift(...target.split('/'));
+      if (target.startsWith('/')) at = '/';
+    } else at = next;
+  }
+  return links;
 }
 
 /** Null if nothing is there, or this process may not see it. */
@@ -133,7 +209,7 @@ function foldersAbove(path: string): string[] {
 }
 
 /** By the owner, the group and all others. False if it cannot be seen. */
-function allowsByMode(path: string, right: 'x' | 'r' | 'rx', { uid, gid }: Account): boolean {
+function allowsByMode(path: string, right: Right, { uid, gid }: Account): boolean {
   try {
     const stats = statSync(path);
     const bits = stats.mode >> (stats.uid === uid ? 6 : stats.gid === gid ? 3 : 0);
@@ -155,10 +231,11 @@ function isForbidden(work: () => void): boolean {
 }
 
 /** Lines that give an account these rights, and no others. */
-export const setfaclLines = ({ name }: Account, missing: ReadonlyMap<string, string>): string[] =>
+export const setfaclLines = ({ name }: Account, missing: ReadonlyMap<string, Right>): string[] =>
   [...missing]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, right]) => `setfacl -m u:${name}:${right} ${shellWord(path)}`);
+    // -P passes over a link that has taken the place of a file meanwhile, and counts only beside -R.
+    .map(([path, right]) => `setfacl ${right === 'r' ? '-RP ' : ''}-m u:${name}:${right} ${shellWord(path)}`);
 
 /** As one word of a shell, in one line. */
 export function shellWord(text: string): string {

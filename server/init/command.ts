@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { dataInSite } from '../doctor/data-in-site.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -101,7 +101,7 @@ async function setUp(
 
   const account = serviceAccount(options.user, ownerOfSessions(found), found.store.startsWith('file:'));
   if (!options.print) refuseOpenFolder(options.settings, account);
-  const missing = await missingRights(found.files, account);
+  const missing = await missingRights(found.files, account, realFolder(options.folder));
   const acl = setfaclLines(account, missing);
   if (acl.length > 0) {
     say({
@@ -159,6 +159,12 @@ async function setUp(
   );
 }
 
+/** The folder of a site, or of its configuration, without links. */
+function realFolder(given: string): string {
+  const real = realpathSync(given);
+  return statSync(real).isDirectory() ? real : dirname(real);
+}
+
 /** The account of this process. */
 function self(): Account {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
@@ -171,7 +177,7 @@ async function forbiddenTo(
   folder: string,
   files: ReadonlyMap<string, Wanted>,
 ): Promise<string | null> {
-  const missing = await missingRights(files, account);
+  const missing = await missingRights(files, account, realFolder(folder));
   if (missing.size === 0) return null;
   return `the account ${account.name} may not read all that it needs of ${folder}. As root, or as the owner of the files:\n\n${indented(setfaclLines(account, missing).join('\n'))}`;
 }

@@ -1,6 +1,8 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -360,11 +362,53 @@ test('a file that the account of the chat may not read: the line that lets it', 
   const { code, said } = await run([other, '--settings', newFile(), ...user]);
   const [, account = userInfo().username] = user;
   expect([...said.matchAll(/setfacl .*/g)].map(([line]) => line)).toEqual([
-    `setfacl -m u:${account}:r ${other}/wp-config.php`,
+    `setfacl -RP -m u:${account}:r ${other}/wp-config.php`,
   ]);
   // Root has read it nevertheless.
   expect(code).toBe(user.length > 0 ? 0 : 78);
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'a link out of the site: no right to the file of another account, and one to a file of its own or of root’s choice',
+  async () => {
+    const other = otherFolder(readFileSync(join(site.folder, 'wp-config.php'), 'utf8'));
+    chmodSync(other, 0o755);
+    mkdirSync(join(other, 'wp-content'));
+    const [writer, link] = [12_345, join(other, 'wp-content/db.php')];
+    const secret = join(mkdtempSync(join(folder, 'away-')), 'secret');
+    chmodSync(join(secret, '..'), 0o755);
+    writeFileSync(secret, '', { mode: 0o600 });
+    symlinkSync(secret, link);
+    const lines = async () => {
+      const { code, said } = await run([other, '--settings', newFile(), ...user]);
+      return { code, said, lines: said.match(/setfacl .*/g) };
+    };
+    const none = {
+      code: 78,
+      said: expect.stringContaining(`${link} leads out of the site, to what another account owns`),
+      lines: null,
+    };
+    lchownSync(link, writer, writer);
+    expect(await lines()).toEqual(none);
+    const right = { code: 0, lines: [`setfacl -RP -m u:nobody:r ${secret}`] };
+    chownSync(secret, writer, writer);
+    expect(await lines()).toMatchObject(right);
+    chownSync(secret, 0, 0);
+    lchownSync(link, 0, 0);
+    expect(await lines()).toMatchObject(right);
+    // A link of root may lead through links of somebody else.
+    for (const between of [secret, join(secret, '..')]) {
+      const writers = join(mkdtempSync(join(folder, 'writer-')), 'link');
+      chmodSync(join(writers, '..'), 0o755);
+      symlinkSync(between, writers);
+      rmSync(link);
+      symlinkSync(between === secret ? writers : join(writers, 'secret'), link);
+      expect(await lines()).toMatchObject(right);
+      lchownSync(writers, writer, writer);
+      expect(await lines()).toEqual(none);
+    }
+  },
+);
 
 test('what a site calls its folder of sessions adds no line to the unit of a service', async () => {
   const { machine, path } = plainSite();

@@ -171,7 +171,7 @@ test('a name with an end of a line stays one line of a shell', () => {
   const name = "/srv/a\n\u001b[2J'b";
   const [line = ''] = setfaclLines({ name: 'chat', uid: 1, gid: 1 }, new Map([[name, 'r']]));
   expect(line).not.toMatch(/\p{Cc}/u);
-  const words = execFileSync('bash', ['-c', `setfacl() { printf '%s' "$3"; }; ${line}`]);
+  const words = execFileSync('bash', ['-c', `setfacl() { printf '%s' "$4"; }; ${line}`]);
   expect(words.toString()).toBe(name);
 });
 
