@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { usualFiles } from '../settings/file.ts';
-import type { Account } from './account.ts';
+import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 const unit = 'php-session-chat.service';
@@ -44,10 +44,8 @@ export function serviceLines(
       ? []
       : [
           `install -d ${beside}`,
-          `cat > ${beside}/site.conf <<'END'`,
-          '[Service]',
-          ...more,
-          'END',
+          // In one line, since a shell would take the end of a longer text only at the start of a line.
+          `printf '%s\\n' ${['[Service]', ...more].map(shellWord).join(' ')} > ${beside}/site.conf`,
           'systemctl daemon-reload',
         ]),
     'systemctl enable --now php-session-chat',

@@ -1,7 +1,10 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { addressesFor, parseAddress } from '../../server/init/address.ts';
+import { nextSteps } from '../../server/init/next-steps.ts';
 import { serviceLines } from '../../server/init/service.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -9,6 +12,7 @@ const unit = 'php-session-chat.service';
 const settings = '/etc/php-session-chat/settings';
 const own = { name: 'php-session-chat', uid: 900, gid: 900 };
 const php = { name: 'www-data', uid: 33, gid: 33 };
+const hostOnly = { path: '/', domain: '', secure: false };
 const enable = 'systemctl enable --now php-session-chat';
 
 /** A machine with the Debian package. */
@@ -24,21 +28,42 @@ test('a site that the service can read as it is: the service is started', () => 
   expect(serviceLines(needs, machine)).toEqual([enable]);
 });
 
+const odd = String.raw`/tmp/it's "$HOME" \ \`id\` %`;
 test.each<[string, string, string, string[]]>([
   ['where Debian has the sessions', '/var/www/html', '/var/lib/php/sessions', []],
   ['in another folder', '/var/www/html', '/srv/a b%', ['ReadWritePaths=-"/srv/a b%%"']],
   ['in a home', '/home/ann/site', '/home/ann/s', ['ReadWritePaths=-/home/ann/s', 'ProtectHome=read-only']],
   ['in /tmp', '/var/www/html', '/tmp/s', ['ReadWritePaths=-/tmp/s', 'PrivateTmp=no']],
+  [
+    'in a folder with signs of a shell',
+    '/var/www/html',
+    odd,
+    [`ReadWritePaths=-"${odd.replace(/["\\]/g, '\\$&').replace('%', '%%')}"`, 'PrivateTmp=no'],
+  ],
 ])(
   'sessions in files, %s: the service runs as the account of PHP, and may do what that takes',
   (_, site, sessions, more) => {
-    expect(serviceLines({ account: php, settings, site, sessions }, machine)).toEqual([
-      `install -d /etc/systemd/system/${unit}.d`,
-      `cat > /etc/systemd/system/${unit}.d/site.conf <<'END'`,
-      ...['[Service]', 'User=www-data', 'Group=', ...more, 'END'],
-      'systemctl daemon-reload',
-      enable,
-    ]);
+    const root = vi.spyOn(process as Required<typeof process>, 'geteuid').mockReturnValue(0);
+    onTestFinished(() => root.mockRestore());
+    const said: string[] = [];
+    const say = (line = '') => void said.push(line);
+    const addresses = addressesFor(parseAddress('http://localhost'), null, hostOnly, 7070);
+    nextSteps(
+      {
+        ...{ addresses, account: php, acl: [], login: addresses.site, settings, data: '/var/lib/chat' },
+        ...{ site, sessions, port: 7070, isBuilt: true, machine },
+        ...{ userPath: undefined, condition: undefined, usesSiteUser: false },
+      },
+      { say, problem: say, heading: say, ask: async () => null, askHidden: async () => null, close() {} },
+    );
+    const [, lines = ''] = /1\. Start the chat server\n\n([\s\S]*?)\n\n/.exec(said.join('\n')) ?? [];
+    const run = lines.replaceAll('/etc/systemd/system', machine);
+    // The lines as they stand on the screen.
+    const called = execFileSync('bash', ['-c', `systemctl() { echo "$@"; }\n${run}`], { stdio: 'pipe' });
+    expect(called.toString()).toBe('daemon-reload\nenable --now php-session-chat\n');
+    expect(readFileSync(join(machine, `${unit}.d/site.conf`), 'utf8')).toBe(
+      ['[Service]', 'User=www-data', 'Group=', ...more, ''].join('\n'),
+    );
   },
 );
 
