@@ -1,3 +1,5 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Data } from '../backup/backup.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
@@ -27,4 +29,23 @@ export function dataOf(
   }
   const isLeftOut = given['without-files'] || files.kind !== 'dir';
   return { file, data: { history, files: isLeftOut ? undefined : files.folder } };
+}
+
+/**
+ * The server could not write what another account has made: nor in a folder of its own what root has made.
+ * @throws CommandProblem
+ */
+export function checkOwner({ history, files }: Data, command: 'restore' | 'import'): void {
+  const self = process.getuid?.();
+  for (const path of [history.kind === 'sqlite' ? history.path : undefined, files]) {
+    if (path === undefined || self === undefined) continue;
+    let there = resolve(path);
+    if (self === 0) while (!existsSync(there)) there = dirname(there);
+    const owner = statSync(there, { throwIfNoEntry: false })?.uid ?? self;
+    if (owner === self) continue;
+    throw new CommandProblem(
+      exit.configuration,
+      `${there} belongs to another account (${owner}): ${command} as that one`,
+    );
+  }
 }

@@ -15,13 +15,15 @@ import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
 import { userId } from '../wire/events.ts';
+import { checkOwner } from './data.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--settings FILE]')}
 
 Imports the messages of another chat into rooms of their own. Stop the chat server first. Done again, it goes on where it
-stopped, and imports nothing twice. Nobody is notified, and everything counts as read.
+stopped, and imports nothing twice. Nobody is notified, and everything counts as read. Call it as the account of the chat
+server.
 
   FILE             a file of JSON lines, as docs/operate.md describes them; for slack and rocketchat the folder of the
                    unzipped export, for mattermost the file of its bulk export
@@ -72,6 +74,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     filesOrphans,
     limitFile,
   } = readConfig(settings, lines);
+  checkOwner({ history: place, files: filesPlace.kind === 'dir' ? filesPlace.folder : undefined }, 'import');
   process.umask(0o077);
   const onFailure = (error: Error) => {
     throw error;

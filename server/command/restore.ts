@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Data } from '../backup/backup.ts';
@@ -6,7 +6,7 @@ import { restoreBackup } from '../backup/restore.ts';
 import { placeOf } from '../history/sql/address.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { callersFolder, howToRun } from '../session/how-to-run.ts';
-import { dataOf } from './data.ts';
+import { checkOwner, dataOf } from './data.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
@@ -36,7 +36,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const { file, data } = dataOf(positionals, { ...values, help, env });
   const from = resolve(callersFolder(env), file);
   if (!existsSync(from)) throw new CommandProblem(exit.data, `there is no file ${from}`);
-  checkOwner(data);
+  checkOwner(data, 'restore');
   if (!values.yes) await confirm(data);
   const shown = progress();
   const made = await restoreBackup(from, data, (files) => shown.say(`files: ${files}`)).finally(() =>
@@ -47,18 +47,6 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path : placeOf(history));
-
-/** The server could not write what another account has restored. @throws CommandProblem */
-function checkOwner({ history, files }: Data): void {
-  for (const path of [history.kind === 'sqlite' ? history.path : undefined, files]) {
-    const owner = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.uid;
-    if (owner === undefined || process.getuid === undefined || owner === process.getuid()) continue;
-    throw new CommandProblem(
-      exit.configuration,
-      `${path} belongs to another account (${owner}): restore as that one`,
-    );
-  }
-}
 
 /** @throws CommandProblem */
 async function confirm(data: Data): Promise<void> {

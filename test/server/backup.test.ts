@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  chownSync,
   cpSync,
   existsSync,
   mkdtempSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restoreBackup } from '../../server/backup/restore.ts';
@@ -156,6 +157,21 @@ test('a backup while messages are sent has all that was acknowledged before it b
   expectRestored(other, before);
   other.remove();
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'a restore by root is refused where the server of another account could not use what it makes',
+  async () => {
+    const other = historyFolder();
+    const at = dirname(other.path);
+    chownSync(at, 12_345, 12_345);
+    expect(await command('restore', other)).toEqual({
+      code: 78,
+      said: `✗ ${at} belongs to another account (12345): restore as that one\n`,
+    });
+    expect(readdirSync(at)).toEqual([]);
+    other.remove();
+  },
+);
 
 test('a restore refuses the history of a running server', async () => {
   expect(await command('restore', kept)).toEqual({

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -165,6 +165,28 @@ test('messages with their times, replies and files are imported once, in order, 
     expect(messages).toMatchObject([{ text: 'message 1999' }]);
   });
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'root is refused where the server of another account could not use what it makes',
+  async () => {
+    const own = 12_345;
+    const lines = file('own.jsonl', [{ type: 'user', id: 'u1', name: 'Ann' }]);
+    const server = mkdtempSync(join(folder, 'server-'));
+    const kept = { url: `sqlite:${server}/data/chat.db`, files: 'dir:/nowhere' };
+    const refused = (path: string) => ({
+      code: 78,
+      said: `${path} belongs to another account (${own}): import as that one`,
+    });
+    chownSync(server, own, own);
+    expect(await importing({ ...newHistory(), ...kept }, [lines])).toEqual(refused(server));
+    expect(readdirSync(server)).toEqual([]);
+    chownSync(server, 0, 0);
+    mkdirSync(join(server, 'data'));
+    writeFileSync(join(server, 'data/chat.db'), '');
+    chownSync(join(server, 'data/chat.db'), own, own);
+    expect(await importing({ ...newHistory(), ...kept }, [lines])).toEqual(refused(`${server}/data/chat.db`));
+  },
+);
 
 test('nobody is notified of what is imported', async () => {
   const kept = newHistory();
