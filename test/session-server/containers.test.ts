@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -52,6 +52,29 @@ test('the log names a folder that cannot be opened, but no ID of a file in it', 
   expect(code).toBe(74);
   expect(output).toContain(`"folder":"${folder}"`);
   expect(output).not.toContain('aaaaa');
+});
+
+test('the service of the Debian package keeps the sessions in its own folder, over a restart', async () => {
+  const unit = new URL('../../deploy/debian/php-session-chat-sessions.service', import.meta.url);
+  const lines = (await readFile(unit, 'utf8')).split('\n');
+  expect(lines).toContain('StateDirectory=php-session-chat-sessions');
+  const named = lines.flatMap((line) => [...line.matchAll(/^Environment=(\w+)=(.*)$/g)]);
+  const env = Object.fromEntries(
+    named.map(([, name, value = '']) => [
+      name,
+      value
+        .replace('/run/php-session-chat', servers.folder)
+        .replace('/var/lib/php-session-chat-sessions', servers.folder),
+    ]),
+  );
+  const first = await servers.start(env);
+  const client = await sessionClient(first);
+  await say(client, 'open a', 'put k v', 'close');
+  client.socket.destroy();
+  expect(await first.stop()).toBe(0);
+  const next = await sessionClient(await servers.start(env));
+  expect(await next.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+  next.socket.destroy();
 });
 
 test('file and sqlite: a second server is refused while the first one runs, but not after its kill -9', async () => {
