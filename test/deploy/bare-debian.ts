@@ -103,7 +103,6 @@ function bareDebian(folder: string): BareDebian {
       const commands = [
         `cd ${last('WorkingDirectory')}`,
         `umask ${last('UMask')}`,
-        ...all('ExecStartPre'),
         `exec ${last('ExecStart')}`,
       ];
       const given = all('EnvironmentFile').flatMap((file) => {

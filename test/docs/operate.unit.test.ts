@@ -44,6 +44,9 @@ test('docs/operate.md shows the service of the Debian package, as another accoun
   const packaged = readFileSync(join(root, 'deploy/debian/php-session-chat.service'), 'utf8');
   const settings = (text: string) => text.split('\n').filter((line) => !/^(#|User=|Group=)/.test(line));
   expect(settings(shown.replaceAll('/usr/local/bin/', '/usr/bin/'))).toEqual(settings(packaged));
+  // systemd compares RestartPreventExitStatus= with the main process alone: another one would be started again and again.
+  expect(packaged).toContain('\nRestartPreventExitStatus=78\n');
+  expect(packaged).not.toContain('ExecStartPre');
   const hardening = (text: string) =>
     settings(text.slice(text.indexOf('NoNewPrivileges='))).filter(
       (line) => !line.startsWith('ReadWritePaths='),
