@@ -110,6 +110,13 @@ async function restoreRows(
   });
   const files = folder === undefined ? undefined : join(resolve(folder), 'restoring');
   let restored = false;
+  const takePlace = () =>
+    restoring.takePlace().catch((error: unknown) => {
+      // It may be done, and the answer alone is lost.
+      throw error instanceof SqlError && error.problem === 'lost'
+        ? asProblem(error, 'it cannot be known whether the backup is restored: do this again')
+        : error;
+    });
   try {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
     let loaded = false;
@@ -131,11 +138,22 @@ async function restoreRows(
     if (!loaded) throw new Unreadable('it has no history');
     await restoring.prepare(made);
     if (files !== undefined && folder !== undefined && existsSync(files)) {
-      await putFiles(folder, files);
-      await restoring.takePlace();
+      const added = new Set<string>();
+      try {
+        await putFiles(folder, files, added);
+        await takePlace();
+      } catch (error) {
+        // If they cannot be removed, or it cannot be known which history is in place now, they stay until the next call.
+        if (!(error instanceof CommandProblem))
+          await snapshot
+            .idsOfFiles(dialect)
+            .then((known) => removeUnknown(folder, known, added))
+            .catch(() => {});
+        throw error;
+      }
       restored = true;
       await removeUnknown(folder, await snapshot.idsOfFiles(dialect));
-    } else await restoring.takePlace();
+    } else await takePlace();
     return made;
   } catch (error) {
     throw restored
@@ -316,17 +334,29 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
   await rm(unpacked, { recursive: true, force: true });
 }
 
-async function putFiles(folder: string, files: string): Promise<void> {
+/** @param added gets the names of those that were not there before */
+async function putFiles(folder: string, files: string, added = new Set<string>()): Promise<void> {
   const storage = folderStorage(folder);
-  for (const name of await readdir(files)) await storage.put(name, join(files, name));
+  for (const name of await readdir(files)) {
+    if (!existsSync(join(folder, name.slice(0, 2), name))) added.add(name);
+    await storage.put(name, join(files, name));
+  }
 }
 
-/** Removes the files that the restored history does not know: no server would ever do that. */
-async function removeUnknown(folder: string, known: { has(id: string): boolean }): Promise<void> {
+/**
+ * Removes the files that the history does not know: no server would ever do that.
+ * @param among their names; all if left out
+ */
+async function removeUnknown(
+  folder: string,
+  known: { has(id: string): boolean },
+  among?: ReadonlySet<string>,
+): Promise<void> {
   for (const part of await readdir(folder)) {
     if (!/^[0-9a-f]{2}$/.test(part)) continue;
     for (const name of await readdir(join(folder, part))) {
-      if (storedName.test(name) && !known.has(name.slice(0, 32))) await rm(join(folder, part, name));
+      const isUnknown = storedName.test(name) && !known.has(name.slice(0, 32));
+      if (isUnknown && among?.has(name) !== false) await rm(join(folder, part, name));
     }
   }
 }

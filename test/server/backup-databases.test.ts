@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,10 +12,16 @@ import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { type Child, startChild } from '../helpers/child.ts';
 import { download, origin, upload } from '../helpers/files.ts';
 import { forgedBackup } from '../helpers/forged-backup.ts';
-import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import {
+  type HistoryDatabase,
+  mariadbDatabase,
+  openDatabase,
+  postgresDatabase,
+} from '../helpers/history-database.ts';
 import { startMariadb } from '../helpers/mariadb.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { startPostgres } from '../helpers/postgres.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
@@ -34,6 +40,9 @@ const engines = [
     },
     tables: `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
     rows: (table: string) => `SELECT t::text AS row FROM ${table} AS t ORDER BY 1`,
+    // An index of the history has that name.
+    prevent: ({ query }: HistoryDatabase) => query('CREATE TABLE chat_files_pkey (id INT)'),
+    placing: ['RENAME TO', 'COMMIT'],
   },
   {
     name: 'MariaDB',
@@ -44,10 +53,13 @@ const engines = [
     },
     tables: 'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()',
     rows: (table: string) => `SELECT * FROM ${table}`,
+    prevent: ({ query, url }: HistoryDatabase) =>
+      query(`REVOKE ALTER ON ${new URL(url).pathname.slice(1)}.* FROM site@'%'`),
+    placing: ['RENAME TABLE'],
   },
 ];
 
-describe.each(engines)('a history in $name', ({ other, start, tables, rows }) => {
+describe.each(engines)('a history in $name', ({ name, other, start, tables, rows, prevent, placing }) => {
   const folder = mkdtempSync(join(tmpdir(), 'backup-'));
   const file = join(folder, 'chat.tar');
   const kept = historyFolder();
@@ -207,6 +219,91 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     await elsewhere.close();
     remove();
   });
+
+  const storedAt = (files: string, id: string) => join(files.slice('dir:'.length), id.slice(0, 2), id);
+  /** A file that no history knows. */
+  function unknownIn(files: string): string {
+    const path = storedAt(files, 'ab'.repeat(16));
+    mkdirSync(join(path, '..'), { recursive: true });
+    writeFileSync(path, '');
+    return path;
+  }
+
+  test('a restore that cannot take its place leaves the files as they were', async () => {
+    const elsewhere = await engine.database();
+    const { files, remove } = historyFolder();
+    const before = unknownIn(files);
+    await prevent(elsewhere);
+    const refused = await restore(elsewhere.url, file, files);
+    expect(refused).toEqual({ code: 74, said: expect.stringMatching(/^nothing has been restored: /) });
+    expect([existsSync(before), existsSync(storedAt(files, photo.id))]).toEqual([true, false]);
+    // If they cannot be removed, the reason of the failure is said nevertheless.
+    writeFileSync(join(files.slice('dir:'.length), photo.id.startsWith('cd') ? 'ef' : 'cd'), '');
+    expect(await restore(elsewhere.url, file, files)).toEqual(refused);
+    await elsewhere.close();
+    remove();
+  });
+
+  const portOf = ({ url }: HistoryDatabase) => /(?<=:)\d+(?=\/)/.exec(url)?.[0] ?? '';
+
+  test('a restore that does not hear whether the history is in its place says so, and leaves the files until the next one', async () => {
+    const elsewhere = await engine.database();
+    const left = [...placing];
+    const line = await startTcpProxy(
+      Number(portOf(elsewhere)),
+      (piece, client) => (left.length === 0 ? client.destroy() : client.write(piece)),
+      (sent) => {
+        if (left[0] !== undefined && sent.includes(left[0])) left.shift();
+      },
+    );
+    const { files, remove } = historyFolder();
+    const cut = elsewhere.url.replace(`:${portOf(elsewhere)}/`, `:${line.port}/`);
+    expect(await restore(cut, file, files)).toEqual({
+      code: 74,
+      said: expect.stringMatching(/^it cannot be known whether the backup is restored: do this again: /),
+    });
+    expect(existsSync(storedAt(files, photo.id))).toBe(true);
+    await line.close();
+    expect(await restore(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
+    await expectWhole(elsewhere, files);
+    await elsewhere.close();
+    remove();
+  });
+
+  // PostgreSQL renames in the transaction that removes what was there.
+  if (name === 'MariaDB') {
+    test('a restore that loses the database once the history is in its place has restored it, and the next one removes what is left', async () => {
+      const elsewhere = await engine.database();
+      await (await openDatabase(elsewhere.url)).close();
+      const port = portOf(elsewhere);
+      let [isRenamed, isLost] = [false, false];
+      const line = await startTcpProxy(
+        Number(port),
+        (piece, client) => {
+          if (isLost) client.destroy();
+          else client.write(piece);
+          isRenamed &&= !isLost;
+          isLost = false;
+        },
+        (sent) => {
+          isLost = isRenamed;
+          isRenamed ||= sent.includes('RENAME TABLE');
+        },
+      );
+      const { files, remove } = historyFolder();
+      const before = unknownIn(files);
+      const cut = elsewhere.url.replace(`:${port}/`, `:${line.port}/`);
+      expect(await restore(cut, file, files)).toEqual({ code: 0, said: '' });
+      expect([existsSync(before), existsSync(storedAt(files, photo.id))]).toEqual([false, true]);
+      const names = (await elsewhere.query(tables)).map(({ name }) => name);
+      expect(names).toContain('replaced_chat_files');
+      expect(await restore(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
+      await expectWhole(elsewhere, files);
+      await line.close();
+      await elsewhere.close();
+      remove();
+    });
+  }
 
   test('a forged backup reads nothing else that the user of the database may read', async () => {
     const elsewhere = await engine.database();

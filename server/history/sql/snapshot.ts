@@ -201,9 +201,12 @@ export async function* storedFiles(
   }
 }
 
-/** The ids of all files that a history knows. */
+/** The ids of all files that a history knows; none if there is no history. */
 export async function idsOfFiles(dialect: ServerDialect): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
+  const connection = await dialect.connect();
+  const there = await tablesThere(connection, dialect).finally(() => connection.destroy());
+  if (!there.includes('chat_files')) return ids;
   for await (const { id } of storedFiles(dialect)) ids.add(id);
   return ids;
 }
@@ -292,9 +295,13 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
         await one.query(raw('DELETE FROM chat_writers'));
       });
     },
-    takePlace: () => takePlace(connection, dialect),
+    takePlace: () =>
+      takePlace(connection, dialect).catch(async (error: unknown) => {
+        // Its locks would keep the history of before from being read.
+        await connection.query(raw('ROLLBACK')).catch(() => {});
+        throw error;
+      }),
     async end() {
-      await connection.query(raw('ROLLBACK')).catch(() => {});
       // If the database has failed, the next attempt removes them.
       await removeBeside(connection, dialect).catch(() => {});
       connection.destroy();
