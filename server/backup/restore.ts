@@ -136,7 +136,7 @@ async function restoreRows(
       },
     });
     if (!loaded) throw new Unreadable('it has no history');
-    await restoring.prepare(made);
+    await restoring.prepare();
     if (files !== undefined && folder !== undefined && existsSync(files)) {
       const added = new Set<string>();
       try {

@@ -37,7 +37,7 @@ export const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair
 /** More changes of a room than a history can have had since the copy was made: 2,000 a second, for three weeks. */
 export const mostLost = 2 ** 32;
 
-/** Milliseconds: an erasure is listed before it is committed, and may have missed the copy. */
+/** Milliseconds: with SQLite an erasure is listed before it is committed, and may have missed the copy. */
 export const erasureMargin = 60_000;
 
 /** The number of the last entry of the log of changes. */

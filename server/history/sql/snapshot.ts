@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import {
   endOfLog,
   eraseAgain,
-  erasureMargin,
   forRestored,
   freeConsumers,
   type LostErasure,
@@ -217,8 +216,8 @@ export interface Restoring {
   makeTables(format: number): Promise<void>;
   /** Fills them with these rows. @throws Error when they do not fit */
   load(lines: AsyncIterable<Buffer>): Promise<void>;
-  /** Makes it ready for a server. @param made when its rows were copied, in milliseconds of the epoch */
-  prepare(made: number): Promise<void>;
+  /** Makes it ready for a server. */
+  prepare(): Promise<void>;
   /** Puts it in the place of the other one. */
   takePlace(): Promise<void>;
   /** Removes what has not taken its place. No server starts before that. */
@@ -261,17 +260,19 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
       if (dialect.name === 'PostgreSQL') await loadCopies(connection, lines, known);
       else await loadInserts(connection, lines, known);
     },
-    async prepare(made) {
+    async prepare() {
       const there = await tablesThere(connection, dialect);
       await onSide(async (one) => {
         await migrate(one, side, () => {});
         await one.query(raw(freeConsumers));
         await one.query(raw(`UPDATE chat_consumers SET position = ${endOfLog}`));
       });
+      const into = raw(besideName('chat_erased'));
+      // An erasure is listed in its own transaction: one that the copy does not list is not in it, whatever the clocks say.
+      const unlisted = sql`FROM chat_erased AS old WHERE NOT EXISTS
+        (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`;
       const erased = there.includes('chat_erased')
-        ? await connection.query(
-            sql`SELECT digest, at, erases FROM chat_erased WHERE at >= ${made - erasureMargin} ORDER BY at`,
-          )
+        ? await connection.queryPatiently(sql`SELECT digest, at, erases ${unlisted} ORDER BY at`)
         : [];
       const again = erased.length === 0 ? [] : await onSide((one) => lostErasures(one, dialect, erased));
       // The log of changes would wake a server for those that are under way.
@@ -285,10 +286,9 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
         await eraseAgain(history, again).finally(() => history.close());
       }
       if (there.includes('chat_erased')) {
-        const into = raw(besideName('chat_erased'));
-        await connection.queryPatiently(sql`INSERT INTO ${into} (digest, at, erases)
-          SELECT digest, at, erases FROM chat_erased AS old WHERE NOT EXISTS
-            (SELECT 1 FROM ${into} AS new WHERE new.digest = old.digest AND new.at = old.at)`);
+        await connection.queryPatiently(
+          sql`INSERT INTO ${into} (digest, at, erases) SELECT digest, at, erases ${unlisted}`,
+        );
       }
       await onSide(async (one) => {
         for (const statement of forRestored) await one.queryPatiently(raw(statement));
