@@ -275,5 +275,7 @@ function repeatable(given: string, secret: Secret | undefined): string {
 /** The value of a setting that was accepted, without keys and passwords. */
 export function shown(value: string, secret: Secret | undefined): string {
   if (secret === 'key' && value !== '') return '(not shown)';
-  return value.replace(/(:\/\/)[^/?#@]*@/g, '$1…@');
+  const shown = value.replace(/(:\/\/)[^/?#]*@/g, '$1…@');
+  // A web address may have a token there.
+  return secret === 'address' ? shown.replace(/^(https?:[^?#]*[?#]).+/i, '$1…') : shown;
 }

@@ -525,9 +525,19 @@ describe('the list of all settings', () => {
       CHAT_API_KEY: 'geheim-geheim-geheim',
       CHAT_LOGIN_URL: 'https://chat:geheim@host/',
       CHAT_USER_URL: 'https://chat:geheim@host/{id}',
+      CHAT_WEBHOOK_URL: 'https://host/events?token=geheim',
     };
     expect(JSON.stringify(listSettings(env))).not.toContain('geheim');
+    expect(lineOf(env, 'CHAT_WEBHOOK_URL')).toEqual(['https://host/events?… (environment)']);
     expect(lineOf(env, 'CHAT_API_KEY')).toEqual(['(not shown) (environment)']);
+  });
+
+  test.each([
+    ['HTTPS://host/events?token=geheim', 'HTTPS://host/events?…'],
+    ['https://host/events#token=geheim', 'https://host/events#…'],
+    ['https://chat:ge@heim@host/events', 'https://…@host/events'],
+  ])('of the address %s it shows %s', (address, text) => {
+    expect(lineOf({ CHAT_WEBHOOK_URL: address }, 'CHAT_WEBHOOK_URL')).toEqual([`${text} (environment)`]);
   });
 });
 
