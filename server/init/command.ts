@@ -9,7 +9,7 @@ import { lineForScreen } from '../session/blank.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 import type { SitePlace } from '../session/logins/site.ts';
-import { type Config, readConfig, settingNames } from '../settings/config.ts';
+import { type Config, listSettings, readConfig, settingNames } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
 import {
   type Account,
@@ -122,17 +122,15 @@ async function setUp(
   const user = found.userKnown ? {} : await askForUser(options, found, account, terminal);
   const login = await loginPage(options, found, addresses, terminal);
   const groups = settingGroups(options, given, user, login, addresses);
-  const text = settingsText(
-    `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`,
-    groups,
-  );
+  const title = `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`;
+  const text = settingsText(title, groups);
   const values = Object.fromEntries(
     [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),
   );
   const checked = readConfig(values);
   if (options.print) {
     terminal.heading(`${options.settings} would be:`);
-    terminal.say(`\n${indented(withoutSecrets(text))}`);
+    terminal.say(`\n${indented(settingsText(title, withoutSecrets(groups, values)))}`);
     return;
   }
   const isRoot = process.geteuid?.() === 0;
@@ -323,6 +321,13 @@ function settingGroups(
   ];
 }
 
-/** For a screen: keys and passwords are not for everybody who looks at it. */
-const withoutSecrets = (text: string) =>
-  text.replace(/^(CHAT_API_KEY=).*$/gm, '$1(not shown)').replace(/(:\/\/)[^/\s@]*@/g, '$1…@');
+/** For a screen: keys and passwords are not for everybody who looks at it. @param env the same settings */
+function withoutSecrets(groups: readonly SettingsGroup[], env: NodeJS.ProcessEnv): SettingsGroup[] {
+  const shown = new Map(listSettings(env).map(({ name, value }) => [name, value]));
+  return groups.map(({ comment, settings }) => ({
+    comment,
+    settings: Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [name, value && shown.get(name)]),
+    ),
+  }));
+}

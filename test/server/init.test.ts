@@ -199,9 +199,12 @@ test('the settings of the environment are taken over; a wrong one is refused bef
     CHAT_ROOMS: "l'été,b",
     CHAT_SITE_DATABASE: url,
     CHAT_HISTORY: 'sqlite:/x y/c.db',
+    CHAT_FILES: 's3://key:geheim secret@files',
   };
   const printed = await run([site.folder, '--settings', file, '--print', ...user], own);
-  expect(printed.said).toContain('CHAT_SITE_DATABASE=mysql://…@127.0.0.1');
+  expect(printed.said).toContain("CHAT_SITE_DATABASE='mysql://site:…@127.0.0.1");
+  expect(printed.said).toContain("CHAT_FILES='s3://…@files'");
+  expect(printed.said).not.toMatch(new RegExp(`geheim|${db.login.split(':')[1]}`));
   expect((await run([site.folder, '--settings', file, ...user], own)).code).toBe(0);
   expect(givenSettings(file, {}).env).toMatchObject(own);
   const other = newFile();
