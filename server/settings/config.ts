@@ -241,7 +241,7 @@ const settings = {
       context.addIssue('it is no mail server');
       return z.NEVER;
     }),
-    'a mail server: give smtps://USER:PASSWORD@HOST[:PORT], or smtp://… for STARTTLS (special characters of the password percent-encoded)',
+    'a mail server: give smtps://USER:PASSWORD@HOST[:PORT], or smtp://… for STARTTLS (special characters of the user and the password percent-encoded: @ is %40)',
     'address',
   ],
   CHAT_MAIL_PASSWORD_FILE: [

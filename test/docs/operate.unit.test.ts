@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readMailPlace } from '../../server/mail/place.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
@@ -37,6 +38,17 @@ test('docs/operate.md has each reason for which a connection is closed by force'
   const row = /^\| `chat_closed_total` .*$/m.exec(page)?.[0] ?? '';
   expect(reasons.length).toBeGreaterThan(5);
   expect(reasons.filter((reason) => !row.includes(`\`${reason}\``))).toEqual([]);
+});
+
+test('docs/operate.md has an example of a mail server that can be used', () => {
+  const [, example = ''] = /^CHAT_MAIL=(.*)$/m.exec(page) ?? [];
+  expect(readMailPlace(example)).toMatchObject({ user: 'chat@example.org', host: 'mail.example.org' });
+});
+
+test('docs/operate.md passes the chat on before other rules for paths count, as docs/install.md does', () => {
+  const locations = (text: string) => [...text.matchAll(/^location .*\/chat\/ \{$/gm)].map(([line]) => line);
+  const install = readFileSync(join(root, 'docs/install.md'), 'utf8');
+  expect(locations(page)).toEqual(locations(install));
 });
 
 test('docs/operate.md shows the service of the Debian package, as another account and where npm puts the command', () => {

@@ -22,7 +22,7 @@ export async function startNginxBalancer(ports: readonly number[]): Promise<Bala
   const http = `${withServers(advised('operate.md', 'nginx', 'upstream '), ports)}
 server {
     listen 127.0.0.1:${port};
-    ${advised('operate.md', 'nginx', 'location /chat/ {')}
+    ${advised('operate.md', 'nginx', 'location ^~ /chat/ {')}
 }
 `;
   const url = `http://127.0.0.1:${port}/chat`;
