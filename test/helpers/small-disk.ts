@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process';
 import { appendFileSync, rmSync, statfsSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
 export interface SmallDisk {
   /** Starts the chat server with its history on this disk. */
   start(): Promise<ChatServer>;
+  /** How many messages the history holds. */
+  messages(): Promise<number>;
   /** Fills this many more bytes of the disk; without a number, until no block is free. */
   fill(bytes?: number): void;
   /** Frees them all. */
@@ -16,6 +20,11 @@ export interface SmallDisk {
 const root = new URL('../../', import.meta.url).pathname;
 /** An empty folder that every system has. */
 const folder = '/mnt';
+/** Run inside: SQLite follows the links of a path, and from outside would look for the file in another root. */
+const countMessages = `
+  const db = new (require('node:sqlite').DatabaseSync)('${folder}/chat.db', { readOnly: true });
+  console.log(db.prepare('SELECT count(*) AS messages FROM chat_messages').get().messages);
+`;
 
 /**
  * A tmpfs that only the servers on it can see: it is in a mount namespace, which ends with the process that holds it,
@@ -29,12 +38,11 @@ export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<
   await holder.until(/mounted/);
   const seen = `/proc/${holder.pid}/root${folder}`;
   const filler = `${seen}/filler`;
+  const enter = isRoot ? ['--mount'] : ['--mount', '--user', '--preserve-credentials'];
+  const inside = ['--target', String(holder.pid), ...enter, 'env', '-C', root, process.execPath];
   return {
     async start() {
-      const enter = isRoot ? ['--mount'] : ['--mount', '--user', '--preserve-credentials'];
-      const inside = ['nsenter', '--target', String(holder.pid), ...enter, 'env', '-C', root];
-      const [command = '', ...args] = [...inside, process.execPath, ...chatProgram];
-      const child = startChild(command, args, {
+      const child = startChild('nsenter', [...inside, ...chatProgram], {
         env: {
           PATH: process.env.PATH,
           CHAT_HOST: '127.0.0.1',
@@ -48,6 +56,10 @@ export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<
       const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
       const { port } = JSON.parse(match[0]) as { port: number };
       return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });
+    },
+    async messages() {
+      const { stdout } = await promisify(execFile)('nsenter', [...inside, '-e', countMessages]);
+      return Number(stdout);
     },
     fill(size) {
       const { bavail, bsize } = statfsSync(seen);

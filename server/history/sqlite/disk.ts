@@ -67,9 +67,10 @@ export class Disk {
   /**
    * Does what has to be possible on a full disk. If it fails for lack of room, it is done again with the room of the
    * reserve.
+   * @param less a part of the work, where all of it could leave too little of the reserve for the checkpoint
    * @throws what the work throws, the second time if there is one
    */
-  lend<T>(work: () => T): T {
+  lend<T>(work: () => T, less = work): T {
     try {
       const done = work();
       this.#fillReserve();
@@ -79,7 +80,7 @@ export class Disk {
     }
     ftruncateSync(this.#reserve, 0);
     try {
-      return work();
+      return less();
     } finally {
       try {
         this.#emptyWal();

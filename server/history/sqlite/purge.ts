@@ -2,8 +2,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import { fileStates, goneRooms } from '../rows.ts';
 
 /** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
-const purgeMessages = 500;
-const purgeBytes = 256 * 1024;
+const steps = {
+  large: { messages: 500, bytes: 256 * 1024 },
+  /** Its pages in the WAL, and what the database grows by for its texts, fit into a part of the reserve: see `Disk`. */
+  small: { messages: 10, bytes: 16 * 1024 },
+};
 /** No step is taken while more deleted texts than this are still in the index for searching. */
 const mostTextsWaiting = 50;
 
@@ -59,13 +62,14 @@ export function purger(db: DatabaseSync) {
     /** Whether the index for searching has followed so far that the next messages may go. */
     indexFollows: (): boolean => (statements.textsWaiting.get()?.texts as number) <= mostTextsWaiting,
     /** Deletes the next messages of such a room, or a deleted room itself when none is left. */
-    purge({ num, upTo: last, isDeleted }: RoomToPurge): void {
+    purge({ num, upTo: last, isDeleted }: RoomToPurge, step: keyof typeof steps): void {
+      const most = steps[step];
       let bytes = 0;
       let upTo = -1;
-      for (const { seq, size } of statements.sizes.iterate(num, last, purgeMessages)) {
+      for (const { seq, size } of statements.sizes.iterate(num, last, most.messages)) {
         upTo = seq as number;
         bytes += size as number;
-        if (bytes > purgeBytes) break;
+        if (bytes > most.bytes) break;
       }
       if (upTo !== -1) {
         statements.keepNumbers.run();

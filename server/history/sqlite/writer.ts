@@ -242,7 +242,8 @@ function purge(): void {
     const room = deleted.room();
     if (room === undefined) return;
     if (deleted.indexFollows()) {
-      disk.lend(() => inTransaction(() => deleted.purge(room)));
+      const step = (size: 'large' | 'small') => () => inTransaction(() => deleted.purge(room, size));
+      disk.lend(step('large'), step('small'));
       disk.checkpointInTime();
       erasing ??= setTimeout(erase, eraseAfter);
     } else pause = Math.min(2 * waited, longestWait);
