@@ -1,11 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Change, Writes } from '../history.ts';
+import type { Change } from '../history.ts';
 import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../sql/change-log.ts';
 import { Kept } from '../sql/kept.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
+import { adds } from './adding.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { Disk } from './disk.ts';
 import { erasedDigest, type ListedErasure, listErased } from './erased.ts';
@@ -50,21 +51,6 @@ const eraseAfter = 10_000;
 const purgeEvery = 20;
 /** Most milliseconds until it is seen that the index for searching has followed; a full disk may keep it from that. */
 const longestWait = 1000;
-
-/**
- * Operations that add to the history: they are refused when the disk is nearly full. All others are small, or free
- * space.
- */
-const adding: ReadonlySet<string> = new Set<keyof Writes>([
-  'send',
-  'edit',
-  'react',
-  'createRoom',
-  'putRoom',
-  'addMembers',
-  'openDirect',
-  'addFile',
-]);
 
 const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeout });
 const disk = new Disk(db, path);
@@ -166,7 +152,7 @@ function commit(calls: readonly Write[]): Batch {
 
 /** If there is no room for the transaction, makes some and tries again; what adds nothing may use the reserve. */
 function withRoom(calls: readonly Write[]): Batch {
-  if (!calls.some(({ op }) => adding.has(op))) return disk.lend(() => transact(calls, false));
+  if (!calls.some(({ op }) => adds[op])) return disk.lend(() => transact(calls, false));
   const roomLeft = disk.hasRoom();
   try {
     return transact(calls, roomLeft);
@@ -179,7 +165,7 @@ function withRoom(calls: readonly Write[]): Batch {
 
 function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const began = performance.now();
-  const tooLarge = calls.map(({ op }) => !roomLeft && adding.has(op));
+  const tooLarge = calls.map(({ op }) => !roomLeft && adds[op]);
   listErased(path, calls.flatMap(erasedBy));
   const { outcomes, changes, commit } = inTransaction(() => {
     const transaction = new Transaction();
