@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { audit } from '../changes/audit.ts';
 import { Files } from '../files/files.ts';
+import { erasuresOf } from '../history/erased-users.ts';
 import { deletedUser, type History } from '../history/history.ts';
 import { openHistory } from '../history/open.ts';
 import { importLines } from '../import/import.ts';
@@ -99,13 +100,15 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
       folder: isFolder ? from : dirname(from),
       mostBytes: limitFile,
       users,
+      erasedAt: await erasuresOf(place),
       onProgress: ({ messages, known }) => shown.say(`messages: ${messages + known}`),
     });
     shown.end();
     const again = done.known === 0 ? '' : `; ${done.known} were there already`;
+    const erased = done.erased === 0 ? '' : `; ${done.erased} of people who were erased here are left out`;
     const lost = done.lost === 0 ? '' : `; ${done.lost} files could not be imported`;
     console.log(
-      `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${lost}`,
+      `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${erased}${lost}`,
     );
     if (kind === 'rocketchat')
       console.log(

@@ -4,13 +4,15 @@ import { realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import type { Files } from '../files/files.ts';
-import type { History } from '../history/history.ts';
+import { deletedUser, type History, type NewMessage } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile } from '../wire/events.ts';
 import { type Line, lineFrom } from './lines.ts';
 
 /** Messages without files that are stored at once: a transaction holds many. */
 const atOnce = 200;
+/** Messages that are read at once. */
+const messagesRead = 500;
 /** Members that are added at once. */
 const membersAtOnce = 500;
 /** Characters of a message that is imported: longer ones are cut. */
@@ -26,6 +28,8 @@ export interface ImportOptions {
   mostBytes: number;
   /** The ids of people here, by their ids in the export. Others get an id of their own. */
   users: ReadonlyMap<string, string>;
+  /** When a user of the history was erased, in milliseconds of the epoch. */
+  erasedAt(user: string): number | undefined;
   onProgress(counts: Readonly<Counts>): void;
 }
 
@@ -34,6 +38,8 @@ export interface Counts {
   messages: number;
   /** Messages that an earlier run has imported. */
   known: number;
+  /** Messages of people who were erased since, which are left out. */
+  erased: number;
   files: number;
   /** Rooms of whose members the export names nobody of the site. */
   empty: { id: string; name: string }[];
@@ -47,6 +53,10 @@ interface ImportedRoom {
   last: number;
   /** The numbers of its messages, by their ids in the export. */
   seqs: Map<string, number>;
+  /** The numbers of those that were there before, by `keyOf`. */
+  known: ReadonlyMap<string, number>;
+  /** The times of those whose authors were erased. */
+  erased: ReadonlySet<number>;
   members: Map<string, 'owner' | 'moderator' | 'member'>;
 }
 
@@ -72,7 +82,7 @@ class Import {
   readonly #names = new Map<string, string>();
   /** The people here whose names are known. */
   readonly #known = new Map<string, string>();
-  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, empty: [], files: 0, lost: 0 };
+  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, erased: 0, empty: [], files: 0, lost: 0 };
   /** They wait for their transaction; answers to them have to come after it. */
   #waiting: { message: Message; room: ImportedRoom; done: Promise<number> }[] = [];
 
@@ -97,7 +107,9 @@ class Import {
     const at = Date.now();
     for (const { id, name, members } of this.#rooms.values()) {
       // Others get no membership: perhaps somebody else may log in with their id.
-      const here = [...members].filter(([user]) => this.#options.users.has(user));
+      const here = [...members].filter(
+        ([user]) => this.#options.users.has(user) && this.#erasedAt(user) === undefined,
+      );
       const users = await Promise.all(
         here.map(async ([user, role]) => ({ ...(await this.#user(user)), role })),
       );
@@ -133,11 +145,45 @@ class Import {
         place,
         `the room ${JSON.stringify(name)} is public here by an earlier import, and private in this one, and every user could read what is added: give --public if that was forgotten, or delete that room first`,
       );
-    this.#rooms.set(given, { id, name, last: 0, seqs: new Map(), members: new Map() });
+    const before = await this.#knownIn(id);
+    this.#rooms.set(given, { id, name, last: 0, seqs: new Map(), ...before, members: new Map() });
     this.#counts.rooms++;
   }
 
+  /** The messages of a room, whoever their authors are: `users` may have named others before. */
+  async #knownIn(room: string): Promise<Pick<ImportedRoom, 'known' | 'erased'>> {
+    const known = new Map<string, number>();
+    const erased = new Set<number>();
+    const all = { room, upTo: Number.MAX_SAFE_INTEGER, limit: messagesRead };
+    for (let after = 0; ; ) {
+      const { messages, complete } = await this.#options.history.read.after({ ...all, after });
+      for (const message of messages) {
+        // An erasure leaves nothing of an imported message to know it by, except its time.
+        if (message.user.id === deletedUser.id) erased.add(message.sentAt);
+        else known.set(keyOf(message), message.seq);
+      }
+      if (complete) return { known, erased };
+      after = messages.at(-1)?.seq ?? after;
+    }
+  }
+
+  /** When somebody of the export was erased here, under either of the ids that the messages may have had. */
+  #erasedAt(given: string): number | undefined {
+    const { users, erasedAt } = this.#options;
+    const mapped = users.get(given);
+    return (mapped === undefined ? undefined : erasedAt(mapped)) ?? erasedAt(importedId(given));
+  }
+
   async #message(message: Message, room: ImportedRoom): Promise<void> {
+    if (message.at <= (this.#erasedAt(message.user) ?? Number.NEGATIVE_INFINITY))
+      return void this.#counts.erased++;
+    const seq = room.known.get(keyOf({ clientId: clientIdOf(message), sentAt: message.at }));
+    if (seq !== undefined) {
+      room.seqs.set(message.id, seq);
+      return void this.#counts.known++;
+    }
+    // The users that are given now may leave out whoever was erased.
+    if (room.erased.has(message.at)) return void this.#counts.erased++;
     const answers = message.replyTo !== undefined && !room.seqs.has(message.replyTo);
     if (answers || message.files !== undefined || this.#waiting.length >= atOnce) await this.#settle();
     const input = await this.#input(message, room);
@@ -153,13 +199,14 @@ class Import {
   }
 
   /** Null for a message of which nothing is left. */
-  async #input({ id, user: author, text, at, replyTo, files = [] }: Message, room: ImportedRoom) {
+  async #input(message: Message, room: ImportedRoom) {
+    const { user: author, text, at, replyTo, files = [] } = message;
     const user = await this.#user(author);
     const answered = replyTo === undefined ? undefined : room.seqs.get(replyTo);
     const input = {
       room: room.id,
       user,
-      clientId: `i-${digest(id).slice(0, 40)}`,
+      clientId: clientIdOf(message),
       text: cleaned(text),
       sentAt: at,
       ...(answered === undefined ? {} : { replyTo: answered }),
@@ -229,6 +276,11 @@ class Import {
 const nameOf = ({ path, name = basename(path) }: { path: string; name?: string | undefined }) => name;
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+
+const clientIdOf = ({ id }: Message) => `i-${digest(id).slice(0, 40)}`;
+
+/** With its time, which no client can give: a message that a user has sent is never taken for an imported one. */
+const keyOf = ({ clientId, sentAt }: Pick<NewMessage, 'clientId' | 'sentAt'>) => `${sentAt} ${clientId}`;
 
 /** Not the id or the name that somebody has in the export: a site may let people choose theirs. */
 const importedId = (given: string) => `import-${digest(given).slice(0, 40)}`;

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { erasuresOf } from '../../server/history/erased-users.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
 import { migrationsFolder } from '../../server/history/migrations.ts';
+import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import { deleteOld } from '../../server/history/sql/change-log.ts';
 import {
   type DatabaseConnection,
@@ -154,6 +156,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const { message: first } = await history.write.send(message());
       while ((await step()) !== null);
       expect((await all(history, 'lobby')).messages).toEqual([first]);
+    });
+
+    test('an import learns who was erased, and when last', async () => {
+      const history = await empty();
+      for (const at of [7, 9]) await history.write.erase({ user: ann.id, messages: 'delete', at });
+      const erasedAt = await erasuresOf(readHistoryPlace(database.url) as HistoryPlace);
+      expect([ann.id, '2'].map(erasedAt)).toEqual([9, undefined]);
     });
 
     test('a migration is carried out once and under no limit of statements; a server that starts meanwhile waits and says so', async () => {

@@ -1,4 +1,13 @@
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -419,6 +428,84 @@ test('an import that is done again brings back nobody who was removed since', as
     bob.close();
   });
 });
+
+test('an import that is done again doubles nothing of people who have got another id since', async () => {
+  const kept = newHistory();
+  const users = join(folder, 'named-users.json');
+  const lines = file('named.jsonl', [
+    { type: 'room', id: 'c5', name: 'Shed' },
+    { type: 'member', room: 'c5', user: 'u1' },
+    { type: 'message', id: 'a', room: 'c5', user: 'u1', at, text: 'one' },
+    { type: 'message', id: 'b', room: 'c5', user: 'u2', at: at + 1, text: 'two', replyTo: 'a' },
+  ]);
+  const grown = file('named-grown.jsonl', [
+    ...readFileSync(lines, 'utf8').trim().split('\n'),
+    { type: 'message', id: 'c', room: 'c5', user: 'u2', at: at + 2, text: 'three', replyTo: 'b' },
+  ]);
+  expect(await importing(kept, [lines])).toMatchObject({ code: 0 });
+  for (const ids of [{ u2: '42' }, { u1: '42', u2: '43' }]) {
+    writeFileSync(users, JSON.stringify(ids));
+    const again = await importing(kept, [lines, '--users', users]);
+    expect(again.said).toContain('✓ Imported: 0 messages and 0 files in 1 rooms; 2 were there already');
+  }
+  expect(await importing(kept, [grown, '--users', users])).toMatchObject({ code: 0 });
+  await serve(kept, async (_site, ann) => {
+    const room = (await ann.request('room:list', {})).rooms.find(({ name }) => name === 'Shed');
+    const found = await messagesOf(ann, room?.id ?? '');
+    expect(found.map(({ text, seq, replyTo }) => [text, seq, replyTo])).toEqual([
+      ['one', 1, undefined],
+      ['two', 2, 1],
+      ['three', 3, 2],
+    ]);
+  });
+});
+
+test.each(['delete', 'anonymise'])(
+  'an import that is done again brings back nobody who was erased since, with their messages to %s',
+  async (messages) => {
+    const kept = newHistory();
+    const users = join(folder, 'erased-users.json');
+    writeFileSync(users, JSON.stringify({ u1: '42', u2: '43' }));
+    const member = (user: string) => ({ type: 'member', room: 'c6', user });
+    const lines = file('erased.jsonl', [
+      { type: 'room', id: 'c6', name: 'Attic' },
+      member('u1'),
+      member('u2'),
+      { type: 'message', id: 'a', room: 'c6', user: 'u1', at, text: 'mine' },
+      { type: 'message', id: 'b', room: 'c6', user: 'u2', at: at + 1, text: 'theirs' },
+    ]);
+    expect(await importing(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
+    const shown = async (one: Person) => {
+      const room = (await one.request('room:list', {})).rooms.find(({ name }) => name === 'Attic');
+      const found = await messagesOf(one, room?.id ?? '');
+      return [room?.members, ...found.map(({ text, user }) => `${user.id} ${text}`)];
+    };
+    const left = [1, messages === 'delete' ? '0 ' : '0 mine', '43 theirs'];
+    const site = await startPeopleSite({
+      CHAT_HISTORY: kept.url,
+      CHAT_FILES: kept.files,
+      CHAT_ORIGINS: origin,
+    });
+    const bob = await site.person({}, '43');
+    expect(await site.api('DELETE', `/users/42?messages=${messages}`)).toMatchObject({ status: 202 });
+    await expect.poll(() => shown(bob)).toEqual(left);
+    bob.close();
+    await site.close();
+    // The file may name the people still, or nobody any more.
+    for (const named of [readFileSync(users, 'utf8'), '{}']) {
+      writeFileSync(users, named);
+      const again = await importing(kept, [lines, '--users', users]);
+      expect(again.said).toContain(
+        '✓ Imported: 0 messages and 0 files in 1 rooms; 1 were there already; 1 of people who were erased here are left out',
+      );
+    }
+    await serve(kept, async (site) => {
+      const bob = await site.person({}, '43');
+      expect(await shown(bob)).toEqual(left);
+      bob.close();
+    });
+  },
+);
 
 test('a room that is imported again after it was deleted has nothing of the acts in the former one', async () => {
   const kept = newHistory();

@@ -55,6 +55,12 @@ export async function migrate(
   }
 }
 
+/** The key of the digests of a history. */
+export async function digestKeyIn(connection: DatabaseConnection): Promise<Uint8Array> {
+  const [row] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
+  return Buffer.from(row?.digest as string, 'hex');
+}
+
 async function lock(
   connection: DatabaseConnection,
   { tryLock }: ServerDialect,

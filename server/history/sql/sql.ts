@@ -4,10 +4,10 @@ import { type Change, type History, methods, type Reads } from '../history.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
-import { answered, type DatabaseConnection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
+import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
-import { type Migrating, migrate } from './migrations.ts';
+import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
 import { queriesOf } from './queries.ts';
 import { search } from './search.ts';
@@ -140,8 +140,7 @@ async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => v
     await migrate(connection, dialect, onMigration);
     await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersKept}`);
     await connection.query(sql`DELETE FROM chat_bans WHERE until <= ${Date.now()}`);
-    const [row] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
-    return Buffer.from(row?.digest as string, 'hex');
+    return await digestKeyIn(connection);
   } finally {
     connection.destroy();
   }

@@ -1,0 +1,44 @@
+import { realpathSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { dialectOf, type HistoryPlace } from './open.ts';
+import type { DatabaseAddress } from './sql/address.ts';
+import { raw } from './sql/dialect.ts';
+import { digestKeyIn } from './sql/migrations.ts';
+import { erasedDigest, erasedSince } from './sqlite/erased.ts';
+import { digestKeyOf } from './sqlite/migrations.ts';
+
+/** When users were erased last, in milliseconds of the epoch, by their digests with this key. */
+interface Erasures {
+  digestKey: Uint8Array;
+  at: ReadonlyMap<string, number>;
+}
+
+/** @returns when a user of the history was erased, in milliseconds of the epoch */
+export async function erasuresOf(place: HistoryPlace): Promise<(user: string) => number | undefined> {
+  const { digestKey, at } = await (place.kind === 'sqlite' ? besideFile(place.path) : inDatabase(place));
+  return (user) => at.get(erasedDigest(digestKey, user));
+}
+
+async function besideFile(path: string): Promise<Erasures> {
+  const real = realpathSync(path);
+  const erased = await erasedSince(real, 0);
+  const db = new DatabaseSync(real, { readOnly: true });
+  try {
+    return { digestKey: digestKeyOf(db), at: new Map([...erased].map(([digest, { at }]) => [digest, at])) };
+  } finally {
+    db.close();
+  }
+}
+
+async function inDatabase(address: DatabaseAddress): Promise<Erasures> {
+  const connection = await (await dialectOf(address)).connect();
+  try {
+    const rows = await connection.queryPatiently(
+      raw('SELECT digest, max(at) AS at FROM chat_erased GROUP BY digest'),
+    );
+    const at = new Map(rows.map((row) => [row.digest as string, row.at as number]));
+    return { digestKey: await digestKeyIn(connection), at };
+  } finally {
+    connection.destroy();
+  }
+}
