@@ -13,15 +13,17 @@ export const erasureStages = [
   'rows',
   'files',
   'person',
-  'log',
-  'audit',
-  'reports',
   'held',
   'reactions',
   'mentions',
   'messages',
   // Later than the messages, of which others may forward copies until then.
   'forwards',
+  // Later than both, which reports copy until then.
+  'reports',
+  // Later than messages and reports: acts name their authors.
+  'log',
+  'audit',
   'resets',
 ] as const;
 export type ErasureStage = (typeof erasureStages)[number];

@@ -469,6 +469,44 @@ export function erasureContract(
     expect(await now().history.read.room({ room: 'lobby' })).not.toHaveProperty('reports');
   });
 
+  it('reports and acts that come while the messages are still to be erased name the user no more, and a report of a new user stays', async () => {
+    const { history } = now();
+    const audit = { name: 'audit', by: 'one', types: ['act'] } as const;
+    await write.consume({ ...audit, lease: 1, most: 0 });
+    for (const messages of ['anonymise', 'delete'] as const) {
+      await write.arrive({ user: ann, at });
+      const { seq } = await send(ann, { text: mark });
+      const deleted: number[] = [];
+      for (let i = 0; i < 10; i++) deleted.push((await send(ann)).seq);
+      await write.erase({ user: ann.id, messages, at });
+      const next = erasureSteps(history, 'one', at + 1);
+      for (let closed = 0; closed < 2; ) if ((await next())?.kick) closed++;
+      await next();
+      const anew = await send(ann, { text: 'anew' });
+      const report = (of: number) =>
+        write.report({ room: 'lobby', seq: of, by: `r${n++}`, reason: 'spam', at });
+      await report(anew.seq);
+      const author = async () => (await newest('lobby')).find((one) => one.seq === seq)?.user.id;
+      while ((await author()) === ann.id) {
+        await report(seq);
+        const act = { user: cat.id, moderator: true, anywhere: true, at } as const;
+        await write.delete({ room: 'lobby', seq: deleted.pop() as number, ...act });
+        await next();
+      }
+      await carryOut();
+      const acts = JSON.stringify(await write.consume({ ...audit, lease: 0, most: 100 }));
+      expect(acts).toContain('message_deleted');
+      expect(acts).not.toContain(mark);
+      const { reports } = await history.read.reports({ rooms: null, limit: 50 });
+      const of = (one: number) => reports.filter((found) => found.seq === one);
+      expect(of(anew.seq)).toMatchObject([{ author: ann.id, message: { text: 'anew', user: ann } }]);
+      if (messages === 'delete') expect(of(seq)).toEqual([]);
+      else expect(of(seq).length).toBeGreaterThan(1);
+      for (const { author, message } of of(seq))
+        expect([author, message?.user]).toEqual([deletedUser.id, deletedUser]);
+    }
+  });
+
   it('an erasure ends before the next one begins', async () => {
     for (const user of ['c', 'b', 'a']) await write.erase({ user, messages: 'delete', at });
     const next = erasureSteps(now().history);

@@ -140,15 +140,21 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   reports: {
-    needs: (_user, { room, id }) => [{ what: 'lastMessage', room }, rows(reports, { room, id })],
+    needs: (_user, { room, id, seq }) => [
+      { what: 'lastMessage', room },
+      { what: 'message', room, seq },
+      rows(reports, { room, id }),
+    ],
     run(work, erasure, { room: id, id: report }, changes) {
       const [known] = work.find(reports, { room: id, id: report });
       if (known === undefined) return;
       const { user } = erasure;
       const { closed } = known;
       const message = known.message && withoutOrigin(known.message, user);
-      const isCopy = message?.user.id === user;
-      const author = known.author === user ? { author: deletedUser.id } : {};
+      // The messages of the erased user are nobody's by now.
+      const isOfNewUser = work.message(id, known.seq)?.user.id === user;
+      const isCopy = message?.user.id === user && !isOfNewUser;
+      const author = known.author === user && !isOfNewUser ? { author: deletedUser.id } : {};
       if (known.by === user || (isCopy && erasure.messages === 'delete')) {
         work.remove(reports, known);
         const room = existing(work, id);

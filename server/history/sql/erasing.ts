@@ -196,7 +196,7 @@ function* passedBy(
   const num = raw(`${table}.num`);
   const named = any.reduce((one, other) => sql`${one} OR ${other}`);
   const rows = yield* transaction.query(
-    sql`SELECT ${num} AS num, ${raw(`${table}.id`)} AS id, ${roomOf(table)}
+    sql`SELECT ${num} AS num, ${raw(`${table}.id`)} AS id, seq, ${roomOf(table)}
         WHERE ${num} > ${place} AND ${num} <= ${end} AND (${named}) ORDER BY ${num} ${most}`,
   );
   const found = rows as Partial<Erasable>[];
