@@ -302,7 +302,8 @@ export function erasureContract(
     await send(ann, { text: '', files: [{ id: await file('lobby', ann.id) }] });
     const [words, bare] = [await copied(1), await copied(2)];
     const again = await copied(words.seq);
-    await write.report({ room: 'lobby', seq: words.seq, by: cat.id, reason: 'spam', at });
+    for (const { seq } of [words, bare])
+      await write.report({ room: 'lobby', seq, by: cat.id, reason: 'spam', at });
     expect(again).toMatchObject({ user: ben, forwarded: { user: ann, shown: true } });
     expect(again.files).toHaveLength(1);
     await erase('anonymise');
@@ -315,14 +316,20 @@ export function erasureContract(
         [again.seq, 'words', ben, { user: deletedUser, shown: true }, undefined],
       ]);
     for (const { files } of copies) expect(files).toBeUndefined();
-    const { reports } = await now().history.read.reports({ rooms: null, limit: 50 });
-    expect(reports[0]?.message?.forwarded).toEqual({ user: deletedUser, shown: true });
+    const reported = async () => (await now().history.read.reports({ rooms: null, limit: 50 })).reports;
+    const [report, ...others] = await reported();
+    expect(report?.message).toMatchObject({ text: 'words', forwarded: { user: deletedUser, shown: true } });
+    expect(report?.message).not.toHaveProperty('files');
+    expect(others).toEqual([]);
     expect((await write.dropFiles({ before: 0, most: 100 })).stored).toHaveLength(2);
     expect((await now().holding?.(ann.name)) ?? []).toEqual([]);
 
     await write.arrive({ user: ann, at });
     const later = await copied((await send(ann, { text: 'later' })).seq);
+    await write.report({ room: 'lobby', seq: later.seq, by: cat.id, reason: 'spam', at });
     await erase('delete');
+    expect(await reported()).toEqual([report]);
+    expect(await now().history.read.room({ room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await newest('lobby')).at(-1)).toMatchObject({ seq: later.seq, text: '', deletedAt: at + 1 });
   });
 

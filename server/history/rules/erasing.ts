@@ -148,14 +148,16 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     run(work, erasure, { room: id, id: report }, changes) {
       const [known] = work.find(reports, { room: id, id: report });
       if (known === undefined) return;
-      const { user } = erasure;
-      const { closed } = known;
-      const message = known.message && withoutOrigin(known.message, user);
+      const { user, messages } = erasure;
+      const { closed, message } = known;
       // The messages of the erased user are nobody's by now.
       const isOfNewUser = work.message(id, known.seq)?.user.id === user;
-      const isCopy = message?.user.id === user && !isOfNewUser;
+      const isOwn = message?.user.id === user && !isOfNewUser;
+      const isCopy = isOwn || message?.forwarded?.user.id === user;
       const author = known.author === user && !isOfNewUser ? { author: deletedUser.id } : {};
-      if (known.by === user || (isCopy && erasure.messages === 'delete')) {
+      // As the message itself.
+      const isToGo = isCopy && (messages === 'delete' || message?.text === '');
+      if (known.by === user || isToGo) {
         work.remove(reports, known);
         const room = existing(work, id);
         // Of messages that are too old none counts.
@@ -173,7 +175,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
         ...author,
         ...(message === undefined
           ? {}
-          : { message: withoutMention(isCopy ? asNobodys(message) : message, user) }),
+          : { message: withoutMention(withoutOrigin(isOwn ? asNobodys(message) : message, user), user) }),
         ...(closed?.by === user ? { closed: { ...closed, by: deletedUser.id } } : {}),
       });
     },
@@ -388,9 +390,9 @@ function deleted(message: StoredMessage, at: number): StoredMessage {
   return { ...kept, text: '', deletedAt: at };
 }
 
-/** A reported copy of a message by the user. */
+/** A reported copy of what the user had written: the files go, as those of the original. */
 function withoutOrigin(message: StoredMessage, user: string): StoredMessage {
-  const { forwarded, ...rest } = message;
+  const { forwarded, files: _, ...rest } = message;
   if (forwarded?.user.id !== user) return message;
   return { ...rest, forwarded: { ...forwarded, user: deletedUser } };
 }
