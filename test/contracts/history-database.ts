@@ -891,8 +891,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       );
       closing.push(() => others.close());
       const messages = () => seen.filter((change) => change.type === 'message');
-      const named = () => seen.flatMap((change) => (change.type === 'mentions' ? change.message : []));
-      return { writing, others, between, messages, named, ...(await writing.write.send(first)) };
+      const mentions = () => seen.filter((change) => change.type === 'mentions');
+      return { writing, others, between, messages, mentions, ...(await writing.write.send(first)) };
     }
 
     test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
@@ -917,7 +917,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       };
       for (const from of ['the room', 'the site']) {
         for (const how of ['edited', 'deleted'] as const) {
-          const { writing, others, between, messages, named, message } = await following();
+          const { writing, others, between, messages, mentions, message } = await following();
           const { mentions: _, ...sent } = message;
           const { room, seq, rev, user } = sent;
           const one = { room, seq, user: user.id, at: 2 };
@@ -936,7 +936,30 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             { type: 'message', is: 'new', message: { ...sent, text: '' } },
             { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
           ]);
-          expect(named()[0]).toEqual({ ...sent, text: '' });
+          expect(mentions()[0]?.message).toEqual({ ...sent, text: '' });
+        }
+      }
+    });
+
+    it('a server that reads late of a new message, of a ban and of a change of the message tells each mention with the contents once', async () => {
+      const named = ['b', 'd'].map((user, start) => ({ user, start, length: 1 }));
+      for (const how of ['reacted', 'edited'] as const) {
+        const { writing, others, mentions } = await following();
+        await others.upTo(2);
+        const sent = await writing.write.send({ ...message('late'), mentions: named.slice(0, 1) });
+        const { room, seq, user } = sent.message;
+        const restriction = { by: 'api' };
+        await writing.write.restrict({ room, user: 'c', kind: 'banned', restriction, at: 1 });
+        await (how === 'reacted'
+          ? writing.write.react({ room, seq, reactions: [{ user: user.id, emoji: '👍', on: true }] })
+          : writing.write.edit({ room, seq, user: user.id, text: 'edited', mentions: named, at: 1 }));
+        await others.upTo(5);
+        const [, before, ...after] = mentions();
+        expect(before?.message.text).toBe('');
+        expect(after.flatMap(({ added }) => added).sort()).toEqual(how === 'reacted' ? ['b'] : ['b', 'd']);
+        for (const { message, removed } of after) {
+          expect(removed).toEqual([]);
+          expect(message.mentions?.[0]).toMatchObject({ user: 'b' });
         }
       }
     });

@@ -90,7 +90,7 @@ export const numberOf = ([row]: readonly Row[]): number => (row?.num as number |
 export async function entriesAfter(
   { dialect, connection }: Database,
   after: number,
-  withheld: Set<string>,
+  withheld: Withheld,
 ): Promise<Entry[]> {
   const read = async (from: number) => {
     const rows = await connection.query(
@@ -114,7 +114,7 @@ export async function entriesAfter(
   }
   const losses = lossesIn(known);
   /** The message as readers of this entry may see it, for whom that `rev` is the last one. */
-  const shownAt = (num: number, place: Place, rev: number) => {
+  const shownAt = (num: number, place: Place, rev: number, named: readonly string[] = []) => {
     const message = messageAt(found, place);
     if (message === undefined || message.rev <= rev) return message;
     const by = made.get(revOf(message)) ?? Number.POSITIVE_INFINITY;
@@ -122,7 +122,8 @@ export async function entriesAfter(
       losses.get(room)?.some((lost) => lost > num && lost < by),
     );
     if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
-    withheld.add(keyOf(place));
+    const key = keyOf(place);
+    withheld.set(key, new Set([...(withheld.get(key) ?? []), ...named]));
     return { ...withoutContents(message), rev };
   };
   return entries.map(({ num, changes }) => ({
@@ -136,7 +137,8 @@ export async function entriesAfter(
         return [{ type: 'message', is, message: { ...(shownAt(num, change.message, rev) ?? message), rev } }];
       }
       if (change.type === 'mentions' || change.type === 'concerned') {
-        const message = shownAt(num, change.message, change.message.rev);
+        const named = change.type === 'mentions' ? change.added : [];
+        const message = shownAt(num, change.message, change.message.rev, named);
         return message === undefined ? [] : [{ ...change, message }];
       }
       if (!isOfRoom(change)) return [change];
@@ -149,12 +151,28 @@ export async function entriesAfter(
 /** How often entries after those that are handed out are read, to see what has changed a message. */
 const mostLooks = 5;
 
-/** A change of a message that was handed out without its contents: with all of them, where it would say less. */
-export function withContents(change: Change, withheld: Set<string>): Change {
-  if (change.type !== 'message' || change.is === 'new' || !withheld.delete(keyOf(change.message)))
-    return change;
-  const { reacted: _, ...rest } = change;
-  return rest;
+/** The messages that were handed out without their contents, and whom they were to tell of a mention. */
+export type Withheld = Map<string, ReadonlySet<string>>;
+
+/**
+ * The changes of an entry. That of a message which was handed out without its contents has all of them, where it would say
+ * less, and tells those whom the message mentions.
+ */
+export function withContents(changes: readonly Change[], withheld: Withheld): Change[] {
+  return changes.flatMap((change): Change[] => {
+    if (change.type !== 'message' || change.is === 'new') return [change];
+    const { reacted: _, ...rest } = change;
+    const { message } = rest;
+    const untold = withheld.get(keyOf(message));
+    if (untold === undefined) return [change];
+    withheld.delete(keyOf(message));
+    // An edit tells those whom it adds.
+    const told = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
+    const added = (message.mentions ?? []).flatMap(({ user }) =>
+      untold.has(user) && !told.has(user) ? user : [],
+    );
+    return added.length === 0 ? [rest] : [rest, { type: 'mentions', message, added, removed: [] }];
+  });
 }
 
 /** The messages of a change that have changed again. */

@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
-import { entriesAfter, forget, positionOf, withContents } from './change-log.ts';
+import { entriesAfter, forget, positionOf, type Withheld, withContents } from './change-log.ts';
 import { Delivery } from './delivery.ts';
 import { answered, type ServerDialect, SqlError } from './dialect.ts';
 import { Pool } from './pool.ts';
@@ -79,8 +79,8 @@ export async function follow(
   }
   /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
   const awaited = new Set<string>();
-  /** Messages that were handed out without their contents, which come with their next change. */
-  const withheld = new Set<string>();
+  /** They get their contents with their next change. */
+  const withheld: Withheld = new Map();
   const closing = new AbortController();
   const { signal } = closing;
   const delivery = new Delivery({
@@ -88,7 +88,7 @@ export async function follow(
     read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after, withheld)),
     deliver(changes) {
       for (const change of changes) if (change.type === 'told') confirm(change.from);
-      handOut(changes.map((change) => withContents(change, withheld)));
+      handOut(withContents(changes, withheld));
     },
     onFailure,
   });
