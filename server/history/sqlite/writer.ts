@@ -211,6 +211,7 @@ function inTransaction<T>(task: () => T): T {
 
 function erases(change: Change): boolean {
   if (change.type === 'report') return change.closed;
+  if (change.type === 'held') return change.is === 'discarded';
   if (change.type === 'message' && change.reacted !== undefined) return false;
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
 }

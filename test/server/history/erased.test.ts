@@ -33,6 +33,7 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_USER_ROLES: 'roles',
+    CHAT_HOLD_WORDS: 'heron',
   });
   onTestFinished(async () => {
     await server.stop();
@@ -63,6 +64,15 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
   await expect.poll(() => found(deleted, edited, reported), patiently).toEqual([]);
   expect(found(kept, open)).toEqual([kept, open]);
   expect((await ann.request('message:search', { query: 'Wm4kZ' })).messages).toHaveLength(1);
+
+  // Nor is one that has waited for a moderator in vain.
+  const waiting = 'Wm4kZ-waiting-Tq8';
+  const message = { room: 'lobby', text: `heron ${waiting}`, clientId: newClientId() };
+  await ann.request('message:send', message);
+  expect(found(waiting)).toEqual([waiting]);
+  const [own] = (await ann.request('held:list', { mine: true })).held;
+  await ann.request('held:discard', { id: own?.id as string });
+  await expect.poll(() => found(waiting), patiently).toEqual([]);
   ann.close();
   await server.stop();
   expect(found(deleted, edited, reported)).toEqual([]);
