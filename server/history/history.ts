@@ -483,6 +483,10 @@ export function sizeOfReport({ message, ...report }: StoredReport): number {
   );
 }
 
+/** The same of a message that waits, with the name of its author. */
+export const sizeOfHeld = (held: StoredHeld): number =>
+  Buffer.byteLength(JSON.stringify(held)) + mostNameBytes;
+
 /**
  * The changes of a write. All changes are handed out in the order of the commits, before the write that made them
  * resolves; a listener's copy is therefore current when the write resolves. `asker`: see `History.write`.

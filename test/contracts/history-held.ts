@@ -276,6 +276,21 @@ export function heldContract(
       expect(await write.hold(input(over))).toHaveProperty('message');
   });
 
+  everywhere('a page of them has no more bytes than any other, but one at least', async () => {
+    await join(ann, ben);
+    const sizes = [300_000, 100_000, 100_000, 100_000];
+    for (const size of sizes) await hold({ text: 'x'.repeat(size) });
+    const pages: number[] = [];
+    for (let from: string | undefined; ; ) {
+      const all = { rooms: [room], everyPublic: false, limit: 9 };
+      const { held, next } = await read.heldIn({ ...all, ...(from === undefined ? {} : { from }) });
+      pages.push(held.length);
+      if (next === undefined) break;
+      from = next;
+    }
+    expect(pages).toEqual([2, 1, 1]);
+  });
+
   everywhere('they are listed in pages by room, and forgotten after their time', async () => {
     await join(ann, ben);
     const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();

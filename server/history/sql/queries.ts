@@ -18,7 +18,7 @@ import {
   type Partner,
   type Reads,
   type RoomRecord,
-  type StoredReport,
+  sizeOfHeld,
   sizeOfReport,
   type UserRecord,
 } from '../history.ts';
@@ -296,9 +296,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         sql`SELECT * FROM (${heldWhere} held.num < ${before} AND closed IS NULL) AS waiting
             WHERE ${among(rooms)} OR ${open} ORDER BY num DESC LIMIT ${limit + 1}`,
       );
-      const page = rows.slice(0, limit);
-      const next = page.length < rows.length ? { next: heldCursors.of(page.at(-1)?.num as number) } : {};
-      return { held: page.map(heldFrom), ...next };
+      const { page, ...next } = sizedPage(rows, limit, {
+        from: heldFrom,
+        size: sizeOfHeld,
+        cursors: heldCursors,
+      });
+      return { held: page, ...next };
     },
     *heldBefore({ before, limit }) {
       const rows = yield* ask(sql`${heldWhere} at < ${before} ORDER BY at LIMIT ${limit}`);
@@ -1208,18 +1211,28 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
    * As many as fit into a page, but one at least.
    * @param rows one more than `limit` where there are more
    */
-  function reportsPage(rows: readonly Row[], limit: number): Reads['reports']['out'] {
-    const page: StoredReport[] = [];
+  function sizedPage<One>(
+    rows: readonly Row[],
+    limit: number,
+    { from, size, cursors }: { from(row: Row): One; size(one: One): number; cursors: SealedCursors },
+  ): { page: One[]; next?: string } {
+    const page: One[] = [];
     let bytes = 0;
     for (const row of rows) {
-      const report = reportFrom(row);
-      bytes += sizeOfReport(report);
+      const one = from(row);
+      bytes += size(one);
       if (page.length === limit || (bytes > maxPageBytes && page.length > 0)) {
-        return { reports: page, next: reportCursors.of(rows[page.length - 1]?.num as number) };
+        return { page, next: cursors.of(rows[page.length - 1]?.num as number) };
       }
-      page.push(report);
+      page.push(one);
     }
-    return { reports: page };
+    return { page };
+  }
+
+  function reportsPage(rows: readonly Row[], limit: number): Reads['reports']['out'] {
+    const how = { from: reportFrom, size: sizeOfReport, cursors: reportCursors };
+    const { page, ...next } = sizedPage(rows, limit, how);
+    return { reports: page, ...next };
   }
 
   /** The place where the messages of a user go on behind a room. */
