@@ -514,6 +514,22 @@ export function erasureContract(
     }
   });
 
+  it('the picture of a page that is fetched after the files were erased goes with its message', async () => {
+    await write.arrive({ user: ann, at });
+    const url = 'https://garden.example/';
+    const { seq } = await send(ann, { text: url, preview: url });
+    await write.erase({ user: ann.id, messages: 'anonymise', at });
+    const next = erasureSteps(now().history, 'one', at + 1);
+    for (let closed = 0; closed < 2; ) if ((await next())?.kick) closed++;
+    await next();
+    const id = await file('lobby', ann.id);
+    const page = { title: 'Garden', image: { id, width: 4, height: 3 } };
+    expect(await write.preview({ room: 'lobby', seq, url, page, at })).toEqual({ changed: true });
+    await carryOut();
+    expect((await newest('lobby')).at(-1)).toMatchObject({ seq, user: deletedUser });
+    expect((await write.dropFiles({ before: 0, most: 10 })).ids).toContain(id);
+  });
+
   it('an erasure ends before the next one begins', async () => {
     for (const user of ['c', 'b', 'a']) await write.erase({ user, messages: 'delete', at });
     const next = erasureSteps(now().history);

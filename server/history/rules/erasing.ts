@@ -239,6 +239,8 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const isToGo = messages === 'delete' || after.text === '';
       const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
       work.eraseMessage(message, before);
+      // It may have come after the stage of the files.
+      releasePicture(work, before, at);
       tellMentions(message, before, changes);
       if (isReply(before) && before.deletedAt === undefined) {
         if (message.deletedAt !== undefined) removeReply(work, message, before, changes);
