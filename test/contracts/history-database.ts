@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { erasuresOf } from '../../server/history/erased-users.ts';
-import { type Change, type History, sources } from '../../server/history/history.ts';
+import { type Change, deletedUser, type History, sources } from '../../server/history/history.ts';
 import { migrationsFolder } from '../../server/history/migrations.ts';
 import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
 import { deleteOld } from '../../server/history/sql/change-log.ts';
@@ -19,6 +19,7 @@ import {
 import { erasableOf, rowsNaming } from '../../server/history/sql/erasing.ts';
 import { follow, type Shared } from '../../server/history/sql/followed.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
+import { openSqlHistory } from '../../server/history/sql/sql.ts';
 import { tables } from '../../server/history/tables.ts';
 import { termsOfQuery } from '../../server/history/terms.ts';
 import type { RequestError } from '../../server/wire/errors.ts';
@@ -27,10 +28,11 @@ import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { dice } from '../helpers/dice.ts';
-import { erasureSteps } from '../helpers/erasures.ts';
+import { carryOutErasures, erasureSteps } from '../helpers/erasures.ts';
 import { download, origin, upload } from '../helpers/files.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
+import { unexpectedFailure } from '../helpers/own-history.ts';
 import { randomWrites, readAll, withoutIds } from '../helpers/random-writes.ts';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
@@ -856,6 +858,51 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         slow.push(...(await engine.unindexed(connection, rowsNaming('somebody', table))));
       }
       expect(slow).toEqual([]);
+    });
+
+    test('a copy of a copy that is forwarded while another server looks for copies loses an erased author, too', async () => {
+      const history = await empty();
+      for (const user of [ann, { id: '2', name: 'Ben' }])
+        await history.write.join({ room: 'lobby', user, at: 0 });
+      const forward = async (seq: number) => {
+        const user = { id: '2', name: 'Ben' };
+        const from = { room: 'lobby', seq };
+        return (await history.write.forward({ ...message(), user, from })).message.seq;
+      };
+      const { message: original } = await history.write.send(message('words'));
+      const copy = await forward(original.seq);
+      const between = [() => forward(copy)];
+      const dialect = engine.dialect(database);
+      const erasing = await openSqlHistory(
+        {
+          ...dialect,
+          async connect() {
+            const connection = await dialect.connect();
+            return {
+              query: (statement) => connection.query(statement),
+              queryPatiently: (statement) => connection.queryPatiently(statement),
+              async queryAll(statements) {
+                const answers = await connection.queryAll(statements);
+                // The copies are found, and their rooms are locked next.
+                if (statements.some(({ text }) => text.includes('WHERE origin ='))) await between.pop()?.();
+                return answers;
+              },
+              destroy: () => connection.destroy(),
+            };
+          },
+        },
+        { onFailure: unexpectedFailure },
+      );
+      closing.push(() => erasing.close());
+      await erasing.write.erase({ user: ann.id, messages: 'anonymise', at: 1 });
+      await carryOutErasures(erasing);
+      expect(between).toEqual([]);
+      const { messages } = await all(history, 'lobby');
+      expect(messages.map(({ text, forwarded }) => [text, forwarded?.user.id])).toEqual([
+        ['words', undefined],
+        ['words', deletedUser.id],
+        ['words', deletedUser.id],
+      ]);
     });
 
     /** Follows a history of which something is written between the reading of entries and that of their messages. */

@@ -84,8 +84,10 @@ function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
         ...(row as Partial<Erasable>),
         ...(typeof user_id === 'string' ? { user: user_id } : {}),
       }));
+      // Others may forward one of these copies before its room is locked: that copy of it is found by the next look alone.
+      const isLast = stage === 'forwards' ? found.length === 0 : found.length < erasuresAtOnce;
       // Rows that are done are not found again, so the stage continues from its beginning.
-      return found.length < erasuresAtOnce ? { found } : { found, next: 0 };
+      return isLast ? { found } : { found, next: 0 };
     }
   }
 }
