@@ -28,6 +28,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
               'Set CHAT_SITE_DATABASE to the primary, which the site writes to.',
             )
           : well('The database of the site answers.');
+        yield* doubts(place);
       }
       if (how.mails) yield await mailAddresses(logins, session?.user);
       if (cookie === undefined) return;
@@ -115,6 +116,20 @@ async function isReplica(place: SitePlace): Promise<boolean> {
   const found = await findSite(place);
   const reader = 'session' in found ? found.accounts?.reader : found.reader;
   return reader === undefined ? false : await reader.isReplica().finally(reader.close);
+}
+
+/** @throws StoreError */
+async function* doubts(place: SitePlace): AsyncGenerator<Finding> {
+  const found = await findSite(place);
+  if (!('reader' in found)) return;
+  const { application, reader } = found;
+  try {
+    const { site } = await reader.open();
+    for (const { reason, hint } of application.doubts?.(site) ?? [])
+      yield warning(`${application.title}: ${printable(reason, 400)}.`, hint);
+  } finally {
+    reader.close();
+  }
 }
 
 /** Whether it has no name in it, as a value that is copied from the developer tools. */

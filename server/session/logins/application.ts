@@ -167,6 +167,9 @@ export type Judged =
       settled?: true;
     } & Explanation);
 
+/** For the operator; nobody is refused for it. */
+export type Doubt = Pick<Explanation, 'reason' | 'hint'>;
+
 /** Where the settings lie that an application keeps in its database. */
 export interface SettingsTable extends SiteTable {
   /** The values of the column `name` that are read. */
@@ -272,6 +275,8 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   settings(found: Found, sql: SiteSql): SettingsTable | null;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
+  /** For the doctor: settings of the site or of the operator that do not have the effect that one would think. */
+  doubts?(site: Site): readonly Doubt[];
   /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */
   keys?(site: Site): unknown;
   /**

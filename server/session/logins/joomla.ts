@@ -10,6 +10,7 @@ import { follow, parsePath } from '../path.ts';
 import {
   type Application,
   because,
+  type Doubt,
   type GivenRoles,
   type LoginTable,
   loginPart,
@@ -22,6 +23,7 @@ import {
   texts,
   textsOf,
 } from './application.ts';
+import { groupsIn, groupsListed } from './named-groups.ts';
 
 /** The values of configuration.php. */
 interface Found extends GivenRoles {
@@ -42,6 +44,10 @@ interface Site extends Found {
   secondFactors: boolean;
   /** Pages are for users alone who have agreed to the privacy policy. */
   needsConsent: boolean;
+  /** The ids of the groups that the settings list; undefined without the setting. */
+  adminGroups: readonly string[] | undefined;
+  moderatorGroups: readonly string[] | undefined;
+  doubts: readonly Doubt[];
 }
 
 /** Groups of the installation: installation/sql/mysql/base.sql. Their children inherit their rights. */
@@ -52,6 +58,7 @@ const versionFile = 'libraries/src/Version.php';
 /** It ends the sessions of a user at a logout. */
 const logoutPlugin = 'plg_user_joomla';
 const consentPlugin = 'plg_system_privacyconsent';
+const groupsSetting = 'groups';
 const factorsTable = (prefix: string) => `${prefix}user_mfa`;
 
 /**
@@ -102,18 +109,19 @@ export const joomla: Application<Found, Site> = {
 
   database: ({ database }) => database,
 
-  settings({ prefix }, { schema, quote, asText }) {
+  settings({ prefix }, { schema, quote, asText, lines }) {
     const name = asText('t.table_name');
     const factors = `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${factorsTable(prefix)}'`;
     const plugin = (name: string) => {
       const [, folder, element] = name.split('_');
       return `SELECT ${asText(`'${name}'`)}, ${asText('e.params')} FROM ${quote}${prefix}extensions${quote} AS e WHERE e.type = 'plugin' AND e.folder = '${folder}' AND e.element = '${element}' AND e.enabled = 1`;
     };
+    const titles = `SELECT ${asText(`'${groupsSetting}'`)}, ${asText(lines("CONCAT(g.id, ' ', g.title)"))} FROM ${quote}${prefix}usergroups${quote} AS g`;
     return {
       view: 'chat_joomla_settings',
       columns: { value: 'text' },
-      names: [factorsTable(prefix), logoutPlugin, consentPlugin],
-      select: `${factors} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)}`,
+      names: [factorsTable(prefix), logoutPlugin, consentPlugin, groupsSetting],
+      select: `${factors} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)} UNION ALL ${titles}`,
     };
   },
 
@@ -125,29 +133,36 @@ export const joomla: Application<Found, Site> = {
         'a logout of Joomla leaves its row of the session: take the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
       );
     }
+    const all = groupsIn(found.database, settings.get(groupsSetting)?.value?.toString('utf8') ?? '');
+    const listed = (given: readonly string[] | undefined) => given && groupsListed(given, all);
+    const [admins, moderators] = [listed(found.admins), listed(found.moderators)];
     return {
       ...found,
+      adminGroups: admins?.ids,
+      moderatorGroups: moderators?.ids,
+      doubts: [...(admins?.doubts ?? []), ...(moderators?.doubts ?? [])],
       secondFactors: settings.has(factorsTable(found.prefix)),
       needsConsent: settings.has(consentPlugin),
     };
   },
 
+  doubts: ({ doubts }) => doubts,
+
   mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),
 
-  logins({ prefix, admins, moderators, secondFactors, needsConsent, hasTexts }, { quote, lines }) {
+  logins({ prefix, secondFactors, needsConsent, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     // A group has the rights of all groups that it lies in.
     const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
-    const titles = `SELECT ${lines('title.title')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS title ON title.id = map.group_id WHERE map.user_id = u.id`;
+    const directly = `SELECT ${lines('map.group_id')} FROM ${table('user_usergroup_map')} AS map WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${quote}${factorsTable(prefix)}${quote} AS f WHERE f.user_id = u.id`;
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
-    const usesTitles = admins !== undefined || moderators !== undefined;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
     const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
     const sessionWith = (version: string) =>
       `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
-    const ofRoles = `(${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors, ${needsConsent ? `(${consents})` : '1'} AS consents`;
+    const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${needsConsent ? `(${consents})` : '1'} AS consents`;
     const sessions: LoginTable = {
       view: 'chat_joomla',
       id: 'id',
@@ -155,7 +170,7 @@ export const joomla: Application<Found, Site> = {
       columns: {
         id: 'bytes',
         ...texts(...ofSessions),
-        ...texts('name', 'block', 'reset', 'member_of', 'titles', 'factors', 'consents'),
+        ...texts('name', 'block', 'reset', 'member_of', 'directly_in', 'factors', 'consents'),
       },
       select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
       rows: {
@@ -182,7 +197,7 @@ export const joomla: Application<Found, Site> = {
         }),
         loginPart({
           ...{ view: 'chat_joomla_roles', key: 'userid' },
-          columns: ['member_of', 'titles', 'factors', 'consents'],
+          columns: ['member_of', 'directly_in', 'factors', 'consents'],
           tables: [
             ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`],
             ...(secondFactors ? [factorsTable(prefix)] : []),
@@ -236,7 +251,7 @@ export const joomla: Application<Found, Site> = {
     const user: SessionUser = {
       id,
       name: displayName(text('name')) || id,
-      ...rolesIn(site, text('member_of').split('\n'), text('titles').split('\n')),
+      ...rolesIn(site, text('member_of').split('\n'), text('directly_in').split('\n')),
     };
     // Each page writes the time, whichever handler has the session itself (MetadataManagerListener.php).
     const last = Math.max(Number(text('time')), session?.now ?? 0);
@@ -311,14 +326,14 @@ function sessionIn(data: Buffer | null): Session | null | undefined {
   }
 }
 
-function rolesIn({ admins, moderators }: Site, own: readonly string[], titles: readonly string[]) {
-  const isIn = (names: readonly string[] | undefined, ids: readonly number[]) =>
-    names === undefined
+function rolesIn(site: Site, own: readonly string[], directly: readonly string[]) {
+  const isIn = (listed: readonly string[] | undefined, ids: readonly number[]) =>
+    listed === undefined
       ? ids.some((id) => own.includes(String(id)))
-      : names.some((name) => titles.includes(name));
+      : listed.some((id) => directly.includes(id));
   return rolesIf(
-    isIn(admins, [groups.superUsers, groups.administrators]),
-    isIn(moderators, [groups.managers]),
+    isIn(site.adminGroups, [groups.superUsers, groups.administrators]),
+    isIn(site.moderatorGroups, [groups.managers]),
   );
 }
 

@@ -7,6 +7,7 @@ import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   type Claim,
+  type Doubt,
   type GivenRoles,
   loginPart,
   mailsIn,
@@ -20,6 +21,7 @@ import {
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
+import { groupsIn, groupsListed } from './named-groups.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** The values of config.php. */
@@ -45,6 +47,10 @@ interface PhpbbSite extends PhpbbFiles {
   ipCheck: number;
   browserCheck: boolean;
   forwardedForCheck: boolean;
+  /** The ids of the groups whose members have these roles. */
+  adminGroups: readonly string[];
+  moderatorGroups: readonly string[];
+  doubts: readonly Doubt[];
 }
 
 interface PhpbbClaim extends Claim {
@@ -60,7 +66,7 @@ const forever = 4294967295;
 const anonymous = '1';
 const types = { normal: '0', founder: '3' };
 
-/** The `group_type` of the groups that are part of phpBB: GROUP_SPECIAL. */
+/** The `group_type` of the groups that are part of phpBB: GROUP_SPECIAL. A leader can give it to another group, too. */
 const builtIn = '3';
 
 /** Rows of the table `config`, and what phpBB has for those that are missing. */
@@ -76,7 +82,8 @@ const defaults: Readonly<Record<string, string>> = {
 
 /**
  * phpBB 3.2 to 4: phpbb/session.php (session_begin, session_create, check_ban, set_login_key), phpbb/ban/manager.php,
- * phpbb/request/type_cast_helper.php, includes/functions.php (short_ipv6, phpbb_ip_normalise).
+ * phpbb/request/type_cast_helper.php, includes/functions.php (short_ipv6, phpbb_ip_normalise),
+ * includes/ucp/ucp_groups.php (edit), includes/functions_user.php (group_validate_groupname).
  */
 export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   kind: 'phpbb',
@@ -108,13 +115,15 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   database: ({ database }) => database,
 
-  settings({ prefix }) {
+  settings({ prefix }, { asText, lines }) {
     const names = ['cookie_name', 'version', ...Object.keys(defaults)];
+    // The names of all groups are read at one time, so that none can take the name of another in between.
+    const groups = asText(lines("CONCAT(g.group_id, ' ', g.group_type, ' ', g.group_name)"));
     return {
       view: 'chat_phpbb_settings',
       columns: { value: 'text' },
-      names,
-      select: `SELECT config_name AS name, config_value AS value FROM ${prefix}config WHERE config_name IN (${names.map((name) => `'${name}'`).join(', ')})`,
+      names: [...names, 'groups'],
+      select: `SELECT config_name AS name, ${asText('config_value')} AS value FROM ${prefix}config WHERE config_name IN (${names.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'groups', ${groups} FROM ${prefix}groups g`,
     };
   },
 
@@ -129,8 +138,22 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         'phpBB takes its users from the web server (auth_method is apache), who cannot be read here',
       );
     }
+    const groups = groupsIn(found.database, text('groups') ?? '').map(({ id, name }) => {
+      const [, type, own = ''] = /^(\d+) (.*)$/s.exec(name) ?? [];
+      return { id, name: withoutEntities(own), isBuiltIn: type === builtIn };
+    });
+    const listed = (given: readonly string[] | undefined, own: string) => {
+      const { ids, doubts } = groupsListed(given ?? [own], groups);
+      const isBuiltIn = (id: string) => groups.some((group) => group.id === id && group.isBuiltIn);
+      return { ids: given === undefined ? ids.filter(isBuiltIn) : ids, doubts };
+    };
+    const admins = listed(found.admins, 'ADMINISTRATORS');
+    const moderators = listed(found.moderators, 'GLOBAL_MODERATORS');
     return {
       ...found,
+      adminGroups: admins.ids,
+      moderatorGroups: moderators.ids,
+      doubts: [...admins.doubts, ...moderators.doubts],
       cookie: cookieName,
       isFour: number('version') >= 4,
       sessionLength: number('session_length'),
@@ -142,10 +165,12 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     };
   },
 
+  doubts: ({ doubts }) => doubts,
+
   mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),
 
   logins({ prefix, isFour, sessionLength }, sql) {
-    const groups = `(SELECT ${sql.lines("CONCAT(g.group_type, ' ', g.group_name)")} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_list`;
+    const groups = `(SELECT ${sql.lines('m.group_id')} FROM ${prefix}user_group m WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_ids`;
     const until = `MAX(CASE WHEN b.ban_end = 0 THEN ${forever} ELSE b.ban_end END)`;
     const own = 'u.user_type AS user_type, u.username AS username';
     const user = `u.user_id AS user_id, ${own}`;
@@ -160,7 +185,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const ban = "CONCAT(b.ban_exclude, ' ', b.ban_end, ' ', b.ban_ip)";
     const ofAddresses = `${isFour ? 'NULL' : `(SELECT CONCAT(COUNT(*), ' ', ${sql.lines(ban)}) FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_ip > '')`} AS address_bans`;
     const columns = texts(
-      ...['user_id', 'user_type', 'username', 'group_list', 'banned', 'freed'],
+      ...['user_id', 'user_type', 'username', 'group_ids', 'banned', 'freed'],
       ...['everybody', 'address_bans', 'address'],
     );
     const ofSession = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
@@ -175,7 +200,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         [`${prefix}users`, 'u', `u.user_id = s.${user}`],
         [`${prefix}user_group`, 'm', 'm.user_id = u.user_id'],
       ],
-      shared: [[`${prefix}groups`], [bansTable]],
+      shared: [[bansTable]],
     });
     return {
       sessions: {
@@ -204,8 +229,8 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
             select: `SELECT u.user_id AS id, ${own} FROM ${prefix}users u`,
           }),
           loginPart({
-            ...{ view: 'chat_phpbb_groups', key: 'user_id', columns: ['group_list', 'banned', 'freed'] },
-            tables: [`${prefix}user_group`, `${prefix}groups`, bansTable],
+            ...{ view: 'chat_phpbb_groups', key: 'user_id', columns: ['group_ids', 'banned', 'freed'] },
+            tables: [`${prefix}user_group`, bansTable],
             select: `SELECT u.user_id AS id, ${within} FROM ${prefix}users u`,
           }),
           loginPart({
@@ -348,23 +373,13 @@ function userIn(
     };
     if (!visitsOf(site, claim, text).every(mayCome)) return settled('this user is banned there');
   }
-  const groups = text('group_list')
-    .split('\n')
-    .map((line) => ({
-      type: line.split(' ', 1)[0],
-      name: withoutEntities(line.slice(line.indexOf(' ') + 1)),
-    }));
-  // The leader of a group can name it.
-  const isIn = (given: readonly string[] | undefined, own: string) =>
-    groups.some((group) =>
-      given === undefined ? group.type === builtIn && group.name === own : given.includes(group.name),
-    );
-  const isAdmin =
-    isIn(site.admins, 'ADMINISTRATORS') || (site.admins === undefined && type === types.founder);
+  const groups = text('group_ids').split('\n');
+  const isIn = (ids: readonly string[]) => ids.some((id) => groups.includes(id));
+  const isAdmin = isIn(site.adminGroups) || (site.admins === undefined && type === types.founder);
   const user: SessionUser = {
     id,
     name: displayName(withoutEntities(text('username'))) || id,
-    ...rolesIf(isAdmin, isIn(site.moderators, 'GLOBAL_MODERATORS')),
+    ...rolesIf(isAdmin, isIn(site.moderatorGroups)),
   };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
 }

@@ -147,6 +147,24 @@ describe.each(databases)('$kind', (db) => {
     expect(await own.logins.identify(await own.logIn('9'))).toMatchObject({ code: 'unauthorized' });
   });
 
+  test('a listed title counts if one group alone has it, an id always', async () => {
+    const site = await siteFor();
+    const { run, folder } = site;
+    // Titles are unique within one parent alone.
+    await run("INSERT INTO #__usergroups VALUES (30, 21, 50, 51, 'Super Users')");
+    await run('INSERT INTO #__user_usergroup_map VALUES (7, 8), (8, 30)');
+    const devices = [await site.logIn('7'), await site.logIn('8')];
+    const rolesOf = async (options: SiteOptions) => {
+      const logins = await loginsOf(folder, options);
+      const answers = await Promise.all(devices.map((device) => logins.identify(device)));
+      return answers.map((answer) => ('user' in answer ? answer.user.roles : answer.reason));
+    };
+    expect(await rolesOf({ admins: ['Super Users'] })).toEqual([undefined, undefined]);
+    expect(await rolesOf({ admins: ['id:8'] })).toEqual([['admin'], undefined]);
+    await run("UPDATE #__usergroups SET title = 'Others' WHERE id = 30");
+    expect(await rolesOf({ admins: ['Super Users'] })).toEqual([['admin'], undefined]);
+  });
+
   test('sessions shared with the backend; another handler; a Joomla without a table of second factors', async () => {
     const shared = await siteFor({ shared_session: '1', session_name: 'abc', lifetime: '0' });
     const device = await shared.logIn('7', { row: { client_id: null } });

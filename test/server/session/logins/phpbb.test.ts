@@ -85,10 +85,47 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     const user = { id: '20', name: 'Ann' };
     expect(await (await open()).identify(device)).toMatchObject({ user });
     expect(await (await open()).identify(device)).not.toHaveProperty('user.roles');
-    const named = await open({ admins: ['ADMINISTRATORS'], moderators: ['Cats', 'GLOBAL_MODERATORS'] });
-    expect(await named.identify(device)).toHaveProperty('user.roles', ['admin']);
-    await site.run('DELETE FROM #_user_group WHERE group_id = 12');
+    const named = await open({ admins: ['Cats'], moderators: ['3 GLOBAL_MODERATORS', 'GLOBAL_MODERATORS'] });
     expect(await named.identify(device)).not.toHaveProperty('user.roles');
+  });
+
+  test('a listed name counts if one group alone has it, an id always; the doctor names the groups', async () => {
+    const { site, open } = await siteFor(db);
+    const [real, other] = [await site.logIn('20'), await site.logIn('21')];
+    const join = async (group: number, user: number) =>
+      await site.insert('user_group', { group_id: group, user_id: user, user_pending: 0 });
+    await site.insert('groups', { group_id: 10, group_type: 1, group_name: 'Großes Team' });
+    await join(10, 20);
+    await join(2, 20);
+    const admins = { admins: ['Großes Team'] };
+    const rolesOf = async (options: Partial<SitePlace>) => {
+      const logins = await open(options);
+      const answers = await Promise.all([real, other].map((device) => logins.identify(device)));
+      return answers.map((answer) => ('user' in answer ? answer.user.roles : answer.reason));
+    };
+    expect(await rolesOf(admins)).toEqual([['admin'], undefined]);
+    // The leader of another group gives it these names, and the type of those that are part of phpBB.
+    await site.insert('groups', { group_id: 11, group_type: 3, group_name: 'Großes Team' });
+    await site.insert('groups', { group_id: 12, group_type: 3, group_name: 'ADMINISTRATORS' });
+    await join(11, 21);
+    await join(12, 21);
+    expect(await rolesOf(admins)).toEqual([undefined, undefined]);
+    expect(await rolesOf({})).toEqual([undefined, undefined]);
+    expect(await rolesOf({ admins: ['id:10'], moderators: ['id:2'] })).toEqual([
+      ['admin', 'moderator'],
+      undefined,
+    ]);
+    const lines: string[] = [];
+    const line = (text: string) => void lines.push(text);
+    const settings = { CHAT_SITE: site.folder, CHAT_SITE_ADMINS: 'Großes Team' };
+    await doctor([], settings, { finding: line, problem: line });
+    expect(lines.join('\n')).toMatch(
+      /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id/,
+    );
+    await site.run("UPDATE #_groups SET group_name = 'grosses team' WHERE group_id = 11");
+    expect(await rolesOf(admins)).toEqual([undefined, undefined]);
+    await site.run("UPDATE #_groups SET group_name = 'Another' WHERE group_id = 11");
+    expect(await rolesOf(admins)).toEqual([['admin'], undefined]);
   });
 
   test('bans: of the user, of an address, with an end, with an exception; founders have none', async () => {
