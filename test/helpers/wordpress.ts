@@ -66,7 +66,7 @@ require_once ABSPATH . 'wp-settings.php';
       `define('LOGGED_IN_KEY', ${quoted(phrases.key)});\ndefine('LOGGED_IN_SALT', ${quoted(phrases.salt)});`,
   );
   await db.query(
-    `CREATE TABLE ${prefix}users (ID BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_login VARCHAR(60) NOT NULL, user_pass VARCHAR(255) NOT NULL, display_name VARCHAR(250) NOT NULL, spam TINYINT NOT NULL DEFAULT 0, deleted TINYINT NOT NULL DEFAULT 0, KEY (user_login)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+    `CREATE TABLE ${prefix}users (ID BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_login VARCHAR(60) NOT NULL, user_pass VARCHAR(255) NOT NULL, user_status INT NOT NULL DEFAULT 0, display_name VARCHAR(250) NOT NULL, spam TINYINT NOT NULL DEFAULT 0, deleted TINYINT NOT NULL DEFAULT 0, KEY (user_login)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
   );
   await db.query(
     `CREATE TABLE ${prefix}usermeta (umeta_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_id BIGINT UNSIGNED NOT NULL, meta_key VARCHAR(255), meta_value LONGTEXT, KEY (user_id), KEY (meta_key(191))) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,

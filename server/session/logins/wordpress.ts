@@ -64,6 +64,9 @@ interface Cookie extends Claim {
   hmac: string;
 }
 
+/** bbPress: includes/core/capabilities.php (bbp_get_blocked_role). */
+const blockedRole = 'bbp_blocked';
+
 /** Bytes of one value: WordPress itself gets slow long before. */
 const mostBytes = 1024 * 1024;
 
@@ -74,7 +77,8 @@ const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap(
 
 /**
  * WordPress 5.9 to 7, single sites and networks: wp-includes/pluggable.php (wp_validate_auth_cookie, wp_salt),
- * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php.
+ * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php; BuddyPress:
+ * bp-members/bp-members-functions.php (bp_is_user_spammer).
  */
 export const wordpress: Application<Found, Site, Cookie> = {
   kind: 'wordpress',
@@ -148,7 +152,9 @@ export const wordpress: Application<Found, Site, Cookie> = {
       ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
-    const ended = network === null ? '0 AS ended' : 'GREATEST(u.spam, u.deleted) AS ended';
+    // BuddyPress marks a spammer so.
+    const isSpammer = 'u.user_status = 1';
+    const ended = `${network === null ? `(${isSpammer})` : `GREATEST(u.spam, u.deleted, ${isSpammer})`} AS ended`;
     const user = { login: 'text', name: 'text', fragment: 'text', ended: 'text' } as const;
     const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${ended}`;
     // The same for all logins.
@@ -254,7 +260,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const name = displayName(withoutEntities(text('name')));
     const roles = rolesIn(site, row);
     const user: SessionUser = { id, name: name || id, ...roles };
-    if (text('ended') !== '0') user.banned = true;
+    if (text('ended') !== '0' || keysOf(row.capabilities ?? null).includes(blockedRole)) user.banned = true;
     return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };
   },
 

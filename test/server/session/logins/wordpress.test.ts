@@ -107,6 +107,21 @@ test('the name without entities, and the roles that exist there', async () => {
   expect(await others.identify(await own.site.logIn('9'))).toMatchObject({ code: 'unauthorized' });
 });
 
+test('users that BuddyPress has marked as spammers or bbPress has blocked are kept out', async () => {
+  const { site, open } = await siteFor();
+  const logins = await open();
+  const login = (await logins.identify(await site.logIn('7'))) as Login;
+  expect(login.user).not.toHaveProperty('banned');
+  const status = (value: number) => site.query(`UPDATE ${site.prefix}users SET user_status = ${value}`);
+  await status(1);
+  expect(await differing(logins, login)).toMatchObject({ state: 'user', login: { user: { banned: true } } });
+  await status(0);
+  const again = async () => logins.identify(await site.logIn('7'));
+  expect(await again()).not.toHaveProperty('user.banned');
+  await site.setMeta('7', `${site.prefix}capabilities`, 'a:2:{s:6:"editor";b:1;s:11:"bbp_blocked";b:1;}');
+  expect(await again()).toMatchObject({ user: { banned: true } });
+});
+
 test('cookies that WordPress would refuse', async () => {
   const { site, open } = await siteFor();
   const logins = await open();
