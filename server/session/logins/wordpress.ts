@@ -53,7 +53,7 @@ interface Site extends Found {
   cookie: string;
   /** The key of the cookies' signatures: `wp_salt('logged_in')`. */
   secret: string;
-  /** The roles that exist there. */
+  /** The stored roles. */
   roles: ReadonlySet<string>;
 }
 
@@ -480,12 +480,16 @@ const superAdminsOf = (prefix: string, { id }: { id: number }) =>
   `SELECT meta_value FROM ${quoted(`${prefix}sitemeta`)} WHERE site_id = ${id} AND meta_key = 'site_admins' ORDER BY meta_id LIMIT 1`;
 
 function rolesIn(site: Site, row: Row) {
-  const own = new Set(keysOf(row.capabilities ?? null).filter((name) => site.roles.has(name)));
-  const isOne = (names: readonly string[]) => names.some((name) => own.has(name));
+  const own = keysOf(row.capabilities ?? null);
+  // Plugins add roles by code, which no option has, and then the operator names them.
+  const isOne = (given: readonly string[] | undefined, usual: string) =>
+    given === undefined
+      ? own.includes(usual) && site.roles.has(usual)
+      : given.some((name) => own.includes(name));
   const superAdmins = () => site.superAdmins ?? superAdminsIn(row.super_admins ?? null);
   const isSuperAdmin = () => superAdmins().includes(textsOf(row)('login'));
-  const isAdmin = isOne(site.admins ?? ['administrator']) || (site.admins === undefined && isSuperAdmin());
-  return rolesIf(isAdmin, isOne(site.moderators ?? ['editor']));
+  const isAdmin = isOne(site.admins, 'administrator') || (site.admins === undefined && isSuperAdmin());
+  return rolesIf(isAdmin, isOne(site.moderators, 'editor'));
 }
 
 function superAdminsIn(bytes: Buffer | null): string[] {

@@ -122,6 +122,13 @@ test('users that BuddyPress has marked as spammers or bbPress has blocked are ke
   expect(await again()).toMatchObject({ user: { banned: true } });
 });
 
+test('a listed role counts also where no option has it: plugins add roles by code', async () => {
+  const { site, open } = await siteFor({}, { moderators: ['bbp_moderator'] });
+  await site.setMeta('7', `${site.prefix}capabilities`, 'a:1:{s:13:"bbp_moderator";b:1;}');
+  const logins = await open();
+  expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { roles: ['moderator'] } });
+});
+
 test('cookies that WordPress would refuse', async () => {
   const { site, open } = await siteFor();
   const logins = await open();
