@@ -1,6 +1,7 @@
 <?php
 // Makes what Drupal stores of a session: the session as PHP encodes it, and its hashed id. Reads a JSON object from the
-// standard input: id (of the session), attributes (those of Symfony's bag), and more: further variables.
+// standard input: id (of the session), attributes (those of Symfony's bag), more: further variables, and
+// meta: further metadata.
 $in = json_decode(stream_get_contents(STDIN), true);
 ini_set('session.save_path', sys_get_temp_dir());
 ini_set('session.use_cookies', 0);
@@ -11,7 +12,7 @@ foreach ($in['more'] ?? [] as $name => $value) {
 }
 $_SESSION['_sf2_attributes'] = $in['attributes'];
 $_SESSION['_symfony_flashes'] = [];
-$_SESSION['_sf2_meta'] = ['u' => 1, 'c' => 1, 'l' => 2000000, 's' => "\x01\xff seed"];
+$_SESSION['_sf2_meta'] = ['u' => 1, 'c' => 1, 'l' => 2000000, 's' => "\x01\xff seed"] + ($in['meta'] ?? []);
 $bytes = session_encode();
 session_destroy();
 echo json_encode([

@@ -12,6 +12,8 @@ export interface DrupalSession {
   /** The attributes of the session; the user's id as text alone if undefined. */
   attributes?: object;
   more?: object;
+  /** Metadata beside those of Drupal. */
+  meta?: object;
   status?: number;
   cookie?: string;
 }
@@ -69,7 +71,7 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
   );
   const inTurn = oneAtATime();
   async function logIn(user: string, session: DrupalSession) {
-    const { name = 'Ann', attributes = { uid: user }, more = {}, status = 1 } = session;
+    const { name = 'Ann', attributes = { uid: user }, more = {}, meta = {}, status = 1 } = session;
     await db.run(`DELETE FROM ${table('users_field_data')} WHERE uid = ?`, [Number(user)]);
     for (const [langcode, own, isDefault] of [
       ['en', name, 1],
@@ -79,7 +81,9 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
         ...[Number(user), langcode, own, status, isDefault],
       ]);
     const id = `${randomBytes(16).toString('hex')}-,A`;
-    const made: { sid: string; session: string } = phpAnswer('drupal-session.php', { id, attributes, more });
+    const made: { sid: string; session: string } = phpAnswer('drupal-session.php', {
+      ...{ id, attributes, more, meta },
+    });
     const literal = db.kind === 'postgres' ? `decode('${made.session}', 'hex')` : `x'${made.session}'`;
     await db.run(`INSERT INTO ${table('sessions')} VALUES (?, ?, '127.0.0.1', 1, ${literal})`, [
       Number(user),

@@ -1,7 +1,7 @@
 <?php
 // Makes what WordPress makes at a login: the cookie, and the sessions in the row of its user. Reads a JSON object from
 // the standard input: login, hash (of the password), secret (key and salt), expiration, token, new (6.8 or later), and
-// before: the sessions that are there. With `out` the session of that token is taken out, as at a logout.
+// before: the sessions that are there, and session: what else this one has. With `out` the session of that token is taken out, as at a logout.
 $in = json_decode(stream_get_contents(STDIN), true);
 $sessions = $in['before'] === null ? [] : unserialize($in['before']);
 $verifier = hash('sha256', $in['token']);
@@ -16,7 +16,7 @@ $key = hash_hmac('md5', "{$in['login']}|$part|{$in['expiration']}|{$in['token']}
 $signature = hash_hmac('sha256', $signed, $key);
 // A text of the visitor's that looks like the rest.
 $agent = 'Mozilla";s:10:"expiration";i:9999999999;}';
-$sessions[$verifier] = ['expiration' => $in['expiration'], 'ip' => '::1', 'ua' => $agent, 'login' => 1];
+$sessions[$verifier] = ['expiration' => $in['expiration'], 'ip' => '::1', 'ua' => $agent, 'login' => 1] + ($in['session'] ?? []);
 echo json_encode([
     'cookie' => rawurlencode("$signed|$signature"),
     'signature' => $signature,

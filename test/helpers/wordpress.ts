@@ -23,6 +23,8 @@ export interface WordPressLogin {
   secret: string;
   expiration: number;
   cookie: string;
+  /** What a plugin adds to the session. */
+  session: object;
 }
 
 export const phrases = { key: 'k'.repeat(64), salt: 's"$\'x'.padEnd(64, 's') };
@@ -109,6 +111,7 @@ require_once ABSPATH . 'wp-settings.php';
       secret = phrases.key + phrases.salt,
       expiration = Math.floor(Date.now() / 1000) + 172_800,
       cookie = cookieName,
+      session = {},
     }: Partial<WordPressLogin>,
   ) {
     await db.query(
@@ -119,7 +122,7 @@ require_once ABSPATH . 'wp-settings.php';
     const [major = 0, minor = 0] = version.split('.').map(Number);
     const isNew = major > 6 || (major === 6 && minor >= 8);
     const made: { cookie: string; signature: string; tokens: string } = php({
-      ...{ login, hash, secret, expiration, token, new: isNew },
+      ...{ login, hash, secret, expiration, token, new: isNew, session },
       before: await sessionsOf(id),
     });
     await setMeta(id, 'session_tokens', made.tokens);

@@ -6,7 +6,7 @@ import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
-import { follow, parsePath } from '../path.ts';
+import { follow, type Path, parsePath } from '../path.ts';
 import {
   type Application,
   because,
@@ -144,8 +144,8 @@ export const drupal: Application<Found, Found> = {
   judge({ admins, moderators, hasSuperUser }, _, row) {
     const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
-    const user = userIn(row.session ?? null);
-    if (user === undefined) {
+    const session = sessionIn(row.session ?? null);
+    if (session === undefined) {
       return {
         state: 'invalid',
         ...because(
@@ -154,7 +154,9 @@ export const drupal: Application<Found, Found> = {
         ),
       };
     }
+    const { user, isMasquerade } = session;
     if (user === null) return nobody('nobody is logged in in this session');
+    if (isMasquerade) return nobody('somebody is another user there, by the module Masquerade');
     // The column of the user is written together with the session.
     if (row.uid === null || text('uid') !== user) return nobody('there is no such user');
     if (text('status') !== '1') return nobody('the user is blocked there');
@@ -196,14 +198,26 @@ export const drupal: Application<Found, Found> = {
 
 const uid = parsePath('_sf2_attributes.uid');
 
-/** The user's id in the text of a session. Null if there is none; undefined if the text cannot be read. */
-function userIn(session: Buffer | null): string | null | undefined {
-  if (session === null || session.length >= mostBytes) return session === null ? null : undefined;
+/** Where versions of the module Masquerade keep who is another user: src/Masquerade.php, src/Session/MetadataBag.php. */
+const masquerades = ['_sf2_meta', '_sf2_attributes'].map((bag) => parsePath(`${bag}.masquerading`));
+masquerades.push(parsePath('masquerading'));
+
+/** The user's id in the text of a session, null if there is none; undefined if the text cannot be read. */
+function sessionIn(session: Buffer | null): { user: string | null; isMasquerade: boolean } | undefined {
+  if (session === null) return { user: null, isMasquerade: false };
+  if (session.length >= mostBytes) return undefined;
   try {
-    const found = follow(formats.php(session), uid);
-    const value = 'value' in found ? found.value : null;
+    const all = formats.php(session);
+    const at = (path: Path) => {
+      const found = follow(all, path);
+      return 'value' in found ? found.value : null;
+    };
+    const value = at(uid);
     const id = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
-    return /^[1-9]\d{0,18}$/.test(id) ? id : null;
+    return {
+      user: /^[1-9]\d{0,18}$/.test(id) ? id : null,
+      isMasquerade: masquerades.some((path) => Number(at(path)) !== 0),
+    };
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;

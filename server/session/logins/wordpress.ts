@@ -78,7 +78,7 @@ const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap(
 /**
  * WordPress 5.9 to 7, single sites and networks: wp-includes/pluggable.php (wp_validate_auth_cookie, wp_salt),
  * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php; BuddyPress:
- * bp-members/bp-members-functions.php (bp_is_user_spammer).
+ * bp-members/bp-members-functions.php (bp_is_user_spammer); User Switching: user-switching.php (switch_to_user).
  */
 export const wordpress: Application<Found, Site, Cookie> = {
   kind: 'wordpress',
@@ -253,9 +253,12 @@ export const wordpress: Application<Found, Site, Cookie> = {
         'if every visitor gets this: the keys and salts of wp-config.php are not those that PHP has, or a plugin replaces the login',
       );
     }
-    const until = expirationOf(row.tokens ?? null, createHash('sha256').update(token).digest('hex'));
+    const session = part(decoded(row.tokens ?? null), createHash('sha256').update(token).digest('hex'));
+    const until = expirationOf(session);
     if (until === null) return nobody('the login has ended there');
     if (until < now) return nobody('the login has expired there');
+    if (Number(part(session, 'switched_from_id')) > 0)
+      return nobody('somebody is another user there, by the plugin User Switching');
     const id = text('id');
     const name = displayName(withoutEntities(text('name')));
     const roles = rolesIn(site, row);
@@ -466,9 +469,7 @@ const siteUrlOf = (stored: string, { network }: Found) =>
 const rolesOption = (prefix: string, blog: number) => `${prefix}${blog === 1 ? '' : `${blog}_`}user_roles`;
 
 /** The end of a token's login, in seconds since 1970; null if there is no such login. */
-function expirationOf(tokens: Buffer | null, verifier: string): number | null {
-  const sessions = decoded(tokens);
-  const session = part(sessions, verifier);
+function expirationOf(session: PhpValue): number | null {
   const expiration = typeof session === 'number' ? session : part(session, 'expiration');
   // PHP compares numbers of any kind, and texts of numbers, with the time.
   const text = String(expiration instanceof PhpFloat ? expiration.value : expiration);

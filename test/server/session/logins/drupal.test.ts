@@ -60,6 +60,10 @@ test('the text of the session says who is logged in, and the column cannot contr
     ['a list', { attributes: { uid: [7] } }, 'nobody'],
     ['the id elsewhere', { attributes: {}, more: { uid: '7', _sf2: { uid: '7' } } }, 'nobody'],
     ['a blocked user', { status: 0 }, 'nobody'],
+    // Versions of the module Masquerade.
+    ['another user in the metadata', { meta: { masquerading: '1' } }, 'nobody'],
+    ['another user in an attribute', { attributes: { uid: '7', masquerading: '1' } }, 'nobody'],
+    ['another user in a variable', { more: { masquerading: '1' } }, 'nobody'],
   ];
   for (const [what, session, state] of cases) {
     expect(await logins.identify(await logIn('7', session)), what).toMatchObject(

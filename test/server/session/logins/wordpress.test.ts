@@ -129,6 +129,19 @@ test('a listed role counts also where no option has it: plugins add roles by cod
   expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { roles: ['moderator'] } });
 });
 
+test('who is another user by the plugin User Switching is nobody', async () => {
+  const { site, open } = await siteFor();
+  const logins = await open();
+  const session = (from: number | false) => ({ switched_from_id: from, switched_from_session: '' });
+  expect(await logins.identify(await site.logIn('7', { session: session(1) }))).toMatchObject({
+    ...{ code: 'unauthorized', reason: expect.stringContaining('another user') },
+  });
+  // After having been switched off.
+  expect(await logins.identify(await site.logIn('7', { session: session(false) }))).toMatchObject({
+    user: { id: '7' },
+  });
+});
+
 test('cookies that WordPress would refuse', async () => {
   const { site, open } = await siteFor();
   const logins = await open();
