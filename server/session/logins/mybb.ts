@@ -50,7 +50,7 @@ const awaitingActivation = '5';
 const clearedAfter = 86_400;
 
 /**
- * MyBB 1.8: inc/class_session.php (init, load_user, create_session), inc/class_core.php (parse_cookies), member.php
+ * MyBB 1.8: inc/class_session.php (init, load_user, update_session, create_session), inc/class_core.php (parse_cookies), member.php
  * (logout), global.php, inc/functions.php (usergroup_permissions, is_banned_ip, is_banned_email).
  *
  * The key of a login is one for all devices of a user and outlives a logout. A connection is therefore bound to the
@@ -100,7 +100,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
 
   logins({ prefix }, { hex, lines }) {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
-    const session = `CONCAT(o.sid, ' ', o.time, ' ', COALESCE(${hex('o.ip')}, ''))`;
+    const session = `CONCAT(o.sid, ' ', o.time)`;
     const sessionsOf = (row: 's' | 'u', value = session) =>
       `SELECT ${lines(value)} FROM ${prefix}sessions o WHERE o.uid = ${row}.uid`;
     // A filter may match a part of the address, and its `*` any text.
@@ -246,17 +246,16 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       text('sessions')
         .split('\n')
         .map((line) => {
-          const [sid = '', ...rest] = line.split(' ');
-          return [sid, rest];
+          const [sid = '', seen = ''] = line.split(' ');
+          return [sid, seen];
         }),
     );
     if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
       return settled('the login has ended there');
     const groups = groupsOf(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
-    const [seen = '', last = ''] = sessions.get(lookup) ?? [];
-    // That of the last page view, as PHP saw it.
-    const address = Buffer.from(table === 'users' ? text('last_address') : last, 'hex');
+    // That of the last page view, as PHP saw it. A session keeps the address that it has begun with.
+    const address = Buffer.from(text('last_address'), 'hex');
     const filters = text('filters');
     if (mayBeCutOff(site.database, filters)) {
       throw new StoreError(
@@ -281,7 +280,9 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       state: 'user',
       user,
       // The key outlives a logout.
-      ...(table === 'users' ? { mayBeOver: true } : { memo: [seen, ...sessions.keys()].join('\n') }),
+      ...(table === 'users'
+        ? { mayBeOver: true }
+        : { memo: [sessions.get(lookup), ...sessions.keys()].join('\n') }),
     };
   },
 

@@ -129,7 +129,7 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
     // The database only stores them.
     const some = kind === 'sqlite' ? cases : cases.filter(([, filter]) => filter.includes('/3'));
     for (const [address, filter, may] of some) {
-      await site.run(`UPDATE #_sessions SET ip = ${bytes(address)}`);
+      await site.run(`UPDATE #_users SET lastip = ${bytes(address)}`);
       await site.run('DELETE FROM #_banfilters');
       const login = await logins.identify(device);
       if ('code' in login) throw new Error(login.reason);
@@ -140,11 +140,20 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
       const verdict = await logins.check([login as never])[0];
       expect(verdict === null || verdict?.state === 'user', `${address} ${filter}`).toBe(may);
     }
-    // MyBB ends the session of a user whose address is banned.
+    await site.run('DELETE FROM #_banfilters');
     await site.insert('banfilters', { filter: '203.*', type: 1 });
+    // A page view leaves the address that the session of the browser has begun with.
+    const [begun, here] = [bytes('C6336401'), bytes(four)];
+    await site.run(`UPDATE #_sessions SET ip = ${begun}`);
+    await site.run(`UPDATE #_users SET lastip = ${here}`);
+    expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
+    await site.run(`UPDATE #_sessions SET ip = ${here}`);
+    await site.run(`UPDATE #_users SET lastip = ${begun}`);
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    // MyBB ends the session of a user whose address is banned.
     await site.run('DELETE FROM #_sessions');
     expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
-    await site.run(`UPDATE #_users SET lastip = ${bytes(four)}`);
+    await site.run(`UPDATE #_users SET lastip = ${here}`);
     expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
   });
 
