@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue, onlyCookies } from '../cookie.ts';
+import { howToRun } from '../how-to-run.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
@@ -95,6 +96,18 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       keepsMail: text('emailkeep') === '1',
     };
   },
+
+  // install/resources/sqlite_db_tables.php: a key without AUTOINCREMENT.
+  doubts: ({ database }) =>
+    database.kind === 'sqlite'
+      ? [
+          {
+            reason:
+              'on SQLite it gives the id of a deleted member to the next one who registers, who then has the private rooms of the former one in the chat',
+            hint: `After deleting a member, erase the account in the chat: ${howToRun('erase', 'ID')}.`,
+          },
+        ]
+      : [],
 
   mails: ({ prefix }) => mailsIn('chat_mybb_mails', `${prefix}users`, 'uid', 'email'),
 

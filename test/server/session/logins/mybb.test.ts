@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { doctor } from '../../../../server/doctor/report.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import type { SitePlace } from '../../../../server/session/logins/site.ts';
@@ -273,4 +274,20 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
     await site.run(`UPDATE #_users SET loginkey = ''`);
     expect(await userOf('my_mybbuser=7_')).toBeNull();
   });
+});
+
+test('the doctor warns where MyBB gives the id of a deleted member to the next one', async () => {
+  for (const [kind, warned] of [
+    ['sqlite', true],
+    ['mysql', false],
+  ] as const) {
+    const db = await startSiteDatabase(kind);
+    onTestFinished(() => db.remove());
+    const site = await mybbSite(db);
+    onTestFinished(site.remove);
+    const lines: string[] = [];
+    const line = (text: string) => void lines.push(text);
+    await doctor([], { CHAT_SITE: site.folder }, { finding: line, problem: line });
+    expect(/MyBB: .* id of a deleted member.*\n.*erase/.test(lines.join('\n')), kind).toBe(warned);
+  }
 });
