@@ -404,8 +404,9 @@ function groupsOf(row: Row, now: number): MybbGroup[] {
   const text = textsOf(row);
   const known = new Map<string, MybbGroup>();
   for (const line of text('group_list').split('\n')) {
-    const [, id = '', banned, admin, moderator, title = ''] =
-      /^(\d+) (\d+) (\d+) (\d+) (.*)$/.exec(line) ?? [];
+    const [, id, banned, admin, moderator, title = ''] = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s.exec(line) ?? [];
+    // It could be the group that shuts the user out.
+    if (id === undefined) throw new StoreError('the groups of MyBB cannot be read from its table usergroups');
     known.set(id, {
       ...{ id, title },
       ...{ isBanned: banned === '1', isAdmin: admin === '1', isModerator: moderator === '1' },

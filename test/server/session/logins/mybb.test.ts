@@ -102,6 +102,20 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
     expect(await others.identify(await site.logIn('8'))).toMatchObject({ code: 'unauthorized' });
   });
 
+  test('a banned group counts whatever characters its title has, and groups that cannot be read are no answer', async () => {
+    const { site, open } = await siteFor();
+    const [logins, device] = [await open(), await site.logIn('7')];
+    await site.run('UPDATE #_users SET usergroup = 7');
+    for (const separator of ['\u2028', '\u2029', '\r', '\r\n', '\n']) {
+      await site.run('UPDATE #_usergroups SET title = ? WHERE gid = 7', [`Banned${separator}here`]);
+      expect(await logins.identify(device), JSON.stringify(separator)).toMatchObject({
+        code: 'unauthorized',
+      });
+    }
+    await site.run('UPDATE #_usergroups SET isbannedgroup = -1 WHERE gid = 7');
+    expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
+  });
+
   test('bans of addresses: of the last page view', async () => {
     const { site, open } = await siteFor();
     const logins = await open();
