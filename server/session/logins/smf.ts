@@ -4,7 +4,7 @@ import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   because,
@@ -23,6 +23,7 @@ import {
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
+import { mayBeCutOff } from './sql.ts';
 
 /** The values of Settings.php. */
 interface SmfFiles extends GivenRoles {
@@ -216,6 +217,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const groups = groupsOf(row);
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
+    if (mayBeCutOff(site.database, text('all_bans')))
+      throw new StoreError('SMF has more bans than the chat can read: remove those that are not needed');
     const bans = new Map(
       text('all_bans')
         .split('\n')

@@ -134,6 +134,23 @@ describe.each(kinds)('SMF on %s', async (kind) => {
     }
   });
 
+  if (kind === 'mysql')
+    test('more bans than the database gives are no answer', async () => {
+      const { site, open } = await siteFor();
+      const [logins, device] = [await open(), await site.logIn('7')];
+      await site.insert('ban_groups', { id_ban_group: 1, cannot_access: 1 });
+      await site.run(
+        'INSERT INTO #_ban_items (id_ban, id_ban_group, id_member) SELECT seq, 1, 8 FROM seq_1_to_100000',
+      );
+      // The last in the order of texts.
+      const marked = { cookies: `${device.cookies}; ${site.cookie}_=99999` };
+      expect(await logins.identify(marked)).toMatchObject({
+        code: 'session_store_unavailable',
+        reason: expect.stringContaining('more bans than the chat can read'),
+      });
+      expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    });
+
   test('a logout and a new password end the logins on all devices', async () => {
     const { site, open } = await siteFor();
     const logins = await open();
