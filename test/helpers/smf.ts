@@ -44,7 +44,8 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
   const tables: Record<string, string> = {
     settings: 'variable VARCHAR(255) PRIMARY KEY, value TEXT',
     members: `id_member INTEGER PRIMARY KEY, real_name VARCHAR(255), passwd VARCHAR(64), password_salt VARCHAR(255), is_activated INTEGER DEFAULT 1, email_address VARCHAR(255), id_group INTEGER DEFAULT 0, additional_groups VARCHAR(255) DEFAULT '', id_post_group INTEGER DEFAULT 4, warning INTEGER DEFAULT 0, tfa_secret VARCHAR(24) DEFAULT '', tfa_backup VARCHAR(64) DEFAULT '', member_ip ${address}, member_ip2 ${address}`,
-    membergroups: 'id_group INTEGER PRIMARY KEY, group_name VARCHAR(80)',
+    membergroups:
+      'id_group INTEGER PRIMARY KEY, group_name VARCHAR(80), tfa_required INTEGER NOT NULL DEFAULT 0',
     ban_groups:
       'id_ban_group INTEGER PRIMARY KEY, expire_time BIGINT, cannot_access INTEGER DEFAULT 0, cannot_register INTEGER DEFAULT 0, cannot_post INTEGER DEFAULT 0, cannot_login INTEGER DEFAULT 0',
     ban_items: `id_ban INTEGER, id_ban_group INTEGER, ip_low ${address}, ip_high ${address}, hostname VARCHAR(255) DEFAULT '', email_address VARCHAR(255) DEFAULT '', id_member INTEGER DEFAULT 0`,

@@ -35,8 +35,8 @@ interface SmfFiles extends GivenRoles {
 }
 
 interface SmfSite extends SmfFiles {
-  /** Users may have a second factor. */
-  secondFactor: boolean;
+  /** `tfa_mode`: whether users may have a second factor, and from `ofSome` on who must. */
+  factors: number;
   /** Warnings of a user from which on it may not write; 0: none. */
   mutedFrom: number;
 }
@@ -52,6 +52,9 @@ interface SmfClaim extends Claim {
 }
 
 const file = 'Settings.php';
+
+/** Values of `tfa_mode`: members of some groups, or all, must have a second factor. */
+const ofSome = 2;
 
 const administrators = '1';
 const globalModerators = '2';
@@ -107,16 +110,15 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
 
   site(found, settings) {
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
-    const mode = text('tfa_mode');
-    const mutedFrom = Number.parseInt(text('warning_mute'), 10) || 0;
-    return { ...found, secondFactor: mode !== '' && mode !== '0', mutedFrom };
+    const number = (name: string) => Number.parseInt(text(name), 10) || 0;
+    return { ...found, factors: number('tfa_mode'), mutedFrom: number('warning_mute') };
   },
 
   mails: ({ prefix }) => mailsIn('chat_smf_mails', `${prefix}members`, 'id_member', 'email_address'),
 
   logins({ prefix }, { lines }) {
     // The same for all logins: a member may get into any group.
-    const groups = `(SELECT ${lines("CONCAT(g.id_group, ' ', g.group_name)")} FROM ${prefix}membergroups g) AS group_list`;
+    const groups = `(SELECT ${lines("CONCAT(g.id_group, ' ', g.tfa_required, ' ', g.group_name)")} FROM ${prefix}membergroups g) AS group_list`;
     const hit = `(b.id_member = m.id_member OR (m.email_address <> '' AND m.email_address LIKE b.email_address) OR m.member_ip BETWEEN b.ip_low AND b.ip_high OR m.member_ip2 BETWEEN b.ip_low AND b.ip_high)`;
     /** Until when a ban lasts that has one of these effects. */
     const banned = (...effects: string[]) =>
@@ -186,7 +188,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       );
     }
     const { id, hash } = first;
-    const second = site.secondFactor ? partsOf(cookieValue(cookies, `${site.cookie}_tfa`)) : null;
+    const second = site.factors > 0 ? partsOf(cookieValue(cookies, `${site.cookie}_tfa`)) : null;
     const factor = second?.id === id ? second.hash : '';
     const ids = (cookieValue(cookies, `${site.cookie}_`) ?? '').split(',').slice(0, mostMarks);
     const marks = ids.flatMap((mark) => /^\s*\+?0*(\d{1,10})/.exec(mark)?.[1] ?? []);
@@ -212,9 +214,15 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     }
     if (text('activated') !== '1' && text('activated') !== '11')
       return nobody('the account is not activated, or waits for approval or deletion');
-    if (site.secondFactor && text('tfa_secret') !== '' && !isSigned('tfa_backup', second))
+    const hasFactor = text('tfa_secret') !== '';
+    if (site.factors > 0 && hasFactor && !isSigned('tfa_backup', second))
       return nobody('the second factor has not been given');
     const groups = groupsOf(row);
+    // SMF sends them to that page alone.
+    const mustHaveFactor =
+      site.factors > ofSome ||
+      (site.factors === ofSome && [...groups.values()].some(({ needsFactor }) => needsFactor));
+    if (mustHaveFactor && !hasFactor) return nobody('the user has to set up a second factor first');
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
     if (mayBeCutOff(site.database, text('all_bans')))
@@ -227,7 +235,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const isMarked = !isAdministrator && marks.some((mark) => Number(bans.get(mark)) > now);
     if (lasts('shut_out') || isMarked) return nobody('this user is banned there');
     const isIn = (names: readonly string[] | undefined, usual: string) =>
-      names === undefined ? groups.has(usual) : [...groups.values()].some((name) => names.includes(name));
+      names === undefined ? groups.has(usual) : [...groups.values()].some(({ name }) => names.includes(name));
     const user: SessionUser = {
       id,
       name: displayName(withoutEntities(text('name'))) || id,
@@ -284,16 +292,21 @@ function scopeOf(
   return { path, domain: (isLocal || isGlobal) && hostname.includes('.') ? hostname : '' };
 }
 
+interface SmfGroup {
+  name: string;
+  /** Its members must have a second factor, where that is for some groups. Not those who are in it by their posts. */
+  needsFactor: boolean;
+}
+
 /** The groups of a user, by their ids. */
-function groupsOf(row: Row): ReadonlyMap<string, string> {
+function groupsOf(row: Row): ReadonlyMap<string, SmfGroup> {
   const text = textsOf(row);
-  const ids = [text('own_group'), text('post_group'), ...text('own_groups').split(',')].map((id) =>
-    id.trim(),
-  );
-  const groups = new Map(ids.map((id) => [id, '']));
+  const given = [text('own_group'), ...text('own_groups').split(',')].map((id) => id.trim());
+  const groups = new Map([...given, text('post_group')].map((id) => [id, { name: '', needsFactor: false }]));
   for (const line of text('group_list').split('\n')) {
-    const [, id = '', name = ''] = /^(\d+) (.*)$/.exec(line) ?? [];
-    if (groups.has(id)) groups.set(id, withoutEntities(name));
+    const [, id = '', factor, name = ''] = /^(\d+) (\d+) (.*)$/s.exec(line) ?? [];
+    if (groups.has(id))
+      groups.set(id, { name: withoutEntities(name), needsFactor: factor === '1' && given.includes(id) });
   }
   return groups;
 }

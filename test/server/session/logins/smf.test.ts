@@ -151,6 +151,35 @@ describe.each(kinds)('SMF on %s', async (kind) => {
       expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
     });
 
+  test('who has to set up a second factor and has not is nobody', async () => {
+    const { site, open } = await siteFor();
+    const device = await site.logIn('7');
+    await site.run('UPDATE #_membergroups SET tfa_required = 1 WHERE id_group IN (4, 12)');
+    const cases: [mode: string, group: number, more: string, may: boolean][] = [
+      ['1', 12, '', true],
+      ['2', 12, '', false],
+      ['2', 0, '2,12', false],
+      // SMF asks for none for the group by posts, 4.
+      ['2', 2, '', true],
+      ['3', 0, '', false],
+      ['3', 1, '', false],
+    ];
+    for (const [mode, group, more, may] of cases) {
+      await site.run("DELETE FROM #_settings WHERE variable = 'tfa_mode'");
+      await site.insert('settings', { variable: 'tfa_mode', value: mode });
+      await site.run('UPDATE #_members SET id_group = ?, additional_groups = ?', [group, more]);
+      const answer = await (await open()).identify(device);
+      const message = JSON.stringify([mode, group, more]);
+      expect(answer, message).toMatchObject(
+        may
+          ? { user: { id: '7' } }
+          : { code: 'unauthorized', reason: 'the user has to set up a second factor first' },
+      );
+    }
+    await site.run("UPDATE #_members SET tfa_secret = 'SECRET', tfa_backup = '$2y$10$backup'");
+    expect(await (await open()).identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
+  });
+
   test('a logout and a new password end the logins on all devices', async () => {
     const { site, open } = await siteFor();
     const logins = await open();
