@@ -150,7 +150,7 @@ export const joomla: Application<Found, Site> = {
 
   mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),
 
-  logins({ prefix, secondFactors, needsConsent, hasTexts }, { quote, lines }) {
+  logins({ prefix, secondFactors, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     // A group has the rights of all groups that it lies in.
     const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
@@ -162,7 +162,7 @@ export const joomla: Application<Found, Site> = {
     const sessionWith = (version: string) =>
       `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
-    const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${needsConsent ? `(${consents})` : '1'} AS consents`;
+    const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, (${consents}) AS consents`;
     const sessions: LoginTable = {
       view: 'chat_joomla',
       id: 'id',
@@ -180,7 +180,7 @@ export const joomla: Application<Found, Site> = {
           [table('users'), 'u', 'u.id = s.userid'],
           [table('user_usergroup_map'), 'm', 'm.user_id = u.id'],
           ...(secondFactors ? [[table('user_mfa'), 'f', 'f.user_id = u.id'] as const] : []),
-          ...(needsConsent ? [[table('privacy_consents'), 'c', 'c.user_id = u.id'] as const] : []),
+          [table('privacy_consents'), 'c', 'c.user_id = u.id'],
         ],
         shared: [[table('usergroups')]],
         viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
@@ -199,9 +199,8 @@ export const joomla: Application<Found, Site> = {
           ...{ view: 'chat_joomla_roles', key: 'userid' },
           columns: ['member_of', 'directly_in', 'factors', 'consents'],
           tables: [
-            ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`],
+            ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`, `${prefix}privacy_consents`],
             ...(secondFactors ? [factorsTable(prefix)] : []),
-            ...(needsConsent ? [`${prefix}privacy_consents`] : []),
           ],
           select: `SELECT u.id AS id, ${ofRoles} FROM ${table('users')} AS u`,
         }),
@@ -230,7 +229,8 @@ export const joomla: Application<Found, Site> = {
     if (row.name === null) return nobody('the user has been deleted');
     if (text('block') !== '0') return nobody('the user is blocked there');
     if (text('reset') !== '0') return nobody('the user has to set a new password first');
-    if (text('consents') === '0') return nobody('the user has not yet agreed to the privacy policy');
+    if (site.needsConsent && text('consents') === '0')
+      return nobody('the user has not yet agreed to the privacy policy');
     const session = sessionIn(row.data ?? null);
     if (session === undefined)
       return { state: 'invalid', ...because('the session is not what Joomla writes') };

@@ -245,6 +245,21 @@ describe.each(databases)('$kind', (db) => {
     expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
   });
 
+  test('views of Joomla that were printed before it asks for consents know these, too', async () => {
+    const site = await joomlaSite(db);
+    const device = await site.logIn('7');
+    await granted(db, { folder: site.folder }, site);
+    const database = parseDatabaseUrl(urlOf(db, ['chat', 'own']));
+    const run = (sql: string) => db.run(sql.replaceAll('#__', site.prefix));
+    await run("UPDATE #__extensions SET enabled = 1 WHERE element = 'privacyconsent'");
+    const logins = await loginsOf(site.folder, { database });
+    expect(await logins.identify(device)).toMatchObject({
+      reason: expect.stringContaining('privacy policy'),
+    });
+    await run("INSERT INTO #__privacy_consents VALUES (1, 7, 1, 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT')");
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  });
+
   // In PostgreSQL the lines name no database.
   if (db.kind === 'mysql')
     test('names of databases and users with quotes', async () => {
