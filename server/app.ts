@@ -268,15 +268,19 @@ export async function startApp(
   onFailure: (error: Error) => void,
 ): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
-  const logins = await openLogins(config.logins, (problem) => {
-    metrics.siteUnreadable.set(problem === null ? 0 : 1);
-    if (problem === null) log.info('the configuration of the site can be read');
-    else
-      log.error(
-        { reason: problem.message },
-        'the changed configuration of the site cannot be read: the last one still counts',
-      );
-  });
+  const logins = await openLogins(
+    config.logins,
+    (problem) => {
+      metrics.siteUnreadable.set(problem === null ? 0 : 1);
+      if (problem === null) log.info('the configuration of the site can be read');
+      else
+        log.error(
+          { reason: problem.message },
+          'the changed configuration of the site cannot be read: the last one still counts',
+        );
+    },
+    ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),
+  );
   const metrics = new Metrics({
     connections: () => transport.connections,
     missing: () => missing(),

@@ -168,7 +168,10 @@ export type Judged =
     } & Explanation);
 
 /** For the operator; nobody is refused for it. */
-export type Doubt = Pick<Explanation, 'reason' | 'hint'>;
+export type Doubt = Pick<Explanation, 'reason' | 'hint'> & {
+  /** Nobody can correct it, so the doctor alone says it, and not the log at each start. */
+  lasts?: true;
+};
 
 /** Where the settings lie that an application keeps in its database. */
 export interface SettingsTable extends SiteTable {
@@ -275,7 +278,7 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   settings(found: Found, sql: SiteSql): SettingsTable | null;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
-  /** For the doctor: settings of the site or of the operator that do not have the effect that one would think. */
+  /** For the log and the doctor: settings of the site or of the operator that do not have the effect that one would think. */
   doubts?(site: Site): readonly Doubt[];
   /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */
   keys?(site: Site): unknown;

@@ -7,6 +7,7 @@ import { type Path, parsePath } from '../path.ts';
 import type {
   Accounts,
   Application,
+  Doubt,
   FoundSessions,
   MemberApplication,
   SessionApplication,
@@ -90,15 +91,16 @@ export const applications: readonly (Application | MemberApplication | SessionAp
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
 
 /**
- * @param onProblem as in `SitePlace`
+ * @param onProblem, onDoubt as in `SitePlace`
  * @throws ConfigurationError
  */
 export async function openLogins(
   settings: LoginSettings,
   onProblem: (problem: Error | null) => void,
+  onDoubt: (doubt: Doubt) => void = () => {},
 ): Promise<Logins> {
   if ('session' in settings) return phpSessions(settings.session);
-  return (await openSite({ ...settings.site, onProblem })).logins;
+  return (await openSite({ ...settings.site, onProblem, onDoubt })).logins;
 }
 
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */

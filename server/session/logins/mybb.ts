@@ -104,6 +104,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
           {
             reason:
               'on SQLite it gives the id of a deleted member to the next one who registers, who then has the private rooms of the former one in the chat',
+            lasts: true,
             hint: `After deleting a member, erase the account in the chat: ${howToRun('erase', 'ID')}.`,
           },
         ]

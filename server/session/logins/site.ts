@@ -19,6 +19,7 @@ import { type Database, DatabaseError } from '../stores/sql/driver.ts';
 import {
   type Accounts,
   type Application,
+  type Doubt,
   type MemberApplication,
   type Row,
   type SessionTexts,
@@ -80,6 +81,8 @@ export interface SitePlace extends SiteOptions {
   /** Called when the configuration has changed and cannot be read: what was read before still counts. With null when it
    *  can be read again. */
   onProblem?(problem: Error | null): void;
+  /** Called once with each doubt that somebody can correct. */
+  onDoubt?(doubt: Doubt): void;
 }
 
 /** The operator's options of PHP sessions beside a folder. */
@@ -182,7 +185,7 @@ const timeout = 1000;
 /** An application with tables. */
 type AnyApplication = Pick<
   Application | MemberApplication,
-  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins' | 'mails'
+  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins' | 'mails' | 'doubts'
 >;
 
 /** An application with tables, and its place. */
@@ -306,6 +309,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   let opening: Promise<OpenSite> | undefined;
   let closed = false;
   const reread = rereading(reload, place.onProblem);
+  let doubted: readonly string[] = [];
 
   async function connect(): Promise<OpenSite> {
     const now = open ?? (await connected(application, place, found));
@@ -326,6 +330,9 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       if (open === undefined || versions !== open.versions || !isDeepStrictEqual(site, open.site))
         open = { ...now, site, views: byViews, versions };
       last = open;
+      const doubts = application.doubts?.(site) ?? [];
+      for (const doubt of doubts) if (!doubt.lasts && !doubted.includes(doubt.reason)) place.onDoubt?.(doubt);
+      doubted = doubts.map(({ reason }) => reason);
       return open;
     } catch (error) {
       if (open?.database !== now.database) now.database.close();

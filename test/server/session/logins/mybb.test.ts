@@ -290,7 +290,7 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
   });
 });
 
-test('the doctor warns where MyBB gives the id of a deleted member to the next one', async () => {
+test('the doctor alone warns where MyBB gives the id of a deleted member to the next one', async () => {
   for (const [kind, warned] of [
     ['sqlite', true],
     ['mysql', false],
@@ -303,5 +303,9 @@ test('the doctor warns where MyBB gives the id of a deleted member to the next o
     const line = (text: string) => void lines.push(text);
     await doctor([], { CHAT_SITE: site.folder }, { finding: line, problem: line });
     expect(/MyBB: .* id of a deleted member.*\n.*erase/.test(lines.join('\n')), kind).toBe(warned);
+    const logged: unknown[] = [];
+    const logins = await loginsOf(site.folder, { onDoubt: (doubt) => void logged.push(doubt) });
+    expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
+    expect(logged).toEqual([]);
   }
 });

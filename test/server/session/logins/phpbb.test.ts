@@ -9,7 +9,7 @@ import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
-import { nextChatServer } from '../../../helpers/chat-server.ts';
+import { nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
 import { type PhpbbLogin, phpbbSite } from '../../../helpers/phpbb.ts';
 import { startSiteDatabase, type TestDatabase } from '../../../helpers/site-database.ts';
 
@@ -332,6 +332,19 @@ describe('phpBB', async () => {
     await device.logOut();
     expect(await client.ended).toMatchObject({ reason: 'logout' });
     expect(server.output()).not.toContain(device.sid);
+  });
+
+  test('the log says when a listed name comes to be that of several groups', async () => {
+    const site = await phpbbSite(db);
+    onTestFinished(site.remove);
+    // A signal is for a process of its own.
+    const server = await startChatServer({ CHAT_SITE: site.folder, CHAT_SITE_ADMINS: 'R&D' });
+    onTestFinished(async () => void (await server.stop()));
+    const said = /^.*several groups have the name R&D,.* id:10, id:4".*"msg":"this should be corrected".*$/m;
+    expect(server.output()).not.toMatch(said);
+    await site.insert('groups', { group_id: 10, group_type: 1, group_name: 'r&amp;d' });
+    process.kill(server.pid, 'SIGHUP');
+    await server.until(said);
   });
 
   test('of two connections of one session, each is compared with bans by its own address', async () => {
