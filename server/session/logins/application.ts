@@ -278,6 +278,8 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   settings(found: Found, sql: SiteSql): SettingsTable | null;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
+  /** The part that all servers have to read alike, without what users change at any time; all of it if absent. */
+  compared?(site: Site): unknown;
   /** For the log and the doctor: settings of the site or of the operator that do not have the effect that one would think. */
   doubts?(site: Site): readonly Doubt[];
   /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */

@@ -146,6 +146,9 @@ export const joomla: Application<Found, Site> = {
     };
   },
 
+  // Whoever can name a group can change these.
+  compared: ({ adminGroups, moderatorGroups, doubts, ...site }) => site,
+
   doubts: ({ doubts }) => doubts,
 
   mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),

@@ -165,6 +165,9 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     };
   },
 
+  // Whoever can name a group can change these.
+  compared: ({ adminGroups, moderatorGroups, doubts, ...site }) => site,
+
   doubts: ({ doubts }) => doubts,
 
   mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),

@@ -185,7 +185,7 @@ const timeout = 1000;
 /** An application with tables. */
 type AnyApplication = Pick<
   Application | MemberApplication,
-  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins' | 'mails' | 'doubts'
+  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins' | 'mails' | 'doubts' | 'compared'
 >;
 
 /** An application with tables, and its place. */
@@ -382,7 +382,9 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
         // The store answers nobody then, and says why.
         if (!(error instanceof StoreError || error instanceof ConfigurationError)) throw error;
       });
-      return last === undefined ? null : fingerprintOf(place, application.title, last.site, digest);
+      if (last === undefined) return null;
+      const { title, compared = (site: unknown) => site } = application;
+      return fingerprintOf(place, title, compared(last.site), digest);
     },
     close() {
       closed = true;

@@ -122,6 +122,16 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(lines.join('\n')).toMatch(
       /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id/,
     );
+    // Servers that have read the groups at other times have the same configuration nevertheless.
+    const fingerprint = async () => {
+      const { logins } = await openSite({ folder: site.folder, ...admins });
+      onTestFinished(() => logins.close());
+      return logins.fingerprint?.((text) => text);
+    };
+    const before = await fingerprint();
+    expect(before).toHaveProperty('site', expect.stringContaining('cookie'));
+    await site.run("UPDATE #_groups SET group_name = 'Team' WHERE group_id = 11");
+    expect(await fingerprint()).toEqual(before);
     await site.run("UPDATE #_groups SET group_name = 'grosses team' WHERE group_id = 11");
     expect(await rolesOf(admins)).toEqual([undefined, undefined]);
     await site.run("UPDATE #_groups SET group_name = 'Another' WHERE group_id = 11");
