@@ -7,7 +7,7 @@ import { type SitePlace, siteFolder } from '../../../../server/session/logins/si
 import { siteSql } from '../../../../server/session/logins/sql.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
-import { loginsOf } from '../../../helpers/application-site.ts';
+import { differing, loginsOf } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
 import { type PhpbbLogin, phpbbSite } from '../../../helpers/phpbb.ts';
@@ -136,6 +136,13 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(await rolesOf(admins)).toEqual([undefined, undefined]);
     await site.run("UPDATE #_groups SET group_name = 'Another' WHERE group_id = 11");
     expect(await rolesOf(admins)).toEqual([['admin'], undefined]);
+    const logins = await open(admins);
+    const login = (await logins.identify(real)) as Login;
+    await site.run("UPDATE #_groups SET group_name = 'Großes Team' WHERE group_id = 11");
+    await logins.reload?.();
+    const verdict = await differing(logins, login);
+    expect(verdict).toMatchObject({ state: 'user', login: { user: { id: '20' } } });
+    expect(verdict).not.toHaveProperty('login.user.roles');
   });
 
   test('bans: of the user, of an address, with an end, with an exception; founders have none', async () => {
