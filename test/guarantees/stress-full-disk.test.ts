@@ -63,7 +63,7 @@ test.concurrent('a full disk: senders get storage_full, readers get everything; 
     const refused = await ben.raw('message:send', { room, text, clientId: newClientId() });
     expect(refused).toMatchObject({ ok: false, error: { code: 'storage_full' } });
   }
-  // What else adds to the history is refused, too, and takes nothing of the reserve.
+  // All else that adds to the history is refused, too, and takes nothing of the reserve.
   const from = { room, seq: first.seq };
   const copied = await ben.raw('message:forward', { room, clientId: newClientId(), from });
   const reported = await ben.raw('message:report', { ...from, reason: 'spam' });

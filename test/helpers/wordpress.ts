@@ -23,7 +23,7 @@ export interface WordPressLogin {
   secret: string;
   expiration: number;
   cookie: string;
-  /** What a plugin adds to the session. */
+  /** The values that a plugin adds to the session. */
   session: object;
 }
 

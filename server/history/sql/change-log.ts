@@ -151,25 +151,25 @@ export async function entriesAfter(
 /** How often entries after those that are handed out are read, to see what has changed a message. */
 const mostLooks = 5;
 
-/** The messages that were handed out without their contents, and whom they were to tell of a mention. */
+/** The messages that were handed out without their contents, and the people to whom they have a mention. */
 export type Withheld = Map<string, ReadonlySet<string>>;
 
 /**
  * The changes of an entry. That of a message which was handed out without its contents has all of them, where it would say
- * less, and tells those whom the message mentions.
+ * less, and comes with the mentions that had no message before.
  */
 export function withContents(changes: readonly Change[], withheld: Withheld): Change[] {
   return changes.flatMap((change): Change[] => {
     if (change.type !== 'message' || change.is === 'new') return [change];
     const { reacted: _, ...rest } = change;
     const { message } = rest;
-    const untold = withheld.get(keyOf(message));
-    if (untold === undefined) return [change];
+    const missed = withheld.get(keyOf(message));
+    if (missed === undefined) return [change];
     withheld.delete(keyOf(message));
-    // An edit tells those whom it adds.
-    const told = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
+    // People whom an edit adds are notified by it.
+    const notified = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
     const added = (message.mentions ?? []).flatMap(({ user }) =>
-      untold.has(user) && !told.has(user) ? user : [],
+      missed.has(user) && !notified.has(user) ? user : [],
     );
     return added.length === 0 ? [rest] : [rest, { type: 'mentions', message, added, removed: [] }];
   });

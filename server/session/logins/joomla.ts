@@ -146,7 +146,7 @@ export const joomla: Application<Found, Site> = {
     };
   },
 
-  // Whoever can name a group can change these.
+  // They change where somebody names a group.
   compared: ({ adminGroups, moderatorGroups, doubts, ...site }) => site,
 
   doubts: ({ doubts }) => doubts,

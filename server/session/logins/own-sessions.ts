@@ -35,7 +35,7 @@ export async function ownSessions(
 }
 
 /**
- * Seconds after which PHP takes a session for unused, for an application whose own storage is told that by PHP; PHP's
+ * Seconds after which PHP takes a session for unused, for an application whose own storage takes that from PHP; PHP's
  * default where no PHP is known.
  */
 export async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {

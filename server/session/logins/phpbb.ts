@@ -165,7 +165,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     };
   },
 
-  // Whoever can name a group can change these.
+  // They change where somebody names a group.
   compared: ({ adminGroups, moderatorGroups, doubts, ...site }) => site,
 
   doubts: ({ doubts }) => doubts,

@@ -130,7 +130,7 @@ async function settingsOf(
   };
 }
 
-/** What NativeSessionStorage::setOptions() sets session.gc_maxlifetime to; empty if that is left to PHP. */
+/** The value of session.gc_maxlifetime by NativeSessionStorage::setOptions(); empty if that is left to PHP. */
 function lifetimeIn({ value, path }: { value: string | null | undefined; path: string }): string {
   if (value == null || /^\d{1,9}$/.test(value)) return value ?? '';
   throw new ConfigurationError(
@@ -227,7 +227,7 @@ function sessionsAt(dsn: string, format: string): Found | { savePath: string } |
   };
 }
 
-/** What names other servers of Redis, or another login. */
+/** The options that name other servers of Redis, or another login. */
 const elsewhere = /^(?:host|auth|redis_cluster|redis_sentinel|sentinel_master)(?:\[|$)/;
 
 const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
