@@ -697,7 +697,7 @@ export class Directory {
       case 'erased':
         if (find(change.user) !== undefined) this.#erased(change.user);
         return undefined;
-      case 'told':
+      case 'broadcast':
         return undefined;
     }
   }

@@ -23,11 +23,11 @@ export class GivenOrders {
   }
 
   /**
-   * @param tell sends the others the order with that id
+   * @param send sends the others the order with that id
    * @returns their answers together
-   * @throws what `tell` throws
+   * @throws what `send` throws
    */
-  give(tell: (id: string) => Promise<void>): Promise<OrderAnswer> {
+  give(send: (id: string) => Promise<void>): Promise<OrderAnswer> {
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -44,7 +44,7 @@ export class GivenOrders {
         },
       };
       this.#orders.set(id, given);
-      tell(id).then(
+      send(id).then(
         () => {
           if (!this.#orders.has(id)) return;
           timer = setTimeout(() => {
@@ -61,7 +61,7 @@ export class GivenOrders {
   }
 
   /** An order of this server has come back in the changes, so these servers get it now, too. */
-  told(id: string, servers: Iterable<string>): void {
+  sent(id: string, servers: Iterable<string>): void {
     const given = this.#orders.get(id);
     if (given === undefined) return;
     for (const server of servers) given.missing.add(server);

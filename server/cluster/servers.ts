@@ -45,7 +45,7 @@ const mostUsers = 100;
  * A server's announcement to all servers, including itself. It travels with the changes: nothing is lost, and all
  * servers get it in the same order, so nobody has to ask whether the state of another server is complete.
  */
-type Told =
+type Broadcast =
   /** `at` means something only to the sender: it is the sender's wall clock. */
   | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead; run?: Run; took?: number }
   | { is: 'bye' }
@@ -111,14 +111,14 @@ export class Servers implements OtherServers {
   readonly #onSilence: (server: string, silent: boolean) => void;
   readonly #onSameName: (server: string) => void;
   readonly #onFailure: (error: Error) => void;
-  #sameNameTold = false;
+  #sameNameLogged = false;
   #name = '';
   readonly #elsewhere: Elsewhere;
   readonly #known = new Map<string, Known>();
   readonly #orders = new GivenOrders((server) => this.#isLate(server));
   /** Users whose state still has to be announced. */
   readonly #changed = new Set<string>();
-  #telling: Promise<void> | undefined;
+  #broadcasting: Promise<void> | undefined;
   #ticks: NodeJS.Timeout | undefined;
   #closed = false;
   #tickedAt = performance.now();
@@ -183,7 +183,7 @@ export class Servers implements OtherServers {
   async join(name: string): Promise<void> {
     this.#name = name;
     if (this.#site !== undefined) await this.#readSite();
-    await this.#tell(this.#alive('hello'));
+    await this.#broadcast(this.#alive('hello'));
     void this.#keepBeating();
   }
 
@@ -196,8 +196,8 @@ export class Servers implements OtherServers {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#ticks);
-    const told = this.#attempt({ is: 'bye' });
-    await Promise.race([told, pause(byeWithin)]);
+    const broadcast = this.#attempt({ is: 'bye' });
+    await Promise.race([broadcast, pause(byeWithin)]);
   }
 
   get own(): Pick<ServerState, 'name' | 'run' | 'took'> {
@@ -229,7 +229,7 @@ export class Servers implements OtherServers {
 
   seenChanged(user: string): void {
     this.#changed.add(user);
-    this.#telling ??= this.#tellChanged();
+    this.#broadcasting ??= this.#broadcastChanged();
   }
 
   typing({ id: room, createdAt }: RoomRecord, user: string, typing: boolean): void {
@@ -238,7 +238,7 @@ export class Servers implements OtherServers {
   }
 
   orderOthers(user: string, order: Order): Promise<OrderAnswer> {
-    return this.#orders.give((id) => this.#tell({ is: 'order', id, user, order }));
+    return this.#orders.give((id) => this.#broadcast({ is: 'order', id, user, order }));
   }
 
   /** Handles a text that another server has sent over the bus. */
@@ -251,18 +251,18 @@ export class Servers implements OtherServers {
   }
 
   /** @throws RequestError `storage_unavailable`, or `server_draining` */
-  async #tell(told: Told): Promise<void> {
+  async #broadcast(broadcast: Broadcast): Promise<void> {
     // An announcement after the end of this server would make it seem alive again.
-    if (this.#closed && told.is !== 'bye') throw new RequestError('server_draining');
+    if (this.#closed && broadcast.is !== 'bye') throw new RequestError('server_draining');
     const began = performance.now();
-    await this.#history.write.tell({ from: this.#self, what: told });
+    await this.#history.write.broadcast({ from: this.#self, what: broadcast });
     this.#answered = { took: Math.ceil(performance.now() - began) };
   }
 
   /** @returns whether it was announced; false if the history does not answer, or this server is ending */
-  async #attempt(told: Told): Promise<boolean> {
+  async #attempt(broadcast: Broadcast): Promise<boolean> {
     try {
-      await this.#tell(told);
+      await this.#broadcast(broadcast);
       return true;
     } catch (error) {
       if (!isPassing(error)) this.#onFailure(error as Error);
@@ -270,7 +270,7 @@ export class Servers implements OtherServers {
     }
   }
 
-  #alive(is: 'hello' | 'beat'): Told {
+  #alive(is: 'hello' | 'beat'): Broadcast {
     const site = this.#sameSite.own;
     return {
       is,
@@ -318,7 +318,7 @@ export class Servers implements OtherServers {
     }
   }
 
-  async #tellChanged(): Promise<void> {
+  async #broadcastChanged(): Promise<void> {
     let wait = gatherFor;
     while (this.#changed.size > 0 && !this.#closed) {
       await pause(wait);
@@ -331,7 +331,7 @@ export class Servers implements OtherServers {
         wait = failurePause;
       }
     }
-    this.#telling = undefined;
+    this.#broadcasting = undefined;
   }
 
   #follow(change: Change): void {
@@ -340,56 +340,57 @@ export class Servers implements OtherServers {
     if (change.type === 'member' && !isMember(change.now)) {
       this.#elsewhere.removed(change.room.id, change.user.id);
     }
-    if (change.type === 'told') this.#heardFrom(change.from, change.what as Told);
+    if (change.type === 'broadcast') this.#heardFrom(change.from, change.what as Broadcast);
   }
 
-  #heardFrom(from: string, told: Told): void {
+  #heardFrom(from: string, broadcast: Broadcast): void {
     const own = from === this.#self;
     if (own) {
-      if (told.is === 'hello') {
+      if (broadcast.is === 'hello') {
         this.#introducedAt = performance.now();
         this.#sameSite.introduced();
       }
-      if (told.is === 'hello' || told.is === 'beat') {
-        this.#upToDate = told.at;
+      if (broadcast.is === 'hello' || broadcast.is === 'beat') {
+        this.#upToDate = broadcast.at;
         for (const known of this.#known.values()) known.beats++;
       }
-    } else if (told.is === 'bye') {
+    } else if (broadcast.is === 'bye') {
       return this.#forget(from);
     } else {
       // Neither a starting server nor an answer to our hello: this server has forgotten it.
-      const forgotten = !this.#known.has(from) && told.is !== 'hello';
+      const forgotten = !this.#known.has(from) && broadcast.is !== 'hello';
       if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);
     }
-    if (!own && (told.is === 'hello' || told.is === 'beat')) this.#sameSite.heard(from, told.site);
-    switch (told.is) {
+    if (!own && (broadcast.is === 'hello' || broadcast.is === 'beat'))
+      this.#sameSite.heard(from, broadcast.site);
+    switch (broadcast.is) {
       case 'hello':
         if (own) return;
-        this.#replaced(from, told.name);
+        this.#replaced(from, broadcast.name);
         this.#introduce();
-        this.#named(from, told);
+        this.#named(from, broadcast);
         return;
       case 'beat':
-        if (!own) this.#named(from, told);
+        if (!own) this.#named(from, broadcast);
         return;
       case 'here':
-        if (!own) for (const [user, seen] of told.users) this.#elsewhere.set(from, user, seen);
+        if (!own) for (const [user, seen] of broadcast.users) this.#elsewhere.set(from, user, seen);
         return;
       case 'order': {
-        if (!own) return this.#obey(told);
+        if (!own) return this.#obey(broadcast);
         const awaited = [...this.#known].filter(([, { alive, late }]) => alive && !late);
-        return this.#orders.told(
-          told.id,
+        return this.#orders.sent(
+          broadcast.id,
           awaited.map(([id]) => id),
         );
       }
       case 'done':
-        return this.#orders.answered(told.id, from, told);
+        return this.#orders.answered(broadcast.id, from, broadcast);
     }
   }
 
-  #obey({ id, user, order }: Told & { is: 'order' }): void {
+  #obey({ id, user, order }: Broadcast & { is: 'order' }): void {
     const late = Date.now() - this.#upToDate > lapsesAfter;
     // A lapsed kick closes the connections that are open now, because those that were open when it was given are
     // unknown.
@@ -419,10 +420,10 @@ export class Servers implements OtherServers {
   #named(id: string, { name, run, took }: Pick<Known, 'name' | 'run' | 'took'>): void {
     const known = this.#known.get(id);
     if (known !== undefined) Object.assign(known, { name, run, took });
-    if (this.#sameNameTold) return;
+    if (this.#sameNameLogged) return;
     const others = [...this.#known].filter(([other, { alive }]) => other !== id && alive);
     if (![this.#name, ...others.map(([, other]) => other.name)].includes(name)) return;
-    this.#sameNameTold = true;
+    this.#sameNameLogged = true;
     this.#onSameName(name);
   }
 

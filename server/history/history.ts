@@ -559,7 +559,7 @@ export type Change = {
   /** The erasure of a user was asked for. */
   | { type: 'erasing' }
   /** A notification of a server to all servers. */
-  | { type: 'told'; from: string; what: object }
+  | { type: 'broadcast'; from: string; what: object }
 );
 
 export type HeldChange = 'held' | 'approved' | 'rejected' | 'discarded';
@@ -761,7 +761,7 @@ export const changeBits = {
   ban: 1 << 9,
   reset: 1 << 10,
   erased: 1 << 11,
-  told: 1 << 12,
+  broadcast: 1 << 12,
   act: 1 << 13,
   erasing: 1 << 14,
   pin: 1 << 15,
@@ -1346,7 +1346,7 @@ export interface Writes {
   /** Forgets links of mails from before that time. */
   forgetMailStops: { in: { before: number }; out: Nothing };
   /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
-  tell: { in: { from: string; what: object }; out: Nothing };
+  broadcast: { in: { from: string; what: object }; out: Nothing };
 }
 
 /** A place in a list of `arrivals`: the time, or what was found, and the user. */

@@ -806,25 +806,32 @@ export function historyContract(
 
     it('an announcement to other servers is a change in its place among those of that batch', async () => {
       const told = { from: 'one', what: { is: 'beat' } };
-      await Promise.all([send(message()), history.write.tell(told), send(message())]);
-      const relevant = changes.filter(({ type }) => type === 'told' || type === 'message');
-      expect(relevant.map(({ type }) => type)).toEqual(['message', 'told', 'message']);
-      expect(relevant[1]).toEqual({ type: 'told', ...told });
-      await history.write.tell(told);
-      expect(changes.at(-1)).toEqual({ type: 'told', ...told });
+      await Promise.all([send(message()), history.write.broadcast(told), send(message())]);
+      const relevant = changes.filter(({ type }) => type === 'broadcast' || type === 'message');
+      expect(relevant.map(({ type }) => type)).toEqual(['message', 'broadcast', 'message']);
+      expect(relevant[1]).toEqual({ type: 'broadcast', ...told });
+      await history.write.broadcast(told);
+      expect(changes.at(-1)).toEqual({ type: 'broadcast', ...told });
     });
 
     it('an announcement names nobody who is not known any more', async () => {
       await history.write.join({ room: 'lobby', user: ann, at });
       const users = [ann.id, 'erased'].map((id) => [id, { name: 'Ann', rooms: ['lobby'] }]);
-      await history.write.tell({ from: 'one', what: { is: 'here', users: [...users, ['ben', null]] } });
+      await history.write.broadcast({ from: 'one', what: { is: 'here', users: [...users, ['ben', null]] } });
       const named = [users[0], ['erased', { name: 'erased', rooms: ['lobby'] }], ['ben', null]];
-      expect(changes.at(-1)).toEqual({ type: 'told', from: 'one', what: { is: 'here', users: named } });
+      expect(changes.at(-1)).toEqual({ type: 'broadcast', from: 'one', what: { is: 'here', users: named } });
       // Nor anybody whose erasure has begun: its look through the log may be over by the time this is stored.
       await history.write.erase({ user: ann.id, messages: 'anonymise', at });
-      await history.write.tell({ from: 'one', what: { is: 'here', users: [users[0] as [string, object]] } });
+      await history.write.broadcast({
+        from: 'one',
+        what: { is: 'here', users: [users[0] as [string, object]] },
+      });
       const erased = [ann.id, { name: ann.id, rooms: ['lobby'] }];
-      expect(changes.at(-1)).toEqual({ type: 'told', from: 'one', what: { is: 'here', users: [erased] } });
+      expect(changes.at(-1)).toEqual({
+        type: 'broadcast',
+        from: 'one',
+        what: { is: 'here', users: [erased] },
+      });
     });
 
     describe('rooms and members', () => {

@@ -450,7 +450,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { rooms: [{ id: one(['lobby', 'p1', 'p2']), name: `n${at}` }], at: at++ },
       }),
     ],
-    [1, () => ({ op: 'tell', input: { from: 'one', what: { at } } })],
+    [1, () => ({ op: 'broadcast', input: { from: 'one', what: { at } } })],
   ];
   const all = makers.flatMap(([weight, make]) => Array<() => Write>(weight).fill(make));
   return () => one(all)();

@@ -177,7 +177,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const pushed = 'pushed to pages';
     await history.query(
       `INSERT INTO chat_changes (num, since, types, changes)
-        VALUES (0, ${Date.now()}, ${changeBits.told}, '[{"type":"told","from":"one","what":{"data":"${pushed}"}}]')`,
+        VALUES (0, ${Date.now()}, ${changeBits.broadcast}, '[{"type":"broadcast","from":"one","what":{"data":"${pushed}"}}]')`,
     );
     let stopped = false;
     const texts: string[] = [];

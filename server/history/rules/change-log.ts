@@ -1,6 +1,6 @@
+import { usersNamed, withoutUser } from '../broadcast.ts';
 import { lookThroughPause, type StoredEvent } from '../history.ts';
 import { webhooks } from '../tables.ts';
-import { usersNamed, withoutUser } from '../told.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 
@@ -52,12 +52,12 @@ export const keepConsumers: Rule<'keepConsumers'> = {
   },
 };
 
-export const tell: Rule<'tell'> = {
+export const broadcast: Rule<'broadcast'> = {
   needs: ({ what }) => usersNamed(what).flatMap(aboutUser),
   run(work, { from, what }, changes) {
     // The server may not know yet that a user is erased, or was a moment ago: the name would stay in the log.
     const erased = usersNamed(what).filter((id) => isGone(work, id));
-    changes.push({ type: 'told', from, what: erased.reduce(withoutUser, what) });
+    changes.push({ type: 'broadcast', from, what: erased.reduce(withoutUser, what) });
     return {};
   },
 };

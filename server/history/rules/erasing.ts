@@ -272,7 +272,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     needs: (_user, { room }) => [{ what: 'lastMessage', room }],
     run(work, { user }, { room: id }, changes) {
       const room = work.room(id);
-      work.toldErased(user, id);
+      work.settleErased(user, id);
       if (room === undefined || id.startsWith(gone)) return;
       const now = { ...room, head: room.head + 1, reset: room.head + 1 };
       work.putRoom(now);

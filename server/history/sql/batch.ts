@@ -56,7 +56,7 @@ export function batchOf(calls: readonly Asked[], most: { calls: number; characte
 }
 
 function charactersOf({ op, input }: Asked): number {
-  if (op === 'tell') return JSON.stringify(input).length;
+  if (op === 'broadcast') return JSON.stringify(input).length;
   const { text = '', reactions = [] } = (input ?? {}) as { text?: string; reactions?: readonly unknown[] };
   return text.length + reactions.length * charactersOfReaction;
 }

@@ -1,3 +1,4 @@
+import { withoutUser } from '../broadcast.ts';
 import {
   type Act,
   type Change,
@@ -13,7 +14,6 @@ import {
 } from '../history.ts';
 import { messageFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
-import { withoutUser } from '../told.ts';
 import {
   type Asking,
   answered,
@@ -346,7 +346,7 @@ export function withoutWords(text: string, user: string): string {
         return change.user === user && change.now !== null ? { ...change, now: unsaid(change.now) } : change;
       case 'act':
         return { ...change, act: actWithout(change.act, user) };
-      case 'told':
+      case 'broadcast':
         return { ...change, what: withoutUser(change.what, user) };
       default:
         return change;

@@ -18,7 +18,7 @@ export interface Bus {
 
 /** That several servers work together on this history. */
 export interface Shared {
-  /** This run of the server, by the name under which it tells the others something (`tell` of `Writes`). */
+  /** This run of the server, by the name of its broadcasts (`broadcast` of `Writes`). */
   self: string;
   /** Absent where the database alone is looked at. */
   bus?: Bus;
@@ -65,7 +65,7 @@ export async function follow(
   const pool = new Pool(dialect, 1);
   let said = 0;
   /**
-   * The runs of other servers that the database has confirmed since this one began, by what they have told there, and how
+   * The runs of other servers that the database has confirmed since this one began, by their broadcasts there, and how
    * many texts each has said. Texts of other runs may have been recorded before the database was restored: the database is
    * asked in place of their hints, and the rest of them is ignored.
    */
@@ -87,7 +87,7 @@ export async function follow(
     position: await pool.use(positionOf),
     read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after, withheld)),
     deliver(changes) {
-      for (const change of changes) if (change.type === 'told') confirm(change.from);
+      for (const change of changes) if (change.type === 'broadcast') confirm(change.from);
       handOut(withContents(changes, withheld));
     },
     onFailure,

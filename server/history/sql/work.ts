@@ -797,7 +797,7 @@ export class Work {
   }
 
   /** The reset of the room is made. */
-  toldErased(user: string, id: string): void {
+  settleErased(user: string, id: string): void {
     const { num: room } = this.#existing(id);
     if (room === undefined) return;
     this.#later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user} AND room = ${room}`);

@@ -86,5 +86,5 @@ export const adds: Readonly<Record<keyof Writes, boolean>> = {
   noteMailAddress: false,
   addMailStop: false,
   forgetMailStops: false,
-  tell: false,
+  broadcast: false,
 };

@@ -125,7 +125,7 @@ async function erase(id: string): Promise<void> {
 
 /** A change of each type, or several. The others are for other servers, and for consumers of the log. */
 const kinds: {
-  [Kind in Exclude<Change['type'], 'told' | 'act' | 'erasing'>]: Record<
+  [Kind in Exclude<Change['type'], 'broadcast' | 'act' | 'erasing'>]: Record<
     string,
     (world: World) => Promise<unknown>
   >;

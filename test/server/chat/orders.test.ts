@@ -28,7 +28,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
     (stored) => ({
       // Like a database that can be read, but not written.
       write: methods((op, input, asker) =>
-        op === 'tell'
+        op === 'broadcast'
           ? Promise.reject(new RequestError('storage_unavailable'))
           : stored.write[op](input, asker),
       ),

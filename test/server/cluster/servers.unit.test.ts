@@ -34,11 +34,11 @@ class Database {
   history(isCut: () => boolean): History {
     return {
       write: {
-        tell: async (input: { from: string; what: object }) => {
+        broadcast: async (input: { from: string; what: object }) => {
           if (this.broken) throw new TypeError('not a function');
           if (this.down || isCut()) throw new RequestError('storage_unavailable');
           // Copied, like over the network.
-          this.write({ type: 'told', ...structuredClone(input) });
+          this.write({ type: 'broadcast', ...structuredClone(input) });
           return {};
         },
       },

@@ -532,7 +532,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   forgetActs: [{ before: at }],
   forgetDays: [{ before: at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
-  tell: [{ from: 'me', what: {} }],
+  broadcast: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
   deleteRoom: [{ room: 'class' }],
 };
