@@ -13,9 +13,15 @@ beforeAll(async () => {
 });
 afterAll(() => memcached.stop());
 
-/** A disk of 4 MB, and a function that starts a server on it; both end with the test. */
-async function fourMegabytes({ onTestFinished }: TestContext) {
-  const disk = await smallDisk(4 * 1024 * 1024, { CHAT_SESSION_STORE: memcached.url });
+const apiKey = 'an-api-key-for-full-disks';
+
+/** A small disk, and a function that starts a server on it; both end with the test. */
+async function diskOf({ onTestFinished }: TestContext, megabytes = 4) {
+  const disk = await smallDisk(megabytes * 1024 * 1024, {
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_API_KEY: apiKey,
+    CHAT_LIMIT_CHANGE: '0',
+  });
   const servers: ChatServer[] = [];
   onTestFinished(async () => {
     for (const server of servers) await server.stop('SIGKILL');
@@ -45,7 +51,7 @@ async function sendUntilRefused(client: ChatClient, to = room): Promise<{ stored
 }
 
 test.concurrent('a full disk: senders get storage_full, readers get everything; with room again, sending works again', async (context) => {
-  const { disk, start } = await fourMegabytes(context);
+  const { disk, start } = await diskOf(context);
   const server = await start();
   const [anna, ben] = [
     await connectChat(server.url, 'PHPSESSID=u1'),
@@ -119,7 +125,7 @@ async function wholeRoom(client: ChatClient): Promise<Message[]> {
 test.concurrent.for(size<NodeJS.Signals[]>(['SIGKILL', 'SIGTERM'], ['SIGKILL']))(
   'a 4 MB disk, with 512 KB of something else, holds 250 messages of 2,000 characters; once it is full to the last block, the server starts again after %s, has all that was acknowledged, shows it to old and new members, and takes messages when there is room',
   async (signal, context) => {
-    const { disk, start } = await fourMegabytes(context);
+    const { disk, start } = await diskOf(context);
     const first = await start();
     const anna = await connectChat(first.url, 'PHPSESSID=u1');
     await anna.request('room:join', { room });
@@ -157,7 +163,7 @@ test.concurrent.for(size<NodeJS.Signals[]>(['SIGKILL', 'SIGTERM'], ['SIGKILL']))
 test.concurrent.for(size<NodeJS.Signals[]>(['SIGKILL', 'SIGTERM'], ['SIGKILL']))(
   'a room is deleted on a disk that is full to the last block: the server starts again after %s, and deletes the rest of its messages when there is room',
   async (signal, context) => {
-    const { disk, start } = await fourMegabytes(context);
+    const { disk, start } = await diskOf(context);
     const first = await start();
     const anna = await connectChat(first.url, 'PHPSESSID=u1');
     const made = { kind: 'private', name: 'A full room', clientId: newClientId() } as const;
@@ -180,9 +186,42 @@ test.concurrent.for(size<NodeJS.Signals[]>(['SIGKILL', 'SIGTERM'], ['SIGKILL']))
   },
 );
 
+test.concurrent('a room that is too large to be deleted on a full disk leaves the reserve to the others, and goes when there is room', async (context) => {
+  const { disk, start } = await diskOf(context, 32);
+  const api = (server: ChatServer, method: string, path: string, body?: object) =>
+    fetch(`${server.url}/api${path}`, {
+      method,
+      headers: { authorization: `Bearer ${apiKey}` },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  // So that the members of a room lie in many pages of the index by user.
+  const members = Array.from({ length: 1000 }, (_, n) => `${n}`.padStart(60, 'x'));
+  const first = await start();
+  for (let n = 0; n < 30; n++) {
+    await api(first, 'PUT', `/rooms/club-${n}`, { name: `Club ${n}`, kind: 'private' });
+    const added = await api(first, 'PATCH', `/rooms/club-${n}/members`, { add: members });
+    expect(await added.json()).toEqual({ count: 1000 });
+  }
+  // Its WAL is empty then.
+  await first.stop('SIGTERM');
+
+  const second = await start();
+  const anna = await connectChat(second.url, 'PHPSESSID=u1');
+  await anna.request('room:join', { room });
+  for (let n = 0; n < 20; n++) await anna.request('message:send', { room, text, clientId: newClientId() });
+  disk.fill();
+  expect((await api(second, 'DELETE', '/rooms/club-7')).status).toBe(507);
+  // They are more than the WAL could hold.
+  for (let n = 0; n < 1000; n++)
+    await anna.request('room:notify', { room, notify: n % 2 === 0 ? 'none' : 'all' });
+
+  disk.free();
+  expect((await api(second, 'DELETE', '/rooms/club-7')).status).toBe(200);
+});
+
 if (size(true, false)) {
   test.concurrent('a disk that another program fills while messages wait to be written into the database: with room again, sending works again', async (context) => {
-    const { disk, start } = await fourMegabytes(context);
+    const { disk, start } = await diskOf(context);
     const server = await start();
     const anna = await connectChat(server.url, 'PHPSESSID=u1');
     await anna.request('room:join', { room });

@@ -1,7 +1,8 @@
 import type { Writes } from '../history.ts';
 
 /**
- * Whether an operation adds to the history: it is refused when the disk is nearly full. All others are small, or free space.
+ * Whether an operation adds to the history: it is refused when the disk is nearly full. All others are small, or free
+ * space in the end: one that is too large for the reserve fails, and leaves it as it was.
  */
 export const adds: Readonly<Record<keyof Writes, boolean>> = {
   send: true,

@@ -79,15 +79,21 @@ export class Disk {
       if (!isFull(error)) throw error;
     }
     ftruncateSync(this.#reserve, 0);
+    // What is committed must not need the room that the work takes, also if it fails once more.
+    this.#tryToEmptyWal();
     try {
       return less();
     } finally {
-      try {
-        this.#emptyWal();
-      } catch {
-        // The reserve gets what is left.
-      }
+      this.#tryToEmptyWal();
       this.#fillReserve();
+    }
+  }
+
+  #tryToEmptyWal(): void {
+    try {
+      this.#emptyWal();
+    } catch {
+      // The reserve gets what is left.
     }
   }
 
