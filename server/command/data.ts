@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Data } from '../backup/backup.ts';
 import { readConfig } from '../settings/config.ts';
@@ -42,10 +42,20 @@ export function checkOwner({ history, files }: Data, command: 'restore' | 'impor
     let there = resolve(path);
     if (self === 0) while (!existsSync(there)) there = dirname(there);
     const owner = statSync(there, { throwIfNoEntry: false })?.uid ?? self;
-    if (owner === self) continue;
+    // A mount may be root's, and writable for the group of the server.
+    if (owner === self || (self !== 0 && path === files && isWritable(there))) continue;
     throw new CommandProblem(
       exit.configuration,
       `${there} belongs to another account (${owner}): ${command} as that one`,
     );
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

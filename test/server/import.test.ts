@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   chownSync,
   mkdirSync,
   mkdtempSync,
@@ -44,13 +45,15 @@ const settingsOf = ({ url, files }: Pick<Kept, 'url' | 'files'>) => ({
 
 /** Calls the command; `during` may end it. */
 async function importingProcess(
-  kept: Kept,
+  kept: Pick<Kept, 'url' | 'files'>,
   args: string[],
   during?: (child: ReturnType<typeof startChild>) => void,
+  account: { uid?: number } = {},
 ): Promise<{ code: number | null; said: string }> {
   const child = startChild(process.execPath, ['server/command/main.ts', 'import', ...args, '--settings='], {
     cwd: root,
     env: settingsOf(kept),
+    ...account,
   });
   during?.(child);
   const code = await new Promise<number | null>((resolve) => child.process.on('close', resolve));
@@ -194,6 +197,29 @@ test.runIf(process.getuid?.() === 0)(
     writeFileSync(join(server, 'data/chat.db'), '');
     chownSync(join(server, 'data/chat.db'), own, own);
     expect(await importing({ ...newHistory(), ...kept }, [lines])).toEqual(refused(`${server}/data/chat.db`));
+  },
+);
+
+test.runIf(process.getuid?.() === 0)(
+  'the account of the server imports where the folder of files is a mount that root owns, if it may write there',
+  async () => {
+    const uid = 65_534;
+    const server = mkdtempSync(join(tmpdir(), 'import-'));
+    all.push({ remove: () => rmSync(server, { recursive: true }) });
+    const lines = join(server, 'lines.jsonl');
+    writeFileSync(lines, JSON.stringify({ type: 'user', id: 'u1', name: 'Ann' }));
+    for (const name of ['data', 'files']) mkdirSync(join(server, name));
+    chownSync(join(server, 'data'), uid, uid);
+    for (const path of [server, lines, join(server, 'files')]) chmodSync(path, 0o755);
+    const kept = { url: `sqlite:${server}/data/chat.db`, files: `dir:${server}/files` };
+    const call = () => importingProcess(kept, [lines], undefined, { uid });
+    expect(await call()).toEqual({
+      code: 78,
+      said: `✗ ${server}/files belongs to another account (0): import as that one\n`,
+    });
+    // The process is still in the group of root.
+    chmodSync(join(server, 'files'), 0o775);
+    expect(await call()).toMatchObject({ code: 0 });
   },
 );
 
