@@ -8,7 +8,7 @@ import type { SiteSql } from './sql.ts';
 
 /**
  * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
- * and nothing else.
+ * and nothing else. It can be run again, such as after an upgrade.
  * @param mails whether the addresses of users are read
  * @returns its lines, or why they cannot be known
  */
@@ -90,11 +90,14 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     return [
       ...(kind === 'mysql' && host !== 'localhost' ? [ofHost(host)] : []),
       kind === 'mysql'
-        ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
-        : `CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD';`,
+        ? `CREATE USER IF NOT EXISTS ${user} IDENTIFIED BY 'PASSWORD';`
+        : `DO $$ BEGIN CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;`,
       ...(kind === 'mysql' ? [`USE ${database};`] : []),
       ...views.flatMap(({ view, select }) => [
-        `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
+        // PostgreSQL replaces no view by one with other columns.
+        ...(kind === 'mysql'
+          ? [`CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`]
+          : [`DROP VIEW IF EXISTS ${quoted(view)};`, `CREATE VIEW ${quoted(view)} AS ${select};`]),
         `GRANT SELECT ON ${quoted(view)} TO ${user};`,
       ]),
       // A user with any right on a table sees when it has changed last. This right gives nothing else.
