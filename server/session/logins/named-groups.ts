@@ -26,13 +26,12 @@ export function groupsListed(
 ): { ids: string[]; doubts: Doubt[] } {
   const [ids, doubts]: [string[], Doubt[]] = [[], []];
   for (const text of given) {
-    const [, id] = /^id:(\d+)$/.exec(text) ?? [];
-    if (id !== undefined) ids.push(id);
-    else if (groups.some(({ name }) => name === text)) {
-      const same = groups.filter(({ name }) => folded(name) === folded(text)).map((group) => group.id);
-      if (same.length === 1) ids.push(...same);
-      else doubts.push(doubtAbout(text, same));
-    }
+    const [, own] = /^id:(\d+)$/.exec(text) ?? [];
+    const listed = groups.find(({ id, name }) => (own === undefined ? name === text : id === own));
+    const alike = groups.filter(({ name }) => folded(name) === folded(text));
+    if (listed === undefined) doubts.push(missing(text, own));
+    else if (own === undefined && alike.length > 1) doubts.push(ambiguous(text, alike));
+    else ids.push(listed.id);
   }
   return { ids, doubts };
 }
@@ -40,7 +39,16 @@ export function groupsListed(
 /** Names that a site may take for the same are equal. */
 const folded = (name: string) => name.normalize('NFKC').toUpperCase().trim();
 
-const doubtAbout = (name: string, ids: readonly string[]): Doubt => ({
-  reason: `several groups have the name ${name}, so it gives nobody a role in the chat: ${ids.map((id) => `id:${id}`).join(', ')}`,
+// Whoever may name groups could take a name that none has.
+const missing = (name: string, id: string | undefined): Doubt => ({
+  reason:
+    id === undefined
+      ? `no group has the name ${name}, so it gives nobody a role in the chat until one is called so`
+      : `no group has the id ${id}, so it gives nobody a role in the chat`,
+  hint: 'List a group by its id in CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS, or take this one out.',
+});
+
+const ambiguous = (name: string, groups: readonly SiteGroup[]): Doubt => ({
+  reason: `several groups have the name ${name}, so it gives nobody a role in the chat: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
   hint: 'List the right one by its id in CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS, or give the others other names.',
 });

@@ -117,10 +117,10 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     ]);
     const lines: string[] = [];
     const line = (text: string) => void lines.push(text);
-    const settings = { CHAT_SITE: site.folder, CHAT_SITE_ADMINS: 'Großes Team' };
+    const settings = { CHAT_SITE: site.folder, CHAT_SITE_ADMINS: 'Großes Team,id:10,No Team,id:99' };
     await doctor([], settings, { finding: line, problem: line });
     expect(lines.join('\n')).toMatch(
-      /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id/,
+      /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id.*\n.*no group has the name No Team, .*\n.*by its id.*\n.*no group has the id 99, /,
     );
     // Servers that have read the groups at other times have the same configuration nevertheless.
     const fingerprint = async () => {
