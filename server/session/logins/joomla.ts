@@ -10,7 +10,6 @@ import { follow, parsePath } from '../path.ts';
 import {
   type Application,
   because,
-  type Doubt,
   type GivenRoles,
   type LoginTable,
   loginPart,
@@ -23,7 +22,7 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { groupsIn, groupsListed } from './named-groups.ts';
+import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
 
 /** The values of configuration.php. */
 interface Found extends GivenRoles {
@@ -44,10 +43,7 @@ interface Site extends Found {
   secondFactors: boolean;
   /** Pages are for users alone who have agreed to the privacy policy. */
   needsConsent: boolean;
-  /** The ids of the groups that the settings list; undefined without the setting. */
-  adminGroups: readonly string[] | undefined;
-  moderatorGroups: readonly string[] | undefined;
-  doubts: readonly Doubt[];
+  listed: ListedGroups;
 }
 
 /** Groups of the installation: installation/sql/mysql/base.sql. Their children inherit their rights. */
@@ -134,22 +130,15 @@ export const joomla: Application<Found, Site> = {
       );
     }
     const all = groupsIn(found.database, settings.get(groupsSetting)?.value?.toString('utf8') ?? '');
-    const listed = (given: readonly string[] | undefined) => given && groupsListed(given, all);
-    const [admins, moderators] = [listed(found.admins), listed(found.moderators)];
     return {
       ...found,
-      adminGroups: admins?.ids,
-      moderatorGroups: moderators?.ids,
-      doubts: [...(admins?.doubts ?? []), ...(moderators?.doubts ?? [])],
+      listed: groupsListed(found, all),
       secondFactors: settings.has(factorsTable(found.prefix)),
       needsConsent: settings.has(consentPlugin),
     };
   },
 
-  // They change where somebody names a group.
-  compared: ({ adminGroups, moderatorGroups, doubts, ...site }) => site,
-
-  doubts: ({ doubts }) => doubts,
+  ...withListedGroups,
 
   mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),
 
@@ -335,8 +324,8 @@ function rolesIn(site: Site, own: readonly string[], directly: readonly string[]
       ? ids.some((id) => own.includes(String(id)))
       : listed.some((id) => directly.includes(id));
   return rolesIf(
-    isIn(site.adminGroups, [groups.superUsers, groups.administrators]),
-    isIn(site.moderatorGroups, [groups.managers]),
+    isIn(site.listed.admins, [groups.superUsers, groups.administrators]),
+    isIn(site.listed.moderators, [groups.managers]),
   );
 }
 

@@ -1,5 +1,5 @@
 import { StoreError } from '../login.ts';
-import type { Doubt, SiteDatabase } from './application.ts';
+import type { Doubt, GivenRoles, SiteDatabase } from './application.ts';
 import { mayBeCutOff } from './sql.ts';
 
 export interface SiteGroup {
@@ -16,25 +16,34 @@ export function groupsIn(database: SiteDatabase, list: string): SiteGroup[] {
   });
 }
 
+/** The ids of the groups whose members have these roles; undefined where no setting lists any. */
+export interface ListedGroups extends GivenRoles {
+  doubts: readonly Doubt[];
+}
+
 /**
- * The ids of the groups that CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS list, where others than administrators can name
- * groups: by `id:7`, or by a name that one group alone has.
+ * What CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS list, where others than administrators can name groups: by `id:7`, or by
+ * a name that one group alone has.
  */
-export function groupsListed(
-  given: readonly string[],
-  groups: readonly SiteGroup[],
-): { ids: string[]; doubts: Doubt[] } {
-  const [ids, doubts]: [string[], Doubt[]] = [[], []];
-  for (const text of given) {
+export function groupsListed(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
+  const doubts: Doubt[] = [];
+  const idOf = (text: string) => {
     const [, own] = /^id:(\d+)$/.exec(text) ?? [];
     const listed = groups.find(({ id, name }) => (own === undefined ? name === text : id === own));
     const alike = groups.filter(({ name }) => folded(name) === folded(text));
-    if (listed === undefined) doubts.push(missing(text, own));
-    else if (own === undefined && alike.length > 1) doubts.push(ambiguous(text, alike));
-    else ids.push(listed.id);
-  }
-  return { ids, doubts };
+    if (listed !== undefined && (own !== undefined || alike.length === 1)) return [listed.id];
+    doubts.push(listed === undefined ? missing(text, own) : ambiguous(text, alike));
+    return [];
+  };
+  return { admins: given.admins?.flatMap(idOf), moderators: given.moderators?.flatMap(idOf), doubts };
 }
+
+/** For an application that has them in its site. */
+export const withListedGroups = {
+  // They change where somebody names a group.
+  compared: ({ listed, ...site }: { listed: ListedGroups }): unknown => site,
+  doubts: ({ listed }: { listed: ListedGroups }) => listed.doubts,
+};
 
 /** Names that a site may take for the same are equal. */
 const folded = (name: string) => name.normalize('NFKC').toUpperCase().trim();

@@ -7,7 +7,6 @@ import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   type Claim,
-  type Doubt,
   type GivenRoles,
   loginPart,
   mailsIn,
@@ -21,7 +20,7 @@ import {
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
-import { groupsIn, groupsListed } from './named-groups.ts';
+import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** The values of config.php. */
@@ -47,10 +46,7 @@ interface PhpbbSite extends PhpbbFiles {
   ipCheck: number;
   browserCheck: boolean;
   forwardedForCheck: boolean;
-  /** The ids of the groups whose members have these roles. */
-  adminGroups: readonly string[];
-  moderatorGroups: readonly string[];
-  doubts: readonly Doubt[];
+  listed: ListedGroups;
 }
 
 interface PhpbbClaim extends Claim {
@@ -142,18 +138,16 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       const [, type, own = ''] = /^(\d+) (.*)$/s.exec(name) ?? [];
       return { id, name: withoutEntities(own), isBuiltIn: type === builtIn };
     });
-    const listed = (given: readonly string[] | undefined, own: string) => {
-      const { ids, doubts } = groupsListed(given ?? [own], groups);
-      const isBuiltIn = (id: string) => groups.some((group) => group.id === id && group.isBuiltIn);
-      return { ids: given === undefined ? ids.filter(isBuiltIn) : ids, doubts };
-    };
-    const admins = listed(found.admins, 'ADMINISTRATORS');
-    const moderators = listed(found.moderators, 'GLOBAL_MODERATORS');
+    const { admins = ['ADMINISTRATORS'], moderators = ['GLOBAL_MODERATORS'] } = found;
+    const listed = groupsListed({ admins, moderators }, groups);
+    const isBuiltIn = (id: string) => groups.some((group) => group.id === id && group.isBuiltIn);
     return {
       ...found,
-      adminGroups: admins.ids,
-      moderatorGroups: moderators.ids,
-      doubts: [...admins.doubts, ...moderators.doubts],
+      listed: {
+        admins: found.admins ? listed.admins : listed.admins?.filter(isBuiltIn),
+        moderators: found.moderators ? listed.moderators : listed.moderators?.filter(isBuiltIn),
+        doubts: listed.doubts,
+      },
       cookie: cookieName,
       isFour: number('version') >= 4,
       sessionLength: number('session_length'),
@@ -165,10 +159,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     };
   },
 
-  // They change where somebody names a group.
-  compared: ({ adminGroups, moderatorGroups, doubts, ...site }) => site,
-
-  doubts: ({ doubts }) => doubts,
+  ...withListedGroups,
 
   mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),
 
@@ -377,12 +368,12 @@ function userIn(
     if (!visitsOf(site, claim, text).every(mayCome)) return settled('this user is banned there');
   }
   const groups = text('group_ids').split('\n');
-  const isIn = (ids: readonly string[]) => ids.some((id) => groups.includes(id));
-  const isAdmin = isIn(site.adminGroups) || (site.admins === undefined && type === types.founder);
+  const isIn = (ids: readonly string[] = []) => ids.some((id) => groups.includes(id));
+  const isAdmin = isIn(site.listed.admins) || (site.admins === undefined && type === types.founder);
   const user: SessionUser = {
     id,
     name: displayName(withoutEntities(text('username'))) || id,
-    ...rolesIf(isAdmin, isIn(site.moderatorGroups)),
+    ...rolesIf(isAdmin, isIn(site.listed.moderators)),
   };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
 }
