@@ -63,7 +63,12 @@ export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<
     },
     fill(size) {
       const { bavail, bsize } = statfsSync(seen);
-      appendFileSync(filler, Buffer.alloc(size ?? bavail * bsize));
+      try {
+        appendFileSync(filler, Buffer.alloc(size ?? bavail * bsize));
+      } catch (error) {
+        // The server may have taken blocks meanwhile.
+        if (size !== undefined || (error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      }
     },
     free: () => rmSync(filler),
     remove: () => holder.stop(),
