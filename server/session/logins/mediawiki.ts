@@ -45,7 +45,7 @@ type Settings = (name: string, ...keys: string[]) => string;
 /**
  * MediaWiki 1.35 to 1.45: includes/SetupDynamicConfig.php, session/CookieSessionProvider.php (provideSessionInfo),
  * session/SessionManager.php (loadSessionInfoFromStore), user/User.php (getToken), objectcache/ObjectCache.php,
- * Permissions/PermissionManager.php (getUserPermissions).
+ * Permissions/PermissionManager.php (getUserPermissions); for CentralAuth its session/CentralAuthSessionProvider.php.
  */
 export const mediawiki: SessionApplication = {
   kind: 'mediawiki',
@@ -198,7 +198,10 @@ function accountsOf({
   blocks: string | null;
 }): Accounts {
   return {
-    proof: ['metadata.userName', 'metadata.userToken', 'metadata.provider'],
+    proof: [
+      ...['metadata.userName', 'metadata.userToken', 'metadata.provider'],
+      'metadata.providerMetadata.CentralAuthSource',
+    ],
     basis: { users, cookiePrefix, version, blocks },
     refuses(cookie, { user, proof: [name = null, token = null, provider = null] }) {
       if (provider !== null && !ofBrowsers.test(provider))
@@ -254,7 +257,13 @@ function accountsOf({
       columns: { mail: 'bytes' },
       select: `SELECT user_id AS id, user_email AS mail FROM ${tableIn(users, driver)} WHERE user_email_authenticated IS NOT NULL`,
     }),
-    judge(row, { user, proof: [name = null, token = null] }) {
+    judge(row, { user, proof: [name = null, token = null, , source = null] }) {
+      // Its end is in the tables and sessions of all wikis together. That of this wiki alone is `Local`.
+      if (source === 'CentralAuth')
+        return because(
+          'the session is one of CentralAuth for several wikis, and the chat does not see when another wiki ends it',
+          'with $wgCentralAuthCookies = false each wiki has sessions of its own, which the chat takes',
+        );
       if (row === null) return because('there is no such user any more');
       if (row.temporary?.toString() === '1')
         return because(

@@ -281,8 +281,9 @@ test('MediaWiki by its folder: its table of sessions, all its cookies, and the t
   wiki.exec(`INSERT INTO user VALUES (7, 'Ann O''B x', '${secret}')`);
   cache.exec('CREATE TABLE objectcache (keyname BLOB PRIMARY KEY, value BLOB, exptime BLOB)');
   const ofCookies = 'MediaWiki\\Session\\CookieSessionProvider';
-  const put = (id: string, own: string, until = '20990101000000', provider = ofCookies) => {
-    const data = `a:2:{s:4:"data";a:0:{}s:8:"metadata";a:4:{s:6:"userId";i:7;s:8:"userName";s:9:"Ann O'B x";s:9:"userToken";s:32:"${own}";s:8:"provider";s:${provider.length}:"${provider}";}}`;
+  const put = (id: string, own: string, until = '20990101000000', provider = ofCookies, source = '') => {
+    const ofProvider = `a:1:{s:17:"CentralAuthSource";s:${source.length}:"${source}";}`;
+    const data = `a:2:{s:4:"data";a:0:{}s:8:"metadata";a:5:{s:6:"userId";i:7;s:8:"userName";s:9:"Ann O'B x";s:9:"userToken";s:32:"${own}";s:8:"provider";s:${provider.length}:"${provider}";s:16:"providerMetadata";${source ? ofProvider : 'N;'}}}`;
     cache
       .prepare('INSERT OR REPLACE INTO objectcache VALUES (?, ?, ?)')
       .run(`my_wiki:MWSession:${id}`, deflateRawSync(data), until);
@@ -315,13 +316,27 @@ test('MediaWiki by its folder: its table of sessions, all its cookies, and the t
   ];
   for (const [cookies, user] of cases) expect(await userBy(cookies), JSON.stringify(cookies)).toEqual(user);
   // The session of a robot has a cookie of its own, and not all rights of its user.
-  for (const [provider, user] of [
-    ['MediaWiki\\Session\\BotPasswordSessionProvider', null],
-    ['MediaWiki\\Extension\\CentralAuth\\Session\\CentralAuthSessionProvider', ann],
+  const ofCentralAuth = 'MediaWiki\\Extension\\CentralAuth\\Session\\CentralAuthSessionProvider';
+  for (const [provider, source, user] of [
+    ['MediaWiki\\Session\\BotPasswordSessionProvider', '', null],
+    [ofCentralAuth, '', ann],
+    [ofCentralAuth, 'Local', ann],
+    // Another wiki may have ended it.
+    [ofCentralAuth, 'CentralAuth', null],
   ] as const) {
-    put('robot', ours, undefined, provider);
-    expect(await userBy({ ...all, _session: 'robot' }), provider).toEqual(user);
+    put('robot', ours, undefined, provider, source);
+    expect(await userBy({ ...all, _session: 'robot' }), `${provider} ${source}`).toEqual(user);
   }
+  put('abc', ours, undefined, ofCentralAuth, 'Local');
+  const local = await logins.identify({ cookies: 'my_wiki_session=abc; my_wikiUserID=7' });
+  if ('code' in local) throw new Error(local.reason);
+  put('abc', ours, undefined, ofCentralAuth, 'CentralAuth');
+  expect(await logins.check([local])[0]).toMatchObject({
+    state: 'nobody',
+    reason: expect.stringContaining('CentralAuth'),
+    hint: expect.stringContaining('$wgCentralAuthCookies = false'),
+  });
+  put('abc', ours);
 
   const cookies = `my_wiki_session=abc; my_wikiUserID=7`;
   for (const [change, back] of [
