@@ -52,6 +52,8 @@ interface Site extends Found {
   hasTexts: boolean;
   /** A session counts from the address of its login alone. */
   tiedToAddress: boolean;
+  /** Whether users have to agree to a policy; `policies`: if Moodle's table of policies has one. */
+  needsPolicy: boolean | 'policies';
 }
 
 interface Cookie extends Claim {
@@ -61,7 +63,7 @@ interface Cookie extends Claim {
 /** A value in config.php replaces the one of the table. */
 const inBoth = [
   ...(['sessioncookie', 'sessiontimeout', 'siteguest', 'fullnamedisplay'] as const),
-  ...(['dbsessions', 'tracksessionip'] as const),
+  ...(['dbsessions', 'tracksessionip', 'sitepolicy', 'sitepolicyhandler'] as const),
 ];
 
 const names = [
@@ -76,6 +78,12 @@ const names = [
 /** The plugin that asks for second factors. */
 const mfa = 'tool_mfa';
 
+/** The plugin that keeps policies in tables of its own. */
+const policyPlugin = 'tool_policy';
+
+/** A user preference. */
+const mustChangePassword = 'auth_forcepasswordchange';
+
 /** The context of the whole site: CONTEXT_SYSTEM. */
 const system = 10;
 
@@ -84,7 +92,7 @@ const eightHours = 28_800;
 /** Bytes of one session. */
 const mostBytes = 1024 * 1024;
 
-/** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, lib/moodlelib.php (get_config), and admin/tool/mfa. */
+/** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, lib/moodlelib.php (get_config, require_login), and admin/tool/mfa and admin/tool/policy. */
 export const moodle: Application<Found, Site, Cookie> = {
   kind: 'moodle',
   title: 'Moodle',
@@ -130,7 +138,8 @@ export const moodle: Application<Found, Site, Cookie> = {
   site(found, settings) {
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
     const value = (name: (typeof inBoth)[number]) => found.fixed[name] ?? text(name);
-    const isOn = (name: (typeof inBoth)[number]) => !['', '0'].includes(value(name));
+    const isOn = (name: (typeof inBoth)[number]) => isTrue(value(name));
+    const handler = isOn('sitepolicyhandler') ? value('sitepolicyhandler') : null;
     return {
       ...found,
       cookie: found.cookieName ?? `MoodleSession${value('sessioncookie')}`,
@@ -140,6 +149,8 @@ export const moodle: Application<Found, Site, Cookie> = {
       secondFactors: asksForFactors(found.forced, text('mfa').split('\n').filter(Boolean)),
       hasTexts: found.handler === '' ? isOn('dbsessions') : /database$/.test(found.handler),
       tiedToAddress: found.checks && isOn('tracksessionip'),
+      // The handler of another plugin may ask.
+      needsPolicy: handler === policyPlugin ? 'policies' : handler !== null || isOn('sitepolicy'),
     };
   },
 
@@ -147,7 +158,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     mailsIn('chat_moodle_mails', `${tableIn(`${prefix}user`, sql)} WHERE deleted = 0`, 'id', 'email'),
 
   logins(site, { quote, lines, start }) {
-    const { prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress } = site;
+    const { prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress, needsPolicy } = site;
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
     const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
@@ -157,18 +168,27 @@ export const moodle: Application<Found, Site, Cookie> = {
     const sessionWith = (version: string) =>
       `SELECT ${ofSession}, ${version} AS version FROM ${table('sessions')} AS s`;
     const ofSessions = ['userid', 'used', 'data', 'address'];
-    const ofUsers = ['username', 'auth', 'deleted', 'suspended', ...shown];
+    const ofUsers = ['username', 'auth', 'deleted', 'suspended', 'policyagreed', ...shown];
     const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
+    const isMustChange = `userid = u.id AND p.name = '${mustChangePassword}'`;
+    const mustChange = `(SELECT MAX(p.value) FROM ${table('user_preferences')} AS p WHERE p.${isMustChange}) AS must_change`;
     // The same for all logins.
     const isAdmins = "name = 'siteadmins'";
     const admins = `(SELECT c.value FROM ${table('config')} AS c WHERE c.${isAdmins}) AS site_admins`;
+    const policyTables = needsPolicy === 'policies' ? ['tool_policy', 'tool_policy_versions'] : [];
+    // Those for all people and for users, not those for guests.
+    const current = `SELECT COUNT(*) FROM ${table('tool_policy')} AS d JOIN ${table('tool_policy_versions')} AS v ON v.id = d.currentversionid AND v.policyid = d.id WHERE v.audience IN (0, 1)`;
+    const policies = `${policyTables.length > 0 ? `(${current})` : 'NULL'} AS policies`;
     const sessions: LoginTable = {
       view: 'chat_moodle',
       id: 'sid',
       lookup: 'sid',
-      columns: texts('sid', ...ofSessions, ...ofUsers, 'roles', 'everybody', 'site_admins'),
-      common: ['site_admins'],
-      select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles, 1 AS everybody, ${admins} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      columns: texts(
+        ...['sid', ...ofSessions, ...ofUsers, 'roles', 'must_change'],
+        ...['everybody', 'site_admins', 'policies'],
+      ),
+      common: ['site_admins', 'policies'],
+      select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles, ${mustChange}, 1 AS everybody, ${admins}, ${policies} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
       rows: {
         key: 's.sid',
         joined: [
@@ -180,11 +200,13 @@ export const moodle: Application<Found, Site, Cookie> = {
             'a',
             `a.userid = u.id AND a.contextid IN (SELECT c.id FROM ${table('context')} AS c WHERE c.contextlevel = ${system})`,
           ],
+          [table('user_preferences'), 'p', `p.${isMustChange}`],
         ],
         shared: [
           [table('role')],
           [table('context'), `t.contextlevel = ${system}`],
           [table('config'), `t.${isAdmins}`],
+          ...policyTables.map((name) => [table(name)] as const),
         ],
         viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
       },
@@ -206,9 +228,14 @@ export const moodle: Application<Found, Site, Cookie> = {
           select: `SELECT u.id AS id, (${roles}) AS roles FROM ${table('user')} AS u`,
         }),
         loginPart({
-          ...{ view: 'chat_moodle_admins', key: 'everybody', columns: ['site_admins'] },
-          tables: [`${prefix}config`],
-          select: `SELECT 1 AS id, ${admins}`,
+          ...{ view: 'chat_moodle_preferences', key: 'userid', columns: ['must_change'] },
+          tables: [`${prefix}user`, `${prefix}user_preferences`],
+          select: `SELECT u.id AS id, ${mustChange} FROM ${table('user')} AS u`,
+        }),
+        loginPart({
+          ...{ view: 'chat_moodle_admins', key: 'everybody', columns: ['site_admins', 'policies'] },
+          tables: ['config', ...policyTables].map((name) => prefix + name),
+          select: `SELECT 1 AS id, ${admins}, ${policies}`,
         }),
       ],
       renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeout },
@@ -252,10 +279,15 @@ export const moodle: Application<Found, Site, Cookie> = {
           : 'where Moodle asks for a second factor (tool_mfa), only its session handler \\core\\session\\database shows whether it was given',
       );
     }
+    if (isTrue(text('must_change'))) return nobody('the user has to change the password first');
+    const siteAdmins = (site.siteAdmins ?? text('site_admins')).split(',');
+    const needsPolicy = site.needsPolicy === 'policies' ? text('policies') !== '0' : site.needsPolicy;
+    const isAsked = needsPolicy && !siteAdmins.includes(id) && text('auth') !== 'webservice';
+    if (isAsked && !isTrue(text('policyagreed')))
+      return nobody('the user has not yet agreed to the policy of the site');
     const own = text('roles').split('\n');
     const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
-    const admins = (site.siteAdmins ?? text('site_admins')).split(',');
-    const isAdmin = site.admins === undefined ? admins.includes(id) : isOne(site.admins);
+    const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : isOne(site.admins);
     const user: SessionUser = {
       id,
       name: displayName(nameOf(site.nameFormat, text)) || id,
@@ -292,6 +324,8 @@ export const moodle: Application<Found, Site, Cookie> = {
     };
   },
 };
+
+const isTrue = (text: string) => !['', '0'].includes(text);
 
 /** The setting names the parts of names, or leaves them to the language, most of which begin with the first name. */
 const formatOf = (setting: string) =>

@@ -33,6 +33,7 @@ const portraits: Record<string, { rows?: string[]; portrait: object }> = {
   Joomla: { portrait: { administrators: 0, cookie: { path: '/', domain: '', secure: false } } },
   Drupal: { portrait: { administrators: 0, cookie: { path: '/', domain: '.', secure: false } } },
   Moodle: {
+    rows: ["INSERT INTO #__config VALUES (9, 'sitepolicyhandler', 'tool_policy')"],
     portrait: {
       ...{ address: 'https://learn.example.org', administrators: 2 },
       cookie: { path: '/', domain: '', secure: true },

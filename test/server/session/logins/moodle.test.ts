@@ -125,6 +125,62 @@ describe.each(databases)('$kind', (db) => {
     ]);
   });
 
+  test('who has to change the password first is nobody', async () => {
+    const { logins, logIn, run } = await siteFor();
+    const device = await logIn('7');
+    const login = (await logins.identify(device)) as Login;
+    await run(
+      "INSERT INTO #__user_preferences VALUES (1, 7, 'auth_forcepasswordchange', '0'), (2, 7, 'email_bounce_count', '1')",
+    );
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    await run("UPDATE #__user_preferences SET value = '1' WHERE id = 1");
+    const verdict = { reason: expect.stringContaining('change the password') };
+    expect(await differing(logins, login)).toMatchObject({ state: 'nobody', ...verdict });
+    expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized', ...verdict });
+    expect(await logins.identify(await logIn('8'))).toMatchObject({ user: { id: '8' } });
+    await run('DELETE FROM #__user_preferences WHERE id = 1');
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  });
+
+  test('who has not agreed to the site policy is nobody, where Moodle asks for that', async () => {
+    const states = async ({ logins, logIn }: Awaited<ReturnType<typeof siteFor>>) => {
+      const answers = [
+        await logins.identify(await logIn('7')),
+        await logins.identify(await logIn('8', { user: { policyagreed: 1 } })),
+        await logins.identify(await logIn('9', { user: { auth: 'webservice' } })),
+        // Moodle asks its administrators for no policy.
+        await logins.identify(await logIn('33')),
+      ];
+      return answers.map((answer) => ('code' in answer ? answer.reason : answer.user?.id));
+    };
+    const asked = [expect.stringContaining('policy'), '8', '9', '33'];
+    const notAsked = ['7', '8', '9', '33'];
+    const page = "INSERT INTO #__config VALUES (8, 'sitepolicy', 'https://example.org/policy')";
+    const handler = "INSERT INTO #__config VALUES (9, 'sitepolicyhandler', 'tool_policy')";
+    const policy = (audience: number) =>
+      `INSERT INTO #__tool_policy VALUES (1, 5); INSERT INTO #__tool_policy_versions VALUES (4, 1, 0), (5, 1, ${audience})`;
+    for (const [config, before, expected] of [
+      ['', '', notAsked],
+      ['', page, asked],
+      ["$CFG->sitepolicy = '';", page, notAsked],
+      ["$CFG->sitepolicyhandler = 'local_own';", '', asked],
+      ['', `${page}; ${handler}`, notAsked],
+      ['', `${handler}; ${policy(2)}`, notAsked],
+      ['', `${handler}; ${policy(1)}`, asked],
+    ] as const) {
+      const site = await siteFor(config, { admins: ['nobody'] });
+      for (const sql of before.split('; ').filter(Boolean)) await site.run(sql);
+      await site.logins.reload?.();
+      expect(await states(site), `${config} ${before}`).toEqual(expected);
+    }
+    const site = await siteFor('', {}, handler);
+    const login = (await site.logins.identify(await site.logIn('7'))) as Login;
+    for (const sql of policy(0).split('; ')) await site.run(sql);
+    expect(await differing(site.logins, login)).toMatchObject({ state: 'nobody' });
+    await site.run('UPDATE #__user SET policyagreed = 1');
+    expect(await site.logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
+  });
+
   test('a second factor that was given shows in the text of the session alone', async () => {
     const enabled =
       "INSERT INTO #__config_plugins VALUES (1, 'tool_mfa', 'enabled', '1'), (2, 'factor_totp', 'enabled', '1'), (3, 'factor_email', 'enabled', '0')";
