@@ -145,6 +145,7 @@ ${more}`,
       cookies: `OCSESSID=${made.id}`,
       session: made.id,
       secrets: [made.id],
+      rewrite,
       rename: async (name: string) => {
         await run('UPDATE #__customer SET firstname = ? WHERE customer_id = ?', [name, Number(user)]);
       },

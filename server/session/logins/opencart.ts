@@ -54,7 +54,8 @@ const instead = 'its value in config.php itself';
 
 /**
  * OpenCart 3 and 4: system/library/session.php and session/*.php, system/library/cart/customer.php,
- * catalog/controller/startup/session.php and authorize.php, catalog/model/account/customer.php, system/config/*.php.
+ * catalog/controller/startup/session.php and authorize.php, catalog/controller/account/login.php,
+ * catalog/model/account/customer.php, system/config/*.php.
  */
 export const opencart: MemberApplication<Found, Site, Member> = {
   kind: 'opencart',
@@ -133,7 +134,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
         store ??
         (sessions.is === 'db' ? inTable : sessions.is === 'file' ? inFiles(sessions.url) : sessions.url),
       ids: ['customer_id'],
-      proof: ['customer_id'],
+      proof: ['customer_id', 'customer.type'],
       ...(factorCookie === null ? {} : { beside: [factorCookie] }),
     };
   },
@@ -171,8 +172,10 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     };
   },
 
-  claim({ needsFactor, factorCookie }, { secrets, proof: [customer] }, { cookies }) {
+  claim({ needsFactor, factorCookie }, { secrets, proof: [customer, by] }, { cookies }) {
     if (!customer || !/^[1-9]\d{0,17}$/.test(customer)) return because('the session names no customer');
+    // 4.1.0.4 puts the row of the token beside that of the customer. Versions before it leave no mark.
+    if (by === 'login') return because('an administrator is there as the customer');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookieValue(cookies, factorCookie ?? '') ?? '';
     return /^[\x21-\x7e]{1,96}$/.test(token)

@@ -158,6 +158,23 @@ test('two devices, a new password, a session that ends, and sessions that name n
     expect(await logins.identify({ cookies: `OCSESSID=${id}` })).toMatchObject({ code: 'unauthorized' });
 });
 
+test('an administrator who is in the store as a customer is nobody, where OpenCart notes it', async () => {
+  const { logins, logIn, changed } = await siteFor();
+  const session = (type?: string) => ({
+    data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', ...(type && { type }) } },
+  });
+  expect(await logins.identify(await logIn('7', session()))).toMatchObject({ user: { id: '7' } });
+  // A row of customer_token beside that of the customer: OpenCart 4.1.0.4.
+  const verdict = { reason: expect.stringContaining('administrator') };
+  expect(await logins.identify(await logIn('7', session('login')))).toMatchObject({
+    ...{ code: 'unauthorized', ...verdict },
+  });
+  const device = await logIn('7', session());
+  const login = (await logins.identify(device)) as Login;
+  await device.rewrite(JSON.stringify(session('login').data));
+  expect(await changed(login)).toMatchObject({ state: 'nobody', ...verdict });
+});
+
 describe('other engines', () => {
   test.each([3, 4] as const)('files of OpenCart %s', async (version) => {
     const { logins, logIn, run, changed } = await siteFor({ version, engine: 'File' });
