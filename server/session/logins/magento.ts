@@ -48,6 +48,8 @@ interface Site extends Found {
   namespaces: readonly string[];
   useAddress: boolean;
   useAgent: boolean;
+  /** Whether customers have to confirm their mail addresses, by the ids of websites, and on the others. */
+  confirms: { websites: Readonly<Record<string, boolean>>; others: boolean };
 }
 
 interface Member extends Claim {
@@ -58,8 +60,13 @@ interface Member extends Claim {
   differs?: string;
 }
 
+/** Whether a mail address is to be confirmed: that of a new customer, and in later versions a changed one. */
+const confirmations = ['customer/create_account/confirm', 'customer/account_information/confirm'] as const;
+
 /** The settings, with the defaults of Magento. */
 const settings = {
+  'customer/create_account/confirm': '0',
+  'customer/account_information/confirm': '0',
   'web/cookie/cookie_lifetime': '3600',
   'customer/account_share/scope': '1',
   'web/session/use_remote_addr': '0',
@@ -93,7 +100,7 @@ const anyAgent = /Shockwave Flash|Adobe Flash Player\s+\w{1,10}/iu;
 /**
  * Magento 2: Framework/Session/SessionManager.php, Validator.php, SaveHandler/DbTable.php,
  * Customer/Model/Session.php, Session/Storage.php, Session/SessionCleaner.php, Session/Validators/CutoffValidator.php,
- * Customer/Model/Visitor.php; for Redis colinmollenhour/php-redis-session-abstract.
+ * Customer/Model/Visitor.php, AccountConfirmation.php; for Redis colinmollenhour/php-redis-session-abstract.
  */
 export const magento: MemberApplication<Found, Site, Member> = {
   kind: 'magento',
@@ -128,13 +135,14 @@ export const magento: MemberApplication<Found, Site, Member> = {
   database: ({ database }) => database,
 
   settings({ prefix }, { lines }) {
-    const paths = names.map((name) => `'${name}'`).join(', ');
+    const listed = (paths: readonly string[]) => paths.map((path) => `'${path}'`).join(', ');
+    const confirms = `SELECT 'confirms', ${lines("CONCAT(d.scope_id, ' ', d.path, ' ', COALESCE(d.value, ''))")} FROM ${prefix}core_config_data d WHERE d.scope = 'websites' AND d.path IN (${listed(confirmations)})`;
     const website = `FROM ${prefix}store_website w WHERE w.website_id > 0`;
     return {
       view: 'chat_magento_settings',
       columns: { value: 'text' },
-      names: [...names, 'website', 'websites'],
-      select: `SELECT d.path AS name, d.value AS value FROM ${prefix}core_config_data d WHERE d.scope = 'default' AND d.scope_id = 0 AND d.path IN (${paths}) UNION ALL SELECT 'website', w.code ${website} AND w.is_default = 1 UNION ALL SELECT 'websites', ${lines('w.code')} ${website}`,
+      names: [...names, 'website', 'websites', 'confirms'],
+      select: `SELECT d.path AS name, d.value AS value FROM ${prefix}core_config_data d WHERE d.scope = 'default' AND d.scope_id = 0 AND d.path IN (${listed(names)}) UNION ALL SELECT 'website', w.code ${website} AND w.is_default = 1 UNION ALL SELECT 'websites', ${lines('w.code')} ${website} UNION ALL ${confirms}`,
     };
   },
 
@@ -145,6 +153,12 @@ export const magento: MemberApplication<Found, Site, Member> = {
     const usable = codes.filter((code) => /^[A-Za-z]\w*$/.test(code));
     if (usable.length === 0)
       throw new StoreError('Magento has no website in its table store_website: is it installed?');
+    const lines = text('confirms').split('\n').filter(Boolean);
+    const ofWebsites = lines.map((line) => line.split(' '));
+    const confirmsOn = (website?: string) =>
+      confirmations.some((path) =>
+        isOn(ofWebsites.find(([id, of]) => id === website && of === path)?.[2] ?? value(path)),
+      );
     return {
       ...found,
       lifetime: Math.max(0, Number.parseInt(value('web/cookie/cookie_lifetime'), 10) || 0),
@@ -154,6 +168,10 @@ export const magento: MemberApplication<Found, Site, Member> = {
           : usable.map((code) => `customer_${code}`),
       useAddress: isOn(value('web/session/use_remote_addr')),
       useAgent: isOn(value('web/session/use_http_user_agent')),
+      confirms: {
+        websites: Object.fromEntries(ofWebsites.map(([id = '']) => [id, confirmsOn(id)])),
+        others: confirmsOn(),
+      },
     };
   },
 
@@ -195,8 +213,10 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
-    const own = `c.firstname AS firstname, c.is_active AS is_active, c.confirmation AS confirmation, ${group}`;
-    const columns = texts('customer_id', 'firstname', 'is_active', 'confirmation', 'group_name');
+    const own = `c.firstname AS firstname, c.is_active AS is_active, c.confirmation AS confirmation, c.website_id AS website_id, ${group}`;
+    const columns = texts(
+      ...['customer_id', 'firstname', 'is_active', 'confirmation', 'website_id', 'group_name'],
+    );
     const tables = [`${prefix}customer_entity`, `${prefix}customer_group`];
     const customers = seldomChanged(
       {
@@ -259,7 +279,10 @@ export const magento: MemberApplication<Found, Site, Member> = {
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
       return settled('the session has ended there, as at a new password');
     if (text('is_active') !== '1') return settled('the customer is disabled there');
-    if (row.confirmation) return settled('the mail address of the customer is not confirmed');
+    // Magento leaves the key where it has stopped asking for it.
+    const isAsked = site.confirms.websites[text('website_id')] ?? site.confirms.others;
+    if (isAsked && text('confirmation') !== '')
+      return settled('the mail address of the customer is not confirmed');
     const group = text('group_name');
     const user: SessionUser = {
       id,

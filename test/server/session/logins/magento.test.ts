@@ -39,7 +39,7 @@ loginContract('Magento', async () => {
 
 test('customers, their first names and groups, and those who may not come in', async () => {
   const { logins, logIn, run, check, changed } = await siteFor(
-    {},
+    { settings: { 'customer/create_account/confirm': '1' } },
     { admins: ['Owners'], moderators: ['Staff'] },
   );
   const login = (await logins.identify(
@@ -58,6 +58,34 @@ test('customers, their first names and groups, and those who may not come in', a
   ] as const) {
     await run(sql);
     expect(await changed(login)).toMatchObject({ state: 'nobody', reason: expect.stringContaining(why) });
+  }
+});
+
+test('a key of confirmation counts where the website of the customer wants a confirmation', async () => {
+  const { logins, logIn, run } = await siteFor();
+  const insert = 'INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES';
+  const [onRegistration, onChange] = [
+    'customer/create_account/confirm',
+    'customer/account_information/confirm',
+  ];
+  const isUser = async (confirmation: string | null, website = 2) =>
+    'user' in (await logins.identify(await logIn('7', { customer: { confirmation, website_id: website } })));
+  for (const [rows, wanted] of [
+    ['', []],
+    [`('default', 0, '${onRegistration}', '1')`, [1, 2]],
+    [`('default', 0, '${onChange}', '1')`, [1, 2]],
+    [`('websites', 1, '${onRegistration}', '1'), ('stores', 2, '${onRegistration}', '1')`, [1]],
+    [`('default', 0, '${onRegistration}', '1'), ('websites', 1, '${onRegistration}', '0')`, [2]],
+    [`('websites', 2, '${onRegistration}', '0'), ('websites', 2, '${onChange}', '1')`, [2]],
+  ] as const) {
+    await run('DELETE FROM #__core_config_data');
+    if (rows !== '') await run(`${insert} ${rows}`);
+    await logins.reload?.();
+    for (const website of [1, 2]) {
+      expect(await isUser('abc', website), `${rows}, ${website}`).toBe(!wanted.some((id) => id === website));
+      expect(await isUser('', website), rows).toBe(true);
+    }
+    expect(await isUser(null), rows).toBe(true);
   }
 });
 
