@@ -43,6 +43,8 @@ interface Site extends Found {
   secondFactors: boolean;
   /** Pages are for users alone who have agreed to the privacy policy. */
   needsConsent: boolean;
+  /** There is the table for them. */
+  hasConsents: boolean;
   listed: ListedGroups;
 }
 
@@ -56,6 +58,7 @@ const logoutPlugin = 'plg_user_joomla';
 const consentPlugin = 'plg_system_privacyconsent';
 const groupsSetting = 'groups';
 const factorsTable = (prefix: string) => `${prefix}user_mfa`;
+const consentsTable = (prefix: string) => `${prefix}privacy_consents`;
 
 /**
  * Joomla 4 to 6: libraries/src/Service/Provider/Session.php, Session/MetadataManager.php,
@@ -107,7 +110,8 @@ export const joomla: Application<Found, Site> = {
 
   settings({ prefix }, { schema, quote, asText, lines }) {
     const name = asText('t.table_name');
-    const factors = `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${factorsTable(prefix)}'`;
+    const optional = [factorsTable(prefix), consentsTable(prefix)];
+    const present = `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name IN (${optional.map((one) => `'${one}'`).join(', ')})`;
     const plugin = (name: string) => {
       const [, folder, element] = name.split('_');
       return `SELECT ${asText(`'${name}'`)}, ${asText('e.params')} FROM ${quote}${prefix}extensions${quote} AS e WHERE e.type = 'plugin' AND e.folder = '${folder}' AND e.element = '${element}' AND e.enabled = 1`;
@@ -116,8 +120,8 @@ export const joomla: Application<Found, Site> = {
     return {
       view: 'chat_joomla_settings',
       columns: { value: 'text' },
-      names: [factorsTable(prefix), logoutPlugin, consentPlugin, groupsSetting],
-      select: `${factors} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)} UNION ALL ${titles}`,
+      names: [...optional, logoutPlugin, consentPlugin, groupsSetting],
+      select: `${present} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)} UNION ALL ${titles}`,
     };
   },
 
@@ -135,6 +139,7 @@ export const joomla: Application<Found, Site> = {
       listed: groupsListed(found, all),
       secondFactors: settings.has(factorsTable(found.prefix)),
       needsConsent: settings.has(consentPlugin),
+      hasConsents: settings.has(consentsTable(found.prefix)),
     };
   },
 
@@ -142,19 +147,19 @@ export const joomla: Application<Found, Site> = {
 
   mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),
 
-  logins({ prefix, secondFactors, hasTexts }, { quote, lines }) {
+  logins({ prefix, secondFactors, hasConsents, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     // A group has the rights of all groups that it lies in.
     const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
     const directly = `SELECT ${lines('map.group_id')} FROM ${table('user_usergroup_map')} AS map WHERE map.user_id = u.id`;
-    const factors = `SELECT COUNT(*) FROM ${quote}${factorsTable(prefix)}${quote} AS f WHERE f.user_id = u.id`;
+    const factors = `SELECT COUNT(*) FROM ${table('user_mfa')} AS f WHERE f.user_id = u.id`;
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
     const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
     const sessionWith = (version: string) =>
       `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
-    const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, (${consents}) AS consents`;
+    const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${hasConsents ? `(${consents})` : '0'} AS consents`;
     const sessions: LoginTable = {
       view: 'chat_joomla',
       id: 'id',
@@ -172,7 +177,7 @@ export const joomla: Application<Found, Site> = {
           [table('users'), 'u', 'u.id = s.userid'],
           [table('user_usergroup_map'), 'm', 'm.user_id = u.id'],
           ...(secondFactors ? [[table('user_mfa'), 'f', 'f.user_id = u.id'] as const] : []),
-          [table('privacy_consents'), 'c', 'c.user_id = u.id'],
+          ...(hasConsents ? [[table('privacy_consents'), 'c', 'c.user_id = u.id'] as const] : []),
         ],
         shared: [[table('usergroups')]],
         viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
@@ -191,8 +196,9 @@ export const joomla: Application<Found, Site> = {
           ...{ view: 'chat_joomla_roles', key: 'userid' },
           columns: ['member_of', 'directly_in', 'factors', 'consents'],
           tables: [
-            ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`, `${prefix}privacy_consents`],
+            ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`],
             ...(secondFactors ? [factorsTable(prefix)] : []),
+            ...(hasConsents ? [consentsTable(prefix)] : []),
           ],
           select: `SELECT u.id AS id, ${ofRoles} FROM ${table('users')} AS u`,
         }),
