@@ -11,7 +11,7 @@ import {
   storeSetting,
   withoutComments,
 } from './laravel-configuration.ts';
-import { asksAfterLogin } from './own-sessions.ts';
+import { asksAfterLogin, says } from './own-sessions.ts';
 
 /**
  * Laravel 8 to 13: Illuminate/Session/SessionManager.php, Session/Middleware/AuthenticateSession.php,
@@ -26,9 +26,12 @@ export const laravel: SessionApplication = {
   async find(folder, given) {
     const root = await rootOf(folder);
     if (root === null) return null;
-    // Its middleware asks on the pages, when the user is in the session.
-    if (!given.userRequire && (await folder.has(`${root}/vendor/pragmarx/google2fa-laravel/composer.json`)))
-      throw asksAfterLogin(root, 'the package pragmarx/google2fa-laravel', 'google2fa.auth_passed');
+    if (!given.userRequire) {
+      for (const asking of askingPackages) {
+        if (await says(folder, `${root}/vendor/${asking.name}/${asking.file}`, asking.text))
+          throw asksAfterLogin(root, `the package ${asking.name}`, asking.given);
+      }
+    }
     const { config, previousKeys } = await configurationOf(folder, root);
     const guard = given.userId
       ? guardIn.exec(given.userId)?.[1]
@@ -85,6 +88,31 @@ export const laravel: SessionApplication = {
     };
   },
 };
+
+/**
+ * Packages whose middleware asks for a second factor on the pages, when the user is in the session; the text of a file by
+ * which it does so in this version; and where the session says that the factor was given.
+ */
+const askingPackages = [
+  {
+    name: 'pragmarx/google2fa-laravel',
+    file: 'composer.json',
+    text: '',
+    given: 'google2fa.auth_passed',
+  },
+  {
+    name: 'jeffgreco13/filament-breezy',
+    file: 'src/Middleware/MustTwoFactor.php',
+    text: '',
+    given: 'breezy_session_id',
+  },
+  ...['login:challenge:secret:', 'login_2fa_challenge_passed_'].map((key) => ({
+    name: 'stephenjude/filament-two-factor-authentication',
+    file: 'src/TwoFactorAuthenticatable.php',
+    text: key,
+    given: `${key}*`,
+  })),
+];
 
 /** A value of `config/session.php`. */
 async function needed(root: string, config: Config, key: string, instead: string): Promise<string> {

@@ -54,7 +54,7 @@ export async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {
  */
 export const asksAfterLogin = (where: string, addition: string, path: string): ConfigurationError =>
   new ConfigurationError(
-    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough for the chat: set CHAT_USER_REQUIRE=${path}, where the session says that the factor was given`,
+    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough for the chat: set CHAT_USER_REQUIRE=${path}, where the session says that the factor was given; or name the path of the user there, if a password shall be enough`,
   );
 
 /** Whether a file is there and has this text. */

@@ -380,19 +380,59 @@ async function expectJudgedByAccount(
   }
 }
 
-test('google2fa-laravel asks for the second factor after the login, which the session has to show', async () => {
+test.each([
+  [
+    'google2fa.auth_passed',
+    'pragmarx/google2fa-laravel/composer.json',
+    '{}',
+    { google2fa: { auth_passed: true } },
+  ],
+  [
+    'breezy_session_id',
+    'jeffgreco13/filament-breezy/src/Middleware/MustTwoFactor.php',
+    '<?php',
+    { breezy_session_id: '8f14e45fceea167a5a36dedd4bea2543' },
+  ],
+  [
+    'login:challenge:secret:*',
+    'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php',
+    '<?php session()->put("login:challenge:secret:$this->id", $this->two_factor_secret);',
+    { 'login:challenge:secret:7': 'abc' },
+  ],
+  [
+    'login_2fa_challenge_passed_*',
+    'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php',
+    "<?php $sessionKey = 'login_2fa_challenge_passed_' . $this->id;",
+    { login_2fa_challenge_passed_7: 'abc' },
+  ],
+])(
+  '%s has to show the second factor that a package asks for after the login',
+  async (path, file, text, factor) => {
+    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+    site.write(`vendor/${file}`, text);
+    await expect(open(site.folder)).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
+    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    const logins = await open(site.folder, { userRequire: path });
+    for (const [given, answer] of [
+      [{}, { code: 'unauthorized' }],
+      [factor, { user }],
+    ] as const) {
+      writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, ...given }));
+      expect(await logins.identify({ cookies })).toMatchObject(answer);
+    }
+  },
+);
+
+test('a version of a package that asks for the second factor before the login needs no setting', async () => {
   const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-  site.write('vendor/pragmarx/google2fa-laravel/composer.json', '{}');
-  await expect(open(site.folder)).rejects.toThrow('set CHAT_USER_REQUIRE=google2fa.auth_passed,');
   const { id, cookies } = logIn(site.sessions, { name: site.name });
-  const logins = await open(site.folder, { userRequire: 'google2fa.auth_passed' });
-  for (const [factor, answer] of [
-    [undefined, { code: 'unauthorized' }],
-    [{ auth_passed: true, auth_time: '2026-01-01T00:00:00+00:00' }, { user }],
-  ] as const) {
-    writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, google2fa: factor }));
-    expect(await logins.identify({ cookies })).toMatchObject(answer);
-  }
+  writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7 }));
+  for (const file of [
+    'jeffgreco13/filament-breezy/src/Http/Livewire/Auth/Login.php',
+    'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php',
+  ])
+    site.write(`vendor/${file}`, '<?php');
+  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
 });
 
 test('a device that changes the password stays, although its session is written after the row of the user', async () => {
