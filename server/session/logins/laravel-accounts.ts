@@ -25,18 +25,27 @@ export const userOf = (guard: string, isOther = false) =>
 /** An application may have a class of guards of its own. */
 export const guardIn = /^login_([^.]+)_[0-9a-f]{40}$/;
 
+export interface Impersonation {
+  /** The guards are those of lab404/laravel-impersonate. */
+  hasOtherGuards: boolean;
+  /** Where a session has the id of an admin who acts as another user. */
+  marks: readonly string[];
+}
+
 /**
- * Where a session has the id of an admin who acts as another user; null without lab404/laravel-impersonate:
- * src/Services/ImpersonateManager.php, config/laravel-impersonate.php.
+ * How an admin acts as another user: lab404/laravel-impersonate (src/Services/ImpersonateManager.php,
+ * config/laravel-impersonate.php), stechstudio/filament-impersonate (src/ImpersonateManager.php), Laravel Nova
+ * (src/Auth/Adapters/SessionImpersonator.php).
  */
-export async function impersonatorIn(
+export async function impersonationIn(
   folder: SiteFolder,
   root: string,
   config: Config,
-): Promise<string | null> {
-  if (!(await folder.has(`${root}/vendor/lab404/laravel-impersonate/composer.json`))) return null;
+): Promise<Impersonation> {
+  const hasOtherGuards = await folder.has(`${root}/vendor/lab404/laravel-impersonate/composer.json`);
   const own = 'its value in config/laravel-impersonate.php itself';
-  return (await config('laravel-impersonate', ['session_key'], own)) || 'impersonated_by';
+  const named = hasOtherGuards ? await config('laravel-impersonate', ['session_key'], own) : null;
+  return { hasOtherGuards, marks: [named || 'impersonated_by', 'nova_impersonated_by'] };
 }
 
 /** Where the users of a guard are. A session outlives its user, and a new password if the application wants that. */
@@ -45,7 +54,7 @@ export async function accountsOf({
   root,
   config,
   guard,
-  impersonator,
+  impersonation,
   appKey,
   given,
 }: {
@@ -53,8 +62,7 @@ export async function accountsOf({
   root: string;
   config: Config;
   guard: string;
-  /** As `impersonatorIn`. */
-  impersonator: string | null;
+  impersonation: Impersonation;
   appKey: string | null;
   given: SessionTexts;
 }): Promise<Accounts> {
@@ -62,7 +70,7 @@ export async function accountsOf({
   const driver = (await auth('guards', guard, 'driver')) ?? 'session';
   if (driver !== 'session')
     throw new ConfigurationError(
-      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD', impersonator !== null)} with the name of another guard`,
+      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD', impersonation.hasOtherGuards)} with the name of another guard`,
     );
   const provider = (await auth('guards', guard, 'provider')) ?? 'users';
   const ofProvider = (key: string) => auth('providers', provider, key);
@@ -93,7 +101,7 @@ export async function accountsOf({
   // guard. Sanctum takes the users of `web`.
   const hashPaths = [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])];
   return {
-    proof: [...hashPaths, ...(impersonator === null ? [] : [impersonator])],
+    proof: [...hashPaths, ...impersonation.marks],
     database,
     basis: {
       ...{ guard, appKey, table, skipsEmpty },
@@ -132,8 +140,8 @@ export async function accountsOf({
       );
     },
     judge(row, { user, proof }) {
-      if ((proof[hashPaths.length] ?? null) !== null)
-        return because('somebody else acts as this user there, by lab404/laravel-impersonate');
+      if (proof.slice(hashPaths.length).some((mark) => mark !== null))
+        return because('somebody else acts as this user there');
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
       const { password } = row;

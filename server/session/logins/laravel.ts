@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import type { FoundSessions, SessionApplication, SiteFolder } from './application.ts';
-import { accountsOf, guardIn, impersonatorIn, userOf } from './laravel-accounts.ts';
+import { accountsOf, guardIn, impersonationIn, userOf } from './laravel-accounts.ts';
 import {
   type Config,
   configurationOf,
@@ -36,8 +36,8 @@ export const laravel: SessionApplication = {
     const guard = given.userId
       ? guardIn.exec(given.userId)?.[1]
       : ((await config('auth', ['defaults', 'guard'], 'CHAT_USER_ID')) ?? 'web');
-    const impersonator = await impersonatorIn(folder, root, config);
-    const user = userOf(guard ?? 'web', impersonator !== null);
+    const impersonation = await impersonationIn(folder, root, config);
+    const user = userOf(guard ?? 'web', impersonation.hasOtherGuards);
     const appKey = await config('app', ['key'], 'CHAT_SESSION_COOKIE');
     if (!appKey && !given.cookie)
       throw new ConfigurationError(`${root}: there is no APP_KEY: php artisan key:generate makes it`);
@@ -57,7 +57,7 @@ export const laravel: SessionApplication = {
       // Another value of the session than Laravel's own is the application's affair.
       ...(guard === undefined
         ? {}
-        : { accounts: await accountsOf({ folder, root, config, guard, impersonator, appKey, given }) }),
+        : { accounts: await accountsOf({ folder, root, config, guard, impersonation, appKey, given }) }),
     };
   },
 

@@ -516,6 +516,25 @@ test('other guards, and a cookie that is not encrypted', async () => {
   );
 });
 
+test.each(['impersonated_by', 'nova_impersonated_by'])(
+  'while an admin acts as a user, which the session says under %s, it is nobody’s',
+  async (mark) => {
+    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
+    put({ [ofWeb]: 7 });
+    const logins = await open(site.folder);
+    const login = await logins.identify({ cookies });
+    if ('code' in login) throw new Error(login.reason);
+    put({ [ofWeb]: 7, [mark]: 1 });
+    expect(await logins.identify({ cookies })).toMatchObject({
+      code: 'unauthorized',
+      reason: expect.stringContaining('acts as this user'),
+    });
+    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+  },
+);
+
 describe('guards of another class', () => {
   const own = (of: string) => ofWeb.replace(/[0-9a-f]{40}$/, of);
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
