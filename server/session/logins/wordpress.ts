@@ -67,6 +67,12 @@ interface Cookie extends Claim {
 /** bbPress: includes/core/capabilities.php (bbp_get_blocked_role). */
 const blockedRole = 'bbp_blocked';
 
+/** Plugins by which a user becomes another one, and where the session has the id of the former. */
+const switchers = [
+  { plugin: 'User Switching', from: 'switched_from_id' },
+  { plugin: 'Login as User', from: 'logged_in_from_id' },
+];
+
 /** Bytes of one value: WordPress itself gets slow long before. */
 const mostBytes = 1024 * 1024;
 
@@ -78,7 +84,8 @@ const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap(
 /**
  * WordPress 5.9 to 7, single sites and networks: wp-includes/pluggable.php (wp_validate_auth_cookie, wp_salt),
  * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php; BuddyPress:
- * bp-members/bp-members-functions.php (bp_is_user_spammer); User Switching: user-switching.php (switch_to_user).
+ * bp-members/bp-members-functions.php (bp_is_user_spammer); User Switching: user-switching.php (switch_to_user);
+ * Login as User: its class w357LoginAsUser (login_as_user).
  */
 export const wordpress: Application<Found, Site, Cookie> = {
   kind: 'wordpress',
@@ -257,8 +264,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const until = expirationOf(session);
     if (until === null) return nobody('the login has ended there');
     if (until < now) return nobody('the login has expired there');
-    if (Number(part(session, 'switched_from_id')) > 0)
-      return nobody('somebody is another user there, by the plugin User Switching');
+    const by = switchers.find(({ from }) => Number(part(session, from)) > 0);
+    if (by) return nobody(`somebody is another user there, by the plugin ${by.plugin}`);
     const id = text('id');
     const name = displayName(withoutEntities(text('name')));
     const roles = rolesIn(site, row);

@@ -129,12 +129,15 @@ test('a listed role counts also where no option has it: plugins add roles by cod
   expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { roles: ['moderator'] } });
 });
 
-test('who is another user by the plugin User Switching is nobody', async () => {
+test.each([
+  ['User Switching', 'switched_from'],
+  ['Login as User', 'logged_in_from'],
+])('who is another user by the plugin %s is nobody', async (plugin, from) => {
   const { site, open } = await siteFor();
   const logins = await open();
-  const session = (from: number | false) => ({ switched_from_id: from, switched_from_session: '' });
+  const session = (id: number | false) => ({ [`${from}_id`]: id, [`${from}_session`]: '' });
   expect(await logins.identify(await site.logIn('7', { session: session(1) }))).toMatchObject({
-    ...{ code: 'unauthorized', reason: expect.stringContaining('another user') },
+    ...{ code: 'unauthorized', reason: `somebody is another user there, by the plugin ${plugin}` },
   });
   // After having been switched off.
   expect(await logins.identify(await site.logIn('7', { session: session(false) }))).toMatchObject({
