@@ -138,17 +138,31 @@ require_once ABSPATH . 'wp-settings.php';
       },
     };
   }
+  let hasBuddyBoss = false;
   return {
     folder,
     prefix,
     query: db.query,
+    /** The table that BuddyBoss Platform adds: bp_core_install_suspend(). */
+    async addBuddyBoss() {
+      await db.query(
+        `CREATE TABLE ${prefix}bp_suspend (id BIGINT AUTO_INCREMENT PRIMARY KEY, item_id BIGINT NOT NULL, item_type VARCHAR(20) NOT NULL, user_suspended TINYINT NOT NULL, KEY (item_id, item_type)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+      );
+      hasBuddyBoss = true;
+    },
+    setSuspended: (id: string, suspended: boolean) =>
+      db.query(
+        `REPLACE INTO ${prefix}bp_suspend (id, item_id, item_type, user_suspended) VALUES (?, ?, 'user', ?)`,
+        [id, id, Number(suspended)],
+      ),
     setConfig,
     setMeta,
     /** A new login of a user with that id, who is made if there is none. */
     logIn: (id: string, login: Partial<WordPressLogin> = {}) => inTurn(() => logIn(id, login)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['users', 'usermeta', 'options']) await db.query(`DROP TABLE ${prefix}${table}`);
+      for (const table of ['users', 'usermeta', 'options', ...(hasBuddyBoss ? ['bp_suspend'] : [])])
+        await db.query(`DROP TABLE ${prefix}${table}`);
     },
   };
 }

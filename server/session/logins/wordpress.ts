@@ -55,6 +55,8 @@ interface Site extends Found {
   secret: string;
   /** The stored roles. */
   roles: ReadonlySet<string>;
+  /** There is a table of users whom BuddyBoss has suspended. */
+  suspends: boolean;
 }
 
 interface Cookie extends Claim {
@@ -73,6 +75,9 @@ const switchers = [
   { plugin: 'Login as User', from: 'logged_in_from_id' },
 ];
 
+/** Where BuddyBoss Platform keeps whom it has suspended: the name of the table without its prefix, and of the setting. */
+const suspensions = 'bp_suspend';
+
 /** Bytes of one value: WordPress itself gets slow long before. */
 const mostBytes = 1024 * 1024;
 
@@ -84,8 +89,9 @@ const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap(
 /**
  * WordPress 5.9 to 7, single sites and networks: wp-includes/pluggable.php (wp_validate_auth_cookie, wp_salt),
  * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php; BuddyPress:
- * bp-members/bp-members-functions.php (bp_is_user_spammer); User Switching: user-switching.php (switch_to_user);
- * Login as User: its class w357LoginAsUser (login_as_user).
+ * bp-members/bp-members-functions.php (bp_is_user_spammer); BuddyBoss Platform:
+ * bp-moderation/classes/suspend/class-bp-suspend-member.php (suspend_user); User Switching: user-switching.php
+ * (switch_to_user); Login as User: its class w357LoginAsUser (login_as_user).
  */
 export const wordpress: Application<Found, Site, Cookie> = {
   kind: 'wordpress',
@@ -98,7 +104,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
 
   database: ({ database }) => database,
 
-  settings({ prefix, network, siteUrl, cookieHash, key, salt }) {
+  settings({ prefix, network, siteUrl, cookieHash, key, salt }, { schema }) {
     const options =
       network === null || network.blog === 1 ? `${prefix}options` : `${prefix}${network.blog}_options`;
     const global = [
@@ -111,18 +117,17 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const text = (column: string) => `CONVERT(${column} USING utf8mb4) COLLATE utf8mb4_bin`;
     const select = (names: readonly string[]) =>
       `SELECT ${text('option_name')} AS name, ${text('option_value')} AS value FROM ${quoted(options)} WHERE option_name IN (${names.map(literal).join(', ')})`;
-    if (network === null || global.length === 0) {
-      const names = [...global, roles];
-      return { view: 'chat_wordpress_settings', columns: { value: 'text' }, names, select: select(names) };
-    }
+    const suspends = `SELECT ${text(literal(suspensions))} AS name, ${text("''")} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = ${literal(prefix + suspensions)}`;
+    const names = [...global, roles, suspensions];
+    const shared = { view: 'chat_wordpress_settings', columns: { value: 'text' }, names } as const;
+    if (network === null || global.length === 0)
+      return { ...shared, select: `${select([...global, roles])} UNION ALL ${suspends}` };
     const table = quoted(`${prefix}sitemeta`);
     // The row with the lowest id counts, of several with one name.
     const first = `(SELECT MIN(other.meta_id) FROM ${table} AS other WHERE other.site_id = ${network.id} AND other.meta_key = meta.meta_key)`;
     return {
-      view: 'chat_wordpress_settings',
-      columns: { value: 'text' },
-      names: [...global, roles],
-      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${global.map(literal).join(', ')}) AND meta.meta_id = ${first}`,
+      ...shared,
+      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${global.map(literal).join(', ')}) AND meta.meta_id = ${first} UNION ALL ${suspends}`,
     };
   },
 
@@ -144,12 +149,13 @@ export const wordpress: Application<Found, Site, Cookie> = {
         `wordpress_logged_in_${found.cookieHash ?? md5(found.siteUrl ?? siteUrlOf(text('siteurl'), found))}`,
       secret: (found.key ?? text('logged_in_key')) + (found.salt ?? text('logged_in_salt')),
       roles: new Set(roles === null ? [] : keysOf(roles)),
+      suspends: settings.has(suspensions),
     };
   },
 
   mails: ({ users }) => mailsIn('chat_wordpress_mails', quoted(users), 'ID', 'user_email'),
 
-  logins({ prefix, users, usermeta, network, newFragments }) {
+  logins({ prefix, users, usermeta, network, newFragments, suspends }) {
     const capabilities = `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
     const meta = (alias: string, key: string) =>
       `LEFT JOIN ${quoted(usermeta)} AS ${alias} ON ${alias}.umeta_id = (SELECT MIN(m.umeta_id) FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(key)})`;
@@ -159,9 +165,17 @@ export const wordpress: Application<Found, Site, Cookie> = {
       ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
-    // BuddyPress marks a spammer so.
-    const isSpammer = 'u.user_status = 1';
-    const ended = `${network === null ? `(${isSpammer})` : `GREATEST(u.spam, u.deleted, ${isSpammer})`} AS ended`;
+    // BuddyPress marks a spammer so, and BuddyBoss has a table beside.
+    const kept = [
+      'u.user_status = 1',
+      ...(network === null ? [] : ['u.spam', 'u.deleted']),
+      ...(suspends
+        ? [
+            `EXISTS (SELECT 1 FROM ${quoted(prefix + suspensions)} AS s WHERE s.item_id = u.ID AND s.item_type = 'user' AND s.user_suspended = 1)`,
+          ]
+        : []),
+    ];
+    const ended = `(${kept.join(' OR ')}) AS ended`;
     const user = { login: 'text', name: 'text', fragment: 'text', ended: 'text' } as const;
     const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${ended}`;
     // The same for all logins.
@@ -189,7 +203,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
           id: 'id',
           columns: user,
           of: { id: Object.keys(user) },
-          tables: [users],
+          tables: [users, ...(suspends ? [prefix + suspensions] : [])],
           short: true,
           select: `SELECT ${ofUser} FROM ${quoted(users)} AS u`,
         },

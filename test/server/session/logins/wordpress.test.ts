@@ -122,6 +122,23 @@ test('users that BuddyPress has marked as spammers or bbPress has blocked are ke
   expect(await again()).toMatchObject({ user: { banned: true } });
 });
 
+test('users whom BuddyBoss has suspended are kept out', async () => {
+  const { site, open } = await siteFor();
+  await site.addBuddyBoss();
+  await site.setSuspended('7', false);
+  // Somebody's activity with the number of the user.
+  await site.query(
+    `INSERT INTO ${site.prefix}bp_suspend (item_id, item_type, user_suspended) VALUES (7, 'activity', 1)`,
+  );
+  const logins = await open();
+  const login = (await logins.identify(await site.logIn('7'))) as Login;
+  expect(login.user).not.toHaveProperty('banned');
+  await site.setSuspended('7', true);
+  expect(await differing(logins, login)).toMatchObject({ state: 'user', login: { user: { banned: true } } });
+  await site.setSuspended('7', false);
+  expect(await logins.identify(await site.logIn('7'))).not.toHaveProperty('user.banned');
+});
+
 test('a listed role counts also where no option has it: plugins add roles by code', async () => {
   const { site, open } = await siteFor({}, { moderators: ['bbp_moderator'] });
   await site.setMeta('7', `${site.prefix}capabilities`, 'a:1:{s:13:"bbp_moderator";b:1;}');
@@ -352,6 +369,11 @@ test('a network: its address as it is stored, the roles of one blog, its super a
     state: 'user',
     login: { user: { banned: true } },
   });
+  await site.query(`UPDATE ${prefix}users SET spam = 0 WHERE ID = 7`);
+  await site.addBuddyBoss();
+  await site.setSuspended('7', true);
+  await logins.reload?.();
+  expect(await login('7')).toMatchObject({ user: { banned: true } });
   // Nothing else is read of the network then.
   const all = `define('MULTISITE', true); ${phrase('LOGGED_IN_SALT', 'S')}define('COOKIEHASH', '${cookie.slice(20)}');`;
   writeFileSync(file, readFileSync(file, 'utf8').replace("define('MULTISITE', true);", all));
@@ -645,6 +667,7 @@ test('a database user with the rights that the doctor prints: everything works, 
     finding: (line: string) => void lines.push(line),
     problem: (line: string) => void lines.push(line),
   };
+  await site.addBuddyBoss();
   await db.query(`ALTER TABLE ${site.prefix}users ADD user_email VARCHAR(100) NOT NULL DEFAULT ''`);
   const mails = {
     CHAT_MAIL: 'smtp://localhost',
@@ -673,6 +696,8 @@ test('a database user with the rights that the doctor prints: everything works, 
   expect(await logins.check([login])[0]).toBeNull();
   await device.rename('Ben');
   expect(await logins.check([login])[0]).toMatchObject({ state: 'user', login: { user: { name: 'Ben' } } });
+  await site.setSuspended('7', true);
+  expect(await logins.identify(device)).toMatchObject({ user: { banned: true } });
   const asChat = await createConnection({
     socketPath: `${db.folder}/socket`,
     user: 'chat',
