@@ -53,6 +53,7 @@ export const drupal: Application<Found, Found> = {
     const place = await settingsOf(folder);
     if (place === null) return null;
     const { root, site } = place;
+    await refuseEmailFactor(folder, root, site);
     const configuration = await folder.php(join(root, site, 'settings.php'), {
       variables: { app_root: root, site_path: site },
     });
@@ -240,6 +241,22 @@ function cookieName(cookies: string | undefined, ending: string | null): string 
         'there are several cookies of the form SESS… or SSESS…',
         'set CHAT_SESSION_NAME to the name of the cookie of this site: its visitors have cookies of other sites, too',
       );
+}
+
+/**
+ * The module Email TFA redirects a user who is logged in to the page of the second factor, and keeps in its private
+ * tempstore whether that was given: src/EventSubscriber/EmailTfaSubscriber.php. Later versions ask before the login and
+ * have no such file.
+ * @throws ConfigurationError
+ */
+async function refuseEmailFactor(folder: SiteFolder, root: string, site: string): Promise<void> {
+  for (const modules of ['modules', 'modules/contrib', `${site}/modules`, `${site}/modules/contrib`]) {
+    const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
+    if (await folder.has(file))
+      throw new ConfigurationError(
+        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough for the chat: update the module to a version without this file, which asks before the login; or remove it; or do not use the chat there`,
+      );
+  }
 }
 
 /** The text of services.yml beside settings.php; empty if there is none. */

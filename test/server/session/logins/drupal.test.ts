@@ -167,3 +167,20 @@ test('settings.php: of a project of Composer, of a site of several, with a file 
   rmSync(join(site.folder, 'sites/b.example.org'), { recursive: true });
   await expect(identified(site.folder)).rejects.toThrow('no default database with the driver mysql, pgsql');
 });
+
+test('a module that asks for the second factor after the login is refused', async () => {
+  const site = await drupalSite(mysql as (typeof databases)[number]);
+  onTestFinished(site.remove);
+  for (const modules of ['modules', 'modules/contrib', 'sites/default/modules/contrib']) {
+    const subscribers = join(site.folder, modules, 'email_tfa/src/EventSubscriber');
+    mkdirSync(subscribers, { recursive: true });
+    // A later version, which asks before the login.
+    writeFileSync(join(subscribers, 'EmailTfaRouteSubscriber.php'), '<?php');
+    await loginsOf(site.folder);
+    writeFileSync(join(subscribers, 'EmailTfaSubscriber.php'), '<?php');
+    await expect(loginsOf(site.folder), modules).rejects.toThrow(
+      /Email TFA asks for the second factor after the login.*update the module/,
+    );
+    rmSync(subscribers, { recursive: true });
+  }
+});
