@@ -15,7 +15,8 @@ const lease = 24 * 60 * 60 * 1000;
 export async function eraseAgain(history: History, erasures: readonly LostErasure[]): Promise<void> {
   const by = randomUUID();
   for (const erasure of erasures) await history.write.erase(erasure);
-  await history.write.consume({ name: erasureConsumer, by, types: ['erasing'], lease, most: 0 });
+  const consumer = { name: erasureConsumer, by, types: ['erasing'], most: 0 } as const;
+  await history.write.consume({ ...consumer, lease });
   let kicked: string | undefined;
   for (;;) {
     const step = await history.write.eraseStep({
@@ -26,6 +27,8 @@ export async function eraseAgain(history: History, erasures: readonly LostErasur
     if (step === null) break;
     kicked = step.kick ? step.user : undefined;
   }
+  // The server that starts next takes it.
+  await history.write.consume({ ...consumer, lease: 0 });
 }
 
 /** For a copied history: no server of before holds a consumer any more. */

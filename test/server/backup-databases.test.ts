@@ -19,7 +19,7 @@ import {
   postgresDatabase,
 } from '../helpers/history-database.ts';
 import { startMariadb } from '../helpers/mariadb.ts';
-import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { startPostgres } from '../helpers/postgres.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
@@ -415,6 +415,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(Number(waiting?.n)).toBe(0);
     const again = await nextChatServer({
       ...settings,
+      CHAT_API_KEY: apiKey,
       CHAT_SESSION_STORE: site.memcached.url,
       CHAT_HISTORY: history.url,
       CHAT_FILES: kept.files,
@@ -436,6 +437,16 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     expect(message.seq).toBe(joined.room.lastSeq + 1);
     expect(await (await download(again.url, ann.cookie, photo)).text()).toBe('seen on Monday');
     back.close();
+    // The restore has erased somebody, and the server can do so, too.
+    const cid = 'cid-who-comes-later';
+    const later = await connectChat(again.url, await site.rawSession(`{"user_id":"${cid}"}`));
+    later.close();
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const asked = await fetch(`${again.url}/api/users/${cid}`, { method: 'DELETE', headers });
+    expect(asked.ok).toBe(true);
+    await expect
+      .poll(async () => (await fetch(`${again.url}/api/users/${cid}`, { headers })).status)
+      .toBe(404);
     await again.stop();
     // A restored history can be backed up and restored once more.
     const second = join(folder, 'second.tar');
