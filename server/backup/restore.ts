@@ -5,8 +5,9 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { folderStorage } from '../files/folder.ts';
 import { sync } from '../files/sync.ts';
 import { dialectOf } from '../history/open.ts';
-import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
+import type { DatabaseAddress } from '../history/sql/address.ts';
 import { SqlError } from '../history/sql/dialect.ts';
+import { whyNotAlone } from '../history/sql/in-use.ts';
 import { claim } from '../history/sqlite/claim.ts';
 import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/snapshot.ts';
 import { restoredOf } from '../history/sqlite/sqlite.ts';
@@ -104,9 +105,7 @@ async function restoreRows(
   const snapshot = await import('../history/sql/snapshot.ts');
   const dialect = await dialectOf(history);
   const restoring = await snapshot.restoring(dialect).catch((error: Error) => {
-    throw error instanceof snapshot.InUse
-      ? new CommandProblem(exit.unavailable, error.message)
-      : new CommandProblem(exit.unavailable, `${placeOf(history)} cannot be used: ${error.message}`);
+    throw new CommandProblem(exit.unavailable, whyNotAlone(history, error));
   });
   const files = folder === undefined ? undefined : join(resolve(folder), 'restoring');
   let restored = false;

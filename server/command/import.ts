@@ -2,11 +2,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { audit } from '../changes/audit.ts';
 import { Files } from '../files/files.ts';
 import { erasuresOf } from '../history/erased-users.ts';
-import { deletedUser, type History } from '../history/history.ts';
-import { openHistory } from '../history/open.ts';
+import { deletedUser } from '../history/history.ts';
+import { dialectOf, openHistory } from '../history/open.ts';
+import { connectAlone, whyNotAlone } from '../history/sql/in-use.ts';
 import { importLines } from '../import/import.ts';
 import { type GivenLine, linesOf } from '../import/lines.ts';
 import { mattermostLines } from '../import/mattermost.ts';
@@ -80,14 +80,16 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const onFailure = (error: Error) => {
     throw error;
   };
+  // A file belongs to one program by itself.
+  if (place.kind !== 'sqlite') {
+    const connection = await connectAlone(await dialectOf(place)).catch((error: Error) => {
+      throw new CommandProblem(exit.unavailable, whyNotAlone(place, error));
+    });
+    connection.destroy();
+  }
   const history = await openHistory(place, { onFailure }).catch((error: Error) => {
     throw new CommandProblem(exit.unavailable, error.message);
   });
-  // A file belongs to one program by itself.
-  if (place.kind !== 'sqlite' && (await isServed(history))) {
-    await history.close();
-    throw new CommandProblem(exit.unavailable, 'a chat server is using this history: stop all of them first');
-  }
   const files =
     filesPlace.kind === 'off'
       ? undefined
@@ -126,12 +128,6 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     await files?.close();
     await history.close();
   }
-}
-
-/** Whether a server follows the changes of the history. */
-async function isServed({ write }: History): Promise<boolean> {
-  const { name, types } = audit;
-  return 'heldFor' in (await write.consume({ name, types, by: 'import', lease: 0, most: 0 }));
 }
 
 async function* linesFrom(

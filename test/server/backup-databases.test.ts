@@ -88,7 +88,12 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
 
   /** A clock that is ahead of that of the chat servers. */
   const ahead = encodeURIComponent('const { now } = Date; Date.now = () => now() + 300_000');
-  function command(name: 'backup' | 'restore', url: string, from = file, files = kept.files): Child {
+  function command(
+    name: 'backup' | 'restore' | 'import',
+    url: string,
+    from = file,
+    files = kept.files,
+  ): Child {
     const args = [name, from, ...(name === 'restore' ? ['--yes'] : []), '--settings='];
     return startChild(process.execPath, ['server/command/main.ts', ...args], {
       cwd: root,
@@ -336,11 +341,17 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     await elsewhere.close();
   });
 
-  test('a restore refuses the history of a running server', async () => {
-    expect(await ended(command('restore', history.url))).toEqual({
+  test('a restore and an import refuse the history of a running server', async () => {
+    const refused = {
       code: 69,
       said: '✗ A chat server is using this history: stop it first, and each other one\n',
-    });
+    };
+    expect(await ended(command('restore', history.url))).toEqual(refused);
+    const lines = join(folder, 'lines.jsonl');
+    writeFileSync(lines, '');
+    // Also while it takes no changes from the log.
+    await history.query('UPDATE chat_consumers SET held_until = 0');
+    expect(await ended(command('import', history.url, lines))).toEqual(refused);
   });
 
   test('a damaged file, that of a newer version or of another database is refused, and a killed restore changes nothing', async () => {

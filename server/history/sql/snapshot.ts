@@ -17,7 +17,8 @@ import { erasedDigest } from '../sqlite/erased.ts';
 import type { Row, Value } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
 import { beside, besideName, namesIn, removeBeside, tablesThere, takePlace } from './beside.ts';
-import { type DatabaseConnection, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
+import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
+import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
@@ -224,15 +225,11 @@ export interface Restoring {
   end(): Promise<void>;
 }
 
-/** @throws Error when the database cannot be used, or a server uses the history */
+/** @throws Error as `connectAlone` */
 export async function restoring(dialect: ServerDialect): Promise<Restoring> {
-  const connection = await dialect.connect();
+  const connection = await connectAlone(dialect);
   const side = beside(dialect);
   try {
-    const [lock] = await connection.query(dialect.tryLock);
-    const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
-    if (lock?.num !== 1 || (others?.num as number) > 0)
-      throw new InUse('a chat server is using this history: stop it first, and each other one');
     await connection.query(dialect.patience);
     await removeBeside(connection, dialect);
   } catch (error) {
@@ -308,20 +305,6 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
     },
   };
 }
-
-/** A server runs. */
-export class InUse extends Error {}
-
-/** How many other connections there are to the database: with MariaDB those of this user, if it has no right to see others. */
-const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
-  PostgreSQL: raw(
-    `SELECT count(*) AS num FROM pg_stat_activity WHERE datname = current_database()
-       AND application_name = 'php-session-chat' AND pid <> pg_backend_pid()`,
-  ),
-  MariaDB: raw(
-    'SELECT count(*) AS num FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
-  ),
-};
 
 /** The users of a restored history who were erased. @param erased rows of `chat_erased`, the oldest first */
 async function lostErasures(

@@ -1,0 +1,38 @@
+import { type DatabaseAddress, placeOf } from './address.ts';
+import { type DatabaseConnection, raw, type ServerDialect, type Sql } from './dialect.ts';
+
+/** A server runs. */
+class InUse extends Error {}
+
+/** How many other connections there are to the database: with MariaDB those of this user, if it has no right to see others. */
+const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
+  PostgreSQL: raw(
+    `SELECT count(*) AS num FROM pg_stat_activity WHERE datname = current_database()
+       AND application_name = 'php-session-chat' AND pid <> pg_backend_pid()`,
+  ),
+  MariaDB: raw(
+    'SELECT count(*) AS num FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
+  ),
+};
+
+/**
+ * Connects to a history that no server uses. Until the connection ends, none starts.
+ * @throws Error; `whyNotAlone` has it in words
+ */
+export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConnection> {
+  const connection = await dialect.connect();
+  try {
+    const [lock] = await connection.query(dialect.tryLock);
+    const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
+    if (lock?.num !== 1 || (others?.num as number) > 0)
+      throw new InUse('a chat server is using this history: stop it first, and each other one');
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+/** Why nobody gets this history alone: a server uses it, or the database cannot be used. */
+export const whyNotAlone = (history: DatabaseAddress, error: Error): string =>
+  error instanceof InUse ? error.message : `${placeOf(history)} cannot be used: ${error.message}`;
