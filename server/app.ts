@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import manifest from '../package.json' with { type: 'json' };
 import { audit } from './changes/audit.ts';
 import { runConsumers } from './changes/consumer.ts';
@@ -82,6 +83,9 @@ const stopRate = { count: 300, ms: 60_000 };
 
 /** Milliseconds that a client has at shutdown to receive the data on its way to it. */
 const longestFarewell = 3000;
+
+/** Milliseconds that mails and pushes under way have at shutdown. */
+const longestSending = 2000;
 
 /** Milliseconds within which a database must answer to count as ready. */
 const historyLimit = 1000;
@@ -658,9 +662,12 @@ export async function startApp(
       await files?.close();
       presence?.stop();
       const closed = [server.close(Math.min(longestFarewell, each)), servers?.close(), consumers.stop()];
-      await Promise.all([...closed, webhooks?.stop(), notify?.close(), pushes?.stop()]);
+      const ended = Promise.all([...closed, webhooks?.stop(), notify?.close(), pushes?.stop()]);
+      await Promise.race([ended, pause(Math.min(longestSending, each), undefined, { ref: false })]);
       mails?.close();
       push?.browsers?.services.close();
+      push?.apps?.close();
+      await ended;
       logins.close();
       await history.close();
       cluster?.bus?.close();

@@ -50,6 +50,7 @@ export function readServiceAccount(text: string): ServiceAccount | undefined {
 export class Fcm {
   readonly #account: ServiceAccount;
   readonly #url: URL;
+  readonly #closing = new AbortController();
   #token: { promise: Promise<string>; until: number } | undefined;
 
   constructor(account: ServiceAccount, origin = 'https://fcm.googleapis.com') {
@@ -86,10 +87,15 @@ export class Fcm {
     }
   }
 
+  /** Ends the requests under way. */
+  close(): void {
+    this.#closing.abort();
+  }
+
   async #post(token: string, body: string) {
     const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
     const used = this.#token;
-    const posted = await post(this.#url, headers, body);
+    const posted = await post(this.#url, headers, body, this.#closing.signal);
     // Others may have asked for a new one meanwhile.
     if (posted.answer.statusCode === 401 && this.#token === used) this.#token = undefined;
     return posted;
@@ -117,7 +123,7 @@ export class Fcm {
       assertion: `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`,
     });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    const { answer, text } = await post(tokenUrl, form, `${body}`);
+    const { answer, text } = await post(tokenUrl, form, `${body}`, this.#closing.signal);
     const { access_token: token, expires_in: seconds } = fieldsOf(text);
     if (answer.statusCode !== 200 || typeof token !== 'string' || typeof seconds !== 'number')
       throw new NoToken(answer.statusCode);
@@ -139,9 +145,9 @@ class NoToken extends Unusable {
   }
 }
 
-async function post(url: URL, headers: Record<string, string>, body: string) {
+async function post(url: URL, headers: Record<string, string>, body: string, closing: AbortSignal) {
   const bytes = Buffer.from(body);
-  const signal = AbortSignal.timeout(answerTime);
+  const signal = AbortSignal.any([AbortSignal.timeout(answerTime), closing]);
   const allowed = new Set([url.host]);
   const length = { 'Content-Length': bytes.length };
   const answer = await request(url, {

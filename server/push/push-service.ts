@@ -59,6 +59,7 @@ export class PushServices {
     maxFreeSockets: 2,
     timeout: answerTime,
   });
+  readonly #closing = new AbortController();
 
   /**
    * @param contact `mailto:` or `https:`
@@ -92,7 +93,7 @@ export class PushServices {
     // The operator may have taken a host off the list since.
     if (url === undefined)
       return { is: 'refused', reason: 'no push service that is known or in CHAT_PUSH_HOSTS' };
-    const signal = AbortSignal.timeout(answerTime);
+    const late = AbortSignal.timeout(answerTime);
     try {
       const body = encrypted(push.text, keys);
       const answer = await request(url, {
@@ -109,20 +110,21 @@ export class PushServices {
         body,
         allowed: this.#allowed,
         agent: this.#agent,
-        signal,
+        signal: AbortSignal.any([late, this.#closing.signal]),
       });
       await read(answer);
       return outcomeOf(answer);
     } catch (error) {
       if (error instanceof NotFetched) return { is: 'refused', reason: error.message };
       const { code = 'no code' } = error as NodeJS.ErrnoException;
-      const reason = signal.aborted ? `no answer within ${answerTime / 1000} s` : `no answer (${code})`;
+      const reason = late.aborted ? `no answer within ${answerTime / 1000} s` : `no answer (${code})`;
       return beforeSending.has(code) ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
     }
   }
 
   /** Ends the requests under way. */
   close(): void {
+    this.#closing.abort();
     this.#agent.destroy();
   }
 }

@@ -1,7 +1,13 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { hanging } from '../helpers/hanging.ts';
+import { startMailServer } from '../helpers/mail-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { say, startPeopleSite } from '../helpers/people.ts';
+import { pushKeyOf, startPushService, subscription } from '../helpers/push-service.ts';
 
 let memcached: Memcached;
 const history = historyFolder();
@@ -112,4 +118,66 @@ test('the process ends within CHAT_DRAIN and 2 s, the connections closed over al
   expect(passed()).toBeGreaterThan(1);
   // Not 0 if it was not done half a second before the promised end.
   expect(await exit).toBe(0);
+});
+
+/** A site with somebody who is away. */
+async function away(env: NodeJS.ProcessEnv) {
+  const site = await startPeopleSite({ CHAT_HISTORY: history.url, ...env }, startChatServer);
+  onTestFinished(() => site.close());
+  const [ann, ben] = [await site.person(), await site.person({ mail: 'ben@site.example' })];
+  await ben.request('notify:set', { quiet: null });
+  const den = await site.den(ann, [ben]);
+  await ann.request('room:join', { room: den.id });
+  return { chat: site.chat, ben, news: () => say(ann, den.id) };
+}
+
+test('a mail that its server does not answer does not hold up the end', async () => {
+  const server = await startMailServer();
+  onTestFinished(() => server.stop());
+  server.answer = () => {};
+  const { chat, news } = await away({
+    CHAT_MAIL: server.url,
+    CHAT_MAIL_FROM: 'chat@garden.example',
+    CHAT_URL: 'https://garden.example/chat',
+    CHAT_PAGE_URL: 'https://garden.example/talk',
+    CHAT_USER_MAIL: 'mail',
+    CHAT_NOTIFY_AFTER: '200ms',
+  });
+  await news();
+  await server.mail(1);
+  expect(await chat.stop('SIGTERM')).toBe(0);
+});
+
+test('pushes that their services do not answer do not hold up the end', async () => {
+  const service = await startPushService();
+  onTestFinished(() => service.close());
+  service.answer = () => {};
+  const kept = historyFolder();
+  onTestFinished(() => kept.remove());
+  const [keyFile, account] = [`${kept.path}.push-key`, `${kept.path}.account`];
+  writeFileSync(keyFile, randomBytes(32).toString('base64'));
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  writeFileSync(
+    account,
+    JSON.stringify({
+      type: 'service_account',
+      project_id: 'garden',
+      client_email: 'chat@garden.example',
+      private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      token_uri: `https://${service.host}/token`,
+    }),
+  );
+  const { chat, ben, news } = await away({
+    CHAT_HISTORY: kept.url,
+    CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
+    CHAT_PUSH_KEY_FILE: keyFile,
+    CHAT_PUSH_HOSTS: service.host,
+    CHAT_FCM: account,
+    NODE_EXTRA_CA_CERTS: service.certificate,
+  });
+  await ben.request('device:register', subscription(service, await pushKeyOf(chat)));
+  await ben.request('device:register', { token: 'app:1' });
+  await news();
+  await vi.waitUntil(() => service.taken.length === 2, { timeout: hanging });
+  expect(await chat.stop('SIGTERM')).toBe(0);
 });
