@@ -230,5 +230,59 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
+  describe('in a storage that has become full', () => {
+    /** An outbox with this message, which cannot be changed in the storage any more. */
+    function full(port: Fake, item: Partial<Pending> = {}) {
+      const storage = memoryStorage();
+      const outbox = open(port, storage);
+      port.online = false;
+      outbox.put({ clientId: 'c1', room: 'lobby', text: 'a', sentAt: 1, ...item });
+      storage.setItem = () => {
+        throw new Error('QuotaExceededError');
+      };
+      // Sent again and again, it would never let the test end.
+      port.canSend = () => port.requests.length < 4;
+      return outbox;
+    }
+
+    test('a refused message is not sent again, until the user says so', async () => {
+      const port = new Fake();
+      port.refuse = ['forbidden', 'forbidden', 'forbidden', 'forbidden'];
+      const outbox = full(port);
+      outbox.flush();
+      await vi.waitFor(() => expect(port.failures).toEqual(['forbidden']));
+      expect(port.requests).toHaveLength(1);
+      const [item] = outbox.list();
+      expect(item).toMatchObject({ text: 'a', failed: 'forbidden' });
+      port.refuse = [];
+      if (item !== undefined) outbox.retry(item);
+      await vi.waitFor(() => expect(port.texts).toEqual(['a']));
+      expect(outbox.list()).toEqual([]);
+    });
+
+    test('a message that waits for a moderator is not sent again', async () => {
+      const port = new Fake();
+      const outbox = full(port);
+      port.send = async (item) => {
+        port.requests.push(item.clientId);
+        return { ...item, held: 'h1', failed: 'held' };
+      };
+      outbox.flush();
+      await vi.waitFor(() => expect(outbox.list()).toMatchObject([{ held: 'h1', failed: 'held' }]));
+      expect(port.requests).toHaveLength(1);
+      outbox.discard('c1');
+      expect(outbox.list()).toEqual([]);
+    });
+
+    test('a message whose file has come is sent', async () => {
+      const port = new Fake();
+      const file = { key: 'f1', name: 'a.txt', type: 'text/plain', size: 1 };
+      const outbox = full(port, { files: [file] });
+      const [item] = outbox.list();
+      if (item !== undefined) expect(outbox.put({ ...item, files: [{ ...file, id: 'f1' }] })).toBe(true);
+      await vi.waitFor(() => expect(port.texts).toEqual(['a']));
+    });
+  });
+
   test('ids fit the wire', () => expect(newId()).toMatch(/^[A-Za-z0-9_-]{1,64}$/));
 });

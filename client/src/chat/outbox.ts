@@ -45,6 +45,8 @@ export class Outbox {
   readonly #draining = new Set<string>();
   readonly #again = new Set<string>();
   readonly #pauses = new Set<() => void>();
+  /** Kept messages as they are now, by their keys, where the browser's storage has no room for the change. */
+  readonly #unstored = new Map<string, Pending>();
   #items: Pending[] | undefined;
   #closed = false;
 
@@ -59,7 +61,7 @@ export class Outbox {
     this.#items ??= this.#store
       .keys('out/')
       .map((key) => {
-        const item = this.#store.get(key, pendingForm);
+        const item = this.#unstored.get(key) ?? this.#store.get(key, pendingForm);
         return item !== undefined && keyOf(item) === key ? item : undefined;
       })
       .filter((item) => item !== undefined)
@@ -122,7 +124,7 @@ export class Outbox {
   discard(clientId: string): void {
     const item = this.get(clientId);
     if (item === undefined) return;
-    this.#store.delete(keyOf(item));
+    this.#delete(item);
     this.#changed();
   }
 
@@ -182,10 +184,10 @@ export class Outbox {
         const sent = await this.#port.send(item);
         tries = 0;
         if ('seq' in sent) {
-          this.#store.delete(keyOf(item));
+          this.#delete(item);
           this.#port.sent(sent);
         } else if (this.#isKept(item)) {
-          this.#store.set(keyOf(sent), sent);
+          this.#set(sent);
           this.#port.held();
         }
         this.#changed();
@@ -208,7 +210,7 @@ export class Outbox {
   #refuse(item: Pending, code: string): void {
     if (!this.#isKept(item)) return this.#changed();
     const failed = { ...item, failed: code };
-    this.#store.set(keyOf(item), failed);
+    this.#set(failed);
     this.#changed();
     this.#port.failed(failed);
   }
@@ -250,16 +252,31 @@ export class Outbox {
 
   /** Keeps a message that is shown, and not to be sent. */
   keep(item: Pending): void {
-    this.#store.set(keyOf(item), item);
+    this.#set(item);
     this.#changed();
   }
 
-  /** Keeps it as it is now, and sends it when that can be. */
+  /** Keeps it as it is now, and sends it when that can be. False when there is no room for a new message. */
   put(item: Pending): boolean {
-    if (!this.#store.set(keyOf(item), item)) return false;
+    if (!this.#set(item)) return false;
     this.#changed();
     void this.#drain(item.room);
     return true;
+  }
+
+  /** A message that is kept already changes in any case: else it would be sent as before, or drawn, for ever. */
+  #set(item: Pending): boolean {
+    const key = keyOf(item);
+    this.#unstored.delete(key);
+    if (this.#store.set(key, item)) return true;
+    if (!this.#isKept(item)) return false;
+    this.#unstored.set(key, item);
+    return true;
+  }
+
+  #delete(item: Pending): void {
+    this.#unstored.delete(keyOf(item));
+    this.#store.delete(keyOf(item));
   }
 
   #changed(): void {
