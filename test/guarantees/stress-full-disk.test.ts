@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import type { Message } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
@@ -208,7 +209,7 @@ test.concurrent('a room that is too large to be deleted on a full disk leaves th
   const second = await start();
   const anna = await connectChat(second.url, 'PHPSESSID=u1');
   await anna.request('room:join', { room });
-  for (let n = 0; n < 20; n++) await anna.request('message:send', { room, text, clientId: newClientId() });
+  for (let n = 0; n < 300; n++) await anna.request('message:send', { room, text, clientId: newClientId() });
   disk.fill();
   expect((await api(second, 'DELETE', '/rooms/club-7')).status).toBe(507);
   // They are more than the WAL could hold.
@@ -230,7 +231,7 @@ if (size(true, false)) {
       const { message } = await anna.request('message:send', { room, text, clientId: newClientId() });
       stored.push(message);
     };
-    for (let n = 0; n < 20; n++) await send();
+    for (let n = 0; n < 300; n++) await send();
     disk.fill();
     // Space that the WAL frees takes some more messages; then none.
     const answers: string[] = [];
@@ -245,3 +246,23 @@ if (size(true, false)) {
     expect(await wholeRoom(anna)).toEqual(stored);
   });
 }
+
+test.concurrent('an erasure for whose line in the list a full disk has no room is listed whole, from the reserve', async (context) => {
+  const { disk, start } = await diskOf(context, 16);
+  const server = await start();
+  const anna = await connectChat(server.url, 'PHPSESSID=u9');
+  await anna.request('room:join', { room });
+  // The log of SQLite has got room by them that it takes again.
+  for (let n = 0; n < 300; n++) await anna.request('message:send', { room, text, clientId: newClientId() });
+  const list = `${disk.path}-erased`;
+  // The block that it has takes a part of the line.
+  writeFileSync(list, '\n'.repeat(4096 - 20));
+  disk.fill();
+  const erased = await fetch(`${server.url}/api/users/gone`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  expect(erased.status).toBe(202);
+  expect(readFileSync(list, 'utf8')).toMatch(/\n\d+ [0-9a-f]{64} anonymise\n$/);
+  anna.close();
+});

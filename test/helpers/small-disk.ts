@@ -5,6 +5,8 @@ import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
 export interface SmallDisk {
+  /** The history on this disk, as it is seen from outside. */
+  readonly path: string;
   /** Starts the chat server with its history on this disk. */
   start(): Promise<ChatServer>;
   /** How many messages the history holds. */
@@ -41,6 +43,7 @@ export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<
   const enter = isRoot ? ['--mount'] : ['--mount', '--user', '--preserve-credentials'];
   const inside = ['--target', String(holder.pid), ...enter, 'env', '-C', root, process.execPath];
   return {
+    path: `${seen}/chat.db`,
     async start() {
       const child = startChild('nsenter', [...inside, ...chatProgram], {
         env: {

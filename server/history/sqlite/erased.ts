@@ -27,7 +27,9 @@ export function listErased(path: string, erasures: readonly ListedErasure[]): vo
   try {
     // On new lines: the last one may be torn.
     const lines = erasures.map(({ at, digest, messages }) => `\n${at} ${digest} ${messages}\n`);
-    writeSync(file, lines.join(''));
+    const bytes = Buffer.from(lines.join(''));
+    // A disk that is nearly full takes a part of them, without an error.
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
     fdatasyncSync(file);
   } finally {
     closeSync(file);

@@ -54,8 +54,10 @@ const codes = { busy: 5, full: 13, noRoomForIndex: 4874 };
 
 const codeOf = (error: unknown) => (error as { errcode?: number }).errcode ?? 0;
 
-/** Whether SQLite has failed for lack of room on the disk. */
+/** Whether SQLite or the system has failed for lack of room on the disk. */
 export function isFull(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return true;
   return (codeOf(error) & 0xff) === codes.full || codeOf(error) === codes.noRoomForIndex;
 }
 
