@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -26,7 +27,8 @@ export async function keepFiles(folder: string): Promise<() => Promise<void>> {
   // The server makes it at the first upload.
   if ((await stat(folder).catch(() => null)) === null) return async () => {};
   for (const { path, isSilent } of await signsIn(folder)) if (isSilent) await rm(path, { force: true });
-  const sign = join(folder, `backup-${process.pid}`);
+  // In two containers, backups have the same process id.
+  const sign = join(folder, `backup-${randomUUID()}`);
   await writeFile(sign, '');
   const timer = setInterval(() => {
     const now = new Date();

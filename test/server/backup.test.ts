@@ -16,6 +16,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import type { CommandProblem } from '../../server/command/problem.ts';
+import { isCopied, keepFiles } from '../../server/files/copied.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
@@ -178,6 +179,15 @@ test('a restore refuses the history of a running server', async () => {
     code: 69,
     said: '✗ A chat server is using this history: stop it first\n',
   });
+});
+
+test('of two backups of one process id, as in two containers, the end of one is not that of the other', async () => {
+  const files = mkdtempSync(join(folder, 'files-'));
+  const [one, other] = [await keepFiles(files), await keepFiles(files)];
+  await one();
+  expect(await isCopied(files)).toBe(true);
+  await other();
+  expect(await isCopied(files)).toBe(false);
 });
 
 test('files of deleted messages stay while a backup is made', async () => {
