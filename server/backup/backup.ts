@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
@@ -6,6 +7,7 @@ import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
+import { type ListedBefore, listedNow } from '../history/sqlite/erased.ts';
 import { copyHistory, storedFiles } from '../history/sqlite/snapshot.ts';
 import { ArchiveWriter } from './archive.ts';
 import { entries, formatNow, type Manifest } from './manifest.ts';
@@ -53,13 +55,16 @@ export async function makeBackup(
     await mkdir(work, { mode: 0o700 });
     const copy = join(work, entries.history[history.kind]);
     const made = Date.now();
-    const { migrations, stored } = await copied(history, copy, work, (done) => onProgress({ history: done }));
+    const { migrations, stored, erased } = await copied(history, copy, work, (done) =>
+      onProgress({ history: done }),
+    );
     const manifest: Manifest = {
       format: formatNow,
       made,
       history: history.kind,
       migrations,
       files: files !== undefined,
+      erased,
     };
     const archive = await open(join(work, 'backup'), 'wx', 0o600);
     const list = await open(join(work, 'list'), 'wx+', 0o600);
@@ -98,6 +103,8 @@ export async function makeBackup(
 interface Copied {
   /** The number of the last migration. */
   migrations: number;
+  /** As in the manifest. */
+  erased?: ListedBefore;
   /** The files that it names. */
   stored: AsyncIterable<{ id: string; isDropped?: boolean }> | Iterable<{ id: string; isDropped?: boolean }>;
 }
@@ -110,8 +117,9 @@ async function copied(
   onProgress: (done: number) => void,
 ): Promise<Copied> {
   if (history.kind === 'sqlite') {
+    const erased = await listedNow(realpathSync(history.path));
     const migrations = await copyHistory(history.path, to, onProgress);
-    return { migrations, stored: storedFiles(to).map((id) => ({ id })) };
+    return { migrations, erased, stored: storedFiles(to).map((id) => ({ id })) };
   }
   const snapshot = await import('../history/sql/snapshot.ts');
   const dialect = await dialectOf(history);

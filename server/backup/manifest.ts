@@ -24,6 +24,8 @@ export const manifest = z.object({
   migrations: z.int().min(1),
   /** Whether files are in it. */
   files: z.boolean(),
+  /** Of a history in SQLite: the list of erasures, as it was before the copy. */
+  erased: z.object({ bytes: z.int().min(0), sha256: z.string() }).optional(),
 });
 export type Manifest = z.output<typeof manifest>;
 

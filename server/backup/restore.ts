@@ -52,8 +52,8 @@ async function restoreFile(
     if (existsSync(place.restored)) await finish(place);
     await clear(place);
     try {
-      const { made } = await unpack(from, place, onProgress);
-      await prepareRestored(join(place.unpacked, entries.history.sqlite), history, made);
+      const { made, erased } = await unpack(from, place, onProgress);
+      await prepareRestored(join(place.unpacked, entries.history.sqlite), history, made, erased);
       await sync(join(place.unpacked, entries.history.sqlite));
       await rename(join(place.unpacked, entries.history.sqlite), place.restored);
       await sync(dirname(history));

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ErasedMessages } from '../history.ts';
@@ -36,13 +36,43 @@ export function listErased(path: string, erasures: readonly ListedErasure[]): vo
   }
 }
 
-/** The listed erasures since that time, by their digests. */
-export async function erasedSince(path: string, since: number): Promise<Map<string, ListedErasure>> {
+/** The list as it was at one moment: so many bytes, with this SHA-256. */
+export interface ListedBefore {
+  bytes: number;
+  sha256: string;
+}
+
+/** @param most of its bytes; all if left out */
+export async function listedNow(path: string, most = Number.POSITIVE_INFINITY): Promise<ListedBefore> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  if (existsSync(erasedOf(path)) && most > 0) {
+    for await (const part of createReadStream(erasedOf(path), { end: most - 1 })) {
+      hash.update(part as Buffer);
+      bytes += (part as Buffer).length;
+    }
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/**
+ * The listed erasures since that time, by their digests.
+ * @param before if the list begins so, all that are behind that, too, whatever the clock said
+ */
+export async function erasedSince(
+  path: string,
+  since: number,
+  before?: ListedBefore,
+): Promise<Map<string, ListedErasure>> {
   const found = new Map<string, ListedErasure>();
   if (!existsSync(erasedOf(path))) return found;
+  const isSame = before !== undefined && (await listedNow(path, before.bytes)).sha256 === before.sha256;
+  const known = isSame ? before.bytes : Number.POSITIVE_INFINITY;
+  let bytes = 0;
   for await (const line of createInterface({ input: createReadStream(erasedOf(path)) })) {
+    bytes += line.length + 1;
     const [, at, digest = '', messages] = /^(\d+) ([0-9a-f]{64}) (delete|anonymise)$/.exec(line) ?? [];
-    if (at === undefined || Number(at) < since) continue;
+    if (at === undefined || (Number(at) < since && bytes <= known)) continue;
     const isDeleted = messages === 'delete' || found.get(digest)?.messages === 'delete';
     found.set(digest, { at: Number(at), digest, messages: isDeleted ? 'delete' : 'anonymise' });
   }

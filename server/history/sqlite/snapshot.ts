@@ -9,7 +9,7 @@ import {
 } from '../erase-again.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { fileStates } from '../rows.ts';
-import { erasedDigest, erasedSince } from './erased.ts';
+import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';
 
@@ -74,15 +74,21 @@ export function askingForFiles(path: string): { has(id: string): boolean; close(
  * sent.
  * @param replaced the history that it replaces, which may be missing
  * @param made when the copy was made, in milliseconds of the epoch
+ * @param listed the erasures that were listed by then, which older backups do not say
  * @throws Error when the copy is damaged, of a newer version, or has a trigger or a view
  */
-export async function prepareRestored(path: string, replaced: string, made: number): Promise<void> {
+export async function prepareRestored(
+  path: string,
+  replaced: string,
+  made: number,
+  listed: ListedBefore | undefined,
+): Promise<void> {
   const again = await withFile(path, async (db) => {
     formatOf(db);
     refuseProgram(db);
     migrate(db);
     db.exec(freeConsumers);
-    const erased = await erasedSince(replaced, made - erasureMargin);
+    const erased = await erasedSince(replaced, made - erasureMargin, listed);
     if (erased.size === 0) return [];
     const key = digestKeyOf(db);
     const found = new Map<string, LostErasure>();
