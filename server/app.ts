@@ -602,6 +602,7 @@ export async function startApp(
     routes,
     bounds: { places: admission, onRefusal, onBreach },
     log,
+    quiet,
   });
   await servers?.join(nodeName(config));
   const notifying = config.webhooks && webhookEvents(config.webhooks.events, () => webhooks?.wake());

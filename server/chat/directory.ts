@@ -540,7 +540,7 @@ export class Directory {
         try {
           await this.#settle(entry);
         } catch (error) {
-          if (!(error instanceof RequestError && error.code.startsWith('storage_'))) throw error;
+          if (!(error instanceof RequestError && error.isOfStorage)) throw error;
           this.#onAsideFailure('session_rooms', error);
           entry.unsettled = true;
           await new Promise((resolve) => setTimeout(resolve, settleAgain).unref());

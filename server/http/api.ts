@@ -200,22 +200,14 @@ export function createApi(
     if (text === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
     const body = parse(found.body, text);
     if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
-    try {
-      const result = await answerInTime(found.run(api, name, body.value, chosen));
-      if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
-      else answerJson(req, res, result.status, result.body);
-    } catch (error) {
-      // An archive that has begun can only be cut off.
-      if (res.headersSent && error instanceof RequestError) return void res.destroy();
-      answerRequestError(req, res, error);
-    }
+    const result = await answerInTime(found.run(api, name, body.value, chosen));
+    if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
+    else answerJson(req, res, result.status, result.body);
   };
 }
 
-/** Answers with the code of a RequestError, and throws any other error. */
-export function answerRequestError(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-  if (!(error instanceof RequestError)) throw error;
-  answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.message));
+export function answerRequestError(req: IncomingMessage, res: ServerResponse, error: RequestError): void {
+  answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.shown));
 }
 
 /** The status of an error; 400 for all others. */

@@ -305,8 +305,7 @@ class Refused extends Error {
 }
 
 /** Whether the server has failed, and not the upload. */
-const isOwnFailure = (error: unknown): boolean =>
-  error instanceof RequestError && error.code.startsWith('storage_');
+const isOwnFailure = (error: unknown): boolean => error instanceof RequestError && error.isOfStorage;
 
 const tooMuch = (of: string, retryAfterMs: number) =>
   new RequestError('rate_limited', `This user has reached the limit of ${of}. Try again later.`, {

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import type { RateLimit } from '../limits/by-key.ts';
-import { RequestError } from '../wire/errors.ts';
 import { answerError, end, securityHeaders } from './answer.ts';
-import { answerRequestError, readBody } from './api.ts';
+import { readBody } from './api.ts';
 
 /** Bytes of a form of one field, as mail programs and browsers send it. */
 const mostBody = 4096;
@@ -61,12 +60,7 @@ export function createMailStop(
     const body = await readBody(req, mostBody);
     if (body === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
     if (!oneClick.test(body)) return answerError(res, 'bad_request');
-    try {
-      await answerInTime(route.stop(token));
-      answer(req, res, 'stopped');
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      answerRequestError(req, res, error);
-    }
+    await answerInTime(route.stop(token));
+    answer(req, res, 'stopped');
   };
 }

@@ -5,7 +5,6 @@ import { type Rate, RateLimit } from '../limits/by-key.ts';
 import { type HttpErrorCode, RequestError } from '../wire/errors.ts';
 import { userId } from '../wire/events.ts';
 import { answerError, isEmbedded } from './answer.ts';
-import { answerRequestError } from './api.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
 /** Archives for one admin: each reads all that is stored of a user. */
@@ -45,34 +44,28 @@ export function createModerateExport<Who extends { id: string }>(
     if (more.length > 0 || !userId.safeParse(user).success) return answerError(res, 'bad_request');
     const known = route.stranger(req);
     if (typeof known === 'number') return answerError(res, 'rate_limited', known);
-    try {
-      const who = await answerInTime(route.who(req));
-      if (who === 'banned') throw new RequestError('forbidden');
-      if (typeof who === 'string') return answerError(res, who);
-      known();
-      const wait = limit.take(who.id);
-      if (wait !== null) {
-        res.setHeader('Retry-After', Math.ceil(wait / 1000));
-        throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.');
-      }
-      const archive = await answerInTime(route.archive(who, user as string));
-      // A client that reads slowly may have lost the right long before the end.
-      const stillMay = async () => {
-        const end = performance.now() + route.grace;
-        let now = await answerInTime(route.who(req));
-        while (now === 'session_store_unavailable' && performance.now() < end) {
-          await pause(againAfter);
-          now = await answerInTime(route.who(req));
-        }
-        if (typeof now === 'string' || now.id !== who.id) throw new RequestError('forbidden');
-        await answerInTime(route.may(now));
-      };
-      await answerZip(req, res, 'chat-export.zip', checked(archive, stillMay));
-    } catch (error) {
-      // An archive that has begun can only be cut off.
-      if (res.headersSent && error instanceof RequestError) return void res.destroy();
-      answerRequestError(req, res, error);
+    const who = await answerInTime(route.who(req));
+    if (who === 'banned') throw new RequestError('forbidden');
+    if (typeof who === 'string') return answerError(res, who);
+    known();
+    const wait = limit.take(who.id);
+    if (wait !== null) {
+      res.setHeader('Retry-After', Math.ceil(wait / 1000));
+      throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.');
     }
+    const archive = await answerInTime(route.archive(who, user as string));
+    // A client that reads slowly may have lost the right long before the end.
+    const stillMay = async () => {
+      const end = performance.now() + route.grace;
+      let now = await answerInTime(route.who(req));
+      while (now === 'session_store_unavailable' && performance.now() < end) {
+        await pause(againAfter);
+        now = await answerInTime(route.who(req));
+      }
+      if (typeof now === 'string' || now.id !== who.id) throw new RequestError('forbidden');
+      await answerInTime(route.may(now));
+    };
+    await answerZip(req, res, 'chat-export.zip', checked(archive, stillMay));
   };
 }
 

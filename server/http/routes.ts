@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
 import { answerError, answerJson, isKnown, securityHeaders, send } from './answer.ts';
-import { type Api, answerRequestError, answerUnauthorized, createApi, hasKey } from './api.ts';
+import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
 import { isOfFiles } from './files.ts';
@@ -73,23 +73,15 @@ export function createRoutes(options: {
       const refusal = options.admission.refusalOfMe(req);
       if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
       options.admission.allowReading(req, res);
-      try {
-        const me = await answerInTime(options.me(req));
-        if (me === 'session_store_unavailable') return answerError(res, me);
-        answerJson(req, res, 200, me);
-      } catch (error) {
-        answerRequestError(req, res, error);
-      }
+      const me = await answerInTime(options.me(req));
+      if (me === 'session_store_unavailable') return answerError(res, me);
+      answerJson(req, res, 200, me);
     },
     '/push/key': async (req, res) => {
       if (options.pushKey === undefined) return answerError(res, 'not_found');
       // It is public, and a page of another origin needs it too.
       res.setHeader('Access-Control-Allow-Origin', '*');
-      try {
-        answerJson(req, res, 200, { key: await answerInTime(options.pushKey()) });
-      } catch (error) {
-        answerRequestError(req, res, error);
-      }
+      answerJson(req, res, 200, { key: await answerInTime(options.pushKey()) });
     },
     '/metrics': async (req, res) => {
       if ((options.proxied || !isLocal(req)) && !hasKey(req, options.apiKeys)) return answerUnauthorized(res);

@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Log } from '../log.ts';
+import type { Log, QuietLog } from '../log.ts';
+import { RequestError } from '../wire/errors.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
+import { answerRequestError } from './api.ts';
 import { type Bounds, Connections } from './connections.ts';
 import { isUpload } from './files.ts';
 import { createServer } from './node-http.ts';
@@ -40,8 +42,9 @@ export async function openHttpServer(options: {
   routes: (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void>;
   bounds: Bounds;
   log: Log;
+  quiet: QuietLog;
 }): Promise<HttpServer> {
-  const { endpoint, routes, log } = options;
+  const { endpoint, routes, log, quiet } = options;
   const server = createServer({
     headersTimeout,
     requestTimeout,
@@ -65,8 +68,15 @@ export async function openHttpServer(options: {
     if (isUpload(req, target.path)) connections.patient(req);
     if (target.path === socketPath) return endpoint.request(req, res, target.url);
     routes(req, res, target.path).catch((error: unknown) => {
-      // A client that goes away in the middle of its request is no failure.
-      if (error !== req.errored) log.error({ err: error }, 'unexpected error in an HTTP request');
+      if (error instanceof RequestError) {
+        const { code, message: reason } = error;
+        if (error.isOfStorage) quiet.warn(`http ${code}`, { code, reason }, 'a request failed');
+        if (!res.headersSent) return answerRequestError(req, res, error);
+      } else if (error !== req.errored) {
+        // A client that goes away in the middle of its request is no failure.
+        log.error({ err: error }, 'unexpected error in an HTTP request');
+      }
+      // An archive that has begun can only be cut off.
       res.destroy();
     });
   };

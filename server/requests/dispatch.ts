@@ -175,7 +175,7 @@ async function carryOut(
       return await handler.run(context);
     } catch (error) {
       // A refusal says something of what was read, too.
-      if (error instanceof RequestError && !error.code.startsWith('storage_')) await stillThere(context);
+      if (error instanceof RequestError && !error.isOfStorage) await stillThere(context);
       throw error;
     }
   };
@@ -311,14 +311,11 @@ function checkKeys(payload: unknown): void {
 
 function failure(services: Services, event: string, error: unknown) {
   if (error instanceof RequestError) {
-    const { code, message, retryAfterMs, current } = error;
-    if (code.startsWith('storage_')) {
-      services.quiet.warn(code, { code, event, reason: message }, 'a request failed');
-      return { code, message: requestErrors[code] };
-    }
+    const { code, message: reason, shown, retryAfterMs, current } = error;
+    if (error.isOfStorage) services.quiet.warn(code, { code, event, reason }, 'a request failed');
     return {
       code,
-      message,
+      message: shown,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(current === undefined ? {} : { current: current as Message }),
     };

@@ -105,4 +105,14 @@ export class RequestError extends Error {
     this.retryAfterMs = options?.retryAfterMs;
     this.current = options?.current;
   }
+
+  /** Whether the storage has failed. */
+  get isOfStorage(): boolean {
+    return this.code.startsWith('storage_');
+  }
+
+  /** The message for the client. That of the storage is for the log: it names the operator's files and database. */
+  get shown(): string {
+    return this.isOfStorage ? requestErrors[this.code] : this.message;
+  }
 }

@@ -89,7 +89,7 @@ export class SeenBy {
       const readers = new Set(asked.readers);
       asked.readers.clear();
       this.#notifyOne(connection, room, asked, readers).catch((error) => {
-        const isStorage = error instanceof RequestError && error.code.startsWith('storage_');
+        const isStorage = error instanceof RequestError && error.isOfStorage;
         // The message is gone by now, or the room shows it no more.
         if (error instanceof RequestError && !isStorage) return;
         this.#onFailure('seen_changed', error);

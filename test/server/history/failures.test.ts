@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
+import { requestErrors } from '../../../server/wire/errors.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatProgram, historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
@@ -134,7 +135,7 @@ test('a disk that hangs: every request, over HTTP too, is answered while it hang
   };
   const http = async (path: string, init: RequestInit) => {
     const answer = await fetch(`${server.url}${path}`, init);
-    return [answer.status, ((await answer.json()) as { error?: { code: string } }).error?.code];
+    return [answer.status, ((await answer.json()) as { error?: object }).error];
   };
   const outcomes = await Promise.all([
     socket('message:send', sent),
@@ -151,7 +152,11 @@ test('a disk that hangs: every request, over HTTP too, is answered while it hang
     http('/me', { headers: { Cookie: 'PHPSESSID=u2', 'Sec-Fetch-Site': 'same-origin' } }),
   ]);
   expect(outcomes.slice(0, 5)).toEqual(Array(5).fill('storage_unavailable'));
-  expect(outcomes.slice(5)).toEqual(Array(2).fill([503, 'storage_unavailable']));
+  // The reason is for the log alone.
+  const error = { code: 'storage_unavailable', message: requestErrors.storage_unavailable };
+  expect(outcomes.slice(5)).toEqual(Array(2).fill([503, error]));
+  const logged = /"code":"storage_unavailable","reason":"no outcome after 7000 ms".*a request failed/g;
+  expect(server.output().match(logged)).toHaveLength(1);
   expect(await socket('room:explode', {})).toBe('unknown_event');
 
   rmSync(hangs);
