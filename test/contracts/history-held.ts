@@ -123,6 +123,17 @@ export function heldContract(
     },
   );
 
+  everywhere('a room that an erased user has made is none of the site', async () => {
+    const cat = { id: '3', name: 'Cat' };
+    const made = { clientId: 'own', kind: 'public', name: 'own', by: ben, most: 9, at } as const;
+    await write.createRoom({ id: 'u-own', ...made });
+    await write.send({ room: 'u-own', clientId: 'c', user: cat, text: 'hello', sentAt: at, asMember: false });
+    await write.erase({ user: ben.id, messages: 'delete', at });
+    await carryOutErasures(now().history);
+    expect(await read.hasWritten({ user: cat.id, room: 'u-own' })).toBe(true);
+    expect(await read.hasWritten({ user: cat.id, room })).toBe(false);
+  });
+
   it('who has lost the right when the decision is stored decides nothing', async () => {
     await join(ann, ben);
     const held = await hold();

@@ -308,12 +308,14 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       return rows.map(heldFrom).map(({ room, id }) => ({ room, id }));
     },
     *hasWritten({ user, room }) {
+      // An erasure leaves the rooms of its user without a maker; their ids stay those of users' rooms.
+      const ofSite = raw("created_by IS NULL AND substr(id, 1, 2) <> 'u-'");
       // The rooms of the user come before all public ones: they are few, and answer for most users.
       for (const some of [
         sql`id = ${room}`,
-        sql`created_by IS NULL AND kind <> 'direct' AND num IN (
+        sql`${ofSite} AND kind <> 'direct' AND num IN (
               SELECT room FROM chat_members WHERE user_id = ${user} AND sources <> 0)`,
-        sql`created_by IS NULL AND kind = 'public' AND num NOT IN (
+        sql`${ofSite} AND kind = 'public' AND num NOT IN (
               SELECT room FROM chat_members WHERE user_id = ${user} AND held IS NOT NULL)`,
       ]) {
         const rows = yield* ask(
