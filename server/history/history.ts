@@ -613,6 +613,8 @@ export interface StoredEvent {
   tries: number;
   roomId?: string;
   seq?: number;
+  /** The id of the message: a later room may have the same id, and a message of the same `seq`. */
+  messageId?: string;
   user?: string;
   report?: string;
   held?: string;

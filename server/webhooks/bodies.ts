@@ -36,7 +36,7 @@ export async function bodiesOf(
   const users = await read.users({ ids: events.flatMap(({ user = [] }) => user) });
   const names = new Map(users.map(({ id, name }) => [id, name]));
   return Promise.all(
-    events.map(async ({ type, at, roomId = '', seq, user, report, held }) => {
+    events.map(async ({ type, at, roomId = '', seq, messageId, user, report, held }) => {
       const bodyOf = (data: object) => JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
       if (type === 'notify.due') {
         const due = await dueOf({ user: user ?? '', at });
@@ -45,7 +45,7 @@ export async function bodiesOf(
       const room = rooms.get(roomId);
       const data = {
         room: room === undefined ? { id: roomId, deleted: true } : roomOf(room),
-        ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messages)),
+        ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messageId, messages)),
         ...(user === undefined ? {} : { user: userIn(user, names.get(user)) }),
         ...(report === undefined ? {} : await reported(report, read, messageOf)),
         ...(held === undefined ? {} : await waiting(held, read)),
@@ -65,10 +65,10 @@ function roomOf({ id, kind, name, topic, members, pair }: RoomRecord): object {
   return { id, kind, name, ...(topic === undefined ? {} : { topic }), members };
 }
 
-function messageAt(place: Place, messages: ReadonlyMap<string, Message>): object {
+function messageAt(place: Place, id: string | undefined, messages: ReadonlyMap<string, Message>): object {
   const message = messages.get(keyOf(place));
-  // It has expired, or the room is deleted.
-  if (message === undefined) return { message: { ...place, text: '', deleted: true } };
+  // It has expired, or the room is deleted, whether there is another one with its id or not.
+  if (message === undefined || message.id !== id) return { message: { ...place, text: '', deleted: true } };
   return beginning('message', message);
 }
 

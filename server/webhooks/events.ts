@@ -3,7 +3,7 @@ import type { Consumer } from '../changes/consumer.ts';
 import { type EventType, isMember, type LoggedChange, type StoredEvent } from '../history/history.ts';
 import type { PresenceType } from './presence.ts';
 
-type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report' | 'held'>;
+type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'messageId' | 'user' | 'report' | 'held'>;
 
 /** The changes that events are made of; the notifier makes the last one. */
 const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
@@ -52,8 +52,8 @@ export function webhookEvents(
 
 function eventOf(change: LoggedChange): Event | undefined {
   if (change.type === 'message') {
-    const { room, seq } = change.message;
-    return { type: change.is === 'new' ? 'message.created' : 'message.changed', roomId: room, seq };
+    const { room: roomId, seq, id: messageId } = change.message;
+    return { type: change.is === 'new' ? 'message.created' : 'message.changed', roomId, seq, messageId };
   }
   if (change.type === 'report') {
     return change.closed

@@ -480,6 +480,7 @@ CREATE TABLE IF NOT EXISTS chat_webhooks (
   tries INT NOT NULL,
   room_id BYTES(256),
   seq INT,
+  message_id BYTES(64),
   user_id BYTES(256),
   report_id BYTES(64),
   held_message BYTES(64)

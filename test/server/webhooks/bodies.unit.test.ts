@@ -28,7 +28,7 @@ async function dataOf(event: Partial<StoredEvent>, text: string, over: object = 
 }
 
 const events: [event: Partial<StoredEvent>, of: string][] = [
-  [{ type: 'message.created', seq: 1 }, 'message'],
+  [{ type: 'message.created', seq: 1, messageId: 'm' }, 'message'],
   [{ type: 'message.reported', report: 'r' }, 'message'],
   [{ type: 'message.held', held: 'h' }, 'held'],
 ];
@@ -51,6 +51,8 @@ test('a text that is cut has no mentions behind its end', async () => {
     { user: '8', start: 0, length: 2 },
     { user: '9', start: 16_383, length: 2 },
   ];
-  const { message } = await dataOf({ type: 'message.created', seq: 1 }, 'x'.repeat(16_385), { mentions });
+  const { message } = await dataOf({ type: 'message.created', seq: 1, messageId: 'm' }, 'x'.repeat(16_385), {
+    mentions,
+  });
   expect(message).toMatchObject({ mentions: [{ start: 0, length: 2 }] });
 });

@@ -201,6 +201,29 @@ test('an event that was not taken comes again under its id, with the message as 
   expect(again.body).not.toContain('secret');
 });
 
+test('an event of a message whose room was deleted says nothing of a later room with its id', async () => {
+  const make = () => site.api('PUT', '/rooms/again', { name: 'Again', kind: 'public' });
+  const post = (text: string) =>
+    site.api('POST', '/rooms/again/messages', { user: { id: 'shop', name: 'Shop' }, text, clientId: text });
+  let refused = false;
+  answer = (response, { type }) => {
+    const first = type === 'message.created' && !refused;
+    if (first) refused = true;
+    response.writeHead(first ? 503 : 204).end();
+  };
+  await make();
+  await post('before');
+  const first = await took('message.created', ({ message }) => message?.text === 'before');
+  await site.api('DELETE', '/rooms/again');
+  await make();
+  await post('secret');
+  const again = await vi.waitUntil(
+    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
+    { timeout: hanging },
+  );
+  expect(again.event.data.message).toEqual({ room: 'again', seq: 1, text: '', deleted: true });
+});
+
 test('a server that is killed while it sends leaves no event behind', async () => {
   const own = historyFolder();
   const env = {
