@@ -79,7 +79,7 @@ export class Disk {
       if (!isFull(error)) throw error;
     }
     ftruncateSync(this.#reserve, 0);
-    // What is committed must not need the room that the work takes, also if it fails once more.
+    // Committed data must not need the room that the work takes, also if it fails once more.
     this.#tryToEmptyWal();
     try {
       return less();

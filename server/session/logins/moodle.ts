@@ -176,7 +176,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     const isAdmins = "name = 'siteadmins'";
     const admins = `(SELECT c.value FROM ${table('config')} AS c WHERE c.${isAdmins}) AS site_admins`;
     const policyTables = needsPolicy === 'policies' ? ['tool_policy', 'tool_policy_versions'] : [];
-    // Those for all people and for users, not those for guests.
+    // The policies for all people and for users, not for guests.
     const current = `SELECT COUNT(*) FROM ${table('tool_policy')} AS d JOIN ${table('tool_policy_versions')} AS v ON v.id = d.currentversionid AND v.policyid = d.id WHERE v.audience IN (0, 1)`;
     const policies = `${policyTables.length > 0 ? `(${current})` : 'NULL'} AS policies`;
     const sessions: LoginTable = {

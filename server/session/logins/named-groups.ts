@@ -22,7 +22,7 @@ export interface ListedGroups extends GivenRoles {
 }
 
 /**
- * What CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS list, where others than administrators can name groups: by `id:7`, or by
+ * The groups in CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS, where others than administrators can name groups: by `id:7`, or by
  * a name that one group alone has.
  */
 export function groupsListed(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
@@ -48,7 +48,7 @@ export const withListedGroups = {
 /** Names that a site may take for the same are equal. */
 const folded = (name: string) => name.normalize('NFKC').toUpperCase().trim();
 
-// Whoever may name groups could take a name that none has.
+// Somebody who may name groups could take a name that none has.
 const missing = (name: string, id: string | undefined): Doubt => ({
   reason:
     id === undefined

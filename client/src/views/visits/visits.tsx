@@ -21,7 +21,7 @@ export class Visits implements Follower {
   #token: string | undefined;
   /** The room of the link; `over`: the link lets nobody in any more. */
   #look: Look | 'over' | undefined;
-  /** Who has seen that: the link is for nobody else. */
+  /** The user who has seen that: the link is for nobody else. */
   #seenBy: string | undefined;
   /** Why the link could not be looked at. */
   #problem: string | undefined;
