@@ -1,4 +1,5 @@
 import type { Transporter } from 'nodemailer';
+import { UnderWay } from '../outgoing/under-way.ts';
 import type { Mailbox } from './address.ts';
 import type { MailPlace } from './place.ts';
 
@@ -75,7 +76,7 @@ export async function openMailServer({
 /** Hands mails to the operator's mail server, over few connections. */
 export class MailServer {
   readonly #transport: Transporter;
-  readonly #closing = new AbortController();
+  readonly #underWay = new UnderWay();
 
   constructor(transport: Transporter) {
     this.#transport = transport;
@@ -87,26 +88,28 @@ export class MailServer {
   async send({ from, to, subject, text, html, id, thread, headers }: Mail): Promise<MailOutcome> {
     const late = AbortSignal.timeout(mailTime);
     try {
-      await this.#transport.sendMail({
-        from: { name: from.name, address: from.address },
-        to: { name: '', address: to },
-        envelope: { from: from.address, to: [to] },
-        subject,
-        text,
-        html,
-        messageId: `<${id}>`,
-        inReplyTo: `<${thread}>`,
-        references: `<${thread}>`,
-        headers,
-        signal: AbortSignal.any([late, this.#closing.signal]),
-      });
+      await this.#underWay.run((end) =>
+        this.#transport.sendMail({
+          from: { name: from.name, address: from.address },
+          to: { name: '', address: to },
+          envelope: { from: from.address, to: [to] },
+          subject,
+          text,
+          html,
+          messageId: `<${id}>`,
+          inReplyTo: `<${thread}>`,
+          references: `<${thread}>`,
+          headers,
+          signal: AbortSignal.any([late, end]),
+        }),
+      );
       return { is: 'sent' };
     } catch (error) {
       if (late.aborted) return { is: 'lost', reason: `it was not taken within ${mailTime / 1000} s` };
       const reason = reasonOf(error);
       if (isAboutAddress(error)) return { is: 'refused', reason };
       if (isAboutMail(error)) return { is: 'failed', reason };
-      const isSure = isBeforeMail(error) && !this.#closing.signal.aborted;
+      const isSure = isBeforeMail(error) && !this.#underWay.isClosed;
       return { is: isSure ? 'down' : 'lost', reason };
     }
   }
@@ -124,7 +127,7 @@ export class MailServer {
 
   /** Ends the mails under way. */
   close(): void {
-    this.#closing.abort();
+    this.#underWay.close();
     this.#transport.close({ force: true });
   }
 }

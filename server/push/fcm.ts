@@ -2,7 +2,8 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { request } from '../outgoing/request.ts';
 import { retryAfter } from '../outgoing/retry-after.ts';
-import { beforeSending, type PushOutcome } from './push-service.ts';
+import { UnderWay } from '../outgoing/under-way.ts';
+import { beforeSending, ending, type PushOutcome } from './push-service.ts';
 
 // Firebase Cloud Messaging, HTTP v1 (https://firebase.google.com/docs/cloud-messaging/send/v1-api), with OAuth by a signed
 // assertion (RFC 7523).
@@ -50,7 +51,7 @@ export function readServiceAccount(text: string): ServiceAccount | undefined {
 export class Fcm {
   readonly #account: ServiceAccount;
   readonly #url: URL;
-  readonly #closing = new AbortController();
+  readonly #underWay = new UnderWay();
   #token: { promise: Promise<string>; until: number } | undefined;
 
   constructor(account: ServiceAccount, origin = 'https://fcm.googleapis.com') {
@@ -63,6 +64,7 @@ export class Fcm {
     device: string,
     { data, isUrgent }: { data: Readonly<Record<string, string>>; isUrgent: boolean },
   ): Promise<PushOutcome> {
+    if (this.#underWay.isClosed) return ending;
     const priority = isUrgent ? 'high' : 'normal';
     const message = { token: device, data, android: { priority, ttl: `${keptFor}s` } };
     const body = JSON.stringify({ message });
@@ -89,13 +91,13 @@ export class Fcm {
 
   /** Ends the requests under way. */
   close(): void {
-    this.#closing.abort();
+    this.#underWay.close();
   }
 
   async #post(token: string, body: string) {
     const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
     const used = this.#token;
-    const posted = await post(this.#url, headers, body, this.#closing.signal);
+    const posted = await this.#underWay.run((end) => post(this.#url, headers, body, end));
     // Others may have asked for a new one meanwhile.
     if (posted.answer.statusCode === 401 && this.#token === used) this.#token = undefined;
     return posted;
@@ -123,7 +125,7 @@ export class Fcm {
       assertion: `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`,
     });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    const { answer, text } = await post(tokenUrl, form, `${body}`, this.#closing.signal);
+    const { answer, text } = await this.#underWay.run((end) => post(tokenUrl, form, `${body}`, end));
     const { access_token: token, expires_in: seconds } = fieldsOf(text);
     if (answer.statusCode !== 200 || typeof token !== 'string' || typeof seconds !== 'number')
       throw new NoToken(answer.statusCode);
@@ -145,9 +147,9 @@ class NoToken extends Unusable {
   }
 }
 
-async function post(url: URL, headers: Record<string, string>, body: string, closing: AbortSignal) {
+async function post(url: URL, headers: Record<string, string>, body: string, end: AbortSignal) {
   const bytes = Buffer.from(body);
-  const signal = AbortSignal.any([AbortSignal.timeout(answerTime), closing]);
+  const signal = AbortSignal.any([AbortSignal.timeout(answerTime), end]);
   const allowed = new Set([url.host]);
   const length = { 'Content-Length': bytes.length };
   const answer = await request(url, {

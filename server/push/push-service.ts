@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
 import { NotFetched, request } from '../outgoing/request.ts';
 import { retryAfter } from '../outgoing/retry-after.ts';
+import { UnderWay } from '../outgoing/under-way.ts';
 import { encrypted, type SubscriptionKeys } from './encryption.ts';
 import { authorization, type VapidKey } from './vapid.ts';
 
@@ -49,6 +50,9 @@ export type PushOutcome =
   /** `reason` repeats nothing of an answer. */
   | { is: 'refused'; reason: string };
 
+/** Nothing was sent, since this server ends: another one may send it. */
+export const ending: PushOutcome = { is: 'busy', wait: 0, reason: 'this server ends' };
+
 /** Sends pushes to the services of the browsers, RFC 8030. An endpoint is named by a user, who may name any address. */
 export class PushServices {
   readonly #contact: string;
@@ -59,7 +63,7 @@ export class PushServices {
     maxFreeSockets: 2,
     timeout: answerTime,
   });
-  readonly #closing = new AbortController();
+  readonly #underWay = new UnderWay();
 
   /**
    * @param contact `mailto:` or `https:`
@@ -93,27 +97,30 @@ export class PushServices {
     // The operator may have taken a host off the list since.
     if (url === undefined)
       return { is: 'refused', reason: 'no push service that is known or in CHAT_PUSH_HOSTS' };
+    if (this.#underWay.isClosed) return ending;
     const late = AbortSignal.timeout(answerTime);
     try {
       const body = encrypted(push.text, keys);
-      const answer = await request(url, {
-        method: 'POST',
-        headers: {
-          Authorization: authorization(vapid, url.origin, this.#contact, Date.now()),
-          'Content-Encoding': 'aes128gcm',
-          'Content-Type': 'application/octet-stream',
-          'Content-Length': body.length,
-          TTL: keptFor,
-          Topic: push.topic,
-          Urgency: push.urgency,
-        },
-        body,
-        allowed: this.#allowed,
-        agent: this.#agent,
-        signal: AbortSignal.any([late, this.#closing.signal]),
+      return await this.#underWay.run(async (end) => {
+        const answer = await request(url, {
+          method: 'POST',
+          headers: {
+            Authorization: authorization(vapid, url.origin, this.#contact, Date.now()),
+            'Content-Encoding': 'aes128gcm',
+            'Content-Type': 'application/octet-stream',
+            'Content-Length': body.length,
+            TTL: keptFor,
+            Topic: push.topic,
+            Urgency: push.urgency,
+          },
+          body,
+          allowed: this.#allowed,
+          agent: this.#agent,
+          signal: AbortSignal.any([late, end]),
+        });
+        await read(answer);
+        return outcomeOf(answer);
       });
-      await read(answer);
-      return outcomeOf(answer);
     } catch (error) {
       if (error instanceof NotFetched) return { is: 'refused', reason: error.message };
       const { code = 'no code' } = error as NodeJS.ErrnoException;
@@ -124,7 +131,7 @@ export class PushServices {
 
   /** Ends the requests under way. */
   close(): void {
-    this.#closing.abort();
+    this.#underWay.close();
     this.#agent.destroy();
   }
 }

@@ -62,7 +62,13 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/sqlite/',
   ],
   'server/outgoing/': [],
-  'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/session/blank.ts', 'server/wire/'],
+  'server/mail/': [
+    'server/history/history.ts',
+    'server/notify/',
+    'server/outgoing/',
+    'server/session/blank.ts',
+    'server/wire/',
+  ],
   'server/push/': [
     'server/changes/rounds.ts',
     'server/chat/',
