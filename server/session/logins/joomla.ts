@@ -109,9 +109,12 @@ export const joomla: Application<Found, Site> = {
   database: ({ database }) => database,
 
   settings({ prefix }, { schema, quote, asText, lines }) {
-    const name = asText('t.table_name');
     const optional = [factorsTable(prefix), consentsTable(prefix)];
-    const present = `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name IN (${optional.map((one) => `'${one}'`).join(', ')})`;
+    // By our own spelling: a database may fold the names of tables.
+    const present = optional.map((one) => {
+      const name = asText(`'${one}'`);
+      return `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${one}'`;
+    });
     const plugin = (name: string) => {
       const [, folder, element] = name.split('_');
       return `SELECT ${asText(`'${name}'`)}, ${asText('e.params')} FROM ${quote}${prefix}extensions${quote} AS e WHERE e.type = 'plugin' AND e.folder = '${folder}' AND e.element = '${element}' AND e.enabled = 1`;
@@ -121,7 +124,7 @@ export const joomla: Application<Found, Site> = {
       view: 'chat_joomla_settings',
       columns: { value: 'text' },
       names: [...optional, logoutPlugin, consentPlugin, groupsSetting],
-      select: `${present} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)} UNION ALL ${titles}`,
+      select: `${present.join(' UNION ALL ')} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)} UNION ALL ${titles}`,
     };
   },
 
