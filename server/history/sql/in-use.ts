@@ -25,7 +25,9 @@ export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConn
     const [lock] = await connection.query(dialect.tryLock);
     const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
     if (lock?.num !== 1 || (others?.num as number) > 0)
-      throw new InUse('a chat server is using this history: stop it first, and each other one');
+      throw new InUse(
+        `a chat server is using this history: stop it first, and each other one${dialect.name === 'MariaDB' ? '; with MariaDB, any other program that is connected to this database counts, too' : ''}`,
+      );
     return connection;
   } catch (error) {
     connection.destroy();

@@ -254,7 +254,7 @@ async function refuseEmailFactor(folder: SiteFolder, root: string, site: string)
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
       throw new ConfigurationError(
-        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough for the chat: update the module to a version without this file, which asks before the login; or remove it; or do not use the chat there`,
+        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough for the chat: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use the chat there`,
       );
   }
 }
