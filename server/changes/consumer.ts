@@ -169,7 +169,8 @@ class Run {
     for (;;) {
       const next = await this.#consume({ lease: leaseTime, most: mostEntries, ...done });
       if (done.rows !== undefined) this.#consumer.stored?.(done.rows);
-      if ('heldFor' in next) return next.heldFor;
+      // A lease that seems longer is from before a clock was set back: its holder corrects it, or gives it back.
+      if ('heldFor' in next) return Math.min(next.heldFor, leaseTime);
       const { entries, skipped, upTo } = next;
       if (skipped > 0) this.#failures.onSkipped(name, skipped);
       if (entries.length + skipped === 0 || this.#stopping.signal.aborted) return undefined;
