@@ -171,6 +171,9 @@ export class Configuration {
   }
 }
 
+/** As PHP takes a text for a boolean. */
+export const isTrue = (text: string): boolean => text !== '' && text !== '0';
+
 /** As PHP takes it for a text; null for null and for what is none. */
 export function asText(value: ConfigurationValue): string | null {
   if (typeof value === 'string') return value;

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, ConfigurationError, isTrue } from '../configuration/configuration.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
 import { because, noCookie, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
@@ -54,7 +54,7 @@ async function hasPlugin(folder: SiteFolder, name: string): Promise<boolean> {
     const file = `conf/plugins.${list}`;
     if (!(await folder.has(file))) continue;
     const isOn = (await folder.php(file)).variable(['plugins', name], 'its value itself');
-    if (isOn !== null) return !['', '0'].includes(asText(isOn) ?? '');
+    if (isOn !== null) return isTrue(asText(isOn) ?? '');
   }
   return true;
 }

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  ifKnown,
+  isTrue,
+} from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
@@ -85,7 +91,7 @@ export const joomla: Application<Found, Site> = {
     const configuration = await folder.php(file);
     const text = (name: string, instead = `its value in ${file} itself`) =>
       asText(configuration.member(`JConfig::${name}`, instead));
-    const isOn = (name: string, usual: string) => !['', '0'].includes(text(name) ?? usual);
+    const isOn = (name: string, usual: string) => isTrue(text(name) ?? usual);
     if (!isOn('session_metadata', '1')) {
       throw new ConfigurationError(
         `${folder.path}/${file}: Joomla does not write into its table who is logged in: switch on “Track Session Metadata” in its global configuration`,

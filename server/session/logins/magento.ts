@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { dirname } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
 import { databaseHost, escapedPath, hostAndPort } from '../configuration/database-host.ts';
 import { parseCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
@@ -157,7 +157,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
     const ofWebsites = lines.map((line) => line.split(' '));
     const confirmsOn = (website?: string) =>
       confirmations.some((path) =>
-        isOn(ofWebsites.find(([id, of]) => id === website && of === path)?.[2] ?? value(path)),
+        isTrue(ofWebsites.find(([id, of]) => id === website && of === path)?.[2] ?? value(path)),
       );
     return {
       ...found,
@@ -166,8 +166,8 @@ export const magento: MemberApplication<Found, Site, Member> = {
         value('customer/account_share/scope') === sharedAccounts
           ? ['customer']
           : usable.map((code) => `customer_${code}`),
-      useAddress: isOn(value('web/session/use_remote_addr')),
-      useAgent: isOn(value('web/session/use_http_user_agent')),
+      useAddress: isTrue(value('web/session/use_remote_addr')),
+      useAgent: isTrue(value('web/session/use_http_user_agent')),
       confirms: {
         websites: Object.fromEntries(ofWebsites.map(([id = '']) => [id, confirmsOn(id)])),
         others: confirmsOn(),
@@ -248,7 +248,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
   claim(site, { secrets, proof: [destroyed, visitor, ofVisitor, address, agent, ...more] }, from) {
     const { namespaces, lifetime, hasCutoff } = site;
-    const has = (name: number, n: number) => isOn(more[name * namespaces.length + n] ?? '');
+    const has = (name: number, n: number) => isTrue(more[name * namespaces.length + n] ?? '');
     const which = namespaces.findIndex(
       (_, n) => isNumber(more[n]) && !marks.some((_, mark) => has(mark + 1, n)),
     );
@@ -323,8 +323,6 @@ function differing(
   if (useAddress && begun.address !== address.replace(/^::ffff:(?=\d+\.)/i, '')) return 'address';
   return useAgent && begun.agent !== userAgent && !anyAgent.test(userAgent) ? 'browser' : null;
 }
-
-const isOn = (value: string) => value !== '' && value !== '0';
 
 /** The folder of Magento; the site's own may be `pub` in it. */
 async function rootOf(folder: SiteFolder): Promise<string | null> {

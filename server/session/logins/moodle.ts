@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  ifKnown,
+  isTrue,
+} from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { cookieValue } from '../cookie.ts';
@@ -325,8 +331,6 @@ export const moodle: Application<Found, Site, Cookie> = {
   },
 };
 
-const isTrue = (text: string) => !['', '0'].includes(text);
-
 /** The setting names the parts of names, or leaves them to the language, most of which begin with the first name. */
 const formatOf = (setting: string) =>
   setting === '' || setting === 'language' ? 'firstname lastname' : setting;
@@ -345,7 +349,7 @@ function forcedFactors(configuration: Configuration): Found['forced'] {
   const name = 'forced_plugin_settings';
   const enabled = (...path: string[]) => {
     const value = ifKnown(() => configuration.variable(['CFG', name, ...path], ''));
-    return value === undefined || !['', '0'].includes(value ?? '');
+    return value === undefined || isTrue(value ?? '');
   };
   if (ifKnown(() => configuration.variable(['CFG', name], '')) === undefined) return { [rest]: true };
   const all = configuration.variable(['CFG', name], '');

@@ -1,4 +1,10 @@
-import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  ifKnown,
+  isTrue,
+} from '../configuration/configuration.ts';
 import { escapedPath } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
@@ -112,7 +118,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
   site(found, settings) {
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
     const expire = Number(text('config_session_expire'));
-    const needsFactor = found.factorCookie !== null && !['', '0'].includes(text('config_2fa'));
+    const needsFactor = found.factorCookie !== null && isTrue(text('config_2fa'));
     const zone = zoneOr(found.zone, text('config_timezone'));
     return { ...found, needsFactor, zone, ...(expire > 0 ? { lifetime: expire } : {}) };
   },

@@ -1,4 +1,4 @@
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
@@ -26,12 +26,12 @@ export const phpmyadmin: SessionApplication = {
     const configuration = await folder.php(file);
     const value = (name: string, instead: string) =>
       asText(configuration.variable(['cfg', name], instead)) ?? '';
-    if (!['', '0'].includes(value('AllowArbitraryServer', 'its value itself')))
+    if (isTrue(value('AllowArbitraryServer', 'its value itself')))
       throw new ConfigurationError(
         `${configuration.file}: AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like, so the chat cannot know them: switch it off`,
       );
     const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'its value itself');
-    if (['', '0'].includes(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))
+    if (!isTrue(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))
       throw new ConfigurationError(
         `${configuration.file}: LoginCookieDeleteAll is off: a logout from one of several servers leaves the session, so the chat cannot see it: switch it on`,
       );

@@ -1,6 +1,12 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
-import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  ifKnown,
+  isTrue,
+} from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
 import { cookieValue } from '../cookie.ts';
@@ -387,7 +393,7 @@ async function foundIn(
   const isNetwork =
     multisite === null
       ? ['SUBDOMAIN_INSTALL', 'VHOST', 'SUNRISE'].some((name) => constant(name, itself) !== null)
-      : !['', '0'].includes(multisite);
+      : isTrue(multisite);
   const number = (name: string) => Number(text(name, itself) ?? 1);
   const prefix = identifier(asText(configuration.variable(['table_prefix'], itself)) ?? 'wp_');
   const table = (name: string, usual: string) => identifier(text(name, itself) ?? usual);
