@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
@@ -16,9 +18,17 @@ class WaitingFirst extends BaseSequencer {
   }
 }
 
+const root = new URL('..', import.meta.url).pathname;
+
+/** The test files that have more in the soak run, by themselves or by what they share with others. */
+const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(hidden|subscribed)\.ts/;
+const moreInSoak = globSync('test/**/*.test.ts', { cwd: root }).filter((file) =>
+  more.test(readFileSync(join(root, file), 'utf8')),
+);
+
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname,
+    root,
     // More room for young objects: the workers spend an eighth of their time collecting them with Node's default.
     execArgv: ['--max-semi-space-size=32'],
     sequence: { sequencer: WaitingFirst },
@@ -59,18 +69,10 @@ export default defineConfig({
         test: {
           name: 'soak',
           globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
-          // The guarantees with the promised counts; all combinations of the session stores, of the logins of applications and
-          // their databases, and of the session server's containers, of which an ordinary run has one of each family; the whole
-          // contract of a history on each database; and tests that need installations.
-          include: [
-            'test/**/*.soak.test.ts',
-            'test/guarantees/*.test.ts',
-            'test/server/session/**/*.test.ts',
-            'test/server/chat/{changes,hidden,moderating-hidden,people,rooms}.test.ts',
-            'test/php-app/shared-session.test.ts',
-            'test/server/history/{mariadb,postgres}.test.ts',
-            'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',
-          ],
+          // The guarantees with the promised counts; all combinations of stores, databases, applications and containers, of
+          // which an ordinary run has one of each family; what another test shows by another way; and tests that need
+          // installations.
+          include: ['test/**/*.soak.test.ts', ...moreInSoak],
           env: { SOAK: '1' },
           testTimeout: 600_000,
           expect: { poll: { timeout: hanging } },

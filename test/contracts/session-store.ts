@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FormatName } from '../../server/session/formats/formats.ts';
 import { type SessionStore, StoreError } from '../../server/session/store.ts';
-import { size } from '../guarantees/size.ts';
+import { size, soak } from '../guarantees/size.ts';
 import { holdUp } from '../helpers/hold-up.ts';
 import { orNull, readerAt, storeAt } from '../helpers/session-stores.ts';
 import { everything } from '../helpers/whole-error.ts';
@@ -91,7 +91,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       expect(await sessions.identify({ session: small })).toMatchObject({ user: { id: '8' } });
     });
 
-    if (proves === 'reading' && process.env.SOAK !== '1') return;
+    if (proves === 'reading' && !soak) return;
 
     test('unauthorized after a logout, and under the old id of a login with a new one', async () => {
       const sessions = reader();

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Locator, Page } from '@playwright/test';
+import { soak } from '../guarantees/size.ts';
 import { privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
@@ -618,7 +619,7 @@ test('removed and put back many times: no socket, timer, listener or channel is 
   await mount(1);
   const none = { sockets: 0, timers: 0, listeners: 0, channels: 0 };
   await expect.poll(left).toEqual(none);
-  await mount(process.env.SOAK === undefined ? 30 : 100);
+  await mount(!soak ? 30 : 100);
   await expect.poll(left).toEqual(none);
   await context.close();
 });

@@ -10,7 +10,7 @@ import {
 } from '../../server/session/formats/value.ts';
 import { follow, isEmpty, parsePath } from '../../server/session/path.ts';
 import { type PhpFound, type PhpReading, phpReadingAlone, phpReadings } from '../helpers/random-sessions.ts';
-import { size } from './size.ts';
+import { size, soak } from './size.ts';
 
 const written = size(20_000, 400);
 const damaged = size(20_000, 250);
@@ -124,7 +124,7 @@ function compare(format: FormatName, sessions: number, areDamaged: boolean): Com
   for (const reading of phpReadings(format, seed, sessions, areDamaged)) {
     found.add(doubtful(reading) ? phpReadingAlone(format, seed, reading.number, areDamaged) : reading);
   }
-  if (process.env.SOAK === '1') console.log(format, { ...found, differences: found.differences.length });
+  if (soak) console.log(format, { ...found, differences: found.differences.length });
   return found;
 }
 

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { soak } from '../../guarantees/size.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { type PhpSettings, phpRequest } from '../../helpers/php-request.ts';
 import { endingProgram, endingStates, lost, subscribed } from '../../helpers/subscribed.ts';
@@ -116,7 +117,7 @@ test('a folder that does not exist: lost, with the reason', async () => {
   ]);
 });
 
-if (process.env.SOAK === '1') {
+if (soak) {
   test('a folder with 4160 folders: lost, since that is too many', async () => {
     const characters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,-'];
     for (const one of characters)

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FormatName, formats } from '../../../server/session/formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../../../server/session/formats/value.ts';
+import { soak } from '../../guarantees/size.ts';
 import { cpuOf, tenMillionBytes } from '../../helpers/cpu.ts';
 
-const runs = process.env.SOAK === '1' ? 50_000 : 2000;
+const runs = soak ? 50_000 : 2000;
 
 /** Decodes or refuses: no other result is allowed for any bytes. */
 function decodeOrRefuse(format: FormatName, bytes: Buffer): void {

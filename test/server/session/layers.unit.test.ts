@@ -8,8 +8,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { parseLayers } from '../../../server/session/layers/layers.ts';
+import { soak } from '../../guarantees/size.ts';
 
-const runs = process.env.SOAK === '1' ? 20_000 : 300;
+const runs = soak ? 20_000 : 300;
 const most = 1024 * 1024;
 const key = randomBytes(32);
 let folder: string;

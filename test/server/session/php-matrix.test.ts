@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSessions } from '../../../server/session/index.ts';
+import { soak } from '../../guarantees/size.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { type Mariadb, startMariadb } from '../../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
@@ -151,7 +152,7 @@ describe('the chat knows the user of a session, and the logout, by the URL with 
   ]);
   const combinations = ours.flatMap(([name, url], n) =>
     forms
-      .filter((_, m) => n === 0 || m === 0 || m === forms.length - 1 || process.env.SOAK === '1')
+      .filter((_, m) => n === 0 || m === 0 || m === forms.length - 1 || soak)
       .map((form) => ({
         name: name + form,
         url: () => url() + form.replace('KEYFILE', join(folder, 'keys')),

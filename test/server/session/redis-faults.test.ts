@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { SessionBusyError, type SessionStore } from '../../../server/session/store.ts';
 import { storeConnectionContract } from '../../contracts/store-connection.ts';
-import { size } from '../../guarantees/size.ts';
+import { size, soak } from '../../guarantees/size.ts';
 import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
 import { orNull, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
 import { failureOf } from '../../helpers/whole-error.ts';
@@ -76,7 +76,7 @@ test('restarted: the new Redis is found', async () => {
 describe('large sessions', () => {
   const attacks: [name: string, count: number, bytes: number][] = [['200 of 0.9 MB', 200, 900_000]];
   // Nothing of these is read, because their size is enough.
-  if (process.env.SOAK === '1') attacks.push(['30 of 8 MB', 30, 8_000_000]);
+  if (soak) attacks.push(['30 of 8 MB', 30, 8_000_000]);
   test.each(attacks)('%s, asked for again and again, delay no small one', async (_, count, bytes) => {
     const large = Array.from({ length: count }, (_, n) => `large${n}-${bytes}`);
     for (const id of large) await redis.ask('SETRANGE', `PHPREDIS_SESSION:${id}`, String(bytes - 1), 'x');
@@ -181,7 +181,7 @@ describe('a refusal of Redis', () => {
   });
 
   // Redis waits for two seconds until a cluster is up.
-  if (process.env.SOAK === '1') {
+  if (soak) {
     test('a node of a cluster that is up: an error that says so', async () => {
       const node = await another(['--cluster-enabled', 'yes']);
       await node.ask('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { soak } from '../../guarantees/size.ts';
 import { startChild } from '../../helpers/child.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
 import { startGate } from '../../helpers/gate.ts';
@@ -80,7 +81,7 @@ test('a session that expires or is evicted; no other keys, and no other database
   );
 });
 
-const others = process.env.SOAK === '1' ? 200_000 : 20_000;
+const others = soak ? 200_000 : 20_000;
 test(`${others} events of other keys: that of ours comes through`, async () => {
   const store = subscribed(open(redis.port));
   await store.active;

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { FormatName } from '../../../server/session/formats/formats.ts';
 import { logoutNotifications } from '../../../server/session/stores/redis/notifications.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { soak } from '../../guarantees/size.ts';
 import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { ownPort } from '../../helpers/child.ts';
@@ -71,7 +72,7 @@ sessionStoreContract(
 );
 
 // The store works the same for it; only the prefix and the writer differ.
-if (process.env.SOAK === '1') {
+if (soak) {
   sessionStoreContract(
     'a site’s own handler, on a Redis object',
     {
@@ -307,7 +308,7 @@ describe('TLS', () => {
 
   test('closed at any millisecond until the first answer: no connection stays', async () => {
     await use('here');
-    const step = process.env.SOAK === '1' ? 0.25 : 1;
+    const step = soak ? 0.25 : 1;
     let answered = false;
     for (let after = 0; !answered; after += step) {
       const sessions = open(`?ca=${file('ca.pem')}`);

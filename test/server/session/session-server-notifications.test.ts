@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { soak } from '../../guarantees/size.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { hanging, within } from '../../helpers/hanging.ts';
@@ -201,13 +202,13 @@ test('nonsense of eight kinds: lost, and active again by itself', async () => {
 });
 
 const most = 100_000;
-test(`${process.env.SOAK === '1' ? most : 2000} sessions are followed within 10 s`, async () => {
+test(`${soak ? most : 2000} sessions are followed within 10 s`, async () => {
   const own = await ownServer();
   const sessions = await keptSessions(own.port);
   await sessions.put('mine', 'x');
   const store = subscribed(open(own.port));
   await store.active;
-  const count = process.env.SOAK === '1' ? most : 2000;
+  const count = soak ? most : 2000;
   const all = Array.from({ length: count }, (_, n) => store.follow(n === 0 ? 'mine' : `id${n}`));
   await expect.poll(() => all.every(({ since }) => since !== undefined)).toBe(true);
   // All but one do not exist.

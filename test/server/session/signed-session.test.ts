@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { soak } from '../../guarantees/size.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type Child, ownPort, startChild } from '../../helpers/child.ts';
@@ -41,7 +42,7 @@ const databases: [name: string, start: Start][] = [
 ];
 
 /** A site with its users in `TableSession`s of php-app/src/Session, and the chat of that site. */
-describe.each(process.env.SOAK === '1' ? databases : databases.slice(0, 1))(
+describe.each(soak ? databases : databases.slice(0, 1))(
   'a session without PHP sessions, in %s',
   (_, start) => {
     let database: Awaited<ReturnType<typeof start>>;

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Login } from '../../../server/session/login.ts';
 import type { PhpSession } from '../../../server/session/logins/php-sessions.ts';
+import { soak } from '../../guarantees/size.ts';
 import { type Mariadb, startMariadb } from '../../helpers/mariadb.ts';
 import { type Postgres, startPostgres } from '../../helpers/postgres.ts';
 import {
@@ -33,8 +34,6 @@ const databases = [
     literal: (bytes: Buffer) => `'\\x${bytes.toString('hex')}'`,
   },
 ] as const;
-
-const soak = process.env.SOAK === '1';
 
 describe.each(databases)('versions in $name', ({ protocol, start, bytes, text, now, literal }) => {
   let db: Mariadb | Postgres;

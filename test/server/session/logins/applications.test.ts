@@ -14,6 +14,7 @@ import type { FoundSessions } from '../../../../server/session/logins/applicatio
 import { applications } from '../../../../server/session/logins/applications.ts';
 import { phpSessions } from '../../../../server/session/logins/php-sessions.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
+import { soak } from '../../../guarantees/size.ts';
 import { connectChat, refusalOf } from '../../../helpers/chat-client.ts';
 import { nextChatServer } from '../../../helpers/chat-server.ts';
 import { sessionsOf } from '../../../helpers/config.ts';
@@ -372,7 +373,7 @@ test('a user of an unchanged DokuWiki is a user of the chat, by two settings', a
   await logInAndOut(wiki, { CHAT_SITE: 'dokuwiki:', CHAT_SESSION_STORE: `file://${folder}` });
 });
 
-if (process.env.SOAK === '1') {
+if (soak) {
   // Other tests cover the store, the format and a path without * separately.
   test('the same with its sessions in memcached, in igbinary, and its key given in full', async () => {
     const memcached = await startMemcached();
