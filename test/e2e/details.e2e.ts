@@ -37,10 +37,9 @@ test('the list of pinned messages is gone with its room: Esc there leaves what i
   await expect(list).toHaveCount(0);
 });
 
-test('pinned messages stand in a bar that leads from one to the next; unpinning can be undone; one alone is hidden here', async ({
-  alice,
-  site,
-}) => {
+test('pinned messages stand in a bar that leads from one to the next; unpinning can be undone; one alone is hidden here', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const market = await privateRoom(site, 'alice', 'spring market', ['2']);
   await seed(site, 'bob', market, ['Stall plan: we have **11** and 12', ...numbered(60)]);

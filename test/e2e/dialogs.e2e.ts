@@ -239,11 +239,9 @@ const settings = async (person: Person) => {
   return details.getByRole('tabpanel');
 };
 
-test('settings: a new name and topic are seen by everybody when their field is left, notifications are one’s own', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('settings: a new name and topic are seen by everybody when their field is left, notifications are one’s own', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   await privateRoom(site, 'alice', 'spring market', ['2']);
   await alice.open('spring market');
   await bob.open('spring market');

@@ -192,10 +192,9 @@ test('in a direct room one sees what the other has read', { tag: '@soak' }, asyn
   await expect(alice.message('have you read this?')).toContainText('Seen');
 });
 
-test('in a room its author sees who has read a message, by the menu and the keyboard', async ({
-  alice,
-  site,
-}) => {
+test('in a room its author sees who has read a message, by the menu and the keyboard', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'alice', 'seen', ['2', '3']);
   await seed(site, 'alice', room, ['who has read this?']);

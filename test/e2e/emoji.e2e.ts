@@ -4,10 +4,9 @@ import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 
-test('beyond the six there is a grid: by keyboard, by name, with a tone of skin that stays; in a text, too', async ({
-  alice,
-  site,
-}) => {
+test('beyond the six there is a grid: by keyboard, by name, with a tone of skin that stays; in a text, too', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'emoji', []);
   await alice.open('emoji');
   await alice.write('What a day.');

@@ -240,10 +240,9 @@ test('offline shows at once', { tag: '@soak' }, async ({ alice }) => {
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
 });
 
-test('a server that is down when the page loads: a calm card, and the chat when it is back', async ({
-  alice,
-  site,
-}) => {
+test('a server that is down when the page loads: a calm card, and the chat when it is back', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await alice.open('lobby');
   const gone = await ownPort();
   // An automatic attempt when the server is back would leave no button to press.

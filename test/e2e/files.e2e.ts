@@ -121,11 +121,9 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(bob.timeline.locator('img')).toHaveCount(0);
 });
 
-test('sending waits for nothing: the message stands there with its progress, and goes when the file is up', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('sending waits for nothing: the message stands there with its progress, and goes when the file is up', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   await privateRoom(site, 'alice', 'waiting', ['2']);
   await alice.open('waiting');
   await bob.open('waiting');
@@ -186,80 +184,81 @@ test('sending waits for nothing: the message stands there with its progress, and
   await expect.poll(locks).toBe(0);
 });
 
-test('a refused file is in the tray with the reason; a failure can be tried again; a reload keeps uploaded files', async ({
-  alice,
-  site,
-}, info) => {
-  await privateRoom(site, 'alice', 'refused', []);
-  const huge = info.outputPath('huge.zip');
-  await mkdir(dirname(huge), { recursive: true });
-  await writeFile(huge, '');
-  await truncate(huge, 11 * 1024 * 1024);
-  await alice.open('refused');
-  let attempts = 0;
-  await alice.page.route('**/files?**name=later**', (route) => {
-    attempts++;
-    if (attempts === 1) return route.abort();
-    return attempts === 2 ? route.fulfill({ status: 429, json: {} }) : route.continue();
-  });
-  await attach(alice, [
-    {
-      name: 'a long name of a program.exe',
-      mimeType: 'application/x-msdownload',
-      buffer: Buffer.from('MZ\0\0\0\0'),
-    },
-    { name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('words') },
-    { name: 'up.png', mimeType: 'image/png', buffer: await picture('#555') },
-  ]);
-  await attach(alice, huge);
-  const tile = (name: string) => tray(alice).getByRole('group', { name });
-  await expect(tile('huge.zip')).toContainText('Larger than 10 MB');
-  await expect(tile('program.exe')).toContainText('This kind of file isn’t allowed.');
-  await expect(tile('later.txt')).toContainText('Not uploaded.');
-  await expect(tile('program.exe').getByText('.exe', { exact: true })).toBeInViewport({ ratio: 1 });
-  await alice.shot('tray-refused');
-  // With larger letters the whole reason is still visible.
-  await alice.page.evaluate(() => {
-    document.documentElement.style.fontSize = '200%';
-  });
-  const cut = await tile('program.exe').evaluate((element) => element.scrollHeight - element.clientHeight);
-  expect(cut).toBeLessThanOrEqual(0);
-  // A button holds its picture.
-  const narrow = (icons: Element[]) => icons.filter((icon) => icon.scrollWidth > icon.clientWidth).length;
-  expect(await alice.page.locator('php-chat .icon').evaluateAll(narrow)).toBe(0);
-  await alice.page.evaluate(() => {
-    document.documentElement.style.fontSize = '';
-  });
-  expect(await faultsIn(alice.page)).toEqual([]);
-  const retry = tile('later.txt').getByRole('button', { name: 'Retry' });
-  await retry.click();
-  await expect(tile('later.txt')).toContainText('Too many uploads at the moment. Try again later.');
-  await retry.click();
-  await expect(tile('later.txt')).toContainText('5 bytes');
-  await tile('program.exe').focus();
-  await alice.page.keyboard.press('Delete');
-  await expect(tray(alice).getByRole('group')).toHaveCount(3);
-  await expect(tile('later.txt')).toBeFocused();
-  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
-  await alice.page.reload();
-  await alice.open('refused');
-  await expect(tile('up.png')).toBeVisible();
-  await expect(tile('huge.zip')).toContainText('Not uploaded.');
-  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
-  await expect(alice.messages.last().getByRole('link')).toHaveCount(1);
-  await expect(alice.messages.last().getByRole('button', { name: 'up.png' })).toBeVisible();
-  await expect(tray(alice).getByRole('group')).toHaveCount(1);
-  // A notice covers nothing of what is being written.
-  await attach(
-    alice,
-    Array.from({ length: 20 }, () => huge),
-  );
-  const notice = alice.page.locator('.toast');
-  await expect(notice).toHaveText('Up to 10 files per message.');
-  await expect(tray(alice).getByRole('group')).toHaveCount(20);
-  const [above, below] = [await notice.boundingBox(), await tray(alice).boundingBox()];
-  expect((above?.y ?? 0) + (above?.height ?? 0)).toBeLessThan(below?.y ?? 0);
-});
+test(
+  'a refused file is in the tray with the reason; a failure can be tried again; a reload keeps uploaded files',
+  { tag: '@soak' },
+  async ({ alice, site }, info) => {
+    await privateRoom(site, 'alice', 'refused', []);
+    const huge = info.outputPath('huge.zip');
+    await mkdir(dirname(huge), { recursive: true });
+    await writeFile(huge, '');
+    await truncate(huge, 11 * 1024 * 1024);
+    await alice.open('refused');
+    let attempts = 0;
+    await alice.page.route('**/files?**name=later**', (route) => {
+      attempts++;
+      if (attempts === 1) return route.abort();
+      return attempts === 2 ? route.fulfill({ status: 429, json: {} }) : route.continue();
+    });
+    await attach(alice, [
+      {
+        name: 'a long name of a program.exe',
+        mimeType: 'application/x-msdownload',
+        buffer: Buffer.from('MZ\0\0\0\0'),
+      },
+      { name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('words') },
+      { name: 'up.png', mimeType: 'image/png', buffer: await picture('#555') },
+    ]);
+    await attach(alice, huge);
+    const tile = (name: string) => tray(alice).getByRole('group', { name });
+    await expect(tile('huge.zip')).toContainText('Larger than 10 MB');
+    await expect(tile('program.exe')).toContainText('This kind of file isn’t allowed.');
+    await expect(tile('later.txt')).toContainText('Not uploaded.');
+    await expect(tile('program.exe').getByText('.exe', { exact: true })).toBeInViewport({ ratio: 1 });
+    await alice.shot('tray-refused');
+    // With larger letters the whole reason is still visible.
+    await alice.page.evaluate(() => {
+      document.documentElement.style.fontSize = '200%';
+    });
+    const cut = await tile('program.exe').evaluate((element) => element.scrollHeight - element.clientHeight);
+    expect(cut).toBeLessThanOrEqual(0);
+    // A button holds its picture.
+    const narrow = (icons: Element[]) => icons.filter((icon) => icon.scrollWidth > icon.clientWidth).length;
+    expect(await alice.page.locator('php-chat .icon').evaluateAll(narrow)).toBe(0);
+    await alice.page.evaluate(() => {
+      document.documentElement.style.fontSize = '';
+    });
+    expect(await faultsIn(alice.page)).toEqual([]);
+    const retry = tile('later.txt').getByRole('button', { name: 'Retry' });
+    await retry.click();
+    await expect(tile('later.txt')).toContainText('Too many uploads at the moment. Try again later.');
+    await retry.click();
+    await expect(tile('later.txt')).toContainText('5 bytes');
+    await tile('program.exe').focus();
+    await alice.page.keyboard.press('Delete');
+    await expect(tray(alice).getByRole('group')).toHaveCount(3);
+    await expect(tile('later.txt')).toBeFocused();
+    await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+    await alice.page.reload();
+    await alice.open('refused');
+    await expect(tile('up.png')).toBeVisible();
+    await expect(tile('huge.zip')).toContainText('Not uploaded.');
+    await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+    await expect(alice.messages.last().getByRole('link')).toHaveCount(1);
+    await expect(alice.messages.last().getByRole('button', { name: 'up.png' })).toBeVisible();
+    await expect(tray(alice).getByRole('group')).toHaveCount(1);
+    // A notice covers nothing of what is being written.
+    await attach(
+      alice,
+      Array.from({ length: 20 }, () => huge),
+    );
+    const notice = alice.page.locator('.toast');
+    await expect(notice).toHaveText('Up to 10 files per message.');
+    await expect(tray(alice).getByRole('group')).toHaveCount(20);
+    const [above, below] = [await notice.boundingBox(), await tray(alice).boundingBox()];
+    expect((above?.y ?? 0) + (above?.height ?? 0)).toBeLessThan(below?.y ?? 0);
+  },
+);
 
 test('files beyond those of one message wait beside them, and go with it when there is room, or with the next', {
   tag: '@soak',

@@ -2,11 +2,9 @@ import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 
-test('a message is forwarded by keyboard into chats that are searched for, after a note; a refusal can be tried again', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('a message is forwarded by keyboard into chats that are searched for, after a note; a refusal can be tried again', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await privateRoom(site, 'bob', 'den', ['1']);
   const closed = await privateRoom(site, 'bob', 'notices', ['1']);

@@ -134,10 +134,9 @@ test('a reply shows what it answers, and leads there', { tag: '@soak' }, async (
   await expect(alice.message('an answer')).toBeInViewport();
 });
 
-test('a room opens where the unread messages begin, however many they are, and the pill counts them', async ({
-  alice,
-  site,
-}) => {
+test('a room opens where the unread messages begin, however many they are, and the pill counts them', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const distances = [
     ['far-back', 700],
     ['unseen', 120],

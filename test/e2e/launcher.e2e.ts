@@ -191,10 +191,9 @@ test('Esc, the round button and the chat’s own button close it and give the fo
   await expect(panel).toBeHidden();
 });
 
-test('open stays open on the next page of the tab, without taking the focus; another tab is shut', async ({
-  page,
-  site,
-}) => {
+test('open stays open on the next page of the tab, without taking the focus; another tab is shut', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await withUnread(site, page, 'lobby', []);
   const url = shop(site, '<input aria-label="Search the shop" autofocus>');
   await page.goto(url);
@@ -235,10 +234,9 @@ for (const [width, height] of [
   });
 }
 
-test('any button with data-chat-with opens the direct room, and gets the focus back', async ({
-  page,
-  site,
-}) => {
+test('any button with data-chat-with opens the direct room, and gets the focus back', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const sofia = await withUnread(site, page, 'lobby', []);
   await page.context().clearCookies();
   await withUnread(site, page, 'lobby', []);

@@ -89,7 +89,11 @@ test('a person chosen from the list is mentioned; a name typed by hand mentions 
   await expect(bob.messages.first()).toHaveAccessibleName(/Today @Bob has it/);
 });
 
-test('the room list shows where one is mentioned, until it is read', async ({ alice, bob, site }) => {
+test('the room list shows where one is mentioned, until it is read', { tag: '@soak' }, async ({
+  alice,
+  bob,
+  site,
+}) => {
   await privateRoom(site, 'alice', 'spring', ['2']);
   await alice.open('spring');
   await bob.open('lobby');

@@ -138,10 +138,9 @@ test('the queue has a message once, most reports first, and shows who has report
   await shot(page, 'moderate-1-queue');
 });
 
-test('by keys alone: next, delete, take back, keep, and the list of keys, which turns them off', async ({
-  site,
-  page,
-}) => {
+test('by keys alone: next, delete, take back, keep, and the list of keys, which turns them off', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);
@@ -218,11 +217,9 @@ test('a deletion can be taken back for eight seconds, then it is done; leaving t
   await expect.poll(() => textOf(site, 'garden', 1)).toBe('');
 });
 
-test('an entry on which another moderator decides goes, and a notice says who has decided what', async ({
-  site,
-  page,
-  visitor,
-}) => {
+test('an entry on which another moderator decides goes, and a notice says who has decided what', {
+  tag: '@soak',
+}, async ({ site, page, visitor }) => {
   await threeReported(site);
   await enter(page, site, 'bob');
   await enter(visitor.page, site, 'alice');
@@ -313,7 +310,7 @@ test('a report stands among the three messages before and after it; of a direct 
   await expect(asUser(site, 'dimitri', async () => {})).rejects.toThrow('forbidden');
 });
 
-test('an author is banned from the room, or from all rooms', async ({ site, page }) => {
+test('an author is banned from the room, or from all rooms', { tag: '@soak' }, async ({ site, page }) => {
   await threeReported(site);
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);
@@ -337,10 +334,9 @@ test('an author is banned from the room, or from all rooms', async ({ site, page
   expect(await answer.json()).toMatchObject({ banned: { reason: 'Advertising' } });
 });
 
-test('the rooms: found by name, sorted, and their restrictions, which can be lifted', async ({
-  site,
-  page,
-}) => {
+test('the rooms: found by name, sorted, and their restrictions, which can be lifted', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await written(site, 'talk', 'Tom Baker', 'Late');
   const cookie = `PHPSESSID=${await site.login('dimitri')}`;
   const headers = { origin: site.php.url };
@@ -610,10 +606,9 @@ test('an admin exports the data of a person, and erases a person by the exact na
   await expect(rows.nth(1)).not.toContainText('Marek');
 });
 
-test('the log has who did what to whom, finds a person, narrows down, and is saved as CSV', async ({
-  site,
-  page,
-}) => {
+test('the log has who did what to whom, finds a person, narrows down, and is saved as CSV', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await asUser(site, 'bob', async (ask) => {
     const [first] = (await ask('report:list', {})).reports;
@@ -794,10 +789,9 @@ test('on a phone the list leads to one entry, and Back to the list; nothing over
   expect(await faults(page)).toEqual([]);
 });
 
-test('axe finds nothing at 1280 pixels, light and dark, in the queue, its keys and its dialogs', async ({
-  site,
-  page,
-}) => {
+test('axe finds nothing at 1280 pixels, light and dark, in the queue, its keys and its dialogs', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);

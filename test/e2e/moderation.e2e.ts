@@ -231,7 +231,7 @@ test('the owner restricts a room to moderators, or slows it down; typed text sta
   await expect(alice.message('quicker')).toHaveAttribute('aria-posinset', '4');
 });
 
-test('a message is reported, and the report is found and closed by who moderates', async ({
+test('a message is reported, and the report is found and closed by who moderates', { tag: '@soak' }, async ({
   alice,
   bob,
   site,

@@ -120,7 +120,10 @@ test('a draft survives a reload, and is in the list that stands in place of its 
   await alice.field.fill('');
 });
 
-test('another room’s messages raise its badge, the title and the event', async ({ alice, site }) => {
+test('another room’s messages raise its badge, the title and the event', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   await alice.open('garden');
   await alice.open('board');
   await alice.page.evaluate(() => {
@@ -175,7 +178,9 @@ test('the page’s styles end at the element', { tag: '@soak' }, async ({ alice,
   expect(await differingPixels(visitor.page, plain, changed)).toBe(0);
 });
 
-test('how many people are here leads to them, among the details of the room', async ({ alice }) => {
+test('how many people are here leads to them, among the details of the room', { tag: '@soak' }, async ({
+  alice,
+}) => {
   const { page } = alice;
   const count = page.getByRole('button', { name: /^Here now/ });
   const people = page.getByRole('complementary', { name: 'People' });

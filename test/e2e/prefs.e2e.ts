@@ -6,10 +6,9 @@ import { Wire } from './mock-wire.ts';
 
 const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
-test('the settings: each room’s notifications are saved at once, blocked people can be unblocked; what cannot be saved is put back', async ({
-  alice,
-  site,
-}) => {
+test('the settings: each room’s notifications are saved at once, blocked people can be unblocked; what cannot be saved is put back', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const wire = await Wire.of(page.context());
   await privateRoom(site, 'bob', 'spring market', ['1']);

@@ -4,11 +4,9 @@ import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
-test('replies are counted under the message, read and written beside the room, and followed', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('replies are counted under the message, read and written beside the room, and followed', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const room = await privateRoom(site, 'alice', 'shed', ['2']);
   await seed(site, 'alice', room, ['Who has the key to the tool shed on Saturday?']);
   await seed(site, 'bob', room, [{ text: 'Me. On the hook by the door.', replyTo: 1 }]);

@@ -22,10 +22,9 @@ async function siteRooms(site: Site, names: readonly string[], kind: 'public' | 
   }
 }
 
-test('a room shows its last message with author and time; the newest is first, but not while the pointer is on the list', async ({
-  alice,
-  site,
-}) => {
+test('a room shows its last message with author and time; the newest is first, but not while the pointer is on the list', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const [fir, oak] = await Promise.all([
     privateRoom(site, 'bob', 'fir', ['1']),
@@ -188,11 +187,9 @@ test('a muted room has a crossed bell and a quiet count, and is in no sum', { ta
   await expect(room(alice, 'gloves')).not.toHaveAccessibleName(/muted/);
 });
 
-test('a direct room is named by the other, who has a dot while here, and shows the words alone', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('a direct room is named by the other, who has a dot while here, and shows the words alone', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await page.getByRole('button', { name: 'New room or message' }).click();
   await page.getByRole('menuitem', { name: 'Message someone' }).click();

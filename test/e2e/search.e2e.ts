@@ -106,10 +106,9 @@ test('on a phone the search covers the room, and goes when a hit is chosen', { t
   await expect(field(alice)).toHaveValue('');
 });
 
-test('filters narrow a search down, or find without words: by author, by what a message holds, by day', async ({
-  alice,
-  site,
-}) => {
+test('filters narrow a search down, or find without words: by author, by what a message holds, by day', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'bob', 'terrace', ['1']);
   await seed(site, 'bob', room, ['see https://example.org/plan', 'a plan of the terrace']);

@@ -25,7 +25,10 @@ test('a room that is being opened shows nothing that is not known yet', { tag: '
   await expect(alice.timeline.getByText('No messages yet')).toBeVisible();
 });
 
-test('the states of the user’s own messages: sending, sent, conflict, failed', async ({ alice, site }) => {
+test('the states of the user’s own messages: sending, sent, conflict, failed', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   await seed(site, 'alice', 'states', [{ text: 'the first words', clientId: 'used-before' }]);
   await alice.open('states');
   await expect(alice.message('the first words')).toBeVisible();

@@ -100,10 +100,9 @@ const lines = (text: Locator) =>
     return Math.round(height / Number.parseFloat(getComputedStyle(element).lineHeight));
   });
 
-test('a text of more than 24 lines shows 20 and a button, by which it grows and shrinks in place, by keyboard too', async ({
-  alice,
-  site,
-}) => {
+test('a text of more than 24 lines shows 20 and a button, by which it grows and shrinks in place, by keyboard too', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await seed(site, 'carol', 'long', [...numbered(30, 'earlier')]);
   await seed(site, 'bob', 'long', [

@@ -89,42 +89,10 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await recorded(alice);
   expect(await listens(alice)).toBe(true);
 
-  // A panel that hides the recording on a phone pauses it.
-  await page.setViewportSize({ width: 360, height: 640 });
-  await button(alice, 'Room menu').click();
-  await page.getByRole('menuitem', { name: 'Search in this room' }).click();
-  await expect.poll(() => listens(alice)).toBe(false);
-  await button(alice, 'Close search').click();
-  await button(alice, 'Continue recording').click();
-  await expect.poll(() => listens(alice)).toBe(true);
-  await page.getByRole('button', { name: /^Back to rooms/ }).click();
-  await expect.poll(() => listens(alice)).toBe(false);
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await alice.open('said');
-  await button(alice, 'Continue recording').click();
-  await recorded(alice);
-
   // Leaving the room pauses.
   await alice.open('lobby');
   expect(await listens(alice)).toBe(false);
   await expect(button(alice, 'Record a voice message')).toBeVisible();
-  await alice.open('said');
-  // If the browser gives the microphone after that, nothing is recorded.
-  await page.evaluate(() => {
-    const { prompt } = window as unknown as { prompt: { answered: Promise<void> } };
-    const { promise, resolve } = Promise.withResolvers<void>();
-    Object.assign(window, { answer: resolve });
-    prompt.answered = promise;
-  });
-  await button(alice, 'Continue recording').click();
-  await alice.open('lobby');
-  const before = await page.evaluate(() => (window as unknown as { tracks: unknown[] }).tracks.length);
-  await page.evaluate(() => (window as unknown as { answer(): void }).answer());
-  await page.waitForFunction(
-    (length) => (window as unknown as { tracks: unknown[] }).tracks.length > length,
-    before,
-  );
-  await expect.poll(() => listens(alice)).toBe(false);
   await alice.open('said');
   await button(alice, 'Continue recording').click();
   await recorded(alice);
@@ -159,15 +127,6 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await expect(heard).toBeVisible();
   await expect(bob.page.getByRole('navigation', { name: 'Rooms' })).toContainText(/Voice message, \d:\d\d/);
   await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
-  // A page that was left before it had deleted a recording deletes it at its next start.
-  await page.evaluate(() => {
-    const note = { place: 'said', type: 'audio/webm', duration: 2000, levels: '00', sent: true };
-    const [place] = Object.keys(localStorage).flatMap((key) => /^php-chat\/[^/]+\/[^/]+\//.exec(key) ?? []);
-    localStorage.setItem(`${place}voice/left`, JSON.stringify(note));
-  });
-  await page.reload();
-  await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
-  await alice.open('said');
   await alice.shot('voice-sent');
   await bob.shot('voice-heard');
   await heard.getByRole('button', { name: 'Play' }).click();
@@ -194,6 +153,68 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
       return kept(alice);
     })
     .toEqual({ notes: 0, parts: 0 });
+});
+
+test('a recording pauses when its room is hidden or left, and takes no microphone that comes later', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
+  await button(alice, 'Record a voice message').press('Enter');
+  await recorded(alice);
+
+  // A panel that hides the recording on a phone pauses it.
+  await page.setViewportSize({ width: 360, height: 640 });
+  await button(alice, 'Room menu').click();
+  await page.getByRole('menuitem', { name: 'Search in this room' }).click();
+  await expect.poll(() => listens(alice)).toBe(false);
+  await button(alice, 'Close search').click();
+  await button(alice, 'Continue recording').click();
+  await expect.poll(() => listens(alice)).toBe(true);
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  await expect.poll(() => listens(alice)).toBe(false);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await alice.open('said');
+  await button(alice, 'Continue recording').click();
+  await recorded(alice);
+
+  await button(alice, 'Pause recording').click();
+  // If the browser gives the microphone after the room was left, nothing is recorded.
+  await page.evaluate(() => {
+    const { prompt } = window as unknown as { prompt: { answered: Promise<void> } };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    Object.assign(window, { answer: resolve });
+    prompt.answered = promise;
+  });
+  await button(alice, 'Continue recording').click();
+  await alice.open('lobby');
+  const before = await page.evaluate(() => (window as unknown as { tracks: unknown[] }).tracks.length);
+  await page.evaluate(() => (window as unknown as { answer(): void }).answer());
+  await page.waitForFunction(
+    (length) => (window as unknown as { tracks: unknown[] }).tracks.length > length,
+    before,
+  );
+  await expect.poll(() => listens(alice)).toBe(false);
+});
+
+test('a page that was left before it had deleted a sent recording deletes it at its next start', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
+  await button(alice, 'Record a voice message').press('Enter');
+  await recorded(alice);
+  await button(alice, 'Send voice message').click();
+  await expect(bob.messages).toHaveCount(1);
+  await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
+  await page.evaluate(() => {
+    const note = { place: 'said', type: 'audio/webm', duration: 2000, levels: '00', sent: true };
+    const [place] = Object.keys(localStorage).flatMap((key) => /^php-chat\/[^/]+\/[^/]+\//.exec(key) ?? []);
+    localStorage.setItem(`${place}voice/left`, JSON.stringify(note));
+  });
+  expect((await kept(alice)).notes).toBe(1);
+  await page.reload();
+  await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
 });
 
 test('where the storage has no room for its note, nothing of a recording is kept, and it can be sent', async ({

@@ -105,10 +105,9 @@ for (const width of [1280, 360]) {
   });
 }
 
-test('on a phone Back closes what lies above the room, then leads to the rooms; Forward leads back', async ({
-  page,
-  site,
-}) => {
+test('on a phone Back closes what lies above the room, then leads to the rooms; Forward leads back', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 720 });
   await user(site, page);
   await page.goto('about:blank');
