@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Entry } from '../../client/src/store/entries.ts';
 import { Slice } from '../../client/src/store/slice.ts';
+import { size } from '../guarantees/size.ts';
 
 const user = { id: '1', name: 'A' };
 const list = (from: number, to: number): Entry[] =>
@@ -39,7 +40,7 @@ test('the part is one piece, never above 200, and reaches both ends', () => {
       while (slice.older(all)) slice.of(all, true);
       expect(slice.of(all, true)[0]).toBe(all[0]);
     }),
-    { numRuns: 300 },
+    { numRuns: size(1000, 50) },
   );
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { entries } from '../../client/src/store/entries.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
 import type { Message, User } from '../../server/wire/events.ts';
+import { size } from '../guarantees/size.ts';
 import { Client, event, Log, me, others } from './room-model.ts';
 import { limit, perform, settle, small, step } from './room-steps.ts';
 
@@ -57,7 +58,7 @@ describe('the timeline', () => {
         expect(client.timeline.list()).toEqual(log.messages);
         expect(client.timeline.head).toBe(log.head);
       }),
-      { numRuns: 500, examples: [[heldBesideAPage]] },
+      { numRuns: size(2000, 200), examples: [[heldBesideAPage]] },
     );
   });
 
@@ -75,7 +76,7 @@ describe('the timeline', () => {
         expectContiguous(list);
         expect(list).toEqual(log.messages.slice(log.messages.length - list.length));
       }),
-      { numRuns: 500 },
+      { numRuns: size(2000, 200) },
     );
   });
 
@@ -102,7 +103,7 @@ describe('the timeline', () => {
         expectContiguous(list);
         expect(list.at(-1)).toEqual(log.messages.at(-1));
       }),
-      { numRuns: 300 },
+      { numRuns: size(1000, 100) },
     );
   });
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyText } from './any-text.ts';
 import { byte, mostly, packets } from './fuzz-packets.ts';
 import { type FrameFields, frame } from './fuzz-wire.ts';
 
@@ -27,7 +28,7 @@ const length = fc.oneof(
 );
 const text = fc.oneof(
   fc.constantFrom(...packets.flat().filter((part) => typeof part === 'string')),
-  fc.string({ unit: 'binary', maxLength: 40 }),
+  anyText(40),
   fc.constantFrom('', '\x03\xe8', '\x03\xe9bye', '\x00\x00', '\xff\xfe', '\xc3(', '\xed\xa0\x80'),
 );
 

@@ -5,6 +5,7 @@ import type { Order, Seen } from '../../../server/chat/other-servers.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
 import type { Change, History } from '../../../server/history/history.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
+import { size } from '../../guarantees/size.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -268,7 +269,7 @@ test('users come, go and are removed while servers are cut off, killed or starte
       }
       vi.clearAllTimers();
     }),
-    { numRuns: 300 },
+    { numRuns: size(1000, 100) },
   );
 });
 

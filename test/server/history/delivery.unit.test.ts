@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Change } from '../../../server/history/history.ts';
 import { Delivery } from '../../../server/history/sql/delivery.ts';
 import { SqlError } from '../../../server/history/sql/dialect.ts';
+import { size } from '../../guarantees/size.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -69,7 +70,7 @@ test('with any faults of hints and reads, every entry is delivered once, in orde
       expect(world.delivered).toEqual(upTo(world.committed));
       expect(world.failures).toEqual([]);
     }),
-    { numRuns: 300 },
+    { numRuns: size(1000, 100) },
   );
 });
 

@@ -9,9 +9,10 @@ import { FormatError } from '../../../server/session/formats/value.ts';
 import { decryptLaravel } from '../../../server/session/layers/laravel.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { soak } from '../../guarantees/size.ts';
+import { anyText } from '../../helpers/any-text.ts';
 import { configOf, sessionsOf } from '../../helpers/config.ts';
 
-const runs = soak ? 50_000 : 2000;
+const runs = soak ? 50_000 : 500;
 const [key, oldKey, strangeKey] = [randomBytes(32), randomBytes(32), randomBytes(32)];
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9deFJQ2R1MKV0P5T8';
 const name = 'laravel_session';
@@ -158,7 +159,7 @@ test('any cookie and any payload lead to an id, to bytes or to a refusal', () =>
   );
   const payload = fc.record({ iv: text, value: text, mac: text, tag: text }, { requiredKeys: [] });
   const value = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyText(),
     fc.base64String(),
     fc.oneof(payload, fc.jsonValue()).map(written),
     fc.anything(),
