@@ -45,8 +45,11 @@ export const withListedGroups = {
   doubts: ({ listed }: { listed: ListedGroups }) => listed.doubts,
 };
 
-/** Names that a site may take for the same are equal. */
-const folded = (name: string) => name.normalize('NFKC').toUpperCase().trim();
+/**
+ * Names that differ in the case of letters or in blanks alone are equal. Names that only look alike are not: phpBB takes them
+ * from anybody who may name a group, who could take roles away by them.
+ */
+const folded = (name: string) => name.toLowerCase().trim();
 
 // Somebody who may name groups could take a name that none has.
 const missing = (name: string, id: string | undefined): Doubt => ({

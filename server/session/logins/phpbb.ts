@@ -79,7 +79,8 @@ const defaults: Readonly<Record<string, string>> = {
 /**
  * phpBB 3.2 to 4: phpbb/session.php (session_begin, session_create, check_ban, set_login_key), phpbb/ban/manager.php,
  * phpbb/request/type_cast_helper.php, includes/functions.php (short_ipv6, phpbb_ip_normalise),
- * includes/ucp/ucp_groups.php (edit), includes/functions_user.php (group_validate_groupname).
+ * includes/ucp/ucp_groups.php (edit), includes/functions_user.php (group_validate_groupname), includes/utf/utf_tools.php
+ * (utf8_clean_string).
  */
 export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   kind: 'phpbb',
@@ -138,15 +139,21 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       const [, type, own = ''] = /^(\d+) (.*)$/s.exec(name) ?? [];
       return { id, name: withoutEntities(own), isBuiltIn: type === builtIn };
     });
-    const { admins = ['ADMINISTRATORS'], moderators = ['GLOBAL_MODERATORS'] } = found;
-    const listed = groupsListed({ admins, moderators }, groups);
-    const isBuiltIn = (id: string) => groups.some((group) => group.id === id && group.isBuiltIn);
+    const listed = groupsListed(found, groups);
+    // Others may have names like theirs.
+    const usual = groupsListed(
+      {
+        admins: found.admins ? undefined : ['ADMINISTRATORS'],
+        moderators: found.moderators ? undefined : ['GLOBAL_MODERATORS'],
+      },
+      groups.filter(({ isBuiltIn }) => isBuiltIn),
+    );
     return {
       ...found,
       listed: {
-        admins: found.admins ? listed.admins : listed.admins?.filter(isBuiltIn),
-        moderators: found.moderators ? listed.moderators : listed.moderators?.filter(isBuiltIn),
-        doubts: listed.doubts,
+        admins: listed.admins ?? usual.admins,
+        moderators: listed.moderators ?? usual.moderators,
+        doubts: [...listed.doubts, ...usual.doubts],
       },
       cookie: cookieName,
       isFour: number('version') >= 4,

@@ -89,6 +89,28 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(await named.identify(device)).not.toHaveProperty('user.roles');
   });
 
+  test('the leader of a group takes no role away by a name that phpBB tells from the listed one, or from a built-in one', async () => {
+    const { site, open } = await siteFor(db);
+    await site.insert('groups', { group_id: 10, group_type: 1, group_name: 'Team A' });
+    // phpBB takes neither for a name that there is (utf8_clean_string), and a leader can give any type.
+    for (const [group, type, name] of [
+      [11, 0, 'Team \u00aa'],
+      [12, 0, '\u00aaDMINISTRATORS'],
+      [13, 3, 'GLOBAL_MODER\u00aaTORS'],
+    ] as const) {
+      await site.insert('groups', { group_id: group, group_type: type, group_name: name });
+      await site.insert('user_group', { group_id: group, user_id: 21, user_pending: 0 });
+    }
+    for (const group of [2, 3, 10])
+      await site.insert('user_group', { group_id: group, user_id: 20, user_pending: 0 });
+    const [member, leader] = [await site.logIn('20'), await site.logIn('21')];
+    for (const given of [{}, { admins: ['Team A'] }]) {
+      const logins = await open(given);
+      expect(await logins.identify(member)).toMatchObject({ user: { roles: ['admin', 'moderator'] } });
+      expect(await logins.identify(leader)).not.toHaveProperty('user.roles');
+    }
+  });
+
   test('a listed name counts if one group alone has it, an id always; the doctor names the groups', async () => {
     const { site, open } = await siteFor(db);
     const [real, other] = [await site.logIn('20'), await site.logIn('21')];
@@ -132,7 +154,7 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(before).toHaveProperty('site', expect.stringContaining('cookie'));
     await site.run("UPDATE #_groups SET group_name = 'Team' WHERE group_id = 11");
     expect(await fingerprint()).toEqual(before);
-    await site.run("UPDATE #_groups SET group_name = 'grosses team' WHERE group_id = 11");
+    await site.run("UPDATE #_groups SET group_name = 'GROßES TEAM' WHERE group_id = 11");
     expect(await rolesOf(admins)).toEqual([undefined, undefined]);
     await site.run("UPDATE #_groups SET group_name = 'Another' WHERE group_id = 11");
     expect(await rolesOf(admins)).toEqual([['admin'], undefined]);
