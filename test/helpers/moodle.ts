@@ -50,7 +50,7 @@ require_once(__DIR__ . '/lib/setup.php');
   const tables: Record<string, string> = {
     sessions:
       'id BIGINT PRIMARY KEY, state BIGINT, sid VARCHAR(128) NOT NULL UNIQUE, userid BIGINT NOT NULL, sessdata TEXT, timecreated BIGINT, timemodified BIGINT NOT NULL, firstip VARCHAR(45)',
-    user: `id BIGINT PRIMARY KEY, auth VARCHAR(20) NOT NULL, username VARCHAR(100) NOT NULL, deleted SMALLINT NOT NULL, suspended SMALLINT NOT NULL, policyagreed SMALLINT NOT NULL DEFAULT 0, ${names.map((name) => `${name} VARCHAR(255)`).join(', ')}`,
+    user: `id BIGINT PRIMARY KEY, auth VARCHAR(20) NOT NULL, username VARCHAR(100) NOT NULL, deleted SMALLINT NOT NULL, suspended SMALLINT NOT NULL, confirmed SMALLINT NOT NULL DEFAULT 1, policyagreed SMALLINT NOT NULL DEFAULT 0, ${names.map((name) => `${name} VARCHAR(255)`).join(', ')}`,
     config: 'id BIGINT PRIMARY KEY, name VARCHAR(255) NOT NULL, value TEXT NOT NULL',
     config_plugins: 'id BIGINT PRIMARY KEY, plugin VARCHAR(100), name VARCHAR(100), value TEXT',
     user_preferences:

@@ -285,8 +285,9 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */
   keys?(site: Site): unknown;
   /**
-   * The addresses of users for mails: the columns `id` and `mail`. They are read when a mail is sent. Absent if the application
-   * has none.
+   * The addresses of users for mails: the columns `id` and `mail`. They are read when a mail is sent. No row is there for an
+   * account that the site has shut out (docs/security.md says which bans count), or whose address it waits to see confirmed.
+   * Absent if the application has none.
    */
   mails?(site: Site, sql: SiteSql): SiteTable;
   /** By the names that the claims have for them. */

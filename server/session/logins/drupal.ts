@@ -80,7 +80,7 @@ export const drupal: Application<Found, Found> = {
   mails: ({ prefix }, sql) =>
     mailsIn(
       'chat_drupal_mails',
-      `${tableIn(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1`,
+      `${tableIn(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1`,
       'uid',
       // As of the name.
       "COALESCE(mail, '')",

@@ -154,7 +154,8 @@ export const joomla: Application<Found, Site> = {
 
   ...withListedGroups,
 
-  mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),
+  mails: ({ prefix }, sql) =>
+    mailsIn('chat_joomla_mails', `${tableIn(`${prefix}users`, sql)} WHERE block = 0`, 'id', 'email'),
 
   logins({ prefix, secondFactors, hasConsents, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;

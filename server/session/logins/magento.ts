@@ -209,7 +209,19 @@ export const magento: MemberApplication<Found, Site, Member> = {
     };
   },
 
-  mails: ({ prefix }) => mailsIn('chat_magento_mails', `${prefix}customer_entity`, 'entity_id', 'email'),
+  mails({ prefix, confirms: { websites, others } }) {
+    const ofWebsites = Object.entries(websites)
+      // A value with a line break makes lines without an id.
+      .filter(([id]) => isNumber(id))
+      .map(([id, isAsked]) => ` WHEN website_id = ${id} THEN ${Number(!isAsked)}`);
+    const counts = `CASE WHEN COALESCE(confirmation, '') = '' THEN 1${ofWebsites.join('')} ELSE ${Number(!others)} END`;
+    return mailsIn(
+      'chat_magento_mails',
+      `${prefix}customer_entity WHERE is_active = 1 AND ${counts} = 1`,
+      'entity_id',
+      'email',
+    );
+  },
 
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;

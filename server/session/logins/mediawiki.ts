@@ -252,11 +252,14 @@ function accountsOf({
       );
     },
     // Addresses that their users have confirmed.
-    mails: (driver) => ({
-      view: 'chat_mediawiki_mails',
-      columns: { mail: 'bytes' },
-      select: `SELECT user_id AS id, user_email AS mail FROM ${tableIn(users, driver)} WHERE user_email_authenticated IS NOT NULL`,
-    }),
+    mails(driver, known) {
+      const select = `SELECT u.user_id AS id, u.user_email AS mail FROM ${tableIn(users, driver)} AS u WHERE u.user_email_authenticated IS NOT NULL`;
+      const from = { view: 'chat_mediawiki_mails', columns: { mail: 'bytes' } } as const;
+      if (blocks === null) return { ...from, select };
+      const { until } = blockedIn(blocks, driver, known.has(blockedUser));
+      const end = driver.value('digits', `(${until})`);
+      return { ...from, select: `${select} AND COALESCE(${end}, '') < ${driver.moment('digits', 0)}` };
+    },
     judge(row, { user, proof: [name = null, token = null, , source = null] }) {
       // Its end is in the tables and sessions of all wikis together. That of this wiki alone is `Local`.
       if (source === 'CentralAuth')

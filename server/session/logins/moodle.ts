@@ -161,7 +161,12 @@ export const moodle: Application<Found, Site, Cookie> = {
   },
 
   mails: ({ prefix }, sql) =>
-    mailsIn('chat_moodle_mails', `${tableIn(`${prefix}user`, sql)} WHERE deleted = 0`, 'id', 'email'),
+    mailsIn(
+      'chat_moodle_mails',
+      `${tableIn(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin'`,
+      'id',
+      'email',
+    ),
 
   logins(site, { quote, lines, start }) {
     const { prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress, needsPolicy } = site;

@@ -110,7 +110,13 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         ]
       : [],
 
-  mails: ({ prefix }) => mailsIn('chat_mybb_mails', `${prefix}users`, 'uid', 'email'),
+  mails: ({ prefix }) =>
+    mailsIn(
+      'chat_mybb_mails',
+      `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`,
+      'uid',
+      'email',
+    ),
 
   logins({ prefix }, { hex, lines }) {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;

@@ -145,7 +145,8 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     };
   },
 
-  mails: ({ prefix }) => mailsIn('chat_opencart_mails', `${prefix}customer`, 'customer_id', 'email'),
+  mails: ({ prefix }) =>
+    mailsIn('chat_opencart_mails', `${prefix}customer WHERE status = 1`, 'customer_id', 'email'),
 
   logins({ prefix, factorCookie, factorEnds }, { lines }) {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;

@@ -168,7 +168,14 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   ...withListedGroups,
 
-  mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),
+  mails: ({ prefix }) =>
+    mailsIn(
+      'chat_phpbb_mails',
+      // The account is inactive until a changed address is confirmed: includes/ucp/ucp_profile.php.
+      `${prefix}users WHERE user_type IN (${types.normal}, ${types.founder})`,
+      'user_id',
+      'user_email',
+    ),
 
   logins({ prefix, isFour, sessionLength }, sql) {
     const groups = `(SELECT ${sql.lines('m.group_id')} FROM ${prefix}user_group m WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_ids`;

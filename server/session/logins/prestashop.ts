@@ -86,7 +86,13 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
   keys: ({ key, salt }) => [key, salt],
 
-  mails: ({ prefix }) => mailsIn('chat_prestashop_mails', `${prefix}customer`, 'id_customer', 'email'),
+  mails: ({ prefix }) =>
+    mailsIn(
+      'chat_prestashop_mails',
+      `${prefix}customer WHERE active = 1 AND deleted = 0`,
+      'id_customer',
+      'email',
+    ),
 
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;

@@ -114,7 +114,14 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     return { ...found, factors: number('tfa_mode'), mutedFrom: number('warning_mute') };
   },
 
-  mails: ({ prefix }) => mailsIn('chat_smf_mails', `${prefix}members`, 'id_member', 'email_address'),
+  mails: ({ prefix }) =>
+    mailsIn(
+      'chat_smf_mails',
+      // As those of SMF itself: 2 is a member with an address that is not confirmed, and 11 one who is banned.
+      `${prefix}members WHERE is_activated = 1`,
+      'id_member',
+      'email_address',
+    ),
 
   logins({ prefix }, { lines }) {
     // The same for all logins: a member may get into any group.

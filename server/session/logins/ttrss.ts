@@ -79,7 +79,8 @@ export const ttrss: SessionApplication = {
           columns: { id: 'text', password: 'text', level: 'text' },
           select: 'SELECT u.id AS id, u.pwd_hash AS password, u.access_level AS level FROM ttrss_users AS u',
         }),
-        mails: () => mailsIn('chat_ttrss_mails', 'ttrss_users', 'id', 'email'),
+        mails: () =>
+          mailsIn('chat_ttrss_mails', `ttrss_users WHERE access_level <> ${disabled}`, 'id', 'email'),
         judge(row, { user, proof: [hash = null] }) {
           if (row === null) return because('there is no such user any more');
           if (row.level?.toString() === disabled) return because('the account is disabled there');

@@ -143,7 +143,11 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   keys: ({ encryptionKey }) => encryptionKey,
 
-  mails: () => mailsIn('chat_typo3_mails', 'fe_users WHERE deleted = 0', 'uid', 'email'),
+  mails(_, sql) {
+    const now = sql.moment('unix', 0);
+    const active = `deleted = 0 AND disable = 0 AND starttime <= ${now} AND (endtime = 0 OR endtime > ${now})`;
+    return mailsIn('chat_typo3_mails', `fe_users WHERE ${active}`, 'uid', 'email');
+  },
 
   logins({ table, timeout, admins = [], moderators = [] }, { lines, start }) {
     // All groups, since a group may have others, and these others again.

@@ -159,9 +159,16 @@ export const wordpress: Application<Found, Site, Cookie> = {
     };
   },
 
-  mails: ({ users }) => mailsIn('chat_wordpress_mails', quoted(users), 'ID', 'user_email'),
+  mails: (site) =>
+    mailsIn(
+      'chat_wordpress_mails',
+      `${quoted(site.users)} AS u WHERE NOT ${endedIn(site)}`,
+      'ID',
+      'user_email',
+    ),
 
-  logins({ prefix, users, usermeta, network, newFragments, suspends }) {
+  logins(site) {
+    const { prefix, users, usermeta, network, newFragments, suspends } = site;
     const capabilities = `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
     const meta = (alias: string, key: string) =>
       `LEFT JOIN ${quoted(usermeta)} AS ${alias} ON ${alias}.umeta_id = (SELECT MIN(m.umeta_id) FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(key)})`;
@@ -171,19 +178,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
       ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
-    // BuddyPress marks a spammer so, and BuddyBoss has a table beside.
-    const kept = [
-      'u.user_status = 1',
-      ...(network === null ? [] : ['u.spam', 'u.deleted']),
-      ...(suspends
-        ? [
-            `EXISTS (SELECT 1 FROM ${quoted(prefix + suspensions)} AS s WHERE s.item_id = u.ID AND s.item_type = 'user' AND s.user_suspended = 1)`,
-          ]
-        : []),
-    ];
-    const ended = `(${kept.join(' OR ')}) AS ended`;
     const user = { login: 'text', name: 'text', fragment: 'text', ended: 'text' } as const;
-    const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${ended}`;
+    const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${endedIn(site)} AS ended`;
     // The same for all logins.
     const superAdmins = network && `${bounded(`(${superAdminsOf(prefix, network)})`)} AS super_admins`;
     const table: LoginTable = {
@@ -501,6 +497,20 @@ function expirationOf(session: PhpValue): number | null {
   // PHP compares numbers of any kind, and texts of numbers, with the time.
   const text = String(expiration instanceof PhpFloat ? expiration.value : expiration);
   return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : null;
+}
+
+/** Whether the site has shut out the user `u`. BuddyPress marks a spammer in the status, and BuddyBoss has a table beside. */
+function endedIn({ prefix, network, suspends }: Site): string {
+  const kept = [
+    'u.user_status = 1',
+    ...(network === null ? [] : ['u.spam', 'u.deleted']),
+    ...(suspends
+      ? [
+          `EXISTS (SELECT 1 FROM ${quoted(prefix + suspensions)} AS s WHERE s.item_id = u.ID AND s.item_type = 'user' AND s.user_suspended = 1)`,
+        ]
+      : []),
+  ];
+  return `(${kept.join(' OR ')})`;
 }
 
 /** The row with the lowest id counts. */

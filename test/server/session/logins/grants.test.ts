@@ -67,7 +67,7 @@ const portraits: Record<string, { rows?: string[]; portrait: object }> = {
   },
   Magento: {
     rows: [
-      "INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES ('default', 0, 'web/secure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/unsecure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/cookie/cookie_domain', '.example.org')",
+      "INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES ('default', 0, 'web/secure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/unsecure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/cookie/cookie_domain', '.example.org'), ('default', 0, 'customer/account_information/confirm', '1'), ('websites', 1, 'customer/account_information/confirm', '0')",
     ],
     portrait: {
       address: 'https://example.org/shop/',
@@ -91,6 +91,40 @@ const portraits: Record<string, { rows?: string[]; portrait: object }> = {
       cookie: { path: '/smf/', domain: '127.0.0.1', secure: false },
     },
   },
+};
+
+/** How a site shuts an account out, or marks an address that is not confirmed, and takes that back. */
+const shutOut: Record<string, readonly (readonly [string, string])[]> = {
+  Joomla: [['block = 1', 'block = 0']],
+  Drupal: [['status = 0', 'status = 1']],
+  Moodle: [
+    ['suspended = 1', 'suspended = 0'],
+    ['confirmed = 0', 'confirmed = 1'],
+    ["auth = 'nologin'", "auth = 'manual'"],
+  ],
+  TYPO3: [
+    ['disable = 1', 'disable = 0'],
+    ['starttime = 4102444800', 'starttime = 1'],
+    ['endtime = 1', 'endtime = 4102444800'],
+  ],
+  phpBB: [['user_type = 1', 'user_type = 3']],
+  MyBB: [
+    ['usergroup = 5', 'usergroup = 2'],
+    ['usergroup = 7', 'usergroup = 2'],
+  ],
+  SMF: [
+    ['is_activated = 2', 'is_activated = 1'],
+    ['is_activated = 11', 'is_activated = 1'],
+  ],
+  OpenCart: [['status = 0', 'status = 1']],
+  Magento: [
+    ['is_active = 0', 'is_active = 1'],
+    ["confirmation = 'key'", 'confirmation = NULL'],
+  ],
+  PrestaShop: [
+    ['active = 0', 'active = 1'],
+    ['deleted = 1', 'deleted = 0'],
+  ],
 };
 
 const databases = await siteDatabases(kinds);
@@ -124,15 +158,17 @@ async function granted(
   for (const line of sql) await db.run(line.replace("'PASSWORD'", "'own'"));
 }
 
-/** Gives a user of the site an address, in the column that is read. */
-async function addressIn(db: TestDatabase, folder: string): Promise<void> {
+/** Gives a user of the site an address, in the column that is read. @returns changes the row of the user */
+async function addressIn(db: TestDatabase, folder: string): Promise<(values: string) => Promise<unknown>> {
   const lines = (await grants({ folder }, true)) as string[];
   const [, id, column, table] =
     /_mails\S* AS SELECT (\w+) AS id, (?:COALESCE\()?(\w+).* AS mail FROM ([^\s;]+)/.exec(lines.join('\n')) ??
     [];
   // Some helpers make no such column.
   await db.run(`ALTER TABLE ${table} ADD ${column} VARCHAR(100)`).catch(() => {});
-  await db.run(`UPDATE ${table} SET ${column} = 'zoe@site.example' WHERE ${id} = 7`);
+  const change = (values: string) => db.run(`UPDATE ${table} SET ${values} WHERE ${id} = 7`);
+  await change(`${column} = 'zoe@site.example'`);
+  return change;
 }
 
 function placeOf(options: Record<string, string>): SitePlace {
@@ -169,7 +205,7 @@ describe.each(databases)('$kind', (db) => {
     const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));
     const byOwn = await loginsOf(folder, { database: own });
     expect(await byOwn.identify(device)).toMatchObject({ user: { id: '7' } });
-    await addressIn(db, folder);
+    const change = await addressIn(db, folder);
     expect(await byOwn.mailOf?.('7')).toBe('zoe@site.example');
     await granted(db, { folder }, site, true);
     const database = parseDatabaseUrl(urlOf(db, ['chat', 'own']));
@@ -188,6 +224,12 @@ describe.each(databases)('$kind', (db) => {
     await expect(asChat.rows(`SELECT 'x', NULL, NULL FROM ${users} WHERE 'x'`, ['x'])).rejects.toThrow(
       'GRANT',
     );
+    for (const [values, back] of shutOut[name] ?? []) {
+      await change(values);
+      for (const each of [byOwn, logins]) expect(await each.mailOf?.('7'), values).toBeNull();
+      await change(back);
+      expect(await logins.mailOf?.('7'), back).toBe('zoe@site.example');
+    }
   });
 
   test.each<readonly [string, (db: TestDatabase) => Promise<AccountSite>]>([

@@ -68,8 +68,12 @@ test('a key of confirmation counts where the website of the customer wants a con
     'customer/create_account/confirm',
     'customer/account_information/confirm',
   ];
-  const isUser = async (confirmation: string | null, website = 2) =>
-    'user' in (await logins.identify(await logIn('7', { customer: { confirmation, website_id: website } })));
+  const isUser = async (confirmation: string | null, website: number | null = 2) => {
+    const device = await logIn('7', { customer: { confirmation, website_id: website } });
+    const is = 'user' in (await logins.identify(device));
+    expect(await logins.mailOf?.('7')).toBe(is ? 'user7@example.org' : null);
+    return is;
+  };
   for (const [rows, wanted] of [
     ['', []],
     [`('default', 0, '${onRegistration}', '1')`, [1, 2]],
@@ -86,6 +90,7 @@ test('a key of confirmation counts where the website of the customer wants a con
       expect(await isUser('', website), rows).toBe(true);
     }
     expect(await isUser(null), rows).toBe(true);
+    expect(await isUser('abc', null), rows).toBe(!rows.includes('default'));
   }
 });
 

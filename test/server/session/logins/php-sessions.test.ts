@@ -394,9 +394,10 @@ test.each([
   const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
   onTestFinished(() => wiki.close());
   wiki.exec(
-    "CREATE TABLE user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB); INSERT INTO user VALUES (7, 'Ann', 'x'), (8, 'Ben', 'x')",
+    "CREATE TABLE user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB, user_email BLOB DEFAULT 'ann@wiki.example', user_email_authenticated BLOB DEFAULT '20200101000000'); INSERT INTO user (user_id, user_name, user_token) VALUES (7, 'Ann', 'x'), (8, 'Ben', 'x')",
   );
   wiki.exec(tables);
+  const mail = 'ann@wiki.example';
   const data = 'a:1:{s:8:"metadata";a:2:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";}}';
   writeFileSync(join(folder, 'sessions/sess_abc'), data);
   const store = `file://${folder}/sessions?format=php_serialize`;
@@ -407,6 +408,7 @@ test.each([
   const lenient = await open({ site: folder, store });
   const stays = await lenient.identify({ cookies });
   if ('code' in stays) throw new Error(stays.reason);
+  expect(await lenient.mailOf?.('7')).toBe(mail);
   write('$wgBlockDisablesLogin = true;');
   await lenient.reload?.();
   expect(await lenient.check([stays])[0]).toMatchObject({ state: 'nobody' });
@@ -416,14 +418,17 @@ test.each([
     code: 'unauthorized',
     reason: expect.stringContaining('blocked'),
   });
+  expect(await logins.mailOf?.('7')).toBeNull();
   const table = insert.split(' ')[2];
   wiki.exec(`DELETE FROM ${table}`);
   wiki.exec(`${insert} (7, '20200101000000'), (9, 'infinity')`);
   const login = await logins.identify({ cookies });
   if ('code' in login) throw new Error(login.reason);
   expect(await logins.check([login])[0]).toBeNull();
+  expect(await logins.mailOf?.('7')).toBe(mail);
   wiki.exec(`${insert} (7, '20990101000000')`);
   expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
+  expect(await logins.mailOf?.('7')).toBeNull();
 });
 
 test('MediaWiki by its folder: the names of its cookies, and its sessions elsewhere', async () => {
@@ -477,7 +482,7 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends th
   for (const sql of [
     "CREATE USER rss PASSWORD 'p@ss'",
     'CREATE TABLE ttrss_sessions (id VARCHAR(250) PRIMARY KEY, data TEXT, expire INTEGER NOT NULL)',
-    'CREATE TABLE ttrss_users (id SERIAL PRIMARY KEY, pwd_hash VARCHAR(250), access_level INTEGER NOT NULL DEFAULT 0)',
+    "CREATE TABLE ttrss_users (id SERIAL PRIMARY KEY, pwd_hash VARCHAR(250), access_level INTEGER NOT NULL DEFAULT 0, email VARCHAR(250) DEFAULT 'ann@site.example')",
     'GRANT SELECT ON ALL TABLES IN SCHEMA public TO rss',
     "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')",
     `INSERT INTO ttrss_sessions VALUES ('abc', '${Buffer.from('uid|i:7;name|s:3:"Ann";pwd_hash|s:9:"MODE2:abc";').toString('base64')}', ${Math.floor(Date.now() / 1000) + 3600})`,
@@ -492,16 +497,19 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends th
   const code = { 'classes/Config.php': '<?php const _ENVVAR_PREFIX = "TTRSS_";' };
   const logins = await open({ site: folderOf({ ...code, 'config.php': config(...lines) }) });
   const cookies = 'own_sid=abc';
-  for (const [change, back] of [
-    ["UPDATE ttrss_users SET pwd_hash = 'MODE2:def'", "UPDATE ttrss_users SET pwd_hash = 'MODE2:abc'"],
-    ['UPDATE ttrss_users SET access_level = -2', 'UPDATE ttrss_users SET access_level = -1'],
-    ['DELETE FROM ttrss_users', "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')"],
+  const mail = 'ann@site.example';
+  for (const [change, back, left] of [
+    ["UPDATE ttrss_users SET pwd_hash = 'MODE2:def'", "UPDATE ttrss_users SET pwd_hash = 'MODE2:abc'", mail],
+    ['UPDATE ttrss_users SET access_level = -2', 'UPDATE ttrss_users SET access_level = -1', null],
+    ['DELETE FROM ttrss_users', "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')", null],
   ] as const) {
     const login = await logins.identify({ cookies });
     expect(login).toMatchObject({ user: { id: '7', name: 'Ann' } });
     if ('code' in login) return;
     expect(await logins.check([login])[0]).toBeNull();
+    expect(await logins.mailOf?.('7')).toBe(mail);
     await postgres.query(change);
+    expect(await logins.mailOf?.('7')).toBe(left);
     expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
     await postgres.query(back);

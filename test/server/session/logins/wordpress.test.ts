@@ -710,6 +710,8 @@ test('a database user with the rights that the doctor prints: everything works, 
   }
   await expect(asChat.query('SELECT * FROM chat_wordpress')).resolves.toBeDefined();
   await db.query(`UPDATE ${site.prefix}users SET user_email = 'ann@site.example' WHERE ID = 7`);
+  expect(await logins.mailOf?.('7')).toBeNull();
+  await site.setSuspended('7', false);
   expect(await logins.mailOf?.('7')).toBe('ann@site.example');
   expect(await logins.mailOf?.('70')).toBeNull();
 });
