@@ -108,9 +108,10 @@ async function scene(
       claimed();
       return found;
     },
-    settlePushes: (input: Writes['settlePushes']['in']) => {
+    async settlePushes(input: Writes['settlePushes']['in']) {
+      const result = await history.write.settlePushes(input);
       settled.push(...input.pushes);
-      return history.write.settlePushes(input);
+      return result;
     },
   });
   const pushes = new Pushes({
