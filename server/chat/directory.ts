@@ -294,6 +294,11 @@ export class Directory {
     return room !== undefined && mayRead(room.record, undefined, banned) ? room : undefined;
   }
 
+  /** @throws RequestError `unknown_room` if this person has lost the room: another one may have its id now */
+  checkStill(person: Person, room: Room): void {
+    if (this.find(person, room.record.id) !== room) throw new RequestError('unknown_room');
+  }
+
   banOf(user: string): Ban | null {
     const ban = this.#bans.get(user);
     if (ban === undefined) return null;

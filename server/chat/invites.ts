@@ -4,7 +4,6 @@ import { RequestError } from '../wire/errors.ts';
 import type { Answers, Invite, RequestPayload, User } from '../wire/events.ts';
 import { rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
-import { found } from './directory.ts';
 import { decided, need } from './members.ts';
 import { actorOf, type Connection, type Room, userOf } from './model.ts';
 import { namesIn } from './names.ts';
@@ -40,12 +39,14 @@ export async function createInvite(
     ...(uses === 0 ? {} : { uses }),
   };
   await decided(async () => {
-    found(chat.directory.find(connection.person, room.record.id));
+    chat.directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
     const readmits = rankOf(connection.identity.roles, actorOf(room, connection).member) > 0;
+    const { access, createdAt } = room.record;
     return chat.history.write.createInvite({
       invite: { ...invite, ...(readmits ? { readmits: 1 } : {}) },
-      access: room.record.access,
+      access,
+      createdAt,
     });
   });
   return { invite: shown({ ...invite, used: 0 }, by), token };
@@ -72,11 +73,12 @@ export async function revokeInvite(
   { id }: RequestPayload<'invite:revoke'>,
 ): Promise<Answers['invite:revoke']> {
   await decided(async () => {
-    found(chat.directory.find(connection.person, room.record.id));
+    chat.directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
     const by = ownOnly(connection, room);
-    const { id: place, access } = room.record;
-    return chat.history.write.revokeInvite({ room: place, id, ...(by === undefined ? {} : { by }), access });
+    const { id: place, access, createdAt } = room.record;
+    const what = { room: place, id, ...(by === undefined ? {} : { by }), access, createdAt };
+    return chat.history.write.revokeInvite(what);
   });
   return {};
 }

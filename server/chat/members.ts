@@ -89,8 +89,9 @@ export async function addPeople(
   const wanted = [...new Set(users)];
   let results: (RequestErrorCode | null)[] = [];
   await decided(async () => {
-    found(directory.find(connection.person, room.record.id));
+    directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
+    const { access, createdAt } = room.record;
     const done = await history.write.addMembers(
       {
         room: room.record.id,
@@ -99,7 +100,8 @@ export async function addPeople(
         by: connection.person.user.id,
         mayReturn: rankOf(connection.identity.roles, actorOf(room, connection).member) > 0,
         most: limits.members,
-        access: room.record.access,
+        access,
+        createdAt,
         at: Date.now(),
       },
       connection.id,
@@ -127,20 +129,20 @@ export async function remove(
   const self = user === connection.person.user.id;
   await decided(async () => {
     const actor = actorOf(room, connection);
-    const { access } = room.record;
+    const { access, createdAt } = room.record;
     if (self && actor.member === undefined) return { stale: false };
     need(room, connection, self ? 'leave' : 'remove');
     if (!self) {
       const target = await targetOf(chat, room.record.id, user);
       // Another server may have removed the user who asks.
       await history.current();
-      found(directory.find(connection.person, id));
+      directory.checkStill(connection.person, room);
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
       // Memberships from the session or the API end only there.
       if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
     }
-    found(directory.find(connection.person, id));
+    directory.checkStill(connection.person, room);
     return history.write.removeMembers(
       {
         room: id,
@@ -150,6 +152,7 @@ export async function remove(
         cause: self ? 'left' : 'removed',
         actor: connection.person.user.id,
         access,
+        createdAt,
         at: Date.now(),
       },
       connection.id,
@@ -167,11 +170,11 @@ export async function setRole(
   // A direct room has no roles. The other one may be a member there or not: see docs/protocol.md, `direct:open`.
   if (room.record.kind === 'direct') throw new RequestError('forbidden');
   await decided(async () => {
-    const { access } = room.record;
+    const { access, createdAt } = room.record;
     const target = await targetOf(chat, room.record.id, user);
     // Another server may have removed the user who asks.
     await chat.history.current();
-    found(chat.directory.find(connection.person, room.record.id));
+    chat.directory.checkStill(connection.person, room);
     // A repeat after a lost answer: the former owner no longer has the right.
     if (target.member?.role === role) return { stale: false };
     need(room, connection, 'roles');
@@ -180,7 +183,8 @@ export async function setRole(
     // Rooms of the settings, the session and the API have no owner.
     if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
     const actor = connection.person.user.id;
-    return chat.history.write.setRole({ room: room.record.id, user, role, actor, access }, connection.id);
+    const what = { room: room.record.id, user, role, actor, access, createdAt };
+    return chat.history.write.setRole(what, connection.id);
   });
   return {};
 }
@@ -192,13 +196,11 @@ export async function update(
   { room: id, ...change }: RequestPayload<'room:update'>,
 ): Promise<Answers['room:update']> {
   await decided(async () => {
-    found(chat.directory.find(connection.person, id));
+    chat.directory.checkStill(connection.person, room);
     need(room, connection, 'update');
+    const { access, createdAt } = room.record;
     const actor = connection.person.user.id;
-    return chat.history.write.updateRoom(
-      { room: id, ...change, actor, access: room.record.access },
-      connection.id,
-    );
+    return chat.history.write.updateRoom({ room: id, ...change, actor, access, createdAt }, connection.id);
   });
   return { room: summaryAfter(chat.directory, room, connection) };
 }
@@ -209,11 +211,11 @@ export async function deleteRoom(
   room: Room,
 ): Promise<Answers['room:delete']> {
   await decided(async () => {
-    found(chat.directory.find(connection.person, room.record.id));
+    chat.directory.checkStill(connection.person, room);
     need(room, connection, 'delete');
-    const { id, access } = room.record;
+    const { id, access, createdAt } = room.record;
     const actor = connection.person.user.id;
-    return chat.history.write.deleteRoom({ room: id, actor, access }, connection.id);
+    return chat.history.write.deleteRoom({ room: id, actor, access, createdAt }, connection.id);
   });
   return {};
 }

@@ -813,8 +813,8 @@ type Nothing = Record<string, never>;
  * listed; `storage_full` and `storage_unavailable` are always possible.
  *
  * `actor`: the moderator who does it; absent for the PHP application.
- * `access`: the room's number at the time when it was decided that the user may do this. If it has changed since, the
- * result is `stale`, and the caller has to decide again.
+ * `access`, `createdAt`: those of the room for which it was decided that the user may do this. If its number has changed
+ * since, or another room has its id, the result is `stale`, and the caller has to decide again.
  */
 export interface Writes {
   /**
@@ -931,7 +931,15 @@ export interface Writes {
    * is to be pinned), `limit_reached` (`mostPins`).
    */
   pin: {
-    in: { room: string; seq: number; user: string; pinned: boolean; access: number; at: number };
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      pinned: boolean;
+      access: number;
+      createdAt?: number;
+      at: number;
+    };
     out: { changed: boolean; stale: boolean };
   };
   /**
@@ -1022,13 +1030,23 @@ export interface Writes {
   };
   /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
   updateRoom: {
-    in: { room: string; name?: string; topic?: string; actor?: string; access?: number } & RoomSettings;
+    in: {
+      room: string;
+      name?: string;
+      topic?: string;
+      actor?: string;
+      access?: number;
+      createdAt?: number;
+    } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
   /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
   setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
-  deleteRoom: { in: { room: string; actor?: string; access?: number }; out: { stale: boolean } };
+  deleteRoom: {
+    in: { room: string; actor?: string; access?: number; createdAt?: number };
+    out: { stale: boolean };
+  };
   /**
    * All messages before `firstSeq` are too old: nobody gets them any more, and they are deleted step by step. Never falls.
    * Codes: `unknown_room`.
@@ -1048,7 +1066,8 @@ export interface Writes {
   /**
    * Makes users members. From people: on behalf of `by`, whom none of them may have blocked, and nobody who has left.
    * `mayReturn`: also users who were removed. `most`: members of the room afterwards.
-   * Each user is answered for: null, or why not (`forbidden`, `limit_reached`). Codes: `unknown_room`.
+   * Each user is answered for: null, or why not (`forbidden`, `limit_reached`). Codes: `unknown_room` (also if `by` is no
+   * member).
    */
   addMembers: {
     in: {
@@ -1059,6 +1078,7 @@ export interface Writes {
       mayReturn: boolean;
       most?: number;
       access?: number;
+      createdAt?: number;
       at: number;
     };
     out: { results: (Code | null)[]; stale: boolean };
@@ -1068,12 +1088,12 @@ export interface Writes {
    * the room `mostInvitesOfRoom`).
    */
   createInvite: {
-    in: { invite: Omit<StoredInvite, 'access' | 'used'>; access?: number };
+    in: { invite: Omit<StoredInvite, 'access' | 'used'>; access?: number; createdAt?: number };
     out: { stale: boolean };
   };
   /** @param in.by the maker; absent for a link of whomever */
   revokeInvite: {
-    in: { room: string; id: string; by?: string; access?: number };
+    in: { room: string; id: string; by?: string; access?: number; createdAt?: number };
     out: { stale: boolean };
   };
   /**
@@ -1102,6 +1122,7 @@ export interface Writes {
       cause: 'left' | 'removed';
       actor?: string;
       access?: number;
+      createdAt?: number;
       at: number;
     };
     out: { stale: boolean };
@@ -1115,6 +1136,7 @@ export interface Writes {
       restriction: Restriction | null;
       actor?: string;
       access?: number;
+      createdAt?: number;
       at: number;
     };
     out: { stale: boolean };
@@ -1145,6 +1167,7 @@ export interface Writes {
       reason?: string;
       again?: true;
       access?: number;
+      createdAt?: number;
     } & NonNullable<StoredReport['closed']>;
     out: { decided: boolean; stale: boolean };
   };
@@ -1156,7 +1179,14 @@ export interface Writes {
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
   /** Codes: `unknown_room`, `unknown_user` (not a member). */
   setRole: {
-    in: { room: string; user: string; role: RoomRole; actor?: string; access?: number };
+    in: {
+      room: string;
+      user: string;
+      role: RoomRole;
+      actor?: string;
+      access?: number;
+      createdAt?: number;
+    };
     out: { stale: boolean };
   };
   /** Codes: `unknown_room` (not a member). */

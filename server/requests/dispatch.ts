@@ -268,8 +268,7 @@ async function stillThere({
 }: Pick<Context<'message:send'>, 'chat' | 'connection'> & { room?: Room }): Promise<void> {
   if (room === undefined) return;
   await chat.history.current();
-  // Another room may have its id now.
-  if (chat.directory.find(connection.person, room.record.id) !== room) throw new RequestError('unknown_room');
+  chat.directory.checkStill(connection.person, room);
 }
 
 function raise(error: Error): never {

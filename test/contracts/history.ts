@@ -5,6 +5,7 @@ import {
   type MemberPlace,
   maxPageBytes,
   type Reads,
+  type RoomRecord,
   type SearchFilter,
   sources,
   type UnreadMentions,
@@ -970,7 +971,7 @@ export function historyContract(
         history = await reopen();
         expect(await invited([ben.id, '3', '4', '5'])).toEqual(['forbidden', null, 'forbidden', null]);
         // Another user may, and so may a user who was blocked before, once the block is lifted.
-        expect(await invited(['4'], ben.id)).toEqual([null]);
+        expect(await invited(['4'], '3')).toEqual([null]);
         await remove('4', 'removed');
         expect(await invited(['4'])).toEqual(['forbidden']);
         await history.write.block({ user: '4', other: ann.id, blocked: false, at });
@@ -1038,6 +1039,47 @@ export function historyContract(
         expect(await addPeople(id, ['3'], { access })).toEqual({ results: [], stale: true });
         expect(await history.write.deleteRoom({ room: id, access })).toEqual({ stale: true });
         expect(await memberOf(id, '3')).toBeNull();
+      });
+
+      it('a decision that was made for a deleted room is stale in the next one of its id, and whoever is no member there adds nobody', async () => {
+        const made = { id: 'team', kind: 'private', name: 'Team' } as const;
+        const room = made.id;
+        const now = async () => {
+          const { access, createdAt } = (await history.read.room({ room })) as RoomRecord;
+          return { access, createdAt };
+        };
+        await history.write.putRoom({ ...made, at });
+        await addPeople(room, [ben.id]);
+        const before = await now();
+        await history.write.deleteRoom({ room });
+        await history.write.putRoom({ ...made, at: at + 1 });
+        await addPeople(room, [ann.id]);
+        const after = await now();
+        expect(after.access).toBe(before.access);
+        const user = ann.id;
+        expect(await addPeople(room, ['3'], before)).toEqual({ results: [], stale: true });
+        const removal = { room, users: [user], sources: 7, by: 'people', cause: 'removed', at } as const;
+        const mute = { room, user, kind: 'muted', restriction: { by: ben.id }, at } as const;
+        const link = { id: 'link', room, digest: 'of link', by: user, at };
+        const asked = await Promise.all([
+          history.write.removeMembers({ ...removal, ...before }),
+          history.write.restrict({ ...mute, ...before }),
+          history.write.setRole({ room, user, role: 'owner', ...before }),
+          history.write.updateRoom({ room, name: 'Mine', ...before }),
+          history.write.createInvite({ invite: link, ...before }),
+          history.write.revokeInvite({ room, id: 'none', ...before }),
+          history.write.pin({ room, seq: 1, user, pinned: true, at, ...before }),
+          history.write.deleteRoom({ room, ...before }),
+        ]);
+        expect(asked.map(({ stale }) => stale)).toEqual(asked.map(() => true));
+        await expect(addPeople(room, ['3'], { by: ben.id, ...after })).rejects.toMatchObject({
+          code: 'unknown_room',
+        });
+        expect(await addPeople(room, ['3'], { by: user, ...after })).toEqual({
+          results: [null],
+          stale: false,
+        });
+        expect(await now()).toEqual({ ...after, access: after.access + 1 });
       });
 
       it('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {

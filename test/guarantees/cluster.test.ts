@@ -819,6 +819,25 @@ describe('two servers', () => {
       }
     });
 
+    test('nobody comes into a room that is made again under the id of a deleted one by a right in that one, however late a server hears of all that', async () => {
+      const bob = await connect(two, 2);
+      // More than once, because the other server polls each second.
+      for (let nth = 0; nth < 3; nth++) {
+        const id = `class-${nth}`;
+        const make = async (members: string[]) => {
+          await api(one, 'PUT', `/api/rooms/${id}`, { name: 'Class', kind: 'private' });
+          await api(one, 'PATCH', `/api/rooms/${id}/members`, { add: members });
+        };
+        await make(['1', '2']);
+        await lastOf(bob, 'room:added').toMatchObject({ id });
+        await bob.request('room:join', { room: id });
+        await api(one, 'DELETE', `/api/rooms/${id}`);
+        await make(['1', '3']);
+        const invited = bob.request('room:invite', { room: id, users: ['2'] });
+        await expect(invited).rejects.toThrow('unknown_room');
+      }
+    });
+
     test('a client that comes from a server whose changes the other one has not got continues where it was: no room is unknown, none restarts', async () => {
       const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
       for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });

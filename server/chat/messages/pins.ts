@@ -1,6 +1,5 @@
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
-import { found } from '../directory.ts';
 import { decided, need } from '../members.ts';
 import type { Connection, Room } from '../model.ts';
 import { settled } from '../rooms.ts';
@@ -16,11 +15,12 @@ export async function pin(
   let changed = false;
   const { id } = room.record;
   await decided(async () => {
-    found(directory.find(connection.person, id));
+    directory.checkStill(connection.person, room);
     need(room, connection, 'pin');
-    const { access } = room.record;
+    const { access, createdAt } = room.record;
     const user = connection.person.user.id;
-    const done = await history.write.pin({ room: id, seq, user, pinned, access, at: Date.now() });
+    const what = { room: id, seq, user, pinned, access, createdAt, at: Date.now() };
+    const done = await history.write.pin(what);
     ({ changed } = done);
     return done;
   });

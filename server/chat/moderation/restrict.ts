@@ -4,7 +4,6 @@ import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
-import { found } from '../directory.ts';
 import { decided, need, targetOf } from '../members.ts';
 import { actorOf, type Connection, type Room } from '../model.ts';
 import { namesIn } from '../names.ts';
@@ -23,8 +22,8 @@ export async function restrict(
   const { history, directory } = chat;
   const { id } = room.record;
   await decided(async () => {
-    found(directory.find(connection.person, id));
-    const { access } = room.record;
+    directory.checkStill(connection.person, room);
+    const { access, createdAt } = room.record;
     const target = await targetOf(chat, room.record.id, user);
     need(room, connection, 'moderate');
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
@@ -33,7 +32,8 @@ export async function restrict(
     const lifted = seconds === 0;
     if (!lifted) needPlace(chat, connection, id, user);
     const actor = connection.person.user.id;
-    const what = { room: id, user, kind, restriction: lifted ? null : restriction, actor, access, at };
+    const laid = lifted ? null : restriction;
+    const what = { room: id, user, kind, restriction: laid, actor, access, createdAt, at };
     return history.write.restrict(what, connection.id);
   });
   return {};

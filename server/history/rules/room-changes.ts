@@ -174,8 +174,15 @@ export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage
   return seq < room.firstSeq ? undefined : work.message(room.id, seq);
 }
 
-export function isStale(room: RoomRow, access: number | undefined): boolean {
-  return access !== undefined && access !== room.access;
+/** Whether something was decided for another state of the room, or for another room: a new one may have the id of a deleted one. */
+export function isStale(
+  room: RoomRow,
+  {
+    access = room.access,
+    createdAt = room.createdAt,
+  }: { access?: number | undefined; createdAt?: number | undefined },
+): boolean {
+  return access !== room.access || createdAt !== room.createdAt;
 }
 
 export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {

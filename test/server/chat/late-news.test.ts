@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import type { openChat } from '../../../server/chat/chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
@@ -294,4 +295,63 @@ test('a server that hears late that a room is gone lays none of its mutes and ba
   expect(await ask('room:join', { room: made.id })).toMatchObject({ ok: true });
   const sent = { room: made.id, text: 'hello', clientId: newClientId() };
   expect(await ask('message:send', sent)).toMatchObject({ ok: true });
+});
+
+test('a server that hears late that a room was made again under its id decides nothing in the new one by what it knew of the old one', async () => {
+  const { chat, history, other } = await lateChat();
+  const { ask } = await askedDirectly(chat)('ben');
+  const [ann, madeAt] = [{ id: 'ann' }, Date.now()];
+  /** A room of three people, always with the same number. @returns an invite link to it */
+  async function make(id: string, owner: string, at: number) {
+    const users = [ann, { id: owner }, { id: 'dan' }];
+    await history.write.putRoom({ id, kind: 'private', name: 'Class', at });
+    await history.write.addMembers({ room: id, users, source: 'people', mayReturn: true, at });
+    await history.write.setRole({ room: id, user: owner, role: 'owner' });
+    const said = { room: id, user: { ...ann, name: 'Ann' }, sentAt: at, asMember: true };
+    await history.write.send({ ...said, text: 'hello', clientId: 'hello' });
+    const link = randomUUID();
+    await history.write.createInvite({ invite: { id: link, room: id, digest: id, by: 'ann', at } });
+    return link;
+  }
+  const state = async (room: string) => ({
+    room: await history.read.room({ room }),
+    members: await history.read.membersOf({ room, users: ['ann', 'ben', 'cat', 'dan', 'eve'] }),
+    invites: (await history.read.invites({ room })).map(({ id }) => id),
+    pins: await history.read.pins({ room }),
+    restricted: (await history.read.restrictions(null)).filter((one) => one.room === room),
+  });
+  const requests = [
+    ['room:invite', { users: ['ben', 'eve'] }],
+    ['room:ban', { user: 'dan' }],
+    ['room:mute', { user: 'dan' }],
+    ['room:remove', { user: 'dan' }],
+    ['room:role', { user: 'dan', role: 'moderator' }],
+    ['room:update', { name: 'Mine' }],
+    ['room:delete', {}],
+    ['message:pin', { seq: 1 }],
+    ['invite:create', {}],
+    ['invite:revoke', {}],
+  ] as const;
+  const answers: unknown[] = [];
+  // A member of the new room has to ask again there.
+  for (const next of ['cat', 'ben']) {
+    for (const [n, [event, payload]] of requests.entries()) {
+      const room = `class-${next}-${n}`;
+      await make(room, 'ben', madeAt);
+      await ask('room:join', { room });
+      const { access } = (await history.read.room({ room })) ?? {};
+      other.writes = true;
+      await history.write.deleteRoom({ room });
+      const id = await make(room, next, madeAt + 1);
+      other.writes = false;
+      const made = await state(room);
+      expect(made.room?.access).toBe(access);
+      const { error } = await ask(event, { room, ...payload, ...(event === 'invite:revoke' ? { id } : {}) });
+      answers.push([next, event, error?.code]);
+      expect([event, await state(room)]).toEqual([event, made]);
+    }
+  }
+  expect(answers).toEqual(
+    ['cat', 'ben'].flatMap((next) => requests.map(([event]) => [next, event, 'unknown_room'])),
+  );
 });
