@@ -77,6 +77,7 @@ export async function forward(
   // Another server may have let the user into the room, or removed that user.
   await chat.history.current();
   const origin = await originOf(chat, connection, payload.from);
+  // By the role that is known here now: one that another server changes before the copy is stored does not count.
   const waits = mayWait(chat, connection, room);
   const sent = newForward(chat, connection, room, payload);
   // A repeat is answered, whatever the original has become since, and however many bytes were copied.
@@ -141,9 +142,9 @@ export async function send(
   payload: RequestPayload<'message:send'>,
 ): Promise<{ answer: Answers['message:send']; repeated: boolean }> {
   const sent = newMessage(connection, room, payload, chat);
-  const done = mayWait(chat, connection, room)
-    ? await sendOrHold(chat, connection, room, sent)
-    : await chat.history.write.send(sent, connection.id);
+  const done = await (chat.hold === undefined
+    ? chat.history.write.send(sent, connection.id)
+    : sendOrHold(chat, connection, room, sent));
   const { repeated } = done;
   if ('held' in done) {
     if (!repeated) chat.typing.stop(room, connection.person.user.id);
@@ -160,7 +161,7 @@ async function sendOrHold(
   sent: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
   const why = await whyHeld(chat, connection, room, sent.text, sent.files);
-  if (why !== null) {
+  if (why !== null && mayWait(chat, connection, room)) {
     // A repeat is answered, however many wait.
     const known = await chat.history.probe.hold({ ...sent, why });
     if (known !== null) return known;
@@ -201,7 +202,7 @@ export async function edit(
   chat.reactions.flush(room, seq);
   try {
     const why = await whyHeld(chat, connection, place, text, files);
-    if (why !== null) await checkHeld(chat, connection, { room, seq });
+    if (why !== null && mayWait(chat, connection, place)) await checkHeld(chat, connection, { room, seq });
     const edited = {
       room,
       seq,

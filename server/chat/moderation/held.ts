@@ -11,16 +11,21 @@ import { readWithin } from '../rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
 /**
- * Whether messages of this connection may have to wait there: those of users without a role, except in direct rooms. The
- * rule of the history decides the same again, when the message is stored.
+ * Whether messages of this connection may have to wait there: those of users without a role, except in direct rooms. Another
+ * server may have given the user a role in the room or taken it away: `hold` and `holdEdit` of the history decide.
  */
-export function mayWait({ hold }: Chat, { identity, person }: Connection, { record }: Room): boolean {
-  if (hold === undefined || record.kind === 'direct' || moderatesSite(identity)) return false;
-  return (person.memberships.get(record.id)?.member.role ?? 'member') === 'member';
+export function mayWait({ hold }: Chat, connection: Connection, room: Room): boolean {
+  const { member } = connection.person.memberships.get(room.record.id) ?? {};
+  return hold !== undefined && isChecked(connection, room) && (member?.role ?? 'member') === 'member';
+}
+
+/** Whether messages of this connection are checked there at all, unless the user has a role in the room. */
+function isChecked({ identity }: Connection, { record }: Room): boolean {
+  return record.kind !== 'direct' && !moderatesSite(identity);
 }
 
 /**
- * Why a message of this connection has to wait there; null if it does not.
+ * Why a message of this connection has to wait there, unless the user has a role in the room; null if it does not.
  * @param said its text
  * @param files those that it carries: their descriptions and names are read, too
  */
@@ -32,7 +37,7 @@ export async function whyHeld(
   files: readonly (ChosenFile & { name?: string })[] = [],
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
-  if (hold === undefined || !mayWait(chat, connection, room)) return null;
+  if (hold === undefined || !isChecked(connection, room)) return null;
   if (hold.mode === 'all') return 'all';
   const user = connection.person.user.id;
   // Any other file is refused anyway. Whether the message would wait must not show that it is there, or what it is called.

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import type { openChat } from '../../../server/chat/chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
-import { methods, sources } from '../../../server/history/history.ts';
+import { methods, mostHeld, sources } from '../../../server/history/history.ts';
 import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
@@ -354,4 +354,48 @@ test('a server that hears late that a room was made again under its id decides n
   expect(answers).toEqual(
     ['cat', 'ben'].flatMap((next) => requests.map(([event]) => [next, event, 'unknown_room'])),
   );
+});
+
+test('a server that hears late that a moderator has lost the role lets the messages of that user wait, and none before', async () => {
+  const hold = { mode: 'off', hasWord: (text: string) => text.includes('pallets') } as const;
+  const { chat, history, other } = await lateChat({ hold });
+  const connect = askedDirectly(chat);
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const make = async () => {
+    const made = { kind: 'private', name: 'Den', members: ['ben'], clientId: newClientId() };
+    const { room } = (await ann.ask('room:create', made)).data as Answers['room:create'];
+    await ben.ask('room:join', { room: room.id });
+    return room.id;
+  };
+  const say = (room: string, text: string) =>
+    ben.ask('message:send', { room, text, clientId: newClientId() });
+  // As many as may wait: a moderator has nothing to do with that.
+  const elsewhere = await make();
+  for (let n = 0; n < mostHeld; n++) expect(await say(elsewhere, 'pallets')).toHaveProperty('data.held');
+  expect(await say(elsewhere, 'pallets')).toMatchObject({ error: { code: 'limit_reached' } });
+  const { held } = (await ben.ask('held:list', { mine: true })).data as Answers['held:list'];
+  const cases = [
+    ['message:send', { text: 'more pallets' }, { data: { held: { why: 'words' } } }],
+    ['message:edit', { seq: 1, text: 'more pallets' }, { data: { held: { why: 'words', seq: 1 } } }],
+    ['message:forward', { from: 1 }, { error: { code: 'forbidden' } }],
+  ] as const;
+  const answers: unknown[] = [];
+  for (const [event, payload] of cases) {
+    const room = await make();
+    const asked = () => {
+      const from = 'from' in payload ? { from: { room, seq: 1 } } : {};
+      const id = event === 'message:edit' ? {} : { clientId: newClientId() };
+      return ben.ask(event, { room, ...payload, ...from, ...id });
+    };
+    await ann.ask('room:role', { room, user: 'ben', role: 'moderator' });
+    await say(room, 'pallets');
+    expect([event, await asked()]).toMatchObject([event, { data: { message: { room } } }]);
+    await ben.ask('message:edit', { room, seq: 1, text: 'pallets' });
+    await ben.ask('held:discard', { id: held.pop()?.id ?? '' });
+    other.writes = true;
+    await history.write.setRole({ room, user: 'ben', role: 'member' });
+    other.writes = false;
+    answers.push([event, await asked()]);
+  }
+  expect(answers).toMatchObject(cases.map(([event, , answer]) => [event, answer]));
 });
