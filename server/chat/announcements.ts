@@ -221,7 +221,9 @@ export class Announcements implements DirectoryListener {
   roomAdded(room: Room, asker: string | undefined): void {
     // The new room looks the same to all users with the same site roles, so they share one frame.
     const byRoles = new Map<string, Connection[]>();
-    for (const { connections } of this.#directory().everybody()) {
+    for (const { connections, memberships } of this.#directory().everybody()) {
+      // Its maker, who may have come here before that was heard.
+      if (memberships.has(room.record.id)) continue;
       for (const connection of connections) {
         if (connection.id === asker) continue;
         const roles = connection.identity.roles.join();

@@ -799,7 +799,7 @@ export class Directory {
     return (listener) => listener.roomDeleted(room, people, left, asker);
   }
 
-  #room({ room: record, asker }: Change & { type: 'room' }): Announce | undefined {
+  #room({ is, room: record, asker }: Change & { type: 'room' }): Announce | undefined {
     const room = this.#rooms.get(record.id);
     if (room === undefined) {
       if (record.kind !== 'public') return undefined;
@@ -809,6 +809,9 @@ export class Directory {
     const before = { ...room.record };
     if (before.name !== record.name) this.publicRooms.renamed();
     applyRecord(room.record, record);
+    // Its maker may have come here, and brought the room along, before that was heard.
+    if (is === 'new' && record.kind === 'public' && record.createdAt === room.record.createdAt)
+      return (listener) => listener.roomAdded(newRoom(record), asker);
     const isLeft = this.#partnerErased(room, record);
     const isSet = isLeft || !haveSameSettings(before, record);
     const isShown = (['name', 'topic', 'firstSeq'] as const).some(

@@ -278,6 +278,27 @@ async function hearingLate(around: (stored: History) => Partial<History> = () =>
   return { chat, history, told, news };
 }
 
+test('people hear of a new public room as it was made, also where its maker is here before that is heard', async () => {
+  const { chat, history, told, news } = await hearingLate();
+  const connect = (id: string) =>
+    chat.directory.connect(`c-${id}`, { id, name: `Name of ${id}`, roles: [], rooms: [] });
+  await connect('zoe');
+  news.delay();
+  const at = Date.now();
+  const by = { id: 'ann', name: 'Name of ann' };
+  const made = { kind: 'public', name: 'Kitchen', by, clientId: 'c', most: 0, at } as const;
+  const { room } = await history.write.createRoom({ id: 'u-kitchen', ...made });
+  const sent = { room: room.id, clientId: 'm', user: by, text: 'hello', sentAt: at, asMember: true };
+  await history.write.send(sent);
+  // The history is read for her before the changes are heard.
+  await connect('ann');
+  const heard = told.filter((one) => one.startsWith('c-zoe room:added '));
+  const [summary] = heard.map((one) => JSON.parse(one.slice('c-zoe room:added '.length)));
+  expect(heard).toHaveLength(1);
+  expect(summary).toMatchObject({ id: room.id, name: 'Kitchen', member: false, may: ['send'], lastSeq: 0 });
+  expect(summary).not.toHaveProperty('last');
+});
+
 test('an event of a closed report tells a removed moderator nothing that was written after the removal', async () => {
   const { chat, history, told, news } = await hearingLate();
   for (const id of ['ann', 'ben'])
