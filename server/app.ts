@@ -274,13 +274,15 @@ export async function startApp(
   // First, since a configuration that cannot be read ends the start.
   const logins = await openLogins(
     config.logins,
-    (problem) => {
+    (problem, isRefusing) => {
       metrics.siteUnreadable.set(problem === null ? 0 : 1);
       if (problem === null) log.info('the configuration of the site can be read');
       else
         log.error(
           { reason: problem.message },
-          'the changed configuration of the site cannot be read: the last one still counts',
+          isRefusing
+            ? 'the changed configuration of the site cannot be used: nobody is let in'
+            : 'the changed configuration of the site cannot be read: the last one still counts',
         );
     },
     ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),

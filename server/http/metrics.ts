@@ -108,7 +108,7 @@ export class Metrics {
 
   readonly siteUnreadable = new Gauge({
     name: 'chat_site_unreadable',
-    help: '1 while the changed configuration of the site cannot be read, so that the one before still counts',
+    help: '1 while the changed configuration of the site cannot be read, so that the one before still counts, or nobody is let in',
     registers: [this.#registry],
   });
 

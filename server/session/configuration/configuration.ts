@@ -13,7 +13,7 @@ import {
   rest,
 } from './value.ts';
 
-export { ConfigurationError } from './value.ts';
+export { ConfigurationError, SecondFactorError } from './value.ts';
 
 /** The work of a thread: a configuration file, or the calls in files of code. */
 export type Reading = { file: string; surroundings: PhpSurroundings } | { files: readonly string[] };

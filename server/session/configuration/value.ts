@@ -57,6 +57,12 @@ export class ConfigurationError extends Error {
   }
 }
 
+/**
+ * The site asks for a second factor where the chat cannot see whether it was given: by the configuration before, a password
+ * alone would be enough.
+ */
+export class SecondFactorError extends ConfigurationError {}
+
 export const isUnknown = (value: ConfigurationValue | undefined): value is Unknown =>
   typeof value === 'object' && value !== null && 'unknown' in value;
 

@@ -33,6 +33,7 @@ import { phpbb } from './phpbb.ts';
 import { phpmyadmin } from './phpmyadmin.ts';
 import { postfixadmin } from './postfixadmin.ts';
 import { prestashop } from './prestashop.ts';
+import type { OnProblem } from './reread.ts';
 import { roundcube } from './roundcube.ts';
 import { shaarli } from './shaarli.ts';
 import { simplesamlphp } from './simplesamlphp.ts';
@@ -96,7 +97,7 @@ export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
  */
 export async function openLogins(
   settings: LoginSettings,
-  onProblem: (problem: Error | null) => void,
+  onProblem: OnProblem,
   onDoubt: (doubt: Doubt) => void = () => {},
 ): Promise<Logins> {
   if ('session' in settings) return phpSessions(settings.session);

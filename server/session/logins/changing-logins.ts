@@ -1,6 +1,14 @@
-import type { Digest, Fingerprint, Login, Logins, Verdict, Watcher } from '../login.ts';
+import {
+  type Digest,
+  type Fingerprint,
+  type Login,
+  type Logins,
+  unavailable,
+  type Verdict,
+  type Watcher,
+} from '../login.ts';
 import type { Followed } from '../store.ts';
-import { closedAfter, rereading } from './reread.ts';
+import { closedAfter, type OnProblem, rereading } from './reread.ts';
 
 /** Logins by PHP sessions. */
 export interface SessionLogins<State = unknown> extends Logins<State> {
@@ -25,7 +33,7 @@ export function changingLogins(
   first: SessionLogins,
   again: () => Promise<SessionLogins | undefined>,
   fingerprint: (digest: Digest) => Fingerprint,
-  onProblem?: (problem: Error | null) => void,
+  onProblem?: OnProblem,
 ): Logins {
   let logins = first;
   /** The states that were judged by the present settings; undefined as long as these are the first. */
@@ -64,6 +72,7 @@ export function changingLogins(
   return {
     async identify(credentials) {
       reread.ifDue();
+      if (reread.refusal !== undefined) return unavailable(reread.refusal);
       const by = judged;
       const answer = await logins.identify(credentials);
       if (!('code' in answer)) by?.add((answer as Login<object>).state);
@@ -71,6 +80,8 @@ export function changingLogins(
     },
     check(all) {
       reread.ifDue();
+      const { refusal } = reread;
+      if (refusal !== undefined) return all.map(() => Promise.reject(refusal));
       const by = judged;
       return by === undefined ? logins.check(all) : all.map((login) => check(login, by));
     },
@@ -111,9 +122,9 @@ export function changingLogins(
     },
     answers() {
       reread.ifDue();
-      return logins.answers();
+      return reread.refusal === undefined ? logins.answers() : Promise.resolve(false);
     },
-    fault: () => logins.fault(),
+    fault: async () => reread.refusal ?? logins.fault(),
     close() {
       closed = true;
       logins.close();

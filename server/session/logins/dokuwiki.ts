@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { asText, ConfigurationError, isTrue } from '../configuration/configuration.ts';
+import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
 import { because, noCookie, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
@@ -40,7 +40,7 @@ export const dokuwiki: SessionApplication = {
   async find(folder, given) {
     if (!(await says(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
     if (await hasPlugin(folder, 'twofactor'))
-      throw new ConfigurationError(
+      throw new SecondFactorError(
         `${folder.path}: the plugin twofactor keeps in a cookie of its own whether the second factor was given, which the chat cannot verify, so a password alone would be enough for it: disable the plugin, or do not use the chat there`,
       );
     return ownSessions(folder, given);

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  SecondFactorError,
+} from '../configuration/configuration.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
@@ -247,13 +252,13 @@ function cookieName(cookies: string | undefined, ending: string | null): string 
  * The module Email TFA redirects a user who is logged in to the page of the second factor, and keeps in its private
  * tempstore whether that was given: src/EventSubscriber/EmailTfaSubscriber.php. Later versions ask before the login and
  * have no such file.
- * @throws ConfigurationError
+ * @throws SecondFactorError
  */
 async function refuseEmailFactor(folder: SiteFolder, root: string, site: string): Promise<void> {
   for (const modules of ['modules', 'modules/contrib', `${site}/modules`, `${site}/modules/contrib`]) {
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
-      throw new ConfigurationError(
+      throw new SecondFactorError(
         `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough for the chat: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use the chat there`,
       );
   }

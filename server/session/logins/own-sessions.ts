@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../configuration/configuration.ts';
+import { ConfigurationError, SecondFactorError } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
 import type { FoundSessions, SessionTexts, SiteFolder } from './application.ts';
 import { storeOfPhp } from './php-store.ts';
@@ -52,8 +52,8 @@ export async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {
  * The fault of an application with an addition that asks for a second factor only after the login.
  * @param path where a session says that the factor was given
  */
-export const asksAfterLogin = (where: string, addition: string, path: string): ConfigurationError =>
-  new ConfigurationError(
+export const asksAfterLogin = (where: string, addition: string, path: string): SecondFactorError =>
+  new SecondFactorError(
     `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough for the chat: set CHAT_USER_REQUIRE=${path}, where the session says that the factor was given; or name the path of the user there, if a password shall be enough`,
   );
 

@@ -42,21 +42,25 @@ export const roundcube: SessionApplication = {
     const value = (key: string, instead: string) =>
       asText(configuration.variable(['config', key], instead)) ?? '';
     const setting = (key: string) => value(key, 'CHAT_SESSION_STORE');
+    const storageOf = () => setting('session_storage') || 'db';
+    // First: no other fault of the configuration may hide it.
+    if (!given.userRequire) {
+      const plugin = await askingPlugin(folder, root, configuration);
+      const isInVars = !given.store && (ifKnown(storageOf) ?? 'db') !== 'db';
+      const userId = given.userId ?? (isInVars ? inVars.userId : '');
+      const place = userId.startsWith('vars!.') ? 'vars!.' : '';
+      if (plugin) throw asksAfterLogin(file, `the plugin ${plugin.name}`, place + plugin.given);
+    }
     const cookieName = given.cookieName ?? value('session_name', 'CHAT_SESSION_NAME');
     const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
     const database = databaseOf(value('db_dsnw', 'its value itself'), file);
     const prefix = value('db_prefix', 'its value itself');
-    const storage = setting('session_storage') || 'db';
+    const storage = storageOf();
     const first = (key: string) =>
       asText(configuration.variable(['config', key, '0'], 'CHAT_SESSION_STORE')) ?? '';
     const inTable = !given.store && storage === 'db';
     const found = given.store || inTable ? {} : { store: cacheOf(storage, first, file), ...inVars };
     const options: SessionTexts = { ...(cookieName === '' ? {} : { cookieName }), ...found };
-    if (!given.userRequire) {
-      const plugin = await askingPlugin(folder, root, configuration);
-      const place = (given.userId ?? options.userId ?? '').startsWith('vars!.') ? 'vars!.' : '';
-      if (plugin) throw asksAfterLogin(file, `the plugin ${plugin.name}`, place + plugin.given);
-    }
     return {
       options,
       ...(inTable && {

@@ -30,7 +30,7 @@ import {
 } from './application.ts';
 import { asText } from './fingerprint.ts';
 import type { SessionSettings } from './php-sessions.ts';
-import { closedAfter, rereading } from './reread.ts';
+import { closedAfter, type OnProblem, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type SiteSql, siteSql } from './sql.ts';
 import { haveVersions } from './versions.ts';
@@ -49,7 +49,7 @@ export interface OpenSite {
 }
 
 export interface SiteReader {
-  /** @throws StoreError if the database does not answer, ConfigurationError if the configuration cannot be read */
+  /** @throws StoreError if the database does not answer or nobody may be let in, ConfigurationError if the configuration cannot be read */
   open(): Promise<OpenSite>;
   /** Reads the configuration and the settings again. `SitePlace.onProblem` gets the faults in them. */
   reload(): Promise<void>;
@@ -78,9 +78,7 @@ export interface SitePlace extends SiteOptions {
   sessions?: GivenSessions;
   /** Called with each file and folder that is looked at, also if that is forbidden. */
   onFile?(path: string, wanted: 'seen' | 'read'): void;
-  /** Called when the configuration has changed and cannot be read: what was read before still counts. With null when it
-   *  can be read again. */
-  onProblem?(problem: Error | null): void;
+  onProblem?: OnProblem;
   /** Called once with each doubt that somebody can correct. */
   onDoubt?(doubt: Doubt): void;
 }
@@ -360,6 +358,10 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       return last;
     },
     open() {
+      if (reread.refusal !== undefined) {
+        reread.ifDue();
+        return Promise.reject(reread.refusal);
+      }
       if (open === undefined) {
         opening ??= connect().finally(() => {
           opening = undefined;

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Login } from '../../../../server/session/login.ts';
+import { type Login, StoreError } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { loginContract } from '../../../contracts/login.ts';
@@ -183,4 +183,26 @@ test('a module that asks for the second factor after the login is refused', asyn
     );
     rmSync(subscribers, { recursive: true });
   }
+});
+
+test('such a module that is added meanwhile ends no login, and lets nobody in until it is gone', async () => {
+  const site = await drupalSite(mysql as (typeof databases)[number]);
+  onTestFinished(site.remove);
+  const { logins } = await openSite({ folder: site.folder });
+  onTestFinished(() => logins.close());
+  const device = await site.logIn('7', {});
+  const login = (await logins.identify(device)) as Login;
+  const subscribers = join(site.folder, 'modules/email_tfa/src/EventSubscriber');
+  mkdirSync(subscribers, { recursive: true });
+  writeFileSync(join(subscribers, 'EmailTfaSubscriber.php'), '<?php');
+  await logins.reload?.();
+  expect(await logins.identify(device)).toMatchObject({
+    code: 'session_store_unavailable',
+    reason: expect.stringContaining('update the module'),
+  });
+  await expect(logins.check([login as never])[0]).rejects.toThrow(StoreError);
+  rmSync(subscribers, { recursive: true });
+  await logins.reload?.();
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  expect(await logins.check([login as never])[0]).toBeNull();
 });

@@ -9,6 +9,8 @@ import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { stopClock } from '../../../helpers/application-site.ts';
+import { connectChat } from '../../../helpers/chat-client.ts';
+import { startChatServer } from '../../../helpers/chat-server.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
 import { startPostgres } from '../../../helpers/postgres.ts';
 import { startRedis } from '../../../helpers/redis.ts';
@@ -137,6 +139,14 @@ test('Roundcube with a plugin that asks for the second factor after the login', 
     ["['archive', 'twofactor_gauthenticator']", '', 'twofactor_gauthenticator_2FA_login'],
     ["['twofactor_webauthn']; $config['session_storage'] = 'redis'", '', 'vars!.twofactor_webauthn_checked'],
     [merged, 'plugins/twofactor_webauthn/twofactor_webauthn.php', 'twofactor_webauthn_checked'],
+    // Whatever else cannot be read.
+    ["['twofactor_webauthn']; $config['db_dsnw'] = 'oci8://u:p@db/mail'", '', 'twofactor_webauthn_checked'],
+    [
+      "['twofactor_webauthn']; $config['session_name'] = $config['session_storage'] = own()",
+      '',
+      'twofactor_webauthn_checked',
+    ],
+    ["['twofactor_webauthn']; $config['session_storage'] = 'other'", '', 'vars!.twofactor_webauthn_checked'],
     [merged, 'plugins/archive/archive.php', null],
     ["['archive']", 'plugins/twofactor_webauthn/twofactor_webauthn.php', null],
   ] as const) {
@@ -167,6 +177,46 @@ test('Roundcube with a plugin that asks for the second factor after the login', 
   expect(await userBy(done, secondCookie('1700000001', 600))).toBeNull();
   // The record of the id before the login.
   expect(await userBy(done.replace(/auth_secret.*?;/, ''), secondCookie('', 600))).toBeNull();
+});
+
+test('a second factor that is switched on meanwhile: nobody is let in until the configuration can be read again', async () => {
+  const { folder, file } = roundcubeOf('');
+  mkdirSync(join(folder, 'sessions'));
+  writeFileSync(join(folder, 'sessions/sess_abc'), vars);
+  const server = await startChatServer({
+    CHAT_SITE: folder,
+    CHAT_SESSION_STORE: `file://${folder}/sessions`,
+  });
+  onTestFinished(async () => void (await server.stop()));
+  const connect = () =>
+    connectChat(server.url, `roundcube_sessid=abc; roundcube_sessauth=${secondCookie('Xy1', 600)}`);
+  const reread = (more: string) => {
+    writeFileSync(join(folder, 'config/config.inc.php'), roundcube(file, more));
+    process.kill(server.pid, 'SIGHUP');
+  };
+  const client = await connect();
+  onTestFinished(() => client.close());
+
+  reread("$config['plugins'] = ['twofactor_gauthenticator'];");
+  await server.until(
+    /set CHAT_USER_REQUIRE=twofactor_gauthenticator_2FA_login.*cannot be used: nobody is let in/,
+  );
+  await expect(connect()).rejects.toThrow('session_store_unavailable');
+  await server.until(/open connections stay open for now/);
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
+
+  // Another fault lets nobody in either.
+  reread("$config['plugins'] = [");
+  await server.until(/config\.inc\.php line .*: nobody is let in/);
+  await expect(connect()).rejects.toThrow('session_store_unavailable');
+
+  reread('');
+  await server.until(/the configuration of the site can be read/);
+  const again = await connect();
+  again.close();
+  await server.until(/the session store answers again/);
+  expect(server.output()).not.toMatch(/the last one still counts/);
+  expect(client.socket.connected).toBe(true);
 });
 
 test('Roundcube 1.7 by its folder public_html, and by the configuration of Debian', async () => {
