@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Transporter } from 'nodemailer';
 import { UnderWay } from '../outgoing/under-way.ts';
 import type { Mailbox } from './address.ts';
@@ -32,9 +33,9 @@ export interface Mail {
 }
 
 /**
- * `refused`: this address takes no mail. `failed`: the mail was not taken. `down`: the server takes none at all now, without a
- * connection or a login. `lost`: nobody knows whether the mail was taken; it must not be sent again. `reason` repeats nothing
- * that the server or a user has written.
+ * `refused`: this address takes no mail. `failed`: the mail was not taken. `down`: the mail was not begun, as there was no
+ * connection or login, or this server ends; or the mail server has said that it takes none now. `lost`: nobody knows whether
+ * the mail was taken; it must not be sent again. `reason` repeats nothing that the mail server or a user has written.
  */
 export type MailOutcome = { is: 'sent' } | { is: 'refused' | 'failed' | 'down' | 'lost'; reason: string };
 
@@ -77,9 +78,18 @@ export async function openMailServer({
 export class MailServer {
   readonly #transport: Transporter;
   readonly #underWay = new UnderWay();
+  /** The bytes of each mail for which there was a connection, by its signal. They are read when the server waits for them. */
+  readonly #bytes = new WeakMap<AbortSignal, Readable>();
 
   constructor(transport: Transporter) {
     this.#transport = transport;
+    transport.use('stream', ({ message, data: { signal } }, done) => {
+      message.processFunc((bytes) => {
+        if (signal) this.#bytes.set(signal, bytes);
+        return bytes;
+      });
+      done();
+    });
     // Errors of idle connections; others reject the mail.
     transport.on('error', () => {});
   }
@@ -87,9 +97,11 @@ export class MailServer {
   /** Hands over one mail, at most once. Never rejects. */
   async send({ from, to, subject, text, html, id, thread, headers }: Mail): Promise<MailOutcome> {
     const late = AbortSignal.timeout(mailTime);
+    let signal = late;
     try {
-      await this.#underWay.run((end) =>
-        this.#transport.sendMail({
+      await this.#underWay.run((end) => {
+        signal = AbortSignal.any([late, end]);
+        return this.#transport.sendMail({
           from: { name: from.name, address: from.address },
           to: { name: '', address: to },
           envelope: { from: from.address, to: [to] },
@@ -100,17 +112,18 @@ export class MailServer {
           inReplyTo: `<${thread}>`,
           references: `<${thread}>`,
           headers,
-          signal: AbortSignal.any([late, end]),
-        }),
-      );
+          signal,
+        });
+      });
       return { is: 'sent' };
     } catch (error) {
-      if (late.aborted) return { is: 'lost', reason: `it was not taken within ${mailTime / 1000} s` };
-      const reason = reasonOf(error);
+      const reason = late.aborted ? `it was not taken within ${mailTime / 1000} s` : reasonOf(error);
       if (isAboutAddress(error)) return { is: 'refused', reason };
       if (isAboutMail(error)) return { is: 'failed', reason };
-      const isSure = isBeforeMail(error) && !this.#underWay.isClosed;
-      return { is: isSure ? 'down' : 'lost', reason };
+      const isBegun = this.#bytes.get(signal)?.readableDidRead === true;
+      // An answer with a code says that the mail was not taken.
+      const hasAnswered = (error as SmtpError).responseCode !== undefined;
+      return { is: isBegun && !hasAnswered ? 'lost' : 'down', reason };
     }
   }
 
@@ -154,14 +167,6 @@ function isAboutAddress(error: unknown): boolean {
   return !enhanced.startsWith('5.7.') && enhanced !== '5.2.2';
 }
 
-/** Whether the server has not taken the mail for certain: it has said so, or there was no connection over which to send it. */
-function isBeforeMail(error: unknown): boolean {
-  const { responseCode, originalCode = '', code = '', message } = error as SmtpError;
-  if (responseCode !== undefined || !['ECONNECTION', 'ETIMEDOUT', 'ESOCKET'].includes(code)) return true;
-  if (/^(Connection timeout|Greeting never received)$/.test(message)) return true;
-  return !['', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(originalCode);
-}
-
 /** The server has answered to this mail, and may take another. 421: it closes the connection. */
 function isAboutMail(error: unknown): boolean {
   const { command = '', responseCode } = error as SmtpError;
@@ -171,6 +176,7 @@ function isAboutMail(error: unknown): boolean {
 /** In words for the log: the answers of servers often have the address in them. */
 function reasonOf(error: unknown): string {
   const { command, responseCode, originalCode, code = 'no code' } = error as SmtpError;
+  if (code === 'EABORT') return 'this server ends';
   if (responseCode === undefined) return `no answer (${originalCode ?? code})`;
   const answer = [responseCode, enhancedIn(error as SmtpError) ?? []].flat().join(' ');
   return `the answer to ${command ?? 'the connection'} was ${answer}`;

@@ -157,15 +157,27 @@ test('nobody knows whether a mail was taken if the connection breaks before the 
   expect(await send()).toMatchObject({ is: 'down' });
 });
 
-test('a mail under way ends with the server’s end, and is not sent again', async () => {
-  const silent = createServer((socket) => socket.on('error', () => {}));
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  const { port } = silent.address() as { port: number };
-  const client = await openMailServer(place(`smtp://localhost:${port}`));
+test('a mail under way ends with the server’s end; one that has not begun may be sent again', async () => {
+  const server = await startMailServer();
+  const connected = new Promise<void>((resolve) => {
+    server.greet = () => resolve();
+  });
+  const early = await openMailServer(place(server.url));
+  const waiting = early.send(mail);
+  await connected;
+  early.close();
+  const ends = { is: 'down', reason: 'this server ends' };
+  expect(await waiting).toEqual(ends);
+  expect(await early.send(mail)).toEqual(ends);
+
+  server.greet = (done) => done();
+  server.answer = () => {};
+  const client = await openMailServer(place(server.url));
   const sending = client.send(mail);
+  await server.mail(1);
   client.close();
   expect((await sending).is).toBe('lost');
-  silent.close();
+  await server.stop();
 });
 
 test('the doctor: takes the login, a wrong password, not there, and no word of the password', async () => {
