@@ -939,7 +939,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => others.close());
       const messages = () => seen.filter((change) => change.type === 'message');
       const mentions = () => seen.filter((change) => change.type === 'mentions');
-      return { writing, others, between, messages, mentions, ...(await writing.write.send(first)) };
+      const concerned = () => seen.filter((change) => change.type === 'concerned');
+      return {
+        writing,
+        others,
+        between,
+        messages,
+        mentions,
+        concerned,
+        ...(await writing.write.send(first)),
+      };
     }
 
     test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
@@ -1008,6 +1017,32 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           expect(removed).toEqual([]);
           expect(message.mentions?.[0]).toMatchObject({ user: 'b' });
         }
+      }
+    });
+
+    it('such a server tells those who follow a thread of a new reply with its contents once, and of none that is deleted', async () => {
+      const ben = { id: '2', name: 'Ben' };
+      for (const how of ['reacted', 'edited', 'deleted'] as const) {
+        const { writing, others, concerned, message: first } = await following();
+        await writing.write.join({ room: 'lobby', user: ben, at: 0 });
+        await others.upTo(3);
+        const reply = { ...message('late', 'lobby', ben), replyTo: first.seq };
+        const { room, seq } = (await writing.write.send(reply)).message;
+        const restriction = { by: 'api' };
+        await writing.write.restrict({ room, user: 'c', kind: 'banned', restriction, at: 1 });
+        await {
+          reacted: () =>
+            writing.write.react({ room, seq, reactions: [{ user: '2', emoji: '👍', on: true }] }),
+          edited: () => writing.write.edit({ room, seq, user: '2', text: 'edited', at: 1 }),
+          deleted: () => writing.write.delete({ room, seq, user: '2', moderator: false, at: 1 }),
+        }[how]();
+        await others.upTo(6);
+        const { is, text } = {
+          reacted: { is: 'new', text: 'late' },
+          edited: { is: 'new', text: 'edited' },
+          deleted: { is: 'deleted', text: '' },
+        }[how];
+        expect(concerned(), how).toMatchObject([{ is, users: [ann.id], message: { seq, text } }]);
       }
     });
 

@@ -114,7 +114,7 @@ export async function entriesAfter(
   }
   const losses = lossesIn(known);
   /** The message as readers of this entry may see it, for whom that `rev` is the last one. */
-  const shownAt = (num: number, place: Place, rev: number, named: readonly string[] = []) => {
+  const shownAt = (num: number, place: Place, rev: number, about: readonly LoggedChange[] = []) => {
     const message = messageAt(found, place);
     if (message === undefined || message.rev <= rev) return message;
     const by = made.get(revOf(message)) ?? Number.POSITIVE_INFINITY;
@@ -123,7 +123,7 @@ export async function entriesAfter(
     );
     if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
     const key = keyOf(place);
-    withheld.set(key, new Set([...(withheld.get(key) ?? []), ...named]));
+    withheld.set(key, [...(withheld.get(key) ?? []), ...about]);
     return { ...withoutContents(message), rev };
   };
   return entries.map(({ num, changes }) => ({
@@ -137,9 +137,10 @@ export async function entriesAfter(
         return [{ type: 'message', is, message: { ...(shownAt(num, change.message, rev) ?? message), rev } }];
       }
       if (change.type === 'mentions' || change.type === 'concerned') {
-        const named = change.type === 'mentions' ? change.added : [];
-        const message = shownAt(num, change.message, change.message.rev, named);
-        return message === undefined ? [] : [{ ...change, message }];
+        const message = shownAt(num, change.message, change.message.rev, [change]);
+        // People who follow a thread are notified of a reply when it has its contents. Without them it is another object.
+        const isLater = isNewReply(change) && message !== messageAt(found, change.message);
+        return message === undefined || isLater ? [] : [{ ...change, message }];
       }
       if (!isOfRoom(change)) return [change];
       const last = shownAt(num, lastOf(change.room), change.room.head);
@@ -151,12 +152,15 @@ export async function entriesAfter(
 /** How often entries after those that are handed out are read, to see what has changed a message. */
 const mostLooks = 5;
 
-/** The messages that were handed out without their contents, and the people to whom they have a mention. */
-export type Withheld = Map<string, ReadonlySet<string>>;
+/** The messages that were handed out without their contents, and the changes that say whom they mention or concern. */
+export type Withheld = Map<string, readonly LoggedChange[]>;
+
+const isNewReply = (change: LoggedChange): change is LoggedChange & { type: 'concerned' } =>
+  change.type === 'concerned' && change.is === 'new';
 
 /**
  * The changes of an entry. That of a message which was handed out without its contents has all of them, where it would say
- * less, and comes with the mentions that had no message before.
+ * less, and comes with the mentions that had no message before, and with the people whom it concerns as a new reply.
  */
 export function withContents(changes: readonly Change[], withheld: Withheld): Change[] {
   return changes.flatMap((change): Change[] => {
@@ -168,10 +172,15 @@ export function withContents(changes: readonly Change[], withheld: Withheld): Ch
     withheld.delete(keyOf(message));
     // People whom an edit adds are notified by it.
     const notified = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
+    const mentioned = new Set(missed.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
     const added = (message.mentions ?? []).flatMap(({ user }) =>
-      missed.has(user) && !notified.has(user) ? user : [],
+      mentioned.has(user) && !notified.has(user) ? user : [],
     );
-    return added.length === 0 ? [rest] : [rest, { type: 'mentions', message, added, removed: [] }];
+    const mentions: Change[] = added.length === 0 ? [] : [{ type: 'mentions', message, added, removed: [] }];
+    // An entry that is read again puts its reply there again: one is enough.
+    const reply = missed.find(isNewReply);
+    const isKept = reply !== undefined && message.deletedAt === undefined;
+    return [rest, ...mentions, ...(isKept ? [{ ...reply, message }] : [])];
   });
 }
 
