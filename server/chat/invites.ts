@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { isMember, opens, type StoredInvite } from '../history/history.ts';
+import { isMember, opens, type StoredInvite, stateOf } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, Invite, RequestPayload, User } from '../wire/events.ts';
 import { rankOf, rightsIn } from './access.ts';
@@ -42,11 +42,9 @@ export async function createInvite(
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
     const readmits = rankOf(connection.identity.roles, actorOf(room, connection).member) > 0;
-    const { access, createdAt } = room.record;
     return chat.history.write.createInvite({
       invite: { ...invite, ...(readmits ? { readmits: 1 } : {}) },
-      access,
-      createdAt,
+      decidedFor: stateOf(room.record),
     });
   });
   return { invite: shown({ ...invite, used: 0 }, by), token };
@@ -76,8 +74,8 @@ export async function revokeInvite(
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
     const by = ownOnly(connection, room);
-    const { id: place, access, createdAt } = room.record;
-    const what = { room: place, id, ...(by === undefined ? {} : { by }), access, createdAt };
+    const decidedFor = stateOf(room.record);
+    const what = { room: room.record.id, id, ...(by === undefined ? {} : { by }), decidedFor };
     return chat.history.write.revokeInvite(what);
   });
   return {};

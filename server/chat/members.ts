@@ -6,6 +6,7 @@ import {
   type MemberRecord,
   type Reads,
   sources,
+  stateOf,
 } from '../history/history.ts';
 import { findKeys, memberKey, nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
@@ -91,7 +92,6 @@ export async function addPeople(
   await decided(async () => {
     directory.checkStill(connection.person, room);
     need(room, connection, 'invite');
-    const { access, createdAt } = room.record;
     const done = await history.write.addMembers(
       {
         room: room.record.id,
@@ -100,8 +100,7 @@ export async function addPeople(
         by: connection.person.user.id,
         mayReturn: rankOf(connection.identity.roles, actorOf(room, connection).member) > 0,
         most: limits.members,
-        access,
-        createdAt,
+        decidedFor: stateOf(room.record),
         at: Date.now(),
       },
       connection.id,
@@ -129,7 +128,7 @@ export async function remove(
   const self = user === connection.person.user.id;
   await decided(async () => {
     const actor = actorOf(room, connection);
-    const { access, createdAt } = room.record;
+    const decidedFor = stateOf(room.record);
     if (self && actor.member === undefined) return { stale: false };
     need(room, connection, self ? 'leave' : 'remove');
     if (!self) {
@@ -151,8 +150,7 @@ export async function remove(
         by: 'people',
         cause: self ? 'left' : 'removed',
         actor: connection.person.user.id,
-        access,
-        createdAt,
+        decidedFor,
         at: Date.now(),
       },
       connection.id,
@@ -170,7 +168,7 @@ export async function setRole(
   // A direct room has no roles. The other one may be a member there or not: see docs/protocol.md, `direct:open`.
   if (room.record.kind === 'direct') throw new RequestError('forbidden');
   await decided(async () => {
-    const { access, createdAt } = room.record;
+    const decidedFor = stateOf(room.record);
     const target = await targetOf(chat, room.record.id, user);
     // Another server may have removed the user who asks.
     await chat.history.current();
@@ -183,7 +181,7 @@ export async function setRole(
     // Rooms of the settings, the session and the API have no owner.
     if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
     const actor = connection.person.user.id;
-    const what = { room: room.record.id, user, role, actor, access, createdAt };
+    const what = { room: room.record.id, user, role, actor, decidedFor };
     return chat.history.write.setRole(what, connection.id);
   });
   return {};
@@ -198,9 +196,9 @@ export async function update(
   await decided(async () => {
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'update');
-    const { access, createdAt } = room.record;
+    const decidedFor = stateOf(room.record);
     const actor = connection.person.user.id;
-    return chat.history.write.updateRoom({ room: id, ...change, actor, access, createdAt }, connection.id);
+    return chat.history.write.updateRoom({ room: id, ...change, actor, decidedFor }, connection.id);
   });
   return { room: summaryAfter(chat.directory, room, connection) };
 }
@@ -213,9 +211,10 @@ export async function deleteRoom(
   await decided(async () => {
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'delete');
-    const { id, access, createdAt } = room.record;
+    const { id } = room.record;
+    const decidedFor = stateOf(room.record);
     const actor = connection.person.user.id;
-    return chat.history.write.deleteRoom({ room: id, actor, access, createdAt }, connection.id);
+    return chat.history.write.deleteRoom({ room: id, actor, decidedFor }, connection.id);
   });
   return {};
 }

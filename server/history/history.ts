@@ -154,6 +154,14 @@ export interface RoomRecord {
   last?: StoredMessage;
 }
 
+/** A room as it was when something was decided; `createdAt` tells it from another one of its id. */
+export type RoomState = Pick<RoomRecord, 'access' | 'createdAt'>;
+
+/** A copy: the record of a room in memory goes on. */
+export function stateOf({ access, createdAt }: RoomState): RoomState {
+  return { access, createdAt };
+}
+
 /** A thread, by the message that was its first one. That may have expired. */
 export interface ThreadPlace {
   room: string;
@@ -813,7 +821,7 @@ type Nothing = Record<string, never>;
  * listed; `storage_full` and `storage_unavailable` are always possible.
  *
  * `actor`: the moderator who does it; absent for the PHP application.
- * `access`, `createdAt`: those of the room for which it was decided that the user may do this. If its number has changed
+ * `decidedFor`: the room for which it was decided that the user may do this, as it was then. If its number has changed
  * since, or another room has its id, the result is `stale`, and the caller has to decide again.
  */
 export interface Writes {
@@ -931,15 +939,7 @@ export interface Writes {
    * is to be pinned), `limit_reached` (`mostPins`).
    */
   pin: {
-    in: {
-      room: string;
-      seq: number;
-      user: string;
-      pinned: boolean;
-      access: number;
-      createdAt?: number;
-      at: number;
-    };
+    in: { room: string; seq: number; user: string; pinned: boolean; decidedFor?: RoomState; at: number };
     out: { changed: boolean; stale: boolean };
   };
   /**
@@ -1035,18 +1035,14 @@ export interface Writes {
       name?: string;
       topic?: string;
       actor?: string;
-      access?: number;
-      createdAt?: number;
+      decidedFor?: RoomState;
     } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
   /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
   setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
-  deleteRoom: {
-    in: { room: string; actor?: string; access?: number; createdAt?: number };
-    out: { stale: boolean };
-  };
+  deleteRoom: { in: { room: string; actor?: string; decidedFor?: RoomState }; out: { stale: boolean } };
   /**
    * All messages before `firstSeq` are too old: nobody gets them any more, and they are deleted step by step. Never falls.
    * Codes: `unknown_room`.
@@ -1077,8 +1073,7 @@ export interface Writes {
       by?: string;
       mayReturn: boolean;
       most?: number;
-      access?: number;
-      createdAt?: number;
+      decidedFor?: RoomState;
       at: number;
     };
     out: { results: (Code | null)[]; stale: boolean };
@@ -1088,12 +1083,12 @@ export interface Writes {
    * the room `mostInvitesOfRoom`).
    */
   createInvite: {
-    in: { invite: Omit<StoredInvite, 'access' | 'used'>; access?: number; createdAt?: number };
+    in: { invite: Omit<StoredInvite, 'access' | 'used'>; decidedFor?: RoomState };
     out: { stale: boolean };
   };
   /** @param in.by the maker; absent for a link of whomever */
   revokeInvite: {
-    in: { room: string; id: string; by?: string; access?: number; createdAt?: number };
+    in: { room: string; id: string; by?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
   /**
@@ -1121,8 +1116,7 @@ export interface Writes {
       by: Source;
       cause: 'left' | 'removed';
       actor?: string;
-      access?: number;
-      createdAt?: number;
+      decidedFor?: RoomState;
       at: number;
     };
     out: { stale: boolean };
@@ -1135,8 +1129,7 @@ export interface Writes {
       kind: RestrictionKind;
       restriction: Restriction | null;
       actor?: string;
-      access?: number;
-      createdAt?: number;
+      decidedFor?: RoomState;
       at: number;
     };
     out: { stale: boolean };
@@ -1166,8 +1159,7 @@ export interface Writes {
       restriction?: Restriction;
       reason?: string;
       again?: true;
-      access?: number;
-      createdAt?: number;
+      decidedFor?: RoomState;
     } & NonNullable<StoredReport['closed']>;
     out: { decided: boolean; stale: boolean };
   };
@@ -1179,14 +1171,7 @@ export interface Writes {
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
   /** Codes: `unknown_room`, `unknown_user` (not a member). */
   setRole: {
-    in: {
-      room: string;
-      user: string;
-      role: RoomRole;
-      actor?: string;
-      access?: number;
-      createdAt?: number;
-    };
+    in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
     out: { stale: boolean };
   };
   /** Codes: `unknown_room` (not a member). */

@@ -4,6 +4,7 @@ import {
   methods,
   mostInvites,
   mostInvitesOfRoom,
+  type RoomRecord,
   type Writes,
 } from '../../server/history/history.ts';
 
@@ -207,8 +208,9 @@ export function invitesContract(
     await write.revokeInvite({ room, id: all[1] as string });
     await link(ben);
     await expect(link(cat)).rejects.toEqual(refused('forbidden'));
-    const { access = 0 } = (await now().history.read.room({ room })) ?? {};
+    const after = (await now().history.read.room({ room })) as RoomRecord;
+    const decidedFor = { ...after, access: after.access - 1 };
     const invite = { id: 'late', room, digest: 'of late', by: ann.id, at };
-    expect(await write.createInvite({ invite, access: access - 1 })).toEqual({ stale: true });
+    expect(await write.createInvite({ invite, decidedFor })).toEqual({ stale: true });
   });
 }

@@ -204,19 +204,19 @@ export function moderationContract(
     restriction: Writes['restrict']['in']['restriction'],
     over: Partial<Writes['restrict']['in']> = {},
   ) => write.restrict({ room: 'lobby', user, kind, restriction, at, ...over });
-  const accessOf = async (history = now().history) =>
-    (await history.read.room({ room: 'lobby' }))?.access as number;
+  const lobbyNow = async (history = now().history) =>
+    (await history.read.room({ room: 'lobby' })) as RoomRecord;
   const by = '1';
 
   it('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
     await join(ann, ben);
     await send(ben);
-    const access = await accessOf();
+    const decidedFor = await lobbyNow();
     now().changes.length = 0;
     const mute = { until: at + 5000, reason: 'spam', by };
     await restrict(ben.id, 'muted', mute);
     expect(now().changes).toMatchObject([{ type: 'restricted', user: ben.id, kind: 'muted', now: mute }]);
-    expect(await restrict(ben.id, 'muted', null, { access })).toEqual({ stale: true });
+    expect(await restrict(ben.id, 'muted', null, { decidedFor })).toEqual({ stale: true });
     const refusal = refused('muted', { retryAfterMs: 4000 });
     await expect(send(ben, { sentAt: at + 1000, replyTo: 99 })).rejects.toEqual(refusal);
     const edit = { room: 'lobby', seq: 1, user: ben.id, text: 'x' };
@@ -240,11 +240,11 @@ export function moderationContract(
       refused('muted', { retryAfterMs: 5000 }),
     );
     await history.write.send({ ...sent, sentAt: at + 5000 });
-    const before = await accessOf(history);
+    const before = (await lobbyNow(history)).access;
     expect(await history.write.endRestrictions({ before: at + 4999, most: 9 })).toEqual({ ended: 0 });
     expect(await history.write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 1 });
     expect(await history.write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 0 });
-    expect([before - access, await accessOf(history)]).toEqual([3, before + 1]);
+    expect([before - decidedFor.access, (await lobbyNow(history)).access]).toEqual([3, before + 1]);
     expect(await history.read.restrictions(null)).toEqual([]);
   });
 
@@ -517,15 +517,16 @@ export function moderationContract(
       write.closeReport({ room: 'lobby', seq, id, by: ann.id, done: 'deleted', at, ...over });
     const restriction = { by: ann.id, until: at + 9, reason: 'rude' };
     const muted = { done: 'muted', author: ben.id, restriction } as const;
-    const access = (await read.room({ room: 'lobby' }))?.access as number;
+    const decidedFor = await lobbyNow();
+    const earlier = { ...decidedFor, access: decidedFor.access - 1 };
     now().changes.length = 0;
-    expect(await close(second?.id, { ...muted, access: access - 1 })).toEqual({
+    expect(await close(second?.id, { ...muted, decidedFor: earlier })).toEqual({
       decided: false,
       stale: true,
     });
     const others = [first?.id, 'none', elsewhere?.id].map(String);
     const answers = await Promise.all([
-      close(second?.id, { others, reason: 'why', access }),
+      close(second?.id, { others, reason: 'why', decidedFor }),
       close(second?.id, muted),
       close(first?.id, muted),
     ]);
@@ -577,9 +578,9 @@ export function moderationContract(
   test('a message is pinned once and unpinned once; the last one is first; pins go with their messages and the room', async () => {
     await join(ann, ben);
     for (const text of ['first', 'second', 'third']) await send(ben, { text });
-    const { access } = (await now().history.read.room({ room: 'lobby' })) as RoomRecord;
+    const decidedFor = await lobbyNow();
     const pin = (seq: number, over: Partial<Writes['pin']['in']> = {}) =>
-      now().history.write.pin({ room: 'lobby', seq, user: ann.id, pinned: true, access, at, ...over });
+      now().history.write.pin({ room: 'lobby', seq, user: ann.id, pinned: true, decidedFor, at, ...over });
     now().changes.length = 0;
     const done = { changed: true, stale: false };
     const same = { changed: false, stale: false };
@@ -592,7 +593,8 @@ export function moderationContract(
     expect(now().changes).toMatchObject(
       [2, 1, 3].map((seq, n) => ({ type: 'pin', seq, room: { pins: n + 1 } })),
     );
-    expect(await pin(1, { access: access + 1 })).toEqual({ changed: false, stale: true });
+    const later = { ...decidedFor, access: decidedFor.access + 1 };
+    expect(await pin(1, { decidedFor: later })).toEqual({ changed: false, stale: true });
     await expect(pin(1, { user: 'nobody' })).rejects.toEqual(refused('unknown_room'));
     for (const pinned of [true, false])
       await expect(pin(9, { pinned })).rejects.toEqual(refused('unknown_message'));

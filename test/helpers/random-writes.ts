@@ -33,6 +33,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
   const user = () => ({ id: one(userIds), name: one(names) });
   const some = <T>(list: readonly T[]) => list.filter(() => roll(3) === 0);
   const maybe = <T extends object>(part: T): T | Record<never, never> => (roll(2) === 0 ? part : {});
+  const decision = () => (roll(5) === 0 ? { decidedFor: { access: roll(8), createdAt: roll(at) } } : {});
   const files: string[] = [];
   let links = 0;
   const chosen = () =>
@@ -133,7 +134,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           seq: 1 + roll(6),
           user: one(userIds),
           pinned: roll(3) > 0,
-          access: roll(8),
+          ...decision(),
           at: at++,
         },
       }),
@@ -189,7 +190,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         },
       }),
     ],
-    [1, () => ({ op: 'deleteRoom', input: { room: one(roomIds), ...maybe({ access: roll(6) }) } })],
+    [1, () => ({ op: 'deleteRoom', input: { room: one(roomIds), ...decision() } })],
     [1, () => ({ op: 'deleteEmptyRooms', input: { before: at - roll(60), most: 1 + roll(3) } })],
     [
       3,
@@ -210,7 +211,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           ...maybe({ by: user().id }),
           at: at++,
           ...maybe({ most: 1 + roll(5) }),
-          ...(roll(5) === 0 ? { access: roll(8) } : {}),
+          ...decision(),
         },
       }),
     ],
@@ -250,7 +251,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           kind: one(['muted', 'banned'] as const),
           restriction: one([null, { by: '1' }, { by: '2', until: at + roll(20), reason: 'spam' }]),
           at: at++,
-          ...(roll(5) === 0 ? { access: roll(8) } : {}),
+          ...decision(),
         },
       }),
     ],
@@ -271,7 +272,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
               ...maybe({ until: at + roll(40) }),
               ...maybe({ uses: 1 + roll(3) }),
             },
-            ...(roll(5) === 0 ? { access: roll(8) } : {}),
+            ...decision(),
           },
         };
       },

@@ -1,3 +1,4 @@
+import { stateOf } from '../../history/history.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import { decided, need } from '../members.ts';
@@ -17,10 +18,9 @@ export async function pin(
   await decided(async () => {
     directory.checkStill(connection.person, room);
     need(room, connection, 'pin');
-    const { access, createdAt } = room.record;
     const user = connection.person.user.id;
-    const what = { room: id, seq, user, pinned, access, createdAt, at: Date.now() };
-    const done = await history.write.pin(what);
+    const decidedFor = stateOf(room.record);
+    const done = await history.write.pin({ room: id, seq, user, pinned, decidedFor, at: Date.now() });
     ({ changed } = done);
     return done;
   });

@@ -1,4 +1,4 @@
-import type { RoomRecord, StoredReport } from '../../history/history.ts';
+import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import { moderatesSite, outranks, rightsIn } from '../access.ts';
@@ -153,7 +153,7 @@ export async function closeReport(
   const why = reason ? { reason } : {};
   let isOurs = false;
   await decided(async () => {
-    const { access, createdAt } = (await history.read.room({ room })) ?? record;
+    const decidedFor = stateOf((await history.read.room({ room })) ?? record);
     // Another server may have taken the right away before that.
     await history.current();
     needSight(chat, record, connection);
@@ -163,7 +163,7 @@ export async function closeReport(
     }
     if (isRestriction) needPlace(chat, connection, room, author);
     const laid = isRestriction ? { author, restriction: restrictionOf(by, { seconds, reason }, at) } : {};
-    const closing = { room, seq, id, others: without(id, await others()), by, done, at, access, createdAt };
+    const closing = { room, seq, id, others: without(id, await others()), by, done, at, decidedFor };
     const answer = await history.write.closeReport({ ...closing, ...laid, ...why });
     isOurs = answer.decided;
     return answer;

@@ -1,4 +1,4 @@
-import { type Restriction, type RestrictionKind, restrictionKinds } from '../../history/history.ts';
+import { type Restriction, type RestrictionKind, restrictionKinds, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
@@ -23,7 +23,7 @@ export async function restrict(
   const { id } = room.record;
   await decided(async () => {
     directory.checkStill(connection.person, room);
-    const { access, createdAt } = room.record;
+    const decidedFor = stateOf(room.record);
     const target = await targetOf(chat, room.record.id, user);
     need(room, connection, 'moderate');
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
@@ -32,8 +32,7 @@ export async function restrict(
     const lifted = seconds === 0;
     if (!lifted) needPlace(chat, connection, id, user);
     const actor = connection.person.user.id;
-    const laid = lifted ? null : restriction;
-    const what = { room: id, user, kind, restriction: laid, actor, access, createdAt, at };
+    const what = { room: id, user, kind, restriction: lifted ? null : restriction, actor, decidedFor, at };
     return history.write.restrict(what, connection.id);
   });
   return {};

@@ -9,9 +9,9 @@ export const createInvite: Rule<'createInvite'> = {
     { what: 'member', room, user: by },
     rows(invites, { room }),
   ],
-  run(work, { invite, access, createdAt }) {
+  run(work, { invite, decidedFor }) {
     const room = existing(work, invite.room);
-    if (isStale(room, { access, createdAt })) return { stale: true };
+    if (isStale(room, decidedFor)) return { stale: true };
     if (!isMember(work.member(room.id, invite.by))) refuse('forbidden');
     const all = work.find(invites, { room: room.id });
     if (all.filter(({ by }) => by === invite.by).length >= mostInvites) {
@@ -27,9 +27,9 @@ export const createInvite: Rule<'createInvite'> = {
 
 export const revokeInvite: Rule<'revokeInvite'> = {
   needs: ({ room, id }) => [rows(invites, { room, id })],
-  run(work, { room: id, id: invite, by, access, createdAt }) {
+  run(work, { room: id, id: invite, by, decidedFor }) {
     const room = existing(work, id);
-    if (isStale(room, { access, createdAt })) return { stale: true };
+    if (isStale(room, decidedFor)) return { stale: true };
     const [known] = work.find(invites, { room: id, id: invite });
     if (known?.room === id && (by === undefined || known.by === by)) work.remove(invites, known);
     return { stale: false };

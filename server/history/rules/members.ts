@@ -43,9 +43,9 @@ export const addMembers: Rule<'addMembers'> = {
     ...(by === undefined ? [] : [{ what: 'member', room, user: by } as const]),
     ...(by === undefined ? [] : users.map(({ id }) => rows(blocks, { user: id, other: by }))),
   ],
-  run(work, { room: id, users, source, by, mayReturn, most = 0, access, createdAt, at }, changes) {
+  run(work, { room: id, users, source, by, mayReturn, most = 0, decidedFor, at }, changes) {
     const room = by === undefined ? existing(work, id) : existingFor(work, id, by);
-    if (isStale(room, { access, createdAt })) return { results: [], stale: true };
+    if (isStale(room, decidedFor)) return { results: [], stale: true };
     const results = users.map(({ id: user, name }) => {
       if (user === deletedUser.id) return 'forbidden' as const;
       const before = work.member(id, user);
@@ -93,9 +93,9 @@ export const join: Rule<'join'> = {
 
 export const removeMembers: Rule<'removeMembers'> = {
   needs: ({ room, users }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, users)],
-  run(work, { room: id, users, sources: bits, by, cause, actor, access, createdAt, at }, changes) {
+  run(work, { room: id, users, sources: bits, by, cause, actor, decidedFor, at }, changes) {
     const room = existing(work, id);
-    if (isStale(room, { access, createdAt })) return { stale: true };
+    if (isStale(room, decidedFor)) return { stale: true };
     for (const user of users) {
       const wasMember = isMember(work.member(id, user));
       take(work, id, user, { bits, by, cause, at }, changes);
@@ -112,9 +112,9 @@ export const setRole: Rule<'setRole'> = {
     { what: 'owner', room },
     ...peopleLosing(room, [user]),
   ],
-  run(work, { room: id, user, role, actor, access, createdAt }, changes) {
+  run(work, { room: id, user, role, actor, decidedFor }, changes) {
     const room = existing(work, id);
-    if (isStale(room, { access, createdAt })) return { stale: true };
+    if (isStale(room, decidedFor)) return { stale: true };
     const before = work.member(id, user);
     if (!isMember(before)) refuse('unknown_user');
     if (before.role === role) return { stale: false };

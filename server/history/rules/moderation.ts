@@ -32,9 +32,9 @@ import type { Rule } from './rule.ts';
 
 export const restrict: Rule<'restrict'> = {
   needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, [user])],
-  run(work, { room: id, user, kind, restriction, actor, access, createdAt, at }, changes) {
+  run(work, { room: id, user, kind, restriction, actor, decidedFor, at }, changes) {
     const room = existing(work, id);
-    if (isStale(room, { access, createdAt })) return { stale: true };
+    if (isStale(room, decidedFor)) return { stale: true };
     const isLaid = work.member(id, user)?.restricted?.[kind] !== undefined;
     layRestriction(work, id, user, { kind, restriction, at }, changes);
     const of = { user, room };
@@ -103,26 +103,14 @@ export const closeReport: Rule<'closeReport'> = {
   ],
   run(
     work,
-    {
-      room: id,
-      seq,
-      id: report,
-      others = [],
-      author,
-      restriction,
-      reason,
-      again,
-      access,
-      createdAt,
-      ...closed
-    },
+    { room: id, seq, id: report, others = [], author, restriction, reason, again, decidedFor, ...closed },
     changes,
   ) {
     const room = existing(work, id);
     const [first] = work.find(reports, { room: id, id: report });
     if (first === undefined || first.seq < room.firstSeq) refuse('unknown_message');
     if (first.closed !== undefined) return { decided: false, stale: false };
-    if (isStale(room, { access, createdAt })) return { decided: false, stale: true };
+    if (isStale(room, decidedFor)) return { decided: false, stale: true };
     const { by, done, at } = closed;
     if (done === 'deleted') {
       const message = { room: id, seq, user: by, moderator: true, anywhere: true, at } as const;

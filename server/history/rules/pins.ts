@@ -19,9 +19,9 @@ export const pin: Rule<'pin'> = {
     { what: 'member', room, user },
     rows(pins, { room }),
   ],
-  run(work, { room: id, seq, user, pinned, access, createdAt, at }, changes) {
+  run(work, { room: id, seq, user, pinned, decidedFor, at }, changes) {
     const room = existingFor(work, id, user);
-    if (isStale(room, { access, createdAt })) return { changed: false, stale: true };
+    if (isStale(room, decidedFor)) return { changed: false, stale: true };
     if (isBlocked(work, room, user)) refuse('forbidden');
     const message = messageIn(work, room, seq);
     if (message === undefined) refuse('unknown_message');

@@ -9,6 +9,7 @@ import {
   type MemberRecord,
   otherOf,
   type RoomRecord,
+  type RoomState,
   type StoredMessage,
   sources,
   type UserRecord,
@@ -175,14 +176,8 @@ export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage
 }
 
 /** Whether something was decided for another state of the room, or for another room: a new one may have the id of a deleted one. */
-export function isStale(
-  room: RoomRow,
-  {
-    access = room.access,
-    createdAt = room.createdAt,
-  }: { access?: number | undefined; createdAt?: number | undefined },
-): boolean {
-  return access !== room.access || createdAt !== room.createdAt;
+export function isStale(room: RoomRow, decidedFor: RoomState = room): boolean {
+  return decidedFor.access !== room.access || decidedFor.createdAt !== room.createdAt;
 }
 
 export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {

@@ -91,18 +91,18 @@ export const putRoom: Rule<'putRoom'> = {
 
 export const updateRoom: Rule<'updateRoom'> = {
   needs: ({ room }) => [{ what: 'lastMessage', room }],
-  run(work, { room: id, access, createdAt, ...change }, changes) {
+  run(work, { room: id, decidedFor, ...change }, changes) {
     const room = existing(work, id);
-    if (isStale(room, { access, createdAt })) return { room: record(work, room), stale: true };
+    if (isStale(room, decidedFor)) return { room: record(work, room), stale: true };
     return { room: update(work, room, change, changes), stale: false };
   },
 };
 
 export const deleteRoom: Rule<'deleteRoom'> = {
   needs: ({ room }) => [{ what: 'lastMessage', room }],
-  run(work, { room: id, actor, access, createdAt }, changes) {
+  run(work, { room: id, actor, decidedFor }, changes) {
     const room = existing(work, id);
-    if (isStale(room, { access, createdAt })) return { stale: true };
+    if (isStale(room, decidedFor)) return { stale: true };
     removeRoom(work, room, changes);
     tellAct(changes, { kind: 'room_deleted', by: actor, room });
     return { stale: false };
@@ -176,7 +176,7 @@ export function checkName(work: Work, name: string, except?: string): void {
 function update(
   work: Work,
   room: RoomRow,
-  change: Omit<Writes['updateRoom']['in'], 'room' | 'access' | 'createdAt'>,
+  change: Omit<Writes['updateRoom']['in'], 'room' | 'decidedFor'>,
   changes: Change[],
 ): RoomRecord {
   const { name = room.name, topic = room.topic } = change;

@@ -4,14 +4,7 @@ import { found } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { summaryOf } from '../../../server/chat/summary.ts';
-import {
-  type Change,
-  everybody,
-  type History,
-  methods,
-  type RoomRecord,
-  sources,
-} from '../../../server/history/history.ts';
+import { type Change, everybody, type History, methods, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 
@@ -91,10 +84,8 @@ const remove = (room: string, id: string) =>
   });
 const restrict = (kind: 'muted' | 'banned', { den, id, owner }: World, ends?: true) =>
   history.write.restrict({ room: den, user: id, kind, restriction: ends ? null : { by: owner }, at });
-const pin = async (room: string, user: string, pinned: boolean) => {
-  const { access } = (await history.read.room({ room })) as RoomRecord;
-  return history.write.pin({ room, seq: 1, user, pinned, access, at });
-};
+const pin = (room: string, user: string, pinned: boolean) =>
+  history.write.pin({ room, seq: 1, user, pinned, at });
 /** A message of that member waits for a moderator. */
 async function holdOf(room: string, id: string) {
   const user = { id, name: `Name of ${id}` };

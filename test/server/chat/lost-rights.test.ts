@@ -74,12 +74,11 @@ test('a moderator who loses the right while an answer is read gets what a member
   const by = { id: 'ann', name: 'Name of ann' };
   const made = { kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at } as const;
   const { room: den } = await history.write.createRoom({ id: 'u-den', ...made });
-  const access = () => (chat.directory.room(den.id) as Room).record.access;
   const add = { room: den.id, users: [{ id: 'ben' }], source: 'people', mayReturn: true, at } as const;
-  await history.write.addMembers({ ...add, access: access() });
+  await history.write.addMembers(add);
   const room = chat.directory.room(den.id) as Room;
   const setRole = (role: 'moderator' | 'member') =>
-    history.write.setRole({ room: den.id, user: 'ben', role, actor: 'ann', access: access() });
+    history.write.setRole({ room: den.id, user: 'ben', role, actor: 'ann' });
   const link = { room: den.id, seconds: 0, uses: 0 };
   const { invite } = await createInvite(chat, ann.connection, room, link);
   const text = 'the code is quincunx';
@@ -115,7 +114,7 @@ test('a moderator who loses the right while an answer is read gets what a member
   });
   const restriction = { by: 'ann', reason: 'a secret' };
   const laid = { room: den.id, user: 'cat', kind: 'muted', restriction, actor: 'ann', at } as const;
-  await history.write.restrict({ ...laid, access: access() });
+  await history.write.restrict(laid);
 
   const forbidden = { ok: false, error: { code: 'forbidden' } };
   const cases = [
@@ -307,11 +306,10 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   const by = { id: 'ann', name: 'Name of ann' };
   const made = { kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at } as const;
   const { room } = await history.write.createRoom({ id: 'u-den', ...made });
-  const access = async () => (await history.read.room({ room: room.id }))?.access ?? 0;
   const add = { room: room.id, users: [{ id: 'ben' }], source: 'people', mayReturn: true, at } as const;
-  await history.write.addMembers({ ...add, access: await access() });
+  await history.write.addMembers(add);
   const asModerator = { room: room.id, user: 'ben', role: 'moderator', actor: 'ann' } as const;
-  await history.write.setRole({ ...asModerator, access: await access() });
+  await history.write.setRole(asModerator);
   const sent = { room: room.id, clientId: 'm', user: by, text: 'hello', sentAt: at, asMember: true };
   const { message } = await history.write.send(sent);
   const place = { room: room.id, seq: message.seq };
@@ -326,11 +324,10 @@ test('an event of a closed report tells a removed moderator nothing that was wri
     by: 'ann',
     done: 'nothing',
     at,
-    access: await access(),
   } as const;
   await history.write.closeReport(closing);
   const removed = { room: room.id, users: ['ben'], sources: 4, by: 'people', cause: 'removed', at } as const;
-  await history.write.removeMembers({ ...removed, actor: 'ann', access: await access() });
+  await history.write.removeMembers({ ...removed, actor: 'ann' });
   await history.write.edit({ ...place, user: 'ann', text: 'the code is quincunx', at });
   news.end();
   news.hearOne();
@@ -469,12 +466,11 @@ test('an event of a room that is deleted while it is read tells nobody of the ne
     ...{ room, clientId: newClientId(), user: { id: 'ben', name: 'Ben' }, text, sentAt: at },
     asMember: true,
   });
-  const access = () => (chat.directory.room(room) as Room).record.access;
   const cases = [
     {
       event: 'pin:changed',
       after: 'pins',
-      write: (user: string) => history.write.pin({ room, seq: 1, user, pinned: true, access: access(), at }),
+      write: (user: string) => history.write.pin({ room, seq: 1, user, pinned: true, at }),
     },
     {
       event: 'report:changed',

@@ -419,7 +419,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { room, seq: 2, reactions: Array.from({ length: 3 }, (_, n) => reaction(`${n + 1}`, true)) },
     { room, seq: 2, reactions: [reaction('1', false)] },
   ],
-  pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, access: 5, at })),
+  pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, at })),
   report: [{ room, seq: 2, by: '2', reason: 'spam', at }],
   follow: [{ room, thread: 1, user: '3', following: true }],
   closeReport: [
