@@ -59,7 +59,7 @@ async function line(
 function disk(what: string, closing: Close, few: readonly Step[] = []): Weak & { env: NodeJS.ProcessEnv } {
   const faulty = faultyDisk();
   closing(() => faulty.close());
-  return { what, faulty, faults: diskFaults, lasting: [], few, most: 20, env: faulty.env };
+  return { what, faulty, faults: diskFaults, lasting: [], few, most: 5, env: faulty.env };
 }
 
 function folder(closing: Close): string {
@@ -166,8 +166,8 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
     };
   },
   'SQLite, files and sessions on one disk': async (closing) => {
-    // With these steps each place in the server that calls the disk has its turn.
-    const few = ['connect', 'connect again', 'delete', 'search', 'files', 'a page', 'erasure'] as const;
+    // With these steps most places in the server that call the disk have their turn.
+    const few = ['connect', 'delete', 'files', 'erasure'] as const;
     const weak = disk('the disk', closing, few);
     const sessions = folder(closing);
     const store = `file://${sessions}?format=json`;

@@ -10,7 +10,7 @@ import { connectRaw } from '../helpers/raw-client.ts';
 import { megabytes } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
-const lasting = size(30_000, 1000);
+const lasting = size(30_000, 300);
 /** Megabytes. The promise is 100, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(100, 500);
 const alone = oneAtATime();
