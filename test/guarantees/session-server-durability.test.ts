@@ -16,10 +16,11 @@ const bytes = 100_000;
 /** Each value is one repeated letter with its number, so that a torn session is detected. */
 const written = (n: number) => `${n}:${String.fromCharCode(97 + (n % 26)).repeat(bytes)}`;
 
-test.concurrent.for([
+const containers = [
   ['file', 'sessions'],
   ['sqlite', 'sessions.db'],
-] as const)(
+] as const;
+test.concurrent.for(containers.slice(0, size(2, 1)))(
   '%s: kill -9 in the middle of saving leaves the old session or the new one',
   async ([scheme, path], { expect }) => {
     const folder = mkdtempSync(join(tmpdir(), 'session-durability-'));

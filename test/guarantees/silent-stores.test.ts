@@ -3,13 +3,14 @@ import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers
 import { nextChatServer } from '../helpers/chat-server.ts';
 import { hanging, within } from '../helpers/hanging.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
-import { fewPlaces, sessionPlaces } from '../helpers/session-places.ts';
+import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
 const silence = size(20_000, 1500);
 
-// SQLite is never silent. liveness.test.ts shows in each run what happens when a memcached is.
-const few = fewPlaces.filter(({ name }) => !name.startsWith('memcached'));
+// SQLite is never silent. In each run, liveness.test.ts shows what happens when a memcached is, and the tests of each store
+// that its silence is a failure.
+const few = sessionPlaces.filter(({ name }) => /^(Redis, phpredis|files, PHP)/.test(name));
 test.concurrent.for(size(sessionPlaces, few).filter(({ name }) => name !== 'SQLite'))(
   `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer, chats and /healthz go on: $name`,
   async ({ open }, { expect, onTestFinished }) => {
