@@ -5,8 +5,8 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { size } from './size.ts';
 
-const users = 50;
-const cutsWanted = size(1000, 50);
+const users = size(50, 25);
+const cutsWanted = size(1000, 25);
 
 let memcached: Memcached;
 beforeAll(async () => {

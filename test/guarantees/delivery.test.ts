@@ -56,7 +56,7 @@ async function changesSince(
   }
 }
 
-const sends = size(2000, 150);
+const sends = size(2000, 80);
 test(`${sends} sends of which 30 % lose their ack, with a restart among them: each is one message`, async () => {
   const random = sequence(7);
   let dropping = true;
@@ -114,7 +114,7 @@ test(`${sends} sends of which 30 % lose their ack, with a restart among them: ea
 });
 
 const writers = size(50, 10);
-const each = size(200, 25);
+const each = size(200, 10);
 test(`${writers} writers × ${each}, 20 readers: every reader has one order without a gap`, async () => {
   const readers = await Promise.all(upTo(20).map((n) => joined(100 + n, 'order')));
   const clients = await Promise.all(upTo(writers).map((n) => joined(n, 'order')));
@@ -132,7 +132,7 @@ test(`${writers} writers × ${each}, 20 readers: every reader has one order with
   for (const client of [...readers, ...clients]) client.close();
 });
 
-const missed = size(5000, 600);
+const missed = size(5000, 300);
 test(`a reader who was away for ${missed} messages and a restart gets exactly those, by pages`, async () => {
   let reader = await joined(50, 'resume');
   let writer = await joined(51, 'resume');
@@ -154,7 +154,7 @@ test(`a reader who was away for ${missed} messages and a restart gets exactly th
   reader.close();
 });
 
-const joins = size(200, 25);
+const joins = size(200, 20);
 test(`${joins} joins while 500 messages a second arrive: no gap and no double`, async () => {
   const writer = await joined(60, 'joins');
   let written = 0;

@@ -9,7 +9,7 @@ import { size } from './size.ts';
 
 const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const senders = 20;
-const each = size(500, 25);
+const each = size(500, 10);
 const kills = size(10, 1);
 
 let memcached: Memcached;

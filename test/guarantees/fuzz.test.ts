@@ -17,10 +17,10 @@ import { size } from './size.ts';
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {
-  frames: size(40_000, 200),
-  packets: size(60_000, 300),
-  events: size(60_000, 300),
-  http: size(40_000, 200),
+  frames: size(40_000, 100),
+  packets: size(60_000, 100),
+  events: size(60_000, 100),
+  http: size(40_000, 100),
 };
 
 let memcached: Memcached;
@@ -142,7 +142,7 @@ const attacks = {
 
 test('warmed up', async () => {
   // Things that are made once, at the first of its kind (compiled code, caches), are no leak.
-  for (const [kind, attack] of Object.entries(attacks)) await attack(size(2000, 100), kind.length);
+  for (const [kind, attack] of Object.entries(attacks)) await attack(size(2000, 50), kind.length);
   before = await settled();
 });
 

@@ -6,7 +6,7 @@ import { dice } from '../helpers/dice.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
-const steps = size(20_000, 150);
+const steps = size(20_000, 100);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
 const users = ['u1', 'u2', 'u3', 'u4'];
 

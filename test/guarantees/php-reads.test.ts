@@ -12,8 +12,8 @@ import { follow, isEmpty, parsePath } from '../../server/session/path.ts';
 import { type PhpFound, type PhpReading, phpReadingAlone, phpReadings } from '../helpers/random-sessions.ts';
 import { size, soak } from './size.ts';
 
-const written = size(20_000, 400);
-const damaged = size(20_000, 250);
+const written = size(20_000, 250);
+const damaged = size(20_000, 100);
 /** The reduced ones are always the same. FUZZ_SEED repeats a run. */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 

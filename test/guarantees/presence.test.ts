@@ -7,9 +7,9 @@ import { Tab } from '../helpers/tab.ts';
 import { size } from './size.ts';
 
 const rooms = ['hall', 'east', 'west', 'north'];
-const users = size(200, 25);
+const users = size(200, 20);
 const tabs = 3;
-const seconds = size(30, 2);
+const seconds = size(30, 1);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
 /** Milliseconds after a change until presence must be right for everybody. */
 const settled = 1500;
@@ -76,7 +76,7 @@ test(`a user whose last connection goes is seen to leave within ${within(settled
     ),
   );
   const took: number[] = [];
-  for (let n = 0; n < size(50, 4); n++) {
+  for (let n = 0; n < size(50, 2); n++) {
     const id = `leaver${n}`;
     const cookie = await site.session(id);
     const [first, second] = [

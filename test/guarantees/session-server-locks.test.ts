@@ -14,7 +14,7 @@ afterAll(() => server.stop());
 const connect = sessionClients(() => server);
 
 const counters = 100;
-const each = size(100, 8);
+const each = size(100, 4);
 
 /** Increments the counter. @returns its new value if that was acknowledged */
 async function countUp(client: SessionClient, id: string): Promise<number | null> {

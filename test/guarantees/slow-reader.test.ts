@@ -9,8 +9,8 @@ import { size } from './size.ts';
 
 const cap = 1024 * 1024;
 const room = 'lobby';
-const listening = size(100, 3);
-const slow = size(20, 2);
+const listening = size(100, 2);
+const slow = size(20, 1);
 /** Messages of 4 KB that are sent at once; all listeners get them before the next are sent. */
 const batch = 15;
 const promised = size(500, 0);

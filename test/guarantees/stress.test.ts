@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/wire/events.ts';
 import { type ChatSocket, chatSocket, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, historyFolder, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { hanging, within } from '../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
 let memcached: Memcached;
-const storm = size(1000, 80);
+const storm = size(1000, 40);
 beforeAll(async () => {
   memcached = await startMemcached();
   for (let user = 1; user <= storm; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
@@ -48,7 +48,7 @@ test(`${storm} clients, the server killed and started again: all back within 30 
   await server.stop();
 });
 
-const each = size(100, 20);
+const each = size(100, 8);
 test(`SIGTERM under 200 messages a second: exit 0 within 10 s, lost 0, doubled 0`, async () => {
   const history = historyFolder();
   const env = { CHAT_HISTORY: history.url, CHAT_SESSION_STORE: memcached.url };
@@ -84,7 +84,7 @@ test(`SIGTERM under 200 messages a second: exit 0 within 10 s, lost 0, doubled 0
   for (const outcome of codes) expect(['ok', 'server_draining', 'none']).toContain(outcome);
   const before = new Map(acknowledged);
 
-  const again = await startChatServer(env);
+  const again = await nextChatServer(env);
   const back = await Promise.all(upTo(10).map((user) => connectChat(again.url, `PHPSESSID=u${user}`)));
   for (const client of back) await client.request('room:join', { room: 'lobby' });
   // Messages without an ack may or may not be stored; an acknowledged one must not become another.

@@ -37,15 +37,11 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test.each(
-  Object.keys(roomRequests).flatMap(
-    (event) =>
-      [
-        ['private', event],
-        ['direct', event],
-      ] as const,
-  ),
-)(
+const requests = Object.keys(roomRequests);
+test.each([
+  ...requests.map((event) => ['private', event] as const),
+  ...size(requests, ['room:join']).map((event) => ['direct', event] as const),
+])(
   `a %s room: %s is refused as fast as for a room that does not exist (medians of ${answers} answers within ${100 * share} % or ${most} ms, one time of three at least)`,
   async (kind, event) => {
     const room = hidden[kind] as string;

@@ -96,7 +96,8 @@ export function startTalk(pair: readonly [ChatClient, ChatClient], room: string)
   };
 }
 
-const batch = 200;
+/** The most cases of a batch. */
+const most = 200;
 /** Concurrent cases. */
 const lanes = 64;
 
@@ -111,6 +112,7 @@ export async function tryCases<T>(
   attack: (one: T) => Promise<void>,
   afterBatch: () => void,
 ): Promise<void> {
+  const batch = Math.min(most, cases);
   const property = fc.asyncProperty(
     fc.array(arbitrary, { minLength: batch, maxLength: batch }),
     async (all) => {
