@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { soak } from '../guarantees/size.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
 import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
@@ -122,60 +123,62 @@ test('a message that is discarded without a connection is discarded over the nex
   user.close();
 });
 
-test('a rejected message that is sent again without a connection leaves only the new one', async () => {
-  const user = await site.person();
-  app = nextJavaClient();
-  await enter(user, throughGate());
-  await app.ask('send', { room: 'lobby', text: 'pallets, rejected' });
-  await unsent('held');
-  const [held] = await waiting();
-  await mod.request('held:reject', { id: held?.id ?? '' });
-  const { clientId } = await unsent('rejected');
-  await offline();
-  const from = app.told.length;
-  await app.ask('retry', { clientId });
-  await onlineAgain();
-  const again = await unsent('held', from);
-  const mine = async () => (await user.request('held:list', { mine: true })).held;
-  await expect.poll(mine).toMatchObject([{ clientId: again.clientId }]);
-  await app.ask('discard', { clientId: again.clientId });
-  await expect.poll(waiting).toEqual([]);
-  user.close();
-});
-
-test('a message that was discarded without a connection is discarded by the next process, too', async () => {
-  const user = await site.person();
-  const kept = { ...throughGate(), outbox };
-  const first = startJavaClient();
-  app = first;
-  await enter(user, kept);
-  const held = async (text: string) => {
+if (soak) {
+  test('a rejected message that is sent again without a connection leaves only the new one', async () => {
+    const user = await site.person();
+    app = nextJavaClient();
+    await enter(user, throughGate());
+    await app.ask('send', { room: 'lobby', text: 'pallets, rejected' });
+    await unsent('held');
+    const [held] = await waiting();
+    await mod.request('held:reject', { id: held?.id ?? '' });
+    const { clientId } = await unsent('rejected');
+    await offline();
     const from = app.told.length;
-    await app.ask('send', { room: 'lobby', text });
-    return (await unsent('held', from)).clientId;
-  };
-  const before = await held('pallets, discarded before');
-  const approved = await held('pallets, approved');
-  const after = await held('pallets, discarded after');
-  await offline();
-  const from = app.told.length;
-  await app.ask('discard', { clientId: before });
-  await app.ask('discard', { clientId: approved });
-  await pending(1, from);
-  await first.stop('SIGKILL');
-  const { id } = (await waiting()).find(({ clientId }) => clientId === approved) ?? { id: '' };
-  await mod.request('held:approve', { id });
+    await app.ask('retry', { clientId });
+    await onlineAgain();
+    const again = await unsent('held', from);
+    const mine = async () => (await user.request('held:list', { mine: true })).held;
+    await expect.poll(mine).toMatchObject([{ clientId: again.clientId }]);
+    await app.ask('discard', { clientId: again.clientId });
+    await expect.poll(waiting).toEqual([]);
+    user.close();
+  });
 
-  await gate.outage.end();
-  app = startJavaClient();
-  await enter(user, kept);
-  await app.ask('discard', { clientId: after });
-  await expect.poll(waiting).toEqual([]);
-  const left = async () =>
-    (await app.messages('lobby')).filter(({ clientId }) => [before, approved, after].includes(clientId));
-  await expect.poll(left).toMatchObject([{ text: 'pallets, approved', seq: expect.any(Number) }]);
-  user.close();
-});
+  test('a message that was discarded without a connection is discarded by the next process, too', async () => {
+    const user = await site.person();
+    const kept = { ...throughGate(), outbox };
+    const first = startJavaClient();
+    app = first;
+    await enter(user, kept);
+    const held = async (text: string) => {
+      const from = app.told.length;
+      await app.ask('send', { room: 'lobby', text });
+      return (await unsent('held', from)).clientId;
+    };
+    const before = await held('pallets, discarded before');
+    const approved = await held('pallets, approved');
+    const after = await held('pallets, discarded after');
+    await offline();
+    const from = app.told.length;
+    await app.ask('discard', { clientId: before });
+    await app.ask('discard', { clientId: approved });
+    await pending(1, from);
+    await first.stop('SIGKILL');
+    const { id } = (await waiting()).find(({ clientId }) => clientId === approved) ?? { id: '' };
+    await mod.request('held:approve', { id });
+
+    await gate.outage.end();
+    app = startJavaClient();
+    await enter(user, kept);
+    await app.ask('discard', { clientId: after });
+    await expect.poll(waiting).toEqual([]);
+    const left = async () =>
+      (await app.messages('lobby')).filter(({ clientId }) => [before, approved, after].includes(clientId));
+    await expect.poll(left).toMatchObject([{ text: 'pallets, approved', seq: expect.any(Number) }]);
+    user.close();
+  });
+}
 
 test('an edit that waits says so, and leaves the message as it is', async () => {
   const user = await start();

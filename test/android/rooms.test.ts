@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { soak } from '../guarantees/size.ts';
 import { type JavaClient, type JavaMessage, type JavaRoom, nextJavaClient } from '../helpers/java-client.ts';
 import { eventsOf, type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 
@@ -156,73 +157,75 @@ test('rooms that are not open: new messages, invitations and removals', async ()
   also.close();
 });
 
-test('messages marked as unread stay so, here and on other devices, until the room is opened again', async () => {
-  const also = await start();
-  const kim = await site.person({}, 'kim');
-  const den = await site.den(kim, [also]);
-  await kim.request('room:join', { room: den.id });
-  for (const text of ['one', 'two']) await say(kim, den.id, text);
-  await say(kim, den.id, '@x', { mentions: [{ user: also.id, start: 0, length: 2 }] });
-  const summary = await app.ask<JavaRoom>('open', { room: den.id });
-  expect(summary).toMatchObject({ unread: 3, mentions: 1 });
-  const elsewhere = async () =>
-    (await also.request('room:list', {})).rooms.find(({ id }) => id === den.id)?.unread;
+if (soak) {
+  test('messages marked as unread stay so, here and on other devices, until the room is opened again', async () => {
+    const also = await start();
+    const kim = await site.person({}, 'kim');
+    const den = await site.den(kim, [also]);
+    await kim.request('room:join', { room: den.id });
+    for (const text of ['one', 'two']) await say(kim, den.id, text);
+    await say(kim, den.id, '@x', { mentions: [{ user: also.id, start: 0, length: 2 }] });
+    const summary = await app.ask<JavaRoom>('open', { room: den.id });
+    expect(summary).toMatchObject({ unread: 3, mentions: 1 });
+    const elsewhere = async () =>
+      (await also.request('room:list', {})).rooms.find(({ id }) => id === den.id)?.unread;
 
-  // The app says that the end is in sight before the answer has come, and once more after it.
-  const asked = app.ask<JavaRoom>('markUnread', { room: den.id, seq: 2 });
-  await app.ask('markRead', { room: den.id });
-  expect(await asked).toMatchObject({ unread: 2, mentions: 1 });
-  await app.ask('markRead', { room: den.id });
-  // A later answer over the same connection.
-  expect(await app.ask('setNotify', { room: den.id, notify: 'ALL' })).toMatchObject({ unread: 2 });
-  expect(await elsewhere()).toBe(2);
-  await expect(app.ask('markUnread', { room: den.id, seq: 9 })).rejects.toEqual(refused('bad_request'));
+    // The app says that the end is in sight before the answer has come, and once more after it.
+    const asked = app.ask<JavaRoom>('markUnread', { room: den.id, seq: 2 });
+    await app.ask('markRead', { room: den.id });
+    expect(await asked).toMatchObject({ unread: 2, mentions: 1 });
+    await app.ask('markRead', { room: den.id });
+    // A later answer over the same connection.
+    expect(await app.ask('setNotify', { room: den.id, notify: 'ALL' })).toMatchObject({ unread: 2 });
+    expect(await elsewhere()).toBe(2);
+    await expect(app.ask('markUnread', { room: den.id, seq: 9 })).rejects.toEqual(refused('bad_request'));
 
-  await also.request('read:mark', { room: den.id, seq: 3 });
-  await expect.poll(() => room(den.id)).toMatchObject({ unread: 0, mentions: 0 });
-  await also.request('read:mark', { room: den.id, seq: 2, unread: true });
-  await expect.poll(() => room(den.id)).toMatchObject({ unread: 1, mentions: 1 });
-  await app.ask('stop');
-  await app.isTold('state', ({ kind }) => kind === 'STOPPED');
-  await also.request('read:mark', { room: den.id, seq: 0, unread: true });
-  await app.ask('start');
-  await expect.poll(() => room(den.id)).toMatchObject({ unread: 3 });
-  await app.ask('close', { room: den.id });
-  await app.ask('open', { room: den.id });
-  await app.ask('markRead', { room: den.id });
-  await expect.poll(elsewhere).toBe(0);
-  kim.close();
-  also.close();
-});
+    await also.request('read:mark', { room: den.id, seq: 3 });
+    await expect.poll(() => room(den.id)).toMatchObject({ unread: 0, mentions: 0 });
+    await also.request('read:mark', { room: den.id, seq: 2, unread: true });
+    await expect.poll(() => room(den.id)).toMatchObject({ unread: 1, mentions: 1 });
+    await app.ask('stop');
+    await app.isTold('state', ({ kind }) => kind === 'STOPPED');
+    await also.request('read:mark', { room: den.id, seq: 0, unread: true });
+    await app.ask('start');
+    await expect.poll(() => room(den.id)).toMatchObject({ unread: 3 });
+    await app.ask('close', { room: den.id });
+    await app.ask('open', { room: den.id });
+    await app.ask('markRead', { room: den.id });
+    await expect.poll(elsewhere).toBe(0);
+    kim.close();
+    also.close();
+  });
 
-test('links of a room, by page, and a search by author and time', async () => {
-  const also = await start();
-  const lou = await site.person({}, 'lou');
-  const den = await site.den(lou, [also]);
-  for (const one of [lou, also]) await one.request('room:join', { room: den.id });
-  for (let n = 1; n <= 31; n++) await say(lou, den.id, `www.site${n}.example`);
-  const { sentAt } = await say(also, den.id, 'no link');
-  const seqs = ({ items }: { items: JavaMessage[] }) => items.map(({ seq }) => seq);
-  type Found = { items: JavaMessage[]; next?: string };
-  const links = { room: den.id, content: 'LINKS' };
-  const first = await app.ask<Found>('files', links);
-  expect(seqs(first)).toEqual(Array.from({ length: 30 }, (_, n) => 31 - n));
-  const rest = await app.ask<Found>('files', { ...links, cursor: first.next });
-  expect(seqs(rest)).toEqual([1]);
-  expect(rest).not.toHaveProperty('next');
+  test('links of a room, by page, and a search by author and time', async () => {
+    const also = await start();
+    const lou = await site.person({}, 'lou');
+    const den = await site.den(lou, [also]);
+    for (const one of [lou, also]) await one.request('room:join', { room: den.id });
+    for (let n = 1; n <= 31; n++) await say(lou, den.id, `www.site${n}.example`);
+    const { sentAt } = await say(also, den.id, 'no link');
+    const seqs = ({ items }: { items: JavaMessage[] }) => items.map(({ seq }) => seq);
+    type Found = { items: JavaMessage[]; next?: string };
+    const links = { room: den.id, content: 'LINKS' };
+    const first = await app.ask<Found>('files', links);
+    expect(seqs(first)).toEqual(Array.from({ length: 30 }, (_, n) => 31 - n));
+    const rest = await app.ask<Found>('files', { ...links, cursor: first.next });
+    expect(seqs(rest)).toEqual([1]);
+    expect(rest).not.toHaveProperty('next');
 
-  const search = async (filters: object) =>
-    seqs(await app.ask<Found>('search', { room: den.id, ...filters }));
-  expect(await search({ from: also.id })).toEqual([32]);
-  expect(await search({ from: 'lou', text: 'site31', has: 'LINKS' })).toEqual([31]);
-  expect(await search({ from: also.id, has: 'LINKS' })).toEqual([]);
-  expect(await search({ from: also.id, sentFrom: sentAt, sentBefore: sentAt + 1 })).toEqual([32]);
-  expect(await search({ from: also.id, sentFrom: sentAt + 1 })).toEqual([]);
-  expect(await search({ from: also.id, sentBefore: sentAt })).toEqual([]);
-  await expect(search({})).rejects.toEqual(refused('bad_request'));
-  lou.close();
-  also.close();
-});
+    const search = async (filters: object) =>
+      seqs(await app.ask<Found>('search', { room: den.id, ...filters }));
+    expect(await search({ from: also.id })).toEqual([32]);
+    expect(await search({ from: 'lou', text: 'site31', has: 'LINKS' })).toEqual([31]);
+    expect(await search({ from: also.id, has: 'LINKS' })).toEqual([]);
+    expect(await search({ from: also.id, sentFrom: sentAt, sentBefore: sentAt + 1 })).toEqual([32]);
+    expect(await search({ from: also.id, sentFrom: sentAt + 1 })).toEqual([]);
+    expect(await search({ from: also.id, sentBefore: sentAt })).toEqual([]);
+    await expect(search({})).rejects.toEqual(refused('bad_request'));
+    lou.close();
+    also.close();
+  });
+}
 
 test('people: found, written to directly, seen to come, type, read and go', async () => {
   await start();
@@ -260,29 +263,31 @@ test('people: found, written to directly, seen to come, type, read and go', asyn
   await app.isTold('present', ({ users }) => !(users as string[]).includes('eva'), from);
 });
 
-test('far back: older pages, a window around one message, and the end again', async () => {
-  await start();
-  const writer = await site.person({}, 'writer');
-  await writer.request('room:join', { room: 'garden' });
-  for (let n = 1; n <= 230; n++) await say(writer, 'garden', `g${n}`);
-  await app.ask('open', { room: 'garden' });
-  const seqs = async () => (await app.messages('garden')).map(({ seq }) => seq);
-  expect((await seqs()).at(0)).toBe(181);
-  await app.ask('older', { room: 'garden' });
-  await expect.poll(async () => (await seqs()).at(0)).toBe(131);
-  await app.ask('jumpTo', { room: 'garden', seq: 40 });
-  await app.isTold('messages', ({ atEnd }) => atEnd === false);
-  expect(await seqs()).toEqual(Array.from({ length: 50 }, (_, n) => 15 + n));
-  // It is not inserted at a wrong position; the live end has it.
-  await say(writer, 'garden', 'meanwhile');
-  await app.ask('newer', { room: 'garden' });
-  await expect.poll(async () => (await seqs()).at(-1)).toBe(114);
-  const from = app.told.length;
-  await app.ask('jumpToEnd', { room: 'garden' });
-  await app.isTold('messages', ({ last, atEnd }) => last === 'meanwhile' && atEnd === true, from);
-  expect((await seqs()).at(-1)).toBe(231);
-  writer.close();
-});
+if (soak) {
+  test('far back: older pages, a window around one message, and the end again', async () => {
+    await start();
+    const writer = await site.person({}, 'writer');
+    await writer.request('room:join', { room: 'garden' });
+    for (let n = 1; n <= 230; n++) await say(writer, 'garden', `g${n}`);
+    await app.ask('open', { room: 'garden' });
+    const seqs = async () => (await app.messages('garden')).map(({ seq }) => seq);
+    expect((await seqs()).at(0)).toBe(181);
+    await app.ask('older', { room: 'garden' });
+    await expect.poll(async () => (await seqs()).at(0)).toBe(131);
+    await app.ask('jumpTo', { room: 'garden', seq: 40 });
+    await app.isTold('messages', ({ atEnd }) => atEnd === false);
+    expect(await seqs()).toEqual(Array.from({ length: 50 }, (_, n) => 15 + n));
+    // It is not inserted at a wrong position; the live end has it.
+    await say(writer, 'garden', 'meanwhile');
+    await app.ask('newer', { room: 'garden' });
+    await expect.poll(async () => (await seqs()).at(-1)).toBe(114);
+    const from = app.told.length;
+    await app.ask('jumpToEnd', { room: 'garden' });
+    await app.isTold('messages', ({ last, atEnd }) => last === 'meanwhile' && atEnd === true, from);
+    expect((await seqs()).at(-1)).toBe(231);
+    writer.close();
+  });
+}
 
 test('mentions and reactions: counted, reported, shown with current names and users', async () => {
   const also = await start();
@@ -352,27 +357,29 @@ test('mentions and reactions: counted, reported, shown with current names and us
   also.close();
 });
 
-test('a public room is looked at by page, and joined only when it is opened', async () => {
-  const also = await start();
-  const meg = await site.person();
-  const plot = { name: 'Plot', kind: 'public', clientId: `plot-${meg.id}` } as const;
-  const { id } = (await meg.request('room:create', plot)).room;
-  await meg.request('room:join', { room: id });
-  for (let n = 1; n <= 51; n++) await say(meg, id, `bed ${n}`);
-  type Page = { items: JavaMessage[]; next?: string };
-  const first = await app.ask<Page>('lookAtRoom', { room: id });
-  expect(first.items.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 2));
-  const rest = await app.ask<Page>('lookAtRoom', { room: id, cursor: first.next });
-  expect(rest.items.map(({ text }) => text)).toEqual(['bed 1']);
-  expect(rest).not.toHaveProperty('next');
-  expect((await meg.request('room:members', { room: id })).count).toBe(1);
-  await app.ask('open', { room: id });
-  await shows('bed 51', id);
-  expect((await meg.request('room:members', { room: id })).count).toBe(2);
-  await expect(app.ask('lookAtRoom', { room: 'none' })).rejects.toEqual(refused('unknown_room'));
-  meg.close();
-  also.close();
-});
+if (soak) {
+  test('a public room is looked at by page, and joined only when it is opened', async () => {
+    const also = await start();
+    const meg = await site.person();
+    const plot = { name: 'Plot', kind: 'public', clientId: `plot-${meg.id}` } as const;
+    const { id } = (await meg.request('room:create', plot)).room;
+    await meg.request('room:join', { room: id });
+    for (let n = 1; n <= 51; n++) await say(meg, id, `bed ${n}`);
+    type Page = { items: JavaMessage[]; next?: string };
+    const first = await app.ask<Page>('lookAtRoom', { room: id });
+    expect(first.items.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 2));
+    const rest = await app.ask<Page>('lookAtRoom', { room: id, cursor: first.next });
+    expect(rest.items.map(({ text }) => text)).toEqual(['bed 1']);
+    expect(rest).not.toHaveProperty('next');
+    expect((await meg.request('room:members', { room: id })).count).toBe(1);
+    await app.ask('open', { room: id });
+    await shows('bed 51', id);
+    expect((await meg.request('room:members', { room: id })).count).toBe(2);
+    await expect(app.ask('lookAtRoom', { room: 'none' })).rejects.toEqual(refused('unknown_room'));
+    meg.close();
+    also.close();
+  });
+}
 
 test('invite links: made, listed, looked at, used and turned off', async () => {
   const also = await start();
@@ -576,10 +583,12 @@ test('a user is erased: an open room is loaded again without the user, at once o
   also.close();
 });
 
-test('data that the PHP application pushes arrives as Java’s own types', async () => {
-  const also = await start();
-  const data = { order: 7, price: 1.5, items: ['a', null, true] };
-  await site.api('POST', `/users/${also.id}/push`, { name: 'shipped', data });
-  expect(await app.isTold('push')).toMatchObject({ name: 'shipped', data });
-  also.close();
-});
+if (soak) {
+  test('data that the PHP application pushes arrives as Java’s own types', async () => {
+    const also = await start();
+    const data = { order: 7, price: 1.5, items: ['a', null, true] };
+    await site.api('POST', `/users/${also.id}/push`, { name: 'shipped', data });
+    expect(await app.isTold('push')).toMatchObject({ name: 'shipped', data });
+    also.close();
+  });
+}

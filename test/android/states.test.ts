@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startGate } from '../helpers/gate.ts';
@@ -85,29 +86,31 @@ test('a server that hangs is noticed as soon as somebody looks', async () => {
   await enters(app, 'ONLINE', from);
 });
 
-test('the end of a server that closes its connections is noticed at once, not by missing pings', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
-  const app = await start(await site.session(1));
-  await enters(app, 'ONLINE');
-  await site.chat.stop();
-  await enters(app, 'OFFLINE');
-});
+if (soak) {
+  test('the end of a server that closes its connections is noticed at once, not by missing pings', async () => {
+    site = await startChatSite({ CHAT_ROOMS: 'lobby' });
+    const app = await start(await site.session(1));
+    await enters(app, 'ONLINE');
+    await site.chat.stop();
+    await enters(app, 'OFFLINE');
+  });
 
-test('callers that wait are notified of a room that is gone meanwhile, and of one that is closed before it was open', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_API_KEY: key });
-  const app = await start(await site.session(1));
-  await enters(app, 'ONLINE');
-  await ask('PUT', '/rooms/gone', { name: 'Gone', kind: 'public' });
-  await app.isTold('rooms', ({ rooms }) => (rooms as { id: string }[]).some(({ id }) => id === 'gone'));
-  await app.ask('stop');
-  const opening = expect(app.ask('open', { room: 'gone' })).rejects.toMatchObject({ code: 'unknown_room' });
-  const closed = expect(app.ask('open', { room: 'lobby' })).rejects.toMatchObject({ code: 'offline' });
-  await app.ask('close', { room: 'lobby' });
-  await closed;
-  await ask('DELETE', '/rooms/gone');
-  await app.ask('start');
-  await opening;
-});
+  test('callers that wait are notified of a room that is gone meanwhile, and of one that is closed before it was open', async () => {
+    site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_API_KEY: key });
+    const app = await start(await site.session(1));
+    await enters(app, 'ONLINE');
+    await ask('PUT', '/rooms/gone', { name: 'Gone', kind: 'public' });
+    await app.isTold('rooms', ({ rooms }) => (rooms as { id: string }[]).some(({ id }) => id === 'gone'));
+    await app.ask('stop');
+    const opening = expect(app.ask('open', { room: 'gone' })).rejects.toMatchObject({ code: 'unknown_room' });
+    const closed = expect(app.ask('open', { room: 'lobby' })).rejects.toMatchObject({ code: 'offline' });
+    await app.ask('close', { room: 'lobby' });
+    await closed;
+    await ask('DELETE', '/rooms/gone');
+    await app.ask('start');
+    await opening;
+  });
+}
 
 test('stopped and started again, the app has everything, and fetches only new messages', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby' });
@@ -130,19 +133,21 @@ test('stopped and started again, the app has everything, and fetches only new me
   expect(app.told.slice(from).filter(({ told }) => told === 'hide')).toEqual([]);
 });
 
-test('too many connections of the user, and too many of the address', async () => {
-  site = await startChatSite({ CHAT_LIMIT_CONNECTIONS_USER: '1', CHAT_LIMIT_CONNECTIONS_ADDRESS: '2' });
-  const cookie = await site.session(1);
-  const first = await connectChat(site.chat.url, cookie);
-  const second = await start(cookie);
-  await enters(second, 'RATE_LIMITED');
-  // The app tries again meanwhile, and takes the last place of the address for a moment.
-  const another = await site.session(2);
-  const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
-  const third = await start(await site.session(3));
-  await enters(third, 'RATE_LIMITED');
-  for (const client of [first, other]) client.close();
-});
+if (soak) {
+  test('too many connections of the user, and too many of the address', async () => {
+    site = await startChatSite({ CHAT_LIMIT_CONNECTIONS_USER: '1', CHAT_LIMIT_CONNECTIONS_ADDRESS: '2' });
+    const cookie = await site.session(1);
+    const first = await connectChat(site.chat.url, cookie);
+    const second = await start(cookie);
+    await enters(second, 'RATE_LIMITED');
+    // The app tries again meanwhile, and takes the last place of the address for a moment.
+    const another = await site.session(2);
+    const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
+    const third = await start(await site.session(3));
+    await enters(third, 'RATE_LIMITED');
+    for (const client of [first, other]) client.close();
+  });
+}
 
 test('too many messages: the app gets the waiting time, and all arrive in order', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/2s' });
@@ -178,8 +183,10 @@ test('another user in the same session sees nothing of the first', async () => {
   expect(await app.isTold('identity', undefined, from)).toMatchObject({ user: '2' });
 });
 
-test('a server for browsers alone says so', async () => {
-  site = await startChatSite({ CHAT_NATIVE_CLIENTS: 'false' });
-  const app = await start(await site.session(1));
-  expect(await enters(app, 'REFUSED')).toMatchObject({ refusal: 'ORIGIN' });
-});
+if (soak) {
+  test('a server for browsers alone says so', async () => {
+    site = await startChatSite({ CHAT_NATIVE_CLIENTS: 'false' });
+    const app = await start(await site.session(1));
+    expect(await enters(app, 'REFUSED')).toMatchObject({ refusal: 'ORIGIN' });
+  });
+}

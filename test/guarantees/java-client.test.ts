@@ -59,7 +59,7 @@ async function connected(user: number, address: number) {
 const stored = (messages: readonly { seq: number; clientId: string; text: string }[]) =>
   messages.map(({ seq, clientId, text }) => ({ seq, clientId, text }));
 
-const count = size(2000, 80);
+const count = size(2000, 40);
 const restarts = size(10, 1);
 test(`${count} messages from Java, ${restarts} kills of the server and as many cuts of the network: lost 0, doubled 0, one order`, async () => {
   const writer = await connected(1, gate.port);
