@@ -18,7 +18,7 @@ import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
-import { size } from './size.ts';
+import { size, soak } from './size.ts';
 
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = 9;
@@ -26,6 +26,7 @@ const each = size(500, 10);
 const kills = size(10, 1);
 /** The shortest time for which a server stands still, in seconds. */
 const standing = size(40, 16);
+const forwards = size(10, 4);
 const key = 'a-key-of-the-php-application';
 
 let memcached: Memcached;
@@ -185,7 +186,7 @@ async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
       tabs.delete(`${user} ${nth}`);
     }
   };
-  for (let ends = performance.now() + size(30_000, 400); performance.now() < ends; await pause(10)) {
+  for (let ends = performance.now() + size(30_000, 200); performance.now() < ends; await pause(10)) {
     changes.push(toggle(`u${1 + randomInt(18)}`, randomInt(3)));
   }
   await Promise.all(changes);
@@ -230,7 +231,7 @@ async function reachesAll(
 
   const carols = () => Promise.all([one, two, three, three].map((server) => connect(server, 3)));
   // On a busy machine a server may answer too late to be counted.
-  const busy = { timeout: within(2000), interval: 0 };
+  const busy = { timeout: within(2000) };
   const open = await carols();
   await expect.poll(() => api(one, 'GET', '/api/users/3'), busy).toMatchObject({ connections: 4 });
   const order = { name: 'order', data: { number: 4711 } };
@@ -262,13 +263,13 @@ type Mentioned = Parameters<ServerToClient['mention']>[0];
 const eventOf = (client: ChatClient, name: string, limit = 1500) =>
   expect.poll(() => client.events.find((event) => event.name === name)?.payload, {
     timeout: within(limit),
-    interval: 5,
+    interval: 25,
   });
 
 const lastOf = (client: ChatClient, name: string) =>
   expect.poll(() => client.events.findLast((event) => event.name === name)?.payload, {
     timeout: within(1500),
-    interval: 5,
+    interval: 25,
   });
 
 /** Repeats every hint, some of them late, and so in another order. */
@@ -315,7 +316,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     const setting = line?.url ?? bus;
     const fixed = await startNodes(history, setting, nextChatServer);
     // With a port of its own, and so with one name: it replaces itself when it restarts.
-    let killed = await startNode(history, setting, await ownPort());
+    let killed = await startNode(history, setting, await ownPort(), nextChatServer);
     if (bus === 'redis') await disturb();
     const servers = [...fixed, killed];
     const readers = await Promise.all(
@@ -333,14 +334,14 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     );
     for (let kill = 1; kill <= kills; kill++) {
       const moment = Math.floor((total / (kills + 1)) * (kill - 0.5 + randomInt(1000) / 1000));
-      await expect.poll(() => acknowledged.size, { interval: 1 }).toBeGreaterThan(moment);
+      await expect.poll(() => acknowledged.size, { interval: 5 }).toBeGreaterThan(moment);
       await [line?.mend, line?.cut, () => line?.mend(2000), line?.cut][kill % 4]?.();
       if (kind === 'postgres' && kill % 3 === 1) await crashDatabase();
       await killed.stop('SIGKILL');
       // A server does not start while its database does.
       if (kind === 'postgres')
         await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).not.toEqual([]);
-      killed = await startNode(history, setting, killed.port);
+      killed = await startNode(history, setting, killed.port, nextChatServer);
     }
     await sending;
 
@@ -424,7 +425,7 @@ describe('two servers', () => {
       await cy.request('room:join', { room: 'lobby' });
       // Over the bus 0.35 s, without it a second more.
       const seen = () => watcher.present.has('3');
-      await expect.poll(seen, { timeout: within(2000), interval: 5 }).toBe(true);
+      await expect.poll(seen, { timeout: within(2000), interval: 25 }).toBe(true);
       const user = { id: '3', name: 'user 3' };
       const { members } = await ann.request('room:members', {
         room: 'lobby',
@@ -439,7 +440,7 @@ describe('two servers', () => {
       await eventOf(cy, 'push').toEqual(order);
       await api(one, 'DELETE', '/api/users/3/connections');
       expect((await cy.ended).reason).toBe('kicked');
-      await expect.poll(seen, { timeout: within(2500), interval: 5 }).toBe(false);
+      await expect.poll(seen, { timeout: within(2500), interval: 25 }).toBe(false);
 
       await ann.request('room:mute', { room, user: '2', seconds: 600 });
       await lastOf(bob, 'room:changed').toMatchObject({ id: room, mutedForMs: expect.any(Number) });
@@ -495,7 +496,7 @@ describe('two servers', () => {
     const fay = await connect(two, 6);
     for (const client of [bob, dan, eve, fay]) await client.request('room:join', { room: 'lobby' });
     const shown = () => [...watcher.present].sort().join();
-    await expect.poll(shown, { timeout: within(1500), interval: 5 }).toBe('1,2,3,4,5,6');
+    await expect.poll(shown, { timeout: within(1500), interval: 25 }).toBe('1,2,3,4,5,6');
     const { room } = await ann.request('room:create', {
       name: 'Both',
       kind: 'private',
@@ -534,12 +535,13 @@ describe('two servers', () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, 'postgres', nextChatServer);
     const [ann, annThere, bob] = [await connect(one, 1), await connect(two, 1), await connect(two, 2)];
-    for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+    await ann.request('room:join', { room: 'lobby' });
     await Promise.all(
       Array.from({ length: 1000 }, () =>
         ann.request('message:send', { room: 'lobby', text: 'of ann', clientId: newClientId() }),
       ),
     );
+    await bob.request('room:join', { room: 'lobby' });
     await bob.request('user:block', { user: '1', blocked: true });
     const headers = { authorization: `Bearer ${key}` };
     await fetch(`${one.url}/api/users/1/push`, {
@@ -607,17 +609,20 @@ describe('two servers', () => {
       await Promise.all(workers);
     }
     const [one, two] = await startNodes(history, 'postgres', nextChatServer);
-    const rooms = Array.from({ length: 48 }, (_, n) => `den-${n}`);
+    const rooms = Array.from({ length: size(48, 24) }, (_, n) => `den-${n}`);
     const made = rooms.map((name) => call(one, 'PUT', `/api/rooms/${name}`, { name, kind: 'private' }));
     for (const { status } of await Promise.all(made)) expect(status).toBe(201);
+    let last = two;
     await deleting(rooms.slice(0, 24), [one, two]);
-    const three = await startNode(history, 'postgres', 0, nextChatServer);
-    await deleting(rooms.slice(24), [two, three]);
-    expect(acknowledged.length).toBeGreaterThan(12);
+    if (soak) {
+      last = await startNode(history, 'postgres', 0, nextChatServer);
+      await deleting(rooms.slice(24), [two, last]);
+    }
+    expect(acknowledged.length).toBeGreaterThan(rooms.length / 4);
     const listed = async () => {
       const found: string[] = [];
       for (let next: string | undefined = ''; next !== undefined; ) {
-        const answer = await call(three, 'GET', `/api/audit?cursor=${next}`);
+        const answer = await call(last, 'GET', `/api/audit?cursor=${next}`);
         const page = (await answer.json()) as { acts: { kind: string; room: string }[]; next?: string };
         found.push(...page.acts.map(({ kind, room }) => `${kind} ${room}`));
         next = page.next;
@@ -633,39 +638,42 @@ describe('two servers', () => {
     expect(found).toHaveLength(new Set(found).size);
   });
 
-  test('a kick reaches who is still being let in by another server', async () => {
-    const history = await newHistory('postgres');
-    const bus = `redis://127.0.0.1:${redis.port}`;
-    const held: (() => void)[] = [];
-    let holding = false;
-    let onAsked = () => {};
-    const database = await startTcpProxy(
-      postgres.port,
-      (piece, client) => {
-        if (holding) held.push(() => client.write(piece));
-        else client.write(piece);
-      },
-      (piece) => piece.includes('chat_users') && onAsked(),
-    );
-    closing.push(() => database.close());
-    const url = history.url.replace(String(postgres.port), String(database.port));
-    const [one, two] = [
-      await startNode(history, bus, 0, nextChatServer),
-      await startNode({ ...history, url }, bus, 0, nextChatServer),
-    ];
-    // So that it has a connection to the database for its queries.
-    await connect(two, 9);
-    const asked = new Promise<void>((resolve) => {
-      onAsked = resolve;
+  // Who is thrown out may connect again at once, so that this race protects nobody.
+  if (soak) {
+    test('a kick reaches who is still being let in by another server', async () => {
+      const history = await newHistory('postgres');
+      const bus = `redis://127.0.0.1:${redis.port}`;
+      const held: (() => void)[] = [];
+      let holding = false;
+      let onAsked = () => {};
+      const database = await startTcpProxy(
+        postgres.port,
+        (piece, client) => {
+          if (holding) held.push(() => client.write(piece));
+          else client.write(piece);
+        },
+        (piece) => piece.includes('chat_users') && onAsked(),
+      );
+      closing.push(() => database.close());
+      const url = history.url.replace(String(postgres.port), String(database.port));
+      const [one, two] = [
+        await startNode(history, bus, 0, nextChatServer),
+        await startNode({ ...history, url }, bus, 0, nextChatServer),
+      ];
+      // So that it has a connection to the database for its queries.
+      await connect(two, 9);
+      const asked = new Promise<void>((resolve) => {
+        onAsked = resolve;
+      });
+      holding = true;
+      const connecting = connect(two, 8);
+      await asked;
+      await api(one, 'DELETE', '/api/users/8/connections');
+      holding = false;
+      for (const release of held) release();
+      expect((await (await connecting).ended).reason).toBe('kicked');
     });
-    holding = true;
-    const connecting = connect(two, 8);
-    await asked;
-    await api(one, 'DELETE', '/api/users/8/connections');
-    holding = false;
-    for (const release of held) release();
-    expect((await (await connecting).ended).reason).toBe('kicked');
-  });
+  }
 
   test('a change that the other server has not heard of makes nobody act on what was', async () => {
     const history = await newHistory('postgres');
@@ -907,7 +915,7 @@ describe('two servers', () => {
 
     const from = { room: den.id, seq: original.seq };
     const copies: Message[] = [];
-    for (let n = 0; n < 10; n++) {
+    for (let n = 0; n < forwards; n++) {
       // An answer may get lost, and the client asks the other server.
       const asked = { room: 'lobby', from, clientId: newClientId() };
       const say = (one: ChatClient) =>
@@ -921,9 +929,9 @@ describe('two servers', () => {
       copies.push(message);
     }
     for (const reader of readers) {
-      await expect.poll(() => reader.messages()).toHaveLength(50);
+      await expect.poll(() => reader.messages()).toHaveLength(5 * forwards);
       const got = reader.messages();
-      expect(got.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
+      expect(got.map(({ seq }) => seq)).toEqual(Array.from({ length: 5 * forwards }, (_, n) => n + 1));
       expect(got.filter(({ text }) => text === 'words')).toEqual(copies.toSorted((a, b) => a.seq - b.seq));
     }
     const [{ files: [copied] = [], ...copy }] = copies as [Message];
@@ -1116,32 +1124,10 @@ describe('two servers', () => {
     await redis.ask('PUBLISH', String(texts[0]?.[0]), code + long);
     for (const server of servers) await server.until(/a text on the bus was ignored/);
   });
-
-  test('a server that stood still for longer than changes are kept ends, instead of omitting something', async () => {
-    const history = await newHistory('postgres');
-    const one = await startNode(history, 'postgres', 0, nextChatServer);
-    const two = await startNode(history, 'postgres');
-    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
-    for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
-    await expect
-      .poll(async () => (await bob.request('room:join', { room: 'lobby' })).present)
-      .toContainEqual(expect.objectContaining({ id: '1' }));
-    await ann.request('typing:set', { room: 'lobby', typing: true });
-    await eventOf(bob, 'typing:changed').toMatchObject({ user: { id: '1' }, typing: true });
-    two.process.kill('SIGSTOP');
-    for (let n = 0; n < 3; n++) {
-      const message = { room: 'lobby', text: 'hello', clientId: newClientId() };
-      // The server that stands still may hold locks that the others wait for, until the database ends its transaction.
-      await vi.waitFor(() => ann.request('message:send', message), hanging);
-    }
-    await history.query('DELETE FROM chat_changes WHERE num < (SELECT num FROM chat_position)');
-    two.process.kill('SIGCONT');
-    await two.until(/this server stood still for too long/);
-  });
 });
 
 test.each(size(['postgres', 'mysql'] as const, ['postgres'] as const))(
-  'messages between servers are kept for an hour by the clock of the database: a server whose clock is ahead deletes nothing that others have yet to read (%s)',
+  'messages between servers are kept for an hour by the clock of the database: a server whose clock is ahead deletes nothing that others have yet to read; one that stood still for longer ends, instead of omitting something (%s)',
   async (kind) => {
     const history = await newHistory(kind);
     const clock = fakeClock();
@@ -1160,6 +1146,16 @@ test.each(size(['postgres', 'mysql'] as const, ['postgres'] as const))(
     await eventOf(bob, 'message:new', 5000).toMatchObject({ text: 'hello' });
     const [first] = await history.query('SELECT min(num) AS num FROM chat_changes');
     expect(Number(first?.num)).toBe(3);
+
+    two.process.kill('SIGSTOP');
+    for (let n = 0; n < 3; n++) {
+      const message = { room: 'lobby', text: 'hello', clientId: newClientId() };
+      // The server that stands still may hold locks that the others wait for, until the database ends its transaction.
+      await vi.waitFor(() => ann.request('message:send', message), hanging);
+    }
+    await history.query('DELETE FROM chat_changes WHERE num < (SELECT num FROM chat_position)');
+    two.process.kill('SIGCONT');
+    await two.until(/this server stood still for too long/);
   },
 );
 
