@@ -15,14 +15,18 @@ historyDatabaseContract('MariaDB', async () => {
     socket: `${server.folder}/socket`,
     database: () => mariadbDatabase(server),
     dialect: ({ url }) => mariadb(readDatabaseAddress(url) as DatabaseAddress),
-    async unindexed(connection, { text, values }) {
-      const steps = await connection.query({ text: `ANALYZE ${text}`, values });
-      const isSlow = ({ table, type, r_filtered, Extra }: (typeof steps)[number]) =>
+    async unindexed(connection, statements) {
+      const isSlow = ({ table, type, r_filtered, Extra }: Record<string, unknown>) =>
         String(Extra).includes('filesort') ||
         Number(r_filtered ?? 100) < 100 ||
         // Its temporary tables are in angle brackets.
         (['ALL', 'index'].includes(type as string) && !String(table).startsWith('<'));
-      return steps.filter(isSlow).map((step) => JSON.stringify(step));
+      const slow: string[] = [];
+      for (const { text, values } of statements) {
+        const steps = await connection.query({ text: `ANALYZE ${text}`, values });
+        slow.push(...steps.filter(isSlow).map((step) => JSON.stringify(step)));
+      }
+      return slow;
     },
     trips: 9,
     copy: (from, to) => {

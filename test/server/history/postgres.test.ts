@@ -14,13 +14,17 @@ historyDatabaseContract('PostgreSQL', async () => {
     socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
     dialect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress),
-    async unindexed(connection, { text, values }) {
+    async unindexed(connection, statements) {
       await connection.query(raw('ANALYZE'));
       // For a small table it prefers a scan, even if it has an index.
       for (const way of ['seqscan', 'sort']) await connection.query(raw(`SET enable_${way} = off`));
-      const steps = await connection.query({ text: `EXPLAIN ANALYZE ${text}`, values });
       const isSlow = (step: string) => /Seq Scan|Sort|Rows Removed by Filter/.test(step);
-      return steps.map((step) => String(step['QUERY PLAN'])).filter(isSlow);
+      const slow: string[] = [];
+      for (const { text, values } of statements) {
+        const steps = await connection.query({ text: `EXPLAIN ANALYZE ${text}`, values });
+        slow.push(...steps.map((step) => String(step['QUERY PLAN'])).filter(isSlow));
+      }
+      return slow;
     },
     trips: 3,
     copy: (from, to) => {
