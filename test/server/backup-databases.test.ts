@@ -7,6 +7,7 @@ import { restoreBackup } from '../../server/backup/restore.ts';
 import type { CommandProblem } from '../../server/command/problem.ts';
 import { changeBits } from '../../server/history/history.ts';
 import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
+import { size } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { type Child, startChild } from '../helpers/child.ts';
@@ -59,7 +60,13 @@ const engines = [
   },
 ];
 
-describe.each(engines)('a history in $name', ({ name, other, start, tables, rows, prevent, placing }) => {
+/** With MariaDB a backup holds statements, and a restore is not one transaction: there is more to go wrong. */
+const tested = size(
+  engines,
+  engines.filter(({ name }) => name === 'MariaDB'),
+);
+
+describe.each(tested)('a history in $name', ({ name, other, start, tables, rows, prevent, placing }) => {
   const folder = mkdtempSync(join(tmpdir(), 'backup-'));
   const file = join(folder, 'chat.tar');
   const kept = historyFolder();
@@ -193,7 +200,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
         texts.push(text);
       }
     });
-    await expect.poll(() => texts.length).toBeGreaterThan(100);
+    await expect.poll(() => texts.length).toBeGreaterThan(size(100, 30));
     acknowledged = [...texts];
     const made = await ended(command('backup', history.url));
     stopped = true;
@@ -206,10 +213,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
 
     const elsewhere = await engine.database();
     const { files, remove } = historyFolder();
-    expect(await ended(command('restore', elsewhere.url, file, files))).toEqual({
-      code: 0,
-      said: expect.stringMatching(/^✓ Restored: /),
-    });
+    expect(await restore(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
     await expectWhole(elsewhere, files);
     const ends = await elsewhere.query(
       'SELECT DISTINCT position - (SELECT num FROM chat_position) AS n FROM chat_consumers',
@@ -222,7 +226,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     );
     const midway = join(folder, 'midway.tar');
     expect(await ended(command('backup', elsewhere.url, midway, files))).toMatchObject({ code: 0 });
-    expect(await ended(command('restore', elsewhere.url, midway, files))).toMatchObject({ code: 0 });
+    expect(await restore(elsewhere.url, midway, files)).toMatchObject({ code: 0 });
     expect(await elsewhere.holding(ben)).toEqual([]);
     await elsewhere.close();
     remove();
