@@ -11,6 +11,7 @@ import {
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
 import { requestErrors } from '../../../server/wire/errors.ts';
+import { size, soak } from '../../guarantees/size.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatProgram, historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
@@ -83,34 +84,36 @@ test('locked for a moment only: the send waits for it', async () => {
   expect(await sending).toMatchObject({ message: { seq: 1 } });
 });
 
-test('a file that cannot be opened when it is first read: nobody is let in, the server lives on and lets in who comes later', async () => {
-  const { path, env } = await setUp();
-  const away = async () => {
-    const server = await startChatServer(env);
-    closing.push(() => server.stop());
-    renameSync(path, `${path}-away`);
-    return { server, connecting: await Promise.allSettled([connectChat(server.url, 'PHPSESSID=u1')]) };
-  };
-  let { server, connecting } = await away();
-  // On a slow machine the server's own work may have read before that.
-  for (let n = 0; n < 5 && connecting[0].status === 'fulfilled'; n++) {
-    connecting[0].value.close();
+if (soak) {
+  test('a file that cannot be opened when it is first read: nobody is let in, the server lives on and lets in who comes later', async () => {
+    const { path, env } = await setUp();
+    const away = async () => {
+      const server = await startChatServer(env);
+      closing.push(() => server.stop());
+      renameSync(path, `${path}-away`);
+      return { server, connecting: await Promise.allSettled([connectChat(server.url, 'PHPSESSID=u1')]) };
+    };
+    let { server, connecting } = await away();
+    // On a slow machine the server's own work may have read before that.
+    for (let n = 0; n < 5 && connecting[0].status === 'fulfilled'; n++) {
+      connecting[0].value.close();
+      renameSync(`${path}-away`, path);
+      await server.stop();
+      ({ server, connecting } = await away());
+    }
+    expect(connecting).toMatchObject([{ reason: { message: 'internal' } }]);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    expect(server.output()).toMatch(/the history .* cannot be opened: unable to open database file/);
+    expect(server.output()).not.toContain('unexpected error');
     renameSync(`${path}-away`, path);
-    await server.stop();
-    ({ server, connecting } = await away());
-  }
-  expect(connecting).toMatchObject([{ reason: { message: 'internal' } }]);
-  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
-  expect(server.output()).toMatch(/the history .* cannot be opened: unable to open database file/);
-  expect(server.output()).not.toContain('unexpected error');
-  renameSync(`${path}-away`, path);
-  const connected = await vi.waitUntil(() => connectChat(server.url, 'PHPSESSID=u1').catch(() => null), {
-    timeout: hanging,
+    const connected = await vi.waitUntil(() => connectChat(server.url, 'PHPSESSID=u1').catch(() => null), {
+      timeout: hanging,
+    });
+    closing.push(() => connected.close());
+    await connected.request('room:join', { room: 'lobby' });
+    expect(await connected.request('message:send', message())).toMatchObject({ message: { seq: 1 } });
   });
-  closing.push(() => connected.close());
-  await connected.request('room:join', { room: 'lobby' });
-  expect(await connected.request('message:send', message())).toMatchObject({ message: { seq: 1 } });
-});
+}
 
 test('a disk that hangs: every request, over HTTP too, is answered while it hangs and still carried out', async () => {
   const { path, env } = await setUp();
@@ -196,21 +199,23 @@ test('a disk that fails when a deleted text is to go: it goes the next time', as
   expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
 });
 
-test('a corrupt file is reported at the start, by its name', async () => {
-  const { path, env, start } = await setUp();
-  const { server, client } = await start();
-  for (let n = 0; n < 50; n++) await client.request('message:send', message());
-  await server.stop();
-  // Everything but the header, as left by a failing disk or a cut copy.
-  const file = openSync(path, 'r+');
-  writeSync(file, Buffer.alloc(statSync(path).size - 100, 0xa5), 0, undefined, 100);
-  closeSync(file);
-  const { code, output } = await refused(env);
-  expect(code).toBe(74);
-  expect(output).toContain('the server cannot start');
-  expect(output).toContain(path);
-  expect(output).toMatch(/malformed|not a database/);
-});
+if (soak) {
+  test('a corrupt file is reported at the start, by its name', async () => {
+    const { path, env, start } = await setUp();
+    const { server, client } = await start();
+    for (let n = 0; n < 50; n++) await client.request('message:send', message());
+    await server.stop();
+    // Everything but the header, as left by a failing disk or a cut copy.
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.alloc(statSync(path).size - 100, 0xa5), 0, undefined, 100);
+    closeSync(file);
+    const { code, output } = await refused(env);
+    expect(code).toBe(74);
+    expect(output).toContain('the server cannot start');
+    expect(output).toContain(path);
+    expect(output).toMatch(/malformed|not a database/);
+  });
+}
 
 test('a second chat server on the same file, by a symbolic link too, ends with 74 and names it; the next starts after kill -9 of the first', async () => {
   const { path, env, start } = await setUp();
@@ -219,7 +224,7 @@ test('a second chat server on the same file, by a symbolic link too, ends with 7
   const link = `${path}.link`;
   symlinkSync(path, link);
   const seconds = await Promise.all(
-    [path, link].map(async (file) => ({
+    size([path, link], [link]).map(async (file) => ({
       file,
       ...(await refused({ ...env, CHAT_HISTORY: `sqlite:${file}` })),
     })),
