@@ -244,12 +244,12 @@ test('a store that is silent is no logout: the push waits, and is sent when the 
     expect(row?.due).toBeGreaterThan(sentAt + 30_000);
   };
   try {
-    await vi.waitFor(waits, hanging);
+    await vi.waitFor(waits, { timeout: hanging, interval: 500 });
     expect(browser.taken()).toEqual([]);
   } finally {
     site.memcached.signal('SIGCONT');
   }
-  await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), 2 * hanging);
+  await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), { timeout: 2 * hanging, interval: 500 });
   expect(browser.pushes()).toMatchObject([{ notification: { body: 'Bring a rake' } }]);
   expect(await listed(ben)).toHaveLength(1);
 });

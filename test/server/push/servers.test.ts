@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { size } from '../../guarantees/size.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type FakeClock, fakeClock } from '../../helpers/fake-clock.ts';
@@ -148,10 +149,10 @@ const nothingLeft = () =>
   }, hanging);
 
 test('of two servers one sends each push and each mail', async () => {
-  const ids = Array.from({ length: 6 }, (_, n) => `many${n}`);
+  const ids = Array.from({ length: size(6, 3) }, (_, n) => `many${n}`);
   const browsers = await Promise.all(ids.map((id, n) => away(n % 2 === 0 ? one : two, id)));
   const writers = [await connected(one, 'ann'), await connected(two, 'bob')];
-  const rooms = await Promise.all([...writers, ...writers].map((writer) => den(writer, ids)));
+  const rooms = await Promise.all(size([...writers, ...writers], writers).map((writer) => den(writer, ids)));
   await Promise.all(rooms.map((room, n) => say(writers[n % 2] as ChatClient, room)));
   await vi.waitFor(
     () => expect(service.taken.length).toBeGreaterThanOrEqual(rooms.length * ids.length),
