@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { soak } from '../guarantees/size.ts';
 import {
   type ChatServer,
   chatProgram,
@@ -278,11 +279,13 @@ describe('a start that cannot succeed says why', () => {
     expect(output).not.toContain('secret');
   });
 
-  test('no session store: 78', async () => {
-    const { code, output } = await end({ CHAT_SESSION_STORE: '' });
-    expect(code).toBe(78);
-    expect(output).toMatch(/CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions/);
-  });
+  if (soak) {
+    test('no session store: 78', async () => {
+      const { code, output } = await end({ CHAT_SESSION_STORE: '' });
+      expect(code).toBe(78);
+      expect(output).toMatch(/CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions/);
+    });
+  }
 
   test('a port in use', async () => {
     const { code, output } = await end({ CHAT_PORT: String(site.chat.port) });
@@ -299,37 +302,41 @@ describe('a start that cannot succeed says why', () => {
     );
   });
 
-  test('a folder that may not be made: its account and the line that makes it', async () => {
-    // Root may, so it is tested as another user.
-    const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
-    const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
-    expect(code).toBe(74);
-    expect(output).toMatch(
-      /the account (\S+) may not make the folder \/usr\/chat: as root, install -d -o \1 -m 700 \/usr\/chat/,
-    );
-  });
-});
-
-test('without a built client the page is 503 and the rest works', async () => {
-  // The client is found beside the server; a copy of the server alone has none.
-  const root = new URL('../../', import.meta.url).pathname;
-  const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));
-  cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });
-  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  let server: ChatServer | undefined;
-  try {
-    server = await startChatServer({ CHAT_SESSION_STORE: site.memcached.url }, folder);
-    for (const path of ['/', '/php-chat.js']) {
-      const answer = await fetch(server.url + path);
-      expect([answer.status, await answer.json()]).toMatchObject([
-        503,
-        { error: { code: 'client_not_built' } },
-      ]);
-    }
-    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-  } finally {
-    await server?.stop();
-    rmSync(folder, { recursive: true });
+  if (soak) {
+    test('a folder that may not be made: its account and the line that makes it', async () => {
+      // Root may, so it is tested as another user.
+      const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+      const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
+      expect(code).toBe(74);
+      expect(output).toMatch(
+        /the account (\S+) may not make the folder \/usr\/chat: as root, install -d -o \1 -m 700 \/usr\/chat/,
+      );
+    });
   }
 });
+
+if (soak) {
+  test('without a built client the page is 503 and the rest works', async () => {
+    // The client is found beside the server; a copy of the server alone has none.
+    const root = new URL('../../', import.meta.url).pathname;
+    const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));
+    cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });
+    cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    let server: ChatServer | undefined;
+    try {
+      server = await startChatServer({ CHAT_SESSION_STORE: site.memcached.url }, folder);
+      for (const path of ['/', '/php-chat.js']) {
+        const answer = await fetch(server.url + path);
+        expect([answer.status, await answer.json()]).toMatchObject([
+          503,
+          { error: { code: 'client_not_built' } },
+        ]);
+      }
+      expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    } finally {
+      await server?.stop();
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
