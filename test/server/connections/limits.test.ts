@@ -1,6 +1,7 @@
 import { connect as tcpConnect } from 'node:net';
 import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
 import type { RequestFailure } from '../../../server/wire/events.ts';
+import { size, soak } from '../../guarantees/size.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
@@ -14,7 +15,7 @@ interface Emitter {
 let memcached: Memcached;
 beforeAll(async () => {
   memcached = await startMemcached();
-  for (let user = 1; user <= 9; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+  for (let user = 1; user <= 19; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
 });
 afterAll(() => memcached.stop());
 
@@ -60,7 +61,8 @@ function handshake(
   });
 }
 
-describe.concurrent('by address', () => {
+// One after the other, so that one process serves for all of them.
+describe('by address', () => {
   test('new connections in time: 429 with Retry-After on both transports, other addresses unharmed', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_CONNECT_ADDRESS: '5/10s' });
@@ -167,9 +169,26 @@ describe.concurrent('by address', () => {
 });
 
 describe.concurrent('by user', () => {
+  /** With tests of several limits, each by users of its own. */
+  let strict: ChatServer;
+  /** With tests of floods, each by users of its own. */
+  let flooded: ChatServer;
+  beforeAll(async () => {
+    strict = await nextChatServer({
+      CHAT_SESSION_STORE: memcached.url,
+      CHAT_LIMIT_CONNECTIONS_USER: '2',
+      CHAT_LIMIT_SEND: '3/1h',
+      CHAT_LIMIT_INVITE: '5/1h',
+      CHAT_LIMIT_CREATE: '3/1h',
+      CHAT_LIMIT_SEARCH: '2/1h',
+    });
+    flooded = await nextChatServer({ CHAT_SESSION_STORE: memcached.url, CHAT_LIMIT_REQUESTS: '20/1h' });
+  });
+  afterAll(() => Promise.all([strict.stop(), flooded.stop()]));
+
   test('connections: the newest is refused, the old ones stay', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_CONNECTIONS_USER: '2' });
+    const server = strict;
     const [first, second] = [await connect(server, 1), await connect(server, 1)];
     const refusal = await refusalOf(connectChat(server.url, 'PHPSESSID=u1'));
     expect(refusal.data).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: 5000 });
@@ -188,9 +207,8 @@ describe.concurrent('by user', () => {
 
   test('connections opened at the same moment: not one too many', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_CONNECTIONS_USER: '3' });
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => connect(server, 1)));
-    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => connect(strict, 10)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
   });
 
   const message = (clientId = newClientId()) => ({ room: 'lobby', text: `text ${clientId}`, clientId });
@@ -218,8 +236,7 @@ describe.concurrent('by user', () => {
 
   test('a repeat is answered even to who is limited, and does not count', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_SEND: '3/1h' });
-    const client = await connect(server, 1);
+    const client = await connect(strict, 11);
     await client.request('room:join', { room: 'lobby' });
     const first = message();
     const stored = await client.request('message:send', first);
@@ -232,8 +249,7 @@ describe.concurrent('by user', () => {
 
   test('people with whom a room is created count as invited', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_INVITE: '5/1h', CHAT_LIMIT_CREATE: '3/1h' });
-    const client = await connect(server, 1);
+    const client = await connect(strict, 12);
     const create = (...members: string[]) =>
       client.request('room:create', { name: 'Den', kind: 'private', members, clientId: newClientId() });
     const { room } = await create('2', '3', '4');
@@ -248,8 +264,7 @@ describe.concurrent('by user', () => {
 
   test('to look somebody up among members counts as a search, to list them does not', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_SEARCH: '2/1h' });
-    const client = await connect(server, 1);
+    const client = await connect(strict, 13);
     const members = (over: object) => client.request('room:members', { room: 'lobby', ...over });
     await members({ query: 'a' });
     await client.request('user:find', { query: 'a' });
@@ -260,8 +275,7 @@ describe.concurrent('by user', () => {
 
   test('a flood beyond the limit is answered, and others before its sender', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
-    const [flooder, ben] = [await connect(server, 1), await connect(server, 2)];
+    const [flooder, ben] = [await connect(flooded, 14), await connect(flooded, 15)];
     const events = ['room:list', 'room:explode', 'message:send'];
     const flood = Array.from({ length: 500 }, (_, n) => flooder.raw(events[n % 3] as string, {}));
     await flood[30];
@@ -277,12 +291,12 @@ describe.concurrent('by user', () => {
     );
   });
 
-  test.for([['polling'], ['websocket']] as const)(
+  test.for(size([['polling'], ['websocket']], [['websocket']]))(
     '100 messages at once over %s, as after a break: 20 are said, the others told when to try again, the next request is answered',
     async ([transport], context) => {
       const { expect } = context;
       const server = await start(context, { CHAT_LIMIT_SEND: '', CHAT_LIMIT_REQUESTS: '' });
-      const client = await connect(server, 1, { transports: [transport] });
+      const client = await connect(server, 1, { transports: [transport as string] });
       await client.request('room:join', { room: 'lobby' });
       const answers = await Promise.all(
         Array.from({ length: 100 }, () => client.raw('message:send', message())),
@@ -299,12 +313,12 @@ describe.concurrent('by user', () => {
     },
   );
 
-  test.for([['polling'], ['websocket']] as const)(
+  test.for(size([['polling'], ['websocket']], [['websocket']]))(
     'a flood over %s makes its sender wait 10 ms for each request beyond the limit',
     async ([transport], context) => {
       const { expect } = context;
-      const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
-      const flooder = await connect(server, 1, { transports: [transport] });
+      const user = transport === 'polling' ? 16 : 17;
+      const flooder = await connect(flooded, user, { transports: [transport as string] });
       const began = performance.now();
       await Promise.all(Array.from({ length: 100 }, () => flooder.raw('room:list', {})));
       await flooder.raw('room:list', {});
@@ -314,16 +328,15 @@ describe.concurrent('by user', () => {
 
   test('the sender of a flood waits on his other connections too, those he opens meanwhile included', async (context) => {
     const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
     const [flooder, other] = [
-      await connect(server, 1, { transports: ['polling'] }),
-      await connect(server, 1),
+      await connect(flooded, 18, { transports: ['polling'] }),
+      await connect(flooded, 18),
     ];
     const began = performance.now();
     const flood = Array.from({ length: 200 }, () => flooder.raw('room:list', {}));
     // With polling, all of them arrive at once.
     expect(await flood[199]).toMatchObject({ error: { code: 'rate_limited' } });
-    const newest = await connect(server, 1);
+    const newest = await connect(flooded, 18);
     await Promise.all([other.raw('room:list', {}), newest.raw('room:list', {})]);
     expect(performance.now() - began).toBeGreaterThan(1000);
   });
@@ -425,19 +438,21 @@ describe.concurrent('by user', () => {
     expect(answers).toEqual([true, true, true, false]);
   });
 
-  test('forty pages of history, one after the other, are within the default', async (context) => {
-    const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_REQUESTS: '' });
-    const client = await connect(server, 1);
-    await client.request('room:join', { room: 'lobby' });
-    for (let n = 0; n < 60; n++) {
-      await client.request('message:send', {
-        ...message(),
-        text: 'What people write to each other. '.repeat(8),
-      });
-    }
-    for (let n = 0; n < 40; n++) {
-      expect((await client.request('message:history', { room: 'lobby' })).messages).toHaveLength(50);
-    }
-  });
+  if (soak) {
+    test('forty pages of history, one after the other, are within the default', async (context) => {
+      const { expect } = context;
+      const server = await start(context, { CHAT_LIMIT_REQUESTS: '' });
+      const client = await connect(server, 1);
+      await client.request('room:join', { room: 'lobby' });
+      for (let n = 0; n < 60; n++) {
+        await client.request('message:send', {
+          ...message(),
+          text: 'What people write to each other. '.repeat(8),
+        });
+      }
+      for (let n = 0; n < 40; n++) {
+        expect((await client.request('message:history', { room: 'lobby' })).messages).toHaveLength(50);
+      }
+    });
+  }
 });

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createFileRoutes, type FileParts } from '../../../server/http/files.ts';
 import { RateLimit } from '../../../server/limits/by-key.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
+import { hanging } from '../../helpers/hanging.ts';
 
 const hour = 60 * 60 * 1000;
 
@@ -54,15 +55,29 @@ async function uploads(
   }
   return answers;
 }
+/** Resolves with the answers to so many uploads of a byte over one connection, which `fetch` takes ten times as long for. */
+async function nearlyEmpty(parts: Partial<FileParts<{ id: string }>>, count: number): Promise<string[]> {
+  const socket = connect(await serve(parts), '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  let text = '';
+  socket.setEncoding('latin1').on('data', (piece: string) => {
+    text += piece;
+  });
+  const one = 'POST /files?room=lobby&name=x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx';
+  socket.write(one.repeat(count));
+  const heads = () => text.match(/HTTP\/1\.1 \d+ [\s\S]*?\r\n\r\n/g) ?? [];
+  await vi.waitUntil(() => heads().length === count, { timeout: hanging });
+  return heads();
+}
+const statusOf = (head: string) => Number(head.split(' ')[1]);
 const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ status }) => status))];
 
 test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in an hour', async () => {
-  const sizes = Array.from({ length: 1001 }, () => 1);
-  const answers = await uploads({ rate: new RateLimit({ count: 1_000_000, ms: hour }) }, sizes);
-  const last = answers.pop();
-  expect([statuses(answers), last?.status]).toEqual([[415], 429]);
-  expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);
-  expect(statuses(await uploads({}, sizes))).toEqual([415]);
+  const answers = await nearlyEmpty({ rate: new RateLimit({ count: 1_000_000, ms: hour }) }, 1001);
+  const last = answers.pop() ?? '';
+  expect([[...new Set(answers.map(statusOf))], statusOf(last)]).toEqual([[415], 429]);
+  expect(last).toMatch(/^Retry-After: [1-9]/im);
+  expect(new Set((await nearlyEmpty({}, 1001)).map(statusOf))).toEqual(new Set([415]));
 });
 
 test('a client that has sent its file is waited for, however long the file is examined', async () => {
