@@ -6,6 +6,7 @@ import { Search } from '../../client/src/chat/search.ts';
 import { Connection } from '../../client/src/connection/connection.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { OthersTyping } from '../../client/src/views/messages/typing.tsx';
+import { size } from '../guarantees/size.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { apiKey } from '../helpers/people.ts';
@@ -236,7 +237,7 @@ describe('the list of rooms', () => {
     const ann = await person();
     const ben = await other();
     const ids: string[] = [];
-    for (let n = 0; n < 220; n++) {
+    for (let n = 0; n < size(220, 120); n++) {
       ids.push(await privateRoom(ben, [ann.id], `many ${n}`));
       // No two are created in the same millisecond.
       for (const at = Date.now(); Date.now() === at; ) await nextTurn();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { size } from '../../guarantees/size.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type HistoryDatabase, postgresDatabase } from '../../helpers/history-database.ts';
@@ -59,7 +60,8 @@ test('of two moderators on two servers one decides, as one act; both learn of it
     await site.person(),
   ];
   for (const one of [ann, ben, cat]) await one.request('room:join', { room: 'lobby' });
-  for (let seq = 1; seq <= 6; seq++) {
+  const rounds = size(6, 3);
+  for (let seq = 1; seq <= rounds; seq++) {
     await say(cat, 'lobby', 'rude');
     await ann.request('message:report', { room: 'lobby', seq, reason: 'spam' });
     await ben.request('message:report', { room: 'lobby', seq, reason: 'abuse' });
@@ -87,7 +89,7 @@ test('of two moderators on two servers one decides, as one act; both learn of it
   // A server that hears late of a new report finds it closed already, and says so twice.
   const closed = (client: Person) =>
     new Set(eventsOf(client, 'report:changed').flatMap(({ report }) => (report.closed ? report.id : [])));
-  for (const client of [ann, ben]) await expect.poll(() => closed(client).size).toBe(12);
+  for (const client of [ann, ben]) await expect.poll(() => closed(client).size).toBe(2 * rounds);
   for (const one of [ann, ben, cat]) one.close();
 });
 
@@ -100,7 +102,7 @@ test('a moderator who loses the role on one server acts no more on the other', a
   for (const one of [ann, ben, cat]) await one.request('room:join', { room: room.id });
   const role = (of: 'moderator' | 'member') =>
     ann.request('room:role', { room: room.id, user: ben.id, role: of });
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < size(10, 3); round++) {
     const { seq } = await say(cat, room.id, 'rude');
     await role('moderator');
     const isModerator = async () => (await ben.request('room:join', { room: room.id })).room.role;

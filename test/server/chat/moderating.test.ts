@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../../server/wire/events.ts';
+import { size } from '../../guarantees/size.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import {
@@ -589,11 +590,11 @@ describe('exporting the data of a person', () => {
     }
     const losses: ((boss: Person) => Promise<unknown>)[] = [
       async () => {},
-      (boss) => site.api('PUT', `/users/${boss.id}/ban`, {}),
       (boss) => site.writeSession(boss, {}),
+      (boss) => site.api('PUT', `/users/${boss.id}/ban`, {}),
       (boss) => site.memcached.delete(site.key(boss.cookie)),
     ];
-    const ends = losses.map(async (lose) => {
+    const ends = size(losses, losses.slice(0, 2)).map(async (lose) => {
       const boss = await admin();
       const answer = await get(boss, ben.id);
       await lose(boss);
@@ -602,7 +603,7 @@ describe('exporting the data of a person', () => {
         () => 'cut',
       );
     });
-    expect(await Promise.all(ends)).toEqual(['whole', 'cut', 'cut', 'cut']);
+    expect(await Promise.all(ends)).toEqual(['whole', ...ends.slice(1).map(() => 'cut')]);
   });
 
   test('more than ten in a minute are refused', async () => {
