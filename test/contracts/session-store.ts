@@ -79,6 +79,8 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       expect(await sessions.get(id)).toBeNull();
     });
 
+    if (proves === 'reading' && !soak) return;
+
     test('300 KB are read whole, and more than a megabyte is no session', async () => {
       const sessions = reader();
       const large = (bytes: number) =>
@@ -91,27 +93,30 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       expect(await sessions.identify({ session: small })).toMatchObject({ user: { id: '8' } });
     });
 
-    if (proves === 'reading' && !soak) return;
+    // How a session is judged does not depend on the store.
+    if (soak || name === 'phpredis’s own handler')
+      test('unauthorized after a logout, and under the old id of a login with a new one', async () => {
+        const sessions = reader();
+        const [out, old] = await Promise.all([login(), login(8)]);
+        expect(await sessions.identify({ cookies: `PHPSESSID=${out}` })).toMatchObject({ user: { id: '7' } });
+        await site.request(format, 'unset($_SESSION["user_id"])', out);
+        const renewed = await site.request(format, 'session_regenerate_id(true)', old);
+        const answers = await Promise.all(
+          [out, old, renewed].map((id) => sessions.identify({ session: id })),
+        );
+        expect(answers).toMatchObject([
+          { code: 'unauthorized' },
+          { code: 'unauthorized' },
+          { state: { id: renewed }, user: { id: '8' } },
+        ]);
+      });
 
-    test('unauthorized after a logout, and under the old id of a login with a new one', async () => {
-      const sessions = reader();
-      const [out, old] = await Promise.all([login(), login(8)]);
-      expect(await sessions.identify({ cookies: `PHPSESSID=${out}` })).toMatchObject({ user: { id: '7' } });
-      await site.request(format, 'unset($_SESSION["user_id"])', out);
-      const renewed = await site.request(format, 'session_regenerate_id(true)', old);
-      const answers = await Promise.all([out, old, renewed].map((id) => sessions.identify({ session: id })));
-      expect(answers).toMatchObject([
-        { code: 'unauthorized' },
-        { code: 'unauthorized' },
-        { state: { id: renewed }, user: { id: '8' } },
-      ]);
-    });
-
-    test('a thousand questions at once get their own answers, and change nothing', async () => {
+    const questions = size(1000, 60);
+    test(`${questions} questions at once get their own answers, and change nothing`, async () => {
       const sessions = open();
       const ids = await Promise.all([login(100), login(101), login(102)]);
       const before = await Promise.all(ids.map((id) => site.traces(id)));
-      const asked = Array.from({ length: 1000 }, (_, n) => ids[n % 4] ?? `nobody${n}`);
+      const asked = Array.from({ length: questions }, (_, n) => ids[n % 4] ?? `nobody${n}`);
       const answers = await Promise.all(asked.map((id) => sessions.get(id)));
       for (const [n, bytes] of answers.entries()) {
         if (n % 4 === 3) expect(bytes).toBeNull();
@@ -140,14 +145,17 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
           return longer <= 2000 && longer >= began - performance.now() - 2000;
         }, `${seconds} s`);
 
-      test('of three hundred requests at once, each its own; 0 or null for an expired session', async () => {
+      test('of many requests at once, each its own; 0 or null for an expired session', async () => {
         const sessions = open();
         const [short, long, expired] = await Promise.all([login(), login(), login()]);
         const began = performance.now();
         await site.expireIn(short, 100);
         await site.expireIn(long, 1200);
         await site.expireIn(expired, -5);
-        const asked = Array.from({ length: 300 }, (_, n) => [short, 'n'.repeat(26), long][n % 3] as string);
+        const asked = Array.from(
+          { length: size(300, 30) },
+          (_, n) => [short, 'n'.repeat(26), long][n % 3] as string,
+        );
         const answers = await Promise.all(asked.map((id) => sessions.ttl(id)));
         const wanted = [about(100, began), null, about(1200, began)];
         for (const [n, ttl] of answers.entries()) expect(ttl).toEqual(wanted[n % 3]);

@@ -5,10 +5,12 @@ import { type Login, StoreError } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { size } from '../../../guarantees/size.ts';
 import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { cookieOf, type DrupalSession, drupalSite } from '../../../helpers/drupal.ts';
+import type { TestDatabase } from '../../../helpers/site-database.ts';
 
-const kinds = ['mysql', 'postgres', 'sqlite'] as const;
+const kinds = size<TestDatabase['kind'][]>(['mysql', 'postgres', 'sqlite'], ['mysql']);
 const databases = await siteDatabases(kinds);
 
 const [mysql] = databases;

@@ -16,6 +16,7 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { readConfig } from '../../../../server/settings/config.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { size, soak } from '../../../guarantees/size.ts';
 import { differing, loginsOf } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatProgram, nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
@@ -244,13 +245,16 @@ test('sessions of WordPress that end: here, everywhere, by the clock, and with a
   expect(await verdictOf(changed)).toMatchObject({ state: 'nobody' });
 });
 
-test.each([
-  ['6.7.2', '$P$BabcdefghiJKLMNOPqrstuvwxyz0123'],
+const moreHashes: [string, string][] = [
   ['6.7.2', '$2y$10$abcdefghijklmnopqrstuvwxyz'],
   ['6.8', '$P$BabcdefghiJKLMNOPqrstuvwxyz0123'],
+  ['7.1', '$2y$10$abcdefghijklmnopqrstuvwxyz'],
+];
+test.each<[string, string]>([
+  ...size(moreHashes, []),
+  ['6.7.2', '$P$BabcdefghiJKLMNOPqrstuvwxyz0123'],
   ['6.8', '$wp$2y$10$abcdefghijklmnopqrstuvwxyz'],
   ['7.1-beta2', '$argon2id$v=19$m=65536,t=4,p=1$abc'],
-  ['7.1', '$2y$10$abcdefghijklmnopqrstuvwxyz'],
 ])('WordPress %s with the hash %s', async (version, hash) => {
   const { site, open } = await siteFor({ version });
   const logins = await open();
@@ -468,19 +472,20 @@ test('Bedrock by its .env, wp-config.php in the folder above, and the file of on
   );
 });
 
-test('an end that is no whole number, as a plugin may set it; names that WordPress does not find', async () => {
-  const { site, open } = await siteFor();
-  const logins = await open();
-  const end = now() + day;
-  for (const expiration of [end + 0.5, `${end}.0`, String(end)]) {
-    const login = (await logins.identify(
-      await site.logIn('7', { expiration: expiration as number }),
-    )) as Login;
-    expect(login.ends).toBe((end + 1) * 1000);
-  }
-  for (const login of ["o'neill", 'a"b', 'a\\b'])
-    expect(await logins.identify(await site.logIn('8', { login }))).toMatchObject({ code: 'unauthorized' });
-});
+if (soak)
+  test('an end that is no whole number, as a plugin may set it; names that WordPress does not find', async () => {
+    const { site, open } = await siteFor();
+    const logins = await open();
+    const end = now() + day;
+    for (const expiration of [end + 0.5, `${end}.0`, String(end)]) {
+      const login = (await logins.identify(
+        await site.logIn('7', { expiration: expiration as number }),
+      )) as Login;
+      expect(login.ends).toBe((end + 1) * 1000);
+    }
+    for (const login of ["o'neill", 'a"b', 'a\\b'])
+      expect(await logins.identify(await site.logIn('8', { login }))).toMatchObject({ code: 'unauthorized' });
+  });
 
 test('rows that a connection in latin1 has written', async () => {
   const { site, open } = await siteFor({
@@ -628,36 +633,37 @@ test('while each answer of the database comes 2 s late, messages arrive between 
   expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
 });
 
-test('settings that contradict the folder, or a folder of nothing known: the start ends with 78, and says what to do', async () => {
-  const said = async (env: NodeJS.ProcessEnv) => {
-    const child = startChild(process.execPath, chatProgram, {
-      cwd: new URL('../../../../', import.meta.url).pathname,
-      env: {
-        PATH: process.env.PATH,
-        CHAT_FILES: 'off',
-        CHAT_PORT: '0',
-        ...env,
-      },
+if (soak)
+  test('settings that contradict the folder, or a folder of nothing known: the start ends with 78, and says what to do', async () => {
+    const said = async (env: NodeJS.ProcessEnv) => {
+      const child = startChild(process.execPath, chatProgram, {
+        cwd: new URL('../../../../', import.meta.url).pathname,
+        env: {
+          PATH: process.env.PATH,
+          CHAT_FILES: 'off',
+          CHAT_PORT: '0',
+          ...env,
+        },
+      });
+      const code = await new Promise((resolve) => child.process.on('close', resolve));
+      return { code, output: child.output() };
+    };
+    const { site } = await siteFor();
+    expect(
+      await said({ CHAT_SITE: site.folder, CHAT_SESSION_STORE: 'file:///tmp', CHAT_USER_ID: 'id' }),
+    ).toMatchObject({
+      code: 78,
+      output: expect.stringContaining('CHAT_SESSION_STORE, CHAT_USER_ID: WordPress says this itself'),
     });
-    const code = await new Promise((resolve) => child.process.on('close', resolve));
-    return { code, output: child.output() };
-  };
-  const { site } = await siteFor();
-  expect(
-    await said({ CHAT_SITE: site.folder, CHAT_SESSION_STORE: 'file:///tmp', CHAT_USER_ID: 'id' }),
-  ).toMatchObject({
-    code: 78,
-    output: expect.stringContaining('CHAT_SESSION_STORE, CHAT_USER_ID: WordPress says this itself'),
+    expect(await said({ CHAT_SITE: '/usr/share' })).toMatchObject({
+      code: 78,
+      output: expect.stringContaining('/usr/share is not the folder of WordPress'),
+    });
+    expect(await said({ CHAT_SITE: 'nuke:/srv' })).toMatchObject({
+      code: 78,
+      output: expect.stringContaining('wordpress'),
+    });
   });
-  expect(await said({ CHAT_SITE: '/usr/share' })).toMatchObject({
-    code: 78,
-    output: expect.stringContaining('/usr/share is not the folder of WordPress'),
-  });
-  expect(await said({ CHAT_SITE: 'nuke:/srv' })).toMatchObject({
-    code: 78,
-    output: expect.stringContaining('wordpress'),
-  });
-});
 
 test('a database user with the rights that the doctor prints: everything works, and no hash of a password can be read', async () => {
   const site = await wordPressSite(db);
@@ -716,93 +722,99 @@ test('a database user with the rights that the doctor prints: everything works, 
   expect(await logins.mailOf?.('70')).toBeNull();
 });
 
-test('the doctor takes the value of the cookie alone, as the developer tools show it, and the whole header', async () => {
-  const site = await wordPressSite(db);
-  onTestFinished(site.remove);
-  const { cookies } = await site.logIn('7', { name: 'Ann' });
-  const value = cookies.slice(cookies.indexOf('=') + 1);
-  for (const copied of [cookies, value, `Cookie: lang=de; ${cookies}`]) {
-    const lines: string[] = [];
-    const say = { finding: (line: string) => void lines.push(line), problem: () => {} };
-    await doctor(['--cookie', copied], { CHAT_SITE: site.folder }, say);
-    expect(lines.join('\n')).toContain('✓ The user 7 is logged in, whom others see as Ann.');
-  }
-});
+if (soak)
+  test('the doctor takes the value of the cookie alone, as the developer tools show it, and the whole header', async () => {
+    const site = await wordPressSite(db);
+    onTestFinished(site.remove);
+    const { cookies } = await site.logIn('7', { name: 'Ann' });
+    const value = cookies.slice(cookies.indexOf('=') + 1);
+    for (const copied of [cookies, value, `Cookie: lang=de; ${cookies}`]) {
+      const lines: string[] = [];
+      const say = { finding: (line: string) => void lines.push(line), problem: () => {} };
+      await doctor(['--cookie', copied], { CHAT_SITE: site.folder }, say);
+      expect(lines.join('\n')).toContain('✓ The user 7 is logged in, whom others see as Ann.');
+    }
+  });
 
-test('the doctor: a replica is wrong, and the way from the browser goes by the cookie of the site', async () => {
-  const site = await wordPressSite(db);
-  onTestFinished(site.remove);
-  const examined = async (...args: string[]) => {
-    const lines: string[] = [];
-    const say = {
-      finding: (line: string) => void lines.push(line),
-      problem: (line: string) => void lines.push(line),
+if (soak)
+  test('the doctor: a replica is wrong, and the way from the browser goes by the cookie of the site', async () => {
+    const site = await wordPressSite(db);
+    onTestFinished(site.remove);
+    const examined = async (...args: string[]) => {
+      const lines: string[] = [];
+      const say = {
+        finding: (line: string) => void lines.push(line),
+        problem: (line: string) => void lines.push(line),
+      };
+      await doctor(args, { CHAT_SITE: site.folder }, say);
+      return lines.join('\n');
     };
-    await doctor(args, { CHAT_SITE: site.folder }, say);
-    return lines.join('\n');
-  };
-  const cookies: string[] = [];
-  const proxy = createServer(({ headers }, res) => {
-    cookies.push(headers.cookie ?? '');
-    res.writeHead(404).end();
-  });
-  proxy.listen(0, '127.0.0.1');
-  onTestFinished(() => void proxy.close());
-  await once(proxy, 'listening');
-  const { port } = proxy.address() as AddressInfo;
-  expect(await examined('--chat', `http://127.0.0.1:${port}`)).toContain('The database of the site answers.');
-  expect(cookies[0]).toMatch(new RegExp(`^${cookieName}=doctor-`));
-  await db.query('SET GLOBAL read_only = 1');
-  onTestFinished(async () => void (await db.query('SET GLOBAL read_only = 0')));
-  expect(await examined()).toMatch(/^✗ The database of the site is a replica or read-only/m);
-});
-
-test('a changed configuration counts at SIGHUP; a half-written one does not, and is logged once; logins that fit stay', async () => {
-  const site = await wordPressSite(db);
-  onTestFinished(site.remove);
-  const server = await startChatServer({ CHAT_SITE: site.folder });
-  onTestFinished(async () => void (await server.stop()));
-  const device = await site.logIn('7');
-  const client = await connectChat(server.url, device.cookies);
-  onTestFinished(() => client.close());
-  const whole = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
-  writeFileSync(join(site.folder, 'wp-config.php'), whole.slice(0, 150));
-  for (let n = 0; n < 2; n++) process.kill(server.pid, 'SIGHUP');
-  await server.until(/the last one still counts/);
-  const other = await connectChat(server.url, (await site.logIn('8')).cookies);
-  onTestFinished(() => other.close());
-  expect(server.output().match(/the last one still counts/g)).toHaveLength(1);
-  // New keys end all logins, as they do in WordPress.
-  writeFileSync(join(site.folder, 'wp-config.php'), whole.replace(phrases.key, 'rotated'));
-  process.kill(server.pid, 'SIGHUP');
-  expect(await client.ended).toMatchObject({ reason: 'logout' });
-  await expect(connectChat(server.url, device.cookies)).rejects.toThrow('unauthorized');
-  const again = await connectChat(
-    server.url,
-    (await site.logIn('7', { secret: `rotated${phrases.salt}` })).cookies,
-  );
-  again.close();
-});
-
-test('a new WordPress, in which nobody has logged in: the log says what to do, and the first login is enough', async () => {
-  const site = await wordPressSite(db, { config: '' });
-  onTestFinished(site.remove);
-  const server = await nextChatServer({ CHAT_SITE: site.folder });
-  onTestFinished(async () => void (await server.stop()));
-  const [line] = await server.until(/^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
-  expect(JSON.parse(line)).toMatchObject({
-    reason: expect.stringMatching(/^WordPress has no logged_in_key yet/),
-    hint: expect.stringMatching(/log in to the site once/),
-  });
-  const lines: string[] = [];
-  const say = { finding: (text: string) => void lines.push(text), problem: () => {} };
-  await doctor([], { CHAT_SITE: site.folder }, say);
-  expect(lines.join('\n')).toMatch(
-    /^! .*WordPress has no logged_in_key yet.*\n {2}→ log in to the site once/m,
-  );
-  for (const name of ['logged_in_key', 'logged_in_salt'])
-    await db.query(
-      `INSERT INTO ${site.prefix}options (option_name, option_value) VALUES ('${name}', '${name}')`,
+    const cookies: string[] = [];
+    const proxy = createServer(({ headers }, res) => {
+      cookies.push(headers.cookie ?? '');
+      res.writeHead(404).end();
+    });
+    proxy.listen(0, '127.0.0.1');
+    onTestFinished(() => void proxy.close());
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    expect(await examined('--chat', `http://127.0.0.1:${port}`)).toContain(
+      'The database of the site answers.',
     );
-  await server.until(/"the session store can be read"/);
-});
+    expect(cookies[0]).toMatch(new RegExp(`^${cookieName}=doctor-`));
+    await db.query('SET GLOBAL read_only = 1');
+    onTestFinished(async () => void (await db.query('SET GLOBAL read_only = 0')));
+    expect(await examined()).toMatch(/^✗ The database of the site is a replica or read-only/m);
+  });
+
+if (soak)
+  test('a changed configuration counts at SIGHUP; a half-written one does not, and is logged once; logins that fit stay', async () => {
+    const site = await wordPressSite(db);
+    onTestFinished(site.remove);
+    const server = await startChatServer({ CHAT_SITE: site.folder });
+    onTestFinished(async () => void (await server.stop()));
+    const device = await site.logIn('7');
+    const client = await connectChat(server.url, device.cookies);
+    onTestFinished(() => client.close());
+    const whole = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
+    writeFileSync(join(site.folder, 'wp-config.php'), whole.slice(0, 150));
+    for (let n = 0; n < 2; n++) process.kill(server.pid, 'SIGHUP');
+    await server.until(/the last one still counts/);
+    const other = await connectChat(server.url, (await site.logIn('8')).cookies);
+    onTestFinished(() => other.close());
+    expect(server.output().match(/the last one still counts/g)).toHaveLength(1);
+    // New keys end all logins, as they do in WordPress.
+    writeFileSync(join(site.folder, 'wp-config.php'), whole.replace(phrases.key, 'rotated'));
+    process.kill(server.pid, 'SIGHUP');
+    expect(await client.ended).toMatchObject({ reason: 'logout' });
+    await expect(connectChat(server.url, device.cookies)).rejects.toThrow('unauthorized');
+    const again = await connectChat(
+      server.url,
+      (await site.logIn('7', { secret: `rotated${phrases.salt}` })).cookies,
+    );
+    again.close();
+  });
+
+if (soak)
+  test('a new WordPress, in which nobody has logged in: the log says what to do, and the first login is enough', async () => {
+    const site = await wordPressSite(db, { config: '' });
+    onTestFinished(site.remove);
+    const server = await nextChatServer({ CHAT_SITE: site.folder });
+    onTestFinished(async () => void (await server.stop()));
+    const [line] = await server.until(/^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
+    expect(JSON.parse(line)).toMatchObject({
+      reason: expect.stringMatching(/^WordPress has no logged_in_key yet/),
+      hint: expect.stringMatching(/log in to the site once/),
+    });
+    const lines: string[] = [];
+    const say = { finding: (text: string) => void lines.push(text), problem: () => {} };
+    await doctor([], { CHAT_SITE: site.folder }, say);
+    expect(lines.join('\n')).toMatch(
+      /^! .*WordPress has no logged_in_key yet.*\n {2}→ log in to the site once/m,
+    );
+    for (const name of ['logged_in_key', 'logged_in_salt'])
+      await db.query(
+        `INSERT INTO ${site.prefix}options (option_name, option_value) VALUES ('${name}', '${name}')`,
+      );
+    await server.until(/"the session store can be read"/);
+  });
