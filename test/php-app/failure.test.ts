@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { size } from '../guarantees/size.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
 import { cutAt } from './cut-at.ts';
@@ -39,13 +40,14 @@ describe.each([
   });
 });
 
-test.each([
-  ['a new session', /^set /, '/', undefined],
-  ['a touch', /^touch /, '/', 'csrf='],
+const writes: [what: string, command: RegExp, path: string, form?: string][] = [
   ['the login', /^set /, '/login', 'username=alice&password=alice&csrf='],
-  ['the change of ID', /^delete /, '/login', 'username=alice&password=alice&csrf='],
   ['the logout', /^delete /, '/logout', 'csrf='],
-])(
+  ['a new session', /^set /, '/'],
+  ['a touch', /^touch /, '/', 'csrf='],
+  ['the change of ID', /^delete /, '/login', 'username=alice&password=alice&csrf='],
+];
+test.each(writes.slice(0, size(5, 2)))(
   'a store that fails at the end, writing %s, is 503 and no silent logout',
   async (_, command, path, form) => {
     const { cookie, csrf } = await openForm(app);
@@ -136,8 +138,8 @@ test('many first requests at once make one database, which only its owner can re
   onTestFinished(async () => {
     await fresh.stop();
   });
-  const answers = await Promise.all(Array.from({ length: 16 }, () => raw(fresh.url)));
-  expect(answers.map((answer) => answer.status)).toEqual(Array(16).fill(200));
+  const answers = await Promise.all(Array.from({ length: size(16, 6) }, () => raw(fresh.url)));
+  expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
   expect(statSync(data).mode & 0o777).toBe(0o700);
   expect(statSync(join(data, 'site.db')).mode & 0o777).toBe(0o600);
   const { cookie, csrf } = await openForm(fresh);

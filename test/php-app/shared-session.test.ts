@@ -84,6 +84,7 @@ const stores: {
   },
   {
     name: 'phpredis’s handler, with options, over a unix socket',
+    again: true,
     url: () => `redis://${redis.folder}/redis.sock?database=3&prefix=siam_&format=igbinary&lifetime=1h`,
     stored: async (id) => {
       const script = `redis.call('SELECT', 3) return redis.call('GET', 'siam_${id}')`;
@@ -93,6 +94,7 @@ const stores: {
   },
   {
     name: 'PHP’s files',
+    again: true,
     url: () => `file://${folder}?lifetime=30m`,
     stored: (id) => readFileSync(join(folder, `sess_${id}`), 'latin1'),
     as: /^user_id\|i:1;/,
@@ -106,12 +108,14 @@ const stores: {
   },
   {
     name: 'ours in memcached, encrypted, on two servers',
+    again: true,
     url: () => `memcached://${servers()}?prefix=own/&distribution=ketama&layers=decrypt:${keyFile}`,
     stored: (id) => inMemcached(`own/${id}`),
     as: /VALUE own\/(?!.*Alice)/s,
   },
   {
     name: 'ours in Redis, with locks',
+    again: true,
     url: () => `redis://127.0.0.1:${redis.port}?prefix=own_&lock=10&lifetime=1h`,
     stored: async (id) => String(await redis.ask('GET', `own_${id}`)),
     as: /^user_id\|i:1;/,
