@@ -9,6 +9,7 @@ import { memoryContainer } from '../../session-server/containers/memory.ts';
 import { sqliteContainer } from '../../session-server/containers/sqlite.ts';
 import { containers } from '../../session-server/settings.ts';
 import { sessionContainerContract } from '../contracts/session-container.ts';
+import { size, soak } from '../guarantees/size.ts';
 import { type SessionClient, sessionClient, sessionClients } from '../helpers/session-client.ts';
 import type { SessionServer } from '../helpers/session-server.ts';
 import { sessionServers } from '../helpers/session-servers.ts';
@@ -46,13 +47,14 @@ afterEach(() => rm(folder, { recursive: true }));
 const session = { data: Buffer.from('a:0:{}'), revision: 1, lifetime: 60, expiresAt: Date.now() + 60_000 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
-test('the log names a folder that cannot be opened, but no ID of a file in it', async () => {
-  await mkdir(join(folder, `${'a'.repeat(26)}.0123456789abcdef.tmp`));
-  const { code, output } = await servers.refused({ SESSION_SERVER_CONTAINER: `file:${folder}` });
-  expect(code).toBe(74);
-  expect(output).toContain(`"folder":"${folder}"`);
-  expect(output).not.toContain('aaaaa');
-});
+if (soak)
+  test('the log names a folder that cannot be opened, but no ID of a file in it', async () => {
+    await mkdir(join(folder, `${'a'.repeat(26)}.0123456789abcdef.tmp`));
+    const { code, output } = await servers.refused({ SESSION_SERVER_CONTAINER: `file:${folder}` });
+    expect(code).toBe(74);
+    expect(output).toContain(`"folder":"${folder}"`);
+    expect(output).not.toContain('aaaaa');
+  });
 
 test('the service of the Debian package keeps the sessions in its own folder, over a restart', async () => {
   const unit = new URL('../../deploy/debian/php-session-chat-sessions.service', import.meta.url);
@@ -77,8 +79,9 @@ test('the service of the Debian package keeps the sessions in its own folder, ov
   next.socket.destroy();
 });
 
-test('file and sqlite: a second server is refused while the first one runs, but not after its kill -9', async () => {
-  const claims = ['file', 'sqlite'].map(async (kind) => {
+const claimed = size(['file', 'sqlite'], ['file']);
+test(`${claimed.join(' and ')}: a second server is refused while the first one runs, but not after its kill -9`, async () => {
+  const claims = claimed.map(async (kind) => {
     const env = { SESSION_SERVER_CONTAINER: `${kind}:${join(servers.folder, kind, 'sessions')}` };
     const first = await servers.start(env);
     const client = await sessionClient(first);
@@ -283,22 +286,23 @@ describe('sqlite', () => {
     await container.close();
   });
 
-  test('a regenerate_id that cannot delete the old session leaves that one only', async () => {
-    const path = join(servers.folder, 'sessions.db');
-    server = await servers.start({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
-    const [writer, watcher] = [await connect(), await connect()];
-    await say(writer, 'open kept', 'put k 1', 'commit', 'open kept');
-    const other = new DatabaseSync(path);
-    other.exec(`CREATE TRIGGER refused BEFORE DELETE ON sessions WHEN old.id = 'kept'
+  if (soak)
+    test('a regenerate_id that cannot delete the old session leaves that one only', async () => {
+      const path = join(servers.folder, 'sessions.db');
+      server = await servers.start({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
+      const [writer, watcher] = [await connect(), await connect()];
+      await say(writer, 'open kept', 'put k 1', 'commit', 'open kept');
+      const other = new DatabaseSync(path);
+      other.exec(`CREATE TRIGGER refused BEFORE DELETE ON sessions WHEN old.id = 'kept'
       BEGIN SELECT RAISE(ABORT, 'refused'); END`);
-    const rows = () => other.prepare('SELECT id FROM sessions').all();
-    expect(await watcher.ask('watch kept')).toMatch(/^ok live/);
-    expect(await writer.ask('regenerate_id')).toBe('err Could not regenerate session id.');
-    expect(rows()).toEqual([{ id: 'kept' }]);
-    // The session is still open under its lock.
-    await say(writer, 'put k 2', 'close');
-    expect(await watcher.line()).toMatch(/^event changed kept \d+$/);
-    expect(await watcher.ask('peek kept')).toBe('ok a:1:{s:1:"k";s:1:"2";}');
-    other.close();
-  });
+      const rows = () => other.prepare('SELECT id FROM sessions').all();
+      expect(await watcher.ask('watch kept')).toMatch(/^ok live/);
+      expect(await writer.ask('regenerate_id')).toBe('err Could not regenerate session id.');
+      expect(rows()).toEqual([{ id: 'kept' }]);
+      // The session is still open under its lock.
+      await say(writer, 'put k 2', 'close');
+      expect(await watcher.line()).toMatch(/^event changed kept \d+$/);
+      expect(await watcher.ask('peek kept')).toBe('ok a:1:{s:1:"k";s:1:"2";}');
+      other.close();
+    });
 });

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { soak } from '../guarantees/size.ts';
 import { sessionClient } from '../helpers/session-client.ts';
 import { sessionServers } from '../helpers/session-servers.ts';
 
@@ -57,16 +58,17 @@ test('a session that cannot be read does not stop the deletion of expired ones',
   client.socket.destroy();
 });
 
-test('if the file of a session is deleted, its subscribers are notified when its lifetime is over', async () => {
-  const folder = join(servers.folder, 'sessions');
-  const server = await servers.start({
-    SESSION_SERVER_CONTAINER: `file:${folder}`,
-    SESSION_SERVER_LIFETIME: '1',
+if (soak)
+  test('if the file of a session is deleted, its subscribers are notified when its lifetime is over', async () => {
+    const folder = join(servers.folder, 'sessions');
+    const server = await servers.start({
+      SESSION_SERVER_CONTAINER: `file:${folder}`,
+      SESSION_SERVER_LIFETIME: '1',
+    });
+    const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
+    for (const line of ['open a', 'put k v', 'close']) expect(await client.ask(line)).toBe('ok');
+    expect(await watcher.ask('watch a')).toMatch(/^ok live/);
+    rmSync(join(folder, 'a.txt'));
+    expect(await watcher.line()).toBe('event expired a');
+    for (const { socket } of [client, watcher]) socket.destroy();
   });
-  const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
-  for (const line of ['open a', 'put k v', 'close']) expect(await client.ask(line)).toBe('ok');
-  expect(await watcher.ask('watch a')).toMatch(/^ok live/);
-  rmSync(join(folder, 'a.txt'));
-  expect(await watcher.line()).toBe('event expired a');
-  for (const { socket } of [client, watcher]) socket.destroy();
-});

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { size } from '../guarantees/size.ts';
 import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
 
@@ -60,19 +61,25 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test.each(['hello 1 php', 'SESSION_SERVER_HELP_PHP'])('%s: PHP reads back what it has put', async (how) => {
-    const client = how === 'hello 1 php' ? await hello() : await connect(helping);
-    for (const piece of [Number.POSITIVE_INFINITY, 1, 5]) {
-      expect(await client.ask('new')).toMatch(/^ok/);
-      const line = `put  ${onTheWire(data)}\r\n`;
-      for (let at = 0; at < line.length; at += piece) client.send(line.slice(at, at + piece));
-      expect(await client.line()).toBe('ok');
-      const reply = (await client.ask('get ')).slice('ok '.length);
-      // PEAR's client does not decode replies. Only names of variables and classes cannot be escaped.
-      if (!/é\|s/.test(fromTheWire(data))) expect(reply).not.toMatch(lineFeedOrHigh);
-      expect(php(code(data), fromTheWire(onTheWire(reply)))).toBe(php(code(data), data));
-    }
-  });
+  test.each(size(['hello 1 php', 'SESSION_SERVER_HELP_PHP'], ['hello 1 php']))(
+    '%s: PHP reads back what it has put',
+    async (how) => {
+      const asPhpReads = php(code(data), data);
+      const replies = new Set<string>();
+      const client = how === 'hello 1 php' ? await hello() : await connect(helping);
+      for (const piece of [Number.POSITIVE_INFINITY, 1, 5]) {
+        expect(await client.ask('new')).toMatch(/^ok/);
+        const line = `put  ${onTheWire(data)}\r\n`;
+        for (let at = 0; at < line.length; at += piece) client.send(line.slice(at, at + piece));
+        expect(await client.line()).toBe('ok');
+        const reply = (await client.ask('get ')).slice('ok '.length);
+        // PEAR's client does not decode replies. Only names of variables and classes cannot be escaped.
+        if (!/é\|s/.test(fromTheWire(data))) expect(reply).not.toMatch(lineFeedOrHigh);
+        replies.add(reply);
+      }
+      for (const reply of replies) expect(php(code(data), fromTheWire(onTheWire(reply)))).toBe(asPhpReads);
+    },
+  );
 
   test('the server keeps the bytes that PHP has put', async () => {
     const client = await hello();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { parseStoreUrl } from '../../server/session/store-url.ts';
-import { size } from '../guarantees/size.ts';
+import { size, soak } from '../guarantees/size.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { within } from '../helpers/hanging.ts';
 import { phpRequest } from '../helpers/php-request.ts';
@@ -51,48 +51,54 @@ describe('settings', () => {
     expect(output).not.toContain('short');
   });
 
-  test('a misspelt name is refused with the nearest setting; others are logged, and those of the chat are not read', async () => {
-    const { code, output } = await servers.refused({
-      SESSION_SERVER_CONTAINR: 'file:/nowhere',
-      CHAT_USER_BANED: 'x',
+  if (soak)
+    test('a misspelt name is refused with the nearest setting; others are logged, and those of the chat are not read', async () => {
+      const { code, output } = await servers.refused({
+        SESSION_SERVER_CONTAINR: 'file:/nowhere',
+        CHAT_USER_BANED: 'x',
+      });
+      expect(code).toBe(78);
+      expect(output).toBe(
+        '✗ Settings that cannot be used:\n  SESSION_SERVER_CONTAINR: there is no such setting; the nearest is SESSION_SERVER_CONTAINER\n',
+      );
+      const server = await servers.start({ SESSION_SERVER_SERVICE_HOST: '192.0.2.1' });
+      await server.until(
+        /"settings":\["SESSION_SERVER_SERVICE_HOST: .*"\],"msg":"unknown settings have no effect"/,
+      );
     });
-    expect(code).toBe(78);
-    expect(output).toBe(
-      '✗ Settings that cannot be used:\n  SESSION_SERVER_CONTAINR: there is no such setting; the nearest is SESSION_SERVER_CONTAINER\n',
-    );
-    const server = await servers.start({ SESSION_SERVER_SERVICE_HOST: '192.0.2.1' });
-    await server.until(
-      /"settings":\["SESSION_SERVER_SERVICE_HOST: .*"\],"msg":"unknown settings have no effect"/,
-    );
-  });
 
-  test.each(['0.0.0.0', '::', '192.0.2.1', 'example.org'])('%s is refused without a token', async (host) => {
-    const { code, output } = await servers.refused({ SESSION_SERVER_HOST: host });
-    expect(code).toBe(78);
-    expect(output).toContain('set SESSION_SERVER_AUTH_FILE');
-  });
+  test.each(size(['0.0.0.0', '::', '192.0.2.1', 'example.org'], ['0.0.0.0']))(
+    '%s is refused without a token',
+    async (host) => {
+      const { code, output } = await servers.refused({ SESSION_SERVER_HOST: host });
+      expect(code).toBe(78);
+      expect(output).toContain('set SESSION_SERVER_AUTH_FILE');
+    },
+  );
 
-  test('with a token the server listens on an address that other machines can reach', async () => {
-    await writeFile(join(servers.folder, 'token'), `${token}\n`);
-    const server = await servers.start({
-      SESSION_SERVER_HOST: '0.0.0.0',
-      SESSION_SERVER_AUTH_FILE: join(servers.folder, 'token'),
+  if (soak)
+    test('with a token the server listens on an address that other machines can reach', async () => {
+      await writeFile(join(servers.folder, 'token'), `${token}\n`);
+      const server = await servers.start({
+        SESSION_SERVER_HOST: '0.0.0.0',
+        SESSION_SERVER_AUTH_FILE: join(servers.folder, 'token'),
+      });
+      expect(server.output()).toContain('"host":"0.0.0.0"');
     });
-    expect(server.output()).toContain('"host":"0.0.0.0"');
-  });
 
-  test('a port in use and a container that cannot be opened are logged, and the server exits with 74', async () => {
-    const server = await servers.start({});
-    const taken = await servers.refused({ SESSION_SERVER_PORT: String(server.port) });
-    expect(taken.code).toBe(74);
-    expect(taken.output).toMatch(/EADDRINUSE/);
-    await writeFile(join(servers.folder, 'file'), '');
-    const closed = await servers.refused({
-      SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'file')}`,
+  if (soak)
+    test('a port in use and a container that cannot be opened are logged, and the server exits with 74', async () => {
+      const server = await servers.start({});
+      const taken = await servers.refused({ SESSION_SERVER_PORT: String(server.port) });
+      expect(taken.code).toBe(74);
+      expect(taken.output).toMatch(/EADDRINUSE/);
+      await writeFile(join(servers.folder, 'file'), '');
+      const closed = await servers.refused({
+        SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'file')}`,
+      });
+      expect(closed.code).toBe(74);
+      expect(closed.output).toMatch(/cannot start/);
     });
-    expect(closed.code).toBe(74);
-    expect(closed.output).toMatch(/cannot start/);
-  });
 });
 
 describe('where it listens', () => {
@@ -121,9 +127,11 @@ describe('where it listens', () => {
     store.close();
   });
 
-  test.each([
-    ['a port', { SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '0' }],
-    ['a host and a port', { SESSION_SERVER_HOST: '127.0.0.1', SESSION_SERVER_PORT: '0' }],
+  const withPort = { SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '0' };
+  type Place = [settings: string, env: Record<string, string>];
+  test.each<Place>([
+    ['a port', withPort],
+    ...size<Place[]>([['a host and a port', { ...withPort, SESSION_SERVER_HOST: '127.0.0.1' }]], []),
   ])('with %s: only there, and the log warns that there is no token', async (_, env) => {
     const server = await servers.start(env, servers.folder);
     expect(server.socket).toBeUndefined();
@@ -133,11 +141,12 @@ describe('where it listens', () => {
     client.socket.destroy();
   });
 
-  test('a path that is too long for a socket is refused', async () => {
-    const { code, output } = await servers.refused({ SESSION_SERVER_SOCKET: `/tmp/${'x'.repeat(103)}` });
-    expect(code).toBe(78);
-    expect(output).toContain('SESSION_SERVER_SOCKET');
-  });
+  if (soak)
+    test('a path that is too long for a socket is refused', async () => {
+      const { code, output } = await servers.refused({ SESSION_SERVER_SOCKET: `/tmp/${'x'.repeat(103)}` });
+      expect(code).toBe(78);
+      expect(output).toContain('SESSION_SERVER_SOCKET');
+    });
 });
 
 describe('auth', () => {
@@ -303,15 +312,16 @@ describe('SESSION_SERVER_SOCKET', () => {
     client.socket.destroy();
   });
 
-  test('with a port: listens on both', async () => {
-    const path = join(servers.folder, 'sessions.sock');
-    const server = await servers.start({ SESSION_SERVER_SOCKET: path });
-    const [one, two] = [await sessionClient({ path }), await sessionClient(server)];
-    for (const line of ['open both', 'put k v', 'close']) expect(await one.ask(line)).toBe('ok');
-    expect(await two.ask('peek both')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
-    one.socket.destroy();
-    two.socket.destroy();
-  });
+  if (soak)
+    test('with a port: listens on both', async () => {
+      const path = join(servers.folder, 'sessions.sock');
+      const server = await servers.start({ SESSION_SERVER_SOCKET: path });
+      const [one, two] = [await sessionClient({ path }), await sessionClient(server)];
+      for (const line of ['open both', 'put k v', 'close']) expect(await one.ask(line)).toBe('ok');
+      expect(await two.ask('peek both')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+      one.socket.destroy();
+      two.socket.destroy();
+    });
 });
 
 describe('SIGTERM', () => {
@@ -377,7 +387,7 @@ describe('SIGTERM', () => {
     const put = `put k ${'x'.repeat(900_000)}`;
     for (const line of ['open big', put, 'close', 'open saved', put])
       expect(await saver.ask(line)).toBe('ok');
-    const many = await Promise.all(Array.from({ length: 20 }, () => sessionClient(server)));
+    const many = await Promise.all(Array.from({ length: size(20, 8) }, () => sessionClient(server)));
     for (const client of many) expect(await client.ask('ping')).toBe('ok');
     // Large work, in front of that of the saver.
     for (const client of many) client.send('peek big\r\n');

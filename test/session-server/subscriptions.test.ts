@@ -82,7 +82,7 @@ describe.each(size(['memory:', file, `sqlite:${folder}/sessions.db`], [file]))('
 
   test('no event comes before the reply to watch, and none is missed after it', async () => {
     const [watcher, writer] = [await connect(), await connect()];
-    const rounds = 200;
+    const rounds = size(200, 60);
     // Both run as fast as they can: from the state in the reply, the events must lead to the final state.
     const writing = (async () => {
       for (let n = 0; n < rounds; n++) {
@@ -137,7 +137,7 @@ test('a subscriber that does not read gets `event lost` in place of the events b
     expect(await watcher.ask(`watch ${id}`)).toBe('ok gone');
     watcher.socket.pause();
     // More than the kernel and the server keep for it.
-    const rounds = 10_000;
+    const rounds = size(10_000, 4000);
     for (let n = 0; n < rounds; n += 1000) {
       const lines = Array.from({ length: 1000 }, (_, i) => `open ${id}\r\nput k ${n + i}\r\nclose\r\n`);
       writer.send(lines.join(''));
