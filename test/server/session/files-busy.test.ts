@@ -38,11 +38,14 @@ async function busy(id: string, code: string): Promise<void> {
 const sizes = '$_SESSION["pad"] = str_repeat("x", random_int(0, 50000))';
 
 const counts = '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1';
+const otherTraffic = [
+  ['counts', counts, 'unset($_SESSION["user_id"])', 'logout'],
+  ['is only read', '', '$_SESSION = []', 'logout'],
+];
 test.each([
-  ...size([['counts', counts, 'unset($_SESSION["user_id"])', 'logout']], []),
   ['changes in size', sizes, 'unset($_SESSION["user_id"])', 'logout'],
   ['counts', counts, '$_SESSION["user_id"] = 8', 'user_changed'],
-  ['is only read', '', '$_SESSION = []', 'logout'],
+  ...size(otherTraffic, []),
 ])('a session that %s all the time (%s): %s is noticed', async (_, code, change, reason) => {
   const id = request('$_SESSION["user_id"] = 7');
   const client = await connectChat(chat.url, `PHPSESSID=${id}`);
@@ -51,7 +54,7 @@ test.each([
   expect((await client.ended).reason).toBe(reason);
 });
 
-const seconds = size(10, 1);
+const seconds = size(10, 0.5);
 test(`a visitor whose session changes in size all the time stays in for ${seconds} s, and gets in again`, async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];

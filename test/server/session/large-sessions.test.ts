@@ -9,6 +9,7 @@ import { phpSessions } from '../../../server/session/logins/php-sessions.ts';
 import { parsePath } from '../../../server/session/path.ts';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { size } from '../../guarantees/size.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'large-sessions-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,13 +52,16 @@ const padded = (value: object) => JSON.stringify({ ...value, more: Array(250_000
 
 test('a session of a megabyte is judged as a small one is', async () => {
   const reader = open();
-  for (const [id, over] of [
-    ['7', {}],
-    ['7', { banned: 1 }],
+  const more: [string, object][] = [
     ['7', { in: false }],
     ['1', {}],
     ['-7', {}],
     ['7', { name: 'two names' }],
+  ];
+  for (const [id, over] of [
+    ['7', {}],
+    ['7', { banned: 1 }],
+    ...size<[string, object][]>(more, []),
   ] as const) {
     const value = session(Number(id), over);
     write('small', JSON.stringify(value));
@@ -101,7 +105,7 @@ test('of very many large sessions at once some must be requested again, and none
   // The disk of a busy machine may be late, too.
   const reader = open('format=json&timeout=9999ms');
   const bytes = padded(session(7));
-  const ids = Array.from({ length: 60 }, (_, n) => `many${n}`);
+  const ids = Array.from({ length: size(60, 30) }, (_, n) => `many${n}`);
   for (const id of ids) write(id, bytes);
   const answers = await Promise.all(ids.map((id) => reader.identify({ session: id })));
   const codes = new Set(answers.map((answer) => ('code' in answer ? answer.code : 'ok')));

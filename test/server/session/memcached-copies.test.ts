@@ -84,10 +84,10 @@ async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<
 
 type Site = [redundancy: number, weights: number[]];
 const sites: Site[] = [
-  [1, [1, 1, 1]],
   [2, [1, 1, 1]],
   ...size<Site[]>(
     [
+      [1, [1, 1, 1]],
       [3, [1, 1, 1]],
       // The next server must be searched for, and is found.
       [2, [20, 1, 1]],

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type SessionStore, StoreError } from '../../../server/session/store.ts';
 import { distributions } from '../../../server/session/stores/memcached/servers.ts';
-import { size } from '../../guarantees/size.ts';
+import { size, soak } from '../../guarantees/size.ts';
 import {
   askedOf,
   type ManySessionsSite,
@@ -48,8 +48,35 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
   const consistent = { OPT_DISTRIBUTION: 'DISTRIBUTION_CONSISTENT' };
 
   type Case = [options: string, site: ManySessionsSite];
-  /** The same distributions, of another handler or without weights. */
+  /** Others of the same handlers, and the same distributions of another handler or without weights. */
   const again: Case[] = [
+    [
+      'handler=memcached&distribution=modula&weight=3,1,2',
+      { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash': 0 } },
+    ],
+    [
+      'handler=memcached&distribution=ketama_weighted&prefix=app.',
+      {
+        writer: 'memcached',
+        ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted', 'memcached.sess_prefix': 'app.' },
+      },
+    ],
+    ['handler=memcache&redundancy=1&weight=3,1,2', { writer: 'memcache', weights, ini: once }],
+    [
+      'handler=memcache&redundancy=1&prefix=app',
+      { writer: 'memcache', ini: { ...once, 'memcache.session_prefix_static_key': 'app' } },
+    ],
+    ['distribution=ketama&weight=3,1,2', { writer: 'Memcached', weights, options: consistent }],
+    [
+      'distribution=ketama_weighted&weight=3,1,2&prefix=s/',
+      { writer: 'Memcached', weights, options: { OPT_LIBKETAMA_COMPATIBLE: true }, prefix: 's/' },
+    ],
+    [
+      'handler=memcached&distribution=modula&prefix=app_',
+      { writer: 'Memcached', options: { OPT_PREFIX_KEY: 'app_' } },
+    ],
+    ['distribution=memcache_fnv&weight=3,1,2', { writer: 'Memcache', weights, ini: fnv }],
+    ['distribution=memcache_standard&weight=3,1,2', { writer: 'Memcache', weights, ini: standard }],
     ['handler=memcached', { writer: 'memcached' }],
     [
       'handler=memcache&redundancy=1&distribution=memcache_standard&weight=3,1,2',
@@ -65,45 +92,18 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
   test.each<Case>([
     ['handler=memcached&weight=3,1,2', { writer: 'memcached', weights }],
     [
-      'handler=memcached&distribution=modula&weight=3,1,2',
-      { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash': 0 } },
-    ],
-    [
       'handler=memcached&distribution=ketama_weighted&weight=3,1,2',
       { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted' } },
     ],
     [
-      'handler=memcached&distribution=ketama_weighted&prefix=app.',
-      {
-        writer: 'memcached',
-        ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted', 'memcached.sess_prefix': 'app.' },
-      },
-    ],
-    ['handler=memcache&redundancy=1&weight=3,1,2', { writer: 'memcache', weights, ini: once }],
-    [
       'handler=memcache&redundancy=3&distribution=memcache_fnv&weight=3,1,2',
       { writer: 'memcache', weights, ini: { ...fnv, 'memcache.session_redundancy': 3 } },
     ],
-    [
-      'handler=memcache&redundancy=1&prefix=app',
-      { writer: 'memcache', ini: { ...once, 'memcache.session_prefix_static_key': 'app' } },
-    ],
     ['prefix=sessions/', { writer: 'Memcached', prefix: 'sessions/' }],
-    ['distribution=ketama&weight=3,1,2', { writer: 'Memcached', weights, options: consistent }],
-    [
-      'distribution=ketama_weighted&weight=3,1,2&prefix=s/',
-      { writer: 'Memcached', weights, options: { OPT_LIBKETAMA_COMPATIBLE: true }, prefix: 's/' },
-    ],
-    [
-      'handler=memcached&distribution=modula&prefix=app_',
-      { writer: 'Memcached', options: { OPT_PREFIX_KEY: 'app_' } },
-    ],
     [
       'distribution=memcache&weight=3,1,2&prefix=sessions/',
       { writer: 'Memcache', weights, prefix: 'sessions/' },
     ],
-    ['distribution=memcache_fnv&weight=3,1,2', { writer: 'Memcache', weights, ini: fnv }],
-    ['distribution=memcache_standard&weight=3,1,2', { writer: 'Memcache', weights, ini: standard }],
     [
       'distribution=memcache_standard_fnv&weight=2',
       { writer: 'Memcache', weights: [2, 2, 2], ini: { ...standard, ...fnv } },
@@ -127,20 +127,29 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
     expect(await readAll('distribution=memcache_standard', [`key${n}`])).toMatchObject({ right: 1 });
   });
 
-  test('memcached’s default port is no part of a server’s name for ketama', async () => {
-    // A separate address for this run, because each address has only one such port.
-    const own = await startMemcached(11_211, [], `127.${process.pid & 0x7f}.${(process.pid >> 7) & 0xff}.5`);
-    onTestFinished(async () => void (await own.stop('SIGKILL')));
-    const on = [...servers.slice(0, 2), own];
-    for (const type of ['ketama', 'ketama_weighted']) {
-      const ids = newIds(count);
-      expect(
-        writeSessions({ writer: 'memcached', ini: { 'memcached.sess_consistent_hash_type': type } }, ids, on),
-      ).toBe('done');
-      const { right, misses } = await readAll(`handler=memcached&distribution=${type}`, ids, on);
-      expect([right, sum(misses)]).toEqual([count, 0]);
-    }
-  });
+  if (soak)
+    test('memcached’s default port is no part of a server’s name for ketama', async () => {
+      // A separate address for this run, because each address has only one such port.
+      const own = await startMemcached(
+        11_211,
+        [],
+        `127.${process.pid & 0x7f}.${(process.pid >> 7) & 0xff}.5`,
+      );
+      onTestFinished(async () => void (await own.stop('SIGKILL')));
+      const on = [...servers.slice(0, 2), own];
+      for (const type of ['ketama', 'ketama_weighted']) {
+        const ids = newIds(count);
+        expect(
+          writeSessions(
+            { writer: 'memcached', ini: { 'memcached.sess_consistent_hash_type': type } },
+            ids,
+            on,
+          ),
+        ).toBe('done');
+        const { right, misses } = await readAll(`handler=memcached&distribution=${type}`, ids, on);
+        expect([right, sum(misses)]).toEqual([count, 0]);
+      }
+    });
 });
 
 test('names, IPv6 addresses, memcached’s own port and uneven weights, as libmemcached places them', () => {
@@ -149,7 +158,10 @@ test('names, IPv6 addresses, memcached’s own port and uneven weights, as libme
     port: fc.constantFrom(11_211, 11_212, 21_211),
     weight: fc.integer({ min: 1, max: 130 }),
   });
-  const lists = fc.sample(fc.array(server, { minLength: 2, maxLength: 6 }), { numRuns: 60, seed: 7 });
+  const lists = fc.sample(fc.array(server, { minLength: 2, maxLength: 6 }), {
+    numRuns: size(60, 20),
+    seed: 7,
+  });
   const keys = newIds(100);
   const code = `['lists' => $lists, 'keys' => $keys] = json_decode($argv[1], true);
     foreach ($lists as $list) {
@@ -271,30 +283,32 @@ describe('one of three servers is', () => {
     expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
   });
 
-  test('dead: the server where a Memcache object writes instead is read, and older sessions are unavailable', async () => {
-    const ids = newIds(300);
-    expect(writeSessions({ writer: 'Memcache' }, ids, on)).toBe('done');
-    const { there, elsewhere } = await parted(ids, '');
-    const sessions = store('distribution=memcache');
-    await mortal.stop('SIGKILL');
-    expect(new Set(await outcomes(sessions, there))).toEqual(new Set(['unavailable']));
-    expect(new Set(await outcomes(sessions, elsewhere))).toEqual(new Set(['found']));
-    const meanwhile = newIds(100);
-    expect(writeSessions({ writer: 'Memcache' }, meanwhile, on)).toBe('done');
-    expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
-  });
+  if (soak)
+    test('dead: the server where a Memcache object writes instead is read, and older sessions are unavailable', async () => {
+      const ids = newIds(300);
+      expect(writeSessions({ writer: 'Memcache' }, ids, on)).toBe('done');
+      const { there, elsewhere } = await parted(ids, '');
+      const sessions = store('distribution=memcache');
+      await mortal.stop('SIGKILL');
+      expect(new Set(await outcomes(sessions, there))).toEqual(new Set(['unavailable']));
+      expect(new Set(await outcomes(sessions, elsewhere))).toEqual(new Set(['found']));
+      const meanwhile = newIds(100);
+      expect(writeSessions({ writer: 'Memcache' }, meanwhile, on)).toBe('done');
+      expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
+    });
 
-  test('closed while it is silent: no other server is asked', async () => {
-    const ids = newIds(300);
-    expect(writeSessions({ writer: 'memcache' }, ids, on)).toBe('done');
-    const { there } = await parted(ids, '');
-    mortal.signal('SIGSTOP');
-    const sessions = store('handler=memcache');
-    const before = await Promise.all(on.slice(1).map(askedOf));
-    const ends = outcomes(sessions, there);
-    sessions.close();
-    expect(new Set(await ends)).toEqual(new Set(['unavailable']));
-    expect(await Promise.all(on.slice(1).map(askedOf))).toEqual(before);
-    mortal.signal('SIGCONT');
-  });
+  if (soak)
+    test('closed while it is silent: no other server is asked', async () => {
+      const ids = newIds(300);
+      expect(writeSessions({ writer: 'memcache' }, ids, on)).toBe('done');
+      const { there } = await parted(ids, '');
+      mortal.signal('SIGSTOP');
+      const sessions = store('handler=memcache');
+      const before = await Promise.all(on.slice(1).map(askedOf));
+      const ends = outcomes(sessions, there);
+      sessions.close();
+      expect(new Set(await ends)).toEqual(new Set(['unavailable']));
+      expect(await Promise.all(on.slice(1).map(askedOf))).toEqual(before);
+      mortal.signal('SIGCONT');
+    });
 });

@@ -132,7 +132,7 @@ describe('reading', () => {
     ]);
   });
 
-  test.each([
+  const places: [where: string, places: () => string[]][] = [
     [
       'a prefix',
       () => [`127.0.0.1:${redis.port}?prefix=siam_`, `tcp://127.0.0.1:${redis.port}?prefix=siam_`],
@@ -167,14 +167,19 @@ describe('reading', () => {
         `tcp://127.0.0.1:${locked.port}?auth=${inUrl}&prefix=siam_`,
       ],
     ],
-  ])('a session is where phpredis has put it: %s', async (_, places) => {
-    const [url, path = ''] = places();
-    const id = phpRequest(
-      { 'session.save_handler': 'redis', 'session.save_path': path },
-      '$_SESSION["user_id"] = 7',
-    );
-    expect(await text(store(url).get(id))).toBe('user_id|i:7;');
-  });
+  ];
+  const few = ['a unix socket, with a database and a prefix', 'a user with no further permissions'];
+  test.each(places.filter(([where]) => soak || few.includes(where)))(
+    'a session is where phpredis has put it: %s',
+    async (_, placesOf) => {
+      const [url = '', path = ''] = placesOf();
+      const id = phpRequest(
+        { 'session.save_handler': 'redis', 'session.save_path': path },
+        '$_SESSION["user_id"] = 7',
+      );
+      expect(await text(store(url).get(id))).toBe('user_id|i:7;');
+    },
+  );
 
   test('PHP may hold the lock, and it stays as it is', async () => {
     const settings = {
@@ -221,7 +226,8 @@ describe('reading', () => {
       id: `same${n}`,
       bytes: Buffer.from(`value ${n}`),
     }));
-    await Promise.all(sessions.map(({ id, bytes }) => put(id, bytes)));
+    const fill = "for n = 0, 999 do redis.call('SET', 'PHPREDIS_SESSION:same' .. n, 'value ' .. n) end";
+    await redis.ask('EVAL', fill, '0');
     const large = { id: 'same-large', bytes: Buffer.alloc(20_000, 'x') };
     await put(large.id, large.bytes);
     await put('same7', 'valve 7');

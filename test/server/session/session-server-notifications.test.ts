@@ -202,13 +202,13 @@ test('nonsense of eight kinds: lost, and active again by itself', async () => {
 });
 
 const most = 100_000;
-test(`${soak ? most : 2000} sessions are followed within 10 s`, async () => {
+const count = soak ? most : 500;
+test(`${count} sessions are followed within 10 s`, async () => {
   const own = await ownServer();
   const sessions = await keptSessions(own.port);
   await sessions.put('mine', 'x');
   const store = subscribed(open(own.port));
   await store.active;
-  const count = soak ? most : 2000;
   const all = Array.from({ length: count }, (_, n) => store.follow(n === 0 ? 'mine' : `id${n}`));
   await expect.poll(() => all.every(({ since }) => since !== undefined)).toBe(true);
   // All but one do not exist.

@@ -138,7 +138,7 @@ describe('reading', () => {
     await kept.destroy('huge');
   });
 
-  const many = size(50, 15);
+  const many = size(50, 6);
   test(`${many} large sessions, asked for again and again, delay no small one`, async () => {
     const large = Array.from({ length: many }, (_, n) => `large${n}`);
     for (const id of large) await kept.put(id, Buffer.alloc(900_000, 'x'));

@@ -62,10 +62,12 @@ describe.each(databases)('versions in $name', ({ protocol, start, bytes, text, n
   ) as [string, string];
   const large = (first: string) => Buffer.from(first.padEnd(700_000, 'x'));
 
-  test.each([
+  // The other kind of column on each.
+  const columns: [string, string][] = [
     ['bytes', bytes],
     ['text', text],
-  ])(
+  ];
+  test.each(columns.filter(([kind]) => soak || (kind === 'bytes') === (protocol === 'mysql')))(
     'in a column of %s: another one as soon as one byte differs, even if MD5 is the same',
     async (kind, type) => {
       const table = `versions_${kind}`;
@@ -106,35 +108,36 @@ describe.each(databases)('versions in $name', ({ protocol, start, bytes, text, n
     }
   });
 
-  test('20 checks of a 700 KB session send less than 100 KB; it is sent after each change, to small ones and back', async () => {
-    await db.query(`CREATE TABLE sent (id VARCHAR(64), data ${bytes})`);
-    const session = (user: number, pad: number) =>
-      Buffer.from(`user_id|i:${user};pad|s:${pad}:"${'x'.repeat(pad)}";`);
-    const put = (data: Buffer) => db.query(`UPDATE sent SET data = ${literal(data)}`);
-    await db.query(`INSERT INTO sent VALUES ('one', ${literal(session(7, 700_000))})`);
-    let sent = 0;
-    const proxy = await spoilingProxy(db.port, (piece, client) => {
-      sent += piece.length;
-      client.write(piece);
-    });
-    const reader = readerAt(url('sent', slow, proxy.port));
+  if (protocol === 'mysql' || soak)
+    test('20 checks of a 700 KB session send less than 100 KB; it is sent after each change, to small ones and back', async () => {
+      await db.query(`CREATE TABLE sent (id VARCHAR(64), data ${bytes})`);
+      const session = (user: number, pad: number) =>
+        Buffer.from(`user_id|i:${user};pad|s:${pad}:"${'x'.repeat(pad)}";`);
+      const put = (data: Buffer) => db.query(`UPDATE sent SET data = ${literal(data)}`);
+      await db.query(`INSERT INTO sent VALUES ('one', ${literal(session(7, 700_000))})`);
+      let sent = 0;
+      const proxy = await spoilingProxy(db.port, (piece, client) => {
+        sent += piece.length;
+        client.write(piece);
+      });
+      const reader = readerAt(url('sent', slow, proxy.port));
 
-    const first = (await reader.identify({ cookies: 'PHPSESSID=one' })) as Login<PhpSession>;
-    // From this check on the version of these bytes is known.
-    expect(await checked(reader, first)).toBeNull();
-    sent = 0;
-    for (let n = 0; n < 20; n++) expect(await checked(reader, first)).toBeNull();
-    expect(sent).toBeLessThan(100_000);
-    for (const [user, pad] of [
-      [8, 700_000],
-      [9, 10],
-      [10, 700_000],
-    ] as const) {
-      await put(session(user, pad));
-      expect(await checked(reader, first)).toMatchObject({ login: { user: { id: String(user) } } });
-    }
-    expect(sent).toBeGreaterThan(1_400_000);
-  });
+      const first = (await reader.identify({ cookies: 'PHPSESSID=one' })) as Login<PhpSession>;
+      // From this check on the version of these bytes is known.
+      expect(await checked(reader, first)).toBeNull();
+      sent = 0;
+      for (let n = 0; n < 20; n++) expect(await checked(reader, first)).toBeNull();
+      expect(sent).toBeLessThan(100_000);
+      for (const [user, pad] of [
+        [8, 700_000],
+        [9, 10],
+        [10, 700_000],
+      ] as const) {
+        await put(session(user, pad));
+        expect(await checked(reader, first)).toMatchObject({ login: { user: { id: String(user) } } });
+      }
+      expect(sent).toBeGreaterThan(1_400_000);
+    });
 
   // The connections are the same for both.
   if (protocol === 'mysql' || soak) {
