@@ -56,7 +56,7 @@ export function soakSteps(reports) {
   return [
     [javaStep(reports, '-DexcludedGroups='), { name: 'build', command: scripts.build }],
     [vitestStep('soak', reports)],
-    [{ ...phpunitStep(reports, '--group soak'), env: { SOAK: '1' } }],
+    [{ ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } }],
     [e2eStep(reports, 4, { SOAK: '1' })],
   ];
 }

@@ -23,8 +23,19 @@ final class HandlerContractTest extends TestCase
         'memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files', 'session-server with short locks',
     ];
 
-    /** The wrapping handlers and the callbacks depend neither on the store nor on each other: `npm test` has each once. */
-    private const COMBINED = [['redis', 'as JSON', 'callbacks'], ['postgres', 'encrypted', 'object']];
+    /**
+     * The wrapping handlers and the callbacks depend neither on the store nor on each other, and the tables differ in their
+     * SQL alone: `npm test` has each once.
+     */
+    private const REDUCED = [
+        ['memcached', 'as PHP writes it', 'object'],
+        ['redis', 'as JSON', 'callbacks'],
+        ['mariadb', 'as PHP writes it', 'object'],
+        ['postgres', 'encrypted', 'object'],
+        ['sqlite', 'as PHP writes it', 'callbacks'],
+        ['files', 'as PHP writes it', 'object'],
+        ['session-server with short locks', 'as PHP writes it', 'object'],
+    ];
 
     private const LOGIN = '$_SESSION = ["user_id" => 1, "firstname" => "张", "list" => [1.5, null]];';
 
@@ -48,8 +59,7 @@ final class HandlerContractTest extends TestCase
                 array_push($all, [$store, $format, 'object'], [$store, $format, 'callbacks']);
             }
         }
-        $plain = array_map(static fn (string $store): array => [$store, 'as PHP writes it', 'object'], self::STORES);
-        foreach (Soak::size($all, [...$plain, ...self::COMBINED]) as [$store, $format, $registration]) {
+        foreach (Soak::size($all, self::REDUCED) as [$store, $format, $registration]) {
             yield "$store, $format, $registration" => [$store, $formats[$format], $registration];
         }
     }
@@ -222,7 +232,7 @@ final class HandlerContractTest extends TestCase
     public function testASessionThatEndsWhileAPageRunsIsNotWrittenAgain(string ...$handler): void
     {
         $this->use(...$handler);
-        foreach (['', '&lock=1'] as $lock) {
+        foreach (Soak::size(['', '&lock=1'], ['']) as $lock) {
             $this->options .= $lock;
             foreach (['', '$_SESSION["cart"] = 3'] as $rest) {
                 $id = $this->begin();
@@ -237,7 +247,7 @@ final class HandlerContractTest extends TestCase
     public function testASessionThatEndsWhileAPageRunsGetsNoNewIdFromThatPage(string ...$handler): void
     {
         $this->use(...$handler);
-        foreach (['session_regenerate_id(true)', 'session_regenerate_id()'] as $regenerate) {
+        foreach (Soak::size(['session_regenerate_id(true)', 'session_regenerate_id()'], ['session_regenerate_id(true)']) as $regenerate) {
             $id = $this->begin();
             $request = $this->request($id, "\$store->remove(session_id()); $regenerate; \$_SESSION['cart'] = 3");
             self::assertStringStartsWith(SessionUnavailable::class . ': The session has ended or', $request->error);

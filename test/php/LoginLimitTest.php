@@ -6,26 +6,31 @@ namespace PhpSessionChat\Tests;
 
 use PhpSessionChat\Database;
 use PhpSessionChat\LoginLimit;
+use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
 /** Cases that the tests of the pages cannot show without waiting: time, and addresses other than loopback. */
 final class LoginLimitTest extends TestCase
 {
+    /** A database as the first request makes it: the passwords of its users are hashed once. */
+    private static string $first;
+
     private string $folder;
     private Database $database;
     private LoginLimit $limit;
 
-    protected function setUp(): void
+    public static function setUpBeforeClass(): void
     {
-        $this->folder = sys_get_temp_dir() . '/chat-limit-' . bin2hex(random_bytes(8));
-        $this->database = Database::open($this->folder);
-        $this->limit = new LoginLimit($this->database);
+        self::$first = Folder::temporary();
+        Database::open(self::$first);
     }
 
-    protected function tearDown(): void
+    protected function setUp(): void
     {
-        unlink("$this->folder/site.db");
-        rmdir($this->folder);
+        $this->folder = Folder::temporary();
+        copy(self::$first . '/site.db', "$this->folder/site.db");
+        $this->database = Database::open($this->folder);
+        $this->limit = new LoginLimit($this->database);
     }
 
     public function testTheLimitEndsFifteenMinutesAfterTheOldestOfFiveFailures(): void
