@@ -821,7 +821,7 @@ type Nothing = Record<string, never>;
  * listed; `storage_full` and `storage_unavailable` are always possible.
  *
  * `actor`: the moderator who does it; absent for the PHP application.
- * `decidedFor`: the room for which it was decided that the user may do this, as it was then. If its number has changed
+ * `decidedFor`: the state of the room when it was decided that the user may do this. If its number has changed
  * since, or another room has its id, the result is `stale`, and the caller has to decide again.
  */
 export interface Writes {

@@ -638,7 +638,7 @@ describe('two servers', () => {
     expect(found).toHaveLength(new Set(found).size);
   });
 
-  // Who is thrown out may connect again at once, so that this race protects nobody.
+  // Somebody who is kicked may connect again at once, so this race protects nobody.
   if (soak) {
     test('a kick reaches who is still being let in by another server', async () => {
       const history = await newHistory('postgres');

@@ -61,7 +61,7 @@ function handshake(
   });
 }
 
-// One after the other, so that one process serves for all of them.
+// In turn, so that one process serves for all of them.
 describe('by address', () => {
   test('new connections in time: 429 with Retry-After on both transports, other addresses unharmed', async (context) => {
     const { expect } = context;

@@ -21,7 +21,7 @@ import {
 
 /** A site whose server sends mails and pushes, or one whose PHP application gets events. */
 type Kind = 'mails' | 'events';
-/** What is due is the same for both. */
+/** The same notices are due for both. */
 const played = size<readonly Kind[]>(['mails', 'events'], ['mails']);
 
 /** Ann writes to Ben, who has a connection and does nothing. His browser is registered where there are pushes. */
