@@ -210,7 +210,7 @@ test('the server keeps at most SESSION_SERVER_SESSIONS sessions', async () => {
 
 const unread = size(20, 4);
 /** Megabytes, with those of the session itself, which do not depend on the clients. */
-const mostUnread = 45 * unread + 50;
+const mostUnread = 60 * unread + 80;
 test(`unread replies of ${18 * unread} MB to ${unread} clients: the server grows by less than ${mostUnread} MB`, async () => {
   const limits = { SESSION_SERVER_SESSION_SIZE: '8MB', SESSION_SERVER_BUFFER: '64MB' };
   await withServer(limits, async (server, grown) => {

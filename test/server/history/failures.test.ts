@@ -159,6 +159,7 @@ test('a disk that hangs: every request, over HTTP too, is answered while it hang
   const error = { code: 'storage_unavailable', message: requestErrors.storage_unavailable };
   expect(outcomes.slice(5)).toEqual(Array(2).fill([503, error]));
   const logged = /"code":"storage_unavailable","reason":"no outcome after 7000 ms".*a request failed/g;
+  await server.until(/a request failed/);
   expect(server.output().match(logged)).toHaveLength(1);
   expect(await socket('room:explode', {})).toBe('unknown_event');
 
