@@ -129,10 +129,9 @@ test('pinned messages stand in a bar that leads from one to the next; unpinning 
   await expect(row).toHaveAccessibleName(/1 unread/);
 });
 
-test('the name of the room opens its details: people, pictures by month, files, links and pinned messages; arrow keys change the tab, which is kept', async ({
-  alice,
-  site,
-}) => {
+test('the name of the room opens its details: people, pictures by month, files, links and pinned messages; arrow keys change the tab, which is kept', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const market = await privateRoom(site, 'alice', 'spring market', ['2']);
   const cookie = `PHPSESSID=${await site.login('bob')}`;

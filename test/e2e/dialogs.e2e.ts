@@ -280,7 +280,11 @@ test('settings: a new name and topic are seen by everybody when their field is l
   await expect(panel.getByRole('textbox', { name: 'Topic' })).toHaveValue('until 15');
 });
 
-test('the owner deletes a room, asked before; Keep changes nothing', async ({ alice, bob, site }) => {
+test('the owner deletes a room, asked before; Keep changes nothing', { tag: '@soak' }, async ({
+  alice,
+  bob,
+  site,
+}) => {
   const { page } = alice;
   await privateRoom(site, 'alice', 'old market', ['2']);
   await alice.open('old market');

@@ -414,10 +414,9 @@ test('people: a search that is refused says so beside what was known, and is tri
   await expect(people.getByRole('alert')).toHaveCount(0);
 });
 
-test('people: found by name, one with rooms, restrictions and reports; muted, banned, and let back', async ({
-  site,
-  page,
-}) => {
+test('people: found by name, one with rooms, restrictions and reports; muted, banned, and let back', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await privateRoom(site, 'carol', 'not for Bob', ['1']);
   const shared = await privateRoom(site, 'carol', 'seed swap', ['2']);

@@ -379,10 +379,9 @@ test('a user cannot write to a person whom they have blocked, and that person’
   });
 });
 
-test('a blocked person is one line in the timeline, which shows the messages on request', async ({
-  bob,
-  site,
-}) => {
+test('a blocked person is one line in the timeline, which shows the messages on request', {
+  tag: '@soak',
+}, async ({ bob, site }) => {
   const room = await privateRoom(site, 'alice', 'blocked', ['2', '3']);
   await asUser(site, 'carol', async (ask) => {
     await ask('room:join', { room });

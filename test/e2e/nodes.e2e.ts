@@ -2,9 +2,9 @@ import { expect, test } from '@playwright/test';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { stored } from './fixtures.ts';
 
-test('npm run start:cluster: a message is sent, and /nodes shows where the browser goes when its server ends', async ({
-  page,
-}) => {
+test('npm run start:cluster: a message is sent, and /nodes shows where the browser goes when its server ends', {
+  tag: '@soak',
+}, async ({ page }) => {
   const [app, chat] = [await ownPort(), await ownPort()];
   const cluster = startChild(process.execPath, ['scripts/start-cluster.mjs'], {
     cwd: new URL('../../', import.meta.url),

@@ -103,10 +103,9 @@ test('the settings: each room’s notifications are saved at once, blocked peopl
 test.describe('where the site notifies people who are away', () => {
   test.use({ notices: true });
 
-  test('mails, quiet hours and what is shown are saved at once; a failure puts the switch back; the states of the address', async ({
-    alice,
-    site,
-  }) => {
+  test('mails, quiet hours and what is shown are saved at once; a failure puts the switch back; the states of the address', {
+    tag: '@soak',
+  }, async ({ alice, site }) => {
     const { page } = alice;
     const wire = await Wire.of(page.context());
     await page.reload();

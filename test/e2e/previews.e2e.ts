@@ -7,11 +7,9 @@ test.use({ previews: true });
 
 const card = (person: Person, text: string) => person.message(text).locator('.page-card');
 
-test('a link has its page under it: readers hide it for themselves, its author removes it for all', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('a link has its page under it: readers hide it for themselves, its author removes it for all', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const link = site.host(`<!doctype html><title>Spring market 2027: stalls, hours, how to come</title>
     <meta name="description" content="Forty growers from the valley, Saturday and Sunday from nine.">
     <meta property="og:image" content="/tomato.webp">`);

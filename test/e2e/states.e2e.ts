@@ -92,7 +92,10 @@ test('a message stays one element from pending to stored, and its menu gives the
   expect(focused).toBe(true);
 });
 
-test('on a touch screen: a long press, a sheet, the way back to the rooms', async ({ browser, site }) => {
+test('on a touch screen: a long press, a sheet, the way back to the rooms', { tag: '@soak' }, async ({
+  browser,
+  site,
+}) => {
   // The second message lifts the first to where the sheet has an item.
   await seed(site, 'bob', 'announcements', ['press me https://a.example/', 'below']);
   const context = await browser.newContext({

@@ -217,11 +217,9 @@ test('a page that was left before it had deleted a sent recording deletes it at 
   await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
 });
 
-test('where the storage has no room for its note, nothing of a recording is kept, and it can be sent', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('where the storage has no room for its note, nothing of a recording is kept, and it can be sent', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await inRoom(alice, bob, site);
   await page.evaluate(() => {
