@@ -132,7 +132,7 @@ describe('with SESSION_SERVER_BUFFER=16MB', () => {
     for (let n = 1; n < 10_000; n++) values += `i:${n};R:2;`;
     for (const line of ['open big', `put_all a:10000:{${values}}`, 'close'])
       expect(await maker.ask(line)).toBe('ok');
-    const openers = size(60, 20);
+    const openers = size(60, 30);
     const clients = await Promise.all(Array.from({ length: openers }, () => sessionClient(shared.server)));
     const replies = await Promise.all(clients.map((client) => client.ask('open big r')));
     expect(replies.filter((reply) => reply === 'err Out of memory.').length).toBeGreaterThan(
