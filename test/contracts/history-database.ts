@@ -1046,6 +1046,36 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
+    it('such a server tells those who follow a thread of a deleted room nothing of the message in its place in a room of the same id', async () => {
+      const { writing, others, between, messages, concerned, message: first } = await following();
+      const { room } = first;
+      await writing.write.join({ room, user: { id: '2', name: 'Ben' }, at: 0 });
+      await others.upTo(3);
+      const reply = { ...message('late', room, { id: '2', name: 'Ben' }), replyTo: first.seq };
+      const { seq } = (await writing.write.send(reply)).message;
+      const edited = { room, seq, at: 1 };
+      between.push(
+        async () => {
+          await writing.write.deleteRoom({ room });
+          await writing.write.putRoom({ id: room, kind: 'public', name: 'Lobby', at: 2 });
+          await writing.write.join({ room, user: ann, at: 2 });
+          await Promise.all([writing.write.send(message('one')), writing.write.send(message('two'))]);
+          await writing.write.edit({ ...edited, user: ann.id, text: 'edited' });
+        },
+        async () => {
+          const restriction = { by: 'api' };
+          await writing.write.restrict({ room, user: 'c', kind: 'banned', restriction, at: 1 });
+          await writing.write.edit({ ...edited, user: '2', text: 'outdated' });
+        },
+      );
+      await others.upTo(6);
+      const [last] = await database.query('SELECT num FROM chat_position');
+      await others.upTo(last?.num as number);
+      expect(between).toEqual([]);
+      expect(messages().at(-1)).toMatchObject({ is: 'changed', message: { room, seq, text: 'edited' } });
+      expect(concerned()).toEqual([]);
+    });
+
     test('entries of the log of changes that are old are found by an index', async () => {
       await empty();
       const dialect = engine.dialect(database);

@@ -122,8 +122,7 @@ export async function entriesAfter(
       losses.get(room)?.some((lost) => lost > num && lost < by),
     );
     if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
-    const key = keyOf(place);
-    withheld.set(key, [...(withheld.get(key) ?? []), ...about]);
+    withheld.set(message.id, [...(withheld.get(message.id) ?? []), ...about]);
     return { ...withoutContents(message), rev };
   };
   return entries.map(({ num, changes }) => ({
@@ -152,7 +151,10 @@ export async function entriesAfter(
 /** How often entries after those that are handed out are read, to see what has changed a message. */
 const mostLooks = 5;
 
-/** The messages that were handed out without their contents, and the changes that say whom they mention or concern. */
+/**
+ * The ids of messages that were handed out without their contents, and the changes that say whom they mention or concern. By
+ * their places, the message in a later room of the same id would be taken for them.
+ */
 export type Withheld = Map<string, readonly LoggedChange[]>;
 
 const isNewReply = (change: LoggedChange): change is LoggedChange & { type: 'concerned' } =>
@@ -167,9 +169,9 @@ export function withContents(changes: readonly Change[], withheld: Withheld): Ch
     if (change.type !== 'message' || change.is === 'new') return [change];
     const { reacted: _, ...rest } = change;
     const { message } = rest;
-    const missed = withheld.get(keyOf(message));
+    const missed = withheld.get(message.id);
     if (missed === undefined) return [change];
-    withheld.delete(keyOf(message));
+    withheld.delete(message.id);
     // People whom an edit adds are notified by it.
     const notified = new Set(changes.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
     const mentioned = new Set(missed.flatMap((one) => (one.type === 'mentions' ? one.added : [])));
