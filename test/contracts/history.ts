@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   type Change,
   type History,
@@ -1454,7 +1454,7 @@ export function historyContract(
         await history.write.arrive({ user, siteRole: 'moderator', at });
         await history.write.arrive({ user, siteRole: 'moderator', at });
         await history.write.arrive({ user, at });
-        await vi.waitFor(() => expect(roles).toEqual([undefined, 'moderator', undefined]));
+        await expect.poll(() => roles).toEqual([undefined, 'moderator', undefined]);
       });
 
       test('users are four where their ids differ in case, a blank or an accent', async () => {

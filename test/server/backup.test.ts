@@ -202,12 +202,12 @@ test('files of deleted messages stay while a backup is made', async () => {
   const { file: later } = await upload(site.chat.url, ann.cookie, 'unused', { room: 'garden' });
   const db = new DatabaseSync(kept.path, { readOnly: true });
   const stateOf = db.prepare('SELECT state FROM chat_files WHERE id = ?');
-  await expect.poll(() => stateOf.get(later.id)?.state, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => stateOf.get(later.id)?.state).toBe(2);
   const place = join(files, doomed.id.slice(0, 2), doomed.id);
   expect([stateOf.get(doomed.id)?.state, existsSync(place)]).toEqual([2, true]);
   db.close();
   rmSync(sign);
-  await expect.poll(() => existsSync(place), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => existsSync(place)).toBe(false);
 });
 
 test('a damaged file, another one and that of a newer version are refused before anything changes', async () => {

@@ -106,7 +106,8 @@ test('the process ends within CHAT_DRAIN and 2 s, the connections closed over al
   const server = await startChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
-    CHAT_DRAIN: '2s',
+    // A quarter of it, and a second and a half, are left when the last one is closed: a machine may stand still so long.
+    CHAT_DRAIN: '8s',
   });
   const clients = await Promise.all(
     [9, 10, 11, 12].map((user) => connectChat(server.url, `PHPSESSID=u${user}`)),
@@ -116,7 +117,7 @@ test('the process ends within CHAT_DRAIN and 2 s, the connections closed over al
   const exit = server.stop('SIGTERM');
   await Promise.all(clients.map(({ disconnected }) => disconnected));
   // The last quarter belongs to the last one.
-  expect(passed()).toBeGreaterThan(1);
+  expect(passed()).toBeGreaterThan(4);
   // Not 0 if it was not done half a second before the promised end.
   expect(await exit).toBe(0);
 });

@@ -83,13 +83,19 @@ describe('a session with a user', () => {
 
   test('written only after PHP has sent its answer: the second look finds it', async () => {
     const misses = async () => Number(/get_misses (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
-    const cookie = `PHPSESSID=late${Date.now()}`;
-    const before = await misses();
-    const connecting = connect(cookie);
-    // The first look-up is over when memcached has counted its miss.
-    await expect.poll(misses, { interval: 5 }).toBeGreaterThan(before);
-    await site.memcached.set(site.key(cookie), '{"user_id":9}');
-    expect((await connecting).ready.user.id).toBe('9');
+    // If this test stands still for the quarter of a second until the second look, that is too early.
+    for (let tries = 1; ; tries++) {
+      const cookie = `PHPSESSID=late${Date.now()}`;
+      const before = await misses();
+      const connecting = connect(cookie).catch(({ message }: Error) => message);
+      // The first look-up is over when memcached has counted its miss.
+      await expect.poll(misses, { interval: 5 }).toBeGreaterThan(before);
+      await site.memcached.set(site.key(cookie), '{"user_id":9}');
+      const connected = await connecting;
+      if (connected === 'unauthorized' && tries < 9) continue;
+      expect(connected).toMatchObject({ ready: { user: { id: '9' } } });
+      return;
+    }
   });
 });
 

@@ -177,6 +177,7 @@ test('a client that knows a sid cannot close its connection without the cookie, 
 test('a TCP connection that a proxy gives to one client after another is closed for none of the earlier', async () => {
   const cookie = await site.session(1);
   const line = await RawClient.connect(site.chat.port);
+  const before = await closedFor('no_connect');
   const { sid } = JSON.parse((await line.get('/socket.io/?EIO=4&transport=polling')).slice(1)) as {
     sid: string;
   };
@@ -188,7 +189,6 @@ test('a TCP connection that a proxy gives to one client after another is closed 
   const path = `/socket.io/?EIO=4&transport=polling&sid=${mine}`;
   await line.post(path, '40', { Cookie: cookie });
   expect(await line.get(path, { Cookie: cookie })).toContain('40{"sid"');
-  const before = await closedFor('no_connect');
   // The unauthenticated connection is closed after five seconds.
   await expect.poll(() => closedFor('no_connect')).toBe(before + 1);
   await line.post(path, '421["room:list",{}]', { Cookie: cookie });

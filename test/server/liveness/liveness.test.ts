@@ -209,6 +209,7 @@ test('the store’s account may not renew sessions: logged once, however often i
       .reduce((sum, [, count]) => sum + Number(count), 0);
   // The first one reads the TTL as the connection begins.
   await expect.poll(refusals).toBeGreaterThan(2);
+  await chat.until(/could not be renewed while its user writes/);
   await send(client);
   expect(client.socket.connected).toBe(true);
   const warnings = chat.output().match(/.*could not be renewed while its user writes.*/g);

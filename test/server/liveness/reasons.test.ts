@@ -160,7 +160,7 @@ describe.concurrent.each(
 
   /** It lives only so much longer than this machine takes to connect. */
   const openShort = async () => {
-    for (let seconds = 2; ; seconds *= 2) {
+    for (let seconds = 5; ; seconds *= 2) {
       const opened = await open(seconds).catch(({ message }: Error) => message);
       if (typeof opened === 'object') return opened;
       if (opened !== 'unauthorized') throw new Error(opened);

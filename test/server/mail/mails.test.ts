@@ -49,8 +49,7 @@ describe('a site with CHAT_MAIL', () => {
     kept.remove();
   });
 
-  const mailTo = (address: string) =>
-    expect.poll(() => server.mails.find(({ to }) => to.includes(address)), { timeout: 20_000 });
+  const mailTo = (address: string) => expect.poll(() => server.mails.find(({ to }) => to.includes(address)));
   const came = async (address: string) => {
     await mailTo(address).toBeDefined();
     return server.mails.find(({ to }) => to.includes(address)) as TestMailServer['mails'][number];
@@ -145,7 +144,7 @@ describe('a site with CHAT_MAIL', () => {
     expect((await site.api('DELETE', `/users/${ben.id}`)).status).toBe(202);
     const erased = () => site.api('GET', `/users/${ben.id}/export`).then(({ status }) => status);
     ben.close();
-    await expect.poll(erased, { timeout: 20_000 }).toBe(404);
+    await expect.poll(erased).toBe(404);
     const again = await site.person({ account: { mail: 'first@site.example' } }, ben.id);
     await again.request('client:active', { zone: 'Asia/Tokyo', lang: 'ja' });
     await expect.poll(() => address(again)).toBe('first@site.example');

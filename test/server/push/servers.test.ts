@@ -188,13 +188,16 @@ test('a message that was in a push of one server is not pushed by the other one'
   await vi.waitFor(async () => expect(await lookedThroughAt()).toBeNull(), hanging);
   await say(ann, room);
   await vi.waitFor(async () => expect(await lookedThroughAt()).toBeTruthy(), hanging);
-  await vi.waitFor(() => expect(dan.taken().map(senderOf)).toEqual(['one']), hanging);
-  expect(dan.pushes()).toMatchObject([{ notification: { data: { room, seq: 2 } } }]);
+  // Usually one push is of both. On a machine that has stood still, each may have its own.
+  const last = { notification: { data: { room, seq: 2 } } };
+  await vi.waitFor(() => expect(dan.pushes().at(-1)).toMatchObject(last), hanging);
+  const pushed = dan.taken().map(senderOf);
+  expect(new Set(pushed)).toEqual(new Set(['one']));
   two.signal('SIGCONT');
   await standsStill(one);
   await nothingLeft();
   one.signal('SIGCONT');
-  expect(dan.taken()).toHaveLength(1);
+  expect(dan.taken()).toHaveLength(pushed.length);
 });
 
 test('the server that holds the lease is killed while it sends: the other one goes on, and sends none again', async () => {
