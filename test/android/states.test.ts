@@ -150,7 +150,7 @@ if (soak) {
 }
 
 test('too many messages: the app gets the waiting time, and all arrive in order', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/2s' });
+  site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/6s' });
   const app = await start(await site.session(1));
   await app.ask('open', { room: 'lobby' });
   for (const text of ['1', '2', '3', '4', '5']) await app.ask('send', { room: 'lobby', text });

@@ -5,6 +5,7 @@ import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { inShort, request, say, upgrade } from '../helpers/fuzz-exchange.ts';
 import { servesNext } from '../helpers/fuzz-next-client.ts';
 import { frame, Wire } from '../helpers/fuzz-wire.ts';
+import { hanging } from '../helpers/hanging.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /**
@@ -165,7 +166,7 @@ const packet =
       const risen = (await closings()).filter(([name, n]) => n > (before.get(name) ?? 0));
       expect(risen).toHaveLength(1);
       return `closed as ${/reason="(\w+)"/.exec(risen[0]?.[0] ?? '')?.[1]}`;
-    });
+    }, hanging);
   };
 
 list('Packets', [

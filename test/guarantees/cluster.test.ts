@@ -377,6 +377,8 @@ describe('two servers', () => {
       const ready = async () => (await fetch(`${one.url}/readyz`)).status;
       await expect.poll(ready).toBe(200);
       const cutAt = performance.now();
+      // It also counts as down when a machine has stood still for 2 s during a ping.
+      const said = one.output().length;
       if (state !== 'up') {
         await line.cut();
         for (const node of [one, two]) await node.until(/the bus is down: degraded/);
@@ -474,9 +476,14 @@ describe('two servers', () => {
       await expect.poll(ready).toBe(503);
       expect(performance.now() - cutAt).toBeGreaterThan(5000);
       expect(await (await fetch(`${one.url}/readyz`)).json()).toMatchObject({ missing: ['bus'] });
+      expect(
+        one
+          .output()
+          .slice(said)
+          .match(/the bus is down/g),
+      ).toHaveLength(1);
       await line.mend();
       await expect.poll(ready).toBe(200);
-      expect(one.output().match(/the bus is down/g)).toHaveLength(1);
     },
   );
 
@@ -506,7 +513,7 @@ describe('two servers', () => {
     await eventOf(bob, 'room:added').toMatchObject({ id: room.id });
     for (const client of [ann, bob]) await client.request('room:join', { room: room.id });
 
-    two.process.kill('SIGSTOP');
+    two.signal('SIGSTOP');
     await three.stop('SIGKILL');
     const stoppedAt = performance.now();
     await ann.request('typing:set', { room: 'lobby', typing: true });
@@ -1096,7 +1103,8 @@ describe('two servers', () => {
     await ann.request('room:join', { room: 'lobby' });
     await ann.request('typing:set', { room: 'lobby', typing: true });
     for (let nth = 0; nth < 20; nth++) await say(ann, `lost ${nth}`);
-    await expect.poll(() => recorded.at(-1)?.[1]).toContain('lost 19');
+    // A beat may come right behind it.
+    await expect.poll(() => recorded.some(([, text]) => text.includes('lost 19'))).toBe(true);
     const texts = recorded.splice(0);
     await lost.stop();
 
@@ -1147,7 +1155,7 @@ test.each(size(['postgres', 'mysql'] as const, ['postgres'] as const))(
     const [first] = await history.query('SELECT min(num) AS num FROM chat_changes');
     expect(Number(first?.num)).toBe(3);
 
-    two.process.kill('SIGSTOP');
+    two.signal('SIGSTOP');
     for (let n = 0; n < 3; n++) {
       const message = { room: 'lobby', text: 'hello', clientId: newClientId() };
       // The server that stands still may hold locks that the others wait for, until the database ends its transaction.
@@ -1219,7 +1227,8 @@ describe('the configuration of the site', () => {
 
 test('no text outlives its deletion, neither in the database nor in what servers tell each other', async () => {
   const history = await newHistory('postgres');
-  const server = await startNode(history, 'postgres');
+  // A drain is cut short 1.5 s after CHAT_DRAIN, and a busy machine may stand still for longer.
+  const server = await startNode(history, 'postgres', 0, startChatServer, { CHAT_DRAIN: '8s' });
   expect(server.output()).toContain(`"node":"${hostname()}:any-${server.process.pid}"`);
   const ann = await connect(server, 1);
   await ann.request('room:join', { room: 'lobby' });

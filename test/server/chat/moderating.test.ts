@@ -466,7 +466,7 @@ describe('a ban from the whole site', () => {
           const somebody = await one(target);
           if (!isHere) somebody.close();
           const allowed = rank > 0 && rank > other;
-          const ban = { user: somebody.id, seconds: 5 };
+          const ban = { user: somebody.id, seconds: 600 };
           const what = [actor, target, isHere];
           if (rank > 0)
             expect([...what, (await person(asker, somebody)).may.ban]).toEqual([...what, allowed]);

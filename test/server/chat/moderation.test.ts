@@ -102,12 +102,12 @@ describe('slow mode', () => {
     const [ben, eve] = others as [Person, Person];
     await say(ben, room);
     const told = nextOf(ben, 'room:changed');
-    await owner.request('room:update', { room, slow: 2 });
-    expect(await told).toMatchObject({ slow: 2, write: 'all', may: ['send', 'leave'] });
+    await owner.request('room:update', { room, slow: 600 });
+    expect(await told).toMatchObject({ slow: 600, write: 'all', may: ['send', 'leave'] });
     const refused = { ok: false, error: { code: 'rate_limited', retryAfterMs: expect.any(Number) } };
     const answer = await send(ben, room);
     expect(answer).toMatchObject(refused);
-    expect((answer as { error: { retryAfterMs: number } }).error.retryAfterMs).toBeLessThanOrEqual(2000);
+    expect((answer as { error: { retryAfterMs: number } }).error.retryAfterMs).toBeLessThanOrEqual(600_000);
     expect(await codeOf(ben, 'message:send', { room, ...text(), replyTo: 99 })).toBe('unknown_message');
     await say(eve, room);
     for (const one of [owner, moderator, owner, moderator]) await say(one, room);
@@ -115,7 +115,10 @@ describe('slow mode', () => {
     const again = await site.again(ben);
     inTest(again);
     await again.request('room:join', { room });
+    // Short only while it is waited for: a machine may stand still for seconds.
+    await owner.request('room:update', { room, slow: 1 });
     await expect.poll(async () => (await send(again, room)).ok).toBe(true);
+    await owner.request('room:update', { room, slow: 600 });
     expect(await send(ben, room)).toMatchObject(refused);
     await owner.request('room:update', { room, slow: 0 });
     await expect.poll(() => eventsOf(ben, 'room:changed').at(-1)).not.toHaveProperty('slow');
@@ -135,7 +138,7 @@ describe('a mute', () => {
     await expect.poll(() => eventsOf(eve, 'typing:changed').at(-1)?.typing).toBe(true);
     const sent = { room, ...text() };
     const { message } = await ben.request('message:send', sent);
-    await moderator.request('room:mute', { room, user: ben.id, seconds: 2, reason: 'spam' });
+    await moderator.request('room:mute', { room, user: ben.id, seconds: 600, reason: 'spam' });
     for (const client of [ben, again]) {
       await expect
         .poll(() => eventsOf(client, 'room:changed').at(-1))
@@ -152,6 +155,8 @@ describe('a mute', () => {
     expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
     expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
     expect((await again.request('room:join', { room })).room).toMatchObject({ mutedReason: 'spam' });
+    // One that ends soon takes its place only now: a machine may stand still for seconds.
+    await moderator.request('room:mute', { room, user: ben.id, seconds: 1, reason: 'spam' });
     for (const client of [ben, again]) {
       await expect.poll(() => eventsOf(client, 'room:changed').at(-1)).not.toHaveProperty('mutedForMs');
     }
@@ -213,13 +218,12 @@ describe('a ban', () => {
       const secret = `word${newClientId().replaceAll('-', 'x')}`;
       await say(eve, room, secret);
       const before = (await owner.request('room:join', { room })).room.members;
-      await moderator.request('room:ban', { room, user: ben.id, seconds: 3, reason: 'enough' });
+      await moderator.request('room:ban', { room, user: ben.id, seconds: 600, reason: 'enough' });
       for (const client of [ben, again]) {
         await expect
           .poll(() => eventsOf(client, 'room:removed'))
           .toEqual([{ room, readable: false, reason: 'banned', text: 'enough', until: expect.any(Number) }]);
       }
-      const until = eventsOf(ben, 'room:removed')[0]?.until as number;
       const heard = ben.events.length;
       await say(eve, room, `${secret} again`);
       await owner.request('room:update', { room, topic: secret });
@@ -265,6 +269,9 @@ describe('a ban', () => {
         expect((await owner.request('room:invite', { room, users: [ben.id] })).failed).toEqual([
           { user: ben.id, code: 'forbidden' },
         ]);
+      // One that ends soon takes its place only now: a machine may stand still for seconds.
+      const until = Date.now() + 1000;
+      await moderator.request('room:ban', { room, user: ben.id, seconds: 1, reason: 'enough' });
       // The sources of the membership count again.
       const added = await vi.waitUntil(
         () => ben.events.slice(heard).find(({ name }) => name === 'room:added'),
