@@ -9,8 +9,8 @@ import type { TcpProxy } from '../helpers/tcp-proxy.ts';
 /** A server with sessions that a store reads over a connection of its own protocol. */
 export interface StoreServer {
   port: number;
-  /** The store's URL of a server at that port, with the default timeout of 250 ms. */
-  url(port: number): string;
+  /** The store's URL of a server at that port, with that timeout in milliseconds. */
+  url(port: number, timeout: number): string;
   put(id: string, value: string): Promise<unknown>;
   /** The position of the answer with a session in a piece of the server's replies; -1 if it does not contain it. */
   answerIn(piece: Buffer): number;
@@ -44,9 +44,10 @@ export function storeConnectionContract(
 
     const spoiled = async (
       reply: (piece: Buffer, client: Socket, nth: number) => void,
+      timeout = 5000,
     ): Promise<[SessionStore, TcpProxy]> => {
       const proxy = await spoilingProxy(server.port, reply);
-      return [storeAt(server.url(proxy.port)), proxy];
+      return [storeAt(server.url(proxy.port, timeout)), proxy];
     };
     /** Waits until a store that has failed answers again. */
     const answersAgain = (sessions: SessionStore) =>
@@ -66,7 +67,7 @@ export function storeConnectionContract(
         if (nth > 0 || server.answerIn(piece) === -1) client.write(piece);
         // Late even on a busy machine.
         else setTimeout(() => client.write(piece), 600);
-      });
+      }, 250);
       expect(await reasonOf(sessions)).toMatch(/250 ms/);
       const answers: string[] = [];
       while (answers.length === 0) {
@@ -79,7 +80,7 @@ export function storeConnectionContract(
     });
 
     test('none at all, under steady traffic: a failure by the timeout', async () => {
-      const [sessions] = await spoiled(() => {});
+      const [sessions] = await spoiled(() => {}, 250);
       const first = reasonOf(sessions);
       const traffic = setInterval(() => sessions.get('two').catch(() => {}), 20);
       onTestFinished(() => clearInterval(traffic));
@@ -88,15 +89,21 @@ export function storeConnectionContract(
 
     test.each(nonsense)('%s: a failure, and the next question gets its answer', async (_, bytes, reason) => {
       let said = false;
-      const [sessions] = await spoiled((piece, client) => {
-        const at = said ? -1 : server.answerIn(piece);
-        client.write(
-          at === -1
-            ? piece
-            : Buffer.concat([piece.subarray(0, at), typeof bytes === 'string' ? Buffer.from(bytes) : bytes]),
-        );
-        said ||= at !== -1;
-      });
+      const [sessions] = await spoiled(
+        (piece, client) => {
+          const at = said ? -1 : server.answerIn(piece);
+          client.write(
+            at === -1
+              ? piece
+              : Buffer.concat([
+                  piece.subarray(0, at),
+                  typeof bytes === 'string' ? Buffer.from(bytes) : bytes,
+                ]),
+          );
+          said ||= at !== -1;
+        },
+        reason.source.includes('250') ? 250 : undefined,
+      );
       expect(await reasonOf(sessions)).toMatch(reason);
       await answersAgain(sessions);
     });

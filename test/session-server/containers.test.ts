@@ -236,7 +236,7 @@ describe('files', () => {
     await say(writer, 'destroy');
     expect(await watcher.line()).toBe(`event destroyed ${id}`);
     expect(await watcher.ask(`peek ${id}`)).toBe('err No such session.');
-    expect(server.output()).toMatch(/"reason":"fsync: EIO"/);
+    await server.until(/"reason":"fsync: EIO"/);
   });
 });
 

@@ -619,10 +619,15 @@ test('hostile files of text: none costs more than its length, and none grows', (
     () => yamlScalar(`a${blanks}: y`, 'f', ['a']),
     () => [...parseIni(`x${blanks}y=1`, 'f')],
   ]) {
-    const before = performance.now();
-    read();
-    // The square of the length would be some thousand times as much.
-    expect(performance.now() - before).toBeLessThan(50 * Math.max(straight, 10));
+    const took = () => {
+      const before = performance.now();
+      read();
+      return performance.now() - before;
+    };
+    // The square of the length would be some thousand times as much. The machine may stand still once.
+    const most = 50 * Math.max(straight, 10);
+    const first = took();
+    expect(first < most ? first : took()).toBeLessThan(most);
   }
   expect(() => yamlScalar(`a${blanks}y`, 'f', ['a'])).toThrow(ConfigurationError);
   const growing = `A=${'x'.repeat(4000)}\nB=${`\${A}`.repeat(200_000)}`;

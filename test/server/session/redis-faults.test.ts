@@ -50,7 +50,7 @@ const nonsense: [name: string, bytes: string, reason: RegExp][] = [
 
 storeConnectionContract({ nonsense, waitsToReconnect: true }, () => ({
   port: redis.port,
-  url: (port) => `redis://127.0.0.1:${port}`,
+  url: (port, timeout) => `redis://127.0.0.1:${port}?timeout=${timeout}ms`,
   put,
   answerIn: (piece) => (isLength(piece) ? -1 : 0),
   unasked: Buffer.from('*1\r\n$12\r\nuser_id|i:1;\r\n'),

@@ -38,7 +38,7 @@ storeConnectionContract(
   },
   () => ({
     port: server.port,
-    url: urlOf,
+    url: (port, timeout) => `${urlOf(port)}?timeout=${timeout}ms`,
     put: (id, value) => kept.put(id, value),
     answerIn: (piece) => piece.indexOf('ok a:1:{'),
     unasked: Buffer.from('ok a:1:{s:0:"";s:12:"user_id|i:1;";}\r\n'),

@@ -210,7 +210,8 @@ describe('connecting', () => {
     onTestFinished(() => void vi.unstubAllEnvs());
     const { certificate, key } = makeCertificate(folder, 'localhost');
     const server = await start({ SESSION_SERVER_TLS_CERT: certificate, SESSION_SERVER_TLS_KEY: key });
-    const url = (host: string, more = '') => `session-server://${host}:${server.port}?tls=on${more}`;
+    const url = (host: string, more = '') =>
+      `session-server://${host}:${server.port}?tls=on&timeout=5000ms${more}`;
     expect(await storeAt(url('localhost', `&ca=${certificate}`)).get('one')).toBeNull();
     await notifications(url('localhost', `&ca=${certificate}`)).active;
     expect(await failureOf(storeAt(url('localhost')).get('one'))).toMatch(

@@ -168,7 +168,7 @@ test('a user who may not read the table, or logs in by another method: an error 
   await expect(forbidden.get('one')).rejects.toThrow(/GRANT SELECT/);
   await db.query("INSTALL SONAME 'auth_ed25519'");
   await db.query("CREATE USER other@'%' IDENTIFIED VIA ed25519 USING PASSWORD('secret')");
-  const url = `mysql://other:secret@127.0.0.1:${db.port}/site?table=sessions&id=id&data=data`;
+  const url = `mysql://other:secret@127.0.0.1:${db.port}/site?table=sessions&id=id&data=data&timeout=3000ms`;
   const other = storeAt(url);
   await expect(other.get('one')).rejects.toThrow(/logs in by a method that is not supported/);
 });

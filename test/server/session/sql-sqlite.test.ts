@@ -97,7 +97,7 @@ describe('in SQLite only', () => {
     clearInterval(timer);
     expect(turns).toBeGreaterThan(5);
     setTimeout(() => writer.exec('COMMIT'), 20);
-    expect(await text(sessions.get('a'))).toBe('x');
+    expect(await text(store(`${columns}&timeout=9999ms`, file).get('a'))).toBe('x');
     writer.close();
   });
 
