@@ -144,11 +144,14 @@ describe.each(kinds)('SMF on %s', async (kind) => {
       );
       // The last in the order of texts.
       const marked = { cookies: `${device.cookies}; ${site.cookie}_=99999` };
-      expect(await logins.identify(marked)).toMatchObject({
+      // So many take a busy machine longer than the database has for an answer.
+      const asked = (by: typeof device | typeof marked) =>
+        expect.poll(() => logins.identify(by), { interval: 500 });
+      await asked(marked).toMatchObject({
         code: 'session_store_unavailable',
         reason: expect.stringContaining('more bans than the chat can read'),
       });
-      expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+      await asked(device).toMatchObject({ user: { id: '7' } });
     });
 
   test('who has to set up a second factor and has not is nobody', async () => {
