@@ -372,7 +372,7 @@ test.each(size(['memory:', 'file:'], ['file:']))(
         served++;
       });
       expect(await maker.ask('ping')).toBe('ok');
-      // Nothing is saved: a disk may take longer for that than the server for all of the others.
+      // This saves nothing: the disk could take longer than the server takes for all others.
       const small = await sessionClient(server);
       expect(await small.ask('new')).toMatch(/^ok/);
       expect(await small.ask('put k v')).toBe('ok');

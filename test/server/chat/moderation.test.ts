@@ -155,7 +155,7 @@ describe('a mute', () => {
     expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
     expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
     expect((await again.request('room:join', { room })).room).toMatchObject({ mutedReason: 'spam' });
-    // One that ends soon takes its place only now: a machine may stand still for seconds.
+    // A short one takes its place only now: a machine may stand still for seconds.
     await moderator.request('room:mute', { room, user: ben.id, seconds: 1, reason: 'spam' });
     for (const client of [ben, again]) {
       await expect.poll(() => eventsOf(client, 'room:changed').at(-1)).not.toHaveProperty('mutedForMs');
@@ -269,7 +269,7 @@ describe('a ban', () => {
         expect((await owner.request('room:invite', { room, users: [ben.id] })).failed).toEqual([
           { user: ben.id, code: 'forbidden' },
         ]);
-      // One that ends soon takes its place only now: a machine may stand still for seconds.
+      // A short one takes its place only now: a machine may stand still for seconds.
       const until = Date.now() + 1000;
       await moderator.request('room:ban', { room, user: ben.id, seconds: 1, reason: 'enough' });
       // The sources of the membership count again.

@@ -39,7 +39,7 @@ test('requests that come together are answered in one write, in their order, eac
   const answers = await firstAfter(
     socket,
     Buffer.concat([typing(1, true), typing(2, false), typing(3, true)]),
-    // Who is present comes a moment after the join.
+    // The news of present people comes a moment after the join.
     /43\d\[\{"ok"/,
   );
   expect([...answers.matchAll(/43(\d)\[\{"ok":true/g)].map(([, id]) => id)).toEqual(['1', '2', '3']);

@@ -144,7 +144,7 @@ describe.each(kinds)('SMF on %s', async (kind) => {
       );
       // The last in the order of texts.
       const marked = { cookies: `${device.cookies}; ${site.cookie}_=99999` };
-      // So many take a busy machine longer than the database has for an answer.
+      // A busy machine may take longer for them than the database has for an answer.
       const asked = (by: typeof device | typeof marked) =>
         expect.poll(() => logins.identify(by), { interval: 500 });
       await asked(marked).toMatchObject({
