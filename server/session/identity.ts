@@ -39,8 +39,8 @@ export interface UserPaths {
   /** Where else the id may lie, before and after `id`: the first that is there counts. */
   before?: readonly Path[] | undefined;
   others?: readonly Path[] | undefined;
-  /** The id is a name as it was typed at the login, which takes it in any case, and LDAP with any `*` in it. */
-  isTyped?: true;
+  /** The id is a name as it was typed at the login: always, or in sessions that have a value at this path. */
+  typed?: true | Path;
   name: Path;
   /** The same of the name. */
   otherNames?: readonly Path[] | undefined;
@@ -66,9 +66,12 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   if (!('value' in found)) return noUser(found);
   const required = paths.require === undefined ? found : present(session, paths.require);
   if (!('value' in required)) return noUser(required);
-  const id = userId(paths.isTyped ? asOneOf(found.value) : found.value);
+  const { typed } = paths;
+  const isTyped = typed === true || (typed !== undefined && 'value' in present(session, typed));
+  const id = userId(isTyped ? accountName(found.value) : found.value);
   if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
-  if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(at)} is that of a guest` });
+  if (paths.nobody?.some((one) => (isTyped ? accountName(one) : one) === id))
+    return noUser({ absent: `${pathText(at)} is that of a guest` });
   const name = nameIn(session, paths);
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
   const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));
@@ -178,13 +181,24 @@ function noUser(found: Exclude<Found, { value: PhpValue }>): Identity {
   return 'wrong' in found ? { invalid: found.wrong } : { nobody: `nobody is logged in: ${found.absent}` };
 }
 
-/** The same for all names by which a user can have logged in. */
-const asOneOf = (typed: PhpValue): PhpValue =>
-  typeof typed === 'string' ? typed.toLowerCase().replaceAll('*', '') : typed;
+/**
+ * The same for all names by which a login takes one account: in any case, and LDAP with any `*` in it. Directories and
+ * databases also ignore blanks, marks and letters without a width, and take other forms of a letter for it (RFC 4518, 2.2 to
+ * 2.6.1). They differ in that, so any other name than a plain one is null: somebody who is banned would come back by it.
+ */
+function accountName(typed: PhpValue): PhpValue {
+  if (typeof typed !== 'string') return typed;
+  const name = typed.toLowerCase().replaceAll('*', '');
+  return /^[!-~]+( [!-~]+)*$/.test(name) ? name : null;
+}
+
+/** Ids that stand for other people in the chat: for a user who was erased, and for everybody in a room. */
+const taken = ['0', '*'];
 
 function userId(value: PhpValue): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
   if (typeof value !== 'string' || !value.isWellFormed() || !isLine(value) || isBlank(value)) return null;
+  if (taken.includes(value)) return null;
   const characters = [...value];
   // A copy: a piece of the session's text would keep all of it in memory, as long as the user stays.
   return characters.length <= maxCharacters ? characters.join('') : null;
@@ -202,6 +216,6 @@ function kindOf(value: PhpValue): string {
   if (typeof value === 'object') return 'an array or an object';
   if (typeof value === 'boolean') return 'true';
   return typeof value === 'string'
-    ? 'a string that is too long or blank, or has control characters'
+    ? 'a string that is too long or blank, is * or 0, has control characters, or is a name that the login takes for another one'
     : 'a negative number';
 }

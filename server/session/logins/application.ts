@@ -337,7 +337,7 @@ export interface SessionApplication {
   otherIds?: readonly string[];
   idsBefore?: readonly string[];
   /** As in `UserPaths`. */
-  isTyped?: true;
+  typed?: true | string;
   /** The same of the name. */
   otherNames?: readonly string[];
   /** Absent if the browser needs no other cookie. */

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { databaseUrl, queryOf } from '../configuration/database-host.ts';
 import { type Logins, StoreError } from '../login.ts';
-import { type Path, parsePath } from '../path.ts';
+import { type Path, parsePath, type Step } from '../path.ts';
 import type {
   Accounts,
   Application,
@@ -244,7 +244,7 @@ async function findSessions(
 /**
  * Adds to the settings what the application says beside its options. Where it has other cookies, the session alone lets
  * nobody in. Where the operator has set the path of the id or of the name, the application's other paths to it do not
- * count.
+ * count; if the operator has only named the key that is the application's, all its paths lead through that key.
  */
 export function asKnown(
   {
@@ -252,25 +252,38 @@ export function asKnown(
     options: { userId, userName },
     otherIds,
     idsBefore,
-    isTyped,
+    typed,
     otherNames,
-  }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds' | 'idsBefore' | 'isTyped' | 'otherNames'>,
+  }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds' | 'idsBefore' | 'typed' | 'otherNames'>,
   { user: given, ...session }: SessionSettings,
 ): SessionSettings {
-  const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, parsePath(text));
+  const [own] = userId ? parsePath(userId) : [];
+  const [key] = given.id;
+  const name = typeof key === 'object' ? key.beginning : key;
+  const isNamed = typeof own === 'object' && typeof name === 'string' && name.startsWith(own.beginning);
+  /** A path of the application, by the key that the operator has named. */
+  const through = (text: string): Path => {
+    const path = parsePath(text);
+    return isNamed && isDeepStrictEqual(path[0], own) ? path.with(0, key as Step) : path;
+  };
+  const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, through(text));
   const user = {
     ...given,
     ...(isOwn(given.id, userId) && {
-      before: idsBefore?.map(parsePath),
-      others: otherIds?.map(parsePath),
-      ...(isTyped && { isTyped }),
+      before: idsBefore?.map(through),
+      others: otherIds?.map(through),
+      ...(typed && { typed: typed === true || through(typed) }),
     }),
-    ...(isOwn(given.name, userName) && { otherNames: otherNames?.map(parsePath) }),
+    ...(userName &&
+      isDeepStrictEqual(given.name, parsePath(userName)) && {
+        name: through(userName),
+        otherNames: otherNames?.map(through),
+      }),
   };
   if (beside === undefined) return { ...session, user };
   return {
     ...session,
-    user: { ...user, proof: beside.proof.map(parsePath) },
+    user: { ...user, proof: beside.proof.map(through) },
     refuses: beside.refuses,
   };
 }

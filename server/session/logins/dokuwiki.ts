@@ -14,10 +14,14 @@ export const dokuwiki: SessionApplication = {
     userId: 'DW*.auth.user',
     userName: 'DW*.auth.info.name',
   },
+  // The plugin authpdo has there the name that the database has: getUserData() in lib/plugins/authpdo/auth.php.
+  idsBefore: ['DW*.auth.info.user'],
+  // Of LDAP and Active Directory: fetchUserData() in lib/plugins/authldap/auth.php.
+  typed: 'DW*.auth.info.dn',
 
   beside: {
-    proof: ['DW*.auth.pass'],
-    refuses(cookies, { user, proof: [digest = null] }) {
+    proof: ['DW*.auth.pass', 'DW*.auth.user'],
+    refuses(cookies, { proof: [digest = null, user] }) {
       // auth_tokenlogin(): the token comes with each request of a program, and may be withdrawn.
       if (digest === 'nope') return because('a program has made the session by a token of the API');
       // A plugin that knows its users by other means keeps something else there, or nothing: `not-set` that of oauth, the
@@ -30,7 +34,7 @@ export const dokuwiki: SessionApplication = {
       const isOne = names.some((name) => {
         const [name64 = '', , password64 = ''] = cookieValue(cookies, name)?.split('|') ?? [];
         const given = createHash('sha1').update(Buffer.from(password64, 'base64')).digest();
-        const isUser = Buffer.from(name64, 'base64').toString() === user.id;
+        const isUser = Buffer.from(name64, 'base64').toString('latin1') === user;
         return isUser && timingSafeEqual(given, Buffer.from(digest, 'hex'));
       });
       return isOne ? null : because('the cookie DW… is not that of the session');

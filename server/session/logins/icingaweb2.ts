@@ -9,7 +9,7 @@ export const icingaweb2: SessionApplication = {
     userId: 'user.localUsername',
     userName: 'user.localUsername',
   },
-  isTyped: true,
+  typed: true,
 
   async find(folder, given) {
     // Its packages put the library elsewhere.

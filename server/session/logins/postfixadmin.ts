@@ -11,7 +11,7 @@ export const postfixadmin: SessionApplication = {
     // From version 4 on the name is there before the second factor is given, and no role.
     userRequire: 'sessid.roles.0',
   },
-  isTyped: true,
+  typed: true,
 
   async find(folder, given) {
     return (await says(folder, 'common.php', 'postfixadmin_session')) ? ownSessions(folder, given) : null;

@@ -55,15 +55,50 @@ describe('the user of a known application, by its kind alone', () => {
   });
 
   test.each([
-    ['icingaweb2', 'ann', ['aNN', 'a*n*N']],
-    ['postfixadmin', 'ann@example.org', ['Ann@Example.ORG']],
-  ])('%s takes a name as it was typed: it is one user in any case', (application, id, typed) => {
-    const { bytes } = sessions.find((one) => one.application === application) ?? { bytes: Buffer.alloc(0) };
-    const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:` });
-    const of = (name: string) => `s:${name.length}:"${name}"`;
-    for (const name of typed) {
-      const text = bytes.toString('latin1').replaceAll(of(id), of(name));
-      expect(identify(decodePhp(Buffer.from(text, 'latin1')), user)).toEqual({ user: { id, name } });
+    ['icingaweb2', 'in', 'ann', ['aNN', 'a*n*N']],
+    ['postfixadmin', 'in', 'ann@example.org', ['Ann@Example.ORG']],
+    ['dokuwiki', 'by LDAP', 'ann', ['aNN', 'a*n*N']],
+  ])(
+    '%s (%s) takes a name as it was typed: it is one user however it is written',
+    (application, of, id, typed) => {
+      const found = sessions.find((one) => one.application === application && one.case === of);
+      const as = (name: string, more?: NodeJS.ProcessEnv) => {
+        const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:`, ...more });
+        const written = (text: string) => `s:${Buffer.byteLength(text)}:"${text}"`;
+        const bytes = (text: string) => Buffer.from(text).toString('latin1');
+        const text =
+          found?.bytes.toString('latin1').replaceAll(bytes(written(id)), bytes(written(name))) ?? '';
+        return identify(decodePhp(Buffer.from(text, 'latin1')), user);
+      };
+      for (const name of typed) expect(as(name)).toMatchObject({ user: { id } });
+      const [user, domain] = id.split('@');
+      const at = (name: string) => (domain === undefined ? name : `${name}@${domain}`);
+      // A directory takes these for the same name; nobody has `*` and `0` alone.
+      for (const name of [
+        ' ann',
+        'a\u00adnn',
+        'a\u200bnn',
+        '\uff41nn',
+        '\u00e1nn',
+        'a\u0301nn',
+        `${user}\ufeff`,
+      ])
+        expect(as(at(name)), JSON.stringify(name)).toHaveProperty('invalid');
+      for (const name of ['0*', '*']) expect(as(name), name).toHaveProperty('invalid');
+      const [first = ''] = typed;
+      expect(as(id, { CHAT_USER_NOBODY: first })).toHaveProperty('nobody');
+      expect(as(first, { CHAT_USER_NOBODY: first })).toHaveProperty('nobody');
+    },
+  );
+
+  test('DokuWiki with users in a database: the name that it has there, which stays that of a case', () => {
+    expect(who('dokuwiki', 'by a database')).toMatchObject({ user: { id: 'Ann', name: 'Ann' } });
+  });
+
+  test('an id that stands for others in the chat is nobody’s', () => {
+    for (const id of ['*', '0', 0]) {
+      const { user } = sessionsOf({});
+      expect(identify({ user_id: id }, user), String(id)).not.toHaveProperty('user');
     }
   });
 
@@ -324,6 +359,36 @@ test('a session that a program makes by a token of DokuWiki’s API is nobody’
   });
   for (const auth of ["'pass' => 'not-set', 'time' => 1", "'time' => 1"])
     expect(await of(auth)).toMatchObject({ user: { id: 'ann' } });
+});
+
+test.each([
+  ['its key', 34],
+  ['a beginning of it', 3],
+])('two DokuWikis in one session: by %s the cookie of one counts, and its user', async (_, length) => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const [here, there] = ['DW'.padEnd(34, '0'), 'DW'.padEnd(34, '1')];
+  const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
+  const auth = (name: string, secret: string) =>
+    `['auth' => ['user' => '${name}', 'pass' => '${sha1(secret)}', 'info' => ['name' => 'Ann', 'user' => '${name}', 'dn' => 'uid=ann']]]`;
+  const session = `$_SESSION['${here}'] = ${auth('aNN', 'one')}; $_SESSION['${there}'] = ${auth('bob', 'two')};`;
+  const start = `session_save_path('${folder}'); session_id('abc'); session_start(['use_cookies' => 0, 'cache_limiter' => '']);`;
+  execFileSync('php', ['-r', `${start} ${session}`]);
+  const logins = phpSessions(
+    sessionsOf({
+      CHAT_SITE: 'dokuwiki:',
+      CHAT_USER_ID: `${here.slice(0, length)}${length < here.length ? '*' : ''}.auth.user`,
+      CHAT_SESSION_STORE: `file://${folder}?format=php&lifetime=3600`,
+    }),
+  );
+  onTestFinished(() => logins.close());
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const by = (name: string, user: string, secret: string) =>
+    logins.identify({ cookies: `DokuWiki=abc; ${name}=${base64(user)}|0|${base64(secret)}` });
+  expect(await by(here, 'aNN', 'one')).toMatchObject({ user: { id: 'ann', name: 'Ann' } });
+  expect(await by(there, 'bob', 'two')).toMatchObject({ code: 'unauthorized' });
+  expect(await by(here, 'aNN', 'two')).toMatchObject({ code: 'unauthorized' });
+  expect(await logins.identify({ cookies: 'DokuWiki=abc' })).toMatchObject({ code: 'unauthorized' });
 });
 
 /** From a visitor to a user in the chat, out again, and in again. */
