@@ -4,7 +4,6 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { Files } from '../files/files.ts';
 import { erasuresOf } from '../history/erased-users.ts';
-import { deletedUser } from '../history/history.ts';
 import { dialectOf, openHistory } from '../history/open.ts';
 import { connectAlone, whyNotAlone } from '../history/sql/in-use.ts';
 import { importLines } from '../import/import.ts';
@@ -15,7 +14,7 @@ import { slackLines } from '../import/slack.ts';
 import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
-import { userId } from '../wire/events.ts';
+import { ownUserId } from '../wire/events.ts';
 import { checkOwner } from './data.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
@@ -150,12 +149,7 @@ async function* linesFrom(
 
 function usersIn(path: string): Map<string, string> {
   try {
-    const users = z
-      .record(
-        z.string(),
-        userId.refine((id) => id !== deletedUser.id),
-      )
-      .parse(JSON.parse(readFileSync(path, 'utf8')));
+    const users = z.record(z.string(), ownUserId).parse(JSON.parse(readFileSync(path, 'utf8')));
     return new Map(Object.entries(users));
   } catch {
     throw new CommandProblem(exit.data, `${path} is no JSON object such as {"U012AB3CD": "42"}`);

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
-import { banReason, roomName, topic, userId, userName } from '../wire/events.ts';
+import { banReason, ownUserId, roomName, topic, userName } from '../wire/events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
@@ -12,11 +12,8 @@ const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** PHP sites keep ids as integers or as strings. The id 0 stands for erased users, so no user may have it. */
-const siteUserId = z.union([
-  userId.refine((id) => id !== '0', { message: '0 is nobody’s id' }),
-  z.int().min(1).transform(String),
-]);
+/** PHP sites keep ids as integers or as strings. */
+const siteUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
 
 /** The bodies of the PHP application's requests, by their name in `routes`. */
 export const bodies = {
@@ -188,7 +185,7 @@ export function createApi(
     }
     const name = decoded(found.path.exec(path)?.[1] ?? '');
     const isName =
-      found.names === undefined || (found.names === 'room' ? room : userId).safeParse(name).success;
+      found.names === undefined || (found.names === 'room' ? room : ownUserId).safeParse(name).success;
     if (name === null || !isName) return answerError(res, 'bad_request');
     const chosen = choose(found.choice, req);
     if (chosen === null) {

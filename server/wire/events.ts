@@ -17,6 +17,10 @@ export const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
+/** An id that a user can have: 0 stands for erased users, and * for everybody in a room. */
+export const ownUserId = userId.refine((id) => id !== '0' && id !== '*', {
+  message: 'the ids 0 and * are nobody’s',
+});
 /** A user's name, as the site gives it. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
 /** The reason of a ban, as the site gives it. */

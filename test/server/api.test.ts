@@ -120,6 +120,8 @@ test.each([
   ['another method', '/api/users/1/connections', 'GET', key, 405, 'method_not_allowed'],
   ['what is not there', '/api/nothing', 'GET', key, 404, 'not_found'],
   ['no id', '/api/users//connections', 'DELETE', key, 400, 'bad_request'],
+  ['the id of erased users', '/api/users/0', 'DELETE', key, 400, 'bad_request'],
+  ['the id that stands for everybody', '/api/users/%2A', 'DELETE', key, 400, 'bad_request'],
 ])('%s', async (_, path, method, given, status, code) => {
   const headers: Record<string, string> = given === undefined ? {} : { Authorization: `Bearer ${given}` };
   const answer = await ask(path, { method, headers });

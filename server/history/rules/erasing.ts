@@ -4,6 +4,7 @@ import {
   type Change,
   deletedUser,
   erasureConsumer,
+  everybody,
   isMember,
   type MemberRecord,
   namedReactors,
@@ -284,7 +285,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 export const erase: Rule<'erase'> = {
   needs: ({ user }) => [{ what: 'erasureOf', user }],
   run(work, { user, messages, actor, reason, at }, changes) {
-    if (user === deletedUser.id) refuse('bad_request', 'nobody has this id');
+    if (user === deletedUser.id || user === everybody) refuse('bad_request', 'nobody has this id');
     const before = work.erasureOf(user);
     const erases = before?.messages === 'delete' ? 'delete' : messages;
     work.putErasure({ user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });
