@@ -270,10 +270,12 @@ export function mailOf<Site>(
       const { site, driver, database, charset, views } = await open();
       const { packed, from } = packedRows(driver, mails(site as Site, driver), { charset, views });
       const id = `${driver.quote}id${driver.quote}`;
-      const [row] = await database.rows(
+      const rows = await database.rows(
         `SELECT ${driver.asText(id)}, ${packed}, NULL FROM ${from} WHERE ${id}`,
         [user],
       );
+      // MySQL also finds the number 7 by the text 7abc.
+      const row = rows.find((one) => one.id === user);
       return row?.data ? unpacked(row.data, ['mail']).mail?.toString('utf8') || null : null;
     },
   };

@@ -72,6 +72,7 @@ test('a key of confirmation counts where the website of the customer wants a con
     const device = await logIn('7', { customer: { confirmation, website_id: website } });
     const is = 'user' in (await logins.identify(device));
     expect(await logins.mailOf?.('7')).toBe(is ? 'user7@example.org' : null);
+    expect(await logins.mailOf?.('7abc')).toBe(null);
     return is;
   };
   for (const [rows, wanted] of [
