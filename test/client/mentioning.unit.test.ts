@@ -67,6 +67,11 @@ test('a mention is shown with the name of now, also within other formats; as cod
   expect(shown?.say(shown.marked, true)).toBe('👋🏽 @Alicia and @room');
   expect(shown?.say('nothing')).toBe('nothing');
   expect(message('x @Carol', [{ user: { id: '3', name: 'C' }, start: 2, length: 6 }])?.toMe).toBe(false);
+  // An id that nobody has is the sender's own choice, and a name has one line.
+  const nobody = { user: { id: 'buy pallets', name: 'buy pallets' }, start: 7, length: 1 };
+  expect(message('Thanks x', [nobody])?.text).toBe('Thanks x');
+  for (const text of ['a\nb', 'x'.repeat(66)])
+    expect(message(text, [{ ...alice, start: 0, length: text.length }])?.text).toBe(text);
   // Text that could be taken for a mention is shown as it is.
   expect(message('\ufdd0 @Alice', [{ ...alice, start: 2 }])).toBeUndefined();
 });

@@ -6,7 +6,6 @@ import { addressOf } from '../views/files/address.ts';
 import { Picture } from '../views/files/picture.tsx';
 import { Described, Grid, SEEN } from '../views/files/shown-files.tsx';
 import { formatted } from '../views/messages/formatted.tsx';
-import { named } from '../views/messages/named.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { roomName } from './mod-words.ts';
@@ -88,12 +87,9 @@ function By({ context, user, at, room }: ByProps) {
   );
 }
 
-function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
+function Content({ context, said: { text, files = [] } }: Pick<Props, 'context' | 'said'>) {
   const { chat } = context;
-  const { user, text, files = [], at, message } = said;
   const pictures = files.filter(({ image }) => image !== undefined);
-  // No card of a person opens here: a mention is a word like others.
-  const marked = message && named({ key: message.id, user, text, sentAt: at, message }, chat.me?.id);
   return (
     <>
       {pictures.length > 0 && (
@@ -118,8 +114,8 @@ function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
             <Described file={file} context={context} />
           </a>
         ))}
-      {text !== '' &&
-        formatted(marked?.marked ?? text, NODES, undefined, (piece) => marked?.say(piece, true) ?? piece)}
+      {/* Mentions are words like others: moderators see what was typed. */}
+      {text !== '' && formatted(text, NODES, undefined)}
     </>
   );
 }

@@ -6,7 +6,14 @@ import type { Named } from '../context.ts';
 const SIGNS = /([\ufdd0-\ufdef])/u;
 const FIRST = 0xfdd0;
 
-/** A message that mentions somebody, with the names of now. Undefined where its text has such signs itself. */
+/** `@` and a name. */
+const LONGEST = 65;
+
+/**
+ * A message that mentions somebody, with the names of now. Undefined where its text has such signs itself. The typed words
+ * stay where they can be no name, or there is none: a mention must not hide what search and notifications show, or show what
+ * nobody has typed, as an id that is the sender's own choice.
+ */
 export function named({ message, text, user }: Entry, me: string | undefined): Named | undefined {
   const all = message?.mentions ?? [];
   if (SIGNS.test(text)) return undefined;
@@ -17,7 +24,8 @@ export function named({ message, text, user }: Entry, me: string | undefined): N
     const typed = characters.slice(start, start + length).join('');
     marked += characters.slice(done, start).join('') + String.fromCharCode(FIRST + n);
     done = start + length;
-    return { id, words: id === EVERYBODY ? typed : `${typed.startsWith('@') ? '@' : ''}${name}` };
+    const isName = length <= LONGEST && !typed.includes('\n') && id !== EVERYBODY && id !== name;
+    return { id, words: isName ? `${typed.startsWith('@') ? '@' : ''}${name}` : typed };
   });
   marked += characters.slice(done).join('');
   const words = (piece: string) =>

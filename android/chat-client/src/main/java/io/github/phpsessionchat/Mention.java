@@ -7,8 +7,13 @@ import java.util.Objects;
 public final class Mention {
   /** The id of {@link #user} where everybody in the room is mentioned. */
   public static final String EVERYBODY = "*";
+  /** {@code @} and a name, in characters. */
+  private static final int LONGEST = 65;
 
-  /** With the name of the time when the message was read: show it in place of what stands in the text. */
+  /**
+   * With the name of the time when the message was read. {@link Message#textWithNames()} has it in place of what was typed. If
+   * there is no name, this is the id, which may be any words of the author's.
+   */
   public final User user;
   /** Where it begins, in characters of the text: {@link String#offsetByCodePoints} finds the place. */
   public final int start;
@@ -30,7 +35,10 @@ public final class Mention {
     return new Mention(user, text.codePointCount(0, begin), text.codePointCount(begin, end));
   }
 
-  /** The text with the names of now. Mentions outside the text, or in the midst of another, are left out. */
+  /**
+   * The text with the names of now. Mentions outside the text, or in the midst of another, are left out. What was typed stays
+   * where it can be no name, or there is none: a mention must not hide words, or show any that nobody has typed.
+   */
   static String named(String text, List<Mention> mentions) {
     StringBuilder named = new StringBuilder();
     int done = 0;
@@ -41,7 +49,9 @@ public final class Mention {
       int begin = text.offsetByCodePoints(done, mention.start - doneCharacters);
       int end = text.offsetByCodePoints(begin, mention.length);
       named.append(text, done, begin);
-      if (mention.user.id.equals(EVERYBODY)) named.append(text, begin, end);
+      boolean hasName = !mention.user.id.equals(EVERYBODY) && !mention.user.id.equals(mention.user.name);
+      boolean isName = mention.length <= LONGEST && text.substring(begin, end).indexOf('\n') < 0;
+      if (!hasName || !isName) named.append(text, begin, end);
       else named.append(text.charAt(begin) == '@' ? "@" : "").append(mention.user.name);
       done = end;
       doneCharacters = mention.start + mention.length;

@@ -52,6 +52,17 @@ class MentionsTest {
     assertTrue(message.mentions("anybody"));
   }
 
+  @Test
+  void withoutANameOrWhereNoNameCanStandAreShownAsTheyWereWritten() {
+    String nobody = "{\"user\":{\"id\":\"buy pallets\",\"name\":\"buy pallets\"},\"start\":2,\"length\":6}";
+    assertEquals("\uD83D\uDC4B @Alice", read(",\"mentions\":[" + nobody + "]").textWithNames());
+    Mention all = new Mention(new User("1", "Alice"), 0, 66);
+    String text = String.join("", Collections.nCopies(66, "x"));
+    assertEquals(text, Mention.named(text, Collections.singletonList(all)));
+    Mention lines = new Mention(new User("1", "Alice"), 0, 3);
+    assertEquals("a\nb", Mention.named("a\nb", Collections.singletonList(lines)));
+  }
+
   private static String mention(String user, String place) {
     return "{\"user\":{\"id\":\"" + user + "\",\"name\":\"Name of " + user + "\"},\"start\":" + place + "}";
   }
