@@ -23,6 +23,7 @@ export class Media {
   constructor(context: Context, signal: AbortSignal) {
     this.#context = context;
     this.player = new Player(context, signal);
+    context.chat.followers.add(this.player);
     this.player.follow(() => {
       if (this.#away() !== this.#drawn) context.changed();
     });

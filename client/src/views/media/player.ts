@@ -1,6 +1,8 @@
-import type { MessageFile } from '../../../../server/wire/events.ts';
+import type { EventPayload, Message, MessageFile } from '../../../../server/wire/events.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import { list, number, text } from '../../chat/form.ts';
 import type { Entry } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { addressOf } from '../files/address.ts';
 
@@ -27,8 +29,8 @@ export const soundOf = (context: Context, file: MessageFile, entry: Entry): Soun
 const MOST_HEARD = 1000;
 const SPEEDS = [1, 1.5, 2];
 
-/** Plays one sound or video of an element at a time. */
-export class Player {
+/** Plays one sound or video of an element at a time, as long as its message may be seen. */
+export class Player implements Follower {
   readonly #context: Context;
   readonly #audio = new Audio();
   readonly #listeners = new Set<() => void>();
@@ -124,6 +126,12 @@ export class Player {
     this.#video = video;
   }
 
+  /** This video is no longer shown. */
+  release(video: HTMLVideoElement): void {
+    unload(video);
+    if (this.#video === video) this.#video = undefined;
+  }
+
   /** The sound has stopped. */
   hush(): void {
     this.#audio.pause();
@@ -132,12 +140,31 @@ export class Player {
 
   /** Nothing of it stays. */
   stop(): void {
-    this.#audio.pause();
-    this.#audio.removeAttribute('src');
+    unload(this.#audio);
     this.sound = undefined;
     this.#left.clear();
     this.#failed.clear();
     this.#tell();
+  }
+
+  message({ user, clientId, deletedAt }: Message): void {
+    if (deletedAt !== undefined) this.#stopIf(({ key }) => key === `${user.id}/${clientId}`);
+  }
+
+  reset({ id }: Room): void {
+    this.#stopIf(({ message, pending, waits }) => (message ?? pending ?? waits)?.room === id);
+  }
+
+  removed(room: Room): void {
+    this.reset(room);
+  }
+
+  blocked({ user: id, blocked }: EventPayload<'blocked:changed'>): void {
+    if (blocked) this.#stopIf(({ user }) => user.id === id);
+  }
+
+  #stopIf(gone: (entry: Entry) => boolean): void {
+    if (this.sound?.entry !== undefined && gone(this.sound.entry)) this.stop();
   }
 
   isHeard({ voice, entry, id }: Sound): boolean {
@@ -201,11 +228,18 @@ export class Player {
     this.#left.set(sound.id, this.#audio.currentTime);
     this.#failed.add(sound.id);
     this.sound = undefined;
-    this.#audio.removeAttribute('src');
+    unload(this.#audio);
     this.#tell();
   }
 
   readonly #tell = () => {
     for (const listener of this.#listeners) listener();
   };
+}
+
+/** Without `load` the browser keeps what it has, and the Play key of a keyboard goes on with it. */
+function unload(media: HTMLMediaElement): void {
+  media.pause();
+  media.removeAttribute('src');
+  media.load();
 }

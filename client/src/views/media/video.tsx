@@ -20,6 +20,7 @@ interface Props {
 /** Nothing of it is loaded before the first press; then it has the browser's own controls. */
 export class ShownVideo extends Component<Props, { pressed: boolean; failed: boolean }> {
   override state = { pressed: false, failed: false };
+  #video: HTMLVideoElement | undefined;
 
   override render({ context, player, file }: Props) {
     const { strings, chat } = context;
@@ -46,7 +47,7 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
             controls
             autoplay
             playsInline
-            ref={(video) => video?.focus({ preventScroll: true })}
+            ref={this.#shown}
             onPlay={({ currentTarget }) => player.give(currentTarget)}
             onError={() => this.setState({ failed: true })}
           />
@@ -80,4 +81,11 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
       </div>
     );
   }
+
+  /** It has the keys once it is drawn, and is released once it is not any more. */
+  readonly #shown = (video: HTMLVideoElement | null) => {
+    if (this.#video !== undefined) this.props.player.release(this.#video);
+    this.#video = video ?? undefined;
+    video?.focus({ preventScroll: true });
+  };
 }

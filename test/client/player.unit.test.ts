@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
+import { Room } from '../../client/src/store/room.ts';
+import type { Context } from '../../client/src/views/context.ts';
+import { Media } from '../../client/src/views/media/media.tsx';
+import { type Player, soundOf } from '../../client/src/views/media/player.ts';
+import type { Message, MessageFile, RoomSummary } from '../../server/wire/events.ts';
+
+/** An element of the browser: it goes on with what it has, whatever its `src`, until it loads again. */
+class Medium extends EventTarget {
+  src: string | undefined;
+  loaded: string | undefined;
+  paused = true;
+  currentTime = 0;
+
+  async play() {
+    this.paused = false;
+    this.loaded ??= this.src;
+  }
+  pause() {
+    this.paused = true;
+  }
+  removeAttribute(name: 'src') {
+    this[name] = undefined;
+  }
+  load() {
+    this.loaded = this.src;
+    this.currentTime = 0;
+  }
+}
+
+const bob = { id: '2', name: 'Bob' };
+const file = { id: 'f1', name: 'a.webm', type: 'audio/webm', audio: { peaks: '0v' } } as MessageFile;
+const message: Message = {
+  id: 'm1',
+  room: 'talk',
+  seq: 7,
+  rev: 1,
+  clientId: 'c7',
+  user: bob,
+  text: '',
+  sentAt: 1,
+  files: [file],
+};
+const roomOf = (id: string) => new Room({ id } as RoomSummary);
+
+let audio: Medium;
+let player: Player;
+let media: Media;
+
+beforeEach(() => {
+  audio = new Medium();
+  vi.stubGlobal('Audio', function Audio() {
+    return audio;
+  });
+  const server = 'https://chat.example/';
+  const chat = {
+    server,
+    me: { id: '1', name: 'Alice' },
+    rooms: new Map(),
+    followers: new Set(),
+    settings: new Store(memoryStorage(), server),
+    store: new Store(memoryStorage(), server, '1'),
+  };
+  const context = { chat, changed: () => {} } as unknown as Context;
+  media = new Media(context, new AbortController().signal);
+  ({ player } = media);
+  expect([...chat.followers]).toContain(player);
+  player.play(soundOf(context, file, { key: '2/c7', user: bob, text: '', sentAt: 1, message }));
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test.each<[what: string, gone: () => void]>([
+  ['its message is deleted', () => player.message({ ...message, files: [], deletedAt: 2 })],
+  ['its author may be erased', () => player.reset(roomOf('talk'))],
+  ['its room is taken away', () => player.removed(roomOf('talk'))],
+  ['its author is blocked', () => player.blocked({ user: '2', blocked: true })],
+  ['the session ends', () => media.clear()],
+])('a voice message that plays is silent, and nothing of it stays in the browser, when %s', (_, gone) => {
+  // Unrelated calls have no effect.
+  player.message(message);
+  player.message({ ...message, clientId: 'c6', deletedAt: 2 });
+  player.reset(roomOf('other'));
+  player.blocked({ user: '3', blocked: true });
+  player.blocked({ user: '2', blocked: false });
+  expect([audio.paused, media.bar()]).toEqual([false, expect.anything()]);
+  gone();
+  expect([audio.paused, audio.loaded, media.bar()]).toEqual([true, undefined, undefined]);
+});
+
+test('a video that is no longer shown keeps nothing in the browser', async () => {
+  const video = new Medium();
+  const element = video as unknown as HTMLVideoElement;
+  video.src = 'https://chat.example/files/v1/a.mp4';
+  await video.play();
+  player.give(element);
+  player.release(element);
+  expect([video.paused, video.loaded]).toEqual([true, undefined]);
+});
