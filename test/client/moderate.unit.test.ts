@@ -38,6 +38,7 @@ const held = (id: string, at: number, more: Partial<Held> = {}): Held => ({
 let asked: unknown[][];
 let answers: Record<string, (payload: never) => unknown>;
 let told: unknown[][];
+let connection: object;
 
 const desk = () =>
   ({
@@ -45,7 +46,9 @@ const desk = () =>
       return me;
     },
     tasks: new Tasks(),
-    connection: { state: { kind: 'ready' } },
+    get connection() {
+      return connection;
+    },
     async request(name: string, payload: never) {
       asked.push([name, payload]);
       return answers[name]?.(payload);
@@ -69,6 +72,7 @@ const forbidden = () => {
 beforeEach(() => {
   vi.useFakeTimers();
   me = alice;
+  connection = { state: { kind: 'ready' } };
   asked = [];
   told = [];
   answers = {
@@ -181,6 +185,50 @@ test('a decision whose eight seconds a check of the session interrupts is sent a
     await vi.advanceTimersByTimeAsync(0);
     expect(asked.filter(([name]) => name === 'held:approve')).toHaveLength(sent.length);
   }
+});
+
+test.each([
+  ['that waits for a connection', 'lost'],
+  ['that is on its way', 'ready'],
+])('a decision %s when the session is checked is offered to no other moderator', async (_, kind) => {
+  for (const [user, sent] of [
+    [alice, [['held:approve', { id: 'waits' }]]],
+    [bob, []],
+  ] as const) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    me = alice;
+    connection = { state: { kind }, connected: () => promise };
+    answers['held:approve'] = () => promise;
+    const all = queue();
+    await all.load();
+    all.decide(find(all, 'held/waits'), { done: 'approved' });
+    all.flush();
+    all.clear();
+    me = undefined as never;
+    reject(new RequestError('offline'));
+    await vi.advanceTimersByTimeAsync(0);
+    me = user;
+    connection = { state: { kind: 'ready' } };
+    answers['held:approve'] = () => ({});
+    asked = [];
+    all.ready();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked.filter(([name]) => name === 'held:approve')).toEqual(sent);
+    expect(keys(all).includes('held/waits')).toBe(user === bob);
+    expect(told).toEqual([]);
+  }
+});
+
+test('a decision is not sent when the connection that it waits for is that of another moderator', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  connection = { state: { kind: 'ended' }, connected: () => promise };
+  const all = queue();
+  await all.load();
+  const sent = all.send(find(all, 'held/waits'), { done: 'approved' });
+  me = bob;
+  resolve();
+  await expect(sent).rejects.toThrow(RequestError);
+  expect(asked.filter(([name]) => name === 'held:approve')).toEqual([]);
 });
 
 test('a decision that was interrupted ends after a minute, in a computer that slept, too', async () => {

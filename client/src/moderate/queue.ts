@@ -33,6 +33,12 @@ interface Undoable {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
+/** A decision that a check of the session has interrupted, with its moderator and the end of its time. */
+interface Interrupted extends Undoable {
+  readonly by: string | undefined;
+  readonly until: number;
+}
+
 const PAGE = 100;
 /** The list has at most so many of either kind. */
 const MOST = 2000;
@@ -61,8 +67,7 @@ export class Queue implements Follower {
   /** The decisions of this moderator from that midnight on. */
   #decidedFrom = { since: 0, count: 0 };
   #undoable: Undoable | undefined;
-  /** A decision that a check of the session has interrupted, with its moderator and the end of its time. */
-  #interrupted: (Undoable & { readonly by: string | undefined; readonly until: number }) | undefined;
+  readonly #interrupted = new Set<Interrupted>();
   /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
   readonly #most = new Map<string, number>();
   /** Decided here, and not answered yet: by the keys of the cases. */
@@ -97,12 +102,13 @@ export class Queue implements Follower {
 
   /** Over a new connection, or with other rights. */
   ready(): void {
-    const interrupted = this.#interrupted;
-    this.#interrupted = undefined;
-    clearTimeout(interrupted?.timer);
-    // Somebody else may have logged in meanwhile, and timers stand still while a computer sleeps.
-    if (interrupted !== undefined && interrupted.by === this.#desk.me?.id && Date.now() < interrupted.until)
-      this.#carryOut(interrupted.one, interrupted.decision);
+    const interrupted = [...this.#interrupted];
+    this.#interrupted.clear();
+    for (const { one, decision, timer, by, until } of interrupted) {
+      clearTimeout(timer);
+      // Somebody else may have logged in meanwhile, and timers stand still while a computer sleeps.
+      if (by === this.#desk.me?.id && Date.now() < until) this.#carryOut(one, decision);
+    }
     void this.load();
   }
 
@@ -201,17 +207,22 @@ export class Queue implements Follower {
   }
 
   #carryOut(one: Case, decision: Decision): void {
+    const by = this.#desk.me?.id;
     this.send(one, decision).catch((error: unknown) => {
       if (!(error instanceof RequestError)) throw error;
-      this.#port.refused(one, decision, error);
+      // The session may be over: to try again would be offered to the next moderator.
+      if (this.#desk.me === undefined) this.#interrupt(one, decision, by);
+      else if (this.#desk.me.id === by) this.#port.refused(one, decision, error);
     });
   }
 
   /** Decides for good. False if another moderator has done that before. */
   async send(one: Case, decision: Decision): Promise<boolean> {
+    const by = this.#desk.me?.id;
     this.#sent.add(one.key);
     try {
       if (this.#desk.connection.state.kind !== 'ready') await this.#desk.connection.connected();
+      if (this.#desk.me?.id !== by) throw new RequestError('offline');
       const closed = await this.#request(one, decision);
       const late = closed !== undefined && closed.by.id !== this.#desk.me?.id;
       if (!late) this.#decidedFrom = { since: midnight(), count: this.decidedToday + 1 };
@@ -229,28 +240,26 @@ export class Queue implements Follower {
     }
   }
 
-  /** The session may be over. A decision that could be taken back until now waits a minute for the same moderator. */
+  /** The session may be over. A decision that is not carried out yet waits a minute for the same moderator. */
   clear(): void {
     this.order = 'reports';
     this.#decidedFrom = { since: 0, count: 0 };
     if (this.#undoable !== undefined) {
       const { one, decision, timer } = this.#undoable;
       clearTimeout(timer);
-      clearTimeout(this.#interrupted?.timer);
-      this.#interrupted = {
-        one,
-        decision,
-        by: this.#desk.me?.id,
-        until: Date.now() + INTERRUPTED_MS,
-        timer: setTimeout(() => {
-          this.#interrupted = undefined;
-        }, INTERRUPTED_MS),
-      };
+      this.#interrupt(one, decision, this.#desk.me?.id);
       this.#undoable = undefined;
     }
     this.#forget();
     this.#sent.clear();
     this.state = 'loading';
+  }
+
+  #interrupt(one: Case, decision: Decision, by: string | undefined): void {
+    const until = Date.now() + INTERRUPTED_MS;
+    const timer = setTimeout(() => this.#interrupted.delete(interrupted), INTERRUPTED_MS);
+    const interrupted = { one, decision, by, until, timer };
+    this.#interrupted.add(interrupted);
   }
 
   /** How a report was closed. */
