@@ -30,18 +30,17 @@ export class BlockedPeople implements Follower {
   }
 
   ready(): void {
-    this.#context.chat
-      .request('user:blocked', {})
-      .then(({ users }) => {
-        for (const user of this.#blocked) {
-          if (!users.some(({ id }) => id === user)) this.#tell({ user, blocked: false });
-        }
-        for (const { id } of users) this.#tell({ user: id, blocked: true });
-        this.#known = true;
-        this.#changed();
-      })
-      // With the next connection it is asked again.
-      .catch(() => {});
+    const { chat } = this.#context;
+    void chat.tasks.once('blocked people', async (current) => {
+      const { users } = await chat.request('user:blocked', {});
+      if (!current()) return;
+      for (const user of this.#blocked) {
+        if (!users.some(({ id }) => id === user)) this.#tell({ user, blocked: false });
+      }
+      for (const { id } of users) this.#tell({ user: id, blocked: true });
+      this.#known = true;
+      this.#changed();
+    });
   }
 
   /** No event tells the page that has found it out. */
