@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Chat } from '../../client/src/chat/chat.ts';
 import { newId } from '../../client/src/chat/outbox.ts';
 import { RoomMembers } from '../../client/src/chat/room-members.ts';
 import { Search } from '../../client/src/chat/search.ts';
@@ -55,6 +56,12 @@ async function open(cookie: string, room?: string, url = site.chat.url) {
   const opened = openChat(url, cookie, room);
   await expect.poll(() => opened.chat.current?.joined).toBe(true);
   return opened;
+}
+/** Messages whose words are not to be seen any more: their rooms and numbers, and whether they are deleted. */
+function outdatedIn(chat: Chat): [string, number, boolean][] {
+  const all: [string, number, boolean][] = [];
+  chat.followers.add({ outdated: ({ id }, seq, isDeleted) => all.push([id, seq, isDeleted]) });
+  return all;
 }
 const texts = (room: Room | undefined) => room?.timeline.list().map(({ text }) => text);
 const names = (rooms: Room[]) => rooms.map(({ summary }) => summary.name);
@@ -183,7 +190,7 @@ describe('which room is shown', () => {
     const room = await privateRoom(ben, [ann.id]);
     await ben.request('room:join', { room });
     await expect.poll(() => chat.rooms.has(room)).toBe(true);
-    await write(ben, room, 'psst');
+    const psst = await write(ben, room, 'psst');
     await expect.poll(() => chat.rooms.get(room)?.unread).toBe(1);
     expect(chat.rooms.get(room)?.joined).toBe(false);
     expect(chat.rooms.get(room)?.summary.last).toMatchObject({ text: 'psst', user: { id: ben.id } });
@@ -191,16 +198,32 @@ describe('which room is shown', () => {
     expect(chat.totals.unread).toBe(1);
     expect(told.filter(({ name }) => name === 'message')).toHaveLength(1);
 
+    const outdated = outdatedIn(chat);
+    const edited = await ben.request('message:edit', {
+      room,
+      seq: 1,
+      rev: psst.rev,
+      text: 'pst',
+      mentions: [],
+    });
+    expect(edited).toMatchObject({ message: { text: 'pst' } });
+    await expect.poll(() => outdated).toEqual([[room, 1, false]]);
+    await ben.request('message:react', { room, seq: 1, emoji: '👍', on: true });
+
     const lobby = chat.current as Room;
     chat.open(room);
-    await expect.poll(() => texts(chat.current)).toEqual(['psst']);
+    await expect.poll(() => texts(chat.current)).toEqual(['pst']);
     await expect.poll(() => lobby.joined).toBe(false);
     expect(chat.current?.newFrom).toBe(1);
     chat.open('lobby');
     await expect.poll(() => lobby.joined && !chat.rooms.get(room)?.joined).toBe(true);
-    await write(ben, room, 'again');
+    const again = await write(ben, room, 'again');
+    await expect.poll(() => chat.rooms.get(room)?.summary.last?.text).toBe('again');
+    outdated.length = 0;
+    await ben.request('message:delete', { room, seq: again.seq });
+    await expect.poll(() => outdated).toEqual([[room, again.seq, true]]);
     chat.open(room);
-    await expect.poll(() => texts(chat.current)).toEqual(['psst', 'again']);
+    await expect.poll(() => texts(chat.current)).toEqual(['pst', '']);
   });
 
   test('a room whose name is larger than a packet is treated as missing', async () => {
@@ -638,18 +661,22 @@ describe('messages', () => {
 
   test('edit and delete; a conflict carries the message as it is', async () => {
     const { chat, ben, room } = await talk();
+    const outdated = outdatedIn(chat);
     chat.send('helo');
     await expect.poll(() => texts(chat.current)).toEqual(['helo']);
+    expect(outdated).toEqual([]);
     const [seen] = chat.current?.timeline.list() ?? [];
     if (seen === undefined) throw new Error('nothing was sent');
     await chat.edit(seen, 'hello');
     expect(texts(chat.current)).toEqual(['hello']);
     expect(chat.current?.summary.last?.text).toBe('hello');
+    expect(new Set(outdated.splice(0).map(String))).toEqual(new Set([`${room},1,false`]));
     const refused = await chat.edit(seen, 'hallo').catch((error) => error);
     expect(refused).toMatchObject({ code: 'conflict', current: { text: 'hello' } });
     const [now] = chat.current?.timeline.list() ?? [];
     await chat.delete(now ?? seen);
     expect(chat.current?.timeline.list()[0]).toMatchObject({ text: '', deletedBy: 'author' });
+    expect(outdated.at(-1)).toEqual([room, 1, true]);
     const answer = await ben.raw('message:delete', { room, seq: 9 });
     expect(answer).toMatchObject({ ok: false });
   });

@@ -43,6 +43,7 @@ const message: Message = {
   files: [file],
 };
 const roomOf = (id: string) => new Room({ id } as RoomSummary);
+const withoutFile = { id: 'talk', timeline: { get: () => ({ ...message, files: [] }) } } as unknown as Room;
 
 let audio: Medium;
 let player: Player;
@@ -73,15 +74,17 @@ afterEach(() => {
 });
 
 test.each<[what: string, gone: () => void]>([
-  ['its message is deleted', () => player.message({ ...message, files: [], deletedAt: 2 })],
+  ['its message is deleted', () => player.outdated(roomOf('talk'), 7, true)],
+  ['an edit takes its file away', () => player.outdated(withoutFile, 7, false)],
   ['its author may be erased', () => player.reset(roomOf('talk'))],
   ['its room is taken away', () => player.removed(roomOf('talk'))],
   ['its author is blocked', () => player.blocked({ user: '2', blocked: true })],
   ['the session ends', () => media.clear()],
 ])('a voice message that plays is silent, and nothing of it stays in the browser, when %s', (_, gone) => {
   // Unrelated calls have no effect.
-  player.message(message);
-  player.message({ ...message, clientId: 'c6', deletedAt: 2 });
+  player.outdated(roomOf('talk'), 7, false);
+  player.outdated(roomOf('talk'), 6, true);
+  player.outdated(roomOf('other'), 7, true);
   player.reset(roomOf('other'));
   player.blocked({ user: '3', blocked: true });
   player.blocked({ user: '2', blocked: false });

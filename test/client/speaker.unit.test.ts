@@ -4,7 +4,7 @@ import { Room } from '../../client/src/store/room.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { Speaker } from '../../client/src/views/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
-import type { Message, RoomSummary } from '../../server/wire/events.ts';
+import type { RoomSummary } from '../../server/wire/events.ts';
 
 afterEach(() => vi.useRealTimers());
 
@@ -37,7 +37,6 @@ test('a lost connection is said with its cause, though that is found out later',
 describe('an announcement can be read again until', () => {
   const bob = { id: '2', name: 'Bob' };
   const named = { user: chat.me, start: 0, length: 6 };
-  const message = { room: 'talk', seq: 7 } as Message;
   const roomWith = (summary: Partial<RoomSummary>) => new Room(summary as RoomSummary);
   const room = roomWith({ id: 'talk' });
   const other = roomWith({ id: 'other' });
@@ -46,7 +45,7 @@ describe('an announcement can be read again until', () => {
   test.each<[what: string, gone: (speaker: Speaker) => void]>([
     ['its author is blocked', (speaker) => speaker.blocked({ user: '2', blocked: true })],
     ['its author may be erased', (speaker) => speaker.reset(room)],
-    ['it is deleted', (speaker) => speaker.message({ ...message, deletedAt: 2 })],
+    ['it is edited or deleted', (speaker) => speaker.outdated(room, 7)],
     ['its room is taken away', (speaker) => speaker.removed(room)],
   ])('%s', (_, gone) => {
     const speaker = start();
@@ -59,8 +58,8 @@ describe('an announcement can be read again until', () => {
     speaker.blocked({ user: '2', blocked: false });
     speaker.reset(other);
     speaker.removed(other);
-    speaker.message({ ...message, seq: 6, deletedAt: 2 });
-    speaker.message(message);
+    speaker.outdated(room, 6);
+    speaker.outdated(other, 7);
     expect(textsOf(speaker.draw())).toEqual(said);
     gone(speaker);
     expect(textsOf(speaker.draw())).toEqual([]);

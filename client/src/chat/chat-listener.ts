@@ -47,6 +47,8 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */
   message?(message: Message): void;
+  /** That message was edited or deleted, or its author erased: its former words are not to be seen or heard any more. */
+  outdated?(room: Room, seq: number, isDeleted: boolean): void;
   /** Its messages have to be read again. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;

@@ -581,11 +581,25 @@ export class Chat implements ConnectionListener {
     for (const follower of this.followers) follower.message?.(message);
   }
 
+  #outdated(room: Room, seq: number, isDeleted: boolean): void {
+    for (const follower of this.followers) follower.outdated?.(room, seq, isDeleted);
+  }
+
   #activity(activity: RoomActivity): void {
     const room = this.rooms.get(activity.room);
     const { last } = activity;
-    const known = room?.summary.lastSeq ?? 0;
+    const { lastSeq: known = 0, last: before } = room?.summary ?? {};
     this.list.activity(activity);
+    // Of a room that is not joined, no more than its newest message is known.
+    if (room !== undefined && before !== undefined) {
+      const { last: now } = room.summary;
+      const isDeleted =
+        now === undefined ||
+        now.seq < before.seq ||
+        (now.seq === before.seq && (now.deletedAt !== undefined || now.user.id !== before.user.id));
+      if (isDeleted || (now.seq === before.seq && now.text !== before.text))
+        this.#outdated(room, before.seq, isDeleted);
+    }
     const fresh = last !== undefined && last.seq > known && last.user.id !== this.me?.id;
     if (room !== undefined && fresh) {
       if (!room.muted) this.#listener.message(room, last);
@@ -712,6 +726,9 @@ export class Chat implements ConnectionListener {
     if (this.me === undefined) return;
     for (const message of messages) {
       room.note(message, this.me);
+      const { seq, editedAt, deletedAt } = message;
+      if (editedAt !== undefined || deletedAt !== undefined)
+        this.#outdated(room, seq, deletedAt !== undefined);
       if (message.user.id === this.me.id && this.outbox?.confirm(message) === true)
         for (const follower of this.followers) follower.approved?.();
     }

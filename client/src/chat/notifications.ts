@@ -36,10 +36,15 @@ const storedForm = object<StoredOffer>({
   later: optional(number),
 });
 
-/** The notification that stands for a room. */
-interface Shown {
+/** A message of which somebody is notified. */
+interface Notified {
+  readonly room: string;
   readonly seq: number;
   readonly user: string;
+}
+
+/** The notification that stands for a room. */
+interface Shown extends Notified {
   readonly notification: Notification;
 }
 
@@ -88,8 +93,8 @@ export class Notifications implements Follower {
   readonly #name: string;
   readonly #shown = new Map<string, Shown>();
   #blurred = () => {};
-  /** How often everything was taken back. */
-  #cleared = 0;
+  /** Those for which other pages are asked whether they show them. */
+  readonly #waiting = new Set<Notified>();
 
   /** @param open - shows that message */
   constructor(
@@ -136,44 +141,47 @@ export class Notifications implements Follower {
   #notify(room: Room, message: NewMessage): void {
     if (document.hasFocus() || notificationState(this.#chat) !== 'on') return;
     const name = `${this.#name} ${room.id} ${message.seq}`;
-    const cleared = this.#cleared;
+    const waiting = { room: room.id, seq: message.seq, user: message.user.id };
+    this.#waiting.add(waiting);
     void navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
-      if (lock === null) return;
-      const { held = [] } = await navigator.locks.query();
-      // The session may have ended meanwhile.
-      if (cleared !== this.#cleared || held.some((one) => one.name === this.#focusName)) return;
+      const { held = [] } = lock === null ? {} : await navigator.locks.query();
+      // It may have been taken back meanwhile.
+      if (!this.#waiting.delete(waiting) || lock === null) return;
+      if (held.some((one) => one.name === this.#focusName)) return;
       this.#show(room, message);
       await new Promise((resolve) => setTimeout(resolve, EVERYWHERE_MS));
     });
   }
 
-  message({ room, seq, deletedAt }: Message): void {
-    if (deletedAt !== undefined && this.#shown.get(room)?.seq === seq) this.#close(room);
+  outdated({ id }: Room, seq: number): void {
+    this.#takeBack((one) => one.room === id && one.seq === seq);
   }
 
   /** The room is no more, or not this user's any more. */
   removed({ id }: Room): void {
-    this.#close(id);
+    this.#takeBack(({ room }) => room === id);
   }
 
   reset({ id }: Room): void {
-    this.#close(id);
+    this.#takeBack(({ room }) => room === id);
   }
 
   blocked({ user: id, blocked }: EventPayload<'blocked:changed'>): void {
-    if (!blocked) return;
-    for (const [room, { user }] of this.#shown) if (user === id) this.#close(room);
+    if (blocked) this.#takeBack(({ user }) => user === id);
   }
 
   /** They may be for somebody else's eyes by now. */
   clear(): void {
-    this.#cleared++;
-    for (const room of this.#shown.keys()) this.#close(room);
+    this.#takeBack(() => true);
   }
 
-  #close(room: string): void {
-    this.#shown.get(room)?.notification.close();
-    this.#shown.delete(room);
+  #takeBack(isOver: (one: Notified) => boolean): void {
+    for (const one of this.#waiting) if (isOver(one)) this.#waiting.delete(one);
+    for (const one of this.#shown.values()) {
+      if (!isOver(one)) continue;
+      one.notification.close();
+      this.#shown.delete(one.room);
+    }
   }
 
   get #focusName(): string {
@@ -207,7 +215,7 @@ export class Notifications implements Follower {
       silent: this.#host.getAttribute('sound') !== 'on',
     });
     if (notification === undefined) return;
-    this.#shown.set(room.id, { seq, user: message.user.id, notification });
+    this.#shown.set(room.id, { room: room.id, seq, user: message.user.id, notification });
     notification.onclick = () => {
       focus();
       notification.close();

@@ -1,4 +1,4 @@
-import type { EventPayload, Message, MessageReacted } from '../../../server/wire/events.ts';
+import type { EventPayload, MessageReacted } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { Follower, NewMessage } from '../chat/chat-listener.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
@@ -142,8 +142,8 @@ export class Speaker implements Follower {
     this.#changed();
   }
 
-  message({ room, seq, deletedAt }: Message): void {
-    if (deletedAt !== undefined) this.#unsay((source) => source.room === room && source.seq === seq);
+  outdated({ id }: Room, seq: number): void {
+    this.#unsay((source) => source.room === id && source.seq === seq);
   }
 
   reset({ id }: Room): void {

@@ -1,4 +1,4 @@
-import type { EventPayload, Message, MessageFile } from '../../../../server/wire/events.ts';
+import type { EventPayload, MessageFile } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { list, number, text } from '../../chat/form.ts';
 import type { Entry } from '../../store/entries.ts';
@@ -147,8 +147,10 @@ export class Player implements Follower {
     this.#tell();
   }
 
-  message({ user, clientId, deletedAt }: Message): void {
-    if (deletedAt !== undefined) this.#stopIf(({ key }) => key === `${user.id}/${clientId}`);
+  outdated({ id, timeline }: Room, seq: number, isDeleted: boolean): void {
+    const now = timeline.get(seq);
+    const hasLost = now !== undefined && !now.files?.some((file) => file.id === this.sound?.id);
+    if (isDeleted || hasLost) this.#stopIf(({ message }) => message?.room === id && message.seq === seq);
   }
 
   reset({ id }: Room): void {
