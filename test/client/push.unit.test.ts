@@ -1,16 +1,22 @@
+import { setImmediate as settled } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
 import { BrowserPush } from '../../client/src/chat/push.ts';
+import { Room } from '../../client/src/store/room.ts';
+import type { LastMessage, RoomSummary } from '../../server/wire/events.ts';
 
 const server = 'https://site.example/chat/';
 /** The notices of the worker, and the number on the icon of the installed site. */
 let notices: { data: object; close(): void }[];
 let badge: number;
+/** How often the notices were looked at. */
+let looks: number;
 /** The script of the worker whose scope has the chat server. */
 let script: string;
 
 beforeEach(() => {
   badge = 3;
+  looks = 0;
   script = `${server}sw.js`;
   notices = [1, 2].map((seq) => {
     const data = { room: 'lobby', seq };
@@ -26,7 +32,10 @@ beforeEach(() => {
       },
     },
     pushManager: { getSubscription: async () => null },
-    getNotifications: async () => notices,
+    async getNotifications() {
+      looks++;
+      return notices;
+    },
   };
   vi.stubGlobal('location', new URL(server));
   vi.stubGlobal('window', { PushManager: class {} });
@@ -42,12 +51,21 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+const roomOf = (id: string, summary: Partial<RoomSummary> = {}) =>
+  new Room({ id, ...summary } as RoomSummary);
+
+function open(
+  kind: 'ready' | 'ended' | 'lost',
+  changed: () => void,
+  rooms: readonly Room[] = [],
+): BrowserPush {
+  const byId = new Map(rooms.map((room) => [room.id, room]));
+  const chat = { server, can: { push: true }, connection: { state: { kind } }, rooms: byId };
+  const { signal } = new AbortController();
+  return new BrowserPush(chat as unknown as Chat, changed, {} as Element, () => {}, signal);
+}
 /** Begins with a connection in that state, and resolves when its work is done. */
-const begin = (kind: 'ready' | 'ended') =>
-  new Promise<void>((done) => {
-    const chat = { server, can: { push: true }, connection: { state: { kind } }, rooms: new Map() };
-    new BrowserPush(chat as unknown as Chat, done, {} as Element, () => {}, new AbortController().signal);
-  });
+const begin = (kind: 'ready' | 'ended') => new Promise<void>((done) => void open(kind, done));
 
 test.each(['ready', 'ended'] as const)(
   '%s, without this user’s wish for pushes: no notice and no number on the icon stay for the next one',
@@ -65,3 +83,28 @@ test.each(['ready', 'ended'] as const)(
     expect([notices.length, badge]).toEqual([2, 3]);
   },
 );
+
+test.each<[what: string, gone: (push: BrowserPush) => void, left: number[]]>([
+  ['a message is edited or deleted', (push) => push.outdated(roomOf('lobby'), 1), [2]],
+  ['the author of messages there may be erased', (push) => push.reset(roomOf('lobby')), []],
+  ['the room is taken away', (push) => push.removed(roomOf('lobby')), []],
+  ['the author is blocked', (push) => push.blocked({ user: '2', blocked: true }), [1]],
+  ['the other one of a direct room is blocked', (push) => push.blocked({ user: '3', blocked: true }), []],
+])('the notices of an open chat go, though their room is not shown, when %s', async (_, gone, left) => {
+  const last = { seq: 2, user: { id: '2', name: 'Bob' }, text: 'hello', sentAt: 1 } satisfies LastMessage;
+  const push = open('lost', () => {}, [roomOf('lobby', { last, with: { id: '3', name: 'Cleo' } })]);
+  const seqs = () => notices.map(({ data }) => (data as { seq: number }).seq);
+  // Unrelated calls have no effect.
+  push.outdated(roomOf('lobby'), 3);
+  push.outdated(roomOf('other'), 1);
+  push.reset(roomOf('other'));
+  push.blocked({ user: '4', blocked: true });
+  push.blocked({ user: '2', blocked: false });
+  await vi.waitFor(() => expect(looks).toBe(1));
+  await settled();
+  expect(seqs()).toEqual([1, 2]);
+  gone(push);
+  await vi.waitFor(() => expect(seqs()).toEqual(left));
+  await settled();
+  expect(seqs()).toEqual(left);
+});

@@ -1,3 +1,4 @@
+import type { EventPayload } from '../../../server/wire/events.ts';
 import type { Room } from '../store/room.ts';
 import type { Chat } from './chat.ts';
 import type { Follower } from './chat-listener.ts';
@@ -31,6 +32,8 @@ export class BrowserPush implements Follower {
   readonly #open: (message: MessagePlace) => void;
   /** The last piece of work, for which the next one waits: a press may come while the start registers. */
   #work: Promise<unknown> = Promise.resolve();
+  /** A look at the notices that is under way. */
+  #notices: Promise<Notification[]> | undefined;
 
   /** @param open - shows that message */
   constructor(
@@ -115,6 +118,22 @@ export class BrowserPush implements Follower {
     this.opened(room);
   }
 
+  reset(room: Room): void {
+    this.opened(room);
+  }
+
+  outdated({ id }: Room, seq: number): void {
+    this.#close((message) => message.room === id && message.seq === seq).catch(() => {});
+  }
+
+  blocked({ user: id, blocked }: EventPayload<'blocked:changed'>): void {
+    if (!blocked) return;
+    this.#close(({ room = '', seq }) => {
+      const { with: other, last } = this.#chat.rooms.get(room)?.summary ?? {};
+      return other?.id === id || (last?.seq === seq && last?.user.id === id);
+    }).catch(() => {});
+  }
+
   get #isWanted(): boolean {
     return this.#chat.store?.get(WISH, flag) === true;
   }
@@ -177,7 +196,13 @@ export class BrowserPush implements Follower {
 
   /** Closes the notices about such messages. */
   async #close(isOver: (message: Partial<MessagePlace>) => boolean): Promise<void> {
-    for (const notice of (await (await this.#registration())?.getNotifications()) ?? []) {
+    // Much may be over at once.
+    this.#notices ??= this.#registration()
+      .then((found) => found?.getNotifications() ?? [])
+      .finally(() => {
+        this.#notices = undefined;
+      });
+    for (const notice of await this.#notices) {
       const { data } = notice as { data?: Partial<MessagePlace> | null };
       if (isOver(data ?? {})) notice.close();
     }
