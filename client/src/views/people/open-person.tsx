@@ -12,7 +12,7 @@ export async function openPerson(
   opener: HTMLElement,
   beside: Element = opener,
 ): Promise<void> {
-  const { layer, strings, toast } = context;
+  const { chat, layer, strings, toast } = context;
   const root = opener.getRootNode();
   if (!(root instanceof ShadowRoot)) return;
   // A person who comes or goes while the code loads is drawn in another place, by another element.
@@ -21,7 +21,8 @@ export async function openPerson(
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   try {
     const { PersonCard, sheet } = await import('./person-card.tsx');
-    if (!root.host.isConnected) return;
+    // The session may have ended meanwhile, or the room be lost.
+    if (!root.host.isConnected || chat.rooms.get(shown.room.id) !== shown.room) return;
     const dress = sheet();
     if (!root.adoptedStyleSheets.includes(dress)) root.adoptedStyleSheets.push(dress);
     expanded(true);

@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Room } from '../../client/src/store/room.ts';
+import type { Context } from '../../client/src/views/context.ts';
+import { openPerson } from '../../client/src/views/people/open-person.tsx';
+import type { RoomSummary } from '../../server/wire/events.ts';
+
+class Root {
+  readonly host = { isConnected: true };
+  readonly adoptedStyleSheets: object[] = [];
+  querySelector() {
+    return null;
+  }
+}
+
+beforeEach(() => {
+  vi.stubGlobal('ShadowRoot', Root);
+  vi.stubGlobal(
+    'CSSStyleSheet',
+    class {
+      replaceSync() {}
+    },
+  );
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test.each<[what: string, meanwhile: (rooms: Map<string, Room>) => void, opened: number]>([
+  ['', () => {}, 1],
+  [', unless the session has ended meanwhile', (rooms) => rooms.clear(), 0],
+  [
+    ', unless the session has ended meanwhile and another one has begun',
+    (rooms) => rooms.set('lobby', new Room({ id: 'lobby' } as RoomSummary)),
+    0,
+  ],
+])('the card of a person opens when its code has come%s', async (_, meanwhile, opened) => {
+  const room = new Room({ id: 'lobby' } as RoomSummary);
+  const rooms = new Map([['lobby', room]]);
+  const layer = vi.fn();
+  const toast = vi.fn();
+  const context = { chat: { rooms }, layer, toast, strings: { text: String } } as unknown as Context;
+  const root = new Root();
+  const opener = {
+    getRootNode: () => root,
+    getBoundingClientRect: () => ({}),
+    hasAttribute: () => false,
+  } as unknown as HTMLElement;
+  const done = openPerson({ room, user: { id: '2', name: 'Bob' } }, context, opener);
+  meanwhile(rooms);
+  await done;
+  expect(layer).toHaveBeenCalledTimes(opened);
+  expect(toast).not.toHaveBeenCalled();
+});
