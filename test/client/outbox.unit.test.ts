@@ -150,6 +150,22 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
+  test('a copy whose original is gone keeps nothing of its words, also in the storage', async () => {
+    const storage = memoryStorage();
+    const port = new Fake();
+    port.refuse = ['forbidden', 'unknown_message'];
+    const outbox = open(port, storage);
+    const original = { ...stored({ clientId: 'c1', room: 'den', text: 'secret', sentAt: 1 }), seq: 7 };
+    outbox.forward('lobby', original);
+    await vi.waitFor(() => expect(port.failures).toEqual(['forbidden']));
+    const [refused] = outbox.list();
+    expect(refused).toMatchObject({ text: 'secret', failed: 'forbidden' });
+    if (refused !== undefined) outbox.retry(refused);
+    await vi.waitFor(() => expect(port.failures).toEqual(['forbidden', 'unknown_message']));
+    expect(outbox.list()).toMatchObject([{ text: '', failed: 'unknown_message', forward: { seq: 7 } }]);
+    expect(open(port, storage).list()).toEqual(outbox.list());
+  });
+
   test('a message that is seen stored is not sent again', () => {
     const port = new Fake();
     port.online = false;

@@ -209,7 +209,9 @@ export class Outbox {
 
   #refuse(item: Pending, code: string): void {
     if (!this.#isKept(item)) return this.#changed();
-    const failed = { ...item, failed: code };
+    // The words of an original that is gone go with it.
+    const isGone = item.forward !== undefined && code === 'unknown_message';
+    const failed = { ...item, failed: code, ...(isGone && { text: '' }) };
     this.#set(failed);
     this.#changed();
     this.#port.failed(failed);
