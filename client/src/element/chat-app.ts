@@ -42,7 +42,7 @@ export class ChatApp {
     root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
     this.#surroundings = new Surroundings(host, root);
     const single = () => host.hasAttribute('single') && host.hasAttribute('room');
-    const asked = takeAsked(host);
+    const asked = takeAsked(host, server);
     const chat = new Chat(
       server,
       host.getAttribute('room') ?? (asked !== undefined && 'room' in asked ? asked.room : undefined),

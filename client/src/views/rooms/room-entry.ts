@@ -90,7 +90,7 @@ export class RoomEntry {
     // The browser has come late: the user may be in another room by now.
     if (leaving) return changed();
     const mark = marked();
-    const asked = takeAddress();
+    const asked = takeAddress(chat.server);
     // Somebody has typed an address, or pressed a link to one.
     if (mark === undefined && asked !== undefined) return visit(asked);
     if (this.#above && !mark?.above) uncover();

@@ -62,7 +62,7 @@ export class Visits implements Follower {
   }
 
   close(): void {
-    if (this.#token !== undefined) forgetToken();
+    if (this.#token !== undefined) forgetToken(this.#context.chat.server);
     this.clear();
     this.#token = undefined;
     this.#seenBy = undefined;
@@ -222,7 +222,7 @@ export class Visits implements Follower {
   }
 
   #seen(): void {
-    forgetToken();
+    forgetToken(this.#context.chat.server);
     this.#seenBy = this.#context.chat.me?.id;
   }
 
