@@ -86,6 +86,14 @@ export class Suggest implements Follower {
     this.#asked.clear();
   }
 
+  /** After the session no name stays. */
+  silent(): void {
+    if (this.#context.chat.me !== undefined) return;
+    this.ready();
+    this.#options = [];
+    this.#close();
+  }
+
   draw() {
     return [this.#list(), this.#pill.draw()];
   }
