@@ -1473,8 +1473,18 @@ export interface Reads {
     in: { since: number; users: readonly string[] };
     out: { all: number; among: number };
   };
-  /** Acts of moderation, the newest first, before the place `before`; `user`: those by or of this user. `next`: where to go on. */
-  acts: { in: { user?: string; before?: number; limit: number }; out: { acts: Act[]; next?: number } };
+  /**
+   * Acts of moderation, the newest first, before the place `before`. `of`: those by this user, and those of the user that the
+   * user may know of: in public rooms, in `rooms`, removals, and bans in `lost`. `next`: where to go on.
+   */
+  acts: {
+    in: {
+      of?: { user: string; rooms: readonly string[]; lost: readonly string[] };
+      before?: number;
+      limit: number;
+    };
+    out: { acts: Act[]; next?: number };
+  };
   restrictions: {
     in: null;
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];

@@ -222,13 +222,14 @@ export function logContract(
       await expect.poll(acts).toHaveLength(listed.length);
       expect(await acts()).toEqual(listed);
       const pages = now().history.read;
+      const of = (user: string) => ({ user, rooms: [], lost: [] });
       const first = await pages.acts({ limit: 2 });
       const second = await pages.acts({ limit: 2, before: first.next as number });
       expect([...first.acts, ...second.acts].reverse()).toEqual(listed.slice(-4));
-      expect((await pages.acts({ user: '2', limit: 100 })).acts).toHaveLength(8);
+      expect((await pages.acts({ of: of('2'), limit: 100 })).acts).toHaveLength(8);
       const own = listed.filter((act) => 'by' in act).length;
-      const { next: before } = await pages.acts({ user: moderator, limit: own - 1 });
-      const rest = await pages.acts({ user: moderator, before: before as number, limit: 100 });
+      const { next: before } = await pages.acts({ of: of(moderator), limit: own - 1 });
+      const rest = await pages.acts({ of: of(moderator), before: before as number, limit: 100 });
       expect(rest.acts).toEqual(listed.slice(0, 1));
       await again.forgetActs({ before: Date.now() + long });
       expect(await acts()).toEqual([]);

@@ -378,6 +378,49 @@ export function moderatorsContract(now: () => { history: History }) {
     expect(await read.decisionsBy({ user: cat.id, since: at, most: 9, ...known })).toBe(1);
   });
 
+  test('acts of a user are listed where the user knows of the room; those by the user, and of a removal, wherever they were', async () => {
+    const later = at + 10_000;
+    for (const id of ['own', 'lost']) await write.putRoom({ id, kind: 'private', name: id, at: later });
+    const about = { by: cat.id, user: ben.id };
+    await keep([
+      { kind: 'muted', at: later, ...about, room: 'lobby', open: true },
+      { kind: 'site_banned', at: later, ...about, open: true },
+      ...(['own', 'lost', 'other'] as const).flatMap((room): Act[] => [
+        { kind: 'banned', at, ...about, room },
+        { kind: 'removed', at, ...about, room },
+        { kind: 'banned', at: later, ...about, room },
+        { kind: 'message_deleted', at: later, ...about, room },
+        { kind: 'pinned', at: later, by: ben.id, user: ann.id, room },
+      ]),
+      { kind: 'pinned', at: later, by: cat.id, user: ann.id, room: 'own' },
+    ]);
+    const listed = async (rooms: readonly string[], lost: readonly string[]) => {
+      const found: string[] = [];
+      for (let before: number | undefined = 1000; before !== undefined; ) {
+        const page = await read.acts({ of: { user: ben.id, rooms, lost }, before, limit: 2 });
+        found.unshift(
+          ...page.acts.map(({ kind, room = '', at }) => `${kind} ${room} ${at - later}`).reverse(),
+        );
+        before = page.next;
+      }
+      return found;
+    };
+    const always = (room: string) => [`removed ${room} -10000`, `pinned ${room} 0`];
+    const open = ['muted lobby 0', 'site_banned  0'];
+    expect(await listed([], [])).toEqual([...open, ...always('own'), ...always('lost'), ...always('other')]);
+    expect(await listed(['own'], ['lost'])).toEqual([
+      ...open,
+      'removed own -10000',
+      'banned own 0',
+      'message_deleted own 0',
+      'pinned own 0',
+      'removed lost -10000',
+      'banned lost 0',
+      'pinned lost 0',
+      ...always('other'),
+    ]);
+  });
+
   test('people of the last days are counted without those who hide it', async () => {
     for (const user of [ann, ben, cat]) {
       await write.arrive({ user, at });

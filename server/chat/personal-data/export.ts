@@ -21,9 +21,11 @@ interface ExportedFile {
 }
 
 /**
- * All stored data of a user, for that user: identity, the address for mails, rooms, invite links, blocked users, devices, mutes and bans, own messages with their
- * files, reactions, followed threads, reports, pins, messages that wait for a moderator, and acts of moderation. It omits data of others: reports lack the reported message and the
- * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
+ * All stored data of a user, for that user: identity, the address for mails, rooms, invite links, blocked users, devices, mutes
+ * and bans, own messages with their files, reactions, followed threads, reports, pins, messages that wait for a moderator, and
+ * acts of moderation. It omits data of others: reports lack the reported message and the decision, restrictions lack the
+ * moderator, and acts the other user. Of private rooms in which the user never was, or is no more, it says only why they were
+ * lost. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file by the id under which they are stored; null if it is gone
  */
 export async function exported(
@@ -33,7 +35,12 @@ export async function exported(
 ): Promise<AsyncIterable<ExportedFile> | null> {
   const { user, memberships, blocked } = await history.read.user({ user: id });
   const banned = directory.banOf(id);
-  const restricted = directory.restrictions.on(id);
+  const rooms = memberships.map(({ room }) => room.id);
+  const laid = directory.restrictions.on(id);
+  const lost = laid.flatMap(({ room, restriction }) => (restriction.endsMembership ? room : []));
+  // Any id can be muted or banned in a private room: the user does not learn of a room by that.
+  const isKnown = (room: string) => directory.room(room)?.record.kind === 'public' || rooms.includes(room);
+  const restricted = laid.filter(({ room }) => isKnown(room) || lost.includes(room));
   const here = await history.read.lastHere({ user: id, asker: id });
   const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user: id });
   const { address: mailAddress } = await history.read.mailAddress({ user: id });
@@ -81,10 +88,10 @@ export async function exported(
     })),
   };
   const files: { id: string; name: string }[] = [];
-  /** With only the names that the user may know, and not by whom reactions are: the user may have lost the room since. */
+  /** With only the names that the user may know, and not by whom reactions are; of a lost room none, which would be new ones. */
   const withoutReactors = (message: StoredMessage) => {
     const { reactions, ...rest } = directory.messageOf(message);
-    if (reactions === undefined) return rest;
+    if (reactions === undefined || !isKnown(message.room)) return rest;
     return { ...rest, reactions: reactions.map(({ emoji, count }) => ({ emoji, count })) };
   };
   async function* messages(): AsyncIterable<string> {
@@ -155,7 +162,11 @@ export async function exported(
   }
   async function* acts(): AsyncIterable<string> {
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
-      const page: Reads['acts']['out'] = await history.read.acts({ user: id, before, limit: atOnce });
+      const page: Reads['acts']['out'] = await history.read.acts({
+        of: { user: id, rooms, lost },
+        before,
+        limit: atOnce,
+      });
       const shown = page.acts.flatMap(({ by, user, ...act }) => {
         if (by === id) return { ...act, as: 'moderator' };
         // The author of a message does not learn that it was reported.

@@ -225,15 +225,15 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         return { user, ban };
       });
     },
-    *acts({ user, before = Number.MAX_SAFE_INTEGER, limit }) {
+    *acts({ of, before = Number.MAX_SAFE_INTEGER, limit }) {
       const page = (which: Sql) =>
         sql`SELECT num, ${raw(actColumns.join(', '))} FROM chat_audit WHERE ${which} num < ${before}
             ORDER BY num DESC LIMIT ${limit + 1}`;
       const rows = yield* ask(
-        user === undefined
+        of === undefined
           ? page(raw(''))
-          : sql`SELECT * FROM (${page(sql`by_id = ${user} AND`)}) AS one
-                UNION SELECT * FROM (${page(sql`user_id = ${user} AND`)}) AS other
+          : sql`SELECT * FROM (${page(sql`by_id = ${of.user} AND`)}) AS one
+                UNION SELECT * FROM (${page(sql`user_id = ${of.user} AND ${knownActs(of)} AND`)}) AS other
                 ORDER BY num DESC LIMIT ${limit + 1}`,
       );
       const acts = rows.slice(0, limit);
@@ -1193,6 +1193,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inRooms(except)}`;
     const own = rooms.length === 0 ? raw('') : sql`OR (${actsInOwn(rooms)})`;
     return sql`((shown = 1 ${hidden}) ${own})`;
+  }
+
+  /** The condition that the user of an act may know of it. Only members are removed. */
+  function knownActs({ rooms, lost }: NonNullable<Reads['acts']['in']['of']>): Sql {
+    const [inRooms, inLost] = [rooms, lost].map((rooms) => shownActs({ rooms, except: [] })) as [Sql, Sql];
+    return sql`(act = 'removed' OR ${inRooms} OR (act = 'banned' AND ${inLost}))`;
   }
 
   /** Each by the first of the keys that fit. */

@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
+  apiKey,
   closedAfterEach,
   codeOf,
   eventsOf,
@@ -179,6 +181,60 @@ test('how many rooms one may still make does not depend on whether a lost one is
     codes.push([await make(), await make()]);
   }
   expect(codes).toEqual(Array(2).fill(['ok', 'limit_reached']));
+});
+
+/** Mutes, bans and acts in the user's export, once all acts so far are listed. */
+async function exported(one: Person): Promise<{ about: string; restricted: object[]; acts: object[] }> {
+  const room = newClientId();
+  await site.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
+  await site.api('DELETE', `/rooms/${room}`);
+  await expect.poll(async () => JSON.stringify((await site.api('GET', '/audit')).body)).toContain(room);
+  const answer = await fetch(`${site.chat.url}/api/users/${one.id}/export`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
+  const text = (name: string) => Buffer.from(archive[name] ?? []).toString();
+  const lines = text('acts.jsonl').split('\n').slice(0, -1);
+  return {
+    about: text('about.json'),
+    restricted: JSON.parse(text('about.json')).restricted,
+    acts: lines.map((line) => JSON.parse(line)).map(({ at: _, ...act }) => act),
+  };
+}
+
+test('an export says nothing of a room in which the user never was, whatever is laid on the user there', async () => {
+  const [ben, eve] = [await user(), await user()];
+  const { id } = await site.den(ben);
+  await ben.request('room:mute', { room: id, user: eve.id, reason: 'shall not speak' });
+  await ben.request('room:ban', { room: id, user: eve.id, reason: 'shall not see' });
+  const { about, acts } = await exported(eve);
+  expect(about).not.toContain(id);
+  expect(about).not.toContain('shall not');
+  expect(acts).toEqual([]);
+});
+
+test('an export says why a room was lost, and nothing of what moderators do there since', async () => {
+  for (const how of ['room:ban', 'room:remove'] as const) {
+    const { ben, ann, room } = await den();
+    const held = await hold(ann, room);
+    const { seq } = (await ben.request('held:approve', { id: held.id })).message;
+    await ben.request('room:mute', { room, user: ann.id, reason: 'loud' });
+    await ben.request('message:pin', { room, seq });
+    const mute = { room, kind: 'muted', reason: 'loud' };
+    const pin = { kind: 'pinned', room, seq, as: 'user' };
+    const before = await exported(ann);
+    expect(before.restricted).toEqual([mute]);
+    expect(before.acts).toEqual([pin, { ...mute, as: 'user' }, { kind: 'approved', room, seq, as: 'user' }]);
+    await ben.request(how, { room, user: ann.id, ...(how === 'room:ban' ? { reason: 'spam' } : {}) });
+    await lost(ann, room);
+    await ben.request('message:unpin', { room, seq });
+    await ben.request('message:delete', { room, seq });
+    const { restricted, acts } = await exported(ann);
+    const ban = { room, kind: 'banned', reason: 'spam' };
+    const isBanned = how === 'room:ban';
+    expect(restricted).toEqual(isBanned ? [mute, ban] : []);
+    expect(acts).toEqual([{ ...(isBanned ? ban : { kind: 'removed', room }), as: 'user' }]);
+  }
 });
 
 test('an own file is gone with the room, whether it is still there or not', async () => {

@@ -557,7 +557,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   ],
   publicRooms: [null],
   bans: [null],
-  acts: [{ limit: 9 }, { user: '1', before: 9, limit: 9 }],
+  acts: [{ limit: 9 }, { of: { user: '1', rooms: [room], lost: ['lobby'] }, before: 9, limit: 9 }],
   restrictions: [null],
   report: [{ id: 'r' }],
   held: [{ id: 'h' }],
