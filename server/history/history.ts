@@ -620,6 +620,8 @@ export interface StoredEvent {
   /** Tries so far, that under way included. */
   tries: number;
   roomId?: string;
+  /** When that room was made, as far as the change says it: a later room may have the same id. */
+  roomCreatedAt?: number;
   seq?: number;
   /** The id of the message: a later room may have the same id, and a message of the same `seq`. */
   messageId?: string;

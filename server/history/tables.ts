@@ -361,6 +361,7 @@ export const webhooks = table<StoredEvent>(
     due: 'due',
     tries: 'tries',
     roomId: 'room_id',
+    roomCreatedAt: 'created_at',
     seq: 'seq',
     messageId: 'message_id',
     user: 'user_id',

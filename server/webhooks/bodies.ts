@@ -36,15 +36,16 @@ export async function bodiesOf(
   const users = await read.users({ ids: events.flatMap(({ user = [] }) => user) });
   const names = new Map(users.map(({ id, name }) => [id, name]));
   return Promise.all(
-    events.map(async ({ type, at, roomId = '', seq, messageId, user, report, held }) => {
+    events.map(async ({ type, at, roomId = '', roomCreatedAt, seq, messageId, user, report, held }) => {
       const bodyOf = (data: object) => JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
       if (type === 'notify.due') {
         const due = await dueOf({ user: user ?? '', at });
         return due === null || typeof due === 'number' ? due : bodyOf(due);
       }
       const room = rooms.get(roomId);
+      const isGone = room === undefined || room.createdAt !== (roomCreatedAt ?? room.createdAt);
       const data = {
-        room: room === undefined ? { id: roomId, deleted: true } : roomOf(room),
+        room: isGone ? { id: roomId, deleted: true } : roomOf(room),
         ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messageId, messages)),
         ...(user === undefined ? {} : { user: userIn(user, names.get(user)) }),
         ...(report === undefined ? {} : await reported(report, read, messageOf)),

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer } from '../changes/consumer.ts';
-import { type EventType, isMember, type LoggedChange, type StoredEvent } from '../history/history.ts';
+import {
+  type EventType,
+  isMember,
+  type LoggedChange,
+  type RoomRecord,
+  type StoredEvent,
+} from '../history/history.ts';
 import type { PresenceType } from './presence.ts';
 
-type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'messageId' | 'user' | 'report' | 'held'>;
+type Event = Omit<StoredEvent, 'id' | 'at' | 'due' | 'tries'>;
 
 /** The changes that events are made of; the notifier makes the last one. */
 const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
@@ -50,6 +56,8 @@ export function webhookEvents(
   };
 }
 
+const placeOf = ({ id, createdAt }: RoomRecord) => ({ roomId: id, roomCreatedAt: createdAt });
+
 function eventOf(change: LoggedChange): Event | undefined {
   if (change.type === 'message') {
     const { room: roomId, seq, id: messageId } = change.message;
@@ -58,13 +66,13 @@ function eventOf(change: LoggedChange): Event | undefined {
   if (change.type === 'report') {
     return change.closed
       ? undefined
-      : { type: 'message.reported', roomId: change.room.id, report: change.id };
+      : { type: 'message.reported', ...placeOf(change.room), report: change.id };
   }
   if (change.type === 'held') {
     return change.is === 'held' ? { type: 'message.held', roomId: change.room, held: change.id } : undefined;
   }
   if (change.type === 'room') {
-    return change.is === 'new' ? { type: 'room.created', roomId: change.room.id } : undefined;
+    return change.is === 'new' ? { type: 'room.created', ...placeOf(change.room) } : undefined;
   }
   if (change.type === 'act') {
     const { kind, room } = change.act;
@@ -74,5 +82,5 @@ function eventOf(change: LoggedChange): Event | undefined {
   const { before, now, room, user } = change;
   const was = before !== null && isMember(before);
   if (was === isMember(now)) return undefined;
-  return { type: was ? 'room.member_removed' : 'room.member_added', roomId: room.id, user: user.id };
+  return { type: was ? 'room.member_removed' : 'room.member_added', ...placeOf(room), user: user.id };
 }

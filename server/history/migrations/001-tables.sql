@@ -471,7 +471,7 @@ CREATE INDEX IF NOT EXISTS chat_audit_shown ON chat_audit (shown, num);
 CREATE INDEX IF NOT EXISTS chat_audit_by_room ON chat_audit (room_id, num);
 
 -- Events that wait to be sent to the site, or could not be sent (`due` is NULL): see CHAT_WEBHOOK_URL. They hold ids; the body
--- is made of what is stored when it is sent. `id` is that of the event, for all tries.
+-- is made of what is stored when it is sent. `id` is that of the event, for all tries; `created_at` is when the room was made.
 CREATE TABLE IF NOT EXISTS chat_webhooks (
   id BYTES(64) NOT NULL PRIMARY KEY,
   type CHARS(32) NOT NULL,
@@ -479,6 +479,7 @@ CREATE TABLE IF NOT EXISTS chat_webhooks (
   due INT,
   tries INT NOT NULL,
   room_id BYTES(256),
+  created_at INT,
   seq INT,
   message_id BYTES(64),
   user_id BYTES(256),

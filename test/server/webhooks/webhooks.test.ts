@@ -224,6 +224,30 @@ test('an event of a message whose room was deleted says nothing of a later room 
   expect(again.event.data.message).toEqual({ room: 'again', seq: 1, text: '', deleted: true });
 });
 
+test('an event of a member of a room that was deleted names no later room with its id', async () => {
+  const make = (name: string) => site.api('PUT', '/rooms/team', { name, kind: 'private' });
+  let refused = false;
+  answer = (response, { type }) => {
+    const first = type === 'room.member_added' && !refused;
+    if (first) refused = true;
+    response.writeHead(first ? 503 : 204).end();
+  };
+  await make('Team');
+  await site.api('PATCH', '/rooms/team/members', { add: [{ id: 'eve', name: 'Eve' }] });
+  const first = await took('room.member_added', ({ user }) => user?.id === 'eve');
+  expect(first.event.data.room).toMatchObject({ name: 'Team' });
+  await site.api('DELETE', '/rooms/team');
+  await make('Secret team');
+  const again = await vi.waitUntil(
+    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
+    { timeout: hanging },
+  );
+  expect(again.event.data).toEqual({
+    room: { id: 'team', deleted: true },
+    user: { id: 'eve', name: 'Eve' },
+  });
+});
+
 test('a server that is killed while it sends leaves no event behind', async () => {
   const own = historyFolder();
   const env = {
