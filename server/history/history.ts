@@ -946,7 +946,7 @@ export interface Writes {
   };
   /**
    * The page of a message's link, or that there is nothing to show of it. `changed` is false if the message no longer waits
-   * for this page. Codes: `unknown_room`.
+   * for this page, whose picture is dropped then. Codes: `unknown_room`.
    */
   preview: {
     in: {
@@ -1265,7 +1265,7 @@ export interface Writes {
   retryEvents: { in: { at: number }; out: { events: number } };
   /**
    * A device is this user's from now on, whosever it was before. Beyond `mostDevices` the one goes that was registered
-   * the longest ago. Of a user who is being erased nothing is stored.
+   * the longest ago. Of a user who is being erased, or was, nothing is stored.
    */
   registerDevice: { in: StoredDevice; out: Nothing };
   /** If the device is that user's; with `sealed`, if it was not registered again since. */

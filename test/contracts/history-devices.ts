@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { type History, methods, mostDevices, type StoredDevice } from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
 
 const at = 1_700_000_000_000;
 
@@ -18,9 +19,11 @@ export function devicesContract(
     at,
     ...over,
   });
+  const arrive = (id: string) => write.arrive({ user: { id, name: id }, at });
   const idsOf = async (user: string) => (await read.devices({ user })).map(({ id }) => id);
 
   it('a device is of one user: of the one who has registered it last', async () => {
+    for (const user of ['ann', 'ben']) await arrive(user);
     const first = device('pc', 'ann', { name: 'Firefox', until: at + 9 });
     await write.registerDevice(first);
     await write.registerDevice(device('phone', 'ann', { kind: 'app', at: at + 1 }));
@@ -45,6 +48,7 @@ export function devicesContract(
   });
 
   it('beyond ten devices the one goes that was registered the longest ago', async () => {
+    await arrive('cat');
     for (let n = 0; n <= mostDevices; n++) await write.registerDevice(device(`m${n}`, 'cat', { at: at + n }));
     expect(await idsOf('cat')).toEqual(Array.from({ length: mostDevices }, (_, n) => `m${mostDevices - n}`));
     await write.registerDevice(device('m3', 'cat', { at: at + 99 }));
@@ -52,6 +56,7 @@ export function devicesContract(
   });
 
   it('a device is forgotten a while after its login has expired, unless it is registered again', async () => {
+    await arrive('dan');
     for (const id of ['old', 'new', 'live']) await write.registerDevice(device(id, 'dan', { until: at + 5 }));
     await write.noteDevice({ id: 'old', user: 'dan', since: at + 5 });
     await write.noteDevice({ id: 'new', user: 'dan', until: at + 5, since: at + 7 });
@@ -66,6 +71,18 @@ export function devicesContract(
     await write.registerDevice(device('new', 'dan'));
     await write.forgetDevices({ before: at + 99 });
     expect(await idsOf('dan')).toEqual(['live', 'new']);
+  });
+
+  it('a device that is registered after its user was erased is not stored', async () => {
+    await arrive('eve');
+    await write.erase({ user: 'eve', messages: 'anonymise', at });
+    await carryOutErasures(now().history);
+    await write.registerDevice(device('late', 'eve'));
+    expect(await idsOf('eve')).toEqual([]);
+    // A later user of that id.
+    await arrive('eve');
+    await write.registerDevice(device('later', 'eve'));
+    expect(await idsOf('eve')).toEqual(['later']);
   });
 
   it('keys for push services, the oldest first', async () => {

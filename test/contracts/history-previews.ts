@@ -68,12 +68,12 @@ export function previewsContract(
     const edited = await edit(other.seq, { text: 'https://b.example', preview: 'https://b.example/' });
     expect(edited.preview).toEqual({ url: 'https://b.example/' });
     // The page of the link before comes late.
-    expect(await fill(other.seq, { title: 'Old' })).toEqual({ changed: false });
+    expect(await fill(other.seq, { title: 'Old', image: await picture('late') })).toEqual({ changed: false });
     await fill(gone.seq, { title: 'Old', image: await picture('p3') });
     await write.delete({ room, seq: gone.seq, user: ann.id, moderator: false, at });
     expect(await shown(gone.seq)).toBeUndefined();
     const { ids } = await write.dropFiles({ before: 0, most: 10 });
-    expect(ids.sort()).toEqual(['p2', 'p3']);
+    expect(ids.sort()).toEqual(['late', 'p2', 'p3']);
   });
 
   it('the author or a moderator removes a page, and an edit with the same link does not bring it back', async () => {

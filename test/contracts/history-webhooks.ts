@@ -94,17 +94,19 @@ export function webhooksContract(
   it('an event of an erased user goes, and one that comes later is not stored', async () => {
     for (const id of ['8', '9']) await write.arrive({ user: { id, name: id }, at });
     await store({ type: 'room.member_added', user: '9' });
+    const by = { id: '8', name: '8' };
+    for (const other of ['9', 'never seen']) await write.openDirect({ id: `d-${other}`, by, other, at });
     const others = await store(
       { type: 'room.member_added', user: '8' },
       { type: 'room.member_removed', user: '8' },
-      { type: 'room.member_added', user: 'never seen', roomId: 'd-1' },
+      { type: 'room.member_added', user: 'never seen', roomId: 'd-never seen' },
     );
     await write.erase({ user: '9', messages: 'anonymise', at });
     for (const type of ['room.member_added', 'room.member_removed'] as const)
       await store({ type, user: '9' });
     await carryOutErasures(now().history);
     for (const type of ['room.member_added', 'room.member_removed'] as const)
-      await store({ type, user: '9', roomId: 'den' });
+      for (const roomId of ['den', 'd-9']) await store({ type, user: '9', roomId });
     expect(ids(await claim())).toEqual([...others].sort());
   });
 

@@ -1,15 +1,23 @@
 import { usersNamed, withoutUser } from '../broadcast.ts';
 import { lookThroughPause, type StoredEvent } from '../history.ts';
+import type { Need } from '../sql/work.ts';
 import { webhooks } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 
 // The log of all changes: see `Writes`.
 
+/** Whether somebody is a member of a direct room by it. */
+const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string } =>
+  event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;
+
 export const consume: Rule<'consume'> = {
   needs: (input) => [
     { what: 'consumer', input },
-    ...(input.rows?.events ?? []).flatMap(({ user }) => (user === undefined ? [] : aboutUser(user))),
+    ...(input.rows?.events ?? []).flatMap((event): Need[] => [
+      ...(event.user === undefined ? [] : aboutUser(event.user)),
+      ...(isOfDirect(event) ? [{ what: 'room', id: event.roomId } as const] : []),
+    ]),
   ],
   run(work, input) {
     const { name, by, types, lease, most, done, rows } = input;
@@ -18,14 +26,13 @@ export const consume: Rule<'consume'> = {
     if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
-    // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room, whose
-    // id begins with `d-`, has a member who has never been here.
-    const isLeft = ({ type, user, roomId }: StoredEvent) =>
-      user === undefined ||
-      !isGone(work, user) ||
-      (type === 'room.member_added' &&
-        roomId?.startsWith('d-') === true &&
-        work.erasureOf(user) === undefined);
+    // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room has a
+    // member who has never been here; it is one of its two until an erasure.
+    const isLeft = (event: StoredEvent) => {
+      const { user } = event;
+      if (user === undefined || !isGone(work, user)) return true;
+      return isOfDirect(event) && work.room(event.roomId)?.pair?.includes(user) === true;
+    };
     if (isDone) for (const event of (rows?.events ?? []).filter(isLeft)) work.put(webhooks, event);
     if (isDone && rows?.concerned !== undefined) {
       const { users, rooms, due, roomsDue, pushes, pushDue } = rows.concerned;

@@ -1,18 +1,16 @@
-import { isBeforeEnd } from '../erasure.ts';
 import { type DeviceOf, mostDevices, type StoredDevice } from '../history.ts';
 import { devices, rows, vapidKeys } from '../tables.ts';
+import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 
 // The devices of users that are notified while no page is open: see `Writes`.
 
 export const registerDevice: Rule<'registerDevice'> = {
-  needs: ({ id, user }) => [rows(devices, { id }), rows(devices, { user }), { what: 'erasing', user }],
+  needs: ({ id, user }) => [rows(devices, { id }), rows(devices, { user }), ...aboutUser(user)],
   run(work, device) {
     const { id, user } = device;
-    const erasure = work.erasureOf(user);
-    // The stage that looks for such rows may just be over: nobody would find this one.
-    if (erasure !== undefined && isBeforeEnd(erasure)) return {};
     work.find(devices, { id });
+    if (isGone(work, user)) return {};
     const others = work.find(devices, { user }).filter((one) => one.id !== id);
     others.sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
     for (const oldest of others.slice(mostDevices - 1)) work.remove(devices, { id: oldest.id });

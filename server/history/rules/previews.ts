@@ -23,10 +23,14 @@ export const preview: Rule<'preview'> = {
     const room = existing(work, id);
     const before = messageIn(work, room, seq);
     const waits = before?.preview?.url === url && before.preview.title === undefined;
-    if (before === undefined || !waits) return { changed: false };
-    const { preview: _, ...message } = before;
     const { image } = page ?? {};
     const file = image && work.file(id, image.id);
+    if (before === undefined || !waits) {
+      // Its author may have been erased meanwhile: no stage would find it. One that is carried is that of an earlier answer.
+      if (file?.state === 'loose') work.putFile(id, { ...file, state: 'dropped', at });
+      return { changed: false };
+    }
+    const { preview: _, ...message } = before;
     const isErased = image !== undefined && file?.state !== 'loose';
     if (page === undefined || isErased || !showsPreviews(room)) {
       changes.push(put(work, room, before, message));

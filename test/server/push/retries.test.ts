@@ -572,8 +572,11 @@ test.each<(typeof meanwhile)[number]>([
   ['the device is removed', (write, { user }) => write.removeDevice({ id: deviceOf(user), user }), 0],
   [
     'the device becomes that of another user',
-    (write, { user }) =>
-      write.registerDevice({ id: deviceOf(user), user: 'cat', kind: 'browser', sealed: '', at: Date.now() }),
+    async (write, { user }) => {
+      const at = Date.now();
+      await write.arrive({ user: { id: 'cat', name: 'Cat' }, at });
+      await write.registerDevice({ id: deviceOf(user), user: 'cat', kind: 'browser', sealed: '', at });
+    },
     0,
   ],
 ])('while the session store is asked, %s', async (_, happens, sent) => {
