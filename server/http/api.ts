@@ -15,10 +15,12 @@ const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** PHP sites keep ids as integers or as strings. */
 const siteUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
 
+const namedUser = z.object({ id: siteUserId, name: userName });
+
 /** The bodies of the PHP application's requests, by their name in `routes`. */
 export const bodies = {
   message: z.object({
-    user: z.object({ id: siteUserId, name: userName }),
+    user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
     text: z.string(),
     clientId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   }),
@@ -26,7 +28,12 @@ export const bodies = {
   room: z.object({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
   members: z.object({
     add: z
-      .array(z.union([siteUserId.transform((id) => ({ id })), z.object({ id: siteUserId, name: userName })]))
+      .array(
+        z.union([
+          siteUserId.transform((id) => ({ id })),
+          namedUser.transform(({ id, name }) => ({ id, ...(name === '' ? {} : { name }) })),
+        ]),
+      )
       .max(1000)
       .default([]),
     remove: z.array(siteUserId).max(1000).default([]),

@@ -5,6 +5,7 @@ import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import type { Files } from '../files/files.ts';
 import { deletedUser, type History, type NewMessage } from '../history/history.ts';
+import { visibleLine } from '../session/blank.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile } from '../wire/events.ts';
 import { type Line, lineFrom } from './lines.ts';
@@ -285,11 +286,7 @@ const keyOf = ({ clientId, sentAt }: Pick<NewMessage, 'clientId' | 'sentAt'>) =>
 /** Not the id or the name that somebody has in the export: a site may let people choose theirs. */
 const importedId = (given: string) => `import-${digest(given).slice(0, 40)}`;
 
-/** As long as names are, without signs that nobody sees. */
-function shownName(name: string): string {
-  const signs = [...name.replaceAll(/\p{C}/gu, ' ').trim()].slice(0, 64);
-  return signs.length === 0 ? 'Somebody' : signs.join('');
-}
+const shownName = (name: string) => visibleLine(name, 64).trim() || 'Somebody';
 
 /** Without what no message can hold. */
 function cleaned(text: string): string {

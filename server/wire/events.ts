@@ -21,7 +21,7 @@ export const userId = line(64).refine((id) => id !== '');
 export const ownUserId = userId.refine((id) => id !== '0' && id !== '*', {
   message: 'the ids 0 and * are nobody’s',
 });
-/** A user's name, as the site gives it. */
+/** A user's name, as the site gives it; empty if there is nothing to see in it. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
 /** The reason of a ban, as the site gives it. */
 export const banReason = z.string().max(250).transform(asLine);

@@ -131,6 +131,26 @@ test.each([
   if (status === 405) expect(answer.headers.get('allow')).toBe('DELETE');
 });
 
+test.each(['', '\u200b', '\u3164', '\u2800'])(
+  'a name with nothing to see makes nobody nameless: %j',
+  async (blank) => {
+    const call = async (method: string, path: string, body?: object) =>
+      (await ask(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })).json();
+    const add = (one: object) => call('PATCH', '/api/rooms/named/members', { add: [one] });
+    const nameOf = async (id: string) =>
+      ((await call('GET', `/api/users/${id}`)) as { user: { name: string } }).user.name;
+    await call('PUT', '/api/rooms/named', { name: 'Named', kind: 'private' });
+    await add({ id: 'named-ann', name: 'Ann' });
+    const id = `named-${blank.codePointAt(0)}`;
+    for (const one of ['named-ann', id]) await add({ id: one, name: blank });
+    expect([await nameOf('named-ann'), await nameOf(id)]).toEqual(['Ann', id]);
+    const message = { user: { id: `${id}-shop`, name: blank }, text: 'hello', clientId: id };
+    expect(await call('POST', '/api/rooms/named/messages', message)).toMatchObject({
+      message: { user: { id: `${id}-shop`, name: `${id}-shop` } },
+    });
+  },
+);
+
 test('a body that is too large is answered with 413, which the client gets though it is still sending', async () => {
   const body = 'x'.repeat(4_000_000);
   const head = `Host: a\r\nAuthorization: Bearer ${key}`;

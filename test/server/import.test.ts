@@ -258,6 +258,23 @@ test('nobody is notified of what is imported', async () => {
   await site.close();
 });
 
+test('everybody has a name after an import, in one line of signs that can be seen', async () => {
+  const kept = newHistory();
+  const names = { a: '\u3164', b: '\u2800 \u200b', c: ' \u202eAnn\u200b\nLee ', d: 'x'.repeat(70) };
+  const lines = file('names.jsonl', [
+    { type: 'room', id: 'c3', name: 'Names', kind: 'public' },
+    ...Object.entries(names).map(([id, name]) => ({ type: 'user', id, name })),
+    ...Object.keys(names).map((id) => ({ type: 'message', id, room: 'c3', user: id, at, text: id })),
+  ]);
+  expect(await importing(kept, [lines])).toMatchObject({ code: 0 });
+  await serve(kept, async (_, ann) => {
+    const { rooms } = await ann.request('room:list', { member: false });
+    const room = rooms.find(({ name }) => name === 'Names')?.id ?? '';
+    const found = (await messagesOf(ann, room)).map(({ user }) => user.name);
+    expect(found).toEqual(['Somebody', 'Somebody', 'AnnLee', 'x'.repeat(64)]);
+  });
+});
+
 test('an export of Slack: names, mentions, links and threads as people read them, without notices', async () => {
   const kept = newHistory();
   const slack = join(folder, 'slack');
