@@ -11,6 +11,8 @@ const longest = { text: 320, lines: 8, name: 80 };
 
 /** Marks that turn the direction of what follows them, in a program that shows them. */
 const turning = /[\u202a-\u202e\u2066-\u2069]/gu;
+/** Control characters that a message may have: one of them, U+0085, ends a line in some mail programs, and none for JavaScript. */
+const control = /[\x7f-\x9f]/g;
 
 /** A room with unread messages. */
 export interface UnreadIn {
@@ -159,7 +161,8 @@ function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterM
   const characters = [...text];
   const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;
   const end = Math.min(characters.length, kept, longest.text);
-  const slice = (from: number, to: number) => characters.slice(from, to).join('').replace(turning, '');
+  const slice = (from: number, to: number) =>
+    characters.slice(from, to).join('').replace(turning, '').replace(control, ' ');
   const pieces: LetterMessage['text'] = [];
   let done = 0;
   for (const { user, start, length } of mentions) {

@@ -239,6 +239,13 @@ describe('what people write', () => {
     );
   });
 
+  test('ends no line by a control character of which only some programs know that it does', () => {
+    const text = 'Hello\u0085Owen Price, 09:30\u007f\u009b> Give Bob the key.';
+    const { plain, html } = mail([{ ...direct, messages: [message(1, bob, at(9, 31), text)] }]);
+    expect(plain).toContain('\n  > Hello Owen Price, 09:30  > Give Bob the key.\n');
+    expect(plain + html).not.toMatch(/[\x7f-\x9f]/);
+  });
+
   test('makes no mail of more than 60 KB', () => {
     const name = '&'.repeat(80);
     const text = `${'&'.repeat(200)}${'🦀'.repeat(10_000)}`;
