@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Transporter } from 'nodemailer';
 import { UnderWay } from '../outgoing/under-way.ts';
 import type { Mailbox } from './address.ts';
@@ -30,14 +30,26 @@ export interface Mail {
   thread: string;
   /** Further headers. */
   headers: Readonly<Record<string, string>>;
+  /** Whether it may still go out as it is. Asked when the server waits for its bytes. Never rejects. */
+  isCurrent(): Promise<boolean>;
+}
+
+/** A mail that is being handed over. */
+interface Sending {
+  readonly isCurrent: Mail['isCurrent'];
+  is: 'waiting' | 'outdated' | 'begun';
 }
 
 /**
  * `refused`: this address takes no mail. `failed`: the mail was not taken. `down`: the mail was not begun, as there was no
  * connection or login, or this server ends; or the mail server has said that it takes none now. `lost`: nobody knows whether
  * the mail was taken; it must not be sent again. `reason` repeats nothing that the mail server or a user has written.
+ * `outdated`: it was not sent, see `isCurrent`.
  */
-export type MailOutcome = { is: 'sent' } | { is: 'refused' | 'failed' | 'down' | 'lost'; reason: string };
+export type MailOutcome =
+  | { is: 'sent' }
+  | { is: 'outdated' }
+  | { is: 'refused' | 'failed' | 'down' | 'lost'; reason: string };
 
 /** The package is loaded only where mails are sent. */
 export async function openMailServer({
@@ -78,16 +90,14 @@ export async function openMailServer({
 export class MailServer {
   readonly #transport: Transporter;
   readonly #underWay = new UnderWay();
-  /** The bytes of each mail for which there was a connection, by its signal. They are read when the server waits for them. */
-  readonly #bytes = new WeakMap<AbortSignal, Readable>();
+  /** By the signals of the mails. */
+  readonly #sending = new WeakMap<AbortSignal, Sending>();
 
   constructor(transport: Transporter) {
     this.#transport = transport;
     transport.use('stream', ({ message, data: { signal } }, done) => {
-      message.processFunc((bytes) => {
-        if (signal) this.#bytes.set(signal, bytes);
-        return bytes;
-      });
+      const sending = signal && this.#sending.get(signal);
+      if (sending) message.processFunc((bytes) => Readable.from(read(bytes, sending)));
       done();
     });
     // Errors of idle connections; others reject the mail.
@@ -95,12 +105,13 @@ export class MailServer {
   }
 
   /** Hands over one mail, at most once. Never rejects. */
-  async send({ from, to, subject, text, html, id, thread, headers }: Mail): Promise<MailOutcome> {
+  async send({ from, to, subject, text, html, id, thread, headers, isCurrent }: Mail): Promise<MailOutcome> {
     const late = AbortSignal.timeout(mailTime);
-    let signal = late;
+    const sending: Sending = { isCurrent, is: 'waiting' };
     try {
       await this.#underWay.run((end) => {
-        signal = AbortSignal.any([late, end]);
+        const signal = AbortSignal.any([late, end]);
+        this.#sending.set(signal, sending);
         return this.#transport.sendMail({
           from: { name: from.name, address: from.address },
           to: { name: '', address: to },
@@ -117,13 +128,13 @@ export class MailServer {
       });
       return { is: 'sent' };
     } catch (error) {
+      if (sending.is === 'outdated') return { is: 'outdated' };
       const reason = late.aborted ? `it was not taken within ${mailTime / 1000} s` : reasonOf(error);
       if (isAboutAddress(error)) return { is: 'refused', reason };
       if (isAboutMail(error)) return { is: 'failed', reason };
-      const isBegun = this.#bytes.get(signal)?.readableDidRead === true;
       // An answer with a code says that the mail was not taken.
       const hasAnswered = (error as SmtpError).responseCode !== undefined;
-      return { is: isBegun && !hasAnswered ? 'lost' : 'down', reason };
+      return { is: sending.is === 'begun' && !hasAnswered ? 'lost' : 'down', reason };
     }
   }
 
@@ -143,6 +154,16 @@ export class MailServer {
     this.#underWay.close();
     this.#transport.close({ force: true });
   }
+}
+
+/** The bytes of a mail. The server may have greeted long after it was written. An error ends the connection, and so the mail. */
+async function* read(bytes: Readable, sending: Sending): AsyncGenerator<Buffer> {
+  if (!(await sending.isCurrent())) {
+    sending.is = 'outdated';
+    throw new Error('the mail is outdated');
+  }
+  sending.is = 'begun';
+  yield* bytes;
 }
 
 /** An error as `nodemailer` makes it. */

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
-import type { History } from '../history/history.ts';
-import type { SendMail } from '../notify/due.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { History, StoredMessage } from '../history/history.ts';
+import type { About, SendMail } from '../notify/due.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import { letterOf } from './letter.ts';
 import { type MailServer, openMailServer } from './mail-server.ts';
@@ -86,6 +87,7 @@ export class Mails {
       stopUrl,
       now: Date.now(),
     });
+    let left: About | undefined = found;
     const outcome = await this.#server.send({
       from,
       to,
@@ -99,8 +101,18 @@ export class Mails {
         'Auto-Submitted': 'auto-generated',
         Precedence: 'bulk',
       },
+      async isCurrent() {
+        try {
+          left = await about();
+        } catch (error) {
+          onFailure((error as Error).message);
+          return false;
+        }
+        return left !== undefined && holdsStill(found, left);
+      },
     });
     if (outcome.is === 'sent') return 'sent';
+    if (outcome.is === 'outdated') return left === undefined ? undefined : 'failed';
     onFailure(outcome.reason);
     if (outcome.is === 'refused') {
       await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
@@ -131,5 +143,18 @@ export class Mails {
     return `${digestOf(`${this.#options.pageUrl} ${to} ${room}`).slice(0, 32)}@${this.#idDomain}`;
   }
 }
+
+/** Whether all that a mail says is so now, but for its numbers: more may be unread. */
+function holdsStill(said: About, now: About): boolean {
+  if (!isDeepStrictEqual(said.settings, now.settings)) return false;
+  return said.unread.rooms.every(({ room, name, messages }) => {
+    const left = now.unread.rooms.find((one) => one.room === room && one.name === name);
+    const isThere = (one: StoredMessage) =>
+      left?.messages.some((other) => isDeepStrictEqual(shownOf(one), shownOf(other)));
+    return left !== undefined && messages.every(isThere);
+  });
+}
+
+const shownOf = ({ id, user, text, files, mentions }: StoredMessage) => ({ id, user, text, files, mentions });
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');

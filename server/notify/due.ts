@@ -43,7 +43,7 @@ export interface About {
 
 /**
  * Sends a mail. Never rejects.
- * @param about is asked last, so that the mail says what is so when it goes out; undefined if nothing is left of it
+ * @param about is asked last, and again when the mail goes out, so that it says what is so then; undefined if nothing is left of it
  * @returns undefined if there was nothing to send
  */
 export type SendMail = (

@@ -24,6 +24,7 @@ const mail: Mail = {
   id: 'one@garden.example',
   thread: 'room@garden.example',
   headers: { 'Auto-Submitted': 'auto-generated' },
+  isCurrent: async () => true,
 };
 
 async function over<Result>(url: string, use: (server: MailServer) => Promise<Result>): Promise<Result> {

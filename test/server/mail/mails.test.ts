@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import type { History } from '../../../server/history/history.ts';
+import type { History, StoredMessage } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Mails } from '../../../server/mail/mails.ts';
 import { type MailPlace, readMailPlace } from '../../../server/mail/place.ts';
@@ -392,11 +392,60 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test.each<(typeof meanwhile)[number]>([
+  test('a mail is not sent if its text has changed while the mail server greets, or if that cannot be said; the next one is', async () => {
+    const mails = await open();
+    await arrive('liz', 'liz@site.example');
+    const plan = { id: 'f', name: 'plan.txt', type: 'text/plain', size: 1 };
+    let message: Omit<StoredMessage, 'text'> = {
+      ...{ id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'c', sentAt: at },
+      ...{ user: { id: 'x', name: 'X' }, files: [plan] },
+    };
+    let [text, isGone, isMore] = ['before', false, false];
+    const about = async () => {
+      if (isGone) throw new Error('the history does not answer');
+      const one = unread('liz');
+      const messages = [{ ...message, text }];
+      if (isMore) messages.push({ ...message, id: 'n', seq: 2, text: 'more' });
+      one.rooms[0]?.messages.push(...messages);
+      return { unread: one, settings };
+    };
+    onTestFinished(() => {
+      server.greet = (done) => done();
+    });
+    const count = server.mails.length;
+    for (const happens of [
+      () => (text = 'after'),
+      () => (message = { ...message, user: { id: '0', name: 'Deleted user' } }),
+      () => (message = { ...message, files: [] }),
+      () => (isGone = true),
+    ]) {
+      server.greet = (done) => {
+        happens();
+        done();
+      };
+      expect(await mails.send('liz', about)).toBe('failed');
+      isGone = false;
+    }
+    // A message more is no reason to wait.
+    server.greet = (done) => {
+      isMore = true;
+      done();
+    };
+    expect(await mails.send('liz', about)).toBe('sent');
+    expect(server.mails.slice(count).map((mail) => /before|after/.exec(mail.text)?.[0])).toEqual(['after']);
+    mails.close();
+  });
+
+  const changes: typeof meanwhile = [
     ...meanwhile,
     ['mails are switched off', (write, { user }) => write.setNotices({ user, set: { mail: 'off' } }), 0],
-  ])('while the site’s table is asked, %s', async (what, happens, sent) => {
-    const [user, room, now] = [`to ${what}`, `den ${what}`, Date.now()];
+  ];
+  test.each(
+    (['the site’s table is asked', 'the mail server greets'] as const).flatMap((during) =>
+      changes.map(([what, happens, sent]) => [during, what, happens, sent] as const),
+    ),
+  )('while %s, %s', async (during, what, happens, sent) => {
+    const [user, room, now] = [`to ${what}, ${during}`, `den ${what}, ${during}`, Date.now()];
     await arrive('ann');
     await arrive(user);
     await history.write.setNotices({ user, set: { quiet: 'off' } });
@@ -420,14 +469,21 @@ describe('Mails.send', () => {
     await history.write.send({ room, clientId: 'c', user: by, text: 'x', sentAt: now, asMember: true });
     await history.write.noteDue({ room, users: [user], due: now, pushes: [], pushDue: now });
     let asked = 0;
+    const once = async () => {
+      if (asked++ === 0) await happens(history.write, { user, room });
+    };
+    const isTable = during === 'the site’s table is asked';
     const mails = await open({
       async addressOf() {
-        asked++;
-        await happens(history.write, { user, room });
+        if (isTable) await once();
         return 'kim@site.example';
       },
     });
     const before = server.mails.length;
+    if (!isTable) server.greet = (done) => once().then(done, done);
+    onTestFinished(() => {
+      server.greet = (done) => done();
+    });
     const due = new Due({
       history,
       directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
