@@ -38,7 +38,10 @@ export const freeConsumers = 'UPDATE chat_consumers SET held_until = 0';
 export const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair_low', 'pair_high', 'origin'];
 
 /** More changes of a room than a history can have had since the copy was made: 2,000 a second, for three weeks. */
-export const mostLost = 2 ** 32;
+const mostLost = 2 ** 32;
+
+/** More changes than a room has in a millisecond. Times it, the clock stays below 2^53 until the year 2109. */
+const mostAtOnce = 2 ** 11;
 
 /** Milliseconds: with SQLite an erasure is listed before it is committed, and may have missed the copy. */
 export const erasureMargin = 60_000;
@@ -50,12 +53,17 @@ export const endOfLog = `coalesce((SELECT num FROM chat_position WHERE id = 'cha
  * Everything that waited was sent since, or is out of date. Clients begin again with each room, also where they had read more
  * than the copy has: see `isKnown` in chat/rooms.ts.
  */
-export const forRestored = [
-  'DELETE FROM chat_webhooks',
-  'DELETE FROM chat_due',
-  'DELETE FROM chat_due_rooms',
-  'DELETE FROM chat_pushes',
-  `UPDATE chat_consumers SET position = ${endOfLog} WHERE id IN ('webhooks', 'notify')`,
-  // In this order for MariaDB, which goes from one column to the next.
-  `UPDATE chat_rooms SET reset_rev = head + ${mostLost}, head = head + ${mostLost}`,
-];
+export function forRestored(): string[] {
+  // Each restore has a later clock, so no number of what an earlier one has lost comes again. The clock may have been set back.
+  const clock = Date.now() * mostAtOnce;
+  const head = `CASE WHEN head < ${clock} THEN ${clock} ELSE head + ${mostLost} END`;
+  return [
+    'DELETE FROM chat_webhooks',
+    'DELETE FROM chat_due',
+    'DELETE FROM chat_due_rooms',
+    'DELETE FROM chat_pushes',
+    `UPDATE chat_consumers SET position = ${endOfLog} WHERE id IN ('webhooks', 'notify')`,
+    // In this order for MariaDB, which goes from one column to the next.
+    `UPDATE chat_rooms SET reset_rev = ${head}, head = ${head}`,
+  ];
+}

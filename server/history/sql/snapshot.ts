@@ -288,7 +288,7 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
         );
       }
       await onSide(async (one) => {
-        for (const statement of forRestored) await one.queryPatiently(raw(statement));
+        for (const statement of forRestored()) await one.queryPatiently(raw(statement));
         await one.query(raw('DELETE FROM chat_writers'));
       });
     },

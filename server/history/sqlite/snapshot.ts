@@ -100,7 +100,7 @@ export async function prepareRestored(
   });
   if (again.length > 0) await eraseIn(path, again);
   await withFile(path, (db) => {
-    db.exec(`${forRestored.join(';')}; DELETE FROM former_texts; DELETE FROM generations`);
+    db.exec(`${forRestored().join(';')}; DELETE FROM former_texts; DELETE FROM generations`);
   });
 }
 
