@@ -12,7 +12,8 @@ async function signsIn(folder: string): Promise<{ path: string; isSilent: boolea
   const signs = names.map(async (name) => {
     const path = join(folder, name);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
-    return { path, isSilent: Date.now() - mtimeMs > silentAfter };
+    // A clock that was ahead has left a time to come.
+    return { path, isSilent: Math.abs(Date.now() - mtimeMs) > silentAfter };
   });
   return Promise.all(signs);
 }

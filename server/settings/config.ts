@@ -191,8 +191,9 @@ const settings = {
   ],
   CHAT_API_KEY_FILE: [
     '',
-    keyFile(apiKey),
-    'the path of a file that holds a key of 16 characters or more, without blanks; several, one a line',
+    // A key that somebody has commented out is to count no longer.
+    keyFile(apiKey.regex(/^[^#;]/)),
+    'the path of a file that holds a key of 16 characters or more, without blanks and without # or ; before it; several, one a line',
     'key file',
   ],
   CHAT_WEBHOOK_URL: [
@@ -421,7 +422,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   }
   const logins = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
   if ('problems' in logins) problems.push(...logins.problems);
-  const unknown = unknownSettings(env, 'CHAT_', settingNames);
+  const unknown = unknownSettings(env, 'CHAT_', settingNames, lines);
   addUnknown(problems, unknown);
   if ('problems' in logins || problems.length > 0) throw wrong(problems);
   const value = parsed as Parsed;

@@ -19,17 +19,20 @@ export interface UnknownSetting {
 
 /**
  * Finds names that begin like the settings of a program, are set, and are none: misspelt, of another version, or of
- * another program.
+ * another program. In a file of settings a name can be misspelt from its beginning on.
+ * @param fromFile the names that such a file has set
  */
 export function unknownSettings(
   env: NodeJS.ProcessEnv,
   start: Start,
   known: readonly string[],
+  fromFile: { has(name: string): boolean } = new Set(),
 ): UnknownSetting[] {
   const settings = new Set([...known, ...otherSettings]);
   return Object.keys(env)
-    .filter((name) => name.startsWith(start) && env[name] && !settings.has(name))
-    .map((name) => ({ name, ...nearestTo(name, start, known) }));
+    .filter((name) => (name.startsWith(start) || fromFile.has(name)) && env[name] && !settings.has(name))
+    .map((name) => ({ name, ...nearestTo(name, start, known) }))
+    .filter(({ name, misspelt }) => misspelt || name.startsWith(start));
 }
 
 /** Describes an unknown setting to the operator. */
@@ -47,8 +50,9 @@ export function addUnknown(problems: string[], unknown: readonly UnknownSetting[
 }
 
 function nearestTo(name: string, start: Start, known: readonly string[]): Omit<UnknownSetting, 'name'> {
-  const withoutStart = (one: string) => one.slice(start.length);
-  const given = withoutStart(name);
+  // Only what all of them begin with says nothing.
+  const withoutStart = (one: string) => (name.startsWith(start) ? one.slice(start.length) : one);
+  const given = withoutStart(name).toUpperCase();
   const [best] = known
     .map((one) => ({ one, wrong: distance(given, withoutStart(one)) }))
     .sort((a, b) => a.wrong - b.wrong);

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -217,6 +218,18 @@ test('of two backups of one process id, as in two containers, the end of one is 
   expect(await isCopied(files)).toBe(true);
   await other();
   expect(await isCopied(files)).toBe(false);
+});
+
+test('a backup that was killed counts as ended, also when its clock was ahead', async () => {
+  const files = mkdtempSync(join(folder, 'files-'));
+  const end = await keepFiles(files);
+  const [sign] = readdirSync(files);
+  for (const hours of [-1, 1]) {
+    const at = new Date(Date.now() + hours * 60 * 60_000);
+    utimesSync(join(files, sign as string), at, at);
+    expect(await isCopied(files)).toBe(false);
+  }
+  await end();
 });
 
 test('files of deleted messages stay while a backup is made', async () => {

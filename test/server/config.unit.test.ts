@@ -125,6 +125,21 @@ test('settings that hold a password can be in files, as Docker and Kubernetes gi
   rmSync(folder, { recursive: true });
 });
 
+test('keys in a file: one a line, and one that was commented out is refused', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keys-'));
+  const path = join(folder, 'keys');
+  const keys = ['first-key-0123456', 'second-key-01234'];
+  writeFileSync(path, `${keys.join('\n')}\n`);
+  expect(configOf({ CHAT_API_KEY_FILE: path }).apiKeys).toEqual(keys);
+  for (const mark of ['#', '; ', ';']) {
+    writeFileSync(path, `${mark}${keys.join('\n')}\n`);
+    const problem = problemsOf({ CHAT_API_KEY_FILE: path });
+    expect(problem).toContain('CHAT_API_KEY_FILE: ');
+    expect(problem).not.toContain('key-0123');
+  }
+  rmSync(folder, { recursive: true });
+});
+
 test('events without a key are refused', () => {
   const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
   expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* give the file of its key/);
@@ -431,6 +446,7 @@ test.each([
   ['CHAT_SESION_CHECK', 'CHAT_SESSION_CHECK'],
   ['CHAT_USER_BANEND', 'CHAT_USER_BANNED'],
   ['CHAT_NATIVE_CLIENT', 'CHAT_NATIVE_CLIENTS'],
+  ['CHAT_User_Banned', 'CHAT_USER_BANNED'],
 ])('%s is a misspelling, and refused: %s was meant', (name, nearest) => {
   expect(problemsOf({ [name]: 'geheim' })).toMatch(
     new RegExp(`^  ${name}: there is no such setting; the nearest is ${nearest}$`, 'm'),

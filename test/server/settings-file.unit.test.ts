@@ -55,6 +55,28 @@ test('the environment wins, unless it is empty, and problems name the line of th
   expect(readConfig(others, lines)).toMatchObject({ port: 2, host: '::1' });
 });
 
+test.each([
+  ['CAHT_USER_BANNED', 'CHAT_USER_BANNED'],
+  ['CHATUSER_REQUIRE', 'CHAT_USER_REQUIRE'],
+  ['chat_user_banned', 'CHAT_USER_BANNED'],
+  ['HAT_PORT', 'CHAT_PORT'],
+])('%s in a file is a misspelling, and refused: %s was meant', (name, nearest) => {
+  const file = fileWith(`CHAT_SESSION_STORE=file:///s\n${name}=geheim\n`);
+  const { env, lines } = givenSettings(file, {});
+  expect(() => readConfig(env, lines)).toThrow(
+    `\n  ${file} line 2: ${name}: there is no such setting; the nearest is ${nearest}`,
+  );
+});
+
+test('names of other programs in a file are no misspellings, however alike their ends are', () => {
+  const others =
+    'TZ=UTC\nHTTP_PORT=1\nAWS_ACCESS_KEY_ID=k\nSESSION_SERVER_PORT=7081\nNODE_URL=x\nPHP_API_KEY=x\n';
+  const { env, lines } = givenSettings(fileWith(`CHAT_SESSION_STORE=file:///s\n${others}`), {
+    CAHT_PORT: '1',
+  });
+  expect(readConfig(env, lines).unknown).toEqual([]);
+});
+
 test.each<[string, string | Buffer, RegExp]>([
   ['not in UTF-8', Buffer.from('A=\xff', 'latin1'), /not a text in UTF-8/],
   ['too large', 'A'.repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
