@@ -25,18 +25,32 @@ import { entries, formatNow, largestManifest, type Manifest, manifest, storedNam
 export function restoreBackup(
   from: string,
   { history, files }: Data,
-  onProgress: (files: number) => void = () => {},
+  options: Options = {},
 ): Promise<number> {
   return history.kind === 'sqlite'
-    ? restoreFile(from, { history: history.path, files }, onProgress)
-    : restoreRows(from, { history, files }, onProgress);
+    ? restoreFile(from, { history: history.path, files }, options)
+    : restoreRows(from, { history, files }, options);
 }
+
+interface Options {
+  /** Leaves out the files of the backup, where there is no folder for them. */
+  withoutFiles?: boolean;
+  onProgress?: (files: number) => void;
+}
+
+/** Whether a folder has files of a history. A restore deletes those that the backup does not know. */
+export async function hasFiles(folder: string): Promise<boolean> {
+  return existsSync(folder) && (await readdir(folder)).some((name) => partName.test(name));
+}
+
+/** The subfolders of files: see server/files/folder.ts. */
+const partName = /^[0-9a-f]{2}$/;
 
 /** A history of SQLite. */
 async function restoreFile(
   from: string,
   data: { history: string; files: string | undefined },
-  onProgress: (files: number) => void,
+  options: Options,
 ): Promise<number> {
   await mkdir(dirname(resolve(data.history)), { recursive: true, mode: 0o700 });
   const history = existsSync(data.history) ? realpathSync(data.history) : resolve(data.history);
@@ -52,7 +66,7 @@ async function restoreFile(
     if (existsSync(place.restored)) await finish(place);
     await clear(place);
     try {
-      const { made, erased } = await unpack(from, place, onProgress);
+      const { made, erased } = await unpack(from, place, options);
       await prepareRestored(join(place.unpacked, entries.history.sqlite), history, made, erased);
       await sync(join(place.unpacked, entries.history.sqlite));
       await rename(join(place.unpacked, entries.history.sqlite), place.restored);
@@ -100,7 +114,7 @@ async function damageOf(from: string, failure: Error): Promise<Error> {
 async function restoreRows(
   from: string,
   { history, files: folder }: { history: DatabaseAddress; files: string | undefined },
-  onProgress: (files: number) => void,
+  options: Options,
 ): Promise<number> {
   const snapshot = await import('../history/sql/snapshot.ts');
   const dialect = await dialectOf(history);
@@ -124,7 +138,7 @@ async function restoreRows(
       known: snapshot.knownFormat(dialect),
       folder,
       files,
-      onProgress,
+      ...options,
       async history({ bytes }, { migrations }) {
         if (loaded) throw new Unreadable('it holds something else');
         loaded = true;
@@ -205,18 +219,14 @@ async function clear({ unpacked, files }: Place): Promise<void> {
 }
 
 /** Unpacks all, and checks it. @throws Unreadable, CommandProblem */
-async function unpack(
-  from: string,
-  { unpacked, files, folder }: Place,
-  onProgress: (files: number) => void,
-): Promise<Manifest> {
+async function unpack(from: string, { unpacked, files, folder }: Place, options: Options): Promise<Manifest> {
   let hasHistory = false;
   const about = await unpackEach(from, {
     kind: 'sqlite',
     known: knownFormat(),
     folder,
     files,
-    onProgress,
+    ...options,
     async history(entry) {
       if (hasHistory) throw new Unreadable('it holds something else');
       hasHistory = true;
@@ -231,13 +241,12 @@ async function unpack(
 /** Unpacks the files, and gives the history away. @throws Unreadable, CommandProblem */
 async function unpackEach(
   from: string,
-  to: {
+  to: Options & {
     kind: Manifest['history'];
     /** The number of the newest migration that this version knows. */
     known: number;
     folder: string | undefined;
     files: string | undefined;
-    onProgress(files: number): void;
     history(entry: ArchiveEntry, about: Manifest): Promise<void>;
   },
 ): Promise<Manifest> {
@@ -254,10 +263,10 @@ async function unpackEach(
           `the backup is of a history in ${titles[about.history]}, and CHAT_HISTORY is one in ${titles[to.kind]}`,
         );
       }
-      if (about.files && files === undefined) {
+      if (about.files && files === undefined && !to.withoutFiles) {
         throw new CommandProblem(
           exit.configuration,
-          'the backup has files, which are restored into a folder only: set CHAT_FILES=dir:FOLDER',
+          'the backup has files, which are restored into a folder only: set CHAT_FILES=dir:FOLDER, or leave them out by --without-files',
         );
       }
       if (about.files && folder !== undefined && files !== undefined) {
@@ -268,10 +277,11 @@ async function unpackEach(
       await to.history(entry, about);
     } else {
       const id = name.startsWith(entries.files) ? name.slice(entries.files.length) : '';
-      if (!about.files || files === undefined || !storedName.test(id))
-        throw new Unreadable('it holds something else');
-      await write(join(files, id), entry);
-      to.onProgress(++count);
+      if (!about.files || !storedName.test(id)) throw new Unreadable('it holds something else');
+      if (files !== undefined) await write(join(files, id), entry);
+      // Read all the same, for the digests.
+      else for await (const _ of entry.bytes);
+      to.onProgress?.(++count);
     }
   }
   if (about === undefined) throw new Unreadable('it has no history');
@@ -352,7 +362,7 @@ async function removeUnknown(
   among?: ReadonlySet<string>,
 ): Promise<void> {
   for (const part of await readdir(folder)) {
-    if (!/^[0-9a-f]{2}$/.test(part)) continue;
+    if (!partName.test(part)) continue;
     for (const name of await readdir(join(folder, part))) {
       const isUnknown = storedName.test(name) && !known.has(name.slice(0, 32));
       if (isUnknown && among?.has(name) !== false) await rm(join(folder, part, name));

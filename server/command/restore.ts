@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Data } from '../backup/backup.ts';
-import { restoreBackup } from '../backup/restore.ts';
+import { hasFiles, restoreBackup } from '../backup/restore.ts';
 import { placeOf } from '../history/sql/address.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { callersFolder, howToRun } from '../session/how-to-run.ts';
@@ -17,7 +17,7 @@ anything changes; if this is interrupted, do it again. Call it as the account of
 
   FILE             a file of the command backup
   --yes            asks nothing, for scripts
-  --without-files  for a backup without files: those that are there stay
+  --without-files  restores the history alone: the files that are there stay
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('restore', '/backup/chat-2026-11-23.tar')}`;
@@ -39,9 +39,10 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   checkOwner(data, 'restore');
   if (!values.yes) await confirm(data);
   const shown = progress();
-  const made = await restoreBackup(from, data, (files) => shown.say(`files: ${files}`)).finally(() =>
-    shown.end(),
-  );
+  const made = await restoreBackup(from, data, {
+    withoutFiles: values['without-files'],
+    onProgress: (files) => shown.say(`files: ${files}`),
+  }).finally(() => shown.end());
   console.log(`✓ Restored: ${nameOf(data)}, as it was at ${new Date(made).toISOString()}`);
   return 0;
 }
@@ -50,16 +51,22 @@ const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path 
 
 /** @throws CommandProblem */
 async function confirm(data: Data): Promise<void> {
-  if (data.history.kind === 'sqlite' && !existsSync(data.history.path)) return;
+  const { history, files } = data;
+  // The files may be of another history, such as that of a server which runs.
+  const filesThere = files !== undefined && (await hasFiles(files)) ? resolve(files) : undefined;
+  if (history.kind === 'sqlite' && !existsSync(history.path) && filesThere === undefined) return;
+  const lost = `${nameOf(data)} will be replaced${
+    filesThere === undefined ? '' : `, and files in ${filesThere} that the backup does not have are deleted`
+  }. This cannot be taken back.`;
   if (!(process.stdin.isTTY && process.stdout.isTTY)) {
     throw new CommandProblem(
       exit.usage,
-      'there is no terminal on which to ask: --yes restores without a question',
+      `there is no terminal on which to ask: --yes restores without a question. ${lost}`,
     );
   }
   const terminal = openTerminal();
   try {
-    terminal.say(`${nameOf(data)} and its files will be replaced. This cannot be taken back.`);
+    terminal.say(lost);
     if ((await terminal.ask('? Type yes to restore: ')) === 'yes') return;
   } finally {
     terminal.close();

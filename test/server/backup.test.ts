@@ -62,8 +62,9 @@ async function command(
   { url, files }: Pick<Kept, 'url' | 'files'>,
   from = file,
   env: NodeJS.ProcessEnv = {},
+  words = name === 'restore' ? ['--yes'] : [],
 ): Promise<{ code: number; said: string }> {
-  const args = [name, from, ...(name === 'restore' ? ['--yes'] : []), '--settings='];
+  const args = [name, from, ...words, '--settings='];
   const child = startChild(process.execPath, ['server/command/main.ts', ...args], {
     cwd: root,
     env: {
@@ -209,6 +210,26 @@ test('a restore refuses the history of a running server', async () => {
     code: 69,
     said: '✗ A chat server is using this history: stop it first\n',
   });
+});
+
+test('a restore beside the files of another history asks first, and can leave them alone', async () => {
+  const { file: later } = await upload(site.chat.url, ann.cookie, 'on Tuesday', { room: 'garden' });
+  await say(ann, 'garden', 'look', { files: [{ id: later.id }] });
+  const trial = { ...historyFolder(), files: kept.files };
+  try {
+    const { code, said } = await command('restore', trial, file, {}, []);
+    expect([code, said]).toEqual([64, expect.stringContaining('--yes restores without a question')]);
+    expect(said).toContain(kept.files.slice('dir:'.length));
+    expect(existsSync(trial.path)).toBe(false);
+    const without = await command('restore', trial, file, { CHAT_FILES: 'off' });
+    expect(without).toMatchObject({ code: 78, said: expect.stringContaining('--without-files') });
+    expect(await command('restore', trial, file, {}, ['--without-files'])).toMatchObject({ code: 0 });
+    expectRestored(trial, acknowledged.slice(0, 1));
+    expect(await (await download(site.chat.url, ann.cookie, later)).text()).toBe('on Tuesday');
+    expect(existsSync(join(kept.files.slice('dir:'.length), 'restoring'))).toBe(false);
+  } finally {
+    rmSync(folderOf(trial), { recursive: true });
+  }
 });
 
 test('of two backups of one process id, as in two containers, the end of one is not that of the other', async () => {
