@@ -1,5 +1,5 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { lineForScreen } from '../session/blank.ts';
@@ -62,7 +62,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     url,
     user: values.user,
     settings,
-    data: settings === usualFiles[0] ? '/var/lib/php-session-chat' : join(dirname(settings), 'data'),
+    data: dataFor(settings),
     yes: values.yes,
     print: values.print,
     force: values.force,
@@ -88,6 +88,14 @@ function parsed(args: readonly string[]) {
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
     throw new CommandProblem(exit.usage, `${message}\n\n${usage}`);
   }
+}
+
+/** The folder for messages and files: one for each file of settings, so that two sites do not share a history. */
+function dataFor(settings: string): string {
+  const [machine, own] = usualFiles;
+  if (settings === machine) return '/var/lib/php-session-chat';
+  const name = basename(settings);
+  return join(dirname(settings), name === own ? 'data' : `${name}-data`);
 }
 
 /** The place for the settings of the machine, or for another account one of its own. */

@@ -9,8 +9,8 @@ import { lineForScreen } from '../session/blank.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 import type { SitePlace } from '../session/logins/site.ts';
-import { type Config, listSettings, readConfig, settingNames } from '../settings/config.ts';
-import { parseSettings } from '../settings/file.ts';
+import { type Config, ConfigError, listSettings, readConfig, settingNames } from '../settings/config.ts';
+import { givenSettings, parseSettings } from '../settings/file.ts';
 import {
   type Account,
   accountOf,
@@ -18,6 +18,7 @@ import {
   missingRights,
   serviceAccount,
   setfaclLines,
+  shellWord,
   type Wanted,
 } from './account.ts';
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
@@ -63,14 +64,11 @@ async function setUp(
     terminal.say(`${marks[is]} ${lineForScreen(text)}`);
     if (advice !== undefined) terminal.say(`  → ${lineForScreen(advice)}`);
   };
-  const given = {
-    CHAT_HISTORY: `sqlite:${join(options.data, 'chat.db')}`,
-    CHAT_FILES: `dir:${join(options.data, 'files')}`,
-    ...givenIn(env),
-  };
+  const given = { ...placesIn(options.data), ...givenIn(env) };
   const config = readConfig({ ...given, CHAT_SITE: options.site });
   for (const { text, advice } of dataInSite(config, options.settings))
     throw new CommandProblem(exit.configuration, lineForScreen(`${text} ${advice}`));
+  if (!env.CHAT_HISTORY) refuseOtherHistory(options);
   const place = { ...placeIn(config), machine };
   const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
 
@@ -155,6 +153,44 @@ async function setUp(
     },
     terminal,
   );
+}
+
+const historyIn = (data: string) => join(data, 'chat.db');
+
+/** The settings that say where messages and files go. */
+const placesIn = (data: string) => ({
+  CHAT_HISTORY: `sqlite:${historyIn(data)}`,
+  CHAT_FILES: `dir:${join(data, 'files')}`,
+});
+
+/**
+ * In the history of another site the users of this one would be those with the same ids there.
+ * @throws CommandProblem if a history is there, unless the file of settings is that of this site, and names it
+ */
+function refuseOtherHistory({ data, folder, settings }: Options): void {
+  const history = historyIn(data);
+  if (!existsSync(history)) return;
+  const places = placesIn(data);
+  const before = settingsIn(settings);
+  const siteBefore = before.CHAT_SITE?.replace(/^[a-z][a-z0-9-]*:/, '');
+  if (before.CHAT_HISTORY === places.CHAT_HISTORY && siteBefore === folder) return;
+  const words = Object.entries(places).map(([name, value]) => `${name}=${shellWord(value)}`);
+  throw new CommandProblem(
+    exit.configuration,
+    lineForScreen(
+      `${history} is there already, and may be the history of another site: if it is that of this site, run this again with ${words.join(' ')} before the command; else give other places by these two, or remove ${data}`,
+    ),
+  );
+}
+
+function settingsIn(path: string): NodeJS.ProcessEnv {
+  try {
+    return givenSettings(path, {}).env;
+  } catch (error) {
+    // A file that is not there, or that no server could read, names no history.
+    if (error instanceof ConfigError) return {};
+    throw error;
+  }
 }
 
 /** The folder of a site, or of its configuration, without links. */

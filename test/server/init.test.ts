@@ -142,6 +142,37 @@ test('a file that is there stays, unless --force is given; --print writes nothin
   expect(readFileSync(file, 'utf8')).toContain('CHAT_SITE=');
 });
 
+test('two settings files of one folder name a history each', async () => {
+  const beside = join(newFile(), '..');
+  const places = [];
+  for (const name of ['a.conf', 'b.conf']) {
+    const file = join(beside, name);
+    expect((await run([site.folder, '--settings', file, ...user])).code).toBe(0);
+    const { CHAT_HISTORY, CHAT_FILES } = givenSettings(file, {}).env;
+    places.push(CHAT_HISTORY, CHAT_FILES);
+  }
+  expect(new Set(places).size).toBe(4);
+});
+
+test('a history that is there is given to no other site, unless the environment names it', async () => {
+  const file = newFile();
+  const data = join(file, '../data');
+  const here = [site.folder, '--settings', file, '--force', ...user];
+  expect((await run(here)).code).toBe(0);
+  mkdirSync(data);
+  writeFileSync(join(data, 'chat.db'), '');
+  expect((await run(here)).code).toBe(0);
+  const refused = { code: 78, said: expect.stringContaining(`CHAT_HISTORY=sqlite:${data}/chat.db`) };
+  const before = readFileSync(file, 'utf8');
+  const other = otherFolder(readFileSync(join(site.folder, 'wp-config.php'), 'utf8'));
+  expect(await run([other, '--settings', file, '--force', ...user])).toEqual(refused);
+  expect(readFileSync(file, 'utf8')).toBe(before);
+  rmSync(file);
+  expect(await run(here)).toEqual(refused);
+  const named = { CHAT_HISTORY: `sqlite:${data}/chat.db`, CHAT_FILES: `dir:${data}/files` };
+  expect((await run(here, named)).code).toBe(0);
+});
+
 test('a folder that other accounts may change: refused, as they could replace the settings', async () => {
   const file = newFile();
   const at = join(file, '..');

@@ -111,7 +111,8 @@ function claimFile(path: string): { path: string; claimed: { close(): void } } {
       );
     }
     // Not a lock on the database itself, which others may read: a backup, for instance.
-    const inUse = 'another chat server is using it; stop that one first, or set CHAT_HISTORY to another file';
+    const inUse =
+      'another chat server, perhaps that of another site, is using it: stop that one if it is of the same site, else give each site its own CHAT_HISTORY and CHAT_FILES';
     return { path: real, claimed: claim(`${real}-lock`, inUse) };
   } catch (error) {
     throw cannotOpen(path, error);

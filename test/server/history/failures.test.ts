@@ -233,7 +233,7 @@ test('a second chat server on the same file, by a symbolic link too, ends with 7
   for (const { file, code, output } of seconds) {
     expect(code).toBe(74);
     expect(output).toContain(
-      `the history ${file} cannot be opened: another chat server is using it; stop that one first, or set CHAT_HISTORY to another file`,
+      `the history ${file} cannot be opened: another chat server, perhaps that of another site, is using it: stop that one if it is of the same site, else give each site its own CHAT_HISTORY and CHAT_FILES`,
     );
   }
   // The first server was not affected.
