@@ -87,6 +87,9 @@ const longestFarewell = 3000;
 /** Milliseconds that mails and pushes under way have at shutdown. */
 const longestSending = 2000;
 
+/** Milliseconds that the start waits beyond the drain of another server, which may also be gone and not be known to be. */
+const longestGone = 6000;
+
 /** Milliseconds within which a database must answer to count as ready. */
 const historyLimit = 1000;
 
@@ -305,6 +308,8 @@ export async function startApp(
       if (is === 'waiting') log.info('another server migrates the history: this one waits for it');
       else log.info(is, 'migrating the history: this may take minutes');
     },
+    patience: config.drain.within + longestGone,
+    onWaiting: () => log.info('another chat server uses the history: this one waits until it ends'),
     onBatch: ({ messages, commitMs }) => {
       metrics.messages.inc(messages);
       metrics.commits.observe(commitMs / 1000);

@@ -26,6 +26,10 @@ export async function openHistory(
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
     /** Of a history in a database server. */
     onMigration?: (is: Migrating) => void;
+    /** Milliseconds in which another server that has the database may end. */
+    patience?: number;
+    /** Called when this one waits for that. */
+    onWaiting?: () => void;
     /** Not with a file: several servers work together on this history. */
     shared?: Shared;
   },
@@ -33,10 +37,33 @@ export async function openHistory(
   if (place.kind === 'sqlite') return openSqliteHistory({ ...options, path: place.path });
   // It takes memory that a server with a file does not need.
   const { openSqlHistory } = await import('./sql/sql.ts');
+  const { claim } = await import('./sql/claim.ts');
   const dialect = await dialectOf(place);
-  return openSqlHistory(dialect, options).catch((cause: Error) => {
+  let claimed: { close(): void } | undefined;
+  try {
+    claimed = await claim(dialect, options.shared === undefined ? 'alone' : 'together', {
+      patience: options.patience ?? 0,
+      onWaiting: options.onWaiting ?? (() => {}),
+      inUse:
+        'another chat server, or an import, is using it; stop that first, or set CHAT_CLUSTER on each server if they are of one site',
+      onLost: ({ message }) =>
+        options.onFailure(
+          new Error(`this server has lost the connection to ${placeOf(place)}, and ${message}`),
+        ),
+    });
+    const history = await openSqlHistory(dialect, options);
+    return {
+      ...history,
+      async close() {
+        await history.close();
+        claimed?.close();
+      },
+    };
+  } catch (error) {
+    claimed?.close();
+    const cause = error as Error;
     throw new Error(`the history ${placeOf(place)} cannot be opened: ${cause.message}`, { cause });
-  });
+  }
 }
 
 /** For the doctor. @throws Error that says why the database of a history cannot be reached */

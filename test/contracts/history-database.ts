@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { erasuresOf } from '../../server/history/erased-users.ts';
 import { type Change, deletedUser, type History, sources } from '../../server/history/history.ts';
 import { migrationsFolder } from '../../server/history/migrations.ts';
-import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
+import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 import { deleteOld } from '../../server/history/sql/change-log.ts';
 import {
   type DatabaseConnection,
@@ -128,6 +129,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => history.close());
       return history;
     }
+    /** As a server opens it. */
+    async function claimed(
+      url: string,
+      { shared, onFailure = unexpectedFailure }: { shared?: Shared; onFailure?: (error: Error) => void } = {},
+    ): Promise<History> {
+      const place = readHistoryPlace(url) as HistoryPlace;
+      const history = await openHistory(place, { onFailure, ...(shared === undefined ? {} : { shared }) });
+      closing.push(() => history.close());
+      return history;
+    }
     /** An empty history with the lobby. */
     async function empty(onBatch?: (batch: { messages: number }) => void): Promise<History> {
       await database.empty();
@@ -207,6 +218,58 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await Promise.all(migrating);
       expect(said).toEqual(['waiting', 'waiting', { migration: '099-next' }]);
       expect((await fresh.query('SELECT was FROM seen')).map(({ was }) => Number(was))).toEqual([0]);
+    });
+
+    test('a server that is alone shares the database with no other one, and any number with CHAT_CLUSTER do', async () => {
+      const shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
+      const inUse =
+        /cannot be opened: another chat server, or an import, is using it; stop that first, or set CHAT_CLUSTER on each/;
+      const alone = await claimed(database.url);
+      await expect(claimed(database.url)).rejects.toThrow(inUse);
+      await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
+      // That of another database of the same server.
+      const other = await engine.database();
+      closing.push(() => other.close());
+      await (await claimed(other.url)).close();
+      await alone.close();
+      const together = [await claimed(database.url, { shared }), await claimed(database.url, { shared })];
+      for (const history of together) {
+        await expect(claimed(database.url)).rejects.toThrow(inUse);
+        await history.close();
+      }
+      await (await claimed(database.url)).close();
+    });
+
+    test('a server that loses the database and finds it again goes on, unless another one has got it: then it fails', async () => {
+      let asked = 0;
+      const start = (port?: number) =>
+        startTcpProxy(
+          engine.port,
+          (piece, client) => client.write(piece),
+          (piece) => {
+            if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
+          },
+          port,
+        );
+      let line = await start();
+      const { port } = line;
+      const failed = Promise.withResolvers<Error>();
+      await claimed(database.url.replace(`:${engine.port}/`, `:${port}/`), { onFailure: failed.resolve });
+
+      await line.close();
+      line = await start(port);
+      asked = 0;
+      // It asks again when it has got an answer.
+      await expect.poll(() => asked).toBeGreaterThan(1);
+      await expect(claimed(database.url)).rejects.toThrow(/another chat server, or an import, is using it/);
+
+      await line.close();
+      await expect.poll(() => claimed(database.url).catch(() => null)).not.toBe(null);
+      line = await start(port);
+      closing.push(() => line.close());
+      expect((await failed.promise).message).toMatch(
+        /has lost the connection to .*, and another chat server/,
+      );
     });
 
     it('a migration that was carried out, but not noted because the server was killed, is carried out again', async () => {
@@ -756,6 +819,33 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
+    it('a chat server waits for the end of another one, and fails if that goes on; after kill -9 it starts', async () => {
+      const env = {
+        PATH: process.env.PATH,
+        CHAT_SESSION_STORE: 'file:///tmp',
+        CHAT_HISTORY: database.url,
+        CHAT_PORT: '0',
+        CHAT_DRAIN: '0s',
+      };
+      const first = await startChatServer(env);
+      closing.push(() => first.stop('SIGKILL'));
+      const start = async (more: NodeJS.ProcessEnv) => {
+        const cwd = new URL('../../', import.meta.url).pathname;
+        const child = startChild(process.execPath, chatProgram, { cwd, env: { ...env, ...more } });
+        closing.push(() => child.stop('SIGKILL'));
+        await child.until(/another chat server uses the history: this one waits until it ends/);
+        return child;
+      };
+      const refused = await start({ CHAT_CLUSTER: env.CHAT_HISTORY.split(':')[0] });
+      expect(await once(refused.process, 'close')).toEqual([74, null]);
+      expect(refused.output()).toMatch(
+        /another chat server, or an import, is using it.*the server cannot start/,
+      );
+      const next = await start({});
+      await first.stop('SIGKILL');
+      await next.until(/"listening"/);
+    });
+
     it('a database that hangs: every request is answered while it does, /readyz says it, and afterwards nothing is missing or twice', async () => {
       await database.empty();
       const memcached = await startMemcached();
@@ -1101,7 +1191,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     test('a wrong password: the failure names the place, and no password', async () => {
       const wrong = database.url.replace(/:[^:@]+@/, ':geheim@');
-      const error = await openDatabase(wrong).catch((reason: Error) => reason);
+      const error = await claimed(wrong).catch((reason: Error) => reason);
       expect(String(error)).toContain(`127.0.0.1:${engine.port}`);
       expect(String(error)).toMatch(/refuses the user or the password/);
       for (let one: unknown = error; one instanceof Error; one = one.cause) {

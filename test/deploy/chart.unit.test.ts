@@ -61,6 +61,15 @@ test('a server gets settings that exist, and has more time to end than its drain
   for (const [, , path] of probes) expect(routes).toContain(`'${path}':`);
 });
 
+test('a single server without CHAT_CLUSTER ends before the next one starts, which would wait for that', () => {
+  const [, several, single] =
+    /\{\{- if or (.*) \}\}[^{]*rollingUpdate: \{ maxSurge: 1, maxUnavailable: 0 \}\n +\{\{- else \}\}\n +#.*\n +strategy: (.*)\n +\{\{- end/.exec(
+      deployment,
+    ) ?? [];
+  expect(several).toMatch(/^\(gt \(int \.Values\.replicas\) 1\) .*"CHAT_CLUSTER"\).*"CHAT_CLUSTER_FILE"\)$/);
+  expect(single).toBe('{ type: Recreate }');
+});
+
 test('a server may do no more than it needs, as the user of the image', () => {
   const user = [...read('Dockerfile').matchAll(/^USER (\d+)$/gm)].at(-1)?.[1];
   expect(deployment).toContain(`runAsUser: ${user}\n`);

@@ -1,8 +1,9 @@
 import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
 import type { History } from '../../server/history/history.ts';
-import { openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import { dialectOf, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
+import { openSqlHistory } from '../../server/history/sql/sql.ts';
 import type { Mariadb } from './mariadb.ts';
 import type { Postgres } from './postgres.ts';
 
@@ -113,19 +114,22 @@ export async function mariadbDatabase(server: Mariadb): Promise<HistoryDatabase>
   };
 }
 
-/** Opens the history in this database. */
-export function openDatabase(
+/** Opens the history in this database, without the claim of a server: tests open one several times. */
+export async function openDatabase(
   url: string,
   onBatch?: (batch: { messages: number; commitMs: number }) => void,
   shared?: Shared,
 ): Promise<History> {
   const place = readHistoryPlace(url);
   if (place === undefined) throw new Error('this is no place for a history');
-  return openHistory(place, {
-    onFailure: (error) => {
+  const options = {
+    onFailure: (error: Error) => {
       throw error;
     },
     ...(onBatch === undefined ? {} : { onBatch }),
     ...(shared === undefined ? {} : { shared }),
-  });
+  };
+  return place.kind === 'sqlite'
+    ? openHistory(place, options)
+    : openSqlHistory(await dialectOf(place), options);
 }

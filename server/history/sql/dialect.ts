@@ -110,6 +110,14 @@ export interface ServerDialect extends Dialect {
    */
   tryLock: Sql;
   unlock: Sql;
+  /**
+   * Take the lock of a server that is alone on this history, or of one that shares it with others, for as long as the
+   * connection lives: `num` is 1, or 0 while servers of the other kind, or another one that is alone, have it. The
+   * connection that has it may ask again.
+   */
+  claims: Record<'alone' | 'together', Sql>;
+  /** From now on the database ends this connection when nothing is asked over it for `claimLimit`. */
+  leased: Sql;
   /** For the rest of this connection the database gives up no statement. */
   patience: Sql;
 }

@@ -8,9 +8,12 @@ export const transactionLimit = 10_000;
 /** A database that has not answered at all by then is given up. */
 export const answerLimit = 6000;
 
+/** The claim of a server that has asked for nothing for so long is free: its machine, or the network, is gone. */
+export const claimLimit = 5000;
+
 /**
- * Connections at once: of reads, and of searches. There is another connection for writes, and another for background
- * work.
+ * Connections at once: of reads, and of searches. There is another connection for writes, one for background work,
+ * and one for the claim.
  */
 export const mostReaders = 4;
 export const mostSearchers = 2;

@@ -11,7 +11,7 @@ import {
   type Sql,
   SqlError,
 } from './dialect.ts';
-import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 import { ofServers } from './server-dialect.ts';
 
 /** Numbers of errors, as mysql2 has no names for those of MariaDB alone. All others are `refused`. */
@@ -55,8 +55,17 @@ const settings = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
 ];
 
-/** The lock for migrations: names of locks are one for all databases of the server. */
-const lockName = `CONCAT('php-session-chat ', SHA1(DATABASE()))`;
+/** Names of locks are one for all databases of the server. */
+const lockOf = (what: string) => `CONCAT('php-session-chat ', SHA1(DATABASE()), '${what}')`;
+/** The lock for migrations. */
+const lockName = lockOf('');
+/** The lock of a server that is alone. */
+const alone = lockOf(' alone');
+/**
+ * No lock can be shared, so each of the servers that work together has one of its own. A server of either kind first takes
+ * its lock, and then looks at those of the other kind: never do both find what they need.
+ */
+const together = Array.from({ length: 64 }, (_, n) => lockOf(` ${n}`));
 
 /** MariaDB 10.6 or later, by mysql2. */
 export function mariadb(address: DatabaseAddress): ServerDialect {
@@ -87,6 +96,19 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
     restrictedBy: (kind) => raw(`${kind}_by`),
     tryLock: raw(`SELECT GET_LOCK(${lockName}, 0) AS num`),
     unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
+    claims: {
+      alone: raw(
+        `SELECT CASE WHEN IS_USED_LOCK(${alone}) = CONNECTION_ID() THEN 1 WHEN NOT GET_LOCK(${alone}, 0) THEN 0
+           WHEN ${together.map((lock) => `IS_FREE_LOCK(${lock})`).join(' AND ')} THEN 1
+           ELSE 1 - RELEASE_LOCK(${alone}) END AS num`,
+      ),
+      // A server that waits keeps its lock meanwhile: no other one that is alone begins.
+      together: raw(
+        `SELECT CASE ${together.map((lock) => `WHEN GET_LOCK(${lock}, 0) THEN IS_FREE_LOCK(${alone})`).join(' ')}
+           ELSE 0 END AS num`,
+      ),
+    },
+    leased: raw(`SET wait_timeout = ${claimLimit / 1000}`),
     patience: raw('SET max_statement_time = 0'),
     newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),
     // Without NOW(), which has one hour twice when summer time ends.

@@ -12,7 +12,7 @@ import {
   type Sql,
   SqlError,
 } from './dialect.ts';
-import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import { claimLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 import { ofServers } from './server-dialect.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. All others are `refused`. */
@@ -48,6 +48,8 @@ const settings =
 
 /** The number of the lock for migrations: any that others are not likely to use. */
 const lockNumber = 7_020_511_733_101;
+/** The number of the lock of the servers that run: each schema may have a history of its own. */
+const claimNumber = `hashtextextended(current_schema(), ${lockNumber})`;
 
 /** PostgreSQL 14 or later, by pg. */
 export function postgres(address: DatabaseAddress): ServerDialect {
@@ -76,6 +78,11 @@ export function postgres(address: DatabaseAddress): ServerDialect {
     restrictedBy: (kind) => raw(`(restricted::jsonb #>> '{${kind},by}') COLLATE "C"`),
     tryLock: raw(`SELECT pg_try_advisory_lock(${lockNumber})::int AS num`),
     unlock: raw(`SELECT pg_advisory_unlock(${lockNumber})`),
+    claims: {
+      alone: raw(`SELECT pg_try_advisory_lock(${claimNumber})::int AS num`),
+      together: raw(`SELECT pg_try_advisory_lock_shared(${claimNumber})::int AS num`),
+    },
+    leased: raw(`SET idle_session_timeout = ${claimLimit}`),
     patience: raw('SET statement_timeout = 0'),
     newestMessage: raw('SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS num FROM chat_message_nums'),
     // Not clock_timestamp(), which changes within a statement: no index is used for what is compared with it.
