@@ -36,7 +36,7 @@ const storedForm = object<StoredOffer>({
   later: optional(number),
 });
 
-/** A message of which somebody is notified. */
+/** A message with a notification. */
 interface Notified {
   readonly room: string;
   readonly seq: number;
@@ -93,7 +93,7 @@ export class Notifications implements Follower {
   readonly #name: string;
   readonly #shown = new Map<string, Shown>();
   #blurred = () => {};
-  /** Those for which other pages are asked whether they show them. */
+  /** Messages for which other pages are asked whether they show them. */
   readonly #waiting = new Set<Notified>();
 
   /** @param open - shows that message */

@@ -26,7 +26,7 @@ export const preview: Rule<'preview'> = {
     const { image } = page ?? {};
     const file = image && work.file(id, image.id);
     if (before === undefined || !waits) {
-      // Its author may have been erased meanwhile: no stage would find it. One that is carried is that of an earlier answer.
+      // Its author may have been erased meanwhile: no stage would find it. An earlier answer may have the same file, carried.
       if (file?.state === 'loose') work.putFile(id, { ...file, state: 'dropped', at });
       return { changed: false };
     }
