@@ -54,6 +54,10 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   };
   process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 
+  // It may wait for the end of another server. Without a handler, the first process of a container ignores them.
+  const leave = () => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, leave);
+
   const onFailure = (error: Error) => die(error, 'the history has failed');
   const start = async () => startApp(config, readClientFiles(), log, onFailure);
   const app = await start().catch((error: unknown) => {
@@ -79,8 +83,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   // With no configuration to read, it ends the process, as when its terminal is closed.
   if (reload !== undefined)
     process.on('SIGHUP', () => void reload().catch((error: unknown) => die(error, 'unexpected error')));
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.off(signal, leave).on(signal, stop);
   // At any log level, because a program that starts this server waits for this line and reads the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
