@@ -36,7 +36,7 @@ public final class Mention {
   }
 
   /**
-   * The text with the names of now. Mentions outside the text, or in the midst of another, are left out. What was typed stays
+   * The text with the names of now. Mentions outside the text, or in the midst of another, are left out. The typed words stay
    * where it can be no name, or there is none: a mention must not hide words, or show any that nobody has typed.
    */
   static String named(String text, List<Mention> mentions) {
