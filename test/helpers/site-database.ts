@@ -71,7 +71,8 @@ export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<Tes
 function sqliteFile(): TestDatabase {
   const folder = mkdtempSync(join(tmpdir(), 'sqlite-'));
   const name = join(folder, 'site.sqlite');
-  const db = new DatabaseSync(name);
+  // As PDO, which waits for readers that have it.
+  const db = new DatabaseSync(name, { timeout: 10_000 });
   return {
     kind: 'sqlite',
     port: 0,
