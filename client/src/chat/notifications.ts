@@ -162,8 +162,8 @@ export class Notifications implements Follower {
     this.#takeBack(({ room }) => room === id);
   }
 
-  reset({ id }: Room): void {
-    this.#takeBack(({ room }) => room === id);
+  reset(room: Room): void {
+    this.removed(room);
   }
 
   blocked({ user: id, blocked }: EventPayload<'blocked:changed'>): void {

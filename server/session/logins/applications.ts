@@ -259,8 +259,8 @@ export function asKnown(
 ): SessionSettings {
   const [own] = userId ? parsePath(userId) : [];
   const [key] = given.id;
-  const name = typeof key === 'object' ? key.beginning : key;
-  const isNamed = typeof own === 'object' && typeof name === 'string' && name.startsWith(own.beginning);
+  const text = typeof key === 'object' ? key.beginning : key;
+  const isNamed = typeof own === 'object' && typeof text === 'string' && text.startsWith(own.beginning);
   /** A path of the application, by the key that the operator has named. */
   const through = (text: string): Path => {
     const path = parsePath(text);
