@@ -30,8 +30,11 @@ function sourceHash() {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(client, 'dist')));
-  // The client shares the event schemas with the server; the lock file represents vite and the libraries.
-  files.push(join(root, 'server', 'wire', 'events.ts'), join(root, 'package-lock.json'));
+  const wire = join(root, 'server', 'wire');
+  // The client shares these with the server, and the guide shows a page of docs/; the lock file represents vite and the
+  // libraries.
+  files.push(...readdirSync(wire).map((name) => join(wire, name)), join(root, 'docs', 'element.md'));
+  files.push(join(root, 'package-lock.json'));
   for (const path of files.sort()) {
     hash
       .update(`${path.slice(root.length)}\0`)
