@@ -6,7 +6,8 @@ import { ownZone } from './time-zone.ts';
 
 const REPEAT_MS = 30_000;
 const ACTS = ['keydown', 'pointerdown', 'pointermove', 'touchstart'];
-/** A site may name its language as no browser knows it. */
+/** A site may name its language as no browser does. The server takes what `language` in wire/events.ts says. */
+const LONGEST_TAG = 16;
 const TAG = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$/;
 
 /**
@@ -40,7 +41,7 @@ export class Activity implements Follower {
     this.#said = performance.now();
     const zone = ownZone();
     const { lang } = this.#strings;
-    const named = this.#fresh && TAG.test(lang) ? { lang } : {};
+    const named = this.#fresh && TAG.test(lang) && lang.length <= LONGEST_TAG ? { lang } : {};
     const about = this.#fresh && zone !== undefined ? { zone, ...named } : named;
     this.#fresh = false;
     this.#chat.request('client:active', about).catch(({ code }: RequestError) => {
