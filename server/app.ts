@@ -493,8 +493,9 @@ export async function startApp(
       messageOf: (message) => chat.directory.messageOf(message),
       dueOf: async (event) => (await notify?.dueOf(event)) ?? null,
       onTry: ({ type }, outcome) => metrics.webhooks.inc({ type, outcome }),
-      onFailure: (reason) =>
-        quiet.warn('webhooks', { reason }, 'the site has not taken an event: it is sent again later'),
+      onFailure: (reason) => quiet.warn('webhooks', { reason }, 'the site has not taken an event'),
+      onHistoryFailure: (reason) =>
+        quiet.warn('webhooks history', { reason }, 'events for the site cannot be sent at the moment'),
       onDropped(events) {
         metrics.webhooksDropped.inc(events);
         log.error({ events }, 'events for the site were deleted: too many waited');
@@ -584,7 +585,7 @@ export async function startApp(
         page: (is, accepted) => stopPage(is, accepted, `${config.pageUrl}#notifications`),
         style: stopPageStyle,
         limit: new RateLimit(stopRate),
-        keyOf: (req) => admission.addressOf(req),
+        keyOf: (req) => admission.keyOf(req),
       }),
     me: async (req) => {
       const login = await logins.identify(admission.credentials(req));

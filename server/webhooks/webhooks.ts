@@ -46,8 +46,10 @@ export interface WebhookOptions {
   dueOf: DueOf;
   /** Called after each try. */
   onTry(event: { type: EventType | PresenceType }, outcome: Outcome): void;
-  /** Called when the site has failed, or the history. `reason` repeats nothing of an answer. */
+  /** Called when the site has not taken an event. `reason` repeats nothing of an answer. */
   onFailure(reason: string): void;
+  /** Called when the history has failed. */
+  onHistoryFailure(reason: string): void;
   /** Called when so many events were deleted because too many wait. */
   onDropped(events: number): void;
   /** Called when the site has answered 410: nothing more is sent until the next start. */
@@ -82,7 +84,7 @@ export class Webhooks {
     this.#forOnce = new Endpoint(options.url, options.keys, slotsOnce);
     this.#rounds = new Rounds(
       () => this.#look(),
-      ({ message }) => options.onFailure(message),
+      ({ message }) => options.onHistoryFailure(message),
     );
     this.#trimming = setInterval(() => void this.#trim(), trimEvery).unref();
   }
@@ -227,7 +229,7 @@ export class Webhooks {
       const { dropped } = await this.#options.history.write.dropEvents({ most: mostEvents });
       if (dropped > 0) this.#options.onDropped(dropped);
     } catch (error) {
-      this.#options.onFailure((error as Error).message);
+      this.#options.onHistoryFailure((error as Error).message);
     }
   }
 }

@@ -63,6 +63,7 @@ function sender() {
     dueOf: () => Promise.resolve(null),
     onTry: (_, outcome) => void outcomes.push(outcome),
     onFailure() {},
+    onHistoryFailure() {},
     onDropped() {},
     onGone: () => void outcomes.push('until the next start'),
   });

@@ -360,6 +360,7 @@ test('the site does not learn that somebody has left who is being erased, or is 
     dueOf: () => Promise.resolve(null),
     onTry() {},
     onFailure: (reason) => unexpectedFailure(new Error(reason)),
+    onHistoryFailure: (reason) => unexpectedFailure(new Error(reason)),
     onDropped() {},
     onGone() {},
   });
