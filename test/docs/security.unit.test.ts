@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { events, requests } from '../../server/wire/events.ts';
 import { projectFiles } from '../helpers/project-files.ts';
@@ -12,11 +12,8 @@ const code = files.filter(
 );
 const texts = new Map(code.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 
-/** By the end of its path, or else by its name alone, so that a moved file keeps its place in the tables. */
-function called(reference: string): string[] {
-  const found = files.filter((file) => `/${file}`.endsWith(`/${reference}`));
-  return found.length > 0 ? found : files.filter((file) => basename(file) === basename(reference));
-}
+/** The files whose path ends like this. */
+const called = (reference: string) => files.filter((file) => `/${file}`.endsWith(`/${reference}`));
 
 const has = (text: string | undefined, name: string) =>
   text !== undefined && new RegExp(`(?<![\\w#])${name}\\b`).test(text);
