@@ -26,9 +26,11 @@ import {
   list,
   mediaType,
   network,
+  optional,
   origin,
   pageAddress,
   rate,
+  readBy,
   readEach,
   readTexts,
   retention,
@@ -97,6 +99,15 @@ const secretSettings = [
 
 const secretFileForm = 'the path of a file that holds the setting in one line';
 
+/** The path of the file with the key of a service account: the account. */
+const serviceAccountFile = readBy((file) => {
+  try {
+    return readServiceAccount(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+});
+
 /** Every other setting: its default, its form, and the accepted values in words. */
 const settings = {
   CHAT_HOST: [
@@ -124,12 +135,7 @@ const settings = {
   CHAT_SESSION_KEEPALIVE: ['on', onOff, 'on or off'],
   CHAT_HISTORY: [
     'sqlite:./data/chat.db',
-    z.string().transform((value, context) => {
-      const place = readHistoryPlace(value);
-      if (place !== undefined) return place;
-      context.addIssue('it is no place for a history');
-      return z.NEVER;
-    }),
+    readBy(readHistoryPlace),
     'a history: give sqlite:PATH for a file, or postgres://USER:PASSWORD@HOST/DATABASE or mysql://… (special characters of the password percent-encoded)',
     'address',
   ],
@@ -141,32 +147,16 @@ const settings = {
   CHAT_MAIL_FILE: ['', secretFile, secretFileForm, 'key file'],
   CHAT_CLUSTER: [
     '',
-    z.string().transform((value, context) => {
-      if (value === '') return undefined;
-      const place = readBusPlace(value);
-      if (place !== undefined) return place;
-      context.addIssue('it is no bus');
-      return z.NEVER;
-    }),
+    optional(readBy(readBusPlace)),
     'a bus: give redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] (special characters of the password percent-encoded), or postgres or mysql for the database of the history',
     'address',
   ],
   CHAT_NODE: [
     '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/)),
+    optional(z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/)),
     'a name of up to 64 of A-Z a-z 0-9 . _ : -',
   ],
-  CHAT_DRAIN: [
-    '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(durationOrNone),
-    'a duration such as 8s, or 0s',
-  ],
+  CHAT_DRAIN: ['', optional(durationOrNone), 'a duration such as 8s, or 0s'],
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [
     'lobby',
@@ -196,15 +186,7 @@ const settings = {
     'the path of a file that holds a key of 16 characters or more, without blanks and without # or ; before it; several, one a line',
     'key file',
   ],
-  CHAT_WEBHOOK_URL: [
-    '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(endpoint),
-    'an address that begins with http:// or https://',
-    'address',
-  ],
+  CHAT_WEBHOOK_URL: ['', optional(endpoint), 'an address that begins with http:// or https://', 'address'],
   CHAT_WEBHOOK_KEY_FILE: [
     '',
     keyFile(webhookKey),
@@ -219,29 +201,17 @@ const settings = {
   ],
   CHAT_URL: [
     '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(linkAddress),
+    optional(linkAddress),
     'the http:// or https:// address of the chat server, without a query',
   ],
   CHAT_PAGE_URL: [
     '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(pageAddress),
+    optional(pageAddress),
     'the http:// or https:// address of a page, without a place in it (#)',
   ],
   CHAT_MAIL: [
     '',
-    z.string().transform((value, context) => {
-      if (value === '') return undefined;
-      const place = readMailPlace(value);
-      if (place !== undefined) return place;
-      context.addIssue('it is no mail server');
-      return z.NEVER;
-    }),
+    optional(readBy(readMailPlace)),
     'a mail server: give smtps://USER:PASSWORD@HOST[:PORT], or smtp://… for STARTTLS (special characters of the user and the password percent-encoded: @ is %40)',
     'address',
   ],
@@ -253,13 +223,7 @@ const settings = {
   ],
   CHAT_MAIL_FROM: [
     '',
-    z.string().transform((value, context) => {
-      if (value === '') return undefined;
-      const from = readMailbox(value);
-      if (from !== undefined) return from;
-      context.addIssue('it is no sender');
-      return z.NEVER;
-    }),
+    optional(readBy(readMailbox)),
     'a sender: give an address such as chat@example.org, or NAME <chat@example.org>',
   ],
   CHAT_MAIL_TEXT: ['off', onOff, 'on or off'],
@@ -282,15 +246,7 @@ const settings = {
   ],
   CHAT_FCM: [
     '',
-    z.string().transform((file, context) => {
-      if (file === '') return undefined;
-      try {
-        const account = readServiceAccount(readFileSync(file, 'utf8'));
-        if (account !== undefined) return account;
-      } catch {}
-      context.addIssue('no service account can be read from it');
-      return z.NEVER;
-    }),
+    optional(serviceAccountFile),
     'the path of the file with the private key of a service account, as the Firebase console makes it',
     'key file',
   ],
@@ -329,12 +285,7 @@ const settings = {
   ],
   CHAT_FILES: [
     'dir:./data/files',
-    z.string().transform((value, context) => {
-      const place = readFilesPlace(value);
-      if (place !== undefined) return place;
-      context.addIssue('it is no place for files');
-      return z.NEVER;
-    }),
+    readBy(readFilesPlace),
     'a place for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
     'address',
   ],
@@ -365,10 +316,7 @@ const settings = {
   ],
   OTEL_EXPORTER_OTLP_ENDPOINT: [
     '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(linkAddress),
+    optional(linkAddress),
     'the http:// or https:// address of an OpenTelemetry collector, without the path of the traces',
   ],
 } as const;

@@ -10,6 +10,22 @@ function inMilliseconds(value: string): number {
   return Number.parseInt(value, 10) * milliseconds[unit];
 }
 
+/** A form that may be absent: the empty value is undefined. */
+export const optional = <Value>(form: z.ZodType<Value, string>) =>
+  z
+    .literal('')
+    .transform(() => undefined)
+    .or(form);
+
+/** A value that `read` understands; it returns undefined for any other. */
+export const readBy = <Value>(read: (value: string) => Value | undefined) =>
+  z.string().transform((value, context) => {
+    const found = read(value);
+    if (found !== undefined) return found;
+    context.addIssue('it cannot be read');
+    return z.NEVER;
+  });
+
 /** `250ms`, `1s`, `5m`: a duration of more than zero and up to a day, in milliseconds. */
 export const duration = z
   .string()
