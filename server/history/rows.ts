@@ -283,7 +283,7 @@ export const stringAgg = (text: string) => `string_agg(${text}, '${next}')`;
 export const groupConcat = (text: string) => `GROUP_CONCAT(${text} SEPARATOR '${next}')`;
 
 /** The column `mentions`. */
-export function mentionsJson({ mentions }: StoredMessage): string | null {
+function mentionsJson({ mentions }: StoredMessage): string | null {
   if (mentions === undefined) return null;
   return JSON.stringify(mentions.map(({ user, start, length }) => [user, start, length]));
 }
@@ -380,10 +380,7 @@ interface Rich extends Reacted {
   reactions: [emoji: string, count: number, users: string[]][];
 }
 
-export function richOf(
-  { deletedAt, reactions = [] }: StoredMessage,
-  reacted: Reacted | undefined,
-): string | null {
+function richOf({ deletedAt, reactions = [] }: StoredMessage, reacted: Reacted | undefined): string | null {
   if (reacted === undefined || deletedAt !== undefined) return null;
   const shown = reactions.map(({ emoji, count, users }) => [emoji, count, users]);
   return JSON.stringify({ ...reacted, reactions: shown } satisfies Record<keyof Rich, unknown>);
@@ -511,7 +508,7 @@ export function firstLeft(rows: readonly Row[], before: number): number {
 }
 
 /** The column `files` of a message, so that reading a page costs nothing more; one row each, they tell whose they are. */
-export const filesColumn = ({ files }: StoredMessage): string | null =>
+const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);
 
 export function erasureFrom(row: Row): Erasure {

@@ -1,11 +1,9 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
+import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
 import { visibleLine } from '../session/blank.ts';
 import type { RoomKind, User } from '../wire/events.ts';
 import type { MailTexts } from './texts.ts';
 
-/** Rooms of a mail, and messages of each: what is left out is counted. */
-export const mostRooms = 3;
-export const mostMessages = 5;
 /** Characters and lines of a message. A mail is to be read at once, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8, name: 80 };
 
@@ -92,7 +90,7 @@ export function letterOf(
   const [only, ...others] = all;
   const names = shows !== 'nothing';
   const author = others.length === 0 && names && only && mentioner(only, reader);
-  const shown = names ? all.slice(0, mostRooms) : [];
+  const shown = names ? all.slice(0, roomsOfMail) : [];
   const left = names ? all.length - shown.length : 0;
   const moreRooms = left === 0 ? '' : texts.count('moreRooms', left);
   const named = [...shown.map(({ name }) => line(name)), ...(left === 0 ? [] : [moreRooms])];
@@ -124,7 +122,7 @@ function mentioner({ mentions, messages }: UnreadIn, reader: User): string | und
 }
 
 function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: LetterOptions): LetterRoom {
-  const messages = shows === 'text' ? room.messages.slice(0, mostMessages) : [];
+  const messages = shows === 'text' ? room.messages.slice(0, messagesOfMail) : [];
   const left = room.unread - messages.length;
   const kind = room.kind === 'public' ? '' : texts.text(room.kind);
   return {

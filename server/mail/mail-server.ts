@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Transporter } from 'nodemailer';
+import { mailsAtOnce } from '../notify/mail-bounds.ts';
 import { UnderWay } from '../outgoing/under-way.ts';
 import type { Mailbox } from './address.ts';
 import type { MailPlace } from './place.ts';
@@ -11,8 +12,6 @@ import type { MailPlace } from './place.ts';
 const patience = { connection: 20_000, greeting: 30_000, answer: 30_000 };
 /** Milliseconds for a mail, with the time that it waits for a connection. A slow server can always answer one more byte. */
 const mailTime = 60_000;
-/** Mails that are handed over at the same time. */
-export const mostConnections = 3;
 /** Milliseconds for which a connection is kept for the next mail. */
 const keptFor = 20_000;
 /** Bytes of an answer. */
@@ -71,7 +70,7 @@ export async function openMailServer({
       ignoreTLS: tls === 'none',
       ...(ca && { tls: { ca } }),
       ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
-      maxConnections: mostConnections,
+      maxConnections: mailsAtOnce,
       // The server may have taken a mail whose connection breaks, and it must not come twice.
       maxRequeues: 0,
       idleTimeout: keptFor,

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Rounds } from '../changes/rounds.ts';
 import type { Directory } from '../chat/directory.ts';
 import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
-import { mostConnections } from '../mail/mail-server.ts';
 import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
+import { mailsAtOnce } from './mail-bounds.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings.ts';
 import { nextDaily, quietUntil } from './times.ts';
 import { type Notified, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
 
-/** Users and rooms that are looked at once at a time. */
+/** Users, or rooms, that one claim takes. */
 const atOnce = 50;
 /**
  * Milliseconds after which those that a server has taken are due again: the server has ended meanwhile. It begins to look at
@@ -17,7 +17,7 @@ const atOnce = 50;
  */
 const claimTime = 120_000;
 /** Users who are looked at at the same time. A mail that waited for a free connection would be outdated when it goes out. */
-const together = { events: 8, mails: mostConnections };
+const together = { events: 8, mails: mailsAtOnce };
 /** Milliseconds between two looks for what another server has stored. */
 const lookEvery = 30_000;
 /** Members of a room that are looked through at once. */
@@ -72,7 +72,7 @@ export interface DueOptions {
 
 /**
  * Looks at the users whom something concerns that they may not have read, when their time has come, and notifies them: by
- * mail, at most once; or the site by an event, which is not lost. Any server looks at any user, each at one at a time.
+ * mail, at most once; or the site by an event, which is not lost. Any server may look at any user, but only one server at a time.
  */
 export class Due {
   readonly #options: DueOptions;
@@ -216,7 +216,7 @@ export class Due {
 }
 
 /** Whether the user was notified of the room, and has not been here since. */
-export function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
+function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
   return notified.some((one) => one.room === room && one.at >= activeAt);
 }
 

@@ -10,8 +10,8 @@ import {
   type RoomRecord,
   type StoredMessage,
 } from '../history/history.ts';
-import { mostMessages, mostRooms } from '../mail/letter.ts';
 import type { User } from '../wire/events.ts';
+import { messagesOfMail, roomsOfMail } from './mail-bounds.ts';
 
 /** The unread messages that concern a user, as they are stored now. */
 export interface Unread {
@@ -29,9 +29,9 @@ export interface UnreadRoom {
   member?: Membership['member'];
   /** Of a direct room, the name of the other user. */
   name: string;
-  /** The messages that concern the user; at most `mostCounted`. */
+  /** The messages that concern the user; at most `mostUnread`. */
   unread: number;
-  /** The mentions of the user among all unread messages, and replies in followed threads; at most `mostCounted`. */
+  /** The mentions of the user among all unread messages, and replies in followed threads; at most `mostUnread`. */
   mentions: number;
   /** The first of them, and when it was sent, in milliseconds since 1970. */
   from: number;
@@ -53,7 +53,7 @@ export interface UnreadOptions {
 }
 
 /** The most unread messages of a room that are counted, and the most mentions. */
-export const mostCounted = 100;
+const mostUnread = 100;
 /**
  * Milliseconds for which a message is unread for somebody whom it names and who is no member: long enough for a mail once a
  * day, for quiet hours after that, and for the tries of a day.
@@ -103,7 +103,7 @@ export async function unreadOf(
   const rooms: UnreadRoom[] = [];
   let shown = 0;
   for (const { of, first, ...one } of found) {
-    const isShown = messagesOf.includes(one.room) && shown < mostRooms;
+    const isShown = messagesOf.includes(one.room) && shown < roomsOfMail;
     const messages = isShown ? await messagesIn(read, one, first) : { messages: [] };
     if (!(await still(of))) continue;
     if (isShown) shown++;
@@ -146,7 +146,7 @@ async function unreadIn(
     .sort((a, b) => a - b);
   if (notify === 'mentions' && named.length === 0) return undefined;
   const unread = await read.unread({
-    ...{ room: room.id, after, upTo: room.lastSeq, without: [...without], limit: mostCounted },
+    ...{ room: room.id, after, upTo: room.lastSeq, without: [...without], limit: mostUnread },
     ...(notify === 'all' ? {} : { seqs: named }),
   });
   const [first, last] = [unread[0], unread.at(-1)];
@@ -154,12 +154,12 @@ async function unreadIn(
   return {
     room: room.id,
     kind: room.kind,
-    unread: Math.min(unread.length, mostCounted),
-    mentions: Math.min(named.length, mostCounted),
+    unread: Math.min(unread.length, mostUnread),
+    mentions: Math.min(named.length, mostUnread),
     from: first.seq,
     since: first.sentAt,
     newest: last.seq,
-    first: unread.slice(0, mostMessages).map(({ seq }) => seq),
+    first: unread.slice(0, messagesOfMail).map(({ seq }) => seq),
   };
 }
 

@@ -5,7 +5,7 @@ import { createCipheriv, createECDH, type ECDH, hkdfSync, randomBytes } from 'no
 
 /** Of a point of P-256, uncompressed, and of the secret that a browser draws for a subscription. */
 export const pointBytes = 65;
-export const authBytes = 16;
+const authBytes = 16;
 /** The body of a push, which services need not take if it is longer (RFC 8030, 7.2). */
 const recordBytes = 4096;
 const saltBytes = 16;
