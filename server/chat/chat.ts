@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { History, StoredMessage } from '../history/history.ts';
-import type { Answers, RequestPayload } from '../wire/events.ts';
+import { type Answers, type RequestPayload, roomId } from '../wire/events.ts';
 import { Announcements } from './announcements.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
@@ -108,7 +108,7 @@ export interface Chat {
 
 /** The id of a room in CHAT_ROOMS: its name, if that is a valid id. */
 function roomIdOf(name: string): string {
-  if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
+  if (roomId.safeParse(name).success) return name;
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
 }
 

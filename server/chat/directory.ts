@@ -6,6 +6,7 @@ import {
   type History,
   isMember,
   isNamed,
+  leftOf,
   type MemberRecord,
   otherOf,
   type RoomRecord,
@@ -302,7 +303,7 @@ export class Directory {
   banOf(user: string): Ban | null {
     const ban = this.#bans.get(user);
     if (ban === undefined) return null;
-    if (ban.until === undefined || ban.until > Date.now()) return ban;
+    if (leftOf(ban, Date.now()) > 0) return ban;
     this.#bans.delete(user);
     return null;
   }

@@ -6,14 +6,17 @@ const emptyFor = 30 * 24 * 60 * 60 * 1000;
 const longestPause = 60 * 60 * 1000;
 const shortestPause = 1000;
 const roomsAtOnce = 100;
-/** Milliseconds that an expired invite link is listed, that it is known when somebody was last here, and that a device with an expired login is. */
+/** Milliseconds for which an expired invite link is listed. */
 const invitesFor = 30 * 24 * 60 * 60 * 1000;
-const hereFor = 30 * 24 * 60 * 60 * 1000;
+/** Milliseconds for which the time is stored when somebody was last here. */
+const lastHereFor = 30 * 24 * 60 * 60 * 1000;
+/** Milliseconds for which a device is stored whose login has expired. */
 const devicesFor = 30 * 24 * 60 * 60 * 1000;
-/** Milliseconds that a message waits for a moderator, or that its author sees that it was rejected; and so many are discarded at once. */
+/** Milliseconds for which a message waits for a moderator, or for which its author sees that it was rejected. */
 const heldFor = 30 * 24 * 60 * 60 * 1000;
-const heldMost = 100;
-/** And that it is known how many messages were sent on a day. */
+/** Messages that are discarded at once. */
+const heldAtOnce = 100;
+/** Milliseconds for which it is stored how many messages were sent on a day. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
 /** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
@@ -61,9 +64,9 @@ export function enforceRetention(
     while (more && !signal.aborted) {
       const at = Date.now();
       const kept = Math.min(heldFor, retention.rooms || heldFor);
-      const of = await history.read.heldBefore({ before: at - kept, limit: heldMost });
+      const of = await history.read.heldBefore({ before: at - kept, limit: heldAtOnce });
       if (of.length > 0) await history.write.forgetHeld({ of, at });
-      more = of.length === heldMost;
+      more = of.length === heldAtOnce;
     }
   };
   let isRunning = false;
@@ -79,7 +82,7 @@ export function enforceRetention(
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });
       await history.write.forgetDays({ before: Date.now() - daysFor });
-      await history.write.forgetHere({ before: Date.now() - hereFor });
+      await history.write.forgetHere({ before: Date.now() - lastHereFor });
     } catch (error) {
       // Once it is stopped, the history may be closed while a turn still runs.
       if (!signal.aborted) onFailure(error as Error);

@@ -177,7 +177,7 @@ export class SocketTransport {
     };
     this.#io.use((socket, next) => {
       const { conn } = socket;
-      this.#connects.take(this.#admission.addressOf(conn.request), 1, () => {
+      this.#connects.take(this.#admission.keyOf(conn.request), 1, () => {
         // It was closed while it waited, and Socket.IO releases it.
         if (conn.readyState !== 'open') return next();
         const authenticated = parts.services.traces.begin(

@@ -1,9 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 
-/** A host that is this machine, in the form of URLs and settings. */
-export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
-
 /** Remembered addresses. Most connections come from few, and each is looked up several times. */
 const mostRemembered = 1000;
 

@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isEmbedded } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { loopback } from '../outgoing/addresses.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Credentials, Logins } from '../session/login.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
-import { Addresses, loopback } from './address.ts';
+import { Addresses } from './address.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */
 export interface HttpRefusal {
@@ -104,7 +105,7 @@ export class Admission {
   }
 
   /** The key by which the limits by address count this request. */
-  addressOf(req: IncomingMessage): string {
+  keyOf(req: IncomingMessage): string {
     return this.#addresses.keyOf(req);
   }
 

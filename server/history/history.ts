@@ -233,7 +233,7 @@ export interface Restriction {
 export const forGood = Number.MAX_SAFE_INTEGER;
 
 /** Milliseconds until it ends; 0 or less if it is over. */
-export function leftOf({ until }: Restriction, at: number): number {
+export function leftOf({ until }: Pick<Restriction, 'until'>, at: number): number {
   return until === undefined ? forGood : until - at;
 }
 

@@ -3,7 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
-import { banReason, ownUserId, roomName, topic, userName } from '../wire/events.ts';
+import {
+  banReason,
+  clientId,
+  longestSeconds,
+  ownUserId,
+  roomId,
+  roomName,
+  topic,
+  userName,
+} from '../wire/events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type ZipFile } from './zip.ts';
 
@@ -11,7 +20,6 @@ import { answerZip, type ZipFile } from './zip.ts';
 const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
-const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** PHP sites keep ids as integers or as strings. */
 const siteUserId = z.union([ownUserId, z.int().min(1).transform(String)]);
 
@@ -22,7 +30,7 @@ export const bodies = {
   message: z.object({
     user: namedUser.transform(({ id, name }) => ({ id, name: name || id })),
     text: z.string(),
-    clientId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+    clientId,
   }),
   push: z.object({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
   room: z.object({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
@@ -39,7 +47,7 @@ export const bodies = {
     remove: z.array(siteUserId).max(1000).default([]),
   }),
   ban: z.object({
-    seconds: z.int().min(1).max(31_536_000).optional(),
+    seconds: z.int().min(1).max(longestSeconds).optional(),
     reason: banReason.optional(),
   }),
   nothing: z.unknown(),
@@ -192,12 +200,13 @@ export function createApi(
     }
     const name = decoded(found.path.exec(path)?.[1] ?? '');
     const isName =
-      found.names === undefined || (found.names === 'room' ? room : ownUserId).safeParse(name).success;
+      found.names === undefined || (found.names === 'room' ? roomId : ownUserId).safeParse(name).success;
     if (name === null || !isName) return answerError(res, 'bad_request');
     const chosen = choose(found.choice, req);
     if (chosen === null) {
       const { name: option = '', of = [] } = found.choice ?? {};
-      const wanted = of instanceof RegExp ? 'as in the answer before' : `one of ${of.join(', ')}`;
+      const wanted =
+        of instanceof RegExp ? 'give the next of the page before, unchanged' : `one of ${of.join(', ')}`;
       return answerJson(req, res, 400, errorBody('bad_request', `${option}: ${wanted}`));
     }
     const text = found.body === 'nothing' ? '' : await readBody(req, found.size);
@@ -211,6 +220,8 @@ export function createApi(
 }
 
 export function answerRequestError(req: IncomingMessage, res: ServerResponse, error: RequestError): void {
+  const { retryAfterMs } = error;
+  if (retryAfterMs !== undefined) res.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
   answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.shown));
 }
 

@@ -39,7 +39,7 @@ export type HttpBreach = 'pipelining' | 'slow_reader';
 
 /** Limits by address. `connection` and `request` take a place; they return the function that frees it, or null. */
 export interface Places {
-  addressOf(req: IncomingMessage): string;
+  keyOf(req: IncomingMessage): string;
   connection(socket: Socket): (() => void) | null;
   request(req: IncomingMessage): (() => void) | null;
 }
@@ -123,7 +123,7 @@ export class Connections {
       if (next !== undefined) next();
       else this.#wait(socket);
     });
-    this.#turns.take(this.#bounds.places.addressOf(req), answerWeight, () => {
+    this.#turns.take(this.#bounds.places.keyOf(req), answerWeight, () => {
       if (!this.#open.has(socket)) return;
       const release = this.#bounds.places.request(req);
       if (release === null) {
@@ -144,7 +144,7 @@ export class Connections {
     this.#heard(socket);
     // Until then nobody else listens, and an error without a listener ends the process.
     socket.on('error', ignore);
-    this.#turns.take(this.#bounds.places.addressOf(req), 1, () => {
+    this.#turns.take(this.#bounds.places.keyOf(req), 1, () => {
       if (socket.destroyed) return;
       this.#leave(socket);
       answer();

@@ -5,7 +5,7 @@ import { answerInTime } from '../limits/answer-in-time.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../wire/errors.ts';
 import { type MessageFile, peaks, roomId } from '../wire/events.ts';
-import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
+import { answerJson, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { watchProgress, watchReader } from './progress.ts';
 import { type ByteRange, partOf } from './range.ts';
@@ -334,15 +334,8 @@ function refuse(
     status: statusOf[code as RequestError['code']] ?? 400,
     message: fileErrors[code as RequestError['code']] ?? requestErrors[code as RequestError['code']],
   };
-  const body = JSON.stringify({ error: { code, message: words ?? message } });
-  res.writeHead(status, {
-    ...securityHeaders,
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
-    ...(retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
-  });
-  end(res, req.method === 'HEAD' ? '' : body);
+  if (retryAfterMs !== undefined) res.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
+  answerJson(req, res, status, { error: { code, message: words ?? message } });
 }
 
 function describe({ type, name }: MessageFile, what: 'file' | 'preview'): Record<string, string> {

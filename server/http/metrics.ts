@@ -1,12 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { requestErrors, serverFailures } from '../wire/errors.ts';
 import { requests } from '../wire/events.ts';
 
 /** The things that a server needs to be ready, as `/readyz` names them. */
 export const parts = ['session store', 'history', 'bus', 'site configuration', 'draining'] as const;
 export type Part = (typeof parts)[number];
-
-/** The server has failed, and not the client. */
-const failures = ['internal', 'storage_full', 'storage_unavailable'];
 
 /** The server's metrics for Prometheus. Labels come from fixed sets, never from a client's input. */
 export class Metrics {
@@ -148,7 +146,8 @@ export class Metrics {
       },
     });
     // A series that begins with its first failure has no increase for Prometheus, and raises no alert.
-    for (const code of failures) {
+    for (const code of serverFailures) {
+      if (!(code in requestErrors)) continue;
       for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
       if (code !== 'internal') this.uploads.inc({ code }, 0);
     }

@@ -50,8 +50,9 @@ export function createModerateExport<Who extends { id: string }>(
     known();
     const wait = limit.take(who.id);
     if (wait !== null) {
-      res.setHeader('Retry-After', Math.ceil(wait / 1000));
-      throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.');
+      throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.', {
+        retryAfterMs: wait,
+      });
     }
     const archive = await answerInTime(route.archive(who, user as string));
     // A client that reads slowly may have lost the right long before the end.

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerInTime } from '../limits/answer-in-time.ts';
+import { loopback } from '../outgoing/addresses.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
 import { answerError, answerJson, isKnown, securityHeaders, send } from './answer.ts';
 import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
@@ -142,7 +143,7 @@ function serve(file: ClientFile, path: string): Handler {
 function isLocal(req: IncomingMessage): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
   // A page could point its own host name here and read the answer, but not the name `localhost`.
-  const named = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(req.headers.host ?? '');
+  const named = loopback.test((req.headers.host ?? '').replace(/:\d+$/, '').toLowerCase());
   const forwarded = Object.keys(req.headers).some((name) =>
     /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),
   );

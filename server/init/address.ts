@@ -1,5 +1,5 @@
 import { CommandProblem, exit } from '../command/problem.ts';
-import { loopback } from '../connections/address.ts';
+import { loopback } from '../outgoing/addresses.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 
 /** Where the pages of the site are, and where browsers reach the chat. */

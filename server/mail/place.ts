@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { loopback } from '../outgoing/addresses.ts';
 
 /** A mail server that takes mails for everybody, and how to log in to it. */
 export interface MailPlace {
@@ -16,7 +17,6 @@ export interface MailPlace {
 
 /** The port of a mail server on this machine is that of servers; others take mails of people who log in at their own. */
 const ports = { first: 465, later: 587, none: 25 };
-const thisMachine = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 /**
  * `smtps://[USER[:PASSWORD]@]HOST[:PORT]` with TLS from the first byte, or `smtp:` with STARTTLS. Options: `ca=FILE` with
@@ -38,7 +38,7 @@ export function readMailPlace(url: string): MailPlace | undefined {
   const file = options.get('ca');
   const asked = options.get('tls') ?? (file === undefined ? undefined : 'on');
   if (asked !== undefined && asked !== 'on') return undefined;
-  const plain = asked === undefined && thisMachine.test(host);
+  const plain = asked === undefined && loopback.test(host);
   const tls = scheme === 'smtps' ? 'first' : plain ? 'none' : 'later';
   try {
     const ca = file && readFileSync(file, 'utf8');

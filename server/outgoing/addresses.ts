@@ -1,5 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 
+/** A host that is this machine, in the form of URLs and settings. */
+export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+
 /**
  * The addresses that are no public ones, from the registries of IANA for special purposes
  * (https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry), with multicast. Also all

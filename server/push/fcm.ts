@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { request } from '../outgoing/request.ts';
 import { retryAfter } from '../outgoing/retry-after.ts';
 import { UnderWay } from '../outgoing/under-way.ts';
-import { beforeSending, ending, type PushOutcome } from './push-service.ts';
+import { answerTime, beforeSending, ending, keptFor, noAnswer, type PushOutcome } from './push-service.ts';
+import { encoded } from './vapid.ts';
 
 // Firebase Cloud Messaging, HTTP v1 (https://firebase.google.com/docs/cloud-messaging/send/v1-api), with OAuth by a signed
 // assertion (RFC 7523).
@@ -17,15 +18,12 @@ export interface ServiceAccount {
   tokenUrl: URL;
 }
 
-/** Milliseconds that the service has to answer, and most bytes of its answer. */
-const answerTime = 10_000;
+/** Bytes of an answer. */
 const mostAnswer = 64 * 1024;
 const scope = 'https://www.googleapis.com/auth/firebase.messaging';
 /** Seconds for which an assertion counts, and for which a token must still count. */
 const assertionTime = 600;
 const slack = 60;
-/** Seconds for which the service keeps a push for a device that is off. */
-const keptFor = 24 * 60 * 60;
 
 /** @returns undefined for a text that is no file of a service account */
 export function readServiceAccount(text: string): ServiceAccount | undefined {
@@ -80,9 +78,8 @@ export class Fcm {
       return outcomeOf(second.answer, second.text);
     } catch (error) {
       if (error instanceof NoToken && error.isBusy) return { is: 'busy', wait: 0, reason: error.message };
-      const { code = 'no code', message } = error as NodeJS.ErrnoException;
-      if (error instanceof Unusable) return { is: 'refused', reason: message };
-      const reason = `no answer (${code})`;
+      if (error instanceof Unusable) return { is: 'refused', reason: error.message };
+      const { code, reason } = noAnswer(error);
       // Without a token nothing was sent.
       const isSure = token === undefined || beforeSending.has(code);
       return isSure ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
@@ -194,5 +191,3 @@ function fieldsOf(text: string): Record<string, unknown> {
     return {};
   }
 }
-
-const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');

@@ -6,11 +6,12 @@ import { UnderWay } from '../outgoing/under-way.ts';
 import { encrypted, type SubscriptionKeys } from './encryption.ts';
 import { authorization, type VapidKey } from './vapid.ts';
 
-/** Milliseconds that a push service has to answer, and most bytes of its answer. */
-const answerTime = 10_000;
+/** Milliseconds that a push service has to answer. */
+export const answerTime = 10_000;
+/** Bytes of an answer. */
 const mostAnswer = 4096;
-/** Seconds for which a service keeps a push for a browser that is off. */
-const keptFor = 24 * 60 * 60;
+/** Seconds for which a service keeps a push for a browser or device that is off. */
+export const keptFor = 24 * 60 * 60;
 /** Connections to one service. */
 const mostConnections = 16;
 /** Failures before anything was sent. After others the service may have taken the push, which is not sent twice. */
@@ -22,7 +23,7 @@ export const beforeSending: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
 ]);
 /** Longer than any endpoint that a browser gives. */
-export const longestEndpoint = 2048;
+const longestEndpoint = 2048;
 
 /** The services of the browsers: a host, or (`*.`) all hosts below it. */
 const known = [
@@ -98,7 +99,6 @@ export class PushServices {
     if (url === undefined)
       return { is: 'refused', reason: 'no push service that is known or in CHAT_PUSH_HOSTS' };
     if (this.#underWay.isClosed) return ending;
-    const late = AbortSignal.timeout(answerTime);
     try {
       const body = encrypted(push.text, keys);
       return await this.#underWay.run(async (end) => {
@@ -116,15 +116,14 @@ export class PushServices {
           body,
           allowed: this.#allowed,
           agent: this.#agent,
-          signal: AbortSignal.any([late, end]),
+          signal: AbortSignal.any([AbortSignal.timeout(answerTime), end]),
         });
         await read(answer);
         return outcomeOf(answer);
       });
     } catch (error) {
       if (error instanceof NotFetched) return { is: 'refused', reason: error.message };
-      const { code = 'no code' } = error as NodeJS.ErrnoException;
-      const reason = late.aborted ? `no answer within ${answerTime / 1000} s` : `no answer (${code})`;
+      const { code, reason } = noAnswer(error);
       return beforeSending.has(code) ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
     }
   }
@@ -134,6 +133,14 @@ export class PushServices {
     this.#underWay.close();
     this.#agent.destroy();
   }
+}
+
+/** Why no answer came. */
+export function noAnswer(error: unknown): { code: string; reason: string } {
+  const { code = 'no code', cause } = error as NodeJS.ErrnoException;
+  // Node gives the reason of the signal as the cause.
+  const isLate = (cause as Error | undefined)?.name === 'TimeoutError';
+  return { code, reason: isLate ? `no answer within ${answerTime / 1000} s` : `no answer (${code})` };
 }
 
 /** The connection can be used again only after the whole answer; a longer one ends it. */

@@ -88,7 +88,7 @@ export class DeviceRegistry implements Devices {
   ): Promise<Answers['device:register']> {
     const origin = this.#origins.get(connection);
     const { history, logins, sealing } = this.#options;
-    const address = await this.#addressOf(given, origin?.origin);
+    const address = await this.#checkedAddress(given, origin?.origin);
     const { credentials = {} } = origin ?? {};
     const login = await logins.identify(credentials);
     const user = connection.person.user.id;
@@ -109,7 +109,7 @@ export class DeviceRegistry implements Devices {
     return { id };
   }
 
-  async #addressOf(
+  async #checkedAddress(
     { token, endpoint = '', p256dh = '', auth = '', key = '', page = '' }: RequestPayload<'device:register'>,
     origin: string | undefined,
   ): Promise<DeviceAddress> {

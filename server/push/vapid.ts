@@ -50,4 +50,5 @@ export function authorization(key: VapidKey, audience: string, contact: string, 
   return `vapid t=${signed}.${signature.toString('base64url')}, k=${key.public}`;
 }
 
-const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+/** A part of a JSON Web Token. */
+export const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');

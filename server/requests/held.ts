@@ -1,11 +1,12 @@
-import { approveHeld, discardHeld, listHeld, maySeeHeld, rejectHeld } from '../chat/moderation/held.ts';
+import { approveHeld, discardHeld, listHeld, rejectHeld } from '../chat/moderation/held.ts';
+import { moderatesAny } from '../chat/moderation/known-rooms.ts';
 import type { RequestHandlers } from './request.ts';
 
 /** Messages that wait for a moderator. The rights depend on their rooms: see `decidesIn`. */
 export const heldRequests: RequestHandlers<'held:list' | 'held:approve' | 'held:reject' | 'held:discard'> = {
   'held:list': {
     order: 'read',
-    allowed: ({ connection, payload }) => payload.mine === true || maySeeHeld(connection),
+    allowed: ({ connection, payload }) => payload.mine === true || moderatesAny(connection),
     run: ({ chat, connection, payload }) => listHeld(chat, connection, payload),
   },
   'held:approve': {

@@ -1,7 +1,8 @@
 import { acts } from '../chat/moderation/acts.ts';
+import { moderatesAny } from '../chat/moderation/known-rooms.ts';
 import { overview, rooms } from '../chat/moderation/overview.ts';
 import { ban, erase, people, person } from '../chat/moderation/people.ts';
-import { closeReport, listReports, maySeeReports, reportContext } from '../chat/moderation/reports.ts';
+import { closeReport, listReports, reportContext } from '../chat/moderation/reports.ts';
 import { canOf } from '../chat/summary.ts';
 import type { Can, RequestName } from '../wire/events.ts';
 import type { Context, RequestHandlers } from './request.ts';
@@ -27,7 +28,7 @@ export const moderationRequests: RequestHandlers<
 > = {
   'report:list': {
     order: 'read',
-    allowed: ({ connection }) => maySeeReports(connection),
+    allowed: ({ connection }) => moderatesAny(connection),
     run: ({ chat, connection, payload }) => listReports(chat, connection, payload),
   },
   // The rights depend on the report: see `closeReport`.

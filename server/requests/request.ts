@@ -26,7 +26,7 @@ export interface Context<E extends RequestName> {
 
 /**
  * The handler of one request. The dispatcher checks, in the order that the protocol promises: the payload's shape,
- * `check`, the room, `joined`, `right`, then the limits; `run` checks the rest.
+ * `check`, the room, `joined`, `right`, `allowed`, then the limits; `run` checks the rest.
  */
 export interface RequestHandler<E extends RequestName> {
   /** Which requests it may overtake: see RequestOrder. */
@@ -37,7 +37,7 @@ export interface RequestHandler<E extends RequestName> {
   joined?: true;
   /** The right that the user needs in the room. */
   right?: Right;
-  /** Whether the operator's settings allow it. */
+  /** Whether the user may do it, beyond `right`: by the operator's settings, or by a role or membership elsewhere. */
   allowed?(context: Context<E>): boolean;
   /** The limits that it counts against, and its weight in each. */
   counts?(payload: RequestPayload<E>): Partial<Record<LimitName, number>>;

@@ -8,11 +8,8 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
-import { RequestError } from '../wire/errors.ts';
+import { RequestError, serverFailures } from '../wire/errors.ts';
 import type { Traces } from './traces.ts';
-
-/** The server has failed, and not the client. */
-const failures = /^(internal|storage_.*|session_store_unavailable)$/;
 
 /**
  * Traces that go to an OpenTelemetry collector, in batches. Batches that it does not take are dropped. The variables
@@ -58,7 +55,7 @@ export function openTraces({
   ): Promise<T> {
     const ended = (code: string | undefined) => {
       if (code !== undefined) span.setAttribute('error.type', code);
-      if (code !== undefined && failures.test(code)) span.setStatus({ code: SpanStatusCode.ERROR });
+      if (code !== undefined && serverFailures.has(code)) span.setStatus({ code: SpanStatusCode.ERROR });
       span.end();
     };
     try {

@@ -43,6 +43,14 @@ export const connectErrors = {
   internal: { retryable: true, message: 'The server failed. The operator finds the cause in its log.' },
 } as const;
 
+/** The codes that mean that the server has failed, and not the client. */
+export const serverFailures: ReadonlySet<string> = new Set([
+  'internal',
+  'session_store_unavailable',
+  'storage_full',
+  'storage_unavailable',
+]);
+
 export const httpErrors = {
   bad_request: { status: 400, message: 'The request is malformed.' },
   unauthorized: {
@@ -67,7 +75,7 @@ export const httpErrors = {
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   rate_limited: {
     status: 429,
-    message: 'There are too many connections from this address. Try again later.',
+    message: 'There are too many requests or connections from this address. Try again later.',
   },
   too_large: { status: 413, message: 'The body of the request is too large.' },
   header_too_large: { status: 431, message: 'The request headers are too large.' },

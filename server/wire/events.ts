@@ -13,8 +13,10 @@ const line = (most: number) =>
     .string()
     .refine((text) => text.isWellFormed() && isLine(text) && characters(text) <= most)
     .meta({ maxLength: most });
+/** A year. */
+export const longestSeconds = 31_536_000;
 export const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+export const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
 /** An id that a user can have: 0 stands for erased users, and * for everybody in a room. */
@@ -147,7 +149,7 @@ const reaction = z.object({
 });
 
 /**
- * The id of a report, a message that waits, an invite link or a device. Its form is not checked further: one that is not
+ * The id of a report, a message that waits, an invite link, a device or a chosen file. Its form is not checked further: one that is not
  * stored is unknown. But PostgreSQL fails at U+0000, and with it what others write at the same time has to be done again.
  */
 const entryId = z.string().regex(/^[!-~]{1,64}$/);
@@ -177,8 +179,7 @@ const file = z.object({
 });
 /** Files as a client names them, each at most once. */
 const chosenFiles = z
-  // The form is not checked further: an id that is not stored is unknown.
-  .array(z.object({ id: z.string().regex(/^[!-~]{1,64}$/), alt: alt.optional() }))
+  .array(z.object({ id: entryId, alt: alt.optional() }))
   .max(mostFiles)
   .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
     message: 'a file is named twice',
@@ -404,6 +405,7 @@ export const shapes = {
   Restriction: restrictionOfPerson,
   Act: act,
   Invite: invite,
+  Held: held,
 } as const;
 
 export type User = z.output<typeof user>;
@@ -443,7 +445,7 @@ const limit = (most: number, usual = most) => z.int().min(1).max(most).default(u
 const restriction = z.object({
   room: roomId,
   user: userId,
-  seconds: z.int().min(0).max(31_536_000).optional(),
+  seconds: z.int().min(0).max(longestSeconds).optional(),
   reason: line(250).optional(),
 });
 /** The lists of a room in which a message may be. */
@@ -528,7 +530,7 @@ export const requests = {
   'invite:create': z.object({
     room: roomId,
     /** 0: it does not expire. */
-    seconds: z.int().min(0).max(31_536_000).default(604_800),
+    seconds: z.int().min(0).max(longestSeconds).default(604_800),
     /** 0: any number of people. */
     uses: z.int().min(0).max(10_000).default(50),
   }),
@@ -621,7 +623,7 @@ export const requests = {
     id: entryId,
     done: reportEnd,
     /** Duration of `muted` and `banned`; absent means permanent. */
-    seconds: z.int().min(1).max(31_536_000).optional(),
+    seconds: z.int().min(1).max(longestSeconds).optional(),
     reason: line(250).optional(),
     /** Closes all open reports of that message. */
     all: z.boolean().default(false),
@@ -637,7 +639,7 @@ export const requests = {
     .object({
       user: userId,
       /** Absent means permanent. */
-      seconds: z.int().min(1).max(31_536_000).optional(),
+      seconds: z.int().min(1).max(longestSeconds).optional(),
       reason: line(250).optional(),
       /** Deletes the messages of the last 24 hours, too. */
       messages: z.literal('delete').optional(),

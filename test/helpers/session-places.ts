@@ -172,7 +172,3 @@ export const sessionPlaces: readonly {
   { name: 'MariaDB', tells: false, open: (more = '') => inMariadb(more) },
   { name: 'SQLite', tells: false, open: (more = '') => inSqlite(more) },
 ];
-
-const ofEachFamily = /^(memcached, our|Redis, phpredis|session server|files, PHP|PostgreSQL|SQLite)/;
-/** A store of each family; SQLite is the one that does not notify the chat server of a logout. */
-export const fewPlaces = sessionPlaces.filter(({ name }) => ofEachFamily.test(name));

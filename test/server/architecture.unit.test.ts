@@ -62,6 +62,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/sqlite/',
   ],
   'server/outgoing/': [],
+  'server/notify/': ['server/changes/', 'server/chat/', 'server/history/history.ts', 'server/wire/'],
   'server/mail/': [
     'server/history/history.ts',
     'server/notify/',
@@ -93,6 +94,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/limits/',
     'server/liveness/',
     'server/log.ts',
+    'server/outgoing/addresses.ts',
     'server/requests/',
     'server/session/how-to-run.ts',
     'server/session/login.ts',
@@ -107,7 +109,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/wire/',
   ],
   'server/traces/': ['server/history/history.ts', 'server/wire/'],
-  'server/http/': ['server/limits/', 'server/log.ts', 'server/wire/'],
+  'server/http/': ['server/limits/', 'server/log.ts', 'server/outgoing/addresses.ts', 'server/wire/'],
   'session-server/': [
     'server/history/sqlite/claim.ts',
     'server/session/formats/',

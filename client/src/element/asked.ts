@@ -4,7 +4,7 @@ import { addressIn, type PageAddress } from '../text/page-address.ts';
 const kept = (server: string) => `php-chat/join ${server}`;
 
 /** Whether the page lets the chat have the part of its address behind `#`. */
-export const hasAddress = (host: Element): boolean => host.getAttribute('history') === 'hash';
+const hasAddress = (host: Element): boolean => host.getAttribute('history') === 'hash';
 
 /** The wish in the page's address, or of the link that was opened before a login. */
 export function takeAsked(host: Element, server: string): PageAddress {

@@ -288,12 +288,7 @@ export async function deleteMessage(
     ...(reason ? { reason } : {}),
     at: Date.now(),
   });
-  if (changed && author !== me && reason) {
-    // The message is deleted, whether or not its author can be notified.
-    tellAuthor(chat, author, { room: id, seq, reason }).catch((error) =>
-      chat.onAsideFailure('deletion_reason', error),
-    );
-  }
+  if (changed && author !== me && reason) tellAuthor(chat, author, { room: id, seq, reason });
   return { message: await messageFor(chat, connection.person, message) };
 }
 
@@ -321,15 +316,21 @@ export async function removePreview(
   return { message: await messageFor(chat, connection.person, message) };
 }
 
-/** @param data the deleted message and the reason */
-export async function tellAuthor(
+/**
+ * Notifies the author of a deleted message of the reason. The message is deleted, whether or not that fails.
+ * @param data the deleted message and the reason
+ */
+export function tellAuthor(
   chat: Chat,
   author: string,
   data: { room: string; seq: number; reason: string },
-): Promise<void> {
-  // Another server may have removed the author, who then gets no more of the room.
-  await chat.history.current();
-  await chat.everywhere(author, { is: 'push', name: 'deleted', data, room: data.room });
+): void {
+  const tell = async () => {
+    // Another server may have removed the author, who then gets no more of the room.
+    await chat.history.current();
+    await chat.everywhere(author, { is: 'push', name: 'deleted', data, room: data.room });
+  };
+  tell().catch((error) => chat.onAsideFailure('deletion_reason', error));
 }
 
 /** @throws RequestError `unknown_message`, or `unknown_room` for a user who was removed, also by another server */

@@ -8,6 +8,7 @@ import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
 import type { Connection, Person, Room } from '../model.ts';
 import { readWithin } from '../rooms.ts';
+import { moderatedRooms } from './known-rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
 /**
@@ -87,18 +88,6 @@ async function stillOf<One extends { room: string }>(
   return mine.filter(({ room }) => directory.find(person, room) !== undefined);
 }
 
-/** The rooms where the user decides as a member. */
-function roomsOf({ identity: { roles }, person }: Connection): string[] {
-  return [...person.memberships.values()]
-    .filter(({ room, member }) => decidesIn(room.record, { roles, member }, false))
-    .map(({ room }) => room.record.id);
-}
-
-/** Whether the user decides about the messages of any room. */
-export function maySeeHeld(connection: Connection): boolean {
-  return moderatesSite(connection.identity) || roomsOf(connection).length > 0;
-}
-
 export async function listHeld(
   chat: Chat,
   connection: Connection,
@@ -114,7 +103,7 @@ export async function listHeld(
   return readWithin(
     chat,
     () => ({
-      rooms: roomsOf(connection),
+      rooms: moderatedRooms(connection),
       // The list itself must omit these rooms: a short page would show that something waits there.
       except: directory.restrictions.bannedFrom(id),
     }),

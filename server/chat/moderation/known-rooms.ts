@@ -1,4 +1,5 @@
 import type { KnownRooms } from '../../history/history.ts';
+import { moderatesSite, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 import { readWithin } from '../rooms.ts';
@@ -13,6 +14,18 @@ export function knownRooms({ directory }: Pick<Chat, 'directory'>, { person }: C
     rooms: memberships.flatMap(({ room: { record } }) => (record.kind === 'private' ? [record.id] : [])),
     except: directory.restrictions.bannedFrom(person.user.id),
   };
+}
+
+/** The rooms that the user moderates as a member. */
+export function moderatedRooms({ identity: { roles }, person }: Connection): string[] {
+  return [...person.memberships.values()]
+    .filter(({ room, member }) => rightsIn(room.record, { roles, member }).includes('moderate'))
+    .map(({ room }) => room.record.id);
+}
+
+/** Whether the user sees the reports, and the messages that wait, of any room. */
+export function moderatesAny(connection: Connection): boolean {
+  return moderatesSite(connection.identity) || moderatedRooms(connection).length > 0;
 }
 
 /** Whether a room is one of these. */

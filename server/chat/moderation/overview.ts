@@ -22,7 +22,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     const admin = connection.identity.roles.includes('admin');
     const [sent, files, recent, events] = await Promise.all([
       history.read.messagesByDay({ ...known, from: first }),
-      settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: mostFiles }),
+      settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: filesCounted }),
       settings.lastSeen ? history.read.recentlyHere({ since: week, users }) : null,
       admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
     ]);
@@ -62,8 +62,8 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
 }
 
 /** Files that are counted of all rooms, and of one, so that no answer takes a database a second. */
-const mostFiles = 100_000;
-const mostFilesOfRoom = 2000;
+const filesCounted = 100_000;
+const filesCountedOfRoom = 2000;
 
 const sizeOf = ({ bytes, more }: { bytes: number; more: boolean }): { bytes: number; more?: true } => ({
   bytes,
@@ -89,7 +89,7 @@ export function rooms(
     const ids = known.map(({ id }) => id);
     const [messages, files] = await Promise.all([
       read.messagesIn({ rooms: ids, from: firstDay() }),
-      read.filesIn({ rooms: ids, most: mostFilesOfRoom }),
+      read.filesIn({ rooms: ids, most: filesCountedOfRoom }),
     ]);
     const sizes = new Map(files.map((one) => [one.room, sizeOf(one)]));
     return {

@@ -1,14 +1,14 @@
 import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
-import { moderatesSite, outranks, rightsIn } from '../access.ts';
+import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
 import { tellAuthor } from '../messages/messages.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
 import { readWithin } from '../rooms.ts';
-import { readKnown } from './known-rooms.ts';
+import { moderatedRooms, readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport, withoutWords } from './shown-reports.ts';
 
@@ -29,18 +29,6 @@ export async function report(
   return history.write.report({ room, seq, by: person.user.id, reason, ...said, at: Date.now() });
 }
 
-/** Whether the user moderates any room. */
-export function maySeeReports({ identity, person }: Connection): boolean {
-  return moderatesSite(identity) || roomsOf({ identity, person }).length > 0;
-}
-
-/** The rooms that the user moderates as a member. */
-function roomsOf({ identity: { roles }, person }: Pick<Connection, 'identity' | 'person'>): string[] {
-  return [...person.memberships.values()]
-    .filter(({ room, member }) => rightsIn(room.record, { roles, member }).includes('moderate'))
-    .map(({ room }) => room.record.id);
-}
-
 export async function listReports(
   chat: Chat,
   connection: Connection,
@@ -51,7 +39,7 @@ export async function listReports(
   return readWithin(
     chat,
     () => ({
-      rooms: moderatesSite(connection.identity) ? null : roomsOf(connection),
+      rooms: moderatesSite(connection.identity) ? null : moderatedRooms(connection),
       // The list itself must omit these rooms: a short page would show that something was reported there.
       except: chat.directory.restrictions.bannedFrom(asker),
     }),
@@ -171,12 +159,7 @@ export async function closeReport(
   for (let [next, ...rest] = await others(); isOurs && next !== undefined; [next, ...rest] = await others()) {
     await history.write.closeReport({ room, seq, id: next, others: rest, by, done, at, again: true });
   }
-  if (isOurs && done === 'deleted' && reason) {
-    // The message is deleted, whether or not its author can be notified.
-    tellAuthor(chat, author, { room, seq, reason }).catch((error) =>
-      chat.onAsideFailure('deletion_reason', error),
-    );
-  }
+  if (isOurs && done === 'deleted' && reason) tellAuthor(chat, author, { room, seq, reason });
   return closedNow(chat, connection, record, id);
 }
 

@@ -1,4 +1,10 @@
-import { type Restriction, type RestrictionKind, restrictionKinds, stateOf } from '../../history/history.ts';
+import {
+  leftOf,
+  type Restriction,
+  type RestrictionKind,
+  restrictionKinds,
+  stateOf,
+} from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
@@ -75,7 +81,7 @@ export async function restricted(
   const laid = page.flatMap(({ user, restricted }) =>
     restrictionKinds.flatMap((kind) => {
       const one = restricted[kind];
-      return one === undefined || (one.until ?? now + 1) <= now ? [] : [{ user, kind, ...one }];
+      return one === undefined || leftOf(one, now) <= 0 ? [] : [{ user, kind, ...one }];
     }),
   );
   const names = await namesIn(

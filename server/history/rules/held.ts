@@ -110,7 +110,6 @@ export const approveHeld: Rule<'approveHeld'> = {
   run(work, input, changes) {
     const { room, by, at } = input;
     const one = waitingFor(work, input);
-    if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
     const message =
       one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
     dropHeld(work, one, { at, is: 'approved', by }, changes);
@@ -124,7 +123,6 @@ export const rejectHeld: Rule<'rejectHeld'> = {
   run(work, input, changes) {
     const { room, by, reason, at } = input;
     const one = waitingFor(work, input);
-    if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
     const closed = { at, ...(reason === undefined ? {} : { reason }) };
     work.put(held, { ...one, closed });
     tellHeld(one, { is: 'rejected', by }, changes);
@@ -214,7 +212,10 @@ function keep(work: Work, one: StoredHeld, changes: Change[]): void {
   tellHeld(one, { is: 'held' }, changes);
 }
 
-/** The message, if that moderator may decide about it now, as `decidesIn` of the chat says: another server may have taken the right away. */
+/**
+ * The message, if that moderator may decide about it now, as `decidesIn` of the chat says: another server may have taken
+ * the right away.
+ */
 function waitingFor(
   work: Work,
   { room, id, by, siteModerator }: Pick<Writes['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
@@ -225,6 +226,7 @@ function waitingFor(
   const decides = reads && isModerator(member, siteModerator);
   const [one] = work.find(held, { room, id });
   if (one === undefined || one.closed !== undefined || !decides) refuse('unknown_message');
+  if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
   return one;
 }
 

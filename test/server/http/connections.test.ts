@@ -214,7 +214,7 @@ describe('a client that lets the server wait', () => {
     const breaches: string[] = [];
     const place = () => () => {};
     const bounds = {
-      places: { addressOf: () => '', connection: place, request: place },
+      places: { keyOf: () => '', connection: place, request: place },
       onRefusal: () => {},
       onBreach: (breach: string) => breaches.push(breach),
     };
