@@ -647,7 +647,7 @@ export interface StoredDevice {
   at: number;
   /** When its login ends by itself, as far as that is known. */
   until?: number;
-  /** Since when its login is expired. */
+  /** Since when its login is expired, or a server had no key for the device. */
   since?: number;
 }
 

@@ -202,7 +202,7 @@ export class Pushes {
    * logged in there.
    */
   async #devicesOf(user: string, got: readonly string[]) {
-    const { history, registry } = this.#options;
+    const { history, registry, onRefusal } = this.#options;
     const devices = (await history.read.devices({ user })).filter(({ id }) => !got.includes(id));
     const checked = await Promise.all(
       devices.map(async (device) => ({ device, login: await registry.check(device) })),
@@ -210,6 +210,7 @@ export class Pushes {
     const ready = checked.flatMap(({ device, login }) => {
       if (login.is !== 'live' && login.is !== 'expired') return [];
       const address = registry.addressOf(device);
+      if (address === undefined) onRefusal('CHAT_PUSH_KEY_FILE has no key that opens a device');
       return address === undefined ? [] : [{ device, address, login }];
     });
     return { ready, unknown: checked.filter(({ login }) => login.is === 'unknown') };

@@ -31,8 +31,9 @@ interface Sealed {
 }
 
 /**
- * Whether the user of a device is still logged in there. `expired`: the login has ended by itself. `ended`: the user has
- * logged out, or is another one. `unknown`: the store does not answer.
+ * Whether the user of a device is still logged in there. `expired`: the login has ended by itself, or no key of this server
+ * opens the device. `ended`: the user has logged out, or is another one. `unknown`: the store does not answer, or the
+ * session cannot be read.
  */
 export interface DeviceLogin {
   is: 'live' | 'expired' | 'ended' | 'unknown';
@@ -148,13 +149,12 @@ export class DeviceRegistry implements Devices {
 
   /**
    * Asks the store, and keeps what it says; a device whose login has ended is deleted, unless it was registered again
-   * meanwhile. Never renews a login.
+   * meanwhile. A server that has a wrong key, or reads sessions wrongly, deletes none. Never renews a login.
    */
   async check(device: StoredDevice): Promise<DeviceLogin> {
     const { history, logins } = this.#options;
     const { id, user, sealed } = device;
     const opened = this.#open(device);
-    const found = opened === null ? undefined : await logins.identify(opened.credentials);
     const expired = async (): Promise<DeviceLogin> => {
       const { until, since = Date.now() } = device;
       if (device.since === undefined)
@@ -167,7 +167,10 @@ export class DeviceRegistry implements Devices {
         });
       return { is: 'expired' };
     };
-    if (found !== undefined && !('code' in found) && found.user.id === user && !found.user.banned) {
+    // Another server may have the key, or this one after its next start: it finds the device live again.
+    if (opened === null) return expired();
+    const found = await logins.identify(opened.credentials);
+    if (!('code' in found) && found.user.id === user && !found.user.banned) {
       // Somebody else may be at the browser.
       if (found.mayBeOver) return expired();
       const until = await this.#endOf(found);
@@ -177,9 +180,14 @@ export class DeviceRegistry implements Devices {
       const { rooms = [] } = found.user;
       return { is: 'live', ...(rooms === 'unreadable' ? {} : { rooms }) };
     }
-    if (found !== undefined && 'code' in found) {
+    if ('code' in found) {
       if (found.code === 'session_store_unavailable') return { is: 'unknown' };
       const isOver = device.until !== undefined && Date.now() >= device.until - slack;
+      // It may be damaged, or the settings of this server may not fit it.
+      if (found.code === 'session_invalid' && !isOver) {
+        await expired();
+        return { is: 'unknown' };
+      }
       if (device.since !== undefined || isOver) return expired();
     }
     await history.write.removeDevice({ id, user, sealed });

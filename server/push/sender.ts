@@ -25,7 +25,7 @@ export interface SenderOptions {
   apps: Fcm | undefined;
   /** Called for each device that was sent to. */
   onPush(outcome: PushOutcome['is']): void;
-  /** Called when a service has not taken a push. `reason` repeats nothing of its answer. */
+  /** Called when a push was not sent, or its service has not taken it. `reason` repeats nothing of an answer. */
   onRefusal(reason: string): void;
 }
 

@@ -35,6 +35,47 @@ test('a device that is registered again by a renewed session stays, though the f
   expect(await history.read.devices({ user })).toMatchObject([{ id, user }]);
 });
 
+test('a device that a server has no key for is not sent to, and is as before where the key is there', async () => {
+  const history = await ownHistory();
+  const sealing = new Sealing([Buffer.alloc(32, 1)]);
+  const [id, user] = ['phone', 'ben'];
+  await history.write.arrive({ user: { id: user, name: 'Ben' }, at: Date.now() });
+  const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { session: 'x' } });
+  await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
+  const logins = {
+    identify: async () => ({ user: { id: user, name: 'Ben' } }),
+    ttl: async () => null,
+  } as unknown as Logins;
+  const registryWith = (own: Sealing) =>
+    new DeviceRegistry({ history, logins, sealing: own, origins: [], apps: true });
+  const device = async () => (await history.read.devices({ user }))[0] as StoredDevice;
+  const without = registryWith(new Sealing([Buffer.alloc(32, 2)]));
+  await without.check(await device());
+  // If the key never comes back, the device is forgotten as an expired one.
+  expect(await device()).toMatchObject({ id, sealed, since: expect.any(Number) });
+  expect(without.addressOf(await device())).toBeUndefined();
+  expect((await registryWith(sealing).check(await device())).is).toBe('live');
+  expect((await device()).since).toBeUndefined();
+});
+
+test('a device stays while the settings of the server do not fit its session', async () => {
+  const history = await ownHistory();
+  const sealing = new Sealing([Buffer.alloc(32)]);
+  const [id, user] = ['phone', 'ben'];
+  await history.write.arrive({ user: { id: user, name: 'Ben' }, at: Date.now() });
+  const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { session: 'x' } });
+  await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
+  const reason = 'another format';
+  const logins = {
+    identify: async () => ({ code: 'session_invalid', reason, kind: reason }),
+  } as unknown as Logins;
+  const registry = new DeviceRegistry({ history, logins, sealing, origins: [], apps: true });
+  const [device] = await history.read.devices({ user });
+  expect(device && (await registry.check(device))).toEqual({ is: 'unknown' });
+  // If it never fits, the device is forgotten some day.
+  expect(await history.read.devices({ user })).toEqual([{ ...device, since: expect.any(Number) }]);
+});
+
 test('after a logout from MyBB, whose key outlives it, a device gets no names any more', async () => {
   if (db === undefined) throw new Error('no database');
   const site = await mybbSite(db);

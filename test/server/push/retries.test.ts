@@ -79,6 +79,9 @@ const pathOf = (of: DeviceAddress) => new URL('endpoint' in of ? of.endpoint : '
 /** The other devices of users, and what the store says of their logins. */
 const others = new Map<string, { address: DeviceAddress; is: DeviceLogin['is'] }>();
 
+/** The ids of devices for which the server has no key. */
+const unopened = new Set<string>();
+
 let people = 0;
 /**
  * A user with one device who is away, and the sender of a server.
@@ -101,6 +104,7 @@ async function scene(
     history.write.registerDevice({ id: deviceOf(user), user, kind: 'browser', sealed: '', at: Date.now() });
   await registerAgain();
   const settled: Writes['settlePushes']['in']['pushes'][number][] = [];
+  const refusals: string[] = [];
   let claimed = () => {};
   let lost = 0;
   const write = Object.assign(Object.create(history.write) as History['write'], {
@@ -128,7 +132,10 @@ async function scene(
         await during({ user, room });
         return { is: others.get(id)?.is ?? 'live' };
       },
-      addressOf: ({ id }) => others.get(id)?.address ?? (apps === undefined ? address : { token: 'app' }),
+      addressOf({ id }) {
+        if (unopened.has(id)) return undefined;
+        return others.get(id)?.address ?? (apps === undefined ? address : { token: 'app' });
+      },
       forget: async (device) => void (await history.write.removeDevice(device)),
     },
     browsers: { services, keys },
@@ -136,7 +143,7 @@ async function scene(
     onPush: (outcome) => {
       if (outcome === 'lost') lost++;
     },
-    onRefusal() {},
+    onRefusal: (reason) => refusals.push(reason),
     onFailure: (error) => expect.unreachable(error.message),
   });
   onTestFinished(() => pushes.stop());
@@ -218,6 +225,7 @@ async function scene(
       during = happens;
     },
     lost: () => lost,
+    refusals,
     wake: () => pushes.wake(),
     /** @param happens when this server has taken the pushes that are due */
     look(happens: () => void) {
@@ -503,6 +511,16 @@ test('the pushes of a user are looked at in turn, and read no texts of other roo
   expect(most).toBe(1);
   // Each push is looked at twice, and all messages of its room are few.
   expect(texts).toBeLessThanOrEqual(rooms.length * 2 * 6);
+});
+
+test('a device that no key opens gets nothing, which the log says, and another one gets its push', async () => {
+  const { user, message, later, elsewhere, refusals } = await scene();
+  const other = await elsewhere();
+  unopened.add(deviceOf(user));
+  answered(201);
+  expect(await later(await message())).toBeUndefined();
+  expect(service.taken.map(({ path }) => path)).toEqual([other.path]);
+  expect(refusals).toEqual(['CHAT_PUSH_KEY_FILE has no key that opens a device']);
 });
 
 test('a message that one server has pushed is not pushed by another one', async () => {
