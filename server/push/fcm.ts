@@ -167,8 +167,9 @@ async function post(url: URL, headers: Record<string, string>, body: string, end
 function outcomeOf({ statusCode: status = 0, headers }: IncomingMessage, text: string): PushOutcome {
   if (status === 200) return { is: 'sent' };
   const code = errorCodeOf(text);
-  // The app was removed, or belongs to another project.
-  if (code === 'UNREGISTERED' || code === 'SENDER_ID_MISMATCH') return { is: 'gone' };
+  // The app was removed. A project that is not the app's (SENDER_ID_MISMATCH) says nothing about the device: CHAT_FCM may
+  // be the wrong one.
+  if (code === 'UNREGISTERED') return { is: 'gone' };
   const reason = `status ${status}${code === undefined ? '' : ` ${code}`}`;
   if (status === 429 || status >= 500) {
     return { is: 'busy', wait: retryAfter(headers['retry-after']), reason };

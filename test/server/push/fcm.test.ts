@@ -106,7 +106,7 @@ test('each answer has its meaning', async () => {
     outcome: object,
   ][] = [
     [404, 'UNREGISTERED', {}, { is: 'gone' }],
-    [403, 'SENDER_ID_MISMATCH', {}, { is: 'gone' }],
+    [403, 'SENDER_ID_MISMATCH', {}, { is: 'refused', reason: 'status 403 SENDER_ID_MISMATCH' }],
     [404, undefined, {}, { is: 'refused', reason: 'status 404' }],
     [400, 'INVALID_ARGUMENT', {}, { is: 'refused', reason: 'status 400 INVALID_ARGUMENT' }],
     [
