@@ -58,6 +58,7 @@ describe('DELETE /api/users/{id}/connections', () => {
     ['.', '/api/users/./connections'],
     ['.', 'http://chat.test/api/users/%2e/connections'],
     ['a/..', '/api/users/a%2f../connections'],
+    ['"a" {^`|}<b>', '/api/users/"a"%20{^`|}<b>/connections'],
   ])('no user is called so that nobody can close his connections: %s at %s', async (id, path) => {
     const client = await connectChat(site.chat.url, await site.session(id));
     expect(await kickAt(path)).toEqual({ status: 200, body: { closed: 1 } });
@@ -70,9 +71,14 @@ describe('DELETE /api/users/{id}/connections', () => {
     }
   });
 
-  test('a path that leads to the API by dots is refused', async () => {
+  test('a path that leads to the API by dots or a backslash is refused', async () => {
     const client = await connectChat(site.chat.url, await site.session('dots'));
-    for (const path of ['/api/users/x/../dots/connections', '/x/../api/users/dots/connections']) {
+    for (const path of [
+      '/api/users/x/../dots/connections',
+      '/x/../api/users/dots/connections',
+      '/api/users\\dots/connections',
+      '/api/{}/../users/dots/connections',
+    ]) {
       expect(await kickAt(path)).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });
     }
     expect(client.socket.connected).toBe(true);

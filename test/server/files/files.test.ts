@@ -14,6 +14,7 @@ import { startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import { mp4, webm } from '../../helpers/media.ts';
+import { RawClient } from '../../helpers/raw-http.ts';
 
 const apiKey = 'a-key-of-more-than-16-characters';
 let site: ChatSite;
@@ -219,6 +220,13 @@ test('sound, video and voice: what their containers say, in the message, and pla
     // A file that only begins like sound is refused.
     await add(webm({ duration: 2 }).subarray(0, 12), 'voice.webm'),
   ]).toEqual([...Array(3).fill('415 file_type'), ...Array(2).fill('400 bad_request'), '415 file_type']);
+});
+
+test('a file with braces in its name is found where nginx before 1.21.1 has decoded them', async () => {
+  const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '{a}.txt' });
+  const nginx = await RawClient.connect(site.chat.port);
+  const passed = nginx.get(`/files/${file.id}/{a}.txt`, { Cookie: annsCookie });
+  expect(await passed.finally(() => nginx.close())).toBe('a few words');
 });
 
 test('a client that goes away before its file is opened leaves no open file behind', async () => {
