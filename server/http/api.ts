@@ -202,7 +202,14 @@ export function createApi(
     const isName =
       found.names === undefined || (found.names === 'room' ? roomId : ownUserId).safeParse(name).success;
     if (name === null || !isName) return answerError(res, 'bad_request');
-    const chosen = choose(found.choice, req);
+    const options = new URL(req.url ?? '', 'http://localhost').searchParams;
+    if ([...options.keys()].some((one) => one !== found.choice?.name)) {
+      // A proxy may have decoded a slash in an id: the erasure of `ben/ban` would lift the ban of `ben`.
+      const wrong =
+        'query: this call has no such option; an id with a slash needs an address at which no proxy decodes it';
+      return answerJson(req, res, 400, errorBody('bad_request', wrong));
+    }
+    const chosen = choose(found.choice, options);
     if (chosen === null) {
       const { name: option = '', of = [] } = found.choice ?? {};
       const wanted =
@@ -243,10 +250,12 @@ function errorBody(code: RequestError['code'], message: string = requestErrors[c
 }
 
 /** The value of the query option; null if it has an unknown value. */
-function choose({ name, of }: Route['choice'] = { name: '', of: [''] }, req: IncomingMessage): string | null {
+function choose(
+  { name, of }: Route['choice'] = { name: '', of: [''] },
+  options: URLSearchParams,
+): string | null {
   const [first = ''] = of instanceof RegExp ? [] : of;
-  const said = new URL(req.url ?? '', 'http://localhost').searchParams.getAll(name);
-  const [chosen = first, ...more] = said;
+  const [chosen = first, ...more] = options.getAll(name);
   const isValid = of instanceof RegExp ? of.test(chosen) : of.includes(chosen);
   return more.length === 0 && isValid ? chosen : null;
 }
