@@ -66,7 +66,7 @@ function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generat
         `This user has no rooms by ${name}: ${found.absent}.`,
         adviceFor(name, session, path as Path),
       );
-    } else if (found !== undefined && name === 'CHAT_USER_MAIL' && user.mail === undefined) {
+    } else if (found !== undefined && name === 'CHAT_USER_MAIL' && !user.mail) {
       yield warning('This user has no address by CHAT_USER_MAIL.', adviceFor(name, session, path as Path));
     } else if (name === 'CHAT_USER_ROOMS' && user.rooms === 'unreadable') {
       yield wrong(`${name} leads to neither a list of ids nor a map from ids to names.`);

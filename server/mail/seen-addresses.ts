@@ -13,10 +13,13 @@ export class SeenAddresses {
     this.#onFailure = onFailure;
   }
 
-  /** Nothing waits for this. */
+  /**
+   * Nothing waits for this.
+   * @param text if it is no address, the user has none any more
+   */
   note(user: string, text: string): void {
     const address = text.trim();
-    if (isMailAddress(address)) this.#next(user, address);
+    this.#next(user, isMailAddress(address) ? address : null);
   }
 
   /** The site does not let the user in any more: nothing of what others write there is to be mailed. */

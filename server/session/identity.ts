@@ -14,7 +14,7 @@ export interface SessionUser {
   roomsProblem?: string;
   /** The site keeps this user out of the chat, by `userBanned`. */
   banned?: true;
-  /** The text at `userMail`, as it is; absent if there is none. */
+  /** The text at `userMail`, as it is, empty if the value there is none; absent if there is no value. */
   mail?: string;
 }
 
@@ -83,14 +83,11 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   }
   if (paths.banned !== undefined && 'value' in present(session, paths.banned)) user.banned = true;
   const mail = paths.mail === undefined ? { absent: '' } : follow(session, paths.mail);
-  if (
-    'value' in mail &&
-    typeof mail.value === 'string' &&
-    mail.value !== '' &&
-    mail.value.length <= longestMail
-  )
+  if ('value' in mail) {
+    const { value } = mail;
     // A copy, as of the id.
-    user.mail = [...mail.value].join('');
+    user.mail = typeof value === 'string' && value.length <= longestMail ? [...value].join('') : '';
+  }
   const proof = paths.proof?.map((path) => bytesOf(follow(session, path)));
   // Most sessions have no such key, and cost no path that is followed.
   const regenerated = Object.hasOwn(Object(session), newIdAt) ? bytesOf(follow(session, [newIdAt])) : null;

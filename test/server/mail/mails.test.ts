@@ -16,7 +16,7 @@ import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
-import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { apiKey, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /** Where it is noon now, so that nobody has quiet hours. */
 const hoursToNoon = 12 - new Date().getUTCHours();
@@ -158,6 +158,13 @@ describe('a site with CHAT_MAIL', () => {
     await expect.poll(address).toBe('former@site.example');
     await site.writeSession(ben, { account: { mail: 'new@site.example' } });
     await expect.poll(address).toBe('new@site.example');
+    // A session without the key says nothing of it.
+    const renamed = nextOf(ben, 'session:changed');
+    await site.writeSession(ben, { firstname: 'Benny' });
+    await renamed;
+    expect(await address()).toBe('new@site.example');
+    await site.writeSession(ben, { account: { mail: '' } });
+    await expect.poll(address).toBeNull();
     ben.close();
   });
 

@@ -5,6 +5,8 @@ import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
 
 test.each<[string, (addresses: SeenAddresses) => void, string | undefined]>([
   ['a ban', (addresses) => addresses.forget('ben'), undefined],
+  ['an address that was taken out', (addresses) => addresses.note('ben', ''), undefined],
+  ['a text that is no address', (addresses) => addresses.note('ben', 'ben at home'), undefined],
   ['another address', (addresses) => addresses.note('ben', 'ben@site.example'), 'ben@site.example'],
 ])('right after a former session %s counts', async (_, see, address) => {
   const history = await ownHistory();
