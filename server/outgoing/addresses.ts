@@ -6,13 +6,15 @@ export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 /**
  * The addresses that are no public ones, from the registries of IANA for special purposes
  * (https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry), with multicast. Also all
- * that hold an IPv4 address within, since a gateway leads to that one.
+ * that hold an IPv4 address within, since a gateway leads to that one, and the one by which Azure gives a machine its
+ * settings and secrets (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
  */
 const special: readonly (readonly [network: string, prefix: number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
