@@ -184,6 +184,38 @@ test('sending waits for nothing: the message stands there with its progress, and
   await expect.poll(locks).toBe(0);
 });
 
+test('a message that was refused while its file was on the way is not sent when the file is up', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'bob', 'revoked', ['1']);
+  await alice.open('revoked');
+  const held = Promise.withResolvers<void>();
+  await page.route('**/files?**', async (route) => {
+    await held.promise;
+    await route.continue();
+  });
+  await attach(alice, [{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('words') }]);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last()).toContainText('notes.txt');
+  await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: '1' }));
+  await expect(page.getByRole('button', { name: /^revoked/ })).toHaveCount(0);
+  await asUser(site, 'bob', (ask) => ask('room:invite', { room, users: ['1'] }));
+  await alice.open('revoked');
+  const refused = alice.messages.filter({ hasText: 'notes.txt' });
+  await expect(refused.getByRole('button', { name: 'Retry' })).toBeVisible();
+  held.resolve();
+  await expect(refused.getByRole('progressbar')).toHaveCount(0);
+  await alice.write('after it');
+  await asUser(site, 'bob', (ask) =>
+    expect
+      .poll(async () => (await ask('message:history', { room })).messages.map(({ text }) => text))
+      .toEqual(['after it']),
+  );
+  await expect(refused.getByRole('button', { name: 'Retry' })).toBeVisible();
+});
+
 test(
   'a refused file is in the tray with the reason; a failure can be tried again; a reload keeps uploaded files',
   { tag: '@soak' },

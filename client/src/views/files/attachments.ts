@@ -319,11 +319,15 @@ export class Attachments {
   #changed(upload: Upload): void {
     const { outbox } = this.#context.chat;
     if (upload.stored !== undefined || upload.problem !== undefined) {
-      const waiting = outbox?.list().find(({ files }) => files?.some(({ key }) => key === upload.key));
+      // A message that has the file already learns nothing of it.
+      const waits = ({ key, id }: SentFile) => key === upload.key && id === undefined;
+      const waiting = outbox?.list().find(({ files }) => files?.some(waits));
       if (waiting !== undefined) {
-        const files = waiting.files?.map((file) => (file.key === upload.key ? sent(upload, file.alt) : file));
-        const { failed: _, ...item } = { ...waiting, files: files ?? [] };
-        outbox?.put(upload.problem === undefined ? item : { ...item, failed: 'upload' });
+        const files = waiting.files?.map((file) => (waits(file) ? sent(upload, file.alt) : file)) ?? [];
+        const { failed, ...item } = { ...waiting, files };
+        // The server has refused it, whatever becomes of the file: only the user can decide.
+        if (failed !== undefined && failed !== 'upload') outbox?.put({ ...item, failed });
+        else outbox?.put(upload.problem === undefined ? item : { ...item, failed: 'upload' });
         this.#tidy();
       }
       for (const [place, items] of this.#trays)
