@@ -7,6 +7,7 @@ import { mp4, wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
+import { tellKept } from './kept-page.ts';
 import { seed } from './seed.ts';
 
 const picture = (color: string, width = 600, height = 400) =>
@@ -494,6 +495,48 @@ test('without a connection uploads and pictures wait, and are tried again by the
   await expect(bob.messages.last().locator('img')).toHaveJSProperty('complete', true);
   await expect(bob.messages.last().locator('canvas')).toHaveCount(0);
   await expect(bob.messages.last()).not.toContainText('no longer there');
+});
+
+test('a new session id loses no file that is on its way, and the next user of the page finds none', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  const context = page.context();
+  const text = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('words') });
+  const session = async () => (await context.cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
+  const enter = async (name: string) => {
+    const cookie = { name: 'PHPSESSID', value: await site.login(name), httpOnly: true };
+    await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+  };
+  await alice.open('garden');
+  await bob.open('garden');
+  // The first attempts get no answer.
+  let isHeld = true;
+  await page.route('**/files?**', (route) => (isHeld ? undefined : route.continue()));
+  await attach(alice, [text('sent.txt')]);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await attach(alice, [text('tray.txt')]);
+  await expect(tray(alice).getByRole('progressbar')).toBeVisible();
+  isHeld = false;
+  const before = await session();
+  await enter('alice');
+  await site.memcached.delete(`sessions/${before}`);
+  await expect(bob.messages.last().getByRole('link', { name: /^sent ?\.txt/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(bob.messages.last().getByRole('link', { name: /^tray ?\.txt/ })).toBeVisible();
+
+  isHeld = true;
+  await attach(alice, [text('left.txt')]);
+  await expect(tray(alice).getByRole('progressbar')).toBeVisible();
+  await tellKept(page, 'pagehide');
+  await enter('dimitri');
+  await tellKept(page, 'pageshow');
+  await alice.open('garden');
+  await expect(page.getByRole('button', { name: 'Attach files' })).toBeVisible();
+  await expect(tray(alice)).toHaveCount(0);
+  expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('left.txt');
 });
 
 test('an upload that a server leaves hanging fails after a minute', { tag: '@soak' }, async ({

@@ -43,6 +43,8 @@ export interface ChatListener {
 export interface Follower {
   /** Over a new connection. */
   ready?(): void;
+  /** The user has logged out for good: nothing of that user may stay. */
+  over?(): void;
   members?(change: MembersChange): void;
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */

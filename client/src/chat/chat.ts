@@ -440,6 +440,7 @@ export class Chat implements ConnectionListener {
 
   over(user: User): void {
     this.#userStore(user).erase();
+    for (const follower of this.followers) follower.over?.();
   }
 
   /** Every event of the server, and what becomes of it. */

@@ -48,6 +48,7 @@ export class Uploads {
   readonly #running = new Map<string, AbortController>();
   readonly #waiting: Upload[] = [];
   readonly #listeners = new Set<(upload: Upload) => void>();
+  #paused = false;
 
   /**
    * @param server - its address, with a slash at the end
@@ -120,12 +121,24 @@ export class Uploads {
     this.#tell(cancelled);
   }
 
+  /** The session may be over: what is on its way begins again when the user is back. */
+  pause(): void {
+    this.#paused = true;
+    const begun = [...this.#running];
+    this.#running.clear();
+    for (const [, abort] of begun) abort.abort();
+    const cut = begun.flatMap(([key]) => this.#all.get(key) ?? []);
+    for (const upload of cut) upload.progress = 0;
+    this.#waiting.unshift(...cut);
+  }
+
   /** There is a connection again. */
   resume(): void {
+    this.#paused = false;
     this.#next();
   }
 
-  /** The session is over. */
+  /** Another user comes, or none. */
   clear(): void {
     for (const key of [...this.#all.keys()]) this.cancel(key);
   }
@@ -136,13 +149,14 @@ export class Uploads {
   }
 
   #next(): void {
-    const free = this.#running.size < AT_ONCE && this.#isConnected();
+    const free = !this.#paused && this.#running.size < AT_ONCE && this.#isConnected();
     const upload = free ? this.#waiting.shift() : undefined;
     if (upload === undefined) return;
     const abort = new AbortController();
     this.#running.set(upload.key, abort);
     void this.#run(upload, abort.signal).finally(() => {
-      this.#running.delete(upload.key);
+      // After a pause it may be on its way again.
+      if (this.#running.get(upload.key) === abort) this.#running.delete(upload.key);
       this.#next();
       if (!abort.signal.aborted) this.#tell(upload);
     });
@@ -155,8 +169,9 @@ export class Uploads {
     const sent = await smaller(source, name);
     if (signal.aborted) return;
     const { status, file } = await this.#send(upload, sent, signal);
+    if (signal.aborted) return;
     if (file !== undefined) upload.stored = file;
-    else if (status === 0 && !signal.aborted && !this.#isConnected()) {
+    else if (status === 0 && !this.#isConnected()) {
       upload.progress = 0;
       this.#waiting.unshift(upload);
     } else upload.problem = REFUSED[status] ?? 'failed';

@@ -257,7 +257,7 @@ export class AppView {
     this.#late.parts?.speaker.clear();
     this.#late.parts?.notifications.clear();
     this.#late.parts?.voice.clear();
-    this.#late.parts?.files.clear();
+    this.#late.parts?.files.hide();
     this.#timeline.clear();
     this.#draw(null);
   }

@@ -43,12 +43,15 @@ export class Attachments {
   readonly uploads: Uploads;
   readonly #context: Context;
   readonly #trays = new Map<string, Attached[]>();
+  /** Whose files these are; they stay while it is not known whether the session was only renewed. */
+  #user: string | undefined;
   /** A file is dragged over the room. */
   dragged = false;
 
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
-    const { server, connection } = context.chat;
+    const { server, connection, me } = context.chat;
+    this.#user = me?.id;
     this.uploads = new Uploads(server, () => connection.state.kind === 'ready');
     this.uploads.follow((upload) => this.#changed(upload));
     const over = (event: DragEvent) => this.#over(event);
@@ -59,10 +62,11 @@ export class Attachments {
     this.#tidy();
   }
 
-  /** The session is over. */
+  /** Another user comes, or none. */
   clear(): void {
-    this.uploads.clear();
+    // First, or they would be kept for the next user.
     this.#trays.clear();
+    this.uploads.clear();
   }
 
   /** Undefined while nobody is known. */
@@ -152,6 +156,9 @@ export class Attachments {
 
   /** Over a new connection, what did not arrive over the one before is tried again. */
   ready(): void {
+    const user = this.#context.chat.me?.id;
+    if (user !== this.#user) this.clear();
+    this.#user = user;
     this.uploads.resume();
     this.#tidy();
     for (const { upload } of [...this.#trays.values()].flat())

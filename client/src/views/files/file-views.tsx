@@ -136,9 +136,13 @@ export class FileViews implements Follower {
     );
   }
 
-  /** The session is over. */
-  clear(): void {
+  /** The session may be over. */
+  hide(): void {
     this.#media?.clear();
+    this.#attachments.uploads.pause();
+  }
+
+  over(): void {
     this.#attachments.clear();
   }
 }
