@@ -116,6 +116,31 @@ describe('which room is shown', () => {
     expect(told.filter(({ name }) => name === 'hide')).toHaveLength(1);
   });
 
+  test('a direct room that is asked for after the end of a session is not opened for the next user', async () => {
+    const [ann, ben, cat] = [await person(), await other(), await person()];
+    const { chat } = await open(ann.cookie);
+    const over = vi.spyOn(chat, 'over');
+    await site.memcached.delete(site.key(ann.cookie));
+    await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
+    const asked = chat.openDirect(ben.id).catch(({ code }) => code);
+    // The time in which the session may only have been renewed is over at the next attempt.
+    vi.setSystemTime(Date.now() + 5000);
+    onTestFinished(() => void vi.useRealTimers());
+    await expect.poll(() => over.mock.calls.length).toBe(1);
+    await site.memcached.set(
+      site.key(ann.cookie),
+      JSON.stringify({ user_id: Number(cat.id), firstname: cat.name }),
+    );
+    await expect
+      .poll(() => {
+        vi.setSystemTime(Date.now() + 2000);
+        chat.connection.wake();
+        return chat.me?.id;
+      })
+      .toBe(cat.id);
+    expect(await asked).toBe('offline');
+  });
+
   test('unsent messages stay while only the network says no, and go when the server does', async () => {
     const ann = await person();
     const ben = await other();

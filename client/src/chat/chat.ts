@@ -202,10 +202,10 @@ export class Chat implements ConnectionListener {
   /**
    * Shows a room, listed or not, as soon as there is a connection; fails with `unknown_room` if there is none.
    *
-   * @param wanted - the page wants it: a public one is joined
+   * @param wanted - the page wants it, for whoever is logged in: a public one is joined
    */
   async openRoom(id: string, wanted = false): Promise<Room> {
-    await this.connection.ready();
+    await this.connection.ready(wanted);
     const room = this.rooms.get(id) ?? (await this.list.fetch(id));
     if (wanted) room.wanted = true;
     this.open(room.id);

@@ -122,9 +122,15 @@ export class Connection {
     this.#certain();
   }
 
-  /** As soon as there is a connection. */
-  ready(): Promise<void> {
-    if (this.#state.kind === 'ready') return Promise.resolve();
+  /**
+   * As soon as there is a connection.
+   *
+   * @param next - over that of the next user, too: else it is `offline` once a session has ended
+   */
+  ready(next = false): Promise<void> {
+    const { kind } = this.#state;
+    if (kind === 'ready') return Promise.resolve();
+    if (kind === 'ended' && !next) return Promise.reject(new RequestError('offline'));
     return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
   }
 

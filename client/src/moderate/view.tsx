@@ -65,7 +65,8 @@ export class ModerateView {
   ) {
     const { chat, strings, changed } = context;
     this.#root = root;
-    this.#toasts = new Toasts(strings, changed);
+    this.#toasts = new Toasts(chat, strings, changed);
+    chat.followers.add(this.#toasts);
     this.#context = {
       ...context,
       wide: () => this.#wide,

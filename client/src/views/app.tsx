@@ -72,7 +72,8 @@ export class AppView {
     this.#root = root;
     // A room alone is opened with the others.
     this.#asked = asked !== undefined && ('token' in asked || 'seq' in asked) ? asked : undefined;
-    this.#toasts = new Toasts(strings, changed);
+    this.#toasts = new Toasts(chat, strings, changed);
+    chat.followers.add(this.#toasts);
     this.#context = {
       ...context,
       draw: (opener) => {

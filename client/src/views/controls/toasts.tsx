@@ -1,3 +1,5 @@
+import type { User } from '../../../../server/wire/events.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { Icon } from './icon.tsx';
 
@@ -17,13 +19,17 @@ interface Press {
  * Shows a single short notice at a time; it stays while it is pointed at, holds the focus, or offers to try
  * again.
  */
-export class Toasts {
+export class Toasts implements Follower {
+  readonly #chat: { readonly me: User | undefined };
   readonly #strings: Strings;
   readonly #changed: () => void;
   #shown: { text: string; kind: 'good' | 'bad'; press: Press | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The user who was here last. */
+  #user: string | undefined;
 
-  constructor(strings: Strings, changed: () => void) {
+  constructor(chat: { readonly me: User | undefined }, strings: Strings, changed: () => void) {
+    this.#chat = chat;
     this.#strings = strings;
     this.#changed = changed;
   }
@@ -40,6 +46,13 @@ export class Toasts {
     this.#shown = undefined;
     this.#changed();
   };
+
+  /** A request that the end of a session has cut off fails after it: to try it again is not for the next user. */
+  ready(): void {
+    const user = this.#chat.me?.id;
+    if (user !== this.#user) this.clear();
+    this.#user = user;
+  }
 
   /** A user who goes on has seen that something succeeded, and may need the place below the notice. */
   goodNewsIsOld(): void {

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { Strings } from '../../client/src/strings/strings.ts';
+import { Toasts } from '../../client/src/views/controls/toasts.tsx';
+import { textsIn } from '../../client/strings-plugin.ts';
+
+test('what a session has left to be tried again is offered to its user, and not to the next one', () => {
+  const chat = { me: { id: '1', name: 'Alice' } };
+  const toasts = new Toasts(chat, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
+  const isShown = () => JSON.stringify(toasts.draw()).includes('Not saved.');
+  toasts.ready();
+  toasts.show('Not saved.', 'bad', { label: 'Try again', run: () => {} });
+  toasts.ready();
+  expect(isShown()).toBe(true);
+  chat.me = { id: '2', name: 'Bob' };
+  toasts.ready();
+  expect(isShown()).toBe(false);
+});
