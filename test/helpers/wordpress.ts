@@ -138,7 +138,9 @@ require_once ABSPATH . 'wp-settings.php';
       },
     };
   }
-  let hasBuddyBoss = false;
+  const setOption = (name: string, value: string) =>
+    db.query(`REPLACE INTO ${prefix}options (option_name, option_value) VALUES (?, ?)`, [name, value]);
+  const added: string[] = [];
   return {
     folder,
     prefix,
@@ -148,20 +150,35 @@ require_once ABSPATH . 'wp-settings.php';
       await db.query(
         `CREATE TABLE ${prefix}bp_suspend (id BIGINT AUTO_INCREMENT PRIMARY KEY, item_id BIGINT NOT NULL, item_type VARCHAR(20) NOT NULL, user_suspended TINYINT NOT NULL, KEY (item_id, item_type)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
       );
-      hasBuddyBoss = true;
+      added.push('bp_suspend');
     },
     setSuspended: (id: string, suspended: boolean) =>
       db.query(
         `REPLACE INTO ${prefix}bp_suspend (id, item_id, item_type, user_suspended) VALUES (?, ?, 'user', ?)`,
         [id, id, Number(suspended)],
       ),
+    /** The table that WP Cerber adds, which is active then. */
+    async addCerber() {
+      await db.query(
+        `CREATE TABLE ${prefix}cerber_sets (the_key VARCHAR(255) CHARACTER SET ascii NOT NULL, the_id BIGINT NOT NULL DEFAULT 0, the_value LONGTEXT NOT NULL, expires BIGINT UNSIGNED NOT NULL DEFAULT 0, PRIMARY KEY (the_key, the_id)) CHARSET utf8mb4`,
+      );
+      added.push('cerber_sets');
+      await setOption('active_plugins', 'a:1:{i:0;s:23:"wp-cerber/wp-cerber.php";}');
+    },
+    /** The choice in the profile of a user: by the roles, on, or off. */
+    setCerberFactor: (id: string, mode: 0 | 1 | 2) =>
+      db.query(
+        `REPLACE INTO ${prefix}cerber_sets (the_key, the_id, the_value) VALUES ('cerber_user', ?, ?)`,
+        [id, `a:2:{s:3:"tfm";i:${mode};s:7:"tfemail";s:0:"";}`],
+      ),
+    setOption,
     setConfig,
     setMeta,
     /** A new login of a user with that id, who is made if there is none. */
     logIn: (id: string, login: Partial<WordPressLogin> = {}) => inTurn(() => logIn(id, login)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['users', 'usermeta', 'options', ...(hasBuddyBoss ? ['bp_suspend'] : [])])
+      for (const table of ['users', 'usermeta', 'options', ...added])
         await db.query(`DROP TABLE ${prefix}${table}`);
     },
   };

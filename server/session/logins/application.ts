@@ -276,7 +276,10 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   database(found: Found): SiteDatabase;
   /** Null if no setting lies in the database. */
   settings(found: Found, sql: SiteSql): SettingsTable | null;
-  /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
+  /**
+   * @param settings by their names
+   * @throws StoreError if one is missing, which the application may make later; SecondFactorError
+   */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
   /** The part that all servers have to read alike, without what users change at any time; all of it if absent. */
   compared?(site: Site): unknown;

@@ -6,6 +6,7 @@ import {
   ConfigurationError,
   ifKnown,
   isTrue,
+  SecondFactorError,
 } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
@@ -63,6 +64,8 @@ interface Site extends Found {
   roles: ReadonlySet<string>;
   /** There is a table of users whom BuddyBoss has suspended. */
   suspends: boolean;
+  /** WP Cerber is active, by which single users may have a second factor. */
+  hasCerber: boolean;
 }
 
 interface Cookie extends Claim {
@@ -84,6 +87,9 @@ const switchers = [
 /** Where BuddyBoss Platform keeps whom it has suspended: the name of the table without its prefix, and of the setting. */
 const suspensions = 'bp_suspend';
 
+/** Where WP Cerber keeps who has a second factor: the name of the table without its prefix, and of the setting. */
+const cerber = 'cerber_sets';
+
 /** Bytes of one value: WordPress itself gets slow long before. */
 const mostBytes = 1024 * 1024;
 
@@ -97,7 +103,8 @@ const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap(
  * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php; BuddyPress:
  * bp-members/bp-members-functions.php (bp_is_user_spammer); BuddyBoss Platform:
  * bp-moderation/classes/suspend/class-bp-suspend-member.php (suspend_user); User Switching: user-switching.php
- * (switch_to_user); Login as User: its class w357LoginAsUser (login_as_user).
+ * (switch_to_user); Login as User: its class w357LoginAsUser (login_as_user); WP Cerber: cerber-load.php
+ * (cerber_user_login), cerber-2fa.php (enforce, restrict_and_verify).
  */
 export const wordpress: Application<Found, Site, Cookie> = {
   kind: 'wordpress',
@@ -110,7 +117,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
 
   database: ({ database }) => database,
 
-  settings({ prefix, network, siteUrl, cookieHash, key, salt }, { schema }) {
+  settings(found, { schema }) {
+    const { prefix, network, siteUrl, cookieHash, key, salt } = found;
     const options =
       network === null || network.blog === 1 ? `${prefix}options` : `${prefix}${network.blog}_options`;
     const global = [
@@ -124,21 +132,28 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const select = (names: readonly string[]) =>
       `SELECT ${text('option_name')} AS name, ${text('option_value')} AS value FROM ${quoted(options)} WHERE option_name IN (${names.map(literal).join(', ')})`;
     const suspends = `SELECT ${text(literal(suspensions))} AS name, ${text("''")} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = ${literal(prefix + suspensions)}`;
-    const names = [...global, roles, suspensions];
+    const factors = `SELECT ${text(literal(cerber))} AS name, ${text(`CASE WHEN ${cerberAsksRoles(found, options)} THEN 'roles' ELSE '' END`)} AS value FROM DUAL WHERE ${isCerberActive(found, options)}`;
+    const ofPlugins = `UNION ALL ${suspends} UNION ALL ${factors}`;
+    const names = [...global, roles, suspensions, cerber];
     const shared = { view: 'chat_wordpress_settings', columns: { value: 'text' }, names } as const;
     if (network === null || global.length === 0)
-      return { ...shared, select: `${select([...global, roles])} UNION ALL ${suspends}` };
+      return { ...shared, select: `${select([...global, roles])} ${ofPlugins}` };
     const table = quoted(`${prefix}sitemeta`);
     // The row with the lowest id counts, of several with one name.
     const first = `(SELECT MIN(other.meta_id) FROM ${table} AS other WHERE other.site_id = ${network.id} AND other.meta_key = meta.meta_key)`;
     return {
       ...shared,
-      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${global.map(literal).join(', ')}) AND meta.meta_id = ${first} UNION ALL ${suspends}`,
+      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${global.map(literal).join(', ')}) AND meta.meta_id = ${first} ${ofPlugins}`,
     };
   },
 
   site(found, settings) {
     const value = (name: string) => settings.get(name)?.value ?? null;
+    if (value(cerber)?.toString() === 'roles') {
+      throw new SecondFactorError(
+        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough for the chat: switch two-factor authentication off for each role in the user policies of WP Cerber, and take another plugin for it, which asks before, such as Two Factor; or deactivate WP Cerber; or do not use the chat there',
+      );
+    }
     const text = (name: string) => {
       const bytes = value(name);
       if (bytes !== null && bytes.length > 0) return bytes.toString('utf8');
@@ -156,6 +171,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       secret: (found.key ?? text('logged_in_key')) + (found.salt ?? text('logged_in_salt')),
       roles: new Set(roles === null ? [] : keysOf(roles)),
       suspends: settings.has(suspensions),
+      hasCerber: settings.has(cerber),
     };
   },
 
@@ -168,7 +184,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     ),
 
   logins(site) {
-    const { prefix, users, usermeta, network, newFragments, suspends } = site;
+    const { prefix, users, usermeta, network, newFragments, suspends, hasCerber } = site;
     const capabilities = `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
     const meta = (alias: string, key: string) =>
       `LEFT JOIN ${quoted(usermeta)} AS ${alias} ON ${alias}.umeta_id = (SELECT MIN(m.umeta_id) FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(key)})`;
@@ -178,8 +194,11 @@ export const wordpress: Application<Found, Site, Cookie> = {
       ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
-    const user = { login: 'text', name: 'text', fragment: 'text', ended: 'text' } as const;
-    const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${endedIn(site)} AS ended`;
+    // The browser of a user writes into the same value, so nothing in it can say that there is no second factor.
+    const factor = `EXISTS (SELECT 1 FROM ${quoted(prefix + cerber)} AS f WHERE f.the_key = 'cerber_user' AND f.the_id = u.ID AND f.the_value LIKE '%s:3:"tfm";i:1;%')`;
+    // A view that was made before the plugin was there lacks the column, and lets nobody in.
+    const user = texts('login', 'name', 'fragment', 'ended', ...(hasCerber ? ['factor'] : []));
+    const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${endedIn(site)} AS ended${hasCerber ? `, ${factor} AS factor` : ''}`;
     // The same for all logins.
     const superAdmins = network && `${bounded(`(${superAdminsOf(prefix, network)})`)} AS super_admins`;
     const table: LoginTable = {
@@ -205,7 +224,11 @@ export const wordpress: Application<Found, Site, Cookie> = {
           id: 'id',
           columns: user,
           of: { id: Object.keys(user) },
-          tables: [users, ...(suspends ? [prefix + suspensions] : [])],
+          tables: [
+            users,
+            ...(suspends ? [prefix + suspensions] : []),
+            ...(hasCerber ? [prefix + cerber] : []),
+          ],
           short: true,
           select: `SELECT ${ofUser} FROM ${quoted(users)} AS u`,
         },
@@ -282,6 +305,12 @@ export const wordpress: Application<Found, Site, Cookie> = {
     if (until < now) return nobody('the login has expired there');
     const by = switchers.find(({ from }) => Number(part(session, from)) > 0);
     if (by) return nobody(`somebody is another user there, by the plugin ${by.plugin}`);
+    if (text('factor') === '1') {
+      return nobody(
+        'the plugin WP Cerber asks this user for a second factor after the login',
+        'the chat does not see whether it was given: switch it off in the profile of the user, and take another plugin for it, which asks before',
+      );
+    }
     const id = text('id');
     const name = displayName(withoutEntities(text('name')));
     const roles = rolesIn(site, row);
@@ -512,6 +541,28 @@ function endedIn({ prefix, network, suspends }: Site): string {
   ];
   return `(${kept.join(' OR ')})`;
 }
+
+const isCerberActive = (found: Found, options: string) =>
+  ['active_plugins', ...(found.network === null ? [] : ['active_sitewide_plugins'])]
+    .map((name) => `${optionIn(found, options, name)} LIKE '%/wp-cerber.php"%'`)
+    .join(' OR ');
+
+/** Whether WP Cerber asks users of any role for a second factor. Its other settings, such as passwords, are not read. */
+function cerberAsksRoles(found: Found, options: string): string {
+  const now = optionIn(found, options, 'cerber_configuration');
+  // Until 9.3.3. An upgrade leaves it as it was.
+  const before = optionIn(found, options, 'cerber_settings');
+  const policies = `CASE WHEN ${now} LIKE '%"2famode"%' THEN ${now} ELSE COALESCE(${before}, '') END`;
+  const off = ['s:1:"0"', 's:0:""', 'i:0'];
+  const on = off.reduce((sql, value) => `REPLACE(${sql}, '"2famode";${value};', '')`, policies);
+  return `${on} LIKE '%"2famode"%'`;
+}
+
+/** An option as a subquery: of the network where WordPress keeps it there. NULL if it is not set. */
+const optionIn = ({ prefix, network }: Found, options: string, name: string) =>
+  network === null || name === 'active_plugins'
+    ? `(SELECT MAX(option_value) FROM ${quoted(options)} WHERE option_name = ${literal(name)})`
+    : `(SELECT MAX(meta_value) FROM ${quoted(`${prefix}sitemeta`)} WHERE site_id = ${network.id} AND meta_key = ${literal(name)})`;
 
 /** The row with the lowest id counts. */
 const superAdminsOf = (prefix: string, { id }: { id: number }) =>

@@ -163,6 +163,61 @@ test.each([
   });
 });
 
+/** The settings of WP Cerber with the value that a role has for its second factor. */
+const cerberPolicies = (mode: string) =>
+  `a:1:{s:17:"crb_role_policies";a:1:{s:10:"subscriber";a:1:{s:7:"2famode";${mode};}}}`;
+
+test('WP Cerber asks for the second factor after the login: where roles have it, nobody is let in', async () => {
+  const { site, open } = await siteFor();
+  await site.addCerber();
+  const logins = await open();
+  const device = await site.logIn('7');
+  for (const [name, mode] of [
+    ['cerber_configuration', 's:1:"1"'],
+    ['cerber_configuration', 'i:2'],
+    // Until 9.3.3.
+    ['cerber_settings', 's:1:"1"'],
+  ] as const) {
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    await site.setOption(name, cerberPolicies(mode));
+    await logins.reload?.();
+    expect(await logins.identify(device), `${name} ${mode}`).toMatchObject({
+      code: 'session_store_unavailable',
+      reason: expect.stringMatching(/WP Cerber asks for the second factor after the login.*Two Factor/),
+    });
+    await expect(openSite({ folder: site.folder })).rejects.toThrow('WP Cerber');
+    await site.setOption(name, 'a:0:{}');
+    await logins.reload?.();
+  }
+  // An upgrade to 9.3.4 leaves the former settings.
+  await site.setOption('cerber_settings', cerberPolicies('s:1:"1"'));
+  await site.setOption('cerber_configuration', cerberPolicies('s:1:"0"'));
+  await logins.reload?.();
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  // Switched off as a whole.
+  await site.setOption('cerber_configuration', cerberPolicies('s:1:"1"'));
+  await site.setOption('active_plugins', 'a:0:{}');
+  await logins.reload?.();
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+});
+
+test('where WP Cerber asks a single user for a second factor, that user is nobody', async () => {
+  const { site, open } = await siteFor();
+  await site.addCerber();
+  const logins = await open();
+  const [device, other] = [await site.logIn('7'), await site.logIn('8')];
+  await site.setCerberFactor('7', 0);
+  const login = (await logins.identify(device)) as Login;
+  expect(login.user.id).toBe('7');
+  await site.setCerberFactor('7', 1);
+  const refused = { reason: expect.stringContaining('WP Cerber asks this user for a second factor') };
+  expect(await differing(logins, login)).toMatchObject({ state: 'nobody', ...refused });
+  expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized', ...refused });
+  expect(await logins.identify(other)).toMatchObject({ user: { id: '8' } });
+  await site.setCerberFactor('7', 2);
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+});
+
 test('cookies that WordPress would refuse', async () => {
   const { site, open } = await siteFor();
   const logins = await open();
@@ -383,6 +438,17 @@ test('a network: its address as it is stored, the roles of one blog, its super a
   writeFileSync(file, readFileSync(file, 'utf8').replace("define('MULTISITE', true);", all));
   const fixed = await (await open()).identify(await site.logIn('7', { secret: 'KS', cookie }));
   expect(fixed).toMatchObject({ user: { roles: ['admin', 'moderator'] } });
+  await site.addCerber();
+  const setNetwork = (key: string, value: string) =>
+    site.query(`INSERT INTO ${prefix}sitemeta (site_id, meta_key, meta_value) VALUES (1, ?, ?)`, [
+      key,
+      value,
+    ]);
+  await setNetwork('cerber_configuration', cerberPolicies('s:1:"1"'));
+  // It is active on the main blog alone.
+  await open();
+  await setNetwork('active_sitewide_plugins', 'a:1:{s:23:"wp-cerber/wp-cerber.php";i:1700000000;}');
+  await expect(open()).rejects.toThrow('WP Cerber asks for the second factor after the login');
 });
 
 test('WordPress in a folder of its own below index.php; MULTISITE that is switched off', async () => {
@@ -674,6 +740,7 @@ test('a database user with the rights that the doctor prints: everything works, 
     problem: (line: string) => void lines.push(line),
   };
   await site.addBuddyBoss();
+  await site.addCerber();
   await db.query(`ALTER TABLE ${site.prefix}users ADD user_email VARCHAR(100) NOT NULL DEFAULT ''`);
   const mails = {
     CHAT_MAIL: 'smtp://localhost',
@@ -704,6 +771,8 @@ test('a database user with the rights that the doctor prints: everything works, 
   expect(await logins.check([login])[0]).toMatchObject({ state: 'user', login: { user: { name: 'Ben' } } });
   await site.setSuspended('7', true);
   expect(await logins.identify(device)).toMatchObject({ user: { banned: true } });
+  await site.setCerberFactor('7', 1);
+  expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
   const asChat = await createConnection({
     socketPath: `${db.folder}/socket`,
     user: 'chat',
