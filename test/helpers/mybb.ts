@@ -41,6 +41,7 @@ $config['super_admins'] = '1';
     banned: 'uid INTEGER, lifted INTEGER, oldgroup INTEGER, oldadditionalgroups VARCHAR(200)',
     sessions: 'sid VARCHAR(32) PRIMARY KEY, uid INTEGER, time INTEGER, ip ADDRESS',
     banfilters: 'filter VARCHAR(200), type INTEGER',
+    datacache: 'title VARCHAR(50) PRIMARY KEY, cache TEXT',
   };
   const address = { mysql: 'VARBINARY(16)', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
   const engine = db.kind === 'mysql' ? ' ENGINE MyISAM CHARSET utf8' : '';

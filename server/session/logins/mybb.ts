@@ -1,6 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  SecondFactorError,
+} from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue, onlyCookies } from '../cookie.ts';
 import { howToRun } from '../how-to-run.ts';
@@ -84,11 +89,17 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   settings: ({ prefix }) => ({
     view: 'chat_mybb_settings',
     columns: { value: 'text' },
-    names: ['cookieprefix', 'emailkeep'],
-    select: `SELECT name AS name, value AS value FROM ${prefix}settings WHERE name IN ('cookieprefix', 'emailkeep')`,
+    names: ['cookieprefix', 'emailkeep', 'my2fa'],
+    select: `SELECT name AS name, value AS value FROM ${prefix}settings WHERE name IN ('cookieprefix', 'emailkeep') UNION ALL SELECT 'my2fa' AS name, '' AS value FROM ${prefix}datacache WHERE title = 'plugins' AND cache LIKE '%"my2fa"%'`,
   }),
 
   site(found, settings) {
+    if (settings.has('my2fa')) {
+      // https://github.com/demtor/mybb-2fa: inc/plugins/my2fa.php (my2fa_global_start).
+      throw new SecondFactorError(
+        'the plugin My2FA asks for the second factor after the login, so a password alone would be enough for the chat: deactivate the plugin, or do not use the chat there',
+      );
+    }
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
     return {
       ...found,

@@ -210,6 +210,25 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
     expect(await (await open()).identify(device)).toMatchObject({ user: { id: '7' } });
   });
 
+  test('while the plugin My2FA is active, which asks for the second factor after the login, nobody is let in', async () => {
+    const { site, open } = await siteFor();
+    await site.insert('datacache', { title: 'plugins', cache: 'a:1:{s:6:"active";a:0:{}}' });
+    const [logins, device] = [await open(), await site.logIn('7')];
+    const activate = async (plugins: string) => {
+      await site.run('UPDATE #_datacache SET cache = ?', [`a:1:{s:6:"active";${plugins}}`]);
+      await logins.reload?.();
+    };
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    await activate('a:1:{s:5:"my2fa";s:5:"my2fa";}');
+    expect(await logins.identify(device)).toMatchObject({
+      code: 'session_store_unavailable',
+      reason: expect.stringMatching(/My2FA asks for the second factor after the login.*deactivate/),
+    });
+    await expect(openSite({ folder: site.folder })).rejects.toThrow('My2FA');
+    await activate('a:1:{s:5:"hello";s:5:"hello";}');
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  });
+
   test('a logout on one of two devices, a new password, and sessions that MyBB replaces or clears away', async () => {
     const { site, open } = await siteFor();
     const logins = await open();
