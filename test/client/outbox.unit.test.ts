@@ -77,6 +77,26 @@ describe('the outbox', () => {
     expect(after.texts).toEqual(Array.from({ length: 20 }, (_, i) => `t${i}`));
   });
 
+  test('a page whose library replaces Array.from, as MooTools and Prototype.js do, loses no message and keeps none of others', () => {
+    const storage = memoryStorage();
+    const port = new Fake();
+    port.online = false;
+    let texts: string[] = [];
+    const { from } = Array;
+    Array.from = ((items: ArrayLike<unknown>) => Array.prototype.slice.call(items)) as never;
+    try {
+      open(port, storage).add('lobby', 'a');
+      texts = open(port, storage)
+        .list()
+        .map(({ text }) => text);
+      new Store(storage, 'https://chat.example').keepOnly('2');
+    } finally {
+      Array.from = from;
+    }
+    expect(texts).toEqual(['a']);
+    expect(storage.length).toBe(0);
+  });
+
   test('a lost acknowledgement, a limit, a store that is down: the same message again, before the next', async () => {
     const port = new Fake();
     port.refuse = ['timeout', 'rate_limited', 'storage_unavailable', 'server_draining', 'internal'];

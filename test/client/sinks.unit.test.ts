@@ -2,18 +2,30 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-const folder = new URL('../../client/src', import.meta.url).pathname;
 /** Everything that makes elements or code from text. */
 const sinks =
   /\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|setHTML\w*|parseHTML\w*|srcdoc|DOMParser|createContextualFragment|document\.write\w*|eval|new Function|javascript:)\b/;
+/** Native functions that MooTools or Prototype.js replaces in a page by others, which do something else. */
+const replaced = /\bArray\.from\b|\bof .*\.entries\(\)|\.scrollTo\(/;
+
+/** Where that stands in the code of these folders. */
+function found(what: RegExp, ...folders: string[]): string[] {
+  return folders.flatMap((name) => {
+    const folder = new URL(`../../${name}`, import.meta.url).pathname;
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.tsx?$/.test(file))
+      .flatMap((file) => {
+        const code = readFileSync(join(folder, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+        const first = what.exec(code)?.[0];
+        return first === undefined ? [] : [`${name}/${file}: ${first}`];
+      });
+  });
+}
 
 test('nothing in the client makes HTML or code of text', () => {
-  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.tsx?$/.test(name))
-    .flatMap((name) => {
-      const code = readFileSync(join(folder, name), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
-      const sink = sinks.exec(code)?.[0];
-      return sink === undefined ? [] : [`${name}: ${sink}`];
-    });
-  expect(found).toEqual([]);
+  expect(found(sinks, 'client/src')).toEqual([]);
+});
+
+test('nothing in the client calls what a library of the page replaces', () => {
+  expect(found(replaced, 'client/src', 'server/wire')).toEqual([]);
 });

@@ -40,10 +40,12 @@ export class Store {
   }
 
   keys(start = ''): string[] {
-    const all = Array.from({ length: this.#storage.length }, (_, index) => this.#storage.key(index) ?? '');
-    return all
-      .filter((key) => key.startsWith(this.#prefix + start))
-      .map((key) => key.slice(this.#prefix.length));
+    const found: string[] = [];
+    for (let n = 0; n < this.#storage.length; n++) {
+      const key = this.#storage.key(n) ?? '';
+      if (key.startsWith(this.#prefix + start)) found.push(key.slice(this.#prefix.length));
+    }
+    return found;
   }
 
   clear(start = ''): void {

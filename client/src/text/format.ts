@@ -184,10 +184,12 @@ function inline(text: string): Inline[] {
   };
   const words = (to: number) => {
     for (const piece of links(text.slice(done, to))) {
-      for (const [n, part] of (typeof piece === 'string' ? piece.split(SIGNS) : [piece]).entries()) {
-        if (n % 2 === 1) sign(part as string);
+      let isSign = false;
+      for (const part of typeof piece === 'string' ? piece.split(SIGNS) : [piece]) {
+        if (isSign) sign(part as string);
         else if (part !== '') found.push(part);
         done += (typeof part === 'string' ? part : part.text).length;
+        isSign = !isSign;
       }
     }
   };

@@ -179,7 +179,8 @@ export class EmojiGrid extends Component<Props> {
     this.#long = true;
     this.#tones = emoji;
     this.forceUpdate();
-    this.#box.current?.querySelector('.scroll')?.scrollTo({ top: 0 });
+    const scroll = this.#box.current?.querySelector('.scroll');
+    if (scroll) scroll.scrollTop = 0;
   }
 
   #nameOf(emoji: string): string {

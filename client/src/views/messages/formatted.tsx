@@ -27,7 +27,8 @@ export function formatted(
     rest: (pieces: readonly T[]) => ComponentChildren,
   ): ComponentChildren[] => {
     const shown: ComponentChildren[] = [];
-    for (const [n, piece] of pieces.entries()) {
+    for (const piece of pieces) {
+      const n = shown.length;
       if (left <= 0) return [...shown, rest(pieces.slice(n))];
       left -= 2;
       shown.push(show(piece, n));

@@ -87,8 +87,8 @@ export class PinnedMessages implements Follower {
           >
             {marks > 1 && (
               <span class="marks" aria-hidden="true">
-                {Array.from({ length: marks }, (_, n) => (
-                  <i key={n} class={n === Math.floor((at * marks) / pins.length) ? 'on' : undefined} />
+                {pins.slice(0, MARKS).map(({ seq }, n) => (
+                  <i key={seq} class={n === Math.floor((at * marks) / pins.length) ? 'on' : undefined} />
                 ))}
               </span>
             )}

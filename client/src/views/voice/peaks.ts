@@ -13,11 +13,12 @@ export const digitsOf = (levels: readonly number[]): string => levels.map(digit)
 
 /** The loudness in so many equal steps, compared with the loudest. */
 export function shapeOf(levels: readonly number[], steps: number): number[] {
-  const peaks = Array.from({ length: steps }, (_, n) => {
+  const peaks: number[] = [];
+  for (let n = 0; n < steps; n++) {
     const from = Math.floor((n * levels.length) / steps);
     const to = Math.max(from + 1, Math.floor(((n + 1) * levels.length) / steps));
-    return Math.max(0, ...levels.slice(from, to));
-  });
+    peaks.push(Math.max(0, ...levels.slice(from, to)));
+  }
   const top = Math.max(QUIET, ...peaks);
   return peaks.map((peak) => peak / top);
 }

@@ -106,7 +106,7 @@ export class RecorderRow extends Component<Props> {
         ) : (
           <>
             <div class="wave">
-              <Lines levels={[...Array.from({ length: LINES - last.length }, () => 0), ...last]} />
+              <Lines levels={[...new Array<number>(LINES - last.length).fill(0), ...last]} />
             </div>
             <button type="button" class="icon" aria-label={strings.text('voice.pause')} onClick={acts.pause}>
               <Icon name="pause" />
