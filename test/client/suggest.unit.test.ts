@@ -1,18 +1,36 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Follower } from '../../client/src/chat/chat-listener.ts';
+import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import { Room } from '../../client/src/store/room.ts';
-import type { Context } from '../../client/src/views/context.ts';
+import type { Context, Place } from '../../client/src/views/context.ts';
+import { keepDraft } from '../../client/src/views/messages/draft.ts';
 import { Suggest } from '../../client/src/views/messages/suggest.tsx';
 import type { RoomSummary } from '../../server/wire/events.ts';
 
 class Field {
-  readonly value = '@';
-  readonly selectionStart = 1;
-  readonly selectionEnd = 1;
+  value: string;
   readonly isConnected = true;
-  closest() {
-    return this;
+  readonly readOnly = false;
+  readonly #inThread: boolean;
+  constructor(value: string, inThread = false) {
+    this.value = value;
+    this.#inThread = inThread;
   }
+  get selectionStart() {
+    return this.value.length;
+  }
+  get selectionEnd() {
+    return this.value.length;
+  }
+  closest(which: string) {
+    return which === '.talk' && !this.#inThread ? null : this;
+  }
+  setRangeText(text: string) {
+    this.value += text;
+  }
+  focus() {}
+  setSelectionRange() {}
+  dispatchEvent() {}
   setAttribute() {}
   removeAttribute() {}
 }
@@ -34,8 +52,12 @@ test('the list of people is not drawn after the end of the session', async () =>
   };
   const strings = { text: String, locale: 'en' };
   const context = { chat, strings, changed: () => {} } as unknown as Context;
-  const root = Object.assign(new EventTarget(), { activeElement: new Field(), querySelector: () => null });
-  const suggest = new Suggest(context, root as unknown as ShadowRoot, new AbortController().signal);
+  const root = Object.assign(new EventTarget(), {
+    activeElement: new Field('@'),
+    querySelector: () => null,
+  });
+  const { signal } = new AbortController();
+  const suggest = new Suggest(context, root as unknown as ShadowRoot, () => undefined, signal);
   root.dispatchEvent(new Event('input'));
   await vi.waitFor(() => expect(suggest.draw()[0]).toBeDefined());
   // A connection that is lost says so, too, and the list stays.
@@ -44,4 +66,33 @@ test('the list of people is not drawn after the end of the session', async () =>
   chat.me = undefined;
   suggest.silent();
   expect(suggest.draw()[0]).toBeUndefined();
+});
+
+test('people chosen for a draft of a room or a thread stay with it, whichever other field is empty, and go with its text', () => {
+  vi.stubGlobal('HTMLTextAreaElement', Field);
+  vi.stubGlobal('ResizeObserver', class {});
+  vi.stubGlobal('document', { execCommand: () => false });
+  const room = new Room({ id: 'lobby', members: 2, may: [] as string[] } as RoomSummary);
+  const thread = { room, number: 1 };
+  const store = new Store(memoryStorage(), 'https://chat.example', '1');
+  const chat = { me: { id: '1', name: 'Alice' }, current: room, store, followers: new Set<Follower>() };
+  const strings = { text: String, locale: 'en' };
+  const context = { chat, strings, changed: () => {} } as unknown as Context;
+  let field = new Field('');
+  const root = Object.assign(new EventTarget(), { activeElement: field, querySelector: () => field });
+  const { signal } = new AbortController();
+  const suggest = new Suggest(context, root as unknown as ShadowRoot, () => thread, signal);
+  const named = (place: Place) => suggest.mentions(place, '@Bob has it').map(({ user }) => user);
+  const empty = (place: Place) => keepDraft(place, { text: '', replyTo: undefined, edit: undefined }, store);
+  const bob = { id: '2', name: 'Bob' };
+  suggest.mention(bob);
+  field = new Field('', true);
+  root.activeElement = field;
+  root.dispatchEvent(new Event('focusin'));
+  expect([named({ room }), named({ room, thread })]).toEqual([['2'], []]);
+  suggest.mention(bob);
+  empty({ room });
+  expect([named({ room }), named({ room, thread })]).toEqual([[], ['2']]);
+  empty({ room, thread });
+  expect(named({ room, thread })).toEqual([]);
 });

@@ -211,8 +211,8 @@ export interface Context extends ControlContext {
   focus(which: string): void;
   /** A message that mentions somebody; its code comes later. */
   named(entry: Entry): Named | undefined;
-  /** The mentions of a text that is written into a room, or in place of that message. */
-  mentions(room: Room, text: string, seq?: number): NewMention[] | undefined;
+  /** The mentions of a text that is written there, or in place of that message. */
+  mentions(place: Place, text: string, seq?: number): NewMention[] | undefined;
   /** The buttons of a message that waits for the reader's decision; their code comes later. */
   decide(held: Held): ComponentChildren;
   /** The pictures and files of a message; its code comes later. */

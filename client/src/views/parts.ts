@@ -91,7 +91,7 @@ export function start(
   chat.followers.add(typing);
   const barring = new Barring(context, typing);
   chat.followers.add(barring);
-  const suggest = new Suggest(context, root, signal);
+  const suggest = new Suggest(context, root, () => replies.thread, signal);
   chat.followers.add(suggest);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);

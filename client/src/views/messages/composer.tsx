@@ -320,7 +320,7 @@ export class Composer extends Component<Props> {
     this.#saving = true;
     draw();
     try {
-      const mentions = context.mentions(room, text, edit.seq);
+      const mentions = context.mentions(this.props, text, edit.seq);
       const waits = await chat.edit({ room: room.id, seq: edit.seq, rev }, text, mentions);
       if (waits) toast(strings.text('held.waiting'), 'good');
       if (this.#edit === edit) this.#edit = undefined;
@@ -349,7 +349,7 @@ export class Composer extends Component<Props> {
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A reply belongs to the draft, which waits.
     const replyTo = (edit === undefined ? this.#replyTo : undefined) ?? thread?.root;
-    const mentions = context.mentions(room, text, edit?.seq);
+    const mentions = context.mentions(this.props, text, edit?.seq);
     const bare = edit === undefined && this.#bare;
     if (!chat.send(text, replyTo, mentions, tray?.take(), thread !== undefined, room, bare))
       return toast(strings.text('error.other'), 'bad');

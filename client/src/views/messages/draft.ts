@@ -37,12 +37,15 @@ const draftForm = object<Draft>({
 });
 
 const placeOf = (place: Place) => `draft/${keyOf(place)}`;
+/** Under which the people are kept who were chosen for it. */
+export const picksOf = (place: Place) => `picks/${keyOf(place)}`;
 
 export const keptDraft = (place: Place, store: Store | undefined): Draft | undefined =>
   store?.get(placeOf(place), draftForm);
 
-/** Keeps a draft; one with nothing in it goes. */
+/** Keeps a draft; one with nothing in it goes, and the people who were chosen go with its text. */
 export function keepDraft(place: Place, draft: Draft, store: Store | undefined): void {
+  if (draft.text === '' && draft.edit === undefined) store?.delete(picksOf(place));
   if (draft.text === '' && draft.replyTo === undefined && draft.edit === undefined)
     store?.delete(placeOf(place));
   else store?.set(placeOf(place), draft);

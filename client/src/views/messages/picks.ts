@@ -4,10 +4,12 @@ import { list, object, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import type { PickedMention } from '../../text/mentioning.ts';
+import type { Place } from '../context.ts';
+import { picksOf } from './draft.ts';
 
 const PAGE = 100;
 
-/** The people who were chosen for the draft, also before the page was loaded again. */
+/** The people who were chosen for a draft, also before the page was loaded again. They go with it. */
 export class Picks implements Follower {
   readonly #chat: Chat;
   #looks = 0;
@@ -16,21 +18,18 @@ export class Picks implements Follower {
     this.#chat = chat;
   }
 
-  in(room: Room): readonly PickedMention[] {
-    return this.#chat.store?.get(keyOf(room), list(object<PickedMention>({ user: text, label: text }))) ?? [];
+  in(place: Place): readonly PickedMention[] {
+    return this.#kept(picksOf(place));
   }
 
-  add(room: Room, pick: PickedMention): void {
-    this.#chat.store?.set(keyOf(room), [...this.in(room), pick]);
-  }
-
-  clear(room: Room): void {
-    this.#chat.store?.delete(keyOf(room));
+  add(place: Place, pick: PickedMention): void {
+    this.#chat.store?.set(picksOf(place), [...this.in(place), pick]);
   }
 
   /** One of them may be erased, and so in no room any more. Only an answer says so: no failure does. */
   reset(room: Room): void {
-    for (const user of new Set(this.in(room).map((pick) => pick.user))) {
+    const picks = this.#keysIn(room).flatMap((key) => this.#kept(key));
+    for (const user of new Set(picks.map((pick) => pick.user))) {
       if (user === EVERYBODY) continue;
       // An answer that is on its way may be older than the change: each time it is asked again.
       void this.#chat.tasks.once(`look for a pick ${this.#looks++}`, async (current) => {
@@ -40,9 +39,22 @@ export class Picks implements Follower {
   }
 
   #leaveOut(room: Room, user: string): void {
-    const rest = this.in(room).filter((pick) => pick.user !== user);
-    if (rest.length === 0) this.clear(room);
-    else this.#chat.store?.set(keyOf(room), rest);
+    for (const key of this.#keysIn(room)) {
+      const rest = this.#kept(key).filter((pick) => pick.user !== user);
+      if (rest.length === 0) this.#chat.store?.delete(key);
+      else this.#chat.store?.set(key, rest);
+    }
+  }
+
+  /** Those of its threads, too. */
+  #keysIn(room: Room): string[] {
+    const own = picksOf({ room });
+    const keys = this.#chat.store?.keys(own) ?? [];
+    return keys.filter((key) => key === own || key.startsWith(`${own}/`));
+  }
+
+  #kept(key: string): readonly PickedMention[] {
+    return this.#chat.store?.get(key, list(object<PickedMention>({ user: text, label: text }))) ?? [];
   }
 
   /** The ids of others may begin in the same way. */
@@ -57,5 +69,3 @@ export class Picks implements Follower {
     return next !== undefined && this.#isIn(room, user, next);
   }
 }
-
-const keyOf = ({ id }: Room) => `picks/${id}`;

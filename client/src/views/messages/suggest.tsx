@@ -1,12 +1,13 @@
 import type { RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
+import type { Thread } from '../../chat/thread.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import { emojiAsked, personAsked } from '../../text/asked.ts';
 import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
-import type { Context } from '../context.ts';
+import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { EmojiNames } from '../emoji/find.ts';
 import { used } from '../emoji/frequent.ts';
@@ -29,6 +30,7 @@ type Option = PickedMention & { readonly member?: RoomMember; readonly emoji?: s
 export class Suggest implements Follower {
   readonly #context: Context;
   readonly #root: ShadowRoot;
+  readonly #thread: () => Pick<Thread, 'room' | 'number'> | undefined;
   readonly #pill: MentionPill;
   readonly #picks: Picks;
   #field: HTMLTextAreaElement | undefined;
@@ -46,9 +48,16 @@ export class Suggest implements Follower {
   /** The keys of `#members` that need not be asked for again. */
   #asked = new Set<string>();
 
-  constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
+  /** @param thread - the one that is shown beside the room */
+  constructor(
+    context: Context,
+    root: ShadowRoot,
+    thread: () => Pick<Thread, 'room' | 'number'> | undefined,
+    signal: AbortSignal,
+  ) {
     this.#context = context;
     this.#root = root;
+    this.#thread = thread;
     this.#picks = new Picks(context.chat);
     context.chat.followers.add(this.#picks);
     this.#pill = new MentionPill(context, root, signal);
@@ -61,15 +70,15 @@ export class Suggest implements Follower {
    * The people whom a text mentions: the chosen ones, and with an edited message the people whom it has
    * mentioned.
    */
-  mentions(room: Room, text: string, seq?: number): NewMention[] {
+  mentions(place: Place, text: string, seq?: number): NewMention[] {
     const { text: stored = '', mentions = [] } =
-      (seq === undefined ? undefined : room.timeline.get(seq)) ?? {};
+      (seq === undefined ? undefined : place.room.timeline.get(seq)) ?? {};
     const characters = [...stored];
     const former = mentions.map(({ user, start, length }) => ({
       user: user.id,
       label: characters.slice(start, start + length).join(''),
     }));
-    return mentionsIn(text, [...former, ...this.#picks.in(room)]);
+    return mentionsIn(text, [...former, ...this.#picks.in(place)]);
   }
 
   ready(): void {
@@ -157,8 +166,6 @@ export class Suggest implements Follower {
     const emoji = emojiAsked(field?.value ?? '', caret);
     const found = emoji ?? personAsked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
-    // It was sent.
-    if (field?.value === '' && room !== undefined) this.#picks.clear(room);
     if (field === undefined || found === undefined || room === undefined) {
       this.#closedAt = undefined;
       return this.#close();
@@ -211,8 +218,9 @@ export class Suggest implements Follower {
   };
 
   #take(option: Option): void {
-    const [field, room] = [this.#field, this.#context.chat.current];
-    if (field === undefined || room === undefined) return;
+    const field = this.#field;
+    const place = field && this.#placeOf(field);
+    if (field === undefined || place === undefined) return;
     const { user, label, emoji } = option;
     const { settings } = this.#context.chat;
     if (emoji !== undefined) {
@@ -220,7 +228,7 @@ export class Suggest implements Follower {
       return this.#put(field, emoji, field.selectionStart);
     }
     this.#put(field, label, field.selectionStart);
-    this.#picks.add(room, { user, label });
+    this.#picks.add(place, { user, label });
   }
 
   /** In place of what stands from the sign up to there, with a space after it. */
@@ -233,16 +241,16 @@ export class Suggest implements Follower {
 
   /** Names somebody where the caret is. */
   mention({ id, name }: User): void {
-    const room = this.#context.chat.current;
     const field = this.#root.querySelector<HTMLTextAreaElement>('.composer textarea');
-    if (room === undefined || field === null || field.readOnly) return;
+    const place = field === null ? undefined : this.#placeOf(field);
+    if (field === null || place === undefined || field.readOnly) return;
     field.focus();
     const { value, selectionStart: from, selectionEnd: to } = field;
     const label = `@${name}`;
     const isApart = from === 0 || /\s/u.test(value[from - 1] ?? '');
     this.#at = from;
     this.#put(field, isApart ? label : ` ${label}`, to);
-    this.#picks.add(room, { user: id, label });
+    this.#picks.add(place, { user: id, label });
   }
 
   #foundEmoji(): Option[] {
@@ -307,6 +315,13 @@ export class Suggest implements Follower {
     const { activeElement } = this.#root;
     const writing = activeElement instanceof HTMLTextAreaElement && !activeElement.readOnly;
     return writing && activeElement.closest('.composer') !== null ? activeElement : undefined;
+  }
+
+  /** Where that field writes. */
+  #placeOf(field: Element): Place | undefined {
+    const thread = field.closest('.talk') === null ? undefined : this.#thread();
+    const room = thread?.room ?? this.#context.chat.current;
+    return room && { room, thread };
   }
 
   /** Above the field, at its beginning. */
