@@ -396,3 +396,30 @@ test('a room that goes while it has the focus passes it to its neighbour', { tag
   await page.keyboard.press('ArrowUp');
   await expect(room(alice, 'yew')).toBeFocused();
 });
+
+test('a menu closes when the page shows another room, and its message is answered nowhere else', async ({
+  alice,
+}) => {
+  const { page } = alice;
+  const show = (id: string) =>
+    page
+      .locator('php-chat')
+      .evaluate((chat, to) => (chat as HTMLElement & { openRoom(id: string): void }).openRoom(to), id);
+  await alice.open('garden');
+  await alice.open('board');
+  await alice.write('of this board');
+  await expect(alice.message('of this board')).toBeVisible();
+  await alice.messages.last().focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
+  await show('garden');
+  await expect(page.getByRole('textbox', { name: 'Message to garden' })).toBeFocused();
+  await expect(page.getByRole('menu')).toHaveCount(0);
+
+  const opener = page.getByRole('button', { name: 'Room menu' });
+  await opener.click();
+  await expect(opener).toHaveAttribute('aria-expanded', 'true');
+  await show('board');
+  await expect(page.getByRole('menu')).toHaveCount(0);
+  await expect(opener).toHaveAttribute('aria-expanded', 'false');
+});

@@ -48,6 +48,8 @@ export class AppView {
   #asked: PageAddress;
   /** Where the page says that one logs in. */
   #loginUrl: string | null = null;
+  /** The room that was drawn last. */
+  #drawn: string | undefined;
   /** A card (card.tsx) replaces everything. */
   #carded = false;
   /** Taken from the page: what comes late draws nothing any more. */
@@ -198,6 +200,9 @@ export class AppView {
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
+    // The menu of a message would act in the room that is shown by now.
+    if (this.#drawn !== undefined && this.#drawn !== chat.current?.id) this.#layers.put();
+    this.#drawn = chat.current?.id;
     const focus = holdFocus(this.#root, () => this.#heirs());
     this.#timeline.hold();
     this.#late.parts?.replies.hold();

@@ -34,20 +34,23 @@ interface Props {
   readonly width?: number | undefined;
   readonly sheet: boolean;
   close(): void;
+  /** It is not shown any more, whatever has closed it. */
+  closed(): void;
 }
 
 /** Opens a menu beside its opener, or as a sheet from below on a touch screen; the focus comes back to the opener. */
 export function openMenu(
   context: ControlContext,
   opener: HTMLElement,
-  menu: Omit<Props, 'beside' | 'sheet' | 'close'> & { beside?: Element | null },
+  menu: Omit<Props, 'beside' | 'sheet' | 'close' | 'closed'> & { beside?: Element | null },
 ): void {
   // The key may have been pressed on the opener itself, such as a message, which does not expand.
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   const message = opener.closest<HTMLElement>('.msg');
+  const closed = () => expanded(false);
   const close = () => {
-    expanded(false);
+    closed();
     opener.focus();
     // A message shows its buttons while it is pointed at: hidden, they take no focus.
     if (!opener.matches(':focus')) message?.focus({ preventScroll: true });
@@ -55,7 +58,9 @@ export function openMenu(
   };
   expanded(true);
   const sheet = context.touch();
-  context.layer(() => <Menu {...menu} beside={menu.beside ?? opener} sheet={sheet} close={close} />);
+  context.layer(() => (
+    <Menu {...menu} beside={menu.beside ?? opener} sheet={sheet} close={close} closed={closed} />
+  ));
 }
 
 class Menu extends Component<Props> {
@@ -68,6 +73,10 @@ class Menu extends Component<Props> {
     if (menu === null) return;
     if (!this.props.sheet) place(menu, this.props.beside);
     menu.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+  }
+
+  override componentWillUnmount(): void {
+    this.props.closed();
   }
 
   /** The chat may have another size, and the opener another place. */
