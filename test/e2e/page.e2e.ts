@@ -144,6 +144,18 @@ test('another room’s messages raise its badge, the title and the event', { tag
   expect(Math.max(...counts)).toBe(2);
 });
 
+test('a number at the beginning of the page’s own title stays there', async ({ alice, site }) => {
+  await alice.open('garden');
+  const url = site.host(`<!doctype html><html lang="en"><title>(500) Days of Summer</title>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat room="board"></php-chat>`);
+  await alice.page.goto(url);
+  await expect(alice.page.getByRole('region', { name: 'board' })).toBeVisible();
+  await seed(site, 'carol', 'garden', ['news']);
+  await expect(alice.page).toHaveTitle('(1) (500) Days of Summer');
+  await alice.open('garden');
+  await expect(alice.page).toHaveTitle('(500) Days of Summer');
+});
+
 /** Another page of the site, with only the element and its own styles. */
 async function host(person: Person, site: Site, css: string, attributes = ''): Promise<void> {
   const url = site.host(`<!doctype html><html lang="en"><title>Host</title><style>${css}</style>

@@ -9,6 +9,9 @@ import { refusal } from '../views/refusal.ts';
 import { takeAsked } from './asked.ts';
 import { Surroundings } from './surroundings.ts';
 
+/** Which counts were put in front of the page's title, by any element: another number there is the page's own. */
+const counted = new Set<string>();
+
 /** Events for the element. */
 export interface AppListener {
   unread(count: number, mentions: number): void;
@@ -213,7 +216,10 @@ export class ChatApp {
     this.#unread = totals;
     this.#listener.unread(unread, mentions);
     if (this.#host.getAttribute('title-count') === 'off') return;
-    const plain = document.title.replace(/^\(\d+\+?\) /, '');
-    document.title = unread > 0 ? `(${atMost99(unread)}) ${plain}` : plain;
+    const [count = ''] = /^\(\d+\+?\) /.exec(document.title) ?? [];
+    const plain = counted.has(count) ? document.title.slice(count.length) : document.title;
+    const now = unread > 0 ? `(${atMost99(unread)}) ` : '';
+    counted.add(now);
+    document.title = now + plain;
   }
 }
