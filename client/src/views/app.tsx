@@ -299,10 +299,12 @@ export class AppView {
   }
 
   message(room: Room, message: NewMessage): void {
-    if (this.#context.blocking()?.has(message.user.id)) return;
-    this.#late.parts?.notifications.arrived(room, message);
-    if (room === this.#context.chat.current) this.#late.parts?.speaker.arrived(room, message);
-    else this.#late.parts?.speaker.elsewhere(room);
+    const { blocking, notifications, speaker } = this.#late.parts ?? {};
+    blocking?.announce(room, message, () => {
+      notifications?.arrived(room, message);
+      if (room === this.#context.chat.current) speaker?.arrived(room, message);
+      else speaker?.elsewhere(room);
+    });
   }
 
   /** The user has left a room, or was removed from it. */

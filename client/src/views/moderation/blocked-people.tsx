@@ -1,5 +1,5 @@
 import type { EventPayload, Message, User } from '../../../../server/wire/events.ts';
-import type { Follower } from '../../chat/chat-listener.ts';
+import type { Follower, NewMessage } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context, Hideable } from '../context.ts';
 
@@ -10,6 +10,8 @@ export class BlockedPeople implements Follower {
   readonly #blocked = new Set<string>();
   /** The server has said who they are. */
   #known = false;
+  /** Notices of new messages that wait until then. */
+  #waiting: { readonly room: Room; readonly message: NewMessage; readonly notice: () => void }[] = [];
   /** Messages that are shown on request, by their ids, and whose they are. */
   readonly #opened = new Map<string, string>();
   /** By rooms: what follows that number is unread, since somebody else wrote it, or since it cannot be had. */
@@ -40,7 +42,28 @@ export class BlockedPeople implements Follower {
       for (const { id } of users) this.#tell({ user: id, blocked: true });
       this.#known = true;
       this.#changed();
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const { room, message, notice } of waiting) this.announce(room, message, notice);
     });
+  }
+
+  /** Gives notice of a message, unless its author is blocked: that may be known only later. */
+  announce(room: Room, message: NewMessage, notice: () => void): void {
+    if (!this.#known) this.#waiting.push({ room, message, notice });
+    else if (!this.has(message.user.id)) notice();
+  }
+
+  outdated(room: Room, seq: number): void {
+    this.#waiting = this.#waiting.filter((one) => one.room !== room || one.message.seq !== seq);
+  }
+
+  removed(room: Room): void {
+    this.#waiting = this.#waiting.filter((one) => one.room !== room);
+  }
+
+  reset(room: Room): void {
+    this.removed(room);
   }
 
   /** No event tells the page that has found it out. */
@@ -52,6 +75,7 @@ export class BlockedPeople implements Follower {
   silent(): void {
     if (this.#context.chat.me !== undefined) return;
     this.#known = false;
+    this.#waiting = [];
     this.#blocked.clear();
     this.#opened.clear();
     this.#unread.clear();

@@ -13,6 +13,8 @@ final class Blocks {
   private final Set<String> users = new HashSet<>();
   /** Asked for since the session began. */
   private boolean known;
+  /** Notices of new messages that wait until then. */
+  private List<Runnable> waiting = new ArrayList<>();
 
   Blocks(Tasks tasks, Runnable changed) {
     this.tasks = tasks;
@@ -38,6 +40,9 @@ final class Blocks {
             users.clear();
             users.addAll(now);
             if (!same) changed.run();
+            List<Runnable> due = waiting;
+            waiting = new ArrayList<>();
+            for (Runnable notice : due) notice.run();
           }
         });
   }
@@ -45,6 +50,13 @@ final class Blocks {
   void clear() {
     users.clear();
     known = false;
+    waiting.clear();
+  }
+
+  /** Gives notice of a message, unless its author is blocked: that may be known only later. */
+  void announce(String author, Runnable notice) {
+    if (!known) waiting.add(() -> announce(author, notice));
+    else if (!has(author)) notice.run();
   }
 
   boolean has(String user) {

@@ -1449,7 +1449,7 @@ public final class Chat {
     typing.stopped(room.id(), message.user.id);
     if (fresh) {
       arrived(room, Room.preview(message), message.text);
-      if (message.mentions(me.user.id) && !message.hidden) tellOfMention(room, message);
+      if (message.mentions(me.user.id)) blocks.announce(message.user.id, () -> tellOfMention(room, message));
       rooms.heard(room, message.user);
     }
     if (room.joined) sync.sync(room);
@@ -1457,12 +1457,11 @@ public final class Chat {
   }
 
   private void arrived(Room room, RoomSummary.Last last, String text) {
-    if (blocks.has(last.user.id)) return;
     RoomSummary summary = room.summary;
     RoomSummary.Last whole =
         new RoomSummary.Last(
             last.seq, last.user, text, last.sentAt, last.deletedAt, last.files, last.voice, false);
-    tellOfUser(() -> listener.onNewMessage(summary, whole));
+    blocks.announce(last.user.id, () -> tellOfUser(() -> listener.onNewMessage(summary, whole)));
   }
 
   private void mentioned(Message message) {

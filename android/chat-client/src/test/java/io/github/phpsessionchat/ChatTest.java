@@ -390,6 +390,24 @@ class ChatTest {
   }
 
   @Test
+  void aMessageThatComesBeforeTheBlockedUsersAreKnownIsToldOnlyThenAndNoneOfTheirs() throws Exception {
+    server.answers =
+        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.usualAnswer(name, payload);
+    chat.start();
+    server.asked("user:blocked");
+    JSONObject everybody = new JSONObject().put("user", new JSONObject().put("id", Mention.EVERYBODY));
+    JSONArray named = new JSONArray().put(everybody.put("start", 0).put("length", 2));
+    server.event("message:new", message(1).put("mentions", named));
+    JSONObject carol = new JSONObject().put("id", "carol").put("name", "Carol");
+    server.event("message:new", message(2).put("mentions", named).put("user", carol));
+    JSONArray blocked = new JSONArray().put(new JSONObject().put("id", "bob").put("name", "Bob"));
+    server.answerLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", blocked)));
+    String before = told.until("mention: t2");
+    assertTrue(before.contains("new: t2"), before);
+    assertFalse(before.contains("t1"), before);
+  }
+
+  @Test
   void anOpenRoomThatNobodyReadsKeepsTheNewestOfItsMessages() throws Exception {
     int known = 4395;
     JSONArray messages = new JSONArray();

@@ -372,6 +372,7 @@ class HostileServerTest {
 
     @Override
     public void onMention(RoomSummary room, Message message) {
+      super.onMention(room, message);
       message.textWithNames();
     }
   }

@@ -60,6 +60,16 @@ class Told implements ChatListener {
   }
 
   @Override
+  public void onNewMessage(RoomSummary room, RoomSummary.Last message) {
+    told.add("new: " + message.text);
+  }
+
+  @Override
+  public void onMention(RoomSummary room, Message message) {
+    told.add("mention: " + message.text);
+  }
+
+  @Override
   public void onReplies(String room, List<Replies> threads) {
     told.add(threads + " of " + room);
   }
