@@ -39,6 +39,9 @@ Example: ${howToRun('import', '/tmp/slack-export --from slack --users /tmp/users
 const kinds = ['slack', 'mattermost', 'rocketchat'] as const;
 type Kind = (typeof kinds)[number];
 
+/** Milliseconds in which the database ends the connection by which was seen that no server uses it. */
+const longestEnd = 5000;
+
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -86,7 +89,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     });
     connection.destroy();
   }
-  const history = await openHistory(place, { onFailure }).catch((error: Error) => {
+  const history = await openHistory(place, { onFailure, patience: longestEnd }).catch((error: Error) => {
     throw new CommandProblem(exit.unavailable, error.message);
   });
   const files =

@@ -1,5 +1,6 @@
 import type { History } from './history.ts';
 import { type DatabaseAddress, placeOf, readDatabaseAddress } from './sql/address.ts';
+import type { Claim } from './sql/claim.ts';
 import type { ServerDialect } from './sql/dialect.ts';
 import type { Shared } from './sql/followed.ts';
 import type { Migrating } from './sql/migrations.ts';
@@ -39,19 +40,20 @@ export async function openHistory(
   const { openSqlHistory } = await import('./sql/sql.ts');
   const { claim } = await import('./sql/claim.ts');
   const dialect = await dialectOf(place);
-  let claimed: { close(): void } | undefined;
+  let claimed: Claim | undefined;
   try {
     claimed = await claim(dialect, options.shared === undefined ? 'alone' : 'together', {
       patience: options.patience ?? 0,
       onWaiting: options.onWaiting ?? (() => {}),
       inUse:
-        'another chat server, or an import, is using it; stop that first, or set CHAT_CLUSTER on each server if they are of one site',
+        'another chat server, an import or a restore is using it; stop that first, or set CHAT_CLUSTER on each server if they are of one site',
+      usedSince: 'another chat server, an import or a restore has used it meanwhile: start this server again',
       onLost: ({ message }) =>
         options.onFailure(
           new Error(`this server has lost the connection to ${placeOf(place)}, and ${message}`),
         ),
     });
-    const history = await openSqlHistory(dialect, options);
+    const history = await openSqlHistory(dialect, { ...options, begin: claimed.begin });
     return {
       ...history,
       async close() {

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { erasuresOf } from '../../server/history/erased-users.ts';
 import { type Change, deletedUser, type History, sources } from '../../server/history/history.ts';
 import { migrationsFolder } from '../../server/history/migrations.ts';
@@ -19,6 +19,7 @@ import {
 } from '../../server/history/sql/dialect.ts';
 import { erasableOf, rowsNaming } from '../../server/history/sql/erasing.ts';
 import { follow, type Shared } from '../../server/history/sql/followed.ts';
+import { connectAlone } from '../../server/history/sql/in-use.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
 import { openSqlHistory } from '../../server/history/sql/sql.ts';
 import { tables } from '../../server/history/tables.ts';
@@ -31,6 +32,7 @@ import { startChild } from '../helpers/child.ts';
 import { dice } from '../helpers/dice.ts';
 import { carryOutErasures, erasureSteps } from '../helpers/erasures.ts';
 import { download, origin, upload } from '../helpers/files.ts';
+import { hanging } from '../helpers/hanging.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { unexpectedFailure } from '../helpers/own-history.ts';
@@ -223,7 +225,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('a server that is alone shares the database with no other one, and any number with CHAT_CLUSTER do', async () => {
       const shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
       const inUse =
-        /cannot be opened: another chat server, or an import, is using it; stop that first, or set CHAT_CLUSTER on each/;
+        /cannot be opened: another chat server, an import or a restore is using it; stop that first, or set CHAT_CLUSTER on each/;
       const alone = await claimed(database.url);
       await expect(claimed(database.url)).rejects.toThrow(inUse);
       await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
@@ -238,6 +240,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await history.close();
       }
       await (await claimed(database.url)).close();
+      // It has no connections of before, which the database may take a moment to end.
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const restoring = await connectAlone(engine.dialect(fresh));
+      closing.push(() => restoring.destroy());
+      await expect(claimed(fresh.url)).rejects.toThrow(inUse);
+      await expect(claimed(fresh.url, { shared })).rejects.toThrow(inUse);
     });
 
     test('a server that loses the database and finds it again goes on, unless another one has got it: then it fails', async () => {
@@ -261,7 +270,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       asked = 0;
       // It asks again when it has got an answer.
       await expect.poll(() => asked).toBeGreaterThan(1);
-      await expect(claimed(database.url)).rejects.toThrow(/another chat server, or an import, is using it/);
+      await expect(claimed(database.url)).rejects.toThrow(
+        /another chat server, an import or a restore is using it/,
+      );
 
       await line.close();
       await expect.poll(() => claimed(database.url).catch(() => null)).not.toBe(null);
@@ -271,6 +282,30 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         /has lost the connection to .*, and another chat server/,
       );
     });
+
+    test.each([
+      ['alone', undefined],
+      ['one of several', { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} }],
+    ])(
+      'a server, %s, that finds the database again after another one was alone there fails, though that one has ended',
+      async (_, shared) => {
+        let line = await startTcpProxy(engine.port, (piece, client) => client.write(piece));
+        const { port } = line;
+        const failed = Promise.withResolvers<Error>();
+        await claimed(database.url.replace(`:${engine.port}/`, `:${port}/`), {
+          onFailure: failed.resolve,
+          ...(shared === undefined ? {} : { shared }),
+        });
+        await line.close();
+        const other = await vi.waitUntil(() => claimed(database.url).catch(() => null), { timeout: hanging });
+        await other.close();
+        line = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
+        closing.push(() => line.close());
+        expect((await failed.promise).message).toMatch(
+          /has lost the connection to .*, and another chat server, an import or a restore has used it meanwhile/,
+        );
+      },
+    );
 
     it('a migration that was carried out, but not noted because the server was killed, is carried out again', async () => {
       const { message: sent } = await (await empty()).write.send(message());
@@ -839,7 +874,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const refused = await start({ CHAT_CLUSTER: env.CHAT_HISTORY.split(':')[0] });
       expect(await once(refused.process, 'close')).toEqual([74, null]);
       expect(refused.output()).toMatch(
-        /another chat server, or an import, is using it.*the server cannot start/,
+        /another chat server, an import or a restore is using it.*the server cannot start/,
       );
       const next = await start({});
       await first.stop('SIGKILL');

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { restoreBackup } from '../../server/backup/restore.ts';
 import type { CommandProblem } from '../../server/command/problem.ts';
 import { changeBits } from '../../server/history/history.ts';
-import { type HistoryPlace, readHistoryPlace } from '../../server/history/open.ts';
+import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 import { size } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
@@ -278,6 +278,26 @@ describe.each(tested)('a history in $name', ({ name, other, start, tables, rows,
     await line.close();
     expect(await restore(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
     await expectWhole(elsewhere, files);
+    await elsewhere.close();
+    remove();
+  });
+
+  test('a server that was cut off while a backup was restored does not go on with what it has read before', async () => {
+    const elsewhere = await engine.database();
+    const port = portOf(elsewhere);
+    const start = (at?: number) =>
+      startTcpProxy(Number(port), (piece, client) => client.write(piece), undefined, at);
+    let line = await start();
+    const place = readHistoryPlace(elsewhere.url.replace(`:${port}/`, `:${line.port}/`)) as HistoryPlace;
+    const failed = Promise.withResolvers<Error>();
+    const server = await openHistory(place, { onFailure: failed.resolve });
+    await line.close();
+    const { files, remove } = historyFolder();
+    expect(await restore(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
+    line = await start(line.port);
+    expect((await failed.promise).message).toMatch(/an import or a restore has used it meanwhile/);
+    await server.close();
+    await line.close();
     await elsewhere.close();
     remove();
   });

@@ -650,6 +650,12 @@ CREATE TABLE IF NOT EXISTS chat_writers (
   since INT NOT NULL
 ) KEYED;
 
+-- The server, or the import, that was alone here last: see sql/claim.ts. A restored history has none.
+CREATE TABLE IF NOT EXISTS chat_claims (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  holder BYTES(64) NOT NULL
+) KEYED;
+
 -- From here on: SQLite
 
 -- What the index for searching still holds of texts that were edited or deleted: removed as soon as the index has followed.

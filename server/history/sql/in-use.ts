@@ -23,8 +23,10 @@ export async function connectAlone(dialect: ServerDialect): Promise<DatabaseConn
   const connection = await dialect.connect();
   try {
     const [lock] = await connection.query(dialect.tryLock);
+    // A server that has lost its connections for a moment does not come back meanwhile.
+    const [claim] = await connection.query(dialect.claims.alone);
     const [others] = await connection.query(connections[dialect.name as keyof typeof connections]);
-    if (lock?.num !== 1 || (others?.num as number) > 0)
+    if (lock?.num !== 1 || claim?.num !== 1 || (others?.num as number) > 0)
       throw new InUse(
         `a chat server is using this history: stop it first, and each other one${dialect.name === 'MariaDB' ? '; with MariaDB, any other program that is connected to this database counts, too' : ''}`,
       );

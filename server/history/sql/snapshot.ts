@@ -32,6 +32,7 @@ const leftOut = [
   'chat_blocks',
   'chat_terms',
   'chat_writers',
+  'chat_claims',
   'chat_changes',
   'chat_webhooks',
   'chat_due',

@@ -23,6 +23,7 @@ const writersKept = 30 * 86_400_000;
  * The history in a database server. There are connections for writes, for reads, for searches and for background
  * work: no read waits for a write, or for a search.
  * @param options.onFailure called after a bug in this program
+ * @param options.begin called when the tables are there, before they are read
  * @throws Error when the database cannot be used, or a newer version has changed its tables
  */
 export async function openSqlHistory(
@@ -32,9 +33,11 @@ export async function openSqlHistory(
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
     onMigration?: (is: Migrating) => void;
     shared?: Shared;
+    begin?: () => Promise<void>;
   },
 ): Promise<History> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
+  await options.begin?.();
   const cursors = new SearchCursors(digestKey);
   const queries = queriesOf(dialect, digestKey);
   const readers = new Pool(dialect, mostReaders);
