@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Change, ConsumedRows, History, LoggedEntry } from '../history/history.ts';
+import {
+  type Change,
+  type ConsumedRows,
+  type History,
+  type LoggedEntry,
+  leaseTime,
+} from '../history/history.ts';
 import { pauses } from './rounds.ts';
 
 /** The lease of a consumer, which one server holds at a time. */
@@ -39,8 +45,6 @@ interface Failures {
   onSkipped(consumer: string, entries: number): void;
 }
 
-/** Milliseconds for which the other servers wait for one that says nothing. */
-const leaseTime = 5000;
 /** Entries that are taken at once. */
 const mostEntries = 100;
 /** Milliseconds until a consumer passes entries that hold nothing for it, so that they can be deleted. */
@@ -169,8 +173,7 @@ class Run {
     for (;;) {
       const next = await this.#consume({ lease: leaseTime, most: mostEntries, ...done });
       if (done.rows !== undefined) this.#consumer.stored?.(done.rows);
-      // A lease that seems longer is from before a clock was set back: its holder corrects it, or gives it back.
-      if ('heldFor' in next) return Math.min(next.heldFor, leaseTime);
+      if ('heldFor' in next) return next.heldFor;
       const { entries, skipped, upTo } = next;
       if (skipped > 0) this.#failures.onSkipped(name, skipped);
       if (entries.length + skipped === 0 || this.#stopping.signal.aborted) return undefined;

@@ -25,6 +25,9 @@ export const everybody = '*';
 /** The consumer of the log of changes that erases users: its holder takes the steps. */
 export const erasureConsumer = 'erasure';
 
+/** Milliseconds for which servers take the lease of a consumer: so long the others wait for one that says nothing. */
+export const leaseTime = 5000;
+
 /** The user in place of an erased one. No session has this id: PHP calls it empty. */
 export const deletedUser: User = { id: '0', name: 'Deleted user' };
 
@@ -1226,7 +1229,8 @@ export interface Writes {
    * gives its next entries: those with a change of its types. `heldFor`: another server has the lease, for at most so many
    * milliseconds. Only the holder's `done` counts: if another server has taken the lease since, nothing is stored.
    * @param in.by the server
-   * @param in.lease milliseconds; 0 gives the lease back
+   * @param in.lease milliseconds; 0 gives the lease back. Another server's, of which more is left than this and than `leaseTime`,
+   * is from before the clock was set back, and holds nobody up
    * @param in.most entries; 0 only renews the lease
    * @param in.done up to here the consumer is done, by `upTo` of the answer before
    * @param in.rows are stored along with that

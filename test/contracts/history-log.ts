@@ -5,6 +5,7 @@ import {
   type Change,
   type History,
   type LoggedEntry,
+  leaseTime,
   sources,
   type Writes,
 } from '../../server/history/history.ts';
@@ -115,6 +116,13 @@ export function logContract(
     expect(seqsOf((await taken({ by: 'two', lease: 0 })).entries)).toEqual([1, 2]);
     expect(seqsOf((await taken({ done: upTo })).entries)).toEqual([1, 2]);
     expect(seqsOf((await taken({ done: upTo })).entries)).toEqual([2]);
+  });
+
+  test('a lease from before the clock of the database was set back holds nobody up', async () => {
+    await taken({ lease: long });
+    await send('1');
+    // No server asks for as much as is left of it.
+    expect(seqsOf((await taken({ by: 'two', lease: leaseTime })).entries)).toEqual([1]);
   });
 
   test('a consumer that was switched off is forgotten after a day without a lease, and its types are logged no more', async () => {

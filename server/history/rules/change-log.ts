@@ -1,5 +1,5 @@
 import { usersNamed, withoutUser } from '../broadcast.ts';
-import { lookThroughPause, type StoredEvent } from '../history.ts';
+import { leaseTime, lookThroughPause, type StoredEvent } from '../history.ts';
 import type { Need } from '../sql/work.ts';
 import { webhooks } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
@@ -23,7 +23,9 @@ export const consume: Rule<'consume'> = {
     const { name, by, types, lease, most, done, rows } = input;
     const known = work.consumer(input);
     const { at, holder, heldUntil, entries, skipped, upTo } = known;
-    if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
+    const heldFor = heldUntil - at;
+    // Its holder may be dead, and would have it for as long as the clock was set back.
+    if (holder !== by && heldFor > 0 && heldFor <= Math.max(lease, leaseTime)) return { heldFor };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
     // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room has a
