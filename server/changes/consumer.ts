@@ -6,6 +6,7 @@ import {
   type History,
   type LoggedEntry,
   leaseTime,
+  type Writes,
 } from '../history/history.ts';
 import { pauses } from './rounds.ts';
 
@@ -125,7 +126,7 @@ class Run {
     clearTimeout(this.#gathering);
     await this.#running;
     // If the history fails, the lease ends by itself.
-    await this.#consume({ lease: 0, most: 0 }).catch(() => {});
+    await this.#consume({ lease: 0, most: 0, renews: true }).catch(() => {});
   }
 
   #wakeAfter(ms: number): NodeJS.Timeout {
@@ -183,7 +184,7 @@ class Run {
 
   async #take(entries: readonly LoggedEntry[]): Promise<ConsumedRows> {
     // If that fails, another server may go on: the position then tells.
-    const renew = () => this.#consume({ lease: leaseTime, most: 0 }).catch(() => {});
+    const renew = () => this.#consume({ lease: leaseTime, most: 0, renews: true }).catch(() => {});
     const renewing = setInterval(renew, leaseTime / 3).unref();
     try {
       return await this.#consumer.take(entries, { server: this.#server, signal: this.#stopping.signal });
@@ -192,7 +193,7 @@ class Run {
     }
   }
 
-  #consume(input: { lease: number; most: number; done?: number; rows?: ConsumedRows }) {
+  #consume(input: Omit<Writes['consume']['in'], 'name' | 'by' | 'types'>) {
     const { name, types } = this.#consumer;
     return this.#history.write.consume({ name, by: this.#server, types, ...input });
   }

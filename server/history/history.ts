@@ -1226,12 +1226,15 @@ export interface Writes {
   eraseStep: { in: { by: string; kicked?: string; at: number }; out: { user: string; kick: boolean } | null };
   /**
    * Takes or renews the lease of a consumer of the log of changes, which begins with what is written from then on, and
-   * gives its next entries: those with a change of its types. `heldFor`: another server has the lease, for at most so many
-   * milliseconds. Only the holder's `done` counts: if another server has taken the lease since, nothing is stored.
+   * gives its next entries: those with a change of its types. `heldFor`: this server has no lease; another
+   * one has it for at most so many milliseconds. Only the holder's `done` counts: if another server has taken the lease since,
+   * nothing is stored.
    * @param in.by the server
    * @param in.lease milliseconds; 0 gives the lease back. Another server's, of which more is left than this and than `leaseTime`,
    * is from before the clock was set back, and holds nobody up
-   * @param in.most entries; 0 only renews the lease
+   * @param in.most entries; 0 takes or renews the lease alone
+   * @param in.renews takes nothing if this server has lost the lease: it would seem to have had it all the time, and its next
+   * `done` would count, though another server may be further by now
    * @param in.done up to here the consumer is done, by `upTo` of the answer before
    * @param in.rows are stored along with that
    */
@@ -1242,6 +1245,7 @@ export interface Writes {
       types: readonly Change['type'][];
       lease: number;
       most: number;
+      renews?: true;
       done?: number;
       rows?: ConsumedRows;
     };

@@ -118,6 +118,18 @@ export function logContract(
     expect(seqsOf((await taken({ done: upTo })).entries)).toEqual([2]);
   });
 
+  test('a server that renews its lease too late gets nothing stored of what another one is done with by then', async () => {
+    await taken();
+    for (const n of range(1, 3)) await send(`${n}`);
+    const { upTo } = await taken({ most: 1, lease: 0 });
+    const next = await taken({ by: 'two' });
+    await taken({ by: 'two', most: 0, lease: 0, done: next.upTo });
+    expect(await consume({ most: 0, renews: true })).toEqual({ heldFor: 0 });
+    const rows = { acts: [{ kind: 'muted', at } as const] };
+    expect((await taken({ done: upTo, rows })).entries).toEqual([]);
+    expect((await now().history.read.acts({ limit: 9 })).acts).toEqual([]);
+  });
+
   test('a lease from before the clock of the database was set back holds nobody up', async () => {
     await taken({ lease: long });
     await send('1');
@@ -271,6 +283,7 @@ export function logContract(
       expect(JSON.stringify(read.entries)).toContain(moderator);
       await now().history.write.erase({ user: moderator, messages: 'delete', at });
       await carryOutErasures(now().history);
+      expect(await consume({ ...held, most: 0, renews: true })).toEqual({ heldFor: 0 });
       const rows = { acts: [{ kind: 'muted', at, by: moderator } as const] };
       await taken({ ...held, done: read.upTo, rows, lease: 0 });
       consumers = follow();

@@ -20,12 +20,13 @@ export const consume: Rule<'consume'> = {
     ]),
   ],
   run(work, input) {
-    const { name, by, types, lease, most, done, rows } = input;
+    const { name, by, types, lease, most, renews, done, rows } = input;
     const known = work.consumer(input);
     const { at, holder, heldUntil, entries, skipped, upTo } = known;
     const heldFor = heldUntil - at;
     // Its holder may be dead, and would have it for as long as the clock was set back.
-    if (holder !== by && heldFor > 0 && heldFor <= Math.max(lease, leaseTime)) return { heldFor };
+    const isHeld = heldFor > 0 && heldFor <= Math.max(lease, leaseTime);
+    if (holder !== by && (isHeld || renews)) return { heldFor: isHeld ? heldFor : 0 };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
     // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room has a
