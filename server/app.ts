@@ -304,6 +304,8 @@ export async function startApp(
   const opened = await openHistory(config.history, {
     ...(cluster === undefined ? {} : { shared: cluster }),
     onFailure,
+    onDelay: ({ message: reason }) =>
+      quiet.warn('background', { reason }, 'deleted rooms and old messages stay in the database for now'),
     onMigration: (is) => {
       if (is === 'waiting') log.info('another server migrates the history: this one waits for it');
       else log.info(is, 'migrating the history: this may take minutes');

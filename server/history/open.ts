@@ -24,6 +24,8 @@ export async function openHistory(
   place: HistoryPlace,
   options: {
     onFailure: (error: Error) => void;
+    /** Called when a database server fails again at what can wait: texts that are to go stay meanwhile. */
+    onDelay?: (error: Error) => void;
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
     /** Of a history in a database server. */
     onMigration?: (is: Migrating) => void;

@@ -15,6 +15,7 @@ import {
   raw,
   type ServerDialect,
   type Sql,
+  SqlError,
   sql,
 } from '../../server/history/sql/dialect.ts';
 import { erasableOf, rowsNaming } from '../../server/history/sql/erasing.ts';
@@ -660,6 +661,68 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
       expect(await count('chat_reactions')).toBe(0);
       expect(await count('chat_mentions')).toBe(0);
+    });
+
+    /**
+     * A server on a history with a text that another one, which has been killed, has left in a deleted room.
+     * @param onQuery called before each statement by itself
+     */
+    async function openBeside(
+      onQuery: (text: string) => void,
+      onDelay: (error: Error) => void = unexpectedFailure,
+    ): Promise<void> {
+      const dialect = engine.dialect(database);
+      const history = await openSqlHistory(
+        {
+          ...dialect,
+          async connect() {
+            const connection = await dialect.connect();
+            return {
+              async query(statement) {
+                onQuery(statement.text);
+                return connection.query(statement);
+              },
+              queryPatiently: (statement) => connection.queryPatiently(statement),
+              queryAll: (statements) => connection.queryAll(statements),
+              destroy: () => connection.destroy(),
+            };
+          },
+        },
+        { onFailure: unexpectedFailure, onDelay },
+      );
+      closing.push(() => history.close());
+    }
+    /** As a server leaves it that is killed right after it has deleted the room. */
+    const leave = () => database.query(`UPDATE chat_rooms SET id = 'gone/1'`);
+
+    test('a text that a killed server has left in a deleted room goes within a minute, by any other server', async () => {
+      const killed = await empty();
+      await killed.write.send(message('Wm4kZ-left'));
+      await killed.close();
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+      closing.push(() => vi.useRealTimers());
+      // When it has nothing more to do.
+      const round = new Set(['WHERE expiring = 1', 'WHERE stale = 1']);
+      await openBeside((text) => {
+        for (const part of round) if (text.includes(part)) round.delete(part);
+      });
+      await vi.waitUntil(() => round.size === 0, { timeout: hanging });
+      await leave();
+      vi.advanceTimersByTime(60_000);
+      await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
+    });
+
+    test('texts of a deleted room go though the index for searching fails, which is told', async () => {
+      const killed = await empty();
+      await killed.write.send(message('Wm4kZ-left'));
+      await killed.close();
+      await leave();
+      const delayed = Promise.withResolvers<Error>();
+      await openBeside((text) => {
+        if (text.includes('WHERE stale = 1')) throw new SqlError('refused', 'no index');
+      }, delayed.resolve);
+      expect((await delayed.promise).message).toBe('no index');
+      await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
     });
 
     it('operations of one transaction see each other: roles, owners, pairs, names and sessions’ rooms', async () => {

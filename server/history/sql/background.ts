@@ -18,6 +18,8 @@ const expiredAtOnce = 100;
 /** Milliseconds between two steps, and after a failure. */
 const stepPause = 20;
 const failurePause = 1000;
+/** Milliseconds until it looks by itself: another server may have ended before it has deleted what it was to. */
+const lookEvery = 60_000;
 /** Rooms that are looked for at once. */
 const roomsAtOnce = 50;
 
@@ -30,6 +32,8 @@ export class Background {
   readonly #dialect: ServerDialect;
   readonly #pool: Pool;
   readonly #onFailure: (error: Error) => void;
+  readonly #onDelay: (error: Error) => void;
+  readonly #looking: NodeJS.Timeout;
   #wanted = true;
   /** Rooms that may have a full block; before the first round and after a failure, any may. */
   readonly #full = new Set<string>();
@@ -37,10 +41,20 @@ export class Background {
   #running: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(dialect: ServerDialect, pool: Pool, onFailure: (error: Error) => void) {
+  /**
+   * @param options.onFailure called after a bug in this program
+   * @param options.onDelay called when the database fails again: it is tried once more
+   */
+  constructor(
+    dialect: ServerDialect,
+    pool: Pool,
+    options: { onFailure: (error: Error) => void; onDelay: (error: Error) => void },
+  ) {
     this.#dialect = dialect;
     this.#pool = pool;
-    this.#onFailure = onFailure;
+    this.#onFailure = options.onFailure;
+    this.#onDelay = options.onDelay;
+    this.#looking = setInterval(() => this.#start(), lookEvery).unref();
     this.#start();
   }
 
@@ -56,6 +70,7 @@ export class Background {
   /** Ends after the step that is under way. */
   async close(): Promise<void> {
     this.#closing.abort();
+    clearInterval(this.#looking);
     await this.#running;
   }
 
@@ -68,13 +83,16 @@ export class Background {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
+    let failures = 0;
     while (this.#wanted && !signal.aborted) {
       this.#wanted = false;
       let wait = stepPause;
       try {
         if (await this.#pool.use((connection) => this.#round(connection))) this.#wanted = true;
+        failures = 0;
       } catch (error) {
         if (!(error instanceof SqlError)) return this.#onFailure(error as Error);
+        if (++failures > 1) this.#onDelay(error);
         this.#wanted = true;
         this.#anyFull = true;
         wait = failurePause;
@@ -86,6 +104,13 @@ export class Background {
   /** @returns whether there may be more to do */
   async #round(connection: DatabaseConnection): Promise<boolean> {
     const { signal } = this.#closing;
+    // Before the index, whose failure would keep what is to go.
+    const [deleted] = await connection.query(
+      sql`SELECT num FROM chat_rooms WHERE ${raw(goneRooms)} ORDER BY id LIMIT 1`,
+    );
+    if (deleted !== undefined) await this.#purge(connection, deleted.num as number);
+    const [expiring] = await connection.query(sql`SELECT num FROM chat_rooms WHERE expiring = 1 LIMIT 1`);
+    if (expiring !== undefined) await this.#expire(connection, expiring.num as number);
     const full = await this.#fullRooms(connection);
     for (const { num, last_block } of full) {
       if (signal.aborted) return true;
@@ -98,12 +123,6 @@ export class Background {
       if (signal.aborted) return true;
       await this.#index(connection, room as number, block as number);
     }
-    const [deleted] = await connection.query(
-      sql`SELECT num FROM chat_rooms WHERE ${raw(goneRooms)} ORDER BY id LIMIT 1`,
-    );
-    if (deleted !== undefined) await this.#purge(connection, deleted.num as number);
-    const [expiring] = await connection.query(sql`SELECT num FROM chat_rooms WHERE expiring = 1 LIMIT 1`);
-    if (expiring !== undefined) await this.#expire(connection, expiring.num as number);
     const more = deleted !== undefined || expiring !== undefined;
     return this.#full.size > 0 || this.#anyFull || stale.length > 0 || more;
   }

@@ -23,6 +23,7 @@ const writersKept = 30 * 86_400_000;
  * The history in a database server. There are connections for writes, for reads, for searches and for background
  * work: no read waits for a write, or for a search.
  * @param options.onFailure called after a bug in this program
+ * @param options.onDelay called when work that can wait has failed again
  * @param options.begin called when the tables are there, before they are read
  * @throws Error when the database cannot be used, or a newer version has changed its tables
  */
@@ -30,6 +31,7 @@ export async function openSqlHistory(
   dialect: ServerDialect,
   options: {
     onFailure: (error: Error) => void;
+    onDelay?: (error: Error) => void;
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
     onMigration?: (is: Migrating) => void;
     shared?: Shared;
@@ -43,7 +45,10 @@ export async function openSqlHistory(
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const helpers = new Pool(dialect, 1);
-  const background = new Background(dialect, helpers, options.onFailure);
+  const background = new Background(dialect, helpers, {
+    onFailure: options.onFailure,
+    onDelay: options.onDelay ?? (() => {}),
+  });
   const listeners: ((change: Change) => void)[] = [];
   const handOut = (changes: readonly Change[]) => {
     for (const change of changes) for (const listener of listeners) listener(change);
