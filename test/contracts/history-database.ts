@@ -9,7 +9,7 @@ import { erasuresOf } from '../../server/history/erased-users.ts';
 import { type Change, deletedUser, type History, sources } from '../../server/history/history.ts';
 import { migrationsFolder } from '../../server/history/migrations.ts';
 import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
-import { deleteOld } from '../../server/history/sql/change-log.ts';
+import { deleteOld, entriesAfter } from '../../server/history/sql/change-log.ts';
 import {
   type DatabaseConnection,
   raw,
@@ -1262,6 +1262,30 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(between).toEqual([]);
       expect(messages().at(-1)).toMatchObject({ is: 'changed', message: { room, seq, text: 'edited' } });
       expect(concerned()).toEqual([]);
+    });
+
+    it('a server that is far behind looks up a thousand messages at a time', async () => {
+      await empty();
+      const shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
+      const { write } = await open(database.url, undefined, shared);
+      await Promise.all(Array.from({ length: 1100 }, () => write.send(message())));
+      const dialect = engine.dialect(database);
+      const connection = await dialect.connect();
+      closing.push(() => connection.destroy());
+      const places: number[] = [];
+      const counted: DatabaseConnection = {
+        query: (statement) => connection.query(statement),
+        queryPatiently: (statement) => connection.queryPatiently(statement),
+        queryAll(statements) {
+          for (const { text, values } of statements)
+            if (text.includes('FROM chat_messages')) places.push(values.flat().length / 2);
+          return connection.queryAll(statements);
+        },
+        destroy: () => connection.destroy(),
+      };
+      const entries = await entriesAfter({ dialect, connection: counted }, 0, new Map());
+      const found = entries.flatMap(({ changes }) => changes.filter(({ type }) => type === 'message'));
+      expect([found.length, places]).toEqual([1100, [1000, 100]]);
     });
 
     test('entries of the log of changes that are old are found by an index', async () => {

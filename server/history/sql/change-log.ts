@@ -39,6 +39,8 @@ interface Database {
 
 /** Entries that are read at once. */
 const mostEntries = 200;
+/** Places of messages that one statement looks up: the entries may have very many. */
+const placesAtOnce = 1000;
 
 /** Entries are kept for so long, in milliseconds: a server that stood still for longer cannot know what it has missed. */
 const kept = 60 * 60 * 1000;
@@ -466,10 +468,12 @@ function* foundAt(dialect: Dialect, places: readonly Place[]): Asking<Found> {
     const num = nums.get(room);
     return num === undefined ? [] : [[num, seq]];
   });
-  if (pairs.length === 0) return { messages: new Map(), created };
-  const rows = yield* ask(
-    sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], pairs)}`,
-  );
+  const rows: Row[] = [];
+  for (let n = 0; n < pairs.length; n += placesAtOnce) {
+    const some = dialect.among(['room', 'seq'], pairs.slice(n, n + placesAtOnce));
+    const these = sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${some}`;
+    rows.push(...(yield* ask(these)));
+  }
   const found = rows.map((row) => messageFrom(row, names.get(row.room as number) as string));
   return { messages: new Map(found.map((message) => [keyOf(message), message])), created };
 }
