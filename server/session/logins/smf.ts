@@ -133,8 +133,9 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const bans = `(${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted`;
     const ofMembers = ['name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'];
     ofMembers.push('own_group', 'own_groups', 'post_group', 'warning');
+    // The secret itself would be enough to give the factor.
     const ofMember =
-      'm.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, m.warning AS warning';
+      "m.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, CASE WHEN m.tfa_secret <> '' THEN '1' ELSE '' END AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, m.warning AS warning";
     const members = (
       view: string,
       more: Pick<SiteTable, 'select' | 'columns'>,

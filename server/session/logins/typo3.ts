@@ -149,13 +149,17 @@ export const typo3: Application<Found, Found, Cookie> = {
     return mailsIn('chat_typo3_mails', `fe_users WHERE ${active}`, 'uid', 'email');
   },
 
-  logins({ table, timeout, admins = [], moderators = [] }, { lines, start }) {
+  logins({ table, timeout, admins = [], moderators = [] }, { lines, start, hex }) {
     // All groups, since a group may have others, and these others again.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
     const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
     const ofUsers = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
     ofUsers.push('starttime', 'endtime');
-    const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, u.mfa AS factors`;
+    // The first byte stands for an active factor: the whole would be enough to give it. Views of before have the whole.
+    // Another spelling than that of TYPO3 counts as active.
+    const others = `REPLACE(UPPER(${hex('u.mfa')}), '${hexOf('"active":false')}', '')`;
+    const factors = `CASE WHEN ${others} NOT LIKE '%${hexOf('"active"')}%' THEN NULL ELSE ${start('u.mfa', 1)} END AS factors`;
+    const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, ${factors}`;
     // The text of a session is needed only for a user with second factors.
     const data = start('s.ses_data', mostBytes);
     const ifNeeded = (value: string) => `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${value} END`;
@@ -274,9 +278,12 @@ export const typo3: Application<Found, Found, Cookie> = {
   },
 };
 
-/** `MfaProviderPropertyManager`: the factors of a user are JSON. */
+const hexOf = (text: string) => Buffer.from(text).toString('hex').toUpperCase();
+
+/** `MfaProviderPropertyManager`: the factors of a user are JSON. @param factors that, or its first byte if one is active */
 function needsFactor(factors: Buffer | null): boolean {
   if (factors === null || factors.length === 0) return false;
+  if (factors.length === 1) return true;
   try {
     const providers: unknown = JSON.parse(factors.toString('utf8'));
     return Object.values(providers ?? {}).some((provider) => Boolean(provider?.active));

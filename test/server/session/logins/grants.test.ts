@@ -128,6 +128,24 @@ const shutOut: Record<string, readonly (readonly [string, string])[]> = {
   ],
 };
 
+/** A user Ann, and beside her a secret that the chat does not need. */
+const secrets: Record<
+  string,
+  (db: TestDatabase) => Promise<{ folder: string; secret: string; remove(): Promise<unknown> }>
+> = {
+  async SMF(db) {
+    const site = await smfSite(db);
+    await site.logIn('7');
+    await site.run("UPDATE #_members SET tfa_secret = 'SEED'");
+    return { ...site, secret: 'SEED' };
+  },
+  async TYPO3(db) {
+    const site = await typo3Site(db);
+    await site.logIn('7', { user: { mfa: '{"totp":{"secret":"SEED","active":true}}' } });
+    return { ...site, secret: 'SEED' };
+  },
+};
+
 const databases = await siteDatabases(kinds);
 
 const urlOf = ({ kind, port, name }: TestDatabase, login: readonly string[]) =>
@@ -235,6 +253,19 @@ describe.each(databases)('$kind', (db) => {
       }
     },
   );
+
+  test.each(Object.entries(secrets))('the views of %s hold no needless secret', async (_, makeSite) => {
+    const { folder, secret, remove } = await makeSite(db);
+    onTestFinished(async () => void (await remove()));
+    const lines = (await grants({ folder })) as string[];
+    const selects = lines.flatMap(
+      (line) => /^CREATE (?:OR REPLACE )?VIEW \S+ AS (.*);$/s.exec(line)?.[1] ?? [],
+    );
+    const rows = await Promise.all(selects.map((select) => db.run(select)));
+    const shown = rows.flatMap((found) => found.flatMap((row) => Object.values(row))).join('\n');
+    expect(shown).toContain('Ann');
+    expect(shown).not.toContain(secret);
+  });
 
   test.each<readonly [string, (db: TestDatabase) => Promise<AccountSite>]>([
     ...(on(db.kind, ['mysql', 'postgres']) ? ([['Laravel', laravelSite]] as const) : []),

@@ -4,6 +4,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
+import { grants } from '../../../../server/session/logins/grants.ts';
+import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { size, soak } from '../../../guarantees/size.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
@@ -58,7 +60,11 @@ describe.each(size(databases, [mysql]))('$kind', (db) => {
     });
     expect(await factors(active, '')).toMatchObject({ code: 'unauthorized' });
     expect(await factors(active, 'a:1:{s:3:"mfa";b:1;}')).toMatchObject({ user: { id: '9' } });
-    expect(await factors('{"totp":{"active":false}}', '')).toMatchObject({ user: { id: '9' } });
+    const inactive = '"totp":{"secret":"x","active":false}';
+    for (const none of ['', '[]', '{}', '{"totp":{"secret":"x"}}', `{${inactive}}`])
+      expect(await factors(none, ''), none).toMatchObject({ user: { id: '9' } });
+    for (const one of [`{${inactive},"recovery-codes":{"active":true}}`, '{"totp":{"active": true}}'])
+      expect(await factors(one, ''), one).toMatchObject({ code: 'unauthorized' });
     const passed = (await factors(active, 'a:1:{s:3:"mfa";b:1;}')) as Login;
     const [login, without] = (await Promise.all(
       ['7', '8'].map(async (id) => logins.identify(await logIn(id))),
@@ -74,6 +80,25 @@ describe.each(size(databases, [mysql]))('$kind', (db) => {
     await run('UPDATE fe_users SET disable = 0, deleted = 1');
     expect(await verdict()).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
   });
+});
+
+test('views that were made when they had all of the second factors still count', async () => {
+  const { folder, logIn, run } = await siteFor();
+  const lines = await grants({ folder });
+  if ('problem' in lines) throw new Error(lines.problem);
+  const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
+  onTestFinished(async () => {
+    for (const view of views) await run(`DROP VIEW ${/VIEW (\S+)/.exec(view)?.[1]}`);
+  });
+  for (const view of views)
+    await run(view.replace(/CASE WHEN REPLACE.*? END AS factors/, 'u.mfa AS factors'));
+  const at = `mysql://${mysql.user}:${encodeURIComponent(mysql.password)}@127.0.0.1:${mysql.port}/${mysql.name}`;
+  const logins = await loginsOf(folder, { database: parseDatabaseUrl(at) });
+  const answer = async (mfa: string) => logins.identify(await logIn('7', { user: { mfa } }));
+  expect(await answer('{"totp":{"secret":"x","active":true}}')).toMatchObject({
+    reason: 'the user has not yet given the second factor',
+  });
+  expect(await answer('{"totp":{"secret":"x","active":false}}')).toMatchObject({ user: { id: '7' } });
 });
 
 test('the sessions that TYPO3 would take, and those that it would not', async () => {
