@@ -166,8 +166,10 @@ export const joomla: Application<Found, Site> = {
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
     const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
+    // The ids of the backend are those of administrators. Sessions that are shared with it have no client.
+    const ofSite = '(s.client_id = 0 OR s.client_id IS NULL)';
     const sessionWith = (version: string) =>
-      `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s`;
+      `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s WHERE ${ofSite}`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
     const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${hasConsents ? `(${consents})` : '0'} AS consents`;
     const sessions: LoginTable = {
@@ -179,7 +181,7 @@ export const joomla: Application<Found, Site> = {
         ...texts(...ofSessions),
         ...texts('name', 'block', 'reset', 'member_of', 'directly_in', 'factors', 'consents'),
       },
-      select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
+      select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid WHERE ${ofSite}`,
       rows: {
         key: 's.session_id',
         joined: [
@@ -195,7 +197,7 @@ export const joomla: Application<Found, Site> = {
       parts: [
         loginPart({
           ...{ view: 'chat_joomla_sessions', key: 'id', columns: ofSessions },
-          select: `SELECT ${ofSession} FROM ${table('session')} AS s`,
+          select: `SELECT ${ofSession} FROM ${table('session')} AS s WHERE ${ofSite}`,
         }),
         loginPart({
           ...{ view: 'chat_joomla_users', key: 'userid', columns: ['name', 'block', 'reset'] },

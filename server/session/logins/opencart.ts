@@ -129,7 +129,8 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       view: 'chat_opencart_sessions',
       table,
       columns: {},
-      select: `SELECT s.session_id AS session_id, s.data AS data, s.expire AS expire FROM ${table} s`,
+      // The view alone has this: the ids of other sessions are those of administrators, or of nobody.
+      select: `SELECT s.session_id AS session_id, s.data AS data, s.expire AS expire FROM ${table} s WHERE s.data LIKE '%"customer_id"%'`,
       options: 'id=session_id&data=data&expires=expire&expires_unit=utc&format=json',
       renewed: { id: 'session_id', column: 'expire' },
     };

@@ -144,6 +144,18 @@ const secrets: Record<
     await site.logIn('7', { user: { mfa: '{"totp":{"secret":"SEED","active":true}}' } });
     return { ...site, secret: 'SEED' };
   },
+  async Joomla(db) {
+    const site = await joomlaSite(db);
+    await site.logIn('7');
+    const { id } = await site.logIn('8', { row: { client_id: 1 } });
+    return { ...site, secret: id };
+  },
+  async OpenCart(db) {
+    const site = await opencartSite(db);
+    await site.logIn('7');
+    const { session } = await site.logIn('8', { data: { user_id: 1, user_token: 'a' } });
+    return { ...site, secret: session };
+  },
 };
 
 const databases = await siteDatabases(kinds);

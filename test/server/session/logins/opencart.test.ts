@@ -252,7 +252,7 @@ test('a session is renewed as a page view would renew it', async () => {
   expect(await logins.ttl(login as never)).toBeNull();
 });
 
-test('the view of the doctor decides what others see of a customer', async () => {
+test('the views of the doctor decide what others see of a customer, and show a logout', async () => {
   const { folder, logIn, run } = await siteFor();
   const lines = await grants({ folder });
   if ('problem' in lines) throw new Error(lines.problem);
@@ -264,5 +264,11 @@ test('the view of the doctor decides what others see of a customer', async () =>
     await run(view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"));
   const at = `mysql://${db.user}:${encodeURIComponent(db.password)}@127.0.0.1:${db.port}/${db.name}`;
   const logins = await loginsOf(folder, { database: parseDatabaseUrl(at) });
-  expect(await logins.identify(await logIn('7'))).toMatchObject({ user: { id: '7', name: 'Ann L.' } });
+  const device = await logIn('7');
+  const login = (await logins.identify(device)) as Login;
+  expect(login).toMatchObject({ user: { id: '7', name: 'Ann L.' } });
+  await logins.renew(login as never, 9000);
+  expect(await logins.ttl(login as never)).toBeGreaterThan(3_700_000);
+  await device.logOut();
+  expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
 });
