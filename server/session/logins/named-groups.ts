@@ -7,10 +7,15 @@ export interface SiteGroup {
   name: string;
 }
 
-/** @param list lines with the id of a group, a blank and its name. @throws StoreError if the database may have left some out */
-export function groupsIn(database: SiteDatabase, list: string): SiteGroup[] {
+/** The lines of a list of all groups. @throws StoreError if the database may have left some out */
+export function linesOfGroups(database: SiteDatabase, list: string): string[] {
   if (mayBeCutOff(database, list)) throw new StoreError('the site has more groups than the chat can read');
-  return list.split('\n').flatMap((line) => {
+  return list.split('\n');
+}
+
+/** @param list lines with the id of a group, a blank and its name. @throws StoreError as `linesOfGroups` */
+export function groupsIn(database: SiteDatabase, list: string): SiteGroup[] {
+  return linesOfGroups(database, list).flatMap((line) => {
     const [, id, name] = /^(\d+) (.*)$/s.exec(line) ?? [];
     return id === undefined || name === undefined ? [] : [{ id, name }];
   });

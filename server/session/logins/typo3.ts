@@ -24,6 +24,7 @@ import {
   texts,
   textsOf,
 } from './application.ts';
+import { groupsListed, linesOfGroups, type SiteGroup } from './named-groups.ts';
 
 /** The values of settings.php and additional.php. */
 interface Found extends GivenRoles {
@@ -257,12 +258,15 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
       return nobody('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
-    const own = titlesOf(text('member_of'), text('all_groups'));
-    const isOne = (wanted: readonly string[] = []) => wanted.some((name) => own.includes(name));
+    const groups = groupsIn(site.database, text('all_groups'));
+    // Editors may give a new group the title of another.
+    const listed = groupsListed(site, [...groups.values()]);
+    const own = groupsWithin(text('member_of'), groups);
+    const isIn = (ids: readonly string[] = []) => ids.some((id) => own.has(id));
     const user: SessionUser = {
       id,
       name: names.map(displayName).find((name) => name !== '') || id,
-      ...rolesIf(isOne(site.admins), isOne(site.moderators)),
+      ...rolesIf(isIn(listed.admins), isIn(listed.moderators)),
     };
     const ended = stops === 0 ? Number.POSITIVE_INFINITY : Math.ceil(stops / 60) * 60;
     return { state: 'user', user, idle: Math.min(ends + 1, ended) };
@@ -304,18 +308,25 @@ function hasGivenFactor(data: Buffer | null): boolean {
   }
 }
 
-/** `GroupResolver`: the titles of groups, and of those that lie in them. */
-function titlesOf(memberOf: string, groups: string): string[] {
-  const known = new Map<string, { title: string; subgroups: string[] }>();
-  for (const line of groups.split('\n')) {
-    const [uid = '', subgroups = '', ...title] = line.split(':');
-    known.set(uid, { title: title.join(':'), subgroups: idsIn(subgroups) });
-  }
+type Groups = ReadonlyMap<string, SiteGroup & { subgroups: readonly string[] }>;
+
+/** The groups of a site, by their ids. @throws StoreError if the database may have left some out */
+function groupsIn(database: SiteDatabase, list: string): Groups {
+  return new Map(
+    linesOfGroups(database, list).map((line) => {
+      const [id = '', subgroups = '', ...title] = line.split(':');
+      return [id, { id, name: title.join(':'), subgroups: idsIn(subgroups) }] as const;
+    }),
+  );
+}
+
+/** `GroupResolver`: the ids of groups, and of those that lie in them. */
+function groupsWithin(memberOf: string, known: Groups): ReadonlySet<string> {
   const found = new Set(idsIn(memberOf));
   // A set that grows while it is gone through.
   for (const id of found)
     for (const below of known.get(id)?.subgroups ?? []) if (known.has(below)) found.add(below);
-  return [...found].flatMap((id) => known.get(id)?.title ?? []);
+  return found;
 }
 
 const idsIn = (list: string) =>
