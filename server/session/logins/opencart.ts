@@ -43,6 +43,8 @@ interface Found extends GivenRoles {
   factorEnds: boolean;
   /** The time zone, if no setting in the database says it. */
   zone: string;
+  /** This version writes the ends of sessions into its table in that time zone, and later ones in UTC. */
+  endsInZone: boolean;
 }
 
 interface Site extends Found {
@@ -84,10 +86,6 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const isFour = version !== '3';
     const expire = Number(inSystem('session_expire')) || 0;
     const given = store === undefined ? engineOf(inSystem('session_engine') ?? 'db', constant, isFour) : null;
-    if (given?.is === 'db' && whole === '4.0.0.0')
-      throw new ConfigurationError(
-        'OpenCart 4.0.0.0 writes the ends of its sessions in the time of the shop, and later versions in UTC, which alone is read: update OpenCart',
-      );
     return {
       database: databaseOf(configuration),
       prefix,
@@ -98,6 +96,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       factorCookie: await factorCookieOf(folder),
       factorEnds: await factorEndsIn(folder),
       zone: zoneOr('UTC', inSystem('date_timezone')),
+      endsInZone: given?.is === 'db' && /^(3\.0\.[0-3]\.|4\.0\.0\.0$)/.test(whole),
       admins,
       moderators,
     };
@@ -120,6 +119,11 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const expire = Number(text('config_session_expire'));
     const needsFactor = found.factorCookie !== null && isTrue(text('config_2fa'));
     const zone = zoneOr(found.zone, text('config_timezone'));
+    if (found.endsInZone && !isUtc(zone)) {
+      throw new ConfigurationError(
+        `this version of OpenCart writes the ends of its sessions in the time zone of the shop (${zone}), and only UTC can be read: update it to 3.0.4.0, or to 4.0.1.0 or later, or set its time zone to UTC`,
+      );
+    }
     return { ...found, needsFactor, zone, ...(expire > 0 ? { lifetime: expire } : {}) };
   },
 
@@ -261,6 +265,12 @@ function secondsUntil(date: string, now: number, zone: string): number {
   const there = new Date(now * 1000).toLocaleString('sv-SE', { timeZone: zone });
   return (Date.parse(`${date}Z`) - Date.parse(`${there}Z`)) / 1000;
 }
+
+/** Whether the clocks of a time zone are those of UTC, in winter and in summer. */
+const isUtc = (zone: string): boolean =>
+  ['2026-01-01', '2026-07-01'].every(
+    (day) => secondsUntil(`${day} 00:00:00`, Date.parse(day) / 1000, zone) === 0,
+  );
 
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSessions } from '../../../../server/session/index.ts';
@@ -212,15 +212,23 @@ describe('other engines', () => {
       expect(await logins.fault()).not.toBeNull();
     });
 
-  test('the table of OpenCart 4.0.0.0, whose times are those of the shop, is refused; its files are read', async () => {
-    const open = async (config: OpencartConfig) => {
+  test('a table with times of the shop is refused, unless its zone is UTC; files are read', async () => {
+    const open = async (zone: string, config: OpencartConfig) => {
       const site = await opencartSite(db, config);
       onTestFinished(site.remove);
+      appendFileSync(join(site.folder, 'system/config/default.php'), "\n$_['date_timezone'] = 'Asia/Tokyo';");
+      await site.run("INSERT INTO #__setting VALUES (5, 0, 'config', 'config_timezone', ?)", [zone]);
       return loginsOf(site.folder);
     };
-    await expect(open({ minor: '0.0.0' })).rejects.toThrow(/4\.0\.0\.0 writes .* in the time of the shop/);
-    await open({ minor: '0.0.0', engine: 'file' });
-    await open({ minor: '0.1.0' });
+    const refused = /in the time zone of the shop \((Asia\/Tokyo|Europe\/London)\), and only UTC can be read/;
+    await expect(open('', { version: 3, minor: '0.3.6' })).rejects.toThrow(refused);
+    await expect(open('Europe/London', { version: 3, minor: '0.3.9' })).rejects.toThrow(refused);
+    await expect(open('Europe/London', { minor: '0.0.0' })).rejects.toThrow(refused);
+    await open('UTC', { version: 3, minor: '0.3.9' });
+    await open('Africa/Abidjan', { minor: '0.0.0' });
+    await open('Europe/London', { minor: '0.0.0', engine: 'file' });
+    await open('Europe/London', { version: 3, minor: '0.4.0' });
+    await open('Europe/London', { minor: '0.1.0' });
   });
 
   test('a store of the operator’s own, and an engine that is not known', async () => {
