@@ -274,7 +274,6 @@ export class Announcements implements DirectoryListener {
     });
     for (const connection of left) this.#publisher.leave(connection.id, id);
     this.#typing.forget(room);
-    this.#people.forget(room);
   }
 
   memberAdded(

@@ -43,10 +43,6 @@ export class PeopleChanges {
     this.#gather(room).members.set(user, change);
   }
 
-  forget(room: Room): void {
-    this.#gathered.delete(room);
-  }
-
   #gather(room: Room): Gathered {
     const known = this.#gathered.get(room);
     if (known !== undefined) return known;
@@ -71,6 +67,8 @@ export class PeopleChanges {
     const gathered = this.#gathered.get(room);
     if (gathered === undefined) return;
     this.#gathered.delete(room);
+    // Its id may be that of another room by now, whose connections would get this.
+    if (room.joined.size === 0) return;
     const { id } = room.record;
     const joined: User[] = [];
     const left: string[] = [];
