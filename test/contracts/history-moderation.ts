@@ -174,6 +174,18 @@ export function moderationContract(
     ]);
   });
 
+  it('slow mode: a message that the last one has overtaken, or of a server whose clock is behind, waits like all others', async () => {
+    await join(ben);
+    await write.updateRoom({ room: 'lobby', slow: 10 });
+    await send(ben);
+    for (const behind of [1, 10_000]) {
+      await expect(send(ben, { sentAt: at - behind })).rejects.toEqual(
+        refused('rate_limited', { retryAfterMs: 10_000 }),
+      );
+    }
+    await send(ben, { sentAt: at - 10_001 });
+  });
+
   it('slow mode by a clock that was set: what a server has measured counts, and nobody is locked out', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });

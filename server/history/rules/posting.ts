@@ -164,8 +164,13 @@ export function contentOf(
 }
 
 /**
+ * Milliseconds by which a message may be older than the last one: that has overtaken it, or the clocks of two servers differ.
+ */
+const mostBehind = 10_000;
+
+/**
  * In slow mode. The stored time is that of a wall clock, which is the same for all servers and outlives them; where this
- * server has measured how long ago that was, it counts. A clock that was set back locks nobody out.
+ * server has measured how long ago that was, it counts. A clock that was set back further locks nobody out.
  * @throws RequestError `rate_limited`
  */
 export function checkPause(
@@ -175,8 +180,8 @@ export function checkPause(
 ): void {
   if (slow === undefined || member?.wroteAt === undefined) return;
   const ago = lastOwn?.sentAt === member.wroteAt ? lastOwn.ms : sentAt - member.wroteAt;
-  const wait = slow * 1000 - ago;
-  if (ago < 0 || wait <= 0) return;
+  const wait = slow * 1000 - Math.max(ago, 0);
+  if (ago < -mostBehind || wait <= 0) return;
   throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(wait) });
 }
 
