@@ -208,7 +208,8 @@ export async function sync(
 }
 
 /**
- * Whether a client can continue from that head: not after a restore of an older history, and not from before a reset.
+ * Whether a client can continue from that head: not after a restore of an older history, and not from before a reset, or from
+ * a deleted room that had the id.
  */
 function isKnown({ record: { head, reset = 0 } }: Room, since: number): boolean {
   return since <= head && since >= reset;

@@ -65,5 +65,9 @@ export function forRestored(): string[] {
     `UPDATE chat_consumers SET position = ${endOfLog} WHERE id IN ('webhooks', 'notify')`,
     // In this order for MariaDB, which goes from one column to the next.
     `UPDATE chat_rooms SET reset_rev = ${head}, head = ${head}`,
+    // The site may make rooms again that are lost, or that were deleted.
+    `UPDATE chat_former_rooms SET head = ${head}`,
+    `INSERT INTO chat_former_rooms (digest, head)
+     SELECT '', ${clock} FROM (SELECT count(*) AS n FROM chat_former_rooms WHERE digest = '') AS known WHERE n = 0`,
   ];
 }

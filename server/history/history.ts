@@ -149,7 +149,7 @@ export interface RoomRecord {
   reports?: number;
   /** Pinned messages that are not too old; absent for none. */
   pins?: number;
-  /** The head when what was known before said nothing any more: so much had changed at once. */
+  /** The head when what was known before said nothing any more: so much had changed at once, or another room had the id. */
   reset?: number;
   /** Both users of a direct room; absent if one of them was erased. */
   pair?: readonly [string, string];

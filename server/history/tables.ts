@@ -388,6 +388,12 @@ export const devices = table<StoredDevice>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
+/** The last heads of deleted rooms: see `formerKeys` of `Work`. */
+export const formerRooms = table<{ digest: string; head: number }>('chat_former_rooms', ['digest'], {
+  digest: 'digest',
+  head: 'head',
+});
+
 /** The keys by which push services know this chat. */
 export const vapidKeys = table<StoredVapidKey>('chat_vapid_keys', ['id'], {
   id: 'id',
@@ -517,6 +523,7 @@ export const tables: readonly Table[] = [
   followers,
   concerned,
   days,
+  formerRooms,
   webhooks,
   devices,
   vapidKeys,

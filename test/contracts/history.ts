@@ -1079,6 +1079,39 @@ export function historyContract(
         expect(await now()).toEqual({ ...after, access: after.access + 1 });
       });
 
+      test('a room of the site that is made again, in whatever way, begins beyond the number where the deleted one ended', async () => {
+        const team = { id: 'team', name: 'Team', at } as const;
+        const room = team.id;
+        const numbers = async (id: string = room) => {
+          const { head, reset, lastSeq } = (await history.read.room({ room: id })) as RoomRecord;
+          return { head, reset, lastSeq };
+        };
+        const makings = [
+          () => history.write.publicRooms({ rooms: [team], at }),
+          () => history.write.arrive({ user: ben, rooms: [team], at }),
+          () => history.write.importRoom({ ...team, kind: 'private' }),
+          () => history.write.putRoom({ ...team, kind: 'private' }),
+        ];
+        await history.write.putRoom({ ...team, kind: 'private' });
+        expect(await numbers()).toEqual({ head: 0, reset: undefined, lastSeq: 0 });
+        for (const make of makings) {
+          await send(message({ room }));
+          const { rev } = await send(message({ room }));
+          await history.write.deleteRoom({ room });
+          await make();
+          expect(await numbers()).toEqual({ head: rev + 1, reset: rev + 1, lastSeq: 0 });
+          expect(await send(message({ room }))).toMatchObject({ seq: 1, rev: rev + 2 });
+        }
+        const { head } = await numbers();
+        await history.write.deleteRoom({ room });
+        history = await reopen();
+        // Others have the first numbers.
+        for (const one of [team, { ...team, id: 'other' }])
+          await history.write.putRoom({ ...one, kind: 'private' });
+        expect(await numbers()).toEqual({ head: head + 1, reset: head + 1, lastSeq: 0 });
+        expect(await numbers('other')).toEqual({ head: 0, reset: undefined, lastSeq: 0 });
+      });
+
       it('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {
         const direct = (id: string, by: typeof ann, other: string) =>
           history.write.openDirect({ id, by, other, at });

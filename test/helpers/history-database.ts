@@ -49,6 +49,7 @@ const tables = [
   'erasures',
   'erased',
   'erased_rooms',
+  'former_rooms',
 ].map((name) => `chat_${name}`);
 
 let made = 0;

@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   reports INT,
   -- How many messages are pinned; NULL for none.
   pins INT,
-  -- The head when so much had changed at once that what was known before says nothing; NULL if that has never happened.
+  -- The head when so much had changed at once that what was known before says nothing, or with which the room has begun after
+  -- another one of its id; NULL if neither has happened.
   reset_rev INT,
   -- The last day with messages, and how many they are: see chat_days.
   day INT,
@@ -62,6 +63,13 @@ CREATE INDEX IF NOT EXISTS chat_rooms_expiring ON chat_rooms (expiring)
 CREATE INDEX IF NOT EXISTS chat_rooms_by_high ON chat_rooms (pair_high);
 -- Room for the numbers that each message changes, so that the row stays on its page.
 ALTER TABLE chat_rooms SET (fillfactor = 50); -- PostgreSQL
+
+-- The last heads of deleted rooms whose ids the site may use again: see `siteRoom`. `digest` is a keyed digest of the id, which
+-- is not kept; or '', for all rooms that a restored history may not know of.
+CREATE TABLE IF NOT EXISTS chat_former_rooms (
+  digest BYTES(64) NOT NULL PRIMARY KEY,
+  head INT NOT NULL
+) KEYED;
 
 -- How many messages were sent in a room, by day. `day` is counted by UTC from 1970. The last day with messages stands in the
 -- row of the room, which each message changes anyway, until the next one begins.

@@ -1,6 +1,6 @@
 import { acted, type Change, isMember } from '../history.ts';
 import { contentOf, post, saidBy, sendNeeds } from './posting.ts';
-import { add, emptyRoom, existing, peopleIn, rename } from './room-changes.ts';
+import { add, existing, peopleIn, rename, siteRoom } from './room-changes.ts';
 import { checkName, publicName } from './rooms.ts';
 import type { Rule } from './rule.ts';
 
@@ -15,7 +15,7 @@ export const importRoom: Rule<'importRoom'> = {
     const known = work.room(id);
     if (known !== undefined) return { kind: known.kind };
     if (kind === 'public') checkName(work, name);
-    work.putRoom({ ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}) });
+    work.putRoom({ ...siteRoom(work, id, kind, name, at), ...(topic ? { topic } : {}) });
     return { kind };
   },
 };

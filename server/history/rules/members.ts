@@ -16,7 +16,6 @@ import {
   byPeople,
   changeRole,
   countMembers,
-  emptyRoom,
   existing,
   existingFor,
   handOver,
@@ -29,6 +28,7 @@ import {
   putUser,
   refuse,
   rename,
+  siteRoom,
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
@@ -201,7 +201,7 @@ export const arrive: Rule<'arrive'> = {
       if (!listed.has(id)) take(work, id, user.id, how, changes);
     }
     for (const { id, name } of rooms) {
-      const room = work.room(id) ?? newRoom(work, emptyRoom(id, 'private', name, at), changes);
+      const room = work.room(id) ?? newRoom(work, siteRoom(work, id, 'private', name, at), changes);
       if (room.kind === 'direct') continue;
       add(work, room, user, { source: 'session', role: 'member', acted: acted.never, at }, changes);
     }

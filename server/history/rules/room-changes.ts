@@ -16,7 +16,7 @@ import {
 } from '../history.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { blocks, followers, invites, rows } from '../tables.ts';
+import { blocks, followers, formerRooms, invites, rows } from '../tables.ts';
 
 // Changes of rooms and of their members, for rules of several kinds.
 
@@ -82,6 +82,11 @@ export function tellMentions(
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
   const gone = record(work, room);
   work.deleteRoom(room.id);
+  // The id of a room that a user has made never comes again: see `newRoomId`.
+  if (!/^[ud]-/.test(room.id) && room.head > 0) {
+    const [own] = work.formerKeys(room.id);
+    work.put(formerRooms, { ...own, head: room.head });
+  }
   changes.push({ type: 'room', is: 'deleted', room: gone });
 }
 
@@ -194,6 +199,18 @@ export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: n
     emptySince: at,
     settings: {},
   };
+}
+
+/**
+ * An empty room under an id of the site, which a deleted one may have had: the numbers go on after those, and clients that
+ * know these begin again. See `isKnown` in chat/rooms.ts.
+ */
+export function siteRoom(work: Work, id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
+  const room = emptyRoom(id, kind, name, at);
+  const former = work.formerKeys(id).flatMap((key) => work.find(formerRooms, key));
+  if (former.length === 0) return room;
+  const head = Math.max(...former.map((one) => one.head)) + 1;
+  return { ...room, head, reset: head };
 }
 
 export function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {

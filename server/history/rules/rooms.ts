@@ -25,6 +25,7 @@ import {
   refuse,
   removeRoom,
   rename,
+  siteRoom,
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
@@ -35,7 +36,7 @@ export const publicRooms: Rule<'publicRooms'> = {
   run(work, { rooms, at }, changes) {
     for (const { id, name } of rooms) {
       if (work.room(id) !== undefined) continue;
-      newRoom(work, { ...emptyRoom(id, 'public', name, at) }, changes);
+      newRoom(work, siteRoom(work, id, 'public', name, at), changes);
     }
     return {};
   },
@@ -81,7 +82,8 @@ export const putRoom: Rule<'putRoom'> = {
     const room = work.room(id);
     if (room === undefined) {
       if (kind === 'public') checkName(work, name);
-      const made = newRoom(work, { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}) }, changes);
+      const empty = siteRoom(work, id, kind, name, at);
+      const made = newRoom(work, { ...empty, ...(topic ? { topic } : {}) }, changes);
       return { room: record(work, made), created: true };
     }
     if (room.kind !== kind) refuse('conflict', 'the room exists and is of another kind');

@@ -26,6 +26,7 @@ import {
   blocks,
   type ColumnName,
   followers,
+  formerRooms,
   keyOf,
   type Row,
   rowFrom,
@@ -240,6 +241,11 @@ class Loading {
         this.#members.push({ room: row.id, user });
         this.#users.add(user);
       }
+    }
+    for (const id of rooms) {
+      if (this.#work.rooms.get(id) !== null) continue;
+      // It may be made now, and then begins after a deleted one of its id.
+      for (const key of this.#work.formerKeys(id)) this.#rows.push(rowsIn(formerRooms, key));
     }
     for (const { room } of this.#of('lastMessage')) {
       this.#messages.push({ room, seq: this.#work.rooms.get(room)?.row.lastSeq ?? 0 });

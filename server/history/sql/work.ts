@@ -1086,6 +1086,11 @@ export class Work {
     this.#set(messages, message.seq, { ...known, row: { message, digest: '' }, erased: true });
   }
 
+  /** The keys under which `formerRooms` may have a deleted room of that id. */
+  formerKeys(id: string): [own: { digest: string }, lost: { digest: string }] {
+    return [{ digest: this.digest(`room ${id}`) }, { digest: '' }];
+  }
+
   /** The keyed digest of what is sent. */
   digest(said: string): string {
     return createHmac('sha256', this.#digestKey).update(said).digest('hex');

@@ -857,6 +857,30 @@ describe('the PHP application', () => {
     expect((await api('DELETE', `/rooms/${id}`)).status).toBe(404);
   });
 
+  test('makes a room again under its id: whoever knows the deleted one begins again, however many messages the new one has', async () => {
+    const ann = await person();
+    const room = newClientId();
+    /** A room with these messages. */
+    const make = async (texts: readonly string[]) => {
+      expect((await api('PUT', `/rooms/${room}`, { name: room, kind: 'public' })).status).toBe(201);
+      await ann.request('room:join', { room });
+      for (const text of texts) await send(ann, room, text);
+    };
+    await make(['1 old', '2 old', '3 old']);
+    const { head: since } = (await ann.request('room:join', { room })).room;
+    expect((await api('DELETE', `/rooms/${room}`)).status).toBe(200);
+    const texts = ['1 new', '2 new', '3 new', '4 new', '5 new'];
+    await make(texts);
+    const joined = await ann.request('room:join', { room, since });
+    expect(joined.reset).toBe(true);
+    expect(joined.messages.map(({ text }) => text)).toEqual(texts);
+    const synced = await ann.request('room:sync', { room, since });
+    expect(synced.reset).toBe(true);
+    expect(synced.messages.map(({ text }) => text)).toEqual(texts);
+    const known = joined.room.head;
+    expect(await ann.request('room:join', { room, since: known })).not.toHaveProperty('reset');
+  });
+
   test('bans a user for a time, looks up, and lifts the ban', async () => {
     const ann = await person();
     expect(await api('GET', `/users/${ann.id}`)).toEqual({
