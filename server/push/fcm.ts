@@ -94,7 +94,7 @@ export class Fcm {
   async #post(token: string, body: string) {
     const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
     const used = this.#token;
-    const posted = await this.#underWay.run((end) => post(this.#url, headers, body, end));
+    const posted = await this.#underWay.run((end) => post(this.#url, headers, body, end), answerTime);
     // Others may have asked for a new one meanwhile.
     if (posted.answer.statusCode === 401 && this.#token === used) this.#token = undefined;
     return posted;
@@ -122,7 +122,10 @@ export class Fcm {
       assertion: `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`,
     });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    const { answer, text } = await this.#underWay.run((end) => post(tokenUrl, form, `${body}`, end));
+    const { answer, text } = await this.#underWay.run(
+      (end) => post(tokenUrl, form, `${body}`, end),
+      answerTime,
+    );
     const { access_token: token, expires_in: seconds } = fieldsOf(text);
     if (answer.statusCode !== 200 || typeof token !== 'string' || typeof seconds !== 'number')
       throw new NoToken(answer.statusCode);
@@ -144,9 +147,8 @@ class NoToken extends Unusable {
   }
 }
 
-async function post(url: URL, headers: Record<string, string>, body: string, end: AbortSignal) {
+async function post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) {
   const bytes = Buffer.from(body);
-  const signal = AbortSignal.any([AbortSignal.timeout(answerTime), end]);
   const allowed = new Set([url.host]);
   const length = { 'Content-Length': bytes.length };
   const answer = await request(url, {

@@ -116,11 +116,11 @@ export class PushServices {
           body,
           allowed: this.#allowed,
           agent: this.#agent,
-          signal: AbortSignal.any([AbortSignal.timeout(answerTime), end]),
+          signal: end,
         });
         await read(answer);
         return outcomeOf(answer);
-      });
+      }, answerTime);
     } catch (error) {
       if (error instanceof NotFetched) return { is: 'refused', reason: error.message };
       const { code, reason } = noAnswer(error);
