@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 
@@ -16,8 +16,8 @@ interface Needs {
 }
 
 /**
- * Commands that start the service which a package, or its owner, has installed. A file beside the unit gives the service the
- * rights that this site needs and that the unit does not give.
+ * Commands that start the service which a package, or its owner, has installed, or start it again with these settings. A file
+ * beside the unit gives the service the rights that this site needs and that the unit does not give.
  * @param machine the root of the machine
  * @returns undefined if there is no service, or it reads other settings
  */
@@ -39,16 +39,23 @@ export function serviceLines(
     ...(within('/tmp') || within('/var/tmp') ? ['PrivateTmp=no'] : []),
   ];
   const beside = `/etc/systemd/system/${unit}.d`;
+  const file = `${beside}/site.conf`;
+  const rights: string[] = [];
+  if (more.length > 0) {
+    rights.push(
+      `install -d ${beside}`,
+      // In one line, since a shell would take the end of a longer text only at the start of a line.
+      `printf '%s\\n' ${['[Service]', ...more].map(shellWord).join(' ')} > ${file}`,
+    );
+  } else if (existsSync(`${machine}${file}`)) {
+    // An earlier run had it made, for a site that needed more.
+    rights.push(`rm ${file}`);
+  }
   return [
-    ...(more.length === 0
-      ? []
-      : [
-          `install -d ${beside}`,
-          // In one line, since a shell would take the end of a longer text only at the start of a line.
-          `printf '%s\\n' ${['[Service]', ...more].map(shellWord).join(' ')} > ${beside}/site.conf`,
-          'systemctl daemon-reload',
-        ]),
-    'systemctl enable --now php-session-chat',
+    ...(rights.length === 0 ? [] : [...rights, 'systemctl daemon-reload']),
+    'systemctl enable php-session-chat',
+    // It may be running with other settings: `enable --now` would leave it so.
+    'systemctl restart php-session-chat',
   ];
 }
 

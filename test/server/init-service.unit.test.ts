@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
@@ -13,7 +13,7 @@ const settings = '/etc/php-session-chat/settings';
 const own = { name: 'php-session-chat', uid: 900, gid: 900 };
 const php = { name: 'www-data', uid: 33, gid: 33 };
 const hostOnly = { path: '/', domain: '', secure: false };
-const enable = 'systemctl enable --now php-session-chat';
+const start = ['systemctl enable php-session-chat', 'systemctl restart php-session-chat'];
 
 /** A machine with the Debian package. */
 let machine: string;
@@ -23,9 +23,23 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(machine, { recursive: true }));
 
-test('a site that the service can read as it is: the service is started', () => {
+test('a site that the service can read as it is: the service is started, or started again', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
-  expect(serviceLines(needs, machine)).toEqual([enable]);
+  expect(serviceLines(needs, machine)).toEqual(start);
+});
+
+test('rights of an earlier run that this site does not need are taken back', () => {
+  const etc = join(machine, 'etc');
+  onTestFinished(() => rmSync(etc, { recursive: true }));
+  const beside = join(etc, 'systemd/system', `${unit}.d`);
+  mkdirSync(beside, { recursive: true });
+  writeFileSync(join(beside, 'site.conf'), '[Service]\nUser=www-data\nGroup=\n');
+  const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
+  expect(serviceLines(needs, machine)).toEqual([
+    `rm /etc/systemd/system/${unit}.d/site.conf`,
+    'systemctl daemon-reload',
+    ...start,
+  ]);
 });
 
 const odd = String.raw`/tmp/it's "$HOME" \ \`id\` %`;
@@ -60,7 +74,7 @@ test.each<[string, string, string, string[]]>([
     const run = lines.replaceAll('/etc/systemd/system', machine);
     // The lines as they stand on the screen.
     const called = execFileSync('bash', ['-c', `systemctl() { echo "$@"; }\n${run}`], { stdio: 'pipe' });
-    expect(called.toString()).toBe('daemon-reload\nenable --now php-session-chat\n');
+    expect(called.toString()).toBe('daemon-reload\nenable php-session-chat\nrestart php-session-chat\n');
     expect(readFileSync(join(machine, `${unit}.d/site.conf`), 'utf8')).toBe(
       ['[Service]', 'User=www-data', 'Group=', ...more, ''].join('\n'),
     );
