@@ -11,9 +11,6 @@ export const entries = {
   files: 'files/',
 } as const;
 
-/** An id of 32 hex digits, and the preview of a picture. */
-export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
-
 /** The first entry of a backup. */
 export const manifest = z.object({
   format: z.int().min(1),

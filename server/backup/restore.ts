@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { folderStorage } from '../files/folder.ts';
+import { storedName } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
 import { dialectOf } from '../history/open.ts';
 import type { DatabaseAddress } from '../history/sql/address.ts';
@@ -13,7 +14,7 @@ import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/
 import { restoredOf } from '../history/sqlite/sqlite.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data } from './backup.ts';
-import { entries, formatNow, largestManifest, type Manifest, manifest, storedName } from './manifest.ts';
+import { entries, formatNow, largestManifest, type Manifest, manifest } from './manifest.ts';
 
 /**
  * Puts a backup in the place of a history and its files. The whole backup is unpacked beside them and checked. Then the

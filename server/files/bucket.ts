@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AwsV4Signer } from 'aws4fetch';
 import type { FilesPlace } from './place.ts';
-import type { Storage } from './storage.ts';
+import { type Storage, storedName } from './storage.ts';
 import { WorkFolder } from './work-folder.ts';
 
 /** Milliseconds for which a bucket may be silent. */
@@ -121,6 +121,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       await rm(path, { force: true });
     },
     async open(name, part) {
+      if (!storedName.test(name)) return null;
       const headers = part === undefined ? {} : { Range: `bytes=${part.start}-${part.end}` };
       const { answer, silence } = await ask('GET', name, { headers });
       if (answer.status === 404) {
@@ -143,6 +144,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       return { size: Number(size), bytes: silence.stream(answer.body) };
     },
     async delete(name) {
+      if (!storedName.test(name)) return;
       const { answer, silence } = await ask('DELETE', name);
       if (!answer.ok && answer.status !== 404) throw await refusal(answer, silence);
       await answer.body?.cancel();

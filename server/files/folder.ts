@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isCopied } from './copied.ts';
-import type { Storage } from './storage.ts';
+import { type Storage, storedName } from './storage.ts';
 import { sync } from './sync.ts';
 import { WorkFolder } from './work-folder.ts';
 
@@ -25,6 +25,7 @@ export function folderStorage(setting: string): Storage {
       await sync(folder);
     },
     async open(name, part) {
+      if (!storedName.test(name)) return null;
       const handle = await open(pathOf(name)).catch(absent);
       if (handle === null) return null;
       try {
@@ -37,7 +38,9 @@ export function folderStorage(setting: string): Storage {
         throw error;
       }
     },
-    delete: (name) => rm(pathOf(name), { force: true }),
+    async delete(name) {
+      if (storedName.test(name)) await rm(pathOf(name), { force: true });
+    },
     isCopied: () => isCopied(folder),
     tidy: () => work.tidy(),
     check: () => work.check(),

@@ -1,6 +1,12 @@
 import type { Readable } from 'node:stream';
 
-/** Stores the bytes of files under names that this server makes. */
+/** The names that a server makes: an id of 32 hex digits, and that of the preview of a picture. */
+export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
+
+/**
+ * Stores the bytes of files under names that this server makes. No other name leads to a file, such as a path in a row of a
+ * forged backup.
+ */
 export interface Storage {
   /** A folder for files being made, on the same disk as the finished ones if they are on a disk. */
   work(): Promise<string>;

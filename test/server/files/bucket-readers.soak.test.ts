@@ -7,11 +7,13 @@ import { bucketStorage } from '../../../server/files/bucket.ts';
 
 const size = 64 * 1024 * 1024;
 
+const [half, whole] = ['a'.repeat(32), 'b'.repeat(32)];
+
 /** A bucket that sends as fast as it is read, and only the first half of the file `half`. */
 async function startBucket() {
   const server = createServer((req, res) => {
     res.writeHead(200, { 'Content-Length': size });
-    if (req.url?.endsWith('half') !== true) return void res.end(Buffer.alloc(size));
+    if (req.url?.endsWith(half) !== true) return void res.end(Buffer.alloc(size));
     res.write(Buffer.alloc(size / 2));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -41,8 +43,8 @@ async function startBucket() {
 
 test('a reader may rest for longer than a bucket may be silent', async () => {
   const { read, close } = await startBucket();
-  const silent = expect(read('half', 0)).rejects.toThrow('silent');
-  expect(await read('whole', 125_000)).toBe(size);
+  const silent = expect(read(half, 0)).rejects.toThrow('silent');
+  expect(await read(whole, 125_000)).toBe(size);
   await silent;
   close();
 }, 200_000);

@@ -27,9 +27,10 @@ const bucket = async (answer: RequestListener) =>
     credentials: { key: 'key', secret: 'secret' },
   });
 
+const name = 'a'.repeat(32);
 const asksOf = (storage: Storage) => [
-  () => storage.open('a'),
-  () => storage.delete('a'),
+  () => storage.open(name),
+  () => storage.delete(name),
   () => storage.check(),
 ];
 
@@ -60,13 +61,24 @@ test('a file that was compressed on its way is refused: its length would be wron
     asked.push(req.headers['accept-encoding']);
     res.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Length': bytes.length }).end(bytes);
   });
-  await expect(packing.open('a')).rejects.toThrow('the bucket packs files (gzip)');
+  await expect(packing.open(name)).rejects.toThrow('the bucket packs files (gzip)');
   expect(asked).toEqual(['identity']);
 });
 
 test('a part of another length is refused', async () => {
   const whole = await bucket((_req, res) => res.writeHead(206, { 'Content-Length': 10 }).end('0123456789'));
-  await expect(whole.open('a', { start: 2, end: 4 })).rejects.toThrow('the bucket sends another part');
+  await expect(whole.open(name, { start: 2, end: 4 })).rejects.toThrow('the bucket sends another part');
+});
+
+test('a name that no server makes is not asked for: it could lead out of the prefix', async () => {
+  const asked: unknown[] = [];
+  const storage = await bucket((req, res) => {
+    asked.push(req.url);
+    res.end('x');
+  });
+  expect(await storage.open('../secret')).toBeNull();
+  await storage.delete('../secret');
+  expect(asked).toEqual([]);
 });
 
 test('a redirect is named and not followed', async () => {

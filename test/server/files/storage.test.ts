@@ -14,11 +14,13 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { makeBackup } from '../../../server/backup/backup.ts';
 import { fileFor, mayUpload } from '../../../server/chat/messages/files.ts';
 import type { SessionIdentity } from '../../../server/chat/model.ts';
 import { exportFor } from '../../../server/chat/moderation/people.ts';
@@ -213,10 +215,11 @@ test('a file of a bucket that nobody reads on, or has begun to read, lets go of 
   const { port } = bucket.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/`;
   const storage = bucketStorage({ kind: 's3', url, region: 'us-east-1', prefix: '' });
-  const [unread, begun] = [await storage.open('unread'), await storage.open('begun')];
+  const names = ['a'.repeat(32), 'b'.repeat(32)] as const;
+  const [unread, begun] = [await storage.open(names[0]), await storage.open(names[1])];
   const reading = begun?.bytes[Symbol.asyncIterator]();
   await reading?.next();
-  expect([...open]).toEqual(['/unread', '/begun']);
+  expect([...open]).toEqual(names.map((name) => `/${name}`));
   for (const file of [unread, begun]) file?.bytes.destroy();
   await expect.poll(() => [...open]).toEqual([]);
   bucket.close();
@@ -346,6 +349,41 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
   await expect.poll(stored).toEqual([sent, 'new'].sort());
   expect((await download(next.url, cookie, { id: lost, name: 'x' })).status).toBe(404);
   expect(await (await download(next.url, cookie, { id: sent, name: 'x' })).text()).toBe('sent');
+  await next.stop();
+  history.remove();
+});
+
+test('a row that names bytes elsewhere, as in a forged backup, is one of a lost file: they are not read, copied or deleted', async () => {
+  const history = historyFolder();
+  const env = settings({ CHAT_HISTORY: history.url, CHAT_FILES: history.files });
+  const first = await nextChatServer(env);
+  const { file } = await upload(first.url, cookie, 'own');
+  const ann = await connectChat(first.url, cookie);
+  await ann.request('room:join', { room: 'lobby' });
+  const { message } = await ann.request('message:send', send([file]));
+  ann.close();
+  await first.stop();
+  const secret = join(dirname(history.path), 'secret');
+  writeFileSync(secret, 'key');
+  const forged = new DatabaseSync(history.path);
+  forged.prepare('UPDATE chat_files SET stored = ?').run('ab/../../../secret');
+  forged.close();
+  const next = await nextChatServer(env);
+  expect((await download(next.url, cookie, file)).status).toBe(404);
+  const data = {
+    history: { kind: 'sqlite' as const, path: history.path },
+    files: history.files.slice('dir:'.length),
+  };
+  expect(await makeBackup(data, join(folder, 'forged.tar'))).toMatchObject({ files: 0, missing: 1 });
+  const again = await connectChat(next.url, cookie);
+  await again.request('room:join', { room: 'lobby' });
+  await again.request('message:delete', { room: 'lobby', seq: message.seq });
+  const db = new DatabaseSync(history.path, { readOnly: true });
+  const rows = db.prepare('SELECT id FROM chat_files');
+  await expect.poll(() => rows.all()).toEqual([]);
+  db.close();
+  expect(readFileSync(secret, 'utf8')).toBe('key');
+  again.close();
   await next.stop();
   history.remove();
 });
