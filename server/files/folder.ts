@@ -1,9 +1,18 @@
+import { constants } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isCopied } from './copied.ts';
 import { type Storage, storedName } from './storage.ts';
 import { sync } from './sync.ts';
 import { WorkFolder } from './work-folder.ts';
+
+/**
+ * Follows no link, and does not wait for a writer of a FIFO: root may make a backup of a folder in which another account
+ * writes.
+ */
+const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** There is no such file, or it is a link or a socket. */
+const missing = new Set(['ENOENT', 'ELOOP', 'ENXIO']);
 
 /** Files in a folder, which several servers may share. */
 export function folderStorage(setting: string): Storage {
@@ -26,13 +35,17 @@ export function folderStorage(setting: string): Storage {
     },
     async open(name, part) {
       if (!storedName.test(name)) return null;
-      const handle = await open(pathOf(name)).catch(absent);
+      const handle = await open(pathOf(name), readOnly).catch(absent);
       if (handle === null) return null;
       try {
-        const { size } = await handle.stat();
+        const stats = await handle.stat();
+        if (!stats.isFile()) {
+          await handle.close();
+          return null;
+        }
         // The stream closes the handle at its end.
         const bytes = handle.createReadStream({ ...part, highWaterMark: 64 * 1024 });
-        return { size: part === undefined ? size : part.end - part.start + 1, bytes };
+        return { size: part === undefined ? stats.size : part.end - part.start + 1, bytes };
       } catch (error) {
         await handle.close();
         throw error;
@@ -48,6 +61,6 @@ export function folderStorage(setting: string): Storage {
 }
 
 function absent(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null;
+  if (missing.has(error.code ?? '')) return null;
   throw error;
 }

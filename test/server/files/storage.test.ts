@@ -6,7 +6,9 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -385,6 +387,34 @@ test('a row that names bytes elsewhere, as in a forged backup, is one of a lost 
   expect(readFileSync(secret, 'utf8')).toBe('key');
   again.close();
   await next.stop();
+  history.remove();
+});
+
+test('a link, a pipe or a folder that has the name of a file is none: it is neither sent nor copied into a backup', async () => {
+  const history = historyFolder();
+  const chat = await nextChatServer(settings({ CHAT_HISTORY: history.url, CHAT_FILES: history.files }));
+  const ann = await connectChat(chat.url, cookie);
+  await ann.request('room:join', { room: 'lobby' });
+  const data = {
+    history: { kind: 'sqlite' as const, path: history.path },
+    files: history.files.slice('dir:'.length),
+  };
+  const others: ((path: string) => unknown)[] = [
+    (path) => symlinkSync(history.path, path),
+    (path) => execFileSync('mkfifo', [path]),
+    (path) => mkdirSync(path),
+  ];
+  for (const put of others) {
+    const { file } = await upload(chat.url, cookie, 'own');
+    await ann.request('message:send', send([file]));
+    const path = join(data.files, file.id.slice(0, 2), file.id);
+    rmSync(path);
+    put(path);
+    expect((await download(chat.url, cookie, file)).status).toBe(404);
+  }
+  expect(await makeBackup(data, join(folder, 'others.tar'))).toMatchObject({ files: 0, missing: 3 });
+  ann.close();
+  await chat.stop();
   history.remove();
 });
 
