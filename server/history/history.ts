@@ -306,6 +306,8 @@ export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
 export interface Membership {
   room: RoomRecord;
   member: MemberRecord;
+  /** When it began, in milliseconds since 1970. */
+  since: number;
   mentions: UnreadMentions;
   /** The other side of a direct room. */
   partner?: Partner;

@@ -41,6 +41,7 @@ export async function exported(
   // Any id can be muted or banned in a private room: the user does not learn of a room by that.
   const isKnown = (room: string) => directory.room(room)?.record.kind === 'public' || rooms.includes(room);
   const restricted = laid.filter(({ room }) => isKnown(room) || lost.includes(room));
+  const firstHere = (await history.read.arrival({ user: id }))?.at ?? 0;
   const here = await history.read.lastHere({ user: id, asker: id });
   const { notices, activeAt, notified, lastNotified } = await history.read.notices({ user: id });
   const { address: mailAddress } = await history.read.mailAddress({ user: id });
@@ -49,6 +50,8 @@ export async function exported(
     user: { id, name: user?.name ?? id },
     ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
     ...(banned === null ? {} : { banned: withoutModerator(banned) }),
+    // 0 for long ago.
+    ...(firstHere === 0 ? {} : { since: firstHere }),
     ...(here.at === undefined ? {} : { lastHere: here.at }),
     ...(here.hidden ? { hidden: true } : {}),
     notices,
@@ -56,12 +59,14 @@ export async function exported(
     notified,
     ...(lastNotified === undefined ? {} : { lastNotified }),
     ...(mailAddress === undefined ? {} : { mailAddress }),
-    rooms: memberships.map(({ room, member }) => ({
+    rooms: memberships.map(({ room, member, since }) => ({
       id: room.id,
       kind: room.kind,
       ...(room.kind === 'direct' ? { with: otherOf(room.pair, id) ?? deletedUser.id } : { name: room.name }),
       role: member.role,
+      since,
       readSeq: member.readSeq,
+      ...(member.wroteAt === undefined ? {} : { wroteAt: member.wroteAt }),
       notify: notifyOf({ record: room }, member),
       ...(wantsPreviews(room, id) ? { previews: 'on' } : {}),
       ...(member.role === 'owner' ? ownedOf(room) : {}),

@@ -683,7 +683,8 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const [known] = yield* ask(sql`SELECT ${user} FROM chat_users WHERE id = ${id}`);
       const [arrival] = yield* ask(sql`SELECT at FROM chat_arrivals WHERE user_id = ${id}`);
       const rows = yield* ask(
-        sql`SELECT ${room}, ${member} FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+        sql`SELECT ${room}, ${member}, since
+            FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE user_id = ${id} AND sources <> 0`,
       );
       const rooms = yield* withLast(rows);
@@ -705,6 +706,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         return {
           room,
           member: memberFrom(row),
+          since: row.since as number,
           mentions: unreadMentionsFrom(mentions.get(row.num as number) ?? []),
           ...(partner === undefined ? {} : { partner }),
         };
