@@ -1205,7 +1205,10 @@ export interface Writes {
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
   /** A user was here at that time. If the user is hidden, being erased, or not known, nothing is stored. */
   noteHere: { in: { user: string; at: number }; out: Nothing };
-  /** From now on others learn when this user was last here, or do not; then nothing is stored of it. */
+  /**
+   * From now on others learn when this user was last here, or do not; then nothing is stored of it. If the user is being
+   * erased, or not known, nothing is stored.
+   */
   hideHere: { in: { user: string; hidden: boolean }; out: Nothing };
   /** Forgets who was last here before that time. */
   forgetHere: { in: { before: number }; out: Nothing };

@@ -46,6 +46,7 @@ export function moderationContract(
     await here(ann.id, at);
     await here(ann.id, at - 1);
     await here('stranger', at);
+    await write.hideHere({ user: 'stranger', hidden: true });
     expect(await known(ann.id)).toEqual({ at, hidden: false });
     expect(await known('stranger')).toEqual({ hidden: false });
     await write.hideHere({ user: ann.id, hidden: true });
@@ -62,6 +63,7 @@ export function moderationContract(
     // Connections that an erasure closes end a visit, too.
     await write.erase({ user: ann.id, messages: 'anonymise', at });
     await here(ann.id, at + 3);
+    await write.hideHere({ user: ann.id, hidden: true });
     expect(await known(ann.id)).toEqual({ hidden: false });
   });
 
