@@ -385,7 +385,10 @@ export async function startApp(
     fileBytes,
     rooms: config.rooms,
     retention: config.retention,
-    kick: (user) => liveness.kick(user),
+    async kick(user) {
+      liveness.kick(user);
+      await drain.changesOf(user);
+    },
     others: servers,
     hold: holdSettings(config.hold),
     previews,

@@ -44,7 +44,7 @@ export class Announcements implements DirectoryListener {
   readonly #publisher: Publisher;
   readonly #typing: Typing;
   readonly #directory: () => Directory;
-  readonly #kick: (user: string) => void;
+  readonly #kick: (user: string) => Promise<void>;
   readonly #onRestrictions: () => void;
   readonly #onAsideFailure: OnAsideFailure;
   readonly #readReport: (id: string) => Promise<Report | null>;
@@ -70,7 +70,7 @@ export class Announcements implements DirectoryListener {
     threads: ThreadChanges;
     seenBy: SeenBy;
     directory: () => Directory;
-    kick: (user: string) => void;
+    kick: (user: string) => Promise<void>;
     /** Called after a mute or ban in a room has begun or ended. */
     onRestrictions: () => void;
     onAsideFailure: OnAsideFailure;
@@ -489,7 +489,7 @@ export class Announcements implements DirectoryListener {
   }
 
   banned(user: string): void {
-    this.#kick(user);
+    void this.#kick(user);
   }
 
   reset(room: Room): void {

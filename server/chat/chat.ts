@@ -121,7 +121,11 @@ export async function openChat(options: {
   fileBytes: FileBytes;
   rooms: readonly { id?: string; name: string }[];
   retention: Retention;
-  kick: (user: string) => void;
+  /**
+   * Closes the user's connections to this server. Resolves when none of their requests changes anything any more, or after
+   * some seconds. Never rejects.
+   */
+  kick: (user: string) => Promise<void>;
   /** Absent for a single server. */
   others?: OtherServers | undefined;
   hold?: HoldSettings | undefined;
@@ -219,15 +223,15 @@ export async function openChat(options: {
   // Not awaited: there may be very many such rooms, and the port opens meanwhile.
   enforceRetention(history, options.retention, closing.signal, options.onSweepFailure);
   const everywhere: Chat['everywhere'] = async (user, order) => {
-    const { count } = here.obey(user, order);
-    if (others === undefined) return count;
-    try {
-      return count + (await others.orderOthers(user, order)).count;
-    } catch (error) {
-      // If the caller repeated the order, connections here would get the push twice.
-      if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw error;
-      return count;
-    }
+    const obeyed = here.obey(user, order);
+    if (others === undefined) return (await obeyed).count;
+    const [own, elsewhere] = await Promise.allSettled([obeyed, others.orderOthers(user, order)]);
+    if (own.status === 'rejected') throw own.reason;
+    const { count } = own.value;
+    if (elsewhere.status === 'fulfilled') return count + elsewhere.value.count;
+    // If the caller repeated the order, connections here would get the push twice.
+    if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw elsewhere.reason;
+    return count;
   };
   return {
     history,

@@ -322,7 +322,7 @@ export class Directory {
     }
     clearTimeout(entry.leaves);
     const { person } = entry;
-    const connection: Connection = { id, person, identity, joined: new Set(), gone: false, kicked: false };
+    const connection: Connection = { id, person, identity, joined: new Set(), gone: false, ended: false };
     person.connections.add(connection);
     try {
       await entry.loaded;

@@ -28,9 +28,10 @@ export interface Connection {
   /** Set when it is closed: requests still under way must not join a room any more. */
   gone: boolean;
   /**
-   * Set when all connections of the user are closed. A connection that is still being accepted is closed afterwards.
+   * Set when its login has ended, or all connections of the user are closed: requests that still wait are not carried
+   * out, also those of a page that was closed before. A connection that is still being accepted is closed afterwards.
    */
-  kicked: boolean;
+  ended: boolean;
 }
 
 /** A user with an open connection, now or a moment ago. */

@@ -3,21 +3,21 @@ import type { Connection } from './model.ts';
 import type { Order, OrderAnswer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
-/** Carries out an order on the connections to this server. */
-export function obey(
+/** Carries out an order on the connections to this server, at once. A kick is over with the changes that are under way. */
+export async function obey(
   {
     directory,
     publisher,
     kick,
-  }: { directory: Directory; publisher: Publisher; kick: (user: string) => void },
+  }: { directory: Directory; publisher: Publisher; kick: (user: string) => Promise<void> },
   user: string,
   order: Order,
-): OrderAnswer {
+): Promise<OrderAnswer> {
   const person = directory.person(user);
   const connections = [...(person?.connections ?? [])];
   if (order.is === 'kick') {
-    for (const connection of connections) connection.kicked = true;
-    kick(user);
+    for (const connection of connections) connection.ended = true;
+    await kick(user);
   }
   if (order.is === 'push') {
     const { name, data, room } = order;

@@ -77,5 +77,5 @@ export interface ThisServer {
   /** A user on another server is typing, or has stopped. */
   typing(room: Pick<RoomRecord, 'id' | 'createdAt'>, user: string, typing: boolean): void;
   /** Carries out an order on the connections to this server. */
-  obey(user: string, order: Order): OrderAnswer;
+  obey(user: string, order: Order): Promise<OrderAnswer>;
 }

@@ -378,7 +378,7 @@ export class Servers implements OtherServers {
         if (!own) for (const [user, seen] of broadcast.users) this.#elsewhere.set(from, user, seen);
         return;
       case 'order': {
-        if (!own) return this.#obey(broadcast);
+        if (!own) return void this.#obey(broadcast).catch(this.#onFailure);
         const awaited = [...this.#known].filter(([, { alive, late }]) => alive && !late);
         return this.#orders.sent(
           broadcast.id,
@@ -390,12 +390,12 @@ export class Servers implements OtherServers {
     }
   }
 
-  #obey({ id, user, order }: Broadcast & { is: 'order' }): void {
+  async #obey({ id, user, order }: Broadcast & { is: 'order' }): Promise<void> {
     const late = Date.now() - this.#upToDate > lapsesAfter;
     // A lapsed kick closes the connections that are open now, because those that were open when it was given are
     // unknown.
     if (late && order.is !== 'kick') return;
-    const answer = this.#here?.obey(user, order) ?? { count: 0 };
+    const answer = (await this.#here?.obey(user, order)) ?? { count: 0 };
     // The sender does not wait for a late answer.
     if (!late) void this.#attempt({ is: 'done', id, ...answer });
   }

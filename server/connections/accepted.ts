@@ -69,7 +69,7 @@ export class Accepted implements Subscriber, Client {
     this.#login = this.#shared.liveness.subscribe(login, this);
     // A change since the login was read may have ended the connection at once.
     if (this.connection.gone) this.#login.unsubscribe(this);
-    else if (this.connection.kicked) this.ended('kicked');
+    else if (this.connection.ended) this.ended('kicked');
   }
 
   active(): void {
@@ -77,6 +77,8 @@ export class Accepted implements Subscriber, Client {
   }
 
   ended(reason: EndReason): void {
+    this.connection.ended = true;
+    if (this.connection.gone) return;
     // No event may follow the end.
     this.#shared.publisher.remove(this.connection.id);
     this.#socket.emit('session:ended', { reason });
@@ -93,6 +95,10 @@ export class Accepted implements Subscriber, Client {
     const { services, publisher, self, roomsLog, seen } = this.#shared;
     seen(user);
     if (user.banned) return this.ended('kicked');
+    if (connection.gone) {
+      connection.identity = identityOf(user);
+      return;
+    }
     roomsLog.say(this.#handle, user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user)).then(
@@ -111,7 +117,10 @@ export class Accepted implements Subscriber, Client {
     const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
     this.intake.leave();
-    this.#login?.unsubscribe(this);
+    // Until then the login can still end its requests.
+    const underWay = services.drain.underWay(connection);
+    if (underWay === undefined) this.#login?.unsubscribe(this);
+    else void underWay.then(() => this.#login?.unsubscribe(this));
     for (const room of connection.joined) services.chat.typing.left(room, connection);
     services.chat.directory.disconnect(connection);
     // A client that only left the namespace would stay connected without a session.

@@ -171,8 +171,12 @@ async function carryOut(
     };
   }
   const run = async () => {
+    // The request may have waited for others, or for one of the reads of this user to end.
+    if (connection.ended) throw new RequestError('forbidden', 'the connection has ended');
     try {
-      return await handler.run(context);
+      const work = handler.run(context);
+      if (handler.order !== 'read') services.drain.changes(connection, work);
+      return await work;
     } catch (error) {
       // A refusal says something of what was read, too.
       if (error instanceof RequestError && !error.isOfStorage) await stillThere(context);

@@ -17,7 +17,10 @@ const ignore = () => {};
 const unlimited = () => new RateLimit({ count: 0, ms: 1000 });
 
 /** Connects people to a chat in this process, and carries out their requests as those of sockets, without limits. */
-export function askedDirectly(chat: Chat): (id: string, roles?: SiteRole[]) => Promise<Asker> {
+export function askedDirectly(
+  chat: Chat,
+  drain = new Drain(),
+): (id: string, roles?: SiteRole[]) => Promise<Asker> {
   const log = pino({ enabled: false });
   const limits = {
     requests: unlimited(),
@@ -31,7 +34,7 @@ export function askedDirectly(chat: Chat): (id: string, roles?: SiteRole[]) => P
   };
   const services = {
     ...{ chat, limits, log, quiet: new QuietLog(log) },
-    ...{ drain: new Drain(), traces: noTraces, onRequest: ignore },
+    ...{ drain, traces: noTraces, onRequest: ignore },
   };
   return async (id, roles = []) => {
     const connection = await chat.directory.connect(`c-${id}`, {

@@ -47,7 +47,7 @@ export async function openChatOver(
     fileBytes: new RateLimit({ count: 0, ms: 1 }),
     rooms: [],
     retention: { rooms: 0, direct: 0, acts: 0 },
-    kick: ignore,
+    kick: async () => {},
     onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,
     onSweepFailure: unexpected,

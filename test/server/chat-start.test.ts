@@ -56,7 +56,7 @@ test('changes by another server while the chat reads at its start are neither mi
     () => ({
       publisher: { toRoom: unexpected, toConnections: unexpected, join: unexpected, leave: unexpected },
       rooms: [{ name: 'lobby' }],
-      kick: (user) => kicked.push(user),
+      kick: async (user) => void kicked.push(user),
     }),
   );
   onTestFinished(close);

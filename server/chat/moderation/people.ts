@@ -103,6 +103,8 @@ export async function ban(
   const actor = connection.person.user.id;
   if (end) await site.unban(chat, user, actor);
   else await site.ban(chat, user, { seconds, reason }, actor);
+  // Connections that came before the ban was stored may have begun to send.
+  if (messages !== undefined) await chat.everywhere(user, { is: 'kick' });
   // Later, so that no message comes after them.
   const recent =
     messages === undefined ? [] : await readKnown(chat, connection, (known) => recentOf(chat, user, known));

@@ -16,6 +16,7 @@ import {
   say,
   startPeopleSite,
 } from '../../helpers/people.ts';
+import { metrics } from '../../helpers/server-figures.ts';
 
 const kept = historyFolder();
 let site: PeopleSite;
@@ -193,6 +194,39 @@ test('a user who writes while being erased: messages acknowledged before are gon
   const { messages } = await ben.request('message:history', { room: 'yard', limit: 1 });
   expect(messages).toMatchObject([{ seq, user: { id: ann.id }, text: 'hello again' }]);
   for (const one of [again, ben]) one.close();
+});
+
+test('what was asked for over a page that is closed, and still waits, is not carried out once the connections are closed', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  const den = await site.den(ann, [ben]);
+  const figure = async (name: string) => (await metrics(site.chat.url)).get(name) ?? 0;
+  const [ended, refused] = [
+    'chat_sessions_ended_total{reason="kicked"}',
+    'chat_requests_total{event="room:delete",code="forbidden"}',
+  ];
+  const before = { ended: await figure(ended), refused: await figure(refused) };
+  const other = new DatabaseSync(kept.path, { timeout: 5000 });
+  onTestFinished(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  // Each of them waits for a second at most, and the next one behind it.
+  const asked = Array.from({ length: 8 }, (_, n) =>
+    ann.raw('room:update', { room: den.id, topic: `topic ${n}` }),
+  );
+  asked.push(ann.raw('room:delete', { room: den.id }));
+  ann.close();
+  const unanswered = await Promise.allSettled(asked);
+  expect(unanswered.map(({ status }) => status)).toEqual(asked.map(() => 'rejected'));
+  await expect
+    .poll(async () => (await site.api('GET', `/users/${ann.id}`)).body)
+    .toMatchObject({ connections: 0 });
+  const kicking = site.api('DELETE', `/users/${ann.id}/connections`);
+  await expect.poll(() => figure(ended)).toBe(before.ended + 1);
+  other.exec('ROLLBACK');
+  expect(await kicking).toEqual({ status: 200, body: { closed: 0 } });
+  await expect.poll(() => figure(refused)).toBe(before.refused + 1);
+  const { rooms } = await ben.request('room:list', { member: true });
+  expect(rooms.map(({ id }) => id)).toContain(den.id);
+  ben.close();
 });
 
 test('an upload that is under way is refused, and a report that goes is one less to those who see it', async () => {

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createInvite } from '../../../server/chat/invites.ts';
 import type { Room } from '../../../server/chat/model.ts';
 import { type History, methods, type Reads, sources, type Writes } from '../../../server/history/history.ts';
+import { Drain } from '../../../server/requests/drain.ts';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import type { Answers, SiteRole } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
@@ -51,6 +52,65 @@ test('the ban of a user deletes no message in a room that the moderator has left
   const places = ['left', 'again', 'kept'].map((room) => ({ room, seq: 1 }));
   const texts = (await history.read.messages({ places })).map(({ room, text }) => `${room}: ${text}`);
   expect(texts.sort()).toEqual(['again: hello', 'kept: ', 'left: hello']);
+});
+
+test('a ban deletes what was just being stored, and nothing is carried out of what the user had asked for behind it', async () => {
+  const drain = new Drain();
+  let held: Promise<void> | undefined;
+  let isHeld = false;
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      write: methods(async (op, input, asker) => {
+        if (op === 'send' && held !== undefined) {
+          isHeld = true;
+          await held;
+        }
+        return stored.write[op](input, asker);
+      }),
+    }),
+    () => ({ kick: (user) => drain.changesOf(user) }),
+  );
+  onTestFinished(close);
+  const connect = askedDirectly(chat, drain);
+  const boss = await connect('boss', ['admin']);
+  const rude = await connect('rude');
+  const at = Date.now();
+  await history.write.putRoom({ id: 'lobby', kind: 'public', name: 'lobby', at });
+  await history.write.putRoom({ id: 'den', kind: 'private', name: 'den', at });
+  const users = [{ id: 'boss' }, { id: 'rude' }];
+  await history.write.addMembers({ room: 'den', users, source: 'api', mayReturn: true, at });
+  const send = () => ({ room: 'den', text: 'buy this', clientId: newClientId() });
+  expect(await rude.ask('room:join', { room: 'den' })).toMatchObject({ ok: true });
+  expect(await rude.ask('message:send', send())).toMatchObject({ ok: true });
+
+  let release = () => {};
+  held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const sending = rude.ask('message:send', send());
+  const waiting = [
+    rude.ask('room:join', { room: 'lobby' }),
+    rude.ask('message:forward', { room: 'den', from: { room: 'den', seq: 1 }, clientId: newClientId() }),
+    rude.ask('room:create', { name: 'Shop', kind: 'private', clientId: newClientId() }),
+    rude.ask('user:block', { user: 'boss', blocked: true }),
+    rude.ask('user:hide', { hidden: true }),
+    rude.ask('room:members', { room: 'den' }),
+  ];
+  await expect.poll(() => isHeld).toBe(true);
+  const banning = boss.ask('moderate:ban', { user: 'rude', messages: 'delete' });
+  await expect.poll(() => chat.directory.banOf('rude')).not.toBeNull();
+  release();
+  expect(await banning).toMatchObject({ ok: true, data: { deleted: 2 } });
+  expect(await sending).toMatchObject({ ok: true });
+  expect((await Promise.all(waiting)).map(({ ok, error }) => ok || error?.code)).toEqual(
+    waiting.map(() => 'forbidden'),
+  );
+  const messages = await history.read.messages({ places: [1, 2].map((seq) => ({ room: 'den', seq })) });
+  expect(messages.map(({ text }) => text)).toEqual(['', '']);
+  expect(await history.read.room({ room: 'den' })).toMatchObject({ lastSeq: 2 });
+  const stored = await history.read.user({ user: 'rude' });
+  expect(stored.memberships.map(({ room }) => room.id)).toEqual(['den']);
+  expect(stored.blocked).toEqual([]);
 });
 
 test('a moderator who loses the right while an answer is read gets what a member gets', async () => {

@@ -144,7 +144,7 @@ class Server {
         else this.shown.delete(`${room} ${user}`);
       },
       typing: () => {},
-      obey: (user, order: Order) => {
+      obey: async (user, order: Order) => {
         this.orders.push(`${order.is} ${user}`);
         if (order.is !== 'joined') return { count: this.users.has(user) ? 1 : 0 };
         const joined = order.users?.filter((one) => this.users.get(one)?.includes(order.room)) ?? [];
@@ -438,6 +438,8 @@ test('an order is carried out on all other servers, and sums those who answer wi
   expect(await one.order('bob', { is: 'count' })).toBe(1);
   three.back();
   expect(three.orders).toEqual(['kick bob', 'count bob', 'count bob']);
+  // Its answers come when they are carried out.
+  await seconds(0);
   expect(await one.order('bob', { is: 'count' })).toBe(2);
   expect(two.orders).toEqual(three.orders);
   expect(one.orders).toEqual([]);
