@@ -6,7 +6,7 @@ import { upload as uploaded } from '../helpers/files.ts';
 import { mp4, wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
 import { tellKept } from './kept-page.ts';
 import { seed } from './seed.ts';
 
@@ -537,6 +537,48 @@ test('a new session id loses no file that is on its way, and the next user of th
   await expect(page.getByRole('button', { name: 'Attach files' })).toBeVisible();
   await expect(tray(alice)).toHaveCount(0);
   expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('left.txt');
+});
+
+test('a file whose tab has lost its session is missing in another tab, until that tab has the session again', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await privateRoom(site, 'alice', 'left behind', []);
+  await alice.open('left behind');
+  let attempts = 0;
+  const held = Promise.withResolvers<void>();
+  await page.route('**/files?**', async (route) => {
+    // The first one gets no answer.
+    if (attempts++ === 0) return;
+    await held.promise;
+    await route.continue();
+  });
+  await attach(alice, [{ name: 'left.txt', mimeType: 'text/plain', buffer: Buffer.from('words') }]);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect.poll(() => attempts).toBe(1);
+  const kicked = await fetch(`${site.chat.url}/api/users/1/connections`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${site.apiKey}` },
+  });
+  expect(kicked.status).toBe(200);
+  await expect(page.getByRole('heading', { name: 'You were disconnected', exact: true })).toBeVisible();
+
+  const other = new Person(await page.context().newPage());
+  await other.page.goto(site.php.chatPage);
+  await other.open('left behind');
+  await expect(other.messages.last()).toContainText('Not uploaded.');
+  await expect(other.messages.last().getByRole('button', { name: 'Retry' })).toBeVisible();
+  await tellKept(page, 'pagehide');
+  await tellKept(page, 'pageshow');
+  const locks = () =>
+    page.evaluate(async () => {
+      const all = await navigator.locks.query();
+      return all.held?.filter(({ name }) => name?.startsWith('php-chat/upload/')).length;
+    });
+  await expect.poll(locks).toBe(1);
+  held.resolve();
+  await expect(other.messages.last().getByRole('link', { name: /^left ?\.txt/ })).toBeVisible();
 });
 
 test('an upload that a server leaves hanging fails after a minute', { tag: '@soak' }, async ({

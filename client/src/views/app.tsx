@@ -278,6 +278,7 @@ export class AppView {
     });
     if (state.kind !== 'ended' && state.kind !== 'refused') return;
     this.#late.parts?.push.ended();
+    this.#late.parts?.files.ended();
     this.render();
     this.#sayCard();
   }

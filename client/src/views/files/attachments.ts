@@ -38,11 +38,16 @@ const MOST_TILES = 20;
 
 const lockOf = (key: string) => `php-chat/upload/${key}`;
 
+/** It may still arrive by itself. */
+const goesOn = ({ stored, problem }: Upload) => stored === undefined && problem === undefined;
+
 /** The files of what is being written, by places, and of messages that wait for their files. */
 export class Attachments {
   readonly uploads: Uploads;
   readonly #context: Context;
   readonly #trays = new Map<string, Attached[]>();
+  /** Give the locks of files on their way back, by the files' keys. */
+  readonly #held = new Map<string, () => void>();
   /** Whose files these are; they stay while it is not known whether the session was only renewed. */
   #user: string | undefined;
   /** A file is dragged over the room. */
@@ -67,6 +72,11 @@ export class Attachments {
     // First, or they would be kept for the next user.
     this.#trays.clear();
     this.uploads.clear();
+  }
+
+  /** The end of the session is said: another tab would wait for files that may never go on. */
+  ended(): void {
+    for (const end of this.#held.values()) end();
   }
 
   /** Undefined while nobody is known. */
@@ -167,6 +177,8 @@ export class Attachments {
     for (const item of outbox?.list() ?? []) {
       const missing = (item.files ?? []).filter(({ id }) => id === undefined);
       const uploads = missing.map(({ key }) => this.uploads.get(key));
+      // The end of the session may have been said, and another tab may have found the file missing.
+      for (const upload of uploads) if (upload !== undefined && goesOn(upload)) this.#hold(upload);
       const all = uploads.filter((upload) => upload?.problem === 'failed' && upload.source !== undefined);
       // A message that cannot go as a whole is left to its author.
       if (item.failed !== 'upload' || all.length < missing.length) continue;
@@ -306,20 +318,19 @@ export class Attachments {
 
   /** Other tabs see by it that this one is still at it. */
   #hold({ key }: Upload): void {
-    void navigator.locks?.request(
-      lockOf(key),
-      () =>
-        new Promise<void>((resolve) => {
-          const stop = this.uploads.follow((upload) => {
-            if (upload.key !== key) return;
-            const goesOn = upload.stored === undefined && upload.problem === undefined;
-            // A cancelled one is known no more.
-            if (goesOn && this.uploads.get(key) !== undefined) return;
-            stop();
-            resolve();
-          });
-        }),
-    );
+    if (this.#held.has(key)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = this.uploads.follow((upload) => {
+      // A cancelled one is known no more.
+      if (upload.key === key && !(goesOn(upload) && this.uploads.get(key) !== undefined)) end();
+    });
+    const end = () => {
+      stop();
+      this.#held.delete(key);
+      resolve();
+    };
+    this.#held.set(key, end);
+    void navigator.locks?.request(lockOf(key), () => promise);
   }
 
   /** A file has come further. It is in the tray, or belongs to a message that waits for it. */

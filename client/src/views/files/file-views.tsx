@@ -142,6 +142,11 @@ export class FileViews implements Follower {
     this.#attachments.uploads.pause();
   }
 
+  /** The end of the session is said. */
+  ended(): void {
+    this.#attachments.ended();
+  }
+
   over(): void {
     this.#attachments.clear();
   }
