@@ -19,6 +19,10 @@ async function holdUp(page: Page, which = code): Promise<{ asked: Promise<unknow
 
 const menu = (page: Page) => page.getByRole('button', { name: 'Room menu' });
 
+/** Whatever is due to be drawn has been drawn. */
+const drawn = (page: Page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
 test('the code of menus, people and dialogs comes by itself, after the first messages', async ({
   visitor,
   site,
@@ -73,6 +77,23 @@ test('a button that is pressed before its code is loaded opens it afterwards', {
   held.letGo();
   await expect(page.getByRole('menuitem').first()).toBeFocused();
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
+});
+
+test('a menu whose code comes when another room is shown does not open', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
+  const { page } = visitor;
+  await visitor.login(site.php.chatPage, 'alice');
+  const held = await holdUp(page);
+  await page.reload();
+  await held.asked;
+  await menu(page).click();
+  await visitor.open('garden');
+  held.letGo();
+  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
+  await drawn(page);
+  await expect(page.getByRole('menu')).toHaveCount(0);
 });
 
 test('a dialog whose code comes when its room is lost does not open', { tag: '@soak' }, async ({

@@ -568,7 +568,13 @@ export class AppView {
   }
 
   #openMenu(request: MenuRequest, opener: HTMLElement): void {
-    this.#late.withPanels(({ openMenu }) => openMenu(request, this.#context, opener));
+    const { chat } = this.#context;
+    const room = chat.current?.id;
+    this.#late.withPanels(({ openMenu }) => {
+      // Its code may come when another room is shown, or the message is gone.
+      const isOver = !opener.isConnected || (request.kind !== 'add' && chat.current?.id !== room);
+      if (!isOver) openMenu(request, this.#context, opener);
+    });
   }
 
   /** The elements that may get the focus when the focused one is gone. */

@@ -146,14 +146,15 @@ export class LateParts {
       if (again) location.reload();
       else this.#with(part, task, true);
     };
+    // It was for somebody whose session may have ended meanwhile.
+    const isOver = () => this.#stopped.signal.aborted || chat.me?.id !== me;
     part.load().then(
       (code) => {
-        // It was for somebody whose session may have ended meanwhile.
-        if (this.#stopped.signal.aborted || chat.me?.id !== me) return;
+        if (isOver()) return;
         this.start();
         task(code);
       },
-      () => !this.#stopped.signal.aborted && this.#failed(tryAgain),
+      () => !isOver() && this.#failed(tryAgain),
     );
   }
 
