@@ -34,17 +34,19 @@ test.each(['rate_limited', 'storage_unavailable', 'internal'] as const)(
   },
 );
 
-test('a message that comes before the blocked people are known is announced only then, and none of theirs', async () => {
-  let answer = (_data: unknown) => {};
+/** Each request waits for its answer. */
+function start() {
+  const asked: PromiseWithResolvers<unknown>[] = [];
   const chat = {
     me: { id: '1', name: 'Alice' },
     rooms: new Map(),
     followers: new Set<Follower>(),
     tasks: new Tasks(),
-    request: () =>
-      new Promise((resolve) => {
-        answer = resolve;
-      }),
+    request: () => {
+      const answer = Promise.withResolvers<unknown>();
+      asked.push(answer);
+      return answer.promise;
+    },
   };
   const blocking = new BlockedPeople({ chat, changed: () => {} } as unknown as Context);
   chat.followers.add(blocking);
@@ -52,15 +54,46 @@ test('a message that comes before the blocked people are known is announced only
   const told: number[] = [];
   const arrive = (seq: number, id: string) =>
     blocking.announce(room, { seq, user: { id, name: id }, text: '' }, () => told.push(seq));
+  return { chat, blocking, room, asked, told, arrive };
+}
+
+const bobIsBlocked = { users: [{ id: 'bob', name: 'Bob' }] };
+
+test('a message that comes before the blocked people are known is announced only then, and none of theirs', async () => {
+  const { blocking, room, asked, told, arrive } = start();
   arrive(1, 'bob');
   arrive(2, 'carol');
   arrive(3, 'carol');
   // It is deleted meanwhile.
   blocking.outdated(room, 3);
   expect(told).toEqual([]);
-  answer({ users: [{ id: 'bob', name: 'Bob' }] });
+  asked[0]?.resolve(bobIsBlocked);
   await vi.waitFor(() => expect(told).toEqual([2]));
   arrive(4, 'bob');
   arrive(5, 'carol');
   expect(told).toEqual([2, 5]);
+});
+
+test('over a new connection a message is announced only when the blocked people of then are known', async () => {
+  const { chat, blocking, asked, told, arrive } = start();
+  asked[0]?.resolve({ users: [] });
+  arrive(1, 'bob');
+  await vi.waitFor(() => expect(told).toEqual([1]));
+  chat.tasks.restart();
+  blocking.ready();
+  arrive(2, 'bob');
+  arrive(3, 'carol');
+  expect(told).toEqual([1]);
+  asked[1]?.resolve(bobIsBlocked);
+  await vi.waitFor(() => expect(told).toEqual([1, 3]));
+});
+
+test('where the server refuses to say who is blocked, the newest hundred messages that wait are announced', async () => {
+  const { asked, told, arrive } = start();
+  for (let seq = 1; seq <= 101; seq++) arrive(seq, 'bob');
+  asked[0]?.reject(new RequestError('unknown_event'));
+  await vi.waitFor(() => expect(told).toHaveLength(100));
+  expect(told[0]).toBe(2);
+  arrive(102, 'carol');
+  expect(told.at(-1)).toBe(102);
 });

@@ -3,6 +3,9 @@ import type { Follower, NewMessage } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context, Hideable } from '../context.ts';
 
+/** Notices that wait at most: more would help nobody. */
+const MOST_WAITING = 100;
+
 /** The people whom the user has blocked, and what is hidden for it: in answers of the server, and what comes live. */
 export class BlockedPeople implements Follower {
   version = 0;
@@ -10,7 +13,9 @@ export class BlockedPeople implements Follower {
   readonly #blocked = new Set<string>();
   /** The server has said who they are. */
   #known = false;
-  /** Notices of new messages that wait until then. */
+  /** And has done so over this connection: somebody may have been blocked since the one before. */
+  #current = false;
+  /** Notices of new messages that wait until then, the newest ones. */
   #waiting: { readonly room: Room; readonly message: NewMessage; readonly notice: () => void }[] = [];
   /** Messages that are shown on request, by their ids, and whose they are. */
   readonly #opened = new Map<string, string>();
@@ -33,7 +38,8 @@ export class BlockedPeople implements Follower {
 
   ready(): void {
     const { chat } = this.#context;
-    void chat.tasks.once('blocked people', async (current) => {
+    this.#current = false;
+    const ask = async (current: () => boolean) => {
       const { users } = await chat.request('user:blocked', {});
       if (!current()) return;
       for (const user of this.#blocked) {
@@ -42,16 +48,25 @@ export class BlockedPeople implements Follower {
       for (const { id } of users) this.#tell({ user: id, blocked: true });
       this.#known = true;
       this.#changed();
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const { room, message, notice } of waiting) this.announce(room, message, notice);
-    });
+      this.#goOn();
+    };
+    // A server that refuses it never says who they are.
+    void chat.tasks.once('blocked people', ask, () => this.#goOn());
+  }
+
+  /** Gives the notices that wait. */
+  #goOn(): void {
+    this.#current = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { room, message, notice } of waiting) this.announce(room, message, notice);
   }
 
   /** Gives notice of a message, unless its author is blocked: that may be known only later. */
   announce(room: Room, message: NewMessage, notice: () => void): void {
-    if (!this.#known) this.#waiting.push({ room, message, notice });
-    else if (!this.has(message.user.id)) notice();
+    if (this.#current) {
+      if (!this.has(message.user.id)) notice();
+    } else if (this.#waiting.push({ room, message, notice }) > MOST_WAITING) this.#waiting.shift();
   }
 
   outdated(room: Room, seq: number): void {

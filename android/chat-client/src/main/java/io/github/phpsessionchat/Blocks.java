@@ -8,12 +8,17 @@ import org.json.JSONObject;
 
 /** The users whom this user has blocked. The server says so in its answers, and leaves it to clients in its events. */
 final class Blocks {
+  /** Notices that wait at most: more would help nobody. */
+  private static final int MOST_WAITING = 100;
+
   private final Tasks tasks;
   private final Runnable changed;
   private final Set<String> users = new HashSet<>();
   /** Asked for since the session began. */
   private boolean known;
-  /** Notices of new messages that wait until then. */
+  /** Asked for over this connection, too: somebody may have been blocked since the one before. */
+  private boolean current;
+  /** Notices of new messages that wait until then, the newest ones. */
   private List<Runnable> waiting = new ArrayList<>();
 
   Blocks(Tasks tasks, Runnable changed) {
@@ -23,6 +28,7 @@ final class Blocks {
 
   /** Over a new connection: they may have changed meanwhile. */
   void ready() {
+    current = false;
     tasks.once(
         "blocked",
         new Tasks.Task("user:blocked") {
@@ -33,18 +39,33 @@ final class Blocks {
 
           @Override
           void answered(JSONObject data) {
-            List<String> now = new ArrayList<>();
-            for (User user : Wire.list(data, "users", Wire::user)) now.add(user.id);
-            boolean same = known && users.size() == now.size() && users.containsAll(now);
-            known = true;
-            users.clear();
-            users.addAll(now);
-            if (!same) changed.run();
-            List<Runnable> due = waiting;
-            waiting = new ArrayList<>();
-            for (Runnable notice : due) notice.run();
+            try {
+              List<String> now = new ArrayList<>();
+              for (User user : Wire.list(data, "users", Wire::user)) now.add(user.id);
+              boolean same = known && users.size() == now.size() && users.containsAll(now);
+              known = true;
+              users.clear();
+              users.addAll(now);
+              if (!same) changed.run();
+            } finally {
+              goOn();
+            }
+          }
+
+          /** A server that refuses it never says who they are. */
+          @Override
+          void refused(ChatError error) {
+            goOn();
           }
         });
+  }
+
+  /** Gives the notices that wait. */
+  private void goOn() {
+    current = true;
+    List<Runnable> due = waiting;
+    waiting = new ArrayList<>();
+    for (Runnable notice : due) notice.run();
   }
 
   void clear() {
@@ -55,8 +76,12 @@ final class Blocks {
 
   /** Gives notice of a message, unless its author is blocked: that may be known only later. */
   void announce(String author, Runnable notice) {
-    if (!known) waiting.add(() -> announce(author, notice));
-    else if (!has(author)) notice.run();
+    if (current) {
+      if (!has(author)) notice.run();
+      return;
+    }
+    if (waiting.size() == MOST_WAITING) waiting.remove(0);
+    waiting.add(() -> announce(author, notice));
   }
 
   boolean has(String user) {

@@ -408,6 +408,41 @@ class ChatTest {
   }
 
   @Test
+  void overANewConnectionAMessageIsToldOnlyWhenTheBlockedUsersOfThenAreKnown() throws Exception {
+    chat.start();
+    server.asked("user:blocked");
+    server.event("message:new", message(1));
+    told.until("new: t1");
+    server.answers =
+        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.usualAnswer(name, payload);
+    // No packet: the connection breaks.
+    server.send("4<html>");
+    told.until("OFFLINE");
+    chat.wake();
+    server.asked("user:blocked");
+    server.event("message:new", message(2));
+    JSONObject carol = new JSONObject().put("id", "carol").put("name", "Carol");
+    server.event("message:new", message(3).put("user", carol));
+    JSONArray blocked = new JSONArray().put(new JSONObject().put("id", "bob").put("name", "Bob"));
+    server.answerLate("user:blocked", ScriptedServer.ok(new JSONObject().put("users", blocked)));
+    String before = told.until("new: t3");
+    assertFalse(before.contains("t2"), before);
+  }
+
+  @Test
+  void whereTheServerRefusesToSayWhoIsBlockedTheNewestHundredNoticesThatWaitAreTold() throws Exception {
+    server.answers =
+        (name, payload) -> name.equals("user:blocked") ? null : ScriptedServer.usualAnswer(name, payload);
+    chat.start();
+    server.asked("user:blocked");
+    for (int n = 1; n <= 101; n++) server.event("message:new", message(n));
+    server.answerLate("user:blocked", ScriptedServer.error("unknown_event", 0));
+    String before = told.until("new: t101");
+    assertTrue(before.contains("new: t2\n"), before);
+    assertFalse(before.contains("new: t1\n"), before);
+  }
+
+  @Test
   void anOpenRoomThatNobodyReadsKeepsTheNewestOfItsMessages() throws Exception {
     int known = 4395;
     JSONArray messages = new JSONArray();
