@@ -514,11 +514,15 @@ test('a new session id loses no file that is on its way, and the next user of th
   await bob.open('garden');
   // The first attempts get no answer.
   let isHeld = true;
-  await page.route('**/files?**', (route) => (isHeld ? undefined : route.continue()));
+  let asked = 0;
+  await page.route('**/files?**', (route) => {
+    asked++;
+    return isHeld ? undefined : route.continue();
+  });
   await attach(alice, [text('sent.txt')]);
   await page.getByRole('button', { name: 'Send', exact: true }).click();
   await attach(alice, [text('tray.txt')]);
-  await expect(tray(alice).getByRole('progressbar')).toBeVisible();
+  await expect.poll(() => asked).toBe(2);
   isHeld = false;
   const before = await session();
   await enter('alice');

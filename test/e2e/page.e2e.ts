@@ -1,5 +1,6 @@
 import type { Locator } from '@playwright/test';
 import { soak } from '../guarantees/size.ts';
+import { asUser } from './as-user.ts';
 import { expect, type Person, type Site, stored, test } from './fixtures.ts';
 import { differingPixels } from './pixels.ts';
 import { seed } from './seed.ts';
@@ -145,7 +146,7 @@ test('another room’s messages raise its badge, the title and the event', { tag
 });
 
 test('a number at the beginning of the page’s own title stays there', async ({ alice, site }) => {
-  await alice.open('garden');
+  await asUser(site, 'alice', (ask) => ask('room:join', { room: 'garden' }));
   const url = site.host(`<!doctype html><html lang="en"><title>(500) Days of Summer</title>
     <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat room="board"></php-chat>`);
   await alice.page.goto(url);
