@@ -11,6 +11,7 @@ use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
@@ -98,6 +99,67 @@ final class MemcachedHandlerTest extends TestCase
         MemcachedProcess::ask($this->port, "set sessions/$this->id 4 60 6\r\na:0:{}");
         $this->expectException(SessionDataError::class);
         $this->handler->read($this->id);
+    }
+
+    /** The object could run code of the site, also where sessions are JSON or encrypted. */
+    public function testAnItemWhoseFlagsSayThatItIsSerializedMakesNoObject(): void
+    {
+        $object = 'O:13:"PlantedObject":0:{}';
+        $plant = fn (string $key) => MemcachedProcess::ask($this->port, "set $key 4 60 25\r\n$object");
+        // PHP looks for the class of an object that it unserializes.
+        $classes = [];
+        $note = static function (string $class) use (&$classes): void {
+            $classes[] = $class;
+        };
+        spl_autoload_register($note);
+        try {
+            $plain = "memcached://127.0.0.1:$this->port?prefix=sessions/&format=php_serialize";
+            foreach ([$plain, "$plain&layers=decrypt:" . Keys::file(), "$plain&lock=1"] as $url) {
+                $plant("sessions/$this->id");
+                $handler = self::opened($url);
+                $handler->validateId($this->id);
+                try {
+                    $handler->read($this->id);
+                    self::fail('not refused');
+                } catch (SessionDataError $error) {
+                    self::assertStringContainsString('not a string', $error->getMessage());
+                }
+            }
+            // The lock, too.
+            $this->handler->write($this->id, serialize([]));
+            $handler = self::opened("$plain&lock=1");
+            $handler->validateId($this->id);
+            $plant("sessions/lock.$this->id");
+            $handler->close();
+            self::assertNotSame(['END'], MemcachedProcess::ask($this->port, "get sessions/lock.$this->id"));
+        } finally {
+            spl_autoload_unregister($note);
+        }
+        self::assertNotContains('PlantedObject', $classes);
+    }
+
+    public function testAConnectionThatEndedWithItsServerIsReplaced(): void
+    {
+        $server = new MemcachedProcess();
+        $handler = self::opened("memcached://127.0.0.1:$server->port?format=php_serialize");
+        self::assertFalse($handler->validateId($this->id));
+        $server->end();
+        $again = new MemcachedProcess([], $server->port);
+        MemcachedProcess::ask($server->port, "set $this->id 0 60 6\r\na:0:{}");
+        self::assertTrue($handler->validateId($this->id));
+        self::assertSame('a:0:{}', $handler->read($this->id));
+        $again->end();
+    }
+
+    public function testAnIdWithAnotherCommandInItIsNotSent(): void
+    {
+        $this->handler->write($this->id, serialize([]));
+        try {
+            $this->handler->read("$this->id\r\ndelete sessions/$this->id");
+            self::fail('not refused');
+        } catch (SessionUnavailable) {
+            self::assertTrue($this->handler->validateId($this->id));
+        }
     }
 
     public function testTheLifetimeIsThatOfTheSession(): void
@@ -247,7 +309,6 @@ final class MemcachedHandlerTest extends TestCase
         self::opened("$url&distribution=$distribution")->read($where[$second->port][0]);
     }
 
-    /** get() of ext-memcached reports "not found" in this case. */
     public function testAServerThatRefusesEveryCommandIsUnavailable(): void
     {
         $users = Folder::temporary() . '/users';
@@ -255,7 +316,7 @@ final class MemcachedHandlerTest extends TestCase
         chmod(dirname($users), 0755);
         $server = new MemcachedProcess(['-Y', $users]);
         $answer = Site::request("memcached://127.0.0.1:$server->port", $this->id, '', '?format=json');
-        self::assertStringContainsString('SessionUnavailable: memcached: touch: ', $answer->error);
+        self::assertStringContainsString('SessionUnavailable: memcached: get: CLIENT_ERROR ', $answer->error);
         self::assertSame([], $answer->cookies);
         $server->end();
     }

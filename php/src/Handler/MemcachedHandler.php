@@ -42,10 +42,13 @@ final class MemcachedHandler extends StoreHandler
 
     private const MARKER_SECONDS = 30;
 
+    /** Writes, and knows which server has which session. */
     private readonly \Memcached $memcached;
 
+    private readonly MemcachedReader $reader;
+
     /** memcached's CAS value of the record that was loaded last. Every write changes it. */
-    private int|float|string $version = 0;
+    private string $version = '0';
 
     /**
      * Connects at the first use.
@@ -73,6 +76,7 @@ final class MemcachedHandler extends StoreHandler
             \Memcached::OPT_RECV_TIMEOUT => $timeout * 1000,
         ] + self::DISTRIBUTIONS[$distribution]);
         $this->memcached->addServers($servers);
+        $this->reader = new MemcachedReader(self::CONNECT_MS, $timeout);
     }
 
     /** Keeps secrets out of dumps. */
@@ -87,17 +91,11 @@ final class MemcachedHandler extends StoreHandler
         if (strlen($key) > self::KEY_BYTES) {
             return null;
         }
-        $item = $this->memcached->get($key, null, \Memcached::GET_EXTENDED);
-        if (!$this->succeeded('get', \Memcached::RES_NOTFOUND)) {
-            // get() says "not found" also when the server answers with an error, and that would log the visitor out.
-            // touch() tells the two apart.
-            $this->memcached->touch($key, self::expiry($this->lifetime));
-            if ($this->succeeded('touch', \Memcached::RES_NOTFOUND)) {
-                throw new SessionUnavailable('memcached: it did not return a session that it has.');
-            }
+        $item = $this->item($key, $key);
+        if ($item === null) {
             return null;
         }
-        if (!is_string($item['value'])) {
+        if ($item['flags'] !== 0) {
             throw new SessionDataError('The stored session is not a string. Does another program write here?');
         }
         $this->version = $item['cas'];
@@ -161,24 +159,36 @@ final class MemcachedHandler extends StoreHandler
 
     protected function holds(#[\SensitiveParameter] string $id, string $token): bool
     {
-        return $this->lockOf($id)['value'] === $token;
+        return ($this->lockOf($id)['value'] ?? null) === $token;
     }
 
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         $lock = $this->lockOf($id);
-        if ($lock['value'] === $token) {
+        if ($lock !== null && $lock['value'] === $token) {
             // Expires the lock at once, unless another request has taken it. A delete could not check that.
             $this->memcached->casByKey($lock['cas'], $this->prefix . $id, $this->lockKey($id), '', -1);
         }
     }
 
-    /** @return array{value: mixed, cas: int|float|string} */
-    private function lockOf(#[\SensitiveParameter] string $id): array
+    /** @return array{value: string, flags: int, cas: string}|null */
+    private function lockOf(#[\SensitiveParameter] string $id): ?array
     {
-        $key = $this->prefix . $id;
-        $lock = $this->memcached->getByKey($key, $this->lockKey($id), null, \Memcached::GET_EXTENDED);
-        return $this->succeeded('get', \Memcached::RES_NOTFOUND) ? $lock : ['value' => null, 'cas' => 0];
+        return $this->item($this->prefix . $id, $this->lockKey($id));
+    }
+
+    /**
+     * @param string $session the key that chooses the server
+     * @return array{value: string, flags: int, cas: string}|null null when there is none
+     * @throws SessionUnavailable
+     */
+    private function item(#[\SensitiveParameter] string $session, #[\SensitiveParameter] string $key): ?array
+    {
+        $server = $this->memcached->getServerByKey($session);
+        if ($server === false) {
+            throw new SessionUnavailable('memcached: get: ' . $this->memcached->getResultMessage());
+        }
+        return $this->reader->read($server['host'], $server['port'], $key);
     }
 
     /** As ext-memcached's own session handler names it. */

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real memcached for the tests, on a free loopback port. */
+/** A real memcached for the tests, on a loopback port. */
 final class MemcachedProcess extends ServerProcess
 {
     public readonly int $port;
@@ -17,10 +17,13 @@ final class MemcachedProcess extends ServerProcess
         return self::$shared ??= new self();
     }
 
-    /** @param list<string> $options of memcached */
-    public function __construct(array $options = [])
+    /**
+     * @param list<string> $options of memcached
+     * @param int|null $port that of a memcached that has ended
+     */
+    public function __construct(array $options = [], ?int $port = null)
     {
-        $port = $this->port = self::ownPort();
+        $port = $this->port = $port ?? self::ownPort();
         $user = posix_getuid() === 0 ? ['-u', 'nobody'] : [];
         parent::__construct(
             ['memcached', '-l', '127.0.0.1', '-p', (string) $port, '-U', '0', ...$user, ...$options],
