@@ -10,6 +10,7 @@ use PhpSessionChat\Session\Handler\HandlerSettings;
 use PhpSessionChat\Session\Handler\JsonHandler;
 use PhpSessionChat\Session\Handler\MemcachedHandler;
 use PhpSessionChat\Session\Handler\PdoHandler;
+use PhpSessionChat\Session\Handler\PhpSettings;
 use PhpSessionChat\Session\Handler\RedisHandler;
 use PhpSessionChat\Session\Handler\SessionServerHandler;
 
@@ -71,9 +72,11 @@ final class HandlerFactory
         $parts->finish();
         // The chat server reads the sessions in the format that the URL names, so PHP must write that format.
         $serializer = $format === 'json' ? 'php_serialize' : $format;
+        // What PHP alone has written is neither JSON nor encrypted, and so refused.
+        $scheme = $format === 'json' || $layers !== null ? null : $parts->scheme;
         if (
             ini_get('session.serialize_handler') !== $serializer
-            && @ini_set('session.serialize_handler', $serializer) === false
+            && PhpSettings::change(['session.serialize_handler' => $serializer], $scheme) !== null
         ) {
             throw new InvalidSettings("PHP cannot write format=$format: is its extension there, and no session begun?");
         }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\Handler\PhpSettings;
 use PhpSessionChat\Session\Native\NativeFiles;
 use PhpSessionChat\Session\Native\NativeMemcache;
 use PhpSessionChat\Session\Native\NativeMemcached;
@@ -37,6 +38,7 @@ abstract class NativeHandler
     /** Whether PHP's handler refuses IDs that are not in the store. */
     protected const STRICT = true;
 
+    private readonly string $scheme;
     private readonly string $format;
     private readonly ?int $lifetime;
 
@@ -46,6 +48,7 @@ abstract class NativeHandler
         if (static::NAME !== 'files' && !extension_loaded(static::NAME)) {
             throw new InvalidSettings('PHP has no extension ' . static::NAME);
         }
+        $this->scheme = $url->scheme;
         $this->format = $url->choice('format', self::FORMATS) ?? 'php';
         $this->lifetime = $url->seconds('lifetime');
         $this->configure($url);
@@ -202,17 +205,15 @@ abstract class NativeHandler
 
     private function apply(): void
     {
-        $settings = [
+        $refused = PhpSettings::change([
             'session.save_handler' => static::NAME,
             // Otherwise visitors could choose their ID.
             'session.use_strict_mode' => '1',
             'session.serialize_handler' => $this->format,
             'session.gc_maxlifetime' => (string) ($this->lifetime ?? ini_get('session.gc_maxlifetime')),
-        ] + $this->settings();
-        foreach ($settings as $name => $value) {
-            if (@ini_set($name, $value) === false) {
-                throw new InvalidSettings("PHP refuses $name as the URL sets it, or output has begun already.");
-            }
+        ] + $this->settings(), $this->scheme);
+        if ($refused !== null) {
+            throw new InvalidSettings("PHP refuses $refused as the URL sets it, or output has begun already.");
         }
     }
 

@@ -13,6 +13,7 @@ use PhpSessionChat\Session\Handler\RedisHandler;
 use PhpSessionChat\Session\Handler\SessionServerHandler;
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\Keys;
 use PHPUnit\Framework\TestCase;
 
@@ -51,6 +52,38 @@ final class HandlerFactoryTest extends TestCase
         yield ['sqlite:/srv/site.db?' . self::COLUMNS, PdoHandler::class];
         yield ["memcached://h?layers=decrypt:" . Keys::file(), EncryptedHandler::class];
         yield ['redis://h?format=json&layers=decrypt:' . Keys::file(), JsonHandler::class];
+    }
+
+    /** PHP stores the session of an upload before the page runs, in the format of php.ini. */
+    public function testUploadProgressInAnotherFormatThanThatOfTheUrlIsRefused(): void
+    {
+        $url = 'file://' . Folder::temporary();
+        $refusal = InvalidSettings::class . ': session.upload_progress.enabled must be Off in php.ini';
+        foreach (['HandlerFactory::fromUrl($argv[2]);', 'NativeHandler::fromUrl($argv[2])->start();'] as $call) {
+            self::assertStringStartsWith($refusal, self::withUploadProgress($call, "$url?format=php_serialize"));
+        }
+        self::assertSame('', self::withUploadProgress('HandlerFactory::fromUrl($argv[2]);', "$url?format=php"));
+    }
+
+    /** @return string what the code throws where php.ini has upload progress, and sessions in files as `php` */
+    private static function withUploadProgress(string $code, string $url): string
+    {
+        $page = 'require $argv[1]; use PhpSessionChat\Session\{HandlerFactory, NativeHandler};'
+            . " try { $code } catch (Throwable \$error) { echo \$error::class, ': ', \$error->getMessage(); }";
+        $settings = [];
+        foreach ([
+            'upload_progress.enabled' => 'On',
+            'save_handler' => 'files',
+            'serialize_handler' => 'php',
+            'use_cookies' => '0',
+        ] as $name => $value) {
+            array_push($settings, '-d', "session.$name=$value");
+        }
+        $arguments = [dirname(__DIR__, 2) . '/php/autoload.php', $url];
+        $process = proc_open([PHP_BINARY, ...$settings, '-r', $page, '--', ...$arguments], [1 => ['pipe', 'w']], $pipes);
+        $thrown = stream_get_contents($pipes[1]);
+        proc_close($process);
+        return $thrown;
     }
 
     /** @dataProvider refused */
