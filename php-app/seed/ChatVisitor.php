@@ -106,7 +106,7 @@ final class ChatVisitor
         if ($method === 'POST') {
             array_push($headers, 'Content-Length: ' . strlen($body), ...($more === [] ? ['Content-Type: text/plain'] : []));
         }
-        $text = @file_get_contents($url, false, stream_context_create(['http' => [
+        $answer = @fopen($url, 'rb', false, stream_context_create(['http' => [
             'method' => $method,
             'header' => $headers,
             'content' => $body,
@@ -114,16 +114,17 @@ final class ChatVisitor
             'ignore_errors' => true,
             'follow_location' => 0,
         ]]));
-        $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
+        $headers = $answer === false ? [] : stream_get_meta_data($answer)['wrapper_data'];
+        $status = (int) (explode(' ', $headers[0] ?? '')[1] ?? 0);
         $path = parse_url($url, PHP_URL_PATH);
-        if ($text === false || $status < 200 || $status >= 400) {
+        if ($answer === false || $status < 200 || $status >= 400) {
             throw new \RuntimeException("$method $path: " . ($status === 0 ? 'no answer' : "HTTP $status"));
         }
-        foreach ($http_response_header as $header) {
+        foreach ($headers as $header) {
             if (preg_match('/^Set-Cookie: (PHPSESSID=[^;]+)/i', $header, $part) === 1) {
                 $this->cookie = $part[1];
             }
         }
-        return $text;
+        return (string) stream_get_contents($answer);
     }
 }

@@ -270,9 +270,9 @@ final class ChatClient
         $content = $body === null ? '' : json_encode($body, $flags);
         // The warning names the address, but no secret; the error contains the relevant part of it.
         $context = $this->context($method, $content);
-        $text = @file_get_contents($this->url . $path, false, $context, 0, self::MOST);
-        $status = $text === false ? 0 : self::statusOf($http_response_header);
-        $answer = $text === false ? null : json_decode($text, true);
+        $stream = @fopen($this->url . $path, 'rb', false, $context);
+        $status = $stream === false ? 0 : self::statusOf(stream_get_meta_data($stream)['wrapper_data']);
+        $answer = $stream === false ? null : json_decode((string) @stream_get_contents($stream, self::MOST), true);
         if ($status >= 200 && $status < 300 && is_array($answer)) {
             return $answer;
         }

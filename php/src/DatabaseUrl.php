@@ -191,8 +191,8 @@ final class DatabaseUrl
     private function mysql(string $source): \PDO
     {
         $options = $this->ca === '' ? [] : [
-            \PDO::MYSQL_ATTR_SSL_CA => $this->ca,
-            \PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true,
+            self::option('Mysql', 'ATTR_SSL_CA') => $this->ca,
+            self::option('Mysql', 'ATTR_SSL_VERIFY_SERVER_CERT') => true,
         ];
         // PDO has no option for it. The connection keeps the value that is set while it is made.
         $before = ini_set('mysqlnd.net_read_timeout', (string) $this->timeout);
@@ -220,7 +220,7 @@ final class DatabaseUrl
     private function postgres(string $source): \PDO
     {
         // A statement then takes one round trip instead of three.
-        $pdo = $this->pdo($source, [\PDO::PGSQL_ATTR_DISABLE_PREPARES => true]);
+        $pdo = $this->pdo($source, [self::option('Pgsql', 'ATTR_DISABLE_PREPARES') => true]);
         $pdo->exec("SET statement_timeout = '{$this->timeout}s'; SET default_transaction_isolation = 'read committed'");
         return $pdo;
     }
@@ -249,10 +249,21 @@ final class DatabaseUrl
     /** @param array<int, mixed> $options */
     private function pdo(string $source, array $options): \PDO
     {
-        return new \PDO($source, $this->user, $this->password, $options + [
+        $options += [
             \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
             \PDO::ATTR_EMULATE_PREPARES => false,
             \PDO::ATTR_TIMEOUT => $this->timeout,
-        ]);
+        ];
+        // From PHP 8.4 on, connect() gives an object of the driver's class, whose methods are not deprecated.
+        return method_exists(\PDO::class, 'connect')
+            ? \PDO::connect($source, $this->user, $this->password, $options)
+            : new \PDO($source, $this->user, $this->password, $options);
+    }
+
+    /** An option of a driver: its class has it since PHP 8.4, and PHP 8.5 deprecates that of PDO. */
+    private static function option(string $driver, string $name): int
+    {
+        $class = "Pdo\\$driver";
+        return constant(class_exists($class, false) ? "$class::$name" : 'PDO::' . strtoupper($driver) . "_$name");
     }
 }

@@ -233,7 +233,8 @@ final class TableRows
         if ($pdo instanceof \Pdo\Sqlite) {
             $pdo->createFunction('chat_session_merge', $merge, 1);
         } else {
-            $pdo->sqliteCreateFunction('chat_session_merge', $merge, 1);
+            // PHP 8.5 deprecates it, but a site's connection by `new PDO` has nothing else.
+            @$pdo->sqliteCreateFunction('chat_session_merge', $merge, 1);
         }
         return ['chat_session_merge({data})', []];
     }

@@ -21,22 +21,24 @@ final class WebServer
     public static function call(string $page, array $input, ?string $cookie): array
     {
         self::$port ??= self::start();
-        $answer = @file_get_contents('http://127.0.0.1:' . self::$port . "/$page", false, stream_context_create(['http' => [
+        $stream = @fopen('http://127.0.0.1:' . self::$port . "/$page", 'rb', false, stream_context_create(['http' => [
             'method' => 'POST',
             'header' => ['Content-Type: application/octet-stream', ...($cookie === null ? [] : ["Cookie: $cookie"])],
             'content' => serialize($input),
             'ignore_errors' => true,
         ]]));
-        if ($answer === false) {
+        if ($stream === false) {
             // PHP has crashed. The other tests get a new server.
             self::$port = null;
             throw new \RuntimeException('The web server has ended without an answer.');
         }
+        $answer = (string) stream_get_contents($stream);
         $result = @unserialize(ltrim($answer));
         if ($result === false) {
             throw new \RuntimeException("The page failed:\n$answer");
         }
-        $cookies = preg_replace('/^Set-Cookie: /i', '', preg_grep('/^Set-Cookie:/i', $http_response_header));
+        $headers = stream_get_meta_data($stream)['wrapper_data'];
+        $cookies = preg_replace('/^Set-Cookie: /i', '', preg_grep('/^Set-Cookie:/i', $headers));
         return [$result, array_values($cookies)];
     }
 
