@@ -1034,7 +1034,9 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     },
     *replies({ room, thread, after, before, from, limit }) {
       const which = sql`${notExpired(room)} AND thread = ${thread} AND seq > ${after} AND seq < ${before}`;
-      const found = yield* page(room, which, raw(from === 'start' ? 'seq' : 'seq DESC'), limit);
+      const order = raw(from === 'start' ? 'seq' : 'seq DESC');
+      const by = dialect.by('chat_messages_by_thread');
+      const found = pageOf(yield* rowsOf(room, which, order, limit, by), room, limit);
       if (from === 'end') found.messages.reverse();
       return found;
     },
@@ -1273,11 +1275,11 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
   }
 
   /** No more than the first message beyond the size of a page is fetched. */
-  function* rowsOf(room: string, which: Sql, order: Sql, limit: number): Asking<Row[]> {
+  function* rowsOf(room: string, which: Sql, order: Sql, limit: number, by = raw('')): Asking<Row[]> {
     return yield* ask(
       sql`SELECT * FROM (
             SELECT p.*, sum(${size}) OVER (ORDER BY ${order}) - ${size} AS bytes_so_far FROM (
-              SELECT ${message} FROM chat_messages AS messages WHERE room = ${numOf(room)} AND ${which}
+              SELECT ${message} FROM chat_messages AS messages ${by} WHERE room = ${numOf(room)} AND ${which}
               ORDER BY ${order} LIMIT ${limit + 1}) AS p) AS q
           WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`,
     );
