@@ -141,8 +141,10 @@ function uncountReply(work: Work, { room, thread, user: { id: user }, seq }: Rep
   changeReplies(work, { room, thread }, -1);
   const [author] = work.find(threadAuthors, { room, thread, user });
   if (author === undefined) return;
-  const last = author.seq === seq ? work.earlierReply(room, thread, user, seq) : author;
-  if (author.replies === 1 || last === undefined) work.remove(threadAuthors, author);
+  const isOnly = author.replies === 1;
+  // An earlier one may be far away, so it is looked for only if there is one.
+  const last = author.seq === seq && !isOnly ? work.earlierReply(room, thread, user, seq) : author;
+  if (isOnly || last === undefined) work.remove(threadAuthors, author);
   else work.put(threadAuthors, { ...author, replies: author.replies - 1, seq: last.seq, at: last.at });
 }
 

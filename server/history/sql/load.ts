@@ -522,11 +522,12 @@ class Loading {
   }
 
   #askEarlierReplies(): void {
+    const by = this.#place.dialect.by('chat_messages_by_thread');
     for (const { room: id, thread, user, before } of this.#of('earlierReply')) {
       const room = this.#stored(id);
       if (room === undefined) continue;
       this.#questions.push({
-        sql: sql`SELECT seq, thread, user_id, sent_at FROM chat_messages
+        sql: sql`SELECT seq, thread, user_id, sent_at FROM chat_messages ${by}
             WHERE room = ${room.num} AND thread = ${thread} AND seq >= ${room.row.firstSeq} AND seq < ${before}
               AND user_id = ${user} AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1`,
         take: ([row]) =>

@@ -55,6 +55,34 @@ function planOf(db: DatabaseSync, { text, values }: Sql, table: string): string[
   return plan.map(({ detail }) => String(detail)).filter((detail) => detail.includes(table));
 }
 
+/** A statement that looks for replies of a thread. */
+const inThread = /FROM chat_messages\b[^;]*\bthread = \?/;
+
+/** The statements that are prepared from now on. */
+function preparedBy(db: DatabaseSync): string[] {
+  const statements: string[] = [];
+  const prepare = db.prepare.bind(db);
+  db.prepare = (sql, ...more) => {
+    statements.push(sql);
+    return prepare(sql, ...more);
+  };
+  return statements;
+}
+
+/** Carries out a write. @returns the statements that it has taken */
+function statementsOf<Op extends keyof Writes>(db: DatabaseSync, op: Op, input: Writes[Op]['in']): string[] {
+  const prepare = db.prepare;
+  const statements = preparedBy(db);
+  const transaction = new Transaction();
+  const place = { dialect: sqlite(db), transaction, digestKey: digestKeyOf(db) };
+  const connection = new SqliteConnection(db);
+  const { outcomes } = connection.answered(carryOut(place, [{ op, input }]));
+  connection.answered(transaction.flush());
+  db.prepare = prepare;
+  expect(outcomes.filter((one) => 'error' in one)).toEqual([]);
+  return statements;
+}
+
 test('unread mentions are found by an index, however many have been read', async () => {
   const path = newFile();
   await (await open(path)).close();
@@ -405,6 +433,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, clientId: '3', room: 'd', mentions: [] },
     { ...sent, clientId: '4', replyTo: 1, mentions: [] },
     { ...sent, clientId: '5', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
+    { ...sent, clientId: '7', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
   ],
   setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   forward: [
@@ -442,6 +471,8 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   forgetHeld: [{ of: [{ room, id: 'h' }], at }],
   delete: [
     { room, seq: 1, user: '1', moderator: true, siteModerator: true, at },
+    // The last reply of its author, and then the only one.
+    { room, seq: 5, user: '2', moderator: false, at },
     { room, seq: 4, user: '2', moderator: false, at },
   ],
   importRoom: [{ id: 'imported', kind: 'public', name: 'Imported', at }],
@@ -682,17 +713,30 @@ test('the files of a room are added up by an index alone, however many there are
   ]);
 });
 
+test('where the only reply of a user in a thread is deleted, no other one is looked for', async () => {
+  const path = newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  statementsOf(db, 'putRoom', { id: room, kind: 'private', name: 'Den', at });
+  statementsOf(db, 'addMembers', { room, users: [user], source: 'api', mayReturn: true, at });
+  const message = { ...sent, mentions: [] };
+  statementsOf(db, 'send', { ...message, clientId: '1' });
+  for (const clientId of ['2', '3']) statementsOf(db, 'send', { ...message, clientId, replyTo: 1 });
+  const looksFor = (seq: number) => {
+    const deleted = { room, seq, user: user.id, moderator: false, at };
+    return statementsOf(db, 'delete', deleted).filter((sql) => inThread.test(sql)).length;
+  };
+  expect([looksFor(3), looksFor(2)]).toEqual([1, 0]);
+});
+
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
   const path = newFile();
   await (await open(path)).close();
   const db = new DatabaseSync(path);
   onTestFinished(() => db.close());
-  const statements: string[] = [];
   const prepare = db.prepare.bind(db);
-  db.prepare = (sql, ...more) => {
-    statements.push(sql);
-    return prepare(sql, ...more);
-  };
+  const statements = preparedBy(db);
   const connection = new SqliteConnection(db);
   const dialect = sqlite(db);
   const digestKey = digestKeyOf(db);
@@ -720,11 +764,11 @@ test('no statement looks through a table that grows, but for what the start read
       .all()
       .map(({ detail }) => String(detail));
   // A room may have very many messages beside the replies of a thread.
-  const ofThreads = statements.filter((sql) => /FROM chat_messages\b[^;]*\bthread = \?/.test(sql));
+  const ofThreads = statements.filter((sql) => inThread.test(sql));
   const indexes = ofThreads.flatMap((sql) =>
     stepsOf(sql).flatMap((step) => /^SEARCH (?:chat_)?messages USING INDEX (\w+)/.exec(step)?.[1] ?? []),
   );
-  expect(indexes.length).toBeGreaterThan(3);
+  expect(indexes.length).toBeGreaterThan(4);
   expect(new Set(indexes)).toEqual(new Set(['chat_messages_by_thread']));
   const scans = statements.flatMap((sql) =>
     // A subquery here has its own limit.
