@@ -98,7 +98,7 @@ export const mostPins = 50;
 export const mostFollowers = 200;
 /** Authors of a thread that are named. */
 export const namedAuthors = 3;
-/** Of so many new replies in a thread their number is exact. */
+/** New replies in a thread are counted up to here, among the newest thousand. */
 export const mostNewReplies = 100;
 
 /** Invite links of one user to one room. */

@@ -75,6 +75,8 @@ import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts
 const mostCandidates = 2000;
 /** This many messages of one user are sorted, and of a room looked through, for a page or for what is unread. */
 export const mostLookedAt = 5000;
+/** So many of the newest replies of a thread are looked at for the number of new ones: the user's own are none. */
+const newestReplies = 1000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;
 /** Rooms in each of which the first people are looked for by one statement. */
@@ -1000,10 +1002,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
           : yield* each(
               known,
               (row) =>
-                sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages
-                    WHERE room = ${num} AND thread = ${row.thread as number}
-                      AND seq > ${Math.max(unread.after, rootOf(row))} AND seq <= ${room.last_seq as number} AND deleted_at IS NULL AND user_id <> ${unread.user}
-                      ${isOther(row)} LIMIT ${mostNewReplies}) AS fresh`,
+                sql`SELECT count(*) AS num FROM (SELECT 1 FROM (
+                      SELECT user_id, deleted_at FROM chat_messages ${dialect.by('chat_messages_by_thread')}
+                      WHERE room = ${num} AND thread = ${row.thread as number}
+                        AND seq > ${Math.max(unread.after, rootOf(row))} AND seq <= ${room.last_seq as number}
+                      ORDER BY seq DESC LIMIT ${newestReplies}) AS newest
+                    WHERE deleted_at IS NULL AND user_id <> ${unread.user} ${isOther(row)} LIMIT ${mostNewReplies}) AS fresh`,
             );
       return known.map((row, n) => {
         const root = roots.get(row.thread);

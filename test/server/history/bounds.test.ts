@@ -395,6 +395,23 @@ test('to leave a thousand blocked people out of five hundred threads is little w
   expect(least(blocked) / least([])).toBeLessThan(4);
 });
 
+test('for the number of new replies a thousand of them are looked at, however many are the user’s own', async () => {
+  const history = await open(newFile());
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  await fill(history, 'lobby', 1, () => 'question');
+  const reply = (by: typeof user) => {
+    const message = { room: 'lobby', clientId: randomUUID(), user: by, text: 'answer', replyTo: 1 };
+    return history.write.send({ ...message, sentAt: at, asMember: false });
+  };
+  await reply({ id: '2', name: 'Ben' });
+  await Promise.all(Array.from({ length: 999 }, () => reply(user)));
+  const unread = { after: 0, user: user.id };
+  const found = () => history.read.threads({ room: 'lobby', threads: [1], unread });
+  expect(await found()).toMatchObject([{ replies: 1000, fresh: 1 }]);
+  await reply(user);
+  expect(await found()).toMatchObject([{ replies: 1001, fresh: 0 }]);
+});
+
 const room = 'den';
 const mentions = [
   { user: '2', start: 0, length: 3 },
