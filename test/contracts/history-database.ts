@@ -605,6 +605,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_rooms')).toBe(0);
     });
 
+    it('long texts end a page of a search earlier; the rest is on the next one', async () => {
+      const history = await empty();
+      const text = 'x'.repeat(4000);
+      await Promise.all(Array.from({ length: 1100 }, () => history.write.send(message(text))));
+      const input = { only: { from: 'nobody' }, rooms: ['lobby'], everyPublic: false, limit: 9 };
+      const page = await history.read.search(input);
+      expect(page).toEqual({ messages: [], next: expect.any(String) });
+      expect(await history.read.search({ ...input, from: page.next as string })).toEqual({ messages: [] });
+    });
+
     if (soak) {
       test('a search goes on to its end in more rooms than it looks for at once, in all of which people write by turns', async () => {
         const history = await empty();

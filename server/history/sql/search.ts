@@ -6,8 +6,12 @@ import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
-/** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
+/**
+ * A search looks at so many messages. Then others have their turn, and it goes on with the next page. So many characters
+ * take as long as a message.
+ */
 const mostCandidates = 5000;
+const charactersOfCandidate = 1000;
 /** The most blocks that are looked for, and that are read at once. */
 const mostBlocks = 500;
 const blocksAtOnce = 4;
@@ -80,9 +84,10 @@ export async function search(
     const next = open.splice(0, blocksAtOnce);
     for (const source of next) {
       const rows = await messagesOf(source);
-      looked += rows.length;
       for (const row of rows) {
-        if (!isSearched(row, only) || !(row.text as string).toLowerCase().includes(lookedFor)) continue;
+        const text = row.text as string;
+        looked += 1 + text.length / charactersOfCandidate;
+        if (!isSearched(row, only) || !text.toLowerCase().includes(lookedFor)) continue;
         found.set(row.num as number, row);
       }
       const oldest = rows.at(-1);
