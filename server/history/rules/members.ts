@@ -107,9 +107,10 @@ export const removeMembers: Rule<'removeMembers'> = {
 };
 
 export const setRole: Rule<'setRole'> = {
-  needs: ({ room, user }) => [
+  needs: ({ room, user, role }) => [
     { what: 'lastMessage', room },
-    { what: 'owner', room },
+    // All members of the room are looked through for the owner.
+    ...(role === 'owner' ? [{ what: 'owner', room } as const] : []),
     ...peopleLosing(room, [user]),
   ],
   run(work, { room: id, user, role, actor, decidedFor }, changes) {

@@ -747,6 +747,20 @@ test('where the only reply of a user in a thread is deleted, no other one is loo
   expect([looksFor(3), looksFor(2)]).toEqual([1, 0]);
 });
 
+test('the owner of a room is looked for, among all its members, only where another one becomes it', async () => {
+  const path = newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  statementsOf(db, 'putRoom', { id: room, kind: 'private', name: 'Den', at });
+  statementsOf(db, 'addMembers', { room, users: [user], source: 'api', mayReturn: true, at });
+  const looksFor = (role: 'owner' | 'moderator' | 'member') => {
+    const statements = statementsOf(db, 'setRole', { room, user: user.id, role });
+    return statements.filter((sql) => sql.includes("role = 'owner'")).length;
+  };
+  expect([looksFor('moderator'), looksFor('owner'), looksFor('member')]).toEqual([0, 1, 0]);
+});
+
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
   const path = newFile();
   await (await open(path)).close();
