@@ -57,18 +57,24 @@ export function concerns({ read }: Pick<History, 'read'>, firstLook: number, sto
   };
 }
 
-/** The new messages of the entries, and the users whom they name. */
+/** The messages of the entries that are new or begin to mention everybody, and the users whom they name. */
 function placesOf(entries: readonly LoggedEntry[]) {
   const places: { room: string; seq: number }[] = [];
   const named: PushPlace[] = [];
   const name = (room: string, users: readonly string[]) => {
     named.push(...users.map((user) => ({ user, room })));
   };
+  const look = ({ room, seq }: { room: string; seq: number }) => places.push({ room, seq });
   const take = (change: LoggedChange) => {
-    if (change.type === 'message' && change.is === 'new') {
-      places.push({ room: change.message.room, seq: change.message.seq });
+    if (change.type === 'message' && change.is === 'new') look(change.message);
+    if (change.type === 'mentions') {
+      // Everybody is no user: the members of the room are looked through, as after a new message.
+      if (change.added.includes(everybody)) look(change.message);
+      name(
+        change.message.room,
+        change.added.filter((user) => user !== everybody),
+      );
     }
-    if (change.type === 'mentions') name(change.message.room, change.added);
     if (change.type === 'concerned' && change.is !== 'deleted') name(change.message.room, change.users);
   };
   for (const { changes } of entries) for (const change of changes) take(change);

@@ -295,3 +295,34 @@ test.each([
     expect(await event()).toEqual(says);
   },
 );
+
+test('a mention of everybody that an edit adds concerns the members of the room, and no user by itself', async () => {
+  const history = await ownHistory();
+  const [room, at] = ['den', Date.now()];
+  await history.write.arrive({ user: ann, at });
+  const made = { id: room, kind: 'private', name: room, clientId: room, most: 0, at } as const;
+  await history.write.createRoom({ ...made, by: ann });
+  const said = { room, clientId: 'c', user: ann, text: '@all', sentAt: at, asMember: true };
+  const { seq } = (await history.write.send(said)).message;
+  const notifier = new Notifier({
+    history,
+    defaults: { after: 15 * minute, zone: 'UTC' },
+    events: true,
+    onPushes() {},
+    onEvent() {},
+    onMail() {},
+    onFailure: unexpectedFailure,
+  });
+  onTestFinished(() => notifier.close());
+  const { name, types, take } = notifier.consumer;
+  const next = async () => {
+    const taken = await history.write.consume({ name, by: 'me', types, lease: hour, most: 9 });
+    return 'entries' in taken ? taken.entries : expect.unreachable('another server has the lease');
+  };
+  // It begins with what is written from then on.
+  expect(await next()).toEqual([]);
+  const mentions = [{ user: '*', start: 0, length: 4 }];
+  await history.write.edit({ room, seq, user: ann.id, text: '@all', mentions, at });
+  const rows = await take(await next(), { server: 'me', signal: new AbortController().signal });
+  expect(rows).toMatchObject({ concerned: { users: [], rooms: [{ room, everyone: true }] } });
+});
