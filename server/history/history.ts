@@ -1288,7 +1288,10 @@ export interface Writes {
   /** Forgets devices whose login is expired since before that time. */
   forgetDevices: { in: { before: number }; out: Nothing };
   addVapidKey: { in: StoredVapidKey; out: Nothing };
-  /** Changes how a user wants to be notified; null: as if never chosen. If the user is being erased or not known, nothing is stored. */
+  /**
+   * Changes how a user wants to be notified; null: as if never chosen. If that changes when, whatever waits is due now. If the
+   * user is being erased or not known, nothing is stored.
+   */
   setNotices: {
     in: { user: string; set: { [Name in keyof StoredNotices]: StoredNotices[Name] | null } };
     out: Nothing;
@@ -1313,7 +1316,7 @@ export interface Writes {
     out: { rooms: { room: string; everyone: boolean }[]; next?: number };
   };
   /**
-   * Users are looked at: again at that time (`due`), or when something more concerns them.
+   * Users are looked at: again at that time (`due`), or when something more concerns them: now, if there was more meanwhile.
    * @param in.until that of `claimDueUsers`: a user whom another server has taken over is left to it
    */
   settleDue: {

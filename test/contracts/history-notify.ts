@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type History, methods, type PushPlace } from '../../server/history/history.ts';
+import { type History, methods, type PushPlace, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
 
 const at = 1_700_000_000_000;
@@ -293,6 +293,59 @@ export function notifyContract(
     await note([], [], at, [kit]);
     expect((await claim(at)).pushes).toEqual([{ ...kit, sending: false }]);
     await write.settlePushes({ pushes: [kit], until: held, at });
+  });
+
+  it('what waits is due now when its user chooses other times, also if a server looks at it meanwhile', async () => {
+    await write.arrive({ user: { id: 'hal', name: 'Hal' }, at });
+    const push = { user: 'hal', room: 'den' };
+    const choose = (set: Writes['setNotices']['in']['set']) => write.setNotices({ user: 'hal', set });
+    /** How many users and pushes are given. */
+    const given = async (time: number) => {
+      const { users } = await claim({ at: time });
+      const { pushes } = await write.claimPushes({ at: time, until: held, most: 9, before: at });
+      return [users.length, pushes.length];
+    };
+    const later = at + hour;
+    const settleAll = async () => {
+      await settle([{ user: 'hal', due: later }], at + 1);
+      await write.settlePushes({ pushes: [{ ...push, due: later }], until: held, at: at + 1 });
+    };
+    await note(['hal'], [], at, [push]);
+    expect(await given(at)).toEqual([1, 1]);
+    await settleAll();
+    expect(await given(at + 1)).toEqual([0, 0]);
+    await choose({ shows: 'name', lang: 'de' });
+    expect(await given(at + 1)).toEqual([0, 0]);
+    const choices: Writes['setNotices']['in']['set'][] = [
+      { quiet: 'off' },
+      { mail: '5' },
+      { push: 0 },
+      { zone: 'Asia/Tokyo' },
+      { quiet: null },
+    ];
+    for (const set of choices) {
+      await choose(set);
+      expect(await given(at + 1), JSON.stringify(set)).toEqual([1, 1]);
+      await settleAll();
+      await choose(set);
+      expect(await given(at + 1), JSON.stringify(set)).toEqual([0, 0]);
+    }
+    await choose({ quiet: 'off' });
+    expect(await given(at + 1)).toEqual([1, 1]);
+    await choose({ quiet: null });
+    await settleAll();
+    expect(await given(at + 1)).toEqual([1, 1]);
+    // A mail that the mail server has not taken waits for its next try, and a push that has ended is not sent again.
+    await write.noteNotified({ user: 'hal', rooms: [], until: held, at, sending: true });
+    await choose({ quiet: 'off' });
+    await settle([{ user: 'hal', due: later }], at + 1);
+    const pushed = { message: 'm', mentions: 0 };
+    await write.settlePushes({ pushes: [{ ...push, pushed }], until: held, at: at + 1 });
+    expect(await given(at + 1)).toEqual([0, 1]);
+    await write.settlePushes({ pushes: [{ ...push, pushed }], until: held, at: at + 1 });
+    await choose({ quiet: null });
+    expect(await given(at + 1)).toEqual([1, 0]);
+    await settle([{ user: 'hal' }], at + 1);
   });
 
   it('messages that name a user are unread in public rooms of which the user is no member, until they are read', async () => {

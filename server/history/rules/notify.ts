@@ -32,13 +32,19 @@ export function isGone(work: Work, user: string): boolean {
   return work.user(user) === undefined || (erasure !== undefined && isBeforeEnd(erasure));
 }
 
+/** The choices that say when a user is notified, if at all. */
+const times = ['mail', 'push', 'quiet', 'zone'] as const satisfies readonly (keyof StoredNotices)[];
+
 export const setNotices: Rule<'setNotices'> = {
   needs: ({ user }) => [rows(notices, { user }), ...aboutUser(user)],
   run(work, { user, set }) {
     const [known] = work.find(notices, { user });
     if (isGone(work, user)) return {};
     const chosen = Object.entries({ ...known, ...set }).filter(([, value]) => value !== null);
-    work.put(notices, { ...(Object.fromEntries(chosen) as StoredNotices), user });
+    const now = Object.fromEntries(chosen) as StoredNotices;
+    work.put(notices, { ...now, user });
+    // What waits has the time of the earlier choice: a push may wait for the end of quiet hours that are switched off.
+    if (times.some((name) => now[name] !== known?.[name])) work.lookAgain(user);
     return {};
   },
 };

@@ -915,6 +915,18 @@ export class Work {
     );
   }
 
+  /** Whatever waits for its time to notify this user is looked at now, and again if a server looks at it at the moment. */
+  lookAgain(user: string): void {
+    for (const table of ['chat_due', 'chat_pushes']) {
+      this.#later(
+        () =>
+          sql`UPDATE ${raw(table)}
+              SET due = CASE WHEN claimed = 1 OR due IS NULL THEN due ELSE 0 END, again = claimed
+              WHERE user_id = ${user}`,
+      );
+    }
+  }
+
   #noteDue(
     table: string,
     key: Columns,
@@ -976,13 +988,20 @@ export class Work {
     );
   }
 
-  /** A server has looked at the user, whom it has until then. @param again when to look again; absent if nothing is left, unless there was more */
+  /**
+   * A server has looked at the user, whom it has until then. If there was more, it looks again now; only a mail that could not be
+   * sent waits for its next try.
+   * @param again when to look again; absent if nothing is left
+   */
   settleDue(user: string, until: number, at: number, again?: number): void {
     const where = sql`user_id = ${user} AND due = ${until}`;
     if (again === undefined) this.#later(() => sql`DELETE FROM chat_due WHERE ${where} AND again IS NULL`);
     this.#later(
       () =>
-        sql`UPDATE chat_due SET due = ${again ?? at}, claimed = NULL, again = NULL, sending = NULL WHERE ${where}`,
+        sql`UPDATE chat_due
+            SET due = coalesce(CASE WHEN sending IS NULL THEN again * ${at} END, ${again ?? at}),
+                claimed = NULL, again = NULL, sending = NULL
+            WHERE ${where}`,
     );
   }
 
