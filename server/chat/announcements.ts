@@ -130,9 +130,7 @@ export class Announcements implements DirectoryListener {
       .filter((person) => !people.has(person));
     this.#concern(room, named, message);
     // A mention of everybody is one frame for all, and other servers are not asked about each member.
-    const absent = [...people].filter(
-      (person) => !person.blocked.has(message.user.id) && !this.#hasJoined(room, person),
-    );
+    const absent = [...people].filter((person) => this.#isToHear(room, person, message));
     this.#publisher.toConnections(idsOf(absent), 'mention', { message: directory.messageOf(message) });
     // Their number of mentions has fallen. A removed mention of everybody is not announced, as that would be an event
     // for each member.
@@ -175,7 +173,7 @@ export class Announcements implements DirectoryListener {
   }
 
   /**
-   * Sends a message to users whom it concerns, unless one of their connections has joined the room.
+   * Sends a message to users whom it concerns, unless they have read it, or one of their connections has joined the room.
    * @param how.followed they follow its thread; otherwise it mentions them
    */
   #concern(
@@ -190,9 +188,7 @@ export class Announcements implements DirectoryListener {
       this.#publisher.toConnections(idsOf(to.filter(isToHear)), 'mention', payload);
     };
     const isToHear = (person: Person) =>
-      !person.blocked.has(message.user.id) &&
-      this.#directory().find(person, id) === room &&
-      !this.#hasJoined(room, person);
+      this.#directory().find(person, id) === room && this.#isToHear(room, person, message);
     const { asked = [], known = [] } = Object.groupBy(people.filter(isToHear), ({ user }) =>
       this.#others?.isConnected(user.id) ? 'asked' : 'known',
     );
@@ -507,6 +503,12 @@ export class Announcements implements DirectoryListener {
   #isReplaced({ id, createdAt }: RoomRecord): boolean {
     const now = this.#directory().room(id);
     return now !== undefined && now.record.createdAt !== createdAt;
+  }
+
+  /** A message that was read before an edit is not among the unread mentions, so nobody hears that their number has risen. */
+  #isToHear(room: Room, person: Person, { user: author, seq }: StoredMessage): boolean {
+    const { readSeq = 0 } = person.memberships.get(room.record.id)?.member ?? {};
+    return seq > readSeq && !person.blocked.has(author.id) && !this.#hasJoined(room, person);
   }
 
   #hasJoined(room: Room, { connections }: Person): boolean {

@@ -215,4 +215,21 @@ describe('mentions', () => {
     for (const client of [ann, bob, bobToo]) expect(told(client)).toEqual([]);
     expect(bob.messages()).toEqual([first, all]);
   });
+
+  test('that an edit adds neither reach those who have read the message, nor count for them', async () => {
+    const [ann, ben, kim] = [await site.person(), await site.person(), await site.person()];
+    const { id: room } = await site.den(ann, [ben, kim]);
+    await ann.request('room:join', { room });
+    const [one, two] = [await send(ann, room, []), await send(ann, room, [])];
+    await ben.request('read:mark', { room, seq: two.seq });
+    const edited = async ({ seq }: Message, ...mentions: ReturnType<typeof at>[]) =>
+      (await ann.request('message:edit', { room, seq, text: '@ @', mentions })).message;
+    const both = await edited(one, at(ben.id), at(kim.id, 2));
+    const all = await edited(two, at('*'));
+    const last = await send(ann, room, [at(ben.id), at(kim.id, 2)]);
+    await expect.poll(() => told(kim)).toEqual([both, all, last]);
+    await expect.poll(() => told(ben)).toEqual([last]);
+    expect(await summaryOf(kim, room)).toMatchObject({ unread: 3, mentions: 3 });
+    expect(await summaryOf(ben, room)).toMatchObject({ unread: 1, mentions: 1 });
+  });
 });
