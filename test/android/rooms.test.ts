@@ -289,6 +289,27 @@ if (soak) {
   });
 }
 
+test('unread mentions fall by those that are read on another device, and none comes with an edit of what was read', async () => {
+  const also = await start();
+  const gil = await site.person({}, 'gil');
+  const den = await site.den(gil, [also]);
+  await gil.request('room:join', { room: den.id });
+  const mentions = [{ user: also.id, start: 0, length: 2 }];
+  for (let n = 0; n < 3; n++) await say(gil, den.id, '@x', { mentions });
+  const { seq, rev } = await say(gil, den.id, 'one');
+  await say(gil, den.id, 'two');
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 5, mentions: 3 });
+  await also.request('read:mark', { room: den.id, seq: 2 });
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 3, mentions: 1 });
+  await also.request('read:mark', { room: den.id, seq: 4 });
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 1, mentions: 0 });
+  await gil.request('message:edit', { room: den.id, seq, rev, text: '@x', mentions });
+  await say(gil, den.id, 'three');
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 2, mentions: 0 });
+  gil.close();
+  also.close();
+});
+
 test('mentions and reactions: counted, reported, shown with current names and users', async () => {
   const also = await start();
   const frank = await site.person({}, 'frank');

@@ -575,6 +575,44 @@ describe('reading', () => {
     await expect.poll(() => again.chat.rooms.get(room)?.unread).toBe(0);
   });
 
+  test('unread mentions fall with what is read elsewhere or by an own message, and all that come at once count', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    for (const id of [room, 'lobby']) await ben.request('room:join', { room: id });
+    const watching = await connectChat(site.chat.url, ann.cookie);
+    clients.add(watching);
+    const { chat } = await open(ann.cookie, 'lobby');
+    const { list, rooms } = chat;
+    const counts = () => {
+      const { unread, mentions } = rooms.get(room) as Room;
+      return { unread, mentions, all: list.totals.mentions };
+    };
+    const named = { text: '@x', mentions: [{ user: ann.id, start: 0, length: 2 }] };
+    const mention = () => ben.request('message:send', { room, ...named, clientId: newId() });
+    for (let n = 0; n < 3; n++) await mention();
+    const { seq, rev } = await write(ben, room, 'one');
+    await write(ben, room, 'two');
+    await expect.poll(counts).toEqual({ unread: 5, mentions: 3, all: 3 });
+    await watching.request('read:mark', { room, seq: 2 });
+    await expect.poll(counts).toEqual({ unread: 3, mentions: 1, all: 1 });
+    await watching.request('read:mark', { room, seq: 5 });
+    await expect.poll(counts).toEqual({ unread: 0, mentions: 0, all: 0 });
+    // A message that was read mentions the user by an edit.
+    await ben.request('message:edit', { room, seq, rev, ...named });
+    await write(ben, room, 'three');
+    await expect.poll(counts).toEqual({ unread: 1, mentions: 0, all: 0 });
+
+    await mention();
+    await expect.poll(counts).toEqual({ unread: 2, mentions: 1, all: 1 });
+    const original = await write(ben, 'lobby', 'to be forwarded');
+    chat.forward(original, rooms.get(room) as Room, '');
+    await expect.poll(counts).toEqual({ unread: 0, mentions: 0, all: 0 });
+    await expect.poll(() => rooms.get(room)?.joined).toBe(false);
+    await write(ben, room, 'four');
+    await expect.poll(counts).toEqual({ unread: 1, mentions: 0, all: 0 });
+  });
+
   test('read marks set without a connection are sent over the next one', async () => {
     const ann = await person();
     const ben = await other();

@@ -16,8 +16,9 @@ function start(viewing: boolean) {
   };
   const chat = { me, rooms: new Map([['r', room]]), current: room, shown: { viewing }, list: { fetch } };
   const mentions = new UnreadMentions({ chat, changed: () => {} } as unknown as Context);
-  const come = (seq: number) =>
-    mentions.message({ room: 'r', seq, mentions: [{ user: me, start: 0, length: 6 }] } as unknown as Message);
+  const named: Partial<Message> = { mentions: [{ user: me, start: 0, length: 6 }] };
+  const come = (seq: number, message = named) =>
+    mentions.message({ room: 'r', seq, ...message } as unknown as Message);
   // Code that waits for it continues in later turns.
   const later = () => new Promise((done) => setImmediate(done));
   return { asked, come, room, later };
@@ -31,6 +32,14 @@ test('a mention that is read as it arrives, or was read before, causes no reques
   come(4);
   expect(asked).toHaveLength(0);
   come(5);
+  expect(asked).toHaveLength(1);
+});
+
+test('a reply causes a request, for the reader may follow its thread; another message does not', () => {
+  const { asked, come } = start(false);
+  come(5, {});
+  expect(asked).toHaveLength(0);
+  come(6, { thread: 1 });
   expect(asked).toHaveLength(1);
 });
 

@@ -511,7 +511,9 @@ export class Chat implements ConnectionListener {
     'read:changed': (read) => this.#read(read),
     mention: ({ message }) => {
       const room = this.rooms.get(message.room);
-      if (room !== undefined) room.summary = { ...room.summary, mentions: room.mentions + 1 };
+      // The message may not be known as unread yet. An edit may mention the user in one that was read before.
+      if (room !== undefined && message.seq > room.summary.readSeq)
+        room.summary = { ...room.summary, mentions: room.summary.mentions + 1 };
       for (const follower of this.followers) follower.mentioned?.(message);
       this.#listener.changed();
     },
@@ -619,11 +621,26 @@ export class Chat implements ConnectionListener {
       room.keptUnread = false;
       room.readUpTo(seq);
       room.marked = Math.max(room.marked, seq);
+      this.#countMentions(room);
       for (const follower of this.followers) follower.opened?.(room);
     } else {
       room.readByOther = Math.max(room.readByOther, seq);
     }
     this.#listener.changed();
+  }
+
+  /** It was read otherwise than by a mark from here, whose answer has the number. */
+  #countMentions(room: Room): void {
+    if (room.summary.mentions === 0) return;
+    void this.tasks.once(`count mentions in ${room.id}`, async () => {
+      let upTo: number;
+      do {
+        upTo = room.summary.readSeq;
+        const { room: now } = await this.connection.request('read:mark', { room: room.id, seq: 0 });
+        room.summary = { ...room.summary, mentions: now.mentions };
+        this.#listener.changed();
+      } while (room.summary.readSeq > upTo);
+    });
   }
 
   #identity({ user, roles, can, profile }: EventPayload<'session:changed'>): void {
@@ -726,7 +743,7 @@ export class Chat implements ConnectionListener {
   #note(room: Room, messages: readonly Message[]): void {
     if (this.me === undefined) return;
     for (const message of messages) {
-      room.note(message, this.me);
+      if (room.note(message, this.me)) this.#countMentions(room);
       const { seq, editedAt, deletedAt } = message;
       if (editedAt !== undefined || deletedAt !== undefined)
         this.#outdated(room, seq, deletedAt !== undefined);

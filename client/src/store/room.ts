@@ -116,8 +116,12 @@ export class Room {
     };
   }
 
-  /** A new or changed message: it may count as unread; one's own (from any device) marks as read up to it. */
-  note(message: Message, me: User): void {
+  /**
+   * A new or changed message: it may count as unread; one's own (from any device) marks as read up to it.
+   *
+   * @returns whether it has marked anything
+   */
+  note(message: Message, me: User): boolean {
     const { lastSeq, readSeq, head, last } = this.summary;
     const own = message.user.id === me.id;
     const newest = message.seq > lastSeq || (message.seq === last?.seq && message.rev > head);
@@ -132,6 +136,7 @@ export class Room {
       readSeq: own ? Math.max(readSeq, message.seq) : readSeq,
       ...(newest ? { last: preview(message) } : {}),
     };
+    return own && message.seq > readSeq;
   }
 
   /** The thread that is shown under that message. */

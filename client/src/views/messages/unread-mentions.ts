@@ -4,8 +4,9 @@ import { mentions } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Counts the unread messages that mention the reader in a room that is joined but not in sight. The server sends `mention`
- * for other rooms only. A message may name the reader and still not count, so the server is asked for the number.
+ * Counts the unread messages that mention the reader, or reply in a thread that the reader follows, in a room that is joined
+ * but not in sight. The server sends `mention` for other rooms only. A message may name the reader and still not count, and
+ * which threads are followed is not known, so the server is asked for the number.
  */
 export class UnreadMentions implements Follower {
   readonly #context: Context;
@@ -19,7 +20,8 @@ export class UnreadMentions implements Follower {
   message(message: Message): void {
     const { chat } = this.#context;
     const room = chat.rooms.get(message.room);
-    if (room === undefined || message.seq <= room.summary.readSeq || !mentions(message, chat.me?.id)) return;
+    if (room === undefined || message.seq <= room.summary.readSeq) return;
+    if (message.thread === undefined && !mentions(message, chat.me?.id)) return;
     // It is about to count as read.
     if (room === chat.current && chat.shown.viewing) return;
     if (this.#asked.has(room.id)) this.#asked.set(room.id, true);

@@ -1553,10 +1553,33 @@ public final class Chat {
       room.keptUnread = false;
       room.readUpTo(seq);
       room.marked = Math.max(room.marked, seq);
+      if (room.summary.mentions > 0) countMentions(room);
       listChanged();
     } else {
       tellOfUser(() -> listener.onReadByOther(room.id(), seq));
     }
+  }
+
+  /** Some of it was read on another device: only the server knows how many mentions are left. */
+  private void countMentions(Room room) {
+    tasks.once(
+        "count mentions in " + room.id(),
+        new Tasks.Task("read:mark") {
+          private long upTo;
+
+          @Override
+          JSONObject payload() {
+            upTo = room.summary.readSeq;
+            return Wire.payload("room", room.id(), "seq", 0);
+          }
+
+          @Override
+          void answered(JSONObject data) {
+            room.mentions(Wire.number(Wire.object(data, "room"), "mentions"));
+            listChanged();
+            if (room.summary.readSeq > upTo) countMentions(room);
+          }
+        });
   }
 
   // From the rooms

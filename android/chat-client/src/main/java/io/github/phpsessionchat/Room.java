@@ -100,7 +100,8 @@ final class Room {
   void mentioned(long seq) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.lastSeq = Math.max(summary.lastSeq, seq);
-    draft.mentions++;
+    // An edit may mention the user in a message that was read before.
+    if (seq > summary.readSeq) draft.mentions++;
     summary = draft.done();
   }
 
