@@ -58,9 +58,23 @@ function open(
   kind: 'ready' | 'ended' | 'lost',
   changed: () => void,
   rooms: readonly Room[] = [],
+  wished = false,
 ): BrowserPush {
   const byId = new Map(rooms.map((room) => [room.id, room]));
-  const chat = { server, can: { push: true }, connection: { state: { kind } }, rooms: byId };
+  const totals = {
+    get unread() {
+      return rooms.reduce((sum, room) => sum + room.unread, 0);
+    },
+  };
+  const store = wished ? { get: () => true } : undefined;
+  const chat = {
+    server,
+    can: { push: true },
+    connection: { state: { kind } },
+    rooms: byId,
+    list: { totals },
+    store,
+  };
   const { signal } = new AbortController();
   return new BrowserPush(chat as unknown as Chat, changed, {} as Element, () => {}, signal);
 }
@@ -83,6 +97,24 @@ test.each(['ready', 'ended'] as const)(
     expect([notices.length, badge]).toEqual([2, 3]);
   },
 );
+
+test('with pushes, the number on the icon goes when the last unread message is read, and not before', async () => {
+  const [lobby, garden] = ['lobby', 'garden'].map((id) =>
+    roomOf(id, { member: true, lastSeq: 2, readSeq: 0 }),
+  ) as [Room, Room];
+  const connected = vi.fn();
+  // The device could not be registered: this test has no server.
+  const push = open('ready', connected, [lobby, garden], true);
+  await vi.waitFor(() => expect(connected).toHaveBeenCalled());
+  push.settle();
+  lobby.markRead();
+  push.settle();
+  await settled();
+  expect(badge).toBe(3);
+  garden.markRead();
+  push.settle();
+  await vi.waitFor(() => expect(badge).toBe(0));
+});
 
 test.each<[what: string, gone: (push: BrowserPush) => void, left: number[]]>([
   ['a message is edited or deleted', (push) => push.outdated(roomOf('lobby'), 1), [2]],

@@ -32,6 +32,8 @@ export class BrowserPush implements Follower {
   readonly #open: (message: MessagePlace) => void;
   /** The last piece of work, for which the next one waits: a press may come while the start registers. */
   #work: Promise<unknown> = Promise.resolve();
+  /** As it was looked at last: how many messages are unread. */
+  #unread: number | undefined;
   /** A look at the notices that is under way. */
   #notices: Promise<Notification[]> | undefined;
 
@@ -101,6 +103,16 @@ export class BrowserPush implements Follower {
       );
       // The next start tries again.
     }).catch(() => {});
+  }
+
+  /** With each drawing: when all is read, wherever that was, the icon of an installed site has no number any more. */
+  settle(): void {
+    const { connection, list } = this.#chat;
+    if (connection.state.kind !== 'ready') return;
+    const { unread } = list.totals;
+    if (unread === this.#unread) return;
+    this.#unread = unread;
+    if (unread === 0 && this.state === 'on') this.#clearNumber().catch(() => {});
   }
 
   /** The session is over: what the notices say may be for somebody else's eyes by now. */
@@ -211,6 +223,10 @@ export class BrowserPush implements Follower {
   /** Also takes the number from the icon of an installed site. */
   async #closeAll(): Promise<void> {
     await this.#close(() => true);
+    await this.#clearNumber();
+  }
+
+  async #clearNumber(): Promise<void> {
     // Without this worker the number is the site's own.
     if ((await this.#registration()) !== undefined) await navigator.clearAppBadge?.().catch(() => {});
   }

@@ -196,6 +196,7 @@ export class AppView {
     const { chat, strings } = this.#context;
     this.#late.start();
     this.#late.parts?.blocking.settle();
+    this.#late.parts?.push.settle();
     this.#visit();
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
