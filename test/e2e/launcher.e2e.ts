@@ -137,6 +137,23 @@ test('pages that open together ask once, and all show the result of one', { tag:
   await expect(second.locator('php-chat-badge')).toHaveText('');
 });
 
+test('the chat of a single room counts on its own button alone', async ({ page, site }) => {
+  const user = await withUnread(site, page, 'garden', ['one', 'two']);
+  await join(site, user, 'board');
+  const other = await page.context().newPage();
+  await other.goto(shop(site));
+  await expect(button(other)).toHaveAccessibleName('Open chat, 2 unread');
+  await page.goto(shop(site, '', '<php-chat-launcher room="board" single></php-chat-launcher>'));
+  await button(page).click();
+  await expect(field(page)).toBeVisible();
+  await page.getByRole('button', { name: 'Close chat' }).last().click();
+  await expect(button(page)).toHaveAccessibleName('Open chat');
+  await seed(site, 'bob', 'board', ['three']);
+  await expect(button(page)).toHaveAccessibleName('Open chat, 1 unread');
+  // Once it has asked the server again, it counts the third one, too.
+  await expect(button(other)).toHaveAccessibleName(/^Open chat, [23] unread$/);
+});
+
 test('the chat has the colour of its button, unless the page gives it another', { tag: '@soak' }, async ({
   page,
   site,

@@ -14,7 +14,8 @@ const counted = new Set<string>();
 
 /** Events for the element. */
 export interface AppListener {
-  unread(count: number, mentions: number): void;
+  /** `single`: of a room that is shown alone. */
+  unread(count: number, mentions: number, single: boolean): void;
   ended(reason: Ended): void;
   /** The reader wants the chat closed. */
   close(): void;
@@ -214,7 +215,7 @@ export class ChatApp {
     const { unread, mentions } = totals;
     if (unread === this.#unread?.unread && mentions === this.#unread.mentions) return;
     this.#unread = totals;
-    this.#listener.unread(unread, mentions);
+    this.#listener.unread(unread, mentions, this.#chat.single);
     if (this.#host.getAttribute('title-count') === 'off') return;
     const [count = ''] = /^\(\d+\+?\) /.exec(document.title) ?? [];
     const plain = counted.has(count) ? document.title.slice(count.length) : document.title;

@@ -137,7 +137,7 @@ export class PhpChat extends HTMLElement {
     this.#failures = 0;
     this.#unread = Unread.at(server);
     const app = new ChatApp(this, this.#root, server, texts, {
-      unread: (count, mentions) => this.#tell(count, mentions),
+      unread: (count, mentions, single) => this.#tell(count, mentions, single),
       ended: (reason) => {
         this.#unread?.gone(this);
         this.#fire('php-chat:ended', { reason });
@@ -200,8 +200,10 @@ export class PhpChat extends HTMLElement {
     else wish(this.#app);
   }
 
-  #tell(count: number, mentions: number): void {
-    this.#unread?.live(this, count);
+  #tell(count: number, mentions: number, single: boolean): void {
+    // The badges and buttons of all pages count every room.
+    if (single) this.#unread?.gone(this);
+    else this.#unread?.live(this, count);
     this.#fire('php-chat:unread', { count, mentions });
   }
 

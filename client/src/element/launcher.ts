@@ -72,6 +72,9 @@ export class PhpChatLauncher extends HTMLElement {
       if (event.key === 'Escape' && !event.defaultPrevented && this.#panel.open) shut(event);
     });
     this.addEventListener('php-chat:close', () => this.close());
+    this.addEventListener('php-chat:unread', ({ detail }) => {
+      if (this.#single) this.#counted(detail.count);
+    });
     this.#root.append(this.#panel, this.#button);
   }
 
@@ -96,8 +99,8 @@ export class PhpChatLauncher extends HTMLElement {
       () => this.#small.removeEventListener('change', this.#resized),
       openChatWith(this, true),
       Unread.at(serverAddress(this)).watch((count) => {
-        this.#count = count;
-        this.#draw();
+        // The chat of a single room tells its number here alone.
+        if (this.#chat === undefined || !this.#single) this.#counted(count);
       }),
     );
     if (this.#kept() && !this.#panel.open) this.#show(false);
@@ -148,6 +151,15 @@ export class PhpChatLauncher extends HTMLElement {
   openRoom(id: string): void {
     this.open();
     this.#chat?.openRoom(id);
+  }
+
+  get #single(): boolean {
+    return this.hasAttribute('single') && this.hasAttribute('room');
+  }
+
+  #counted(count: number): void {
+    this.#count = count;
+    this.#draw();
   }
 
   #show(byReader: boolean): void {
