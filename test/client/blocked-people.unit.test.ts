@@ -74,6 +74,36 @@ test('a message that comes before the blocked people are known is announced only
   expect(told).toEqual([2, 5]);
 });
 
+test('messages of blocked people that were marked as unread stay so, and are asked for once', async () => {
+  const room = new Room({ id: 'r', member: true, lastSeq: 4, readSeq: 2 } as RoomSummary);
+  room.keptUnread = true;
+  const asked: string[] = [];
+  const chat = {
+    me: { id: '1', name: 'Alice' },
+    rooms: new Map([['r', room]]),
+    followers: new Set<Follower>(),
+    tasks: new Tasks(),
+    connection: { state: { kind: 'ready' } },
+    unreadIn: ({ unread }: Room) => unread,
+    readUpTo: (one: Room, seq: number) => one.readUpTo(seq),
+    request: async (name: string) => {
+      asked.push(name);
+      const messages = [3, 4].map((seq) => ({ seq, hidden: true }));
+      return name === 'user:blocked' ? bobIsBlocked : { messages };
+    },
+  };
+  const blocking = new BlockedPeople({ chat, changed: () => {} } as unknown as Context);
+  chat.followers.add(blocking);
+  await vi.waitFor(() => expect(blocking.has('bob')).toBe(true));
+  for (let drawing = 0; drawing < 3; drawing++) {
+    blocking.settle();
+    // The code that waits for the answer continues in later turns.
+    await new Promise((done) => setImmediate(done));
+  }
+  expect(asked).toEqual(['user:blocked', 'message:history']);
+  expect(room.unread).toBe(2);
+});
+
 test('over a new connection a message is announced only when the blocked people of then are known', async () => {
   const { chat, blocking, asked, told, arrive } = start();
   asked[0]?.resolve({ users: [] });

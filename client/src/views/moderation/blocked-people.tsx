@@ -135,8 +135,10 @@ export class BlockedPeople implements Follower {
         if (!current()) return;
         const first = messages.findIndex(({ hidden }) => hidden !== true);
         const upTo = (first === -1 ? messages.at(-1) : messages[first - 1])?.seq ?? after;
-        if (first !== -1 || upTo === after) unread(upTo);
         chat.readUpTo(room, upTo);
+        // Where the user has marked them as unread, they stay so.
+        const isKept = room.summary.readSeq === after;
+        if (first !== -1 || isKept) unread(isKept ? after : upTo);
       },
       () => unread(after),
     );
