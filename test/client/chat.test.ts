@@ -613,6 +613,27 @@ describe('reading', () => {
     await expect.poll(counts).toEqual({ unread: 1, mentions: 0, all: 0 });
   });
 
+  test('replies of somebody whom the user has blocked are not counted as new', async () => {
+    const ann = await person();
+    const ben = await other();
+    const cam = await other();
+    const room = await privateRoom(ben, [ann.id, cam.id]);
+    for (const client of [ben, cam]) await client.request('room:join', { room });
+    const reply = (client: ChatClient, text: string) =>
+      client.request('message:send', { room, text, replyTo: 1, clientId: newId() });
+    await write(ben, room, 'question');
+    await reply(ben, 'one');
+    const { chat } = await open(ann.cookie, room);
+    await chat.request('user:block', { user: cam.id, blocked: true });
+    chat.hasBlocked = (user) => user === cam.id;
+    const fresh = () => chat.current?.threads.get(1)?.new;
+    expect(fresh()).toBe(1);
+    await reply(cam, 'two');
+    await reply(ben, 'three');
+    await expect.poll(() => texts(chat.current)).toEqual(['question', 'one', 'two', 'three']);
+    expect(fresh()).toBe(2);
+  });
+
   test('read marks set without a connection are sent over the next one', async () => {
     const ann = await person();
     const ben = await other();

@@ -77,6 +77,8 @@ export class Chat implements ConnectionListener {
   /** Settings of this browser, for every user. */
   readonly settings: Store;
 
+  /** Whether the user has blocked somebody, as far as that is known. */
+  hasBlocked: (user: string) => boolean = () => false;
   /** Parts of the view that follow what happens in the rooms. */
   readonly followers = new Set<Follower>();
   readonly tasks = new Tasks();
@@ -568,7 +570,7 @@ export class Chat implements ConnectionListener {
     if (viewed && room.markRead()) this.#marks.changed();
     else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
     if (fresh) {
-      if (!viewed) room.noteReply(message);
+      if (!viewed && !this.hasBlocked(message.user.id)) room.noteReply(message);
       this.#listener.message(room, message);
       this.list.heard(room, message.user);
     }

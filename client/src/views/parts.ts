@@ -69,6 +69,7 @@ export function start(
   const tooltip = new Tooltip(context);
   const blocking = new BlockedPeople(context);
   chat.followers.add(blocking);
+  chat.hasBlocked = (user) => blocking.has(user);
   const speaker = new Speaker(chat, strings, changed, (user) => blocking.has(user));
   speaker.connection(chat.connection.state);
   chat.followers.add(speaker);
