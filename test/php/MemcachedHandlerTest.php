@@ -13,6 +13,7 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
+use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
@@ -316,9 +317,66 @@ final class MemcachedHandlerTest extends TestCase
         chmod(dirname($users), 0755);
         $server = new MemcachedProcess(['-Y', $users]);
         $answer = Site::request("memcached://127.0.0.1:$server->port", $this->id, '', '?format=json');
-        self::assertStringContainsString('SessionUnavailable: memcached: get: CLIENT_ERROR ', $answer->error);
+        self::assertStringContainsString('SessionUnavailable: memcached: get: CLIENT_ERROR', $answer->error);
+        self::assertStringNotContainsString('unauthenticated', $answer->error, 'a text of the server');
         self::assertSame([], $answer->cookies);
         $server->end();
+    }
+
+    /** By another session's answer, the visitor would become another user. */
+    public function testAnAnswerToAnotherQuestionIsRefused(): void
+    {
+        $port = self::answering('fwrite($socket, "VALUE other 0 6 1\r\na:0:{}\r\nEND\r\n");');
+        $this->expectException(SessionUnavailable::class);
+        $this->expectExceptionMessage('no complete answer');
+        self::opened("memcached://127.0.0.1:$port?format=php_serialize")->read($this->id);
+    }
+
+    /** As a time limit of the site does. */
+    public function testWhatASignalLeavesOfAnAnswerIsNotTakenForTheNextOne(): void
+    {
+        $port = self::answering(
+            'if ($n === 0) { posix_kill(posix_getppid(), SIGUSR1); }'
+            . ' fwrite($socket, "VALUE $key 0 6 1\r\na:0:{}\r\nEND\r\n");',
+        );
+        $handler = self::opened("memcached://127.0.0.1:$port?format=php_serialize");
+        $before = pcntl_async_signals(true);
+        pcntl_signal(SIGUSR1, static fn () => throw new \LogicException('interrupted'));
+        try {
+            $handler->read($this->id);
+            self::fail('not interrupted');
+        } catch (\LogicException $error) {
+            self::assertSame('interrupted', $error->getMessage());
+            // Its trace may hold the first connection.
+            unset($error);
+            self::assertSame('a:0:{}', $handler->read($this->id));
+        } finally {
+            pcntl_signal(SIGUSR1, SIG_DFL);
+            pcntl_async_signals($before);
+        }
+    }
+
+    /** Each piece of an answer comes in time, and the whole answer does not. */
+    public function testAnAnswerInManyPiecesIsNotAwaitedLongerThanTheTimeout(): void
+    {
+        $port = self::answering(
+            'fwrite($socket, "VALUE $key 0 36 1\r\n");'
+            . ' foreach (str_split(str_repeat("x", 36) . "\r\nEND\r\n") as $byte) {'
+            . ' usleep(20_000); @fwrite($socket, $byte); }',
+        );
+        $this->expectException(SessionUnavailable::class);
+        self::opened("memcached://127.0.0.1:$port?format=php_serialize&timeout=100ms")->read($this->id);
+    }
+
+    public function testAServerWithTooManyConnectionsIsNamedByItsError(): void
+    {
+        $port = self::answering('fwrite($socket, "ERROR Too many open connections\r\n");');
+        try {
+            self::opened("memcached://127.0.0.1:$port?format=php_serialize")->read($this->id);
+            self::fail('not refused');
+        } catch (SessionUnavailable $error) {
+            self::assertSame('memcached: get: ERROR', $error->getMessage());
+        }
     }
 
     public function testAnIdThatIsTooLongForTheKeyOfALockIsASettingsError(): void
@@ -363,6 +421,22 @@ final class MemcachedHandlerTest extends TestCase
     {
         preg_match('/STAT cmd_get (\d+)/', implode("\n", MemcachedProcess::ask($this->port, 'stats')), $match);
         return (int) $match[1];
+    }
+
+    /**
+     * A server that answers as no memcached does.
+     *
+     * @param string $answer code that answers the question for `$key`, the `$n`th one, over `$socket`
+     * @return int its port
+     */
+    private static function answering(string $answer): int
+    {
+        $port = ServerProcess::ownPort();
+        $code = '$listening = stream_socket_server("tcp://127.0.0.1:$argv[1]"); echo "ready\n"; for ($n = 0;;) {'
+            . ' $socket = stream_socket_accept($listening, -1); while (($line = fgets($socket)) !== false) {'
+            . " \$key = substr(trim(\$line), strlen('gets ')); $answer \$n++; } }";
+        new ServerProcess([PHP_BINARY, '-r', $code, '--', (string) $port], ServerProcess::folder(), 'ready');
+        return $port;
     }
 
     private static function opened(string $url): \SessionHandlerInterface

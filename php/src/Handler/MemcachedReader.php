@@ -17,8 +17,11 @@ final class MemcachedReader
     /** The first line of an answer has the key, of up to 250 bytes, and three numbers. */
     private const LINE_BYTES = 1024;
 
-    /** Flags, length, CAS value. */
-    private const VALUE = '/^VALUE \S+ (\d{1,10}) (\d{1,10}) (\d{1,20})\r\n\z/';
+    /** Key, flags, length, CAS value. */
+    private const VALUE = '/^VALUE (\S+) (\d{1,10}) (\d{1,10})(?: (\d{1,20}))?\r\n\z/';
+
+    /** The first word alone is passed on: the rest is a text of the server. */
+    private const ERROR = '/^(ERROR|CLIENT_ERROR|SERVER_ERROR)(?: [ -~]{1,200})?\r\n\z/';
 
     private const END = "END\r\n";
 
@@ -48,41 +51,67 @@ final class MemcachedReader
             ? "unix://$host"
             : 'tcp://' . (str_contains($host, ':') ? "[$host]" : $host) . ":$port";
         $kept = isset($this->sockets[$place]);
-        $line = $this->ask($place, $key);
+        [$socket, $line, $until] = $this->ask($place, $key);
         if ($line === '' && $kept) {
             // The connection has ended since its last use, as by a restart of the server.
-            $line = $this->ask($place, $key);
+            [$socket, $line, $until] = $this->ask($place, $key);
         }
         if ($line === self::END) {
+            $this->sockets[$place] = $socket;
             return null;
         }
-        if (preg_match(self::VALUE, $line, $found) === 1) {
-            $bytes = (int) $found[2];
+        if (preg_match(self::VALUE, $line, $found) === 1 && $found[1] === $key) {
+            $bytes = (int) $found[3];
             $rest = "\r\n" . self::END;
-            $answer = (string) @stream_get_contents($this->sockets[$place], $bytes + strlen($rest));
+            $answer = self::receive($socket, $bytes + strlen($rest), $until);
             if (strlen($answer) === $bytes + strlen($rest) && str_ends_with($answer, $rest)) {
-                return ['value' => substr($answer, 0, $bytes), 'flags' => (int) $found[1], 'cas' => $found[3]];
+                $this->sockets[$place] = $socket;
+                return ['value' => substr($answer, 0, $bytes), 'flags' => (int) $found[2], 'cas' => $found[4] ?? '0'];
             }
         }
-        // If the rest came later, it would be taken for the next answer.
-        unset($this->sockets[$place]);
-        $isError = preg_match('/^(?:ERROR|(?:CLIENT|SERVER)_ERROR [ -~]{1,200})\r\n\z/', $line) === 1;
-        throw self::failed($isError ? trim($line) : 'no complete answer');
+        throw self::failed(preg_match(self::ERROR, $line, $found) === 1 ? $found[1] : 'no complete answer');
     }
 
-    /** @return string the first line of the answer; '' when the connection has ended */
-    private function ask(string $place, #[\SensitiveParameter] string $key): string
+    /**
+     * Takes the connection out of the kept ones: until the answer is complete, the rest of it would be taken for the
+     * next answer.
+     *
+     * @return array{resource, string, int} the connection; the first line of the answer, '' when the connection has
+     * ended; when the answer has to be complete
+     */
+    private function ask(string $place, #[\SensitiveParameter] string $key): array
     {
-        $socket = $this->sockets[$place] ??= $this->connect($place);
+        $socket = $this->sockets[$place] ?? $this->connect($place);
+        unset($this->sockets[$place]);
+        stream_set_timeout($socket, intdiv($this->timeout, 1000), $this->timeout % 1000 * 1000);
+        $until = hrtime(true) + $this->timeout * 1_000_000;
         @fwrite($socket, "gets $key\r\n");
         $line = (string) @fgets($socket, self::LINE_BYTES);
-        if ($line === '') {
-            unset($this->sockets[$place]);
-            if (stream_get_meta_data($socket)['timed_out']) {
-                throw self::failed("no answer within $this->timeout ms");
-            }
+        if ($line === '' && stream_get_meta_data($socket)['timed_out']) {
+            throw self::failed("no answer within $this->timeout ms");
         }
-        return $line;
+        return [$socket, $line, $until];
+    }
+
+    /**
+     * @param resource $socket
+     * @param int $until nanoseconds of hrtime()
+     * @return string fewer bytes if no more come until then
+     */
+    private static function receive($socket, int $bytes, int $until): string
+    {
+        $received = '';
+        while (strlen($received) < $bytes) {
+            // The timeout of a stream is that of one piece.
+            $left = max(0, intdiv($until - hrtime(true), 1000));
+            stream_set_timeout($socket, intdiv($left, 1_000_000), $left % 1_000_000);
+            $piece = (string) @fread($socket, $bytes - strlen($received));
+            if ($piece === '') {
+                break;
+            }
+            $received .= $piece;
+        }
+        return $received;
     }
 
     /** @return resource */
@@ -92,7 +121,6 @@ final class MemcachedReader
         if ($socket === false) {
             throw self::failed($reason ?: 'no connection');
         }
-        stream_set_timeout($socket, intdiv($this->timeout, 1000), $this->timeout % 1000 * 1000);
         return $socket;
     }
 
