@@ -45,6 +45,9 @@ final class HandlerFactory
 {
     private const FORMATS = ['json', 'php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'];
 
+    /** Before the session ID, in a URL without `prefix=`: as PHP's own handlers have it. Elsewhere there is none. */
+    private const PREFIXES = ['file' => 'sess_', 'redis' => RedisHandler::PREFIX, 'rediss' => RedisHandler::PREFIX];
+
     /** @throws InvalidSettings quoting only the wrong part, since a URL may hold a password */
     public static function fromUrl(#[\SensitiveParameter] string $url): \SessionHandlerInterface
     {
@@ -52,6 +55,7 @@ final class HandlerFactory
         $format = $parts->choice('format', self::FORMATS)
             ?? ($parts->scheme === 'memcached' ? 'php_serialize' : 'php');
         $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP writes');
+        $prefix = $parts->get('prefix') ?? self::PREFIXES[$parts->scheme] ?? '';
         $lock = $parts->take('lock', 'none|[1-9]\d{0,2}', 'none or the seconds to wait');
         $lock ??= $parts->scheme === 'session-server' ? (string) SessionServerHandler::LOCK_WAIT : 'none';
         $lease = in_array($parts->scheme, ['file', 'session-server'], true) ? null : $parts->seconds('lease');
@@ -72,11 +76,13 @@ final class HandlerFactory
         $parts->finish();
         // The chat server reads the sessions in the format that the URL names, so PHP must write that format.
         $serializer = $format === 'json' ? 'php_serialize' : $format;
-        // What PHP alone has written is neither JSON nor encrypted, and so refused.
-        $scheme = $format === 'json' || $layers !== null ? null : $parts->scheme;
+        if ($format !== 'json' && $layers === null) {
+            // Otherwise what PHP alone has written is neither JSON nor encrypted, and so refused.
+            PhpSettings::checkUploads($serializer, $parts->scheme, $prefix, $parts->path);
+        }
         if (
             ini_get('session.serialize_handler') !== $serializer
-            && PhpSettings::change(['session.serialize_handler' => $serializer], $scheme) !== null
+            && PhpSettings::change(['session.serialize_handler' => $serializer]) !== null
         ) {
             throw new InvalidSettings("PHP cannot write format=$format: is its extension there, and no session begun?");
         }
@@ -117,7 +123,7 @@ final class HandlerFactory
         return new RedisHandler(
             $host,
             $port ?? 6379,
-            $parts->prefix(RedisHandler::PREFIX),
+            $parts->prefix(self::PREFIXES['redis']),
             $parts->user === '' ? null : $parts->user,
             $parts->password === '' ? null : $parts->password,
             $parts->redisDatabase(),
@@ -166,7 +172,7 @@ final class HandlerFactory
         // These two are for the chat server alone.
         $parts->take('owner', '[^&]*', '');
         $parts->take('timeout', '[^&]*', '');
-        return new FilesHandler($parts->path, $parts->prefix('sess_'), $settings);
+        return new FilesHandler($parts->path, $parts->prefix(self::PREFIXES['file']), $settings);
     }
 
     private static function table(#[\SensitiveParameter] StoreUrl $parts, HandlerSettings $settings): PdoHandler

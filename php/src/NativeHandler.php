@@ -38,7 +38,11 @@ abstract class NativeHandler
     /** Whether PHP's handler refuses IDs that are not in the store. */
     protected const STRICT = true;
 
+    /** Before the session ID. */
+    protected string $prefix = 'sess_';
+
     private readonly string $scheme;
+    private readonly string $path;
     private readonly string $format;
     private readonly ?int $lifetime;
 
@@ -49,6 +53,7 @@ abstract class NativeHandler
             throw new InvalidSettings('PHP has no extension ' . static::NAME);
         }
         $this->scheme = $url->scheme;
+        $this->path = $url->path;
         $this->format = $url->choice('format', self::FORMATS) ?? 'php';
         $this->lifetime = $url->seconds('lifetime');
         $this->configure($url);
@@ -205,13 +210,14 @@ abstract class NativeHandler
 
     private function apply(): void
     {
+        PhpSettings::checkUploads($this->format, $this->scheme, $this->prefix, $this->path);
         $refused = PhpSettings::change([
             'session.save_handler' => static::NAME,
             // Otherwise visitors could choose their ID.
             'session.use_strict_mode' => '1',
             'session.serialize_handler' => $this->format,
             'session.gc_maxlifetime' => (string) ($this->lifetime ?? ini_get('session.gc_maxlifetime')),
-        ] + $this->settings(), $this->scheme);
+        ] + $this->settings());
         if ($refused !== null) {
             throw new InvalidSettings("PHP refuses $refused as the URL sets it, or output has begun already.");
         }

@@ -21,6 +21,10 @@ final class HandlerFactoryTest extends TestCase
 {
     private const COLUMNS = 'table=sessions&id=id&data=data&expires=expires&format=php_serialize';
 
+    private const OURS = 'HandlerFactory::fromUrl($argv[2]);';
+
+    private const NATIVE = 'NativeHandler::fromUrl($argv[2])->start();';
+
     /** @dataProvider accepted */
     public function testAUrlGivesTheHandlerForItsStore(string $url, string $class): void
     {
@@ -57,30 +61,86 @@ final class HandlerFactoryTest extends TestCase
     /** PHP stores the session of an upload before the page runs, in the format of php.ini. */
     public function testUploadProgressInAnotherFormatThanThatOfTheUrlIsRefused(): void
     {
-        $url = 'file://' . Folder::temporary();
-        $refusal = InvalidSettings::class . ': session.upload_progress.enabled must be Off in php.ini';
-        foreach (['HandlerFactory::fromUrl($argv[2]);', 'NativeHandler::fromUrl($argv[2])->start();'] as $call) {
-            self::assertStringStartsWith($refusal, self::withUploadProgress($call, "$url?format=php_serialize"));
+        // Newer versions of PHP refuse all changes.
+        $changed = "try { ini_set('session.%s', '%s'); } catch (Error) { } " . self::OURS;
+        $folder = Folder::temporary();
+        $files = ['save_handler' => 'files', 'save_path' => "2;$folder"];
+        $redis = ['save_handler' => 'redis', 'save_path' => 'tcp://127.0.0.1:1?prefix=site_'];
+        $format = 'format=php_serialize';
+        foreach ([
+            [$files, "file://$folder?$format", self::OURS],
+            [$files, "file://$folder/.?$format", self::NATIVE],
+            // Upload progress has had the value from before.
+            [$files, "file://$folder?$format", sprintf($changed, 'serialize_handler', 'php_serialize')],
+            [$files, "file://$folder?$format", sprintf($changed, 'save_handler', 'redis')],
+            [['save_handler' => 'memcached'], 'memcached://h?prefix=memc.sess.key.', self::OURS],
+            [['save_handler' => 'memcached'], "memcached://h?handler=memcached&$format", self::NATIVE],
+            [$redis, "redis://h?prefix=site_&$format", self::OURS],
+            // A visitor's ID can begin with what one of the prefixes has more.
+            [$files, "file://$folder?prefix=sess_app-&$format", self::OURS],
+            [['save_path' => 'tcp://127.0.0.1:1?prefix=site_app-'] + $redis, "redis://h?prefix=site_&$format", self::OURS],
+            [['save_path' => 'tcp://127.0.0.1:1'] + $redis, "redis://h?$format", self::OURS],
+        ] as [$settings, $url, $code]) {
+            self::assertStringStartsWith(
+                InvalidSettings::class . ': session.upload_progress.enabled must be Off in php.ini',
+                self::withUploadProgress($settings, $url, $code),
+                $url,
+            );
         }
-        self::assertSame('', self::withUploadProgress('HandlerFactory::fromUrl($argv[2]);', "$url?format=php"));
     }
 
-    /** @return string what the code throws where php.ini has upload progress, and sessions in files as `php` */
-    private static function withUploadProgress(string $code, string $url): string
+    public function testUploadProgressOfOtherSessionsThanThoseOfTheUrlIsAccepted(): void
+    {
+        $folder = Folder::temporary();
+        $other = Folder::temporary();
+        $files = ['save_handler' => 'files', 'save_path' => $folder];
+        $redis = ['save_handler' => 'redis', 'save_path' => 'tcp://127.0.0.1:1?prefix=site_'];
+        $memcached = ['save_handler' => 'memcached'];
+        self::assertSame('', self::withUploadProgress($files, "file://$folder?format=php", self::OURS));
+        foreach ([
+            [$files, "'file', 'own_', '$folder'"],
+            [$files, "'file', 'sess_', '$other'"],
+            [$memcached, "'memcached', 'sessions/', ''"],
+            [$redis, "'redis', 'PHPREDIS_SESSION:', ''"],
+        ] as [$settings, $sessions]) {
+            $check = "PhpSessionChat\Session\Handler\PhpSettings::checkUploads('php_serialize', $sessions);";
+            self::assertSame('', self::withUploadProgress($settings, '', $check), $sessions);
+        }
+        if (self::withUploadProgress($files, '', "ini_set('session.gc_maxlifetime', '100');") !== '') {
+            // Newer versions of PHP refuse all changes.
+            return;
+        }
+        $twice = '$session = NativeHandler::fromUrl($argv[2]);'
+            . ' $session->start(); $session->close(); $session->start();';
+        foreach ([
+            [$files, "file://$folder?prefix=own_&format=php_serialize", self::OURS],
+            // The second time, PHP has the settings of the URL.
+            [$files, "file://$other?format=php_serialize", $twice],
+            [$memcached, 'memcached://h?prefix=sessions/', self::OURS],
+            [$redis, 'redis://h?format=php_serialize', self::OURS],
+        ] as [$settings, $url, $code]) {
+            self::assertSame('', self::withUploadProgress($settings, $url, $code), $url);
+        }
+    }
+
+    /**
+     * @param array<string, string> $settings of sessions in php.ini, which has upload progress and the format `php`
+     * @return string what the code throws for the URL
+     */
+    private static function withUploadProgress(array $settings, string $url, string $code): string
     {
         $page = 'require $argv[1]; use PhpSessionChat\Session\{HandlerFactory, NativeHandler};'
             . " try { $code } catch (Throwable \$error) { echo \$error::class, ': ', \$error->getMessage(); }";
-        $settings = [];
-        foreach ([
+        $options = [];
+        foreach ($settings + [
             'upload_progress.enabled' => 'On',
-            'save_handler' => 'files',
             'serialize_handler' => 'php',
             'use_cookies' => '0',
         ] as $name => $value) {
-            array_push($settings, '-d', "session.$name=$value");
+            array_push($options, '-d', "session.$name=\"$value\"");
         }
         $arguments = [dirname(__DIR__, 2) . '/php/autoload.php', $url];
-        $process = proc_open([PHP_BINARY, ...$settings, '-r', $page, '--', ...$arguments], [1 => ['pipe', 'w']], $pipes);
+        $process = proc_open([PHP_BINARY, ...$options, '-r', $page, '--', ...$arguments], [1 => ['pipe', 'w']], $pipes);
         $thrown = stream_get_contents($pipes[1]);
         proc_close($process);
         return $thrown;

@@ -37,7 +37,6 @@ final class NativeMemcache extends NativeHandler
     private array $servers;
     private string $distribution;
     private int $redundancy;
-    private string $prefix;
     private int $timeout;
     private string $retryInterval;
     private string $persistent;

@@ -23,7 +23,6 @@ final class NativeMemcached extends NativeHandler
     /** @var list<array{string, int, int}> host, port and weight */
     private array $servers;
     private string $distribution;
-    private string $prefix;
     private int $timeout;
     private string $persistent;
 

@@ -24,7 +24,6 @@ final class NativeRedis extends NativeHandler
     private int $port;
     /** @var list<string> user and password, the password alone, or nothing */
     private array $login;
-    private string $prefix;
     private int $database;
     private int $timeout;
     private string $persistent;
