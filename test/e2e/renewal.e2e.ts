@@ -22,9 +22,12 @@ for (const [way, query, room] of [
     tag: '@soak',
   }, async ({ alice, site }) => {
     const port = await ownPort();
-    const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {
-      env: { ...process.env, SESSION_STORE: site.memcached.url },
-    });
+    const settings = ['-d', 'session.upload_progress.enabled=0'];
+    const rotating = startChild(
+      'php',
+      [...settings, '-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'],
+      { env: { ...process.env, SESSION_STORE: site.memcached.url } },
+    );
     await reachable(port, rotating);
     const bob = await connectChat(site.chat.url, await site.php.login('bob'));
     await bob.request('room:join', { room });

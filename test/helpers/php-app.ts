@@ -46,9 +46,10 @@ export async function startPhpApp(options: {
   if (options.env?.APP_DATA === undefined) {
     writeFileSync(join(data, 'site.db'), usersOfSite(), { mode: 0o600 });
   }
+  const settings = ['-d', 'session.upload_progress.enabled=0'];
   const child = startChild(
     'php',
-    ['-S', `127.0.0.1:${port}`, '-t', 'php-app/public', 'php-app/public/index.php'],
+    [...settings, '-S', `127.0.0.1:${port}`, '-t', 'php-app/public', 'php-app/public/index.php'],
     {
       cwd: root,
       env: {

@@ -11,10 +11,8 @@ export type PhpSettings = Record<string, string>;
  * @returns the id of the session
  */
 export function phpRequest(settings: PhpSettings, code: string, id?: string, before = ''): string {
-  const options = Object.entries({ 'session.use_cookies': '0', ...settings }).flatMap(([name, value]) => [
-    '-d',
-    `${name}="${value}"`,
-  ]);
+  const all = { 'session.use_cookies': '0', 'session.upload_progress.enabled': '0', ...settings };
+  const options = Object.entries(all).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
   const resume = id === undefined ? '' : `session_id('${id}');`;
   const script = `${before} ${resume} session_start() || exit(1); ${code}; echo session_id();`;
   return execFileSync('php', [...options, '-r', script], {

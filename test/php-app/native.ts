@@ -26,7 +26,8 @@ export async function another(): Promise<Memcached> {
 
 /** Runs PHP with `$session`, the native handler of that URL. @returns its output */
 export function native(url: string, code: string, settings = {}, ...given: string[]): string {
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
+  const all = { 'session.upload_progress.enabled': '0', ...settings };
+  const options = Object.entries(all).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
   const script = `require 'php/autoload.php';
     $session = PhpSessionChat\\Session\\NativeHandler::fromUrl($argv[1]); ${code}`;
   return execFileSync('php', [...options, '-r', script, '--', url, ...given], {

@@ -39,7 +39,10 @@ final class DocumentationTest extends TestCase
             '/etc/site/cookie-keys' => Keys::file(),
             '30_000' => '1',
         ]));
-        $command = [PHP_BINARY, '-d', 'error_reporting=-1', '-d', 'display_errors=1', '-d', 'session.save_path=', $script];
+        $command = [
+            PHP_BINARY, '-d', 'error_reporting=-1', '-d', 'display_errors=1', '-d', 'session.save_path=',
+            '-d', 'session.upload_progress.enabled=0', $script,
+        ];
         $process = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
         self::assertSame('', stream_get_contents($pipes[1]));
         self::assertSame(0, proc_close($process));

@@ -16,7 +16,10 @@ final class Parallel
         $input = Folder::temporary() . '/requests';
         file_put_contents($input, serialize($requests));
         $process = proc_open(
-            [PHP_BINARY, '-d', 'memory_limit=64M', __DIR__ . '/parallel-requests.php'],
+            [
+                PHP_BINARY, '-d', 'memory_limit=64M', '-d', 'session.upload_progress.enabled=0',
+                __DIR__ . '/parallel-requests.php',
+            ],
             [0 => ['file', $input, 'r'], 1 => ['pipe', 'w'], 2 => ['redirect', 1]],
             $pipes,
         );

@@ -46,7 +46,8 @@ final class WebServer
     {
         $port = ServerProcess::ownPort();
         // With the arguments of functions in stack traces, as on a badly configured site.
-        $command = [PHP_BINARY, '-d', 'zend.exception_ignore_args=0', '-S', "127.0.0.1:$port", '-t', __DIR__ . '/pages'];
+        $settings = ['-d', 'zend.exception_ignore_args=0', '-d', 'session.upload_progress.enabled=0'];
+        $command = [PHP_BINARY, ...$settings, '-S', "127.0.0.1:$port", '-t', __DIR__ . '/pages'];
         new ServerProcess($command, ServerProcess::folder(), 'started');
         return $port;
     }

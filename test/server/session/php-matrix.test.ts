@@ -86,7 +86,8 @@ async function request(url: string, code: string, id = ''): Promise<string> {
     ${code}
     echo session_id();`;
   const root = new URL('../../..', import.meta.url);
-  return (await promisify(execFile)('php', ['-r', script, '--', url, id], { cwd: root })).stdout;
+  const options = ['-d', 'session.upload_progress.enabled=0'];
+  return (await promisify(execFile)('php', [...options, '-r', script, '--', url, id], { cwd: root })).stdout;
 }
 
 /** The user, or the refusal, of a visitor by the same URL. */
