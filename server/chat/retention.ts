@@ -16,7 +16,7 @@ const devicesFor = 30 * 24 * 60 * 60 * 1000;
 const heldFor = 30 * 24 * 60 * 60 * 1000;
 /** Messages that are discarded at once. */
 const heldAtOnce = 100;
-/** Milliseconds for which it is stored how many messages were sent on a day. */
+/** Milliseconds for which the numbers of messages by day are stored. */
 const daysFor = 400 * 24 * 60 * 60 * 1000;
 
 /** Milliseconds that messages and acts of moderation are kept; 0 for ever. */

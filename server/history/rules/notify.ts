@@ -43,7 +43,7 @@ export const setNotices: Rule<'setNotices'> = {
     const chosen = Object.entries({ ...known, ...set }).filter(([, value]) => value !== null);
     const now = Object.fromEntries(chosen) as StoredNotices;
     work.put(notices, { ...now, user });
-    // What waits has the time of the earlier choice: a push may wait for the end of quiet hours that are switched off.
+    // A push or mail that waits has its time by the earlier choice, such as by quiet hours that are off now.
     if (times.some((name) => now[name] !== known?.[name])) work.lookAgain(user);
     return {};
   },

@@ -75,7 +75,7 @@ import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts
 const mostCandidates = 2000;
 /** This many messages of one user are sorted, and of a room looked through, for a page or for what is unread. */
 export const mostLookedAt = 5000;
-/** So many of the newest replies of a thread are looked at for the number of new ones: the user's own are none. */
+/** The newest replies of a thread that are looked at to count the new ones. The user's own do not count. */
 const newestReplies = 1000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;

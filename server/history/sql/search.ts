@@ -7,8 +7,8 @@ import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /**
- * A search looks at so many messages. Then others have their turn, and it goes on with the next page. So many characters
- * take as long as a message.
+ * The messages that a search looks at before others have their turn; it goes on with the next page. A text of this length
+ * takes as long as a message.
  */
 const mostCandidates = 5000;
 const charactersOfCandidate = 1000;

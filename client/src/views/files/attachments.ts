@@ -48,7 +48,7 @@ export class Attachments {
   readonly #trays = new Map<string, Attached[]>();
   /** Give the locks of files on their way back, by the files' keys. */
   readonly #held = new Map<string, () => void>();
-  /** Whose files these are; they stay while it is not known whether the session was only renewed. */
+  /** The user of these files, which stay until it is known whether the session was only renewed. */
   #user: string | undefined;
   /** A file is dragged over the room. */
   dragged = false;

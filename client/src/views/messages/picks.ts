@@ -46,7 +46,7 @@ export class Picks implements Follower {
     }
   }
 
-  /** Those of its threads, too. */
+  /** With the keys of its threads. */
   #keysIn(room: Room): string[] {
     const own = picksOf({ room });
     const keys = this.#chat.store?.keys(own) ?? [];
