@@ -99,7 +99,7 @@ export class Notifier {
 
   async set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']> {
     await this.#history.write.setNotices({ user, set: storedChange(change) });
-    // What waits may be due now.
+    // By this choice something may be due now.
     this.#due?.wake();
     this.#options.onPushes();
     return this.get(user);
