@@ -8,7 +8,14 @@ export const securityHeaders = {
   'Referrer-Policy': 'no-referrer',
 };
 
-export function answerJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown): void {
+export function answerJson(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  value: unknown,
+  retryAfterMs?: number,
+): void {
+  if (retryAfterMs !== undefined) res.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
   send(req, res, status, 'application/json', JSON.stringify(value));
 }
 

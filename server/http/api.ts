@@ -227,9 +227,8 @@ export function createApi(
 }
 
 export function answerRequestError(req: IncomingMessage, res: ServerResponse, error: RequestError): void {
-  const { retryAfterMs } = error;
-  if (retryAfterMs !== undefined) res.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
-  answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.shown));
+  const { code, shown, retryAfterMs } = error;
+  answerJson(req, res, statusOf[code] ?? 400, errorBody(code, shown), retryAfterMs);
 }
 
 /** The status of an error; 400 for all others. */

@@ -334,8 +334,7 @@ function refuse(
     status: statusOf[code as RequestError['code']] ?? 400,
     message: fileErrors[code as RequestError['code']] ?? requestErrors[code as RequestError['code']],
   };
-  if (retryAfterMs !== undefined) res.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
-  answerJson(req, res, status, { error: { code, message: words ?? message } });
+  answerJson(req, res, status, { error: { code, message: words ?? message } }, retryAfterMs);
 }
 
 function describe({ type, name }: MessageFile, what: 'file' | 'preview'): Record<string, string> {
