@@ -83,6 +83,15 @@ function statementsOf<Op extends keyof Writes>(db: DatabaseSync, op: Op, input: 
   return statements;
 }
 
+/** The database of a history that no server has open. */
+async function emptyHistory(): Promise<DatabaseSync> {
+  const path = newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  return db;
+}
+
 test('unread mentions are found by an index, however many have been read', async () => {
   const path = newFile();
   await (await open(path)).close();
@@ -160,10 +169,7 @@ if (soak) {
 }
 
 test('restrictions by an erased moderator are found by an index, however many others there are', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
+  const db = await emptyHistory();
   const plan = planOf(db, erasableOf.restricted('1', sqlite(db)), 'members');
   expect(plan).toEqual(
     ['muter', 'banner'].map((by) => `SEARCH members USING INDEX chat_members_by_${by} (<expr>=?)`),
@@ -705,10 +711,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
 };
 
 test('whether a message of a room names a user is found by an index, however many do elsewhere, or did', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
+  const db = await emptyHistory();
   const asking = queriesOf(sqlite(db), digestKeyOf(db)).isNamed({ room: 'lobby', user: '1' });
   const [statement] = asking.next().value as readonly Sql[];
   expect(planOf(db, statement as Sql, 'mentions')).toEqual([
@@ -717,10 +720,7 @@ test('whether a message of a room names a user is found by an index, however man
 });
 
 test('the files of a room are added up by an index alone, however many there are', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
+  const db = await emptyHistory();
   const asking = queriesOf(sqlite(db), digestKeyOf(db)).filesIn({ rooms: ['lobby'], most: 9 });
   asking.next();
   const { value } = asking.next([[{ num: 1, id: 'lobby', first_seq: 1 }]]);
@@ -731,10 +731,7 @@ test('the files of a room are added up by an index alone, however many there are
 });
 
 test('where the only reply of a user in a thread is deleted, no other one is looked for', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
+  const db = await emptyHistory();
   statementsOf(db, 'putRoom', { id: room, kind: 'private', name: 'Den', at });
   statementsOf(db, 'addMembers', { room, users: [user], source: 'api', mayReturn: true, at });
   const message = { ...sent, mentions: [] };
@@ -748,10 +745,7 @@ test('where the only reply of a user in a thread is deleted, no other one is loo
 });
 
 test('the owner of a room is looked for, among all its members, only where another one becomes it', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
+  const db = await emptyHistory();
   statementsOf(db, 'putRoom', { id: room, kind: 'private', name: 'Den', at });
   statementsOf(db, 'addMembers', { room, users: [user], source: 'api', mayReturn: true, at });
   const looksFor = (role: 'owner' | 'moderator' | 'member') => {
@@ -762,10 +756,7 @@ test('the owner of a room is looked for, among all its members, only where anoth
 });
 
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
+  const db = await emptyHistory();
   const prepare = db.prepare.bind(db);
   const statements = preparedBy(db);
   const connection = new SqliteConnection(db);
