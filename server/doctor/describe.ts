@@ -1,6 +1,6 @@
 import { sessionIdFrom } from '../session/cookie.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../session/formats/value.ts';
-import { identify } from '../session/identity.ts';
+import { identify, type SessionUser } from '../session/identity.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { type Key, parsePath, pathText } from '../session/path.ts';
 import { cookieHeader, noId, sessionOf, storeFailure } from './examine.ts';
@@ -15,8 +15,8 @@ export interface DescribedSession {
   ids: string[];
   names: string[];
   roles: string[];
-  /** Why nobody would be logged in by these paths; null if somebody is. */
-  problemWith(id: string, name: string): string | null;
+  /** The user at these paths, or why nobody is logged in by them. @param roles the path of the roles, or empty */
+  userAt(id: string, name: string, roles: string): SessionUser | { problem: string };
 }
 
 const mostKeys = 60;
@@ -68,13 +68,18 @@ function described(session: PhpValue): DescribedSession {
     ids: likely('id'),
     names: likely('name', ({ value }) => typeof value !== 'number'),
     roles: likely('roles', isRoles),
-    problemWith(id, name) {
+    userAt(id, name, roles) {
       try {
-        const found = identify(session, { id: parsePath(id), name: parsePath(name) });
-        return 'user' in found ? null : 'nobody' in found ? found.nobody : found.invalid;
+        const found = identify(session, {
+          id: parsePath(id),
+          name: parsePath(name),
+          ...(roles === '' ? {} : { roles: parsePath(roles) }),
+        });
+        if ('user' in found) return found.user;
+        return { problem: 'nobody' in found ? found.nobody : found.invalid };
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
-        return error.message;
+        return { problem: error.message };
       }
     },
   };

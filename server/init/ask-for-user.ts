@@ -8,9 +8,14 @@ import type { Options } from './command-line.ts';
 import type { Found } from './found.ts';
 import type { Terminal } from './terminal.ts';
 
-/** For a site that is not known: the owner shows one login. */
+/**
+ * Asks the owner of an unknown site for the cookie of a login, finds the user in its session, and offers to make that
+ * user an admin.
+ * @param given the settings of the environment
+ */
 export async function askForUser(
   { yes }: Options,
+  given: Readonly<Record<string, string>>,
   found: Found,
   account: Account,
   terminal: Terminal,
@@ -55,35 +60,38 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
     roles: session.roles[0] ?? '',
   };
   terminal.say('');
+  let isRight = false;
   if (paths.id !== '') {
     terminal.say(
       `The id of the user seems to be ${paths.id}, the name ${paths.name}, the roles ${paths.roles || 'nowhere'}.`,
     );
     const answer = await terminal.ask('? Is that right? [Y/n] ');
     if (answer === null) throw missing();
-    if (/^(y|yes|)$/i.test(answer)) return pathSettings(paths);
+    isRight = /^(y|yes|)$/i.test(answer);
   }
-  paths = {
-    id: await ask('Path to the id of the user', paths.id),
-    name: await ask('Path to the name', paths.name),
-    roles: await ask('Path to the roles (admin, moderator), - for none', paths.roles),
+  if (!isRight) {
+    paths = {
+      id: await ask('Path to the id of the user', paths.id),
+      name: await ask('Path to the name', paths.name),
+      roles: await ask('Path to the roles (admin, moderator), - for none', paths.roles),
+    };
+  }
+  const { id, roles } = paths;
+  const namePath = paths.name || id;
+  const user = session.userAt(id, namePath, roles);
+  if ('problem' in user)
+    throw new CommandProblem(exit.configuration, `by these paths nobody is logged in: ${user.problem}`);
+  // The setting is a list with commas.
+  const isSettled = user.roles?.includes('admin') || given.CHAT_ADMINS !== undefined || user.id.includes(',');
+  const answer = isSettled
+    ? null
+    : await terminal.ask(
+        `? Should user ${lineForScreen(user.id)}, whose cookie this is, be an admin of the chat? [y/N] `,
+      );
+  return {
+    CHAT_USER_ID: id,
+    CHAT_USER_NAME: namePath,
+    ...(roles === '' ? {} : { CHAT_USER_ROLES: roles }),
+    ...(/^(y|yes)$/i.test(answer ?? '') ? { CHAT_ADMINS: user.id } : {}),
   };
-  const problem = session.problemWith(paths.id, paths.name || paths.id);
-  if (problem !== null)
-    throw new CommandProblem(exit.configuration, `by these paths nobody is logged in: ${problem}`);
-  return pathSettings(paths);
 }
-
-const pathSettings = ({
-  id,
-  name,
-  roles,
-}: {
-  id: string;
-  name: string;
-  roles: string;
-}): Record<string, string> => ({
-  CHAT_USER_ID: id,
-  CHAT_USER_NAME: name || id,
-  ...(roles === '' ? {} : { CHAT_USER_ROLES: roles }),
-});

@@ -117,7 +117,7 @@ async function setUp(
     await testAs(account, withoutUser(place), say);
   }
 
-  const user = found.userKnown ? {} : await askForUser(options, found, account, terminal);
+  const user = found.userKnown ? {} : await askForUser(options, given, found, account, terminal);
   const login = await loginPage(options, found, addresses, terminal);
   const groups = settingGroups(options, given, user, login, addresses);
   const title = `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`;
@@ -345,6 +345,10 @@ function settingGroups(
     group('The site: from its folder the server knows who is logged in.', /^CHAT_(SITE_|SESSION_|USER_)/, {
       CHAT_SITE: site,
     }),
+    group(
+      'The users who may moderate, beside those to whom the site gives a role.',
+      /^CHAT_(ADMINS|MODERATORS)$/,
+    ),
     group('The pages with the chat, and where people log in.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
     group(
       way === 'direct'

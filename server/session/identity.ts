@@ -48,6 +48,9 @@ export interface UserPaths {
   require?: Path | undefined;
   /** The ids of nobody, such as that of a guest account. */
   nobody?: readonly string[];
+  /** The ids of users with a role beside those that the session gives. */
+  admins?: readonly string[];
+  moderators?: readonly string[];
   rooms?: Path | undefined;
   roles?: Path | undefined;
   banned?: Path | undefined;
@@ -70,11 +73,15 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   const isTyped = typed === true || (typed !== undefined && 'value' in present(session, typed));
   const id = userId(isTyped ? accountName(found.value) : found.value);
   if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
-  if (paths.nobody?.some((one) => (isTyped ? accountName(one) : one) === id))
-    return noUser({ absent: `${pathText(at)} is that of a guest` });
+  const isAmong = (ids: readonly string[] = []) =>
+    ids.some((one) => (isTyped ? accountName(one) : one) === id);
+  if (isAmong(paths.nobody)) return noUser({ absent: `${pathText(at)} is that of a guest` });
   const name = nameIn(session, paths);
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
-  const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));
+  const roles = mergeRoles(paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles)), {
+    admin: isAmong(paths.admins),
+    moderator: isAmong(paths.moderators),
+  });
   if (roles.length > 0) user.roles = roles;
   if (paths.rooms !== undefined) {
     const { rooms, problem } = roomsIn(follow(session, paths.rooms));
@@ -118,6 +125,12 @@ function rolesIn(found: Found): ('admin' | 'moderator')[] {
   const named = entries(value)?.map(([, role]) => role) ?? [value];
   return siteRoles.filter((role) => named.includes(role));
 }
+
+/** The roles that the site gives a user, and those that the operator's settings add. */
+export const mergeRoles = (
+  roles: SessionUser['roles'] = [],
+  added: Record<(typeof siteRoles)[number], boolean>,
+): NonNullable<SessionUser['roles']> => siteRoles.filter((role) => roles.includes(role) || added[role]);
 
 /** A session may have any number of rooms; only this many count. */
 const mostRooms = 500;

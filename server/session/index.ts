@@ -65,6 +65,9 @@ interface PathOptions {
   userRequire?: string | undefined;
   /** Ids that stand for nobody, such as that of a guest account, separated by commas. */
   userNobody?: string | undefined;
+  /** Ids of users who have that role beside those to whom the site gives it, separated by commas. */
+  admins?: string | undefined;
+  moderators?: string | undefined;
 }
 
 /** A request of Node, of a framework on it, or of the Fetch API. */

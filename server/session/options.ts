@@ -35,6 +35,8 @@ const table = {
   userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userMail: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userNobody: ['', listed],
+  admins: ['', listed],
+  moderators: ['', listed],
 } as const satisfies Record<string, [fallback: string, parse: (text: string, context: Context) => unknown]>;
 
 export type OptionName = keyof typeof table;
@@ -48,7 +50,7 @@ const names = Object.keys(table) as OptionName[];
 const ofSites: readonly OptionName[] = ['site', 'siteEnv'];
 /** Options of logins in tables of their own alone. */
 const ofTables = names.filter((name) => name.startsWith('site') && !ofSites.includes(name));
-const ofBoth: readonly OptionName[] = ['cookieName', 'userNobody'];
+const ofBoth: readonly OptionName[] = ['cookieName', 'userNobody', 'admins', 'moderators'];
 const ofSessions = names.filter((name) => !name.startsWith('site'));
 
 /**
@@ -107,7 +109,7 @@ export function readOptions(
   const read = parse(ofSessions.filter(isGiven), texts);
   problems.push(...read.problems);
   if (problems.length > 0) return { problems };
-  const { cookieName, userNobody } = read.parsed;
+  const { cookieName, userNobody, admins, moderators } = read.parsed;
   return {
     site: {
       ...site,
@@ -120,6 +122,7 @@ export function readOptions(
       checks: siteChecks,
       cookieName,
       nobody: userNobody,
+      named: { admins, moderators },
       store: texts.store ?? undefined,
       sessions: {
         given: Object.fromEntries(ofSessions.filter(isGiven).map((name) => [name, texts[name]])),
@@ -145,6 +148,8 @@ const settingsOf = (parsed: Parsed): SessionSettings => ({
     name: parsed.userName,
     require: parsed.userRequire,
     nobody: parsed.userNobody,
+    admins: parsed.admins,
+    moderators: parsed.moderators,
     rooms: parsed.userRooms,
     roles: parsed.userRoles,
     banned: parsed.userBanned,

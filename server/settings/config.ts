@@ -77,6 +77,8 @@ const sessionSettings = {
   userName: 'CHAT_USER_NAME',
   userRequire: 'CHAT_USER_REQUIRE',
   userNobody: 'CHAT_USER_NOBODY',
+  admins: 'CHAT_ADMINS',
+  moderators: 'CHAT_MODERATORS',
   userRooms: 'CHAT_USER_ROOMS',
   userRoles: 'CHAT_USER_ROLES',
   userBanned: 'CHAT_USER_BANNED',

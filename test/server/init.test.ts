@@ -528,6 +528,8 @@ test('a plain PHP site: one login is shown, its keys without values are confirme
   expect(said).toContain('the user seems to be user.id, the name user.name, the roles user.role');
   expect(said).toContain("<?php if (!empty($_SESSION['user']['id'])): ?>");
   expect(said).not.toMatch(new RegExp(`geheim|Zoë|${id}`));
+  // The session gives that user the role already.
+  expect(said).not.toContain('be an admin');
   expect(code).toBe(0);
   const { env } = givenSettings(file, {});
   expect(env).toMatchObject({
@@ -556,10 +558,13 @@ test('a plain PHP site as a program: the answers come from its input, and the co
     env: { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${sessions}`, CHAT_SESSION_NAME: 'SITE' },
   });
   const ended = new Promise<number>((resolve) => child.process.on('close', resolve));
-  child.process.stdin?.end(`https://example.org\n${id}\nn\nuser.id\nuser.name\n-\n\n`);
+  child.process.stdin?.end(`https://example.org\n${id}\nn\nuser.id\nuser.name\n-\nyes\n\n`);
   expect([await ended, child.output()]).toEqual([0, expect.stringContaining(`Written: ${file}`)]);
   expect(child.output()).not.toContain(id);
-  expect(readFileSync(file, 'utf8')).toMatch(/CHAT_USER_ID=user\.id\nCHAT_USER_NAME=user\.name\n\n/);
+  expect(child.output()).toContain('Should user 7, whose cookie this is, be an admin of the chat?');
+  expect(readFileSync(file, 'utf8')).toMatch(
+    /CHAT_USER_ID=user\.id\nCHAT_USER_NAME=user\.name\n\n#.*\nCHAT_ADMINS=7\n\n/,
+  );
 });
 
 test('Laravel: the address, the cookie and the store by its folder', async () => {

@@ -46,6 +46,12 @@ export interface GivenRoles {
   moderators?: readonly string[] | undefined;
 }
 
+/** The ids of users who have a role by the operator's settings. */
+export interface NamedRoles {
+  admins?: readonly string[] | undefined;
+  moderators?: readonly string[] | undefined;
+}
+
 /** Settings of the operator beside the folder. */
 export interface SiteOptions extends GivenRoles {
   /** CHAT_SESSION_NAME. */
@@ -56,6 +62,8 @@ export interface SiteOptions extends GivenRoles {
   checks?: boolean | undefined;
   /** CHAT_USER_NOBODY. */
   nobody?: readonly string[] | undefined;
+  /** CHAT_ADMINS and CHAT_MODERATORS: the ids of users with a role beside those that the site gives. */
+  named?: NamedRoles | undefined;
   /** CHAT_SESSION_STORE, for an application whose users are in sessions and in a table. */
   store?: string | undefined;
 }
@@ -328,7 +336,9 @@ type SessionOption =
   | 'userRoles'
   | 'userBanned'
   | 'userMail'
-  | 'userNobody';
+  | 'userNobody'
+  | 'admins'
+  | 'moderators';
 
 /** An application that keeps its users in PHP sessions. A single file in `logins/` says all of it. */
 export interface SessionApplication {

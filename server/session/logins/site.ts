@@ -21,6 +21,7 @@ import {
   type Application,
   type Doubt,
   type MemberApplication,
+  type NamedRoles,
   type Row,
   type SessionTexts,
   type SiteDatabase,
@@ -57,6 +58,8 @@ export interface SiteReader {
   isReplica(): Promise<boolean>;
   /** The ids of users who are nobody, by CHAT_USER_NOBODY. */
   readonly nobody: readonly string[];
+  /** Users with a role by CHAT_ADMINS and CHAT_MODERATORS. */
+  readonly named: NamedRoles;
   /** As it was opened last; undefined before. */
   readonly last: OpenSite | undefined;
   /** As in `Logins`. */
@@ -98,8 +101,8 @@ interface GivenSessions {
 
 /** @param values all that counts of the configuration. @param title of the application */
 export function fingerprintOf(place: SitePlace, title: string, values: unknown, digest: Digest): Fingerprint {
-  const { cookieName, blog, admins, moderators, checks, nobody, sessions } = place;
-  const settings = { cookieName, blog, admins, moderators, checks, nobody, given: sessions?.given };
+  const { cookieName, blog, admins, moderators, checks, nobody, named, sessions } = place;
+  const settings = { cookieName, blog, admins, moderators, checks, nobody, named, given: sessions?.given };
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
 }
 
@@ -354,6 +357,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
 
   return {
     nobody: place.nobody ?? [],
+    named: place.named ?? {},
     get last() {
       return last;
     },

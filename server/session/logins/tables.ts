@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { mergeRoles } from '../identity.ts';
 import {
   type Credentials,
   handleOf,
@@ -8,6 +9,7 @@ import {
   type Logins,
   type Refusal,
   refusalOf,
+  type SessionUser,
   StoreError,
   unavailable,
   type Verdict,
@@ -19,6 +21,7 @@ import {
   type Claim,
   type Judged,
   type LoginTable,
+  type NamedRoles,
   nobody,
   type Row,
   type SiteTable,
@@ -54,6 +57,15 @@ interface Look {
   parts: Parts | undefined;
   /** Its columns, if the digest is a version of its rows: see `VersionsOfTable.viewed`. */
   kept: KeptRow | undefined;
+}
+
+function withNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): SessionUser {
+  const { id, roles: given } = user;
+  const roles = mergeRoles(given, {
+    admin: admins?.includes(id) === true,
+    moderator: moderators?.includes(id) === true,
+  });
+  return roles.length === (given?.length ?? 0) ? user : { ...user, roles };
 }
 
 /** A row to be judged. */
@@ -140,7 +152,8 @@ export function claimedLogins(
     const judged: Judged = application.judge(site, claim, found?.row ?? null, now, before);
     if (judged.state !== 'user') return judged;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
-    const { user, ends, idle, memo, mayBeOver } = judged;
+    const { ends, idle, memo, mayBeOver } = judged;
+    const user = withNamedRoles(judged.user, reader.named);
     if (reader.nobody.includes(user.id))
       return { ...nobody('this user is nobody, by CHAT_USER_NOBODY'), settled: true };
     const { id, digest, parts, kept } = found;

@@ -157,6 +157,28 @@ describe('the user of a JSON session', () => {
     expect(identify(decodeJson(Buffer.from(json)), paths)).toHaveProperty(outcome);
   });
 
+  test('users whom the operator names have a role beside those in the session', () => {
+    const paths = {
+      id: ['user_id'],
+      name: ['firstname'],
+      roles: ['role'],
+      admins: ['3', 'Eve'],
+      moderators: ['3', '4'],
+    };
+    for (const [session, roles] of [
+      ['{"user_id":3}', ['admin', 'moderator']],
+      ['{"user_id":"4","role":"admin"}', ['admin', 'moderator']],
+      ['{"user_id":"eve"}', undefined],
+      ['{"user_id":33}', undefined],
+    ] as const) {
+      const found = identify(decodeJson(Buffer.from(session)), paths);
+      expect('user' in found && found.user.roles, session).toEqual(roles);
+    }
+    // As typed at the login, in any case.
+    const typed = identify(decodeJson(Buffer.from('{"user_id":"EVE"}')), { ...paths, typed: true });
+    expect(typed).toMatchObject({ user: { id: 'eve', roles: ['admin'] } });
+  });
+
   test('a name that cannot be reached is the id', () => {
     const session = decodeJson(Buffer.from('{"user_id":7,"token":"not serialized","DW1":1,"DW2":2}'));
     for (const name of ['token!.name', 'DW*.name', 'token.name']) {

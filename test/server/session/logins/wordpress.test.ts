@@ -93,7 +93,15 @@ test('the name without entities, and the roles that exist there', async () => {
   for (const [n, [capabilities, name, user]] of cases.entries()) {
     expect(await userOf(String(n + 10), capabilities, name)).toEqual({ id: String(n + 10), ...user });
   }
-  const own = await siteFor({}, { admins: ['shop_manager'], moderators: ['subscriber'], nobody: ['9'] });
+  const own = await siteFor(
+    {},
+    {
+      admins: ['shop_manager'],
+      moderators: ['subscriber'],
+      nobody: ['9'],
+      named: { admins: ['4'], moderators: ['3'] },
+    },
+  );
   await own.site.query(
     `UPDATE ${own.site.prefix}options SET option_value = ? WHERE option_name LIKE '%user_roles'`,
     ['a:3:{s:12:"shop_manager";a:0:{}s:10:"subscriber";a:0:{}s:13:"administrator";a:0:{}}'],
@@ -105,6 +113,7 @@ test('the name without entities, and the roles that exist there', async () => {
     'a:2:{s:13:"administrator";b:1;s:10:"subscriber";b:1;}',
   );
   expect(await others.identify(await own.site.logIn('3'))).toMatchObject({ user: { roles: ['moderator'] } });
+  expect(await others.identify(await own.site.logIn('4'))).toMatchObject({ user: { roles: ['admin'] } });
   expect(await others.identify(await own.site.logIn('9'))).toMatchObject({ code: 'unauthorized' });
 });
 
