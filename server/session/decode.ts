@@ -3,6 +3,7 @@ import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
 import { parseLayers } from './layers/layers.ts';
 import { readQuery, type SessionSource } from './source.ts';
+import { SessionTooLargeError } from './store.ts';
 
 const mostLayers = 4;
 
@@ -54,7 +55,7 @@ export function unreadable(
   inner: Buffer,
   taken = source.layers.length,
 ): unknown {
-  if (!(error instanceof FormatError)) return error;
+  if (!(error instanceof FormatError) || error instanceof SessionTooLargeError) return error;
   const { looks } = guessFormat(inner);
   return new UnreadableError(error, `the bytes look like ${looks}`, hint(source, inner, taken));
 }

@@ -1,4 +1,6 @@
-/** More than memcached's default item size. No session is that large, but a store can be made to hold one. */
+import { FormatError } from './formats/value.ts';
+
+/** The limit for a session as stored and as unpacked: memcached's default item size. */
 export const maxSessionBytes = 1024 * 1024;
 
 /** The id for the question whether a store answers. No cookie can hold it, so no visitor can put anything there. */
@@ -121,6 +123,16 @@ export class StoreError extends Error {
 
 /** This session cannot be read, at present or at all; the store itself answers. */
 export class SessionBusyError extends StoreError {}
+
+/** The session has more than `maxSessionBytes`, as stored or unpacked. */
+export class SessionTooLargeError extends FormatError {
+  readonly hint = 'the chat has no setting for this limit: the site must keep less in the session';
+
+  constructor() {
+    super(`the session is larger than ${maxSessionBytes} bytes, the limit of the chat`);
+    this.name = 'SessionTooLargeError';
+  }
+}
 
 /** A session is written so often that no reading of it is known to be whole. */
 export class UnsettledError extends SessionBusyError {

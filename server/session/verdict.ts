@@ -6,12 +6,9 @@ import { type Identity, identify, type SessionUser, type UserPaths } from './ide
 import { LargeSessions } from './large-sessions.ts';
 import type { Verdict } from './login.ts';
 import type { SessionSource } from './source.ts';
-import { maxSessionBytes, UnsettledError } from './store.ts';
+import { maxSessionBytes, SessionTooLargeError, UnsettledError } from './store.ts';
 
-/**
- * Sessions of at least so many bytes are decoded in a thread of their own, and verdicts on them are remembered: a digest
- * costs less than decoding them again.
- */
+/** Sessions of this size or more, unpacked, are decoded in a separate thread. */
 const largeBytes = 16 * 1024;
 const mostRemembered = 100;
 /** The number of readings of an unsettled session that must agree: the last ones that can be decoded. */
@@ -38,16 +35,16 @@ export interface Judge {
 
 /** Judges by the format of the sessions and by the paths to their users. */
 export function createJudge(source: SessionSource, user: UserPaths): Judge {
+  /** Verdicts that cost more than a digest of the stored bytes, by session ID. */
   const remembered = new Map<string, { digest: string; judging: Promise<SessionVerdict> }>();
   const large = new LargeSessions(source.format, user);
 
   function judge(id: string, bytes: Buffer): SessionVerdict | Promise<SessionVerdict> {
-    if (bytes.length > maxSessionBytes) return noUser('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
+      if (bytes.length > maxSessionBytes) throw new SessionTooLargeError();
       const inner = unwrapped(source, id, bytes);
       if (inner.length === 0) return noUser('empty', 'the session is empty');
-      const failed = (error: unknown) => notDecoded(unreadable(error, source, inner));
-      // A few bytes may have been a megabyte before they were compressed.
+      const failed = (error: unknown) => undecodable(unreadable(error, source, inner));
       if (inner.length >= largeBytes) {
         return large.identify(inner).then((found) => byIdentity(found, bytes), failed);
       }
@@ -57,43 +54,46 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
         return failed(error);
       }
     } catch (error) {
-      return notDecoded(error);
+      return undecodable(error);
     }
   }
 
-  async function judgeLarge(id: string, bytes: Buffer): Promise<SessionVerdict> {
-    const verdict = await judge(id, bytes);
-    // Without the bytes, which each caller has.
-    return verdict.state === 'user' ? { ...verdict, bytes: Buffer.alloc(0) } : verdict;
-  }
-
-  async function remember(id: string, bytes: Buffer): Promise<SessionVerdict> {
-    // A visitor with a large session can therefore connect again and again, and many times at once, without costing much
-    // of this process's time.
-    const digest = createHash('sha256').update(bytes).digest('base64');
-    const known = remembered.get(id);
-    const judging = known?.digest === digest ? known.judging : judgeLarge(id, bytes);
+  /** Adds the entry, or makes it the newest. */
+  function remember(id: string, entry: { digest: string; judging: Promise<SessionVerdict> }): void {
     remembered.delete(id);
-    remembered.set(id, { digest, judging });
+    remembered.set(id, entry);
     if (remembered.size > mostRemembered) remembered.delete(remembered.keys().next().value as string);
-    try {
-      const verdict = await judging;
-      return verdict.state === 'user' ? { ...verdict, bytes } : verdict;
-    } catch (error) {
-      if (remembered.get(id)?.judging === judging) remembered.delete(id);
-      throw error;
-    }
   }
 
   return {
     verdict(id, bytes) {
       if (bytes === null) return noUser('nobody', 'there is no such session', hints.gone);
-      const isLarge = bytes.length >= largeBytes && bytes.length <= maxSessionBytes;
-      return isLarge ? remember(id, bytes) : judge(id, bytes);
+      const cached = remembered.get(id);
+      if (cached !== undefined && cached.digest === digestOf(bytes)) {
+        remember(id, cached);
+        return cached.judging.then((verdict) => withBytes(verdict, bytes));
+      }
+      remembered.delete(id);
+      const verdict = judge(id, bytes);
+      // A few stored bytes may unpack to a megabyte, also while the format of undecodable ones is guessed.
+      if (!(verdict instanceof Promise) && verdict.state !== 'invalid') return verdict;
+      const judging = Promise.resolve(verdict).then((settled) => withBytes(settled, Buffer.alloc(0)));
+      const entry = { digest: digestOf(bytes), judging };
+      remember(id, entry);
+      // A failure says nothing about the session.
+      judging.catch(() => {
+        if (remembered.get(id) === entry) remembered.delete(id);
+      });
+      return verdict;
     },
     close: () => large.close(),
   };
 }
+
+const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64');
+
+const withBytes = (verdict: SessionVerdict, bytes: Buffer): SessionVerdict =>
+  verdict.state === 'user' ? { ...verdict, bytes } : verdict;
 
 /** Small buffers usually share their memory: a session that stays for hours would keep all that lies beside it. */
 function ownCopy(bytes: Buffer): Buffer {
@@ -109,10 +109,12 @@ function byIdentity(found: Identity, bytes: Buffer): SessionVerdict {
   return noUser('invalid', found.invalid, hints.invalid);
 }
 
-/** @throws the error if it says nothing of the session's content */
-function notDecoded(error: unknown): SessionVerdict {
-  if (!(error instanceof UnreadableError)) throw error;
-  return noUser('invalid', error.looks, error.hint, error.message);
+/** @throws the error if it says nothing about the session */
+function undecodable(error: unknown): SessionVerdict {
+  if (error instanceof SessionTooLargeError) return noUser('invalid', error.message, error.hint);
+  if (error instanceof UnreadableError) return noUser('invalid', error.looks, error.hint, error.message);
+  if (!(error instanceof FormatError)) throw error;
+  return noUser('invalid', 'what the store holds is damaged', undefined, error.message);
 }
 
 /**
@@ -125,10 +127,7 @@ export async function judgeFailure(
   error: unknown,
   judge: (bytes: Buffer) => SessionVerdict | Promise<SessionVerdict>,
 ): Promise<SessionVerdict> {
-  if (error instanceof FormatError) {
-    return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
-  }
-  if (!(error instanceof UnsettledError)) throw error;
+  if (!(error instanceof UnsettledError)) return undecodable(error);
   const verdicts = (await Promise.all(error.readings.map(judge)))
     .filter(({ state }) => state === 'user' || state === 'nobody')
     .slice(-enoughReadings);

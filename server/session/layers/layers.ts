@@ -2,7 +2,7 @@ import { inflateRawSync, inflateSync } from 'node:zlib';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { decodeBase64, urlDecode } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
-import { maxSessionBytes } from '../store.ts';
+import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 import { readKeyFile } from './key-file.ts';
 import { decryptLaravel, readAppKeys } from './laravel.ts';
 
@@ -74,7 +74,7 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
       try {
         return unwrap(bytes, id);
       } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
+        if (!(error instanceof FormatError) || error instanceof SessionTooLargeError) throw error;
         throw new FormatError(`layers=${name}: ${error.message}`);
       }
     },
@@ -82,12 +82,12 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
 }
 
 /** A few bytes can inflate to gigabytes, so inflating ends as soon as there is more than a session may have. */
-function inflated(inflate: typeof inflateSync, bytes: Buffer): Buffer {
+export function inflated(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   try {
     return inflate(bytes, { maxOutputLength: maxSessionBytes });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw new FormatError(`more than ${maxSessionBytes} bytes`);
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new SessionTooLargeError();
     throw new FormatError('not compressed so, or cut off');
   }
 }

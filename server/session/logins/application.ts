@@ -8,6 +8,7 @@ import type { SessionUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import type { Credentials, Explanation } from '../login.ts';
 import type { StoreUrl } from '../source.ts';
+import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 import type { LoginRows, SiteSql } from './sql.ts';
 
 /** The folder of a site, as an application reads its configuration from it. */
@@ -445,6 +446,13 @@ export const nobody = (reason: string, hint?: string) => ({
   state: 'nobody' as const,
   ...because(reason, hint),
 });
+
+/** The verdict on the text of a session that SELECT cuts off at `maxSessionBytes`; null if it is whole. */
+export function ifCutOff(session: Buffer | null | undefined): Judged | null {
+  if (!session || session.length < maxSessionBytes) return null;
+  const { message, hint } = new SessionTooLargeError();
+  return { state: 'invalid', ...because(message, hint) };
+}
 
 /** The verdict on a login that the keys of the site no longer lead to. */
 export const byAnotherKey = nobody('the site has another key for its logins now');

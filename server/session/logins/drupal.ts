@@ -12,11 +12,13 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, type Path, parsePath } from '../path.ts';
+import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   because,
   type Claim,
   type GivenRoles,
+  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
@@ -41,7 +43,6 @@ interface Found extends GivenRoles {
 }
 
 /** Bytes of one session: Drupal itself gets slow long before. */
-const mostBytes = 1024 * 1024;
 
 /** The first user of a site. */
 const superUser = '1';
@@ -94,7 +95,7 @@ export const drupal: Application<Found, Found> = {
   logins({ prefix }, { quote, lines, start }) {
     const table = (name: string) => tableIn(prefix + name, { quote });
     const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
-    const ofSession = `s.sid AS sid, ${start('s.session', mostBytes)} AS session`;
+    const ofSession = `s.sid AS sid, ${start('s.session', maxSessionBytes)} AS session`;
     // COALESCE: in SQLite a column keeps its collation, NOCASE_UTF8, which only Drupal has.
     const ofUser = `COALESCE(u.name, '') AS name, u.status AS status`;
     const users = `${table('users_field_data')} AS u`;
@@ -152,13 +153,15 @@ export const drupal: Application<Found, Found> = {
     if (row === null) return nobody('there is no such session, or it has ended there');
     const session = sessionIn(row.session ?? null);
     if (session === undefined) {
-      return {
-        state: 'invalid',
-        ...because(
-          'the session is not what Drupal writes',
-          'session.serialize_handler of PHP must be “php”, its default',
-        ),
-      };
+      return (
+        ifCutOff(row.session) ?? {
+          state: 'invalid',
+          ...because(
+            'the session is not what Drupal writes',
+            'session.serialize_handler of PHP must be “php”, its default',
+          ),
+        }
+      );
     }
     const { user, isMasquerade } = session;
     if (user === null) return nobody('nobody is logged in in this session');
@@ -211,7 +214,7 @@ masquerades.push(parsePath('masquerading'));
 /** The user's id in the text of a session, null if there is none; undefined if the text cannot be read. */
 function sessionIn(session: Buffer | null): { user: string | null; isMasquerade: boolean } | undefined {
   if (session === null) return { user: null, isMasquerade: false };
-  if (session.length >= mostBytes) return undefined;
+  if (session.length >= maxSessionBytes) return undefined;
   try {
     const all = formats.php(session);
     const at = (path: Path) => {

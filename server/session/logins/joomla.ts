@@ -13,10 +13,12 @@ import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, parsePath } from '../path.ts';
+import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   because,
   type GivenRoles,
+  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
@@ -164,7 +166,7 @@ export const joomla: Application<Found, Site> = {
     const directly = `SELECT ${lines('map.group_id')} FROM ${table('user_usergroup_map')} AS map WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${table('user_mfa')} AS f WHERE f.user_id = u.id`;
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
-    const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
+    const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${maxSessionBytes})` : 'NULL'} AS data, s.userid AS userid`;
     const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
     // The ids of the backend are those of administrators. Sessions that are shared with it have no client.
     const ofSite = '(s.client_id = 0 OR s.client_id IS NULL)';
@@ -243,7 +245,7 @@ export const joomla: Application<Found, Site> = {
       return nobody('the user has not yet agreed to the privacy policy');
     const session = sessionIn(row.data ?? null);
     if (session === undefined)
-      return { state: 'invalid', ...because('the session is not what Joomla writes') };
+      return ifCutOff(row.data) ?? { state: 'invalid', ...because('the session is not what Joomla writes') };
     if (session?.user !== undefined && session.user !== id)
       return nobody('the session is that of another user, or of a guest');
     if (session?.mustSetUp === true) return nobody('the user has to set up a second factor first');
@@ -292,8 +294,6 @@ export const joomla: Application<Found, Site> = {
     };
   },
 };
-
-const mostBytes = 1024 * 1024;
 
 interface Session {
   user?: string;

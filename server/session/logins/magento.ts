@@ -6,9 +6,8 @@ import { databaseHost, escapedPath, hostAndPort } from '../configuration/databas
 import { parseCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import type { Layer } from '../layers/layers.ts';
+import { inflated, type Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
-import { maxSessionBytes } from '../store.ts';
 import {
   because,
   type Claim,
@@ -463,12 +462,7 @@ const uncompressed: Layer = {
     const mark = bytes.toString('latin1', 0, 4);
     if (Object.hasOwn(others, mark))
       throw new FormatError(`compressed with ${others[mark]}, which is not read`);
-    if (mark !== ':gz:') return bytes;
-    try {
-      return inflateSync(bytes.subarray(4), { maxOutputLength: maxSessionBytes });
-    } catch {
-      throw new FormatError('compressed with gzip, and cut off or too large');
-    }
+    return mark === ':gz:' ? inflated(inflateSync, bytes.subarray(4)) : bytes;
   },
 };
 

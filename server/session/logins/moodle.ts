@@ -14,11 +14,13 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, parsePath } from '../path.ts';
+import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   because,
   type Claim,
   type GivenRoles,
+  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
@@ -96,7 +98,6 @@ const system = 10;
 const eightHours = 28_800;
 
 /** Bytes of one session. */
-const mostBytes = 1024 * 1024;
 
 /** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, lib/moodlelib.php (get_config, require_login), and admin/tool/mfa and admin/tool/policy. */
 export const moodle: Application<Found, Site, Cookie> = {
@@ -173,7 +174,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
     const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
-    const data = secondFactors && hasTexts ? start('s.sessdata', mostBytes) : 'NULL';
+    const data = secondFactors && hasTexts ? start('s.sessdata', maxSessionBytes) : 'NULL';
     const address = tiedToAddress ? 's.firstip' : 'NULL';
     const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
     const sessionWith = (version: string) =>
@@ -283,11 +284,14 @@ export const moodle: Application<Found, Site, Cookie> = {
       );
     }
     if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
-      return nobody(
-        'the user has not yet given the second factor',
-        site.hasTexts
-          ? undefined
-          : 'where Moodle asks for a second factor (tool_mfa), only its session handler \\core\\session\\database shows whether it was given',
+      return (
+        ifCutOff(row.data) ??
+        nobody(
+          'the user has not yet given the second factor',
+          site.hasTexts
+            ? undefined
+            : 'where Moodle asks for a second factor (tool_mfa), only its session handler \\core\\session\\database shows whether it was given',
+        )
       );
     }
     if (isTrue(text('must_change'))) return nobody('the user has to change the password first');

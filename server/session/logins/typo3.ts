@@ -8,11 +8,13 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, isEmpty, parsePath } from '../path.ts';
+import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   because,
   type Claim,
   type GivenRoles,
+  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
@@ -62,7 +64,6 @@ const noLock = '[DISABLED]';
 const passed = parsePath('mfa');
 
 /** Bytes of one session. */
-const mostBytes = 1024 * 1024;
 
 /**
  * Frontend users of TYPO3 12 to 14: typo3/sysext/core/Classes/Session/UserSession.php, UserSessionManager.php,
@@ -162,7 +163,7 @@ export const typo3: Application<Found, Found, Cookie> = {
     const factors = `CASE WHEN ${others} NOT LIKE '%${hexOf('"active"')}%' THEN NULL ELSE ${start('u.mfa', 1)} END AS factors`;
     const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, ${factors}`;
     // The text of a session is needed only for a user with second factors.
-    const data = start('s.ses_data', mostBytes);
+    const data = start('s.ses_data', maxSessionBytes);
     const ifNeeded = (value: string) => `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${value} END`;
     const ofSession = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used`;
     const sessions: LoginTable = {
@@ -256,7 +257,7 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (starts > minute || (stops !== 0 && stops <= minute))
       return nobody('the user is not active at present');
     if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
-      return nobody('the user has not yet given the second factor');
+      return ifCutOff(row.data) ?? nobody('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
     const groups = groupsIn(site.database, text('all_groups'));
     // Editors may give a new group the title of another.
@@ -298,7 +299,7 @@ function needsFactor(factors: Buffer | null): boolean {
 
 /** `evaluateMfaRequirements()` of AbstractUserAuthentication.php. */
 function hasGivenFactor(data: Buffer | null): boolean {
-  if (data === null || data.length >= mostBytes) return false;
+  if (data === null || data.length >= maxSessionBytes) return false;
   try {
     const found = follow(formats.php_serialize(data), passed);
     return 'value' in found && !isEmpty(found.value);

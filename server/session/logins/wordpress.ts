@@ -15,11 +15,13 @@ import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
+import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   because,
   type Claim,
   type GivenRoles,
+  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
@@ -91,7 +93,6 @@ const suspensions = 'bp_suspend';
 const cerber = 'cerber_sets';
 
 /** Bytes of one value: WordPress itself gets slow long before. */
-const mostBytes = 1024 * 1024;
 
 const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap((name) => [
   `${name}_KEY`,
@@ -193,7 +194,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const fragment = newFragments
       ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
       : old;
-    const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
+    const bounded = (column: string) => `LEFT(${column}, ${maxSessionBytes})`;
     // The browser of a user writes into the same value, so nothing in it can say that there is no second factor.
     const factor = `EXISTS (SELECT 1 FROM ${quoted(prefix + cerber)} AS f WHERE f.the_key = 'cerber_user' AND f.the_id = u.ID AND f.the_value LIKE '%s:3:"tfm";i:1;%')`;
     // A view that was made before the plugin was there lacks the column, and lets nobody in.
@@ -301,7 +302,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     }
     const session = part(decoded(row.tokens ?? null), createHash('sha256').update(token).digest('hex'));
     const until = expirationOf(session);
-    if (until === null) return nobody('the login has ended there');
+    if (until === null) return ifCutOff(row.tokens) ?? nobody('the login has ended there');
     if (until < now) return nobody('the login has expired there');
     const by = switchers.find(({ from }) => Number(part(session, from)) > 0);
     if (by) return nobody(`somebody is another user there, by the plugin ${by.plugin}`);
@@ -598,7 +599,7 @@ function keysOf(bytes: Buffer | null): string[] {
 
 /** Null if it is not what PHP's `serialize()` makes: WordPress then has nothing, too. */
 function decoded(bytes: Buffer | null): PhpValue {
-  if (bytes === null || bytes.length === 0 || bytes.length >= mostBytes) return null;
+  if (bytes === null || bytes.length === 0 || bytes.length >= maxSessionBytes) return null;
   try {
     return formats.php_serialize(bytes);
   } catch (error) {

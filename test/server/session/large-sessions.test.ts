@@ -1,15 +1,20 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { deflateSync } from 'node:zlib';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { LargeSessions } from '../../../server/session/large-sessions.ts';
+import type { Layer } from '../../../server/session/layers/layers.ts';
 import { phpSessions } from '../../../server/session/logins/php-sessions.ts';
 import { parsePath } from '../../../server/session/path.ts';
+import type { SessionSource } from '../../../server/session/source.ts';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { size } from '../../guarantees/size.ts';
+import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { type Redis, startRedis } from '../../helpers/redis.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'large-sessions-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,8 +28,12 @@ function write(id: string, bytes: string | Buffer): void {
 }
 
 function open(options = 'format=json&timeout=9999ms') {
+  return openSource(parseStoreUrl(`file://${folder}?${options}`));
+}
+
+function openSource(source: SessionSource) {
   const reader = phpSessions({
-    source: parseStoreUrl(`file://${folder}?${options}`),
+    source,
     cookie: parseCookieForm('plain', 'PHPSESSID'),
     user: {
       id: parsePath('app\\.user!.id'),
@@ -115,12 +124,89 @@ test('of very many large sessions at once some must be requested again, and none
     expect(await reader.identify({ session: id })).toMatchObject({ user: { id: '7' } });
 });
 
-test('a large session that many connections ask for at once is decoded once', async () => {
-  const reader = open();
-  write('shared', padded(session(7)));
-  // If each of them were decoded, they would exceed the queue.
-  const answers = await Promise.all(Array.from({ length: 60 }, () => reader.identify({ session: 'shared' })));
-  for (const answer of answers) expect(answer).toMatchObject({ user: { id: '7' } });
+describe('a session that is large when unpacked', () => {
+  let memcached: Memcached;
+  let redis: Redis;
+  beforeAll(async () => {
+    [memcached, redis] = await Promise.all([startMemcached(), startRedis()]);
+  });
+  afterAll(() => Promise.all([memcached.stop(), redis.remove()]));
+
+  const withLength = (text: string) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(Buffer.byteLength(text));
+    return Buffer.concat([length, deflateSync(text)]);
+  };
+  const plain = (text: string) => Buffer.from(text);
+  const stores: [string, () => string, (text: string) => Buffer, (bytes: Buffer) => unknown][] = [
+    ['plain in files', () => `file://${folder}?format=json`, plain, (bytes) => write('one', bytes)],
+    [
+      'packed in files',
+      () => `file://${folder}?format=json&layers=zlib`,
+      deflateSync,
+      (bytes) => write('one', bytes),
+    ],
+    [
+      'packed in Redis',
+      () => `redis://127.0.0.1:${redis.port}?prefix=&format=json&layers=zlib`,
+      deflateSync,
+      (bytes) => redis.ask('SET', 'one', bytes),
+    ],
+    [
+      'packed in memcached, by the site',
+      () => `memcached://127.0.0.1:${memcached.port}?format=json&layers=zlib`,
+      deflateSync,
+      (bytes) => memcached.set('one', bytes),
+    ],
+    [
+      'packed in memcached, by a Memcached object',
+      () => `memcached://127.0.0.1:${memcached.port}?format=json`,
+      withLength,
+      (bytes) => memcached.set('one', bytes, 0, 0x34),
+    ],
+  ];
+  test.each(stores)('%s: is decoded once, until it changes', async (_, url, pack, store) => {
+    const decoded = vi.spyOn(Worker.prototype, 'postMessage');
+    onTestFinished(() => decoded.mockRestore());
+    const source = parseStoreUrl(`${url()}&timeout=9999ms`);
+    let unpacked = 0;
+    for (const layer of source.layers) {
+      const { unwrap } = layer;
+      layer.unwrap = (bytes, id) => {
+        unpacked++;
+        return unwrap(bytes, id);
+      };
+    }
+    const reader = openSource(source);
+    const seen: string[] = [];
+    for (const id of [7, 8]) {
+      await store(pack(padded(session(id))));
+      for (let n = 0; n < 3; n++) {
+        const answer = await reader.identify({ session: 'one' });
+        seen.push('user' in answer ? answer.user.id : answer.reason);
+      }
+    }
+    expect(seen).toEqual(['7', '7', '7', '8', '8', '8']);
+    expect(decoded).toHaveBeenCalledTimes(2);
+    expect(unpacked).toBe(2 * source.layers.length);
+    // If each connection decoded it, they would exceed the queue.
+    const many = await Promise.all(Array.from({ length: 60 }, () => reader.identify({ session: 'one' })));
+    for (const answer of many) expect(answer).toMatchObject({ user: { id: '8' } });
+    expect(decoded).toHaveBeenCalledTimes(2);
+  });
+});
+
+test('a packed session that cannot be decoded is unpacked once, and judged again when it changes', async () => {
+  const source = parseStoreUrl(`file://${folder}?format=json&layers=zlib&timeout=9999ms`);
+  const [layer] = source.layers as [Layer];
+  const unwrap = vi.spyOn(layer, 'unwrap');
+  const reader = openSource(source);
+  write('damaged', deflateSync(padded(session(7))).subarray(0, -8));
+  for (let n = 0; n < 3; n++)
+    expect(await reader.identify({ session: 'damaged' })).toMatchObject({ code: 'session_invalid' });
+  expect(unwrap).toHaveBeenCalledTimes(1);
+  write('damaged', deflateSync(JSON.stringify(session(7))));
+  expect(await reader.identify({ session: 'damaged' })).toMatchObject({ user: { id: '7' } });
 });
 
 test('requests while a thread is ending are answered by the next one', async () => {

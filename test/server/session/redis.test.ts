@@ -250,7 +250,10 @@ describe('reading', () => {
     const [large, small] = await Promise.all(
       ['large', 'small'].map((session) => sessions.identify({ session })),
     );
-    expect(large).toMatchObject({ code: 'session_invalid', reason: 'larger than 1048576 bytes' });
+    expect(large).toMatchObject({
+      code: 'session_invalid',
+      reason: expect.stringContaining('larger than 1048576 bytes'),
+    });
     expect(small).toMatchObject({ user: { id: '7' } });
   });
 

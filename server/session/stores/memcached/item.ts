@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { Reader } from '../../formats/reader.ts';
 import { FormatError } from '../../formats/value.ts';
-import { maxSessionBytes } from '../../store.ts';
+import { maxSessionBytes, SessionTooLargeError } from '../../store.ts';
 
 /** A value, and the 32 bits that its writer stored beside it. */
 export interface Item {
@@ -28,7 +28,7 @@ export const itemDecoders = {
     if ((flags & 0x10) === 0) return bytes;
     if (bytes.length < 4) throw new FormatError('the item is packed and too short');
     const length = bytes.readUInt32LE(0);
-    if (length > maxSessionBytes) throw new FormatError(tooLarge);
+    if (length > maxSessionBytes) throw new SessionTooLargeError();
     const stream = bytes.subarray(4);
     if ((flags & 0x40) !== 0) return decodeFastlz(stream, length);
     if ((flags & 0x20) === 0) throw new FormatError('the item is packed neither by zlib nor by FastLZ');
@@ -44,15 +44,14 @@ export const itemDecoders = {
 } as const satisfies Record<string, (item: Item) => Buffer>;
 
 const notText = 'the item is no text by its flags; those of a Memcache object need distribution=memcache';
-const tooLarge = `the item unpacks to more than ${maxSessionBytes} bytes`;
 
 function inflate(stream: Buffer): Buffer {
   try {
     return inflateSync(stream, { maxOutputLength: maxSessionBytes });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge : 'the item is not what zlib packs';
-    throw new FormatError(message, { cause: error });
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new SessionTooLargeError();
+    throw new FormatError('the item is not what zlib packs', { cause: error });
   }
 }
 

@@ -1,6 +1,5 @@
-import { FormatError } from '../../formats/value.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
-import { maxSessionBytes, type SessionStore } from '../../store.ts';
+import { maxSessionBytes, type SessionStore, SessionTooLargeError } from '../../store.ts';
 import { batched, LargeLookups, mostTogether } from '../lookups.ts';
 import { RedisConnection, type RedisServer } from './connection.ts';
 import { eventsSetting, logoutNotifications, subscribeRedis } from './notifications.ts';
@@ -111,7 +110,7 @@ function openRedis(
     // Thousands in a second: one promise more, where `async` takes several.
     get: (id) =>
       ask(id).then((bytes) => {
-        if (bytes === unread.tooLarge) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
+        if (bytes === unread.tooLarge) throw new SessionTooLargeError();
         return bytes === unread.large ? getLarge(id) : bytes;
       }),
     async unchanged(sessions) {

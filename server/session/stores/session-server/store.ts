@@ -3,7 +3,7 @@ import { SerializeDecoder } from '../../formats/php-serialize.ts';
 import { Reader } from '../../formats/reader.ts';
 import { FormatError, PhpBytes } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
-import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
+import { maxSessionBytes, SessionBusyError, type SessionStore, SessionTooLargeError } from '../../store.ts';
 import { LargeLookups } from '../lookups.ts';
 import { Pipeline, type ReadReply } from '../pipeline.ts';
 import { type Line, readAddress, type SessionServer, sessionServerProtocol } from './connection.ts';
@@ -97,7 +97,7 @@ const replies = {
 function readPeek(server: SessionServer, onLength: (bytes: number) => void): ReadReply<Line, Buffer | null> {
   return (line) => {
     onLength(line === null ? maxReplyBytes : line.length);
-    if (line === null) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
+    if (line === null) throw new SessionTooLargeError();
     if (line.equals(replies.none)) return null;
     if (line.equals(replies.failure)) throw unreadable(server);
     const { length } = replies.session;
