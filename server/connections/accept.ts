@@ -420,8 +420,8 @@ function nothing(): void {}
 const noAcks = new Map<never, never>();
 
 /** Shared by all sockets: a function each would take memory for as long as the connection lives. */
-function left(this: ChatSocket): void {
-  this.data.accepted?.left();
+function left(this: ChatSocket, reason: string): void {
+  this.data.accepted?.left(reason === 'client namespace disconnect');
 }
 
 /** The request in the form of Engine.IO, which would otherwise parse the address again. */

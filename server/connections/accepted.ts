@@ -111,8 +111,11 @@ export class Accepted implements Subscriber, Client {
     );
   }
 
-  /** Called when Socket.IO releases it: by the client's wish, by `ended`, or because its transport is closed. */
-  left(): void {
+  /**
+   * Called when Socket.IO releases it: by the client's wish, by `ended`, or because its transport is closed.
+   * @param keepsTransport whether the client has left the namespace alone, which other namespaces may outlive
+   */
+  left(keepsTransport: boolean): void {
     const { connection } = this;
     const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
@@ -123,8 +126,8 @@ export class Accepted implements Subscriber, Client {
     else void underWay.then(() => this.#login?.unsubscribe(this));
     for (const room of connection.joined) services.chat.typing.left(room, connection);
     services.chat.directory.disconnect(connection);
-    // A client that only left the namespace would stay connected without a session.
-    this.#socket.conn.close();
+    if (keepsTransport) this.weight.awaitConnect();
+    else this.#socket.conn.close();
   }
 }
 

@@ -6,6 +6,7 @@ import { loopback } from '../outgoing/addresses.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Credentials, Logins } from '../session/login.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
+import { isListed } from '../wire/origins.ts';
 import { Addresses } from './address.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */
@@ -159,8 +160,9 @@ export class Admission {
     if (new Set(query.keys()).size !== query.size) return 'bad_request';
     // JSONP is a script that any page can include, and no current client needs it.
     if (query.has('j')) return 'bad_request';
+    if ((query.get('EIO') ?? '4') !== '4') return 'unsupported_protocol';
     const transport = query.get('transport');
-    if (query.get('EIO') !== '4' || transport !== (upgrade ? 'websocket' : 'polling')) return 'bad_request';
+    if (!query.has('EIO') || transport !== (upgrade ? 'websocket' : 'polling')) return 'bad_request';
     const sid = query.get('sid');
     if (sid === null) {
       if (req.method !== 'GET') return 'bad_request';
@@ -272,7 +274,7 @@ export class Admission {
   }
 
   #allows(origin: string, req: IncomingMessage): boolean {
-    if (this.#origins.has(origin)) return true;
+    if (isListed(this.#origins, origin)) return true;
     // The server's own page has the origin to which the request was sent. A host name counts only if it is known to be
     // ours, or else a page could make its own name point here (DNS rebinding).
     if (origin.length > longestOrigin || !URL.canParse(origin)) return false;
@@ -281,7 +283,7 @@ export class Admission {
       return false;
     const bound = req.socket.localAddress?.replace(/^::ffff:/, '');
     const name = url.hostname.replace(/^\[|\]$/g, '');
-    return loopback.test(url.hostname) || name === bound || this.#hosts.has(schemeAndHost(origin));
+    return loopback.test(url.hostname) || name === bound || isListed(this.#hosts, schemeAndHost(origin));
   }
 }
 
@@ -305,6 +307,7 @@ export function reasonOf(code: string, req: IncomingMessage): { code: string; re
     const origin = req.headers.origin?.slice(0, 100).replace(/[^ -~]/g, '?');
     return { code, reason: `CHAT_ORIGINS does not list ${origin}` };
   }
+  if (code === 'unsupported_protocol') return { code, reason: 'a client of Socket.IO 2 or older' };
   if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
     return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };
   }

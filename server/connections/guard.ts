@@ -109,7 +109,7 @@ export class Guard {
     // After Socket.IO's own listener, which it adds in this turn.
     queueMicrotask(() => conn.on('data', Guard.#onData));
     // Not left to Socket.IO, whose own timeout waits half a minute for a poll that may never come.
-    this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
+    this.awaitConnect();
     conn.on('close', Guard.#onClose);
     conn.on('packetCreate', Guard.#onPacketCreate);
     conn.on('flush', Guard.#onFlush);
@@ -131,6 +131,11 @@ export class Guard {
     this.#upgrading?.terminate();
     // Only sockets that still carry an answer to this client: a proxy may have reused the others for another client.
     for (const answer of this.#answers ?? []) answer.destroy();
+  }
+
+  /** Closes the connection unless a CONNECT is accepted in time. Called again when a client leaves the namespace. */
+  awaitConnect(): void {
+    this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
   }
 
   /** Called when its CONNECT is accepted. */
@@ -208,10 +213,11 @@ export class Guard {
     if (own.#attached > maxPacketBytes) own.close('too_large');
     else if (type === 'message') {
       own.#handling = true;
-      // Each CONNECT costs a look-up in the store, in any namespace. Socket.IO reads the type as a number: a blank is
-      // 0, too.
-      if (typeof data === 'string' && Number(data.charAt(0)) === 0 && ++own.#connects > 1)
-        own.close('second_connect');
+      if (typeof data === 'string' && isConnect(data)) {
+        // Socket.IO rejects other namespaces itself. A CONNECT to `/` reads the session from the store.
+        if (isForeign(data)) own.#countControl();
+        else if (++own.#connects > 1) own.close('second_connect');
+      }
       // Acks, plain and binary. This server asks for none, and nothing else would limit them.
       if (typeof data === 'string' && /^[36]/.test(data)) own.close('malformed');
     } else if (type === 'error') own.close('malformed');
@@ -276,6 +282,12 @@ export class Guard {
     if (++(this as GuardedConnection)[guard].#probes > mostProbes) transport.socket?.terminate();
   };
 }
+
+/** Socket.IO reads the type as a number, and a blank as 0. */
+const isConnect = (data: string): boolean => Number(data.charAt(0)) === 0;
+
+/** Whether a CONNECT names a namespace other than `/`, in the form `0/NAME` or `0/NAME,PAYLOAD`. */
+const isForeign = (data: string): boolean => data.charAt(1) === '/' && !/^.\/(,|$)/.test(data);
 
 function sizeOf(data: unknown): number {
   if (typeof data === 'string') return Buffer.byteLength(data);

@@ -13,6 +13,7 @@ import { placeOf as mailPlaceOf } from '../mail/place.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
+import { isListed } from '../wire/origins.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
 
 /**
@@ -155,7 +156,7 @@ export function clientBuilt(): Finding {
 
 function* origins({ origins: listed }: Config, page: string | undefined): Generator<Finding> {
   if (page === undefined) {
-    if (listed.every((origin) => loopback.test(hostOf(origin)))) {
+    if (listed.filter(isWeb).every((origin) => loopback.test(hostOf(origin)))) {
       yield warning(
         `Only pages of this machine may connect: CHAT_ORIGINS is ${listed.join(',')}.`,
         'Set CHAT_ORIGINS to the origin of the site, such as https://www.example.org. With --origin the doctor checks one.',
@@ -164,7 +165,7 @@ function* origins({ origins: listed }: Config, page: string | undefined): Genera
     return;
   }
   const { origin } = new URL(page);
-  if (listed.includes(origin)) return yield well(`Pages of ${origin} may connect.`);
+  if (isListed(new Set(listed), origin)) return yield well(`Pages of ${origin} may connect.`);
   const near = listed.find((one) => bareHost(one) === bareHost(origin));
   yield wrong(
     `Pages of ${origin} may not connect: CHAT_ORIGINS is ${listed.join(',') || 'empty'}.`,
@@ -174,6 +175,8 @@ function* origins({ origins: listed }: Config, page: string | undefined): Genera
   );
 }
 
+/** Apps have origins such as `capacitor://localhost`. */
+const isWeb = (origin: string) => /^https?:/.test(origin);
 const hostOf = (origin: string) => new URL(origin).hostname;
 const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');
 
@@ -187,7 +190,7 @@ export function* proxiesNamed(config: Config): Generator<Finding> {
     );
   }
   if (trustedProxies.length > 0) return;
-  const elsewhere = config.origins.filter((origin) => !loopback.test(hostOf(origin)));
+  const elsewhere = config.origins.filter((origin) => isWeb(origin) && !loopback.test(hostOf(origin)));
   const secure = elsewhere.find((origin) => origin.startsWith('https:'));
   const behind =
     secure !== undefined

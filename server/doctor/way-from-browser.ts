@@ -21,7 +21,8 @@ export async function* wayFromBrowser(
   address: string,
 ): AsyncGenerator<Finding> {
   const base = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
-  const [origin] = origins;
+  // Any name stands for the `*` of an entry.
+  const origin = origins[0]?.replace('*', 'www');
   const headersWith = (session: string) => ({
     cookie: `${cookieName}=${session}`,
     ...(origin === undefined ? {} : { origin }),

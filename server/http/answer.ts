@@ -60,8 +60,12 @@ export function end(res: ServerResponse, body: string): void {
   req.on('data', count).once('end', finish).once('close', finish).resume();
 }
 
+/** The error by which clients of Engine.IO 3 recognise a newer server (`Server.errors` of engine.io). */
+const engineError = { code: 5, message: 'Unsupported protocol version' };
+
 function errorBody(code: HttpErrorCode): string {
-  return JSON.stringify({ error: { code, message: httpErrors[code].message } });
+  const error = { code, message: httpErrors[code].message };
+  return JSON.stringify(code === 'unsupported_protocol' ? { ...engineError, error } : { error });
 }
 
 /** Answers `{"error":{"code","message"}}` with the status of the code. */

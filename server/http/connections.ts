@@ -15,7 +15,7 @@ const mostUnreadBody = 65_536;
 /** Milliseconds for the body of a request that is no upload. */
 const longestBody = 30_000;
 /** Milliseconds in which a client must send a request or receive an answer, however it spreads the bytes. */
-const defaultPatience = 60_000;
+const defaultPatience = 80_000;
 /** The most connections that wait for their clients; each may wait at least `waitAtLeast` milliseconds. */
 const mostWaiting = 1000;
 const waitAtLeast = 250;
@@ -47,7 +47,7 @@ export interface Places {
 export interface Bounds {
   places: Places;
   /** `reason` is for the log; `kind` distinguishes reasons of the same code. */
-  onRefusal: (refusal: { code: HttpErrorCode; reason: string; kind: string }) => void;
+  onRefusal: (refusal: { code: HttpErrorCode; reason: string; kind: string; hint?: string }) => void;
   onBreach: (breach: HttpBreach) => void;
 }
 

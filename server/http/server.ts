@@ -14,6 +14,11 @@ import { targetOf } from './target.ts';
 
 /** Milliseconds. Slower headers are an attack, or come over a line that is too slow to use. */
 const headersTimeout = 10_000;
+/**
+ * Milliseconds that an idle connection stays open, less than the patience of `Connections`. Proxies keep connections for
+ * up to 60 s; a request on one that the server is closing would fail.
+ */
+const keepAliveTimeout = 75_000;
 /** For uploads, in milliseconds; `Connections` bounds all other requests. */
 const requestTimeout = 15 * 60_000;
 /** Clients and proxies send up to 50. */
@@ -44,9 +49,10 @@ export async function openHttpServer(options: {
   log: Log;
   quiet: QuietLog;
 }): Promise<HttpServer> {
-  const { endpoint, routes, log, quiet } = options;
+  const { endpoint, routes, bounds, log, quiet } = options;
   const server = createServer({
     headersTimeout,
+    keepAliveTimeout,
     requestTimeout,
     connectionsCheckingInterval: 1000,
     // Node's own answer to a missing `Host` has no body; `targetOf` checks it instead.
@@ -60,9 +66,18 @@ export async function openHttpServer(options: {
   });
   // Node silently drops headers beyond its limit. A limit one higher than ours makes that visible.
   server.maxHeadersCount = mostHeaders + 1;
-  const connections = new Connections(server, options.bounds);
+  const connections = new Connections(server, bounds);
+  const onHeaderTooLarge = () => {
+    const reason = 'a request had more than 16 KB of headers, or more than 100';
+    const hint =
+      'the cookies of the site are the usual cause: limit their number and size, or let the proxy pass only the cookies of the login to the chat';
+    bounds.onRefusal({ code: 'header_too_large', reason, kind: 'header_too_large', hint });
+  };
   const answer = (req: IncomingMessage, res: ServerResponse): void => {
-    if (hasTooManyHeaders(req)) return answerError(res, 'header_too_large');
+    if (hasTooManyHeaders(req)) {
+      onHeaderTooLarge();
+      return answerError(res, 'header_too_large');
+    }
     const target = targetOf(req);
     if (target === null) return answerError(res, 'bad_request');
     if (isUpload(req, target.path)) connections.patient(req);
@@ -86,7 +101,10 @@ export async function openHttpServer(options: {
   // Expectations other than 100-continue may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', onRequest);
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (hasTooManyHeaders(req)) return answerErrorRaw(socket, 'header_too_large');
+    if (hasTooManyHeaders(req)) {
+      onHeaderTooLarge();
+      return answerErrorRaw(socket, 'header_too_large');
+    }
     const target = targetOf(req);
     if (target?.path !== socketPath)
       return answerErrorRaw(socket, target === null ? 'bad_request' : 'not_found');
@@ -98,8 +116,10 @@ export async function openHttpServer(options: {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // An error sent now would be read as the answer to an earlier request.
     if (connections.owes(socket)) socket.destroy();
-    else if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
+    else if (error.code === 'HPE_HEADER_OVERFLOW') {
+      onHeaderTooLarge();
+      answerErrorRaw(socket, 'header_too_large');
+    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
     else answerErrorRaw(socket, 'bad_request');
   });
   // Node does not track connections that became WebSockets.

@@ -128,7 +128,7 @@ ${nginxProxy(`http://127.0.0.1:${port}`, '        ')}
 }`;
 
 export const apacheProxy = (path: string, port: number) => `ProxyPreserveHost On
-ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket`;
+ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket ttl=60`;
 
 /** The lines that the owner adds to a web server, and their place in it. */
 export function blocksFor(

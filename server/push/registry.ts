@@ -4,6 +4,7 @@ import type { History, StoredDevice } from '../history/history.ts';
 import type { Credentials, Login, Logins } from '../session/login.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, RequestPayload } from '../wire/events.ts';
+import { isListed } from '../wire/origins.ts';
 import { areKeys } from './encryption.ts';
 import type { PushServices } from './push-service.ts';
 import { deviceIdOf, type Sealing } from './sealing.ts';
@@ -125,7 +126,7 @@ export class DeviceRegistry implements Devices {
       throw wrong('key: subscribe with the key of GET /push/key');
     const { origin: of = '', href = '' } = URL.canParse(page) ? new URL(page) : {};
     if (href.length > longestPage) throw wrong('page: too long');
-    if (!origins.includes(of) && (origin === undefined || of !== origin))
+    if (!isListed(new Set(origins), of) && (origin === undefined || of !== origin))
       throw wrong('page: on no origin of CHAT_ORIGINS');
     return { endpoint, p256dh, auth, key, page: href.split('#')[0] as string };
   }

@@ -129,7 +129,7 @@ const settings = {
   CHAT_ORIGINS: [
     'http://localhost:8080,http://127.0.0.1:8080',
     list.pipe(z.array(origin)),
-    'origins such as https://example.org, without a path, separated by commas',
+    'origins such as https://www.example.org, https://*.example.org or capacitor://localhost, without a path, separated by commas',
   ],
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
@@ -244,7 +244,7 @@ const settings = {
   CHAT_PUSH_HOSTS: [
     '',
     list.pipe(z.array(webHost)),
-    'hosts such as push.example or push.example:8443, separated by commas',
+    'hosts such as push.example or push.example:8443, each without *, separated by commas',
   ],
   CHAT_FCM: [
     '',
@@ -301,7 +301,7 @@ const settings = {
   CHAT_PREVIEW_HOSTS: [
     '',
     list.pipe(z.array(webHost)),
-    'hosts such as wiki.example or wiki.example:8080, separated by commas',
+    'hosts such as wiki.example or wiki.example:8080, each without *, separated by commas',
   ],
   CHAT_FILE_TYPES: [
     'image/*,video/mp4,audio/*,application/pdf,text/plain,application/zip',

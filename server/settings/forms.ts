@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { roomName } from '../wire/events.ts';
+import { isOrigin } from '../wire/origins.ts';
 
 const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -110,11 +111,7 @@ export const network = z.string().refine((value) => {
   );
 });
 
-export const origin = z.string().refine((value) => {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  return /^https?:$/.test(url.protocol) && url.origin === value;
-});
+export const origin = z.string().refine(isOrigin);
 
 export const list = z.string().transform((value) =>
   value
@@ -125,6 +122,7 @@ export const list = z.string().transform((value) =>
 
 /** A host as in an address: `wiki.example`, `wiki.example:8080`. */
 export const webHost = z.string().refine((value) => {
+  if (value.includes('*')) return false;
   const address = `http://${value}/`;
   return URL.canParse(address) && new URL(address).href === address;
 });

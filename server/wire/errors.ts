@@ -53,6 +53,10 @@ export const serverFailures: ReadonlySet<string> = new Set([
 
 export const httpErrors = {
   bad_request: { status: 400, message: 'The request is malformed.' },
+  unsupported_protocol: {
+    status: 400,
+    message: 'This server speaks version 4 of the Engine.IO protocol. Update the client to Socket.IO 4.',
+  },
   unauthorized: {
     status: 401,
     message: 'This needs a valid API key, or the session of a logged-in user.',
@@ -78,7 +82,10 @@ export const httpErrors = {
     message: 'There are too many requests or connections from this address. Try again later.',
   },
   too_large: { status: 413, message: 'The body of the request is too large.' },
-  header_too_large: { status: 431, message: 'The request headers are too large.' },
+  header_too_large: {
+    status: 431,
+    message: 'The request has more than 16 KB of headers, or more than 100. Delete old cookies of this site.',
+  },
   session_store_unavailable: {
     status: 503,
     message: 'The session store does not answer. Try again.',

@@ -70,7 +70,7 @@ list('Handshake', [
   ['http for https', from('http://good.example'), '403 origin_not_allowed'],
   ['a wrong port', from('https://good.example:444'), '403 origin_not_allowed'],
   ['no EIO', get('/socket.io/?transport=polling'), '400 bad_request'],
-  ['EIO=3', get('/socket.io/?EIO=3&transport=polling'), '400 bad_request'],
+  ['EIO=3', get('/socket.io/?EIO=3&transport=polling'), '400 unsupported_protocol'],
   ['transport=__proto__', get('/socket.io/?EIO=4&transport=__proto__'), '400 bad_request'],
   ['an unknown sid', get(`${polling}&sid=AAAAAAAAAAAAAAAAAAAA`), '400 bad_request'],
   ['PUT', get(polling, { method: 'PUT' }), '400 bad_request'],

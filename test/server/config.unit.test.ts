@@ -93,6 +93,15 @@ test('all problems are listed together, with the accepted values', () => {
   }
 });
 
+test.each([
+  ...['https://*.example', 'https://a.*.example.org', 'app://*', 'file:///app', 'null', 'https://*'].map(
+    (origin) => ['CHAT_ORIGINS', origin] as const,
+  ),
+  ['CHAT_PREVIEW_HOSTS', '*.wiki.example'] as const,
+])('%s=%s, which would match nothing or everything, is rejected at the start', (name, value) =>
+  expect(problemsOf({ [name]: value })).toContain(name),
+);
+
 test('problems with files are listed with the rest', () => {
   const error = problemsOf({
     CHAT_ROOMS: 'lobby,lobby',

@@ -10,7 +10,10 @@ import { startSiteDatabase } from '../../helpers/site-database.ts';
 let site: ChatSite;
 let strict: ChatServer;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_ORIGINS: 'https://good.example,http://shop.example:8080' });
+  site = await startChatSite({
+    CHAT_ORIGINS:
+      'https://good.example,http://shop.example:8080,https://*.blogs.example,capacitor://localhost,app://chat',
+  });
   strict = await nextChatServer({
     CHAT_ORIGINS: 'https://good.example',
     CHAT_NATIVE_CLIENTS: 'false',
@@ -83,6 +86,12 @@ describe('Origin', () => {
     ['the own address under a foreign name', 'http://rebound.example:7070', 'rebound.example:7070'],
     ['http for https on the own host', 'http://good.example:7070', 'good.example:7070'],
     ['nothing of the kind', 'good.example'],
+    ['two labels for a wildcard', 'https://a.b.blogs.example'],
+    ['no label for a wildcard', 'https://blogs.example'],
+    ['a wildcard within a label', 'https://evilblogs.example'],
+    ['another port than that of a wildcard', 'https://a.blogs.example:444'],
+    ['another app', 'app://other'],
+    ['another scheme', 'ionic://localhost'],
   ];
   test.each(foreign)('refused on both transports: %s', async (_, Origin, Host) => {
     for (const request of [
@@ -104,6 +113,10 @@ describe('Origin', () => {
     ['the own page on loopback', 'http://localhost:7070', 'localhost:7070'],
     ['the own page on 127.0.0.1', 'http://127.0.0.1:7070', '127.0.0.1:7070'],
     ['the own page on a listed host and scheme', 'https://good.example:7070', 'good.example:7070'],
+    ['a label for a wildcard', 'https://a.blogs.example', 'chat.example'],
+    ['the own page on a host of a wildcard', 'https://a.blogs.example:7070', 'a.blogs.example:7070'],
+    ['an app with a scheme of its own', 'capacitor://localhost', 'chat.example'],
+    ['an app with a name of its own', 'app://chat', 'chat.example'],
     ['a native client', undefined, 'chat.example'],
   ])('allowed: %s', async (_, Origin, Host) => {
     const polling = await raw(site.chat, get(handshake, { Origin, Host }));
@@ -182,8 +195,6 @@ test('an origin takes nothing into the log that a terminal would obey', async ()
 describe('a request that Engine.IO could not use: 400', () => {
   test.each([
     ['no EIO', get('/socket.io/?transport=polling', {})],
-    ['EIO=3', get('/socket.io/?EIO=3&transport=polling', {})],
-    ['EIO=3, upgrade', upgrade({}, '/socket.io/?EIO=3&transport=websocket')],
     ['transport=__proto__', get('/socket.io/?EIO=4&transport=__proto__', {})],
     ['transport=websocket without an upgrade', get('/socket.io/?EIO=4&transport=websocket', {})],
     ['an unknown sid', get(`${handshake}&sid=AAAAAAAAAAAAAAAAAAAA`, {})],
@@ -204,9 +215,30 @@ describe('a request that Engine.IO could not use: 400', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'bad_request' } });
   });
 
-  test('a cookie of 20 KB: 431', async () => {
-    const answer = await raw(site.chat, get(handshake, { Cookie: `PHPSESSID=${'a'.repeat(20_000)}` }));
-    expect(answer.status).toBe(431);
+  test.each([
+    ['polling', get('/socket.io/?EIO=3&transport=polling', {})],
+    ['an upgrade', upgrade({}, '/socket.io/?EIO=3&transport=websocket')],
+  ])('a client of Socket.IO 2 learns that its protocol is not supported: %s', async (_, request) => {
+    const answer = await raw(site.chat, request);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      code: 5,
+      message: 'Unsupported protocol version',
+      error: { code: 'unsupported_protocol' },
+    });
+  });
+
+  test('headers above 16 KB or 100 are 431, logged once with a hint', async () => {
+    for (const headers of [
+      { Cookie: `PHPSESSID=${'a'.repeat(20_000)}` },
+      Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`X-${n}`, '1'])),
+    ]) {
+      const answer = await raw(site.chat, get(handshake, headers));
+      expect(answer.status).toBe(431);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'header_too_large' } });
+    }
+    await site.chat.until(/"code":"header_too_large","reason":".*16 KB.*","hint":".*cookies/);
+    expect(site.chat.output().match(/header_too_large/g)).toHaveLength(1);
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { chatSocket, connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
@@ -212,6 +212,43 @@ test('a second CONNECT closes the connection', async () => {
   });
   socket.connect();
   expect(await closed).toBe('transport close');
+});
+
+test.each([
+  ['/', '/admin'],
+  ['/admin', '/'],
+])('of the namespaces %s and %s on one connection, / connects and /admin is rejected', async (...names) => {
+  const { io: manager } = chatSocket(site.chat.url, await site.session(1));
+  onTestFinished(() => manager._close());
+  let closings = 0;
+  manager.on('close', () => closings++);
+  const outcomes = names.map((name) => {
+    const socket = manager.socket(name);
+    const outcome = new Promise<unknown>((resolve) => {
+      socket.once('session:ready', resolve);
+      socket.once('connect_error', resolve);
+    });
+    socket.connect();
+    return outcome.then((value) => [name, value] as const);
+  });
+  const { '/': main, '/admin': admin } = Object.fromEntries(await Promise.all(outcomes));
+  expect(main).toMatchObject({ user: { id: '1' } });
+  expect(admin).toMatchObject({ message: 'Invalid namespace' });
+  expect(closings).toBe(0);
+});
+
+test('a client that leaves the namespace keeps its transport for 5 s', async () => {
+  const client = await connectChat(site.chat.url, await site.session(1));
+  const { engine } = client.socket.io;
+  const packets: unknown[] = [];
+  engine.on('packet', ({ type, data }) => packets.push(`${type} ${data}`));
+  const began = performance.now();
+  engine.write('1');
+  engine.write('0/admin');
+  const closed = new Promise((resolve) => client.socket.io.on('close', resolve));
+  expect(await closed).toBe('transport close');
+  expect(performance.now() - began).toBeGreaterThan(4500);
+  expect(packets).toEqual(['message 4/admin,{"message":"Invalid namespace"}']);
 });
 
 test('a connection that sends no CONNECT is closed after 5 s, and not before', async () => {

@@ -56,7 +56,7 @@ describe('a packet that should not be closes that connection, counted by its rea
     ['a second CONNECT', 'second_connect', '0'],
     // The type is read as a number, and a blank is 0.
     ['a second CONNECT, its type a blank', 'second_connect', ' '],
-    ['a CONNECT to another namespace', 'second_connect', '0/admin,'],
+    ['a second CONNECT that names its namespace', 'second_connect', '0/,{}'],
     ['70 KB', 'too_large', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
   ])('%s: %s', async (_, reason, packet) => {
     const before = await closedFor(reason);
@@ -195,7 +195,7 @@ test('a TCP connection that a proxy gives to one client after another is closed 
   line.close();
 });
 
-test('a flood of pings or pongs, of WebSocket’s or of Engine.IO’s own, closes that connection', async () => {
+test('a flood of pings, pongs or CONNECTs to unknown namespaces closes that connection', async () => {
   for (const [count, inOnePiece, packet] of [
     [200, false, (ws: Wire) => ws.ping()],
     // ws itself ends such a connection before a hundred are counted.
@@ -203,6 +203,7 @@ test('a flood of pings or pongs, of WebSocket’s or of Engine.IO’s own, close
     [200, false, (ws: Wire) => ws.pong()],
     [200, true, (ws: Wire) => ws.pong()],
     [200, false, (ws: Wire) => ws.send('3')],
+    [200, false, (ws: Wire) => ws.send('40/admin,')],
   ] as const) {
     const { ping_flood: before = 0, ...others } = await closed();
     const client = await connectChat(site.chat.url, await site.session(1));

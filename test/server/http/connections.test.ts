@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Connections } from '../../../server/http/connections.ts';
-import { size } from '../../guarantees/size.ts';
+import { size, soak } from '../../guarantees/size.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { inShort, request, say, upgrade } from '../../helpers/fuzz-exchange.ts';
 import { holdUp } from '../../helpers/hold-up.ts';
@@ -48,6 +48,17 @@ function open(port: number, localAddress = '127.0.0.1'): Client {
 
 const statuses = (text: string) =>
   [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
+
+test('an idle connection is kept for 75 s', async () => {
+  const client = open(server.port);
+  client.socket.write(request('/healthz'));
+  await expect.poll(() => client.text()).toMatch(/^Keep-Alive: timeout=75\r$/m);
+  if (!soak) return;
+  // Beyond every timeout for the headers of a request.
+  await pause(74_000);
+  client.socket.write(request('/healthz'));
+  await expect.poll(() => statuses(client.text())).toEqual([200, 200]);
+}, 90_000);
 
 describe('unanswered requests of one connection', () => {
   test('eight at once are answered in their order, whichever takes the longest', async () => {
