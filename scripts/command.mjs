@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { endAll, isEnding } from './processes.mjs';
 
 /** A problem that the reader can fix: it is printed without a stack, and the process ends with `code`. */
@@ -31,6 +32,7 @@ export async function runCommand(work, { stoppedByUser } = {}) {
   leaveWithParent();
 
   try {
+    requireNode();
     await leave(await work());
   } catch (error) {
     if (isEnding()) return;
@@ -38,6 +40,18 @@ export async function runCommand(work, { stoppedByUser } = {}) {
     console.error(error instanceof Problem ? `\n${error.message}` : error);
     process.exit(error instanceof Problem ? error.code : 1);
   }
+}
+
+/** npm compares `engines` only when it installs. */
+function requireNode() {
+  const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const [oldestMajor, oldestMinor] = engines.node.match(/\d+/g).map(Number);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  throw new Problem(
+    `This needs Node ${engines.node}, and this is Node ${process.versions.node}: docs/install.md says where to get it.`,
+    UNAVAILABLE,
+  );
 }
 
 /** @param {number} code */

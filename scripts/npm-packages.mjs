@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Problem, UNAVAILABLE } from './command.mjs';
 import { runQuietly } from './quiet.mjs';
@@ -12,7 +12,7 @@ const bin = join(modules, '.bin');
 export async function installNpmPackages() {
   if (!installed()) await installAnew();
   const problem = linkPinnedNode(); // npm may be set to run no scripts
-  if (problem !== undefined) throw new Problem(`The packaged Node 26 cannot run: ${problem}`, UNAVAILABLE);
+  if (problem !== undefined) throw new Problem(cannotRun(problem), UNAVAILABLE);
 }
 
 async function installAnew() {
@@ -75,16 +75,42 @@ export function linkPinnedNode() {
   return undefined;
 }
 
+/** @param {string} problem the output of the pinned Node */
+export const cannotRun = (problem) =>
+  `The packaged Node 26 cannot run: ${problem}\n${
+    problem.includes('libatomic.so.1')
+      ? 'Install that library (on Debian: apt-get install libatomic1), and run this again.'
+      : 'Correct that, and run this again.'
+  }`;
+
+/**
+ * Removes `engines` of the packages from package-lock.json, where npm writes them. The pinned Node fits all packages, but
+ * npm compares them with the machine's own Node: it would warn about each, and engine-strict would end the installation.
+ */
+export function dropEngines() {
+  const path = join(root, 'package-lock.json');
+  const before = readFileSync(path, 'utf8');
+  const lock = JSON.parse(before);
+  for (const [name, entry] of Object.entries(lock.packages)) if (name !== '') delete entry.engines;
+  const after = `${JSON.stringify(lock, null, 2)}\n`;
+  if (after !== before) writeFileSync(path, after);
+}
+
 /**
  * The Node for programs of the project: the pinned one by its path, because on the first run `node` in PATH is still
  * the machine's own.
  */
 export function runtime() {
+  if (!existsSync(modules)) throw new Problem('The npm packages are not installed. Run: npm ci', UNAVAILABLE);
+  // Its libraries may have been installed after it.
+  const problem = linkPinnedNode();
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
   const pinned = join(bin, 'node');
   if (existsSync(pinned)) return { node: pinned, env };
   if (Number(process.versions.node.split('.')[0]) >= 26) return { node: process.execPath, env };
+  if (problem !== undefined) throw new Problem(cannotRun(problem), UNAVAILABLE);
   throw new Problem(
-    `There is no packaged Node 26 for ${process.platform}-${process.arch}. Install Node 26 and run again.`,
+    `There is no packaged Node 26 for ${process.platform}-${process.arch}. Install Node 26 and run this again.`,
+    UNAVAILABLE,
   );
 }

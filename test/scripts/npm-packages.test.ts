@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const root = new URL('../..', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'checkout-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+for (const part of ['scripts', 'package.json'])
+  cpSync(join(root, part), join(folder, part), { recursive: true });
+
+/** Runs `npm run build` there, on a Node that says it is another version. */
+function build(version = '20.19.0') {
+  const code = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });
+    await import('./scripts/build.mjs');`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return { status, stderr: stderr.trim() };
+}
+
+test('npm compares the machine’s Node with that of the project alone, and installs nothing on an older one', () => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { engines?: unknown }>;
+  };
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: unknown };
+  expect(Object.values(packages).flatMap(({ engines }) => engines ?? [])).toEqual([engines]);
+  expect(readFileSync(join(root, '.npmrc'), 'utf8')).toMatch(/^engine-strict=true$/m);
+  expect(build('20.18.3')).toEqual({
+    status: 69,
+    stderr: expect.stringMatching(/^This needs Node >=20\.19, and this is Node 20\.18\.3: .*$/),
+  });
+});
+
+test('says why the packaged Node cannot run, and links it once it can, without another installation', () => {
+  mkdirSync(join(folder, 'client'));
+  mkdirSync(join(folder, 'server/wire'), { recursive: true });
+  mkdirSync(join(folder, 'docs'));
+  for (const file of ['docs/element.md', 'package-lock.json']) writeFileSync(join(folder, file), '');
+  expect(build()).toEqual({
+    status: 69,
+    stderr: expect.stringMatching(/^The npm packages are not installed.*npm ci$/),
+  });
+
+  const packaged = join(folder, `node_modules/node-${process.platform}-${process.arch}/bin`);
+  mkdirSync(packaged, { recursive: true });
+  const library = join(folder, 'libatomic.so.1');
+  const loader = 'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file';
+  // In place of Vite it makes the folder of the build.
+  writeFileSync(
+    join(packaged, 'node'),
+    `#!/bin/sh\n[ -e '${library}' ] || { echo '${loader}' >&2; exit 127; }\nmkdir -p client/dist\n`,
+    { mode: 0o755 },
+  );
+  expect(build()).toEqual({
+    status: 69,
+    stderr: expect.stringMatching(new RegExp(`${loader}\n.*apt-get install libatomic1`)),
+  });
+  writeFileSync(library, '');
+  expect(build()).toEqual({ status: 0, stderr: '' });
+});
