@@ -90,13 +90,13 @@ async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<
   }
 }
 
+const looksSigned =
+  'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name.';
+
 /** Kinds of cookies without an id, and the advice. */
 const forms: readonly [RegExp, string][] = [
   [/=eyJ/, 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'],
-  [
-    /=[A-Za-z0-9,-]+\.[0-9a-f]{64}\s*(;|$)/,
-    'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name.',
-  ],
+  [/=[A-Za-z0-9,-]+\.[0-9a-f]{64}\s*(;|$)/, looksSigned],
   [/(?:)/, 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'],
 ];
 
@@ -122,7 +122,9 @@ export async function sessionOf(
   bytes: Buffer | null,
 ): Promise<{ value: PhpValue } | { problems: Finding[] }> {
   if (bytes === null) {
-    const missing = wrong('The session store has no session of this id.');
+    // Unsigned cookies may have such an ID too.
+    const advice = /^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/.test(id) ? looksSigned : undefined;
+    const missing = wrong('The session store has no session of this id.', advice);
     return { problems: [missing, await nearby(source, id)] };
   }
   try {

@@ -3,12 +3,13 @@ import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './layers/key-file.ts';
 import { decryptLaravel, readAppKeys } from './layers/laravel.ts';
+import { probeId } from './store.ts';
 
 /**
- * The ids PHP itself makes and accepts: `php_session_valid_key()` in ext/session/session.c, up to
- * `PS_MAX_SID_LENGTH`. Checked before anything else is done with an id.
+ * `php_session_start()` in ext/session/session.c rejects blanks and `< > ' " \`. No handler makes IDs with control
+ * characters or with bytes outside ASCII, so they are rejected too. Each store adds the rule of its PHP handler.
  */
-const validId = /^[A-Za-z0-9,-]{1,256}$/;
+const validId = /^[!#-&(-;=?-[\]-~]{1,256}$/;
 
 /** Laravel's own ids: `Store::isValidId()` in Illuminate/Session/Store.php. */
 const validLaravelId = /^[A-Za-z0-9]{40}$/;
@@ -16,9 +17,9 @@ const validLaravelId = /^[A-Za-z0-9]{40}$/;
 /** Browsers keep no cookie of more than 4 KB, and Laravel's session cookie has about 450 characters. */
 const maxLaravelCookie = 8192;
 
-/** The id when PHP could have made it, else null. */
+/** Returns the ID if PHP's session extension accepts it, else null. */
 function checkedId(id: unknown): string | null {
-  return typeof id === 'string' && validId.test(id) ? id : null;
+  return typeof id === 'string' && validId.test(id) && id !== probeId ? id : null;
 }
 
 /** The cookie that carries the session id. */

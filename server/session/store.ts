@@ -3,7 +3,7 @@ import { FormatError } from './formats/value.ts';
 /** The limit for a session as stored and as unpacked: memcached's default item size. */
 export const maxSessionBytes = 1024 * 1024;
 
-/** The id for the question whether a store answers. No cookie can hold it, so no visitor can put anything there. */
+/** The ID of the readiness check. `checkedId` in cookie.ts rejects it, so no visitor can log in or be read under it. */
 export const probeId = 'readiness_probe';
 
 /** The most that `keys` lists. */

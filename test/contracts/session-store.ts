@@ -29,6 +29,8 @@ export interface StoreSite {
 export interface StoreTraits {
   /** The formats that PHP writes there. The soak run reads each once; all other tests use the first. */
   formats: readonly [FormatName, ...FormatName[]];
+  /** The IDs that the PHP handler accepts; absent if it accepts all that the session extension does. */
+  ids?: RegExp;
   /** It has `silence` and `keepForever`. */
   has: readonly ('silence' | 'keepForever')[];
   /**
@@ -38,10 +40,22 @@ export interface StoreTraits {
   proves: 'everything' | 'reading';
 }
 
+/** Session IDs as sites make them: with a name, by `uniqid()`, in base64, and with every character that PHP accepts. */
+const kindsOfIds = [
+  'user_42',
+  'userx42',
+  '5f1e2a3b4c5d6.12345678',
+  'Zm9v+YmFy/w==',
+  'site:user~7',
+  '../../etc/passwd',
+  'a,b-c;*?[d]{e}^$%25|`!#&()@',
+  'x'.repeat(230),
+];
+
 /** The contract of every store, against a real one. */
 export function sessionStoreContract(name: string, traits: StoreTraits, start: () => Promise<StoreSite>) {
   describe(name, () => {
-    const { formats, has, proves } = traits;
+    const { formats, ids = /^/, has, proves } = traits;
     const [format] = formats;
     const read = size<readonly FormatName[]>(formats, [format]);
     let site: StoreSite;
@@ -68,6 +82,26 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
         state: { id },
         user: { id: '42', name: 'Zoë 张伟' },
       });
+    });
+
+    test('session IDs of every kind: the same user as in PHP, and null for IDs that only look alike', async () => {
+      const sessions = reader();
+      for (const [n, id] of kindsOfIds.entries()) {
+        const code = `$_SESSION["user_id"] = ${n + 1}`;
+        const written = await orNull((async () => site.request(format, code, id))());
+        expect(written, id).toBe(ids.test(id) ? id : null);
+        const answers = [{ cookies: `PHPSESSID=${encodeURIComponent(id)}` }, { session: id }];
+        for (const answer of await Promise.all(answers.map((sent) => sessions.identify(sent))))
+          expect(answer, id).toMatchObject(
+            written === null ? { code: 'unauthorized' } : { user: { id: String(n + 1) } },
+          );
+      }
+      const alike = ['USER_42', 'user%42', 'user*42', 'user_4', '_42'];
+      for (const answer of await Promise.all(alike.map((session) => sessions.identify({ session }))))
+        expect(answer).toMatchObject({ code: 'unauthorized' });
+      const store = open();
+      for (const id of ['user_42', 'a,b-c;*?[d]{e}^$%25|`!#&()@'])
+        for (const key of (await store.keys?.(id)) ?? []) expect(key.endsWith(id), key).toBe(true);
     });
 
     test('null for a session that never existed, and for a destroyed one', async () => {

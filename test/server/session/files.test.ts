@@ -30,6 +30,7 @@ sessionStoreContract(
   'PHP’s own files',
   {
     formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
+    ids: /^[A-Za-z0-9,-]+$/,
     has: [],
     proves: 'everything',
   },

@@ -20,6 +20,7 @@ sessionStoreContract(
   'PHP’s sessions in a session server',
   {
     formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack', 'json'],
+    ids: /^[A-Za-z0-9,_-]{1,128}$/,
     has: ['silence', 'keepForever'],
     proves: 'everything',
   },

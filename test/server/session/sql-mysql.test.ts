@@ -16,7 +16,7 @@ const db = await startMariadb([
   '--sql-mode=ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH',
 ]);
 afterAll(() => db.remove());
-await db.query('CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data MEDIUMBLOB, expires INT UNSIGNED)');
+await db.query('CREATE TABLE sessions (id VARCHAR(256) PRIMARY KEY, data MEDIUMBLOB, expires INT UNSIGNED)');
 
 const at = `mysql://${db.login}@127.0.0.1:${db.port}/site`;
 /** The timeout is long enough for a busy machine. */

@@ -37,7 +37,7 @@ sessionStoreContract(
     proves: 'reading',
   },
   async () => {
-    await db.query('CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data BYTEA, expires INTEGER)');
+    await db.query('CREATE TABLE sessions (id VARCHAR(256) PRIMARY KEY, data BYTEA, expires INTEGER)');
     await db.query('GRANT UPDATE (expires) ON sessions TO site');
     const gate = await startGate(db.port);
     return {

@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError } from '../../formats/value.ts';
-import { StoreError } from '../../store.ts';
+import { probeId, StoreError } from '../../store.ts';
 
 /** Follows no link, as in mod_files.c, and does not wait for a writer of a FIFO. */
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -12,6 +12,8 @@ const missing = new Set(['ENOENT', 'ENAMETOOLONG']);
 const unusual = new Set(['ELOOP', 'ENXIO']);
 /** A file that was last written more than so many milliseconds ago is whole, and a later write changes its time. */
 export const settled = 50;
+/** The IDs of PHP's files handler: `php_session_valid_key()` in session.c. None of them leads out of the folder. */
+const validId = /^[A-Za-z0-9,-]{1,256}$/;
 /** The number of the user root. */
 export const root = 0;
 
@@ -36,8 +38,7 @@ export interface SessionFile {
 
 /**
  * Opens the file of a session for a piece of work, and closes it afterwards.
- * @param id of `A-Za-z0-9,-` only, as the caller has checked: no such id leads out of the folder
- * @returns null if there is no such file
+ * @returns null if there is no such file, or PHP's files handler rejects the ID
  * @throws StoreError if the disk reports any other error
  * @throws FormatError if the file is not PHP's
  */
@@ -46,6 +47,7 @@ export async function withFile<T>(
   settings: FilesSettings,
   work: (file: SessionFile) => Promise<T>,
 ): Promise<T | null> {
+  if (!isPossible(id)) return null;
   const { folder, depth, owner } = settings;
   const folders = Array.from({ length: depth + 1 }, (_, n) => join(folder, ...id.slice(0, n)));
   try {
@@ -70,6 +72,7 @@ export async function withFile<T>(
  * @returns null if there is no such file, or it was just written
  */
 export async function versionOf(id: string, settings: FilesSettings): Promise<string | null> {
+  if (!isPossible(id)) return null;
   const stats = await lstat(pathOf(id, settings)).catch(() => null);
   if (stats === null) return null;
   const { dev, ino, size, mtimeMs, ctimeMs } = stats;
@@ -78,6 +81,9 @@ export async function versionOf(id: string, settings: FilesSettings): Promise<st
   return `${dev}/${ino}/${size}/${mtimeMs}/${ctimeMs}`;
 }
 
+const isPossible = (id: string) => validId.test(id) || id === probeId;
+
+/** @param id one that `withFile` has found */
 export function pathOf(id: string, { folder, depth, prefix }: FilesSettings): string {
   return join(folder, ...id.slice(0, depth), prefix + id);
 }

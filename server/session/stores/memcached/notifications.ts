@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { decodePercent } from '../../encodings.ts';
 import { markerPrefix } from '../../logout-marker.ts';
 import { type SessionName, StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
@@ -11,7 +12,7 @@ const lineEnd = 0x0a;
 const blank = ' ';
 /** The system probes a connection that was silent for so many milliseconds, ten times in ten seconds. */
 const probeAfter = 20_000;
-const sessionId = /^[A-Za-z0-9,-]{1,256}$/;
+const visible = /^[\x21-\x7e]+$/;
 const marker = /^[0-9a-f]{32}$/;
 /** Newer versions report deletions too. 1.6.18 answers the first command with an error, and accepts the second. */
 const commands = ['watch mutations deletions', 'watch mutations'];
@@ -115,8 +116,9 @@ function notifier(prefix: string, sink: Sink): (lines: Buffer) => void {
         : name.endsWith('.lock')
           ? name.slice(0, -5)
           : null;
-      const session: SessionName = { id: (locked ?? name).replaceAll('%2C', ',') };
-      if (!sessionId.test(session.id)) continue;
+      const id = decodePercent(Buffer.from(locked ?? name, 'latin1'))?.toString('latin1') ?? '';
+      if (!visible.test(id)) continue;
+      const session: SessionName = { id };
       if (locked === null) sink.changed(session);
       else sink.opened(session);
     }

@@ -90,18 +90,20 @@ export class RedisConnection {
     );
   }
 
-  /** Some of the keys that end so, by going through all keys. @param end without what has a meaning in a pattern */
+  /** Scans all keys, and returns some of those that end with `end`. */
   async keysEndingWith(end: string): Promise<string[]> {
     const found: string[] = [];
+    // `?` matches any character, so the keys are compared here again.
+    const pattern = `*${end.replace(/[^A-Za-z0-9,-]/g, '?')}`;
     let cursor = '0';
     do {
       const [scanned] = await this.#askAll(
-        [['SCAN', cursor, 'MATCH', `*${end}`, 'COUNT', '1000']],
+        [['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']],
         permitted('list', (reply) => (isScanReply(reply) ? reply : undefined)),
       );
       const [next, keys] = scanned as [Buffer, Buffer[]];
       cursor = String(next);
-      found.push(...keys.map(String));
+      found.push(...keys.map(String).filter((key) => key.endsWith(end)));
     } while (cursor !== '0' && found.length < mostKeys);
     return found.slice(0, mostKeys);
   }

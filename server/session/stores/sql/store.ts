@@ -56,8 +56,8 @@ export function sqlStore(driver: SqlDriver): StoreKind {
       ttl: select('NULL', expiring?.ttl ?? `'live'`),
       after: expiry?.after ?? 0,
       // The database asks for rows by their ids, and the last condition is one that each row of the list fulfils.
-      ending: (end) =>
-        `SELECT found, NULL, 'live' FROM (SELECT ${driver.start(id, maxIdBytes)} AS found FROM ${table} WHERE ${id} LIKE '%${end}' LIMIT ${mostKeys}) AS ids WHERE '${anyId}'`,
+      ending: (pattern) =>
+        `SELECT found, NULL, 'live' FROM (SELECT ${driver.start(id, maxIdBytes)} AS found FROM ${table} WHERE ${id} LIKE '${pattern}' LIMIT ${mostKeys}) AS ids WHERE '${anyId}'`,
       renew:
         expiring &&
         ((seconds) =>
@@ -87,8 +87,8 @@ interface Statements {
   /** Its third column has seconds, to which `after` is added, or a state in words. */
   ttl: string;
   after: number;
-  /** The ids that end so. @param end without what has a meaning in SQL; it is asked for with `anyId` */
-  ending(end: string): string;
+  /** The IDs that match a pattern, to be run with `anyId`. */
+  ending(pattern: string): string;
   /** Undefined if sessions live as long as their rows. */
   renew: ((seconds: number) => string) | undefined;
 }
@@ -172,8 +172,10 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     // A session that lives as long as its row needs no renewal.
     ...(renew === undefined && { checkRenewal: async () => undefined }),
     async keys(end) {
-      const rows = await database.rows(statements.ending(end), [anyId]);
-      return rows.map((row) => row.id);
+      // `_` matches any character, so no ID becomes SQL, and the IDs are compared here again.
+      const pattern = `%${end.replace(/[^A-Za-z0-9,-]/g, '_')}`;
+      const rows = await database.rows(statements.ending(pattern), [anyId]);
+      return rows.map((row) => row.id).filter((id) => id.endsWith(end));
     },
     close: () => database.close(),
   };
