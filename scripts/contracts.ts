@@ -124,7 +124,7 @@ export function asyncApi(): Json {
 /** The PHP application's HTTP API, as OpenAPI 3.1. */
 export function openApi(): Json {
   const paths: Record<string, Json> = {};
-  for (const { method, template, names, body, statuses, choice } of routes) {
+  for (const { method, template, names, body, statuses, query = {} } of routes) {
     const responses: Json = Object.fromEntries(statuses.map((status) => [status, { description: 'done' }]));
     for (const status of ['400', '401', '404', '503']) {
       responses[status] = { $ref: '#/components/responses/Error' };
@@ -137,20 +137,11 @@ export function openApi(): Json {
         ...(names === undefined
           ? []
           : [{ name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } }]),
-        ...(choice === undefined
-          ? []
-          : [
-              {
-                name: choice.name,
-                in: 'query',
-                schema: {
-                  type: 'string',
-                  ...(choice.of instanceof RegExp
-                    ? { pattern: choice.of.source }
-                    : { enum: choice.of, default: choice.of[0] }),
-                },
-              },
-            ]),
+        ...Object.entries(query).map(([name, schema]) => ({
+          name,
+          in: 'query',
+          schema: schemaOf(schema, 'input'),
+        })),
       ],
       ...(body === 'nothing'
         ? {}

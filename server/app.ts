@@ -566,7 +566,7 @@ export async function startApp(
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
-      listActs: (cursor) => site.listActs(chat, cursor),
+      listActs: (query) => site.listActs(chat, query),
       listEvents: () => site.listEvents(chat),
       retryEvents,
       eraseUser: (user, messages) => site.erase(chat, user, messages),

@@ -224,15 +224,19 @@ final class ChatClient
     }
 
     /**
-     * The acts of moderation, the newest first: 100 on a page.
+     * The acts of moderation: 100 on a page, newest first. Without a filter, the acts of the site and of rooms that users
+     * made share each page.
      *
      * @param string|null $cursor `next` of the page before
+     * @param int|string|null $by only acts by this user
+     * @param string|null $scope `site` or `rooms`
      * @return array{acts: list<array<string, mixed>>, next?: string} without `next` on the last page
      * @throws ChatError
      */
-    public function acts(?string $cursor = null): array
+    public function acts(?string $cursor = null, int|string|null $by = null, ?string $scope = null): array
     {
-        return $this->call('GET', '/api/audit' . ($cursor === null ? '' : '?cursor=' . rawurlencode($cursor)));
+        // http_build_query() leaves out null.
+        return $this->call('GET', '/api/audit?' . http_build_query(['cursor' => $cursor, 'by' => $by, 'scope' => $scope]));
     }
 
     private function part(int|string $name): string

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   type History,
   isMember,
+  isUserRoom,
   type MemberPlace,
   type MemberRecord,
   type Reads,
@@ -179,7 +180,7 @@ export async function setRole(
     if (target.member === undefined) throw new RequestError('unknown_user');
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
     // Rooms of the settings, the session and the API have no owner.
-    if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
+    if (role === 'owner' && !isUserRoom(room.record.id)) throw new RequestError('forbidden');
     const actor = connection.person.user.id;
     const what = { room: room.record.id, user, role, actor, decidedFor };
     return chat.history.write.setRole(what, connection.id);

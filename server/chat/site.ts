@@ -1,6 +1,6 @@
 import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Message, User } from '../wire/events.ts';
+import { type AuditScope, auditScopes, type Message, type User } from '../wire/events.ts';
 import { firstPage } from '../wire/links.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -106,11 +106,43 @@ export async function erase(
 /** Acts of moderation on one page. */
 const actsListed = 100;
 
-/** The acts of moderation, the newest first. */
-export async function listActs({ history }: Chat, cursor: string): Promise<{ acts: Act[]; next?: string }> {
-  const from = cursor === '' ? {} : { before: decodeCursor(cursor, ['count'])[0] };
-  const { acts, next } = await history.read.acts({ ...from, limit: actsListed });
-  return { acts, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
+/**
+ * A page of the audit entries, newest first. Without a filter, each scope has half of the page: users can make any number of
+ * entries in rooms of their own, and must not hide those of the site.
+ */
+export async function listActs(
+  { history: { read } }: Chat,
+  {
+    cursor = '',
+    by,
+    scope,
+  }: { cursor?: string | undefined; by?: string | undefined; scope?: AuditScope | undefined },
+): Promise<{ acts: Act[]; next?: string }> {
+  const before = positionsIn(cursor);
+  if (by !== undefined || scope !== undefined) {
+    const filter = { ...(by === undefined ? {} : { by }), ...(scope === undefined ? {} : { scope }) };
+    const { acts, next } = await read.acts({ ...filter, before: before.site, limit: actsListed });
+    return { acts, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
+  }
+  const limit = actsListed / 2;
+  const [site, rooms] = await Promise.all(
+    auditScopes.map((scope) => read.acts({ scope, before: before[scope], limit })),
+  );
+  const acts = [...(site?.acts ?? []), ...(rooms?.acts ?? [])].sort((a, b) => b.at - a.at);
+  const isLast = site?.next === undefined && rooms?.next === undefined;
+  return { acts, ...(isLast ? {} : { next: cursorOf([site?.next ?? 0, rooms?.next ?? 0]) }) };
+}
+
+function positionsIn(cursor: string): Record<AuditScope, number> {
+  if (cursor === '') return { site: Number.MAX_SAFE_INTEGER, rooms: Number.MAX_SAFE_INTEGER };
+  try {
+    const [site, rooms] = decodeCursor(cursor, ['count', 'count']);
+    return { site, rooms };
+  } catch {
+    // A filtered list has one position.
+    const [position] = decodeCursor(cursor, ['count']);
+    return { site: position, rooms: position };
+  }
 }
 
 /** Events without tries left that are listed. */

@@ -1,4 +1,5 @@
 import type {
+  AuditScope,
   ChosenFile,
   HoldReason,
   Message,
@@ -27,6 +28,9 @@ export const erasureConsumer = 'erasure';
 
 /** Milliseconds for which servers take the lease of a consumer: so long the others wait for one that says nothing. */
 export const leaseTime = 5000;
+
+/** Whether a user made the room, and not the settings, a session or the API. */
+export const isUserRoom = (room: string): boolean => room.startsWith('u-');
 
 /** The user in place of an erased one. No session has this id: PHP calls it empty. */
 export const deletedUser: User = { id: '0', name: 'Deleted user' };
@@ -1483,7 +1487,10 @@ export interface Reads {
   /**
    * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
    */
-  actsIn: { in: KnownRooms & { from?: string; limit: number }; out: { acts: Act[]; next?: string } };
+  actsIn: {
+    in: KnownRooms & { scope?: AuditScope; from?: string; limit: number };
+    out: { acts: Act[]; next?: string };
+  };
   /** How many of the last `most` acts of a user are decisions about messages in these rooms since that time. */
   decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
   /** How many users were here last since that time, and how many of `users` were. Nobody who hides it. */
@@ -1493,10 +1500,13 @@ export interface Reads {
   };
   /**
    * Acts of moderation, the newest first, before the place `before`. `of`: those by this user, and those of the user that the
-   * user may know of: in public rooms, in `rooms`, removals, and bans in `lost`. `next`: where to go on.
+   * user may know of: in public rooms, in `rooms`, removals, and bans in `lost`. `next`: where to go on. `by` and `scope`
+   * filter a list without `of`.
    */
   acts: {
     in: {
+      by?: string;
+      scope?: AuditScope;
       of?: { user: string; rooms: readonly string[]; lost: readonly string[] };
       before?: number;
       limit: number;

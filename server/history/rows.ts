@@ -9,6 +9,7 @@ import {
   type Holding,
   holdings,
   isNamed,
+  isUserRoom,
   type MemberRecord,
   maxPageBytes,
   type Page,
@@ -568,6 +569,7 @@ export const actColumns = [
   'user_id',
   'room_id',
   'shown',
+  'site',
   'seq',
   'reason',
   'about',
@@ -575,6 +577,7 @@ export const actColumns = [
 
 export function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act): Value[] {
   const about = to === undefined ? null : JSON.stringify(to);
+  const isSite = by === undefined || room === undefined || !isUserRoom(room);
   return [
     kind,
     at,
@@ -582,6 +585,7 @@ export function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act)
     user ?? null,
     room ?? null,
     open ? 1 : null,
+    isSite ? 1 : null,
     seq ?? null,
     reason ?? null,
     about,

@@ -143,6 +143,7 @@ export const columnTypes = {
   shows: 'text',
   author_id: 'text',
   shown: 'int',
+  site: 'int',
   zone: 'text',
   lang: 'text',
   claimed: 'int',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
+  auditScopes,
   banReason,
   clientId,
   longestSeconds,
@@ -55,6 +56,19 @@ export const bodies = {
 
 type Bodies = { [Name in keyof typeof bodies]: z.output<(typeof bodies)[Name]> };
 
+/** The query of each call that has options. */
+const erasureQuery = { messages: z.enum(erasedMessages).default('anonymise') };
+const auditQuery = {
+  cursor: z
+    .string()
+    .regex(/^[\w-]{0,64}$/, 'give the next of the page before, unchanged')
+    .optional(),
+  by: ownUserId.optional(),
+  scope: z.enum(auditScopes).optional(),
+};
+
+export type AuditQuery = z.output<z.ZodObject<typeof auditQuery>>;
+
 /** The calls that the PHP application may make with its key. Each may throw a RequestError. */
 export interface Api {
   postMessage(room: string, body: Bodies['message']): Promise<{ message: object; repeated: boolean }>;
@@ -68,8 +82,8 @@ export interface Api {
   lookUp(user: string): Promise<object | null>;
   /** All stored data of a user, as the files of an archive; null if the user is unknown. */
   exportUser(user: string): Promise<AsyncIterable<ZipFile> | null>;
-  /** A page of the acts of moderation; an empty cursor is that of the first one. */
-  listActs(cursor: string): Promise<object>;
+  /** A page of the audit entries. */
+  listActs(query: AuditQuery): Promise<object>;
   /** The events that wait to be sent to the site, and those without tries left. */
   listEvents(): Promise<object>;
   /** Sends events without tries left again. @returns how many */
@@ -87,13 +101,13 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   path: RegExp;
   names?: 'room' | 'user';
   body: Body;
-  /** The query option and its values, the first of which is the default; or its form, which the empty value has too. */
-  choice?: { name: string; of: readonly string[] | RegExp };
+  /** The options that the query may have. */
+  query?: Readonly<Record<string, z.ZodType>>;
   /** Statuses of successful answers. */
   statuses: readonly number[];
   /** The largest body, in bytes. */
   size: number;
-  run(api: Api, name: string, body: Bodies[Body], chosen: string): Promise<Result>;
+  run(api: Api, name: string, body: Bodies[Body], query: object): Promise<Result>;
 }
 
 const usualSize = 64 * 1024;
@@ -163,17 +177,17 @@ export const routes: readonly Route[] = [
     return { archive: 'chat-export.zip', parts };
   }),
   {
-    ...route('DELETE', '/api/users/{user}', 'nothing', [202], async (api, id, _body, messages) => {
-      await api.eraseUser(id, messages as ErasedMessages);
+    ...route('DELETE', '/api/users/{user}', 'nothing', [202], async (api, id, _body, query) => {
+      await api.eraseUser(id, (query as { messages: ErasedMessages }).messages);
       return { status: 202, body: {} };
     }),
-    choice: { name: 'messages', of: erasedMessages },
+    query: erasureQuery,
   },
   {
-    ...route('GET', '/api/audit', 'nothing', [200], async (api, _id, _body, cursor) =>
-      ok(await api.listActs(cursor)),
+    ...route('GET', '/api/audit', 'nothing', [200], async (api, _id, _body, query) =>
+      ok(await api.listActs(query as AuditQuery)),
     ),
-    choice: { name: 'cursor', of: /^[\w-]{0,64}$/ },
+    query: auditQuery,
   },
   route('GET', '/api/webhooks', 'nothing', [200], async (api) => ok(await api.listEvents())),
   route('POST', '/api/webhooks/retry', 'nothing', [202], async (api) => ({
@@ -203,24 +217,13 @@ export function createApi(
       found.names === undefined || (found.names === 'room' ? roomId : ownUserId).safeParse(name).success;
     if (name === null || !isName) return answerError(res, 'bad_request');
     const options = new URL(req.url ?? '', 'http://localhost').searchParams;
-    if ([...options.keys()].some((one) => one !== found.choice?.name)) {
-      // A proxy may have decoded a slash in an id: the erasure of `ben/ban` would lift the ban of `ben`.
-      const wrong =
-        'query: this call has no such option; an id with a slash needs an address at which no proxy decodes it';
-      return answerJson(req, res, 400, errorBody('bad_request', wrong));
-    }
-    const chosen = choose(found.choice, options);
-    if (chosen === null) {
-      const { name: option = '', of = [] } = found.choice ?? {};
-      const wanted =
-        of instanceof RegExp ? 'give the next of the page before, unchanged' : `one of ${of.join(', ')}`;
-      return answerJson(req, res, 400, errorBody('bad_request', `${option}: ${wanted}`));
-    }
+    const query = parseQuery(found.query, options);
+    if ('wrong' in query) return answerJson(req, res, 400, errorBody('bad_request', query.wrong));
     const text = found.body === 'nothing' ? '' : await readBody(req, found.size);
     if (text === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
     const body = parse(found.body, text);
     if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
-    const result = await answerInTime(found.run(api, name, body.value, chosen));
+    const result = await answerInTime(found.run(api, name, body.value, query.value));
     if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
     else answerJson(req, res, result.status, result.body);
   };
@@ -248,15 +251,21 @@ function errorBody(code: RequestError['code'], message: string = requestErrors[c
   return { error: { code, message } };
 }
 
-/** The value of the query option; null if it has an unknown value. */
-function choose(
-  { name, of }: Route['choice'] = { name: '', of: [''] },
+function parseQuery(
+  known: Route['query'] = {},
   options: URLSearchParams,
-): string | null {
-  const [first = ''] = of instanceof RegExp ? [] : of;
-  const [chosen = first, ...more] = options.getAll(name);
-  const isValid = of instanceof RegExp ? of.test(chosen) : of.includes(chosen);
-  return more.length === 0 && isValid ? chosen : null;
+): { value: object } | { wrong: string } {
+  const given = [...options.keys()];
+  if (given.some((name) => !Object.hasOwn(known, name))) {
+    // A proxy may have decoded a slash in an id: the erasure of `ben/ban` would lift the ban of `ben`.
+    return {
+      wrong:
+        'query: this call has no such option; an id with a slash needs an address at which no proxy decodes it',
+    };
+  }
+  if (new Set(given).size < given.length) return { wrong: 'query: an option was given twice' };
+  const parsed = z.object(known).safeParse(Object.fromEntries(options));
+  return parsed.success ? { value: parsed.data } : { wrong: issueOf(parsed.error, 'query') };
 }
 
 /** The body, or null if it is larger than `most` bytes. */
@@ -285,8 +294,11 @@ function parse<Body extends keyof Bodies>(
   }
   const parsed = bodies[name].safeParse(json);
   if (parsed.success) return { value: parsed.data as Bodies[Body] };
-  const issue = parsed.error.issues[0];
-  return { wrong: `${issue?.path.join('.') || 'body'}: ${issue?.message}` };
+  return { wrong: issueOf(parsed.error, 'body') };
+}
+
+function issueOf({ issues: [issue] }: z.ZodError, whole: 'body' | 'query'): string {
+  return `${issue?.path.join('.') || whole}: ${issue?.message}`;
 }
 
 export function answerUnauthorized(res: ServerResponse): void {

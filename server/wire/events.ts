@@ -288,6 +288,13 @@ export const actKinds = [
   'erased',
 ] as const;
 
+/**
+ * `site`: acts outside of rooms, in rooms that the site made, and by the PHP application. `rooms`: all other acts in rooms that
+ * users made.
+ */
+export const auditScopes = ['site', 'rooms'] as const;
+export type AuditScope = (typeof auditScopes)[number];
+
 /** An act of moderation. It holds no text of a message. */
 const act = z.object({
   kind: z.enum(actKinds),
@@ -656,7 +663,11 @@ export const requests = {
     /** For the list of acts, which keeps it. */
     reason: line(250).optional(),
   }),
-  'moderate:acts': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
+  'moderate:acts': z.object({
+    scope: z.enum(auditScopes).optional(),
+    cursor: cursor.optional(),
+    limit: limit(100, 50),
+  }),
   /** Rooms of which the user may not know are left out of the answer. */
   'moderate:rooms': z.object({ rooms: z.array(roomId).min(1).max(100) }),
   'moderate:overview': z.object({}),

@@ -10,7 +10,7 @@ import { metrics } from '../helpers/server-figures.ts';
 const key = 'a-key-of-more-than-16-characters';
 let site: ChatSite;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: key });
+  site = await startChatSite({ CHAT_API_KEY: key, CHAT_LIMIT_CHANGE: '0' });
 });
 afterAll(() => site.close());
 
@@ -125,6 +125,41 @@ test('GET /api/audit lists the acts of moderators and of the site, the newest fi
     expect((await ask(`/api/audit?cursor=${cursor}`)).status).toBe(400);
   }
   ann.close();
+});
+
+test('entries of a room that a user made push no entry of the site off the first page of GET /api/audit', async () => {
+  await ask('/api/users/flood-victim/ban', { method: 'PUT', body: '{"reason":"spam"}' });
+  const eve = await connectChat(site.chat.url, await site.session('flood-eve'));
+  const made = { name: 'Den', kind: 'private', clientId: 'flood-den' } as const;
+  const { room } = await eve.request('room:create', made);
+  for (let n = 0; n < 110; n++) await eve.request('room:update', { room: room.id, slow: 1 + (n % 2) });
+
+  type Page = { acts: { kind: string; by?: string; room?: string; at: number }[]; next?: string };
+  const page = async (query = ''): Promise<Page> => (await (await ask(`/api/audit?${query}`)).json()) as Page;
+  const all = async (query = '') => {
+    const acts: Page['acts'] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+      const next: Page = await page(`${query}&cursor=${cursor}`);
+      expect(next.acts).toEqual(next.acts.toSorted((a, b) => b.at - a.at));
+      acts.push(...next.acts);
+      cursor = next.next;
+    }
+    return acts;
+  };
+  await expect.poll(async () => (await all('by=flood-eve')).length).toBe(110);
+  const banned = expect.objectContaining({ kind: 'site_banned', user: 'flood-victim' });
+  expect((await page()).acts).toContainEqual(banned);
+
+  const [everything, ofSite, ofRooms] = [await all(), await all('scope=site'), await all('scope=rooms')];
+  expect(everything).toHaveLength(ofSite.length + ofRooms.length);
+  expect(everything.filter(({ by }) => by === 'flood-eve')).toHaveLength(110);
+  expect(ofSite).toContainEqual(banned);
+  expect(ofSite.filter(({ room = '', by }) => room.startsWith('u-') && by !== undefined)).toEqual([]);
+  expect(ofRooms.filter(({ room = '' }) => !room.startsWith('u-'))).toEqual([]);
+  expect(await all('by=flood-eve&scope=site')).toEqual([]);
+  for (const query of ['scope=all', 'by=', 'by=0', 'by=a&by=b', 'scope=site&user=1'])
+    expect([query, (await ask(`/api/audit?${query}`)).status]).toEqual([query, 400]);
+  eve.close();
 });
 
 test.each([

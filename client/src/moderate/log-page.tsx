@@ -1,5 +1,5 @@
 import { createRef } from 'preact';
-import type { ShownAct } from '../../../server/wire/events.ts';
+import type { AuditScope, ShownAct } from '../../../server/wire/events.ts';
 import { startOfDay } from '../strings/strings.ts';
 import { FilterField } from '../views/controls/filter-field.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
@@ -83,6 +83,7 @@ export class LogPage implements Part {
   readonly #acts: Pages<ShownAct>;
   readonly #field = createRef<HTMLInputElement>();
   #query = '';
+  #scope: AuditScope = 'site';
   #group: Group = 'all';
   #days: (typeof days)[number] = '30';
   #drawn = DRAWN;
@@ -95,7 +96,11 @@ export class LogPage implements Part {
     this.#acts = new Pages(
       chat,
       async (cursor) => {
-        const { acts, next } = await chat.request('moderate:acts', { limit: PAGE, ...cursor });
+        const { acts, next } = await chat.request('moderate:acts', {
+          scope: this.#scope,
+          limit: PAGE,
+          ...cursor,
+        });
         return [acts, next];
       },
       () => {
@@ -157,6 +162,20 @@ export class LogPage implements Part {
             changed();
           }}
           pressed={() => {}}
+        />
+        <Choice<AuditScope>
+          label={strings.text('mod.log.where')}
+          chosen={this.#scope}
+          options={[
+            ['site', strings.text('mod.log.site')],
+            ['rooms', strings.text('mod.log.rooms')],
+          ]}
+          choose={(scope) => {
+            this.#scope = scope;
+            this.#acts.clear();
+            void this.#acts.load();
+            changed();
+          }}
         />
         <Choice<Group>
           label={strings.text('mod.log.what')}

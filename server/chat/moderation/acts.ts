@@ -8,11 +8,15 @@ import { isKnown, readKnown } from './known-rooms.ts';
 export async function acts(
   chat: Chat,
   connection: Connection,
-  { cursor, limit }: RequestPayload<'moderate:acts'>,
+  { scope, cursor, limit }: RequestPayload<'moderate:acts'>,
 ): Promise<Answers['moderate:acts']> {
   return readKnown(chat, connection, async (known) => {
-    const from = cursor === undefined ? {} : { from: cursor };
-    const page = await chat.history.read.actsIn({ ...known, ...from, limit });
+    const page = await chat.history.read.actsIn({
+      ...known,
+      ...(scope === undefined ? {} : { scope }),
+      ...(cursor === undefined ? {} : { from: cursor }),
+      limit,
+    });
     const named = await namesForSite(
       chat,
       page.acts.flatMap(({ by, user }) => [by, user].filter((id) => id !== undefined)),

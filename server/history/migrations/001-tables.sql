@@ -470,12 +470,15 @@ CREATE TABLE IF NOT EXISTS chat_audit (
   reason CHARS(1000),
   about LONG,
   -- 1 of an act in a public room, or in none; NULL of all others, which only members of the room may know of.
-  shown INT
+  shown INT,
+  -- 1 for the scope `site`, NULL for `rooms`.
+  site INT
 ) NUMBERED;
 CREATE INDEX IF NOT EXISTS chat_audit_by_time ON chat_audit (at);
 CREATE INDEX IF NOT EXISTS chat_audit_by_actor ON chat_audit (by_id, num);
 CREATE INDEX IF NOT EXISTS chat_audit_by_user ON chat_audit (user_id, num);
 CREATE INDEX IF NOT EXISTS chat_audit_shown ON chat_audit (shown, num);
+CREATE INDEX IF NOT EXISTS chat_audit_by_scope ON chat_audit (site, num);
 CREATE INDEX IF NOT EXISTS chat_audit_by_room ON chat_audit (room_id, num);
 
 -- Events that wait to be sent to the site, or could not be sent (`due` is NULL): see CHAT_WEBHOOK_URL. They hold ids; the body

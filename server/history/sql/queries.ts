@@ -1,4 +1,4 @@
-import type { RoomRole } from '../../wire/events.ts';
+import type { AuditScope, RoomRole } from '../../wire/events.ts';
 import { type ErasureStage, isBeforeEnd } from '../erasure.ts';
 import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
@@ -227,13 +227,13 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         return { user, ban };
       });
     },
-    *acts({ of, before = Number.MAX_SAFE_INTEGER, limit }) {
+    *acts({ of, by, scope, before = Number.MAX_SAFE_INTEGER, limit }) {
       const page = (which: Sql) =>
         sql`SELECT num, ${raw(actColumns.join(', '))} FROM chat_audit WHERE ${which} num < ${before}
             ORDER BY num DESC LIMIT ${limit + 1}`;
       const rows = yield* ask(
         of === undefined
-          ? page(raw(''))
+          ? page(sql`${by === undefined ? raw('') : sql`by_id = ${by} AND`} ${inScope(scope)}`)
           : sql`SELECT * FROM (${page(sql`by_id = ${of.user} AND`)}) AS one
                 UNION SELECT * FROM (${page(sql`user_id = ${of.user} AND ${knownActs(of)} AND`)}) AS other
                 ORDER BY num DESC LIMIT ${limit + 1}`,
@@ -448,11 +448,11 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         id: is as string,
       }));
     },
-    *actsIn({ rooms, except, from, limit }) {
+    *actsIn({ rooms, except, scope, from, limit }) {
       const before = actCursors.numberOf(from);
       const columns = raw(`num, ${actColumns.join(', ')}`);
       const hidden = except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${inRooms(except)})`;
-      const end = sql`num < ${before} ORDER BY num DESC LIMIT ${limit + 1}`;
+      const end = sql`${inScope(scope)} num < ${before} ORDER BY num DESC LIMIT ${limit + 1}`;
       const open = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE shown = 1 ${hidden} AND ${end}) AS one`;
       const own = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE ${actsInOwn(rooms)} AND shown IS NULL AND ${end}) AS other`;
       const rows = yield* ask(
@@ -1194,6 +1194,11 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     const { key, user: id } = after ?? { key: Number.MAX_SAFE_INTEGER, user: '' };
     return sql`SELECT ${user}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id
                WHERE at <= ${key} AND (at < ${key} OR user_id < ${id}) ORDER BY at DESC, user_id DESC LIMIT ${limit + 1}`;
+  }
+
+  function inScope(scope: AuditScope | undefined): Sql {
+    if (scope === undefined) return raw('');
+    return raw(scope === 'site' ? 'site = 1 AND' : 'site IS NULL AND');
   }
 
   /** The condition that an act was in one of these rooms. */
