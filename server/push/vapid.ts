@@ -47,7 +47,7 @@ export function authorization(key: VapidKey, audience: string, contact: string, 
   const claims = { aud: audience, exp: Math.floor(now / 1000) + tokenTime, sub: contact };
   const signed = `${encoded({ typ: 'JWT', alg: 'ES256' })}.${encoded(claims)}`;
   const signature = sign('sha256', Buffer.from(signed), { key: key.private, dsaEncoding: 'ieee-p1363' });
-  return `vapid t=${signed}.${signature.toString('base64url')}, k=${key.public}`;
+  return `vapid t=${signed}.${signature.toString('base64url')},k=${key.public}`;
 }
 
 /** A part of a JSON Web Token. */

@@ -48,7 +48,7 @@ test('a push is signed as in the example of RFC 8292, for its service alone', ()
   const key = vapidKeyOf(drawVapidKey());
   const at = (1_453_523_768 - 12 * 60 * 60) * 1000;
   const header = authorization(key, 'https://push.example.net', 'mailto:push@example.com', at);
-  const [, token = '', point = ''] = /^vapid t=(.+), k=(.+)$/.exec(header) ?? [];
+  const [, token = '', point = ''] = /^vapid t=(.+),k=(.+)$/.exec(header) ?? [];
   const [head, claims, signature = ''] = token.split('.');
   expect(`${head}.${claims}`).toBe(
     'eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJhdWQiOiJodHRwczovL3B1c2guZXhhbXBsZS5uZXQiLCJleHAiOjE0NTM1MjM3NjgsInN1YiI6Im1haWx0bzpwdXNoQGV4YW1wbGUuY29tIn0',

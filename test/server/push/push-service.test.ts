@@ -42,7 +42,7 @@ test('a push arrives as RFC 8030 asks, and only the browser can read it', async 
     topic: 'a-topic',
     urgency: 'high',
     'content-encoding': 'aes128gcm',
-    authorization: expect.stringMatching(/^vapid t=[\w-]+\.[\w-]+\.[\w-]+, k=[\w-]{87}$/),
+    authorization: expect.stringMatching(/^vapid t=[\w-]+\.[\w-]+\.[\w-]+,k=[\w-]{87}$/),
   });
   const claims = taken?.headers.authorization?.split('.')[1] ?? '';
   expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toEqual({
