@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { Files } from '../files/files.ts';
 import { erasuresOf } from '../history/erased-users.ts';
 import { dialectOf, openHistory } from '../history/open.ts';
 import { connectAlone, whyNotAlone } from '../history/sql/in-use.ts';
+import { reasons, type Skipped } from '../import/exported.ts';
 import { importLines } from '../import/import.ts';
 import { type GivenLine, linesOf } from '../import/lines.ts';
 import { mattermostLines } from '../import/mattermost.ts';
@@ -19,7 +20,7 @@ import { checkOwner } from './data.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
-export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--settings FILE]')}
+export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--report FILE] [--settings FILE]')}
 
 Imports the messages of another chat into rooms of their own. Stop the chat server first. Done again, it goes on where it
 stopped, and imports nothing twice. Nobody is notified, and everything counts as read. Call it as the account of the chat
@@ -32,6 +33,7 @@ server.
                    Without it, all are private
   --users FILE     JSON: the ids of people here, by their ids in the export. Others get an id of their own, and are
                    members of no room
+  --report FILE    a new file, for everything that is not imported: a line of JSON each, with its place in the export
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('import', '/tmp/slack-export --from slack --users /tmp/users.json')}`;
@@ -50,6 +52,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
       from: { type: 'string' },
       public: { type: 'boolean', default: false },
       users: { type: 'string' },
+      report: { type: 'string' },
       settings: { type: 'string' },
     },
   });
@@ -96,24 +99,37 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     filesPlace.kind === 'off'
       ? undefined
       : new Files({ place: filesPlace, types: fileTypes, orphans: filesOrphans, history, onFailure });
+  const report = values.report === undefined ? undefined : openReport(resolve(folder, values.report));
+  const counts = new Map<Skipped['reason'], number>();
+  const onSkipped = (reason: Skipped['reason'], place: string) => {
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    if (report !== undefined) writeSync(report, `${JSON.stringify({ reason: reasons[reason], place })}\n`);
+  };
   const shown = progress();
   try {
-    const done = await importLines(linesFrom(kind, from, values.public), {
+    const done = await importLines(linesFrom(kind, from, values.public, onSkipped), {
       history,
       files,
       folder: isFolder ? from : dirname(from),
       mostBytes: limitFile,
       users,
       erasedAt: await erasuresOf(place),
+      onSkipped,
+      skipsInvalid: kind !== undefined,
       onProgress: ({ messages, known }) => shown.say(`messages: ${messages + known}`),
     });
     shown.end();
     const again = done.known === 0 ? '' : `; ${done.known} were there already`;
     const erased = done.erased === 0 ? '' : `; ${done.erased} of people who were erased here are left out`;
-    const lost = done.lost === 0 ? '' : `; ${done.lost} files could not be imported`;
     console.log(
-      `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${erased}${lost}`,
+      `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${erased}`,
     );
+    if (counts.size > 0)
+      console.log(
+        `! Not imported${values.report === undefined ? ' (--report FILE lists each)' : `, each listed in ${values.report}`}:`,
+      );
+    for (const [reason, count] of [...counts].sort(([, a], [, b]) => b - a))
+      console.log(`  ${count}  ${reasons[reason]}`);
     if (kind === 'rocketchat')
       console.log(
         '! An export of Rocket.Chat does not say who is in a private room: nobody is made a member of one',
@@ -127,6 +143,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     return 0;
   } finally {
     shown.end();
+    if (report !== undefined) closeSync(report);
     await files?.close();
     await history.close();
   }
@@ -136,17 +153,35 @@ async function* linesFrom(
   kind: Kind | undefined,
   from: string,
   mayBePublic: boolean,
+  onSkipped: (reason: Skipped['reason'], place: string) => void,
 ): ReturnType<typeof linesOf> {
   if (kind === undefined) return yield* linesOf(from);
-  const converted: Iterable<GivenLine> | AsyncIterable<GivenLine> =
+  const converted: Iterable<GivenLine | Skipped> | AsyncIterable<GivenLine | Skipped> =
     kind === 'slack'
       ? slackLines(from)
       : kind === 'rocketchat'
         ? rocketChatLines(from)
         : mattermostLines(linesOf(from));
   for await (const given of converted) {
-    const isHidden = given.type === 'room' && !mayBePublic;
-    yield { given: isHidden ? { ...given, kind: 'private' } : given, place: from };
+    if (given.type === 'skipped') onSkipped(given.reason, given.place);
+    else if (given.type === 'room' && !mayBePublic)
+      yield { given: { ...given, kind: 'private' }, place: from };
+    else yield { given, place: placeOf(given, from) };
+  }
+}
+
+/** Where a line of an export is, as far as its converter says it. */
+function placeOf(given: GivenLine, from: string): string {
+  if (given.type === 'message') return given.id;
+  return given.type === 'member' ? `${given.room}, ${given.user}` : from;
+}
+
+/** @throws CommandProblem if the file exists or cannot be made */
+function openReport(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600);
+  } catch (error) {
+    throw new CommandProblem(exit.output, `the report cannot be written: ${(error as Error).message}`);
   }
 }
 

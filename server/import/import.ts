@@ -8,7 +8,8 @@ import { deletedUser, type History, type NewMessage } from '../history/history.t
 import { visibleLine } from '../session/blank.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile } from '../wire/events.ts';
-import { type Line, lineFrom } from './lines.ts';
+import type { Skipped } from './exported.ts';
+import { type Line, LineProblem, lineFrom } from './lines.ts';
 
 /** Messages without files that are stored at once: a transaction holds many. */
 const atOnce = 200;
@@ -32,6 +33,10 @@ export interface ImportOptions {
   /** When a user of the history was erased, in milliseconds of the epoch. */
   erasedAt(user: string): number | undefined;
   onProgress(counts: Readonly<Counts>): void;
+  /** Called for everything that is not imported. */
+  onSkipped(reason: Skipped['reason'], place: string): void;
+  /** Whether a line that is not valid is skipped, as in the export of another program. Otherwise it ends the import. */
+  skipsInvalid: boolean;
 }
 
 export interface Counts {
@@ -44,8 +49,6 @@ export interface Counts {
   files: number;
   /** Rooms of whose members the export names nobody of the site. */
   empty: { id: string; name: string }[];
-  /** Files that are not there, too large or of another type than CHAT_FILE_TYPES allows. */
-  lost: number;
 }
 
 interface ImportedRoom {
@@ -58,7 +61,7 @@ interface ImportedRoom {
   known: ReadonlyMap<string, number>;
   /** The times of those whose authors were erased. */
   erased: ReadonlySet<number>;
-  members: Map<string, 'owner' | 'moderator' | 'member'>;
+  members: Map<string, { role: 'owner' | 'moderator' | 'member'; place: string }>;
 }
 
 type Message = Line & { type: 'message' };
@@ -73,7 +76,14 @@ export async function importLines(
   options: ImportOptions,
 ): Promise<Counts> {
   const run = new Import(options);
-  for await (const { given, place } of lines) await run.take(lineFrom(given, place), place);
+  for await (const { given, place } of lines) {
+    try {
+      await run.take(lineFrom(given, place), place);
+    } catch (error) {
+      if (!options.skipsInvalid || !(error instanceof LineProblem)) throw error;
+      options.onSkipped('line', error.message);
+    }
+  }
   return run.end();
 }
 
@@ -83,7 +93,7 @@ class Import {
   readonly #names = new Map<string, string>();
   /** The people here whose names are known. */
   readonly #known = new Map<string, string>();
-  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, erased: 0, empty: [], files: 0, lost: 0 };
+  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, erased: 0, empty: [], files: 0 };
   /** They wait for their transaction; answers to them have to come after it. */
   #waiting: { message: Message; room: ImportedRoom; done: Promise<number> }[] = [];
 
@@ -96,11 +106,12 @@ class Import {
     if (line.type === 'room') return this.#room(line, place);
     const room = this.#rooms.get(line.room);
     if (room === undefined)
-      throw wrong(place, `the room ${JSON.stringify(line.room)} has no line before this one`);
-    if (line.type === 'member') return void room.members.set(line.user, line.role);
-    if (line.at < room.last) throw wrong(place, 'it is older than the message before it: sort them by time');
+      throw new LineProblem(place, `the room ${JSON.stringify(line.room)} has no line before this one`);
+    if (line.type === 'member') return void room.members.set(line.user, { role: line.role, place });
+    if (line.at < room.last)
+      throw new LineProblem(place, 'it is older than the message before it: sort them by time');
     room.last = line.at;
-    await this.#message(line, room);
+    await this.#message(line, room, place);
   }
 
   async end(): Promise<Counts> {
@@ -111,8 +122,10 @@ class Import {
       const here = [...members].filter(
         ([user]) => this.#options.users.has(user) && this.#erasedAt(user) === undefined,
       );
+      for (const [user, { place }] of members)
+        if (!this.#options.users.has(user)) this.#options.onSkipped('member', place);
       const users = await Promise.all(
-        here.map(async ([user, role]) => ({ ...(await this.#user(user)), role })),
+        here.map(async ([user, { role }]) => ({ ...(await this.#user(user)), role })),
       );
       if (users.length === 0) this.#counts.empty.push({ id, name });
       for (let n = 0; n < users.length; n += membersAtOnce) {
@@ -175,7 +188,7 @@ class Import {
     return (mapped === undefined ? undefined : erasedAt(mapped)) ?? erasedAt(importedId(given));
   }
 
-  async #message(message: Message, room: ImportedRoom): Promise<void> {
+  async #message(message: Message, room: ImportedRoom, place: string): Promise<void> {
     if (message.at <= (this.#erasedAt(message.user) ?? Number.NEGATIVE_INFINITY))
       return void this.#counts.erased++;
     const seq = room.known.get(keyOf({ clientId: clientIdOf(message), sentAt: message.at }));
@@ -187,8 +200,8 @@ class Import {
     if (room.erased.has(message.at)) return void this.#counts.erased++;
     const answers = message.replyTo !== undefined && !room.seqs.has(message.replyTo);
     if (answers || message.files !== undefined || this.#waiting.length >= atOnce) await this.#settle();
-    const input = await this.#input(message, room);
-    if (input === null) return;
+    const input = await this.#input(message, room, place);
+    if (input === null) return this.#options.onSkipped('empty', place);
     const done = this.#options.history.write.importMessage(input).then(({ seq, repeated }) => {
       if (repeated) this.#counts.known++;
       else this.#counts.messages++;
@@ -200,10 +213,11 @@ class Import {
   }
 
   /** Null for a message of which nothing is left. */
-  async #input(message: Message, room: ImportedRoom) {
+  async #input(message: Message, room: ImportedRoom, place: string) {
     const { user: author, text, at, replyTo, files = [] } = message;
     const user = await this.#user(author);
     const answered = replyTo === undefined ? undefined : room.seqs.get(replyTo);
+    if (text.length > mostText) this.#options.onSkipped('cut', place);
     const input = {
       room: room.id,
       user,
@@ -229,25 +243,29 @@ class Import {
     const chosen: ChosenFile[] = [];
     for (const one of files) {
       const file = await this.#add(one.path, { room, user, name: nameOf(one) });
-      if (file === undefined) this.#counts.lost++;
+      if ('reason' in file) this.#options.onSkipped(file.reason, one.path);
       else {
         this.#counts.files++;
-        chosen.push({ id: file });
+        chosen.push(file);
       }
     }
     return chosen;
   }
 
-  async #add(path: string, about: { room: string; user: string; name: string }): Promise<string | undefined> {
+  async #add(
+    path: string,
+    about: { room: string; user: string; name: string },
+  ): Promise<ChosenFile | Pick<Skipped, 'reason'>> {
     const { files, folder, mostBytes } = this.#options;
     const from = await realpath(resolve(folder, path)).catch(() => null);
-    if (files === undefined || from === null) return undefined;
+    if (files === undefined || from === null) return { reason: 'fileMissing' };
     const inside = relative(await realpath(folder), from);
-    if (inside.startsWith('..') || isAbsolute(inside)) return undefined;
+    if (inside.startsWith('..') || isAbsolute(inside)) return { reason: 'fileMissing' };
     const found = await stat(from);
-    if (!found.isFile() || found.size > mostBytes) return undefined;
+    if (!found.isFile()) return { reason: 'fileMissing' };
+    if (found.size > mostBytes) return { reason: 'fileSize' };
     const added = await files.add({ ...about, length: found.size, bytes: createReadStream(from) });
-    return added === 'unusable' ? undefined : added.file.id;
+    return added === 'unusable' ? { reason: 'fileType' } : { id: added.file.id };
   }
 
   /** Waits for the messages that are on their way. */

@@ -51,13 +51,35 @@ export type Line = z.output<typeof line>;
 /** As a converter gives it: what is usual may be left out. */
 export type GivenLine = z.input<typeof line>;
 
-/** @throws CommandProblem naming the line */
+/** A line that cannot be imported. `reason` is without the place. */
+export class LineProblem extends CommandProblem {
+  readonly reason: string;
+
+  constructor(place: string, reason: string) {
+    super(exit.data, `${place}: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Parses JSON without its nulls: exporters write `null`, an empty list or nothing for the same thing.
+ * @throws LineProblem for text that is not JSON
+ */
+export function parseJson(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text, (_, value: unknown) => (value === null ? undefined : value));
+  } catch {
+    throw new LineProblem(place, 'it is not JSON');
+  }
+}
+
+/** @throws LineProblem naming the line */
 export function lineFrom(given: unknown, place: string): Line {
   const { data, error } = line.safeParse(given);
   if (data !== undefined) return data;
   const [issue] = error.issues;
   const field = issue?.path.join('.') ?? '';
-  throw new CommandProblem(exit.data, `${place}: ${field === '' ? '' : `${field}: `}${issue?.message}`);
+  throw new LineProblem(place, `${field === '' ? '' : `${field}: `}${issue?.message}`);
 }
 
 /** The lines of a file of JSON lines. */
@@ -67,12 +89,6 @@ export async function* linesOf(path: string): AsyncGenerator<{ given: unknown; p
     n++;
     if (text.trim() === '') continue;
     const place = `${path}, line ${n}`;
-    let given: unknown;
-    try {
-      given = JSON.parse(text);
-    } catch {
-      throw new CommandProblem(exit.data, `${place}: it is no JSON`);
-    }
-    yield { given, place };
+    yield { given: parseJson(text, place), place };
   }
 }

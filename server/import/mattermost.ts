@@ -1,13 +1,27 @@
+import {
+  type Attachment,
+  attachedTexts,
+  listOf,
+  maxRoomName,
+  maxTopic,
+  type Skipped,
+  shortened,
+  skipped,
+} from './exported.ts';
 import type { GivenLine } from './lines.ts';
 
 interface MattermostPost {
   team?: string;
   channel?: string;
   user: string;
+  /** Newer exports name the kind of a post, such as `system_join_channel`. */
+  type?: string;
   message?: string;
   create_at: number;
   replies?: MattermostPost[];
-  attachments?: { path: string }[];
+  reactions?: unknown[];
+  attachments?: { path?: string }[];
+  props?: { attachments?: Attachment[] };
 }
 
 interface MattermostLine {
@@ -18,67 +32,97 @@ interface MattermostLine {
     nickname?: string;
     first_name?: string;
     last_name?: string;
-    teams?: { name: string; channels?: { name: string; roles?: string }[] | null }[] | null;
+    teams?: { name: string; channels?: { name: string; roles?: string }[] }[];
   };
+  bot?: { username: string; display_name?: string };
   post?: MattermostPost;
 }
+
+/** A message here has at most so many. */
+const maxFiles = 10;
 
 /**
  * A bulk export of Mattermost, the file of JSON lines (https://docs.mattermost.com/manage/bulk-export-tool.html). Direct
  * messages are left out. Attachments are beside it, in `data`.
  */
-export async function* mattermostLines(lines: AsyncIterable<{ given: unknown }>): AsyncGenerator<GivenLine> {
-  const posts: MattermostPost[] = [];
+export async function* mattermostLines(
+  lines: AsyncIterable<{ given: unknown; place: string }>,
+): AsyncGenerator<GivenLine | Skipped> {
+  const posts: { post: MattermostPost; place: string }[] = [];
   const rooms = new Set<string>();
-  for await (const { given } of lines) {
-    const { type, channel, user, post } = given as MattermostLine;
+  for await (const { given, place } of lines) {
+    const { type, channel, user, bot, post } = given as MattermostLine;
     if (type === 'channel' && channel !== undefined) {
       const { team, name, display_name: shown, type: kind, header } = channel;
-      const topic = header ? { topic: [...header.replaceAll(/\p{C}/gu, ' ')].slice(0, 250).join('') } : {};
       rooms.add(roomOf(team, name));
       yield {
         type: 'room',
         id: roomOf(team, name),
-        name: shown || name,
+        name: shortened(shown || name, maxRoomName),
         kind: kind === 'O' ? 'public' : 'private',
-        ...topic,
+        ...(header ? { topic: shortened(header, maxTopic) } : {}),
       };
     } else if (type === 'user' && user !== undefined) {
       const { username, nickname, first_name: first = '', last_name: last = '', teams } = user;
       yield { type: 'user', id: username, name: nickname || `${first} ${last}`.trim() || username };
-      for (const { name: team, channels } of teams ?? [])
-        for (const { name, roles = '' } of (channels ?? []).filter(({ name }) =>
-          rooms.has(roomOf(team, name)),
-        ))
-          yield {
-            type: 'member',
-            room: roomOf(team, name),
-            user: username,
-            role: roles.includes('channel_admin') ? 'moderator' : 'member',
-          };
-    } else if (type === 'post' && post !== undefined) posts.push(post);
+      for (const { name: team, channels } of listOf(teams))
+        for (const { name, roles = '' } of listOf(channels))
+          if (rooms.has(roomOf(team, name)))
+            yield {
+              type: 'member',
+              room: roomOf(team, name),
+              user: username,
+              role: roles.includes('channel_admin') ? 'moderator' : 'member',
+            };
+          else yield skipped('channel', place);
+    } else if (type === 'bot' && bot !== undefined)
+      yield { type: 'user', id: bot.username, name: bot.display_name || bot.username };
+    else if (type === 'post' && post !== undefined) posts.push({ post, place });
+    else if (type === 'direct_channel' || type === 'direct_post') yield skipped('direct', place);
   }
-  // A reply stands with its root, and may be younger than the next root.
-  const all = posts.flatMap((root) => {
+  // A reply is with its root, and may be younger than the next root.
+  const all = posts.flatMap(({ post: root, place }) => {
     const id = idOf(root, root);
-    const replies = (root.replies ?? []).map((reply) => ({ root, post: reply, replyTo: id }));
-    return [{ root, post: root, replyTo: undefined as string | undefined }, ...replies];
+    const replies = listOf(root.replies).map((post) => ({ root, post, place, replyTo: id }));
+    return [{ root, post: root, place, replyTo: undefined as string | undefined }, ...replies];
   });
-  for (const { root, post, replyTo } of all.sort((a, b) => a.post.create_at - b.post.create_at)) {
-    const { user, message = '', create_at: at, attachments = [] } = post;
-    yield {
-      type: 'message',
-      id: idOf(root, post),
-      room: roomOf(root.team ?? '', root.channel ?? ''),
-      user,
-      at,
-      text: message,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      ...(attachments.length === 0
-        ? {}
-        : { files: attachments.slice(0, 10).map(({ path }) => ({ path: `data/${path}` })) }),
-    };
+  for (const { root, post, place, replyTo } of all.sort((a, b) => a.post.create_at - b.post.create_at)) {
+    const room = roomOf(root.team ?? '', root.channel ?? '');
+    const files = listOf(post.attachments).flatMap(({ path }) => path ?? []);
+    if (!rooms.has(room)) yield skipped('channel', place);
+    else if (isNotice(post)) yield skipped('notice', place);
+    else {
+      if (listOf(post.reactions).length > 0) yield skipped('reactions', place);
+      for (const path of files.slice(maxFiles)) yield skipped('fileCount', path);
+      yield {
+        type: 'message',
+        id: idOf(root, post),
+        room,
+        user: post.user,
+        at: post.create_at,
+        text: textOf(post),
+        ...(replyTo === undefined ? {} : { replyTo }),
+        ...(files.length === 0
+          ? {}
+          : { files: files.slice(0, maxFiles).map((path) => ({ path: `data/${path}` })) }),
+      };
+    }
   }
+}
+
+/** Exports without types of posts have the notices in English (`i18n/en.json` of Mattermost's server). */
+function isNotice({ type, user, message = '' }: MattermostPost): boolean {
+  if (type !== undefined && type !== '') return type.startsWith('system_');
+  const [, first, last] =
+    /^@?(\S+) (?:(?:joined|left|was removed from) the (?:channel|team)|(?:was )?added to the (?:channel|team) by @?(\S+))\.$/.exec(
+      message,
+    ) ?? [];
+  return first !== undefined && (last ?? first) === user;
+}
+
+/** Webhooks write in attachments of their own, next to a text or without one. */
+function textOf({ message = '', props }: MattermostPost): string {
+  return [message, ...attachedTexts(props?.attachments)].filter((line) => line !== '').join('\n');
 }
 
 const roomOf = (team: string, channel: string) => `${team}/${channel}`;

@@ -1,7 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CommandProblem, exit } from '../command/problem.ts';
-import type { GivenLine } from './lines.ts';
+import {
+  type Attachment,
+  attachedTexts,
+  listOf,
+  maxRoomName,
+  maxTopic,
+  readText,
+  type Skipped,
+  shortened,
+  skipped,
+} from './exported.ts';
+import { type GivenLine, parseJson } from './lines.ts';
 
 interface SlackUser {
   id: string;
@@ -12,13 +22,17 @@ interface SlackUser {
 
 interface SlackRoom {
   id: string;
-  name: string;
+  name?: string;
   members?: string[];
   topic?: { value?: string };
 }
 
+interface SlackFile {
+  name?: string;
+  title?: string;
+}
+
 interface SlackMessage {
-  type?: string;
   subtype?: string;
   user?: string;
   username?: string;
@@ -26,51 +40,81 @@ interface SlackMessage {
   text?: string;
   ts: string;
   thread_ts?: string;
-  files?: { name?: string; title?: string }[];
+  files?: SlackFile[];
+  /** The only file of a message before 2018. */
+  file?: SlackFile;
+  /** The comment of a `file_comment`, which has no `user`. */
+  comment?: { user?: string };
+  attachments?: Attachment[];
+  blocks?: unknown[];
+  reactions?: unknown[];
 }
 
-/** Messages that say what happened in a channel. */
+/** Messages that say what happened in a channel (https://docs.slack.dev/reference/events/message). */
 const notices =
   /^(channel|group)_|^(bot_add|bot_remove|pinned_item|unpinned_item|tombstone|sh_room_created|reminder_add)$/;
 
+/** Characters of the blocks of a message. A longer text is cut by the import anyway. */
+const maxBlockText = 20_000;
+
 /**
  * The folder of an export of Slack, unzipped: users.json, channels.json (public), groups.json (private), and for each of
- * these a folder with a file a day (https://slack.com/help/articles/220556107). Conversations of few people are left out.
- * Of files the export has only addresses: their names stand in the text.
+ * these a folder with a file a day (https://slack.com/help/articles/220556107). Other exporters write the same files,
+ * slackdump with folders named by ID and without members. Conversations of few people are left out. Of files the export
+ * has only addresses: their names stand in the text.
  */
-export function* slackLines(folder: string): Generator<GivenLine> {
+export function* slackLines(folder: string): Generator<GivenLine | Skipped> {
   const users = list<SlackUser>(folder, 'users.json');
   const names = new Map(users.map((user) => [user.id, nameOf(user)]));
   for (const [id, name] of names) yield { type: 'user', id, name };
+  for (const file of ['dms.json', 'mpims.json'])
+    for (const { id } of list<SlackRoom>(folder, file)) yield skipped('direct', `${file}, ${id}`);
   for (const [file, kind] of [
     ['channels.json', 'public'],
     ['groups.json', 'private'],
   ] as const) {
     const rooms = list<SlackRoom>(folder, file);
-    const roomNames = new Map(rooms.map(({ id, name }) => [id, name]));
-    for (const { id, name, members = [], topic } of rooms) {
-      if (/[/\\]|^\./.test(name)) throw new CommandProblem(exit.data, `${name} is no name of a channel`);
-      const about = topic?.value ? { topic: shortened(topic.value) } : {};
-      yield { type: 'room', id, name, kind, ...about };
-      for (const user of members) yield { type: 'member', room: id, user };
-      for (const day of days(join(folder, name))) {
-        for (const message of list<SlackMessage>(join(folder, name), day).sort(
-          (a, b) => timeOf(a) - timeOf(b),
-        )) {
-          const { subtype, user = message.bot_id, text = '', ts, thread_ts: thread, files = [] } = message;
-          const attached = files.map(({ title, name }) => title ?? name ?? '');
-          if (user === undefined || (subtype !== undefined && notices.test(subtype))) continue;
-          if (message.username !== undefined && !names.has(user)) {
-            names.set(user, message.username);
-            yield { type: 'user', id: user, name: message.username };
+    const roomNames = new Map(rooms.map(({ id, name = id }) => [id, name]));
+    for (const { id, name = id, members, topic } of rooms) {
+      const days = daysOf(folder, [name, id]);
+      if (days === undefined) {
+        yield skipped('folder', `${file}, ${id}`);
+        continue;
+      }
+      const about = topic?.value ? { topic: shortened(topic.value, maxTopic) } : {};
+      yield { type: 'room', id, name: shortened(name, maxRoomName), kind, ...about };
+      for (const user of listOf(members)) yield { type: 'member', room: id, user };
+      for (const day of days) {
+        const messages = list<SlackMessage>(folder, day).sort((a, b) => timeOf(a) - timeOf(b));
+        for (const message of messages) {
+          const { subtype, ts, thread_ts: thread, reactions } = message;
+          const place = `${day}, ${ts}`;
+          const user = authorOf(message);
+          if (subtype !== undefined && notices.test(subtype)) {
+            yield skipped('notice', place);
+            continue;
           }
+          if (user === undefined) {
+            yield skipped('author', place);
+            continue;
+          }
+          if (!names.has(user)) {
+            const shown = message.username ?? user;
+            names.set(user, shown);
+            yield { type: 'user', id: user, name: shown };
+          }
+          // Without a list, the members of a channel that is open to all are those who have written in it.
+          if (members === undefined && kind === 'public') yield { type: 'member', room: id, user };
+          if (listOf(reactions).length > 0) yield skipped('reactions', place);
           yield {
             type: 'message',
             id: `${id} ${ts}`,
             room: id,
             user,
             at: timeOf(message),
-            text: [plain(text, names, roomNames), ...attached].filter((line) => line !== '').join('\n'),
+            text: [plain(textOf(message), names, roomNames), ...fileNames(message)]
+              .filter((line) => line !== '')
+              .join('\n'),
             ...(thread === undefined || thread === ts ? {} : { replyTo: `${id} ${thread}` }),
           };
         }
@@ -80,36 +124,67 @@ export function* slackLines(folder: string): Generator<GivenLine> {
 }
 
 function list<Item>(folder: string, file: string): Item[] {
-  let text: string;
-  try {
-    text = readFileSync(join(folder, file), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as Item[];
-  } catch {
-    throw new CommandProblem(exit.data, `${join(folder, file)}: it is no JSON`);
-  }
+  const text = readText(join(folder, file));
+  return text === '' ? [] : listOf(parseJson(text, join(folder, file)) as Item[]);
 }
 
-function days(folder: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    throw new CommandProblem(exit.data, `there is no folder ${folder}, which the export names`);
+/** Returns the files of a channel by days, relative to the export; undefined if the channel has no folder. */
+function daysOf(folder: string, names: readonly string[]): string[] | undefined {
+  for (const name of names.filter((name) => !/[/\\]|^\./.test(name))) {
+    try {
+      const files = readdirSync(join(folder, name));
+      return files
+        .filter((file) => /^\d{4}-\d\d-\d\d\.json$/.test(file))
+        .sort()
+        .map((file) => join(name, file));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
-  return names.filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name)).sort();
+  return undefined;
+}
+
+const authorOf = ({ user, comment, bot_id: bot, username }: SlackMessage): string | undefined =>
+  user || comment?.user || bot || username || undefined;
+
+function fileNames({ files, file }: SlackMessage): string[] {
+  const all = files === undefined && file !== undefined ? [file] : listOf(files);
+  return all.map(({ title, name }) => title || name || '');
+}
+
+/**
+ * Bots write in attachments or blocks, next to a text or without one. To a text of a person, attachments add only what
+ * Slack has read at its links.
+ */
+function textOf({ text: given, bot_id: bot, attachments, blocks }: SlackMessage): string {
+  const text = typeof given === 'string' ? given : '';
+  if (text !== '' && bot === undefined) return text;
+  const written = [text, ...attachedTexts(attachments)].filter((line) => line !== '').join('\n');
+  return written || blockText(listOf(blocks)).join('\n').slice(0, maxBlockText);
+}
+
+/** The texts of blocks, in their order: `text` is a string, or an object that has one. */
+function blockText(blocks: readonly unknown[]): string[] {
+  const waiting = [...blocks].reverse();
+  const texts: string[] = [];
+  while (waiting.length > 0) {
+    const block = waiting.pop();
+    if (typeof block !== 'object' || block === null) continue;
+    if (Array.isArray(block)) {
+      waiting.push(...block.toReversed());
+      continue;
+    }
+    const { text, elements, fields } = block as { text?: unknown; elements?: unknown; fields?: unknown };
+    if (typeof text === 'string') texts.push(text);
+    waiting.push(fields, elements, text);
+  }
+  return texts;
 }
 
 const timeOf = ({ ts }: SlackMessage) => Math.floor(Number(ts) * 1000);
 
 const nameOf = ({ id, name, real_name: real, profile }: SlackUser) =>
   profile?.display_name || profile?.real_name || real || name || id;
-
-const shortened = (text: string) => [...text.replaceAll(/\p{C}/gu, ' ')].slice(0, 250).join('');
 
 /** Mentions, links and signs as people read them (https://docs.slack.dev/messaging/formatting-message-text). */
 function plain(text: string, users: ReadonlyMap<string, string>, rooms: ReadonlyMap<string, string>): string {

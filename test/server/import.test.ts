@@ -391,6 +391,167 @@ test('exports of Mattermost and Rocket.Chat', async () => {
   });
 });
 
+/** What the command counts as not imported, and what its report lists. */
+function notImported(said: string, report: string) {
+  const counts = [...said.matchAll(/^ {2}(\d+) {2}(.*)$/gm)].map(([, count, reason]) => `${count} ${reason}`);
+  const listed = readFileSync(report, 'utf8').trim().split('\n');
+  const places = listed.map((line) => (JSON.parse(line) as { place: string }).place);
+  return { counts: counts.sort(), places };
+}
+
+test('exports of Slack: texts of bots are imported, everything that is not is counted and listed', async () => {
+  const kept = newHistory();
+  const slack = join(folder, 'slack-odd');
+  mkdirSync(join(slack, 'absent'), { recursive: true });
+  mkdirSync(join(slack, 'C2'));
+  mkdirSync(join(slack, 'empty'));
+  const put = (name: string, value: unknown) => writeFileSync(join(slack, name), JSON.stringify(value));
+  put('users.json', [{ id: 'U1', name: 'ann', profile: null }, null]);
+  put('channels.json', [
+    { id: 'C1', name: 'absent' },
+    // slackdump names the folder by the ID.
+    { id: 'C2', name: 'null', members: null, topic: null },
+    { id: 'C3', name: 'empty', members: [] },
+    { id: 'C4', name: 'lost', members: ['U1'] },
+  ]);
+  put('groups.json', null);
+  put('dms.json', [{ id: 'D1', members: ['U1', 'U2'] }]);
+  const ts = (n: number) => `${at / 1000 + n}.000100`;
+  const odd = [
+    {
+      user: 'U1',
+      text: 'Plain',
+      ts: ts(1),
+      files: null,
+      attachments: null,
+      reactions: null,
+      thread_ts: null,
+    },
+    {
+      subtype: 'bot_message',
+      bot_id: 'B1',
+      username: 'Deploy',
+      text: '',
+      ts: ts(2),
+      attachments: [
+        { fallback: 'Build 7 failed' },
+        { title: 'Log', text: 'line 3', fallback: 'Log: line 3' },
+      ],
+    },
+    {
+      subtype: 'bot_message',
+      username: 'Cron',
+      ts: ts(3),
+      blocks: [{ type: 'section', text: { text: 'Done' } }],
+    },
+    {
+      subtype: 'file_comment',
+      text: 'a comment',
+      ts: ts(4),
+      comment: { user: 'U1' },
+      file: { title: 'plan.pdf' },
+    },
+    { user: null, subtype: 'bot_message', bot_id: null, text: 'By whom?', ts: ts(5) },
+    { user: 'U1', subtype: 'channel_join', text: 'joined', ts: ts(6) },
+    { user: 'U1', text: '', files: [], ts: ts(7) },
+    { user: 'U1', text: 7, ts: ts(8) },
+    { user: 'U1', text: 'Liked', ts: ts(9), reactions: [{ name: '+1', users: ['U1'] }] },
+  ];
+  put('absent/2024-05-01.json', odd);
+  put('C2/2024-05-01.json', [{ user: 'U1', text: 'Here', ts: ts(1) }]);
+  const report = join(folder, 'report.jsonl');
+  const { code, said } = await importing(kept, [slack, '--from=slack', '--public', `--report=${report}`]);
+  expect(code).toBe(0);
+  expect(said).toContain('✓ Imported: 6 messages and 0 files in 3 rooms');
+  expect(notImported(said, report)).toEqual({
+    counts: [
+      '1 channels without a folder in the export',
+      '1 conversations of two or a few users',
+      '1 messages without an author',
+      '1 messages without their reactions',
+      '1 notices, such as "Ann joined the channel"',
+      '2 messages without text and files',
+      '4 members whom --users does not name',
+    ],
+    places: expect.arrayContaining(['dms.json, D1', 'channels.json, C4', `absent/2024-05-01.json, ${ts(5)}`]),
+  });
+  await serve(kept, async (_, ann) => {
+    const { rooms } = await ann.request('room:list', { member: false });
+    expect(rooms.map(({ name }) => name)).toEqual(expect.arrayContaining(['absent', 'null', 'empty']));
+    const found = await messagesOf(ann, rooms.find(({ name }) => name === 'absent')?.id ?? '');
+    expect(found.map(({ user, text }) => [user.name, text])).toEqual([
+      ['ann', 'Plain'],
+      ['Deploy', 'Build 7 failed\nLog\nline 3'],
+      ['Cron', 'Done'],
+      ['ann', 'a comment\nplan.pdf'],
+      ['ann', 'Liked'],
+    ]);
+  });
+});
+
+test('exports of Mattermost and Rocket.Chat: null lists, other teams, notices and bots', async () => {
+  const kept = newHistory();
+  const post = { team: 'club', channel: 'town', user: 'ben', create_at: at, replies: null, reactions: null };
+  const mattermost = file('mattermost-odd.jsonl', [
+    { type: 'channel', channel: { team: 'club', name: 'town', display_name: null, type: 'O', header: null } },
+    { type: 'user', user: { username: 'ben', nickname: null, teams: [{ name: 'club', channels: null }] } },
+    { type: 'user', user: { username: 'zoe', teams: null } },
+    { type: 'user', user: null },
+    { type: 'bot', bot: { username: 'hook', display_name: 'Hook' } },
+    { type: 'post', post: { ...post, message: 'Plain', attachments: null, props: null } },
+    { type: 'post', post: { ...post, team: 'other', message: 'Elsewhere', create_at: at + 1 } },
+    { type: 'post', post: { ...post, message: 'ben joined the channel.', create_at: at + 2 } },
+    { type: 'post', post: { ...post, message: 'zoe added to the channel by ben.', create_at: at + 3 } },
+    {
+      type: 'post',
+      post: { ...post, type: 'system_header_change', message: 'New header', create_at: at + 4 },
+    },
+    { type: 'post', post: { ...post, message: 'zoe joined the channel.', create_at: at + 5 } },
+    {
+      type: 'post',
+      post: { ...post, user: 'hook', props: { attachments: [{ fallback: 'Build 8' }] }, create_at: at + 6 },
+    },
+    { type: 'direct_post', direct_post: { channel_members: ['ben', 'zoe'], user: 'ben', message: 'x' } },
+  ]);
+  const report = join(folder, 'mattermost-report.jsonl');
+  const first = await importing(kept, [mattermost, '--from=mattermost', '--public', `--report=${report}`]);
+  expect(first.said).toContain('✓ Imported: 3 messages and 0 files in 1 rooms');
+  expect(notImported(first.said, report).counts).toEqual([
+    '1 conversations of two or a few users',
+    '1 messages and members of channels that are not in the export',
+    '3 notices, such as "Ann joined the channel"',
+  ]);
+  const rocket = join(folder, 'rocket-odd');
+  mkdirSync(rocket);
+  const line = (n: number, over: object) =>
+    JSON.stringify({ username: 'zoe', ts: new Date(at + n).toISOString(), msg: '', ...over });
+  writeFileSync(
+    join(rocket, 'seeds.json'),
+    [
+      line(0, { msg: null, attachments: [{ fileName: 'plan.pdf' }] }),
+      line(1, { attachments: null, msg: 'Plain' }),
+      line(2, { username: null, msg: 'By whom?' }),
+      line(3, { type: 'uj' }),
+    ].join('\n'),
+  );
+  const rocketReport = join(folder, 'rocket-report.jsonl');
+  const second = await importing(kept, [rocket, '--from=rocketchat', `--report=${rocketReport}`]);
+  expect(second.said).toContain('✓ Imported: 2 messages and 0 files in 1 rooms');
+  expect(notImported(second.said, rocketReport).counts).toEqual([
+    '1 messages without an author',
+    '1 notices, such as "Ann joined the channel"',
+  ]);
+  await serve(kept, async (_, ann) => {
+    const { rooms } = await ann.request('room:list', { member: false });
+    const found = await messagesOf(ann, rooms.find(({ name }) => name === 'town')?.id ?? '');
+    expect(found.map(({ user, text }) => [user.name, text])).toEqual([
+      ['ben', 'Plain'],
+      ['ben', 'zoe joined the channel.'],
+      ['Hook', 'Build 8'],
+    ]);
+  });
+});
+
 test('a room that is private now adds nothing to the public one of an earlier import', async () => {
   const kept = newHistory();
   const export_ = (kind: string, texts: string[]) =>
@@ -611,7 +772,7 @@ test('what is wrong is said with its line, and nothing outside of the folder is 
   const room = { type: 'room', id: 'c9', name: 'Room' };
   const message = { type: 'message', id: 'a', room: 'c9', user: 'u', at, text: 'x' };
   for (const [lines, says] of [
-    [['{'], /, line 1: it is no JSON/],
+    [['{'], /, line 1: it is not JSON/],
     [[{ type: 'message', id: 'a' }], /line 1: room: /],
     [[message], /line 1: the room "c9" has no line before this one/],
     [[room, message, { ...message, id: 'b', at: at - 1 }], /line 3: it is older than the message before it/],
@@ -629,7 +790,8 @@ test('what is wrong is said with its line, and nothing outside of the folder is 
   };
   symlinkSync('/etc/passwd', join(folder, 'link'));
   const { said } = await importing(kept, [file('escape.jsonl', [room, escaping])]);
-  expect(said).toContain('1 messages and 0 files in 1 rooms; 3 files could not be imported');
+  expect(said).toContain('1 messages and 0 files in 1 rooms');
+  expect(said).toContain('  3  files that are not in the export');
   const late = file('late.jsonl', [room, { ...message, at: Date.now() + 1e9 }]);
   expect((await importing(kept, [late])).said).toMatch(/line 2: at: it is in the future/);
 });

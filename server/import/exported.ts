@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+
+/** What an import leaves out, in words for the operator. The command counts by them. */
+export const reasons = {
+  notice: 'notices, such as "Ann joined the channel"',
+  direct: 'conversations of two or a few users',
+  author: 'messages without an author',
+  folder: 'channels without a folder in the export',
+  channel: 'messages and members of channels that are not in the export',
+  reactions: 'messages without their reactions',
+  empty: 'messages without text and files',
+  cut: 'messages cut to 10,000 characters',
+  line: 'records that are not valid',
+  member: 'members whom --users does not name',
+  fileCount: 'files beyond ten in a message',
+  fileMissing: 'files that are not in the export, or with CHAT_FILES=off',
+  fileSize: 'files larger than CHAT_LIMIT_FILE',
+  fileType: 'files of a type that CHAT_FILE_TYPES does not allow, or damaged',
+} as const;
+
+/** Something in an export that is not imported, or not wholly. */
+export interface Skipped {
+  type: 'skipped';
+  reason: keyof typeof reasons;
+  /** The file in the export, with the time or the ID of the record. */
+  place: string;
+}
+
+export const skipped = (reason: Skipped['reason'], place: string): Skipped => ({
+  type: 'skipped',
+  reason,
+  place,
+});
+
+/** Returns the text of a file of the export, or `''` if there is none. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Returns the items of a list; none for anything else. */
+export function listOf<Item>(value: readonly Item[] | undefined): Item[] {
+  return Array.isArray(value) ? value.filter((item) => item !== undefined) : [];
+}
+
+/** Characters of the name and of the topic of a room. */
+export const maxRoomName = 80;
+export const maxTopic = 250;
+
+/** Returns the first `max` characters in one line, as names of rooms and topics are. */
+export const shortened = (text: string, max: number): string =>
+  [...text.replaceAll(/\p{C}/gu, ' ')].slice(0, max).join('');
+
+/** An attachment of a bot's message, in Slack and in Mattermost (https://docs.slack.dev/legacy/legacy-messaging). */
+export interface Attachment {
+  pretext?: string;
+  title?: string;
+  text?: string;
+  fallback?: string;
+}
+
+/** Returns what people read in each attachment: `fallback` is for programs that show none of the other parts. */
+export const attachedTexts = (attachments: readonly Attachment[] | undefined): string[] =>
+  listOf(attachments).map(
+    ({ pretext, title, text, fallback }) =>
+      [pretext, title, text].filter((part) => typeof part === 'string' && part !== '').join('\n') ||
+      (fallback ?? ''),
+  );
