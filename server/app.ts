@@ -35,6 +35,7 @@ import { createModerateExport } from './http/moderate-export.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
 import { ConcurrencyLimit, RateLimit } from './limits/by-key.ts';
+import { FileBudget } from './limits/file-budget.ts';
 import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
 import type { Mails } from './mail/mails.ts';
@@ -186,13 +187,21 @@ function openServers(
 
 /** Undefined if files are off. If their place cannot be used, the log says so and the chat runs without files. */
 function openFiles(
-  { files: place, fileTypes, filesOrphans }: Config,
-  { history, log, quiet }: { history: History; log: Log; quiet: QuietLog },
+  { files: place, fileTypes, limitFile, filesOrphans }: Config,
+  { history, budget, log, quiet }: { history: History; budget: FileBudget; log: Log; quiet: QuietLog },
 ): Files | undefined {
   if (place.kind === 'off') return undefined;
   const onFailure = ({ message: reason }: Error) =>
     quiet.warn('files', { reason }, 'files cannot be stored or deleted at the moment');
-  const files = new Files({ place, types: fileTypes, orphans: filesOrphans, history, onFailure });
+  const files = new Files({
+    place,
+    types: fileTypes,
+    maxBytes: limitFile,
+    budget,
+    orphans: filesOrphans,
+    history,
+    onFailure,
+  });
   files
     .check()
     .catch(({ message: reason }: Error) =>
@@ -337,7 +346,8 @@ export async function startApp(
     onRefusal,
     onBreach,
   });
-  const files = openFiles(config, { history, log, quiet });
+  const fileBudget = new FileBudget(config.limitFilesUser);
+  const files = openFiles(config, { history, budget: fileBudget, log, quiet });
   const previews = config.previews
     ? new Previews({
         history,
@@ -371,7 +381,6 @@ export async function startApp(
           onFailure: onNotifyFailure,
         })
       : undefined;
-  const fileBytes = new RateLimit(config.limitFilesUser);
   const retryEvents = async () => {
     const { events } = await history.write.retryEvents({ at: Date.now() });
     webhooks?.wake();
@@ -382,7 +391,7 @@ export async function startApp(
     publisher: transport.publisher,
     settings: { ...config, mails: offersMails },
     limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
-    fileBytes,
+    fileBudget,
     rooms: config.rooms,
     retention: config.retention,
     async kick(user) {
@@ -540,7 +549,6 @@ export async function startApp(
     files &&
     createFileRoutes({
       limit: config.limitFile,
-      rate: fileBytes,
       admission,
       who,
       draining: () => drain.started,

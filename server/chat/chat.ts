@@ -32,11 +32,10 @@ export interface Limits {
   roomsOfUser: number;
 }
 
-/** Limits the bytes of files that one user may upload or copy. */
-export interface FileBytes {
-  /** @returns null if they are within the limit; otherwise the milliseconds until they are */
-  takeWhole(user: string, bytes: number, at: number): number | null;
-  giveBack(user: string, at: number, bytes: number): void;
+/** Limits the files that one user may copy. */
+export interface CopyBudget {
+  /** @throws RequestError `rate_limited` */
+  charge(user: string, bytes: number, files: number): { cancel(): void };
 }
 
 /** Fetches the pages of links. */
@@ -78,7 +77,7 @@ export interface Chat {
   reactions: Reactions;
   settings: ChatSettings;
   limits: Limits;
-  fileBytes: FileBytes;
+  fileBudget: CopyBudget;
   /** Absent if no message waits for a moderator. */
   hold?: HoldSettings | undefined;
   /** Absent if links have no previews. */
@@ -118,7 +117,7 @@ export async function openChat(options: {
   publisher: Publisher;
   settings: ChatSettings;
   limits: Limits;
-  fileBytes: FileBytes;
+  fileBudget: CopyBudget;
   rooms: readonly { id?: string; name: string }[];
   retention: Retention;
   /**
@@ -244,7 +243,7 @@ export async function openChat(options: {
     reactions: new Reactions(history),
     settings,
     limits,
-    fileBytes: options.fileBytes,
+    fileBudget: options.fileBudget,
     hold: options.hold,
     previews: options.previews,
     devices: options.devices,

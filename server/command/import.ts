@@ -98,7 +98,14 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const files =
     filesPlace.kind === 'off'
       ? undefined
-      : new Files({ place: filesPlace, types: fileTypes, orphans: filesOrphans, history, onFailure });
+      : new Files({
+          place: filesPlace,
+          types: fileTypes,
+          maxBytes: limitFile,
+          orphans: filesOrphans,
+          history,
+          onFailure,
+        });
   const report = values.report === undefined ? undefined : openReport(resolve(folder, values.report));
   const counts = new Map<Skipped['reason'], number>();
   const onSkipped = (reason: Skipped['reason'], place: string) => {

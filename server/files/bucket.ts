@@ -112,7 +112,8 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
 
   return {
     work: () => work.path(),
-    hasRoomFor: (bytes) => work.hasRoomFor(bytes),
+    // Stored files leave this disk.
+    reserve: (user, bytes) => work.reserve(user, bytes),
     async put(name, path) {
       const body = await openAsBlob(path);
       const { answer, silence } = await ask('PUT', name, { body });

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import type { Metadata } from 'sharp';
 import type { Examined, Task } from './examiner.ts';
@@ -24,9 +24,13 @@ const baseMemory = 100 * 1024 * 1024;
 const memoryOf = { png: 12, jpeg: 12, gif: 12, webp: 16, avif: 40 } as const;
 /** The same for 16 bits per channel. */
 const memoryOfDeep = 20;
+/** Pixels that can become WebP a second time within the memory and the time of one task. */
+const maxWebpPixels = 16_000_000;
 /** The longer side of a preview, and of the picture from which a BlurHash is made. */
 const previewSide = 1280;
 const blurSide = 32;
+/** Noise exceeds it, and gets a preview of half the size. docs/operate.md has this number. */
+const maxPreviewBytes = 1024 * 1024;
 
 /** The format of the stored picture, by the type of the uploaded one. */
 const formats = {
@@ -142,10 +146,10 @@ async function beginsWith(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** Decodes a picture within bounds, and writes it and its preview without any metadata. */
+/** Decodes a picture within bounds, and re-encodes it and its preview without any metadata. */
 async function picture(
   { sharp, encode }: { sharp: typeof import('sharp').default; encode: typeof import('blurhash').encode },
-  { path, type: found = '', side }: Task,
+  { path, type: found = '', side, maxBytes }: Task,
 ): Promise<Examined> {
   const type = found as keyof typeof formats;
   const options = { limitInputPixels: mostPixels, failOn: 'error' } as const;
@@ -155,32 +159,40 @@ async function picture(
     limitInputPixels: false,
     pages: type === 'image/gif' || type === 'image/webp' ? -1 : 1,
   }).metadata();
-  const { width, height, pages = 1, pageHeight = height, autoOrient, isPalette } = about;
+  const { width, height, pages = 1, pageHeight = height, autoOrient, isPalette, hasAlpha } = about;
   if (isTooLarge(about, format)) return { refused: true };
   const moves = pages > 1;
-  const made = `${path}.made`;
-  const preview = `${path}.preview`;
-  const coded = {
-    // A palette saves most of the bytes of a picture that has one.
-    png: { palette: isPalette, dither: 0 },
-    jpeg: { quality: 88 },
-    // Fast rather than small: the default effort takes ten times as long.
-    avif: { effort: 0 },
-    webp: { effort: moves ? 0 : 4 },
-    gif: {},
-  }[format];
+  const reduce = (side: number) =>
+    sharp(path, options)
+      .autoOrient()
+      .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
+      .webp({ quality: 80 })
+      .toBuffer({ resolveWithObject: true });
+  let made: { format: keyof typeof memoryOf; bytes: Buffer } | undefined;
   if (side === undefined) {
+    const coded = {
+      // A palette saves most of the bytes of a picture that has one.
+      png: { palette: isPalette, dither: 0 },
+      jpeg: { quality: 88 },
+      // Fast rather than small: the default effort takes ten times as long.
+      avif: { effort: 0 },
+      webp: { effort: moves ? 0 : 4 },
+      gif: {},
+    }[format];
     const whole = moves ? sharp(path, { ...options, pages: -1 }) : sharp(path, options).autoOrient();
-    await whole.toFormat(format, coded).toFile(made);
+    made = { format, bytes: await whole.clone().toFormat(format, coded).toBuffer() };
+    if (made.bytes.length > maxBytes) {
+      // Such as a photo as PNG, or a JPEG of a lower quality than ours.
+      const smaller = hasAlpha || format === 'webp' ? 'webp' : 'jpeg';
+      if (moves || (smaller === 'webp' && width * height > maxWebpPixels)) return { tooLarge: true };
+      made = { format: smaller, bytes: await whole.toFormat(smaller, { quality: 75 }).toBuffer() };
+      if (made.bytes.length > maxBytes) return { tooLarge: true };
+    }
   }
-  const inside = { fit: 'inside', withoutEnlargement: true } as const;
-  const reduced = await sharp(path, options)
-    .autoOrient()
-    .resize({ width: side ?? previewSide, height: side ?? previewSide, ...inside })
-    .webp({ quality: 80 })
-    .toFile(preview);
-  const small = await sharp(preview)
-    .resize({ width: blurSide, height: blurSide, ...inside })
+  let reduced = await reduce(side ?? previewSide);
+  if (reduced.data.length > maxPreviewBytes) reduced = await reduce(previewSide / 2);
+  const small = await sharp(reduced.data)
+    .resize({ width: blurSide, height: blurSide, fit: 'inside', withoutEnlargement: true })
     .ensureAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });
@@ -188,19 +200,15 @@ async function picture(
   const shown = moves ? { width, height: pageHeight } : autoOrient;
   const isTall = shown.height > shown.width;
   const blur = encode(pixels, small.info.width, small.info.height, isTall ? 3 : 4, isTall ? 4 : 3);
-  const { width: smallWidth, height: smallHeight, size } = reduced;
-  if (side !== undefined) {
-    return {
-      type: 'image/webp',
-      made: { path: preview, size, width: smallWidth, height: smallHeight, blur },
-    };
+  if (made === undefined) {
+    const { width, height } = reduced.info;
+    return { type: 'image/webp', made: { bytes: reduced.data, width, height, blur } };
   }
   return {
-    type: `image/${format}`,
+    type: `image/${made.format}`,
     made: {
-      path: made,
-      size: (await stat(made)).size,
-      preview: { path: preview, size },
+      bytes: made.bytes,
+      preview: reduced.data,
       width: shown.width,
       height: shown.height,
       blur,

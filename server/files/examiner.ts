@@ -14,6 +14,8 @@ export interface Task {
   type?: string;
   /** Only a small picture is wanted: pixels of its longer side. */
   side?: number;
+  /** The largest re-encoded picture. */
+  maxBytes: number;
 }
 
 /** The answer of an examining process. */
@@ -23,16 +25,16 @@ export type Examined =
   | { picture: string }
   /** Its type is not accepted, or it is a picture beyond the bounds. */
   | { refused: true }
+  /** It is a picture that exceeds `maxBytes` after it is re-encoded. */
+  | { tooLarge: true }
   /** A system error code, or that the file cannot be decoded as its type. */
   | { failed: string };
 
 /** A re-encoded picture. */
 export interface MadePicture {
-  path: string;
-  /** Bytes. */
-  size: number;
+  bytes: Buffer;
   /** Absent for a small picture. */
-  preview?: { path: string; size: number };
+  preview?: Buffer;
   width: number;
   height: number;
   blur: string;

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Change, History } from '../history/history.ts';
+import type { Charge, FileBudget } from '../limits/file-budget.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { MessageFile } from '../wire/events.ts';
-import { Examiner } from './examiner.ts';
+import { Examiner, type MadePicture } from './examiner.ts';
 import type { Media } from './media.ts';
 import { fileName } from './name.ts';
 import { openStorage } from './open.ts';
 import type { FilesPlace } from './place.ts';
 import type { Opened, Storage } from './storage.ts';
+import type { Reservation } from './work-folder.ts';
 
 /** Files that are deleted in one step, before the history forgets them. */
 const mostAtOnce = 100;
@@ -19,8 +21,6 @@ const sweepEvery = 60_000;
 const sweepAgainAfter = 5000;
 /** Bytes after which an upload is synced, because messages would wait behind many unsynced bytes. */
 const syncEvery = 1024 * 1024;
-/** A picture and its preview may take this many times the uploaded bytes. */
-const madeOf = 2;
 
 export interface Upload {
   room: string;
@@ -43,11 +43,8 @@ export interface Upload {
   check?: () => Promise<void>;
 }
 
-export interface Added {
-  file: MessageFile;
-  /** Bytes that are stored for it: a picture is re-encoded, and has a preview. */
-  stored: number;
-}
+/** Why a file is not stored: its type is not accepted or it cannot be decoded, or it exceeds CHAT_LIMIT_FILE re-encoded. */
+export type Unusable = 'file_type' | 'too_large';
 
 const previewOf = (id: string) => `${id}.preview`;
 
@@ -55,6 +52,8 @@ const previewOf = (id: string) => `${id}.preview`;
 export class Files {
   readonly #place: Exclude<FilesPlace, { kind: 'off' }>;
   readonly #types: readonly string[];
+  readonly #maxBytes: number;
+  readonly #budget: FileBudget | undefined;
   readonly #orphans: number;
   readonly #history: History;
   readonly #onFailure: (error: Error) => void;
@@ -69,18 +68,24 @@ export class Files {
   readonly #uploads = new Map<string, Set<AbortController>>();
 
   /**
+   * @param options.maxBytes the largest stored file
+   * @param options.budget without it no user has a limit
    * @param options.orphans milliseconds for which a file may exist without a message
    * @param options.onFailure called when the storage fails
    */
   constructor(options: {
     place: Exclude<FilesPlace, { kind: 'off' }>;
     types: readonly string[];
+    maxBytes: number;
+    budget?: FileBudget;
     orphans: number;
     history: History;
     onFailure: (error: Error) => void;
   }) {
     this.#place = options.place;
     this.#types = options.types;
+    this.#maxBytes = options.maxBytes;
+    this.#budget = options.budget;
     this.#orphans = options.orphans;
     this.#history = options.history;
     this.#onFailure = options.onFailure;
@@ -95,64 +100,28 @@ export class Files {
 
   /**
    * Stores a file, and resolves when it can be sent with a message.
-   * @returns `unusable` if its type is not accepted, or it cannot be decoded as that type
    * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased
-   * meanwhile), `rate_limited` (the file waits too long for others)
+   * meanwhile), `rate_limited` (the user's budget, or the file waits too long for others)
    * @throws the reason of `signal`; the error of `check`
    */
-  async add(upload: Upload): Promise<Added | 'unusable'> {
-    const { room, user, name, length, bytes, side, peaks, signal, check } = upload;
-    const storage = await this.#opened();
-    const folder = await storage.work().catch((error: Error) => this.#fail(error));
-    const hasRoomFor = (size: number) => storage.hasRoomFor(size).catch((error: Error) => this.#fail(error));
-    if (!(await hasRoomFor(length * (1 + madeOf)))) throw new RequestError('storage_full');
-    const id = randomBytes(16).toString('hex');
-    const path = join(folder, id);
+  async add(upload: Upload): Promise<MessageFile | Unusable> {
+    const { user, length, signal } = upload;
+    const charge = this.#budget?.charge(user, length);
+    let received = 0;
+    const bytes = counted(upload.bytes, (count) => {
+      received += count;
+    });
     const erased = this.#begun(user);
     const ended = signal === undefined ? erased.signal : AbortSignal.any([erased.signal, signal]);
     try {
-      await this.#receive(bytes, path, ended);
-      const found = await this.#examiner
-        .examine(
-          user,
-          side === undefined ? { path, types: this.#types } : { path, types: ['image/*'], side },
-          ended,
-        )
-        .catch((error: Error) => (ended.aborted ? Promise.reject(error) : this.#fail(error)));
-      if ('refused' in found) return 'unusable';
-      if ('failed' in found) {
-        if (isFull(found.failed) || !(await hasRoomFor(0))) throw new RequestError('storage_full');
-        return 'unusable';
-      }
-      const { type, made, media } = found;
-      if (peaks !== undefined && (media === undefined || media.shown !== undefined)) return 'unusable';
-      const file: MessageFile = {
-        id,
-        name: fileName(name),
-        type,
-        size: made?.size ?? length,
-        ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
-        ...(media === undefined ? {} : playedAs(media, peaks)),
-      };
-      await check?.();
-      ended.throwIfAborted();
-      // Before its bytes are stored: bytes of an unknown file would stay for ever.
-      await this.#history.write.addFile({ room, user, file, at: Date.now() });
-      await this.#keep(storage, id, made ?? { path });
-      // A deletion of the user's or the room's files may have run before these bytes were there.
-      if (ended.aborted || (await this.#history.read.file({ id, user })) === null) {
-        await this.#delete(storage, id).catch((error: Error) => this.#fail(error));
-        await this.#history.write.forgetFiles({ ids: [id] });
-        ended.throwIfAborted();
-        throw new RequestError('unknown_room');
-      }
-      return { file, stored: made === undefined ? length : made.size + (made.preview?.size ?? 0) };
+      return await this.#store({ ...upload, bytes, signal: ended }, charge);
+    } catch (error) {
+      // Received bytes were written, whatever became of them. The server's own failure costs the user nothing.
+      if (error instanceof RequestError && error.isOfStorage) charge?.cancel();
+      else if (received < length) charge?.change(received);
+      throw error;
     } finally {
       this.#ended(user, erased);
-      for (const one of [path, `${path}.made`, `${path}.preview`]) {
-        // A file that could not be removed is deleted later; the answer does not depend on it.
-        await rm(one, { force: true }).catch(this.#onFailure);
-      }
     }
   }
 
@@ -216,14 +185,102 @@ export class Files {
     return opened;
   }
 
+  async #store(
+    upload: Upload & { signal: AbortSignal },
+    charge: Charge | undefined,
+  ): Promise<MessageFile | Unusable> {
+    const { room, user, name, length, bytes, side, peaks, signal, check } = upload;
+    const storage = await this.#opened();
+    const folder = await storage.work().catch((error: Error) => this.#fail(error));
+    const id = randomBytes(16).toString('hex');
+    const path = join(folder, id);
+    const previewPath = `${path}.preview`;
+    try {
+      await this.#reserved(storage, user, length, (space) => this.#receive(bytes, path, signal, space));
+      const task = { path, maxBytes: this.#maxBytes };
+      const found = await this.#examiner
+        .examine(
+          user,
+          side === undefined ? { ...task, types: this.#types } : { ...task, types: ['image/*'], side },
+          signal,
+        )
+        .catch((error: Error) => (signal.aborted ? Promise.reject(error) : this.#fail(error)));
+      if ('tooLarge' in found) return 'too_large';
+      if ('refused' in found || 'failed' in found) return 'file_type';
+      const { type, made, media } = found;
+      if (peaks !== undefined && (media === undefined || media.shown !== undefined)) return 'file_type';
+      const file: MessageFile = {
+        id,
+        name: fileName(name),
+        type,
+        size: made?.bytes.length ?? length,
+        ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
+        ...(media === undefined ? {} : playedAs(media, peaks)),
+      };
+      if (made !== undefined) {
+        const stored = made.bytes.length + (made.preview?.length ?? 0);
+        if (stored > length) charge?.change(stored);
+        await rm(path).catch((error: Error) => this.#fail(error));
+        await this.#reserved(storage, user, stored, () => this.#write(made, path, previewPath));
+      }
+      await check?.();
+      signal.throwIfAborted();
+      // Before its bytes are stored: bytes of an unknown file would stay for ever.
+      await this.#history.write.addFile({ room, user, file, at: Date.now() });
+      await this.#keep(storage, id, path, made?.preview === undefined ? undefined : previewPath);
+      // A deletion of the user's or the room's files may have run before these bytes were there.
+      if (signal.aborted || (await this.#history.read.file({ id, user })) === null) {
+        await this.#delete(storage, id).catch((error: Error) => this.#fail(error));
+        await this.#history.write.forgetFiles({ ids: [id] });
+        signal.throwIfAborted();
+        throw new RequestError('unknown_room');
+      }
+      return file;
+    } finally {
+      for (const one of [path, previewPath]) {
+        // A file that could not be removed is deleted later; the answer does not depend on it.
+        await rm(one, { force: true }).catch(this.#onFailure);
+      }
+    }
+  }
+
+  /** Reserves space for `bytes` while `write` runs. @throws RequestError `storage_full` */
+  async #reserved(
+    storage: Storage,
+    user: string,
+    bytes: number,
+    write: (space: Reservation) => Promise<void>,
+  ): Promise<void> {
+    const space = await storage
+      .reserve(user, bytes, this.#budget?.used(user) ?? 0)
+      .catch((error: Error) => this.#fail(error));
+    if (space === null) throw new RequestError('storage_full');
+    await write(space).finally(() => space.end());
+  }
+
+  async #write({ bytes, preview }: MadePicture, path: string, previewPath: string): Promise<void> {
+    try {
+      await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
+      if (preview !== undefined) await writeFile(previewPath, preview, { flag: 'wx', mode: 0o600 });
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
   /** Reads the next piece only when the last one is on its way to the disk, so memory is bounded. */
-  async #receive(bytes: Upload['bytes'], path: string, signal: AbortSignal): Promise<void> {
+  async #receive(
+    bytes: Upload['bytes'],
+    path: string,
+    signal: AbortSignal,
+    space: Reservation,
+  ): Promise<void> {
     const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
     try {
       let unsynced = 0;
       for await (const piece of bytes) {
         signal.throwIfAborted();
         await write(file, piece).catch((error: Error) => this.#fail(error));
+        space.written(piece.length);
         unsynced += piece.length;
         if (unsynced < syncEvery) continue;
         unsynced = 0;
@@ -234,14 +291,10 @@ export class Files {
     }
   }
 
-  async #keep(
-    storage: Storage,
-    id: string,
-    made: { path: string; preview?: { path: string } },
-  ): Promise<void> {
+  async #keep(storage: Storage, id: string, path: string, preview: string | undefined): Promise<void> {
     try {
-      if (made.preview !== undefined) await storage.put(previewOf(id), made.preview.path);
-      await storage.put(id, made.path);
+      if (preview !== undefined) await storage.put(previewOf(id), preview);
+      await storage.put(id, path);
     } catch (error) {
       // The partial bytes are deleted with their entry later.
       this.#fail(error as Error);
@@ -290,6 +343,13 @@ function playedAs(
   const known = duration === undefined ? {} : { duration };
   if (shown !== undefined) return { video: { ...shown, ...known } };
   return { audio: { ...known, ...(peaks === undefined ? {} : { peaks }) } };
+}
+
+async function* counted(bytes: Upload['bytes'], count: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const piece of bytes) {
+    count(piece.length);
+    yield piece;
+  }
 }
 
 async function write(file: FileHandle, piece: Buffer): Promise<void> {

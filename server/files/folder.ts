@@ -22,7 +22,7 @@ export function folderStorage(setting: string): Storage {
   const pathOf = (name: string) => join(folder, name.slice(0, 2), name);
   return {
     work: () => work.path(),
-    hasRoomFor: (bytes) => work.hasRoomFor(bytes),
+    reserve: (user, bytes, charged) => work.reserve(user, bytes, charged),
     async put(name, path) {
       const to = pathOf(name);
       await mkdir(dirname(to), { recursive: true, mode: 0o700 });

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Reservation } from './work-folder.ts';
 
 /** The names that a server makes: an id of 32 hex digits, and that of the preview of a picture. */
 export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
@@ -10,8 +11,12 @@ export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
 export interface Storage {
   /** A folder for files being made, on the same disk as the finished ones if they are on a disk. */
   work(): Promise<string>;
-  /** Whether this many bytes can be stored. */
-  hasRoomFor(bytes: number): Promise<boolean>;
+  /**
+   * Reserves space in the work folder.
+   * @param charged bytes that the user has stored lately, with these
+   * @returns null if there is too little
+   */
+  reserve(user: string, bytes: number, charged: number): Promise<Reservation | null>;
   /** Takes over a file from the work folder. */
   put(name: string, path: string): Promise<void>;
   /** @param part first and last byte, both inclusive */

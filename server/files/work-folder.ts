@@ -4,14 +4,27 @@ import { sync } from './sync.ts';
 
 /** Milliseconds after which a file counts as left over from a killed server. */
 const abandonedAfter = 24 * 60 * 60 * 1000;
-/** Bytes that must stay free on the disk, because the history may be on it too. */
-const keptFree = 2 * 1024 * 1024;
+/** Bytes that must stay free on the disk, because the history may be on it too; at most this part of a small disk. */
+const reserveBytes = 64 * 1024 * 1024;
+const reservePart = 1 / 4;
+
+/** Space on the disk for bytes that are about to be written. */
+export interface Reservation {
+  /** Some of the bytes are on the disk now. */
+  written(bytes: number): void;
+  /** Releases what was not written. */
+  end(): void;
+}
 
 /** A folder for files that are being made. It is created at the first use. */
 export class WorkFolder {
   readonly #path: string;
   readonly #place: 'given' | 'own';
   #ready: Promise<string> | undefined;
+  /** Bytes that are reserved and not yet written: of each user, of all, and how many ever ceased to be reserved. */
+  readonly #reservedBy = new Map<string, number>();
+  #reserved = 0;
+  #released = 0;
 
   /** @param place `own`: a folder below one where others can create folders too, so its owner is checked */
   constructor(path: string, place: 'given' | 'own' = 'given') {
@@ -28,11 +41,40 @@ export class WorkFolder {
     return ready;
   }
 
-  /** Whether this many bytes can be written. */
-  async hasRoomFor(bytes: number): Promise<boolean> {
-    const { bavail, blocks, bsize } = await statfs(await this.path());
+  /**
+   * Reserves space, so that concurrent writes never take the same bytes. A user gets at most as much as stays free, so one
+   * user alone fills half of the disk.
+   * @param charged bytes that the user has stored on this disk lately, with these
+   * @returns null if there is too little space
+   */
+  async reserve(user: string, bytes: number, charged = 0): Promise<Reservation | null> {
+    const path = await this.path();
+    const releasedBefore = this.#released;
+    const { bavail, blocks, bsize } = await statfs(path);
     // A file system that does not know its size reports 0 blocks.
-    return blocks === 0 || bavail * bsize >= bytes + keptFree;
+    const unused =
+      blocks === 0
+        ? Number.POSITIVE_INFINITY
+        : bavail * bsize - Math.min(reserveBytes, blocks * bsize * reservePart);
+    // What was written while the system answered may be missing in its answer.
+    const free = unused - this.#reserved - (this.#released - releasedBefore);
+    const own = this.#reservedBy.get(user) ?? 0;
+    if (Math.max(charged, own + bytes) > free) return null;
+    const change = (by: number) => {
+      const now = (this.#reservedBy.get(user) ?? 0) + by;
+      if (now === 0) this.#reservedBy.delete(user);
+      else this.#reservedBy.set(user, now);
+      this.#reserved += by;
+      this.#released += Math.max(0, -by);
+    };
+    change(bytes);
+    let left = bytes;
+    const written = (now: number) => {
+      const taken = Math.min(now, left);
+      left -= taken;
+      change(-taken);
+    };
+    return { written, end: () => written(left) };
   }
 
   /** Rejects if it can neither be written nor created. */

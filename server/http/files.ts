@@ -14,8 +14,6 @@ import { targetOf } from './target.ts';
 /** Concurrent uploads of one user, and of all users. Our client sends two. */
 const mostOfUser = 4;
 const mostOfAll = 200;
-/** Uploads of one user per hour: even an empty file costs disk space, a row in the history, and an examination. */
-const mostInTime: Rate = { count: 1000, ms: 60 * 60 * 1000 };
 /**
  * Upload attempts of one user into rooms that the user may not use, so that nobody finds out by trying which rooms
  * exist.
@@ -44,8 +42,6 @@ type Refusal = HttpErrorCode | RequestError['code'];
 export interface FileParts<Who extends { id: string }> {
   /** The largest file, in bytes. */
   limit: number;
-  /** Bytes that one user may upload. */
-  rate: RateLimit;
   admission: {
     /** @param ownSession whether it sends its session itself, not in a cookie */
     mayUpload(req: IncomingMessage, ownSession: boolean): boolean;
@@ -71,7 +67,7 @@ export interface FileParts<Who extends { id: string }> {
     signal: AbortSignal;
     /** Rejects if the user may no longer upload. */
     check(): Promise<void>;
-  }): Promise<{ file: MessageFile; stored: number } | 'unusable'>;
+  }): Promise<MessageFile | 'file_type' | 'too_large'>;
   /** Called after each upload, unless its client has gone away. `code`: `ok`, or why it was refused. */
   onUpload(code: 'ok' | Refusal): void;
   /** The file, if this user may see it, and the id under which its bytes are stored. */
@@ -94,10 +90,9 @@ export function createFileRoutes<Who extends { id: string }>(
   parts: FileParts<Who>,
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const { admission } = parts;
+  const limit = `${parts.limit} bytes (CHAT_LIMIT_FILE)`;
   const ofUser = new OpenLimit(mostOfUser);
   const ofAll = new OpenLimit(mostOfAll);
-  const { rate } = parts;
-  const uploads = new RateLimit(rate.rate.count === 0 ? rate.rate : mostInTime);
   const tries = new RateLimit(mostTries);
 
   /** @throws RequestError `rate_limited` */
@@ -123,7 +118,7 @@ export function createFileRoutes<Who extends { id: string }>(
     if (parts.draining()) return 'server_draining';
     const length = lengthOf(req);
     if (length === null) return 'length_required';
-    if (length > parts.limit) return 'too_large';
+    if (length > parts.limit) throw new Refused('too_large', `The file is larger than ${limit}.`);
     const room = query.get('room') ?? '';
     const name = query.get('name') ?? '';
     const voice = query.has('peaks') ? { peaks: query.get('peaks') ?? '' } : {};
@@ -146,21 +141,10 @@ export function createFileRoutes<Who extends { id: string }>(
     res.once('close', () => gone.abort(new Error('the client has gone away')));
     try {
       if (places.includes(null)) throw tooMuch('simultaneous uploads', tryAgainAfter);
-      const tooMany = uploads.take(who.id, 1, at);
-      if (tooMany !== null) throw tooMuch('files', tooMany);
-      const tooLarge = rate.takeWhole(who.id, length, at);
-      if (tooLarge !== null) {
-        uploads.giveBack(who.id, at);
-        throw tooMuch('bytes', tooLarge);
-      }
       // Only while the body arrives: afterwards the upload waits for others.
       const stopped = watchProgress(req, () => req.socket.bytesRead);
-      let received = 0;
-      const counted = async function* () {
-        for await (const piece of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-          received += piece.length;
-          yield piece;
-        }
+      const body = async function* () {
+        yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
         stopped();
       };
       const check = async () => {
@@ -169,20 +153,13 @@ export function createFileRoutes<Who extends { id: string }>(
         if (now.id !== who.id) throw new Refused('unauthorized');
         await answerInTime(parts.check(now, room));
       };
-      const added = await parts
-        .add({ room, user: who.id, name, length, bytes: counted(), ...voice, signal: gone.signal, check })
-        .catch((error: unknown) => {
-          // Received bytes were written, whatever became of them, so they count. The server's own failure costs the
-          // user nothing.
-          const isOwn = isOwnFailure(error);
-          if (isOwn) uploads.giveBack(who.id, at);
-          rate.giveBack(who.id, at, isOwn ? length : length - received);
-          throw error;
-        })
+      const file = await parts
+        .add({ room, user: who.id, name, length, bytes: body(), ...voice, signal: gone.signal, check })
         .finally(stopped);
-      if (added === 'unusable') return 'file_type';
-      if (added.stored > length) rate.add(who.id, added.stored - length);
-      answerJson(req, res, 201, { file: added.file });
+      if (file === 'file_type') return file;
+      if (file === 'too_large')
+        throw new Refused(file, `The picture without its metadata is larger than ${limit}.`);
+      answerJson(req, res, 201, { file });
       return 'ok';
     } finally {
       for (const place of places) place?.();
@@ -286,7 +263,7 @@ export function createFileRoutes<Who extends { id: string }>(
     } catch (error) {
       // The client has gone away during its upload.
       if (res.headersSent || req.errored || res.destroyed) return void res.destroy();
-      if (error instanceof Refused) return answer(error.code);
+      if (error instanceof Refused) return answer(error.code, undefined, error.words);
       if (!(error instanceof RequestError)) throw error;
       const words = error.code === 'rate_limited' ? error.message : undefined;
       answer(error.code, error.retryAfterMs, words);
@@ -294,13 +271,16 @@ export function createFileRoutes<Who extends { id: string }>(
   };
 }
 
-/** Thrown when an upload that was allowed at first is refused later. */
+/** Rejects an upload that was allowed at first. */
 class Refused extends Error {
   readonly code: HttpErrorCode | 'forbidden';
+  /** Replaces the default message of the code. */
+  readonly words: string | undefined;
 
-  constructor(code: HttpErrorCode | 'forbidden') {
-    super(code);
+  constructor(code: HttpErrorCode | 'forbidden', words?: string) {
+    super(words ?? code);
     this.code = code;
+    this.words = words;
   }
 }
 

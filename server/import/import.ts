@@ -265,7 +265,8 @@ class Import {
     if (!found.isFile()) return { reason: 'fileMissing' };
     if (found.size > mostBytes) return { reason: 'fileSize' };
     const added = await files.add({ ...about, length: found.size, bytes: createReadStream(from) });
-    return added === 'unusable' ? { reason: 'fileType' } : { id: added.file.id };
+    if (typeof added === 'object') return { id: added.id };
+    return { reason: added === 'too_large' ? 'fileSize' : 'fileType' };
   }
 
   /** Waits for the messages that are on their way. */

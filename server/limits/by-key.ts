@@ -95,6 +95,11 @@ export class RateLimit {
     if (newest !== undefined) newest.weight += weight;
   }
 
+  /** The weight that counts now. */
+  used(key: string): number {
+    return this.#counting(key, performance.now()).reduce((sum, { weight }) => sum + weight, 0);
+  }
+
   #counting(key: string, now: number): Slice[] {
     const slices = this.#keys.get(key) ?? [];
     const over = slices.findIndex(({ last }) => last + this.rate.ms > now);

@@ -21,7 +21,13 @@ export function startSeparate(
     const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     // Loaded on demand, since most servers rarely need it.
     const { fork } = process.getBuiltinModule('node:child_process');
-    const child = fork(module, args, { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(module, args, {
+      env,
+      execArgv: [],
+      // Sends buffers as they are.
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     endFirst(child);
     const fail = () => {
       clearTimeout(late);

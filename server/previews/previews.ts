@@ -86,12 +86,12 @@ export class Previews {
       bytes: [bytes],
       side: pictureSide,
     };
-    const added = await this.#files?.add(upload).catch((error: Error) => {
-      // Files has reported a failure of its storage.
+    const file = await this.#files?.add(upload).catch((error: Error) => {
+      // Files has reported a failure of its storage. Beyond the user's budget the page is shown without its picture.
       if (!(error instanceof RequestError)) this.#onFailure(error);
     });
-    if (added === undefined || added === 'unusable' || added.file.image === undefined) return undefined;
-    const { id, image } = added.file;
+    if (typeof file !== 'object' || file.image === undefined) return undefined;
+    const { id, image } = file;
     return { id, width: image.width, height: image.height };
   }
 }

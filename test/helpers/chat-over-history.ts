@@ -1,7 +1,7 @@
 import { type Chat, openChat } from '../../server/chat/chat.ts';
 import type { History } from '../../server/history/history.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
-import { RateLimit } from '../../server/limits/by-key.ts';
+import { FileBudget } from '../../server/limits/file-budget.ts';
 import { emptyHistory } from './chat-server.ts';
 
 export interface OpenChat {
@@ -44,7 +44,7 @@ export async function openChatOver(
       mails: false,
     },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },
-    fileBytes: new RateLimit({ count: 0, ms: 1 }),
+    fileBudget: new FileBudget({ count: 0, ms: 0 }),
     rooms: [],
     retention: { rooms: 0, direct: 0, acts: 0 },
     kick: async () => {},

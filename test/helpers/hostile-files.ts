@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 
@@ -45,6 +46,47 @@ function png(width: number, height: number, pixels: Buffer, ...more: Buffer[]): 
     chunk('IDAT', pixels),
     chunk('IEND', Buffer.alloc(0)),
   ]);
+}
+
+/**
+ * A PNG whose lines all repeat the first one. Its few bytes say so by a filter that our encoder does not use, and the line is
+ * too long for it to find the repetition.
+ */
+function repeatedLine(line: Buffer, channels: 3 | 4, height: number): Buffer {
+  const same = Buffer.alloc(1 + line.length);
+  same[0] = 2;
+  const lines = [Buffer.from([0]), line, ...Array<Buffer>(height - 1).fill(same)];
+  const bytes = png(line.length / channels, height, deflateSync(Buffer.concat(lines)));
+  bytes.set([8, channels === 4 ? 6 : 2], 24);
+  bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29);
+  return bytes;
+}
+
+/** Pictures below 200 KB, of which all but the last are larger when they are re-encoded as their own type. */
+export async function swellingPictures(): Promise<{ what: string; bytes: Buffer }[]> {
+  const [width, side] = [11_000, 300];
+  const noise = randomBytes(width * 4);
+  const wave = Buffer.from(
+    Array.from({ length: width * 3 }, (_, n) => 128 + 90 * Math.sin(n / 300) + ((noise[n] ?? 0) % 4)),
+  );
+  const still = (side: number) =>
+    sharp(randomBytes(side * side * 3), { raw: { width: side, height: side, channels: 3 } });
+  const moving = sharp(randomBytes(side * side * 10 * 3), {
+    raw: { width: side, height: side * 10, channels: 3, pageHeight: side },
+  });
+  const gifs = sharp(Buffer.alloc(side * side * 10 * 3), {
+    raw: { width: side, height: side * 10, channels: 3, pageHeight: side },
+  });
+  return [
+    { what: 'a PNG', bytes: repeatedLine(wave, 3, 100) },
+    { what: 'a PNG with transparency', bytes: repeatedLine(noise, 4, 100) },
+    { what: 'a PNG of noise', bytes: repeatedLine(noise.subarray(0, width * 3), 3, 100) },
+    { what: 'a JPEG', bytes: await still(800).jpeg({ quality: 20 }).toBuffer() },
+    { what: 'a WebP', bytes: await still(785).webp({ quality: 1 }).toBuffer() },
+    { what: 'an AVIF', bytes: await still(800).avif({ quality: 5, effort: 0 }).toBuffer() },
+    { what: 'a moving WebP', bytes: await moving.webp({ quality: 1 }).toBuffer() },
+    { what: 'a GIF', bytes: await gifs.gif().toBuffer() },
+  ];
 }
 
 /** A GIF with this many frames of one pixel. */

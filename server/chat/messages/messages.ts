@@ -90,15 +90,17 @@ export async function forward(
       throw new RequestError('forbidden', 'the copy would wait for a moderator: write a message of your own');
     }
   }
-  const givenBack = countFiles(chat, connection, origin);
+  const files = origin?.files ?? [];
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  const charge = files.length === 0 ? undefined : chat.fileBudget.charge(person.user.id, bytes, files.length);
   try {
-    const { text = '', files = [] } = origin ?? {};
+    const { text = '' } = origin ?? {};
     const checked = waits ? { checked: { text, files } } : {};
     const { message, repeated } = await chat.history.write.forward({ ...sent, ...checked }, connection.id);
-    if (repeated) givenBack();
+    if (repeated) charge?.cancel();
     return { answer: { message: await messageFor(chat, person, message) }, repeated };
   } catch (error) {
-    givenBack();
+    charge?.cancel();
     throw error;
   }
 }
@@ -114,24 +116,6 @@ async function originOf(
   if (room === undefined || place.seq < room.record.firstSeq) return undefined;
   const [message] = await history.read.messages({ places: [place] });
   return message?.deletedAt === undefined ? message : undefined;
-}
-
-/**
- * Copied files count as uploaded ones do.
- * @returns takes it back
- * @throws RequestError `rate_limited`
- */
-function countFiles(
-  { fileBytes }: Chat,
-  { person }: Connection,
-  message: StoredMessage | undefined,
-): () => void {
-  const bytes = (message?.files ?? []).reduce((sum, { size }) => sum + size, 0);
-  const at = performance.now();
-  const wait = bytes === 0 ? null : fileBytes.takeWhole(person.user.id, bytes, at);
-  if (wait !== null)
-    throw new RequestError('rate_limited', 'too many bytes of files', { retryAfterMs: wait });
-  return () => fileBytes.giveBack(person.user.id, at, bytes);
 }
 
 /** Resolves when the message is on disk; it has been published by then, or waits for a moderator. */

@@ -44,6 +44,7 @@ import { smallDisk } from '../../helpers/small-disk.ts';
 
 let memcached: Memcached;
 let folder: string;
+const maxBytes = 10 * 1024 * 1024;
 const cookie = 'PHPSESSID=s1';
 const apiKey = 'a-key-of-more-than-16-characters';
 beforeAll(async () => {
@@ -471,7 +472,7 @@ test('a picture that says how much it would take to decode is refused before it 
   const path = join(folder, 'large');
   for (const { what, bytes } of await largePictures()) {
     writeFileSync(path, bytes);
-    expect([what, await examiner.examine('1', { path, types: ['image/*'] })]).toEqual([
+    expect([what, await examiner.examine('1', { path, types: ['image/*'], maxBytes })]).toEqual([
       what,
       { refused: true },
     ]);
@@ -488,7 +489,7 @@ test('no text waits behind pictures, and of a client that has gone nothing waits
     .toFile(picture);
   writeFileSync(words, 'words');
   const examine = (user: string, path = picture, signal?: AbortSignal) =>
-    examiner.examine(user, { path, types }, signal);
+    examiner.examine(user, { path, types, maxBytes }, signal);
   const picturesOf = () => ownChildren().find(isOfPictures);
   expect(await examine('1')).toHaveProperty('made');
   const pid = Number(picturesOf());
@@ -521,7 +522,7 @@ test('files of a user who has used no time lately come before those of users who
     execFileSync('mkfifo', [path]);
     const stop = new AbortController();
     const done = examiner
-      .examine(name.charAt(0), { path, types }, stop.signal)
+      .examine(name.charAt(0), { path, types, maxBytes }, stop.signal)
       .catch(() => void order.push(name));
     return async () => {
       // Opens when the process reads.
@@ -537,7 +538,7 @@ test('files of a user who has used no time lately come before those of users who
   const words = join(folder, 'small');
   writeFileSync(words, 'words');
   const small = ['c1', 'c2', 'c3'].map(async (name) => {
-    expect(await examiner.examine('c', { path: words, types })).toEqual({ type: 'text/plain' });
+    expect(await examiner.examine('c', { path: words, types, maxBytes })).toEqual({ type: 'text/plain' });
     order.push(name);
   });
   await endB1();
@@ -555,7 +556,7 @@ test('a picture that waits too long for others, or for the machine, is refused w
     .png()
     .toFile(picture);
   writeFileSync(words, 'words');
-  const examine = (user: string, path = picture) => examiner.examine(user, { path, types });
+  const examine = (user: string, path = picture) => examiner.examine(user, { path, types, maxBytes });
   const before = new Set(ownChildren());
   expect(await examine('1')).toHaveProperty('made');
   process.kill(Number(ownChildren().find((pid) => !before.has(pid) && isOfPictures(pid))), 'SIGSTOP');
@@ -581,10 +582,10 @@ test('a file that ends the process which examines it is refused, and the next on
   // A process that reads it waits for ever.
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
-  const never = examiner.examine('1', { path: pipe, types });
+  const never = examiner.examine('1', { path: pipe, types, maxBytes });
   const text = join(folder, 'text');
   writeFileSync(text, 'words');
-  const next = examiner.examine('2', { path: text, types });
+  const next = examiner.examine('2', { path: text, types, maxBytes });
   // Opens when a process reads.
   const writer = await open(pipe, 'w');
   const [child] = ownChildren().filter((pid) => pid !== '' && !before.has(pid));
@@ -625,7 +626,12 @@ test.each(size(goneMeanwhile, goneMeanwhile.slice(0, 2)))(
       }),
     };
     const kept = join(folder, `gone-${newClientId()}`);
-    const options = { place: { kind: 'dir', folder: kept } as const, types: ['text/plain'], orphans: 60_000 };
+    const options = {
+      place: { kind: 'dir', folder: kept } as const,
+      types: ['text/plain'],
+      maxBytes,
+      orphans: 60_000,
+    };
     const files = new Files({ ...options, history, onFailure: unexpected });
     const bytes = Readable.from([Buffer.from('some text')]);
     const adding = files.add({ room: 'den', user: '1', name: 'a.txt', length: 9, bytes });

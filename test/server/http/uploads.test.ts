@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createFileRoutes, type FileParts } from '../../../server/http/files.ts';
-import { RateLimit } from '../../../server/limits/by-key.ts';
+import { FileBudget } from '../../../server/limits/file-budget.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
@@ -20,14 +20,13 @@ const admission = {
 async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number> {
   const answer = createFileRoutes({
     limit: 1024,
-    rate: new RateLimit({ count: 0, ms: hour }),
     admission,
     who: async () => ({ id: '1' }),
     draining: () => false,
     check: async () => {},
     async add({ bytes }) {
       for await (const _ of bytes);
-      return 'unusable';
+      return 'file_type';
     },
     onUpload: () => {},
     find: async () => null,
@@ -73,7 +72,13 @@ const statusOf = (head: string) => Number(head.split(' ')[1]);
 const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ status }) => status))];
 
 test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in an hour', async () => {
-  const answers = await nearlyEmpty({ rate: new RateLimit({ count: 1_000_000, ms: hour }) }, 1001);
+  const budget = new FileBudget({ count: 1_000_000, ms: hour });
+  const add: FileParts<{ id: string }>['add'] = async ({ user, length, bytes }) => {
+    for await (const _ of bytes);
+    budget.charge(user, length);
+    return 'file_type';
+  };
+  const answers = await nearlyEmpty({ add }, 1001);
   const last = answers.pop() ?? '';
   expect([[...new Set(answers.map(statusOf))], statusOf(last)]).toEqual([[415], 429]);
   expect(last).toMatch(/^Retry-After: [1-9]/im);
@@ -86,7 +91,7 @@ test('a client that has sent its file is waited for, however long the file is ex
   const add = async ({ bytes }: { bytes: AsyncIterable<Buffer> }) => {
     for await (const _ of bytes);
     await vi.advanceTimersByTimeAsync(hour);
-    return 'unusable' as const;
+    return 'file_type' as const;
   };
   expect(statuses(await uploads({ add }, [1]))).toEqual([415]);
 });
