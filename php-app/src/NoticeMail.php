@@ -17,7 +17,7 @@ final class NoticeMail
 
     /**
      * @param string $name the member's user name
-     * @param array{total: int, lang?: string, stop?: string, rooms: list<array{name: string, unread: int}>} $due
+     * @param array{total: int, lang?: string, stop?: string, rooms: list<array{name: string, unread: int, userText: list<string>, accepted: bool}>} $due
      *     the data of the event notify.due
      * @return bool whether PHP's mail() has taken it
      */
@@ -26,9 +26,19 @@ final class NoticeMail
         $texts = new Texts($due['lang'] ?? 'en');
         $lines = [$texts->get('mail.lead'), ''];
         foreach ($due['rooms'] as $room) {
-            $lines[] = "{$room['name']}: {$room['unread']}";
+            $isUserText = in_array('name', $room['userText'], true);
+            // Anybody can add a member to a room with any name: the site must not mail that name.
+            if ($isUserText && !$room['accepted']) {
+                continue;
+            }
+            // Mail programs link addresses in plain text by themselves.
+            $name = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
+            $lines[] = "$name: {$room['unread']}";
         }
-        array_push($lines, '', "$this->site/messages");
+        if ($lines !== [$texts->get('mail.lead'), '']) {
+            $lines[] = '';
+        }
+        $lines[] = "$this->site/messages";
         $headers = [
             'From' => $this->from,
             'Auto-Submitted' => 'auto-generated',

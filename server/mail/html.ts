@@ -62,7 +62,7 @@ export function htmlOf(
 ): string {
   const side = sides[direction];
   const { title, summary, rooms, moreRooms, hidden, open, why, stop, change } = letter;
-  const first = rooms[0]?.messages[0];
+  const [first] = rooms.flatMap(({ messages }) => messages);
   const preview = first ? `${first.author.name}: ${first.text.map(({ text }) => text).join('')}` : summary;
   const hasTexts = first !== undefined;
   return html`<!doctype html>

@@ -7,6 +7,27 @@ import type { MailTexts } from './texts.ts';
 /** Characters and lines of a message. A mail is to be read at once, and mail programs cut long ones. */
 const longest = { text: 320, lines: 8, name: 80 };
 
+/**
+ * The characters of a user's text, with spaces where a mail program would find an address to link. Programs link addresses in
+ * plain text and in HTML by themselves. Only a space stops all of them: some ignore invisible characters, and so do browsers
+ * in host names.
+ */
+const unlinked = (characters: readonly string[]): string[] =>
+  characters.map((one, n) => {
+    const [before = '', after = ''] = [characters[n - 1], characters[n + 1]];
+    const rest = () => characters.slice(n + 1, n + 7).join('');
+    const isLinked =
+      one === ':'
+        ? /[^\s\p{N}]/u.test(before) && /\S/.test(after)
+        : one === '@'
+          ? /\S/.test(before) && /[^\s\p{P}]/u.test(after)
+          : /^[.。．｡]$/.test(one) && /[^\s\p{N}\p{P}]/u.test(after) && !fileType.test(rest());
+    return isLinked ? `${one} ` : one;
+  });
+
+/** The end of a file's name. None of these is a top-level domain. */
+const fileType = /^(?:avif|csv|docx?|gif|jpe?g|mp[34]|od[st]|pdf|png|pptx?|txt|webp|xlsx?)(?![^\s\p{P}])/iu;
+
 /** Marks that turn the direction of what follows them, in a program that shows them. */
 const turning = /[\u202a-\u202e\u2066-\u2069]/gu;
 /** Control characters that a message may have: one of them, U+0085, ends a line in some mail programs, and none for JavaScript. */
@@ -23,6 +44,8 @@ export interface UnreadIn {
   from: number;
   /** The first few of them; none if no texts are to be shown. */
   messages: readonly StoredMessage[];
+  /** What must not be shown of the text of users: the name of the room too, or authors and messages. */
+  withheld?: 'all' | 'messages';
 }
 
 /** The content of a mail. */
@@ -79,6 +102,8 @@ export interface LetterOptions {
 /** The beginning of a text as one line that turns no direction. */
 export const line = (text: string, most = longest.name) => visibleLine(text.replace(turning, ''), most);
 
+const unlinkedLine = (text: string) => unlinked([...line(text)]).join('');
+
 /** Says in a mail what is unread. @param total of all rooms */
 export function letterOf(
   reader: User,
@@ -88,15 +113,18 @@ export function letterOf(
 ): Letter {
   const { texts, shows, byChoice, mail, pageUrl, stopUrl } = options;
   const [only, ...others] = all;
-  const names = shows !== 'nothing';
+  const nameable = shows === 'nothing' ? [] : all.filter(({ withheld }) => withheld !== 'all');
+  const names = nameable.length > 0;
   const author = others.length === 0 && names && only && mentioner(only, reader);
-  const shown = names ? all.slice(0, roomsOfMail) : [];
+  const shown = nameable.slice(0, roomsOfMail);
   const left = names ? all.length - shown.length : 0;
   const moreRooms = left === 0 ? '' : texts.count('moreRooms', left);
-  const named = [...shown.map(({ name }) => line(name)), ...(left === 0 ? [] : [moreRooms])];
+  const named = [...shown.map(({ name }) => unlinkedLine(name)), ...(left === 0 ? [] : [moreRooms])];
   const one = only !== undefined && others.length === 0 && names ? only : undefined;
   return {
-    title: author ? texts.text('subjectMention', { name: line(author) }) : texts.count('subject', total),
+    title: author
+      ? texts.text('subjectMention', { name: unlinkedLine(author) })
+      : texts.count('subject', total),
     summary: names ? texts.text('in', { rooms: texts.list(named) }) : '',
     rooms: shown.map((room) => roomOf(room, reader, options)),
     moreRooms,
@@ -115,28 +143,32 @@ const addressIn = (pageUrl: string, room: string, seq: number) => `${pageUrl}#m=
 
 const isYou = (user: string, reader: User) => user === reader.id || user === everybody;
 
-/** The name of the first who mentions the reader. */
-function mentioner({ mentions, messages }: UnreadIn, reader: User): string | undefined {
-  if (mentions === 0) return undefined;
+/**
+ * The name of the first who mentions the reader. In a public room that may be a stranger, whose name must not become the
+ * subject of a mail.
+ */
+function mentioner({ kind, mentions, messages, withheld }: UnreadIn, reader: User): string | undefined {
+  if (mentions === 0 || kind === 'public' || withheld !== undefined) return undefined;
   return messages.find((one) => one.mentions?.some(({ user }) => isYou(user, reader)))?.user.name;
 }
 
 function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: LetterOptions): LetterRoom {
-  const messages = shows === 'text' ? room.messages.slice(0, messagesOfMail) : [];
+  const hasTexts = shows === 'text' && room.withheld === undefined;
+  const messages = hasTexts ? room.messages.slice(0, messagesOfMail) : [];
   const left = room.unread - messages.length;
   const kind = room.kind === 'public' ? '' : texts.text(room.kind);
   return {
-    name: line(room.name),
-    note: shows !== 'text' && room.mentions > 0 ? texts.text('mentions') : kind,
+    name: unlinkedLine(room.name),
+    note: !hasTexts && room.mentions > 0 ? texts.text('mentions') : kind,
     count: texts.count('new', room.unread),
     messages: messages.map((message) => ({
-      author: { id: message.user.id, name: line(message.user.name) },
+      author: { id: message.user.id, name: unlinkedLine(message.user.name) },
       time: texts.time(message.sentAt, now),
       text: piecesOf(message, reader),
-      files: (message.files ?? []).map((file) => fileIn(file, texts)),
+      files: (message.files ?? []).map((file) => unlinked([...fileIn(file, texts)]).join('')),
     })),
     more: {
-      text: shows === 'text' && left > 0 ? texts.count('more', left) : '',
+      text: hasTexts && left > 0 ? texts.count('more', left) : '',
       address: addressIn(pageUrl, room.room, room.from),
     },
   };
@@ -156,7 +188,7 @@ export function fileIn(
 
 /** The beginning of the text, cut where it names the reader. Mentions count in characters. */
 function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterMessage['text'] {
-  const characters = [...text];
+  const characters = unlinked([...text]);
   const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;
   const end = Math.min(characters.length, kept, longest.text);
   const slice = (from: number, to: number) =>

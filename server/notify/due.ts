@@ -209,7 +209,7 @@ export class Due {
     const { notices } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     if (settings.mail === 'off') return undefined;
-    const options = { notified: before, only: ids, messagesOf: ids };
+    const options = { notified: before, only: ids, messagesOf: ids, forMail: true };
     const unread = await unreadOf(history, directory, user, options);
     return unread === undefined || unread.rooms.length === 0 ? undefined : { unread, settings };
   }

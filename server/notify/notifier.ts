@@ -134,7 +134,14 @@ export class Notifier {
       rooms:
         text === 'nothing'
           ? []
-          : unread.rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),
+          : unread.rooms.map(({ room, name, unread, mentions, isUserText, withheld }) => ({
+              room,
+              name,
+              unread,
+              mentions,
+              userText: isUserText ? ['name'] : [],
+              accepted: withheld === undefined,
+            })),
     };
   }
 

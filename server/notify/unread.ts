@@ -2,9 +2,11 @@ import { mayRead } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import { notifyOf } from '../chat/summary.ts';
 import {
+  acted,
   type History,
   isBanned,
   isMember,
+  isUserRoom,
   type Membership,
   type Reads,
   type RoomRecord,
@@ -29,6 +31,10 @@ export interface UnreadRoom {
   member?: Membership['member'];
   /** Of a direct room, the name of the other user. */
   name: string;
+  /** Set if a user wrote the name: in a direct room, or in one that a user made. */
+  isUserText?: true;
+  /** The text of users that no mail shows, because the reader has not accepted the room: see `withheldIn`. */
+  withheld?: 'all' | 'messages';
   /** The messages that concern the user; at most `mostUnread`. */
   unread: number;
   /** The mentions of the user among all unread messages, and replies in followed threads; at most `mostUnread`. */
@@ -50,6 +56,8 @@ export interface UnreadOptions {
   only?: readonly string[];
   /** Of these rooms, as many as a mail shows, the messages are given. All rooms together would take too much memory. */
   messagesOf?: readonly string[];
+  /** Leaves out messages that are `withheld`. */
+  forMail?: boolean;
 }
 
 /** The most unread messages of a room that are counted, and the most mentions. */
@@ -71,7 +79,7 @@ export async function unreadOf(
   { read, current }: Pick<History, 'read' | 'current'>,
   directory: Directory,
   id: string,
-  { notified, only, messagesOf = [] }: UnreadOptions,
+  { notified, only, messagesOf = [], forMail = false }: UnreadOptions,
 ): Promise<Unread | undefined> {
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
   // Another server may have stored a ban.
@@ -103,7 +111,8 @@ export async function unreadOf(
   const rooms: UnreadRoom[] = [];
   let shown = 0;
   for (const { of, first, ...one } of found) {
-    const isShown = messagesOf.includes(one.room) && shown < roomsOfMail;
+    const isWithheld = forMail && one.withheld !== undefined;
+    const isShown = messagesOf.includes(one.room) && !isWithheld && shown < roomsOfMail;
     const messages = isShown ? await messagesIn(read, one, first) : { messages: [] };
     if (!(await still(of))) continue;
     if (isShown) shown++;
@@ -115,6 +124,16 @@ export async function unreadOf(
 
 /** When a user was last notified of what is unread in these rooms. */
 export type Notified = readonly { room: string; at: number }[];
+
+/**
+ * A user accepts a room by joining it or writing there. The site accepts private rooms on behalf of their members. Strangers can
+ * add a user to a room, write to the user in direct, and mention the user in a public room: their words must not reach the
+ * user in a mail that has the site as its sender. `messages`: only the name of the room is from the site.
+ */
+function withheldIn(isUserText: boolean, member: Membership['member'] | undefined): UnreadRoom['withheld'] {
+  if (isMember(member) && member.acted > acted.never) return undefined;
+  return isUserText ? 'all' : 'messages';
+}
 
 /** The name of a room as this member sees it. */
 function nameOf({ room, partner }: Membership, directory: Directory): string {
@@ -149,11 +168,15 @@ async function unreadIn(
     ...{ room: room.id, after, upTo: room.lastSeq, without: [...without], limit: mostUnread },
     ...(notify === 'all' ? {} : { seqs: named }),
   });
+  const isUserText = room.kind === 'direct' || isUserRoom(room.id);
+  const withheld = withheldIn(isUserText, member);
   const [first, last] = [unread[0], unread.at(-1)];
   if (first === undefined || last === undefined || last.sentAt <= notifiedAt) return undefined;
   return {
     room: room.id,
     kind: room.kind,
+    ...(isUserText ? { isUserText } : {}),
+    ...(withheld === undefined ? {} : { withheld }),
     unread: Math.min(unread.length, mostUnread),
     mentions: Math.min(named.length, mostUnread),
     from: first.seq,

@@ -60,7 +60,7 @@ describe('a site with CHAT_MAIL', () => {
     const ben: Person = await site.person({ account: { mail: address } });
     if (Object.keys(set).length > 0) await ben.request('notify:set', set);
     const { id: den } = await site.den(ann, [ben], { name: 'spring market' });
-    await ann.request('room:join', { room: den });
+    for (const one of [ann, ben]) await one.request('room:join', { room: den });
     const mentions = [{ user: ben.id, start: 0, length: 2 }];
     await say(ann, den, '@B shall we take it?', { mentions });
     return { ann, ben, den };
@@ -132,6 +132,50 @@ describe('a site with CHAT_MAIL', () => {
     );
     ann.close();
     ben.close();
+  });
+
+  test('a mail holds no words of users in a room that its reader has not accepted', async () => {
+    const lure = 'Account locked! Log in at https://evil.example';
+    const eve = await site.person({ firstname: lure });
+    const [invited, alone, named] = [
+      await site.person({ account: { mail: 'invited@site.example' } }),
+      await site.person({ account: { mail: 'alone@site.example' } }),
+      await site.person({ account: { mail: 'named@site.example' } }),
+    ] as const;
+    const { id: den } = await site.den(eve, [invited], { name: lure });
+    const { id: direct } = (await eve.request('direct:open', { user: alone.id })).room;
+    for (const room of [den, direct, 'lobby']) await eve.request('room:join', { room });
+    const mentions = (user: Person) => ({ mentions: [{ user: user.id, start: 0, length: 1 }] });
+    await say(eve, den, lure, mentions(invited));
+    await say(eve, direct, lure);
+    await say(eve, 'lobby', lure, mentions(named));
+    for (const address of ['invited', 'alone', 'named']) {
+      const { subject, text, html } = await came(`${address}@site.example`);
+      expect(subject).toBe('1 new message while you were away');
+      expect(`${address}: ${subject} ${text} ${html}`).not.toMatch(/locked|evil/i);
+    }
+    expect((await came('named@site.example')).text).toContain('lobby');
+    for (const one of [eve, invited, alone, named]) one.close();
+  });
+
+  test('no mail program finds an address in the words of users', async () => {
+    const lure = 'https://evil.example www.evil.example me@evil.example mailto:me evil。example 10:30 v2.0';
+    const eve = await site.person({ firstname: 'evil.example' });
+    const ben = await site.person({ account: { mail: 'accepted@site.example' } });
+    const { id: den } = await site.den(eve, [ben], { name: 'https://evil.example/?a=b' });
+    for (const one of [eve, ben]) await one.request('room:join', { room: den });
+    // The mention of the reader splits the address.
+    await say(eve, den, `www.evil.example ${lure}`, {
+      mentions: [{ user: ben.id, start: 4, length: 4 }],
+    });
+    const { subject, text, html } = await came('accepted@site.example');
+    expect(subject).toBe('evil. example mentioned you');
+    const ofUsers = (all: string) => all.replaceAll(/https:\/\/garden\.example\S*/g, '');
+    for (const all of [subject, ofUsers(text), ofUsers(html.replaceAll(/<[^>]*>/g, ''))])
+      expect(all).not.toMatch(/https?:\/|www\.\S|evil[.。]\S|\S@\S|mailto:\S/i);
+    expect(text).toContain('https: //evil. example www. evil. example');
+    expect(text).toContain('10:30 v2.0');
+    for (const one of [eve, ben]) one.close();
   });
 
   test('somebody who is erased and comes again is known anew, with the address and the zone', async () => {

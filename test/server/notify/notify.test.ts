@@ -12,7 +12,14 @@ interface Due {
   user: { id: string; name: string };
   total: number;
   lang?: string;
-  rooms: { room: string; name: string; unread: number; mentions: number }[];
+  rooms: {
+    room: string;
+    name: string;
+    unread: number;
+    mentions: number;
+    userText: string[];
+    accepted: boolean;
+  }[];
 }
 
 const kept = historyFolder();
@@ -82,6 +89,29 @@ test('an event that the site has not taken waits for the end of quiet hours, too
     .poll(async () => (await site.api('GET', '/webhooks')).body)
     .toEqual({ waiting: 1, failed: [] });
   for (const one of [ann, ben, cat]) one.close();
+});
+
+test('an event says which names users wrote, and whether its user has accepted the room', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  const { id: added } = await site.den(ann, [ben], { name: 'Account locked!' });
+  const { id: joined } = await site.den(ann, [ben], { name: 'Den' });
+  await site.api('PUT', '/rooms/team', { kind: 'private', name: 'Team' });
+  await site.api('PATCH', '/rooms/team/members', { add: [ann.id, ben.id] });
+  await ben.request('room:join', { room: joined });
+  for (const room of [added, joined, 'team']) {
+    await ann.request('room:join', { room });
+    await say(ann, room);
+  }
+  const of = (room: string, name: string, userText: string[], accepted: boolean) =>
+    expect.objectContaining({ room, name, userText, accepted });
+  expect((await came(ben)).rooms).toEqual(
+    expect.arrayContaining([
+      of(added, 'Account locked!', ['name'], false),
+      of(joined, 'Den', ['name'], true),
+      of('team', 'Team', [], true),
+    ]),
+  );
+  for (const one of [ann, ben]) one.close();
 });
 
 test('the settings of a user are those of the site until the user chooses others, and everything is exported', async () => {

@@ -98,7 +98,7 @@ const situations: readonly Situation[] = [
       await join(ann, room.id);
       await say(ann, room.id);
     },
-    one,
+    nameless,
     one,
   ],
 
@@ -527,7 +527,14 @@ const told = size(
 interface Due {
   user: { id: string; name: string };
   total: number;
-  rooms: { room: string; name: string; unread: number; mentions: number }[];
+  rooms: {
+    room: string;
+    name: string;
+    unread: number;
+    mentions: number;
+    userText: string[];
+    accepted: boolean;
+  }[];
 }
 
 let mails: TestMailServer;
@@ -646,6 +653,9 @@ async function startSite(env: NodeJS.ProcessEnv, kind: Kind, goesOn: Scene['goes
       const { id: den } = await site.den(ann, [ben]);
       await join(ann, den);
       await join(ann, 'lobby');
+      // He accepts the room, so that mails name it.
+      await join(ben, den);
+      await ben.request('room:leave', { room: den });
       const send = async (text?: string, over?: object) => (await say(ann, den, text, over)).seq;
       const elsewhere = async () => withBrowser(await site.person({ mail }, ben.id));
       return { site, ann, ben, den, send, elsewhere, goesOn };
@@ -695,7 +705,11 @@ function byMailOrEvent({ kind }: Site, user: string): Notice[] {
   if (kind === 'events') {
     return eventsOf(user).map(({ due: { total, rooms } }) => {
       const mentions = rooms.reduce((sum, room) => sum + room.mentions, 0);
-      return noticeOf(total, mentions, rooms.length === 0);
+      return noticeOf(
+        total,
+        mentions,
+        rooms.every(({ userText, accepted }) => userText.length > 0 && !accepted),
+      );
     });
   }
   return mailsTo(user).map(({ subject, text }) => {
