@@ -400,9 +400,14 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     node: value.CHAT_NODE,
     drain: drainTimes(value),
     loginUrl: value.CHAT_LOGIN_URL,
-    /** The login address for pages of real sites; undefined for the default, which fits only the sample. */
+    /**
+     * The login address for clients of real sites; undefined for the default, which fits only the sample. Only pages can
+     * fill in where to return to.
+     */
     siteLoginUrl:
-      value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0] ? undefined : (value.CHAT_LOGIN_URL as string),
+      value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0]
+        ? undefined
+        : (value.CHAT_LOGIN_URL as string).replace(/\{return\w*\}/g, ''),
     rooms: value.CHAT_ROOMS,
     apiKeys: [...value.CHAT_API_KEY, ...value.CHAT_API_KEY_FILE],
     /** Undefined if the site is not notified of events. */

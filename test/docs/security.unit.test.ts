@@ -8,7 +8,7 @@ const root = new URL('../..', import.meta.url).pathname;
 const files = projectFiles();
 /** Pages and tests do not count as a definition of a name. */
 const code = files.filter(
-  (file) => /\.(ts|mjs|php|json|sql|yml)$|Dockerfile$/.test(file) && !/^(test|docs)\//.test(file),
+  (file) => /\.(tsx?|mjs|php|json|sql|yml)$|Dockerfile$/.test(file) && !/^(test|docs)\//.test(file),
 );
 const texts = new Map(code.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 
@@ -20,9 +20,9 @@ const has = (text: string | undefined, name: string) =>
 
 /** `a`, or `a` and `b`, or `a`, `b` and `c`: a comma alone begins something else. */
 const several = (one: string) => `${one}(?:(?:, ${one})* and ${one})?`;
-const isFile = /^[\w./-]+\.(ts|php|css|json|sql|yml)$/;
+const isFile = /^[\w./-]+\.(tsx?|php|css|json|sql|yml)$/;
 const nameInFile = new RegExp(
-  `(${several('`#?[A-Za-z_]\\w*`')}) in (${several('`[\\w./-]+\\.(?:ts|php|css|json|sql|yml)`')})`,
+  `(${several('`#?[A-Za-z_]\\w*`')}) in (${several('`[\\w./-]+\\.(?:tsx?|php|css|json|sql|yml)`')})`,
   'g',
 );
 const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, inside = '']) => inside);

@@ -59,6 +59,18 @@ test('where one logs in: what the page says, else what the server says, else not
   await open('login-url="/of-the-page"');
   await button.click();
   await expect(visitor.page).toHaveURL(/\/of-the-page$/);
+  await open('login-url="/login?a={return}&amp;b={return_path}&amp;c={return_base64}"');
+  await visitor.page.evaluate(() =>
+    window.history.replaceState(null, '', `${location.origin}//other.example/a?b=1&c#d`),
+  );
+  const page = visitor.page.url();
+  await button.click();
+  await expect(visitor.page).toHaveURL(/\/login\?/);
+  expect(Object.fromEntries(new URL(visitor.page.url()).searchParams)).toEqual({
+    a: page,
+    b: '/other.example/a?b=1&c#d',
+    c: Buffer.from(page).toString('base64'),
+  });
   await open('');
   await button.click();
   await expect(visitor.page).toHaveURL(`${site.php.url}/`);

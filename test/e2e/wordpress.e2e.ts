@@ -33,6 +33,11 @@ const answered = { timeout: 60_000 };
 
 async function logIn(page: Page, { url }: WordPressApp, user: string, password: string): Promise<void> {
   await page.goto(`${url}/wp-login.php`);
+  await fillLogin(page, user, password);
+  await page.waitForURL(/wp-admin/);
+}
+
+async function fillLogin(page: Page, user: string, password: string): Promise<void> {
   const [name, secret] = [
     page.getByLabel('Username or Email Address'),
     page.getByLabel('Password', { exact: true }),
@@ -44,7 +49,6 @@ async function logIn(page: Page, { url }: WordPressApp, user: string, password: 
     expect([await name.inputValue(), await secret.inputValue()]).toEqual([user, password]);
   }).toPass();
   await page.getByRole('button', { name: 'Log In' }).click();
-  await page.waitForURL(/wp-admin/);
 }
 
 /** WordPress puts a password of its own there once it has loaded all that it needs for that. */
@@ -128,6 +132,11 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   await desk.admin.goto(`${wordpress.url}/wp-login.php?action=logout`);
   await desk.admin.getByRole('link', { name: 'log out' }).click();
   await expect(desk.person.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+  // The login that the settings name leads back to the page of the chat.
+  await desk.person.page.getByRole('button', { name: 'Log in again' }).click();
+  await fillLogin(desk.person.page, user, password);
+  await expect(desk.person.field).toBeVisible(answered);
+  expect(new URL(desk.person.page.url()).origin).toBe(chat.url);
   const secrets = [...desk.secrets, ...phone.secrets, ...mia.secrets];
   expect(secrets.length).toBeGreaterThan(8);
   for (const secret of secrets) expect(chat.output()).not.toContain(secret);

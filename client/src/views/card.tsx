@@ -115,9 +115,23 @@ function waiting({ reason, user }: EndedState, chat: ForCard, strings: Strings):
   return strings.count(chat.hasDrafts(user) ? 'ended.keptDrafts' : 'ended.kept', unsent, { name });
 }
 
+/**
+ * Fills in the page to return to. It is always this page, so nobody can choose another one by a link. A path may begin with
+ * two slashes, which would name another host.
+ */
+function withReturn(loginUrl: string): string {
+  const { href, pathname, search, hash } = location;
+  const values: Record<string, string> = {
+    return: href,
+    return_path: pathname.replace(/^\/+/, '/') + search + hash,
+    return_base64: btoa(href),
+  };
+  return loginUrl.replace(/\{(return\w*)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''));
+}
+
 /** Only a page: a `login-url` of `javascript:` would be a way around the site's script policy. */
 function leave(loginUrl: string | undefined): void {
-  const url = loginUrl === undefined ? null : URL.parse(loginUrl, document.baseURI);
+  const url = loginUrl === undefined ? null : URL.parse(withReturn(loginUrl), document.baseURI);
   if (url !== null && /^https?:$/.test(url.protocol)) location.assign(url);
   else location.reload();
 }

@@ -190,7 +190,7 @@ export const drupal: Application<Found, Found> = {
       version: (await folder.has(file))
         ? /const VERSION = '([\d.]+)/.exec(await folder.text(file))?.[1]
         : undefined,
-      login: 'user/login',
+      login: 'user/login?destination={return_path}',
       administrators:
         admins === undefined
           ? Number(

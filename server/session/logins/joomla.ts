@@ -281,7 +281,7 @@ export const joomla: Application<Found, Site> = {
     return {
       version: version && [part('MAJOR'), part('MINOR'), part('PATCH')].filter(Boolean).join('.'),
       address: text('live_site'),
-      login: 'index.php?option=com_users&view=login',
+      login: 'index.php?option=com_users&view=login&return={return_base64}',
       administrators:
         admins === undefined
           ? Number(await ask(`SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (${isAdmin})`))

@@ -337,7 +337,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     return {
       version: await value('version'),
       address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
-      login: 'ucp.php?mode=login',
+      login: 'ucp.php?mode=login&redirect={return}',
       administrators:
         admins === undefined
           ? Number(

@@ -193,7 +193,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     return {
       version: await setting('PS_VERSION_DB'),
       address: host && `${secure ? 'https' : 'http'}://${host}${path}`,
-      login: 'index.php?controller=authentication',
+      login: 'index.php?controller=authentication&back={return}',
       cookie: { path, domain: '', secure },
     };
   },

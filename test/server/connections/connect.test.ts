@@ -117,11 +117,11 @@ describe('nobody: unauthorized', () => {
   test('with the address of the login, where the operator has set one', async () => {
     const server = await nextChatServer({
       CHAT_SESSION_STORE: site.memcached.url,
-      CHAT_LOGIN_URL: '/login?from=chat',
+      CHAT_LOGIN_URL: '/login?from=chat&back={return}',
     });
     try {
       const refusal = await refusalOf(connectChat(server.url, null));
-      expect(refusal.data).toMatchObject({ code: 'unauthorized', loginUrl: '/login?from=chat' });
+      expect(refusal.data).toMatchObject({ code: 'unauthorized', loginUrl: '/login?from=chat&back=' });
     } finally {
       await server.stop();
     }
