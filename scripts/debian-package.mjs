@@ -40,8 +40,10 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
     const control = readFileSync(join(debian, 'control'), 'utf8');
     putDocuments(program, join(files, 'usr/share/doc', name), changelog(version, control));
     cpSync(join(debian, 'lintian-overrides'), join(files, 'usr/share/lintian/overrides', name));
+    const units = join(files, 'usr/lib/systemd/system');
     for (const unit of readdirSync(debian).filter((file) => file.endsWith('.service')))
-      cpSync(join(debian, unit), join(files, 'usr/lib/systemd/system', unit));
+      cpSync(join(debian, unit), join(units, unit));
+    writeFileSync(join(units, `${name}@.service`), unitOfMoreSites());
     mkdirSync(join(files, 'usr/bin'));
     symlinkSync(`../lib/${name}/bin/${name}`, join(files, 'usr/bin', name));
     putControl(files, control, { VERSION: version, ARCH: architecture });
@@ -58,6 +60,17 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
     rmSync(files, { recursive: true, force: true });
   }
 }
+
+/** The unit for the sites beside the first one. docs/operate.md makes it by `sed`. */
+export const unitOfMoreSites = () =>
+  readFileSync(join(debian, `${name}.service`), 'utf8')
+    .replace(/(?<=^Description=.*)$/m, ' for %i')
+    .replace(/(?<=^ExecStart=.*)$/m, ' --settings /etc/php-session-chat/%i.conf')
+    .replaceAll('/etc/php-session-chat/settings', '/etc/php-session-chat/%i.conf')
+    .replace(
+      /(?<=^(?:WorkingDirectory|CacheDirectory|StateDirectory|Environment=NODE_COMPILE_CACHE)=.*)$/gm,
+      '/%i',
+    );
 
 /** @param {string} tarball @param {string} cpu @param {string} program */
 async function installProgram(tarball, cpu, program) {

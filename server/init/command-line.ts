@@ -15,7 +15,8 @@ Looks at the site in a folder, tests what the chat needs of it, and writes the s
   FOLDER           the folder of the site, such as /var/www/html
   --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
   --user ACCOUNT   the account that the chat server will run as
-  --settings FILE  the file to write; without it ${usualFiles[0]}, or as another account than root ./${usualFiles[1]}
+  --settings FILE  the file to write; without it ${usualFiles[0]}, or as another account than root ./${usualFiles[1]};
+                   for one more site on this machine ${dirname(usualFiles[0])}/NAME.conf
   --yes            asks nothing, for scripts
   --print          shows the settings and writes nothing
   --force          replaces a file that is there
@@ -90,12 +91,25 @@ function parsed(args: readonly string[]) {
   }
 }
 
-/** The folder for messages and files: one for each file of settings, so that two sites do not share a history. */
+/**
+ * The folder for messages and files: one for each file of settings, so that two sites do not share a history.
+ * @throws CommandProblem
+ */
 function dataFor(settings: string): string {
   const [machine, own] = usualFiles;
-  if (settings === machine) return '/var/lib/php-session-chat';
+  const machineData = '/var/lib/php-session-chat';
+  if (settings === machine) return machineData;
   const name = basename(settings);
-  return join(dirname(settings), name === own ? 'data' : `${name}-data`);
+  if (dirname(settings) !== dirname(machine))
+    return join(dirname(settings), name === own ? 'data' : `${name}-data`);
+  const site = name.replace(/\.conf$/, '');
+  // The first site has these there.
+  if (site === 'files' || site.startsWith('chat.db'))
+    throw new CommandProblem(
+      exit.usage,
+      `--settings ${settings}: ${join(machineData, site)} holds data of another chat; take another name`,
+    );
+  return join(machineData, site);
 }
 
 /** The place for the settings of the machine, or for another account one of its own. */

@@ -1,5 +1,5 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { dataInSite } from '../doctor/data-in-site.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -10,7 +10,7 @@ import { howToRun } from '../session/how-to-run.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 import type { SitePlace } from '../session/logins/site.ts';
 import { type Config, ConfigError, listSettings, readConfig, settingNames } from '../settings/config.ts';
-import { givenSettings, parseSettings } from '../settings/file.ts';
+import { givenSettings, parseSettings, usualFiles } from '../settings/file.ts';
 import {
   type Account,
   accountOf,
@@ -28,6 +28,9 @@ import { type Found, folderOfStore, lookAt, rightsProblem, withoutUser } from '.
 import { nextSteps } from './next-steps.ts';
 import { refuseOpenFolder, type SettingsGroup, settingsText, writeSettings } from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
+
+/** Of CHAT_PORT. */
+const defaultPort = 7070;
 
 const marks = { well: '✓', warning: '!', wrong: '✗' };
 
@@ -64,11 +67,12 @@ async function setUp(
     terminal.say(`${marks[is]} ${lineForScreen(text)}`);
     if (advice !== undefined) terminal.say(`  → ${lineForScreen(advice)}`);
   };
-  const given = { ...placesIn(options.data), ...givenIn(env) };
+  const given = { ...placesIn(options.data), ...freePort(options.settings), ...givenIn(env) };
   const config = readConfig({ ...given, CHAT_SITE: options.site });
   for (const { text, advice } of dataInSite(config, options.settings))
     throw new CommandProblem(exit.configuration, lineForScreen(`${text} ${advice}`));
-  if (!env.CHAT_HISTORY) refuseOtherHistory(options);
+  const otherHistory = env.CHAT_HISTORY ? null : otherHistoryAt(options);
+  if (otherHistory !== null && !options.print) throw new CommandProblem(exit.configuration, otherHistory);
   const place = { ...placeIn(config), machine };
   const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
 
@@ -127,6 +131,7 @@ async function setUp(
   );
   const checked = readConfig(values);
   if (options.print) {
+    if (otherHistory !== null) say({ is: 'warning', text: otherHistory });
     terminal.heading(`${options.settings} would be:`);
     terminal.say(`\n${indented(settingsText(title, withoutSecrets(groups, values)))}`);
     return;
@@ -165,22 +170,36 @@ const placesIn = (data: string) => ({
 
 /**
  * In the history of another site the users of this one would be those with the same ids there.
- * @throws CommandProblem if a history is there, unless the file of settings is that of this site, and names it
+ * @returns what is wrong; null if there is no history, or the file of settings is that of this site and names it
  */
-function refuseOtherHistory({ data, folder, settings }: Options): void {
+function otherHistoryAt({ data, folder, settings }: Options): string | null {
   const history = historyIn(data);
-  if (!existsSync(history)) return;
+  if (!existsSync(history)) return null;
   const places = placesIn(data);
   const before = settingsIn(settings);
   const siteBefore = before.CHAT_SITE?.replace(/^[a-z][a-z0-9-]*:/, '');
-  if (before.CHAT_HISTORY === places.CHAT_HISTORY && siteBefore === folder) return;
+  if (before.CHAT_HISTORY === places.CHAT_HISTORY && siteBefore === folder) return null;
   const words = Object.entries(places).map(([name, value]) => `${name}=${shellWord(value)}`);
-  throw new CommandProblem(
-    exit.configuration,
-    lineForScreen(
-      `${history} is there already, and may be the history of another site: if it is that of this site, run this again with ${words.join(' ')} before the command; else give other places by these two, or remove ${data}`,
-    ),
+  return lineForScreen(
+    `${history} is there already, and may be the history of another site: if it is that of this site, run this again with ${words.join(' ')} before the command; else give other places by these two, or remove ${data}`,
   );
+}
+
+/** Another port than those of the other sites, whose settings are in the same folder. */
+function freePort(settings: string): Record<string, string> {
+  const folder = dirname(settings);
+  const others = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name === basename(usualFiles[0]) || name.endsWith('.conf'))
+    : [];
+  const taken = new Set(
+    others
+      .map((name) => join(folder, name))
+      .filter((file) => file !== settings)
+      .map((file) => settingsIn(file).CHAT_PORT ?? String(defaultPort)),
+  );
+  let port = defaultPort;
+  while (taken.has(String(port))) port++;
+  return port === defaultPort ? {} : { CHAT_PORT: String(port) };
 }
 
 function settingsIn(path: string): NodeJS.ProcessEnv {

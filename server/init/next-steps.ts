@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { howToRun } from '../session/how-to-run.ts';
+import type { Portrait } from '../session/logins/application.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
-import { serviceLines } from './service.ts';
+import { startService } from './service.ts';
 import type { Terminal } from './terminal.ts';
 import { blocksFor, findWebServers, reloadOf, type WebServer, webServers } from './web-server.ts';
 
@@ -26,8 +27,8 @@ interface Done {
   isBuilt: boolean;
   /** Where the user is in a PHP session. */
   userPath: string | undefined;
-  /** PHP code that is true for people who are logged in. */
-  condition: string | undefined;
+  /** As in a `Portrait`. */
+  condition: Portrait['condition'];
   /** Whether the chat reads the tables of the site by the database user of the site itself. */
   usesSiteUser: boolean;
   /** The root of the machine. */
@@ -82,13 +83,13 @@ const runAs = ({ name, uid }: Account) =>
 
 function start(done: Done): Step {
   const { account, settings, data, isBuilt, machine } = done;
-  const service = process.geteuid?.() === 0 ? serviceLines(done, machine) : undefined;
-  if (service !== undefined) {
+  const started = process.geteuid?.() === 0 ? startService(done, machine) : undefined;
+  if (started !== undefined) {
     return {
       title: 'Start the chat server',
       parts: [
-        { lines: service.join('\n') },
-        'It is ready at the line with "listening": journalctl -u php-session-chat shows it.',
+        { lines: started.lines.join('\n') },
+        `It is ready at the line with "listening": journalctl -u ${started.service} shows it.`,
       ],
     };
   }
@@ -99,7 +100,7 @@ function start(done: Done): Step {
   const lines = [
     ...(isBuilt ? [] : ['npm run build']),
     ...(as !== '' && !existsSync(data)
-      ? [`install -d -o ${account.name} -g ${account.name} -m 700 ${shellWord(data)}`]
+      ? [`install -d -o ${account.name} -g ${account.name} -m 711 ${shellWord(data)}`]
       : []),
     `${as}${howToRun('run', named)}`,
   ];
@@ -136,19 +137,19 @@ function page({ addresses: { site, chat, way }, login, userPath, condition }: Do
   const loginUrl = login.origin === site.origin ? login.pathname + login.search : login.href;
   const tag = `<script type="module" src="${attribute(server)}php-chat.js"></script>
 <php-chat server="${attribute(server)}" login-url="${attribute(loginUrl)}">The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
-  const test = condition ?? (userPath === undefined ? undefined : phpTest(userPath));
-  const lines =
-    test === undefined ? tag : `<?php if (${test}): ?>\n${tag.replace(/^/gm, '  ')}\n<?php endif ?>`;
+  const around = condition ?? phpCondition(userPath);
   return {
     title: 'Put the tag into a page',
     parts: [
       `The chat has a page of its own, ${chat.href}: log in to the site and try it first.`,
-      ...(test === undefined
-        ? ['In a page for people who are logged in:']
+      ...(around === undefined
+        ? []
         : [
-            'In a template of the site (without PHP, such as in a block of HTML, the two lines in the middle do):',
+            `In a ${around.language} template of the site:`,
+            { lines: `${around.open}\n${tag.replace(/^/gm, '  ')}\n${around.close}` },
           ]),
-      { lines },
+      `${around === undefined ? 'In' : 'Or without code, such as in a block “Custom HTML”, in'} a page for people who are logged in:`,
+      { lines: tag },
     ],
   };
 }
@@ -156,8 +157,12 @@ function page({ addresses: { site, chat, way }, login, userPath, condition }: Do
 const attribute = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
 
 /** Whether somebody is logged in, by a path of plain keys. */
-function phpTest(path: string): string | undefined {
-  if (!/^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/.test(path)) return undefined;
+function phpCondition(path: string | undefined): Portrait['condition'] {
+  if (path === undefined || !/^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/.test(path)) return undefined;
   const keys = path.split('.').map((key) => `['${key}']`);
-  return `!empty($_SESSION${keys.join('')})`;
+  return {
+    language: 'PHP',
+    open: `<?php if (!empty($_SESSION${keys.join('')})): ?>`,
+    close: '<?php endif ?>',
+  };
 }

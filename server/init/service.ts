@@ -1,9 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
-const unit = 'php-session-chat.service';
+
+/** The service that reads a file of settings, and the file of its unit; undefined for any other file. */
+function serviceFor(settings: string): { service: string; unit: string } | undefined {
+  const name = 'php-session-chat';
+  if (settings === usualFiles[0]) return { service: name, unit: `${name}.service` };
+  const site = /^([\w.-]+)\.conf$/.exec(basename(settings))?.[1];
+  if (site === undefined || dirname(settings) !== dirname(usualFiles[0])) return undefined;
+  return { service: `${name}@${site}`, unit: `${name}@.service` };
+}
 
 /** The facts that a service for a site depends on. */
 interface Needs {
@@ -16,17 +25,19 @@ interface Needs {
 }
 
 /**
- * Commands that start the service which a package, or its owner, has installed, or start it again with these settings. A file
- * beside the unit gives the service the rights that this site needs and that the unit does not give.
+ * Commands that start or restart the installed service with these settings. A file beside its unit adds the rights that this
+ * site needs.
  * @param machine the root of the machine
- * @returns undefined if there is no service, or it reads other settings
+ * @returns undefined if there is no service that reads these settings
  */
-export function serviceLines(
+export function startService(
   { account, settings, site, sessions }: Needs,
   machine = '',
-): string[] | undefined {
-  const text = unitIn(machine);
-  if (text === undefined || settings !== usualFiles[0]) return undefined;
+): { service: string; lines: string[] } | undefined {
+  const found = serviceFor(settings);
+  const text = found && unitIn(machine, found.unit);
+  if (found === undefined || text === undefined) return undefined;
+  const { service } = found;
   const isSet = (line: string) => text.split('\n').includes(line);
   const within = (folder: string) => [site, sessions].some((path) => path?.startsWith(`${folder}/`));
   const more = [
@@ -38,7 +49,7 @@ export function serviceLines(
     ...(within('/home') || within('/root') ? ['ProtectHome=read-only'] : []),
     ...(within('/tmp') || within('/var/tmp') ? ['PrivateTmp=no'] : []),
   ];
-  const beside = `/etc/systemd/system/${unit}.d`;
+  const beside = `/etc/systemd/system/${service}.service.d`;
   const file = `${beside}/site.conf`;
   const rights: string[] = [];
   if (more.length > 0) {
@@ -51,15 +62,16 @@ export function serviceLines(
     // An earlier run had it made, for a site that needed more.
     rights.push(`rm ${file}`);
   }
-  return [
+  const lines = [
     ...(rights.length === 0 ? [] : [...rights, 'systemctl daemon-reload']),
-    'systemctl enable php-session-chat',
+    `systemctl enable ${service}`,
     // It may be running with other settings: `enable --now` would leave it so.
-    'systemctl restart php-session-chat',
+    `systemctl restart ${service}`,
   ];
+  return { service, lines };
 }
 
-function unitIn(machine: string): string | undefined {
+function unitIn(machine: string, unit: string): string | undefined {
   for (const folder of folders) {
     try {
       return readFileSync(`${machine}${folder}/${unit}`, 'utf8');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
 import { nextSteps } from '../../server/init/next-steps.ts';
-import { serviceLines } from '../../server/init/service.ts';
+import { startService } from '../../server/init/service.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const unit = 'php-session-chat.service';
@@ -14,6 +14,13 @@ const own = { name: 'php-session-chat', uid: 900, gid: 900 };
 const php = { name: 'www-data', uid: 33, gid: 33 };
 const hostOnly = { path: '/', domain: '', secure: false };
 const start = ['systemctl enable php-session-chat', 'systemctl restart php-session-chat'];
+
+/** The unit of the Debian package for the sites beside the first one. */
+const unitOfMoreSites = execFileSync(
+  process.execPath,
+  ['-e', "import('./scripts/debian-package.mjs').then((its) => process.stdout.write(its.unitOfMoreSites()))"],
+  { cwd: root, encoding: 'utf8' },
+);
 
 /** A machine with the Debian package. */
 let machine: string;
@@ -25,7 +32,7 @@ afterAll(() => rmSync(machine, { recursive: true }));
 
 test('a site that the service can read as it is: the service is started, or started again', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
-  expect(serviceLines(needs, machine)).toEqual(start);
+  expect(startService(needs, machine)?.lines).toEqual(start);
 });
 
 test('rights of an earlier run that this site does not need are taken back', () => {
@@ -35,11 +42,47 @@ test('rights of an earlier run that this site does not need are taken back', () 
   mkdirSync(beside, { recursive: true });
   writeFileSync(join(beside, 'site.conf'), '[Service]\nUser=www-data\nGroup=\n');
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
-  expect(serviceLines(needs, machine)).toEqual([
+  expect(startService(needs, machine)?.lines).toEqual([
     `rm /etc/systemd/system/${unit}.d/site.conf`,
     'systemctl daemon-reload',
     ...start,
   ]);
+});
+
+test('one more site: a service of its own, of the unit that docs/operate.md makes, too', () => {
+  const at = join(machine, 'etc/systemd/system');
+  onTestFinished(() => rmSync(join(machine, 'etc'), { recursive: true }));
+  mkdirSync(at, { recursive: true });
+  const [sed = ''] =
+    /(?<=^cd \/etc\/systemd\/system\n)sed [\s\S]*?\.service$/m.exec(
+      readFileSync(join(root, 'docs/operate.md'), 'utf8'),
+    ) ?? [];
+  cpSync(join(root, 'deploy/debian', unit), join(at, unit));
+  execFileSync('sh', ['-ec', sed], { cwd: at });
+  expect(readFileSync(join(at, 'php-session-chat@.service'), 'utf8')).toBe(unitOfMoreSites);
+  const needs = {
+    account: php,
+    settings: '/etc/php-session-chat/shop.conf',
+    site: '/srv/shop',
+    sessions: undefined,
+  };
+  expect(startService(needs, machine)).toEqual({
+    service: 'php-session-chat@shop',
+    lines: [
+      'install -d /etc/systemd/system/php-session-chat@shop.service.d',
+      "printf '%s\\n' '[Service]' User=www-data Group= > /etc/systemd/system/php-session-chat@shop.service.d/site.conf",
+      'systemctl daemon-reload',
+      'systemctl enable php-session-chat@shop',
+      'systemctl restart php-session-chat@shop',
+    ],
+  });
+  const lines = unitOfMoreSites.split('\n');
+  for (const line of [
+    'ConditionPathExists=/etc/php-session-chat/%i.conf',
+    'ExecStart=/usr/bin/php-session-chat run --settings /etc/php-session-chat/%i.conf',
+    'StateDirectory=php-session-chat/%i',
+  ])
+    expect(lines).toContain(line);
 });
 
 const odd = String.raw`/tmp/it's "$HOME" \ \`id\` %`;
@@ -83,6 +126,12 @@ test.each<[string, string, string, string[]]>([
 
 test('without a service, or with settings that it does not read, there are no such lines', () => {
   const needs = { account: own, settings, site: '/var/www/html', sessions: undefined };
-  expect(serviceLines(needs, join(machine, 'none'))).toBeUndefined();
-  expect(serviceLines({ ...needs, settings: '/srv/settings' }, machine)).toBeUndefined();
+  expect(startService(needs, join(machine, 'none'))).toBeUndefined();
+  for (const settings of [
+    '/srv/settings',
+    '/srv/shop.conf',
+    '/etc/php-session-chat/shop',
+    '/etc/php-session-chat/a b.conf',
+  ])
+    expect(startService({ ...needs, settings }, machine)).toBeUndefined();
 });

@@ -103,7 +103,10 @@ test('WordPress: what is found, the settings that a server takes, and what is le
   );
   expect(said).toMatch(/✓ The account \w+ may read the 2 files [\s\S]*✓ The database of the site answers\./);
   expect(said).toMatch(/location \^~ \/chat\/ \{|ProxyPass "\/chat\/"/);
-  expect(said).toContain('<php-chat server="/chat/" login-url="/wp-login.php">');
+  expect(said).toContain('<php-chat server="/chat/" login-url="/wp-login.php?redirect_to={return}">');
+  expect(said).toMatch(/\n {6}<\?php if \(is_user_logged_in\(\)\): \?>\n {8}<script /);
+  // For a block of HTML.
+  expect(said).toMatch(/\n\n {6}<script .*\n {6}<php-chat .*<\/php-chat>\n/);
   // Root may read all, so only as the account of the chat the doctor sees what that may.
   const as = user.length > 0 ? 'runuser -u nobody -- ' : '';
   expect(said).toContain(`does not work: ${as}npm run doctor -- --settings ${file} --chat https://blog`);
@@ -114,7 +117,7 @@ test('WordPress: what is found, the settings that a server takes, and what is le
   expect(env).toEqual({
     CHAT_SITE: site.folder,
     CHAT_ORIGINS: 'https://blog.example.org',
-    CHAT_LOGIN_URL: 'https://blog.example.org/wp-login.php',
+    CHAT_LOGIN_URL: 'https://blog.example.org/wp-login.php?redirect_to={return}',
     CHAT_HOST: '127.0.0.1',
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
     CHAT_HISTORY: `sqlite:${join(file, '../data/chat.db')}`,
@@ -142,16 +145,30 @@ test('a file that is there stays, unless --force is given; --print writes nothin
   expect(readFileSync(file, 'utf8')).toContain('CHAT_SITE=');
 });
 
-test('two settings files of one folder name a history each', async () => {
+test('two settings files of one folder name a history and a port each', async () => {
   const beside = join(newFile(), '..');
   const places = [];
   for (const name of ['a.conf', 'b.conf']) {
     const file = join(beside, name);
     expect((await run([site.folder, '--settings', file, ...user])).code).toBe(0);
-    const { CHAT_HISTORY, CHAT_FILES } = givenSettings(file, {}).env;
-    places.push(CHAT_HISTORY, CHAT_FILES);
+    const { CHAT_HISTORY, CHAT_FILES, CHAT_PORT = '7070' } = givenSettings(file, {}).env;
+    places.push(CHAT_HISTORY, CHAT_FILES, CHAT_PORT);
   }
-  expect(new Set(places).size).toBe(4);
+  expect(new Set(places).size).toBe(6);
+  expect(places.at(-1)).toBe('7071');
+});
+
+test('one more site of a machine keeps its data beside that of the first, and never within', async () => {
+  const at = (name: string) =>
+    run([site.folder, '--settings', `/etc/php-session-chat/${name}.conf`, '--print', ...user]);
+  expect(await at('shop')).toEqual({
+    code: 0,
+    said: expect.stringMatching(
+      /CHAT_HISTORY=sqlite:\/var\/lib\/php-session-chat\/shop\/chat\.db\n +CHAT_FILES=dir:\/var\/lib\/php-session-chat\/shop\/files\n/,
+    ),
+  });
+  for (const name of ['files', 'chat.db-wal'])
+    expect(await at(name)).toEqual({ code: 64, said: expect.stringContaining('take another name') });
 });
 
 test('a history that is there is given to no other site, unless the environment names it', async () => {
@@ -169,6 +186,10 @@ test('a history that is there is given to no other site, unless the environment 
   expect(readFileSync(file, 'utf8')).toBe(before);
   rmSync(file);
   expect(await run(here)).toEqual(refused);
+  expect(await run([...here, '--print'])).toEqual({
+    code: 0,
+    said: expect.stringMatching(/\n! .*chat\.db is there already[\s\S]*CHAT_SITE=/),
+  });
   const named = { CHAT_HISTORY: `sqlite:${data}/chat.db`, CHAT_FILES: `dir:${data}/files` };
   expect((await run(here, named)).code).toBe(0);
 });
@@ -567,6 +588,21 @@ test('a plain PHP site as a program: the answers come from its input, and the co
   );
 });
 
+test('Symfony: the tag with the condition of Twig', async () => {
+  const symfony = mkdtempSync(join(folder, 'symfony-'));
+  chmodSync(symfony, 0o755);
+  mkdirSync(join(symfony, 'config/packages'), { recursive: true });
+  writeFileSync(join(symfony, 'config/bundles.php'), '<?php return [FrameworkBundle::class => []];');
+  writeFileSync(join(symfony, 'config/packages/framework.yaml'), 'framework:\n');
+  const env = { CHAT_SESSION_STORE: `file://${symfony}`, CHAT_SESSION_NAME: 'PHPSESSID' };
+  const { code, said } = await run(
+    [symfony, '--settings', newFile(), '--yes', '--url', address, ...user],
+    env,
+  );
+  expect(said).toMatch(/\n {6}\{% if app\.user %\}\n {8}<script .*\n {8}<php-chat .*\n {6}\{% endif %\}\n/);
+  expect(code).toBe(0);
+});
+
 test('Laravel: the address, the cookie and the store by its folder', async () => {
   const laravel = mkdtempSync(join(folder, 'laravel-'));
   const write = (name: string, text: string) => {
@@ -607,6 +643,7 @@ test('Laravel: the address, the cookie and the store by its folder', async () =>
   expect(said).toContain(
     'The chat will be at https://chat.example.org/, and the pages at https://app.example.org/',
   );
+  expect(said).toMatch(/\n {6}@auth\n {8}<script .*\n {8}<php-chat .*\n {6}@endauth\n/);
   expect(code).toBe(0);
   expect(givenSettings(file, {}).env).toMatchObject({
     CHAT_SITE: laravel,

@@ -200,13 +200,13 @@ export interface CookieScope {
 export interface Portrait {
   version?: string | null | undefined;
   address?: string | null | undefined;
-  /** The page of its login, relative to the address. */
+  /** The page of its login, relative to the address, with a placeholder of docs/element.md for the page to return to. */
   login?: string;
   /** The number of users who are `admin` in the chat. */
   administrators?: number | undefined;
   cookie?: CookieScope;
-  /** PHP code that is true for people who are logged in. */
-  condition?: string;
+  /** What a template needs around a part for people who are logged in. */
+  condition?: { language: 'PHP' | 'Blade' | 'Twig'; open: string; close: string } | undefined;
   /** The account that PHP runs as. */
   account?: string | undefined;
 }

@@ -79,7 +79,7 @@ export const laravel: SessionApplication = {
       // The skeleton has it until somebody sets another one.
       address: address === 'http://localhost' ? null : address,
       login: 'login',
-      condition: 'auth()->check()',
+      condition: { language: 'Blade', open: '@auth', close: '@endauth' },
       cookie: {
         path: (await known('session', 'path')) || '/',
         domain: (await known('session', 'domain')) ?? '',

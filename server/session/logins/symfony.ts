@@ -29,6 +29,10 @@ export const symfony: SessionApplication = {
   otherIds: [`${userOfOwn}.id`, `${user}.username`, `${userOfOwn}.username`],
   otherNames: [`${userOfOwn}.username`],
 
+  portrait: async () => ({
+    condition: { language: 'Twig', open: '{% if app.user %}', close: '{% endif %}' },
+  }),
+
   async find(folder, given) {
     const root = folder.path.replace(/\/public$/, '');
     if (!(await says(folder, `${root}/config/bundles.php`, 'FrameworkBundle'))) return null;

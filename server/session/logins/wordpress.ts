@@ -344,8 +344,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
     return {
       version: await versionOf(configuration, folder),
       address,
-      login: 'wp-login.php',
-      condition: 'is_user_logged_in()',
+      login: 'wp-login.php?redirect_to={return}',
+      condition: { language: 'PHP', open: '<?php if (is_user_logged_in()): ?>', close: '<?php endif ?>' },
       administrators: Number(count),
       cookie: {
         path: text('COOKIEPATH') ?? (network === null ? path : (text('PATH_CURRENT_SITE') ?? '/')),
