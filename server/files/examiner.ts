@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { isAlive, startSeparate } from '../limits/separate-process.ts';
+import { Waiting } from '../limits/waiting.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Media } from './media.ts';
-import { Waiting } from './waiting.ts';
 
 /** A request to an examining process. */
 export interface Task {

@@ -1,4 +1,4 @@
-import { lookup as resolve } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
 import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
@@ -46,7 +46,7 @@ export function request(
       agent: agent ?? false,
       headers,
       signal,
-      lookup: isAllowed ? undefined : publicOnly,
+      lookup: isAllowed ? undefined : publicOnly(signal),
       // Many or long headers.
       maxHeaderSize: 16 * 1024,
     });
@@ -72,16 +72,39 @@ export function request(
   });
 }
 
-/** Resolves a name whose addresses are all public. */
-const publicOnly: LookupFunction = (name, options, callback) => {
-  resolve(name, { ...options, all: true, verbatim: true }).then(
-    (found) => {
-      const [first] = found;
-      if (first === undefined || !found.every(({ address }) => isPublic(address))) {
-        callback(new NotFetched('no public address'), '', 0);
-      } else if (options.all) callback(null, found);
-      else callback(null, first.address, first.family);
-    },
-    (error: NodeJS.ErrnoException) => callback(error, '', 0),
-  );
-};
+/**
+ * Resolves a name whose addresses are all public. It asks the name servers itself and stops when `signal` aborts: a look-up
+ * by the system keeps one of few threads until a silent name server times out, and others wait for it.
+ */
+const publicOnly =
+  (signal: AbortSignal): LookupFunction =>
+  (name, options, callback) => {
+    resolve(name, signal).then(
+      (addresses) => {
+        const [first] = addresses;
+        if (first === undefined || !addresses.every(({ address }) => isPublic(address))) {
+          callback(new NotFetched('no public address'), '', 0);
+        } else if (options.all) callback(null, addresses);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, '', 0),
+    );
+  };
+
+/** @throws Error with the code of `node:dns` if the name has neither IPv4 nor IPv6 addresses */
+async function resolve(name: string, signal: AbortSignal): Promise<{ address: string; family: number }[]> {
+  // Such a name belongs to this machine or its network.
+  if (!/\.[^.]/.test(name)) throw new NotFetched('no public address');
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
+  const cancel = () => resolver.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    if (v4.status === 'rejected' && v6.status === 'rejected') throw v4.reason;
+    const found = (answer: PromiseSettledResult<string[]>, family: 4 | 6) =>
+      answer.status === 'fulfilled' ? answer.value.map((address) => ({ address, family })) : [];
+    return [...found(v4, 4), ...found(v6, 6)];
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}

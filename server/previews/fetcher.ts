@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { startSeparate } from '../limits/separate-process.ts';
+import { Waiting } from '../limits/waiting.ts';
 
 /** A request to the fetching process. */
 export interface FetchTask {
@@ -31,14 +32,8 @@ interface Job extends Omit<FetchTask, 'id'> {
 /** Pages that are fetched at once, of all users and of one: slow sites of one user delay nobody else's links. */
 const mostAtOnce = 16;
 const mostOfUser = 2;
-/**
- * Node looks up names in half of them, and only the system ends a look-up whose name server does not answer: it takes up to
- * half a minute, in which one user begins 20 of them.
- */
-const threads = 64;
-/** Links that wait, of all users and of one, so that slow pages of a single user keep nobody else's links out. */
+/** Links that wait. Beyond it the user with the most loses the newest one. */
 const mostWaiting = 500;
-const mostWaitingOfUser = 50;
 /** Milliseconds for one link in a process that has started, which bounds each step by itself, unless a page keeps it busy. */
 const longest = 8000;
 /** Milliseconds without work after which the process ends. */
@@ -47,7 +42,7 @@ const idleFor = 60_000;
 /** Has pages fetched by a process that any page may kill. */
 export class Fetcher {
   readonly #onFailure: (error: Error) => void;
-  readonly #waiting: Job[] = [];
+  readonly #waiting = new Waiting<Job>();
   /** The number of pages that are being fetched, by user. */
   readonly #busy = new Map<string, number>();
   readonly #running = new Map<number, (page: Fetched['page']) => void>();
@@ -63,32 +58,33 @@ export class Fetcher {
 
   /** @returns undefined if there is nothing to show, or too much to do */
   fetch(user: string, task: Omit<FetchTask, 'id'>): Promise<Fetched['page']> {
-    const own = this.#waiting.filter((job) => job.user === user).length;
-    const isFull = this.#waiting.length === mostWaiting || own === mostWaitingOfUser;
-    if (this.#closed || isFull) return Promise.resolve(undefined);
+    if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      this.#waiting.push({ ...task, user, resolve });
+      this.#waiting.add(user, { ...task, user, resolve });
+      if (this.#waiting.size > mostWaiting) this.#waiting.dropLast()?.resolve(undefined);
       this.#startNext();
     });
   }
 
   close(): void {
     this.#closed = true;
-    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    for (let job = this.#waiting.next(); job !== undefined; job = this.#waiting.next())
+      job.resolve(undefined);
     this.#end();
   }
 
   #startNext(): void {
     while (this.#running.size < mostAtOnce) {
-      const next = this.#waiting.findIndex(({ user }) => (this.#busy.get(user) ?? 0) < mostOfUser);
-      if (next < 0) break;
-      for (const job of this.#waiting.splice(next, 1)) this.#start(job);
+      const job = this.#waiting.next((user) => (this.#busy.get(user) ?? 0) < mostOfUser);
+      if (job === undefined) break;
+      this.#start(job);
     }
   }
 
   #start({ user, resolve, ...task }: Job): void {
     clearTimeout(this.#idle);
     const id = ++this.#lastId;
+    const begun = performance.now();
     this.#busy.set(user, (this.#busy.get(user) ?? 0) + 1);
     let late: NodeJS.Timeout | undefined;
     this.#running.set(id, (page) => {
@@ -97,6 +93,7 @@ export class Fetcher {
       const left = (this.#busy.get(user) ?? 1) - 1;
       if (left === 0) this.#busy.delete(user);
       else this.#busy.set(user, left);
+      this.#waiting.count(user, performance.now() - begun);
       resolve(page);
       if (this.#running.size === 0) this.#idle = setTimeout(() => this.#end(), idleFor).unref();
       this.#startNext();
@@ -116,7 +113,7 @@ export class Fetcher {
 
   async #started(): Promise<ChildProcess> {
     const file = new URL(`./fetch${extname(import.meta.url)}`, import.meta.url);
-    const child = await startSeparate(file, { threads }).catch((error: Error) => {
+    const child = await startSeparate(file).catch((error: Error) => {
       this.#process = undefined;
       this.#onFailure(error);
       throw error;

@@ -18,6 +18,10 @@ const mostConnections = 16;
 export const beforeSending: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ENOTFOUND',
+  'ENODATA',
+  'ESERVFAIL',
+  'EREFUSED',
+  'ETIMEOUT',
   'ECONNREFUSED',
   'ENETUNREACH',
   'EHOSTUNREACH',

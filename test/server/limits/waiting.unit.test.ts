@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Waiting } from '../../../server/files/waiting.ts';
+import { Waiting } from '../../../server/limits/waiting.ts';
 
 test('users take turns, however many tasks each of them has', () => {
   const waiting = new Waiting<string>();
@@ -11,6 +11,13 @@ test('users take turns, however many tasks each of them has', () => {
   waiting.add('c', 'c2');
   for (let n = 0; n < 4; n++) order.push(waiting.next());
   expect(order).toEqual(['a1', 'b1', 'c1', 'a3', 'b2', 'c2', 'b3', undefined]);
+});
+
+test('a queue that is too long loses the newest task of the user who has the most', () => {
+  const waiting = new Waiting<string>();
+  for (const task of ['a1', 'b1', 'b2', 'c1', 'b3', 'a2']) waiting.add(task.charAt(0), task);
+  expect([waiting.dropLast(), waiting.dropLast(), waiting.size]).toEqual(['b3', 'a2', 4]);
+  expect([waiting.next((user) => user !== 'a'), waiting.size]).toEqual(['b1', 3]);
 });
 
 test('the user whose tasks have taken the least time comes first, until that time is forgotten', () => {
