@@ -85,7 +85,8 @@ export function formatted(
     const { start, items } = block;
     const List = start === undefined ? 'ul' : 'ol';
     return (
-      <List class="text" start={start} key={key}>
+      // The direction of a list decides the side of its markers.
+      <List class="text" dir="auto" start={start} key={key}>
         {within(
           items,
           (item, n) => (

@@ -286,7 +286,7 @@ export class Message extends Component<Props> {
           <bdi>{name}</bdi>
           <span class="vh">{after}</span>
         </b>
-        <span>{line}</span>
+        <span dir="auto">{line}</span>
       </button>
     );
   }

@@ -118,7 +118,8 @@ export class Suggest implements Follower {
         role="listbox"
         id={LABEL}
         aria-label={strings.text(this.#options[0]?.emoji === undefined ? 'mention.list' : 'emoji.open')}
-        ref={this.#place}
+        // Preact calls a stable ref only once, but the list and the field change their sizes.
+        ref={(list) => this.#place(list)}
       >
         {this.#options.map((option, n) => {
           const { user, label, member, emoji } = option;
@@ -324,16 +325,17 @@ export class Suggest implements Follower {
     return room && { room, thread };
   }
 
-  /** Above the field, at its beginning. */
-  readonly #place = (list: HTMLElement | null) => {
+  /** Places the list above the field, at its beginning. It grows upwards. */
+  #place(list: HTMLElement | null): void {
     const field = this.#field?.closest('.field');
     if (list === null || !field) return;
     const around = (list.offsetParent ?? document.documentElement).getBoundingClientRect();
     const { top, left, right } = field.getBoundingClientRect();
-    list.style.insetBlockStart = `${Math.max(0, top - around.top - GAP - list.offsetHeight)}px`;
+    list.style.insetBlockEnd = `${around.bottom - top + GAP}px`;
+    list.style.maxBlockSize = `min(60%, ${top - around.top - 2 * GAP}px)`;
     const start = getComputedStyle(field).direction === 'rtl' ? right - list.offsetWidth : left;
     list.style.left = `${start - around.left}px`;
-  };
+  }
 }
 
 const nameOf = ({ name, id }: User) => `${name}\n${id}`.toLowerCase();

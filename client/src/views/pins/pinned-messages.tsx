@@ -104,7 +104,12 @@ export class PinnedMessages implements Follower {
                       <bdi>{name}</bdi>
                     </b>
                   );
-                if (part === '{text}') return <span key={part}>{text}</span>;
+                if (part === '{text}')
+                  return (
+                    <span key={part} dir="auto">
+                      {text}
+                    </span>
+                  );
                 return (
                   <span class="vh" key={part}>
                     {part}

@@ -136,20 +136,27 @@ export class RoomRow extends Component<Props> {
     if (draft) {
       return (
         <>
-          <span class="draft">{strings.text('rooms.draft')}</span> <bdi>{draft.replace(/\s+/gu, ' ')}</bdi>
+          <span class="draft">{strings.text('rooms.draft')} </span>
+          <bdi>{draft.replace(/\s+/gu, ' ')}</bdi>
         </>
       );
     }
-    if (instead) return instead;
-    if (last === undefined) return strings.text('rooms.lastNone');
+    if (instead) return <bdi>{instead}</bdi>;
+    if (last === undefined) return <bdi>{strings.text('rooms.lastNone')}</bdi>;
     const text = last.deletedAt === undefined ? lastWords(last, strings) : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
-    if (summary.kind === 'direct' && !own) return text;
+    if (summary.kind === 'direct' && !own) return <bdi>{text}</bdi>;
     const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;
-    // The texts of a language decide what stands around the name.
-    return strings
-      .text('rooms.last')
-      .split(/(\{name\}|\{text\})/)
-      .map((part) => (part === '{name}' ? name : part === '{text}' ? <bdi>{text}</bdi> : part));
+    // The language decides what is around the name.
+    const [around = '', after] = strings.text('rooms.last').split('{text}');
+    return (
+      <>
+        <span class="by-last">
+          {around.split(/(\{name\})/).map((part) => (part === '{name}' ? name : part))}
+        </span>
+        <bdi>{text}</bdi>
+        {after}
+      </>
+    );
   }
 }

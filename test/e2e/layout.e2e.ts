@@ -1,0 +1,145 @@
+import type { Locator } from '@playwright/test';
+import { privateRoom } from './as-user.ts';
+import { expect, test } from './fixtures.ts';
+
+const boxOf = async (element: Locator) => {
+  const box = await element.boundingBox();
+  if (box === null) throw new Error(`${element} is not shown`);
+  return { ...box, right: box.x + box.width, bottom: box.y + box.height };
+};
+
+test.describe('the list of mentions', () => {
+  test.use({ roles: true });
+
+  test('stays right above the field while people arrive and while it gets shorter', async ({
+    alice,
+    bob,
+    site,
+  }) => {
+    await privateRoom(site, 'alice', 'crowd', ['2', '3', '4']);
+    await bob.open('crowd');
+    await alice.open('crowd');
+    const list = alice.page.getByRole('listbox', { name: 'People to mention' });
+    const options = list.getByRole('option');
+    const gap = async () =>
+      (await boxOf(alice.page.locator('.composer .field'))).y - (await boxOf(list)).bottom;
+    await alice.field.pressSequentially('@');
+    await expect(options).toHaveCount(4);
+    const { y } = await boxOf(list);
+    expect(y).toBeGreaterThan((await boxOf(alice.page.locator('php-chat'))).y);
+    expect(await gap()).toBeCloseTo(6, 0);
+    await alice.field.pressSequentially('bo');
+    await expect(options).toHaveText(/Bob/);
+    expect(await gap()).toBeCloseTo(6, 0);
+    await alice.shot('mention-list');
+  });
+});
+
+test('a message in another direction than the page: its paragraphs, its list and its preview', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const arabic = 'هذه رسالة طويلة بالعربية لا تتسع لها قائمة الغرف أبدا لأنها طويلة جدا';
+  await privateRoom(site, 'alice', 'souk', ['2']);
+  await alice.open('souk');
+  await bob.open('souk');
+  await alice.write(`${arabic}\n\n- أول\n- ثان`);
+  const message = bob.messages.last();
+  await expect(message.locator('ul')).toBeVisible();
+  for (const page of ['ltr', 'rtl']) {
+    await bob.page.locator('php-chat').evaluate((chat, dir) => chat.setAttribute('dir', dir), page);
+    // The text begins at its own right side, the markers are there, too.
+    const words = await message.locator('p.text').evaluate((element) => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      const lines = [...range.getClientRects()];
+      return { right: element.getBoundingClientRect().right - Math.max(...lines.map(({ right }) => right)) };
+    });
+    expect(words.right).toBeLessThan(2);
+    expect(await message.locator('ul').evaluate((list) => getComputedStyle(list).direction)).toBe('rtl');
+    const row = bob.page.getByRole('navigation', { name: 'Rooms' }).locator('.last', { hasText: arabic });
+    const [name, text] = [row.locator('.by-last').first(), row.locator('> bdi')];
+    // The preview shows the beginning of the message, at the right end of its box, and the name before it.
+    const seen = await text.evaluate((element) => {
+      const range = document.createRange();
+      range.setStart(element.firstChild as Text, 0);
+      range.setEnd(element.firstChild as Text, 1);
+      const [first, box] = [range.getBoundingClientRect(), element.getBoundingClientRect()];
+      return { cut: element.scrollWidth > element.clientWidth, at: box.right - first.right };
+    });
+    expect(seen.cut).toBe(true);
+    expect(seen.at).toBeLessThan(4);
+    const [nameBox, textBox] = [await boxOf(name), await boxOf(text)];
+    if (page === 'ltr') expect(nameBox.right).toBeLessThanOrEqual(textBox.x + 1);
+    else expect(nameBox.x).toBeGreaterThanOrEqual(textBox.right - 1);
+    await bob.shot(`directions-${page}`);
+  }
+});
+
+test('the text on the accent has a contrast of 4.5:1 or more, white where it can', async ({ alice }) => {
+  const colours = [
+    '#0d6efd',
+    '#198754',
+    '#dc3545',
+    '#d63384',
+    '#3f4fb0',
+    '#a6b3fa',
+    '#ffc107',
+    '#767676',
+    '#777777',
+  ];
+  for (const accent of colours) {
+    const [white, contrast] = await alice.page.locator('php-chat').evaluate((chat, colour) => {
+      (chat as HTMLElement).style.setProperty('--pc-accent', colour);
+      const probe = document.createElement('span');
+      Object.assign(probe.style, { color: 'var(--pc-on-accent)', background: 'var(--pc-accent)' });
+      chat.shadowRoot?.querySelector('.app')?.append(probe);
+      const { color, backgroundColor } = getComputedStyle(probe);
+      const canvas = new OffscreenCanvas(1, 1).getContext('2d');
+      if (canvas === null) throw new Error('no canvas');
+      const luminance = (paint: string) => {
+        canvas.fillStyle = paint;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r = 0, g = 0, b = 0] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => {
+          const part = value / 255;
+          return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const [text, ground] = [luminance(color), luminance(backgroundColor)];
+      probe.remove();
+      return [text > 0.5, (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05)] as const;
+    }, accent);
+    expect(contrast, accent).toBeGreaterThanOrEqual(4.5);
+    expect(white, accent).toBe(!['#a6b3fa', '#ffc107', '#777777'].includes(accent));
+  }
+});
+
+test('a notice covers neither the newest message nor the button that leads to it', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'notices', ['2']);
+  await alice.open('notices');
+  await bob.open('notices');
+  for (let n = 1; n <= 30; n++) await alice.write(`line ${n}`);
+  await expect(bob.messages.last()).toContainText('line 30');
+  await bob.messages.last().hover();
+  await bob.messages.last().focus();
+  await bob.page.keyboard.press('Enter');
+  await bob.page.getByRole('menuitem', { name: 'Copy text' }).click();
+  const toast = bob.page.locator('.toast');
+  await expect(toast).toBeVisible();
+  expect((await boxOf(toast)).bottom).toBeLessThan((await boxOf(bob.messages.last())).y);
+  await bob.timeline.evaluate((log) => {
+    const scroller = log.closest('.scroll') ?? log;
+    scroller.scrollTop = 0;
+  });
+  const jump = bob.page.locator('.jump');
+  await expect(jump).toBeVisible();
+  expect((await boxOf(toast)).bottom).toBeLessThan((await boxOf(jump)).y);
+  // The name of the author stays at its message, and the tools of the first one in sight can be pressed.
+  await bob.shot('notice');
+});
