@@ -4,7 +4,7 @@ import { FormatError, type PhpValue } from '../session/formats/value.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { probeId, type SessionStore, StoreError } from '../session/store.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
-import { kindOf, nearby } from './nearby.ts';
+import { kindOf, nearby, startAdvice } from './nearby.ts';
 import { typedPaths } from './typed.ts';
 import { userIn } from './user.ts';
 
@@ -67,7 +67,8 @@ export async function* examine(
 
 /** An error of a store. @throws any other error */
 export function storeFailure(error: unknown, { source }: SessionSettings): Finding {
-  if (error instanceof StoreError) return wrong(`The session store: ${error.message}.`);
+  if (error instanceof StoreError)
+    return wrong(`The session store: ${error.message}.`, error.hint ?? startAdvice(source));
   if (!(error instanceof FormatError)) throw error;
   const expected = notExpected[kindOf(source)];
   return wrong(`What the store holds is not what was expected: ${error.message}.`, expected);

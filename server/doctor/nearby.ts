@@ -72,6 +72,21 @@ const enoughKeys = 5;
 /** The kind of store; those of databases are one. */
 export const kindOf = ({ protocol }: SessionSource): string => kinds[protocol] ?? protocol;
 
+const titles: Record<string, string> = {
+  memcached: 'memcached',
+  redis: 'Redis',
+  sql: 'the database',
+  'session-server': 'the session server',
+};
+
+/** The advice for a store that does not answer. */
+export function startAdvice(source: SessionSource): string {
+  const kind = kindOf(source);
+  return kind === 'file'
+    ? 'Name the folder of PHP’s session.save_path in CHAT_SESSION_STORE (phpinfo() of the site shows it), and run this as the account of the chat server.'
+    : `Start ${titles[kind]}, or correct CHAT_SESSION_STORE: its host and port, its user and password. phpinfo() of the site shows those of PHP as session.save_path.`;
+}
+
 /** Looks for an id that the store does not have with other options of the store URL. */
 export async function nearby(source: SessionSource, id: string): Promise<Finding> {
   const kind = kindOf(source);

@@ -7,6 +7,7 @@ import { grants } from '../session/logins/grants.ts';
 import { listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
+import { wrongCookieName } from './cookie-name.ts';
 import { dataInSite } from './data-in-site.ts';
 import { examine } from './examine.ts';
 import { type Finding, printable, warning, well } from './finding.ts';
@@ -14,18 +15,19 @@ import { serverFindings } from './server.ts';
 import { examineSite, mailAddresses, siteCookie } from './site.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
-const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL]');
+const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');
 
 export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
 
-Shows the settings, and says what is wrong and what to change. It changes nothing.
+Shows the settings that differ from the default, and says what is wrong and what to change. It changes nothing.
 
   --settings FILE  the settings of the chat server
   --cookie -       follows one login: asks for the session cookie of somebody who is logged in, or the header Cookie;
                    --cookie VALUE gives it, and shows it to everybody who lists the processes of this machine
   --origin URL     whether a page at this address may connect
   --chat URL       whether browsers reach the chat at this address
+  --all            shows all settings
   --grants         prints the SQL for a database user with the least rights, and nothing else
 
 Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')}`;
@@ -67,6 +69,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
       origin: { type: 'string' },
       chat: { type: 'string' },
       grants: { type: 'boolean' },
+      all: { type: 'boolean', default: false },
       settings: { type: 'string' },
     },
   });
@@ -89,7 +92,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
   if (values.grants) return printGrants(config, say);
-  for (const line of settingLines(given)) say.finding(line);
+  for (const line of settingLines(given, values.all)) say.finding(line);
   let wrongs = 0;
   for await (const { is, text, advice } of checks(config, given.file, values)) {
     say.finding(`${marks[is]} ${lineForScreen(text)}`);
@@ -123,13 +126,19 @@ async function printGrants({ logins, mail }: ReturnType<typeof readConfig>, say:
   return 0;
 }
 
-function settingLines({ env, lines }: GivenSettings): string[] {
-  const all = listSettings(env, lines);
-  const width = Math.max(...all.map(({ name }) => name.length));
-  return all.map(({ name, value, from }) => {
-    const text = value === '' ? 'none' : printable(value, 1000);
-    return `  ${name.padEnd(width)}  ${from.padEnd('environment'.length)}  ${text}`;
-  });
+/** @param all also the settings that have their default */
+function settingLines({ env, lines }: GivenSettings, all: boolean): string[] {
+  const settings = listSettings(env, lines);
+  const shown = all ? settings : settings.filter(({ from }) => from !== 'default');
+  const width = Math.max(0, ...shown.map(({ name }) => name.length));
+  const fromWidth = Math.max(0, ...shown.map(({ from }) => from.length));
+  return [
+    ...shown.map(({ name, value, from }) => {
+      const text = value === '' ? 'none' : printable(value, 1000);
+      return `  ${name.padEnd(width)}  ${from.padEnd(fromWidth)}  ${text}`;
+    }),
+    ...(all ? [] : ['  The other settings have their default: --all shows them.']),
+  ];
 }
 
 async function* checks(
@@ -152,7 +161,10 @@ async function* checks(
   }
   const addresses = new Addresses(config.trustedProxies);
   const isProxy = (address: string) => addresses.isProxy(address);
-  const how = { cookie, keepalive: sessionKeepalive, isProxy, mails: config.mail !== undefined };
+  const misnamed = cookie === undefined ? null : await wrongCookieName(logins, cookie);
+  if (misnamed !== null) yield misnamed;
+  const followed = misnamed === null ? cookie : undefined;
+  const how = { cookie: followed, keepalive: sessionKeepalive, isProxy, mails: config.mail !== undefined };
   if (config.mail !== undefined && 'session' in logins) yield await mailAddresses({}, logins.session.user);
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

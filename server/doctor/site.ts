@@ -37,7 +37,11 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
       const cookies = cookieHeader(cookie, named);
       const answer = await logins.identify({ cookies });
       if ('code' in answer)
-        return yield wrong(`Nobody is logged in with these cookies: ${answer.reason}.`, answer.hint);
+        return yield wrong(
+          `Nobody is logged in with these cookies: ${answer.reason}.`,
+          answer.hint ??
+            'Log in to the site again, and copy the whole header Cookie: developer tools, Network, a page of the site, its request headers.',
+        );
       const { id, name, roles = [], banned } = answer.user;
       const more = [...roles, ...(banned ? ['kept out of the chat'] : [])];
       const suffix = more.length === 0 ? '' : `, ${more.join(', ')}`;
@@ -48,7 +52,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
     }
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    yield wrong(error.message);
+    yield wrong(error.message, 'Correct that in the site or in the settings: docs/sessions.md.');
   }
 }
 

@@ -60,7 +60,8 @@ export async function* wayFromBrowser(
       // The answer is that nobody is logged in.
       if (sent.status !== 200 || (await ask(session, query)).status !== 200) lost++;
     } catch (error) {
-      return yield wrong(`The chat cannot be reached at ${address} (${reasonOf(error)}).`, undefined);
+      const reason = reasonOf(error);
+      return yield wrong(`The chat cannot be reached at ${address} (${reason}).`, reachAdvice(reason));
     }
   }
   yield (await opens(`${base.replace(/^http/, 'ws')}&transport=websocket`, headersWith('doctor')))
@@ -80,6 +81,14 @@ export async function* wayFromBrowser(
 function reasonOf(error: unknown): string {
   const { name, cause } = error as Error & { cause?: { code?: string } };
   return cause?.code ?? name;
+}
+
+function reachAdvice(reason: string): string {
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(reason))
+    return 'This machine does not trust the certificate, and neither may browsers. If it is of your own authority, put NODE_EXTRA_CA_CERTS=FILE with the certificate of that before the command.';
+  if (/ENOTFOUND|EAI_AGAIN/.test(reason))
+    return 'This machine does not find the host: correct the address, or the DNS.';
+  return 'Does the web server run and listen at this address, and does a firewall let this machine in?';
 }
 
 /** Whether a packet of the server comes over a WebSocket. */

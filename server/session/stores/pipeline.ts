@@ -13,6 +13,8 @@ export interface Protocol<Reply> {
   /** Of the server, for errors. */
   name: string;
   at: ServerAddress;
+  /** Whether an error of the connection adds the address. */
+  namesAddress?: boolean;
   /**
    * Reads the replies on one connection out of pieces that end anywhere.
    * @throws Error if a piece belongs to no reply
@@ -151,7 +153,10 @@ export class Pipeline<Reply> {
         failed(new StoreError(`${name} sent something that is not a reply`, { cause }));
       }
     });
-    socket.on('error', (error) => failed(StoreError.unreachable(name, error)));
+    const place = this.#protocol.namesAddress
+      ? `${name} at ${'path' in at ? at.path : `${at.host}:${at.port}`}`
+      : name;
+    socket.on('error', (error) => failed(StoreError.unreachable(place, error)));
     for (const event of ['end', 'close'])
       socket.on(event, () => failed(new StoreError(`${name} closed the connection`)));
     const fail = (error: unknown) => failed(error as StoreError);

@@ -165,10 +165,16 @@ function openFiles(settings: FilesSettings): SessionStore {
         return { text: 'The session folder can be watched: the chat notices a logout at once.' };
       } catch (error) {
         if (error instanceof StoreError) throw error;
+        const { code } = error as NodeJS.ErrnoException;
+        const text = 'The chat notices a logout at the next regular check (CHAT_SESSION_CHECK)';
+        // Debian's own folder is so.
+        if (code === 'EACCES')
+          return {
+            text: `${text}. It would at once if it might list the session folder: docs/install.md, "An account of its own".`,
+          };
         return {
-          text: `The session folder cannot be watched (${(error as NodeJS.ErrnoException).code}): the chat notices a logout at the next regular check.`,
-          advice:
-            'To notice it at once, let this server list the folder. In Debian’s /var/lib/php/sessions only root may: give the site a session.save_path of its own.',
+          text: `${text}: the session folder cannot be watched (${code}).`,
+          advice: 'To notice it at once, let this server list the folder.',
         };
       }
     },

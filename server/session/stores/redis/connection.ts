@@ -26,7 +26,7 @@ export function redisProtocol({ at, user, password, database }: RedisServer): Pr
     const replies = new ReplyReader(take);
     return (piece) => replies.read(piece);
   };
-  return { name: 'Redis', at, reader, greeting };
+  return { name: 'Redis', at, namesAddress: true, reader, greeting };
 }
 
 /** The questions to one Redis. Each throws StoreError after the timeout at the latest. */

@@ -1,0 +1,69 @@
+import { ConfigurationError } from '../session/configuration/configuration.ts';
+import { openSite } from '../session/logins/applications.ts';
+import type { SitePlace } from '../session/logins/site.ts';
+import type { Config } from '../settings/config.ts';
+import { type Finding, printable, wrong } from './finding.ts';
+import { siteCookie } from './site.ts';
+
+/** Names of cookies that a finding lists. */
+const maxNames = 10;
+
+/**
+ * Checks the name of the cookie, before its value is followed.
+ * @param copied the cookie of a login: the whole header, NAME=VALUE, or the value alone
+ * @returns null if browsers may send a cookie of the name that the chat reads
+ */
+export async function wrongCookieName(logins: Config['logins'], copied: string): Promise<Finding | null> {
+  const header = copied.trim().replace(/^cookie:\s*/i, '');
+  const names = namesIn(header);
+  const isSite = 'site' in logins;
+  const read = isSite ? await siteCookie(logins.site) : logins.session.cookie.name;
+  if (read === undefined || names.includes(read)) return null;
+  const own = isSite ? await ownCookie(logins.site) : undefined;
+  if (names.length > 0) {
+    const shown = names.slice(0, maxNames).map((name) => printable(name, 60));
+    return wrong(
+      `The chat reads the cookie ${read}, and these have other names: ${shown.join(', ')}.`,
+      own === undefined || own === read
+        ? `If one of them is the session cookie of the site, name it in CHAT_SESSION_NAME. Else log in, and copy the cookie ${read}.`
+        : nameAdvice(own),
+    );
+  }
+  if (own === undefined || own === read) return null;
+  return wrong(
+    `The chat reads the cookie ${read} of CHAT_SESSION_NAME, and the site calls it ${own}.`,
+    nameAdvice(own),
+  );
+}
+
+const nameAdvice = (own: string) =>
+  `Leave CHAT_SESSION_NAME out: the folder of the site says ${own}. If browsers send another name, give the cookie with that: --cookie NAME=VALUE.`;
+
+/** None in a value alone, which may end with the signs of base64. */
+function namesIn(header: string): string[] {
+  if (!/^[^\s=;]+=[^=]/.test(header)) return [];
+  return header.split(';').flatMap((pair) => /^\s*([^\s=]+)=/.exec(pair)?.[1] ?? []);
+}
+
+/** The name by PHP's settings and the code of the site; undefined if it is not known, or not overridden. */
+async function ownCookie(place: SitePlace): Promise<string | undefined> {
+  const { sessions } = place;
+  if (sessions === undefined || !sessions.given.cookieName) return undefined;
+  let own: string | undefined;
+  const { cookieName: _, ...given } = sessions.given;
+  const settings: typeof sessions.settings = (found, appKeys) => {
+    own = found.cookieName ?? undefined;
+    return sessions.settings(found, appKeys);
+  };
+  try {
+    const { logins } = await openSite({
+      ...place,
+      checks: false,
+      sessions: { ...sessions, given, settings },
+    });
+    logins.close();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+  }
+  return own;
+}
