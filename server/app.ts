@@ -348,11 +348,13 @@ export async function startApp(
   });
   const fileBudget = new FileBudget(config.limitFilesUser);
   const files = openFiles(config, { history, budget: fileBudget, log, quiet });
+  const hold = holdSettings(config.hold);
   const previews = config.previews
     ? new Previews({
         history,
         files,
         hosts: config.previewHosts,
+        hasWord: hold?.hasWord ?? (() => false),
         onFailure: ({ message: reason }) =>
           quiet.warn('previews', { reason }, 'previews of links cannot be made at the moment'),
       })
@@ -399,7 +401,7 @@ export async function startApp(
       await drain.changesOf(user);
     },
     others: servers,
-    hold: holdSettings(config.hold),
+    hold,
     previews,
     devices: push?.registry,
     notify,
@@ -541,7 +543,7 @@ export async function startApp(
 
   const who = async (req: IncomingMessage, session?: string) => {
     const login = await logins.identify(admission.credentials(req, session));
-    if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user);
+    if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user, chat);
     return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
   };
   const openFile = async (stored: string) => (await files?.open(stored, 'file'))?.bytes ?? null;
@@ -607,7 +609,7 @@ export async function startApp(
       const { reads } = services.limits;
       const totals = banned
         ? null
-        : await totalsOfUser(history, chat.directory, reads, identityOf(login.user));
+        : await totalsOfUser(history, chat.directory, reads, identityOf(login.user, chat));
       return totals === null ? {} : { user: { id, name }, ...totals };
     },
     admission,

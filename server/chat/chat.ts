@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { History, StoredMessage } from '../history/history.ts';
+import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
 import { type Answers, type RequestPayload, roomId } from '../wire/events.ts';
 import { Announcements } from './announcements.ts';
 import type { OnAsideFailure } from './asides.ts';
@@ -42,6 +42,8 @@ export interface CopyBudget {
 export interface LinkPreviews {
   /** That of a message that has just been stored. */
   begin(message: StoredMessage): void;
+  /** That of a message that waits for a moderator. */
+  beginHeld(held: StoredHeld): void;
 }
 
 /** Reaches the devices of users while no page is open. */

@@ -17,6 +17,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { found } from './directory.ts';
 import { actorOf, type Connection, type Room, siteRole, userOf } from './model.ts';
+import { checkRoomWords } from './moderation/room-words.ts';
 import { membersOf, partnerOf, summaryAfter } from './summary.ts';
 
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
@@ -194,6 +195,8 @@ export async function update(
   room: Room,
   { room: id, ...change }: RequestPayload<'room:update'>,
 ): Promise<Answers['room:update']> {
+  const { kind } = room.record;
+  await checkRoomWords(chat, connection, { kind, room: id }, change.name, change.topic);
   await decided(async () => {
     chat.directory.checkStill(connection.person, room);
     need(room, connection, 'update');

@@ -20,6 +20,7 @@ import { joinPage } from './messages/newest-pages.ts';
 import { threadsFor, timelineFor } from './messages/timeline.ts';
 import { Mine } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
+import { checkRoomWords } from './moderation/room-words.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
 import { canOf, nameFor, summaryAfter, summaryOf } from './summary.ts';
 
@@ -281,7 +282,11 @@ export async function create(
   if (payload.kind === 'public' && members.length > 0) {
     throw new RequestError('bad_request', 'members are for private rooms: anybody may join a public one');
   }
-  const made = await history.write.createRoom(roomOf(chat, connection, payload), connection.id);
+  const asked = roomOf(chat, connection, payload);
+  // A repeat is answered, whatever its name.
+  if (chat.hold !== undefined && (await history.probe.createRoom(asked)) === null)
+    await checkRoomWords(chat, connection, payload, payload.name, payload.topic);
+  const made = await history.write.createRoom(asked, connection.id);
   const room = found(directory.find(connection.person, made.room.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
   if (!made.repeated && members.length > 0) ({ failed } = await addPeople(chat, connection, room, members));

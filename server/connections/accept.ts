@@ -356,7 +356,7 @@ export class SocketTransport {
     const open = this.#connections.get(sidOf(conn));
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await chat.directory.connect(socket.id, identityOf(user));
+    const connection = await chat.directory.connect(socket.id, identityOf(user, chat));
     // A ban during these awaits has closed the user's accepted connections, which this one was not yet.
     if (chat.directory.banOf(user.id) !== null) {
       chat.directory.disconnect(connection);

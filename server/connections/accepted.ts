@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
+import type { Chat } from '../chat/chat.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
@@ -96,12 +97,12 @@ export class Accepted implements Subscriber, Client {
     seen(user);
     if (user.banned) return this.ended('kicked');
     if (connection.gone) {
-      connection.identity = identityOf(user);
+      connection.identity = identityOf(user, services.chat);
       return;
     }
     roomsLog.say(this.#handle, user);
     const before = self(connection);
-    services.chat.directory.changed(connection, identityOf(user)).then(
+    services.chat.directory.changed(connection, identityOf(user, services.chat)).then(
       () => {
         const now = self(connection);
         if (!isDeepStrictEqual(before, now)) publisher.toConnections([connection.id], 'session:changed', now);
@@ -131,6 +132,10 @@ export class Accepted implements Subscriber, Client {
   }
 }
 
-export function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionIdentity {
-  return { id, name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
+/** Everybody sees a name at once, so a name with a listed word is replaced by the ID. */
+export function identityOf(
+  { id, name, roles = [], rooms = [] }: SessionUser,
+  { hold }: Pick<Chat, 'hold'>,
+): SessionIdentity {
+  return { id, name: hold?.hasWord(name) ? id : name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
 }

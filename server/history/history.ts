@@ -394,8 +394,14 @@ export interface StoredHeld {
   why: HoldReason;
   /** When it was sent, in milliseconds since 1970. */
   at: number;
-  /** `files` of an edit: absent for no change. */
-  message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions' | 'preview'> & { files?: readonly MessageFile[] };
+  /**
+   * `files` of an edit: absent for no change. `preview`: of an edit, only that of another page. Without a title it is being
+   * fetched, or could not be: the message is then published without it.
+   */
+  message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions'> & {
+    files?: readonly MessageFile[];
+    preview?: Preview;
+  };
   /** Rejected: when and why. */
   closed?: { at: number; reason?: string };
   /** By it a repeat is recognised. */
@@ -965,6 +971,11 @@ export interface Writes {
       page?: Pick<Preview, 'title' | 'description' | 'image'>;
       at: number;
     };
+    out: { changed: boolean };
+  };
+  /** The same for a message that waits for a moderator. */
+  heldPreview: {
+    in: { room: string; id: string } & Pick<Writes['preview']['in'], 'url' | 'page' | 'at'>;
     out: { changed: boolean };
   };
   /** A message shows no page of its link. Codes as for `delete`. */

@@ -1,5 +1,5 @@
 import type { Files } from '../files/files.ts';
-import type { History, StoredMessage } from '../history/history.ts';
+import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Preview } from '../wire/events.ts';
 import { type Fetched, Fetcher } from './fetcher.ts';
@@ -12,55 +12,80 @@ export class Previews {
   readonly #history: History;
   readonly #files: Files | undefined;
   readonly #hosts: readonly string[];
+  readonly #hasWord: (text: string) => boolean;
   readonly #onFailure: (error: Error) => void;
   readonly #fetcher: Fetcher;
 
   /**
    * @param options.files undefined: without pictures
    * @param options.hosts those that may be asked although they are not public
+   * @param options.hasWord whether a text has one of the words of CHAT_HOLD_WORDS
    * @param options.onFailure called when a preview could not be fetched or stored for a reason of our own
    */
   constructor(options: {
     history: History;
     files: Files | undefined;
     hosts: readonly string[];
+    hasWord: (text: string) => boolean;
     onFailure: (error: Error) => void;
   }) {
     this.#history = options.history;
     this.#files = options.files;
     this.#hosts = options.hosts;
+    this.#hasWord = options.hasWord;
     this.#onFailure = options.onFailure;
     this.#fetcher = new Fetcher(options.onFailure);
   }
 
   /** Fetches the page of a message that has just been stored. A crash meanwhile leaves the message with the address alone. */
   begin({ room, seq, user, preview }: StoredMessage): void {
-    if (preview === undefined || preview.title !== undefined) return;
-    this.#preview({ room, seq, user: user.id, url: preview.url }).catch((error: Error) => {
-      // The room is gone.
-      if (!(error instanceof RequestError && error.code === 'unknown_room')) this.#onFailure(error);
-    });
+    const { write } = this.#history;
+    this.#fetch({ room, user: user.id, preview, isPublished: true }, (found) =>
+      write.preview({ room, seq, ...found, at: Date.now() }),
+    );
+  }
+
+  /** The same for a message that waits for a moderator, who decides about the page, too. */
+  beginHeld({ id, room, user, message: { preview } }: StoredHeld): void {
+    const { write } = this.#history;
+    this.#fetch({ room, user, preview, isPublished: false }, (found) =>
+      write.heldPreview({ room, id, ...found, at: Date.now() }),
+    );
   }
 
   close(): void {
     this.#fetcher.close();
   }
 
-  async #preview({
-    room,
-    seq,
-    user,
-    url,
-  }: {
-    room: string;
-    seq: number;
-    user: string;
-    url: string;
-  }): Promise<void> {
-    const picture = this.#files !== undefined;
-    const fetched = await this.#fetcher.fetch(user, { url, allowed: this.#hosts, picture });
-    const page = fetched && (await this.#pageOf(fetched, room, user));
-    await this.#history.write.preview({ room, seq, url, ...(page ? { page } : {}), at: Date.now() });
+  #fetch(
+    {
+      room,
+      user,
+      preview,
+      isPublished,
+    }: { room: string; user: string; preview: Preview | undefined; isPublished: boolean },
+    store: (found: { url: string; page?: Omit<Preview, 'url'> }) => Promise<unknown>,
+  ): void {
+    if (preview === undefined || preview.title !== undefined) return;
+    const { url } = preview;
+    const run = async () => {
+      const picture = this.#files !== undefined;
+      const fetched = await this.#fetcher.fetch(user, { url, allowed: this.#hosts, picture });
+      const isShown = fetched !== undefined && !(isPublished && (await this.#isListed(fetched, room)));
+      const page = isShown ? await this.#pageOf(fetched, room, user) : undefined;
+      await store({ url, ...(page ? { page } : {}) });
+    };
+    run().catch((error: Error) => {
+      // The room is gone.
+      if (!(error instanceof RequestError && error.code === 'unknown_room')) this.#onFailure(error);
+    });
+  }
+
+  /** Whether the page has a listed word. A message that is published already cannot wait for a moderator any more. */
+  async #isListed({ title, description = '' }: NonNullable<Fetched['page']>, room: string): Promise<boolean> {
+    if (!this.#hasWord(`${title}\n${description}`)) return false;
+    // In direct rooms nothing is checked.
+    return (await this.#history.read.room({ room, bare: true }))?.kind !== 'direct';
   }
 
   async #pageOf(

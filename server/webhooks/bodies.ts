@@ -103,7 +103,12 @@ async function waiting(id: string, read: History['read']): Promise<object> {
   const [user] = await read.users({ ids: [held.user] });
   const { why, at, seq, message } = held;
   const about = { id, user: userIn(held.user, user?.name), why, at };
-  return beginning('held', { ...about, ...(seq === undefined ? {} : { seq }), text: message.text });
+  return beginning('held', {
+    ...about,
+    ...(seq === undefined ? {} : { seq }),
+    text: message.text,
+    ...(message.preview?.title === undefined ? {} : { preview: message.preview }),
+  });
 }
 
 /** The beginning of a text, without half of a character. */

@@ -339,6 +339,8 @@ const held = z.object({
   /** Of an edit: absent for no change. */
   files: z.array(file).exactOptional(),
   mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
+  /** Of an edit: only that of another page. Without a title it is being fetched, or there is nothing to show. */
+  preview: preview.exactOptional(),
   /** When it was sent. */
   at: time,
   rejected: z.object({ at: time, reason: z.string().exactOptional() }).exactOptional(),

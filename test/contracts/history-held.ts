@@ -238,6 +238,43 @@ export function heldContract(
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
   });
 
+  it('its page is published if it was there before the approval; otherwise its picture is dropped', async () => {
+    await join(ann, ben);
+    const url = 'https://garden.example/spring';
+    const about = { name: 'preview.webp', type: 'image/webp', size: 1 };
+    const fetched = async (id: string, picture: string) => {
+      await write.addFile({ room, user: ben.id, file: { id: picture, ...about }, at });
+      const page = { title: 'Spring', image: { id: picture, width: 4, height: 3 } };
+      return write.heldPreview({ room, id, url, page, at });
+    };
+    const waiting = () => hold({ text: url, preview: url });
+    const stateOf = async (id: string) => (await read.file({ id, user: ben.id }))?.file.state;
+    const [early, late, rejected, discarded] = [
+      await waiting(),
+      await waiting(),
+      await waiting(),
+      await waiting(),
+    ];
+    expect(early.message.preview).toEqual({ url });
+    expect(await fetched(early.id, 'e')).toEqual({ changed: true });
+    expect(await fetched(early.id, 'f')).toEqual({ changed: false });
+    const preview = { url, title: 'Spring', image: { id: 'e', width: 4, height: 3 } };
+    expect((await read.held({ id: early.id }))?.message.preview).toEqual(preview);
+    // The picture is nobody's orphan while the message waits.
+    expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f']);
+    const { message } = await approve(early);
+    expect(message.preview).toEqual(preview);
+    expect(await stateOf('e')).toBe('carried');
+
+    expect((await approve(late)).message).not.toHaveProperty('preview');
+    expect(await fetched(late.id, 'l')).toEqual({ changed: false });
+    await reject(rejected.id);
+    expect(await fetched(rejected.id, 'r')).toEqual({ changed: false });
+    await fetched(discarded.id, 'd');
+    await write.discardHeld({ room, id: discarded.id, user: ben.id, at });
+    expect((await write.dropFiles({ before: later, most: 9 })).ids.toSorted()).toEqual(['d', 'f', 'l', 'r']);
+  });
+
   it('a copy is refused if its original was edited since it was looked at', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };

@@ -698,7 +698,7 @@ test('the overview says how many rooms are new, and since when a server is down'
 });
 
 test.describe('where the first message of each user waits', () => {
-  test.use({ hold: true });
+  test.use({ hold: true, previews: true });
 
   test('it stands in the queue between the reports, is approved, or rejected with a reason that can be taken back', async ({
     site,
@@ -715,7 +715,9 @@ test.describe('where the first message of each user waits', () => {
         await ask('room:join', { room: 'lobby' });
         await ask('message:send', { room: 'lobby', text, clientId: `first-${user}` });
       });
-    await send('carol', 'May I bring my dog?');
+    const link = site.host('<!doctype html><title>Dogs at the market</title>');
+    const question = `May I bring my dog? ${link}`;
+    await send('carol', question);
     await send('dimitri', 'Forty pallets, good price');
     await expect(cases(page)).toContainText([
       /Marek Nowak.*1 report/,
@@ -733,6 +735,8 @@ test.describe('where the first message of each user waits', () => {
       'You never listen, do you.',
       'May I bring my dog?',
     ]);
+    // Bob decides about the page of the link, too.
+    await expect(page.getByRole('link', { name: /Dogs at the market/ })).toBeVisible();
     expect(await faults(page)).toEqual([]);
     await shot(page, 'moderate-7-held');
     await page.keyboard.press('a');
@@ -743,7 +747,7 @@ test.describe('where the first message of each user waits', () => {
     await page.keyboard.press('Enter');
     await expect(page.getByText('Rejected. Dimitri can see the reason.')).toBeVisible();
     // The second decision has sent the first.
-    await expect.poll(() => textOf(site, 'lobby', 3)).toBe('May I bring my dog?');
+    await expect.poll(() => textOf(site, 'lobby', 3)).toBe(question);
     await page.keyboard.press('z');
     await expect(heading(page, 'Dimitri')).toBeFocused();
     await enter(visitor.page, site, 'alice');

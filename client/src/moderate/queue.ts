@@ -1,4 +1,12 @@
-import type { EventPayload, Held, Message, MessageFile, Report, User } from '../../../server/wire/events.ts';
+import type {
+  EventPayload,
+  Held,
+  Message,
+  MessageFile,
+  Preview,
+  Report,
+  User,
+} from '../../../server/wire/events.ts';
 import type { Follower } from '../chat/chat-listener.ts';
 import type { RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
@@ -334,6 +342,7 @@ export interface Subject {
   readonly user: User;
   readonly text: string;
   readonly files?: readonly MessageFile[];
+  readonly preview?: Preview;
   readonly at: number;
   /** As it was reported; absent for one that is not published. */
   readonly message?: Message;

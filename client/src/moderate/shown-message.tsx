@@ -6,6 +6,7 @@ import { addressOf } from '../views/files/address.ts';
 import { Picture } from '../views/files/picture.tsx';
 import { Described, Grid, SEEN } from '../views/files/shown-files.tsx';
 import { formatted } from '../views/messages/formatted.tsx';
+import { PageCard } from '../views/messages/page-card.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { roomName } from './mod-words.ts';
@@ -87,7 +88,7 @@ function By({ context, user, at, room }: ByProps) {
   );
 }
 
-function Content({ context, said: { text, files = [] } }: Pick<Props, 'context' | 'said'>) {
+function Content({ context, said: { text, files = [], preview } }: Pick<Props, 'context' | 'said'>) {
   const { chat } = context;
   const pictures = files.filter(({ image }) => image !== undefined);
   return (
@@ -116,6 +117,11 @@ function Content({ context, said: { text, files = [] } }: Pick<Props, 'context' 
         ))}
       {/* Mentions are words like others: moderators see what was typed. */}
       {text !== '' && formatted(text, NODES, undefined)}
+      {preview?.title !== undefined && (
+        <div class="page-card">
+          <PageCard context={context} preview={preview} />
+        </div>
+      )}
     </>
   );
 }

@@ -131,7 +131,10 @@ export async function send(
     : sendOrHold(chat, connection, room, sent));
   const { repeated } = done;
   if ('held' in done) {
-    if (!repeated) chat.typing.stop(room, connection.person.user.id);
+    if (!repeated) {
+      chat.typing.stop(room, connection.person.user.id);
+      chat.previews?.beginHeld(done.held);
+    }
     return { answer: await heldAnswer(chat, done.held), repeated };
   }
   if (!repeated) chat.previews?.begin(done.message);
@@ -202,7 +205,10 @@ export async function edit(
     const done = await (why === null
       ? chat.history.write.edit(edited)
       : chat.history.write.holdEdit({ ...edited, why }));
-    if ('held' in done) return await heldAnswer(chat, done.held);
+    if ('held' in done) {
+      chat.previews?.beginHeld(done.held);
+      return await heldAnswer(chat, done.held);
+    }
     chat.previews?.begin(done.message);
     return { message: await messageFor(chat, connection.person, done.message) };
   } catch (error) {

@@ -131,7 +131,6 @@ export async function approveHeld(
   const siteModerator = moderatesSite(connection.identity);
   const at = Date.now();
   const { message } = await chat.history.write.approveHeld({ room, id, user, by, siteModerator, at });
-  chat.previews?.begin(message);
   return { message: await messageFor(chat, connection.person, message) };
 }
 

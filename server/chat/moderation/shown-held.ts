@@ -9,7 +9,7 @@ export async function shownHeld(
   const users = await history.read.users({ ids: [...new Set(stored.map(({ user }) => user))] });
   const names = new Map(users.map(({ id, name }) => [id, name]));
   return stored.map(({ id, room, user, clientId, seq, why, at, closed, message }) => {
-    const { text, replyTo, files, mentions } = message;
+    const { text, replyTo, files, mentions, preview } = message;
     return {
       id,
       room,
@@ -20,6 +20,7 @@ export async function shownHeld(
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(files === undefined ? {} : { files: [...files] }),
       ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+      ...(preview === undefined ? {} : { preview }),
       at,
       ...(closed === undefined ? {} : { rejected: closed }),
     };

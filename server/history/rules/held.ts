@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import type { MessageFile } from '../../wire/events.ts';
+import type { MessageFile, Preview } from '../../wire/events.ts';
+import { firstPage } from '../../wire/links.ts';
 import {
   acted,
   type Change,
   isBanned,
+  isHeld,
   isMember,
   mostHeld,
   type StoredHeld,
   type StoredMessage,
   type Writes,
+  waitsSince,
 } from '../history.ts';
+import type { RoomRow } from '../rows.ts';
 import type { Work } from '../sql/work.ts';
 import { held, rows } from '../tables.ts';
 import { edit, editedTo, editNeeds, mayEdit, storeEdit } from './messages.ts';
@@ -25,6 +29,7 @@ import {
   store,
   tellPosted,
 } from './posting.ts';
+import { showsPreviews } from './previews.ts';
 import { existing, isModerator, named, refuse, tellAct } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { discardEdit, dropHeld, filesOfEdit, keepFiles, tellHeld } from './waiting.ts';
@@ -62,7 +67,13 @@ export const hold: Rule<'hold'> = {
       clientId,
       why,
       at: sentAt,
-      message: contents({ text, replyTo, files, mentions, preview }),
+      message: contents({
+        text,
+        replyTo,
+        files,
+        mentions,
+        preview: preview === undefined || !showsPreviews(room) ? undefined : { url: preview },
+      }),
       digest: work.digest(said),
     };
     keep(work, one, changes);
@@ -75,7 +86,7 @@ export const hold: Rule<'hold'> = {
 export const holdEdit: Rule<'holdEdit'> = {
   needs: (input) => [...editNeeds(input), rows(held, { room: input.room, user: input.user })],
   run(work, input, changes) {
-    const { room: id, seq, user, at, why, text, files: chosen, mentions, preview } = input;
+    const { room: id, seq, user, at, why, text, files: chosen, mentions } = input;
     const { room, before, free } = mayEdit(work, input);
     const to = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
     if (free || to === null || room.kind === 'direct') return edit.run(work, input, changes);
@@ -92,11 +103,41 @@ export const holdEdit: Rule<'holdEdit'> = {
       seq,
       why,
       at,
-      message: contents({ text, files, mentions, preview }),
+      message: contents({
+        text,
+        files,
+        mentions,
+        preview: to.preview === before.preview ? undefined : to.preview,
+      }),
       digest: '',
     };
     keep(work, one, changes);
     return { held: one };
+  },
+};
+
+export const heldPreview: Rule<'heldPreview'> = {
+  needs: ({ room, id, page }) => [
+    rows(held, { room, id }),
+    ...(page?.image === undefined ? [] : [{ what: 'file' as const, id: page.image.id }]),
+  ],
+  run(work, { room: roomId, id, url, page, at }, changes) {
+    const room = existing(work, roomId);
+    const [one] = work.find(held, { room: roomId, id });
+    const { image } = page ?? {};
+    const file = image && work.file(roomId, image.id);
+    // Its author may have been erased since: no stage would find the picture.
+    const isErased = image !== undefined && file?.state !== 'loose';
+    const { preview } = one?.message ?? {};
+    const waits = one?.closed === undefined && preview?.url === url && preview.title === undefined;
+    if (one === undefined || !waits || page === undefined || isErased || !showsPreviews(room)) {
+      if (file?.state === 'loose') work.putFile(roomId, { ...file, state: 'dropped', at });
+      return { changed: false };
+    }
+    if (file !== undefined) work.putFile(roomId, { ...file, at: waitsSince });
+    work.put(held, { ...one, message: { ...one.message, preview: { url, ...page } } });
+    tellHeld(one, { is: 'held' }, changes);
+    return { changed: true };
   },
 };
 
@@ -172,7 +213,7 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
   if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
   if (sent !== undefined) return sent.message;
   mayPost(work, room, { user, sentAt: at, asMember: true });
-  const { files = [], ...said } = one.message;
+  const { files = [], preview, ...said } = one.message;
   const content = contentOf(
     work,
     room,
@@ -180,14 +221,24 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
     { free: false, held: files.map(({ id }) => id) },
   );
   const { text, ...more } = content;
+  const shown = previewToShow(work, room, preview);
   const author = { id: user.id, name: user.name };
   const message = store(
     work,
     room,
-    { id, clientId, user: author, text, sentAt: at, ...more },
+    {
+      id,
+      clientId,
+      user: author,
+      text,
+      sentAt: at,
+      ...more,
+      ...(shown === undefined ? {} : { preview: shown }),
+    },
     digest,
     changes,
   );
+  carryPicture(work, message, at);
   const now = work.member(room.id, user.id) ?? member;
   // An author who had read everything has read this, too.
   const readSeq = now.readSeq === message.seq - 1 ? message.seq : now.readSeq;
@@ -200,10 +251,34 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
 function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, changes: Change[]): StoredMessage {
   if (!isMember(work.member(one.room, one.user))) refuse('forbidden', noMember);
   const { room, before } = mayEdit(work, { room: one.room, seq, user: one.user, at });
-  const { files, ...said } = one.message;
-  const input = { ...said, ...(files === undefined ? {} : { files: files.map(chosenOf) }) };
+  const { files, preview, ...said } = one.message;
+  const page = firstPage(said.text);
+  const input = {
+    ...said,
+    ...(files === undefined ? {} : { files: files.map(chosenOf) }),
+    ...(page === null ? {} : { preview: page }),
+  };
   const to = editedTo(work, room, before, input, { free: false, held: filesOfEdit(work, before) });
-  return to === null ? before : storeEdit(work, room, before, { ...to, at }, changes);
+  if (to === null) return before;
+  const { preview: next, ...rest } = to;
+  const shown = next === before.preview ? next : previewToShow(work, room, preview);
+  const edited = { ...rest, ...(shown === undefined ? {} : { preview: shown }), at };
+  const message = storeEdit(work, room, before, edited, changes);
+  carryPicture(work, message, at);
+  return message;
+}
+
+/** The preview that the moderator has seen. One that was not there yet is not shown later either. */
+function previewToShow(work: Work, room: RoomRow, preview: Preview | undefined): Preview | undefined {
+  if (preview?.title === undefined || !showsPreviews(room)) return undefined;
+  const { image, ...page } = preview;
+  const file = image && work.file(room.id, image.id);
+  return file !== undefined && isHeld(file) ? preview : page;
+}
+
+function carryPicture(work: Work, { room, seq, preview }: StoredMessage, at: number): void {
+  const file = preview?.image && work.file(room, preview.image.id);
+  if (file !== undefined && isHeld(file)) work.putFile(room, { ...file, state: 'carried', seq, at });
 }
 
 function keep(work: Work, one: StoredHeld, changes: Change[]): void {

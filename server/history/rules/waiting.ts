@@ -12,11 +12,13 @@ export function keepFiles(work: Work, { room, message: { files = [] } }: StoredH
   }
 }
 
-function freeFiles(work: Work, { room, message: { files = [] } }: StoredHeld, at: number): void {
+function freeFiles(work: Work, { room, message: { files = [], preview } }: StoredHeld, at: number): void {
   for (const { id } of files) {
     const file = work.file(room, id);
     if (file !== undefined && isHeld(file)) work.putFile(room, { ...file, at });
   }
+  const picture = preview?.image && work.file(room, preview.image.id);
+  if (picture !== undefined && isHeld(picture)) work.putFile(room, { ...picture, state: 'dropped', at });
 }
 
 /** A message waits no more, and is not kept. */

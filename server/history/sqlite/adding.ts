@@ -18,6 +18,7 @@ export const adds: Readonly<Record<keyof Writes, boolean>> = {
   react: true,
   pin: false,
   preview: true,
+  heldPreview: true,
   removePreview: false,
   addFile: true,
   follow: false,

@@ -358,6 +358,59 @@ describe('who decides', () => {
   });
 });
 
+describe('words that cannot wait', () => {
+  const newRoom = (kind: 'public' | 'private', name: string, topic?: string) => ({
+    kind,
+    name,
+    clientId: newClientId(),
+    ...(topic === undefined ? {} : { topic }),
+  });
+
+  test('names and topics of rooms have no listed words and no links, unless a moderator of the site gives them', async () => {
+    const [ann, boss] = [await user(), await user({ roles: 'moderator' })];
+    for (const words of ['Cheap wátches', 'see https://a.example'])
+      for (const made of [newRoom('public', words), newRoom('private', 'Den', words)])
+        expect([words, await codeOf(ann, 'room:create', made)]).toEqual([words, 'forbidden']);
+    const { room } = await ann.request('room:create', newRoom('private', 'Den'));
+    expect(await codeOf(ann, 'room:update', { room: room.id, topic: 'pallets' })).toBe('forbidden');
+    expect(await codeOf(ann, 'room:update', { room: room.id, name: 'pallets' })).toBe('forbidden');
+    expect(await codeOf(ann, 'room:update', { room: room.id, topic: 'Our plans' })).toBe('ok');
+    await boss.request('room:create', newRoom('public', `Pallets ${newClientId()}`));
+  });
+
+  test('a name of the session with a listed word is replaced by the ID', async () => {
+    const ann = await user({ firstname: 'Cheap Watches' });
+    expect(ann.ready.user).toEqual({ id: ann.id, name: ann.id });
+    const changed = nextOf(ann, 'session:changed');
+    await site.writeSession(ann, { firstname: 'Ann' });
+    expect((await changed).user.name).toBe('Ann');
+  });
+
+  test.each([
+    ['all', false],
+    ['first', true],
+  ] as const)(
+    'with CHAT_HOLD=%s the name of a public room is a moderator’s, or a known user’s: %s',
+    async (mode, known) => {
+      const on = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
+      try {
+        const [ann, boss] = [await user({}, on), await user({ roles: 'moderator' }, on)];
+        for (const one of [ann, boss]) await one.request('room:join', { room: 'lobby' });
+        expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe('forbidden');
+        await ann.request('room:create', newRoom('private', 'Den'));
+        const { id } = await hold(ann, 'lobby', 'hello');
+        await boss.request('held:approve', { id });
+        expect(await codeOf(ann, 'room:create', newRoom('public', 'Garden'))).toBe(
+          known ? 'ok' : 'forbidden',
+        );
+        await boss.request('room:create', newRoom('public', 'Market'));
+      } finally {
+        await on.close();
+      }
+    },
+  );
+});
+
 test('erasing a user removes what waits, and moderators learn that it is gone', async () => {
   const { ann, mod } = await lobby();
   const held = await hold(ann, 'lobby');

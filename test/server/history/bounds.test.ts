@@ -488,6 +488,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'i', asMember: true, why: null },
   ],
   holdEdit: [{ room, seq: 4, user: '2', text: 'other', why: 'links', at }],
+  heldPreview: [{ room, id: 'h', url: 'https://a.example/', page: { title: 'A' }, at }],
   approveHeld: [{ room, id: 'h', user: '2', by: '1', siteModerator: true, at }],
   rejectHeld: [{ room, id: 'h', by: '1', siteModerator: true, at }],
   discardHeld: [{ room, id: 'h', user: '2', at }],

@@ -1,8 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import type { Message, RoomSummary } from '../../../server/wire/events.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Held, Message, RoomSummary } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin } from '../../helpers/files.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -186,4 +186,86 @@ test('a page without anything to show leaves nothing, and a message of the site 
   const { seq } = body.message as Message;
   await changed(seq);
   expect(await stored(seq)).toMatchObject({ preview: { title: 'Spring market' } });
+});
+
+describe('with moderation', () => {
+  const heldBy = (one: Person, id: string) =>
+    eventsOf(one, 'held:changed').findLast((change) => change.id === id && change.held !== undefined)?.held;
+  const hold = async (on: PeopleSite, text: string) => {
+    const writer = await on.person();
+    onTestFinished(() => writer.close());
+    await writer.request('room:join', { room: 'lobby' });
+    const answer = await writer.raw('message:send', { room: 'lobby', text, clientId: newClientId() });
+    if (!answer.ok) throw new Error(answer.error.code);
+    return { writer, ...(answer.data as { message?: Message; held?: Held }) };
+  };
+  const startSite = async (env: NodeJS.ProcessEnv) => {
+    const started = await startPeopleSite({
+      CHAT_PREVIEWS: 'on',
+      CHAT_PREVIEW_HOSTS: new URL(link).host,
+      CHAT_ORIGINS: origin,
+      ...env,
+    });
+    const [moderator, reader] = [await started.person({ roles: 'moderator' }), await started.person()];
+    for (const one of [moderator, reader]) await one.request('room:join', { room: 'lobby' });
+    onTestFinished(async () => {
+      for (const one of [moderator, reader]) one.close();
+      await started.close();
+    });
+    return { started, moderator, reader };
+  };
+
+  test('a moderator sees the page before it is published, and exactly that page is published', async () => {
+    const { started, moderator, reader } = await startSite({ CHAT_HOLD: 'links' });
+    answer = page;
+    asked = 0;
+    const { held } = await hold(started, link);
+    expect(held?.preview).toEqual({ url: link });
+    const id = held?.id ?? '';
+    await expect
+      .poll(() => heldBy(moderator, id)?.preview?.title, { timeout: hanging })
+      .toBe('Spring market');
+    const preview = heldBy(moderator, id)?.preview;
+    expect((await moderator.request('held:list', {})).held).toMatchObject([{ id, preview }]);
+    const file = { id: preview?.image?.id ?? '', name: 'preview.webp' };
+    const statusFor = async (one: Person) => (await download(started.chat.url, one.cookie, file)).status;
+    expect([await statusFor(moderator), await statusFor(reader)]).toEqual([200, 404]);
+
+    answer = (_, res) => res.setHeader('content-type', 'text/html').end('<title>Another page</title>');
+    const { message } = await moderator.request('held:approve', { id });
+    expect(message.preview).toEqual(preview);
+    expect(await statusFor(reader)).toBe(200);
+    expect(asked).toBe(1);
+    // An edit to another page is held with that page.
+    const { writer, message: sent } = await hold(started, 'no link');
+    const { seq = 0 } = sent ?? {};
+    const raw = await writer.raw('message:edit', { room: 'lobby', seq, text: `${link}/2` });
+    const edit = raw.ok ? (raw.data as { held: Held }).held : undefined;
+    const editId = edit?.id ?? '';
+    await expect
+      .poll(() => heldBy(moderator, editId)?.preview?.title, { timeout: hanging })
+      .toBe('Another page');
+    const approved = await moderator.request('held:approve', { id: editId });
+    expect(approved.message).toMatchObject({ seq, preview: { url: `${link}/2`, title: 'Another page' } });
+    expect(asked).toBe(2);
+  });
+
+  test('the page of a published message is not shown if it has a listed word', async () => {
+    const { started, reader } = await startSite({ CHAT_HOLD_WORDS: 'casino' });
+    const previewOf = async (html: string) => {
+      answer = (_, res) => res.setHeader('content-type', 'text/html').end(html);
+      const { message } = await hold(started, link);
+      const isChanged = () =>
+        eventsOf(reader, 'message:changed').find(({ seq }) => seq === message?.seq)?.seq;
+      await expect.poll(isChanged, { timeout: hanging }).toBe(message?.seq);
+      const before = (message?.seq ?? 0) + 1;
+      return (await reader.request('message:history', { room: 'lobby', before, limit: 1 })).messages[0]
+        ?.preview;
+    };
+    expect(await previewOf('<title>Garden</title>')).toMatchObject({ title: 'Garden' });
+    expect(await previewOf('<title>Online CASINO</title>')).toBeUndefined();
+    expect(
+      await previewOf('<title>Garden</title><meta name=description content="a casino">'),
+    ).toBeUndefined();
+  });
 });

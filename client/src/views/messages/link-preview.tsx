@@ -3,8 +3,8 @@ import { list, number } from '../../chat/form.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { addressOf } from '../files/address.ts';
 import { refusal } from '../refusal.ts';
+import { PageCard } from './page-card.tsx';
 
 /** Milliseconds for which a page may be on its way. */
 const LONGEST = 5000;
@@ -51,28 +51,10 @@ class LinkPreview extends Component<Props> {
     }
     if (preview.title === undefined)
       return this.#left() > 0 ? <Bones /> : <Host url={preview.url} host={host} />;
-    const { image } = preview;
-    const source = image && addressOf(context.chat, { id: image.id, name: 'preview.webp' });
     const remove = this.#mayRemove();
     return (
       <div class="page-card">
-        <a
-          href={preview.url}
-          rel="noopener noreferrer nofollow ugc"
-          target="_blank"
-          title={host}
-          tabIndex={-1}
-        >
-          <div>
-            <small>
-              <bdi>{host}</bdi>
-            </small>
-            <b>{preview.title}</b>
-            {preview.description && <p>{preview.description}</p>}
-          </div>
-          {/* The attributes stand before the address: it would be asked for twice. */}
-          {source && <img crossorigin="use-credentials" loading="lazy" src={source} alt="" />}
-        </a>
+        <PageCard context={context} preview={preview} />
         <button
           type="button"
           class="icon"

@@ -1,0 +1,27 @@
+import type { Preview } from '../../../../server/wire/events.ts';
+import type { Context } from '../context.ts';
+import { addressOf } from '../files/address.ts';
+
+interface Props {
+  readonly context: { readonly chat: Pick<Context['chat'], 'server'> };
+  readonly preview: Preview;
+}
+
+/** The title, description and picture of a linked page. */
+export function PageCard({ context, preview: { url, title, description, image } }: Props) {
+  const { host } = new URL(url);
+  const source = image && addressOf(context.chat, { id: image.id, name: 'preview.webp' });
+  return (
+    <a href={url} rel="noopener noreferrer nofollow ugc" target="_blank" title={host} tabIndex={-1}>
+      <div>
+        <small>
+          <bdi>{host}</bdi>
+        </small>
+        <b>{title}</b>
+        {description && <p>{description}</p>}
+      </div>
+      {/* The attributes stand before the address: it would be asked for twice. */}
+      {source && <img crossorigin="use-credentials" loading="lazy" src={source} alt="" />}
+    </a>
+  );
+}

@@ -1,0 +1,34 @@
+import { RequestError } from '../../wire/errors.ts';
+import type { RoomKind } from '../../wire/events.ts';
+import { firstPage } from '../../wire/links.ts';
+import { moderatesSite } from '../access.ts';
+import type { Chat } from '../chat.ts';
+import type { Connection } from '../model.ts';
+
+/**
+ * Names and topics of rooms are read by people who are not members, and cannot wait for a moderator.
+ * @param room its id, if there is one already
+ * @throws RequestError `forbidden` if the words must not be published without a moderator of the site
+ */
+export async function checkRoomWords(
+  { hold, history }: Chat,
+  { identity, person }: Connection,
+  { kind, room = '' }: { kind: RoomKind; room?: string },
+  ...words: readonly (string | undefined)[]
+): Promise<void> {
+  const said = words.filter((one) => one !== undefined).join('\n');
+  if (hold === undefined || said === '' || moderatesSite(identity)) return;
+  const { mode } = hold;
+  if (hold.hasWord(said))
+    throw new RequestError('forbidden', 'the name or topic has a word of CHAT_HOLD_WORDS');
+  if (mode === 'links' && firstPage(said) !== null)
+    throw new RequestError('forbidden', 'names and topics must not have links here (CHAT_HOLD=links)');
+  if (kind !== 'public') return;
+  const user = person.user.id;
+  const isNew = mode === 'first' && !(await history.read.hasWritten({ user, room }));
+  if (mode === 'all' || isNew)
+    throw new RequestError(
+      'forbidden',
+      `moderators of the site name public rooms here (CHAT_HOLD=${mode}): ask one of them`,
+    );
+}
