@@ -121,10 +121,19 @@ export function asyncApi(): Json {
   };
 }
 
+/** `patchRoomMembers` for `PATCH /api/rooms/{room}/members`: generators of clients name their methods so. */
+function operationId(method: string, template: string): string {
+  const names = template
+    .replace('/api/', '')
+    .replaceAll(/s\/\{\w+\}/g, '')
+    .split('/');
+  return method.toLowerCase() + names.map((name) => name.charAt(0).toUpperCase() + name.slice(1)).join('');
+}
+
 /** The PHP application's HTTP API, as OpenAPI 3.1. */
 export function openApi(): Json {
   const paths: Record<string, Json> = {};
-  for (const { method, template, names, body, statuses, query = {} } of routes) {
+  for (const { method, template, summary, names, body, statuses, query = {} } of routes) {
     const responses: Json = Object.fromEntries(statuses.map((status) => [status, { description: 'done' }]));
     for (const status of ['400', '401', '404', '503']) {
       responses[status] = { $ref: '#/components/responses/Error' };
@@ -132,6 +141,8 @@ export function openApi(): Json {
     const path = paths[template] ?? {};
     paths[template] = path;
     path[method.toLowerCase()] = {
+      operationId: operationId(method, template),
+      summary,
       security: [{ key: [] }],
       parameters: [
         ...(names === undefined
@@ -159,9 +170,11 @@ export function openApi(): Json {
     info: {
       title: 'php-session-chat',
       version,
+      license: { name: 'MIT', identifier: 'MIT' },
       description:
-        'The requests of the PHP application, with its key. Generated from server/http/api.ts; see protocol.md.',
+        'The requests of the PHP application, with its key. Generated from server/http/api.ts; see api.md.',
     },
+    servers: [{ url: 'http://127.0.0.1:7070', description: 'the chat server beside the site, at CHAT_PORT' }],
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },

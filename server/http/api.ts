@@ -98,6 +98,8 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;
   /** It may have the placeholder `{room}` or `{user}`. */
   template: string;
+  /** What the call does, for docs/openapi.json. */
+  summary: string;
   path: RegExp;
   names?: 'room' | 'user';
   body: Body;
@@ -116,6 +118,7 @@ const ok = (body: object): Result => ({ status: 200, body });
 const route = <Body extends keyof Bodies>(
   method: string,
   template: string,
+  summary: string,
   body: Body,
   statuses: readonly number[],
   run: Route<Body>['run'],
@@ -123,6 +126,7 @@ const route = <Body extends keyof Bodies>(
 ): Route => ({
   method,
   template,
+  summary,
   path: new RegExp(`^${template.replace(/\{\w+\}/, '([^/]+)')}$`),
   ...(template.includes('{') ? { names: template.includes('{room}') ? 'room' : 'user' } : {}),
   body,
@@ -133,67 +137,122 @@ const route = <Body extends keyof Bodies>(
 
 /** All calls of the API. docs/openapi.json is generated from them. */
 export const routes: readonly Route[] = [
-  route('POST', '/api/rooms/{room}/messages', 'message', [200, 201], async (api, id, body) => {
-    const { message, repeated } = await api.postMessage(id, body);
-    return { status: repeated ? 200 : 201, body: { message } };
-  }),
-  route('PUT', '/api/rooms/{room}', 'room', [200, 201], async (api, id, body) => {
+  route(
+    'POST',
+    '/api/rooms/{room}/messages',
+    'Post a message to a room',
+    'message',
+    [200, 201],
+    async (api, id, body) => {
+      const { message, repeated } = await api.postMessage(id, body);
+      return { status: repeated ? 200 : 201, body: { message } };
+    },
+  ),
+  route('PUT', '/api/rooms/{room}', 'Create or change a room', 'room', [200, 201], async (api, id, body) => {
     const { room: made, created } = await api.putRoom(id, body);
     return { status: created ? 201 : 200, body: { room: made } };
   }),
-  route('DELETE', '/api/rooms/{room}', 'nothing', [200], async (api, id) => {
+  route('DELETE', '/api/rooms/{room}', 'Delete a room', 'nothing', [200], async (api, id) => {
     await api.deleteRoom(id);
     return ok({});
   }),
   route(
     'PATCH',
     '/api/rooms/{room}/members',
+    'Add and remove members of a room',
     'members',
     [200],
     async (api, id, body) => ok({ count: await api.changeMembers(id, body) }),
     membersSize,
   ),
-  route('POST', '/api/users/{user}/push', 'push', [202], async (api, id, body) => ({
-    status: 202,
-    body: { delivered: await api.push(id, body) },
-  })),
-  route('DELETE', '/api/users/{user}/connections', 'nothing', [200], async (api, id) =>
-    ok({ closed: await api.kick(id) }),
+  route(
+    'POST',
+    '/api/users/{user}/push',
+    'Send an event to the open pages of a user',
+    'push',
+    [202],
+    async (api, id, body) => ({
+      status: 202,
+      body: { delivered: await api.push(id, body) },
+    }),
   ),
-  route('PUT', '/api/users/{user}/ban', 'ban', [200], async (api, id, body) =>
+  route(
+    'DELETE',
+    '/api/users/{user}/connections',
+    'Close the connections of a user',
+    'nothing',
+    [200],
+    async (api, id) => ok({ closed: await api.kick(id) }),
+  ),
+  route('PUT', '/api/users/{user}/ban', 'Ban a user', 'ban', [200], async (api, id, body) =>
     ok({ closed: await api.ban(id, body) }),
   ),
-  route('DELETE', '/api/users/{user}/ban', 'nothing', [200], async (api, id) => {
+  route('DELETE', '/api/users/{user}/ban', 'Lift the ban of a user', 'nothing', [200], async (api, id) => {
     await api.unban(id);
     return ok({ closed: 0 });
   }),
-  route('GET', '/api/users/{user}', 'nothing', [200], async (api, id) => {
-    const user = await api.lookUp(id);
-    return user === null ? { status: 404, body: errorBody('unknown_user') } : ok(user);
-  }),
-  route('GET', '/api/users/{user}/export', 'nothing', [200], async (api, id) => {
-    const parts = await api.exportUser(id);
-    if (parts === null) throw new RequestError('unknown_user');
-    return { archive: 'chat-export.zip', parts };
-  }),
+  route(
+    'GET',
+    '/api/users/{user}',
+    'Read what the chat knows of a user',
+    'nothing',
+    [200],
+    async (api, id) => {
+      const user = await api.lookUp(id);
+      return user === null ? { status: 404, body: errorBody('unknown_user') } : ok(user);
+    },
+  ),
+  route(
+    'GET',
+    '/api/users/{user}/export',
+    'Export all data of a user as a zip archive',
+    'nothing',
+    [200],
+    async (api, id) => {
+      const parts = await api.exportUser(id);
+      if (parts === null) throw new RequestError('unknown_user');
+      return { archive: 'chat-export.zip', parts };
+    },
+  ),
   {
-    ...route('DELETE', '/api/users/{user}', 'nothing', [202], async (api, id, _body, query) => {
-      await api.eraseUser(id, (query as { messages: ErasedMessages }).messages);
-      return { status: 202, body: {} };
-    }),
+    ...route(
+      'DELETE',
+      '/api/users/{user}',
+      'Erase a user',
+      'nothing',
+      [202],
+      async (api, id, _body, query) => {
+        await api.eraseUser(id, (query as { messages: ErasedMessages }).messages);
+        return { status: 202, body: {} };
+      },
+    ),
     query: erasureQuery,
   },
   {
-    ...route('GET', '/api/audit', 'nothing', [200], async (api, _id, _body, query) =>
-      ok(await api.listActs(query as AuditQuery)),
+    ...route(
+      'GET',
+      '/api/audit',
+      'List the audit entries',
+      'nothing',
+      [200],
+      async (api, _id, _body, query) => ok(await api.listActs(query as AuditQuery)),
     ),
     query: auditQuery,
   },
-  route('GET', '/api/webhooks', 'nothing', [200], async (api) => ok(await api.listEvents())),
-  route('POST', '/api/webhooks/retry', 'nothing', [202], async (api) => ({
-    status: 202,
-    body: { events: await api.retryEvents() },
-  })),
+  route('GET', '/api/webhooks', 'List the events that wait for the site', 'nothing', [200], async (api) =>
+    ok(await api.listEvents()),
+  ),
+  route(
+    'POST',
+    '/api/webhooks/retry',
+    'Retry the events that have failed',
+    'nothing',
+    [202],
+    async (api) => ({
+      status: 202,
+      body: { events: await api.retryEvents() },
+    }),
+  ),
 ];
 
 /** Answers requests under `/api/`. Without a configured key there is no API. */

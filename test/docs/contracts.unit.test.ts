@@ -54,3 +54,18 @@ test('docs/protocol.md has a row for every call of the PHP application', () => {
   });
   expect(missing.map(({ method, template }) => `${method} ${template}`)).toEqual([]);
 });
+
+test('generators of clients find a server, a summary and a name of its own for each operation', () => {
+  const { servers, paths } = openApi() as {
+    servers: unknown[];
+    paths: Record<string, Record<string, { operationId: string; summary: string }>>;
+  };
+  expect(servers).toHaveLength(1);
+  const operations = Object.values(paths).flatMap((path) => Object.values(path));
+  expect(operations.every(({ summary }) => /^[A-Z].{5,}$/.test(summary))).toBe(true);
+  const names = operations.map(({ operationId }) => operationId);
+  expect(names).toEqual(
+    expect.arrayContaining(['postRoomMessages', 'patchRoomMembers', 'getUser', 'getAudit']),
+  );
+  expect(new Set(names).size).toBe(names.length);
+});
