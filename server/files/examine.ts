@@ -4,6 +4,7 @@ import { setPriority } from 'node:os';
 import type { Metadata } from 'sharp';
 import type { Examined, Task } from './examiner.ts';
 import { readMedia } from './media.ts';
+import { type FileBytes, isText } from './text.ts';
 
 /**
  * A separate process that detects a file's type or re-encodes pictures. A hostile file can only harm this process,
@@ -67,7 +68,20 @@ process.send?.('ready');
 /** Loads only what the process needs, because the picture library takes most of the memory. */
 async function types(): Promise<(task: Task) => Promise<Examined>> {
   const { fileTypeFromFile } = await import('file-type');
-  return async (task) => examine(task, (await fileTypeFromFile(task.path))?.mime);
+  return async (task) => {
+    const found = await fileTypeFromFile(task.path);
+    const file = await open(task.path);
+    try {
+      const { size } = await file.stat();
+      const read = async (at: number, length: number) => {
+        const part = Buffer.alloc(Math.max(0, Math.min(length, size - at)));
+        return part.subarray(0, (await file.read(part, 0, part.length, at)).bytesRead);
+      };
+      return await examine(task, { size, read }, found?.mime);
+    } finally {
+      await file.close();
+    }
+  };
 }
 
 async function pictures(): Promise<(task: Task) => Promise<Examined>> {
@@ -78,11 +92,14 @@ async function pictures(): Promise<(task: Task) => Promise<Examined>> {
   return (task) => picture({ sharp, encode }, task);
 }
 
-async function examine({ path, types }: Task, first: string | undefined): Promise<Examined> {
+async function examine(
+  { path, types }: Task,
+  bytes: FileBytes,
+  first: string | undefined,
+): Promise<Examined> {
   const played = first === undefined ? undefined : playedBy(path, first);
-  if (played === null) return { refused: true };
   const { type: found, media } = played ?? {};
-  const type = await typeOf(path, found);
+  const type = played === null ? undefined : await typeOf(bytes, found);
   // `image/*` covers the pictures that are re-encoded. All others keep metadata of the camera, such as the place.
   const isOfKind = (one: string) =>
     types.includes(one.replace(/\/.*/, '/*')) && (!one.startsWith('image/') || one in formats);
@@ -90,8 +107,10 @@ async function examine({ path, types }: Task, first: string | undefined): Promis
   if (type === undefined || !allowed(type)) {
     // Formats based on zip, such as documents, count as zip.
     const isZip =
-      found !== undefined && allowed('application/zip') && (await beginsWith(path, 'PK\u0003\u0004'));
-    return isZip ? { type: 'application/zip' } : { refused: true };
+      found !== undefined && allowed('application/zip') && (await beginsWith(bytes, 'PK\u0003\u0004'));
+    if (isZip) return { type: 'application/zip' };
+    // A text may begin like another format: `BM`, `MZ`, `ID3`.
+    return allowed('text/plain') && (await isText(bytes)) ? { type: 'text/plain' } : { refused: true };
   }
   if (type in formats) return { picture: type };
   return media === undefined ? { type } : { type, media };
@@ -113,38 +132,21 @@ function playedBy(path: string, found: string): ReturnType<typeof readMedia> {
 }
 
 /** Markup counts as text, whatever it describes, and is never shown as anything else. */
-async function typeOf(path: string, found: string | undefined): Promise<string | undefined> {
+async function typeOf(bytes: FileBytes, found: string | undefined): Promise<string | undefined> {
   if (found === 'image/apng') return 'image/png';
   if (found !== undefined && !/^text\/|xml$|^application\/rtf$/.test(found)) return found;
-  return (await isText(path)) ? 'text/plain' : undefined;
+  if (await isPdf(bytes)) return 'application/pdf';
+  return (await isText(bytes)) ? 'text/plain' : undefined;
 }
 
-/** Whether a file has only the control characters of text. Its encoding is unknown. */
-async function isText(path: string): Promise<boolean> {
-  const file = await open(path);
-  let isEmpty = true;
-  try {
-    for await (const piece of file.createReadStream()) {
-      isEmpty = false;
-      for (const byte of piece as Buffer) {
-        if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0c && byte !== 0x0d) return false;
-      }
-    }
-  } finally {
-    await file.close().catch(() => {});
-  }
-  return !isEmpty;
+/** Readers accept a header within the first 1,024 bytes, such as behind those of HTTP, and look for the end in as many. */
+async function isPdf({ size, read }: FileBytes): Promise<boolean> {
+  const [first, last] = [await read(0, 1024), await read(Math.max(0, size - 1024), 1024)];
+  return /%PDF-\d/.test(first.toString('latin1')) && last.includes('%%EOF');
 }
 
-async function beginsWith(path: string, text: string): Promise<boolean> {
-  const file = await open(path);
-  try {
-    const { buffer } = await file.read({ buffer: Buffer.alloc(text.length), length: text.length });
-    return buffer.toString('latin1') === text;
-  } finally {
-    await file.close();
-  }
-}
+const beginsWith = async ({ read }: FileBytes, text: string): Promise<boolean> =>
+  (await read(0, text.length)).toString('latin1') === text;
 
 /** Decodes a picture within bounds, and re-encodes it and its preview without any metadata. */
 async function picture(

@@ -179,6 +179,60 @@ test('parts, tags and heads of a file', async () => {
   expect([head.status, head.headers.get('content-length')]).toEqual([200, '34']);
 });
 
+test('text that every editor opens, and a PDF behind other bytes: accepted, stored unchanged and never shown as a page', async () => {
+  const utf16 = (text: string, order: 'le' | 'be') => {
+    const bytes = Buffer.from(text, 'utf16le');
+    return order === 'le' ? bytes : bytes.swap16();
+  };
+  const text: [string, Buffer][] = [
+    ['UTF-16 of Windows', utf16('\ufeffGrüße, 世界\r\n', 'le')],
+    ['UTF-16, the other way round', utf16('\ufeffGrüße, 世界\r\n', 'be')],
+    ['UTF-16 without ASCII', utf16('\ufeff世界一😀', 'le')],
+    ['UTF-16 without a mark', utf16('Ёлка, 世界一\r\n', 'le')],
+    ['UTF-16 without a mark, the other way round', utf16('Ёлка, 世界一\r\n', 'be')],
+    ['XML in UTF-16', utf16('\ufeff<?xml version="1.0"?><a/>', 'le')],
+    ['a log with colours', Buffer.from('\x1b[31mfailed\x1b[0m\x07\n')],
+    ['a file of DOS', Buffer.from('DIR\r\n\x1a')],
+    ['a manual with backspaces', Buffer.from('N\x08NA\x08AM\x08ME\x08E\n')],
+    ['an empty file', Buffer.alloc(0)],
+    ['Shift-JIS', Buffer.from([0x93, 0xfa, 0x96, 0x7b])],
+    ['a text that begins like a bitmap', Buffer.from('BMW drivers')],
+    ['a text that begins like a program', Buffer.from('MZ are two letters')],
+    ['a text that begins like a sound', Buffer.from('ID3 tags hold the title of a song.')],
+  ];
+  const binary = Buffer.from([0, 1, 2, 0xd8, 0]);
+  const pdf = Buffer.concat([
+    Buffer.from(`HTTP/1.1 200 OK\r\n${' '.repeat(900)}\r\n\r\n%PDF-1.7\n`),
+    binary,
+    Buffer.from('startxref\n9\n%%EOF\n'),
+  ]);
+  const none: [string, Buffer][] = [
+    ['half of a character', Buffer.from([0xff, 0xfe, 0x41])],
+    ['half of a pair', utf16('\ufeffa\ud83d', 'le')],
+    ['numbers of two bytes', Buffer.from(Uint16Array.from({ length: 64 }, (_, n) => n * 7).buffer)],
+    ['zeros', Buffer.alloc(4096)],
+  ];
+  const became: [string, string][] = [];
+  for (const [what, bytes] of [...text, ['a PDF', pdf] as const, ...none]) {
+    const { status, file } = await upload(site.chat.url, annsCookie, bytes, { name: 'a.html' });
+    became.push([what, status === 201 ? file.type : `${status}`]);
+    if (status !== 201) continue;
+    const answer = await get(file, annsCookie);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'content-disposition': "attachment; filename*=UTF-8''a.html",
+      'content-security-policy': "sandbox; default-src 'none'",
+      'x-content-type-options': 'nosniff',
+    });
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(bytes);
+  }
+  expect(became).toEqual([
+    ...text.map(([what]) => [what, 'text/plain']),
+    ['a PDF', 'application/pdf'],
+    ...none.map(([what]) => [what, '415']),
+  ]);
+});
+
 test('sound, video and voice: what their containers say, in the message, and played in parts', async () => {
   const add = async (bytes: Buffer, name: string, peaks?: string) => {
     const options = { name, ...(peaks === undefined ? {} : { peaks }) };
@@ -274,7 +328,6 @@ test('users who may not upload or download, and refused files', async () => {
     'origin_not_allowed',
   ]);
   expect(await outcome(url, annsCookie, 'x'.repeat(1_048_577))).toEqual([413, 'too_large']);
-  expect(await outcome(url, annsCookie, '')).toEqual([415, 'file_type']);
   expect(await outcome(url, annsCookie, Buffer.from([0, 1, 2, 3]))).toEqual([415, 'file_type']);
   const plain = { method: 'POST', headers: { cookie: annsCookie } };
   // A form of a foreign page sends the cookie too.

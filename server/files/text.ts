@@ -1,0 +1,56 @@
+/** The bytes of a file, as far as they are asked for. */
+export interface FileBytes {
+  size: number;
+  read(at: number, length: number): Promise<Buffer>;
+}
+
+/** Bytes that are read at once; even, so that no UTF-16 code unit is cut. */
+const pieceBytes = 1024 * 1024;
+
+/**
+ * Control characters that editors show or ignore: bell, backspace, tab, line feed, vertical tab, form feed, carriage return,
+ * shift out and in, Ctrl-Z (the end of a file on DOS), escape (colours in logs).
+ */
+const shownControls = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x1a, 0x1b]);
+
+/** All bytes of a PNG's signature may be in a text. */
+const pngSignature = '89504e470d0a1a0a';
+
+const isControl = (code: number) => code < 0x20 && !shownControls.has(code);
+
+/** Whether every editor opens the file: text in UTF-8, UTF-16, or any encoding that extends ASCII. */
+export async function isText(bytes: FileBytes): Promise<boolean> {
+  const first = (await bytes.read(0, 8)).toString('hex');
+  if (first === pngSignature) return false;
+  if (first.startsWith('fffe')) return isUtf16(bytes, 'little');
+  if (first.startsWith('feff')) return isUtf16(bytes, 'big');
+  return (await hasNoControls(bytes)) || (await isUtf16(bytes, 'little')) || (await isUtf16(bytes, 'big'));
+}
+
+async function hasNoControls({ size, read }: FileBytes): Promise<boolean> {
+  for (let at = 0; at < size; at += pieceBytes) {
+    for (const byte of await read(at, pieceBytes)) if (isControl(byte)) return false;
+  }
+  return true;
+}
+
+/** Without a byte order mark, text has characters of ASCII, if only line breaks; other data hardly ever does. */
+async function isUtf16({ size, read }: FileBytes, order: 'little' | 'big'): Promise<boolean> {
+  if (size % 2 !== 0) return false;
+  const high = order === 'little' ? 1 : 0;
+  let expectsLow = false;
+  let hasAscii = false;
+  for (let at = 0; at < size; at += pieceBytes) {
+    const piece = await read(at, pieceBytes);
+    for (let n = 0; n + 1 < piece.length; n += 2) {
+      const unit = ((piece[n + high] ?? 0) << 8) | (piece[n + 1 - high] ?? 0);
+      const isLow = unit >= 0xdc00 && unit <= 0xdfff;
+      const isNone = unit >= 0xfffe || (unit >= 0x80 && unit < 0xa0 && unit !== 0x85);
+      if (isLow !== expectsLow || isNone || isControl(unit)) return false;
+      expectsLow = unit >= 0xd800 && unit <= 0xdbff;
+      hasAscii ||= unit < 0x80;
+      if (at === 0 && n === 0 && unit === 0xfeff) hasAscii = true;
+    }
+  }
+  return hasAscii && !expectsLow;
+}
