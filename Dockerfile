@@ -1,8 +1,12 @@
 # Two images: the chat server, by `docker build .`, and the sample site, by `docker build --target site .`
 # Both run as a user without rights on a root file system that they cannot write to: they write to /data and /tmp alone.
 
+# Tags, since a digest is yours to choose: docs/install.md, "Containers".
+ARG DEBIAN_IMAGE=debian:12-slim
+ARG NODE_IMAGE=node:26-slim
+
 # The sample site under Apache.
-FROM debian:12-slim AS site
+FROM ${DEBIAN_IMAGE} AS site
 
 RUN apt-get update \
     && apt-get install -y --no-install-recommends apache2 libapache2-mod-php php-memcached php-sqlite3 \
@@ -52,7 +56,7 @@ STOPSIGNAL SIGWINCH
 CMD ["apache2", "-DFOREGROUND"]
 
 # The browser client for the chat server.
-FROM node:26-slim AS client
+FROM ${NODE_IMAGE} AS client
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
 # The bundler's native part is one of the optional packages, so here they all come.
@@ -65,7 +69,7 @@ COPY docs/element.md ./docs/
 RUN npx vite build client
 
 # The chat server.
-FROM node:26-slim AS chat
+FROM ${NODE_IMAGE} AS chat
 ENV NODE_ENV=production
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
@@ -75,6 +79,11 @@ RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-* node_
     && npm cache clean --force
 COPY server ./server
 COPY session-server ./session-server
+COPY bin ./bin
+COPY docs/*.md ./docs/
+RUN ln -s /srv/chat/bin/php-session-chat /usr/local/bin/php-session-chat
+# Messages name the command as it is typed here.
+ENV PHP_SESSION_CHAT_COMMAND=1
 COPY --from=client /srv/chat/client/dist ./client/dist
 # The defaults of CHAT_HISTORY and CHAT_FILES are in the folder `data`, and a file of settings can set others.
 RUN mkdir /data && chown node:node /data && ln -s /data data

@@ -1,8 +1,11 @@
+/** A package holds JavaScript. */
+const isPackage = import.meta.url.endsWith('.js');
+
 /**
- * The package holds JavaScript and is started as a command of the system. A checkout is started by npm, from whichever
- * folder it is called.
+ * A package, and the image, have a command of the system. A checkout is started by npm, from whichever folder it is
+ * called.
  */
-const isInstalled = import.meta.url.endsWith('.js');
+const isInstalled = isPackage || process.env.PHP_SESSION_CHAT_COMMAND !== undefined;
 
 /** The commands that a checkout has as scripts of the same name, and those with another one. */
 const scripts: Record<string, string> = {

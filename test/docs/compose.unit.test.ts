@@ -1,20 +1,42 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readConfig } from '../../server/settings/config.ts';
 
 const page = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-test.each(['docker-compose.yml', 'docker-compose.cluster.yml'])(
-  '%s sets the chat server up with settings that can be used',
-  (file) => {
-    const lines = page(file).matchAll(/^ +(CHAT_\w+): (.*)$/gm);
-    const env = Object.fromEntries(
-      [...lines].map(([, name, value = '']) => [name, value.replace(/^\$\{.*/, '')]),
+const files = ['docker-compose.yml', 'docker-compose.cluster.yml', 'deploy/compose/docker-compose.yml'];
+
+test.each(files)('%s limits the memory of each service, and mounts no device in place of a file', (file) => {
+  // Anchors are merged by `<<`.
+  const { services } = parse(page(file), { merge: true }) as {
+    services: Record<string, { mem_limit?: string; volumes?: string[] }>;
+  };
+  for (const [name, { mem_limit, volumes = [] }] of Object.entries(services)) {
+    expect([name, mem_limit]).toEqual([name, expect.stringMatching(/^\d+[mg]$/)]);
+    expect(volumes.filter((volume) => volume.includes('/dev/'))).toEqual([]);
+  }
+});
+
+test('nginx in deploy/compose passes requests on as docs/install.md has it', () => {
+  const directives = (text: string) =>
+    [...text.replaceAll('$$', '$').matchAll(/^ *(proxy_(?!pass).*|client_max_body_size .*|map .*);?$/gm)].map(
+      ([, directive]) => directive,
     );
-    expect(Object.keys(env)).toContain('CHAT_SESSION_STORE');
-    expect(readConfig(env).unknown).toEqual([]);
-  },
-);
+  const [, advised = ''] =
+    /\*\*nginx\*\*, in the([\s\S]*?)\*\*Apache\*\*/.exec(page('docs/install.md')) ?? [];
+  expect(advised).not.toBe('');
+  expect(directives(page('deploy/compose/docker-compose.yml')).sort()).toEqual(directives(advised).sort());
+});
+
+test.each(files)('%s sets the chat server up with settings that can be used', (file) => {
+  const lines = page(file).matchAll(/^ +(CHAT_\w+): (.*)$/gm);
+  const env = Object.fromEntries(
+    [...lines].map(([, name, value = '']) => [name, value.replace(/^\$\{.*/, '')]),
+  );
+  expect(Object.keys(env)).toContain('CHAT_SESSION_STORE');
+  expect(readConfig(env).unknown).toEqual([]);
+});
 
 test.each(['docker-compose.cluster.yml', 'scripts/start-cluster.mjs'])(
   'nginx in %s passes requests on as docs/operate.md has it',

@@ -26,6 +26,7 @@ interface Service {
   environment?: Record<string, string>;
   healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
   restart?: string;
+  mem_limit?: string;
   stop_grace_period?: string;
   networks?: string[];
   ports?: string[];
@@ -87,6 +88,7 @@ export async function composeUp(
     // podman adds the first word, `CMD`, itself.
     healthcheck: ({ test: [, ...command] }) => [`--health-cmd=${JSON.stringify(command)}`],
     restart: (policy) => [`--restart=${policy}`],
+    mem_limit: (limit) => [`--memory=${limit}`],
     stop_grace_period: (time) => [`--stop-timeout=${/^(\d+)s$/.exec(time)?.[1]}`],
     ports: (list) =>
       list.map((port) => {

@@ -50,6 +50,18 @@ test.each([
       const isReadOnly = '{{.HostConfig.ReadonlyRootfs}}';
       expect(await site.podman(service, 'inspect', `--format=${isReadOnly}`, '{}')).toBe('true');
     }
+    const [chat = ''] = chats;
+    const doctor = await site.podman(
+      chat,
+      'exec',
+      '{}',
+      'php-session-chat',
+      'doctor',
+      '--chat',
+      'http://127.0.0.1:7070',
+    );
+    expect(doctor).toContain('✓ A WebSocket reaches the chat at http://127.0.0.1:7070.');
+    expect(doctor).toContain('To follow one login from the cookie to the user: php-session-chat doctor ');
     for (const path of ['/', '/php-chat.js', '/guide.html']) {
       await expect.poll(() => answer(site, path)).toBe(200);
     }
