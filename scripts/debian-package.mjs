@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -15,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Problem } from './command.mjs';
-import { root } from './npm-packages.mjs';
+import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const name = 'php-session-chat';
@@ -44,6 +45,9 @@ export async function makeDebianPackage(tarball, architecture, version, out) {
     for (const unit of readdirSync(debian).filter((file) => file.endsWith('.service')))
       cpSync(join(debian, unit), join(units, unit));
     writeFileSync(join(units, `${name}@.service`), unitOfMoreSites());
+    mkdirSync(join(files, 'usr/share/man/man1'), { recursive: true });
+    const manual = gzipSync(manualPage(join(program, 'dist/server/command/main.js')), { level: 9 });
+    writeFileSync(join(files, `usr/share/man/man1/${name}.1.gz`), manual);
     mkdirSync(join(files, 'usr/bin'));
     symlinkSync(`../lib/${name}/bin/${name}`, join(files, 'usr/bin', name));
     putControl(files, control, { VERSION: version, ARCH: architecture });
@@ -93,10 +97,38 @@ function putDocuments(program, documents, changes) {
   mkdirSync(documents, { recursive: true });
   for (const page of ['docs', 'README.md', 'CHANGELOG.md'])
     renameSync(join(program, page), join(documents, page));
+  // Where the command says that they are.
+  symlinkSync(`../../share/doc/${name}/docs`, join(program, 'docs'));
   writeFileSync(join(documents, 'changelog.gz'), gzipSync(changes, { level: 9 }));
   // The licence is in it.
   rmSync(join(program, 'LICENSE'));
   cpSync(join(debian, 'copyright'), join(documents, 'copyright'));
+}
+
+/**
+ * The manual page, made of the help of the command.
+ * @param {string} command the compiled program
+ */
+export function manualPage(command) {
+  const { node } = runtime();
+  const help = (/** @type {string[]} */ ...args) =>
+    execFileSync(node, [command, ...args, '--help'], { encoding: 'utf8' })
+      .replaceAll(join(command, '../../../../docs'), `/usr/share/doc/${name}/docs`)
+      .trim();
+  const overview = help();
+  const commands = [...overview.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, command]) => command);
+  const verbatim = (/** @type {string} */ text) =>
+    `.nf\n${text
+      .replaceAll('\\', '\\e')
+      .replaceAll('-', '\\-')
+      .replace(/^(?=[.'])/gm, '\\&')}\n.fi\n`;
+  return [
+    `.TH ${name.toUpperCase()} 1\n`,
+    `.SH NAME\n${name.replaceAll('-', '\\-')} \\- real\\-time chat for PHP sites\n`,
+    `.SH DESCRIPTION\n${verbatim(overview)}`,
+    ...commands.map((command) => `.SH ${command.toUpperCase()}\n${verbatim(help(command))}`),
+    `.SH FILES\n${verbatim(`/etc/${name}/settings\n/etc/${name}/NAME.conf\n/var/lib/${name}\n/usr/share/doc/${name}/docs`)}`,
+  ].join('');
 }
 
 /** In the form of Debian, whose tools look for it. @param {string} version @param {string} control */

@@ -1,6 +1,7 @@
 import { doctor, usage } from '../doctor/report.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { forScreen } from '../session/blank.ts';
+import { withDocs } from '../session/how-to-run.ts';
 
 export { usage as help };
 
@@ -8,8 +9,8 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   // Nobody reads on, so it need not go on asking databases.
   process.stdout.on('error', () => process.exit());
   return doctor(args, env, {
-    finding: (line) => console.log(forScreen(line)),
-    problem: (line) => console.error(forScreen(line)),
+    finding: (line) => console.log(withDocs(forScreen(line))),
+    problem: (line) => console.error(withDocs(forScreen(line))),
     askCookie,
   });
 }

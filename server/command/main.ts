@@ -1,5 +1,5 @@
 import { forScreen } from '../session/blank.ts';
-import { howToRun } from '../session/how-to-run.ts';
+import { howToRun, withDocs } from '../session/how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 
 /** A subcommand. */
@@ -62,7 +62,7 @@ async function main([name, ...args]: readonly string[]): Promise<number | undefi
 }
 
 function print(text: string): number {
-  console.log(text);
+  console.log(withDocs(text));
   return 0;
 }
 
@@ -76,6 +76,8 @@ try {
   if (code !== undefined) process.exitCode = code;
 } catch (error) {
   if (!(error instanceof CommandProblem)) throw error;
-  process.stderr.write(`${forScreen(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`)}\n`);
+  process.stderr.write(
+    `${withDocs(forScreen(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`))}\n`,
+  );
   process.exitCode = error.code;
 }

@@ -6,7 +6,7 @@ import type { Finding } from '../doctor/finding.ts';
 import { clientBuilt } from '../doctor/server.ts';
 import { examineSite } from '../doctor/site.ts';
 import { lineForScreen } from '../session/blank.ts';
-import { howToRun } from '../session/how-to-run.ts';
+import { howToRun, withDocs } from '../session/how-to-run.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 import type { SitePlace } from '../session/logins/site.ts';
 import { type Config, ConfigError, listSettings, readConfig, settingNames } from '../settings/config.ts';
@@ -124,7 +124,9 @@ async function setUp(
   const user = found.userKnown ? {} : await askForUser(options, given, found, account, terminal);
   const login = await loginPage(options, found, addresses, terminal);
   const groups = settingGroups(options, given, user, login, addresses);
-  const title = `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`;
+  const title = withDocs(
+    `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`,
+  );
   const text = settingsText(title, groups);
   const values = Object.fromEntries(
     [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),

@@ -2,6 +2,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { forScreen, lineForScreen } from '../session/blank.ts';
+import { withDocs } from '../session/how-to-run.ts';
 
 /** A conversation with the owner. */
 export interface Terminal {
@@ -78,8 +79,8 @@ export function openTerminal(): Terminal {
 
   return {
     // A site has its say in what is printed: file names, versions, messages of its database.
-    say: (line = '') => void process.stdout.write(`${forScreen(line)}\n`),
-    problem: (line) => void process.stderr.write(`${forScreen(line)}\n`),
+    say: (line = '') => void process.stdout.write(`${withDocs(forScreen(line))}\n`),
+    problem: (line) => void process.stderr.write(`${withDocs(forScreen(line))}\n`),
     heading: (text) =>
       void process.stdout.write(`\n${styleText('bold', lineForScreen(text), { stream: process.stdout })}\n`),
     ask: (question) => ask(question, false),

@@ -32,3 +32,10 @@ export function howToRun(command: string, options = '', output = false): string 
 /** The folder in which its reader has typed the command: npm changes it. */
 export const callersFolder = (env: NodeJS.ProcessEnv): string =>
   (isInstalled ? undefined : env.INIT_CWD) ?? process.cwd();
+
+/** The pages of the package. */
+const docs = new URL('../../../docs/', import.meta.url).pathname;
+
+/** Names pages of the documentation, such as docs/install.md, by their path. In a checkout that is right already. */
+export const withDocs = (text: string): string =>
+  isInstalled ? text.replace(/(?<![\w./-])docs\/(?=[\w-]+\.md\b)/g, docs) : text;

@@ -141,14 +141,16 @@ function bareDebian(folder: string): BareDebian {
 /** The values of each name in a unit and the files beside it. An empty one forgets those before it. */
 function readUnit(folder: string, name: string): Map<string, string[]> {
   const beside = join(folder, `etc/systemd/system/${name}.service.d`);
+  const [template, instance = ''] = name.split(/(?<=@)/);
   const files = [
-    join(folder, `usr/lib/systemd/system/${name}.service`),
+    join(folder, `usr/lib/systemd/system/${template}.service`),
     ...(existsSync(beside) ? readdirSync(beside).map((file) => join(beside, file)) : []),
   ];
   const values = new Map<string, string[]>();
   for (const [, key = '', value = ''] of files
     .map((file) => readFileSync(file, 'utf8'))
     .join('\n')
+    .replaceAll('%i', instance)
     .matchAll(/^(\w+)=(.*)$/gm)) {
     const before = value === '' ? [] : (values.get(key) ?? []);
     values.set(key, value === '' ? [] : [...before, value]);

@@ -46,8 +46,8 @@ interface Site {
   chat: string;
   /** The value of the cookie of a login. */
   login(name: string): Promise<string>;
-  /** Answers the questions of `init`. @returns the lines that it prints for the start */
-  init(): Promise<string>;
+  /** Answers the questions of `init`. @returns the lines that it prints for the start, and the address of the chat */
+  init(settings?: string): Promise<{ lines: string; chat: string }>;
 }
 
 /** A small site, served by PHP on a machine of its own. */
@@ -68,14 +68,15 @@ async function startSite(name: string): Promise<Site> {
     machine,
     chat: `http://localhost:${chatPort}/`,
     login,
-    async init() {
-      const said = await machine.run(`php-session-chat init /var/www/html --url ${url}`, {
-        input: `${await login('Ann')}\n\n\n`,
-        env: { CHAT_PORT: String(chatPort) },
-      });
-      expect(said).toContain('✓ Written: /etc/php-session-chat/settings');
+    async init(settings = '/etc/php-session-chat/settings') {
+      const chosen = settings.endsWith('/settings') ? chatPort : await ownPort();
+      const said = await machine.run(
+        `php-session-chat init /var/www/html --url ${url} --settings ${settings}`,
+        { input: `${await login('Ann')}\n\n\n\n`, env: { CHAT_PORT: String(chosen) } },
+      );
+      expect(said).toContain(`✓ Written: ${settings}`);
       const [, lines = ''] = /Start the chat server\n\n((?: {6}.*\n)+)/.exec(said) ?? [];
-      return lines.replace(/^ {6}/gm, '');
+      return { lines: lines.replace(/^ {6}/gm, ''), chat: `http://localhost:${chosen}/` };
     },
   };
 }
@@ -140,7 +141,7 @@ async function nextPackage(file: string): Promise<string> {
   return join(folder, `php-session-chat_${nextVersion}_${file.split('_').at(-1)}`);
 }
 
-test('the Debian package: init, a message in a browser, an upgrade, and a purge that leaves nothing', async () => {
+test('the Debian package: init, a message in a browser, an upgrade, a second site, and a purge that keeps messages alone', async () => {
   const architecture = process.arch === 'x64' ? 'amd64' : 'arm64';
   const file = join(folder, `php-session-chat_${version}_${architecture}.deb`);
   const make = `import('./scripts/debian-package.mjs').then((its) => its.makeDebianPackage('${tarball}', '${architecture}', '${version}', '${folder}'))`;
@@ -155,7 +156,7 @@ test('the Debian package: init, a message in a browser, an upgrade, and a purge 
 
   const since = performance.now();
   await install(file);
-  const lines = await site.init();
+  const { lines } = await site.init();
   expect(lines).toContain("'[Service]' User=www-data ");
   expect(lines).toMatch(/^systemctl enable php-session-chat\nsystemctl restart php-session-chat$/m);
   // There is no systemd, so the service is started by hand.
@@ -180,6 +181,14 @@ test('the Debian package: init, a message in a browser, an upgrade, and a purge 
   await talk(site, 'Hello after an upgrade');
   expect(await chat.stop()).toBe(0);
 
+  // The same site once more, with a chat of its own.
+  const shop = await site.init('/etc/php-session-chat/shop.conf');
+  expect(shop.lines).toMatch(/^systemctl restart php-session-chat@shop$/m);
+  await machine.run(shop.lines.replace(/^systemctl .*$/gm, ''));
+  const other = await listening(await machine.startService('php-session-chat@shop'));
+  await talk({ ...site, chat: shop.chat }, 'Hello from the shop');
+  expect(await other.stop()).toBe(0);
+
   await machine.run('apt-get -q remove -y --autoremove php-session-chat');
   expect(readFileSync(machine.at(settings), 'utf8')).toBe(written);
   await machine.run('test -s /var/lib/php-session-chat/chat.db');
@@ -188,7 +197,14 @@ test('the Debian package: init, a message in a browser, an upgrade, and a purge 
   expect(await masks()).toBe('php-session-chat-sessions.service\nphp-session-chat.service\n');
   await install(next);
   expect(await masks()).toBe('');
-  await machine.run('apt-get -q purge -y --autoremove php-session-chat');
+  const purged = await machine.run('apt-get -q purge -y --autoremove php-session-chat');
+  expect(purged).toContain(
+    'stay in /var/lib/php-session-chat. To delete them: rm -r /var/lib/php-session-chat',
+  );
+  await machine.run(
+    'test -s /var/lib/php-session-chat/chat.db && test -s /var/lib/php-session-chat/shop/chat.db',
+  );
+  await machine.run('rm -r /var/lib/php-session-chat');
   // The account stays.
   const accounts = /\/etc\/(passwd|group|shadow|gshadow)$/;
   expect((await changes(machine, before)).filter((line) => !accounts.test(line))).toEqual([]);
@@ -225,7 +241,7 @@ test('the npm package, by an npm of Node 20: the same, and its removal leaves se
 
   const since = performance.now();
   await install(tarball);
-  const lines = (await site.init()).trim().split('\n');
+  const lines = (await site.init()).lines.trim().split('\n');
   const run = `exec ${lines.pop()}`;
   expect(run).toBe('exec runuser -u www-data -- php-session-chat run');
   await machine.run(lines.join('\n'));

@@ -227,6 +227,25 @@ if (soak) {
   });
 }
 
+test('the pages of the documentation that it names are there, also in the manual page, which has the help of each command', async () => {
+  const { output } = await said(started(['help']));
+  expect(output).toContain(join(machine, 'docs/settings.md'));
+  expect(existsSync(join(machine, 'docs/settings.md'))).toBe(true);
+  const main = join(machine, 'dist/server/command/main.js');
+  const page = script('debian-package.mjs', `process.stdout.write(its.manualPage('${main}'))`);
+  const sections = [...page.matchAll(/^\.SH (.*)\n\.nf\n(.*)/gm)].map(
+    ([, title, first]) => `${title}: ${first}`,
+  );
+  const commands = [...output.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name as string);
+  expect(commands.length).toBeGreaterThan(8);
+  for (const name of commands)
+    expect(sections).toContainEqual(
+      expect.stringContaining(`${name.toUpperCase()}: php\\-session\\-chat ${name.replace('-', '\\-')}`),
+    );
+  expect(page).toContain('/usr/share/doc/php\\-session\\-chat/docs/settings.md');
+  expect(page).not.toContain(folder.replaceAll('-', '\\-'));
+});
+
 test('a small PHP site: init writes the settings, run starts with them, and two users of PHP sessions talk', async () => {
   const site = join(folder, 'small');
   const sessions = join(folder, 'small-sessions');
