@@ -80,7 +80,7 @@ RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-* node_
 COPY server ./server
 COPY session-server ./session-server
 COPY bin ./bin
-COPY docs/*.md ./docs/
+COPY docs ./docs
 RUN ln -s /srv/chat/bin/php-session-chat /usr/local/bin/php-session-chat
 # Messages name the command as it is typed here.
 ENV PHP_SESSION_CHAT_COMMAND=1

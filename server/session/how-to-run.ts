@@ -33,8 +33,8 @@ export function howToRun(command: string, options = '', output = false): string 
 export const callersFolder = (env: NodeJS.ProcessEnv): string =>
   (isInstalled ? undefined : env.INIT_CWD) ?? process.cwd();
 
-/** The pages of the package. */
-const docs = new URL('../../../docs/', import.meta.url).pathname;
+/** The pages of the package, or of the image, which has the sources in place of `dist/`. */
+const docs = new URL(isPackage ? '../../../docs/' : '../../docs/', import.meta.url).pathname;
 
 /** Names pages of the documentation, such as docs/install.md, by their path. In a checkout that is right already. */
 export const withDocs = (text: string): string =>
