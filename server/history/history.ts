@@ -899,10 +899,19 @@ export interface Writes {
    * `unknown_message` (it does not wait, or `by` does not decide there any more), `forbidden` (one's own, or the author may
    * not write there any more), and those of `send` and `edit`.
    * @param in.user the author
+   * @param in.preview false: without its preview
    * @param in.siteModerator see `Sending`
    */
   approveHeld: {
-    in: { room: string; id: string; user: string; by: string; siteModerator?: boolean; at: number };
+    in: {
+      room: string;
+      id: string;
+      user: string;
+      by: string;
+      preview?: boolean;
+      siteModerator?: boolean;
+      at: number;
+    };
     out: { message: StoredMessage };
   };
   /**

@@ -680,7 +680,11 @@ export const requests = {
     cursor: cursor.optional(),
     limit: limit(100, 50),
   }),
-  'held:approve': z.object({ id: entryId }),
+  'held:approve': z.object({
+    id: entryId,
+    /** Whether to publish the preview. False if the moderator has not seen it. */
+    preview: z.boolean().default(true),
+  }),
   'held:reject': z.object({ id: entryId, reason: line(250).optional() }),
   'held:discard': z.object({ id: entryId }),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),

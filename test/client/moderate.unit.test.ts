@@ -160,6 +160,18 @@ test('a decision is sent after eight seconds, with the next one, or when the pag
   expect(all.decidedToday).toBe(7);
 });
 
+test('an approval leaves out a preview that came after the decision', async () => {
+  const preview = { url: 'https://a.example/' };
+  answers['held:list'] = () => ({ held: [held('waits', 20, { preview })] });
+  const all = queue();
+  await all.load();
+  all.decide(find(all, 'held/waits'), { done: 'approved' });
+  const shown = held('waits', 20, { preview: { ...preview, title: 'Casino' } });
+  all.held({ id: 'waits', room: 'lobby', is: 'held', held: shown });
+  await vi.advanceTimersByTimeAsync(8000);
+  expect(asked).toContainEqual(['held:approve', { id: 'waits', preview: false }]);
+});
+
 test('a decision whose eight seconds a check of the session interrupts is sent afterwards, for the same user alone', async () => {
   for (const [user, sent] of [
     [alice, [['held:approve', { id: 'waits' }]]],

@@ -266,13 +266,23 @@ export function heldContract(
     expect(message.preview).toEqual(preview);
     expect(await stateOf('e')).toBe('carried');
 
+    const unseen = await waiting();
+    await fetched(unseen.id, 'u');
+    const blind = { room, id: unseen.id, user: ben.id, by: ann.id, siteModerator: true, preview: false };
+    expect((await write.approveHeld({ ...blind, at: later })).message).not.toHaveProperty('preview');
     expect((await approve(late)).message).not.toHaveProperty('preview');
     expect(await fetched(late.id, 'l')).toEqual({ changed: false });
     await reject(rejected.id);
     expect(await fetched(rejected.id, 'r')).toEqual({ changed: false });
     await fetched(discarded.id, 'd');
     await write.discardHeld({ room, id: discarded.id, user: ben.id, at });
-    expect((await write.dropFiles({ before: later, most: 9 })).ids.toSorted()).toEqual(['d', 'f', 'l', 'r']);
+    expect((await write.dropFiles({ before: later, most: 9 })).ids.toSorted()).toEqual([
+      'd',
+      'f',
+      'l',
+      'r',
+      'u',
+    ]);
   });
 
   it('a copy is refused if its original was edited since it was looked at', async () => {

@@ -274,8 +274,11 @@ export class Queue implements Follower {
   async #request(one: Case, decision: Decision): Promise<Report['closed']> {
     const desk = this.#desk;
     if (one.kind === 'held') {
-      const { id } = one.held;
-      if (decision.done === 'approved') await desk.request('held:approve', { id });
+      const { id, preview } = one.held;
+      // The page may have come after the decision, so the moderator has not seen it.
+      const unseen = preview !== undefined && preview.title === undefined;
+      if (decision.done === 'approved')
+        await desk.request('held:approve', { id, ...(unseen && { preview: false }) });
       else await desk.request('held:reject', { id, ...(decision.reason && { reason: decision.reason }) });
     } else if (decision.done !== 'approved' && decision.done !== 'rejected') {
       const { id } = one.reports[0];

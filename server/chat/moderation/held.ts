@@ -123,14 +123,22 @@ export async function listHeld(
 export async function approveHeld(
   chat: Chat,
   connection: Connection,
-  { id }: RequestPayload<'held:approve'>,
+  { id, preview }: RequestPayload<'held:approve'>,
 ): Promise<Answers['held:approve']> {
   const { room, user, seq } = await toDecide(chat, connection, id);
   if (seq !== undefined) chat.reactions.flush(room, seq);
   const by = connection.person.user.id;
   const siteModerator = moderatesSite(connection.identity);
   const at = Date.now();
-  const { message } = await chat.history.write.approveHeld({ room, id, user, by, siteModerator, at });
+  const { message } = await chat.history.write.approveHeld({
+    room,
+    id,
+    user,
+    by,
+    preview,
+    siteModerator,
+    at,
+  });
   return { message: await messageFor(chat, connection.person, message) };
 }
 

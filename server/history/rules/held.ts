@@ -149,11 +149,13 @@ export const approveHeld: Rule<'approveHeld'> = {
     { what: 'user', id: user },
   ],
   run(work, input, changes) {
-    const { room, by, at } = input;
-    const one = waitingFor(work, input);
+    const { room, by, preview = true, at } = input;
+    const stored = waitingFor(work, input);
+    const { preview: page, ...said } = stored.message;
+    const one = { ...stored, message: preview && page !== undefined ? { ...said, preview: page } : said };
     const message =
       one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
-    dropHeld(work, one, { at, is: 'approved', by }, changes);
+    dropHeld(work, stored, { at, is: 'approved', by }, changes);
     tellAct(changes, { kind: 'approved', by, user: one.user, room: existing(work, room), seq: message.seq });
     return { message };
   },
