@@ -53,6 +53,18 @@ const needs = [
     present: () => hasPhpClasses('Illuminate/Encryption'),
   },
   { name: 'php-illuminate-cookie', only: ['test'], present: () => hasPhpClasses('Illuminate/Cookie') },
+  // Symfony's own classes, with entities as users.
+  { name: 'php-doctrine-orm', only: ['soak'], present: () => hasPhpClasses('Doctrine/ORM') },
+  {
+    name: 'php-symfony-http-foundation',
+    only: ['soak'],
+    present: () => hasPhpClasses('Symfony/Component/HttpFoundation'),
+  },
+  {
+    name: 'php-symfony-security-core',
+    only: ['soak'],
+    present: () => hasPhpClasses('Symfony/Component/Security/Core'),
+  },
   { name: 'redis-server', only: ['test', 'cluster'], present: () => onPath('redis-server') },
   {
     name: 'mariadb-server',

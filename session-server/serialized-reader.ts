@@ -22,7 +22,7 @@ const maxReferences = 10_000;
 const digits = /\d{1,10}/y;
 const boolean = /[01];/y;
 const integer = /[+-]?\d{1,20};/y;
-const float = /([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
+const float = /([+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
 
 /**
  * Reads a whole text in the format of serialize(), checks it, and finds the end of each value and its references. Makes
@@ -54,47 +54,69 @@ export class SerializedReader {
   }
 
   value(): void {
+    /** How many entries are left in each open array or object. */
+    const open: number[] = [];
+    for (;;) {
+      const count = this.#begin();
+      if (count !== undefined) open.push(count);
+      while (open.at(-1) === 0) {
+        open.pop();
+        this.close();
+      }
+      if (open.length === 0) return;
+      open.push((open.pop() as number) - 1);
+      this.key();
+    }
+  }
+
+  /** Reads a scalar, or an array or object up to its entries. @returns how many entries follow */
+  #begin(): number | undefined {
     const type = this.text[this.at];
     if (type === 'N') {
       this.expect('N;');
       this.slots++;
-      return;
+      return undefined;
     }
     this.at++;
     this.expect(':');
-    if (type === 'R' || type === 'r') return this.#reference(type);
+    if (type === 'R' || type === 'r') {
+      this.#reference(type);
+      return undefined;
+    }
     this.slots++;
     switch (type) {
       case 'b':
         this.#match(boolean, '0 or 1');
-        return;
+        return undefined;
       case 'i':
         this.#match(integer, 'an integer');
-        return;
+        return undefined;
       case 'd':
-        if (this.#match(float, 'a float').length > 64) this.fail('a shorter float');
-        return;
+        this.#match(float, 'a float');
+        return undefined;
       case 's':
         this.string();
-        return;
+        return undefined;
       case 'S':
         this.escaped();
-        return;
+        return undefined;
       case 'a':
-        return this.#members();
+        return this.open();
       case 'O':
         this.#className();
         this.expect(':');
-        return this.#members();
+        return this.open();
       case 'C':
         this.#className();
         this.expect(':');
         this.certainSlots = Math.min(this.certainSlots, this.slots);
         this.payloads++;
-        return this.#payload();
+        this.#payload();
+        return undefined;
       case 'E':
         this.#className();
-        return this.expect(';');
+        this.expect(';');
+        return undefined;
       default:
         this.at -= 2;
         return this.fail('a value');
@@ -161,15 +183,6 @@ export class SerializedReader {
   expect(text: string): void {
     if (!this.text.startsWith(text, this.at)) this.fail(text);
     this.at += text.length;
-  }
-
-  #members(): void {
-    const count = this.open();
-    for (let n = 0; n < count; n++) {
-      this.key();
-      this.value();
-    }
-    this.close();
   }
 
   #reference(type: 'R' | 'r'): void {

@@ -18,7 +18,7 @@ export function placesIn(session: PhpValue): SessionPlace[] {
   // It grows meanwhile.
   for (const place of found) {
     if (found.length >= mostPlaces) break;
-    if (place.path.length < deepest) found.push(...inside(place));
+    if (place.path.length < deepest) found.push(...inside(place).slice(0, mostPlaces));
   }
   return found.slice(0, mostPlaces);
 }

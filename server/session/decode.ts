@@ -57,15 +57,20 @@ export function unreadable(
 ): unknown {
   if (!(error instanceof FormatError) || error instanceof SessionTooLargeError) return error;
   const { looks } = guessFormat(inner);
-  return new UnreadableError(error, `the bytes look like ${looks}`, hint(source, inner, taken));
+  return new UnreadableError(error, `the bytes look like ${looks}`, hint(error, source, inner, taken));
 }
 
 /**
- * The options that the store URL lacks.
+ * The options that the store URL lacks, or what else keeps the session from being read.
  * @param inner what is left of the session without its first layers
  * @param taken how many these are
  */
-function hint(source: SessionSource, inner: Buffer, taken: number): string | undefined {
+function hint(
+  { explanation }: FormatError,
+  source: SessionSource,
+  inner: Buffer,
+  taken: number,
+): string | undefined {
   const given = (readQuery(source.options).get('layers') ?? '').split(',').filter((name) => name !== '');
   const { layers: more, option } = guessAll(inner);
   const layers = [...given.slice(0, taken), ...more].join(',');
@@ -74,7 +79,7 @@ function hint(source: SessionSource, inner: Buffer, taken: number): string | und
     option === `format=${formatOf(source.format, inner)}` ? '' : (option ?? ''),
   ].filter((one) => one !== '');
   if (options.length > 0) return `the store URL has to say ${options.join('&')}`;
-  if (option === undefined) return undefined;
+  if (explanation !== undefined || option === undefined) return explanation;
   return taken === given.length
     ? 'the format is right, but this session is cut off or damaged'
     : 'the store URL has to say fewer layers=';

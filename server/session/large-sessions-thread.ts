@@ -16,6 +16,6 @@ function answer(id: number, bytes: Buffer): DecodeReply {
     return { id, found: identify(decodeStored(format, bytes), user) };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return { id, wrong: error.message };
+    return { id, wrong: error.message, explanation: error.explanation };
   }
 }

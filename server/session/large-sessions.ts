@@ -15,7 +15,9 @@ export interface DecodeRequest {
   bytes: Uint8Array;
 }
 
-export type DecodeReply = { id: number; found: Identity } | { id: number; wrong: string };
+export type DecodeReply =
+  | { id: number; found: Identity }
+  | { id: number; wrong: string; explanation: string | undefined };
 
 interface Pending {
   bytes: number;
@@ -79,7 +81,7 @@ export class LargeSessions {
       this.#waiting -= pending?.bytes ?? 0;
       if (this.#pending.size === 0) thread.unref();
       if ('found' in reply) pending?.resolve(reply.found);
-      else pending?.reject(new FormatError(reply.wrong));
+      else pending?.reject(new FormatError(reply.wrong, { explanation: reply.explanation }));
     });
     // The next large session starts another one.
     thread.on('error', (cause) => this.#fail(thread, cause));

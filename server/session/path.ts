@@ -120,17 +120,25 @@ function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {
  * `serialize()` writes begins with a type and a length, as no variable's name does that a site would choose.
  */
 function decoded(value: PhpValue, passed: Path): Found {
-  if (isEmpty(value)) return { absent: `${pathText(passed)} is empty` };
+  const path = pathText(passed);
+  if (isEmpty(value)) return { absent: `${path} is empty` };
   const bytes = value instanceof PhpBytes ? value.bytes : typeof value === 'string' && Buffer.from(value);
-  if (bytes === false) return { wrong: `${pathText(passed)} is no string that could be decoded` };
-  for (const decode of [decodePhpSerialize, decodePhp]) {
+  if (bytes === false) return { wrong: `${path} is no string that could be decoded` };
+  let problem = '';
+  for (const [isLike, decode] of [
+    [/^([abdirsCEORS]:|N;)/, decodePhpSerialize],
+    [/^[^|]*\|([abdirsCEORS]:|N;)/, decodePhp],
+  ] as const) {
     try {
       return { value: decode(bytes) };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
+      if (problem === '' && isLike.test(bytes.toString('latin1', 0, 64)))
+        problem = error.explanation ?? `it is cut off or damaged, ${error.message}`;
     }
   }
-  return { wrong: `${pathText(passed)} is a string, but not a serialized one` };
+  if (problem !== '') return { wrong: `${path} is a serialized string, but ${problem}` };
+  return { wrong: `${path} is a string, but not a serialized one` };
 }
 
 /** As PHP's `empty()` has it. */

@@ -4,6 +4,9 @@ export type Conversations = Record<string, [line: string, reply: string | RegExp
 export const anId = /^ok [0-9a-f]{32}$/;
 const notOpen = 'err No session opened.';
 
+/** An array in an array, in as many levels. */
+const deep = (levels: number): string => `${'a:1:{i:0;'.repeat(levels)}N;${'}'.repeat(levels)}`;
+
 /** The commands of the old protocol. */
 const oldCommands: Conversations = {
   'nothing is open': [
@@ -168,6 +171,8 @@ const oldCommands: Conversations = {
     ['get_all', 'ok a:1:{i:5;s:3:"a b";}'],
     ['put_all a:1:{s:1:"o";O:8:"NotThere":1:{s:4:"\0*\0p";i:1;}}', 'ok'],
     ['get_all', 'ok a:1:{s:1:"o";O:8:"NotThere":1:{s:4:"\0*\0p";i:1;}}'],
+    [`put_all ${deep(4096)}`, 'ok'],
+    ['get_all', `ok ${deep(4096)}`],
     ['put_all a:0:{}', 'ok'],
     ['get_all', 'ok a:0:{}'],
   ],
@@ -193,7 +198,7 @@ const oldCommands: Conversations = {
       'a:1:{i:0;R:0;}',
       'a:1:{N;i:1;}',
       'a:1:{i:9223372036854775808;i:1;}',
-      `${'a:1:{i:0;'.repeat(70)}N;${'}'.repeat(70)}`,
+      deep(4097),
     ].map((data): [string, string] => [`put_all ${data}`, 'err Could not store session data.']),
     ['get_all', 'ok a:1:{s:1:"k";s:4:"kept";}'],
   ],

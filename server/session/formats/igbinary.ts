@@ -12,28 +12,63 @@ import {
   variables,
 } from './value.ts';
 
+/** An array or an object whose entries are being read. */
+interface Container {
+  readonly record: PhpRecord;
+  /** The class name of an object. */
+  readonly className: string | undefined;
+  left: number;
+  readonly outer: Container | undefined;
+}
+
 /**
  * Decodes igbinary, version 2 (igbinary.c: a tag, then what it announces, big-endian). Strings that come again
  * are numbers into one table of all strings; arrays, objects and what is wrapped as a reference are numbered too.
+ *
+ * igbinary itself limits no depth, so open containers are a list instead of calls within calls. If a key comes twice, as
+ * from a property that `__sleep()` names twice, the last value counts.
  */
 class IgbinaryDecoder {
   readonly #in: Reader;
   readonly #strings: { text: PhpValue; name: string }[] = [];
   readonly #slots: PhpValue[] = [];
+  #open: Container | undefined;
 
   constructor(reader: Reader) {
     this.#in = reader;
   }
 
   value(): PhpValue {
+    const value = this.#begin();
+    for (let open = this.#open; open !== undefined; open = this.#open) {
+      if (open.left-- === 0) {
+        this.#open = open.outer;
+        continue;
+      }
+      const key = this.#key(open.className);
+      if (key !== null) open.record[key] = this.#begin();
+    }
+    return value;
+  }
+
+  /** A scalar, or an array or object without its entries, which `value` reads. */
+  #begin(): PhpValue {
     const start = this.#in.offset;
-    const tag = this.#in.byte('a value');
-    if (tag >= 0x0d && tag <= 0x13) return this.#string(tag, start).text;
-    if (tag >= 0x06 && tag <= 0x0b) return this.#integer(tag, start);
+    let tag = this.#in.byte('a value');
+    // A PHP reference round a value. Only a scalar takes a number because of it.
+    const wrapped = tag === 0x25;
+    while (tag === 0x25) tag = this.#in.byte('a value');
     if (tag >= 0x14 && tag <= 0x16) return this.#array(this.#unsigned(tag - 0x14));
     if (tag >= 0x17 && tag <= 0x1c) return this.#object(this.#className(tag, start));
     if (tag >= 0x01 && tag <= 0x03) return this.#slot(this.#unsigned(tag - 0x01), start);
     if (tag >= 0x22 && tag <= 0x24) return this.#slot(this.#unsigned(tag - 0x22), start);
+    const value = this.#scalar(tag, start);
+    if (wrapped) this.#slots.push(value);
+    return value;
+  }
+
+  #scalar(tag: number, start: number): PhpValue {
+    if (tag >= 0x0d && tag <= 0x13) return this.#string(tag, start).text;
     switch (tag) {
       case 0x00:
         return null;
@@ -43,8 +78,6 @@ class IgbinaryDecoder {
         return true;
       case 0x0c:
         return new PhpFloat(this.#in.take(8).readDoubleBE());
-      case 0x25:
-        return this.#reference();
       default:
         return this.#integer(tag, start);
     }
@@ -93,7 +126,7 @@ class IgbinaryDecoder {
   #array(count: number): PhpValue {
     const record = newRecord();
     this.#slots.push(record);
-    this.#entries(count, record, true);
+    this.#enter(count, record, undefined);
     return record;
   }
 
@@ -103,7 +136,7 @@ class IgbinaryDecoder {
     const listed = tag >= 0x14 && tag <= 0x16;
     const object = new PhpObject(className, newRecord(), listed);
     this.#slots.push(object);
-    if (listed) this.#entries(this.#unsigned(tag - 0x14), object.properties, false);
+    if (listed) this.#enter(this.#unsigned(tag - 0x14), object.properties, className);
     else if (tag >= 0x1d && tag <= 0x1f) {
       // A class that serializes itself: its content is its own affair.
       this.#in.take(this.#unsigned(tag - 0x1d));
@@ -114,16 +147,10 @@ class IgbinaryDecoder {
     return object;
   }
 
-  /** A PHP reference round a value: what is no container takes a number because of it. */
-  #reference(): PhpValue {
-    const tag = this.#in.bytes[this.#in.offset] ?? 0;
-    const again = (tag >= 0x01 && tag <= 0x03) || (tag >= 0x22 && tag <= 0x24);
-    const slot = this.#slots.length;
-    this.#in.enter();
-    const value = this.value();
-    this.#in.leave();
-    if (!again && this.#slots.length === slot) this.#slots.push(value);
-    return value;
+  #enter(count: number, record: PhpRecord, className: string | undefined): void {
+    // The shortest entry is a property without a value.
+    this.#in.checkElements(count, 1);
+    this.#open = { record, className, left: count, outer: this.#open };
   }
 
   #slot(number: number, start: number): PhpValue {
@@ -131,29 +158,14 @@ class IgbinaryDecoder {
     return value === undefined ? this.#in.fail('a reference to an earlier value', start) : value;
   }
 
-  #entries(count: number, record: PhpRecord, ofArray: boolean): void {
-    // The shortest entry: a property without a value.
-    this.#in.checkElements(count, 1);
-    this.#in.enter();
-    let keys = 0;
-    for (let n = 0; n < count; n++) {
-      const key = this.#key(ofArray);
-      if (key === null) continue;
-      record[key] = this.value();
-      keys++;
-    }
-    this.#in.leave();
-    this.#in.checkKeys(record, keys);
-  }
-
   /** Null stands for a typed property that was never set, and has no value. */
-  #key(ofArray: boolean): string | null {
+  #key(className: string | undefined): string | null {
     const start = this.#in.offset;
     const tag = this.#in.byte('a key');
     if (tag === 0x00) return null;
     if (tag < 0x0d || tag > 0x13) return String(this.#integer(tag, start));
     const { name } = this.#string(tag, start);
-    if (!ofArray) return this.#in.property(name);
+    if (className !== undefined) return this.#in.property(name, className);
     // PHP would keep it as a string, under which no code finds it.
     return isIntegerKey(name) ? this.#in.fail('an integer as a key', start) : name;
   }

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { maxDepth } from './reader.ts';
-import { FormatError, newRecord, PhpFloat, type PhpValue } from './value.ts';
+import { FormatError, newRecord, PhpFloat, type PhpRecord, type PhpValue } from './value.ts';
 
 const quote = 0x22;
 const plus = 0x2b;
@@ -13,6 +12,17 @@ const colon = 0x3a;
 const backslash = 0x5c;
 const closingBracket = 0x5d;
 const closingBrace = 0x7d;
+
+/** The default depth of PHP's `json_decode()`. */
+const maxDepth = 512;
+
+/** A list or an object whose values are being read. */
+interface Container {
+  readonly into: PhpRecord | PhpValue[];
+  begun: boolean;
+  readonly outer: Container | undefined;
+}
+
 /**
  * Decodes JSON (RFC 8259) to what PHP's `json_decode($text, true)` makes of it: a number with `.`, `e` or `E` is a
  * float, integers are exact, and the last of equal keys counts. Not by JSON.parse, which loses the first two.
@@ -21,70 +31,73 @@ class JsonDecoder {
   readonly #text: string;
   #at = 0;
   #depth = 0;
+  #open: Container | undefined;
 
   constructor(text: string) {
     this.#text = text;
   }
 
   whole(): PhpValue {
-    const value = this.#value();
+    const value = this.#begin();
+    for (let open = this.#open; open !== undefined; open = this.#open) {
+      const { into } = open;
+      if (this.#ends(open)) {
+        this.#depth--;
+        this.#open = open.outer;
+      } else if (Array.isArray(into)) into.push(this.#begin());
+      else {
+        if (this.#next() !== quote) this.#fail('a key');
+        const key = this.#string();
+        this.#skip(colon, ':');
+        into[key] = this.#begin();
+      }
+    }
+    this.#next();
     if (this.#at < this.#text.length) this.#fail('the end');
     return value;
   }
 
-  /** With the blanks on both sides of it. */
-  #value(): PhpValue {
-    let value: PhpValue;
+  /** A scalar, or a list or object without its values, which `whole` reads. */
+  #begin(): PhpValue {
     switch (this.#next()) {
       case quote:
-        value = this.#string();
-        break;
+        return this.#string();
       case 0x7b:
-        value = this.#record();
-        break;
+        return this.#enter(newRecord());
       case 0x5b:
-        value = this.#list();
-        break;
+        return this.#enter([]);
       case 0x74:
-        value = this.#word('true', true);
-        break;
+        return this.#word('true', true);
       case 0x66:
-        value = this.#word('false', false);
-        break;
+        return this.#word('false', false);
       case 0x6e:
-        value = this.#word('null', null);
-        break;
+        return this.#word('null', null);
       default:
-        value = this.#number();
+        return this.#number();
     }
-    this.#next();
-    return value;
   }
 
-  #record(): PhpValue {
-    const record = newRecord();
-    this.#enter();
-    if (this.#next() === closingBrace) this.#at++;
-    else
-      do {
-        if (this.#next() !== quote) this.#fail('a key');
-        const key = this.#string();
-        this.#skip(colon, ':');
-        record[key] = this.#value();
-      } while (this.#goesOn(closingBrace, '"," or "}"'));
-    this.#depth--;
-    return record;
+  #enter<T extends Container['into']>(into: T): T {
+    if (++this.#depth > maxDepth) {
+      const explanation = `lists and objects are nested deeper than the ${maxDepth} levels that PHP reads (json_decode)`;
+      this.#fail(`no more than ${maxDepth} levels`, this.#at, explanation);
+    }
+    this.#at++;
+    this.#open = { into, begun: false, outer: this.#open };
+    return into;
   }
 
-  #list(): PhpValue {
-    const list: PhpValue[] = [];
-    this.#enter();
-    if (this.#next() === closingBracket) this.#at++;
-    else
-      do list.push(this.#value());
-      while (this.#goesOn(closingBracket, '"," or "]"'));
-    this.#depth--;
-    return list;
+  /** Past a comma, or past the end of the container. */
+  #ends(open: Container): boolean {
+    const end = Array.isArray(open.into) ? closingBracket : closingBrace;
+    const c = this.#next();
+    if (c === end) {
+      this.#at++;
+      return true;
+    }
+    if (open.begun) this.#skip(comma, `"," or "${String.fromCharCode(end)}"`);
+    open.begun = true;
+    return false;
   }
 
   #string(): string {
@@ -162,25 +175,14 @@ class JsonDecoder {
     }
   }
 
-  #goesOn(end: number, expected: string): boolean {
-    const c = this.#here();
-    if (c !== comma && c !== end) this.#fail(expected);
-    this.#at++;
-    return c === comma;
-  }
-
   #skip(c: number, expected: string): void {
     if (this.#next() !== c) this.#fail(expected);
     this.#at++;
   }
 
-  #enter(): void {
-    if (++this.#depth > maxDepth) this.#fail(`no more than ${maxDepth} levels`);
-    this.#at++;
-  }
-
-  #fail(expected: string, at = this.#at): never {
-    throw new FormatError(`expected ${expected} at byte ${Buffer.byteLength(this.#text.slice(0, at))}`);
+  #fail(expected: string, at = this.#at, explanation?: string): never {
+    const offset = Buffer.byteLength(this.#text.slice(0, at));
+    throw new FormatError(`expected ${expected} at byte ${offset}`, { explanation });
   }
 }
 

@@ -1,7 +1,8 @@
-import { Reader } from './reader.ts';
-import { newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue } from './value.ts';
+import { decodeWithKeys, maxDepth, Reader } from './reader.ts';
+import { nameFrom, newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue } from './value.ts';
 
 const quote = 0x22;
+const backslash = 0x5c;
 const colon = 0x3a;
 const semicolon = 0x3b;
 const open = 0x7b;
@@ -18,22 +19,84 @@ const specialFloats = new Map([
   ['NAN', Number.NaN],
 ]);
 
+/** A place in PHP's memory that slots refer to. A second value for the same key takes the place of the first. */
+class Cell {
+  /** Undefined while the second value begins: PHP rejects a reference to itself. */
+  value: PhpValue | undefined;
+}
+
+/** An array or an object whose entries are being read. */
+interface Container {
+  readonly record: PhpRecord;
+  /** The class name of an object. */
+  readonly className: string | undefined;
+  readonly count: number;
+  left: number;
+  readonly outer: Container | undefined;
+  readonly cells: Map<string, Cell> | undefined;
+}
+
 /**
  * Decodes PHP's `serialize()` (ext/standard/var_unserializer.re). String lengths count bytes, and only they say
  * where a string ends: quotes, semicolons and whatever looks like another value may stand inside.
+ *
+ * Open containers are a list instead of calls within calls, because a graph of linked objects is as deep as it has
+ * objects.
  */
 export class SerializeDecoder {
   readonly #in: Reader;
+  readonly #keepKeys: boolean;
   /** Targets of `R:n;` and `r:n;`: slot n is `#slots[n - 1]`. */
-  readonly #slots: PhpValue[] = [];
+  readonly #slots: (PhpValue | Cell)[] = [];
   #counting = true;
+  /** Whether slots hold values instead of cells, and all are counted. */
+  #plain: boolean;
+  #open: Container | undefined;
+  /** Of the value that is being read, if keys are kept. */
+  #cell: Cell | undefined;
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader, keepKeys: boolean) {
     this.#in = reader;
+    this.#keepKeys = keepKeys;
+    this.#plain = !keepKeys;
   }
 
   /** One value. In the formats `php` and `php_binary` the slots are counted on from variable to variable. */
   value(): PhpValue {
+    this.#cell = undefined;
+    const value = this.#begin();
+    for (let open = this.#open; open !== undefined; open = this.#open) {
+      if (open.cells === undefined) this.#entries(open);
+      else this.#keptEntries(open, open.cells);
+      if (this.#open === open) this.#close(open);
+    }
+    return value;
+  }
+
+  /** Reads entries up to one whose value is an array or an object with entries of its own. */
+  #entries(open: Container): void {
+    const { record } = open;
+    while (open.left > 0 && this.#open === open) {
+      open.left--;
+      const key = this.#keyOf(open);
+      record[key] = this.#begin();
+    }
+  }
+
+  #keptEntries(open: Container, cells: Map<string, Cell>): void {
+    while (open.left > 0 && this.#open === open) {
+      open.left--;
+      const key = this.#keyOf(open);
+      const cell = cells.get(key) ?? new Cell();
+      cells.set(key, cell);
+      cell.value = undefined;
+      this.#cell = cell;
+      cell.value = open.record[key] = this.#begin();
+    }
+  }
+
+  /** A scalar, or an array or object without its entries, which `value` reads. */
+  #begin(): PhpValue {
     const start = this.#in.offset;
     const type = this.#in.byte('a value');
     switch (type) {
@@ -61,6 +124,12 @@ export class SerializeDecoder {
         this.#expect(semicolon);
         return this.#keep(text);
       }
+      case 0x53: {
+        // S
+        this.#expect(colon);
+        const text = new Reader(this.#escaped());
+        return this.#keep(text.string(text.left));
+      }
       case 0x61: // a
         return this.#array();
       case 0x4f: // O
@@ -79,43 +148,45 @@ export class SerializeDecoder {
   }
 
   #keep<T extends PhpValue>(value: T): T {
-    if (this.#counting) this.#slots.push(value);
+    if (this.#plain) this.#slots.push(value);
+    else {
+      if (this.#cell !== undefined) this.#cell.value = value;
+      if (this.#counting) this.#slots.push(this.#cell ?? value);
+    }
     return value;
   }
 
   #array(): PhpValue {
     this.#expect(colon);
-    const count = this.#open();
-    const record = this.#keep(newRecord());
-    for (let n = 0; n < count; n++) record[this.#key()] = this.value();
-    this.#close(record, count);
+    const record = newRecord();
+    this.#enter(this.#count(colon), this.#keep(record), undefined);
     return record;
   }
 
   #object(): PhpValue {
     const className = this.#className();
-    const count = this.#open();
-    const object = this.#keep(new PhpObject(className));
-    const { properties } = object;
-    for (let n = 0; n < count; n++) properties[this.#in.property(this.#key())] = this.value();
-    this.#close(properties, count);
+    const object = new PhpObject(className);
+    this.#enter(this.#count(colon), this.#keep(object).properties, className);
     return object;
   }
 
-  #close(record: PhpRecord, count: number): void {
-    this.#in.checkKeys(record, count);
-    this.#in.leave();
-    this.#expect(close);
-  }
-
-  /** `3:{`: how many entries follow. */
-  #open(): number {
-    const count = this.#count(colon);
+  /** `{`, before entries. */
+  #enter(count: number, record: PhpRecord, className: string | undefined): void {
     this.#expect(open);
     // The shortest entry is `i:0;N;`.
     this.#in.checkElements(count, 6);
-    this.#in.enter();
-    return count;
+    // As in PHP, an empty array is no level.
+    if (count === 0 && className === undefined) return this.#expect(close);
+    this.#in.enter(maxDepth, 'unserialize_max_depth in php.ini');
+    const cells = this.#keepKeys ? new Map<string, Cell>() : undefined;
+    this.#open = { record, className, count, left: count, outer: this.#open, cells };
+  }
+
+  #close({ record, count, outer, cells }: Container): void {
+    if (cells === undefined) this.#in.checkKeys(record, count);
+    this.#in.leave();
+    this.#expect(close);
+    this.#open = outer;
   }
 
   /**
@@ -129,7 +200,7 @@ export class SerializeDecoder {
     this.#in.take(length);
     this.#expect(close);
     const object = this.#keep(new PhpObject(className, newRecord(), false));
-    this.#counting = false;
+    this.#counting = this.#plain = false;
     return object;
   }
 
@@ -152,8 +223,17 @@ export class SerializeDecoder {
 
   #reference(start: number): PhpValue {
     this.#expect(colon);
-    const value = this.#slots[this.#count(semicolon) - 1];
-    return value === undefined ? this.#in.fail('a reference to an earlier value', start) : value;
+    const slot = this.#slots[this.#count(semicolon) - 1];
+    const value = slot instanceof Cell ? slot.value : slot;
+    if (value !== undefined) return value;
+    const explanation = this.#counting
+      ? undefined
+      : 'it has a reference behind an object that serializes itself (Serializable), and only the class of that object knows which value this is';
+    return this.#in.fail('a reference to an earlier value', start, explanation);
+  }
+
+  #keyOf({ className }: Container): string {
+    return className === undefined ? this.#key() : this.#in.property(this.#key(), className);
   }
 
   /** Keys take no slot. */
@@ -162,6 +242,7 @@ export class SerializeDecoder {
     const type = this.#in.byte('a key');
     this.#expect(colon);
     if (type === 0x69) return String(this.#integer(semicolon));
+    if (type === 0x53) return nameFrom(this.#escaped());
     if (type !== 0x73) this.#in.fail('a key', start);
     const name = this.#name();
     this.#expect(semicolon);
@@ -175,6 +256,26 @@ export class SerializeDecoder {
     const text = this.#in.string(length);
     this.#expect(quote);
     return text;
+  }
+
+  /** `2:"a\41";`: `\` and two hexadecimal digits may stand for any byte. */
+  #escaped(): Buffer {
+    const bytes = Buffer.alloc(this.#length(colon));
+    this.#expect(quote);
+    for (let n = 0; n < bytes.length; n++) {
+      const start = this.#in.offset;
+      let byte = this.#in.byte('a string');
+      if (byte === backslash) {
+        const digits = this.#in.take(2).toString('latin1');
+        byte = /^[\da-f]{2}$/i.test(digits)
+          ? Number.parseInt(digits, 16)
+          : this.#in.fail('\\ and two digits', start);
+      }
+      bytes[n] = byte;
+    }
+    this.#expect(quote);
+    this.#expect(semicolon);
+    return bytes;
   }
 
   /** `:3:"App":` */
@@ -230,9 +331,10 @@ export class SerializeDecoder {
   #float(): PhpFloat {
     const start = this.#in.offset;
     const end = this.#in.bytes.indexOf(semicolon, start);
-    const text = end === -1 || end - start > 64 ? '' : this.#in.bytes.toString('latin1', start, end);
+    // With a large serialize_precision PHP writes up to a thousand digits.
+    const text = end === -1 ? '' : this.#in.bytes.toString('latin1', start, end);
     this.#in.offset = end + 1;
-    if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return new PhpFloat(Number(text));
+    if (/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text)) return new PhpFloat(Number(text));
     const special = specialFloats.get(text);
     if (special === undefined) this.#in.fail('a float', start);
     return new PhpFloat(special);
@@ -245,9 +347,10 @@ export class SerializeDecoder {
 }
 
 /** `session.serialize_handler=php_serialize`: the whole of `$_SESSION` in one `serialize()`. */
-export function decodePhpSerialize(bytes: Buffer): PhpValue {
-  const reader = new Reader(bytes);
-  const value = new SerializeDecoder(reader).value();
-  if (reader.left > 0) reader.fail('the end');
-  return value;
-}
+export const decodePhpSerialize = (bytes: Buffer): PhpValue =>
+  decodeWithKeys((keepKeys) => {
+    const reader = new Reader(bytes);
+    const value = new SerializeDecoder(reader, keepKeys).value();
+    if (reader.left > 0) reader.fail('the end');
+    return value;
+  });

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { FormatError, nameFrom, PhpBytes, type PhpRecord } from './value.ts';
 
-/** Deeper than any session seen in real applications; each level costs the decoder a frame of its stack. */
-export const maxDepth = 64;
+/** The default of PHP's `unserialize_max_depth`, for arrays and objects within each other. */
+export const maxDepth = 4096;
 
 /** A place in the bytes of one session. It checks each read against the end of the bytes. */
 export class Reader {
@@ -20,9 +20,13 @@ export class Reader {
     return this.bytes.length - this.offset;
   }
 
-  /** @throws FormatError always; `expected` names what should have stood here, never what does */
-  fail(expected: string, offset = this.offset): never {
-    throw new FormatError(`expected ${expected} at byte ${offset}`);
+  /**
+   * @param expected names what should be here, never what is
+   * @param explanation for bytes that are not damaged
+   * @throws FormatError always
+   */
+  fail(expected: string, offset = this.offset, explanation?: string): never {
+    throw new FormatError(`expected ${expected} at byte ${offset}`, { explanation });
   }
 
   byte(expected: string): number {
@@ -70,26 +74,26 @@ export class Reader {
     return this.#ascii(length) ?? nameFrom(this.bytes.subarray(start, this.offset));
   }
 
-  /**
-   * Checks what so many entries have made. PHP writes no key twice. When it reads one twice, the second value takes the
-   * place of the first, for references to the first as well.
-   */
+  /** @throws RepeatedKey if the entries have fewer keys than there are entries */
   checkKeys(record: PhpRecord, count: number): void {
+    if (count < 2) return;
     let keys = 0;
     for (const _ in record) keys++;
-    if (keys !== count) this.fail('no key twice');
+    if (keys !== count) throw new RepeatedKey();
   }
 
-  /** The name of a property as PHP writes it (`zend_unmangle_property_name_ex`). */
-  property(name: string): string {
-    return name.charCodeAt(0) !== 0 || /^\0[^\0]+\0./s.test(name)
-      ? name
-      : this.fail('the name of a property');
+  /** Rejects a property name that PHP rejects (`zend_unmangle_property_name_ex`). */
+  property(name: string, className: string): string {
+    const isValid = name.charCodeAt(0) !== 0 || /^\0[^\0]+\0./s.test(name) || className === 'stdClass';
+    return isValid ? name : this.fail('the name of a property');
   }
 
-  /** Goes one level deeper, until `leave`. */
-  enter(): void {
-    if (++this.#depth > maxDepth) this.fail(`at most ${maxDepth} levels`);
+  /** Goes one level deeper, until `leave`. @param limit of PHP, and `name`, the setting or extension that has it */
+  enter(limit: number, name: string): void {
+    if (++this.#depth > limit) {
+      const explanation = `arrays and objects are nested deeper than the ${limit} levels that PHP reads (${name})`;
+      this.fail(`at most ${limit} levels`, this.offset, explanation);
+    }
   }
 
   leave(): void {
@@ -109,5 +113,21 @@ export class Reader {
     for (let at = start; at < end; at++) if ((bytes[at] as number) > 0x7f) return null;
     this.#whole ??= bytes.toString('latin1');
     return this.#whole.slice(start, end);
+  }
+}
+
+/** A key came twice, which needs the slower way of decoding. */
+class RepeatedKey extends Error {}
+
+/**
+ * Decodes, and again if a key comes twice: PHP's rules for references then need the key of each value.
+ * @param decode gets whether to keep these keys
+ */
+export function decodeWithKeys<T>(decode: (keepKeys: boolean) => T): T {
+  try {
+    return decode(false);
+  } catch (error) {
+    if (error instanceof RepeatedKey) return decode(true);
+    throw error;
   }
 }

@@ -113,10 +113,16 @@ export function variables(read: PhpRecord): PhpRecord {
   return session;
 }
 
-/** The bytes are not what the configured format would have written. `message` holds no session content. */
+/**
+ * The bytes cannot be decoded. `message` holds no session content. `explanation` is set if the bytes are intact: it says
+ * why PHP, or this decoder, does not read them.
+ */
 export class FormatError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  readonly explanation: string | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { explanation?: string | undefined }) {
     super(message, options);
     this.name = 'FormatError';
+    this.explanation = options?.explanation;
   }
 }

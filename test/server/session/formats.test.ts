@@ -140,6 +140,42 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
   });
 });
 
+describe('a value in many levels', () => {
+  test.each([
+    ['php', 4096, 'unserialize_max_depth'],
+    ['php_binary', 4096, 'unserialize_max_depth'],
+    // Its first level is the session itself.
+    ['php_serialize', 4095, 'unserialize_max_depth'],
+    ['msgpack', 1023, 'ext-msgpack'],
+  ] as const)(
+    '%s: read in as many levels as PHP reads, and one more is named as the reason',
+    (format, levels, limit) => {
+      const at = (n: number) =>
+        phpReads(
+          format,
+          `for ($deep = 1, $n = 0; $n < ${n}; $n++) $deep = [$deep]; $_SESSION = ["deep" => $deep, "id" => 7];`,
+          '$_SESSION["id"] ?? null',
+        );
+      const { bytes, read } = at(levels);
+      expect(read).toBe(7);
+      expect(who(format, bytes, 'id')).toEqual(user('7'));
+      const deeper = at(levels + 1);
+      expect(deeper.read).toBeNull();
+      expect(() => formats[format](deeper.bytes)).toThrow(
+        expect.objectContaining({ explanation: expect.stringContaining(limit) }),
+      );
+    },
+  );
+
+  test('igbinary: in any number', () => {
+    const code =
+      'for ($deep = 1, $n = 0; $n < 20000; $n++) $deep = [$deep]; $_SESSION = ["deep" => $deep, "id" => 7];';
+    const { bytes, read } = phpReads('igbinary', code, '$_SESSION["id"]');
+    expect(read).toBe(7);
+    expect(who('igbinary', bytes, 'id')).toEqual(user('7'));
+  });
+});
+
 describe('keys that could be taken for one another', () => {
   test.each(native)('%s: é in UTF-8 and in ISO 8859-1, whichever comes last', (format) => {
     for (const keys of ['"é" => 1, "\\xe9" => 666', '"\\xe9" => 666, "é" => 1', '"é" => 1, "\\xc3" => 666']) {
@@ -174,6 +210,20 @@ describe('keys that could be taken for one another', () => {
     // Only the path must be readable.
     expect(who(format, bytes, 'user.name')).toEqual(user('7'));
     expect(who(format, bytes, 'user.open')).toEqual(user('8'));
+  });
+
+  test.each(native)('%s: a property that __sleep() names twice', (format) => {
+    const named = `class Sleepy { public $a; public $id = 7; function __sleep() { return ["a", "id", "a", "id"]; } }
+      $user = (object) ["id" => 666]; $one = new Sleepy; $one->a = [$user];`;
+    const { bytes, read } = phpReads(
+      format,
+      `${named} $_SESSION = ["one" => $one, "me" => 8];`,
+      '[$_SESSION["one"]->id, $_SESSION["one"]->a[0]->id, $_SESSION["me"]]',
+    );
+    expect(read).toEqual([7, 666, 8]);
+    expect(who(format, bytes, 'one.id')).toEqual(user('7'));
+    expect(who(format, bytes, 'one.a.0.id')).toEqual(user('666'));
+    expect(who(format, bytes, 'me')).toEqual(user('8'));
   });
 
   test.each(native)('%s: an integer as the name of a variable, as PHP reads it', (format) => {

@@ -111,17 +111,24 @@ describe('a string that is itself serialized', () => {
   });
 
   test.each([
-    ['cut off', 'a:1:{s:4:"user";i:7;'],
-    ['with something behind it', 'a:1:{s:4:"user";i:7;}x'],
-    ['of a wrong length', 'a:1:{s:9:"user";i:7;}'],
-    ['of a count that is not there', 'a:2000000000:{s:4:"user";i:7;}'],
-    ['too deep', `${'a:1:{i:0;'.repeat(100)}i:1;${'}'.repeat(100)}`],
+    ['cut off', 'a:1:{s:4:"user";i:7;', 20],
+    ['with something behind it', 'a:1:{s:4:"user";i:7;}x', 21],
+    ['of a wrong length', 'a:1:{s:9:"user";i:7;}', 19],
+    ['of a count that is not there', 'a:2000000000:{s:4:"user";i:7;}', 14],
+    ['a session in the format php, cut off', 'x|i:5;user|i:7', 14],
+  ])('not decoded: %s', (_, text, at) => {
+    const problem = new RegExp(
+      `^s is a serialized string, but it is cut off or damaged, expected .* at byte ${at}$`,
+    );
+    expect(follow(holding(text), parsePath('s!.user'))).toEqual({ wrong: expect.stringMatching(problem) });
+  });
+
+  test.each([
     ['JSON', '{"user":7}'],
     ['bytes', Buffer.from([0xff, 0xfe])],
   ])('not decoded: %s', (_, text) => {
-    expect(follow(holding(text), parsePath('s!.user'))).toEqual({
-      wrong: 's is a string, but not a serialized one',
-    });
+    const wrong = 's is a string, but not a serialized one';
+    expect(follow(holding(text), parsePath('s!.user'))).toEqual({ wrong });
   });
 
   test('a text of serialize() is never read as a session, though it could be', () => {

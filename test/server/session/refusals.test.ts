@@ -94,6 +94,22 @@ describe('the refusal of a session', () => {
     expect(unknown.hint).toBeUndefined();
   });
 
+  test('says that a session, or a string in it, is nested deeper than PHP reads', async () => {
+    const deep = (levels: number) => `${'a:1:{i:0;'.repeat(levels)}i:1;${'}'.repeat(levels)}`;
+    const text = deep(5000);
+    const explanation =
+      'arrays and objects are nested deeper than the 4096 levels that PHP reads (unserialize_max_depth in php.ini)';
+    expect(await refusal(session(`app|${text}`), '')).toMatchObject({
+      code: 'session_invalid',
+      reason: expect.stringMatching(/^expected at most 4096 levels at byte \d+; /),
+      hint: explanation,
+    });
+    expect(await refusal(session(`app|s:${text.length}:"${text}";`), '', 'app!.id')).toMatchObject({
+      code: 'session_invalid',
+      reason: `app is a serialized string, but ${explanation}`,
+    });
+  });
+
   test('says that there is no cookie, or no session', async () => {
     expect(await refusal(undefined, '')).toMatchObject({
       code: 'unauthorized',

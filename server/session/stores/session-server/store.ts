@@ -1,7 +1,6 @@
 import { decodePercent } from '../../encodings.ts';
-import { SerializeDecoder } from '../../formats/php-serialize.ts';
-import { Reader } from '../../formats/reader.ts';
-import { FormatError, PhpBytes } from '../../formats/value.ts';
+import { decodePhpSerialize } from '../../formats/php-serialize.ts';
+import { FormatError, isRecord, PhpBytes } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore, SessionTooLargeError } from '../../store.ts';
 import { LargeLookups } from '../lookups.ts';
@@ -122,11 +121,9 @@ function valueOfPhp(session: Buffer): Buffer {
   if (session.length === end + 3 && session.toString('latin1', end) === '";}')
     return session.subarray(begin.length, end);
 
-  const reader = new Reader(session);
-  const keys = new SerializeDecoder(reader).value();
-  if (reader.left > 0) reader.fail('the end');
-  if (typeof keys !== 'object' || keys === null || session[0] !== 0x61) reader.fail('an array', 0);
-  const value = (keys as Record<string, unknown>)[''] ?? '';
+  const keys = decodePhpSerialize(session);
+  if (!isRecord(keys)) throw new FormatError('expected an array at byte 0');
+  const value = keys[''] ?? '';
   if (value instanceof PhpBytes) return value.bytes;
   if (typeof value === 'string') return Buffer.from(value);
   throw new FormatError('the value under the empty key is no string');

@@ -439,6 +439,20 @@ test('a user of an unchanged DokuWiki is a user of the chat, by two settings', a
 });
 
 if (soak) {
+  test('a user of Symfony whom Doctrine has linked with 60 colleagues is the user whom Symfony reads', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const options = ['-d', 'session.upload_progress.enabled=0'];
+    const symfony = new URL('../../../fixtures/symfony-colleagues.php', import.meta.url).pathname;
+    const output = execFileSync('php', [...options, symfony, folder], { encoding: 'utf8' });
+    const { session, user } = JSON.parse(output) as { session: string; user: unknown };
+    const chat = await nextChatServer({ CHAT_SITE: 'symfony:', CHAT_SESSION_STORE: `file://${folder}` });
+    onTestFinished(async () => void (await chat.stop()));
+    const client = await connectChat(chat.url, `PHPSESSID=${session}`);
+    expect(client.ready.user).toEqual(user);
+    client.close();
+  });
+
   // Other tests cover the store, the format and a path without * separately.
   test('the same with its sessions in memcached, in igbinary, and its key given in full', async () => {
     const memcached = await startMemcached();
