@@ -8,7 +8,14 @@ const plain = 'const __vitePreload = (load) => load();';
 const wrapped = /[\w$]+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
 const definition = /^\s*const ([\w$]+)=\1=>\1\(\);/;
 
-/** Takes Vite's wrapper away from each `import()`: every byte of it would be on every page. */
+/** The line of Rolldown's own file, and of a chunk that imports it. */
+const runtimeExport = /;export\{(\w+)\};?\s*$/;
+const runtimeImport = /import\{\w+ as ([\w$]+)\}from"\.\/rolldown-runtime-[^"]*";/;
+
+/**
+ * Takes Vite's wrapper away from each `import()`, because every byte of it would be on every page. Puts Rolldown's runtime,
+ * a line, into the chunks that use it: as a file of its own it would cost a round trip before the chat starts.
+ */
 export const lean: Plugin = {
   name: 'lean',
   apply: 'build',
@@ -28,6 +35,15 @@ export const lean: Plugin = {
     // After Vite's own, which fills in what is to be loaded before a chunk: here nothing ever is.
     order: 'post',
     handler(_options, bundle) {
+      const runtime = Object.values(bundle).find(({ fileName }) => fileName.includes('rolldown-runtime-'));
+      const [, exported] = runtimeExport.exec(runtime?.type === 'chunk' ? runtime.code : '') ?? [];
+      if (runtime?.type === 'chunk' && exported !== undefined) {
+        const code = runtime.code.replace(runtimeExport, `;return ${exported}`);
+        for (const file of Object.values(bundle))
+          if (file.type === 'chunk')
+            file.code = file.code.replace(runtimeImport, (_, name) => `const ${name}=(()=>{${code}})();`);
+        delete bundle[runtime.fileName];
+      }
       for (const file of Object.values(bundle)) {
         if (file.type !== 'chunk') continue;
         file.code = file.code.replace(wrapped, '$1');

@@ -53,6 +53,11 @@ test('a first visit loads at most 64 KB with brotli, in every language', () => {
   for (const size of sizes) expect(size).toBeLessThanOrEqual(64 * 1024);
 });
 
+test('the code of the chat waits for no other file', () => {
+  const code = read(chunk('assets/chat-app-')).toString();
+  expect([...code.matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g)]).toEqual([]);
+});
+
 test('a language is at most 8 KB with brotli', () => {
   for (const lang of languages)
     expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8 * 1024);

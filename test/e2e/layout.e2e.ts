@@ -1,5 +1,5 @@
 import type { Locator } from '@playwright/test';
-import { privateRoom } from './as-user.ts';
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 
 const boxOf = async (element: Locator) => {
@@ -142,4 +142,37 @@ test('a notice covers neither the newest message nor the button that leads to it
   expect((await boxOf(toast)).bottom).toBeLessThan((await boxOf(jump)).y);
   // The name of the author stays at its message, and the tools of the first one in sight can be pressed.
   await bob.shot('notice');
+});
+
+test('the place of the pinned bar is kept while its messages come, and Tab leads from it to the newest message', async ({
+  alice,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'pinboard', []);
+  await asUser(site, 'alice', async (ask) => {
+    const send = (text: string, clientId: string) => ask('message:send', { room, text, clientId });
+    await ask('room:join', { room });
+    await send('```\n1\n```', 'code-1');
+    for (let n = 0; n < 20; n++) await send(`line ${n}`, `line-${n}`);
+    await ask('message:pin', { room, seq: 2 });
+  });
+  await alice.page.reload();
+  const tops = await alice.page.evaluateHandle(() => {
+    const found = new Set<number>();
+    const look = () => {
+      const log = document.querySelector('php-chat')?.shadowRoot?.querySelector('.timeline:has(article)');
+      if (log) found.add(log.getBoundingClientRect().top);
+      requestAnimationFrame(look);
+    };
+    look();
+    return found;
+  });
+  await alice.open('pinboard');
+  const pin = alice.page.locator('.pins .pin');
+  await expect(pin).toBeVisible();
+  expect(await tops.evaluate((found) => found.size)).toBe(1);
+  await pin.focus();
+  await alice.page.keyboard.press('Tab');
+  await alice.page.keyboard.press('Tab');
+  await expect(alice.messages.last()).toBeFocused();
 });

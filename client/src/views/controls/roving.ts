@@ -57,7 +57,7 @@ export class Roving {
 /** The controls within an item can be reached while the item is the tab stop. */
 function reach(item: HTMLElement, tabIndex: number): void {
   item.tabIndex = tabIndex;
-  for (const control of item.querySelectorAll<HTMLElement>('a, button, input, video, [role=button]'))
+  for (const control of item.querySelectorAll<HTMLElement>('a, button, input, video, pre, [role=button]'))
     control.tabIndex = tabIndex;
 }
 

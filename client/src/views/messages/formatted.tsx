@@ -63,8 +63,8 @@ export function formatted(
     const after = key === all.length - 1 && end;
     if (block.kind === 'code') {
       return [
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what is cut off at its end is reached by keyboard, too.
-        <pre class="code" tabIndex={0} key={key}>
+        // Roving makes it a tab stop with its message, so that the keyboard can scroll it.
+        <pre class="code" tabIndex={-1} key={key}>
           <code>{say(block.text, true)}</code>
         </pre>,
         after && (

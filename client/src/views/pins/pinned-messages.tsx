@@ -64,6 +64,9 @@ export class PinnedMessages implements Follower {
   bar(room: Room) {
     const { pins } = room;
     const [newest] = pins;
+    // The list of pins comes later: without the place for its bar the messages would move.
+    if (newest === undefined && room.summary.pins !== undefined && this.#hidden(room) === undefined)
+      return <section class="pins" />;
     if (newest === undefined || (pins.length === 1 && this.#hidden(room) === newest.at)) return undefined;
     const at = Math.max(
       0,

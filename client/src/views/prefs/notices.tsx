@@ -121,7 +121,12 @@ const city = (zone: string) => zone.slice(zone.lastIndexOf('/') + 1).replaceAll(
 /** The choice of the content of notifications, with a sample. */
 export function Shown({ context: { chat, strings }, notices: { text: chosen }, set }: NoticesProps) {
   const label = strings.text('prefs.shown');
-  const room = chat.list.own().find(({ summary }) => summary.kind !== 'direct');
+  const rooms = chat.list.own();
+  const room = rooms.find(({ summary }) => summary.kind !== 'direct');
+  // Nobody is notified of own messages.
+  const sender = rooms
+    .map(({ summary }) => summary.with ?? summary.last?.user)
+    .find((user) => user !== undefined && user.id !== chat.me?.id);
   return (
     <Section picture="eye" title={label}>
       <div class="box">
@@ -144,7 +149,7 @@ export function Shown({ context: { chat, strings }, notices: { text: chosen }, s
               ) : (
                 <>
                   <b>
-                    <bdi>{chat.me?.name}</bdi>
+                    <bdi>{sender === undefined ? strings.text('rooms.heading') : strings.name(sender)}</bdi>
                   </b>
                   {room !== undefined && (
                     <>
