@@ -3,7 +3,6 @@ import { openSite } from '../session/logins/applications.ts';
 import type { SitePlace } from '../session/logins/site.ts';
 import type { Config } from '../settings/config.ts';
 import { type Finding, printable, wrong } from './finding.ts';
-import { siteCookie } from './site.ts';
 
 /** Names of cookies that a finding lists. */
 const maxNames = 10;
@@ -16,10 +15,9 @@ const maxNames = 10;
 export async function wrongCookieName(logins: Config['logins'], copied: string): Promise<Finding | null> {
   const header = copied.trim().replace(/^cookie:\s*/i, '');
   const names = namesIn(header);
-  const isSite = 'site' in logins;
-  const read = isSite ? await siteCookie(logins.site) : logins.session.cookie.name;
+  const { read, own } =
+    'site' in logins ? await namesOfSite(logins.site) : { read: logins.session.cookie.name, own: undefined };
   if (read === undefined || names.includes(read)) return null;
-  const own = isSite ? await ownCookie(logins.site) : undefined;
   if (names.length > 0) {
     const shown = names.slice(0, maxNames).map((name) => printable(name, 60));
     return wrong(
@@ -45,25 +43,31 @@ function namesIn(header: string): string[] {
   return header.split(';').flatMap((pair) => /^\s*([^\s=]+)=/.exec(pair)?.[1] ?? []);
 }
 
-/** The name by PHP's settings and the code of the site; undefined if it is not known, or not overridden. */
-async function ownCookie(place: SitePlace): Promise<string | undefined> {
+/**
+ * The names of the cookie of a site with PHP sessions: the one that the chat reads, and, if CHAT_SESSION_NAME overrides it,
+ * the one by PHP's settings and the code of the site. Other logins may take cookies of several names.
+ */
+async function namesOfSite(place: SitePlace): Promise<{ read?: string; own?: string }> {
   const { sessions } = place;
-  if (sessions === undefined || !sessions.given.cookieName) return undefined;
+  if (sessions === undefined) return {};
   let own: string | undefined;
-  const { cookieName: _, ...given } = sessions.given;
+  const { cookieName, ...given } = sessions.given;
   const settings: typeof sessions.settings = (found, appKeys) => {
     own = found.cookieName ?? undefined;
     return sessions.settings(found, appKeys);
   };
   try {
-    const { logins } = await openSite({
+    const { logins, session } = await openSite({
       ...place,
       checks: false,
       sessions: { ...sessions, given, settings },
     });
     logins.close();
+    if (session === undefined) return {};
+    return { read: session.cookie.name, ...(cookieName && own !== undefined && { own }) };
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
+    // The next findings say so.
+    if (error instanceof ConfigurationError) return {};
+    throw error;
   }
-  return own;
 }

@@ -197,7 +197,10 @@ function freePort(settings: string): Record<string, string> {
     others
       .map((name) => join(folder, name))
       .filter((file) => file !== settings)
-      .map((file) => settingsIn(file).CHAT_PORT ?? String(defaultPort)),
+      .map(settingsIn)
+      // Files of other programs have none.
+      .filter(({ CHAT_HISTORY }) => CHAT_HISTORY !== undefined)
+      .map(({ CHAT_PORT = String(defaultPort) }) => CHAT_PORT),
   );
   let port = defaultPort;
   while (taken.has(String(port))) port++;
