@@ -78,6 +78,8 @@ export interface App {
  * Concurrent reads of one user. The history runs reads one after the other, so those of other users wait behind them.
  */
 const mostReads = 4;
+/** A database server searches over two connections: the slow searches of one user leave the other one free. */
+const mostSearches = 1;
 
 /** Requests for links that stop mails, from one address: a provider of mailboxes has few for many people. */
 const stopRate = { count: 300, ms: 60_000 };
@@ -456,6 +458,7 @@ export async function startApp(
     limits: {
       requests: new RateLimit(config.limitRequests),
       reads: new ConcurrencyLimit(mostReads),
+      searches: new ConcurrencyLimit(mostSearches),
       send: new RateLimit(config.limitSend),
       search: new RateLimit(config.limitSearch),
       change: new RateLimit(config.limitChange),

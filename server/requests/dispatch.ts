@@ -29,10 +29,13 @@ const maxDepth = 16;
 export interface Services {
   chat: Chat;
   /**
-   * Limits of one user over all connections. `requests` counts every request, the others count some; `reads` bounds
-   * concurrent ones.
+   * Limits of one user over all connections. `requests` counts every request, the others count some; `reads` and
+   * `searches` bound concurrent ones.
    */
-  limits: { requests: RateLimit; reads: ConcurrencyLimit } & Record<LimitName, RateLimit>;
+  limits: { requests: RateLimit; reads: ConcurrencyLimit; searches: ConcurrencyLimit } & Record<
+    LimitName,
+    RateLimit
+  >;
   log: Log;
   quiet: QuietLog;
   drain: Drain;
@@ -185,7 +188,8 @@ async function carryOut(
   };
   if (retryAfterMs === null && handler.order === 'ordered') return run();
   if (retryAfterMs === null) {
-    return limits.reads.run(user, async () => {
+    const searches = counts.some(([name, count]) => name === 'search' && count > 0);
+    const read = async () => {
       // The cost of earlier answers was unknown when this request arrived, so it is counted again.
       limits.requests.giveBack(user, taken, weight);
       const tooMany = limits.requests.take(user, weight);
@@ -200,7 +204,9 @@ async function carryOut(
         const lost = refusalByRights(handler, context);
         if (lost !== null) throw lost;
       }
-    });
+    };
+    const inTurn = () => limits.reads.run(user, read);
+    return searches ? limits.searches.run(user, inTurn) : inTurn();
   }
   const due = await repeated(handler, context);
   if (due) return due;

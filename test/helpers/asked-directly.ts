@@ -31,6 +31,7 @@ export function askedDirectly(
     invite: unlimited(),
     report: unlimited(),
     reads: new ConcurrencyLimit(4),
+    searches: new ConcurrencyLimit(1),
   };
   const services = {
     ...{ chat, limits, log, quiet: new QuietLog(log) },
