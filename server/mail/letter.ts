@@ -14,16 +14,18 @@ const longest = { text: 320, lines: 8, name: 80 };
  */
 const unlinked = (characters: readonly string[]): string[] =>
   characters.map((one, n) => {
-    const [before = '', after = ''] = [characters[n - 1], characters[n + 1]];
-    const rest = () => characters.slice(n + 1, n + 7).join('');
-    const isLinked =
-      one === ':'
-        ? /[^\s\p{N}]/u.test(before) && /\S/.test(after)
-        : one === '@'
-          ? /\S/.test(before) && /[^\s\p{P}]/u.test(after)
-          : /^[.。．｡]$/.test(one) && /[^\s\p{N}\p{P}]/u.test(after) && !fileType.test(rest());
-    return isLinked ? `${one} ` : one;
+    const before = characters[n - 1] ?? '';
+    const rest = characters.slice(n + 1, n + 7).join('');
+    return isInAddress(before, one, rest) ? `${one} ` : one;
   });
+
+/** Times, numbers with one dot and names of files stay as they are. */
+function isInAddress(before: string, one: string, rest: string): boolean {
+  if (one === ':') return /[^\s\p{N}]/u.test(before) && /^\S/.test(rest);
+  if (/^[@＠]$/.test(one)) return /\S/.test(before) && /^[^\s\p{P}]/u.test(rest);
+  if (!/^[.。．｡․]$/.test(one) || fileType.test(rest)) return false;
+  return /^[^\s\p{N}\p{P}]/u.test(rest) || /^\d{1,3}\.\d/.test(rest);
+}
 
 /** The end of a file's name. None of these is a top-level domain. */
 const fileType = /^(?:avif|csv|docx?|gif|jpe?g|mp[34]|od[st]|pdf|png|pptx?|txt|webp|xlsx?)(?![^\s\p{P}])/iu;

@@ -251,6 +251,11 @@ describe('a message that waits', () => {
     const { message } = await mod.request('held:approve', { id: last?.id ?? '' });
     expect(message).toMatchObject({ seq, text: edit.text, files: [{ id: file.id }] });
     expect(await text()).toBe(edit.text);
+    // A listed word stands in the description of the file alone.
+    const described = { ...edit, text: 'plain', files: [{ id: file.id, alt: 'pallets' }] };
+    const answered = await ann.raw('message:edit', described);
+    expect(answered).toMatchObject({ ok: true, data: { held: { seq, why: 'words' } } });
+    expect(await text()).toBe(edit.text);
   });
 
   test('its files are for its author and moderators, and for all once it is approved', async () => {

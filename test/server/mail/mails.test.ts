@@ -159,7 +159,8 @@ describe('a site with CHAT_MAIL', () => {
   });
 
   test('no mail program finds an address in the words of users', async () => {
-    const lure = 'https://evil.example www.evil.example me@evil.example mailto:me evil。example 10:30 v2.0';
+    const lure =
+      'https://evil.example www.evil.example me@evil.example me＠evil.example mailto:me evil。example 192.0.2.1/a 10:30 v2.0 plan.pdf';
     const eve = await site.person({ firstname: 'evil.example' });
     const ben = await site.person({ account: { mail: 'accepted@site.example' } });
     const { id: den } = await site.den(eve, [ben], { name: 'https://evil.example/?a=b' });
@@ -172,9 +173,9 @@ describe('a site with CHAT_MAIL', () => {
     expect(subject).toBe('evil. example mentioned you');
     const ofUsers = (all: string) => all.replaceAll(/https:\/\/garden\.example\S*/g, '');
     for (const all of [subject, ofUsers(text), ofUsers(html.replaceAll(/<[^>]*>/g, ''))])
-      expect(all).not.toMatch(/https?:\/|www\.\S|evil[.。]\S|\S@\S|mailto:\S/i);
+      expect(all).not.toMatch(/https?:\/|www\.\S|evil[.。]\S|\S[@＠]\S|mailto:\S|192\.0/i);
     expect(text).toContain('https: //evil. example www. evil. example');
-    expect(text).toContain('10:30 v2.0');
+    expect(text).toContain('10:30 v2.0 plan.pdf');
     for (const one of [eve, ben]) one.close();
   });
 
