@@ -335,7 +335,7 @@ export class SocketTransport {
     const login = await services.traces.below('session.identify', () => logins.identify(credentials));
     if ('code' in login) {
       this.#onRefusal(login);
-      return { code: login.code };
+      return { code: login.code, ...(login.forClient && { reason: login.reason }) };
     }
     if (!this.#admission.isTied(sidOf(conn)))
       return refuse({ code: 'session_store_unavailable' }, 'polling began before the site could be read');
@@ -447,16 +447,18 @@ export type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: strin
 interface ConnectRefusal {
   code: ConnectErrorCode;
   message?: string;
+  /** Added to the message of the code. */
+  reason?: string;
   /** With `rate_limited`. */
   retryAfterMs?: number;
 }
 
 /** The error that Socket.IO sends as `connect_error`. */
-function connectError({ code, message, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
+function connectError({ code, message, reason, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
   const known = connectErrors[code];
   const data: ConnectFailure = {
     code,
-    message: message ?? known.message,
+    message: message ?? (reason === undefined ? known.message : known.message.replace(/\.$/, `: ${reason}.`)),
     retryable: known.retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(code === 'unauthorized' && loginUrl !== undefined ? { loginUrl } : {}),

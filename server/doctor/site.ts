@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../session/configuration/configuration.ts';
+import { RequestCookies } from '../session/cookie.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { UserPaths } from '../session/identity.ts';
 import { type Logins, StoreError } from '../session/login.ts';
@@ -93,7 +94,7 @@ async function* begun(place: SitePlace, cookies: string, { isProxy }: Examinatio
   try {
     if ('sessions' in application || application.begun === undefined) return;
     const open = await reader.open();
-    const claim = application.claim(open.site, { cookies });
+    const claim = application.claim(open.site, { cookies: new RequestCookies(cookies) });
     if ('reason' in claim) return;
     const table = application.logins(open.site, open.driver)[claim.table];
     const row = table && (await questions(table, open).find(claim.lookup))?.row;

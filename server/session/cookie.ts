@@ -3,6 +3,7 @@ import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './layers/key-file.ts';
 import { decryptLaravel, readAppKeys } from './layers/laravel.ts';
+import type { Explanation } from './login.ts';
 import { probeId } from './store.ts';
 
 /**
@@ -82,38 +83,94 @@ const mostCookies = 1000;
 /** C's `isspace()`. */
 const leadingBlanks = /^[ \t\n\v\f\r]+/;
 
-/** The session id in a `Cookie` header; null if there is none that PHP would take. See `cookieValue`. */
+/** The session ID in a `Cookie` header; null if there is none that PHP would take. */
 export function sessionIdFrom(header: string | undefined, cookie: SessionCookie): string | null {
-  const value = cookieValue(header, cookie.name);
+  const value = new RequestCookies(header).value(cookie.name);
   return value === null ? null : cookie.idIn(value);
 }
 
-/**
- * The value of a cookie in a `Cookie` header, read as `php_default_treat_data()` in PHP's main/php_variables.c reads it; null
- * if there is none. Null too if others could take another one, or an attacker who can set one of
- * the cookies (from a sibling subdomain, say) would choose the login:
- * - Two cookies of that name have different values. PHP takes the first, other software the last.
- * - PHP keeps a cookie of another name under this one, see `nameInPhp`. A browser lets a page set `..Host-ID` where
- *   `__Host-ID` is protected.
- * - Other software reads another value, as the package `cookie` does, by which most of it on Node reads cookies.
- */
-export function cookieValue(header: string | undefined, wanted: string): string | null {
+/** Reads the `Cookie` header of one request, as `php_default_treat_data()` in PHP's main/php_variables.c does. */
+export class RequestCookies {
+  readonly header: string | undefined;
+  #conflict: Explanation | null = null;
+
+  constructor(header: string | undefined) {
+    this.header = header;
+  }
+
+  /** The names, each once. */
+  get names(): string[] {
+    const names = (this.header ?? '').split(';', mostCookies).map((pair) => pair.split('=', 1)[0] ?? '');
+    return [...new Set(names.map((name) => name.replace(leadingBlanks, '')))];
+  }
+
+  /** Whether PHP reads any cookie under this name. */
+  has(name: string): boolean {
+    return Boolean(onlyCookies(this.header, [name]));
+  }
+
+  /**
+   * The value of a cookie; null if there is none. Null also if PHP and other software could read different values:
+   * whoever sets one of the cookies, such as a sibling subdomain, would choose the login.
+   */
+  value(wanted: string): string | null {
+    const read = readCookie(this.header ?? '', wanted);
+    if (read === null || typeof read === 'string') return read;
+    this.#conflict ??= read;
+    return null;
+  }
+
+  /** Adds the conflict that `value` has met. It replaces the reason that a cookie is missing. */
+  explain(why: Explanation): Explanation {
+    const conflict = this.#conflict;
+    if (conflict === null) return why;
+    if (why.cookie !== undefined) return conflict;
+    return {
+      ...why,
+      reason: `${why.reason}; ${conflict.reason}`,
+      kind: `${why.kind}; ${conflict.kind}`,
+      hint: why.hint ?? conflict.hint,
+    };
+  }
+}
+
+/** The value of a cookie, null if there is none, or why it is not read. */
+function readCookie(header: string, wanted: string): string | Explanation | null {
   let found: string | undefined;
   let count = 0;
-  for (const pair of header?.split(';') ?? []) {
+  for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(leadingBlanks, '');
     if (name === '') continue;
-    if (++count > mostCookies) return null;
+    if (++count > mostCookies)
+      return conflict(`the request has more than ${mostCookies} cookies, and PHP reads no more`);
     if (nameInPhp(name) !== wanted) continue;
+    // A browser lets a page set `..Host-ID` where `__Host-ID` is protected.
+    if (name !== wanted) return conflict(`PHP reads a cookie of another name as ${wanted}`, wanted);
     // Without `=` the value is empty. Blanks around a value are part of it.
     const value = equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1));
-    if (name !== wanted || (found !== undefined && value !== found)) return null;
+    if (found !== undefined && value !== found)
+      return conflict(
+        `there are two cookies ${wanted} with different values, set for another Path or Domain; PHP uses the first in the header, the chat neither`,
+        wanted,
+      );
     found = value;
   }
-  if (found === undefined || parseCookie(header ?? '', { decode: rawUrlDecode })[wanted] !== found)
-    return null;
-  return found;
+  if (found === undefined) return null;
+  // Most software on Node reads cookies by this package.
+  return parseCookie(header, { decode: rawUrlDecode })[wanted] === found
+    ? found
+    : conflict(`PHP and other software read different values of the cookie ${wanted}`, wanted);
+}
+
+/** @param name is left out of the kind: visitors choose the names of some cookies */
+function conflict(reason: string, name?: string): Explanation {
+  return {
+    reason,
+    kind: name === undefined ? reason : reason.replaceAll(` ${name}`, ''),
+    hint: 'delete the cookies of the site in the browser and log in again; if they come back, the site, or another one below the same domain, sets the cookie twice: give it one Path and one Domain (session.cookie_path, session.cookie_domain)',
+    forClient: true,
+  };
 }
 
 /** The cookies of these names, as they stand in a `Cookie` header. */
@@ -130,12 +187,6 @@ export function hasCookieOf(header: string, secret: string): boolean {
   return header
     .split(';', mostCookies)
     .some((pair) => timingSafeEqual(digest(rawUrlDecode(pair.slice(pair.indexOf('=') + 1))), wanted));
-}
-
-/** The names in a `Cookie` header, each once. */
-export function cookieNames(header: string | undefined): string[] {
-  const names = (header ?? '').split(';', mostCookies).map((pair) => pair.split('=', 1)[0] ?? '');
-  return [...new Set(names.map((name) => name.replace(leadingBlanks, '')))];
 }
 
 /**

@@ -46,6 +46,8 @@ export interface Explanation {
   hint?: string | undefined;
   /** The name of the cookie that is missing. */
   cookie?: string;
+  /** The client gets the reason, too: it is about the request or the session alone, and not about the site. */
+  forClient?: true;
 }
 
 /** Nobody can find out the text from what it returns. */

@@ -1,4 +1,5 @@
 import { FormatError } from './formats/value.ts';
+import type { Explanation } from './login.ts';
 
 /** The limit for a session as stored and as unpacked: memcached's default item size. */
 export const maxSessionBytes = 1024 * 1024;
@@ -126,11 +127,14 @@ export class SessionBusyError extends StoreError {}
 
 /** The session has more than `maxSessionBytes`, as stored or unpacked. */
 export class SessionTooLargeError extends FormatError {
-  readonly hint = 'the chat has no setting for this limit: the site must keep less in the session';
+  readonly explanation: Explanation;
 
   constructor() {
-    super(`the session is larger than ${maxSessionBytes} bytes, the limit of the chat`);
+    const reason = `the session is larger than ${maxSessionBytes} bytes, the limit of the chat`;
+    super(reason);
     this.name = 'SessionTooLargeError';
+    const hint = 'the chat has no setting for this limit: the site must keep less in the session';
+    this.explanation = { reason, kind: reason, hint, forClient: true };
   }
 }
 

@@ -111,7 +111,7 @@ function byIdentity(found: Identity, bytes: Buffer): SessionVerdict {
 
 /** @throws the error if it says nothing about the session */
 function undecodable(error: unknown): SessionVerdict {
-  if (error instanceof SessionTooLargeError) return noUser('invalid', error.message, error.hint);
+  if (error instanceof SessionTooLargeError) return { state: 'invalid', ...error.explanation };
   if (error instanceof UnreadableError) return noUser('invalid', error.looks, error.hint, error.message);
   if (!(error instanceof FormatError)) throw error;
   return noUser('invalid', 'what the store holds is damaged', undefined, error.message);

@@ -3,7 +3,7 @@ import type { EnvForm } from '../configuration/env.ts';
 import type { PhpSettings } from '../configuration/php-settings.ts';
 import type { SessionCall } from '../configuration/session-calls.ts';
 import type { PhpSurroundings } from '../configuration/value.ts';
-import type { SessionCookie } from '../cookie.ts';
+import type { RequestCookies, SessionCookie } from '../cookie.ts';
 import type { SessionUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import type { Credentials, Explanation } from '../login.ts';
@@ -144,6 +144,9 @@ export interface LoginPart extends SiteTable {
   optional?: true;
 }
 
+/** The parts of a request that make a claim. */
+export type ClaimSource = Omit<Credentials, 'cookies' | 'session'> & { cookies: RequestCookies };
+
 /** The claim of a request's cookies, before any look at the database. */
 export interface Claim {
   /** The name of the table in `Application.logins`. */
@@ -219,7 +222,7 @@ export interface Portrait {
  */
 export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
-  claim(site: Site, credentials: Credentials): Cookies | Explanation;
+  claim(site: Site, source: ClaimSource): Cookies | Explanation;
   /**
    * For the doctor: what the login noted of the request that began it, as far as others are compared with it; null where
    * they are not.
@@ -236,7 +239,7 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
 export interface MemberApplication<Found = unknown, Site = unknown, Named extends Claim = Claim>
   extends SiteApplication<Found, Site, Named> {
   sessions(site: Site): MemberSessions;
-  claim(site: Site, session: NamingSession, credentials: Credentials): Named | Explanation;
+  claim(site: Site, session: NamingSession, source: ClaimSource): Named | Explanation;
 }
 
 /** A session that names somebody. */
@@ -390,9 +393,9 @@ export interface Beside {
   proof: readonly string[];
   /**
    * Why they do not belong to the session; null if they do.
-   * @param cookies the `Cookie` header; undefined if the client sends the value of the session's cookie itself
+   * @param cookies undefined if the client sends the value of the session's cookie itself
    */
-  refuses(cookies: string | undefined, named: NamedUser): Explanation | null;
+  refuses(cookies: RequestCookies | undefined, named: NamedUser): Explanation | null;
 }
 
 /** A session that names a user, with what `proof` leads to. */
@@ -450,8 +453,7 @@ export const nobody = (reason: string, hint?: string) => ({
 /** The verdict on the text of a session that SELECT cuts off at `maxSessionBytes`; null if it is whole. */
 export function ifCutOff(session: Buffer | null | undefined): Judged | null {
   if (!session || session.length < maxSessionBytes) return null;
-  const { message, hint } = new SessionTooLargeError();
-  return { state: 'invalid', ...because(message, hint) };
+  return { state: 'invalid', ...new SessionTooLargeError().explanation };
 }
 
 /** The verdict on a login that the keys of the site no longer lead to. */
@@ -460,7 +462,7 @@ export const byAnotherKey = nobody('the site has another key for its logins now'
 /** The refusal of a request without the cookie. @param hint if every visitor gets it: how the site sets the cookie */
 export const noCookie = (name: string, hint: string): Explanation => ({
   ...because(
-    `there is no cookie ${name}, or there are several`,
+    `there is no cookie ${name}`,
     `if every visitor gets this: ${hint}; CHAT_SESSION_NAME sets another name`,
   ),
   cookie: name,

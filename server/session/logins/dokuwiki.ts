@@ -1,6 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
-import { cookieNames, cookieValue } from '../cookie.ts';
 import { because, noCookie, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
@@ -27,12 +26,12 @@ export const dokuwiki: SessionApplication = {
       // A plugin that knows its users by other means keeps something else there, or nothing: `not-set` that of oauth, the
       // password those whose trustExternal() follows the example in inc/Extension/AuthPlugin.php.
       if (digest === null || !/^[0-9a-f]{40}$/.test(digest)) return null;
-      const names = cookieNames(cookies).filter((name) => /^DW[0-9a-f]{32}$/.test(name));
+      const names = (cookies?.names ?? []).filter((name) => /^DW[0-9a-f]{32}$/.test(name));
       if (names.length === 0)
         return noCookie('DW…', 'DokuWiki sets it beside that of the session, for the same path and domain');
       // Another wiki of this host has a cookie of its own.
       const isOne = names.some((name) => {
-        const [name64 = '', , password64 = ''] = cookieValue(cookies, name)?.split('|') ?? [];
+        const [name64 = '', , password64 = ''] = cookies?.value(name)?.split('|') ?? [];
         const given = createHash('sha1').update(Buffer.from(password64, 'base64')).digest();
         const isUser = Buffer.from(name64, 'base64').toString('latin1') === user;
         return isUser && timingSafeEqual(given, Buffer.from(digest, 'hex'));

@@ -6,7 +6,7 @@ import {
   ConfigurationError,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { cookieNames, cookieValue } from '../cookie.ts';
+import type { RequestCookies } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -23,6 +23,7 @@ import {
   loginPart,
   mailsIn,
   nobody,
+  noCookie,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
@@ -141,8 +142,8 @@ export const drupal: Application<Found, Found> = {
   claim({ cookie, ending }, { cookies }): Claim | ReturnType<typeof because> {
     const name = cookie ?? cookieName(cookies, ending);
     if (typeof name !== 'string') return name;
-    const id = cookieValue(cookies, name);
-    if (id === null) return because('there is no session cookie, or there are several of one name');
+    const id = cookies.value(name);
+    if (id === null) return noCookie(name, 'Drupal makes the name of the host and path of the page');
     if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return because('its cookie is no session id');
     const sid = createHash('sha256').update(id).digest('base64url');
     return { table: 'sessions', lookup: sid, secrets: [id] };
@@ -237,8 +238,8 @@ function sessionIn(session: Buffer | null): { user: string | null; isMasquerade:
  * Drupal makes the name of the host and the path that a page is asked for by (`getUnprefixedName()`), which settings.php
  * does not say. So the cookie is known by its form. Of one name only `SSESS…` counts on pages by https.
  */
-function cookieName(cookies: string | undefined, ending: string | null): string | ReturnType<typeof because> {
-  const names = cookieNames(cookies).filter(
+function cookieName(cookies: RequestCookies, ending: string | null): string | ReturnType<typeof because> {
+  const names = cookies.names.filter(
     (name) => /^S?SESS[0-9a-f]{32}$/.test(name) && (ending === null || name.endsWith(ending)),
   );
   const endings = new Set(names.map((name) => name.slice(-32)));

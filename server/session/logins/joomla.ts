@@ -7,7 +7,6 @@ import {
   isTrue,
 } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
-import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -224,7 +223,7 @@ export const joomla: Application<Found, Site> = {
   onlyCookie: ({ cookies: [first] }) => first,
 
   claim({ cookies: names }, { cookies }) {
-    const id = names.map((name) => cookieValue(cookies, name)).find((value) => value !== null);
+    const id = names.map((name) => cookies.value(name)).find((value) => value !== null);
     if (id === undefined) {
       return noCookie(names[0], 'Joomla makes the name of the cookie of its secret');
     }

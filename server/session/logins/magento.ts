@@ -328,7 +328,7 @@ const isNumber = (text: string | null | undefined): text is string => /^[1-9]\d{
 function differing(
   { checks, useAddress, useAgent }: Site,
   begun: { address: string | null | undefined; agent: string | null | undefined },
-  { address = '', userAgent = '' }: Credentials,
+  { address = '', userAgent = '' }: Pick<Credentials, 'address' | 'userAgent'>,
 ): string | null {
   if (!checks) return null;
   if (useAddress && begun.address !== address.replace(/^::ffff:(?=\d+\.)/i, '')) return 'address';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { cookieValue, onlyCookies } from '../cookie.ts';
+import { onlyCookies, RequestCookies } from '../cookie.ts';
 import {
   type Credentials,
   type Explanation,
@@ -57,8 +57,11 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
       rows,
       sessions: async () => sessionsOf(await rows.open()),
       beside: (site) => application.sessions(site).beside ?? [],
-      claim: (site, { state: { id, proof = [] } }, from) =>
-        application.claim(site, { secrets: [id], proof }, from),
+      claim: (site, { state: { id, proof = [] } }, from) => {
+        const cookies = new RequestCookies(from.cookies);
+        const claim = application.claim(site, { secrets: [id], proof }, { ...from, cookies });
+        return 'reason' in claim ? cookies.explain(claim) : claim;
+      },
     }),
     binding: (credentials) => (reader.last ? sessionsOf(reader.last).binding(credentials) : null),
     watch: watchNothing,
@@ -102,8 +105,10 @@ export function accountLogins(
       rows,
       sessions: () => sessions,
       refuses(session, { cookies, session: sent, at = Date.now() }) {
-        const value = (name: string) => (sent === undefined ? cookieValue(cookies, name) : null);
-        return accounts.refuses?.(value, named(session), Math.floor(at / 1000)) ?? null;
+        const all = new RequestCookies(sent === undefined ? cookies : undefined);
+        const value = (name: string) => all.value(name);
+        const why = accounts.refuses?.(value, named(session), Math.floor(at / 1000)) ?? null;
+        return why && all.explain(why);
       },
       claim(_, session) {
         const { user, state } = session;

@@ -8,7 +8,6 @@ import {
 } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
-import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -258,7 +257,7 @@ export const moodle: Application<Found, Site, Cookie> = {
   onlyCookie: ({ cookie }) => cookie,
 
   claim({ cookie }, { cookies, address = '' }) {
-    const id = cookieValue(cookies, cookie);
+    const id = cookies.value(cookie);
     if (id === null) {
       return noCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
     }

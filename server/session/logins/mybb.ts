@@ -7,7 +7,6 @@ import {
   SecondFactorError,
 } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
-import { cookieValue, onlyCookies } from '../cookie.ts';
 import { howToRun } from '../how-to-run.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
@@ -237,14 +236,11 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   },
 
   claim({ cookiePrefix }, { cookies }) {
-    // The cookie of a board without a prefix counts where there is none with it. Several with it are one that is unknown.
+    // The cookie without a prefix counts if there is none with it. Several with it are one whose value is unknown.
     const named = (name: string) => {
-      const own = cookieValue(cookies, cookiePrefix + name);
+      const own = cookies.value(cookiePrefix + name);
       if (own) return own;
-      return (
-        (own === null && onlyCookies(cookies, [cookiePrefix + name]) ? null : cookieValue(cookies, name)) ??
-        ''
-      );
+      return (own === null && cookies.has(cookiePrefix + name) ? null : cookies.value(name)) ?? '';
     };
     const [, digits, loginkey] = /^\s*\+?(\d{1,10})[^_]*_(.*)$/s.exec(named('mybbuser')) ?? [];
     const uid = String(Number(digits));
@@ -255,7 +251,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       Number(digits) > largestUid ||
       loginkey === ''
     ) {
-      const reason = `there is no cookie ${cookiePrefix}mybbuser, or there are several, or it is none that MyBB makes`;
+      const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is none that MyBB makes`;
       const hint =
         'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME';
       return { ...because(reason, hint), cookie: `${cookiePrefix}mybbuser` };

@@ -6,7 +6,6 @@ import {
   isTrue,
 } from '../configuration/configuration.ts';
 import { escapedPath } from '../configuration/database-host.ts';
-import { cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
@@ -189,7 +188,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     // 4.1.0.4 puts the row of the token beside that of the customer. Versions before it leave no mark.
     if (by === 'login') return because('an administrator is there as the customer');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
-    const token = cookieValue(cookies, factorCookie ?? '') ?? '';
+    const token = cookies.value(factorCookie ?? '') ?? '';
     return /^[\x21-\x7e]{1,96}$/.test(token)
       ? { table: 'devices', lookup: token, secrets: [...secrets, token], customer }
       : because(noFactor);

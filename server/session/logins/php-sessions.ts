@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { cookieValue, type SessionCookie, sessionIdFrom } from '../cookie.ts';
+import { RequestCookies, type SessionCookie, sessionIdFrom } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import type { UserPaths } from '../identity.ts';
 import {
+  type Explanation,
   handleOf,
   type Login,
   type Logins,
@@ -41,8 +42,14 @@ const leftFor = 30_000;
 /** The pause before a retry. */
 const retryPause = 50;
 
-const noCookie =
-  'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
+/** Forms of the cookie that the settings do not name, by its value. */
+const otherForms: readonly [RegExp, string][] = [
+  [/^eyJ/, 'it looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site'],
+  [
+    /^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/,
+    'it looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name',
+  ],
+];
 
 /** `bytes` are as PHP wrote them: a comparison shows a change without decoding. Empty: not judged. */
 export interface PhpSession {
@@ -168,18 +175,23 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
 
   return {
     async identify({ cookies, session }) {
-      const isCookie = session === undefined;
-      const sent = isCookie ? cookieValue(cookies, cookie.name) : session;
+      const all = session === undefined ? new RequestCookies(cookies) : undefined;
+      const sent = all === undefined ? session : all.value(cookie.name);
       const id = sent === null ? null : cookie.idIn(sent);
-      if (id === null)
-        return isCookie
-          ? noId(`the cookie ${cookie.name}`, noCookie)
-          : noId('the value that the client sent');
+      if (id === null) {
+        const why =
+          all === undefined
+            ? notAnId('the value that the client sent', sent)
+            : sent === null
+              ? all.explain(noCookie(cookie.name))
+              : notAnId(`the value of the cookie ${cookie.name}`, sent);
+        return { code: 'unauthorized', ...why };
+      }
       const answer = await from(sent === id ? { id } : { id, sent: String(sent) });
       if ('code' in answer || refuses === undefined) return answer;
       const { user, state } = answer;
-      const wrong = refuses(isCookie ? cookies : undefined, { user, proof: state.proof ?? [] });
-      return wrong === null ? answer : { code: 'unauthorized', ...wrong };
+      const wrong = refuses(all, { user, proof: state.proof ?? [] });
+      return wrong === null ? answer : { code: 'unauthorized', ...(all?.explain(wrong) ?? wrong) };
     },
     check: checkAll,
     unjudged: (login) => ({
@@ -314,7 +326,18 @@ function noVersion(error: unknown): null {
   throw error;
 }
 
-function noId(where: string, hint?: string): Refusal {
-  const reason = `no id in ${where}, or none that PHP would make`;
-  return { code: 'unauthorized', reason, kind: reason, hint };
+function noCookie(name: string): Explanation {
+  return {
+    ...because(
+      `there is no cookie ${name}`,
+      'if every visitor gets this: is that the session.name of the site, and does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path)?',
+    ),
+    cookie: name,
+  };
 }
+
+const notAnId = (what: string, value: unknown): Explanation =>
+  because(
+    `${what} is not a session ID that PHP accepts`,
+    otherForms.find(([form]) => typeof value === 'string' && form.test(value))?.[1],
+  );

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
@@ -267,7 +266,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   claim(site, credentials) {
     const { cookie, isFour, allowAutologin } = site;
-    const partOf = (part: string) => phpText(cookieValue(credentials.cookies, `${cookie}_${part}`) ?? '');
+    const partOf = (part: string) => phpText(credentials.cookies.value(`${cookie}_${part}`) ?? '');
     const sid = partOf('sid');
     const [key, user] = [partOf('k'), /^\+?(\d{1,10})/.exec(partOf('u'))?.[1] ?? '0'];
     const from = fromOf(credentials, site);
@@ -524,7 +523,7 @@ const entities: Readonly<Record<string, string>> = {
 const isGiven = (text: string) => text !== '' && text !== '0';
 
 function fromOf(
-  { address = '', userAgent = '', forwardedFor = '' }: Credentials,
+  { address = '', userAgent = '', forwardedFor = '' }: Omit<Credentials, 'cookies'>,
   { forwardedForCheck }: PhpbbSite,
 ) {
   const parts = trimmed(forwardedFor).replaceAll(',', ' ').replace(/ {2,}/g, ' ');

@@ -1,7 +1,6 @@
 import { createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
-import { cookieNames, cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
 import type { Explanation, SessionUser } from '../login.ts';
 import {
@@ -123,16 +122,14 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
   claim(site, { cookies }) {
     const names =
-      site.cookieName === null
-        ? cookieNames(cookies).filter((name) => nameForm.test(name))
-        : [site.cookieName];
+      site.cookieName === null ? cookies.names.filter((name) => nameForm.test(name)) : [site.cookieName];
     const claims = new Map<string, Cookie>();
     let isReadable = false;
-    if (names.length > mostCookies) return severalCookies;
+    if (names.length > mostCookies) return tooManyCookies;
     for (const name of names) {
-      const value = cookieValue(cookies, name);
+      const value = cookies.value(name);
       // A sibling subdomain may have set a second one, and its own customer's cookie would be the only one left.
-      if (value === null && site.cookieName === null) return severalCookies;
+      if (value === null) return { ...noneThere, cookie: name };
       const content = contentOf(value ?? '', site);
       if (content === null) continue;
       isReadable = true;
@@ -201,18 +198,18 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
 const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.test(text ?? '');
 
-const severalCookies = because(
-  'there are several cookies of PrestaShop of one name, or too many of them',
+const tooManyCookies = because(
+  `there are more than ${mostCookies} cookies of PrestaShop`,
   'CHAT_SESSION_NAME names the cookie of the shop',
 );
 
+const noneThere = because(
+  'there is no cookie of PrestaShop',
+  'if every visitor gets this: PrestaShop sets its cookie for the host and the path of the shop',
+);
+
 function missing(isThere: boolean, isReadable: boolean): Explanation {
-  if (!isThere) {
-    return because(
-      'there is no cookie of PrestaShop',
-      'if every visitor gets this: PrestaShop sets its cookie for the host and the path of the shop',
-    );
-  }
+  if (!isThere) return noneThere;
   return isReadable
     ? because('nobody is logged in by its cookie')
     : because(

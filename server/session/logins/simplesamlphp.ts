@@ -19,10 +19,10 @@ export const simplesamlphp: SessionApplication = {
     refuses(cookies, { proof }) {
       const token = proof.find((one) => one !== null);
       if (token === undefined) return null;
-      if (cookies === undefined)
+      if (cookies?.header === undefined)
         return noCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
       // Its name is a setting (`session.authtoken.cookiename`), and nobody can guess its value.
-      return hasCookieOf(cookies, token)
+      return hasCookieOf(cookies.header, token)
         ? null
         : because(
             'no cookie has the token of the session (SimpleSAMLAuthToken)',

@@ -1,13 +1,11 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
-import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
-  because,
   type Claim,
   type GivenRoles,
   type LoginPart,
@@ -15,6 +13,7 @@ import {
   loginPart,
   mailsIn,
   nobody,
+  noCookie,
   type Row,
   rolesIf,
   type SiteDatabase,
@@ -188,17 +187,17 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   },
 
   claim(site, { cookies }) {
-    const first = partsOf(cookieValue(cookies, site.cookie));
+    const first = partsOf(cookies.value(site.cookie));
     if (first === null) {
-      return because(
-        `there is no cookie ${site.cookie} of a login, or there are several`,
-        'if every visitor gets this: SMF sets the cookie for the domain and path of its address, by its cookie settings; another name is set by CHAT_SESSION_NAME',
+      return noCookie(
+        site.cookie,
+        'SMF sets the cookie for the domain and path of its address, by its cookie settings',
       );
     }
     const { id, hash } = first;
-    const second = site.factors > 0 ? partsOf(cookieValue(cookies, `${site.cookie}_tfa`)) : null;
+    const second = site.factors > 0 ? partsOf(cookies.value(`${site.cookie}_tfa`)) : null;
     const factor = second?.id === id ? second.hash : '';
-    const ids = (cookieValue(cookies, `${site.cookie}_`) ?? '').split(',').slice(0, mostMarks);
+    const ids = (cookies.value(`${site.cookie}_`) ?? '').split(',').slice(0, mostMarks);
     const marks = ids.flatMap((mark) => /^\s*\+?0*(\d{1,10})/.exec(mark)?.[1] ?? []);
     const table = marks.length > 0 ? 'marked' : 'members';
     return { table, lookup: id, secrets: [id, hash, factor], hash, second: factor, marks };

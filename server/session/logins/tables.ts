@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { RequestCookies } from '../cookie.ts';
 import { mergeRoles } from '../identity.ts';
 import {
   type Credentials,
@@ -303,14 +304,15 @@ export function tableLogins(application: Application, reader: SiteReader): Login
       const { site } = await open();
       const sent = asCookie(credentials, () => application.onlyCookie?.(site));
       if (sent === null) return refusalOf(nobody('the value that the client sent is no login of this site'));
-      const claim = application.claim(site, sent);
-      if ('reason' in claim) return refusalOf({ state: 'nobody', ...claim });
+      const cookies = new RequestCookies(sent.cookies);
+      const claim = application.claim(site, { ...sent, cookies });
+      if ('reason' in claim) return refusalOf({ state: 'nobody', ...cookies.explain(claim) });
       let found = await look(claim);
       if (found.state === 'nobody') {
         await pause(secondLookAfter);
         found = await look(claim);
       }
-      return found.state === 'user' ? found.login : refusalOf(found);
+      return found.state === 'user' ? found.login : refusalOf({ ...found, ...cookies.explain(found) });
     } catch (error) {
       return unavailable(error);
     }
@@ -322,7 +324,10 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     check,
     binding(credentials) {
       if (reader.last === undefined) return null;
-      const claim = application.claim(reader.last.site, credentials);
+      const claim = application.claim(reader.last.site, {
+        ...credentials,
+        cookies: new RequestCookies(credentials.cookies),
+      });
       if ('reason' in claim) return null;
       const secrets: (readonly string[])[] = [];
       for (let each: Claim | undefined = claim; each !== undefined; each = each.otherwise) {

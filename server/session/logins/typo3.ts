@@ -1,7 +1,6 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { cookieValue } from '../cookie.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
@@ -209,7 +208,7 @@ export const typo3: Application<Found, Found, Cookie> = {
   },
 
   claim(site, { cookies, address = '' }) {
-    const value = cookieValue(cookies, site.cookie);
+    const value = cookies.value(site.cookie);
     if (value === null) {
       return noCookie(site.cookie, 'TYPO3 sets the cookie for its own host and path');
     }

@@ -10,7 +10,6 @@ import {
 } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
-import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -256,7 +255,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
   },
 
   claim({ cookie }, { cookies }) {
-    const value = cookieValue(cookies, cookie);
+    const value = cookies.value(cookie);
     if (value === null) {
       return noCookie(
         cookie,

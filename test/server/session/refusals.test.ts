@@ -113,7 +113,7 @@ describe('the refusal of a session', () => {
   test('says that there is no cookie, or no session', async () => {
     expect(await refusal(undefined, '')).toMatchObject({
       code: 'unauthorized',
-      reason: 'no id in the cookie PHPSESSID, or none that PHP would make',
+      reason: 'there is no cookie PHPSESSID',
       hint: expect.stringContaining('session.name'),
     });
     expect(await refusal('n'.repeat(26), '')).toMatchObject({
