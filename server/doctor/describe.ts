@@ -1,9 +1,9 @@
-import { sessionIdFrom } from '../session/cookie.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../session/formats/value.ts';
 import { identify, type SessionUser } from '../session/identity.ts';
-import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import { phpSessions, type SessionSettings } from '../session/logins/php-sessions.ts';
 import { type Key, parsePath, pathText } from '../session/path.ts';
-import { cookieHeader, noId, sessionOf, storeFailure } from './examine.ts';
+import { StoreError } from '../session/store.ts';
+import { cookieHeader, readSession, rejection, storeFailure } from './examine.ts';
 import { type Finding, printable } from './finding.ts';
 import { keysOf, likelyPlaces, placesIn, type SessionPlace, type WantedPlace } from './places.ts';
 import { leadsToTyped } from './typed.ts';
@@ -29,19 +29,20 @@ export async function describeSession(
   settings: SessionSettings,
   copied: string,
 ): Promise<DescribedSession | { problem: string; advice?: string | undefined; isMissing?: boolean }> {
-  const header = cookieHeader(copied, settings.cookie.name);
-  const id = sessionIdFrom(header, settings.cookie);
-  if (id === null) return problemOf(noId(header, settings));
   const store = settings.source.open();
+  const logins = phpSessions(settings);
   try {
-    const bytes = await store.get(id);
-    const session = await sessionOf(settings, id, bytes);
-    return 'problems' in session
-      ? { ...problemOf(...session.problems), isMissing: bytes === null }
-      : described(session.value);
+    const cookies = cookieHeader(copied, settings.cookie.name);
+    const found = await readSession(settings, logins, store, cookies);
+    if (found.content !== undefined) return described(found.content);
+    if (!('code' in found.answer)) throw new Error('a user in a session without content');
+    const problems = await rejection(settings, found, found.answer);
+    return { ...problemOf(...problems), isMissing: found.bytes === null };
   } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
     return problemOf(storeFailure(error, settings));
   } finally {
+    logins.close();
     store.close();
   }
 }

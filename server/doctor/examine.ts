@@ -1,17 +1,17 @@
-import { sessionIdFrom } from '../session/cookie.ts';
-import { decodeSession, UnreadableError } from '../session/decode.ts';
+import { RequestCookies } from '../session/cookie.ts';
+import { decodeSession } from '../session/decode.ts';
 import { FormatError, type PhpValue } from '../session/formats/value.ts';
-import type { SessionSettings } from '../session/logins/php-sessions.ts';
-import { probeId, type SessionStore, StoreError } from '../session/store.ts';
+import type { Login, Logins, Refusal } from '../session/login.ts';
+import { phpSessions, type SessionSettings } from '../session/logins/php-sessions.ts';
+import { probeId, SessionBusyError, type SessionStore, StoreError } from '../session/store.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
 import { kindOf, nearby, startAdvice } from './nearby.ts';
 import { typedPaths } from './typed.ts';
-import { userIn } from './user.ts';
+import { contentFindings, pathAdvice, typedFindings, userFindings } from './user.ts';
 
 /** The advice if the store holds something other than a session. */
 const notExpected: Record<string, string> = {
   memcached: 'Is handler= right, and distribution=?',
-  redis: 'The chat server reads no session of that size: the site has to keep less in it.',
   file: 'Who owns the file (ls -ln)? If PHP runs as that user, owner= has to name the user. Remove anything else that is in its place, such as a link or a folder.',
 };
 
@@ -36,43 +36,114 @@ export function cookieHeader(copied: string, name?: string): string {
 /**
  * Checks the store, and follows one cookie through the settings, from the store to the user. Of the content of a
  * session it reports the names of the keys and the user, and nothing else.
+ * @returns whether the server would reject the cookie
  */
 export async function* examine(
   settings: SessionSettings,
   { cookie: copied, keepalive }: Examination,
-): AsyncGenerator<Finding> {
-  const cookie = copied === undefined ? undefined : cookieHeader(copied, settings.cookie.name);
+): AsyncGenerator<Finding, boolean> {
   yield* typedPaths(settings.user);
   const store = settings.source.open();
+  const logins = phpSessions(settings);
   try {
-    await (store.check?.() ?? store.get(probeId));
+    const fault = await logins.fault();
+    if (fault !== null) throw fault;
     yield well('The session store answers.');
     if (store.checkNotifications !== undefined) {
       const { text, advice } = await store.checkNotifications();
       // Without notifications a logout is noticed too, a little later.
       yield advice === undefined ? well(text) : warning(text, advice);
     }
-    const id = cookie === undefined ? null : sessionIdFrom(cookie, settings.cookie);
-    // A session that cannot be read is reported once.
-    const bytes = id === null ? null : await store.get(id);
-    if (keepalive) yield* renewal(store, bytes === null ? null : id);
-    if (id !== null) yield* follow(settings, id, bytes);
-    else if (cookie !== undefined) yield noId(cookie, settings);
+    const found =
+      copied === undefined
+        ? undefined
+        : await readSession(settings, logins, store, cookieHeader(copied, settings.cookie.name));
+    if (keepalive) yield* renewal(store, found?.bytes ? found.id : null);
+    if (found === undefined) return false;
+    const { answer, bytes, content } = found;
+    if (bytes) yield well(`The store has a session of this id: ${bytes.length} bytes.`);
+    if (content !== undefined) {
+      yield well(`It can be read as ${settings.source.format}.`);
+      yield* contentFindings(content);
+    }
+    if ('code' in answer) yield* await rejection(settings, found, answer);
+    else if (content !== undefined) yield* userFindings(content, settings.user, answer.user);
+    return 'code' in answer;
   } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
     yield storeFailure(error, settings);
+    return true;
   } finally {
+    logins.close();
     store.close();
   }
 }
 
-/** An error of a store. @throws any other error */
-export function storeFailure(error: unknown, { source }: SessionSettings): Finding {
-  if (error instanceof StoreError)
-    return wrong(`The session store: ${error.message}.`, error.hint ?? startAdvice(source));
-  if (!(error instanceof FormatError)) throw error;
-  const expected = notExpected[kindOf(source)];
-  return wrong(`What the store holds is not what was expected: ${error.message}.`, expected);
+/** The server's answer to a cookie, and what it was made of. */
+export interface ReadSession {
+  answer: Login | Refusal;
+  id: string | null;
+  /** Null if there is no such session; undefined if the store does not give it. */
+  bytes: Buffer | null | undefined;
+  /** Undefined if the session is empty or cannot be decoded. */
+  content: PhpValue | undefined;
 }
+
+/** Identifies the user of a cookie by the code of the server. */
+export async function readSession(
+  settings: SessionSettings,
+  logins: Pick<Logins, 'identify'>,
+  store: SessionStore,
+  cookies: string,
+): Promise<ReadSession> {
+  const answer = await logins.identify({ cookies });
+  const value = new RequestCookies(cookies).value(settings.cookie.name);
+  const id = value === null ? null : settings.cookie.idIn(value);
+  const bytes = id === null ? undefined : await store.get(id).catch(orUndefined);
+  let content: PhpValue | undefined;
+  try {
+    content = id && bytes ? decodeSession(settings.source, id, bytes) : undefined;
+  } catch (error) {
+    orUndefined(error);
+  }
+  return { answer, id, bytes, content };
+}
+
+/** For errors that the server's answer explains. @throws any other error */
+function orUndefined(error: unknown): undefined {
+  if (error instanceof FormatError || error instanceof SessionBusyError) return;
+  throw error;
+}
+
+/** Why the server rejects a cookie, in its own words, and what to change. */
+export async function rejection(
+  settings: SessionSettings,
+  { id, bytes, content }: ReadSession,
+  { code, reason, hint }: Refusal,
+): Promise<Finding[]> {
+  const { source, user } = settings;
+  if (code === 'session_store_unavailable')
+    return [wrong(`The session store: ${reason}.`, hint ?? startAdvice(source))];
+  const more =
+    content !== undefined
+      ? pathAdvice(content, user)
+      : id === null
+        ? 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'
+        : bytes === undefined
+          ? notExpected[kindOf(source)]
+          : bytes !== null && hint === undefined
+            ? 'Log in to the site again, and copy the new value of the cookie.'
+            : undefined;
+  const advice = [hint, more].filter((one) => one !== undefined);
+  return [
+    wrong(`The chat rejects this login: ${reason}.`, advice.length === 0 ? undefined : advice.join('. ')),
+    ...(bytes === null && id !== null ? [await nearby(source, id)] : []),
+    ...(content === undefined ? [] : typedFindings(content)),
+  ];
+}
+
+export const storeFailure = ({ message, hint }: StoreError, { source }: SessionSettings): Finding =>
+  wrong(`The session store: ${message}.`, hint ?? startAdvice(source));
 
 /** Whether sessions may be renewed. The session that it renews for the test does not exist. */
 async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<Finding> {
@@ -88,53 +159,5 @@ async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<
       `Writing in the chat does not keep a session alive: ${error.message}.`,
       'Give the account of the chat server that right, or set CHAT_SESSION_KEEPALIVE=off. The chat works without it; users who write in it and open no page are logged out when the lifetime of their session is over.',
     );
-  }
-}
-
-const looksSigned =
-  'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name.';
-
-/** Kinds of cookies without an id, and the advice. */
-const forms: readonly [RegExp, string][] = [
-  [/=eyJ/, 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'],
-  [/=[A-Za-z0-9,-]+\.[0-9a-f]{64}\s*(;|$)/, looksSigned],
-  [/(?:)/, 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'],
-];
-
-export function noId(cookie: string, settings: SessionSettings): Finding {
-  return wrong(
-    `This value of the cookie ${settings.cookie.name} holds no id that PHP would accept.`,
-    forms.find(([form]) => form.test(cookie))?.[1],
-  );
-}
-
-async function* follow(settings: SessionSettings, id: string, bytes: Buffer | null): AsyncGenerator<Finding> {
-  if (bytes !== null) yield well(`The store has a session of this id: ${bytes.length} bytes.`);
-  const session = await sessionOf(settings, id, bytes);
-  if ('problems' in session) return yield* session.problems;
-  yield well(`It can be read as ${settings.source.format}.`);
-  yield* userIn(session.value, settings.user);
-}
-
-/** The session in these bytes of a store, or why there is none. */
-export async function sessionOf(
-  { source }: SessionSettings,
-  id: string,
-  bytes: Buffer | null,
-): Promise<{ value: PhpValue } | { problems: Finding[] }> {
-  if (bytes === null) {
-    // Unsigned cookies may have such an ID too.
-    const advice = /^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/.test(id) ? looksSigned : undefined;
-    const missing = wrong('The session store has no session of this id.', advice);
-    return { problems: [missing, await nearby(source, id)] };
-  }
-  try {
-    const value = decodeSession(source, id, bytes);
-    if (value !== undefined) return { value };
-    return { problems: [wrong('The session is empty: nobody is logged in.', 'Log in to the site first.')] };
-  } catch (error) {
-    if (!(error instanceof UnreadableError)) throw error;
-    const advice = error.hint && `${error.hint} (CHAT_SESSION_STORE)`;
-    return { problems: [wrong(`The session cannot be read as ${source.format}: ${error.message}.`, advice)] };
   }
 }

@@ -16,7 +16,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
     const { title, logins, session } = await openSite({ ...place, checks: false });
     try {
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
-      if (session !== undefined) yield* examine(session, how);
+      const isRejected = session !== undefined && (yield* examine(session, how));
       if (session !== undefined && session.user.proof === undefined) return;
       if (session?.refuses === undefined) {
         const fault = await logins.fault();
@@ -32,14 +32,14 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
         yield* doubts(place);
       }
       if (how.mails) yield await mailAddresses(logins, session?.user);
-      if (cookie === undefined) return;
+      if (cookie === undefined || isRejected) return;
       // Where the cookies come from is not known here.
       const named = session?.cookie.name ?? (isValueAlone(cookie) ? await missingCookie(logins) : undefined);
       const cookies = cookieHeader(cookie, named);
       const answer = await logins.identify({ cookies });
       if ('code' in answer)
         return yield wrong(
-          `Nobody is logged in with these cookies: ${answer.reason}.`,
+          `The chat rejects this login: ${answer.reason}.`,
           answer.hint ??
             'Log in to the site again, and copy the whole header Cookie: developer tools, Network, a page of the site, its request headers.',
         );

@@ -7,33 +7,31 @@ import { leadsToTyped } from './typed.ts';
 
 const mostKeys = 40;
 const mostSuggestions = 3;
-/** The user of a session, by the paths of the settings. It reports keys and the user, and nothing else of the contents. */
-export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding> {
+/** The keys of a session, its objects and its serialized strings, without values. */
+export function* contentFindings(session: PhpValue): Generator<Finding> {
   yield well(`Its keys: ${keysText(session)}.`);
   yield* objectsIn(session);
-  const found = identify(session, paths);
-  if ('user' in found) {
-    yield* named(session, paths, found.user);
-    yield* given(session, paths, found.user);
-    return;
-  }
-  const advice =
-    'user' in identify(session, { id: paths.id, name: paths.name })
-      ? 'There is a user, but CHAT_USER_REQUIRE or CHAT_USER_NOBODY excludes it.'
-      : adviceFor('CHAT_USER_ID', session, paths.id);
-  yield 'nobody' in found
-    ? wrong(
-        `${found.nobody.replace(/^n/, 'N')}.`,
-        `Log in to the site first, if that was not done. ${advice}`,
-      )
-    : wrong(`The user cannot be read: ${found.invalid}.`, advice);
+}
+
+/** The user whom the server has found. */
+export function* userFindings(session: PhpValue, paths: UserPaths, user: SessionUser): Generator<Finding> {
+  yield* named(session, paths, user);
+  yield* given(session, paths, user);
+}
+
+/** What to change if the server finds no user in a session. */
+export function pathAdvice(session: PhpValue, paths: UserPaths): string {
+  return 'user' in identify(session, { id: paths.id, name: paths.name })
+    ? 'There is a user, but CHAT_USER_REQUIRE or CHAT_USER_NOBODY excludes it.'
+    : `Log in to the site first, if that was not done. ${adviceFor('CHAT_USER_ID', session, paths.id)}`;
+}
+
+/** Warns of a text that a visitor typed into the login form. */
+export function typedFindings(session: PhpValue): Finding[] {
   const typed = placesIn(session).find(({ path }) => leadsToTyped(path));
-  if (typed !== undefined) {
-    yield warning(
-      `${shownPath(typed.path)} is no user: it is whatever a visitor typed into the login form.`,
-      'Never use it for CHAT_USER_ID or CHAT_USER_NAME.',
-    );
-  }
+  if (typed === undefined) return [];
+  const text = `${shownPath(typed.path)} is no user: it is whatever a visitor typed into the login form.`;
+  return [warning(text, 'Never use it for CHAT_USER_ID or CHAT_USER_NAME.')];
 }
 
 function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser): Generator<Finding> {

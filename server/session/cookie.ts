@@ -23,6 +23,19 @@ function checkedId(id: unknown): string | null {
   return typeof id === 'string' && validId.test(id) && id !== probeId ? id : null;
 }
 
+/** Forms of a cookie that is not plain, by its value. */
+const otherForms: readonly [RegExp, string][] = [
+  [/^eyJ/, 'it looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site'],
+  [
+    /^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/,
+    'it looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name',
+  ],
+];
+
+/** The setting that this value of the cookie may lack. */
+export const formHint = (value: unknown): string | undefined =>
+  otherForms.find(([form]) => typeof value === 'string' && form.test(value))?.[1];
+
 /** The cookie that carries the session id. */
 export interface SessionCookie {
   name: string;

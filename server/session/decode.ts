@@ -3,7 +3,7 @@ import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
 import { parseLayers } from './layers/layers.ts';
 import { readQuery, type SessionSource } from './source.ts';
-import { SessionTooLargeError } from './store.ts';
+import { maxSessionBytes, SessionTooLargeError } from './store.ts';
 
 const mostLayers = 4;
 
@@ -12,8 +12,8 @@ export class UnreadableError extends FormatError {
   readonly looks: string;
   readonly hint: string | undefined;
 
-  constructor(cause: FormatError, looks: string, hint: string | undefined) {
-    super(`${cause.message}; ${looks}`, { cause });
+  constructor(cause: FormatError, format: string, looks: string, hint: string | undefined) {
+    super(`the session cannot be read as ${format}: ${cause.message}; ${looks}`, { cause });
     this.name = 'UnreadableError';
     this.looks = looks;
     this.hint = hint;
@@ -22,7 +22,7 @@ export class UnreadableError extends FormatError {
 
 /**
  * Takes off the layers and decodes what is inside; undefined where nothing is.
- * @throws UnreadableError without anything of the content
+ * @throws UnreadableError, SessionTooLargeError without anything of the content
  */
 export function decodeSession(source: SessionSource, id: string, bytes: Buffer): PhpValue | undefined {
   const inner = unwrapped(source, id, bytes);
@@ -33,8 +33,9 @@ export function decodeSession(source: SessionSource, id: string, bytes: Buffer):
   }
 }
 
-/** Takes off all layers. @throws UnreadableError */
+/** Takes off all layers. @throws UnreadableError, SessionTooLargeError */
 export function unwrapped(source: SessionSource, id: string, bytes: Buffer): Buffer {
+  if (bytes.length > maxSessionBytes) throw new SessionTooLargeError();
   let inner = bytes;
   let taken = 0;
   try {
@@ -57,7 +58,12 @@ export function unreadable(
 ): unknown {
   if (!(error instanceof FormatError) || error instanceof SessionTooLargeError) return error;
   const { looks } = guessFormat(inner);
-  return new UnreadableError(error, `the bytes look like ${looks}`, hint(error, source, inner, taken));
+  return new UnreadableError(
+    error,
+    source.format,
+    `the bytes look like ${looks}`,
+    hint(error, source, inner, taken),
+  );
 }
 
 /**
@@ -78,11 +84,11 @@ function hint(
     layers === given.join(',') || layers === '' ? '' : `layers=${layers}`,
     option === `format=${formatOf(source.format, inner)}` ? '' : (option ?? ''),
   ].filter((one) => one !== '');
-  if (options.length > 0) return `the store URL has to say ${options.join('&')}`;
+  if (options.length > 0) return `the store URL has to say ${options.join('&')} (CHAT_SESSION_STORE)`;
   if (explanation !== undefined || option === undefined) return explanation;
   return taken === given.length
     ? 'the format is right, but this session is cut off or damaged'
-    : 'the store URL has to say fewer layers=';
+    : 'the store URL has to say fewer layers= (CHAT_SESSION_STORE)';
 }
 
 /** The layers round a session as far as they need no key, and the `format=` of what is in them. */

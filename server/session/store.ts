@@ -1,5 +1,4 @@
 import { FormatError } from './formats/value.ts';
-import type { Explanation } from './login.ts';
 
 /** The limit for a session as stored and as unpacked: memcached's default item size. */
 export const maxSessionBytes = 1024 * 1024;
@@ -125,16 +124,20 @@ export class StoreError extends Error {
 /** This session cannot be read, at present or at all; the store itself answers. */
 export class SessionBusyError extends StoreError {}
 
+const tooLarge = `the session is larger than ${maxSessionBytes} bytes, the limit of the chat`;
+
 /** The session has more than `maxSessionBytes`, as stored or unpacked. */
 export class SessionTooLargeError extends FormatError {
-  readonly explanation: Explanation;
+  readonly why = {
+    reason: tooLarge,
+    kind: tooLarge,
+    hint: 'the chat has no setting for this limit: the site must keep less in the session',
+    forClient: true,
+  } as const;
 
   constructor() {
-    const reason = `the session is larger than ${maxSessionBytes} bytes, the limit of the chat`;
-    super(reason);
+    super(tooLarge);
     this.name = 'SessionTooLargeError';
-    const hint = 'the chat has no setting for this limit: the site must keep less in the session';
-    this.explanation = { reason, kind: reason, hint, forClient: true };
   }
 }
 

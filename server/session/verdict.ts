@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { formHint } from './cookie.ts';
 import { UnreadableError, unreadable, unwrapped } from './decode.ts';
 import { decodeStored } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
@@ -6,7 +7,7 @@ import { type Identity, identify, type SessionUser, type UserPaths } from './ide
 import { LargeSessions } from './large-sessions.ts';
 import type { Verdict } from './login.ts';
 import type { SessionSource } from './source.ts';
-import { maxSessionBytes, SessionTooLargeError, UnsettledError } from './store.ts';
+import { SessionTooLargeError, UnsettledError } from './store.ts';
 
 /** Sessions of this size or more, unpacked, are decoded in a separate thread. */
 const largeBytes = 16 * 1024;
@@ -41,7 +42,6 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
 
   function judge(id: string, bytes: Buffer): SessionVerdict | Promise<SessionVerdict> {
     try {
-      if (bytes.length > maxSessionBytes) throw new SessionTooLargeError();
       const inner = unwrapped(source, id, bytes);
       if (inner.length === 0) return noUser('empty', 'the session is empty');
       const failed = (error: unknown) => undecodable(unreadable(error, source, inner));
@@ -67,7 +67,7 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
 
   return {
     verdict(id, bytes) {
-      if (bytes === null) return noUser('nobody', 'there is no such session', hints.gone);
+      if (bytes === null) return noUser('nobody', 'there is no such session', formHint(id) ?? hints.gone);
       const cached = remembered.get(id);
       if (cached !== undefined && cached.digest === digestOf(bytes)) {
         remember(id, cached);
@@ -111,7 +111,7 @@ function byIdentity(found: Identity, bytes: Buffer): SessionVerdict {
 
 /** @throws the error if it says nothing about the session */
 function undecodable(error: unknown): SessionVerdict {
-  if (error instanceof SessionTooLargeError) return { state: 'invalid', ...error.explanation };
+  if (error instanceof SessionTooLargeError) return { state: 'invalid', ...error.why };
   if (error instanceof UnreadableError) return noUser('invalid', error.looks, error.hint, error.message);
   if (!(error instanceof FormatError)) throw error;
   return noUser('invalid', 'what the store holds is damaged', undefined, error.message);

@@ -140,7 +140,7 @@ async function nextOf(
     ...where,
     pid: child.pid,
     output: () => child.output().slice(from),
-    until: (pattern) => child.until(pattern, from),
+    until: (pattern, since = 0) => child.until(pattern, from + since),
     stop(name = 'SIGTERM') {
       stopped ??= (async () => {
         if (name !== 'SIGTERM') return child.stop(name);

@@ -234,7 +234,7 @@ test('a signed cookie, without the setting for it and with another key', async (
     const env = { CHAT_SESSION_STORE: `file://${folder}`, CHAT_SESSION_COOKIE: form };
     const [code, said] = await doctor(env, '--cookie', signed);
     expect(said).toMatch(
-      /(?:has no session of this id|value of the cookie PHPSESSID holds no id)[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/,
+      /(?:there is no such session|the value of the cookie PHPSESSID is not a session ID)[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/,
     );
     expect(said).not.toContain(signed.slice(0, 32));
     expect(code).toBe(1);
@@ -331,7 +331,7 @@ test('an unknown cookie, a wrong option, invalid settings', async () => {
   const noId = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', '<script>');
   expect(noId).toEqual([
     1,
-    expect.stringMatching(/value of the cookie PHPSESSID holds no id[\s\S]*→ Log in to the site/),
+    expect.stringMatching(/value of the cookie PHPSESSID is not a session ID[\s\S]*→ Log in to the site/),
   ]);
   const packed = 'p'.repeat(26);
   await memcached.set(packed, Buffer.from('not packed'), 0, 2);

@@ -453,7 +453,7 @@ export const nobody = (reason: string, hint?: string) => ({
 /** The verdict on the text of a session that SELECT cuts off at `maxSessionBytes`; null if it is whole. */
 export function ifCutOff(session: Buffer | null | undefined): Judged | null {
   if (!session || session.length < maxSessionBytes) return null;
-  return { state: 'invalid', ...new SessionTooLargeError().explanation };
+  return { state: 'invalid', ...new SessionTooLargeError().why };
 }
 
 /** The verdict on a login that the keys of the site no longer lead to. */

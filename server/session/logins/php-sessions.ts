@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { RequestCookies, type SessionCookie, sessionIdFrom } from '../cookie.ts';
+import { formHint, RequestCookies, type SessionCookie, sessionIdFrom } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import type { UserPaths } from '../identity.ts';
 import {
@@ -41,15 +41,6 @@ const mostLeft = 100_000;
 const leftFor = 30_000;
 /** The pause before a retry. */
 const retryPause = 50;
-
-/** Forms of the cookie that the settings do not name, by its value. */
-const otherForms: readonly [RegExp, string][] = [
-  [/^eyJ/, 'it looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site'],
-  [
-    /^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/,
-    'it looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name',
-  ],
-];
 
 /** `bytes` are as PHP wrote them: a comparison shows a change without decoding. Empty: not judged. */
 export interface PhpSession {
@@ -337,7 +328,4 @@ function noCookie(name: string): Explanation {
 }
 
 const notAnId = (what: string, value: unknown): Explanation =>
-  because(
-    `${what} is not a session ID that PHP accepts`,
-    otherForms.find(([form]) => typeof value === 'string' && form.test(value))?.[1],
-  );
+  because(`${what} is not a session ID that PHP accepts`, formHint(value));

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { userIn } from '../../../../server/doctor/user.ts';
+import { userFindings } from '../../../../server/doctor/user.ts';
 import { socketsOf } from '../../../../server/session/configuration/database-host.ts';
 import { decodePhp } from '../../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../../server/session/formats/php-serialize.ts';
@@ -151,7 +151,9 @@ test('the doctor finds the user of Symfony wherever the chat does', () => {
     ['an entity by an authenticator of the site', '7'],
   ]) {
     const session = sessions.find((one) => one.application === 'symfony' && one.case === of);
-    const findings = [...userIn(decodePhp(session?.bytes ?? Buffer.alloc(0)), user)];
+    const content = decodePhp(session?.bytes ?? Buffer.alloc(0));
+    const found = identify(content, user);
+    const findings = 'user' in found ? [...userFindings(content, user, found.user)] : [];
     expect(findings.map(({ text }) => text)).toContain(`It belongs to the user ${id}, called ann.`);
   }
 });
