@@ -26,6 +26,7 @@ const serviceOf = {
   postgresql: 'postgresql.service',
   'nginx-light': 'nginx.service',
   haproxy: 'haproxy.service',
+  nutcracker: 'nutcracker.service',
 };
 
 /**

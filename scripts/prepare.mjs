@@ -77,6 +77,16 @@ const needs = [
     only: ['test', 'cluster'],
     present: () => onPath('nginx') || existsSync('/usr/sbin/nginx'),
   },
+  {
+    name: 'nutcracker',
+    only: ['test'],
+    present: () => onPath('nutcracker') || existsSync('/usr/sbin/nutcracker'),
+  },
+  {
+    name: 'sasl2-bin',
+    only: ['test'],
+    present: () => onPath('saslpasswd2') || existsSync('/usr/sbin/saslpasswd2'),
+  },
   { name: 'haproxy', only: ['test'], present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy') },
   { name: 'dokuwiki', only: ['test'], present: () => existsSync('/usr/share/dokuwiki/doku.php') },
   { name: 'wordpress', only: ['test'], present: () => existsSync('/usr/share/wordpress/wp-load.php') },

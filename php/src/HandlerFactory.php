@@ -23,7 +23,7 @@ use PhpSessionChat\Session\Handler\SessionServerHandler;
  *
  * | URL | handler |
  * | --- | --- |
- * | `memcached://HOST:PORT[,HOST:PORT…]?prefix=&distribution=&weight=&timeout=` | MemcachedHandler |
+ * | `memcached://HOST:PORT[,HOST:PORT…]?prefix=&distribution=&weight=&timeout=`, `memcached:///SOCKET` | MemcachedHandler |
  * | `redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]?prefix=&database=&timeout=`, `redis:///SOCKET` | RedisHandler |
  * | `rediss://…?ca=FILE` | the same with TLS |
  * | `file:///FOLDER?prefix=` | FilesHandler |

@@ -66,18 +66,25 @@ final class StoreUrl
     }
 
     /**
-     * @return non-empty-list<array{string, int, int}> host, port and weight; `weight=` has one for each server, or
-     *         one for all
+     * @return non-empty-list<array{string, int, int}> host, port and weight, or one path of a Unix socket with the port
+     *         0; `weight=` has one for each server, or one for all
      * @throws InvalidSettings
      */
-    public function servers(int $port): array
+    public function servers(int $port, bool $login = false): array
     {
+        if (!$login && $this->user . $this->password !== '') {
+            throw new InvalidSettings("$this->scheme: takes no user here");
+        }
+        if ($this->hosts === [] && str_starts_with($this->path, '/') && $this->path !== '/') {
+            $this->take('weight', '[1-9]\d{0,3}', 'a number from 1 to 9999');
+            return [[$this->path, 0, 1]];
+        }
         $weights = explode(',', $this->take('weight', '[1-9]\d{0,3}(,[1-9]\d{0,3})*', 'numbers from 1 to 9999') ?? '1');
         if (count($weights) !== 1 && count($weights) !== count($this->hosts)) {
             throw new InvalidSettings('weight= is one number for all servers, or one for each');
         }
-        if ($this->hosts === [] || $this->user . $this->password !== '' || !in_array($this->path, ['', '/'], true)) {
-            throw new InvalidSettings("$this->scheme: takes servers as //HOST:PORT,HOST:PORT, and no user and no path");
+        if ($this->hosts === [] || !in_array($this->path, ['', '/'], true)) {
+            throw new InvalidSettings("$this->scheme: takes servers as //HOST:PORT,HOST:PORT and no path, or ///SOCKET");
         }
         $servers = [];
         foreach ($this->hosts as $n => [$host, $given]) {

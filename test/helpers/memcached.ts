@@ -1,3 +1,4 @@
+import type { SpawnOptions } from 'node:child_process';
 import { connect } from 'node:net';
 import { type Child, ownPort, startChild } from './child.ts';
 
@@ -19,10 +20,12 @@ export async function startMemcached(
   given?: number,
   args: readonly string[] = [],
   host = '127.0.0.1',
+  options: SpawnOptions = {},
 ): Promise<Memcached> {
   const port = given ?? (await ownPort());
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const child = startChild('memcached', ['-l', host, '-p', String(port), '-U', '0', ...user, ...args]);
+  const all = ['-l', host, '-p', String(port), '-U', '0', ...user, ...args];
+  const child = startChild('memcached', all, options);
   await reachable(port, child, host);
   const { stop } = child;
   const ask = (command: string | Buffer, end = /(END|STORED|DELETED|NOT_FOUND|OK|ERROR.*)\r\n$/) =>

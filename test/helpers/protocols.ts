@@ -69,9 +69,7 @@ export const protocols = {
   postgres: { nameOf: statementIn, refusing: postgresRefusing },
   mariadb: { nameOf: statementIn, refusing: mariadbRefusing },
   redis: { nameOf: firstMatch(/(?<=\$\d+\r\n)[A-Za-z]+/), refusing: redisRefusing },
-  memcached: {
-    nameOf: (call) => (call.startsWith('\x80') ? `binary ${call.charCodeAt(1)}` : /^[a-z]+/.exec(call)?.[0]),
-  },
+  memcached: { nameOf: firstMatch(/^[a-z]+/) },
   sessionServer: { nameOf: firstMatch(/^[a-z_]+/) },
   s3: { nameOf: firstMatch(/^[A-Z]+(?= \/)/) },
 } satisfies Record<string, Protocol>;

@@ -125,7 +125,7 @@ final class SecretsTest extends TestCase
         $folder = Folder::temporary();
         mkdir("$folder/sess_" . self::ID);
         $urls = [
-            'memcached://127.0.0.1:1?handler=memcached', 'redis://:sesame@127.0.0.1:1', "file://$folder",
+            'memcached://chat:sesame@127.0.0.1:1?handler=memcached', 'redis://:sesame@127.0.0.1:1', "file://$folder",
             ...Soak::size([
                 'memcached://127.0.0.1:1?handler=memcache', strtr($redis, ['redis://' => 'redis://:sesame@']),
                 "$redis&database=99", "file://$folder/unmounted",
@@ -163,7 +163,7 @@ final class SecretsTest extends TestCase
             'new SessionServerClient("h", 9090, "sesame and more");',
             'NativeHandler::fromUrl("redis://:sesame@h/none");',
             'NativeHandler::fromUrl("file://user:sesame@h/folder");',
-            'NativeHandler::fromUrl("memcached://user:sesame@h?handler=memcached");',
+            'NativeHandler::fromUrl("memcached://sesame@h?handler=memcached");',
             'NativeHandler::fromUrl("memcached://user:sesame@h?handler=memcache");',
             'DatabaseUrl::parse("mysql://u:sesame@h?tls=on");',
             'DatabaseUrl::parse("mysql://u:sesame@127.0.0.1:1/site")->connect();',

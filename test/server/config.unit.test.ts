@@ -216,7 +216,7 @@ test.each([
   ['CHAT_SESSION_STORE', 'redis://user:geheim@host/zero'],
   ['CHAT_SESSION_STORE', 'redis://user:ge@geheim@host/0'],
   ['CHAT_SESSION_STORE', 'mysql://user:geheim%@host/site?table=sessions'],
-  ['CHAT_SESSION_STORE', 'memcached://user:geheim@host?format=json'],
+  ['CHAT_SESSION_STORE', 'memcached://user:geheim@host/path?format=json'],
   ['CHAT_SESSION_STORE', 'memcached://host?format=json&geheim=1%'],
   ['CHAT_SESSION_COOKIE', 'signed:geheim'],
   ['CHAT_HISTORY', 'postgres://user:geheim@host'],

@@ -126,6 +126,9 @@ final class NativeMemcache extends NativeHandler
     /** @param array{string, int, int} $server */
     private static function address(array $server): string
     {
+        if ($server[1] === 0) {
+            return "unix://$server[0]";
+        }
         return 'tcp://' . (str_contains($server[0], ':') ? "[$server[0]]" : $server[0]) . ":$server[1]";
     }
 }

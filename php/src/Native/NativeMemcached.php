@@ -5,11 +5,12 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session\Native;
 
 use PhpSessionChat\Session\Handler\MemcachedHandler;
+use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\NativeHandler;
 use PhpSessionChat\Session\StoreUrl;
 
 /**
- * ext-memcached's session handler. Each session is on one of the servers.
+ * ext-memcached's session handler. Each session is on one of the servers. A user and a password are for SASL.
  *
  * Options: `weight=`, `distribution=`, `prefix=` (`memcached.sess_prefix`), `timeout=` to connect, `persistent=1`.
  */
@@ -25,10 +26,22 @@ final class NativeMemcached extends NativeHandler
     private string $distribution;
     private int $timeout;
     private string $persistent;
+    /** @var array{string, string}|null user and password */
+    private ?array $login;
+
+    /** Keeps secrets out of dumps. */
+    public function __debugInfo(): array
+    {
+        return ['servers' => $this->servers, 'prefix' => $this->prefix];
+    }
 
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
-        $this->servers = $url->servers(11211);
+        $this->servers = $url->servers(11211, login: true);
+        if (($url->user === '') !== ($url->password === '')) {
+            throw new InvalidSettings('a user of memcached has a password: //USER:PASSWORD@HOST');
+        }
+        $this->login = $url->user === '' ? null : [$url->user, $url->password];
         $this->distribution = $url->choice('distribution', array_keys(MemcachedHandler::DISTRIBUTIONS)) ?? 'ketama';
         $this->prefix = $url->prefix('memc.sess.key.');
         $this->timeout = $url->milliseconds('timeout', 1000);
@@ -38,8 +51,11 @@ final class NativeMemcached extends NativeHandler
     protected function settings(): array
     {
         $servers = array_map(
-            static fn (array $server): string => (str_contains($server[0], ':') ? "[$server[0]]" : $server[0])
-                . ":$server[1]:$server[2]",
+            static fn (array $server): string => match (true) {
+                $server[1] === 0 => "$server[0]:0",
+                str_contains($server[0], ':') => "[$server[0]]:$server[1]:$server[2]",
+                default => implode(':', $server),
+            },
             $this->servers,
         );
         $modula = $this->distribution === 'modula';
@@ -50,7 +66,10 @@ final class NativeMemcached extends NativeHandler
             'memcached.sess_consistent_hash_type' => $modula ? 'ketama' : $this->distribution,
             'memcached.sess_connect_timeout' => (string) $this->timeout,
             'memcached.sess_persistent' => $this->persistent,
-        ] + (ini_get('memcached.sess_lock_expire') . ini_get('max_execution_time') === '00'
+        ] + ($this->login === null ? [] : [
+            'memcached.sess_sasl_username' => $this->login[0],
+            'memcached.sess_sasl_password' => $this->login[1],
+        ]) + (ini_get('memcached.sess_lock_expire') . ini_get('max_execution_time') === '00'
             ? ['memcached.sess_lock_expire' => (string) self::LOCK_LEASE]
             : []);
     }
@@ -64,6 +83,10 @@ final class NativeMemcached extends NativeHandler
             \Memcached::OPT_CONNECT_TIMEOUT => $this->timeout,
             \Memcached::OPT_POLL_TIMEOUT => $this->timeout,
         ] + MemcachedHandler::DISTRIBUTIONS[$this->distribution]);
+        if ($this->login !== null) {
+            $memcached->setOption(\Memcached::OPT_BINARY_PROTOCOL, true);
+            $memcached->setSaslAuthData(...$this->login);
+        }
         $memcached->addServers($this->servers);
         $stored = $memcached->get($id);
         if ($memcached->getResultCode() === \Memcached::RES_NOTFOUND) {

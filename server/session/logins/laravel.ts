@@ -168,13 +168,16 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
     case 'memcached': {
       const store = (await session('store')) || 'memcached';
       const part = (...keys: string[]) => config('cache', ['stores', store, ...keys], storeSetting);
-      if ((await part('servers', '1', 'host')) || (await part('sasl', '0')))
-        throw new ConfigurationError(
-          `${root}: several memcached servers, or one with a login: set ${storeSetting}`,
-        );
+      if (await part('servers', '1', 'host'))
+        throw new ConfigurationError(`${root}: several memcached servers: set ${storeSetting}`);
+      const login = [await part('sasl', '0'), await part('sasl', '1')].map((text) =>
+        encodeURIComponent(text ?? ''),
+      );
+      const credentials = login.includes('') ? '' : `${login.join(':')}@`;
       const [host, port] = [await part('servers', '0', 'host'), await part('servers', '0', 'port')];
+      const place = host?.startsWith('/') ? escapedPath(host) : `${host ?? '127.0.0.1'}:${port ?? 11211}`;
       const prefix = await cachePrefix(folder, root, config, store);
-      return url(`memcached://${host ?? '127.0.0.1'}:${port ?? 11211}`, { prefix, lifetime });
+      return url(`memcached://${credentials}${place}`, { prefix, lifetime });
     }
     default:
       throw new ConfigurationError(

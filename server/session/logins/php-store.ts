@@ -65,21 +65,23 @@ function files(settings: PhpSettings, common: Options, knownUsers: string): stri
   });
 }
 
-/** `host:port:weight,…`, as `memcached_servers_parse()` of libmemcached reads it. */
+/** `host:port:weight,…` or `/socket:0`, as `memcached_servers_parse()` of libmemcached reads it. */
 function memcached(settings: PhpSettings, common: Options): string {
   const path = settings.get('session.save_path');
-  const account = settings.get('memcached.sess_sasl_username');
-  if (account.value !== '' && settings.get('memcached.sess_sasl_password').value !== '')
-    throw unread('memcached.sess_sasl_username', account, 'memcached with a password (SASL) is not read');
-  if (/^\s*\//.test(path.value))
-    throw unread('session.save_path', path, 'memcached on a Unix socket is not read');
+  const user = settings.get('memcached.sess_sasl_username').value;
+  const password = user === '' ? '' : settings.get('memcached.sess_sasl_password').value;
+  const login = password === '' ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
+  const options = { handler: 'memcached', prefix: settings.get('memcached.sess_prefix').value };
   const list = path.value.replace(/,\s*$/, '').split(',');
+  const socket = /^\s*(\/[^:]+?)(?::\d{1,5}(?::\d{1,4})?)?\s*$/.exec(list[0] ?? '')?.[1];
+  if (socket !== undefined && list.length === 1)
+    return urlWith(`memcached://${login}${escapedPath(socket)}`, { ...options, ...common });
   const servers = list.map((server) => {
     const parts = /^\s*(?<host>[A-Za-z0-9._-]+)(?::(?<port>\d{1,5})(?:[: ](?<weight>\d{1,4}))?)?\s*$/.exec(
       server,
     );
     if (parts?.groups === undefined)
-      throw unread('session.save_path', path, 'not a list of hosts and ports of memcached');
+      throw unread('session.save_path', path, 'neither hosts and ports of memcached nor one Unix socket');
     return parts.groups;
   });
   const isOn = (name: string) => truthy(settings.get(name).value);
@@ -88,9 +90,8 @@ function memcached(settings: PhpSettings, common: Options): string {
   // A port or a weight of 0 is the default.
   const weights = servers.map(({ weight }) => String(Number(weight) || 1));
   const places = servers.map(({ host, port }) => `${host}:${Number(port) || 11211}`);
-  return urlWith(`memcached://${places.join(',')}`, {
-    handler: 'memcached',
-    prefix: settings.get('memcached.sess_prefix').value,
+  return urlWith(`memcached://${login}${places.join(',')}`, {
+    ...options,
     ...(distribution === 'ketama' ? {} : { distribution }),
     ...(weights.some((weight) => weight !== '1') ? { weight: weights.join(',') } : {}),
     ...common,
@@ -105,13 +106,22 @@ function memcache(settings: PhpSettings, common: Options): string {
   const path = own.value === '' ? settings.get('session.save_path') : own;
   const host = settings.get('memcache.session_prefix_host_key');
   if (truthy(host.value)) throw unread('memcache.session_prefix_host_key', host);
-  const servers = serversIn(path.value).map((server) => {
+  const options = {
+    handler: 'memcache',
+    prefix: settings.get('memcache.session_prefix_static_key').value,
+    redundancy: settings.get('memcache.session_redundancy').value,
+  };
+  const list = serversIn(path.value);
+  const socket = /^(?:unix|file):(?:\/\/)?(\/[^?:]*)(?::0)?(?:\?.*)?$/.exec(list[0] ?? '')?.[1];
+  if (socket !== undefined && list.length === 1)
+    return urlWith(`memcached://${escapedPath(socket)}`, { ...options, ...common });
+  const servers = list.map((server) => {
     const parts = /^tcp:\/\/([A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?(?:\?(.*))?$/.exec(server);
     if (parts === null)
       throw unread(
         'session.save_path',
         path,
-        'not a list of servers of memcached, such as tcp://127.0.0.1:11211',
+        'neither servers of memcached, such as tcp://127.0.0.1:11211, nor one Unix socket',
       );
     const [, name = '', port = '11211', query = ''] = parts;
     return { place: `${name}:${port}`, weight: new URLSearchParams(query).get('weight') ?? '1' };
@@ -120,10 +130,8 @@ function memcache(settings: PhpSettings, common: Options): string {
   const strategy =
     settings.get('memcache.hash_strategy').value === 'standard' ? 'memcache_standard' : 'memcache';
   return urlWith(`memcached://${servers.map(({ place }) => place).join(',')}`, {
-    handler: 'memcache',
-    prefix: settings.get('memcache.session_prefix_static_key').value,
+    ...options,
     distribution: strategy + hash,
-    redundancy: settings.get('memcache.session_redundancy').value,
     ...(servers.some(({ weight }) => weight !== '1')
       ? { weight: servers.map(({ weight }) => weight).join(',') }
       : {}),

@@ -276,23 +276,21 @@ describe('TTL, to within 1 s', () => {
   });
 });
 
-const hex = (text: string) => Buffer.from(text, 'hex');
-/** The header of an answer to a look-up, with the number of its question; flags of 4 bytes. */
-const answered = (number: string, bytes: string) =>
-  hex(`81000000040000${'00'}${bytes}${number}${'00'.repeat(8)}00000000`);
 storeConnectionContract(
   {
     nonsense: [
-      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not a reply/],
-      ['an answer to another question', hex(`8100${'00'.repeat(10)}ffffffff${'00'.repeat(8)}`), /not asked/],
-      ['an answer to another kind of question', hex(`8101${'00'.repeat(22)}`), /not asked/],
-      ['an answer of 4 GB', hex(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`), /not a reply/],
+      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not asked/],
+      ['another item', 'VALUE sessions/two 0 12\r\nuser_id|i:2;\r\nEND\r\n', /not asked/],
+      ['an answer to another kind of question', 'TOUCHED\r\n', /not asked/],
+      ['an item of 4 GB', `VALUE sessions/one 0 4294967295 1\r\n${'x'.repeat(1000)}`, /not a reply/],
+      ['an item longer than it says', 'VALUE sessions/one 0 3 1\r\nuser_id|i:1;\r\nEND\r\n', /not a reply/],
       [
-        'an answer whose lengths do not add up',
-        hex(`8100ffff04${'00'.repeat(3)}00000004${'00'.repeat(16)}`),
+        'two items',
+        'VALUE sessions/one 0 1 1\r\nx\r\nVALUE sessions/two 0 1 1\r\nx\r\nEND\r\n',
         /not a reply/,
       ],
-      ['half an answer', hex('8100'), /250 ms/],
+      ['a line that does not end', 'V'.repeat(5000), /not a reply/],
+      ['half an answer', 'VALUE sessions/one 0 12 1\r\nuser', /250 ms/],
     ],
     waitsToReconnect: true,
   },
@@ -301,9 +299,19 @@ storeConnectionContract(
     url: urlOf,
     put: (id, value) => memcached.set(`sessions/${id}`, value),
     answerIn: () => 0,
-    unasked: Buffer.concat([answered('ffffffff', '00000010'), Buffer.from('user_id|i:1;')]),
+    unasked: Buffer.from('VALUE sessions/one 0 12 1\r\nuser_id|i:1;\r\nEND\r\n'),
   }),
 );
+
+test.each([
+  ['SERVER_ERROR out of memory', /rejected the request \(SERVER_ERROR out of memory\)/],
+  ['SERVER_ERROR no sessions/one at 10.0.0.1:11211', /rejected the request \(SERVER_ERROR\)/],
+  ['CLIENT_ERROR unauthenticated', /rejected the request \(CLIENT_ERROR unauthenticated\)/],
+  ['ERROR', /rejected the request \(ERROR\)/],
+])('%s: a failure that says so, without a key or an address', async (line, reason) => {
+  const proxy = await spoilingProxy(memcached.port, (_, client) => client.write(`${line}\r\n`));
+  expect(await failureOf(storeAt(urlOf(proxy.port)).get('one'))).toMatch(reason);
+});
 
 test('restarted: the next question finds the new memcached', async () => {
   const first = await startMemcached();

@@ -61,7 +61,7 @@ describe('the options of openSessions', () => {
     for (const url of [
       'redis://:hunter2@',
       'redis://a:hunter2@host:port',
-      'memcached://u:hunter2@localhost',
+      'memcached://u:hunter2@localhost/path',
       'redis://user:12?hunter2&x@host',
       'redis://user:12?Hunter=hunter2@host',
     ]) {

@@ -1,63 +1,147 @@
-import memjs, { type Response as MemcachedReply } from 'memjs';
 import { decodePercent } from '../../encodings.ts';
 import { mostKeys, StoreError } from '../../store.ts';
-import { Pipeline } from '../pipeline.ts';
+import { Pipeline, type ServerAddress } from '../pipeline.ts';
+import { type MemcachedLogin, openBinary } from './binary.ts';
 import type { CountedItem } from './item.ts';
 import type { MemcachedServer } from './servers.ts';
 
-// memjs writes and parses the binary protocol. Its connection is replaced: with memjs 1.3.2 calls in flight never settle
-// when it closes, and a reply that is cut off shifts all later ones, so that calls get another key's value.
-
-/** The largest item that memcached can be configured to hold (`-I`), and some room for the header. */
-const maxReplyBytes = 128 * 1024 * 1024 + 1024;
-const headerBytes = 24;
-const responseMagic = 0x81;
-const getOpcode = 0;
-const notFound = 1;
+/** The largest item that memcached can be configured to hold (`-I`). */
+const maxItemBytes = 128 * 1024 * 1024;
 /** More than the longest line, which has a key of 250 bytes with three characters for each byte. */
 const maxLineBytes = 2048;
+const lineEnd = '\r\n';
+const itemEnd = '\r\nEND\r\n';
+/** The line before an item: key, flags, size and count. A proxy may leave out the count. */
+const itemLine = /^VALUE (\S{1,250}) (\d{1,10}) (\d{1,10})(?: (\d{1,20}))?$/;
+/** The text after the first word is the server's own; it is shown only if it cannot hold a key or an address. */
+const errorLine = /^((?:CLIENT_|SERVER_)?ERROR)(?:( [A-Za-z ]{1,80})|\b.*)$/;
+const touchLine = /^(?:TOUCHED|NOT_FOUND)$/;
 
-/** A connection to one memcached for values, over its binary protocol. */
-export function valuesPipeline(at: MemcachedServer, timeout: number): Pipeline<MemcachedReply> {
-  return new Pipeline({ name: nameOf(at), at, reader: values, encoding: 'latin1' }, timeout);
+/** One memcached. */
+export interface MemcachedConnection {
+  /**
+   * The value is a part of the received bytes: a caller that keeps it copies it.
+   * @param key 1 to 250 visible ASCII characters
+   */
+  get(key: string): Promise<CountedItem | null>;
+  /** Sets when an item expires, as memcached's `touch` does. An item that does not exist is no error. */
+  touch(key: string, expires: number): Promise<void>;
+  /** For meta commands, which proxies do not know. Absent with a login: they are not in the binary protocol. */
+  lines?: Pipeline<string>;
+  close(): void;
+}
+
+/** Connects over the text protocol, which all servers and proxies know, unless there is a login. */
+export function openServer(
+  server: MemcachedServer,
+  timeout: number,
+  login: MemcachedLogin | undefined,
+): MemcachedConnection {
+  const [name, at] = [nameOf(server), addressOf(server)];
+  if (login !== undefined) return openBinary(name, at, timeout, login);
+  const items = new Pipeline<TextReply>({ name, at, reader: textReplies }, timeout);
+  // Large sessions on the way hold up no versions and no TTLs, and a proxy that ends the connection for a command that it
+  // does not know ends no look-ups.
+  const lines = linesPipeline(server, timeout);
+  /** `gets` says the count too, which versions of mcrouter do not know. */
+  let command: 'gets' | 'get' = 'gets';
+  const ask = (how: typeof command, key: string) =>
+    items.ask(`${how} ${key}\r\n`, (reply) => {
+      if (typeof reply !== 'string') return reply.key === key ? reply : undefined;
+      return reply === 'END' ? null : errorIn(name, reply);
+    });
+  return {
+    async get(key) {
+      let answer = await ask(command, key);
+      if (answer instanceof StoreError && command === 'gets') {
+        answer = await ask('get', key);
+        if (!(answer instanceof StoreError)) command = 'get';
+      }
+      if (answer instanceof StoreError) throw answer;
+      return answer;
+    },
+    async touch(key, expires) {
+      const answer = await lines.ask(`touch ${key} ${expires}\r\n`, (line) =>
+        touchLine.test(line) ? null : errorIn(name, line),
+      );
+      if (answer !== null) throw answer;
+    },
+    lines,
+    close() {
+      items.close();
+      lines.close();
+    },
+  };
+}
+
+/** The error that a line says; undefined if it is not one. */
+function errorIn(name: string, line: string): StoreError | undefined {
+  const [found, kind, text = ''] = errorLine.exec(line) ?? [];
+  return found === undefined ? undefined : new StoreError(`${name} rejected the request (${kind}${text})`);
 }
 
 /**
- * A connection to one memcached for all else, over its text protocol.
+ * A connection to one memcached for commands that only memcached itself knows, and whose answers are lines.
  * @param pushed as in `Protocol`
  */
-export function linesPipeline(
-  at: MemcachedServer,
+function linesPipeline(
+  server: MemcachedServer,
   timeout: number,
   pushed?: (line: string) => boolean,
 ): Pipeline<string> {
-  return new Pipeline({ name: nameOf(at), at, reader: lines, ...(pushed && { pushed }) }, timeout);
+  return new Pipeline(
+    { name: nameOf(server), at: addressOf(server), reader: lines, ...(pushed && { pushed }) },
+    timeout,
+  );
 }
 
 /** For errors. */
-export const nameOf = ({ host, port }: MemcachedServer) => `memcached at ${host}:${port}`;
+export const nameOf = ({ host, port }: MemcachedServer) =>
+  `memcached at ${host}${port === 0 ? '' : `:${port}`}`;
 
-function values(take: (reply: MemcachedReply) => void): (piece: Buffer) => void {
+export const addressOf = ({ host, port }: MemcachedServer): ServerAddress =>
+  host.startsWith('/') ? { path: host } : { host, port };
+
+/** A line, or an item with the key that it was asked for by. */
+type TextReply = string | (CountedItem & { key: string });
+
+function textReplies(take: (reply: TextReply) => void): (piece: Buffer) => void {
   let pieces: Buffer[] = [];
   let held = 0;
-  let needed = headerBytes;
+  let needed = 1;
   return (piece) => {
     pieces.push(piece);
     held += piece.length;
     if (held < needed) return;
-    let rest = pieces.length === 1 ? piece : Buffer.concat(pieces, held);
-    for (needed = headerBytes; rest.length >= headerBytes; needed = headerBytes) {
-      needed += rest.readUInt32BE(8);
-      if (rest[0] !== responseMagic || needed > maxReplyBytes) throw new Error('no reply');
-      if (rest.length < needed) break;
-      const reply = memjs.Utils.parseMessage(rest) as MemcachedReply | false;
-      if (reply === false) throw new Error('lengths that do not add up');
-      take(reply);
-      rest = rest.subarray(needed);
+    const bytes = pieces.length === 1 ? piece : Buffer.concat(pieces, held);
+    let at = 0;
+    for (;;) {
+      const end = bytes.indexOf(lineEnd, at);
+      needed = bytes.length - at + 1;
+      if (end === -1) break;
+      const line = bytes.toString('latin1', at, end);
+      const item = itemLine.exec(line);
+      if (item === null) {
+        take(line);
+        at = end + lineEnd.length;
+        continue;
+      }
+      const [, key = '', flags, size, count = '0'] = item;
+      const start = end + lineEnd.length;
+      const after = start + Number(size);
+      needed = after + itemEnd.length - at;
+      if (Number(size) > maxItemBytes) throw new Error('an item that is too large');
+      if (bytes.length - at < needed) break;
+      if (bytes.toString('latin1', after, after + itemEnd.length) !== itemEnd)
+        throw new Error('an item that does not end');
+      take({ key, bytes: bytes.subarray(start, after), flags: Number(flags), count });
+      at = after + itemEnd.length;
     }
     // A copy: the few bytes left over would keep a large reply in memory.
-    pieces = rest.length === 0 ? [] : [Buffer.from(rest)];
-    held = rest.length;
+    pieces = at === bytes.length ? [] : [Buffer.from(bytes.subarray(at))];
+    held = bytes.length - at;
+    // Only an item may be longer than a line.
+    if (needed === held + 1 && held > maxLineBytes) throw new Error('a line that is too long');
   };
 }
 
@@ -72,25 +156,6 @@ function lines(take: (line: string) => void): (piece: Buffer) => void {
     }
     if (rest.length > maxLineBytes) throw new Error('a line that is too long');
   };
-}
-
-/** The number of the last question: a reply repeats that of its own. */
-let last = 0;
-
-/**
- * The value is a part of the received bytes: a caller that keeps it copies it.
- * @param key 1 to 250 bytes
- */
-export function itemOf(server: Pipeline<MemcachedReply>, key: string): Promise<CountedItem | null> {
-  last = (last + 1) >>> 0;
-  const number = last;
-  const request = memjs.Utils.makeRequestBuffer(getOpcode, key, '', '', number).toString('latin1');
-  return server.ask(request, ({ header: { opcode, opaque, status, cas }, extras, val }) => {
-    if (opcode !== getOpcode || opaque !== number) return undefined;
-    if (status === notFound) return null;
-    if (status !== 0 || extras.length !== 4) throw new StoreError('memcached refused the look-up');
-    return { bytes: val, flags: extras.readUInt32BE(0), count: String(cas.readBigUInt64BE(0)) };
-  });
 }
 
 /**

@@ -3,7 +3,7 @@ import { decodePercent } from '../../encodings.ts';
 import { markerPrefix } from '../../logout-marker.ts';
 import { type SessionName, StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
-import { nameOf } from './connection.ts';
+import { addressOf, nameOf } from './connection.ts';
 import type { MemcachedServer } from './servers.ts';
 
 /** More than the longest line, which has a key of 250 bytes with three characters for each byte. */
@@ -52,10 +52,9 @@ export function subscribeMemcached(
 }
 
 function listen(server: MemcachedServer, prefix: string, sink: Sink): Promise<() => Promise<void>> {
-  const { host, port } = server;
   const name = nameOf(server);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: probeAfter });
+    const socket = connect({ ...addressOf(server), keepAlive: true, keepAliveInitialDelay: probeAfter });
     const failed = (error: StoreError) => {
       reject(error);
       sink.failed(error);

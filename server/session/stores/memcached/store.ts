@@ -1,9 +1,9 @@
 import type { StoredFormat } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
-import { mostKeys, probeId, type SessionStore, StoreError } from '../../store.ts';
+import { mostKeys, probeId, type SessionStore, StoreError, type StoreListener } from '../../store.ts';
 import { batched } from '../lookups.ts';
-import type { ReadReply } from '../pipeline.ts';
-import { itemOf, keysEndingWith, linesPipeline, valuesPipeline } from './connection.ts';
+import type { MemcachedLogin } from './binary.ts';
+import { keysEndingWith, type MemcachedConnection, openServer } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
 import { subscribeMemcached } from './notifications.ts';
 import {
@@ -25,16 +25,9 @@ const maxRelativeSeconds = 30 * 24 * 60 * 60;
 /** To `mg KEY t`: the TTL in seconds, or -1 for none; no such item; 1.5 and older do not know the command. */
 const ttlAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
 /** To `mg KEY c`: the count of the item, as in `CountedItem`. */
-const versionAnswer = /^(?:HD c(\d+)|EN|(ERROR))$/;
-/** After a failed question for versions, a server is not asked for them for so many milliseconds. */
-const versionsAgainAfter = 10_000;
-const touchAnswer = /^(?:TOUCHED|NOT_FOUND)$/;
-
-/** Reads an answer that is a line of this form. */
-const fits =
-  (form: RegExp): ReadReply<string, RegExpExecArray> =>
-  (line) =>
-    form.exec(line) ?? undefined;
+const versionAnswer = /^(?:HD c(?<count>\d+)|EN|(?<unknown>ERROR))$/;
+/** After a failed meta command, a server that is a proxy gets no more of them for this time. */
+const metaRetryDelayMs = 10_000;
 
 /** By `handler=`. The first distribution is the default. */
 const handlers: Record<
@@ -55,7 +48,9 @@ const handlers: Record<
 };
 
 /**
- * `memcached://HOST:PORT[,HOST:PORT…]` names the servers as PHP does: the same names in the same order. Options:
+ * `memcached://HOST:PORT[,HOST:PORT…]` names the servers as PHP does: the same names in the same order.
+ * `memcached:///run/memcached.sock` is a server on a Unix socket, `memcached://USER:PASSWORD@HOST` one that wants a login
+ * by SASL. Options:
  *
  * - `handler=memcached` for the sessions of ext-memcached's session handler, `handler=memcache` for those of
  *   ext-memcache's; without it, for those of a site's own handler on a `Memcached` or a `Memcache` object
@@ -89,9 +84,15 @@ const handlers: Record<
  * the store does too: for a copy, or for an item that a `Memcache` object has put there meanwhile.
  */
 export const memcachedStore: StoreKind = ({ user, password, hosts, path, options }) => {
-  if (user !== '' || password !== '') throw new TypeError('memcached: takes no user and no password');
-  if (hosts.length === 0) throw new TypeError('the store URL names no host');
-  if (path !== '' && path !== '/') throw new TypeError('memcached: takes no path behind the hosts');
+  if ((user === '') !== (password === ''))
+    throw new TypeError(
+      'memcached: takes a user with a password, memcached://USER:PASSWORD@HOST, or neither',
+    );
+  const login = user === '' ? undefined : { user, password };
+  const isSocket = hosts.length === 0 && path.length > 1;
+  if (hosts.length === 0 && !isSocket) throw new TypeError('the store URL names no host, and no socket');
+  if (hosts.length > 0 && path !== '' && path !== '/')
+    throw new TypeError('memcached: takes no path behind the hosts');
   const handler = options.take('handler');
   if (handler !== undefined && handler !== 'memcached' && handler !== 'memcache')
     throw new TypeError('handler= is memcached or memcache, or absent when you have one of your own');
@@ -106,7 +107,8 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
   if (!/^[01]$/.test(pastMisses)) throw new TypeError('past_misses= is 0 or 1');
   const prefix = options.prefix(defaults.prefix);
   const timeout = options.timeout();
-  const servers = withWeights(hosts, options.take('weight') ?? '1');
+  const places = isSocket ? [{ host: path, port: 0 }] : hosts;
+  const servers = withWeights(places, options.take('weight') ?? '1');
   return {
     format: defaults.format,
     open() {
@@ -119,7 +121,7 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
         pastMisses: pastMisses === '1',
       });
       const decode = itemDecoders[isMemcache(distribution) ? 'memcache' : 'memcached'];
-      return openMemcached({ servers, order, decode, prefix, timeout });
+      return openMemcached({ servers, order, decode, prefix, timeout, login });
     },
   };
 };
@@ -143,15 +145,12 @@ function openMemcached(settings: {
   decode: (item: Item) => Buffer;
   prefix: string;
   timeout: number;
+  login: MemcachedLogin | undefined;
 }): SessionStore {
-  const { servers, order, decode, prefix, timeout } = settings;
+  const { servers, order, decode, prefix, timeout, login } = settings;
   // Each server has its own connection: a silent server delays its own sessions only.
-  const connections = servers.map((server) => valuesPipeline(server, timeout));
-  // Large sessions on the way hold up no versions and no TTLs.
-  const texts = servers.map((server) => linesPipeline(server, timeout));
-  /** Servers that do not know the meta commands. */
-  const withoutMeta = new Set<number>();
-
+  const connections = servers.map((server) => openServer(server, timeout, login));
+  const connectionTo = (n: number) => connections[n] as MemcachedConnection;
   function keyOf(id: string): string | null {
     const key = prefix + id;
     return id !== '' && possibleKey.test(key) ? key : null;
@@ -181,38 +180,47 @@ function openMemcached(settings: {
 
   /** memcached starts its counts again with each start. */
   const versionOf = (n: number, count: string): string | null =>
-    count === '0' ? null : `${texts[n]?.connections}/${count}`;
+    count === '0' ? null : `${connectionTo(n).lines?.connections}/${count}`;
 
-  /** By server. A server whose answer has failed is not asked for a while: it may be a proxy without this command. */
-  const versions = texts.map((text, n) => {
-    let again = 0;
-    const ask = batched(async (keys) => {
-      const questions = keys.map((key) => `mg ${key} c\r\n`).join('');
-      const answers = await text
-        .askAll(questions, keys.length, fits(versionAnswer))
-        .catch((error: unknown) => {
-          again = performance.now() + versionsAgainAfter;
-          throw error;
-        });
+  /** By server. A `mg` asks for one flag of each key, and is null if the server does not know meta commands. */
+  const metaOf = connections.map(({ lines, get }) => {
+    /** The number of the connection on which the last `mg` failed; 0 if it did not fail. */
+    let failedOn = 0;
+    let retryAt = lines === undefined ? Number.POSITIVE_INFINITY : 0;
+    return async (keys: readonly string[], flag: 'c' | 't', form: RegExp) => {
+      if (lines === undefined || performance.now() < retryAt) return null;
+      try {
+        const request = keys.map((key) => `mg ${key} ${flag}\r\n`).join('');
+        const answers = await lines.askAll(request, keys.length, (line) => form.exec(line) ?? undefined);
+        failedOn = 0;
+        if (answers.some(({ groups }) => groups?.unknown !== undefined)) retryAt = Number.POSITIVE_INFINITY;
+        return answers;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        // A proxy ends the connection for a command that it does not know, but answers this.
+        await get(keys[0] as string);
+        if (failedOn !== 0 && failedOn !== lines.connections) retryAt = performance.now() + metaRetryDelayMs;
+        failedOn = lines.connections;
+        return null;
+      }
+    };
+  });
+
+  const versions = metaOf.map((meta, n) =>
+    batched(async (keys) => {
       const found = new Map<string, string>();
-      for (const [k, [, count, unknown]] of answers.entries()) {
-        if (unknown !== undefined) withoutMeta.add(n);
-        const version = count === undefined ? null : versionOf(n, count);
+      for (const [k, { groups }] of ((await meta(keys, 'c', versionAnswer)) ?? []).entries()) {
+        const version = groups?.count === undefined ? null : versionOf(n, groups.count);
         if (version !== null) found.set(keys[k] as string, version);
       }
       return found;
-    });
-    return (key: string) =>
-      withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : ask(key);
-  });
+    }),
+  );
 
-  const ttls = texts.map((text, n) =>
+  const ttls = metaOf.map((meta) =>
     batched(async (keys) => {
-      const questions = keys.map((key) => `mg ${key} t\r\n`).join('');
       const found = new Map<string, number>();
-      const answers = await text.askAll(questions, keys.length, fits(ttlAnswer));
-      for (const [k, { groups }] of answers.entries()) {
-        if (groups?.unknown !== undefined) withoutMeta.add(n);
+      for (const [k, { groups }] of ((await meta(keys, 't', ttlAnswer)) ?? []).entries()) {
         const left = groups?.left;
         if (left === undefined) continue;
         found.set(keys[k] as string, left === '-1' ? Number.POSITIVE_INFINITY : Number(left) * 1000);
@@ -228,32 +236,34 @@ function openMemcached(settings: {
       return (key !== null && first !== undefined && versions[first]?.(key)) || Promise.resolve(null);
     },
     async check() {
-      await Promise.all(connections.map((connection) => itemOf(connection, probeId)));
+      await Promise.all(connections.map((connection) => connection.get(probeId)));
     },
-    async keys(end) {
-      const found = await Promise.all(servers.map((server) => keysEndingWith(server, end, timeout)));
-      return found.flat().slice(0, mostKeys);
-    },
+    ...(login === undefined && {
+      async keys(end: string) {
+        const found = await Promise.all(servers.map((server) => keysEndingWith(server, end, timeout)));
+        return found.flat().slice(0, mostKeys);
+      },
+      subscribe: (listener: StoreListener) => subscribeMemcached(servers, prefix, listener),
+    }),
     async get(id) {
-      const item = await ask(id, (n, key) => itemOf(connections[n] as (typeof connections)[0], key));
+      const item = await ask(id, (n, key) => connectionTo(n).get(key));
       return item && decode(item);
     },
     async getVersioned(id) {
       const [first] = order.of(id);
       let version: string | null = null;
       const item = await ask(id, async (n, key) => {
+        const { lines, get } = connectionTo(n);
         // The count of another server, or of one that was restarted meanwhile, says nothing.
-        const before = texts[n]?.connections;
-        const found = await itemOf(connections[n] as (typeof connections)[0], key);
-        version =
-          found !== null && n === first && before === texts[n]?.connections
-            ? versionOf(n, found.count)
-            : null;
+        const before = lines?.connections;
+        const found = await get(key);
+        const isSame = n === first && lines !== undefined && before === lines.connections;
+        version = found !== null && isSame ? versionOf(n, found.count) : null;
         return found;
       });
       return item && { bytes: decode(item), version };
     },
-    ttl: (id) => ask(id, async (n, key) => (withoutMeta.has(n) ? null : (ttls[n]?.(key) ?? null))),
+    ttl: (id) => ask(id, async (n, key) => ttls[n]?.(key) ?? null),
     async touch(id, seconds) {
       const key = keyOf(id);
       if (key === null) return;
@@ -264,7 +274,7 @@ function openMemcached(settings: {
       let done = false;
       for (const n of order.of(id)) {
         try {
-          await (texts[n] as (typeof texts)[0]).ask(`touch ${key} ${end}\r\n`, fits(touchAnswer));
+          await connectionTo(n).touch(key, end);
           done = true;
           // Then an item on another server is no copy, but left from a time when this server gave no answer.
           if (!order.copies) break;
@@ -274,9 +284,8 @@ function openMemcached(settings: {
       }
       if (!done) throw failure;
     },
-    subscribe: (listener) => subscribeMemcached(servers, prefix, listener),
     close() {
-      for (const connection of [...connections, ...texts]) connection.close();
+      for (const connection of connections) connection.close();
     },
   };
 }

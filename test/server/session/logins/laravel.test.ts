@@ -18,6 +18,7 @@ import { nextChatServer } from '../../../helpers/chat-server.ts';
 import { hanging } from '../../../helpers/hanging.ts';
 import { keptSessions } from '../../../helpers/kept-sessions.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
+import { lockedMemcached } from '../../../helpers/memcached-places.ts';
 import { patient } from '../../../helpers/patient-logins.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { metrics } from '../../../helpers/server-figures.ts';
@@ -238,6 +239,20 @@ describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
       const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
       const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
       await memcached.set(`${site.keys.cache}${id}`, bytes);
+      expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+    });
+
+    test('in memcached with a login', async () => {
+      const locked = await lockedMemcached('chat', 'p@ss/w:rd+%');
+      onTestFinished(() => locked.remove());
+      const site = siteOf(version, {
+        SESSION_DRIVER: 'memcached',
+        MEMCACHED_PORT: locked.port,
+        MEMCACHED_USERNAME: 'chat',
+        MEMCACHED_PASSWORD: 'p@ss/w:rd+%',
+      });
+      const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+      locked.put(`${site.keys.cache}${id}`, bytes);
       expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
     });
 

@@ -9,6 +9,7 @@ import { ConfigurationError, findSite, openSite } from '../../../../server/sessi
 import type { SitePlace } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
+import { lockedMemcached, memcachedSocket } from '../../../helpers/memcached-places.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'php-site-'));
@@ -70,8 +71,17 @@ class Machine {
 const zoe = { user: { id: '7', name: 'Zoë' } };
 
 test('the folder of a PHP site is enough: where its sessions are and what its cookie is called, PHP says', async () => {
-  const [memcached, redis] = await Promise.all([startMemcached(), startRedis()]);
-  onTestFinished(async () => void (await Promise.all([memcached.stop(), redis.remove()])));
+  const [memcached, redis, textOnly, socket, locked] = await Promise.all([
+    startMemcached(),
+    startRedis(),
+    startMemcached(undefined, ['-B', 'ascii']),
+    memcachedSocket(),
+    lockedMemcached('chat', 'p@ss/w:rd+%'),
+  ]);
+  onTestFinished(async () => {
+    await Promise.all([memcached, textOnly].map((one) => one.stop()));
+    await Promise.all([redis, socket, locked].map((one) => one.remove()));
+  });
   const files = new Machine({});
   const machines: [string, Record<string, string>][] = [
     ['files', { 'session.save_path': files.sessions, 'session.name': 'ID' }],
@@ -90,6 +100,21 @@ test('the folder of a PHP site is enough: where its sessions are and what its co
     ],
     ['redis', { 'session.save_path': `tcp://127.0.0.1:${redis.port}?database=3&prefix=a%26b:&weight=1` }],
     ['redis', { 'session.save_path': `127.0.0.1:${redis.port}`, 'session.serialize_handler': 'msgpack' }],
+    [
+      'memcached',
+      { 'session.save_path': `127.0.0.1:${textOnly.port}`, 'memcached.sess_binary_protocol': '0' },
+    ],
+    ['memcached', { 'session.save_path': socket.path }],
+    ['memcached', { 'session.save_path': `${socket.path}:0`, 'memcached.sess_prefix': 'own.' }],
+    ['memcache', { 'session.save_path': `unix://${socket.path}:0` }],
+    [
+      'memcached',
+      {
+        'session.save_path': `127.0.0.1:${locked.port}`,
+        'memcached.sess_sasl_username': 'chat',
+        'memcached.sess_sasl_password': 'p@ss/w:rd+%',
+      },
+    ],
   ];
   for (const [handler, settings] of machines) {
     const machine = new Machine({ 'session.save_handler': handler, ...settings });
@@ -151,12 +176,8 @@ test('a setting that is not certain, or not read, is an error with the place and
       /php\.ini line 2: session\.save_path: sessions on several/,
     ],
     [
-      'session.save_handler = memcached\nsession.save_path = /run/memcached.sock:0',
-      /php\.ini line 2: session\.save_path: memcached on a Unix socket is not read/,
-    ],
-    [
-      'session.save_handler = memcached\nsession.save_path = a:1\nmemcached.sess_sasl_username = chat\nmemcached.sess_sasl_password = secret',
-      /php\.ini line 3: memcached\.sess_sasl_username is "chat": memcached with a password/,
+      'session.save_handler = memcached\nsession.save_path = /run/one.sock:0,/run/two.sock:0',
+      /php\.ini line 2: session\.save_path: neither hosts and ports of memcached nor one Unix socket/,
     ],
   ] as const) {
     machine.write('etc/php/8.2/fpm/php.ini', setting);
