@@ -129,7 +129,9 @@ async function printGrants({ logins, mail }: ReturnType<typeof readConfig>, say:
 /** @param all also the settings that have their default */
 function settingLines({ env, lines }: GivenSettings, all: boolean): string[] {
   const settings = listSettings(env, lines);
-  const shown = all ? settings : settings.filter(({ from }) => from !== 'default');
+  const shown = all
+    ? settings
+    : settings.filter(({ from, value }) => from !== 'default' && !(from === 'site' && value === ''));
   const width = Math.max(0, ...shown.map(({ name }) => name.length));
   const fromWidth = Math.max(0, ...shown.map(({ from }) => from.length));
   return [

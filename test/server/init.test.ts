@@ -483,6 +483,16 @@ test('what a site calls its folder of sessions adds no line to the unit of a ser
   expect(said).not.toMatch(/^\s*ExecStartPre/m);
 });
 
+test('the doctor says what to do about a cookie of WordPress that logs nobody in', async () => {
+  const said: string[] = [];
+  const say = (line: string) => void said.push(line);
+  const args = ['--settings=', '--cookie', 'ann%7C1%7Ca%7Cb'];
+  expect(await doctor(args, { CHAT_SITE: site.folder }, { finding: say, problem: say })).toBe(1);
+  expect(said.join('\n')).toMatch(
+    /^✗ Nobody is logged in with these cookies: .*\n {2}→ Log in to the site again/m,
+  );
+});
+
 test('a database that knows this machine by no name of a host: no SQL for its administrator', async () => {
   const proxy = await startTcpProxy(db.port, (piece, client) =>
     client.write(piece.toString('latin1').replace(/@(127\.0\.0\.1|localhost)/g, "@1'; DROP "), 'latin1'),
