@@ -1,13 +1,20 @@
 import type { ChildProcess } from 'node:child_process';
+import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { isAlive, startSeparate } from '../limits/separate-process.ts';
 import { Waiting } from '../limits/waiting.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Media } from './media.ts';
 
-/** A request to an examining process. */
-export interface Task {
+/** A file to examine. */
+export interface ExaminedFile extends Omit<Task, 'size' | 'type'> {
   path: string;
+}
+
+/** A request to an examining process, which gets no path: it asks for the bytes. */
+export interface Task {
+  /** Bytes. */
+  size: number;
   /** Accepted types: `image/*`, `application/pdf`. */
   types: readonly string[];
   /** The type of a picture to re-encode. */
@@ -18,13 +25,21 @@ export interface Task {
   maxBytes: number;
 }
 
+export type ToExaminer = Task | { bytes: Buffer };
+
+/** `memory`: bytes that the process uses afterwards. */
+export type ToServer =
+  | 'ready'
+  | { read: { at: number; length: number } }
+  | { found: Examined; memory: number };
+
 /** The answer of an examining process. */
 export type Examined =
   | { type: string; made?: MadePicture; media?: Media }
   /** It is a picture of an accepted type. */
   | { picture: string }
-  /** Its type is not accepted, or it is a picture beyond the bounds. */
-  | { refused: true }
+  /** Its type is not accepted, or it is a picture beyond the bounds: what the sender should know. */
+  | { refused: string }
   /** It is a picture that exceeds `maxBytes` after it is re-encoded. */
   | { tooLarge: true }
   /** A system error code, or that the file cannot be decoded as its type. */
@@ -46,8 +61,12 @@ export interface MadePicture {
  */
 const longestWait = 20_000;
 const longest = 30_000;
-/** Milliseconds without work after which a process ends: with the picture library it takes 70 MB. */
+/** Milliseconds without work after which a process ends: with the picture library it takes 150 MB. */
 const idleFor = 60_000;
+/** Bytes of a process after which it ends, so that each large picture has the same memory. */
+const maxIdleMemory = 384 * 1024 * 1024;
+/** Bytes that a process reads at once. */
+const maxRead = 4 * 1024 * 1024;
 
 /**
  * Has files examined by processes that any file may kill. Pictures take long, so they have a separate process and no
@@ -65,13 +84,13 @@ export class Examiner {
    */
   async examine(
     user: string,
-    task: Task,
+    file: ExaminedFile,
     signal?: AbortSignal,
   ): Promise<Exclude<Examined, { picture: string }>> {
     const beginBy = performance.now() + longestWait;
-    const found = await this.#types.run(user, task, { signal, beginBy });
+    const found = await this.#types.run(user, file, { signal, beginBy });
     if (!('picture' in found)) return found;
-    const made = await this.#pictures.run(user, { ...task, type: found.picture }, { signal, beginBy });
+    const made = await this.#pictures.run(user, { ...file, type: found.picture }, { signal, beginBy });
     return 'picture' in made ? { failed: 'unreadable' } : made;
   }
 
@@ -81,9 +100,11 @@ export class Examiner {
   }
 }
 
+type Work = ExaminedFile & Pick<Task, 'type'>;
+
 interface Waiter {
   user: string;
-  task: Task;
+  work: Work;
   signal: AbortSignal | undefined;
   /** Ends the waiting. */
   late: NodeJS.Timeout;
@@ -106,7 +127,7 @@ class ExaminingProcess {
 
   run(
     user: string,
-    task: Task,
+    work: Work,
     { signal, beginBy }: { signal: AbortSignal | undefined; beginBy: number },
   ): Promise<Examined> {
     return new Promise((resolve, reject) => {
@@ -116,7 +137,7 @@ class ExaminingProcess {
         if (this.#waiting.remove(user, waiter)) reject(reason);
       };
       const late = setTimeout(() => leave(tooMany()), beginBy - performance.now()).unref();
-      const waiter = { user, task, signal, late, resolve, reject };
+      const waiter = { user, work, signal, late, resolve, reject };
       signal?.addEventListener('abort', () => leave(signal.reason), { once: true });
       this.#waiting.add(user, waiter);
       this.#next();
@@ -136,7 +157,7 @@ class ExaminingProcess {
     clearTimeout(next.late);
     clearTimeout(this.#idle);
     const begun = performance.now();
-    void this.#run(next.task, next.signal)
+    void this.#run(next.work, next.signal)
       .then(next.resolve, next.reject)
       .finally(() => {
         this.#busy = false;
@@ -146,7 +167,7 @@ class ExaminingProcess {
       });
   }
 
-  async #run(task: Task, signal: AbortSignal | undefined): Promise<Examined> {
+  async #run(work: Work, signal: AbortSignal | undefined): Promise<Examined> {
     if (this.#closed) throw new Error('the server is shutting down');
     const end = performance.now() + longest;
     this.#process ??= start(this.#kind);
@@ -157,9 +178,25 @@ class ExaminingProcess {
     });
     if (!isAlive(child)) {
       this.#process = undefined;
-      return this.#run(task, signal);
+      return this.#run(work, signal);
     }
-    signal?.throwIfAborted();
+    const { path, ...asked } = work;
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      signal?.throwIfAborted();
+      return await this.#ask(child, file, { ...asked, size }, { signal, end });
+    } finally {
+      await file.close();
+    }
+  }
+
+  #ask(
+    child: ChildProcess,
+    file: FileHandle,
+    task: Task,
+    { signal, end }: { signal: AbortSignal | undefined; end: number },
+  ): Promise<Examined> {
     return new Promise((resolve, reject) => {
       // Any other signal, and an exit, would wait for the library.
       const kill = () => child.kill('SIGKILL');
@@ -169,21 +206,38 @@ class ExaminingProcess {
         kill();
       }, end - performance.now());
       signal?.addEventListener('abort', kill);
-      const done = (found: Examined) => {
+      const done = (found: Examined, error?: Error) => {
         clearTimeout(late);
         signal?.removeEventListener('abort', kill);
-        child.off('message', done);
+        child.off('message', onMessage);
         child.off('exit', onExit);
         if (signal?.aborted) reject(signal.reason);
         // The process bounds its CPU time itself, and has got too little of it: that says nothing about the file.
         else if (isLate) reject(tooMany());
+        else if (error !== undefined) reject(error);
         else resolve(found);
       };
       // A file that kills the process fails alone: the next one gets a new process.
       const onExit = () => done({ failed: 'ended' });
-      child.on('message', done);
+      const onMessage = (message: ToServer) => {
+        if (message === 'ready') return;
+        if ('read' in message) {
+          const { at, length } = message.read;
+          readPart(file, at, length).then(
+            (bytes) => child.send({ bytes } satisfies ToExaminer),
+            (error: Error) => {
+              kill();
+              done({ failed: 'ended' }, error);
+            },
+          );
+          return;
+        }
+        if (message.memory > maxIdleMemory) this.#end();
+        done(message.found);
+      };
+      child.on('message', onMessage);
       child.on('exit', onExit);
-      child.send(task);
+      child.send(task satisfies ToExaminer);
     });
   }
 
@@ -198,6 +252,12 @@ class ExaminingProcess {
   }
 }
 
+async function readPart(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(Math.min(length, maxRead));
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, at);
+  return bytes.subarray(0, bytesRead);
+}
+
 const tooMany = () =>
   new RequestError('rate_limited', 'Too many files are being examined. Try again later.', {
     retryAfterMs: longest,
@@ -206,10 +266,10 @@ const tooMany = () =>
 async function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
   try {
     const file = new URL(`./examine${extname(import.meta.url)}`, import.meta.url);
-    return await startSeparate(file, { args: [kind] });
+    return await startSeparate(file, kind);
   } catch (cause) {
     throw new Error(
-      'the process that examines files cannot be started: is sharp installed for this system? If packages were installed while the server runs, restart the server',
+      'the process that examines files cannot be started. If packages were installed while the server runs, restart the server',
       { cause },
     );
   }

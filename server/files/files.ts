@@ -44,7 +44,11 @@ export interface Upload {
 }
 
 /** Why a file is not stored: its type is not accepted or it cannot be decoded, or it exceeds CHAT_LIMIT_FILE re-encoded. */
-export type Unusable = 'file_type' | 'too_large';
+export interface Unusable {
+  code: 'file_type' | 'too_large';
+  /** What the sender should know. */
+  words?: string;
+}
 
 const previewOf = (id: string) => `${id}.preview`;
 
@@ -205,10 +209,12 @@ export class Files {
           signal,
         )
         .catch((error: Error) => (signal.aborted ? Promise.reject(error) : this.#fail(error)));
-      if ('tooLarge' in found) return 'too_large';
-      if ('refused' in found || 'failed' in found) return 'file_type';
+      if ('tooLarge' in found) return { code: 'too_large' };
+      if ('refused' in found) return { code: 'file_type', words: found.refused };
+      if ('failed' in found) return { code: 'file_type' };
       const { type, made, media } = found;
-      if (peaks !== undefined && (media === undefined || media.shown !== undefined)) return 'file_type';
+      if (peaks !== undefined && (media === undefined || media.shown !== undefined))
+        return { code: 'file_type' };
       const file: MessageFile = {
         id,
         name: fileName(name),

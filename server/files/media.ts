@@ -1,8 +1,8 @@
 /** The bytes of a file, of which only parts are read. */
 export interface Bytes {
   size: number;
-  /** Fewer bytes at the end of the file. */
-  read(at: number, length: number): Buffer;
+  /** Returns fewer bytes at the end of the file. */
+  read(at: number, length: number): Promise<Buffer>;
 }
 
 /** The facts about sound or video, as its container states them. */
@@ -28,13 +28,17 @@ const mostSide = 20_000;
  * @returns null if there is neither sound nor video in it, whatever its first bytes promise; without `media`, it is of
  * another type
  */
-export function readMedia(found: string, bytes: Bytes): { type: string; media?: Media } | null {
-  const type = sameAs[found] ?? found;
-  const read = containers[type];
-  if (read === undefined) return { type };
-  const tracks = read(windowed(bytes));
+export async function readMedia(
+  found: string,
+  bytes: Bytes,
+): Promise<{ type: string; media?: Media } | null> {
+  const known = sameAs[found] ?? found;
+  const read = containers[known];
+  if (read === undefined) return { type: known };
+  const tracks = await read(bytes);
   if (tracks === null) return null;
   const { duration, width, height } = tracks;
+  const type = known === 'video/quicktime' ? 'video/mp4' : known;
   const hasPicture = tracks.video && isSide(width) && isSide(height);
   if (!tracks.audio && !hasPicture) return null;
   return {
@@ -62,9 +66,10 @@ interface Tracks {
   height: number;
 }
 
-const containers: Record<string, (bytes: Bytes) => Tracks | null> = {
+const containers: Record<string, (bytes: Bytes) => Promise<Tracks | null>> = {
   'video/webm': webm,
   'video/mp4': mp4,
+  'video/quicktime': quickTime,
   'audio/mp4': mp4,
   'audio/wav': wav,
   'audio/ogg': ogg,
@@ -75,15 +80,15 @@ const isSide = (pixels: number) => pixels >= 1 && pixels <= mostSide;
 const isDuration = (ms: number) => ms > 0 && ms <= longest;
 
 /** Reads ahead, because parts follow each other. */
-function windowed({ size, read }: Bytes): Bytes {
+export function windowed({ size, read }: Bytes): Bytes {
   let from = 0;
   let ahead: Buffer = Buffer.alloc(0);
   return {
     size,
-    read(at, length) {
+    async read(at, length) {
       if (at < from || at + length > from + ahead.length) {
+        ahead = await read(at, Math.max(length, window));
         from = at;
-        ahead = read(at, Math.max(length, window));
       }
       return ahead.subarray(at - from, at - from + length);
     },
@@ -125,7 +130,7 @@ const entered: ReadonlySet<number> = new Set([
  * A browser that records does not know the duration when it writes the beginning: then the last block tells it. Elements
  * without a length, as a recording has, need no special case, because the parts of an entered element simply follow.
  */
-function webm(bytes: Bytes): Tracks | null {
+async function webm(bytes: Bytes): Promise<Tracks | null> {
   const tracks = { audio: false, video: false, duration: 0, width: 0, height: 0 };
   let scale = 1_000_000;
   let stated = 0;
@@ -135,7 +140,7 @@ function webm(bytes: Bytes): Tracks | null {
   let shownHeight = 0;
   let at = 0;
   for (let parts = 0; at < bytes.size; parts++) {
-    const head = bytes.read(at, 12);
+    const head = await bytes.read(at, 12);
     const id = variable(head, 0, false);
     const length = id && variable(head, id.bytes, true);
     if (id === null || length === null || parts > mostParts) break;
@@ -144,21 +149,21 @@ function webm(bytes: Bytes): Tracks | null {
     if (entered.has(id.value)) continue;
     // Only a file that is cut, or no WebM, has anything else without a length.
     if (length.value === Infinity) break;
-    const content = () => (length.value > 8 ? Buffer.alloc(0) : bytes.read(at, length.value));
-    if (id.value === element.scale) scale = unsigned(content());
-    else if (id.value === element.duration) stated = float(content());
+    const content = async () => (length.value > 8 ? Buffer.alloc(0) : bytes.read(at, length.value));
+    if (id.value === element.scale) scale = unsigned(await content());
+    else if (id.value === element.duration) stated = float(await content());
     else if (id.value === element.trackType) {
-      const kind = unsigned(content());
+      const kind = unsigned(await content());
       if (kind === 1) tracks.video = true;
       if (kind === 2) tracks.audio = true;
-    } else if (id.value === element.width) tracks.width = unsigned(content());
-    else if (id.value === element.height) tracks.height = unsigned(content());
-    else if (id.value === element.shownWidth) shownWidth = unsigned(content());
-    else if (id.value === element.shownHeight) shownHeight = unsigned(content());
-    else if (id.value === element.time) cluster = unsigned(content());
-    else if (id.value === element.blockDuration) last += unsigned(content());
+    } else if (id.value === element.width) tracks.width = unsigned(await content());
+    else if (id.value === element.height) tracks.height = unsigned(await content());
+    else if (id.value === element.shownWidth) shownWidth = unsigned(await content());
+    else if (id.value === element.shownHeight) shownHeight = unsigned(await content());
+    else if (id.value === element.time) cluster = unsigned(await content());
+    else if (id.value === element.blockDuration) last += unsigned(await content());
     else if (id.value === element.simpleBlock || id.value === element.block) {
-      const start = bytes.read(at, 12);
+      const start = await bytes.read(at, 12);
       const track = variable(start, 0, true);
       if (track !== null && start.length >= track.bytes + 2)
         last = Math.max(last, cluster + start.readInt16BE(track.bytes));
@@ -196,31 +201,58 @@ function float(content: Buffer): number {
   return content.length === 8 ? content.readDoubleBE() : 0;
 }
 
+interface Mp4Tracks extends Tracks {
+  codecs: readonly string[];
+}
+
 interface Mp4Track {
   /** `soun`, `vide`, or another one. */
   kind: string;
+  /** The format of its first sample, such as `avc1`. */
+  codec: string;
   /** Units per second. */
   scale: number;
   width: number;
   height: number;
 }
 
-const mp4Entered: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'mvex', 'moof', 'traf']);
+const mp4Entered: ReadonlySet<string> = new Set([
+  'moov',
+  'trak',
+  'mdia',
+  'minf',
+  'stbl',
+  'mvex',
+  'moof',
+  'traf',
+]);
+
+/**
+ * The codecs that every browser plays. They play them in a QuickTime file too, which has the structure of an MP4, if it is
+ * sent as one.
+ */
+const playable: ReadonlySet<string> = new Set(['avc1', 'avc3', 'mp4a']);
+
+async function quickTime(bytes: Bytes): Promise<Tracks | null> {
+  const tracks = await mp4(bytes);
+  const codecs = tracks?.codecs ?? [];
+  return codecs.length > 0 && codecs.every((codec) => playable.has(codec)) ? tracks : null;
+}
 
 /** A recording comes in fragments, and its duration is the sum of theirs. */
-function mp4(bytes: Bytes): Tracks | null {
+async function mp4(bytes: Bytes): Promise<Mp4Tracks | null> {
   const tracks = new Map<number, Mp4Track>();
   const lengths = new Map<number, number>();
   const defaults = new Map<number, number>();
   let scale = 0;
   let stated = 0;
-  let track: Mp4Track = { kind: '', scale: 0, width: 0, height: 0 };
+  let track: Mp4Track = { kind: '', codec: '', scale: 0, width: 0, height: 0 };
   let fragmentOf = 0;
   let each = 0;
   let end = 0;
   let at = 0;
   for (let parts = 0; at + 8 <= bytes.size && parts < mostParts; parts++) {
-    const head = bytes.read(at, 16);
+    const head = await bytes.read(at, 16);
     if (head.length < 8) break;
     const name = head.toString('latin1', 4, 8);
     let length = head.readUInt32BE(0);
@@ -235,29 +267,30 @@ function mp4(bytes: Bytes): Tracks | null {
       continue;
     }
     const box = (most: number) => bytes.read(at + offset, Math.min(most, length - offset));
-    if (name === 'mvhd') ({ scale, duration: stated } = times(box(32)));
+    if (name === 'mvhd') ({ scale, duration: stated } = times(await box(32)));
     else if (name === 'mehd') {
-      const content = box(12);
+      const content = await box(12);
       const long = content[0] === 1;
       if (content.length >= (long ? 12 : 8) && stated === 0)
         stated = long ? Number(content.readBigUInt64BE(4)) : content.readUInt32BE(4);
     } else if (name === 'tkhd') {
-      const content = box(104);
+      const content = await box(104);
       const long = content[0] === 1 ? 12 : 0;
       if (content.length < 84 + long) break;
-      track = { kind: '', scale: 0, width: 0, height: 0 };
+      track = { kind: '', codec: '', scale: 0, width: 0, height: 0 };
       tracks.set(content.readUInt32BE(long ? 20 : 12), track);
       const sides = [content.readUInt32BE(76 + long) / 65_536, content.readUInt32BE(80 + long) / 65_536];
       // Turned by a quarter: the first number of the matrix is 0.
       if (content.readInt32BE(40 + long) === 0) sides.reverse();
       [track.width = 0, track.height = 0] = sides;
-    } else if (name === 'mdhd') track.scale = times(box(32)).scale;
-    else if (name === 'hdlr' && track.kind === '') track.kind = box(12).toString('latin1', 8, 12);
+    } else if (name === 'mdhd') track.scale = times(await box(32)).scale;
+    else if (name === 'stsd') track.codec = (await box(16)).toString('latin1', 12, 16);
+    else if (name === 'hdlr' && track.kind === '') track.kind = (await box(12)).toString('latin1', 8, 12);
     else if (name === 'trex') {
-      const content = box(24);
+      const content = await box(24);
       if (content.length === 24) defaults.set(content.readUInt32BE(4), content.readUInt32BE(12));
     } else if (name === 'tfhd') {
-      const content = box(24);
+      const content = await box(24);
       if (content.length < 8) break;
       const flags = content.readUInt32BE(0);
       fragmentOf = content.readUInt32BE(4);
@@ -268,12 +301,12 @@ function mp4(bytes: Bytes): Tracks | null {
           ? content.readUInt32BE(place)
           : (defaults.get(fragmentOf) ?? 0);
     } else if (name === 'tfdt') {
-      const content = box(12);
+      const content = await box(12);
       const long = content[0] === 1;
       if (content.length >= (long ? 12 : 8))
         end = long ? Number(content.readBigUInt64BE(4)) : content.readUInt32BE(4);
     } else if (name === 'trun') {
-      end += lengthOfRun(box(mostParts * 4), each);
+      end += lengthOfRun(await box(mostParts * 4), each);
       lengths.set(fragmentOf, Math.max(end, lengths.get(fragmentOf) ?? 0));
     }
     at += length;
@@ -282,6 +315,7 @@ function mp4(bytes: Bytes): Tracks | null {
   const video = found.find(({ kind }) => kind === 'vide');
   const ofFragments = [...lengths].map(([id, length]) => length / (tracks.get(id)?.scale || Infinity));
   return {
+    codecs: found.filter(({ kind }) => kind === 'vide' || kind === 'soun').map(({ codec }) => codec),
     audio: found.some(({ kind }) => kind === 'soun'),
     video: video !== undefined,
     duration: stated > 0 ? (stated / (scale || Infinity)) * 1000 : Math.max(0, ...ofFragments) * 1000,
@@ -314,10 +348,10 @@ function lengthOfRun(content: Buffer, each: number): number {
   return sum;
 }
 
-function wav(bytes: Bytes): Tracks | null {
+async function wav(bytes: Bytes): Promise<Tracks | null> {
   let rate = 0;
   for (let at = 12, parts = 0; at + 8 <= bytes.size && parts < mostParts; parts++) {
-    const head = bytes.read(at, 20);
+    const head = await bytes.read(at, 20);
     if (head.length < 8) break;
     const name = head.toString('latin1', 0, 4);
     const length = head.readUInt32LE(4);
@@ -329,16 +363,16 @@ function wav(bytes: Bytes): Tracks | null {
 }
 
 /** The last page tells how many samples there are. */
-function ogg(bytes: Bytes): Tracks | null {
-  const start = bytes.read(0, 64).toString('latin1');
+async function ogg(bytes: Bytes): Promise<Tracks | null> {
+  const start = (await bytes.read(0, 64)).toString('latin1');
   const vorbis = start.indexOf('\u0001vorbis');
   const rate = start.includes('OpusHead')
     ? 48_000
     : vorbis > 0
-      ? bytes.read(vorbis + 12, 4).readUInt32LE()
+      ? (await bytes.read(vorbis + 12, 4)).readUInt32LE()
       : 0;
   const from = Math.max(0, bytes.size - window);
-  const end = bytes.read(from, window);
+  const end = await bytes.read(from, window);
   const page = end.lastIndexOf('OggS');
   const samples = page >= 0 && page + 14 <= end.length ? Number(end.readBigInt64LE(page + 6)) : 0;
   return soundOf((samples / (rate || Infinity)) * 1000);
@@ -351,11 +385,11 @@ const rates = [
 ];
 
 /** The first frame tells how many there are, or how large all of them are. */
-function mp3(bytes: Bytes): Tracks | null {
-  const tag = bytes.read(0, 10);
+async function mp3(bytes: Bytes): Promise<Tracks | null> {
+  const tag = await bytes.read(0, 10);
   const size = [...tag.subarray(6)].reduce((sum, byte) => sum * 128 + (byte & 127), 0);
   const start = tag.toString('latin1', 0, 3) === 'ID3' ? 10 + size : 0;
-  const part = bytes.read(start, window);
+  const part = await bytes.read(start, window);
   for (let at = 0; at + 4 <= part.length; at++) {
     const head = part.readUInt32BE(at);
     const version = (head >>> 19) & 3;

@@ -1,8 +1,4 @@
-/** The bytes of a file, as far as they are asked for. */
-export interface FileBytes {
-  size: number;
-  read(at: number, length: number): Promise<Buffer>;
-}
+import type { Bytes } from './media.ts';
 
 /** Bytes that are read at once; even, so that no UTF-16 code unit is cut. */
 const pieceBytes = 1024 * 1024;
@@ -19,7 +15,7 @@ const pngSignature = '89504e470d0a1a0a';
 const isControl = (code: number) => code < 0x20 && !shownControls.has(code);
 
 /** Whether every editor opens the file: text in UTF-8, UTF-16, or any encoding that extends ASCII. */
-export async function isText(bytes: FileBytes): Promise<boolean> {
+export async function isText(bytes: Bytes): Promise<boolean> {
   const first = (await bytes.read(0, 8)).toString('hex');
   if (first === pngSignature) return false;
   if (first.startsWith('fffe')) return isUtf16(bytes, 'little');
@@ -27,7 +23,7 @@ export async function isText(bytes: FileBytes): Promise<boolean> {
   return (await hasNoControls(bytes)) || (await isUtf16(bytes, 'little')) || (await isUtf16(bytes, 'big'));
 }
 
-async function hasNoControls({ size, read }: FileBytes): Promise<boolean> {
+async function hasNoControls({ size, read }: Bytes): Promise<boolean> {
   for (let at = 0; at < size; at += pieceBytes) {
     for (const byte of await read(at, pieceBytes)) if (isControl(byte)) return false;
   }
@@ -35,7 +31,7 @@ async function hasNoControls({ size, read }: FileBytes): Promise<boolean> {
 }
 
 /** Without a byte order mark, text has characters of ASCII, if only line breaks; other data hardly ever does. */
-async function isUtf16({ size, read }: FileBytes, order: 'little' | 'big'): Promise<boolean> {
+async function isUtf16({ size, read }: Bytes, order: 'little' | 'big'): Promise<boolean> {
   if (size % 2 !== 0) return false;
   const high = order === 'little' ? 1 : 0;
   let expectsLow = false;

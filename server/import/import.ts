@@ -265,8 +265,8 @@ class Import {
     if (!found.isFile()) return { reason: 'fileMissing' };
     if (found.size > mostBytes) return { reason: 'fileSize' };
     const added = await files.add({ ...about, length: found.size, bytes: createReadStream(from) });
-    if (typeof added === 'object') return { id: added.id };
-    return { reason: added === 'too_large' ? 'fileSize' : 'fileType' };
+    if (!('code' in added)) return { id: added.id };
+    return { reason: added.code === 'too_large' ? 'fileSize' : 'fileType' };
   }
 
   /** Waits for the messages that are on their way. */

@@ -18,7 +18,7 @@ const pictureTime = 2000;
 /** Bytes that are read of a page, after decompression, and of a picture. */
 const mostBytes = 512 * 1024;
 /** Bytes of memory. */
-const mostMemory = 256 * 1024 * 1024;
+const maxMemory = 256 * 1024 * 1024;
 
 /** The bodies that are decompressed, by `Content-Encoding`. */
 const decoders = {
@@ -31,7 +31,7 @@ const decoders = {
 // All other processes take precedence.
 setPriority(10);
 setInterval(() => {
-  if (process.memoryUsage.rss() > mostMemory) process.kill(process.pid, 'SIGKILL');
+  if (process.memoryUsage.rss() > maxMemory) process.abort();
 }, 50).unref();
 
 process.on('message', (task: FetchTask) => {

@@ -113,7 +113,7 @@ export class Fetcher {
 
   async #started(): Promise<ChildProcess> {
     const file = new URL(`./fetch${extname(import.meta.url)}`, import.meta.url);
-    const child = await startSeparate(file).catch((error: Error) => {
+    const child = await startSeparate(file, 'pages').catch((error: Error) => {
       this.#process = undefined;
       this.#onFailure(error);
       throw error;

@@ -115,7 +115,7 @@ export class Previews {
       // Files has reported a failure of its storage. Beyond the user's budget the page is shown without its picture.
       if (!(error instanceof RequestError)) this.#onFailure(error);
     });
-    if (typeof file !== 'object' || file.image === undefined) return undefined;
+    if (file === undefined || 'code' in file || file.image === undefined) return undefined;
     const { id, image } = file;
     return { id, width: image.width, height: image.height };
   }

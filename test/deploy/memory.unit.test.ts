@@ -6,8 +6,8 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 const gigabyte = 1024 ** 3;
 
 /** The bytes that a separate process allows itself. */
-function mostMemory(path: string): number {
-  const [, factors = ''] = /^const mostMemory = ([\d *]+);$/m.exec(read(path)) ?? [];
+function maxMemory(path: string): number {
+  const [, factors = ''] = /^const maxMemory = ([\d *]+);$/m.exec(read(path)) ?? [];
   return factors.split('*').reduce((product, factor) => product * Number(factor), 1);
 }
 
@@ -18,7 +18,7 @@ test.each([
   ['the service', /^MemoryMax=(\d+)G$/m.exec(service)?.[1]],
   ['the chart', /^(\d+)Gi$/.exec(chart.resources.limits.memory)?.[1]],
 ])('%s leaves memory to the server beside the largest picture and the fetched pages', (_, limit) => {
-  const separate = mostMemory('server/files/examine.ts') + mostMemory('server/previews/fetch.ts');
+  const separate = maxMemory('server/files/examine.ts') + maxMemory('server/previews/fetch.ts');
   expect(separate).toBeGreaterThan(gigabyte);
   expect(Number(limit) * gigabyte - separate).toBeGreaterThanOrEqual(gigabyte / 2);
 });

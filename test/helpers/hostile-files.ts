@@ -89,6 +89,26 @@ export async function swellingPictures(): Promise<{ what: string; bytes: Buffer 
   ];
 }
 
+/** A moving PNG of two frames of 8 × 8, with a text and a place. @param last the lines of the last frame */
+export function animatedPng(last = Buffer.alloc(16, Buffer.from([0, 0x55]))): Buffer {
+  const control = (n: number) =>
+    chunk(
+      'fcTL',
+      Buffer.concat([be32(n), be32(8), be32(8), be32(0), be32(0), Buffer.from([0, 1, 0, 10, 0, 0])]),
+    );
+  const first = png(
+    8,
+    8,
+    deflateSync(Buffer.alloc(16)),
+    chunk('tEXt', Buffer.from(`a\0${script}`)),
+    chunk('eXIf', Buffer.from(`MM\0*GPS ${marker}`)),
+    chunk('acTL', Buffer.concat([be32(2), be32(0)])),
+    control(0),
+  );
+  const second = [control(1), chunk('fdAT', Buffer.concat([be32(2), deflateSync(last)]))];
+  return Buffer.concat([first.subarray(0, -12), ...second, first.subarray(-12)]);
+}
+
 /** A GIF with this many frames of one pixel. */
 function gif(width: number, height: number, frames: number): Buffer {
   const screen = Buffer.concat([
@@ -212,6 +232,16 @@ export async function hostileFiles(): Promise<HostileFile[]> {
       'image/avif',
     ],
     ['a JPEG with XMP', await plain.clone().jpeg().withXmp(xmp).toBuffer(), 'image/jpeg'],
+    // libvips takes it for SVG, and file-type for AVIF.
+    [
+      'a drawing that begins like an AVIF',
+      text(
+        `<!--ftypavif--><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>${marker}</text></svg>`,
+      ),
+      'refused',
+    ],
+    ['a moving PNG with a text', animatedPng(), 'image/png'],
+    ['a moving PNG with a frame of more pixels than it says', animatedPng(Buffer.alloc(99)), 'refused'],
     ['a PNG of 30,000 × 30,000', png(30_000, 30_000, bomb), 'refused'],
     ['a PNG of 8,001 × 8,000', png(8001, 8000, bomb), 'refused'],
     ['a PNG of no size', png(0, 0, bomb), 'refused'],
@@ -256,7 +286,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
 }
 
 /** Pictures within the pixel limit whose few bytes would take much memory. */
-export async function largePictures(): Promise<{ what: string; bytes: Buffer }[]> {
+export async function largePictures(): Promise<{ what: string; bytes: Buffer; limit: string }[]> {
   const plain = sharp({ create: { width: 64, height: 64, channels: 3, background: '#369' } });
   const avif = await plain.clone().avif({ effort: 0 }).toBuffer();
   const size = avif.indexOf('ispe') + 8;
@@ -270,10 +300,16 @@ export async function largePictures(): Promise<{ what: string; bytes: Buffer }[]
     return bytes;
   };
   return [
-    { what: 'a PNG of one line', bytes: deep(64_000_000, 1) },
-    { what: 'a PNG of one column', bytes: deep(1, 64_000_000) },
-    { what: 'a PNG of 16 bits', bytes: deep(8000, 8000) },
-    { what: 'an AVIF', bytes: avif },
+    { what: 'a PNG of one line', bytes: deep(64_000_000, 1), limit: 'the limit of a side is 20000' },
+    { what: 'a PNG of one column', bytes: deep(1, 64_000_000), limit: 'the limit of a side is 20000' },
+    { what: 'a PNG of 16 bits', bytes: deep(8000, 8000), limit: 'the limit of 16-bit PNG is 32' },
+    { what: 'an AVIF', bytes: avif, limit: 'the limit of AVIF is 16' },
+    {
+      what: 'a GIF',
+      bytes: gif(500, 500, 400),
+      limit: '100.0 megapixels in its frames; the limit of GIF is 64',
+    },
+    { what: 'a GIF of many frames', bytes: gif(1, 1, 10_000), limit: '10000 frames; the limit is 500' },
   ];
 }
 

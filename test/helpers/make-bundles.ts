@@ -31,6 +31,7 @@ const historyThreads = [
 const programs = [
   'server/command/main.ts',
   'server/files/examine.ts',
+  'server/limits/confined.ts',
   'server/previews/fetch.ts',
   'server/session/large-sessions-thread.ts',
   'server/session/configuration/reader-thread.ts',

@@ -95,13 +95,17 @@ export function webm({ duration, picture, live = false }: Made): Buffer {
   ]);
 }
 
-/** @param turned the picture was taken with the camera upright */
+/**
+ * @param turned the picture was taken with the camera upright
+ * @param codecs the codecs of its tracks, the sound first
+ */
 export function mp4({
   duration,
   picture,
   live = false,
   turned = false,
-}: Made & { turned?: boolean }): Buffer {
+  codecs = [],
+}: Made & { turned?: boolean; codecs?: readonly string[] }): Buffer {
   const box = (name: string, ...content: Buffer[]): Buffer => {
     const all = Buffer.concat(content);
     return Buffer.concat([be32(all.length + 8), text(name), all]);
@@ -119,6 +123,9 @@ export function mp4({
         'mdia',
         box('mdhd', be32(0, 0, 0, scale, stated, 0)),
         box('hdlr', be32(0, 0), text(kind), be32(0, 0, 0)),
+        ...codecs
+          .slice(id - 1, id)
+          .map((codec) => box('minf', box('stbl', box('stsd', be32(0, 1), box(codec, be32(0)))))),
       ),
     );
   const fragment = box('moof', box('traf', box('tfhd', be32(8, 1, 500)), box('trun', be32(0x200, 2, 9, 9))));

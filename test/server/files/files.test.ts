@@ -14,6 +14,7 @@ import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-cl
 import { nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
+import { animatedPng, largePictures } from '../../helpers/hostile-files.ts';
 import { mp4, webm } from '../../helpers/media.ts';
 import { RawClient } from '../../helpers/raw-http.ts';
 
@@ -134,6 +135,29 @@ test('a picture: turned upright and re-encoded without its metadata, with a prev
   const preview = await get(file, bensCookie, { preview: true });
   expect(preview.headers.get('content-type')).toBe('image/webp');
   expect(await sharp(await preview.arrayBuffer()).metadata()).toMatchObject({ width: 320, height: 1280 });
+});
+
+test('a moving PNG keeps its frames, and a picture above a limit is rejected with the limit in the message', async () => {
+  const { status, file } = await upload(site.chat.url, annsCookie, animatedPng(), { name: 'a.png' });
+  expect([status, file.type, file.image]).toEqual([
+    201,
+    'image/png',
+    { width: 8, height: 8, blur: expect.any(String) },
+  ]);
+  const stored = Buffer.from(await (await download(site.chat.url, annsCookie, file)).arrayBuffer());
+  const chunks = [...stored.toString('latin1').matchAll(/IHDR|tEXt|eXIf|acTL|fcTL|IDAT|fdAT|IEND/g)];
+  expect(chunks.map(String)).toEqual(['IHDR', 'acTL', 'fcTL', 'IDAT', 'fcTL', 'fdAT', 'IEND']);
+  for (const { bytes, limit } of await largePictures()) {
+    const answer = await fetch(`${site.chat.url}/files?room=lobby&name=a`, {
+      method: 'POST',
+      headers: { origin, cookie: annsCookie },
+      body: new Uint8Array(bytes),
+    });
+    expect(answer.status).toBe(415);
+    expect(await answer.json()).toEqual({
+      error: { code: 'file_type', message: expect.stringContaining(limit) },
+    });
+  }
 });
 
 test('parts, tags and heads of a file', async () => {

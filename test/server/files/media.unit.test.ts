@@ -3,37 +3,37 @@ import { readMedia } from '../../../server/files/media.ts';
 import { mp3, mp4, ogg, wav, webm } from '../../helpers/media.ts';
 
 const read = (type: string, bytes: Buffer) =>
-  readMedia(type, { size: bytes.length, read: (at, length) => bytes.subarray(at, at + length) });
+  readMedia(type, { size: bytes.length, read: async (at, length) => bytes.subarray(at, at + length) });
 
-test('sound: its type without the name of a codec, and its duration', () => {
+test('sound: its type without the name of a codec, and its duration', async () => {
   const media = { duration: 2000 };
-  expect(read('audio/wav', wav(2))).toEqual({ type: 'audio/wav', media });
-  expect(read('audio/ogg; codecs=opus', ogg(2))).toEqual({ type: 'audio/ogg', media });
-  expect(read('audio/x-m4a', mp4({ duration: 2 }))).toEqual({ type: 'audio/mp4', media });
-  expect(read('audio/mpeg', mp3(2))).toEqual({ type: 'audio/mpeg', media: { duration: 2007 } });
+  expect(await read('audio/wav', wav(2))).toEqual({ type: 'audio/wav', media });
+  expect(await read('audio/ogg; codecs=opus', ogg(2))).toEqual({ type: 'audio/ogg', media });
+  expect(await read('audio/x-m4a', mp4({ duration: 2 }))).toEqual({ type: 'audio/mp4', media });
+  expect(await read('audio/mpeg', mp3(2))).toEqual({ type: 'audio/mpeg', media: { duration: 2007 } });
   // Another type is what it is.
-  expect(read('audio/flac', Buffer.from('fLaC'))).toEqual({ type: 'audio/flac' });
+  expect(await read('audio/flac', Buffer.from('fLaC'))).toEqual({ type: 'audio/flac' });
 });
 
-test('a recording without a stated duration has that of its blocks or fragments; without a picture it is sound', () => {
+test('a recording without a stated duration has that of its blocks or fragments; without a picture it is sound', async () => {
   const media = { duration: 2000 };
-  expect(read('video/webm', webm({ duration: 2, live: true }))).toEqual({ type: 'audio/webm', media });
-  expect(read('video/webm', webm({ duration: 2 }))).toEqual({ type: 'audio/webm', media });
-  expect(read('video/mp4', mp4({ duration: 2, live: true }))).toEqual({ type: 'audio/mp4', media });
+  expect(await read('video/webm', webm({ duration: 2, live: true }))).toEqual({ type: 'audio/webm', media });
+  expect(await read('video/webm', webm({ duration: 2 }))).toEqual({ type: 'audio/webm', media });
+  expect(await read('video/mp4', mp4({ duration: 2, live: true }))).toEqual({ type: 'audio/mp4', media });
 });
 
-test('video: the size as it is shown, also of a picture that was taken upright', () => {
+test('video: the size as it is shown, also of a picture that was taken upright', async () => {
   const media = { duration: 2000, shown: { width: 640, height: 360 } };
   const picture = { width: 640, height: 360 };
-  expect(read('video/webm', webm({ duration: 2, picture }))).toEqual({ type: 'video/webm', media });
-  expect(read('video/mp4', mp4({ duration: 2, picture }))).toEqual({ type: 'video/mp4', media });
-  expect(read('video/mp4', mp4({ duration: 2, picture, turned: true }))).toEqual({
+  expect(await read('video/webm', webm({ duration: 2, picture }))).toEqual({ type: 'video/webm', media });
+  expect(await read('video/mp4', mp4({ duration: 2, picture }))).toEqual({ type: 'video/mp4', media });
+  expect(await read('video/mp4', mp4({ duration: 2, picture, turned: true }))).toEqual({
     type: 'video/mp4',
     media: { duration: 2000, shown: { width: 360, height: 640 } },
   });
 });
 
-test('a file that only begins like sound or video is neither, however it is cut or goes on', () => {
+test('a file that only begins like sound or video is neither, however it is cut or goes on', async () => {
   for (const [type, whole] of [
     ['audio/wav', wav(2)],
     ['video/webm', webm({ duration: 2, live: true })],
@@ -42,22 +42,37 @@ test('a file that only begins like sound or video is neither, however it is cut 
     ['audio/ogg', ogg(2)],
   ] as const) {
     for (let size = 0; size < Math.min(whole.length, 600); size++) {
-      const { media } = read(type, whole.subarray(0, size)) ?? {};
+      const { media } = (await read(type, whole.subarray(0, size))) ?? {};
       expect(media?.duration ?? 0).toBeLessThanOrEqual(2012);
     }
     for (const byte of [0, 1, 0x7f, 0x80, 0xff]) {
       const odd = Buffer.concat([whole.subarray(0, 12), Buffer.alloc(4000, byte)]);
-      expect(read(type, odd)?.media?.shown).toBeUndefined();
+      expect((await read(type, odd))?.media?.shown).toBeUndefined();
     }
   }
-  expect(read('video/webm', Buffer.from('1a45dfa38442828477656d3c3f706870', 'hex'))).toBeNull();
-  expect(read('video/mp4', Buffer.from('\0\0\0\x10ftypisom\0\0\0\0<script>alert(1)</script>'))).toBeNull();
-  expect(read('audio/wav', Buffer.from('RIFF\xff\xff\xff\xffWAVE<script>alert(1)</script>'))).toBeNull();
+  expect(await read('video/webm', Buffer.from('1a45dfa38442828477656d3c3f706870', 'hex'))).toBeNull();
+  expect(
+    await read('video/mp4', Buffer.from('\0\0\0\x10ftypisom\0\0\0\0<script>alert(1)</script>')),
+  ).toBeNull();
+  expect(
+    await read('audio/wav', Buffer.from('RIFF\xff\xff\xff\xffWAVE<script>alert(1)</script>')),
+  ).toBeNull();
 });
 
-test('a stated duration or size that no file can have is none', () => {
-  expect(read('video/webm', webm({ duration: 1e12 }))).toEqual({ type: 'audio/webm', media: {} });
+test('QuickTime counts as MP4 if browsers play its codecs, and as QuickTime otherwise', async () => {
+  const picture = { width: 640, height: 360 };
+  const quickTime = (...codecs: string[]) => read('video/quicktime', mp4({ duration: 2, picture, codecs }));
+  expect(await quickTime('mp4a', 'avc1')).toEqual({
+    type: 'video/mp4',
+    media: { duration: 2000, shown: picture },
+  });
+  for (const codecs of [['mp4a', 'hvc1'], ['lpcm', 'avc1'], ['mp4a', 'ap4h'], []])
+    expect(await quickTime(...codecs)).toBeNull();
+});
+
+test('a stated duration or size that no file can have is none', async () => {
+  expect(await read('video/webm', webm({ duration: 1e12 }))).toEqual({ type: 'audio/webm', media: {} });
   const picture = { width: 30_000, height: 1 };
   const sound = { type: 'audio/mp4', media: { duration: 1000 } };
-  expect(read('video/mp4', mp4({ duration: 1, picture }))).toEqual(sound);
+  expect(await read('video/mp4', mp4({ duration: 1, picture }))).toEqual(sound);
 });

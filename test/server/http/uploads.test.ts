@@ -26,7 +26,7 @@ async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number>
     check: async () => {},
     async add({ bytes }) {
       for await (const _ of bytes);
-      return 'file_type';
+      return { code: 'file_type' as const };
     },
     onUpload: () => {},
     find: async () => null,
@@ -76,7 +76,7 @@ test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in 
   const add: FileParts<{ id: string }>['add'] = async ({ user, length, bytes }) => {
     for await (const _ of bytes);
     budget.charge(user, length);
-    return 'file_type';
+    return { code: 'file_type' as const };
   };
   const answers = await nearlyEmpty({ add }, 1001);
   const last = answers.pop() ?? '';
@@ -91,7 +91,7 @@ test('a client that has sent its file is waited for, however long the file is ex
   const add = async ({ bytes }: { bytes: AsyncIterable<Buffer> }) => {
     for await (const _ of bytes);
     await vi.advanceTimersByTimeAsync(hour);
-    return 'file_type' as const;
+    return { code: 'file_type' as const };
   };
   expect(statuses(await uploads({ add }, [1]))).toEqual([415]);
 });
