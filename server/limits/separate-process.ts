@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -89,7 +89,10 @@ function optionsOf(module: URL, kind: Kind): string[] {
   const readable = [program, fileURLToPath(module)];
   for (let folder = program; folder !== dirname(folder); ) {
     folder = dirname(folder);
-    readable.push(join(folder, 'package.json'), join(folder, 'node_modules'));
+    const modules = join(folder, 'node_modules');
+    readable.push(join(folder, 'package.json'), modules);
+    // It may be a link.
+    if (existsSync(modules)) readable.push(realpathSync(modules));
   }
   return [
     '--permission',
