@@ -666,6 +666,13 @@ describe('the content of a session', () => {
     expect(right).toContain('It belongs to the user 7');
   });
 
+  test('beside a list of 200,000 values', async () => {
+    const [user, list] = ['a475736572 81 a26964 07', `a46c697374 dd00030d40 ${'c0'.repeat(200_000)}`];
+    const { store, id } = sessionFile(Buffer.from(`82 ${user} ${list}`.replaceAll(' ', ''), 'hex'));
+    const [, said] = await doctor({ CHAT_SESSION_STORE: `${store}?format=msgpack` }, '--cookie', id);
+    expect(said).toContain('Was CHAT_USER_ID=user.id meant?');
+  });
+
   test('objects by their class, strings that are serialized themselves, and the ! that is missing', async () => {
     const token = 'O:9:"App\\Token":1:{s:4:"user";a:1:{s:2:"id";i:7;}}';
     const { store, id } = sessionFile(
