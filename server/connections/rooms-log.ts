@@ -4,7 +4,7 @@ import type { SessionUser } from '../session/login.ts';
 /** Remembered logins. */
 const most = 10_000;
 
-/** Logs what is wrong with the rooms of a session, once per content, however many connections the login has. */
+/** Logs what is wrong with the rooms and texts of a session, once per content, however many connections the login has. */
 export class RoomsLog {
   readonly #log: Log;
   /** Logged problems, each behind the handle of its login. */
@@ -14,16 +14,18 @@ export class RoomsLog {
     this.#log = log;
   }
 
-  say(handle: string, { roomsProblem }: SessionUser): void {
-    if (roomsProblem === undefined) return;
-    const key = `${handle} ${roomsProblem}`;
+  say(handle: string, { roomsProblem, textProblem }: SessionUser): void {
+    this.#say(handle, 'CHAT_USER_ROOMS', roomsProblem, 'not all rooms in a session could be taken');
+    this.#say(handle, 'CHAT_SESSION_CHARSET', textProblem, 'a text in a session could not be read');
+  }
+
+  #say(handle: string, setting: string, reason: string | undefined, message: string): void {
+    if (reason === undefined) return;
+    const key = `${handle} ${reason}`;
     if (this.#said.has(key)) return;
     // Bounds the memory; the log may then repeat a line.
     if (this.#said.size >= most) this.#said.clear();
     this.#said.add(key);
-    this.#log.warn(
-      { setting: 'CHAT_USER_ROOMS', reason: roomsProblem },
-      'not all rooms in a session could be taken',
-    );
+    this.#log.warn({ setting, reason }, message);
   }
 }

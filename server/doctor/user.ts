@@ -34,10 +34,19 @@ export function typedFindings(session: PhpValue): Finding[] {
   return [warning(text, 'Never use it for CHAT_USER_ID or CHAT_USER_NAME.')];
 }
 
-function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser): Generator<Finding> {
+function* named(
+  session: PhpValue,
+  paths: UserPaths,
+  { id, name, textProblem }: SessionUser,
+): Generator<Finding> {
   const user = `It belongs to the user ${id}`;
   // The database of the site has the name.
   if (paths.proof !== undefined) return yield well(`${user}.`);
+  if (textProblem !== undefined)
+    return yield wrong(
+      `${user}, called ${name}: ${textProblem}.`,
+      'Set CHAT_SESSION_CHARSET, such as windows-1252.',
+    );
   const found = nameIn(session, paths);
   if ('value' in found && displayName(found.value) !== '') {
     return yield well(`${user}, called ${name}.`);

@@ -1,4 +1,5 @@
 import { isBlank, isLine, visibleLine } from './blank.ts';
+import { withoutEntities } from './entities.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 
@@ -10,6 +11,8 @@ export interface SessionUser {
   roles?: ('admin' | 'moderator')[];
   /** The rooms that the site puts this user into, by `userRooms`. */
   rooms?: { id: string; name: string }[] | 'unreadable';
+  /** A name or an address that is not in the character set of the session. Holds nothing of the text. */
+  textProblem?: string;
   /** Says what is wrong with the value at `userRooms`, and holds nothing of that value. */
   roomsProblem?: string;
   /** The site keeps this user out of the chat, by `userBanned`. */
@@ -35,6 +38,8 @@ const newIdAt = '__ci_last_regenerate';
 
 /** Where in a session its user lies. */
 export interface UserPaths {
+  /** The character set of texts, as a label of `TextDecoder`; UTF-8 by default. */
+  charset?: string | undefined;
   id: Path;
   /** Where else the id may lie, before and after `id`: the first that is there counts. */
   before?: readonly Path[] | undefined;
@@ -71,27 +76,34 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   if (!('value' in required)) return noUser(required);
   const { typed } = paths;
   const isTyped = typed === true || (typed !== undefined && 'value' in present(session, typed));
-  const id = userId(isTyped ? accountName(found.value) : found.value);
-  if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
+  const { charset } = paths;
+  const given = asText(found.value, charset);
+  const id = userId(isTyped ? accountName(given) : given);
+  if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(given, charset)}` };
   const isAmong = (ids: readonly string[] = []) =>
     ids.some((one) => (isTyped ? accountName(one) : one) === id);
   if (isAmong(paths.nobody)) return noUser({ absent: `${pathText(at)} is that of a guest` });
   const name = nameIn(session, paths);
-  const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
+  const shown = 'value' in name ? asText(name.value, charset) : null;
+  const user: SessionUser = { id, name: displayName(withoutHtml(shown)) || id };
+  if (shown instanceof PhpBytes)
+    user.textProblem = `the name at ${pathText(paths.name)} is ${notInCharset(charset)}, so others see the id`;
   const roles = mergeRoles(paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles)), {
     admin: isAmong(paths.admins),
     moderator: isAmong(paths.moderators),
   });
   if (roles.length > 0) user.roles = roles;
   if (paths.rooms !== undefined) {
-    const { rooms, problem } = roomsIn(follow(session, paths.rooms));
+    const { rooms, problem } = roomsIn(follow(session, paths.rooms), charset);
     user.rooms = rooms;
     if (problem !== undefined) user.roomsProblem = problem;
   }
   if (paths.banned !== undefined && 'value' in present(session, paths.banned)) user.banned = true;
   const mail = paths.mail === undefined ? { absent: '' } : follow(session, paths.mail);
   if ('value' in mail) {
-    const { value } = mail;
+    const value = asText(mail.value, charset);
+    if (value instanceof PhpBytes)
+      user.textProblem ??= `the address at ${pathText(paths.mail ?? [])} is ${notInCharset(charset)}`;
     // A copy, as of the id.
     user.mail = typeof value === 'string' && value.length <= longestMail ? [...value].join('') : '';
   }
@@ -139,7 +151,10 @@ const mostRooms = 500;
  * Rooms are a list of ids, or a map from ids to names (CHAT_USER_ROOMS): with keys 0 … n−1 it is a list. An entry that is
  * not an id is skipped. A value that is neither a list nor a map is unreadable.
  */
-function roomsIn(found: Found): { rooms: NonNullable<SessionUser['rooms']>; problem?: string } {
+function roomsIn(
+  found: Found,
+  charset: string | undefined,
+): { rooms: NonNullable<SessionUser['rooms']>; problem?: string } {
   // An absent list is an empty one.
   if ('absent' in found) return { rooms: [] };
   if (!('value' in found)) return { rooms: 'unreadable', problem: found.wrong };
@@ -150,16 +165,20 @@ function roomsIn(found: Found): { rooms: NonNullable<SessionUser['rooms']>; prob
   const isList = all.every(([key], n) => key === String(n));
   const rooms = new Map<string, { id: string; name: string }>();
   const skipped: number[] = [];
+  let unnamed = 0;
   for (const [n, [key, value]] of all.entries()) {
     const id = isList ? roomId(value) : roomId(key);
+    const name = isList ? null : withoutHtml(asText(value, charset));
+    if (name instanceof PhpBytes) unnamed++;
     if (id === null) skipped.push(n + 1);
-    else if (rooms.size < mostRooms) rooms.set(id, { id, name: (isList ? '' : roomName(value)) || id });
+    else if (rooms.size < mostRooms) rooms.set(id, { id, name: roomName(name) || id });
   }
   const problems = [
     ...(skipped.length === 0
       ? []
       : [`${skipped.length} of ${all.length} entries are not room ids, the first is number ${skipped[0]}`]),
     ...(all.length - skipped.length > mostRooms ? [`only the first ${mostRooms} rooms count`] : []),
+    ...(unnamed > 0 ? [`${unnamed} names of rooms are ${notInCharset(charset)}, so the ids are shown`] : []),
   ];
   return { rooms: [...rooms.values()], ...(problems.length === 0 ? {} : { problem: problems.join('; ') }) };
 }
@@ -214,15 +233,37 @@ function userId(value: PhpValue): string | null {
   return characters.length <= maxCharacters ? characters.join('') : null;
 }
 
+/** A text in the character set of the session; PhpBytes if it is not in that. Other values stay. */
+function asText(value: PhpValue, charset: string | undefined): PhpValue {
+  const isText = typeof value === 'string' || value instanceof PhpBytes;
+  if (charset === undefined || !isText) return value;
+  // Bytes of another character set may be UTF-8 by chance.
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value.bytes;
+  try {
+    return new TextDecoder(charset, { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return new PhpBytes(bytes);
+  }
+}
+
+const notInCharset = (charset: string | undefined): string =>
+  charset === undefined
+    ? 'not UTF-8 (CHAT_SESSION_CHARSET names the character set of the site)'
+    : `not ${charset} (CHAT_SESSION_CHARSET)`;
+
+/** Sites that store names for HTML expect them to be shown as people read them. */
+const withoutHtml = (value: PhpValue): PhpValue =>
+  typeof value === 'string' ? withoutEntities(value) : value;
+
 export function displayName(value: PhpValue): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   return typeof value === 'string' ? visibleLine(value, maxCharacters) : '';
 }
 
-function kindOf(value: PhpValue): string {
+function kindOf(value: PhpValue, charset: string | undefined): string {
   if (Array.isArray(value)) return 'a list';
   if (value instanceof PhpFloat) return 'a float';
-  if (value instanceof PhpBytes) return 'a string that is not UTF-8';
+  if (value instanceof PhpBytes) return `a string that is ${notInCharset(charset)}`;
   if (typeof value === 'object') return 'an array or an object';
   if (typeof value === 'boolean') return 'true';
   return typeof value === 'string'

@@ -57,6 +57,8 @@ interface PathOptions {
   cookieName?: string | undefined;
   /** `plain` (default): the cookie holds the session id itself. Otherwise `signed:KEYFILE` or `laravel:KEYFILE`. */
   cookie?: string | undefined;
+  /** The character set of names and ids in the sessions, as a label of `TextDecoder` such as `windows-1252`. Default UTF-8. */
+  charset?: string | undefined;
   /** The path to the user's id in the session, such as `app.user.id`. Default `user_id`. */
   userId?: string | undefined;
   /** The path to the user's name. Default `firstname`. A user without a name is called by the id. */

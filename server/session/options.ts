@@ -27,6 +27,7 @@ const table = {
   store: ['', (text, { appKeys }) => parseStore(text, appKeys)],
   cookieName: ['PHPSESSID', parseCookieName],
   cookie: ['plain', (form, { cookieName, appKeys }) => parseCookieForm(form, cookieName, appKeys)],
+  charset: ['', parseCharset],
   userId: ['user_id', parseUserPath],
   userName: ['firstname', parseUserPath],
   userRequire: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
@@ -154,6 +155,8 @@ const settingsOf = (parsed: Parsed): SessionSettings => ({
     roles: parsed.userRoles,
     banned: parsed.userBanned,
     mail: parsed.userMail,
+    // JSON is UTF-8.
+    charset: parsed.store.format === 'json' ? undefined : parsed.charset,
   },
 });
 
@@ -217,6 +220,20 @@ function readEnv(file: string): Record<string, string> {
   } catch (cause) {
     const { code = (cause as Error).message } = cause as NodeJS.ErrnoException;
     throw new TypeError(`the file of environment variables cannot be read (${code})`, { cause });
+  }
+}
+
+/** @returns undefined for UTF-8, which needs no decoding */
+function parseCharset(label: string): string | undefined {
+  if (label === '') return undefined;
+  try {
+    const { encoding } = new TextDecoder(label);
+    if (encoding.startsWith('utf-16')) throw new RangeError();
+    return encoding === 'utf-8' ? undefined : encoding;
+  } catch {
+    throw new TypeError(
+      `${JSON.stringify(label)} is not a character set of PHP texts, such as windows-1252, windows-1251 or shift_jis`,
+    );
   }
 }
 

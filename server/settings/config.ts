@@ -73,6 +73,7 @@ const sessionSettings = {
   store: 'CHAT_SESSION_STORE',
   cookieName: 'CHAT_SESSION_NAME',
   cookie: 'CHAT_SESSION_COOKIE',
+  charset: 'CHAT_SESSION_CHARSET',
   userId: 'CHAT_USER_ID',
   userName: 'CHAT_USER_NAME',
   userRequire: 'CHAT_USER_REQUIRE',

@@ -340,6 +340,7 @@ type SessionOption =
   | 'userRoles'
   | 'userBanned'
   | 'userMail'
+  | 'charset'
   | 'userNobody'
   | 'admins'
   | 'moderators';

@@ -6,6 +6,7 @@ import {
   isTrue,
 } from '../configuration/configuration.ts';
 import { escapedPath } from '../configuration/database-host.ts';
+import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
@@ -23,7 +24,6 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { withoutEntities } from './entities.ts';
 import { lifetimeOfPhp } from './own-sessions.ts';
 
 /** The values of config.php and of system/config. */

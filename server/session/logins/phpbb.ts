@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
@@ -18,7 +19,6 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { withoutEntities } from './entities.ts';
 import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 

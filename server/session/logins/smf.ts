@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -21,7 +22,6 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { withoutEntities } from './entities.ts';
 import { mayBeCutOff } from './sql.ts';
 
 /** The values of Settings.php. */

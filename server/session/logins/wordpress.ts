@@ -10,6 +10,7 @@ import {
 } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
+import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -34,7 +35,6 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { withoutEntities } from './entities.ts';
 
 /** The values of wp-config.php and wp-includes/version.php. */
 interface Found extends GivenRoles {
