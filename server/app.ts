@@ -53,7 +53,7 @@ import { VapidKeys } from './push/vapid-keys.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
 import { howToRun } from './session/how-to-run.ts';
-import type { Logins, SessionUser } from './session/login.ts';
+import { type Logins, type SessionUser, type SiteAccounts, StoreError } from './session/login.ts';
 import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { noTraces, type Traces, tracedHistory } from './traces/traces.ts';
@@ -186,6 +186,17 @@ function openServers(
       ),
   });
 }
+
+/** A search for users still finds those who have been here if the site does not answer. */
+const searchable = ({ names, search }: SiteAccounts, quiet: QuietLog): SiteAccounts => ({
+  names,
+  search: (text, limit) =>
+    search(text, limit).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      quiet.warn('accounts', { reason: error.message }, 'the users of the site cannot be searched now');
+      return [];
+    }),
+});
 
 /** Undefined if files are off. If their place cannot be used, the log says so and the chat runs without files. */
 function openFiles(
@@ -403,6 +414,7 @@ export async function startApp(
       await drain.changesOf(user);
     },
     others: servers,
+    accounts: logins.accounts && searchable(logins.accounts, quiet),
     hold,
     previews,
     devices: push?.registry,
@@ -575,6 +587,7 @@ export async function startApp(
       putRoom: (id, body) => site.putRoom(chat, { id, ...body }),
       deleteRoom: (room) => site.deleteRoom(chat, room),
       changeMembers: (room, body) => site.changeMembers(chat, room, body),
+      putUsers: (body) => site.putUsers(chat, body),
       kick: (user) => chat.everywhere(user, { is: 'kick' }),
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),

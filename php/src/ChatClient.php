@@ -127,6 +127,17 @@ final class ChatClient
     }
 
     /**
+     * Makes users known, whether they have opened the chat or not. 1 to 1,000 users a call.
+     *
+     * @param list<array{id: int|string, name: string}> $users
+     * @throws ChatError
+     */
+    public function putUsers(array $users): void
+    {
+        $this->call('PUT', '/api/users', ['users' => $users]);
+    }
+
+    /**
      * @return int how many connections were closed
      * @throws ChatError
      */

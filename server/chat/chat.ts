@@ -20,6 +20,7 @@ import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 import { enforceRetention, type Retention } from './retention.ts';
+import type { SiteAccounts } from './site-accounts.ts';
 import type { ChatSettings } from './summary.ts';
 
 /** The operator's limits. Texts and names are counted in Unicode code points. */
@@ -80,6 +81,8 @@ export interface Chat {
   settings: ChatSettings;
   limits: Limits;
   fileBudget: CopyBudget;
+  /** Absent if the site has no table of users that is known. */
+  accounts?: SiteAccounts | undefined;
   /** Absent if no message waits for a moderator. */
   hold?: HoldSettings | undefined;
   /** Absent if links have no previews. */
@@ -129,6 +132,7 @@ export async function openChat(options: {
   kick: (user: string) => Promise<void>;
   /** Absent for a single server. */
   others?: OtherServers | undefined;
+  accounts?: SiteAccounts | undefined;
   hold?: HoldSettings | undefined;
   previews?: LinkPreviews | undefined;
   devices?: Devices | undefined;
@@ -246,6 +250,7 @@ export async function openChat(options: {
     settings,
     limits,
     fileBudget: options.fileBudget,
+    accounts: options.accounts,
     hold: options.hold,
     previews: options.previews,
     devices: options.devices,

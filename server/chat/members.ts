@@ -18,6 +18,7 @@ import { cursorOf, decodeCursor } from './cursor.ts';
 import { found } from './directory.ts';
 import { actorOf, type Connection, type Room, siteRole, userOf } from './model.ts';
 import { checkRoomWords } from './moderation/room-words.ts';
+import { askSite, type NamedUsers } from './site-accounts.ts';
 import { membersOf, partnerOf, summaryAfter } from './summary.ts';
 
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
@@ -84,12 +85,15 @@ export async function invite(
  * moderators can add people who were removed.
  */
 export async function addPeople(
-  { history, directory, limits }: Chat,
+  chat: Chat,
   connection: Connection,
   room: Room,
   users: readonly string[],
+  named?: NamedUsers,
 ): Promise<{ added: string[]; failed: { user: string; code: RequestErrorCode }[] }> {
-  const wanted = [...new Set(users)];
+  const { history, directory, limits } = chat;
+  const { unknown, names } = named ?? (await askSite(chat, users));
+  const wanted = [...new Set(users)].filter((id) => !unknown.has(id));
   let results: (RequestErrorCode | null)[] = [];
   await decided(async () => {
     directory.checkStill(connection.person, room);
@@ -97,7 +101,7 @@ export async function addPeople(
     const done = await history.write.addMembers(
       {
         room: room.record.id,
-        users: wanted.map((id) => ({ id })),
+        users: wanted.map((id) => withName(id, names.get(id))),
         source: 'people',
         by: connection.person.user.id,
         mayReturn: rankOf(connection.identity.roles, actorOf(room, connection).member) > 0,
@@ -110,14 +114,17 @@ export async function addPeople(
     results = done.results;
     return done;
   });
+  const refused = wanted.flatMap((user, n) => {
+    const code = results[n];
+    return code ? [{ user, code }] : [];
+  });
   return {
     added: wanted.filter((_, n) => results[n] === null),
-    failed: wanted.flatMap((user, n) => {
-      const code = results[n];
-      return code ? [{ user, code }] : [];
-    }),
+    failed: [...refused, ...[...unknown].map((user) => ({ user, code: 'unknown_user' as const }))],
   };
 }
+
+const withName = (id: string, name: string | undefined) => (name === undefined ? { id } : { id, name });
 
 export async function remove(
   chat: Chat,
@@ -400,7 +407,7 @@ function matches(user: User, beginning: string): boolean {
 }
 
 export async function findPeople(
-  { history, settings }: Chat,
+  { history, settings, accounts }: Chat,
   connection: Connection,
   room: Room | undefined,
   { query, limit }: RequestPayload<'user:find'>,
@@ -408,10 +415,15 @@ export async function findPeople(
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
   const records = await history.read.findUsers({ user, query, onlyShared, limit });
-  const ids = records.map(({ id }) => id);
+  const found = new Map<string, User>(records.map(({ id, name }) => [id, { id, name }]));
+  if (!onlyShared && found.size < limit) {
+    for (const other of (await accounts?.search(query, limit)) ?? []) {
+      if (other.id !== user && !found.has(other.id) && found.size < limit) found.set(other.id, other);
+    }
+  }
   return {
-    users: records.map(({ id, name }) => ({ id, name })),
-    inRoom: room === undefined ? [] : await membersAmong(history, room, ids),
+    users: [...found.values()],
+    inRoom: room === undefined ? [] : await membersAmong(history, room, [...found.keys()]),
   };
 }
 
@@ -423,15 +435,21 @@ async function membersAmong(history: History, { record }: Room, users: string[])
 }
 
 export async function openDirect(
-  { history, directory }: Chat,
+  chat: Chat,
   connection: Connection,
   { user: other }: RequestPayload<'direct:open'>,
 ): Promise<{ answer: Answers['direct:open']; repeated: boolean }> {
+  const { history, directory } = chat;
   const { person } = connection;
   if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
+  // The conversation stays readable when the site has deleted the account.
+  const isOpen = [...person.memberships.values()].some(({ room }) => room.record.pair?.includes(other));
+  const { unknown, names } = await askSite(chat, isOpen ? [] : [other]);
+  if (unknown.has(other)) throw new RequestError('unknown_user');
   const id = `d-${randomBytes(16).toString('base64url')}`;
+  const otherName = names.get(other);
   const { room: record, repeated } = await history.write.openDirect(
-    { id, by: userOf(connection), other, at: Date.now() },
+    { id, by: userOf(connection), other, ...(otherName === undefined ? {} : { otherName }), at: Date.now() },
     connection.id,
   );
   const room = found(directory.find(person, record.id));

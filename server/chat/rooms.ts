@@ -22,6 +22,7 @@ import { Mine } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { checkRoomWords } from './moderation/room-words.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
+import { askSite } from './site-accounts.ts';
 import { canOf, nameFor, summaryAfter, summaryOf } from './summary.ts';
 
 /** The most changes that a join with `since` returns. */
@@ -286,10 +287,13 @@ export async function create(
   // A repeat is answered, whatever its name.
   if (chat.hold !== undefined && (await history.probe.createRoom(asked)) === null)
     await checkRoomWords(chat, connection, payload, payload.name, payload.topic);
+  // Before the room is there: the request fails as a whole if the site does not answer.
+  const named = await askSite(chat, members);
   const made = await history.write.createRoom(asked, connection.id);
   const room = found(directory.find(connection.person, made.room.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
-  if (!made.repeated && members.length > 0) ({ failed } = await addPeople(chat, connection, room, members));
+  if (!made.repeated && members.length > 0)
+    ({ failed } = await addPeople(chat, connection, room, members, named));
   return { answer: { room: summaryAfter(directory, room, connection), failed }, repeated: made.repeated };
 }
 

@@ -61,6 +61,11 @@ export async function changeMembers(
   return (await history.read.room({ room }))?.members ?? 0;
 }
 
+/** Makes users known whom the site has, before they come here. */
+export async function putUsers({ history }: Chat, { users }: { users: readonly User[] }): Promise<void> {
+  await history.write.putSiteUsers({ users, at: Date.now() });
+}
+
 async function notDirect(history: Chat['history'], room: string): Promise<void> {
   const record = await history.read.room({ room });
   if (record === null) throw new RequestError('unknown_room');

@@ -31,6 +31,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
           : well('The database of the site answers.');
         yield* doubts(place);
       }
+      yield* unreadableAccounts(logins);
       if (how.mails) yield await mailAddresses(logins, session?.user);
       if (cookie === undefined || isRejected) return;
       // Where the cookies come from is not known here.
@@ -78,6 +79,20 @@ export async function mailAddresses(
     return wrong(
       `The addresses for mails cannot be read: ${error.message}.`,
       `With CHAT_MAIL, ${howToRun('doctor', '--grants')} prints the right for them, too.`,
+    );
+  }
+}
+
+/** The table of users, if it cannot be read: then nobody can open a direct room. */
+export async function* unreadableAccounts({ accounts }: Pick<Logins, 'accounts'>): AsyncGenerator<Finding> {
+  try {
+    // A search that finds no name still needs all of its columns.
+    await accounts?.search('\u{10ffff}', 1);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    yield wrong(
+      `The users of the site cannot be read: ${error.message}.`,
+      `${howToRun('doctor', '--grants')} prints the right for them, too.`,
     );
   }
 }

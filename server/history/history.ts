@@ -1084,10 +1084,11 @@ export interface Writes {
   /**
    * The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the
    * first, or is nobody).
+   * @param in.otherName of the other one on the site; it does not replace a name that the chat has
    * @returns `repeated`: the first was a member
    */
   openDirect: {
-    in: { id: string; by: User; other: string; at: number };
+    in: { id: string; by: User; other: string; otherName?: string; at: number };
     out: { room: RoomRecord; repeated: boolean };
   };
   /**
@@ -1221,6 +1222,8 @@ export interface Writes {
   };
   /** Ending a ban that is none changes nothing. */
   setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
+  /** The site says that it has these users: they can be found by everybody who may find all, before they come here. */
+  putSiteUsers: { in: { users: readonly User[]; at: number }; out: Nothing };
   /** A moderator has exported the data of a user: an act, and nothing else. */
   noteExport: { in: { user: string; actor: string }; out: Nothing };
   /**
@@ -1462,6 +1465,8 @@ export interface Reads {
    * banned, or one of the user's.
    */
   hasWritten: { in: { user: string; room: string }; out: boolean };
+  /** Which of these users the site has put here: see `putSiteUsers`. */
+  siteUsers: { in: { ids: readonly string[] }; out: string[] };
   /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
   /**

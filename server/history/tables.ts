@@ -221,6 +221,14 @@ export const arrivals = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
+/** Users whom the site has put here by its API, and when. */
+export const siteUsers = table<{ user: string; at: number }>(
+  'chat_site_users',
+  ['user'],
+  { user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
 /** The users whom users have blocked. */
 export const blocks = table<{ user: string; other: string; since: number }>(
   'chat_blocked',
@@ -513,6 +521,7 @@ export const mailStops = table<StoredMailStop>(
 export const tables: readonly Table[] = [
   bans,
   arrivals,
+  siteUsers,
   blocks,
   lastHere,
   reports,

@@ -47,6 +47,12 @@ export const bodies = {
       .default([]),
     remove: z.array(siteUserId).max(1000).default([]),
   }),
+  users: z.object({
+    users: z
+      .array(namedUser.transform(({ id, name }) => ({ id, name: name || id })))
+      .min(1)
+      .max(1000),
+  }),
   ban: z.object({
     seconds: z.int().min(1).max(longestSeconds).optional(),
     reason: banReason.optional(),
@@ -76,6 +82,8 @@ export interface Api {
   putRoom(room: string, body: Bodies['room']): Promise<{ room: object; created: boolean }>;
   deleteRoom(room: string): Promise<void>;
   changeMembers(room: string, body: Bodies['members']): Promise<number>;
+  /** Makes users known who may not have been here yet. */
+  putUsers(body: Bodies['users']): Promise<void>;
   kick(user: string): Promise<number>;
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
@@ -163,6 +171,18 @@ export const routes: readonly Route[] = [
     'members',
     [200],
     async (api, id, body) => ok({ count: await api.changeMembers(id, body) }),
+    membersSize,
+  ),
+  route(
+    'PUT',
+    '/api/users',
+    'Make users known before they open the chat',
+    'users',
+    [200],
+    async (api, _id, body) => {
+      await api.putUsers(body);
+      return ok({ count: body.users.length });
+    },
     membersSize,
   ),
   route(

@@ -70,6 +70,14 @@ export type Verdict<State = unknown> =
   | { state: 'user'; login: Login<State> }
   | ({ state: 'nobody' | 'empty' | 'invalid' } & Explanation);
 
+/** The accounts on the site that can log in, whether their users have been in the chat or not. */
+export interface SiteAccounts {
+  /** The names of these accounts. An ID that the site does not have is left out. @throws StoreError */
+  names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Accounts with a word of the name that begins so, in any case, or with that ID. @throws StoreError */
+  search(text: string, limit: number): Promise<{ id: string; name: string }[]>;
+}
+
 /** One way in which a site knows its users. All other code knows logins only by this interface. */
 export interface Logins<State = unknown> {
   /** Never rejects. */
@@ -106,6 +114,8 @@ export interface Logins<State = unknown> {
    * @throws StoreError
    */
   mailOf?(user: string): Promise<string | null>;
+  /** Absent if the site has no table of users that is known. */
+  readonly accounts?: SiteAccounts;
   /** Reads a changed configuration of the site now, and not within a minute; absent if there is none. */
   reload?(): Promise<void>;
   /**

@@ -1457,10 +1457,15 @@ export function historyContract(
         await history.write.arrive({ user: { id: '5', name: 'Quill Smith' }, at });
         await send(message({ user: { id: '6', name: 'Quill Known' }, asMember: false }));
         expect((await find()).sort()).toEqual(['3', '5', '6']);
+        await addPeople(id, [], { users: [{ id: '9', name: 'Quill Named' }], source: 'api' });
+        for (const name of ['Quill Named', 'Quill Renamed'])
+          await history.write.putSiteUsers({ users: [{ id: '9', name }], at });
+        expect((await find()).sort()).toEqual(['3', '5', '6', '9']);
+        expect(await history.read.siteUsers({ ids: ['3', '9'] })).toEqual(['9']);
         await addPeople(id, [], { users: [{ id: '5', name: 'Jo Smith-Quill' }], source: 'api' });
-        expect((await find()).sort()).toEqual(['3', '5', '6']);
+        expect((await find()).sort()).toEqual(['3', '5', '6', '9']);
         await addPeople(id, [], { users: [{ id: '5', name: 'Jo Smith' }], source: 'api' });
-        expect((await find()).sort()).toEqual(['3', '6']);
+        expect((await find()).sort()).toEqual(['3', '6', '9']);
       });
 
       it('members are in the order of their names, also of one who had another for a moment', async () => {

@@ -1,4 +1,4 @@
-import { type Logins, StoreError } from '../../server/session/login.ts';
+import { type Logins, type SiteAccounts, StoreError } from '../../server/session/login.ts';
 import { hanging } from './hanging.ts';
 
 const isLate = (why: string) => why.includes('did not answer within');
@@ -15,6 +15,10 @@ export function patient<State>(logins: Logins<State>): Logins<State> {
       }
     }
   };
+  const patientAccounts = ({ names, search }: SiteAccounts): SiteAccounts => ({
+    names: (ids) => again(() => names(ids)),
+    search: (text, limit) => again(() => search(text, limit)),
+  });
   return {
     async identify(credentials) {
       const end = performance.now() + hanging;
@@ -39,6 +43,7 @@ export function patient<State>(logins: Logins<State>): Logins<State> {
     ...(logins.mailOf === undefined
       ? {}
       : { mailOf: (user: string) => again(() => logins.mailOf?.(user) as Promise<string | null>) }),
+    ...(logins.accounts && { accounts: patientAccounts(logins.accounts) }),
     answers: () => logins.answers(),
     fault: () => logins.fault(),
     close: () => logins.close(),

@@ -306,6 +306,13 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { user: one(userIds), other: one(userIds), blocked: roll(3) > 0, at: at++ },
       }),
     ],
+    [
+      1,
+      () => {
+        const id = one(userIds);
+        return { op: 'putSiteUsers', input: { users: [{ id, name: `Adams ${id}` }], at: at++ } };
+      },
+    ],
     [3, () => ({ op: 'noteHere', input: { user: one(userIds), at: at - roll(9) } })],
     [1, () => ({ op: 'hideHere', input: { user: one(userIds), hidden: roll(2) === 0 } })],
     [1, () => ({ op: 'forgetHere', input: { before: at - roll(80) } })],

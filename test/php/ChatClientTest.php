@@ -139,6 +139,8 @@ final class ChatClientTest extends TestCase
         self::assertSame('Ann Who Is Away', $this->chat->user($ann)['user']['name']);
         $ready = (new ChatVisitor(ChatServerProcess::shared(), $ann, 'Ann'))->connect();
         self::assertSame($id, $ready['rooms'][0]['id']);
+        $this->chat->putUsers([['id' => 3_000_001, 'name' => 'Zed Not Yet Here']]);
+        self::assertSame('Zed Not Yet Here', $this->chat->user(3_000_001)['user']['name'] ?? null);
         self::assertSame(1001, $this->chat->changeMembers($id, range(2_000_001, 2_001_000), ['x/é', $ann]));
         self::assertSame(1, $this->chat->changeMembers($id, [], range(2_000_001, 2_001_000)));
         self::assertSame(1, $this->chat->changeMembers($id));

@@ -375,6 +375,12 @@ CREATE TABLE IF NOT EXISTS chat_arrivals (
 ) KEYED;
 CREATE INDEX IF NOT EXISTS chat_arrivals_by_time ON chat_arrivals (at, user_id);
 
+-- Users whom the site has put here by its API, whether they have been here or not.
+CREATE TABLE IF NOT EXISTS chat_site_users (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  at INT NOT NULL
+) KEYED;
+
 -- The beginnings by which a user is found.
 CREATE TABLE IF NOT EXISTS chat_user_keys (
   find_key BYTES(1024) NOT NULL,

@@ -9,7 +9,7 @@ import {
   sources,
 } from '../history.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { arrivals, blocks, rows } from '../tables.ts';
+import { arrivals, blocks, rows, siteUsers } from '../tables.ts';
 import {
   actInPublic,
   add,
@@ -205,6 +205,19 @@ export const arrive: Rule<'arrive'> = {
       const room = work.room(id) ?? newRoom(work, siteRoom(work, id, 'private', name, at), changes);
       if (room.kind === 'direct') continue;
       add(work, room, user, { source: 'session', role: 'member', acted: acted.never, at }, changes);
+    }
+    return {};
+  },
+};
+
+export const putSiteUsers: Rule<'putSiteUsers'> = {
+  needs: ({ users }) =>
+    users.flatMap(({ id }): Need[] => [{ what: 'user', id }, rows(siteUsers, { user: id })]),
+  run(work, { users, at }, changes) {
+    for (const user of users) {
+      if (user.id === deletedUser.id) refuse('forbidden');
+      rename(work, user, changes);
+      if (work.find(siteUsers, { user: user.id }).length === 0) work.put(siteUsers, { user: user.id, at });
     }
     return {};
   },

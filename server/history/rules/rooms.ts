@@ -154,12 +154,16 @@ export const openDirect: Rule<'openDirect'> = {
     rows(blocks, { user: other, other: by.id }),
     { what: 'room', id },
     { what: 'user', id: by.id },
+    { what: 'user', id: other },
   ],
-  run(work, { id, by, other, at }, changes) {
+  run(work, { id, by, other, otherName, at }, changes) {
     const pair = pairOf(by.id, other);
     const known = work.roomOfPair(pair);
     if (other === deletedUser.id || hasBlocked(work, other, by.id)) refuse('forbidden');
     rename(work, by, changes);
+    // A user who was only named by an ID has it as the name.
+    if (otherName !== undefined && (work.user(other)?.name ?? other) === other)
+      rename(work, { id: other, name: otherName }, changes);
     const room =
       known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
     const wasMember = isMember(work.member(room.id, by.id));

@@ -341,6 +341,11 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       if (bare) return rows.map(roomFrom)[0] ?? null;
       return (yield* withLast(rows))[0] ?? null;
     },
+    *siteUsers({ ids }) {
+      if (ids.length === 0) return [];
+      const rows = yield* ask(sql`SELECT user_id FROM chat_site_users WHERE ${amongUsers('user_id', ids)}`);
+      return rows.map(({ user_id }) => user_id as string);
+    },
     *arrival({ user: id }) {
       const [row] = yield* ask(
         sql`SELECT ${user}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id WHERE user_id = ${id}`,
@@ -847,7 +852,8 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
               FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
               WHERE find_key >= ${key} AND find_key < ${key + behindNames} AND users.id <> ${id}
                 AND (acted_public <> 0
-                  OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = users.id))
+                  OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = users.id)
+                  OR EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = users.id))
               ORDER BY find_key, users.id LIMIT ${mostCandidates}`,
         );
         found.add(rows.map(shownFrom));

@@ -18,6 +18,7 @@ import {
   type ColumnName,
   type Columns,
   type Row,
+  siteUsers,
   tables,
   type Value,
   valuesOf,
@@ -222,9 +223,12 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
   }
 
   function storeUsers(): void {
+    // Users who can be found from now on.
     const arrived = new Set<string>();
-    for (const { row, stored } of work.tables.get(arrivals)?.values() ?? []) {
-      if (row !== null && row !== stored) arrived.add((row as { user: string }).user);
+    for (const table of [arrivals, siteUsers]) {
+      for (const { row, stored } of work.tables.get(table)?.values() ?? []) {
+        if (row !== null && row !== stored) arrived.add((row as { user: string }).user);
+      }
     }
     const changed = [...work.users].flatMap(([id, { row, before }]) =>
       row === undefined || (row === before && !arrived.has(id)) ? [] : [{ id, row, before }],
@@ -260,7 +264,8 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
       // A search would read the keys of people whom others have only named, and find nobody by them.
       transaction.later(
         sql`DELETE FROM chat_user_keys WHERE ${dialect.each(['user_id'], unsure)}
-            AND NOT EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = chat_user_keys.user_id)`,
+            AND NOT EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = chat_user_keys.user_id)
+            AND NOT EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = chat_user_keys.user_id)`,
       );
     }
     sortMembers(

@@ -55,6 +55,7 @@ export const adds: Readonly<Record<keyof Writes, boolean>> = {
   markUnread: false,
   arrive: false,
   setBan: false,
+  putSiteUsers: true,
   noteExport: false,
   block: false,
   noteHere: false,

@@ -4,7 +4,7 @@ import type { PhpSettings } from '../configuration/php-settings.ts';
 import type { SessionCall } from '../configuration/session-calls.ts';
 import type { PhpSurroundings } from '../configuration/value.ts';
 import type { RequestCookies, SessionCookie } from '../cookie.ts';
-import type { SessionUser } from '../identity.ts';
+import { displayName, type SessionUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import type { Credentials, Explanation } from '../login.ts';
 import type { StoreUrl } from '../source.ts';
@@ -120,6 +120,17 @@ export interface LoginTable extends SiteTable {
     /** Seconds after the last page view for which a login lasts. */
     lifetime: number;
   };
+}
+
+/**
+ * The accounts that can log in: not those that the site has blocked or deleted, or that wait for a confirmation. Its
+ * columns besides `id` make the name.
+ */
+export interface AccountTable extends SiteTable {
+  /** Columns of the view by whose beginning an account is found. Only what the chat shows of a user may be searched. */
+  search: readonly string[];
+  /** The name that the chat shows, as `judge` makes it; empty without one. @param text of a column */
+  name(text: (column: string) => string): string;
 }
 
 /** A row of which a row of logins is made. */
@@ -305,6 +316,8 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
    * Absent if the application has none.
    */
   mails?(site: Site, sql: SiteSql): SiteTable;
+  /** All accounts, for the search for users and to reject IDs that do not exist. */
+  accounts(site: Site, sql: SiteSql): AccountTable;
   /** By the names that the claims have for them. */
   logins(site: Site, sql: SiteSql): Readonly<Record<string, LoginTable>>;
   /**
@@ -425,6 +438,8 @@ export interface Accounts {
   users(sql: SiteSql, known: ReadonlySet<string>): LoginTable;
   /** As `SiteApplication.mails`, unless the session has the addresses. @param known as in `users` */
   mails?(sql: SiteSql, known: ReadonlySet<string>): SiteTable;
+  /** As `SiteApplication.accounts`. @param known as in `users` */
+  all(sql: SiteSql, known: ReadonlySet<string>): AccountTable;
   /** The user by the row of that id, or why nobody is logged in. */
   judge(row: Row | null, named: NamedUser): { user: SessionUser } | Explanation;
 }
@@ -437,6 +452,24 @@ export const mailsIn = (view: string, from: string, id: string, mail: string): S
   view,
   columns: { mail: 'text' },
   select: `SELECT ${id} AS id, ${mail} AS mail FROM ${from}`,
+});
+
+/**
+ * The accounts in a table whose names are in one column.
+ * @param from the table, which may have an alias and a condition
+ * @param name the column, which may be any expression
+ * @param decode undoes what the application does to a name that it stores
+ */
+export const accountsIn = (
+  view: string,
+  from: string,
+  { id, name, decode = (text) => text }: { id: string; name: string; decode?: (text: string) => string },
+): AccountTable => ({
+  view,
+  columns: texts('name'),
+  search: ['name'],
+  select: `SELECT ${id} AS id, ${name} AS name FROM ${from}`,
+  name: (text) => displayName(decode(text('name'))),
 });
 
 /** The roles of a user in the chat. */

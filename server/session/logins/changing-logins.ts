@@ -107,6 +107,12 @@ export function changingLogins(
       };
     },
     ttl: (login) => logins.ttl(login),
+    ...(first.accounts && {
+      accounts: {
+        names: async (ids) => (await logins.accounts?.names(ids)) ?? new Map(),
+        search: async (text, limit) => (await logins.accounts?.search(text, limit)) ?? [],
+      },
+    }),
     ...(first.mailOf && { mailOf: async (user) => (await logins.mailOf?.(user)) ?? null }),
     get lifetime() {
       return logins.lifetime;

@@ -15,6 +15,7 @@ import { follow, type Path, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -91,6 +92,14 @@ export const drupal: Application<Found, Found> = {
       'uid',
       // As of the name.
       "COALESCE(mail, '')",
+    ),
+
+  accounts: ({ prefix }, sql) =>
+    accountsIn(
+      'chat_drupal_accounts',
+      // The user 0 is everybody who is not logged in.
+      `${tableIn(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1 AND uid > 0`,
+      { id: 'uid', name: "COALESCE(name, '')" },
     ),
 
   logins({ prefix }, { quote, lines, start }) {

@@ -66,11 +66,13 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
     const mails = withMails ? application.mails?.(state, driver) : undefined;
+    const accounts = application.accounts(state, driver);
     const all = [
       ...(settings === null ? [] : [settings]),
       ...logins,
       ...parts,
       ...sessions,
+      accounts,
       ...(mails === undefined ? [] : [mails]),
     ];
     // Two tables of logins may have a part in common, and a login may be its only part.

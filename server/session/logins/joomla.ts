@@ -15,6 +15,7 @@ import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
+  accountsIn,
   because,
   type GivenRoles,
   ifCutOff,
@@ -157,6 +158,12 @@ export const joomla: Application<Found, Site> = {
 
   mails: ({ prefix }, sql) =>
     mailsIn('chat_joomla_mails', `${tableIn(`${prefix}users`, sql)} WHERE block = 0`, 'id', 'email'),
+
+  accounts: ({ prefix }, sql) =>
+    accountsIn('chat_joomla_accounts', `${tableIn(`${prefix}users`, sql)} WHERE block = 0`, {
+      id: 'id',
+      name: 'name',
+    }),
 
   logins({ prefix, secondFactors, hasConsents, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../configuration/configuration.ts';
 import { displayName } from '../identity.ts';
 import {
   type Accounts,
+  accountsIn,
   because,
   columnsIn,
   mailsIn,
@@ -138,6 +139,14 @@ export async function accountsOf({
         tableIn(model.key, sql),
         known.has(mail) ? tableIn(mail, sql) : 'NULL',
       );
+    },
+    all(sql, known) {
+      const from = `${tableIn(table, sql)}${known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''}`;
+      // Otherwise the name is in the session.
+      const isNamed = known.has('name') && !given.userName;
+      const name = isNamed ? tableIn('name', sql) : 'NULL';
+      const accounts = accountsIn('chat_laravel_accounts', from, { id: tableIn(model.key, sql), name });
+      return isNamed ? accounts : { ...accounts, search: [] };
     },
     judge(row, { user, proof }) {
       if (proof.slice(hashPaths.length).some((mark) => mark !== null))

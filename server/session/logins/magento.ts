@@ -9,6 +9,7 @@ import { displayName } from '../identity.ts';
 import { inflated, type Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -208,19 +209,10 @@ export const magento: MemberApplication<Found, Site, Member> = {
     };
   },
 
-  mails({ prefix, confirms: { websites, others } }) {
-    const ofWebsites = Object.entries(websites)
-      // A value with a line break makes lines without an id.
-      .filter(([id]) => isNumber(id))
-      .map(([id, isAsked]) => ` WHEN website_id = ${id} THEN ${Number(!isAsked)}`);
-    const counts = `CASE WHEN COALESCE(confirmation, '') = '' THEN 1${ofWebsites.join('')} ELSE ${Number(!others)} END`;
-    return mailsIn(
-      'chat_magento_mails',
-      `${prefix}customer_entity WHERE is_active = 1 AND ${counts} = 1`,
-      'entity_id',
-      'email',
-    );
-  },
+  mails: (site) => mailsIn('chat_magento_mails', openAccounts(site), 'entity_id', 'email'),
+
+  accounts: (site) =>
+    accountsIn('chat_magento_accounts', openAccounts(site), { id: 'c.entity_id', name: 'c.firstname' }),
 
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
@@ -482,4 +474,14 @@ function databaseOf(env: Configuration): SiteDatabase {
     ...(socket === undefined ? {} : { socket }),
     charset: 'utf8',
   };
+}
+
+/** The customers who are not disabled, and have confirmed their mail address where Magento asks for that. */
+function openAccounts({ prefix, confirms: { websites, others } }: Site): string {
+  const ofWebsites = Object.entries(websites)
+    // A value with a line break makes lines without an id.
+    .filter(([id]) => isNumber(id))
+    .map(([id, isAsked]) => ` WHEN website_id = ${id} THEN ${Number(!isAsked)}`);
+  const counts = `CASE WHEN COALESCE(confirmation, '') = '' THEN 1${ofWebsites.join('')} ELSE ${Number(!others)} END`;
+  return `${prefix}customer_entity AS c WHERE is_active = 1 AND ${counts} = 1`;
 }

@@ -2,6 +2,7 @@ import { asText, type Configuration, ConfigurationError } from '../configuration
 import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import {
   type Accounts,
+  accountsIn,
   because,
   columnsIn,
   type FoundSessions,
@@ -249,6 +250,20 @@ function accountsOf({
           select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary${blocked ? `, (${blocked.until}) AS blocked` : ''} FROM ${tableIn(users, driver)} AS u`,
         },
         [users, ...(blocked?.tables ?? [])],
+      );
+    },
+    all(driver, known) {
+      const blocked = blocks && blockedIn(blocks, driver, known.has(blockedUser)).until;
+      const conditions = [
+        ...(known.has(isTemporary) ? [`u.${isTemporary} = 0`] : []),
+        ...(blocked
+          ? [`COALESCE(${driver.value('digits', `(${blocked})`)}, '') < ${driver.moment('digits', 0)}`]
+          : []),
+      ];
+      return accountsIn(
+        'chat_mediawiki_accounts',
+        `${tableIn(users, driver)} AS u${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`,
+        { id: 'u.user_id', name: driver.anyCase('u.user_name') },
       );
     },
     // Addresses that their users have confirmed.

@@ -19,6 +19,7 @@ import { asked } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
 import { closedAfter } from './reread.ts';
 import type { OpenSite, SiteReader, SiteTables } from './site.ts';
+import { accountsOf } from './site-accounts.ts';
 import {
   type ClaimedLogins,
   claimedLogins,
@@ -53,6 +54,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 
   return {
     ...mailOf(application, rows.open),
+    accounts: accountsOf(application, reader.nobody, rows.open),
     ...withRows({
       rows,
       sessions: async () => sessionsOf(await rows.open()),
@@ -101,6 +103,7 @@ export function accountLogins(
   );
   return {
     ...(hasMails ? mailOf(application, rows.open) : {}),
+    accounts: accountsOf(application, reader.nobody, rows.open),
     ...withRows({
       rows,
       sessions: () => sessions,

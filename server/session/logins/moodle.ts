@@ -168,11 +168,22 @@ export const moodle: Application<Found, Site, Cookie> = {
       'email',
     ),
 
+  accounts({ prefix, nameFormat, guest }, sql) {
+    const shown = shownNames(nameFormat);
+    return {
+      view: 'chat_moodle_accounts',
+      columns: texts(...shown),
+      search: shown,
+      select: `SELECT id, ${shown.join(', ')} FROM ${tableIn(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin' AND username <> 'guest' AND id <> ${Number(guest) || 0}`,
+      name: (text) => displayName(nameOf(nameFormat, text)),
+    };
+  },
+
   logins(site, { quote, lines, start }) {
     const { prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress, needsPolicy } = site;
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
-    const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
+    const shown = shownNames(nameFormat);
     const data = secondFactors && hasTexts ? start('s.sessdata', maxSessionBytes) : 'NULL';
     const address = tiedToAddress ? 's.firstip' : 'NULL';
     const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
@@ -344,6 +355,9 @@ const formatOf = (setting: string) =>
   setting === '' || setting === 'language' ? 'firstname lastname' : setting;
 
 /** `fullname()`. */
+/** The columns of the name by that format. */
+const shownNames = (format: string) => names.filter((name) => format.match(/[a-z]+/g)?.includes(name));
+
 function nameOf(format: string, text: (name: string) => string): string {
   return format
     .replace(/[a-z]+/g, (word) => ((names as readonly string[]).includes(word) ? text(word) : word))

@@ -12,6 +12,7 @@ import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -120,13 +121,10 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         ]
       : [],
 
-  mails: ({ prefix }) =>
-    mailsIn(
-      'chat_mybb_mails',
-      `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`,
-      'uid',
-      'email',
-    ),
+  mails: ({ prefix }) => mailsIn('chat_mybb_mails', openAccounts(prefix), 'uid', 'email'),
+
+  accounts: ({ prefix }) =>
+    accountsIn('chat_mybb_accounts', openAccounts(prefix), { id: 'uid', name: 'username' }),
 
   logins({ prefix }, { hex, lines }) {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
@@ -492,5 +490,9 @@ function isSame(stored: Buffer, given: string): boolean {
   const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
   return stored.length > 0 && timingSafeEqual(digest(stored), digest(Buffer.from(given, 'latin1')));
 }
+
+/** The accounts that are confirmed, and whose primary group is not banned. */
+const openAccounts = (prefix: string) =>
+  `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`;
 
 const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });

@@ -10,6 +10,7 @@ import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -151,6 +152,13 @@ export const opencart: MemberApplication<Found, Site, Member> = {
 
   mails: ({ prefix }) =>
     mailsIn('chat_opencart_mails', `${prefix}customer WHERE status = 1`, 'customer_id', 'email'),
+
+  accounts: ({ prefix }) =>
+    accountsIn('chat_opencart_accounts', `${prefix}customer c WHERE status = 1`, {
+      id: 'c.customer_id',
+      name: 'c.firstname',
+      decode: withoutEntities,
+    }),
 
   logins({ prefix, factorCookie, factorEnds }, { lines }) {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;

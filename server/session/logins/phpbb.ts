@@ -6,6 +6,7 @@ import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
+  accountsIn,
   type Claim,
   type GivenRoles,
   loginPart,
@@ -175,6 +176,18 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       'user_id',
       'user_email',
     ),
+
+  accounts({ prefix, isFour }, sql) {
+    const lasts = `(b.ban_end = 0 OR b.ban_end > ${sql.moment('unix', 0)})`;
+    const banned = isFour
+      ? `SELECT 1 FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user' AND ${lasts}`
+      : `SELECT 1 FROM ${prefix}banlist b WHERE b.ban_userid = u.user_id AND b.ban_exclude = 0 AND ${lasts}`;
+    return accountsIn(
+      'chat_phpbb_accounts',
+      `${prefix}users u WHERE user_type = ${types.founder} OR (user_type = ${types.normal} AND NOT EXISTS (${banned}))`,
+      { id: 'user_id', name: sql.anyCase('username'), decode: withoutEntities },
+    );
+  },
 
   logins({ prefix, isFour, sessionLength }, sql) {
     const groups = `(SELECT ${sql.lines('m.group_id')} FROM ${prefix}user_group m WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_ids`;

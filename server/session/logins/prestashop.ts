@@ -5,6 +5,7 @@ import { displayName } from '../identity.ts';
 import type { Explanation, SessionUser } from '../login.ts';
 import {
   type Application,
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -91,6 +92,13 @@ export const prestashop: Application<Found, Found, Cookie> = {
       `${prefix}customer WHERE active = 1 AND deleted = 0`,
       'id_customer',
       'email',
+    ),
+
+  accounts: ({ prefix }) =>
+    accountsIn(
+      'chat_prestashop_accounts',
+      `${prefix}customer c WHERE active = 1 AND deleted = 0 AND is_guest = 0`,
+      { id: 'c.id_customer', name: 'c.firstname' },
     ),
 
   logins({ prefix }, { lines }) {

@@ -6,6 +6,7 @@ import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import {
   type Accounts,
+  accountsIn,
   because,
   type FoundSessions,
   mailsIn,
@@ -203,6 +204,11 @@ function accountsOf({
         `CASE WHEN u.username LIKE '%_@_%' THEN u.username ELSE (${standard}) END`,
       );
     },
+    all: (driver) =>
+      accountsIn('chat_roundcube_accounts', `${tableIn(users, driver)} AS u`, {
+        id: 'u.user_id',
+        name: 'u.username',
+      }),
     judge: (row, { user }) => (row === null ? because('there is no such user any more') : { user }),
   };
 }

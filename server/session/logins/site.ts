@@ -186,7 +186,16 @@ const timeout = 1000;
 /** An application with tables. */
 type AnyApplication = Pick<
   Application | MemberApplication,
-  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins' | 'mails' | 'doubts' | 'compared'
+  | 'title'
+  | 'find'
+  | 'database'
+  | 'settings'
+  | 'site'
+  | 'logins'
+  | 'mails'
+  | 'accounts'
+  | 'doubts'
+  | 'compared'
 >;
 
 /** An application with tables, and its place. */
@@ -232,6 +241,7 @@ function inWordsOfSite(database: Database, given: boolean): Database {
   return {
     timeout: database.timeout,
     rows: (select, ids) => database.rows(select, ids).catch(explained),
+    search: (...of) => database.search(...of).catch(explained),
     change: (update, id) => database.change(update, id).catch(explained),
     close: () => database.close(),
   };
@@ -410,6 +420,7 @@ export function accountTables(title: string, accounts: Accounts, place: SitePlac
     site: (_, settings): ReadonlySet<string> => new Set(settings.keys()),
     logins: (known, sql) => ({ users: accounts.users(sql, known as ReadonlySet<string>) }),
     ...(mails && { mails: (known, sql) => mails(sql, known as ReadonlySet<string>) }),
+    accounts: (known, sql) => accounts.all(sql, known as ReadonlySet<string>),
   };
   return { application, found: accounts, reader: siteReader(application, place, accounts) };
 }

@@ -7,6 +7,7 @@ import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
+  accountsIn,
   type Claim,
   type GivenRoles,
   type LoginPart,
@@ -121,6 +122,13 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       'id_member',
       'email_address',
     ),
+
+  accounts: ({ prefix }) =>
+    accountsIn('chat_smf_accounts', `${prefix}members WHERE is_activated = 1`, {
+      id: 'id_member',
+      name: 'real_name',
+      decode: withoutEntities,
+    }),
 
   logins({ prefix }, { lines }) {
     // The same for all logins: a member may get into any group.

@@ -38,6 +38,8 @@ export interface SiteSql extends SqlDriver {
   packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
   /** A number or a text as text. */
   asText(column: string): string;
+  /** A text whose collation may distinguish case, as one that a search finds in any case. */
+  anyCase(column: string): string;
   /** Bytes as hexadecimal digits, in either case. */
   hex(column: string): string;
   /** The values of a column in several rows as one text, in their order, each as `lineOf`, with a line break between them: an aggregate. */
@@ -88,6 +90,7 @@ const ofMysql: OfSites = {
       ? `IFNULL(SHA2(${columns[0]}, 256), '${'-'.repeat(64)}')`
       : `SHA2(${ofMysql.allOf?.(columns)}, 256)`,
   asText: (column) => `CAST(${column} AS CHAR)`,
+  anyCase: (column) => `CONVERT(${column} USING utf8mb4)`,
   hex: (column) => `HEX(${column})`,
   lines: (column) => `GROUP_CONCAT(REPLACE(${column}, '\n', '\t') ORDER BY ${column} SEPARATOR '\n')`,
   packed(values, charset = undefined) {
@@ -133,6 +136,7 @@ const ofPostgres: OfSites = {
     return `SELECT ${key} AS id, ${first}${areKept} || concat(${[own, ...common].join(", ',', ")}) AS version FROM ${from.join(' LEFT JOIN ')}`;
   },
   asText: (column) => `(${column})::text`,
+  anyCase: (column) => column,
   hex: (column) => `encode(${column}, 'hex')`,
   lines: (column) =>
     `string_agg(replace((${column})::text, E'\\n', E'\\t'), E'\\n' ORDER BY (${column})::text COLLATE "C")`,
@@ -150,6 +154,7 @@ const ofPostgres: OfSites = {
 const ofSqlite: OfSites = {
   schema: `'main'`,
   asText: (column) => `CAST(${column} AS BLOB)`,
+  anyCase: (column) => column,
   hex: (column) => `hex(${column})`,
   lines: (column) => `group_concat(replace(${column}, char(10), char(9)), char(10) ORDER BY ${column})`,
   packed(values) {

@@ -31,6 +31,7 @@ import { asked, together } from './lookups.ts';
 import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts';
 import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
+import { accountsOf } from './site-accounts.ts';
 import type { SiteSql } from './sql.ts';
 import { isOnlyViewed, versionsOf } from './versions.ts';
 
@@ -320,6 +321,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   return {
     ...mailOf(application, open),
+    accounts: accountsOf(application, reader.nobody, open),
     identify,
     check,
     binding(credentials) {
@@ -507,7 +509,7 @@ const mostEqual = 10;
 const windows1252 = new TextDecoder('windows-1252');
 
 /** A text as it stands in the columns of a site whose connection has that character set. */
-const forColumn = (text: string, charset: OpenSite['charset']) =>
+export const forColumn = (text: string, charset: OpenSite['charset']) =>
   charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;
 
 /** A value that the client sent itself, as the only cookie; null if there is no such login. */

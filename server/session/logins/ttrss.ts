@@ -81,6 +81,14 @@ export const ttrss: SessionApplication = {
         }),
         mails: () =>
           mailsIn('chat_ttrss_mails', `ttrss_users WHERE access_level <> ${disabled}`, 'id', 'email'),
+        all: () => ({
+          view: 'chat_ttrss_accounts',
+          columns: { id: 'text' },
+          // The name is in the session.
+          search: [],
+          select: `SELECT id FROM ttrss_users WHERE access_level <> ${disabled}`,
+          name: () => '',
+        }),
         judge(row, { user, proof: [hash = null] }) {
           if (row === null) return because('there is no such user any more');
           if (row.level?.toString() === disabled) return because('the account is disabled there');

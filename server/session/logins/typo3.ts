@@ -10,6 +10,7 @@ import { follow, isEmpty, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -26,6 +27,7 @@ import {
   textsOf,
 } from './application.ts';
 import { groupsListed, linesOfGroups, type SiteGroup } from './named-groups.ts';
+import type { SiteSql } from './sql.ts';
 
 /** The values of settings.php and additional.php. */
 interface Found extends GivenRoles {
@@ -63,6 +65,12 @@ const noLock = '[DISABLED]';
 const passed = parsePath('mfa');
 
 /** Bytes of one session. */
+
+/** The users whom TYPO3 lets in at present. */
+function activeNow(sql: Pick<SiteSql, 'moment'>): string {
+  const now = sql.moment('unix', 0);
+  return `deleted = 0 AND disable = 0 AND starttime <= ${now} AND (endtime = 0 OR endtime > ${now})`;
+}
 
 /**
  * Frontend users of TYPO3 12 to 14: typo3/sysext/core/Classes/Session/UserSession.php, UserSessionManager.php,
@@ -144,11 +152,14 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   keys: ({ encryptionKey }) => encryptionKey,
 
-  mails(_, sql) {
-    const now = sql.moment('unix', 0);
-    const active = `deleted = 0 AND disable = 0 AND starttime <= ${now} AND (endtime = 0 OR endtime > ${now})`;
-    return mailsIn('chat_typo3_mails', `fe_users WHERE ${active}`, 'uid', 'email');
-  },
+  mails: (_, sql) => mailsIn('chat_typo3_mails', `fe_users WHERE ${activeNow(sql)}`, 'uid', 'email'),
+
+  accounts: (_, sql) =>
+    accountsIn('chat_typo3_accounts', `fe_users WHERE ${activeNow(sql)}`, {
+      id: 'uid',
+      // As `judge` does.
+      name: "CASE WHEN name <> '' THEN name WHEN first_name <> '' OR last_name <> '' THEN TRIM(CONCAT(first_name, ' ', last_name)) ELSE username END",
+    }),
 
   logins({ table, timeout, admins = [], moderators = [] }, { lines, start, hex }) {
     // All groups, since a group may have others, and these others again.

@@ -18,6 +18,7 @@ import { type SessionUser, StoreError } from '../login.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
+  accountsIn,
   because,
   type Claim,
   type GivenRoles,
@@ -183,9 +184,18 @@ export const wordpress: Application<Found, Site, Cookie> = {
       'user_email',
     ),
 
+  accounts(site) {
+    const blocked = `SELECT 1 FROM ${quoted(site.usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(capabilitiesOf(site))} AND m.meta_value LIKE '%"${blockedRole}"%'`;
+    return accountsIn(
+      'chat_wordpress_accounts',
+      `${quoted(site.users)} AS u WHERE NOT ${endedIn(site)} AND NOT EXISTS (${blocked})`,
+      { id: 'u.ID', name: 'u.display_name', decode: withoutEntities },
+    );
+  },
+
   logins(site) {
     const { prefix, users, usermeta, network, newFragments, suspends, hasCerber } = site;
-    const capabilities = `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
+    const capabilities = capabilitiesOf(site);
     const meta = (alias: string, key: string) =>
       `LEFT JOIN ${quoted(usermeta)} AS ${alias} ON ${alias}.umeta_id = (SELECT MIN(m.umeta_id) FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(key)})`;
     // Four characters of the hash of the password, and no more of it: `wp_generate_auth_cookie()`.
@@ -517,6 +527,10 @@ function usablePhrase(configuration: Configuration, name: string): string | null
 /** The address of a single site, as `get_option('siteurl')` gives it; that of a network stays as it is stored. */
 const siteUrlOf = (stored: string, { network }: Found) =>
   network === null ? stored.replace(/\/+$/, '') : stored;
+
+/** The name of the value that has the roles of a user. */
+const capabilitiesOf = ({ prefix, network }: Found) =>
+  `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
 
 const rolesOption = (prefix: string, blog: number) => `${prefix}${blog === 1 ? '' : `${blog}_`}user_roles`;
 

@@ -522,6 +522,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { user: '9', ban: {} },
     { user: '9', ban: null },
   ],
+  putSiteUsers: [{ users: [{ id: '8', name: 'N8' }], at }],
   noteExport: [{ user: '1', actor: '2' }],
   block: [
     { user: '1', other: '3', blocked: true, at },
@@ -669,6 +670,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   seenBy: [{ room, seq: 2, asker: '2', ...page }],
   users: [{ ids: ['1', '2'] }],
   unerased: [{ user: '1' }],
+  siteUsers: [{ ids: ['1', '8'] }],
   membersOf: [{ room, users: ['1', '2'] }],
   members: [
     { room, ...page },

@@ -68,7 +68,7 @@ function charset(name: string | undefined): SqlServer['charset'] {
 const mostConnections = 3;
 
 /** A connection to a database server. It is asked one thing at a time. */
-export interface SqlConnection extends Pick<Database, 'rows' | 'change'> {
+export interface SqlConnection extends Pick<Database, 'rows' | 'search' | 'change'> {
   /** Ends it at once, and the question that is under way. */
   destroy(): void;
 }
@@ -120,6 +120,10 @@ export class ConnectionPool implements Database {
 
   rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
     return this.#inTime('read', (connection) => connection.rows(select, ids));
+  }
+
+  search(...of: Parameters<Database['search']>): Promise<SqlRow[]> {
+    return this.#inTime('read', (connection) => connection.search(...of));
   }
 
   change(update: string, id: string): Promise<void> {

@@ -29,6 +29,13 @@ export interface Database {
    */
   rows(select: string, ids: readonly string[]): Promise<SqlRow[]>;
   /**
+   * Finds rows by a text, whatever its case.
+   * @param select a SELECT as in `rows`, up to the table
+   * @param pattern as for LIKE, with `likeEscape` before its own `%` and `_`
+   * @throws StoreError after the timeout at the latest
+   */
+  search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]>;
+  /**
    * @param update an UPDATE with the condition that `exactly` makes for the id
    * @throws StoreError after the timeout at the latest
    */
@@ -37,6 +44,9 @@ export interface Database {
   subscribe?(listener: StoreListener): () => void;
   close(): void;
 }
+
+/** Precedes a character of a LIKE pattern that stands for itself. A backslash has another meaning in each database. */
+export const likeEscape = '|';
 
 /** The SQL of one kind of database, and how to reach it. Names of columns are given quoted. */
 export interface SqlDriver {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { type Connection as Client, createConnection, type FieldPacket, type RowDataPacket } from 'mysql2';
 import { StoreError } from '../../store.ts';
 import type { Connect, SqlConnection, SqlServer } from './connection.ts';
+import { likeEscape, type SqlRow } from './driver.ts';
 
 /** The number of the character set `binary`, which a column of bytes has. */
 const binary = 63;
@@ -50,23 +51,27 @@ async function prepared(
     client,
     `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
   );
+  async function ask(sql: string, values: string[]): Promise<SqlRow[]> {
+    const [rows, fields] = await execute(client, sql, values);
+    if (!isRows(rows)) throw new StoreError('the database answered something that was not asked');
+    const exact = charset !== undefined || fields[1]?.characterSet === binary;
+    return rows.map(([id = null, data = null, state = null]) => ({
+      id: String(id),
+      // A copy: a session would keep the whole reply in memory.
+      data: data && Buffer.from(data),
+      state: state && String(state),
+      exact: exact || data === null || isAscii(data),
+    }));
+  }
   return {
-    async rows(select, ids) {
+    rows(select, ids) {
       // Few sizes, so that few statements have to be prepared.
       const size = 2 ** Math.ceil(Math.log2(ids.length));
       const values = [...ids, ...Array<string>(size - ids.length).fill(ids[0] as string)];
-      const sql = `${select} IN (${values.map(() => '?').join(', ')})`;
-      const [rows, fields] = await execute(client, sql, values);
-      if (!isRows(rows)) throw new StoreError('the database answered something that was not asked');
-      const exact = charset !== undefined || fields[1]?.characterSet === binary;
-      return rows.map(([id = null, data = null, state = null]) => ({
-        id: String(id),
-        // A copy: a session would keep the whole reply in memory.
-        data: data && Buffer.from(data),
-        state: state && String(state),
-        exact: exact || data === null || isAscii(data),
-      }));
+      return ask(`${select} IN (${values.map(() => '?').join(', ')})`, values);
     },
+    search: (select, column, pattern, limit) =>
+      ask(`${select} WHERE ${column} LIKE ? ESCAPE '${likeEscape}' LIMIT ${limit}`, [pattern]),
     async change(update, id) {
       try {
         await execute(client, update, [id, id]);

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { Client, type ClientConfig, Connection as Protocol } from 'pg';
 import type { Address, Connect, SqlConnection, SqlServer } from './connection.ts';
+import { likeEscape, type SqlRow } from './driver.ts';
 
 /** The timeout of cancelling a question, in milliseconds. */
 const cancelWithin = 1000;
@@ -74,19 +75,24 @@ function connection(
     });
     return rows;
   }
+  async function read(text: string, values: unknown[]): Promise<SqlRow[]> {
+    return (await ask(text, values)).map(([id, data, state]) => ({
+      id: String(id),
+      data: typeof data === 'string' ? Buffer.from(data, charset ?? 'utf8') : data,
+      state,
+      exact:
+        typeof data !== 'string' ||
+        isAscii(Buffer.from(data)) ||
+        (charset !== undefined && !data.includes('\ufffd')),
+    }));
+  }
   return {
-    async rows(select, ids) {
-      const rows = await ask(`${select} = ANY ($1)`, [ids]);
-      return rows.map(([id, data, state]) => ({
-        id: String(id),
-        data: typeof data === 'string' ? Buffer.from(data, charset ?? 'utf8') : data,
-        state,
-        exact:
-          typeof data !== 'string' ||
-          isAscii(Buffer.from(data)) ||
-          (charset !== undefined && !data.includes('\ufffd')),
-      }));
-    },
+    rows: (select, ids) => read(`${select} = ANY ($1)`, [ids]),
+    // An index on lower() is the usual one for this.
+    search: (select, column, pattern, limit) =>
+      read(`${select} WHERE lower(${column}) LIKE lower($1) ESCAPE '${likeEscape}' LIMIT ${limit}`, [
+        pattern,
+      ]),
     async change(update, id) {
       await ask(update, [id, [id, `\\x${Buffer.from(id).toString('hex')}`]]);
     },

@@ -13,6 +13,7 @@ const problems: Problems = {
   '3F000': 'table',
   '42703': 'column',
   '22P02': 'type',
+  '22003': 'type',
   '42804': 'type',
   '42883': 'type',
   '25006': 'unwritable',

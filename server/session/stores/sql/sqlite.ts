@@ -5,7 +5,7 @@ import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../../store.ts';
 import { limitDiskWork, type OnDisk } from '../disk.ts';
-import { type Database, failure, type SqlDriver, type SqlRow } from './driver.ts';
+import { type Database, failure, likeEscape, type SqlDriver, type SqlRow } from './driver.ts';
 
 /** While a writer has the file locked, the question is repeated after so many milliseconds. */
 const betweenTries = 5;
@@ -102,6 +102,13 @@ class SqliteFile implements Database {
     return rows;
   }
 
+  search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]> {
+    const sql = `${select} WHERE ${column} LIKE :pattern ESCAPE '${likeEscape}' LIMIT ${limit}`;
+    return this.#whenFree('ro', performance.now() + this.timeout, (db) =>
+      db.prepare(sql).all({ pattern }).map(asRow),
+    );
+  }
+
   async change(update: string, id: string): Promise<void> {
     const deadline = performance.now() + this.timeout;
     await this.#whenFree('rw', deadline, (db) => db.prepare(update).run({ id }));
@@ -152,10 +159,7 @@ class SqliteFile implements Database {
     const both =
       'SELECT value FROM json_each(:ids) UNION ALL SELECT CAST(value AS BLOB) FROM json_each(:ids)';
     const rows = db.prepare(`${select} IN (${both})`).all({ ids: JSON.stringify(ids) });
-    return rows.map((row) => {
-      const [id, data, state] = Object.values(row) as [Uint8Array, Uint8Array | null, string | null];
-      return { id: String(Buffer.from(id)), data: data && Buffer.from(data), state, exact: true };
-    });
+    return rows.map(asRow);
   }
 
   #failure(error: unknown, code: number | undefined, mode: Mode): StoreError {
@@ -180,6 +184,11 @@ class SqliteFile implements Database {
       `the SQLite file ${this.#path} cannot be read (${code ?? name}): run this server as the user of the PHP site`,
     );
   }
+}
+
+function asRow(row: object): SqlRow {
+  const [id, data, state] = Object.values(row) as [Uint8Array, Uint8Array | null, string | null];
+  return { id: String(Buffer.from(id)), data: data && Buffer.from(data), state, exact: true };
 }
 
 function resultCode(error: unknown): number | undefined {

@@ -24,6 +24,7 @@ import { startChild } from '../../../helpers/child.ts';
 import { startGate } from '../../../helpers/gate.ts';
 import { hanging } from '../../../helpers/hanging.ts';
 import { startMariadb } from '../../../helpers/mariadb.ts';
+import { codeOf } from '../../../helpers/people.ts';
 import {
   cookieName,
   phrases,
@@ -638,6 +639,98 @@ test('the chat of a WordPress: who is logged in there, a changed name and role, 
   await second.request('room:join', { room: 'lobby' });
   await second.request('message:send', { room: 'lobby', clientId: 'still-here', text: 'Hello' });
   for (const secret of [...phone.secrets, ...desk.secrets]) expect(server.output()).not.toContain(secret);
+});
+
+test('members who have never been here are found by name, as far as CHAT_FIND_PEOPLE lets, and IDs that WordPress does not have are rejected', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const key = 'a-key-for-the-test-of-users';
+  const server = await nextChatServer({
+    CHAT_SITE: site.folder,
+    CHAT_FIND_PEOPLE: 'all',
+    CHAT_API_KEY: key,
+    CHAT_ADMINS: '7',
+  });
+  onTestFinished(async () => void (await server.stop()));
+  const add = (id: number, name: string, status = 0) =>
+    site.query(
+      `INSERT INTO ${site.prefix}users (ID, user_login, user_pass, display_name, user_status) VALUES (?, ?, '', ?, ?)`,
+      [id, `secret-login-${id}`, name, status],
+    );
+  await add(8, 'Maria López &amp; Co');
+  await add(9, 'Mario', 1);
+  await add(10, 'Marius');
+  await site.setMeta(10, `${site.prefix}capabilities`, 'a:1:{s:11:"bbp_blocked";b:1;}');
+  const ann = await connectChat(server.url, (await site.logIn('7', { name: 'Ann' })).cookies);
+  onTestFinished(() => ann.close());
+  expect(ann.ready.roles).toEqual(['admin']);
+  const maria = { id: '8', name: 'Maria López & Co' };
+  const find = async (client: typeof ann, query: string) =>
+    (await client.request('user:find', { query, limit: 5 })).users;
+  for (const query of ['mari', 'LÓP', '8']) expect(await find(ann, query), query).toEqual([maria]);
+  // Neither the login name, nor the asker, nor a pattern finds anybody.
+  for (const query of ['secret', 'ann', 'm%', '_aria', 'ópez'])
+    expect(await find(ann, query), query).toEqual([]);
+
+  expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(maria);
+  for (const user of ['999', '8x', '08', '9', '10', 'x'.repeat(64)])
+    expect(await codeOf(ann, 'direct:open', { user }), user).toBe('unknown_user');
+  const made = await ann.request('room:create', {
+    ...{ name: 'Team', kind: 'private', clientId: 'team' },
+    members: ['8', '999'],
+  });
+  const unknown = { user: '999', code: 'unknown_user' };
+  expect(made.failed).toEqual([unknown]);
+  const { id: room } = made.room;
+  expect(await ann.request('room:invite', { room, users: ['8', '999'] })).toEqual({
+    added: ['8'],
+    failed: [unknown],
+  });
+  const { members } = await ann.request('room:members', { room, limit: 9 });
+  expect(members.map(({ user }: { user: object }) => user)).toEqual([{ id: '7', name: 'Ann' }, maria]);
+
+  // The site may have users beside those of its table.
+  const put = (users: unknown) =>
+    fetch(`${server.url}/api/users`, {
+      method: 'PUT',
+      headers: { Authorization: `Bearer ${key}` },
+      body: JSON.stringify({ users }),
+    });
+  const many = Array.from({ length: 999 }, (_, n) => ({ id: n + 1000, name: `Number ${n}` }));
+  const answer = await put([{ id: 'bot', name: 'Marvin' }, ...many]);
+  expect([answer.status, await answer.json()]).toEqual([200, { count: 1000 }]);
+  expect((await put([...many, ...many])).status).toBe(400);
+  const marvin = { id: 'bot', name: 'Marvin' };
+  expect(await find(ann, 'mar')).toEqual([marvin, maria]);
+  expect((await ann.request('direct:open', { user: 'bot' })).room.with).toMatchObject(marvin);
+
+  // A conversation stays when the site has deleted the account.
+  await site.query(`DELETE FROM ${site.prefix}users WHERE ID = 8`);
+  expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(maria);
+  const other = await connectChat(server.url, (await site.logIn('11', { name: 'Eve' })).cookies);
+  onTestFinished(() => other.close());
+  expect(await codeOf(other, 'direct:open', { user: '8' })).toBe('unknown_user');
+
+  process.kill(db.pid, 'SIGSTOP');
+  onTestFinished(() => void process.kill(db.pid, 'SIGCONT'));
+  expect(await find(other, 'mar')).toEqual([marvin]);
+  expect(await codeOf(other, 'direct:open', { user: '8' })).toBe('storage_unavailable');
+  process.kill(db.pid, 'SIGCONT');
+});
+
+test('with CHAT_FIND_PEOPLE=rooms, members who have never been here are neither found nor named', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const server = await nextChatServer({ CHAT_SITE: site.folder });
+  onTestFinished(async () => void (await server.stop()));
+  await site.query(
+    `INSERT INTO ${site.prefix}users (ID, user_login, user_pass, display_name) VALUES (8, 'maria', '', 'Maria')`,
+  );
+  const ann = await connectChat(server.url, (await site.logIn('7', { name: 'Ann' })).cookies);
+  onTestFinished(() => ann.close());
+  expect((await ann.request('user:find', { query: 'mar', limit: 5 })).users).toEqual([]);
+  expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject({ id: '8', name: '8' });
+  expect(await codeOf(ann, 'direct:open', { user: '999' })).toBe('unknown_user');
 });
 
 test('while the database of the site stands still, open chats go on and messages arrive; a logout counts after it', async () => {

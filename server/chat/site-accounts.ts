@@ -1,0 +1,45 @@
+import { RequestError } from '../wire/errors.ts';
+import type { User } from '../wire/events.ts';
+import type { Chat } from './chat.ts';
+
+/** The accounts of the site that can log in, by the site's own table of users. */
+export interface SiteAccounts {
+  /** The names of these accounts. An ID that the site does not have is left out. Rejects if the table cannot be read. */
+  names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Accounts with a word of the name that begins so, or with that ID. None if the table cannot be read. */
+  search(text: string, limit: number): Promise<User[]>;
+}
+
+/** Users who were named by their IDs. */
+export interface NamedUsers {
+  /** The site has no such user. */
+  unknown: ReadonlySet<string>;
+  /** By ID, the names on the site of users whom the chat does not know yet. */
+  names: ReadonlyMap<string, string>;
+}
+
+/**
+ * Asks the site about users. Where the site has no table of users, none is unknown.
+ * @throws RequestError `storage_unavailable`
+ */
+export async function askSite(
+  { accounts, history, directory }: Pick<Chat, 'accounts' | 'history' | 'directory'>,
+  ids: readonly string[],
+): Promise<NamedUsers> {
+  const absent = ids.filter((id) => !directory.isHere(id));
+  if (accounts === undefined || absent.length === 0) return { unknown: new Set(), names: new Map() };
+  const [onSite, known, listed] = await Promise.all([
+    accounts.names(absent).catch((cause: Error) => {
+      const reason = `the users of the site cannot be read: ${cause.message}`;
+      throw new RequestError('storage_unavailable', reason, { cause });
+    }),
+    history.read.users({ ids: absent }),
+    history.read.siteUsers({ ids: absent }),
+  ]);
+  // A user who was only named by an ID has it as the name.
+  const named = new Set(known.flatMap(({ id, name }) => (name === id ? [] : [id])));
+  return {
+    unknown: new Set(absent.filter((id) => !onSite.has(id) && !listed.includes(id))),
+    names: new Map([...onSite].filter(([id]) => !named.has(id))),
+  };
+}
