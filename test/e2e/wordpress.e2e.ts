@@ -8,7 +8,7 @@ import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
 import { Person } from './fixtures.ts';
 
-/** A WordPress with a chat server that has the settings of `npm run init`, and nothing else. */
+/** A WordPress with a chat server that has the settings of `npm run init`, which lets everybody be found. */
 const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatServer } }>({
   site: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it
@@ -17,7 +17,10 @@ const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatSe
       const folder = mkdtempSync(join(tmpdir(), 'settings-'));
       const file = join(folder, 'settings');
       const program = ['server/command/main.ts', 'init', wordpress.folder, '--yes', '--settings', file];
-      execFileSync(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit'] });
+      execFileSync(process.execPath, program, {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, CHAT_FIND_PEOPLE: 'all' },
+      });
       const chat = await nextChatServer(givenSettings(file, {}).env);
       await use({ wordpress, chat });
       await chat.stop();
@@ -141,4 +144,63 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   expect(secrets.length).toBeGreaterThan(8);
   for (const secret of secrets) expect(chat.output()).not.toContain(secret);
   for (const { close } of [desk, phone, mia]) await close();
+});
+
+test('WordPress: members who have not opened the chat are found by name, get a message, and see it at their first login', async ({
+  browser,
+  site,
+}) => {
+  const password = 'a password of a member 2026';
+  const [ben = '', sofia = '', noor = ''] = site.wordpress.addUsers(
+    [
+      ['ben', 'Ben Ortega'],
+      ['sofia.m', 'Sofía Márquez'],
+      ['noor', 'Noor & Partners'],
+    ],
+    password,
+  );
+  expect(new Set([ben, sofia, noor]).size).toBe(3);
+  const { person, close } = await device(browser, site, 'ben', password);
+  const { page } = person;
+  await page.getByRole('button', { name: 'New room or message' }).click();
+  await page.getByRole('menuitem', { name: 'Message someone' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Message someone' });
+  const field = dialog.getByRole('combobox');
+  await field.fill('Sofia Nobody');
+  await expect(field).toHaveAccessibleDescription('Nobody found.');
+  await expect(dialog.getByRole('option')).toHaveCount(0);
+  await field.fill('márq');
+  await expect(dialog.getByRole('option')).toHaveText([/Sofía Márquez$/]);
+  await person.shot('wordpress-found');
+  await page.setViewportSize({ width: 360, height: 740 });
+  await person.shot('wordpress-found-360');
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await field.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Sofía Márquez' })).toBeVisible();
+  await person.write('Welcome, Sofía');
+  await expect(person.message('Welcome, Sofía')).toBeVisible();
+
+  // A button of the site names a member by the ID alone.
+  await page.evaluate((user) => {
+    const button = Object.assign(document.createElement('button'), { textContent: 'Message the shop' });
+    button.dataset.chatWith = user;
+    button.style.cssText = 'position: fixed; inset-block-start: 0; inset-inline-start: 50%; z-index: 9';
+    document.body.append(button);
+  }, noor);
+  await page.getByRole('button', { name: 'Message the shop' }).click();
+  await expect(page.getByRole('heading', { name: 'Noor & Partners' })).toBeVisible();
+  await person.shot('wordpress-chat-with');
+  await page.evaluate(() => {
+    for (const button of document.querySelectorAll<HTMLElement>('[data-chat-with]'))
+      button.dataset.chatWith = '999';
+  });
+  await page.getByRole('button', { name: 'Message the shop' }).click();
+  await expect(page.getByText('This site has no user with this ID.')).toBeVisible();
+  await close();
+
+  const other = await device(browser, site, 'sofia.m', password);
+  await other.person.open('Ben Ortega');
+  await expect(other.person.message('Welcome, Sofía')).toBeVisible();
+  await other.person.shot('wordpress-first-login');
+  await other.close();
 });

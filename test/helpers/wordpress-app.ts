@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,8 @@ export interface WordPressApp extends Child {
   readonly folder: string;
   readonly db: Mariadb;
   readonly admin: { user: string; password: string };
+  /** Adds subscribers with a login name and a display name, by the function of WordPress. @returns their IDs */
+  addUsers(users: readonly (readonly [login: string, name: string])[], password: string): string[];
   remove(): Promise<void>;
 }
 
@@ -79,6 +82,14 @@ require_once ABSPATH . 'wp-settings.php';
     folder,
     db,
     admin,
+    addUsers(users: Parameters<WordPressApp['addUsers']>[0], password: string) {
+      const added = users.map(
+        ([login, name]) =>
+          `echo wp_insert_user(['user_login' => ${quoted(login)}, 'display_name' => ${quoted(name)}, 'user_pass' => ${quoted(password)}, 'user_email' => ${quoted(`${login}@example.org`)}, 'role' => 'subscriber']), "\n";`,
+      );
+      const code = `require ${quoted(prepended)}; require ABSPATH . 'wp-load.php'; ${added.join(' ')}`;
+      return execFileSync('php', ['-r', code], { encoding: 'utf8' }).trim().split('\n');
+    },
     async remove() {
       await child.stop();
       await db.remove();

@@ -10,6 +10,7 @@ export function refusal(error: unknown, strings: Strings, otherwise = strings.te
   if (error.code === 'offline') return strings.text('conn.lost');
   if (error.code === 'forbidden') return strings.text('error.forbidden');
   if (error.code === 'unknown_room') return strings.text('error.unknown_room');
+  if (error.code === 'unknown_user') return strings.text('error.unknown_user');
   if (error.code === 'rate_limited')
     return strings.text('error.rate_limited', { s: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
   return otherwise;

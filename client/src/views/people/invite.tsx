@@ -122,5 +122,11 @@ export class Invite extends Component<Props> {
 }
 
 function refused({ user, code }: FailedInvitation, strings: Strings): Chip {
-  return { user, reason: strings.text(code === 'forbidden' ? 'invite.forbidden' : 'error.other') };
+  const text =
+    code === 'forbidden'
+      ? 'invite.forbidden'
+      : code === 'unknown_user'
+        ? 'error.unknown_user'
+        : 'error.other';
+  return { user, reason: strings.text(text) };
 }

@@ -111,9 +111,7 @@ export class PeopleField extends Component<Props> {
     const input = this.#field(single);
     const offered = this.#options !== undefined && this.#options.length > 0;
     const nobody = this.#options?.every(({ exact }) => exact === true) === true;
-    // The server cannot know who has never been here, and says nothing of people whom the user may not find.
-    const typed = chips.some(({ exact }) => exact === true) ? strings.text('invite.typed') : hint;
-    const words = nobody ? strings.text('invite.nobody') : typed;
+    const words = nobody ? strings.text('invite.nobody') : hint;
     return (
       <>
         <label class="label" for="people">
@@ -258,10 +256,21 @@ export class PeopleField extends Component<Props> {
     );
   }
 
+  /** An ID that is typed may be that of nobody, so users choose from the names, and only admins may type one. */
+  get #mayTypeId(): boolean {
+    const { context, members } = this.props;
+    return members === undefined && context.chat.roles.includes('admin');
+  }
+
+  /** Several IDs may come at once. */
+  get #takesIds(): boolean {
+    return this.#mayTypeId && this.props.single !== true;
+  }
+
   #typed(text: string): void {
     const parts = text.split(SEPARATORS);
     // A text that comes in one go, such as by speech, may hold several.
-    if (parts.length > 1 && this.props.single !== true) return this.#several(parts);
+    if (parts.length > 1 && this.#takesIds) return this.#several(parts);
     this.#set(text);
     this.#offer(text.trim(), PAUSE_MS);
   }
@@ -289,7 +298,6 @@ export class PeopleField extends Component<Props> {
       try {
         found = await this.#ask(query);
       } catch (error) {
-        // An exact id works without it.
         if (!(error instanceof RequestError)) throw error;
         problem = refusal(error, context.strings);
       }
@@ -300,16 +308,16 @@ export class PeopleField extends Component<Props> {
     const options: Option[] = found.users
       .filter(({ id }) => !chosen.has(id))
       .map((user) => ({ user, inRoom: found.inRoom.includes(user.id) }));
-    const known = chosen.has(query) || found.users.some(({ id }) => id === query);
-    if (!known && members === undefined && codePoints(query) <= LONGEST_ID)
+    const isNobody = found.users.length === 0 && problem === undefined && !chosen.has(query);
+    if (isNobody && this.#mayTypeId && codePoints(query) <= LONGEST_ID)
       options.push({ user: { id: query, name: query }, exact: true });
     this.#options = options;
     this.#answered = query;
     this.#problem = problem;
-    this.#hot = options.findIndex(({ inRoom }) => inRoom !== true);
+    // A text may be a name: an admin must choose it as an ID.
+    this.#hot = options.findIndex(({ inRoom, exact }) => inRoom !== true && exact !== true);
     const hot = this.#options[this.#hot];
-    // A text may be a name: it is taken for an id only after the reader has seen that nobody was found by it.
-    if (this.#hurried && hot !== undefined && hot.exact !== true) return this.#take(hot);
+    if (this.#hurried && hot !== undefined) return this.#take(hot);
     this.#hurried = false;
     context.changed();
   }
@@ -364,7 +372,7 @@ export class PeopleField extends Component<Props> {
 
   readonly #paste = (event: ClipboardEvent) => {
     const text = event.clipboardData?.getData('text/plain') ?? '';
-    if (this.props.single === true || !SEPARATORS.test(text.trim())) return;
+    if (!this.#takesIds || !SEPARATORS.test(text.trim())) return;
     event.preventDefault();
     this.#several(text.split(SEPARATORS));
   };
