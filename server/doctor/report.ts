@@ -4,6 +4,7 @@ import { Addresses } from '../connections/address.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { grants } from '../session/logins/grants.ts';
+import { tableAccounts } from '../session/logins/user-table.ts';
 import { listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
@@ -12,7 +13,7 @@ import { dataInSite } from './data-in-site.ts';
 import { examine } from './examine.ts';
 import { type Finding, printable, warning, well } from './finding.ts';
 import { serverFindings } from './server.ts';
-import { examineSite, mailAddresses, siteCookie } from './site.ts';
+import { examineSite, mailAddresses, siteCookie, unreadableAccounts } from './site.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');
@@ -168,5 +169,10 @@ async function* checks(
   const followed = misnamed === null ? cookie : undefined;
   const how = { cookie: followed, keepalive: sessionKeepalive, isProxy, mails: config.mail !== undefined };
   if (config.mail !== undefined && 'session' in logins) yield await mailAddresses({}, logins.session.user);
+  if ('session' in logins && logins.users !== undefined) {
+    const { accounts, close } = tableAccounts(logins.users);
+    yield* unreadableAccounts({ accounts });
+    close();
+  }
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

@@ -92,7 +92,9 @@ export async function* unreadableAccounts({ accounts }: Pick<Logins, 'accounts'>
     if (!(error instanceof StoreError)) throw error;
     yield wrong(
       `The users of the site cannot be read: ${error.message}.`,
-      `${howToRun('doctor', '--grants')} prints the right for them, too.`,
+      error.message.startsWith('CHAT_USER_TABLE')
+        ? undefined
+        : `${howToRun('doctor', '--grants')} prints the right for them, too.`,
     );
   }
 }

@@ -4,8 +4,9 @@ import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
 import { applications, asKnown, type LoginSettings } from './logins/applications.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
+import type { UserTable } from './logins/user-table.ts';
 import { parsePath } from './path.ts';
-import { parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
+import { databaseOfStore, parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
 /** The surroundings of an option's text. */
 interface Context {
@@ -36,6 +37,7 @@ const table = {
   userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userMail: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userNobody: ['', listed],
+  userTable: ['', (text) => (text === '' ? undefined : parseUserTable(text))],
   admins: ['', listed],
   moderators: ['', listed],
 } as const satisfies Record<string, [fallback: string, parse: (text: string, context: Context) => unknown]>;
@@ -97,18 +99,34 @@ export function readOptions(
   const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = aboutSite.parsed;
   const application = applications.find(({ kind }) => kind === site?.kind);
   const unfit = (which: readonly OptionName[]) => which.filter(isGiven).map(nameOf);
+  // With a table of users its database is named, too.
+  const forFolder = ofTables.filter((name) => name !== 'siteDatabase' || !isGiven('userTable'));
+  const usersIn = ({ userTable, userNobody = [] }: Partial<Parsed>): UserTable | undefined => {
+    if (userTable === undefined) return undefined;
+    const database = siteDatabase ?? databaseOfStore(texts.store ?? '');
+    if (database !== undefined) return { ...userTable, database, nobody: userNobody };
+    problems.push(
+      `${nameOf('userTable')}: the sessions are not in a database, so give that of the table by ${nameOf('siteDatabase')}`,
+    );
+    return undefined;
+  };
   if (site?.folder === undefined) {
     const all = { ...(application && 'options' in application && application.options), ...texts };
     const read = parse(isGiven('site') && site === undefined ? ofSessions.filter(isGiven) : ofSessions, all);
     problems.push(...read.problems);
     if (site !== undefined)
-      problems.push(...unfit([...ofTables, 'siteEnv']).map((name) => `${name}: for a site with a folder`));
+      problems.push(...unfit([...forFolder, 'siteEnv']).map((name) => `${name}: for a site with a folder`));
+    const users = usersIn(read.parsed);
     if (problems.length > 0) return { problems };
     const session = settingsOf(read.parsed);
-    return { session: application && 'options' in application ? asKnown(application, session) : session };
+    return {
+      session: application && 'options' in application ? asKnown(application, session) : session,
+      users,
+    };
   }
   const read = parse(ofSessions.filter(isGiven), texts);
   problems.push(...read.problems);
+  const users = usersIn(read.parsed);
   if (problems.length > 0) return { problems };
   const { cookieName, userNobody, admins, moderators } = read.parsed;
   return {
@@ -125,11 +143,12 @@ export function readOptions(
       nobody: userNobody,
       named: { admins, moderators },
       store: texts.store ?? undefined,
+      users,
       sessions: {
         given: Object.fromEntries(ofSessions.filter(isGiven).map((name) => [name, texts[name]])),
         notForTables: unfit(ofSessions.filter((name) => !ofBoth.includes(name))),
         notForMembers: unfit(ofSessions.filter((name) => ![...ofBoth, 'store'].includes(name))),
-        notForSessions: unfit(ofTables),
+        notForSessions: unfit(forFolder),
         notForAccounts: unfit(ofTables.filter((name) => name !== 'siteDatabase')),
         settings(found, appKeys) {
           const { parsed, problems } = parse(ofSessions, { ...found, ...texts }, appKeys);
@@ -188,6 +207,14 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
     if (site?.folder !== undefined && ofSessions.includes(option)) return { option, text: '', from: 'site' };
     return { option, text: table[option][0], from: 'default' };
   });
+}
+
+function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
+  const [, table, id, name] = /^(\w+(?:\.\w+)?)\( *(\w+) *, *(\w+) *\)$/.exec(text) ?? [];
+  if (table !== undefined && id !== undefined && name !== undefined) return { table, id, name };
+  throw new TypeError(
+    `${JSON.stringify(text)} is not a table with its columns of the ID and the name, such as users(id,name)`,
+  );
 }
 
 /** A store is never guessed: with the wrong one, every visitor would count as logged out. */

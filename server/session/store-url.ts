@@ -127,6 +127,19 @@ export function parseDatabaseUrl(text: string): GivenDatabase {
   return { driver, open, table: (options) => `${text}${query === '' ? '?' : '&'}${options}` };
 }
 
+/** The database of a store URL, without its table; undefined for another kind of store. @throws TypeError */
+export function databaseOfStore(text: string): GivenDatabase | undefined {
+  const [, protocol = '', , , , query = ''] = form.exec(text) ?? [];
+  if (!Object.hasOwn(databases, protocol)) return undefined;
+  const others = [...readQuery(query).keys()].filter((name) => !ofDatabases.includes(name));
+  const kept = changedQuery(query, Object.fromEntries(others.map((name) => [name, null])));
+  const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
+  return parseDatabaseUrl(kept === '' ? place : `${place}?${kept}`);
+}
+
+/** Options of the connection to a database. The others are about a table of sessions. */
+const ofDatabases = ['socket', 'tls', 'ca', 'charset', 'timeout'];
+
 /** @param query the text behind the `?` */
 function partsOf(text: string): StoreUrl & { query: string } {
   const parts = form.exec(text);

@@ -78,6 +78,7 @@ const sessionSettings = {
   userName: 'CHAT_USER_NAME',
   userRequire: 'CHAT_USER_REQUIRE',
   userNobody: 'CHAT_USER_NOBODY',
+  userTable: 'CHAT_USER_TABLE',
   admins: 'CHAT_ADMINS',
   moderators: 'CHAT_MODERATORS',
   userRooms: 'CHAT_USER_ROOMS',

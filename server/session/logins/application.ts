@@ -355,6 +355,7 @@ type SessionOption =
   | 'userMail'
   | 'charset'
   | 'userNobody'
+  | 'userTable'
   | 'admins'
   | 'moderators';
 

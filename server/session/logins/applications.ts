@@ -51,6 +51,7 @@ import { symfony } from './symfony.ts';
 import { tableLogins } from './tables.ts';
 import { ttrss } from './ttrss.ts';
 import { typo3 } from './typo3.ts';
+import { type UserTable, withUserTable } from './user-table.ts';
 import { wordpress } from './wordpress.ts';
 
 export { ConfigurationError } from '../configuration/configuration.ts';
@@ -89,7 +90,7 @@ export const applications: readonly (Application | MemberApplication | SessionAp
 ];
 
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
-export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
+export type LoginSettings = { site: SitePlace } | { session: SessionSettings; users?: UserTable | undefined };
 
 /**
  * @param onProblem, onDoubt as in `SitePlace`
@@ -100,7 +101,7 @@ export async function openLogins(
   onProblem: OnProblem,
   onDoubt: (doubt: Doubt) => void = () => {},
 ): Promise<Logins> {
-  if ('session' in settings) return phpSessions(settings.session);
+  if ('session' in settings) return withUserTable(phpSessions(settings.session), settings.users);
   return (await openSite({ ...settings.site, onProblem, onDoubt })).logins;
 }
 
@@ -312,14 +313,15 @@ export async function openSite(
       return accountLogins(accounts.accounts, sessions, accounts, session.user.mail === undefined);
     };
     const { session, again, values } = site;
-    if (again === undefined || values === undefined) return { title, logins: open(site), session };
+    if (again === undefined || values === undefined)
+      return { title, logins: withUserTable(open(site), place.users), session };
     const logins = changingLogins(
       open(site),
       () => again().then((read) => read && open(read)),
       (digest) => fingerprintOf(place, title, values(), digest),
       place.onProblem,
     );
-    return { title, logins, session };
+    return { title, logins: withUserTable(logins, place.users), session };
   }
   const { application, reader } = site;
   // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.

@@ -34,6 +34,7 @@ import type { SessionSettings } from './php-sessions.ts';
 import { closedAfter, type OnProblem, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type SiteSql, siteSql } from './sql.ts';
+import type { UserTable } from './user-table.ts';
 import { haveVersions } from './versions.ts';
 
 /** A site whose configuration has been read and whose database answers. */
@@ -77,6 +78,8 @@ export interface SitePlace extends SiteOptions {
   environment?: Readonly<Record<string, string>> | undefined;
   /** The root of the machine that the site runs on, for the configuration of PHP; `/` if undefined. */
   machine?: string | undefined;
+  /** CHAT_USER_TABLE, for an application with PHP sessions. */
+  users?: UserTable | undefined;
   /** Without these no application with PHP sessions is found. */
   sessions?: GivenSessions;
   /** Called with each file and folder that is looked at, also if that is forbidden. */

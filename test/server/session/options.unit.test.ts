@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
 import { applications } from '../../../server/session/logins/applications.ts';
+import { readOptions } from '../../../server/session/options.ts';
 import { pathText } from '../../../server/session/path.ts';
+import { mysql } from '../../../server/session/stores/sql/mysql.ts';
+import { sqlite } from '../../../server/session/stores/sql/sqlite.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../helpers/config.ts';
 
@@ -45,6 +48,29 @@ describe('the options of openSessions', () => {
       'userRequire',
       'userid',
     ]);
+  });
+
+  test('a table of users: in the database of the sessions or of the site, and needless where the site has one that is known', () => {
+    const userTable = 'site.people(nr, called)';
+    const read = (options: Record<string, string>) => readOptions(options, (name) => name);
+    const store = 'mysql://chat:p%40ss@db/site?table=sessions&id=id&data=data&charset=utf8mb4&expires=until';
+    expect(read({ store, userTable })).toMatchObject({
+      users: { table: 'site.people', id: 'nr', name: 'called', database: { driver: mysql } },
+    });
+    const files = 'file:///var/lib/php/sessions';
+    expect(read({ store: files, userTable, siteDatabase: 'sqlite:/site.db' })).toMatchObject({
+      users: { database: { driver: sqlite } },
+    });
+    expect(problemsOf({ store: files, userTable })).toEqual([
+      expect.stringMatching(/^userTable: .* by siteDatabase$/),
+    ]);
+    for (const wrong of ['people', 'people(id)', 'people(id,name) WHERE 1', "people(id,'x')"])
+      expect(problemsOf({ store, userTable: wrong })).toEqual([
+        expect.stringContaining('such as users(id,name)'),
+      ]);
+    expect(read({ site: '/srv', userTable, siteDatabase: 'sqlite:/site.db' })).toMatchObject({
+      site: { sessions: { notForTables: ['userTable'], notForSessions: [] } },
+    });
   });
 
   test('a missing store, and an unknown one', () => {

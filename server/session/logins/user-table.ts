@@ -1,0 +1,65 @@
+import type { Logins, SiteAccounts } from '../login.ts';
+import { StoreError } from '../login.ts';
+import type { GivenDatabase } from '../store-url.ts';
+import { DatabaseError } from '../stores/sql/driver.ts';
+import { accountsIn, tableIn } from './application.ts';
+import { accountsOf } from './site-accounts.ts';
+import { siteSql } from './sql.ts';
+
+/** CHAT_USER_TABLE: the users of a site whose application is not known. */
+export interface UserTable {
+  /** It may stand in a schema. */
+  table: string;
+  /** Its columns. */
+  id: string;
+  name: string;
+  database: GivenDatabase;
+  /** As in `SiteOptions`. */
+  nobody: readonly string[];
+}
+
+const unreadable = ['table', 'column', 'permission', 'hidden', 'hiddenColumn'];
+
+/** In words of the setting. */
+function explained(error: unknown): never {
+  if (error instanceof DatabaseError && unreadable.includes(error.problem))
+    throw new StoreError(
+      `CHAT_USER_TABLE names a table or a column that is not there, or that the user of the database may not read (${error.code})`,
+      { cause: error },
+    );
+  throw error;
+}
+
+/** The accounts in the table that the operator names. */
+export function tableAccounts({ table, id, name, database: given, nobody }: UserTable): {
+  accounts: SiteAccounts;
+  close(): void;
+} {
+  const database = given.open();
+  const driver = siteSql(given.driver);
+  const quoted = (text: string) => tableIn(text, driver);
+  const users = accountsIn('users', quoted(table), { id: quoted(id), name: quoted(name) });
+  const open = { site: null, driver, database, charset: 'utf8', views: false, versions: false } as const;
+  const { names, search } = accountsOf({ accounts: () => users }, nobody, async () => open);
+  return {
+    accounts: {
+      names: (ids) => names(ids).catch(explained),
+      search: (text, limit) => search(text, limit).catch(explained),
+    },
+    close: () => database.close(),
+  };
+}
+
+/** The same logins, with the users of that table. */
+export function withUserTable(logins: Logins, users: UserTable | undefined): Logins {
+  if (users === undefined) return logins;
+  const { accounts, close } = tableAccounts(users);
+  const closeLogins = logins.close.bind(logins);
+  return Object.assign(logins, {
+    accounts,
+    close() {
+      closeLogins();
+      close();
+    },
+  });
+}

@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test } from 'vitest';
+import { doctor } from '../../../server/doctor/report.ts';
+import { connectChat } from '../../helpers/chat-client.ts';
+import { startChatSite } from '../../helpers/chat-site.ts';
+import { codeOf } from '../../helpers/people.ts';
+
+test('a plain PHP site names its table of users: they are found by name before they come, and other IDs are rejected', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'user-table-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'site.db');
+  const db = new DatabaseSync(file);
+  db.exec(
+    "CREATE TABLE people (nr INTEGER PRIMARY KEY, called TEXT); INSERT INTO people VALUES (8, 'Zoë Quill')",
+  );
+  const env = {
+    CHAT_USER_TABLE: 'people(nr, called)',
+    CHAT_SITE_DATABASE: `sqlite:${file}`,
+    CHAT_FIND_PEOPLE: 'all',
+    CHAT_ADMINS: '7',
+  };
+  const site = await startChatSite(env);
+  onTestFinished(() => site.close());
+  const ann = await connectChat(site.chat.url, await site.session(7, 'Ann'));
+  onTestFinished(() => ann.close());
+  expect(ann.ready.roles).toEqual(['admin']);
+  const zoe = { id: '8', name: 'Zoë Quill' };
+  expect((await ann.request('user:find', { query: 'qui', limit: 5 })).users).toEqual([zoe]);
+  expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(zoe);
+  for (const user of ['9', 'x']) expect(await codeOf(ann, 'direct:open', { user })).toBe('unknown_user');
+
+  const said = async () => {
+    const lines: string[] = [];
+    const say = (text: string) => void lines.push(text);
+    const settings = { CHAT_SESSION_STORE: site.memcached.url, ...env };
+    await doctor([], settings, { finding: say, problem: say });
+    return lines.join('\n');
+  };
+  expect(await said()).not.toContain('users of the site');
+  db.exec('ALTER TABLE people RENAME COLUMN called TO title');
+  expect(await said()).toContain('CHAT_USER_TABLE names a table or a column that is not there');
+});
