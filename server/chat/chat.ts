@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
-import { type Answers, type RequestPayload, roomId } from '../wire/events.ts';
+import { type Answers, type RequestPayload, roomId, type User } from '../wire/events.ts';
 import { Announcements } from './announcements.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
@@ -20,7 +20,6 @@ import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 import { enforceRetention, type Retention } from './retention.ts';
-import type { SiteAccounts } from './site-accounts.ts';
 import type { ChatSettings } from './summary.ts';
 
 /** The operator's limits. Texts and names are counted in Unicode code points. */
@@ -45,6 +44,14 @@ export interface LinkPreviews {
   begin(message: StoredMessage): void;
   /** That of a message that waits for a moderator. */
   beginHeld(held: StoredHeld): void;
+}
+
+/** The accounts of the site that can log in, by the site's own table of users. */
+export interface SiteAccounts {
+  /** The names of these accounts. An ID that the site does not have is left out. Rejects if the table cannot be read. */
+  names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Accounts with a word of the name that begins so, or with that ID. None if the table cannot be read. */
+  search(text: string, limit: number): Promise<User[]>;
 }
 
 /** Reaches the devices of users while no page is open. */

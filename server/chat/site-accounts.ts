@@ -1,14 +1,5 @@
 import { RequestError } from '../wire/errors.ts';
-import type { User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
-
-/** The accounts of the site that can log in, by the site's own table of users. */
-export interface SiteAccounts {
-  /** The names of these accounts. An ID that the site does not have is left out. Rejects if the table cannot be read. */
-  names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Accounts with a word of the name that begins so, or with that ID. None if the table cannot be read. */
-  search(text: string, limit: number): Promise<User[]>;
-}
 
 /** Users who were named by their IDs. */
 export interface NamedUsers {

@@ -3,8 +3,8 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { Addresses } from '../connections/address.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { howToRun } from '../session/how-to-run.ts';
+import { openLogins } from '../session/logins/applications.ts';
 import { grants } from '../session/logins/grants.ts';
-import { tableAccounts } from '../session/logins/user-table.ts';
 import { listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
@@ -170,9 +170,9 @@ async function* checks(
   const how = { cookie: followed, keepalive: sessionKeepalive, isProxy, mails: config.mail !== undefined };
   if (config.mail !== undefined && 'session' in logins) yield await mailAddresses({}, logins.session.user);
   if ('session' in logins && logins.users !== undefined) {
-    const { accounts, close } = tableAccounts(logins.users);
-    yield* unreadableAccounts({ accounts });
-    close();
+    const opened = await openLogins(logins, () => {});
+    yield* unreadableAccounts(opened);
+    opened.close();
   }
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

@@ -141,6 +141,12 @@ async function setUp(
   const isRoot = process.geteuid?.() === 0;
   writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
   say({ is: 'well', text: `Written: ${options.settings}` });
+  if (found.hasTables && !env.CHAT_FIND_PEOPLE) {
+    say({
+      is: 'well',
+      text: 'Users find by name the people in their rooms. To let them find all users of the site, add CHAT_FIND_PEOPLE=all to that file.',
+    });
+  }
   nextSteps(
     {
       addresses,

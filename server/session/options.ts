@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
+import type { UserTable } from './logins/application.ts';
 import { applications, asKnown, type LoginSettings } from './logins/applications.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
-import type { UserTable } from './logins/user-table.ts';
 import { parsePath } from './path.ts';
 import { databaseOfStore, parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 

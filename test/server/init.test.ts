@@ -98,6 +98,7 @@ function otherFolder(config: string | null): string {
 test('WordPress: what is found, the settings that a server takes, and what is left to do', async () => {
   const file = newFile();
   const { code, said } = await run([site.folder, '--settings', file, '--yes', ...user]);
+  expect(said).toContain('To let them find all users of the site, add CHAT_FIND_PEOPLE=all');
   expect(said).toContain(
     '✓ WordPress 6.9.7 at https://blog.example.org, logins in MariaDB, 2 administrators\n✓ The chat will be at https://blog.example.org/chat/: ',
   );

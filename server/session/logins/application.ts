@@ -9,6 +9,7 @@ import type { Layer } from '../layers/layers.ts';
 import type { Credentials, Explanation } from '../login.ts';
 import type { StoreUrl } from '../source.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
+import type { GivenDatabase } from '../store-url.ts';
 import type { LoginRows, SiteSql } from './sql.ts';
 
 /** The folder of a site, as an application reads its configuration from it. */
@@ -45,6 +46,18 @@ export interface SiteFolder {
 export interface GivenRoles {
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
+}
+
+/** CHAT_USER_TABLE: the users of a site whose application is not known. */
+export interface UserTable {
+  /** It may stand in a schema. */
+  table: string;
+  /** Its columns. */
+  id: string;
+  name: string;
+  database: GivenDatabase;
+  /** As in `SiteOptions`. */
+  nobody: readonly string[];
 }
 
 /** The ids of users who have a role by the operator's settings. */

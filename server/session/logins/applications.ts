@@ -12,6 +12,7 @@ import type {
   MemberApplication,
   SessionApplication,
   SiteFolder,
+  UserTable,
 } from './application.ts';
 import { cacti } from './cacti.ts';
 import { changingLogins, type SessionLogins } from './changing-logins.ts';
@@ -51,7 +52,7 @@ import { symfony } from './symfony.ts';
 import { tableLogins } from './tables.ts';
 import { ttrss } from './ttrss.ts';
 import { typo3 } from './typo3.ts';
-import { type UserTable, withUserTable } from './user-table.ts';
+import { withUserTable } from './user-table.ts';
 import { wordpress } from './wordpress.ts';
 
 export { ConfigurationError } from '../configuration/configuration.ts';

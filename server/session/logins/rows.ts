@@ -61,3 +61,9 @@ function packedRow(row: Row, names: readonly string[]): Buffer<ArrayBuffer> {
   });
   return Buffer.concat(parts);
 }
+
+const windows1252 = new TextDecoder('windows-1252');
+
+/** A text as it stands in the columns of a site whose connection has that character set. */
+export const forColumn = (text: string, charset: 'utf8' | 'latin1') =>
+  charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;

@@ -3,10 +3,9 @@ import { StoreError } from '../login.ts';
 import { Semaphore } from '../stores/semaphore.ts';
 import { DatabaseError, likeEscape } from '../stores/sql/driver.ts';
 import type { AccountTable } from './application.ts';
-import { packedRows, unpacked } from './rows.ts';
+import { forColumn, packedRows, unpacked } from './rows.ts';
 import type { OpenSite } from './site.ts';
 import type { SiteSql } from './sql.ts';
-import { forColumn } from './tables.ts';
 
 /** A search may read the whole table, so only one runs at a time. The other connections stay free for logins. */
 const searchesAtOnce = 1;

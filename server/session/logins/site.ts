@@ -28,13 +28,13 @@ import {
   type SiteFolder,
   type SiteOptions,
   tableIn,
+  type UserTable,
 } from './application.ts';
 import { asText } from './fingerprint.ts';
 import type { SessionSettings } from './php-sessions.ts';
 import { closedAfter, type OnProblem, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type SiteSql, siteSql } from './sql.ts';
-import type { UserTable } from './user-table.ts';
 import { haveVersions } from './versions.ts';
 
 /** A site whose configuration has been read and whose database answers. */

@@ -29,7 +29,7 @@ import {
 } from './application.ts';
 import { asked, together } from './lookups.ts';
 import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts';
-import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
+import { forColumn, type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import { accountsOf } from './site-accounts.ts';
 import type { SiteSql } from './sql.ts';
@@ -505,12 +505,6 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
 
 /** Rows that a database considers equal to what is looked for: other cases, accents, blanks at the end. */
 const mostEqual = 10;
-
-const windows1252 = new TextDecoder('windows-1252');
-
-/** A text as it stands in the columns of a site whose connection has that character set. */
-export const forColumn = (text: string, charset: OpenSite['charset']) =>
-  charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;
 
 /** A value that the client sent itself, as the only cookie; null if there is no such login. */
 function asCookie(credentials: Credentials, name: () => string | undefined): Credentials | null {

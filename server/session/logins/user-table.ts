@@ -1,22 +1,9 @@
 import type { Logins, SiteAccounts } from '../login.ts';
 import { StoreError } from '../login.ts';
-import type { GivenDatabase } from '../store-url.ts';
 import { DatabaseError } from '../stores/sql/driver.ts';
-import { accountsIn, tableIn } from './application.ts';
+import { accountsIn, tableIn, type UserTable } from './application.ts';
 import { accountsOf } from './site-accounts.ts';
 import { siteSql } from './sql.ts';
-
-/** CHAT_USER_TABLE: the users of a site whose application is not known. */
-export interface UserTable {
-  /** It may stand in a schema. */
-  table: string;
-  /** Its columns. */
-  id: string;
-  name: string;
-  database: GivenDatabase;
-  /** As in `SiteOptions`. */
-  nobody: readonly string[];
-}
 
 const unreadable = ['table', 'column', 'permission', 'hidden', 'hiddenColumn'];
 

@@ -306,7 +306,9 @@ describe.each(databases)('$kind', (db) => {
     const { place, logins, ...chat } = await identified(folder, cookies, urlOf(db, ['chat', 'own']));
     expect(await logins.mailOf?.('7')).toBe(mailOfUser);
     expect(await logins.mailOf?.('8')).toBeNull();
-    expect([...((await logins.accounts?.names(['7', '999', 'x'])) ?? [])]).toEqual([['7', expect.any(String)]]);
+    expect([...((await logins.accounts?.names(['7', '999', 'x'])) ?? [])]).toEqual([
+      ['7', expect.any(String)],
+    ]);
     const withPath = placeOf({ site: folder, userMail: 'mail' });
     expect((await openSite(withPath)).logins.mailOf).toBeUndefined();
     expect(chat.login).toMatchObject({ handle: login.handle, user: login.user });
