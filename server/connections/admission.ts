@@ -117,7 +117,12 @@ export class Admission {
   credentials(req: IncomingMessage, session?: unknown): Credentials {
     const { cookie, 'user-agent': userAgent, 'x-forwarded-for': forwarded } = req.headers;
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-    return { cookies: cookie, session, address: this.#addresses.addressOf(req), userAgent, forwardedFor };
+    const address = this.#addresses.addressOf(req);
+    // It outlives the request, which must not stay in memory with it.
+    const bound = boundAddress(req);
+    const isPageHost = (name: string) =>
+      ['https', 'http'].some((scheme) => this.#isOwnHost(`${scheme}://${name}`, name, bound));
+    return { cookies: cookie, session, address, userAgent, forwardedFor, isPageHost };
   }
 
   /** Why a request or upgrade for Engine.IO is refused; null if it may continue. */
@@ -281,13 +286,19 @@ export class Admission {
     const url = new URL(origin);
     if (url.origin !== origin || url.host !== req.headers.host || !/^https?:$/.test(url.protocol))
       return false;
-    const bound = req.socket.localAddress?.replace(/^::ffff:/, '');
-    const name = url.hostname.replace(/^\[|\]$/g, '');
-    return loopback.test(url.hostname) || name === bound || isListed(this.#hosts, schemeAndHost(origin));
+    return this.#isOwnHost(schemeAndHost(origin), url.hostname, boundAddress(req));
+  }
+
+  /** @param host with its scheme, without the port */
+  #isOwnHost(host: string, hostname: string, bound: string | undefined): boolean {
+    const name = hostname.replace(/^\[|\]$/g, '');
+    return loopback.test(hostname) || name === bound || isListed(this.#hosts, host);
   }
 }
 
 function noPlace(): void {}
+
+const boundAddress = (req: IncomingMessage) => req.socket.localAddress?.replace(/^::ffff:/, '');
 
 function schemeAndHost(origin: string): string {
   const { protocol, hostname } = new URL(origin);

@@ -17,6 +17,8 @@ export interface Credentials {
   userAgent?: string | undefined;
   /** The `X-Forwarded-For` header. */
   forwardedFor?: string | undefined;
+  /** Whether pages of this host may use the chat. Absent if that is not known. */
+  isPageHost?(name: string): boolean;
   /** When the request came, in milliseconds since 1970, if that is not now: a cookie may count for some minutes only. */
   at?: number;
 }

@@ -5,7 +5,7 @@ import { rawUrlDecode } from '../encodings.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import type { Credentials, SessionUser } from '../login.ts';
 import { follow, isEmpty, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
@@ -218,7 +218,7 @@ export const typo3: Application<Found, Found, Cookie> = {
     return { sessions };
   },
 
-  claim(site, { cookies, address = '' }) {
+  claim(site, { cookies, address = '', isPageHost }) {
     const value = cookies.value(site.cookie);
     if (value === null) {
       return noCookie(site.cookie, 'TYPO3 sets the cookie for its own host and path');
@@ -233,8 +233,11 @@ export const typo3: Application<Found, Found, Cookie> = {
     const { identifier, scope } = payload as { identifier?: unknown; scope?: unknown };
     if (typeof identifier !== 'string' || !/^[0-9a-f]{1,128}$/.test(identifier))
       return because('its cookie names no session');
-    if (site.domain !== undefined && isOfAnother(scope, site.domain))
-      return because('its cookie is that of another domain');
+    if (isOfAnother(scope, site.domain, isPageHost))
+      return because(
+        'its cookie is that of another domain',
+        'if every visitor gets this: CHAT_ORIGINS lists the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings',
+      );
     const claimOf = (hash: Hash) => ({
       table: 'sessions',
       lookup: hashed(identifier, hash, site.encryptionKey),
@@ -380,10 +383,19 @@ function hashed(identifier: string, hash: Hash, encryptionKey: string): string {
   return createHmac(hash, key).update(identifier).digest('hex');
 }
 
-/** Cookies of older versions name no domain. */
-function isOfAnother(scope: unknown, domain: string): boolean {
+/**
+ * `UserSession::resolveIdentifierFromJwt()`. Cookies of older versions name no domain. Without a cookieDomain TYPO3 compares
+ * with the host and the path of the page; the path of the site is not known here.
+ */
+function isOfAnother(
+  scope: unknown,
+  domain: string | undefined,
+  isPageHost: Credentials['isPageHost'],
+): boolean {
   const { domain: own, path } = (scope ?? {}) as { domain?: unknown; path?: unknown };
-  return Boolean(own) && Boolean(path) && (own !== domain || path !== '/');
+  if (!own || !path) return false;
+  if (domain !== undefined) return own !== domain || path !== '/';
+  return isPageHost?.(String(own)) === false;
 }
 
 /** `IpLocker`: the parts of the address that count, and zeros. */

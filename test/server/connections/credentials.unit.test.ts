@@ -22,7 +22,8 @@ const request = (remoteAddress: string, headers: object) =>
 test('the credentials of a request have the whole address of the client, and never a forged one', () => {
   const headers = { cookie: 'a=1', 'user-agent': 'Browser', 'x-forwarded-for': '6.6.6.6, 2001:db8::5:6' };
   const forwardedFor = headers['x-forwarded-for'];
-  const others = { cookies: 'a=1', session: 'own', userAgent: 'Browser', forwardedFor };
+  const isPageHost = expect.any(Function);
+  const others = { cookies: 'a=1', session: 'own', userAgent: 'Browser', forwardedFor, isPageHost };
   expect(admission.credentials(request('::ffff:10.0.0.1', headers), 'own')).toEqual({
     ...others,
     address: '2001:db8::5:6',

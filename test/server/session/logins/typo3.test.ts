@@ -117,6 +117,17 @@ test('views that were made when they had all of the second factors still count',
   expect(await answer('{"totp":{"secret":"x","active":false}}')).toMatchObject({ user: { id: '7' } });
 });
 
+test('without a cookieDomain: a cookie of a host whose pages may not use the chat is refused', async () => {
+  const { logins, logIn } = await siteFor();
+  const own = await logIn('7');
+  const isPageHost = (name: string) => name === 'www.example.org';
+  expect(await logins.identify({ ...own, isPageHost })).toMatchObject({ user: { id: '7' } });
+  const other = await logIn('8', { payload: { scope: { domain: 'other.example', path: '/' } } });
+  expect(await logins.identify({ ...other, isPageHost })).toMatchObject({
+    reason: 'its cookie is that of another domain',
+  });
+});
+
 test('the sessions that TYPO3 would take, and those that it would not', async () => {
   stopClock();
   const { logins, logIn } = await siteFor();
