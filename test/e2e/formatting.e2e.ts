@@ -41,7 +41,7 @@ test('bold, italic, quotations and lists', async ({ alice, site }) => {
   await expect(message.locator('ol')).toHaveAttribute('start', '10');
   // The announced text, and the line in the list of rooms, have no formatting characters.
   const said = 'Bold, italic and code:';
-  await expect(message).toHaveAccessibleName(new RegExp(`${said} two spades`));
+  await expect(message).toHaveAccessibleDescription(new RegExp(`${said} two spades`));
   await expect(alice.page.locator('.room', { hasText: 'board' }).locator('.last')).toContainText(said);
 });
 

@@ -56,8 +56,8 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await expect(bob.messages).toHaveCount(2);
   await expect(bob.texts.first()).toHaveText('For Saturday');
   // From a public room the author is named.
-  await expect(bob.messages.last()).toHaveAccessibleName(
-    /: Forwarded from Bob: Gate opens at half past six\.$/,
+  await expect(bob.messages.last()).toHaveAccessibleDescription(
+    'Forwarded from Bob Gate opens at half past six.',
   );
   await expect(bob.messages.last().getByText('Forwarded from Bob')).toBeVisible();
   await expect(
@@ -80,7 +80,7 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await dialog.getByRole('button', { name: 'Forward to 1' }).click();
   await alice.open('den');
   await expect(alice.messages).toHaveCount(3);
-  await expect(alice.messages.last()).toHaveAccessibleName(/: Forwarded: between us$/);
+  await expect(alice.messages.last()).toHaveAccessibleDescription('Forwarded between us');
   expect(await faultsIn(page)).toEqual([]);
   await alice.shot('forwarded');
   await alice.messages.last().focus();
@@ -111,7 +111,7 @@ test('a room into which one has forwarded a message is not new any more, on no d
     page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: new RegExp(`^${room}\\b`) });
   await alice.open('lobby');
   await alice.write('Gate opens at half past six.');
-  await expect(alice.messages.last()).toHaveAccessibleName(/Gate opens/);
+  await expect(alice.messages.last()).toContainText('Gate opens');
   // Now that the first visit has begun: at its beginning nothing is new.
   const attic = await privateRoom(site, 'bob', 'attic', ['1']);
   await privateRoom(site, 'bob', 'shed', ['1']);

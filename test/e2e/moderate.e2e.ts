@@ -100,7 +100,8 @@ test('the queue has a message once, most reports first, and shows who has report
     /Carol Spam or scam: “Third time this week\.”/,
     /Alice Spam or scam/,
   ]);
-  await expect(page.getByRole('article')).toContainText('Cheap watches, press here!');
+  await expect(page.getByRole('article')).toHaveAccessibleName(/^Cheap Watches, \d\d:\d\d$/);
+  await expect(page.getByRole('article')).toHaveAccessibleDescription('Cheap watches, press here!');
   await expect(page.getByRole('link', { name: 'Show in room' })).toHaveAttribute(
     'href',
     `${site.chat.url}/#m=lobby/1`,

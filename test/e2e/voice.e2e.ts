@@ -325,7 +325,7 @@ test('a finger that holds the button records: slid to the start it discards, sli
   await bob.shot('voice-paused-360');
   await button(bob, 'Send voice message').click();
   await expect(alice.messages).toHaveCount(1);
-  await expect(alice.messages.last()).toHaveAccessibleName(/: Voice message, \d:\d\d$/);
+  await expect(alice.messages.last()).toHaveAccessibleDescription(/^Voice message, \d:\d\d$/);
   await touch('touchStart');
   await recorded(bob);
   await touch('touchEnd');

@@ -89,7 +89,7 @@ for (const width of [1280, 360]) {
     await expect(field(page, 'the den')).toBeVisible();
     const link = page.getByRole('link', { name: /^#garden, \d/ });
     // A screen reader hears what is seen.
-    await expect(page.getByRole('article').filter({ has: link })).toHaveAccessibleName(/: .*#garden, \d/);
+    await expect(page.getByRole('article').filter({ has: link })).toHaveAccessibleDescription(/#garden, \d/);
     await expect(link).toBeVisible();
     await expect(page.getByRole('link', { name: new RegExp(`#m=${secret}/1$`) })).toBeVisible();
     await shot(page, `message-link-${width}`);

@@ -32,7 +32,8 @@ export const saidIn = (message: Message): Said => ({ ...message, at: message.sen
 export function ShownMessage({ context, said, kind, room }: Props) {
   const { strings } = context;
   const { user, at, message } = said;
-  const words = lineOf(said, context);
+  // Only one message of a page can be without an ID: the one that waits.
+  const contentId = `content-${message?.id ?? 'waiting'}`;
   const gone = message?.deletedAt !== undefined;
   return (
     <div class={`group ${kind} ${user.id === ERASED ? '' : hue(user.id)}`.trim()}>
@@ -45,11 +46,11 @@ export function ShownMessage({ context, said, kind, room }: Props) {
           aria-label={strings.text('msg.name', {
             name: strings.name(user),
             time: strings.time(at),
-            text: words,
           })}
+          aria-describedby={contentId}
         >
-          <div class="bubble">
-            {gone ? <p class="text">{words}</p> : <Content context={context} said={said} />}
+          <div class="bubble" id={contentId}>
+            {gone ? <p class="text">{lineOf(said, context)}</p> : <Content context={context} said={said} />}
           </div>
         </article>
       </div>

@@ -40,7 +40,6 @@ export type DialogRequest =
 
 /** A message that mentions somebody, with the names of now. */
 export interface Named {
-  readonly text: string;
   /** The text with a sign in place of each mention, and how that is shown. */
   readonly marked: string;
   readonly say: Say;

@@ -4,7 +4,6 @@ import type { Entry } from '../../store/entries.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { onlyEmoji } from '../../text/emoji.ts';
-import { wordsOf } from '../../text/words.ts';
 import type { Context, Named } from '../context.ts';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -65,8 +64,12 @@ interface Props {
   resize(): void;
 }
 
+let count = 0;
+
 /** A message, drawn again when something in it has changed. */
 export class Message extends Component<Props> {
+  /** Unique in the element, because a message that has replies is in two timelines. */
+  readonly #contentId = `message-${++count}`;
   readonly #element = createRef<HTMLElement>();
   readonly #fold = createRef<HTMLDivElement>();
   /** Has got another text since its lines were last counted. */
@@ -160,18 +163,16 @@ export class Message extends Component<Props> {
         class={classes.join(' ')}
         tabIndex={-1}
         data-key={entry.key}
-        aria-label={strings.text('msg.name', {
+        aria-label={`${strings.text('msg.name', {
           name: own ? strings.text('msg.you') : strings.name(user),
           time: strings.time(entry.sentAt),
-          text: gone
-            ? this.#gone()
-            : `${origin === undefined ? '' : `${origin}: `}${wordsOf(named?.text ?? entry.text, (message ?? entry.pending ?? entry.waits)?.files, strings, context.linked)}${this.#edited()}`,
-        })}
+        })}${gone ? '' : this.#edited()}`}
+        aria-describedby={this.#contentId}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
         ref={this.#element}
       >
-        <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'}>
+        <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'} id={this.#contentId}>
           {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
           {gone ? (
             <p class="text">{this.#gone()}</p>
@@ -248,7 +249,7 @@ export class Message extends Component<Props> {
     return context.strings.text(moderated ? 'msg.deletedByModerator' : 'msg.deleted');
   }
 
-  /** For those who hear it. */
+  /** The time of the last edit for screen readers. Sighted users see it in a tooltip. */
   #edited(): string {
     const { editedAt } = this.props.entry.message ?? {};
     return editedAt === undefined ? '' : ` (${this.#editedAt(editedAt)})`;

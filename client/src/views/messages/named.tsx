@@ -31,7 +31,6 @@ export function named({ message, text, user }: Entry, me: string | undefined): N
   const words = (piece: string) =>
     piece.replace(new RegExp(SIGNS, 'gu'), (sign) => names[sign.charCodeAt(0) - FIRST]?.words ?? '');
   return {
-    text: words(marked),
     marked,
     toMe: user.id !== me && message !== undefined && mentions(message, me),
     say(piece, code) {
