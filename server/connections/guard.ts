@@ -287,7 +287,7 @@ export class Guard {
 const isConnect = (data: string): boolean => Number(data.charAt(0)) === 0;
 
 /** Whether a CONNECT names a namespace other than `/`, in the form `0/NAME` or `0/NAME,PAYLOAD`. */
-const isForeign = (data: string): boolean => data.charAt(1) === '/' && !/^.\/(,|$)/.test(data);
+const isForeign = (data: string): boolean => data.charAt(1) === '/' && !/^.\/(,|$)/s.test(data);
 
 function sizeOf(data: unknown): number {
   if (typeof data === 'string') return Buffer.byteLength(data);

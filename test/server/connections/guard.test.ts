@@ -57,6 +57,7 @@ describe('a packet that should not be closes that connection, counted by its rea
     // The type is read as a number, and a blank is 0.
     ['a second CONNECT, its type a blank', 'second_connect', ' '],
     ['a second CONNECT that names its namespace', 'second_connect', '0/,{}'],
+    ['the same, its type a line break', 'second_connect', '\n/,{}'],
     ['70 KB', 'too_large', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
   ])('%s: %s', async (_, reason, packet) => {
     const before = await closedFor(reason);
