@@ -1,6 +1,9 @@
 import type { Locator } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, idOf, test } from './fixtures.ts';
+import { join, ownUser } from './own-user.ts';
+import { numbered, seed } from './seed.ts';
+import { shot } from './shot.ts';
 
 const boxOf = async (element: Locator) => {
   const box = await element.boundingBox();
@@ -175,4 +178,82 @@ test('the place of the pinned bar is kept while its messages come, and Tab leads
   await alice.page.keyboard.press('Tab');
   await alice.page.keyboard.press('Tab');
   await expect(alice.messages.last()).toBeFocused();
+});
+
+test('the message in sight stays where it is while the panel of the launcher changes its size', async ({
+  page,
+  site,
+}) => {
+  const user = await ownUser(site, page.context());
+  await join(site, user, 'long');
+  await seed(site, 'bob', 'long', numbered(60, 'More lines in a panel that is narrower. '.repeat(4)));
+  await page.goto(
+    site.host(`<!doctype html><html lang="en"><title>Shop</title>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat-launcher room="long"></php-chat-launcher>`),
+  );
+  await page
+    .locator('php-chat-launcher')
+    .getByRole('button', { name: /^Open chat/ })
+    .click();
+  const log = page.getByRole('log');
+  const message = log.getByRole('article').filter({ hasText: / 40$/ });
+  await expect(message).toBeAttached();
+  await message.evaluate((element) => element.scrollIntoView());
+  const fromTop = async () => (await boxOf(message)).y - (await boxOf(log)).y;
+  await expect.poll(fromTop).toBeCloseTo(0, 0);
+  // Below 480 px the panel is modal, and as wide as the window.
+  for (const [width, columnWidth] of [
+    [470, 470],
+    [1280, 380],
+    [360, 360],
+  ] as const) {
+    await page.setViewportSize({ width, height: 740 });
+    await expect(log).toHaveJSProperty('clientWidth', columnWidth);
+    await expect.poll(fromTop).toBeCloseTo(0, 0);
+  }
+  await shot(page, 'launcher-small');
+});
+
+test('the pinned bar cuts a long name and a long text at their ends, whatever their direction', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const [room, author, text] of [
+    ['souk', 'عبد الرحمن بن محمد بن عبد العزيز', 'هذه رسالة طويلة بالعربية لا تتسع لها قائمة الغرف أبدا'],
+    ['castle', 'Konstantin von und zu Hohenlohe', 'The gate opens at eight, and everybody brings a rake'],
+  ] as const) {
+    const id = await privateRoom(site, 'alice', room, [idOf(author)]);
+    await seed(site, author, id, [text]);
+    await asUser(site, 'alice', async (ask) => {
+      await ask('room:join', { room: id });
+      await ask('message:pin', { room: id, seq: 1 });
+    });
+    await page.getByRole('button', { name: /^Back to rooms/ }).click();
+    await alice.open(room);
+    for (const dir of ['ltr', 'rtl']) {
+      await page.locator('php-chat').evaluate((chat, value) => chat.setAttribute('dir', value), dir);
+      for (const words of [author, text]) {
+        const seen = await page
+          .locator('.pins')
+          .getByText(words, { exact: true })
+          .evaluate((element, rtl) => {
+            let cut = element as HTMLElement;
+            while (getComputedStyle(cut).textOverflow !== 'ellipsis') cut = cut.parentElement as HTMLElement;
+            const range = document.createRange();
+            range.setStart(element.firstChild as Text, 0);
+            range.setEnd(element.firstChild as Text, 1);
+            const [first, box] = [range.getBoundingClientRect(), cut.getBoundingClientRect()];
+            return {
+              isCut: cut.scrollWidth > cut.clientWidth,
+              fromStart: rtl ? box.right - first.right : first.left - box.left,
+            };
+          }, room === 'souk');
+        expect(seen.isCut, words).toBe(true);
+        expect(Math.abs(seen.fromStart), words).toBeLessThan(4);
+      }
+      await alice.shot(`pinned-bar-${room}-${dir}`);
+    }
+  }
 });

@@ -10,6 +10,10 @@ export class ScrollKeeper {
   readonly #column: HTMLElement;
   readonly #changed: () => void;
   readonly #resized: ResizeObserver;
+  /** Undefined until it is measured. */
+  #width: number | undefined;
+  /** The first message in sight when the reader last scrolled. */
+  #anchor: { readonly message: HTMLElement; readonly offset: number } | undefined;
   #atEnd = true;
 
   /** @param changed it was scrolled, or its width is another */
@@ -18,11 +22,12 @@ export class ScrollKeeper {
     this.#column = column;
     this.#changed = changed;
     // The composer grows, the window changes, a text wraps in another way: none of these scrolls.
-    let width = 0;
     this.#resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();
-      if (width === column.clientWidth) return;
-      width = column.clientWidth;
+      if (this.#width === column.clientWidth) return;
+      this.#width = column.clientWidth;
+      if (!this.#atEnd && this.#width > 0 && this.#anchor?.message.isConnected === true)
+        this.restore(this.#anchor.message, this.#anchor.offset);
       changed();
     });
     this.#resized.observe(scroller);
@@ -34,6 +39,10 @@ export class ScrollKeeper {
   }
 
   scrolled(): void {
+    // The browser moved a column that became shorter. The reader did not scroll.
+    if (this.#width !== undefined && this.#width !== this.#column.clientWidth) return;
+    const { message, offset } = this.#first();
+    this.#anchor = message && { message, offset };
     this.#atEnd = this.below <= END;
     this.#changed();
   }
@@ -91,12 +100,14 @@ export class ScrollKeeper {
 
   /** The first message in sight, and how far it is from the top. */
   position(): { from: string | undefined; offset: number } {
-    const first = this.#firstVisible();
-    const offset =
-      first === undefined
-        ? 0
-        : first.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
-    return { from: first?.dataset.key, offset };
+    const { message, offset } = this.#first();
+    return { from: message?.dataset.key, offset };
+  }
+
+  #first(): { message: HTMLElement | undefined; offset: number } {
+    const message = this.#firstVisible();
+    const { top } = this.#scroller.getBoundingClientRect();
+    return { message, offset: message === undefined ? 0 : message.getBoundingClientRect().top - top };
   }
 
   #bottom(): void {
