@@ -22,5 +22,5 @@ syncBuiltinESMExports();
 
 // The permissions deny all of it, and sharp's WebAssembly needs these numbers at its start.
 Object.assign(process, { binding: () => ({ fs: constants }) });
-// Signals reach the server where both run as the same user.
-Object.assign(process, { kill: undefined, _debugProcess: undefined });
+// Signals reach the server where both run as the same user. `kill` is made of `_kill`.
+Object.assign(process, { kill: undefined, _kill: undefined, _debugProcess: undefined });

@@ -52,7 +52,7 @@ test.each([
     const { results, ...confined } = JSON.parse(stdout);
     const done = Object.keys(results).filter((what) => results[what] === 'done');
     expect(done).toEqual(kind === 'pages' ? network : []);
-    expect(Object.keys(results)).toHaveLength(33);
+    expect(Object.keys(results)).toHaveLength(34);
     expect(confined).toEqual({ user, noNewPrivileges: '1', fileSize: '0', core: '0', killedFirst: '1000' });
     for (const path of files) expect(readFileSync(path, 'utf8')).toBe('{}');
   },
