@@ -63,7 +63,7 @@ async function readPage({ headers, body }: Got): Promise<PageHead & { base?: str
     body.destroy();
     throw new NotFetched(`type ${type}`);
   }
-  const given = parameters.map((one) => /^\s*charset="?([^"]+)"?\s*$/.exec(one)?.[1]).find(Boolean);
+  const given = parameters.map((one) => /^\s*charset="?([^"\s]+)/.exec(one)?.[1]).find(Boolean);
   const reader = new PageReader();
   let decoder: TextDecoder | undefined;
   let bytes = 0;
