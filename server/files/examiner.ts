@@ -27,7 +27,7 @@ export interface Task {
 
 export type ToExaminer = Task | { bytes: Buffer };
 
-/** `memory`: bytes that the process uses afterwards. */
+/** `memory`: bytes that the process uses afterwards; infinite if it ends. */
 export type ToServer =
   | 'ready'
   | { read: { at: number; length: number } }
@@ -57,10 +57,11 @@ export interface MadePicture {
 
 /**
  * Milliseconds for which a file waits for others, and milliseconds for one task on a busy machine with the start of its
- * process, which bounds its CPU time itself. The sum is below the 60 s after which a proxy gives up.
+ * process, which bounds its CPU time itself. A file outwaits any single task, so one user cannot have the files of others
+ * refused. The sum is below the 60 s after which a proxy gives up.
  */
-const longestWait = 20_000;
-const longest = 30_000;
+const maxWaitMs = 30_000;
+const maxTaskMs = 25_000;
 /** Milliseconds without work after which a process ends: with the picture library it takes 150 MB. */
 const idleFor = 60_000;
 /** Bytes of a process after which it ends, so that each large picture has the same memory. */
@@ -87,7 +88,7 @@ export class Examiner {
     file: ExaminedFile,
     signal?: AbortSignal,
   ): Promise<Exclude<Examined, { picture: string }>> {
-    const beginBy = performance.now() + longestWait;
+    const beginBy = performance.now() + maxWaitMs;
     const found = await this.#types.run(user, file, { signal, beginBy });
     if (!('picture' in found)) return found;
     const made = await this.#pictures.run(user, { ...file, type: found.picture }, { signal, beginBy });
@@ -167,28 +168,30 @@ class ExaminingProcess {
       });
   }
 
-  async #run(work: Work, signal: AbortSignal | undefined): Promise<Examined> {
-    if (this.#closed) throw new Error('the server is shutting down');
-    const end = performance.now() + longest;
-    this.#process ??= start(this.#kind);
-    const starting = this.#process;
-    const child = await starting.catch((error: Error) => {
-      this.#process = undefined;
-      throw error;
-    });
-    if (!isAlive(child)) {
-      this.#process = undefined;
-      return this.#run(work, signal);
-    }
-    const { path, ...asked } = work;
+  async #run({ path, ...asked }: Work, signal: AbortSignal | undefined): Promise<Examined> {
+    const end = performance.now() + maxTaskMs;
     const file = await open(path);
     try {
       const { size } = await file.stat();
+      const child = await this.#started();
       signal?.throwIfAborted();
       return await this.#ask(child, file, { ...asked, size }, { signal, end });
     } finally {
       await file.close();
     }
+  }
+
+  /** A process that is alive. It must be asked without waiting for anything else, because it may end at any time. */
+  async #started(): Promise<ChildProcess> {
+    if (this.#closed) throw new Error('the server is shutting down');
+    this.#process ??= start(this.#kind);
+    const child = await this.#process.catch((error: Error) => {
+      this.#process = undefined;
+      throw error;
+    });
+    if (isAlive(child)) return child;
+    this.#process = undefined;
+    return this.#started();
   }
 
   #ask(
@@ -260,7 +263,7 @@ async function readPart(file: FileHandle, at: number, length: number): Promise<B
 
 const tooMany = () =>
   new RequestError('rate_limited', 'Too many files are being examined. Try again later.', {
-    retryAfterMs: longest,
+    retryAfterMs: maxTaskMs,
   });
 
 async function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {

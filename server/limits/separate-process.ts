@@ -71,7 +71,8 @@ function start(module: URL, kind: Kind, user: number | undefined): Promise<Child
       reject(new Error(`the process ${module.pathname} does not start`));
     };
     const late = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
-    child.once('error', fail);
+    // Stays, because a message to a process that has just ended is an error.
+    child.on('error', fail);
     child.once('exit', fail);
     child.once('message', () => {
       clearTimeout(late);

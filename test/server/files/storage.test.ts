@@ -539,7 +539,7 @@ test('files of a user who has used no time lately come before those of users who
   examiner.close();
 });
 
-test('a picture that waits too long for others, or for the machine, is refused with a time to try again, before a proxy gives up', async () => {
+test('a picture that takes too long, or waits too long, is refused with a time to try again; the picture of another user outwaits it', async () => {
   const examiner = new Examiner();
   const types = ['image/*', 'text/plain'];
   const [picture, words] = [join(folder, 'picture'), join(folder, 'words')];
@@ -549,24 +549,30 @@ test('a picture that waits too long for others, or for the machine, is refused w
   writeFileSync(words, 'words');
   const examine = (user: string, path = picture) => examiner.examine(user, { path, types, maxBytes });
   const before = new Set(ownChildren());
+  const stop = () =>
+    process.kill(Number(ownChildren().find((pid) => !before.has(pid) && isOfPictures(pid))), 'SIGSTOP');
+  const later = { code: 'rate_limited', retryAfterMs: 25_000 };
   expect(await examine('1')).toHaveProperty('made');
-  process.kill(Number(ownChildren().find((pid) => !before.has(pid) && isOfPictures(pid))), 'SIGSTOP');
+  stop();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
-  const later = { code: 'rate_limited', retryAfterMs: 30_000 };
-  const first = expect(examine('1')).rejects.toMatchObject(later);
-  const refused = expect(examine('2')).rejects.toMatchObject(later);
-  // Of each file the type is found out first, one after the other: by now both wait to be made again.
+  const slow = expect(examine('1')).rejects.toMatchObject(later);
+  const other = examine('2');
+  // Both wait to be made again once the types of earlier files are known.
   expect(await examine('3', words)).toEqual({ type: 'text/plain' });
-  vi.advanceTimersByTime(20_000);
-  await refused;
-  vi.advanceTimersByTime(10_000);
-  await first;
+  vi.advanceTimersByTime(25_000);
+  await slow;
+  expect(await other).toHaveProperty('made');
+  stop();
+  const tooLate = ['1', '2'].map((user) => expect(examine(user)).rejects.toMatchObject(later));
+  expect(await examine('3', words)).toEqual({ type: 'text/plain' });
+  vi.advanceTimersByTime(30_000);
+  await Promise.all(tooLate);
   expect(await examine('2')).toHaveProperty('made');
   examiner.close();
 });
 
-test('a file that ends the process which examines it is refused, and the next one gets another process', async () => {
+test('a file that ends the process which examines it is refused, and each later one gets another process', async () => {
   const examiner = new Examiner();
   const types = ['text/plain'];
   const before = new Set(ownChildren());
@@ -580,6 +586,16 @@ test('a file that ends the process which examines it is refused, and the next on
   process.kill(child, 'SIGKILL');
   expect(await never).toEqual({ failed: 'ended' });
   expect(await next).toEqual({ type: 'text/plain' });
+  // A pipe opens when its other end does: the process ends between the turn of the file and its examination.
+  const last = Number(ownChildren().find((pid) => pid !== '' && !before.has(pid)));
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const opening = examiner.examine('1', { path: pipe, types, maxBytes });
+  process.kill(last, 'SIGKILL');
+  await expect.poll(ownChildren).not.toContain(`${last}`);
+  const writer = await open(pipe, 'w');
+  expect(await opening).toEqual({ type: 'text/plain' });
+  await writer.close();
   examiner.close();
 });
 
