@@ -12,9 +12,9 @@ import { isText } from './text.ts';
 
 type Format = (typeof formats)[keyof typeof formats];
 
-/** Bytes of memory, and milliseconds of CPU time for one task. Usual pictures need far less. */
+/** Bytes of memory, and seconds of CPU time for one task. Usual pictures need far less. */
 const maxMemory = 1200 * 1024 * 1024;
-const maxCpuMs = 20_000;
+const maxCpuSeconds = 20;
 /**
  * The pixels of a picture in all its frames: as many as the process decodes and encodes within its memory and time.
  * docs/protocol.md promises them.
@@ -67,11 +67,18 @@ for (const type of ['image/heif', 'image/heic-sequence', 'image/heif-sequence'])
 
 // All other processes take precedence.
 setPriority(10);
-let before = process.cpuUsage();
+/** The CPU time before the current task. */
+let before: NodeJS.CpuUsage | undefined;
 setInterval(() => {
+  if (before === undefined) return;
   const { user, system } = process.cpuUsage(before);
+  const isTooLong = user + system > maxCpuSeconds * 1e6;
+  const memory = process.memoryUsage.rss();
+  if (!isTooLong && memory <= maxMemory) return;
+  const limit = isTooLong ? `${maxCpuSeconds} s of CPU time` : `${maxMemory / 1024 / 1024} MB of memory`;
+  send({ found: { refused: `The file cannot be read within ${limit}.` }, memory: Number.POSITIVE_INFINITY });
   // An exit would wait for the library.
-  if (process.memoryUsage.rss() > maxMemory || user + system > maxCpuMs * 1000) process.abort();
+  process.abort();
 }, 50).unref();
 
 const send = (message: ToServer) => process.send?.(message);
@@ -88,7 +95,10 @@ process.on('message', (message: ToExaminer) => {
         send({ read: { at, length: Math.max(0, Math.min(length, message.size - at)) } });
       }),
   };
-  const answer = (found: Examined) => send({ found, memory: process.memoryUsage.rss() });
+  const answer = (found: Examined) => {
+    before = undefined;
+    send({ found, memory: process.memoryUsage.rss() });
+  };
   work(message, bytes).then(answer, () => answer({ failed: 'unreadable' }));
 });
 process.on('disconnect', () => process.abort());
