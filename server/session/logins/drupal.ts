@@ -44,8 +44,6 @@ interface Found extends GivenRoles {
   hasSuperUser: boolean;
 }
 
-/** Bytes of one session: Drupal itself gets slow long before. */
-
 /** The first user of a site. */
 const superUser = '1';
 

@@ -96,8 +96,6 @@ const system = 10;
 
 const eightHours = 28_800;
 
-/** Bytes of one session. */
-
 /** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, lib/moodlelib.php (get_config, require_login), and admin/tool/mfa and admin/tool/policy. */
 export const moodle: Application<Found, Site, Cookie> = {
   kind: 'moodle',
@@ -354,10 +352,10 @@ export const moodle: Application<Found, Site, Cookie> = {
 const formatOf = (setting: string) =>
   setting === '' || setting === 'language' ? 'firstname lastname' : setting;
 
-/** `fullname()`. */
 /** The columns of the name by that format. */
 const shownNames = (format: string) => names.filter((name) => format.match(/[a-z]+/g)?.includes(name));
 
+/** `fullname()`. */
 function nameOf(format: string, text: (name: string) => string): string {
   return format
     .replace(/[a-z]+/g, (word) => ((names as readonly string[]).includes(word) ? text(word) : word))

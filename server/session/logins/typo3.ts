@@ -64,8 +64,6 @@ const noLock = '[DISABLED]';
 /** Where a session says that the second factor was given. */
 const passed = parsePath('mfa');
 
-/** Bytes of one session. */
-
 /** The users whom TYPO3 lets in at present. */
 function activeNow(sql: Pick<SiteSql, 'moment'>): string {
   const now = sql.moment('unix', 0);

@@ -17,36 +17,26 @@ function explained(error: unknown): never {
   throw error;
 }
 
-/** The accounts in the table that the operator names. */
-export function tableAccounts({ table, id, name, database: given, nobody }: UserTable): {
-  accounts: SiteAccounts;
-  close(): void;
-} {
-  const database = given.open();
-  const driver = siteSql(given.driver);
+/** The same logins, with the users of the table that the operator names. */
+export function withUserTable(logins: Logins, given: UserTable | undefined): Logins {
+  if (given === undefined) return logins;
+  const { table, id, name, nobody } = given;
+  const database = given.database.open();
+  const driver = siteSql(given.database.driver);
   const quoted = (text: string) => tableIn(text, driver);
   const users = accountsIn('users', quoted(table), { id: quoted(id), name: quoted(name) });
   const open = { site: null, driver, database, charset: 'utf8', views: false, versions: false } as const;
   const { names, search } = accountsOf({ accounts: () => users }, nobody, async () => open);
-  return {
-    accounts: {
-      names: (ids) => names(ids).catch(explained),
-      search: (text, limit) => search(text, limit).catch(explained),
-    },
-    close: () => database.close(),
+  const accounts: SiteAccounts = {
+    names: (ids) => names(ids).catch(explained),
+    search: (text, limit) => search(text, limit).catch(explained),
   };
-}
-
-/** The same logins, with the users of that table. */
-export function withUserTable(logins: Logins, users: UserTable | undefined): Logins {
-  if (users === undefined) return logins;
-  const { accounts, close } = tableAccounts(users);
   const closeLogins = logins.close.bind(logins);
   return Object.assign(logins, {
     accounts,
     close() {
       closeLogins();
-      close();
+      database.close();
     },
   });
 }

@@ -92,8 +92,6 @@ const suspensions = 'bp_suspend';
 /** Where WP Cerber keeps who has a second factor: the name of the table without its prefix, and of the setting. */
 const cerber = 'cerber_sets';
 
-/** Bytes of one value: WordPress itself gets slow long before. */
-
 const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap((name) => [
   `${name}_KEY`,
   `${name}_SALT`,
