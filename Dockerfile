@@ -73,10 +73,8 @@ FROM ${NODE_IMAGE} AS chat
 ENV NODE_ENV=production
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
-# The image brings Node 26; the one that npm brings is among the optional packages, as is the native part of what
-# decodes pictures.
-RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-* node_modules/.bin/node \
-    && npm cache clean --force
+# The optional packages are Node, which the image has, and native code for pictures, which are decoded by WebAssembly.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 COPY server ./server
 COPY session-server ./session-server
 COPY bin ./bin

@@ -87,6 +87,9 @@ async function installProgram(tarball, cpu, program) {
   const modules = join(program, 'node_modules');
   for (const part of ['include', 'share'])
     rmSync(join(modules, `node-linux-${cpu}`, part), { recursive: true });
+  // Pictures are decoded by WebAssembly.
+  for (const native of ['sharp', 'sharp-libvips'])
+    rmSync(join(modules, '@img', `${native}-linux-${cpu}`), { recursive: true });
   // Links of npm, and the settings of other projects' tools.
   for (const entry of readdirSync(modules, { recursive: true, encoding: 'utf8' }))
     if (basename(entry).startsWith('.')) rmSync(join(modules, entry), { recursive: true, force: true });
