@@ -143,7 +143,6 @@ test('a notice covers neither the newest message nor the button that leads to it
   const jump = bob.page.locator('.jump');
   await expect(jump).toBeVisible();
   expect((await boxOf(toast)).bottom).toBeLessThan((await boxOf(jump)).y);
-  // The name of the author stays at its message, and the tools of the first one in sight can be pressed.
   await bob.shot('notice');
 });
 

@@ -25,6 +25,7 @@ import { WebSocketServer } from 'ws';
 import { doctor as examine } from '../../server/doctor/report.ts';
 import { size, soak } from '../guarantees/size.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
 import { bundled, type Child, ownPort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
@@ -400,26 +401,7 @@ test('a store, a folder or an address that cannot be reached: named, with what t
     expect(said).toMatch(new RegExp(`^✗ The session store: ${named} cannot be r.*\\.\n {2}→ ${advice}`, 'm'));
     expect(code).toBe(1);
   }
-  const key = `${folder}/key.pem`;
-  const certificate = `${folder}/certificate.pem`;
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '1',
-      ],
-      ...['-subj', '/CN=127.0.0.1', '-keyout', key, '-out', certificate],
-    ],
-    { stdio: 'ignore' },
-  );
+  const { key, certificate } = makeCertificate(folder, 'localhost');
   const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;

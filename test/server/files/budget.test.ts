@@ -134,7 +134,8 @@ test('the picture of a preview counts for the author of the message: beyond the 
   for (const one of [ann, ben]) one.close();
 });
 
-test('one user uploads to the disk until nothing more is taken: the texts and small files of others all are', async () => {
+/** A chat of the users `ann` and `ben`, whose files are on a disk of 40 MB. */
+async function startOnSmallDisk(env: NodeJS.ProcessEnv) {
   const memcached = await startMemcached();
   for (const id of ['ann', 'ben'])
     await memcached.set(`sessions/${id}`, `{"user_id":"${id}","firstname":"${id}"}`);
@@ -142,7 +143,7 @@ test('one user uploads to the disk until nothing more is taken: the texts and sm
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ORIGINS: origin,
     CHAT_FILES: 'dir:/mnt/files',
-    CHAT_LIMIT_FILES_USER: '0',
+    ...env,
   });
   const chat = await disk.start();
   onTestFinished(async () => {
@@ -150,6 +151,11 @@ test('one user uploads to the disk until nothing more is taken: the texts and sm
     await disk.remove();
     await memcached.stop();
   });
+  return chat;
+}
+
+test('one user uploads to the disk until nothing more is taken: the texts and small files of others all are', async () => {
+  const chat = await startOnSmallDisk({ CHAT_LIMIT_FILES_USER: '0' });
   const ben = await connectChat(chat.url, 'PHPSESSID=ben');
   await ben.request('room:join', { room: 'lobby' });
   const ofBen = async () => {
@@ -175,21 +181,7 @@ test('one user uploads to the disk until nothing more is taken: the texts and sm
 });
 
 test('space that an upload has still to fill is given to no other one', async () => {
-  const memcached = await startMemcached();
-  for (const id of ['ann', 'ben'])
-    await memcached.set(`sessions/${id}`, `{"user_id":"${id}","firstname":"${id}"}`);
-  const disk = await smallDisk(40 * MB, {
-    CHAT_SESSION_STORE: memcached.url,
-    CHAT_ORIGINS: origin,
-    CHAT_FILES: 'dir:/mnt/files',
-    CHAT_LIMIT_FILE: '100MB',
-  });
-  const chat = await disk.start();
-  onTestFinished(async () => {
-    await chat.stop();
-    await disk.remove();
-    await memcached.stop();
-  });
+  const chat = await startOnSmallDisk({ CHAT_LIMIT_FILE: '100MB' });
   const length = 20 * MB;
   const head = [
     'POST /files?room=lobby&name=x HTTP/1.1',
