@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { isLine } from '../session/blank.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 
@@ -43,7 +44,8 @@ export function startService(
   const more = [
     // Its group is then that of the account.
     ...(isSet(`User=${account.name}`) ? [] : [`User=${account.name}`, 'Group=']),
-    ...(sessions === undefined || isSet(`ReadWritePaths=-${sessions}`)
+    // A second line of its name would be a setting, such as a command that root runs.
+    ...(sessions === undefined || !isLine(sessions) || isSet(`ReadWritePaths=-${sessions}`)
       ? []
       : [`ReadWritePaths=-${quoted(sessions)}`]),
     ...(within('/home') || within('/root') ? ['ProtectHome=read-only'] : []),

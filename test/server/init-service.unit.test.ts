@@ -91,6 +91,7 @@ test.each<[string, string, string, string[]]>([
   ['in another folder', '/var/www/html', '/srv/a b%', ['ReadWritePaths=-"/srv/a b%%"']],
   ['in a home', '/home/ann/site', '/home/ann/s', ['ReadWritePaths=-/home/ann/s', 'ProtectHome=read-only']],
   ['in /tmp', '/var/www/html', '/tmp/s', ['ReadWritePaths=-/tmp/s', 'PrivateTmp=no']],
+  ['in a folder whose name has a second line', '/var/www/html', '/srv/a\nExecStartPre=+/srv/a.sh', []],
   [
     'in a folder with signs of a shell',
     '/var/www/html',
