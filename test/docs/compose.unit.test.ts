@@ -29,6 +29,13 @@ test('nginx in deploy/compose passes requests on as docs/install.md has it', () 
   expect(directives(page('deploy/compose/docker-compose.yml')).sort()).toEqual(directives(advised).sort());
 });
 
+test('nginx in deploy/compose serves no hidden file, such as .env', () => {
+  const [, pattern = '$'] =
+    /location ~ (\S+) \{\s*return 404;/.exec(page('deploy/compose/docker-compose.yml')) ?? [];
+  const paths = ['/.env', '/.git/config', '/a/.htpasswd', '/.well-known/security.txt', '/a.b/index.php'];
+  expect(paths.filter((path) => new RegExp(pattern).test(path))).toEqual(paths.slice(0, 3));
+});
+
 test.each(files)('%s sets the chat server up with settings that can be used', (file) => {
   const lines = page(file).matchAll(/^ +(CHAT_\w+): (.*)$/gm);
   const env = Object.fromEntries(
