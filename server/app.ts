@@ -7,7 +7,7 @@ import { runConsumers } from './changes/consumer.ts';
 import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
-import { holdSettings } from './chat/moderation/hold-settings.ts';
+import { type HoldSettings, holdSettings, nameToShow } from './chat/moderation/hold-settings.ts';
 import { exportFor, mayExport } from './chat/moderation/people.ts';
 import { removalsOf } from './chat/moderation/removals.ts';
 import { erasing } from './chat/personal-data/erasing.ts';
@@ -187,15 +187,24 @@ function openServers(
   });
 }
 
-/** A search for users still finds those who have been here if the site does not answer. */
-const searchable = ({ names, search }: SiteAccounts, quiet: QuietLog): SiteAccounts => ({
-  names,
-  search: (text, limit) =>
-    search(text, limit).catch((error: unknown) => {
+/** The accounts of the site as users see them. Without an answer of the site, a search still finds those who have been here. */
+const shownAccounts = (
+  { names, search }: SiteAccounts,
+  hold: HoldSettings | undefined,
+  quiet: QuietLog,
+): SiteAccounts => ({
+  names: async (ids) =>
+    new Map([...(await names(ids))].map(([id, name]) => [id, nameToShow(hold, { id, name })])),
+  async search(text, limit) {
+    try {
+      const found = await search(text, limit);
+      return found.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
+    } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       quiet.warn('accounts', { reason: error.message }, 'the users of the site cannot be searched now');
       return [];
-    }),
+    }
+  },
 });
 
 /** Undefined if files are off. If their place cannot be used, the log says so and the chat runs without files. */
@@ -414,7 +423,7 @@ export async function startApp(
       await drain.changesOf(user);
     },
     others: servers,
-    accounts: logins.accounts && searchable(logins.accounts, quiet),
+    accounts: logins.accounts && shownAccounts(logins.accounts, hold, quiet),
     hold,
     previews,
     devices: push?.registry,

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
 import type { Chat } from '../chat/chat.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
+import { nameToShow } from '../chat/moderation/hold-settings.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
@@ -132,10 +133,9 @@ export class Accepted implements Subscriber, Client {
   }
 }
 
-/** Everybody sees a name at once, so a name with a listed word is replaced by the ID. */
 export function identityOf(
   { id, name, roles = [], rooms = [] }: SessionUser,
   { hold }: Pick<Chat, 'hold'>,
 ): SessionIdentity {
-  return { id, name: hold?.hasWord(name) ? id : name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
+  return { id, name: nameToShow(hold, { id, name }), roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
 }

@@ -7,6 +7,12 @@ export interface HoldSettings {
   hasWord(text: string): boolean;
 }
 
+/** Everybody sees the name of a user at once, so a name with a listed word is replaced by the ID. */
+export const nameToShow = (
+  hold: HoldSettings | undefined,
+  { id, name }: { id: string; name: string },
+): string => (hold?.hasWord(name) ? id : name);
+
 /** @returns undefined if no message ever waits */
 export function holdSettings({
   mode,

@@ -14,13 +14,14 @@ test('a plain PHP site names its table of users: they are found by name before t
   const file = join(folder, 'site.db');
   const db = new DatabaseSync(file);
   db.exec(
-    "CREATE TABLE people (nr INTEGER PRIMARY KEY, called TEXT); INSERT INTO people VALUES (8, 'Zoë Quill')",
+    "CREATE TABLE people (nr INTEGER PRIMARY KEY, called TEXT); INSERT INTO people VALUES (8, 'Zoë Quill'), (10, 'Casino Quill')",
   );
   const env = {
     CHAT_USER_TABLE: 'people(nr, called)',
     CHAT_SITE_DATABASE: `sqlite:${file}`,
     CHAT_FIND_PEOPLE: 'all',
     CHAT_ADMINS: '7',
+    CHAT_HOLD_WORDS: 'casino',
   };
   const site = await startChatSite(env);
   onTestFinished(() => site.close());
@@ -28,7 +29,11 @@ test('a plain PHP site names its table of users: they are found by name before t
   onTestFinished(() => ann.close());
   expect(ann.ready.roles).toEqual(['admin']);
   const zoe = { id: '8', name: 'Zoë Quill' };
-  expect((await ann.request('user:find', { query: 'qui', limit: 5 })).users).toEqual([zoe]);
+  // A name with a listed word is replaced by the ID, as for users who have come.
+  const listed = { id: '10', name: '10' };
+  const { users } = await ann.request('user:find', { query: 'qui', limit: 5 });
+  expect(users).toEqual([zoe, listed]);
+  expect((await ann.request('direct:open', { user: '10' })).room.with).toMatchObject(listed);
   expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(zoe);
   for (const user of ['9', 'x']) expect(await codeOf(ann, 'direct:open', { user })).toBe('unknown_user');
 
