@@ -102,9 +102,19 @@ export function sessionIdFrom(header: string | undefined, cookie: SessionCookie)
   return value === null ? null : cookie.idIn(value);
 }
 
+interface Parsed {
+  count: number;
+  /** The cookies as PHP reads them, by their keys in `$_COOKIE`. */
+  byKey: ReadonlyMap<string, readonly { name: string; value: string }[]>;
+  /** The values as other software reads them, by name. */
+  elsewhere: Readonly<Record<string, string | undefined>>;
+}
+
 /** Reads the `Cookie` header of one request, as `php_default_treat_data()` in PHP's main/php_variables.c does. */
 export class RequestCookies {
   readonly header: string | undefined;
+  /** Parsed once: a visitor may send hundreds of cookies whose names an application reads one by one. */
+  #parsed: Parsed | undefined;
   #conflict: Explanation | null = null;
 
   constructor(header: string | undefined) {
@@ -127,7 +137,7 @@ export class RequestCookies {
    * whoever sets one of the cookies, such as a sibling subdomain, would choose the login.
    */
   value(wanted: string): string | null {
-    const read = readCookie(this.header ?? '', wanted);
+    const read = this.#read(wanted);
     if (read === null || typeof read === 'string') return read;
     this.#conflict ??= read;
     return null;
@@ -145,35 +155,47 @@ export class RequestCookies {
       hint: why.hint ?? conflict.hint,
     };
   }
+
+  /** The value of a cookie, null if there is none, or why it is not read. */
+  #read(wanted: string): string | Explanation | null {
+    this.#parsed ??= parsed(this.header ?? '');
+    const { count, byKey, elsewhere } = this.#parsed;
+    if (count > mostCookies)
+      return conflict(`the request has more than ${mostCookies} cookies, and PHP reads no more`);
+    const found = byKey.get(wanted) ?? [];
+    const [first] = found;
+    if (first === undefined) return null;
+    // A browser lets a page set `..Host-ID` where `__Host-ID` is protected.
+    if (found.some(({ name }) => name !== wanted))
+      return conflict(`PHP reads a cookie of another name as ${wanted}`, wanted);
+    if (found.some(({ value }) => value !== first.value))
+      return conflict(
+        `there are two cookies ${wanted} with different values, set for another Path or Domain; PHP uses the first in the header, the chat neither`,
+        wanted,
+      );
+    return elsewhere[wanted] === first.value
+      ? first.value
+      : conflict(`PHP and other software read different values of the cookie ${wanted}`, wanted);
+  }
 }
 
-/** The value of a cookie, null if there is none, or why it is not read. */
-function readCookie(header: string, wanted: string): string | Explanation | null {
-  let found: string | undefined;
+function parsed(header: string): Parsed {
+  const byKey = new Map<string, { name: string; value: string }[]>();
   let count = 0;
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(leadingBlanks, '');
     if (name === '') continue;
-    if (++count > mostCookies)
-      return conflict(`the request has more than ${mostCookies} cookies, and PHP reads no more`);
-    if (nameInPhp(name) !== wanted) continue;
-    // A browser lets a page set `..Host-ID` where `__Host-ID` is protected.
-    if (name !== wanted) return conflict(`PHP reads a cookie of another name as ${wanted}`, wanted);
+    count++;
     // Without `=` the value is empty. Blanks around a value are part of it.
-    const value = equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1));
-    if (found !== undefined && value !== found)
-      return conflict(
-        `there are two cookies ${wanted} with different values, set for another Path or Domain; PHP uses the first in the header, the chat neither`,
-        wanted,
-      );
-    found = value;
+    const cookie = { name, value: equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1)) };
+    const key = nameInPhp(name);
+    const same = byKey.get(key);
+    if (same === undefined) byKey.set(key, [cookie]);
+    else same.push(cookie);
   }
-  if (found === undefined) return null;
   // Most software on Node reads cookies by this package.
-  return parseCookie(header, { decode: rawUrlDecode })[wanted] === found
-    ? found
-    : conflict(`PHP and other software read different values of the cookie ${wanted}`, wanted);
+  return { count, byKey, elsewhere: parseCookie(header, { decode: rawUrlDecode }) };
 }
 
 /** @param name is left out of the kind: visitors choose the names of some cookies */
