@@ -26,7 +26,7 @@ import { Files } from './files/files.ts';
 import { eventTypes, type History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import type { Shared } from './history/sql/followed.ts';
-import { type ClientFile, withLoginUrl } from './http/client-files.ts';
+import { type ClientFile, siteAddresses, withSiteAddresses } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { createFileRoutes } from './http/files.ts';
 import { createMailStop } from './http/mail-stop.ts';
@@ -584,10 +584,12 @@ export async function startApp(
       find: (identity, id) => fileFor(chat, identity, id),
       open: (stored, what, part) => files.open(stored, what, part),
     });
+  const pageAddresses = siteAddresses(config.loginUrl, config.profile, config.origins);
   const routes = createRoutes({
     pushKey: pushKeys && (async () => (await pushKeys.current()).public),
     fileRoutes,
-    files: withLoginUrl(client, config.loginUrl),
+    files: withSiteAddresses(client, pageAddresses),
+    avatarOrigin: URL.parse(pageAddresses.avatar ?? config.profile.avatar ?? '')?.origin,
     metrics,
     apiKeys: config.apiKeys,
     api: {

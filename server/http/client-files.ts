@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
+import type { Profile } from '../wire/events.ts';
+import { isListed } from '../wire/origins.ts';
 import type { Coding } from './encoding.ts';
 
 export interface ClientFile {
@@ -56,18 +58,48 @@ export function readClientFiles(folder = clientFolder): ReadonlyMap<string, Clie
   return files;
 }
 
-/** The same with the login URL in the pages, where the build has left a place for it. */
-export function withLoginUrl(
+/** What the chat's own pages say about the site. */
+interface SiteAddresses {
+  readonly login: string;
+  /** Templates for the picture and the page of a user; absent if the page can use those of the settings. */
+  readonly avatar?: string | undefined;
+  readonly profile?: string | undefined;
+}
+
+/**
+ * Returns the addresses for the chat's own pages. They may have another origin than the site, where a path of the site
+ * leads nowhere, so such paths become addresses of the site that the login belongs to.
+ */
+export function siteAddresses(
+  login: string,
+  { avatar, url }: Profile,
+  origins: readonly string[],
+): SiteAddresses {
+  const origin = URL.parse(login)?.origin;
+  // The login may be on another host, such as that of a single sign-on. Pages of the site embed the chat.
+  const site = origin !== undefined && isListed(new Set(origins), origin) ? origin : undefined;
+  const absolute = (template: string | undefined) =>
+    site !== undefined && template?.startsWith('/') ? site + template : undefined;
+  return { login, avatar: absolute(avatar), profile: absolute(url) };
+}
+
+/** Returns the files with the addresses in the pages, where the build left a place for them. */
+export function withSiteAddresses(
   files: ReadonlyMap<string, ClientFile>,
-  loginUrl: string,
+  { login, avatar, profile }: SiteAddresses,
 ): ReadonlyMap<string, ClientFile> {
+  const attributes = Object.entries({ 'login-url': login, 'avatar-url': avatar, 'profile-url': profile })
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${escapeHtml(value)}"`]))
+    .join(' ');
   const filled = new Map(files);
   for (const path of Object.values(pages)) {
     const page = files.get(path);
     const body = page?.forms.get('identity')?.body.toString();
     if (page === undefined || body === undefined) continue;
-    const named = Buffer.from(body.replaceAll('__LOGIN_URL__', escapeHtml(loginUrl)));
-    filled.set(path, { ...page, forms: new Map([['identity', form(named)]]) });
+    const named = body
+      .replaceAll('login-url="__LOGIN_URL__"', () => attributes)
+      .replaceAll('__LOGIN_URL__', () => escapeHtml(login));
+    filled.set(path, { ...page, forms: new Map([['identity', form(Buffer.from(named))]]) });
   }
   return filled;
 }

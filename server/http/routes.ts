@@ -10,17 +10,18 @@ import { isOfFiles } from './files.ts';
 import type { Metrics, Part } from './metrics.ts';
 
 /**
- * Allows only the client's own files and connections to this server; text never becomes code.
+ * Allows only the client's own files, connections to this server and the pictures of users; text never becomes code.
  *
  * @param framedBy - who may show the page in a frame
+ * @param avatarOrigin - another origin that has the pictures of users
  */
-const contentSecurityPolicy = (framedBy: "'self'" | "'none'") =>
+const contentSecurityPolicy = (framedBy: "'self'" | "'none'", avatarOrigin = '') =>
   [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "connect-src 'self'",
-    "img-src 'self'",
+    `img-src 'self' ${avatarOrigin}`.trim(),
     // A recording is listened to before it is sent.
     "media-src 'self' blob:",
     "base-uri 'none'",
@@ -39,6 +40,8 @@ type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<voi
 /** Serves everything but Socket.IO: the chat page, the client's files, health, metrics, the API. */
 export function createRoutes(options: {
   files: ReadonlyMap<string, ClientFile>;
+  /** The origin of the pictures of users; absent if it is this server's. */
+  avatarOrigin?: string | undefined;
   metrics: Metrics;
   apiKeys: readonly string[];
   api: Api;
@@ -100,7 +103,11 @@ export function createRoutes(options: {
       return options.moderateExport(req, res);
     const file = options.files.get(path);
     const handler =
-      file !== undefined ? serve(file, path) : Object.hasOwn(routes, path) ? routes[path] : undefined;
+      file !== undefined
+        ? serve(file, path, options.avatarOrigin)
+        : Object.hasOwn(routes, path)
+          ? routes[path]
+          : undefined;
     const known = handler !== undefined || ofClient.has(path);
     if (req.method === 'TRACE' || (known && req.method !== 'GET' && req.method !== 'HEAD')) {
       return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET, HEAD' });
@@ -110,7 +117,7 @@ export function createRoutes(options: {
   };
 }
 
-function serve(file: ClientFile, path: string): Handler {
+function serve(file: ClientFile, path: string, avatarOrigin?: string): Handler {
   const headers = {
     ...securityHeaders,
     'Content-Type': file.type,
@@ -119,7 +126,10 @@ function serve(file: ClientFile, path: string): Handler {
     ...(file.type.startsWith('text/html')
       ? {
           // A press there can delete: no other page may lay it under something else.
-          'Content-Security-Policy': contentSecurityPolicy(path === '/moderate' ? "'none'" : "'self'"),
+          'Content-Security-Policy': contentSecurityPolicy(
+            path === '/moderate' ? "'none'" : "'self'",
+            avatarOrigin,
+          ),
           'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()',
         }
       : // Sites on other origins include the element by its script.

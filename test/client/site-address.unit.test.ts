@@ -27,6 +27,7 @@ test.each([
   ['https://cdn.example/{id}.png', '7', 'https://cdn.example/7.png'],
   ['https://{id}.cdn.example/', 'evil.example/', undefined],
   ['http://cdn.example/{id}.png', '7', undefined],
+  ['http://site.example:8080/{id}.png', '7', 'http://site.example:8080/7.png'],
   ['//cdn.example/{id}.png', '7', undefined],
   ['javascript:alert({id})', '7', undefined],
   ['data:text/html,{id}', '7', undefined],
@@ -36,6 +37,11 @@ test.each([
 ])('%j for the user %j is %j', (template, id, expected) => {
   inPage('http://site.example/');
   expect(siteAddress(template, id)).toBe(expected);
+});
+
+test('a page by TLS takes no address without it, not even of its own host', () => {
+  inPage('https://site.example/');
+  expect(siteAddress('http://site.example/{id}', '7')).toBeUndefined();
 });
 
 test('where a page has no origin, a script has none either and is no address of the site', () => {

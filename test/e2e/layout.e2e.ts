@@ -1,6 +1,7 @@
 import type { Locator } from '@playwright/test';
+import { nextChatServer } from '../helpers/chat-server.ts';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, idOf, test } from './fixtures.ts';
+import { expect, idOf, Person, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { numbered, seed } from './seed.ts';
 import { shot } from './shot.ts';
@@ -255,4 +256,28 @@ test('the pinned bar cuts a long name and a long text at their ends, whatever th
       await alice.shot(`pinned-bar-${room}-${dir}`);
     }
   }
+});
+
+test('the chat’s own page has the pictures of people, on another port than the site', async ({
+  page,
+  site,
+}) => {
+  const chat = await nextChatServer({
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_ROOMS: 'lobby',
+    CHAT_ORIGINS: site.php.url,
+    CHAT_LOGIN_URL: `${site.php.url}/`,
+    CHAT_USER_AVATAR: '/avatars/{id}.svg',
+    CHAT_USER_URL: '/members/{id}',
+  });
+  const cookie = { name: 'PHPSESSID', value: await site.login('alice'), domain: '127.0.0.1', path: '/' };
+  await page.context().addCookies([cookie]);
+  await page.goto(chat.url);
+  const alice = new Person(page);
+  await alice.open('lobby');
+  await alice.write('Here I am.');
+  await expect(page.locator('.avatar[data-user="1"] img').first()).toHaveCSS('opacity', '1');
+  await expect(page.locator('php-chat')).toHaveAttribute('profile-url', `${site.php.url}/members/{id}`);
+  await alice.shot('own-page');
+  await chat.stop();
 });

@@ -21,6 +21,9 @@ beforeAll(async () => {
   site = await startChatSite({
     CHAT_API_KEY: key,
     CHAT_LOGIN_URL: 'https://site.example/login?a=1&b="2"',
+    CHAT_ORIGINS: 'https://site.example',
+    CHAT_USER_AVATAR: '/avatars/{id}.svg',
+    CHAT_USER_URL: 'https://people.example/{id}',
     CHAT_MODERATE_DATA: 'on',
   });
 });
@@ -57,9 +60,13 @@ describe('the chat page and the client', () => {
     expect(policy).toContain("require-trusted-types-for 'script'");
     expect(policy).toContain(`frame-ancestors ${framedBy}`);
     expect(policy).not.toContain('unsafe');
+    // The path of the site is an address of it here, where the policy allows it.
+    expect(policy).toContain("img-src 'self' https://site.example;");
     expect(page.headers.get('x-content-type-options')).toBe('nosniff');
     const html = await page.text();
     expect(html).toContain('login-url="https://site.example/login?a=1&#38;b=&#34;2&#34;"');
+    expect(html).toContain('avatar-url="https://site.example/avatars/{id}.svg"');
+    expect(html).not.toContain('profile-url');
     expect(html).toContain('href="https://site.example/login?a=1&#38;b=&#34;2&#34;"');
     expect(html).not.toMatch(/<script>|style=/);
   });

@@ -50,7 +50,7 @@ export class PersonDetail extends Component<Props> {
     const { chat, strings } = context;
     const person = this.#person;
     const known = typeof person === 'object' ? person : undefined;
-    const { url } = chat.profile;
+    const url = context.attribute('profile-url') ?? chat.profile.url;
     const profile = known && url !== undefined ? siteAddress(url, known.user.id) : undefined;
     return (
       <>

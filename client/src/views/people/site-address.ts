@@ -3,8 +3,8 @@ export function siteAddress(template: string, id: string): string | undefined {
   // In a path these are no names, encoded or not.
   if (/^\.\.?$/.test(id)) return undefined;
   const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id.toWellFormed())), document.baseURI);
-  // A page of the site, or one that nobody on the way can change. Never a script: where a page has no origin, such as
-  // in a frame with `srcdoc`, a script's is the same.
-  const own = url?.protocol === 'http:' && url.origin === location.origin;
+  // On the host of the page, whose site and chat may have two ports, or by TLS. Never a script.
+  const own =
+    [url?.protocol, location.protocol].every((one) => one === 'http:') && url?.hostname === location.hostname;
   return own || url?.protocol === 'https:' ? url.href : undefined;
 }
