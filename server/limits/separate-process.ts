@@ -7,10 +7,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const startTimeoutMs = 30_000;
 
 /**
- * The users of separate processes if the server runs as root. No package and no service manager gives these numbers to
- * others. Each process has its own, so that it cannot touch the others.
+ * The users of separate processes if the server runs as root. Packages, service managers and container images (65532) do
+ * not use these numbers. Each process has its own, so that it cannot touch the others.
  */
-const userIds = { types: 65_530, pictures: 65_531, pages: 65_532 } as const;
+const userIds = { types: 65_529, pictures: 65_530, pages: 65_531 } as const;
 
 /** What a separate process does. */
 type Kind = keyof typeof userIds;

@@ -19,8 +19,8 @@ const network = [
 ];
 
 test.each([
-  ['root', 'pictures', 0, '65531'],
-  ['root', 'pages', 0, '65532'],
+  ['root', 'pictures', 0, '65530'],
+  ['root', 'pages', 0, '65531'],
   ['its own user', 'types', 1234, '1234'],
   ['its own user', 'pictures', 1234, '1234'],
   ['its own user', 'pages', 1234, '1234'],
