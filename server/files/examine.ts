@@ -99,7 +99,7 @@ process.on('message', (message: ToExaminer) => {
     before = undefined;
     send({ found, memory: process.memoryUsage.rss() });
   };
-  work(message, bytes).then(answer, () => answer({ failed: 'unreadable' }));
+  work(message, bytes).then(answer, () => answer({ failed: true }));
 });
 process.on('disconnect', () => process.abort());
 send('ready');
@@ -201,7 +201,7 @@ async function picture(
     about.format !== (format === 'avif' ? 'heif' : format) ||
     (format === 'avif' && about.compression !== 'av1')
   )
-    return { failed: 'unreadable' };
+    return { failed: true };
   const animation = format === 'png' && side === undefined ? readAnimatedPng(bytes) : null;
   const refused = limitOf(about, format, animation);
   if (refused !== undefined) return { refused };

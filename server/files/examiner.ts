@@ -42,8 +42,8 @@ export type Examined =
   | { refused: string }
   /** It is a picture that exceeds `maxBytes` after it is re-encoded. */
   | { tooLarge: true }
-  /** A system error code, or that the file cannot be decoded as its type. */
-  | { failed: string };
+  /** It cannot be decoded as its type, or it has ended the process. */
+  | { failed: true };
 
 /** A re-encoded picture. */
 export interface MadePicture {
@@ -92,7 +92,7 @@ export class Examiner {
     const found = await this.#types.run(user, file, { signal, beginBy });
     if (!('picture' in found)) return found;
     const made = await this.#pictures.run(user, { ...file, type: found.picture }, { signal, beginBy });
-    return 'picture' in made ? { failed: 'unreadable' } : made;
+    return 'picture' in made ? { failed: true } : made;
   }
 
   close(): void {
@@ -221,7 +221,7 @@ class ExaminingProcess {
         else resolve(found);
       };
       // A file that kills the process fails alone: the next one gets a new process.
-      const onExit = () => done({ failed: 'ended' });
+      const onExit = () => done({ failed: true });
       const onMessage = (message: ToServer) => {
         if (message === 'ready') return;
         if ('read' in message) {
@@ -230,7 +230,7 @@ class ExaminingProcess {
             (bytes) => child.send({ bytes } satisfies ToExaminer),
             (error: Error) => {
               kill();
-              done({ failed: 'ended' }, error);
+              done({ failed: true }, error);
             },
           );
           return;

@@ -584,7 +584,7 @@ test('a file that ends the process which examines it is refused, and each later 
   process.kill(child, 'SIGSTOP');
   const [never, next] = [examine('1'), examine('2')];
   process.kill(child, 'SIGKILL');
-  expect(await never).toEqual({ failed: 'ended' });
+  expect(await never).toEqual({ failed: true });
   expect(await next).toEqual({ type: 'text/plain' });
   // A pipe opens when its other end does: the process ends between the turn of the file and its examination.
   const last = Number(ownChildren().find((pid) => pid !== '' && !before.has(pid)));
