@@ -25,7 +25,7 @@ import {
 } from '../store.ts';
 import { within } from '../stores/deadline.ts';
 import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
-import { type Beside, because, byAnotherKey } from './application.ts';
+import { type Beside, because, byAnotherKey, noCookie } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 
@@ -41,6 +41,9 @@ const mostLeft = 100_000;
 const leftFor = 30_000;
 /** The pause before a retry. */
 const retryPause = 50;
+
+const cookieSettings =
+  'the name is session.name of PHP, and session.cookie_domain and session.cookie_path must cover the host and path of the chat';
 
 /** `bytes` are as PHP wrote them: a comparison shows a change without decoding. Empty: not judged. */
 export interface PhpSession {
@@ -174,7 +177,7 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
           all === undefined
             ? notAnId('the value that the client sent', sent)
             : sent === null
-              ? all.explain(noCookie(cookie.name))
+              ? all.explain(noCookie(cookie.name, cookieSettings))
               : notAnId(`the value of the cookie ${cookie.name}`, sent);
         return { code: 'unauthorized', ...why };
       }
@@ -315,16 +318,6 @@ function sharedReads(store: SessionStore): (id: string) => Promise<Versioned | n
 function noVersion(error: unknown): null {
   if (error instanceof StoreError && !(error instanceof SessionBusyError)) return null;
   throw error;
-}
-
-function noCookie(name: string): Explanation {
-  return {
-    ...because(
-      `there is no cookie ${name}`,
-      'if every visitor gets this: is that the session.name of the site, and does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path)?',
-    ),
-    cookie: name,
-  };
 }
 
 const notAnId = (what: string, value: unknown): Explanation =>
