@@ -38,11 +38,10 @@ export interface CopyBudget {
   charge(user: string, bytes: number, files: number): { cancel(): void };
 }
 
-/** Fetches the pages of links. */
+/** Fetches the pages of links in stored messages. */
 export interface LinkPreviews {
-  /** That of a message that has just been stored. */
   begin(message: StoredMessage): void;
-  /** That of a message that waits for a moderator. */
+  /** The same for a message that is pending approval. */
   beginHeld(held: StoredHeld): void;
 }
 

@@ -23,7 +23,7 @@ export async function wrongCookieName(logins: Config['logins'], copied: string):
     return wrong(
       `The chat reads the cookie ${read}, and these have other names: ${shown.join(', ')}.`,
       own === undefined || own === read
-        ? `If one of them is the session cookie of the site, name it in CHAT_SESSION_NAME. Else log in, and copy the cookie ${read}.`
+        ? `If one of them is the session cookie of the site, name it in CHAT_SESSION_NAME. Otherwise log in, and copy the cookie ${read}.`
         : nameAdvice(own),
     );
   }

@@ -85,7 +85,7 @@ function reasonOf(error: unknown): string {
 
 function reachAdvice(reason: string): string {
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(reason))
-    return 'This machine does not trust the certificate, and neither may browsers. If it is of your own authority, put NODE_EXTRA_CA_CERTS=FILE with the certificate of that before the command.';
+    return 'This machine does not trust the certificate, and neither may browsers. If your own authority has issued it, put NODE_EXTRA_CA_CERTS=FILE before the command, with the certificate of that authority.';
   if (/ENOTFOUND|EAI_AGAIN/.test(reason))
     return 'This machine does not find the host: correct the address, or the DNS.';
   return 'Does the web server run and listen at this address, and does a firewall let this machine in?';

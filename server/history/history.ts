@@ -1222,7 +1222,7 @@ export interface Writes {
   };
   /** Ending a ban that is none changes nothing. */
   setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
-  /** The site says that it has these users: they can be found by everybody who may find all, before they come here. */
+  /** Adds users of the site. Whoever may find all users finds them before they first open the chat. */
   putSiteUsers: { in: { users: readonly User[]; at: number }; out: Nothing };
   /** A moderator has exported the data of a user: an act, and nothing else. */
   noteExport: { in: { user: string; actor: string }; out: Nothing };

@@ -38,7 +38,7 @@ interface MattermostLine {
   post?: MattermostPost;
 }
 
-/** A message here has at most so many. */
+/** Of a message in this chat. */
 const maxFiles = 10;
 
 /**

@@ -17,7 +17,7 @@ interface RocketChatMessage {
 /**
  * The folder of an export of Rocket.Chat as JSON, unzipped: a file of JSON lines for each room, and channels.json with the
  * rooms where a user has exported all own data (`exportRoomMessagesToFile.ts` in Rocket.Chat). Direct rooms are left out.
- * Files are elsewhere: their names stand in the text.
+ * Files are elsewhere: their names are added to the text.
  *
  * Private rooms have no members: the export does not say whom somebody has removed, since its lines `ru` and `au` hide the
  * name. Members of a public one, which is open to everybody, are who has written there and has not left since.

@@ -61,7 +61,7 @@ const maxBlockText = 20_000;
  * The folder of an export of Slack, unzipped: users.json, channels.json (public), groups.json (private), and for each of
  * these a folder with a file a day (https://slack.com/help/articles/220556107). Other exporters write the same files,
  * slackdump with folders named by ID and without members. Conversations of few people are left out. Of files the export
- * has only addresses: their names stand in the text.
+ * has only addresses: their names are added to the text.
  */
 export function* slackLines(folder: string): Generator<GivenLine | Skipped> {
   const users = list<SlackUser>(folder, 'users.json');

@@ -193,7 +193,7 @@ function otherHistoryAt({ data, folder, settings }: Options): string | null {
   );
 }
 
-/** Another port than those of the other sites, whose settings are in the same folder. */
+/** Finds a port that no other settings in this folder use. Empty for the default port. */
 function freePort(settings: string): Record<string, string> {
   const folder = dirname(settings);
   const others = existsSync(folder)
@@ -376,7 +376,7 @@ function settingGroups(
       CHAT_SITE: site,
     }),
     group(
-      'The users who may moderate, beside those to whom the site gives a role.',
+      'The users who may moderate, besides those to whom the site gives a role.',
       /^CHAT_(ADMINS|MODERATORS)$/,
     ),
     group('The pages with the chat, and where people log in.', /^CHAT_(ORIGINS|LOGIN_URL)$/),

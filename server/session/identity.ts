@@ -53,7 +53,7 @@ export interface UserPaths {
   require?: Path | undefined;
   /** The ids of nobody, such as that of a guest account. */
   nobody?: readonly string[];
-  /** The ids of users with a role beside those that the session gives. */
+  /** The IDs of users who have a role besides the roles in the session. */
   admins?: readonly string[];
   moderators?: readonly string[];
   rooms?: Path | undefined;

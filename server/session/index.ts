@@ -67,7 +67,7 @@ interface PathOptions {
   userRequire?: string | undefined;
   /** Ids that stand for nobody, such as that of a guest account, separated by commas. */
   userNobody?: string | undefined;
-  /** Ids of users who have that role beside those to whom the site gives it, separated by commas. */
+  /** IDs of further users with that role, separated by commas. */
   admins?: string | undefined;
   moderators?: string | undefined;
 }

@@ -50,7 +50,7 @@ export interface GivenRoles {
 
 /** CHAT_USER_TABLE: the users of a site whose application is not known. */
 export interface UserTable {
-  /** It may stand in a schema. */
+  /** `TABLE` or `SCHEMA.TABLE`. */
   table: string;
   /** Its columns. */
   id: string;
@@ -76,7 +76,7 @@ export interface SiteOptions extends GivenRoles {
   checks?: boolean | undefined;
   /** CHAT_USER_NOBODY. */
   nobody?: readonly string[] | undefined;
-  /** CHAT_ADMINS and CHAT_MODERATORS: the ids of users with a role beside those that the site gives. */
+  /** CHAT_ADMINS and CHAT_MODERATORS: the IDs of users who have a role besides the roles of the site. */
   named?: NamedRoles | undefined;
   /** CHAT_SESSION_STORE, for an application whose users are in sessions and in a table. */
   store?: string | undefined;

@@ -64,6 +64,6 @@ function packedRow(row: Row, names: readonly string[]): Buffer<ArrayBuffer> {
 
 const windows1252 = new TextDecoder('windows-1252');
 
-/** A text as it stands in the columns of a site whose connection has that character set. */
+/** Returns a text as a site stores it over a connection of that character set. */
 export const forColumn = (text: string, charset: 'utf8' | 'latin1') =>
   charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;

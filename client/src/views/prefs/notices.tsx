@@ -123,7 +123,7 @@ export function Shown({ context: { chat, strings }, notices: { text: chosen }, s
   const label = strings.text('prefs.shown');
   const rooms = chat.list.own();
   const room = rooms.find(({ summary }) => summary.kind !== 'direct');
-  // Nobody is notified of own messages.
+  // Users are not notified of their own messages.
   const sender = rooms
     .map(({ summary }) => summary.with ?? summary.last?.user)
     .find((user) => user !== undefined && user.id !== chat.me?.id);
