@@ -39,6 +39,8 @@ export const formHint = (value: unknown): string | undefined =>
 /** The cookie that carries the session id. */
 export interface SessionCookie {
   name: string;
+  /** What its value must be, for the log. */
+  expected: string;
   /** The session id in the cookie's value, whatever was sent as that; null when there is none that PHP would take. */
   idIn(value: unknown): string | null;
 }
@@ -54,7 +56,7 @@ export interface SessionCookie {
  * @throws TypeError for a form that is none, and for a key file that cannot be used
  */
 export function parseCookieForm(form: string, name: string, appKeys: readonly Buffer[] = []): SessionCookie {
-  if (form === 'plain') return { name, idIn: checkedId };
+  if (form === 'plain') return { name, expected: 'a session ID that PHP accepts', idIn: checkedId };
   if (form === 'laravel' && appKeys.length > 0) return laravelCookie(name, appKeys);
   const [, kind, keyFile] = /^(signed|laravel):(.+)$/.exec(form) ?? [];
   if (keyFile === undefined) throw new TypeError('the cookie is plain, signed:KEYFILE or laravel:KEYFILE');
@@ -72,6 +74,7 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   const prefixes = new Map(keys.map((key) => [key, Buffer.from(prefixOf(key))]));
   return {
     name,
+    expected: 'a session ID that Laravel has encrypted with a key of this site',
     idIn(value) {
       if (typeof value !== 'string' || value.length > maxLaravelCookie) return null;
       try {
@@ -252,6 +255,7 @@ const signedForm = /^([A-Za-z0-9,-]{1,256})\.([0-9a-f]{64})$/;
 function signedCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   return {
     name,
+    expected: 'a session ID that a key of this site has signed',
     idIn(value) {
       const [, id, signature] = (typeof value === 'string' && signedForm.exec(value)) || [];
       if (id === undefined || signature === undefined) return null;

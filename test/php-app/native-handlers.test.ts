@@ -182,7 +182,7 @@ test('a folder of sessions that nobody may list, as Debian’s: its garbage is l
 test('refused URLs, each with its reason, and those of handlers that are not PHP’s own', () => {
   const urls = {
     'memcached://?handler=memcached': 'memcached: takes servers as',
-    'memcached://user:secret@h?handler=memcache': 'memcached: takes servers as',
+    'memcached://user:secret@h?handler=memcache': 'memcached: takes no user here',
     'memcached://h/secret?handler=memcached': 'memcached: takes servers as',
     'memcached://h?handler=secret': 'handler= is one of memcached, memcache',
     'memcached://h:70000?handler=memcached': 'hosts are HOST:PORT',

@@ -193,6 +193,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
       ...all,
       cookie: {
         name: cookieName,
+        expected: plain.expected,
         idIn(value) {
           const id = plain.idIn(value);
           return id === null ? null : hashed(id);

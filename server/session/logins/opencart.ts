@@ -140,7 +140,11 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     };
     const inFiles = (url: string) => `${url}&lifetime=${Math.min(lifetime, 999_999_999)}`;
     return {
-      cookie: { name: cookieName, idIn: (value) => (isId(value) ? value : null) },
+      cookie: {
+        name: cookieName,
+        expected: 'a session ID of OpenCart',
+        idIn: (value) => (isId(value) ? value : null),
+      },
       store:
         store ??
         (sessions.is === 'db' ? inTable : sessions.is === 'file' ? inFiles(sessions.url) : sessions.url),

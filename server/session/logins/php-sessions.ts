@@ -175,10 +175,11 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
       if (id === null) {
         const why =
           all === undefined
-            ? notAnId('the value that the client sent', sent)
+            ? notAnId('the value that the client sent', cookie.expected, sent)
             : sent === null
               ? all.explain(noCookie(cookie.name, cookieSettings))
-              : notAnId(`the value of the cookie ${cookie.name}`, sent);
+              : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
+>>>>>>> 99e31648 (session: name the form that a cookie of Laravel or of signed sessions lacks)
         return { code: 'unauthorized', ...why };
       }
       const answer = await from(sent === id ? { id } : { id, sent: String(sent) });
@@ -320,5 +321,5 @@ function noVersion(error: unknown): null {
   throw error;
 }
 
-const notAnId = (what: string, value: unknown): Explanation =>
-  because(`${what} is not a session ID that PHP accepts`, formHint(value));
+const notAnId = (what: string, expected: string, value: unknown): Explanation =>
+  because(`${what} is not ${expected}`, formHint(value));
