@@ -179,7 +179,6 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
             : sent === null
               ? all.explain(noCookie(cookie.name, cookieSettings))
               : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
->>>>>>> 99e31648 (session: name the form that a cookie of Laravel or of signed sessions lacks)
         return { code: 'unauthorized', ...why };
       }
       const answer = await from(sent === id ? { id } : { id, sent: String(sent) });
