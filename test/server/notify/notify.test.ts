@@ -6,21 +6,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { lookThroughPause } from '../../../server/history/history.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
+import type { Due } from '../../helpers/notify-due.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
-
-interface Due {
-  user: { id: string; name: string };
-  total: number;
-  lang?: string;
-  rooms: {
-    room: string;
-    name: string;
-    unread: number;
-    mentions: number;
-    userText: string[];
-    accepted: boolean;
-  }[];
-}
 
 const kept = historyFolder();
 const dues: Due[] = [];

@@ -10,6 +10,7 @@ import { type ChatServer, historyFolder, startChatServer } from '../../helpers/c
 import { fakeClock } from '../../helpers/fake-clock.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
+import type { Due } from '../../helpers/notify-due.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 import {
   type PushServiceOfTest,
@@ -523,19 +524,6 @@ const told = size(
   situations,
   situations.filter(([what]) => !alike.includes(what)),
 );
-
-interface Due {
-  user: { id: string; name: string };
-  total: number;
-  rooms: {
-    room: string;
-    name: string;
-    unread: number;
-    mentions: number;
-    userText: string[];
-    accepted: boolean;
-  }[];
-}
 
 let mails: TestMailServer;
 let pushes: PushServiceOfTest;
