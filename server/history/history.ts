@@ -26,7 +26,7 @@ export const everybody = '*';
 /** The consumer of the log of changes that erases users: its holder takes the steps. */
 export const erasureConsumer = 'erasure';
 
-/** Milliseconds for which servers take the lease of a consumer: so long the others wait for one that says nothing. */
+/** Milliseconds. If the server that holds a consumer crashes, another server takes over after this time. */
 export const leaseTime = 5000;
 
 /** Whether a user made the room, and not the settings, a session or the API. */
@@ -1602,9 +1602,9 @@ export interface Reads {
   /** The users among these who have devices that are notified while no page is open. */
   withDevices: { in: { users: readonly string[] }; out: string[] };
   /**
-   * The newest messages since that time that name a user in public rooms of which the user is no member, by room, as far as
-   * the user has not read them there: none of one's own, none by somebody whom the user has blocked, and none where the user
-   * is banned or wants to hear of nothing. `member`: what is stored of the user there.
+   * Unread messages since `since` that mention the user in public rooms without being a member there, by room. Excludes own
+   * messages, messages of blocked users, and rooms where the user is banned or has notifications off. `member` is the user's
+   * stored row in the room.
    */
   namedOutside: {
     in: { user: string; since: number };

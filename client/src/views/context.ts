@@ -229,7 +229,7 @@ export interface Context extends ControlContext {
   bar(room: Room): { line?: ComponentChildren; status?: ComponentChildren; wait?: boolean } | undefined;
   /** The people whom the reader has blocked; their code comes later. */
   blocking(): Blocking | undefined;
-  /** Stands in place of the words of somebody whom the user has blocked. */
+  /** The text shown instead of a blocked user's message. */
   instead(message: Hideable | undefined): string | undefined;
   /** A link to a message that the reader may see; its code comes later. */
   readonly linked: Linked;

@@ -23,7 +23,7 @@ interface Props {
   readonly hidden: boolean;
   /** The text that the reader has begun, in a room that is not in sight. */
   readonly draft: string | undefined;
-  /** Stands in place of the last message of somebody whom the reader has blocked. */
+  /** The text shown instead of the last message of a blocked user. */
   readonly instead: string | undefined;
 }
 
