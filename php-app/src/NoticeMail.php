@@ -17,7 +17,7 @@ final class NoticeMail
 
     /**
      * @param string $name the member's user name
-     * @param array{total: int, lang?: string, stop?: string, rooms: list<array{name: string, unread: int, userText: list<string>, accepted: bool}>} $due
+     * @param array{total: int, lang?: string, stop?: string, rooms: list<array{name?: string, unread: int, userText: list<string>}>} $due
      *     the data of the event notify.due
      * @return bool whether PHP's mail() has taken it
      */
@@ -26,14 +26,14 @@ final class NoticeMail
         $texts = new Texts($due['lang'] ?? 'en');
         $lines = [$texts->get('mail.lead'), ''];
         foreach ($due['rooms'] as $room) {
-            $isUserText = in_array('name', $room['userText'], true);
-            // Anybody can add a member to a room with any name: the site must not mail that name.
-            if ($isUserText && !$room['accepted']) {
+            // A stranger's room, which the member has not accepted.
+            if (!isset($room['name'])) {
                 continue;
             }
+            $isUserText = in_array('name', $room['userText'], true);
             // Mail programs link addresses in plain text by themselves.
-            $name = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
-            $lines[] = "$name: {$room['unread']}";
+            $shown = $isUserText ? preg_replace('/[.:@](?=\S)/u', '$0 ', $room['name']) : $room['name'];
+            $lines[] = "$shown: {$room['unread']}";
         }
         if ($lines !== [$texts->get('mail.lead'), '']) {
             $lines[] = '';

@@ -136,7 +136,7 @@ export class Notifier {
           ? []
           : unread.rooms.map(({ room, name, unread, mentions, isUserText, withheld }) => ({
               room,
-              name,
+              ...(withheld === 'all' ? {} : { name }),
               unread,
               mentions,
               userText: isUserText ? ['name'] : [],

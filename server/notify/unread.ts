@@ -33,7 +33,7 @@ export interface UnreadRoom {
   name: string;
   /** Set if a user wrote the name: in a direct room, or in one that a user made. */
   isUserText?: true;
-  /** The text of users that no mail shows, because the reader has not accepted the room: see `withheldIn`. */
+  /** The text of users that no mail or push shows, because the reader has not accepted the room: see `withheldIn`. */
   withheld?: 'all' | 'messages';
   /** The messages that concern the user; at most `mostUnread`. */
   unread: number;
@@ -128,7 +128,7 @@ export type Notified = readonly { room: string; at: number }[];
 /**
  * A user accepts a room by joining it or writing there. The site accepts private rooms on behalf of their members. Strangers can
  * add a user to a room, write to the user in direct, and mention the user in a public room: their words must not reach the
- * user in a mail that has the site as its sender. `messages`: only the name of the room is from the site.
+ * user in a mail or a push, which has the site as its sender. `messages`: only the name of the room is from the site.
  */
 function withheldIn(isUserText: boolean, member: Membership['member'] | undefined): UnreadRoom['withheld'] {
   if (isMember(member) && member.acted > acted.never) return undefined;

@@ -61,10 +61,12 @@ function wordsOf(
   texts: MailTexts,
 ): { title: string; body?: string } {
   const count = room.unread > 1 ? texts.count('new', room.unread) : '';
-  if (shows === 'nothing') return { title: texts.text('message'), ...(count === '' ? {} : { body: count }) };
+  if (shows === 'nothing' || room.withheld === 'all')
+    return { title: texts.text('message'), ...(count === '' ? {} : { body: count }) };
   const author = line(message.user.name);
-  const title = room.kind === 'direct' ? author : `${author} · ${line(room.name)}`;
-  if (shows === 'name') return { title, body: count === '' ? texts.text('message') : count };
+  const name = line(room.name);
+  const title = room.withheld ? name : room.kind === 'direct' ? author : `${author} · ${name}`;
+  if (shows === 'name' || room.withheld) return { title, body: count === '' ? texts.text('message') : count };
   const [file] = message.files ?? [];
   const said = [...line(message.text, longestText + 1)];
   const text = said.length > longestText ? `${said.slice(0, longestText).join('')}…` : said.join('');

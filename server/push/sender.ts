@@ -93,8 +93,10 @@ export class PushSender {
     if (apps === undefined) return { is: 'refused', reason: 'CHAT_FCM is not set' };
     // An app that opened the room would make its user a member.
     const outside = found.member === undefined ? { member: 'false' } : {};
+    const withheld = found.withheld === undefined ? {} : { accepted: 'false' };
     const numbers = { seq: String(found.newest), unread: String(unreadIn(rooms)) };
-    const data = login.is === 'live' ? { room: found.room, ...numbers, ...outside } : { expired: 'true' };
+    const data =
+      login.is === 'live' ? { room: found.room, ...numbers, ...outside, ...withheld } : { expired: 'true' };
     return apps.send(token, { data, isUrgent: isUrgent(found) });
   }
 

@@ -5,7 +5,7 @@ export interface Due {
   lang?: string;
   rooms: {
     room: string;
-    name: string;
+    name?: string;
     unread: number;
     mentions: number;
     userText: string[];

@@ -62,15 +62,24 @@ test('an admin sees who has missed messages, others see no such page; the member
   expect((await noticesOf(alice)).page).toContain('Nobody has missed anything yet.');
   const away = await connectChat(chat.url, carol);
   await away.request('notify:set', { quiet: null });
-  away.close();
   const writer = await connectChat(chat.url, await app.login('bob'));
-  const { room } = await writer.request('direct:open', { user: '3' });
-  await writer.request('room:join', { room: room.id });
-  await writer.request('message:send', { room: room.id, text: 'Soil has come', clientId: newClientId() });
+  const { room: accepted } = await writer.request('room:create', {
+    name: 'alice: https://x',
+    kind: 'private',
+    members: ['3'],
+    clientId: newClientId(),
+  });
+  await away.request('room:join', { room: accepted.id });
+  away.close();
+  const { room: direct } = await writer.request('direct:open', { user: '3' });
+  for (const { id: room } of [accepted, direct]) {
+    await writer.request('room:join', { room });
+    await writer.request('message:send', { room, text: 'Soil has come', clientId: newClientId() });
+  }
   writer.close();
   await expect.poll(() => readFileSync(mails, 'utf8'), { timeout: hanging }).not.toBe('');
   const { page } = await noticesOf(alice);
-  expect(page).toContain('<bdi>Carol</bdi> has unread messages: 1');
+  expect(page).toContain('<bdi>Carol</bdi> has unread messages: 2');
   expect(page).not.toContain('Soil');
   // The first mail was refused, so the event has come again.
   expect(existsSync(join(folder, 'tried'))).toBe(true);
@@ -80,11 +89,13 @@ test('an admin sees who has missed messages, others see no such page; the member
   expect(more).toEqual([]);
   expect(head).toMatch(/^To: carol@garden\.example$/m);
   expect(head).toMatch(/^From: club@garden\.example$/m);
-  expect(head).toContain(`=?UTF-8?B?${Buffer.from('Unread messages: 1').toString('base64')}?=`);
+  expect(head).toContain(`=?UTF-8?B?${Buffer.from('Unread messages: 2').toString('base64')}?=`);
   const stop = /^List-Unsubscribe: <(https:\/\/chat\.garden\.example\/\S+)>$/m.exec(head)?.[1];
   expect(head).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click');
   expect(Buffer.from(body, 'base64').toString().split('\n')).toEqual([
     'You have unread messages in the club:',
+    '',
+    'alice: https: //x: 1',
     '',
     'https://garden.example/messages',
     '',

@@ -100,7 +100,7 @@ const situations: readonly Situation[] = [
       await say(ann, room.id);
     },
     nameless,
-    one,
+    nameless,
   ],
 
   // Public rooms, mentions and threads
@@ -696,7 +696,7 @@ function byMailOrEvent({ kind }: Site, user: string): Notice[] {
       return noticeOf(
         total,
         mentions,
-        rooms.every(({ userText, accepted }) => userText.length > 0 && !accepted),
+        rooms.every(({ name }) => name === undefined),
       );
     });
   }

@@ -168,7 +168,7 @@ test('a message is pushed to those whom it concerns, who are away and logged in,
   await named.blocking?.person.request('user:block', { user: ann.id, blocked: true });
   const goneAt = named.gone?.browser.path;
   service.answer = (response, { path }) => response.writeHead(path === goneAt ? 410 : 201).end();
-  await ann.request('room:join', { room: den.id });
+  for (const one of [ann, ...people]) await one.request('room:join', { room: den.id });
   await say(ann, den.id, 'The first\nline');
   const last = await say(ann, den.id, 'Bring a rake');
   await named.reader?.person.request('read:mark', { room: den.id, seq: last.seq });
@@ -223,7 +223,27 @@ test('a mention in a public room is pushed to somebody who is no member of it', 
   const { seq } = await say(ann, 'lobby', '@Ben, bring a rake', { mentions });
   await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), hanging);
   const data = { room: 'lobby', seq, unread: ['lobby'] };
-  expect(browser.pushes()).toMatchObject([{ notification: { body: '@Ben, bring a rake', data } }]);
+  expect(browser.pushes()).toMatchObject([{ notification: { title: 'lobby', body: 'New message', data } }]);
+});
+
+test('a push holds no words of users in a room that its reader has not accepted', async () => {
+  const lure = 'Account locked! evil.example';
+  const eve = await site.person({ firstname: lure });
+  const people = [await site.person(), await site.person()] as const;
+  const browsers = await Promise.all(people.map(browserOf));
+  for (const one of people) await one.request('notify:set', { quiet: null });
+  const [added, spokenTo] = people;
+  const { id: den } = await site.den(eve, [added], { name: lure });
+  const { id: direct } = (await eve.request('direct:open', { user: spokenTo.id })).room;
+  for (const room of [den, direct]) {
+    await eve.request('room:join', { room });
+    await say(eve, room, lure);
+  }
+  for (const browser of browsers) {
+    await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), hanging);
+    expect(browser.pushes()).toMatchObject([{ notification: { title: 'New message' } }]);
+    expect(JSON.stringify(browser.pushes())).not.toMatch(/locked|evil/);
+  }
 });
 
 test('a store that is silent is no logout: the push waits, and is sent when the store answers', async () => {
@@ -231,7 +251,7 @@ test('a store that is silent is no logout: the push waits, and is sent when the 
   await ben.request('notify:set', { quiet: null });
   const browser = await browserOf(ben);
   const den = await site.den(ann, [ben]);
-  await ann.request('room:join', { room: den.id });
+  for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
   const { sentAt } = await say(ann, den.id, 'Bring a rake');
   site.memcached.signal('SIGSTOP');
   const waits = () => {
@@ -261,6 +281,7 @@ test('a room that the site has taken out of the session, while no page is open, 
   const browser = await browserOf(ben);
   const den = await site.den(ann, [ben], { name: 'Garden' });
   for (const room of [team, den.id]) await ann.request('room:join', { room });
+  await ben.request('room:join', { room: den.id });
   ben.close();
   await ben.disconnected;
   await site.writeSession(ben, { rooms: [] });

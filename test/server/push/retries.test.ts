@@ -566,7 +566,7 @@ test('a push of a server that has ended is not sent again, also where the next s
   response.writeHead(201).end();
 });
 
-test('an app learns whether its user is a member of the room, so that it does not join it by itself', async () => {
+test('an app learns whether its user is a member of the room, and has accepted it', async () => {
   const taken: Record<string, string>[] = [];
   const apps: Pick<Fcm, 'send'> = {
     async send(_, { data }) {
@@ -580,8 +580,8 @@ test('an app learns whether its user is a member of the room, so that it does no
   const hall = await message('public');
   await later(hall);
   const by = (room: string) => taken.find((data) => data.room === room);
-  expect(by(den)).toEqual({ room: den, seq: '1', unread: '1' });
-  expect(by(hall)).toEqual({ room: hall, seq: '1', unread: '2', member: 'false' });
+  expect(by(den)).toEqual({ room: den, seq: '1', unread: '1', accepted: 'false' });
+  expect(by(hall)).toEqual({ room: hall, seq: '1', unread: '2', member: 'false', accepted: 'false' });
 });
 
 test.each<(typeof meanwhile)[number]>([
