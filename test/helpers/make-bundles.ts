@@ -35,6 +35,7 @@ const programs = [
   'server/previews/fetch.ts',
   'server/session/large-sessions-thread.ts',
   'server/session/configuration/reader-thread.ts',
+  'server/session/stores/sql/sqlite-search-thread.ts',
   'test/helpers/next-chat-server.ts',
 ];
 

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { StoreError } from '../../store.ts';
 import { limitDiskWork, type OnDisk } from '../disk.ts';
 import { type Database, failure, likeEscape, type SqlDriver, type SqlRow } from './driver.ts';
@@ -74,6 +75,17 @@ export const sqlite: SqlDriver = {
 
 type Mode = 'ro' | 'rw';
 
+export interface SqliteSearch {
+  location: string;
+  sql: string;
+  pattern: string;
+}
+
+/** `failed`: a copy of an error has no code of its own. */
+export type SearchReply =
+  | { rows: object[] }
+  | { failed: { code: string | undefined; errcode: number | undefined; message: string } };
+
 /**
  * The file is opened for reading only, and a second time for writing when a session is renewed. SQLite's own waiting
  * for a lock would block this whole process. Here it does not wait, and the question is repeated.
@@ -104,8 +116,8 @@ class SqliteFile implements Database {
 
   search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]> {
     const sql = `${select} WHERE ${column} LIKE :pattern ESCAPE '${likeEscape}' LIMIT ${limit}`;
-    return this.#whenFree('ro', performance.now() + this.timeout, (db) =>
-      db.prepare(sql).all({ pattern }).map(asRow),
+    return this.#whenFree('ro', performance.now() + this.timeout, () =>
+      inThread({ location: locationOf(this.#path, 'ro'), sql, pattern }),
     );
   }
 
@@ -115,10 +127,10 @@ class SqliteFile implements Database {
   }
 
   /** @param deadline how long to wait for a writer, by `performance.now()` */
-  async #whenFree<T>(mode: Mode, deadline: number, work: (db: DatabaseSync) => T): Promise<T> {
+  async #whenFree<T>(mode: Mode, deadline: number, work: (db: DatabaseSync) => T | Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return work(await this.#current(mode));
+        return await work(await this.#current(mode));
       } catch (error) {
         const code = resultCode(error);
         if (code !== codes.busy) throw this.#failure(error, code, mode);
@@ -146,9 +158,7 @@ class SqliteFile implements Database {
     if (open?.file === file) return open.db;
     this.#open.delete(mode);
     open?.db.close();
-    // Without the mode SQLite would create a file that was removed a moment ago.
-    const location = `${pathToFileURL(this.#path)}?mode=${mode}`;
-    const db = new DatabaseSync(location, { readOnly: mode === 'ro', timeout: 0 });
+    const db = new DatabaseSync(locationOf(this.#path, mode), { readOnly: mode === 'ro', timeout: 0 });
     this.#open.set(mode, { db, file });
     return db;
   }
@@ -184,6 +194,36 @@ class SqliteFile implements Database {
       `the SQLite file ${this.#path} cannot be read (${code ?? name}): run this server as the user of the PHP site`,
     );
   }
+}
+
+/** Without the mode SQLite would create a file that was removed a moment ago. */
+const locationOf = (path: string, mode: Mode) => `${pathToFileURL(path)}?mode=${mode}`;
+
+/** The thread of the last search, which waits for the next one: to start it takes longer than most searches. */
+let searcher: Worker | undefined;
+
+/** A search may read the whole table, and would block this process for so long. */
+async function inThread(search: SqliteSearch): Promise<SqlRow[]> {
+  // In the package this file and the thread's have been compiled.
+  const file = new URL(`./sqlite-search-thread${extname(import.meta.url)}`, import.meta.url);
+  const thread = searcher ?? new Worker(file);
+  searcher = undefined;
+  thread.ref();
+  const reply = await new Promise<SearchReply>((resolve, reject) => {
+    thread.once('message', resolve);
+    thread.once('error', reject);
+    thread.once('exit', () => reject(new StoreError('the thread that searches the SQLite file has ended')));
+    thread.postMessage(search);
+  });
+  for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
+  if (searcher !== undefined) void thread.terminate();
+  else {
+    searcher = thread;
+    // It keeps no process from ending.
+    thread.unref();
+  }
+  if ('failed' in reply) throw reply.failed;
+  return reply.rows.map(asRow);
 }
 
 function asRow(row: object): SqlRow {
