@@ -117,12 +117,12 @@ export class Admission {
   credentials(req: IncomingMessage, session?: unknown): Credentials {
     const { cookie, 'user-agent': userAgent, 'x-forwarded-for': forwarded } = req.headers;
     const forwardedFor = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-    const address = this.#addresses.addressOf(req);
+    const [address, client] = [this.#addresses.addressOf(req), this.#addresses.keyOf(req)];
     // It outlives the request, which must not stay in memory with it.
     const bound = boundAddress(req);
     const isPageHost = (name: string) =>
       ['https', 'http'].some((scheme) => this.#isOwnHost(`${scheme}://${name}`, name, bound));
-    return { cookies: cookie, session, address, userAgent, forwardedFor, isPageHost };
+    return { cookies: cookie, session, address, client, userAgent, forwardedFor, isPageHost };
   }
 
   /** Why a request or upgrade for Engine.IO is refused; null if it may continue. */

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { isAlive, startSeparate } from '../limits/separate-process.ts';
-import { Waiting } from '../limits/waiting.ts';
+import { Waiting } from '../session/waiting.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Media } from './media.ts';
 

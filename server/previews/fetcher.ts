@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { startSeparate } from '../limits/separate-process.ts';
-import { Waiting } from '../limits/waiting.ts';
+import { Waiting } from '../session/waiting.ts';
 
 /** A request to the fetching process. */
 export interface FetchTask {

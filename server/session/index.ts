@@ -141,9 +141,11 @@ function credentialsOf(request: SessionRequest | string | undefined): Credential
       typeof headers.get === 'function' ? headers.get(name) : (headers as IncomingHttpHeaders)[name];
     return typeof value === 'string' ? value : undefined;
   };
+  const address = ip ?? socket?.remoteAddress;
   return {
     cookies: header('cookie'),
-    address: ip ?? socket?.remoteAddress,
+    address,
+    client: address,
     userAgent: header('user-agent'),
     forwardedFor: header('x-forwarded-for'),
   };

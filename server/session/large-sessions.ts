@@ -4,23 +4,18 @@ import type { StoredFormat } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import type { Identity, UserPaths } from './identity.ts';
 import { SessionBusyError, StoreError } from './store.ts';
+import { Waiting } from './waiting.ts';
 
 export interface ThreadSettings {
   format: StoredFormat;
   user: UserPaths;
 }
 
-export interface DecodeRequest {
-  id: number;
+export type DecodeReply = { found: Identity } | { wrong: string; explanation: string | undefined };
+
+interface Job {
+  user: string;
   bytes: Uint8Array;
-}
-
-export type DecodeReply =
-  | { id: number; found: Identity }
-  | { id: number; wrong: string; explanation: string | undefined };
-
-interface Pending {
-  bytes: number;
   resolve(found: Identity): void;
   reject(error: Error): void;
 }
@@ -35,11 +30,10 @@ const mostWaiting = 32 * 1024 * 1024;
  */
 export class LargeSessions {
   readonly #settings: ThreadSettings;
-  readonly #pending = new Map<number, Pending>();
+  readonly #waiting = new Waiting<Job>();
+  #waitingBytes = 0;
   #thread: Worker | undefined;
-  #next = 0;
-  /** Bytes. */
-  #waiting = 0;
+  #running: (Job & { begun: number }) | undefined;
 
   constructor(format: StoredFormat, user: UserPaths) {
     this.#settings = { format, user };
@@ -47,59 +41,75 @@ export class LargeSessions {
 
   /**
    * The same as `identify` of the decoded bytes.
+   * @param user whoever asks; those come first whose sessions have taken less time lately
    * @throws FormatError as the decoder does
    * @throws SessionBusyError if too much waits already
    * @throws StoreError if the thread has ended
    */
-  identify(bytes: Buffer): Promise<Identity> {
-    if (this.#waiting + bytes.length > mostWaiting) {
-      return Promise.reject(new SessionBusyError('too many large sessions are being read'));
-    }
-    const thread = this.#thread ?? this.#start();
-    const id = this.#next++;
+  identify(user: string, bytes: Uint8Array): Promise<Identity> {
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { bytes: bytes.length, resolve, reject });
-      this.#waiting += bytes.length;
-      // As long as it works, the process does not end by itself.
-      thread.ref();
-      thread.postMessage({ id, bytes } satisfies DecodeRequest);
+      this.#waiting.add(user, { user, bytes, resolve, reject });
+      this.#waitingBytes += bytes.length;
+      while (this.#waitingBytes > mostWaiting)
+        this.#taken(this.#waiting.dropLast())?.reject(
+          new SessionBusyError('too many large sessions are being read'),
+        );
+      this.#next();
     });
   }
 
   close(): void {
+    for (let job = this.#waiting.next(); job !== undefined; job = this.#waiting.next())
+      job.reject(new StoreError('the store was closed'));
     void this.#thread?.terminate();
+  }
+
+  #taken(job: Job | undefined): Job | undefined {
+    this.#waitingBytes -= job?.bytes.length ?? 0;
+    return job;
+  }
+
+  #next(): void {
+    if (this.#running !== undefined) return;
+    const job = this.#taken(this.#waiting.next());
+    // As long as it works, the process does not end by itself.
+    if (job === undefined) return this.#thread?.unref();
+    this.#thread ??= this.#start();
+    this.#thread.ref();
+    this.#running = { ...job, begun: performance.now() };
+    this.#thread.postMessage(job.bytes);
+  }
+
+  /** The job is done. */
+  #done(): Job | undefined {
+    const job = this.#running;
+    this.#running = undefined;
+    if (job !== undefined) this.#waiting.count(job.user, performance.now() - job.begun);
+    this.#next();
+    return job;
   }
 
   #start(): Worker {
     // In the package this file and the thread's have been compiled.
     const file = new URL(`./large-sessions-thread${extname(import.meta.url)}`, import.meta.url);
     const thread = new Worker(file, { workerData: this.#settings });
-    this.#thread = thread;
     thread.on('message', (reply: DecodeReply) => {
-      const pending = this.#pending.get(reply.id);
-      this.#pending.delete(reply.id);
-      this.#waiting -= pending?.bytes ?? 0;
-      if (this.#pending.size === 0) thread.unref();
-      if ('found' in reply) pending?.resolve(reply.found);
-      else pending?.reject(new FormatError(reply.wrong, { explanation: reply.explanation }));
+      const job = this.#done();
+      if ('found' in reply) job?.resolve(reply.found);
+      else job?.reject(new FormatError(reply.wrong, { explanation: reply.explanation }));
     });
-    // The next large session starts another one.
     thread.on('error', (cause) => this.#fail(thread, cause));
     thread.on('exit', () => this.#fail(thread));
     return thread;
   }
 
-  /** An error comes before the exit, and the next thread may have started in between: what waits is its work then. */
+  /** The next session starts another thread. An error comes before the exit, and that thread may have started in between. */
   #fail(thread: Worker, cause?: unknown): void {
     if (this.#thread !== thread) return;
     this.#thread = undefined;
     // The message may hold a part of a session.
     const { name = '', code = name } = (cause ?? {}) as NodeJS.ErrnoException;
     const why = code === '' ? '' : `: ${code}`;
-    for (const { reject } of this.#pending.values()) {
-      reject(new StoreError(`the thread that reads large sessions has ended${why}`, { cause }));
-    }
-    this.#pending.clear();
-    this.#waiting = 0;
+    this.#done()?.reject(new StoreError(`the thread that reads large sessions has ended${why}`, { cause }));
   }
 }

@@ -13,6 +13,8 @@ export interface Credentials {
   session?: unknown;
   /** The client's address: behind trusted proxies, the address that they report. */
   address?: string | undefined;
+  /** Whom limits count the request for: the client's address, or its network. */
+  client?: string | undefined;
   /** The `User-Agent` header. */
   userAgent?: string | undefined;
   /** The `X-Forwarded-For` header. */

@@ -29,8 +29,12 @@ export type SessionVerdict =
   | Exclude<Verdict, { state: 'user' }>;
 
 export interface Judge {
-  /** The verdict on the bytes of a session: at once, but for a large one. @throws StoreError if that cannot be said now */
-  verdict(id: string, bytes: Buffer | null): SessionVerdict | Promise<SessionVerdict>;
+  /**
+   * The verdict on the bytes of a session: at once, but for a large one.
+   * @param by whoever asks, for a fair share of the thread for large ones
+   * @throws StoreError if that cannot be said now
+   */
+  verdict(id: string, bytes: Buffer | null, by: string): SessionVerdict | Promise<SessionVerdict>;
   close(): void;
 }
 
@@ -40,13 +44,13 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
   const remembered = new Map<string, { digest: string; judging: Promise<SessionVerdict> }>();
   const large = new LargeSessions(source.format, user);
 
-  function judge(id: string, bytes: Buffer): SessionVerdict | Promise<SessionVerdict> {
+  function judge(id: string, bytes: Buffer, by: string): SessionVerdict | Promise<SessionVerdict> {
     try {
       const inner = unwrapped(source, id, bytes);
       if (inner.length === 0) return noUser('empty', 'the session is empty');
       const failed = (error: unknown) => undecodable(unreadable(error, source, inner));
       if (inner.length >= largeBytes) {
-        return large.identify(inner).then((found) => byIdentity(found, bytes), failed);
+        return large.identify(by, inner).then((found) => byIdentity(found, bytes), failed);
       }
       try {
         return byIdentity(identify(decodeStored(source.format, inner), user), bytes);
@@ -66,7 +70,7 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
   }
 
   return {
-    verdict(id, bytes) {
+    verdict(id, bytes, by) {
       if (bytes === null) return noUser('nobody', 'there is no such session', formHint(id) ?? hints.gone);
       const cached = remembered.get(id);
       if (cached !== undefined && cached.digest === digestOf(bytes)) {
@@ -74,7 +78,7 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
         return cached.judging.then((verdict) => withBytes(verdict, bytes));
       }
       remembered.delete(id);
-      const verdict = judge(id, bytes);
+      const verdict = judge(id, bytes, by);
       // A few stored bytes may unpack to a megabyte, also while the format of undecodable ones is guessed.
       if (!(verdict instanceof Promise) && verdict.state !== 'invalid') return verdict;
       const judging = Promise.resolve(verdict).then((settled) => withBytes(settled, Buffer.alloc(0)));

@@ -77,12 +77,12 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
   /** The ids of sessions that browsers have left, and when that was seen, in this order. */
   const left = new Map<string, number>();
 
-  async function from(sent: Sent): Promise<Login<PhpSession> | Refusal> {
+  async function from(sent: Sent, client: string): Promise<Login<PhpSession> | Refusal> {
     try {
       const checkWithin = (budget: number) =>
         readWithRetries(sent.id, budget).then(
-          (found) => judged(sent, found?.bytes ?? null, found?.version ?? null),
-          judgedUnread(sent),
+          (found) => judged(sent, client, found?.bytes ?? null, found?.version ?? null),
+          judgedUnread(sent, client),
         );
       let verdict = await checkWithin(firstBudget);
       if (verdict.state === 'nobody' || verdict.state === 'empty') {
@@ -95,12 +95,14 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
     }
   }
 
+  /** @param by the client, or the user of an open login */
   async function judged(
     sent: Sent,
+    by: string,
     bytes: Buffer | null,
     version: string | null,
   ): Promise<Verdict<PhpSession>> {
-    const verdict = await judge.verdict(sent.id, bytes);
+    const verdict = await judge.verdict(sent.id, bytes, by);
     if (verdict.state !== 'user') return verdict;
     if (isLeft(sent, verdict) && !left.has(sent.id)) {
       left.set(sent.id, performance.now());
@@ -113,8 +115,8 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
     return asLogin(sent, { ...verdict, bytes: Buffer.alloc(0) }, null);
   }
 
-  const judgedUnread = (sent: Sent) => async (error: unknown) =>
-    asLogin(sent, await judgeFailure(error, (bytes) => judge.verdict(sent.id, bytes)), null);
+  const judgedUnread = (sent: Sent, by: string) => async (error: unknown) =>
+    asLogin(sent, await judgeFailure(error, (bytes) => judge.verdict(sent.id, bytes, by)), null);
 
   /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
   async function readWithRetries(id: string, budget: number): Promise<Versioned | null> {
@@ -138,15 +140,18 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
    * @param version that was asked for before
    */
   function compare(
-    { state }: Login<PhpSession>,
+    { state, user }: Login<PhpSession>,
     version: string | null,
   ): Promise<Verdict<PhpSession> | null> {
     const { id, bytes } = state;
-    return store.get(id).then((found) => {
-      if (bytes.length === 0 || !found?.equals(bytes)) return judged(state, found, version);
-      if (version !== null) state.version = version;
-      return null;
-    }, judgedUnread(state));
+    return store.get(id).then(
+      (found) => {
+        if (bytes.length === 0 || !found?.equals(bytes)) return judged(state, user.id, found, version);
+        if (version !== null) state.version = version;
+        return null;
+      },
+      judgedUnread(state, user.id),
+    );
   }
 
   function check(login: Login<PhpSession>): Promise<Verdict<PhpSession> | null> {
@@ -168,7 +173,7 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
   }
 
   return {
-    async identify({ cookies, session }) {
+    async identify({ cookies, session, client = '' }) {
       const all = session === undefined ? new RequestCookies(cookies) : undefined;
       const sent = all === undefined ? session : all.value(cookie.name);
       const id = sent === null ? null : cookie.idIn(sent);
@@ -181,7 +186,7 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
               : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
         return { code: 'unauthorized', ...why };
       }
-      const answer = await from(sent === id ? { id } : { id, sent: String(sent) });
+      const answer = await from(sent === id ? { id } : { id, sent: String(sent) }, client);
       if ('code' in answer || refuses === undefined) return answer;
       const { user, state } = answer;
       const wrong = refuses(all, { user, proof: state.proof ?? [] });

@@ -110,17 +110,30 @@ test('sessions that take this thread long are decoded in another one, compressed
   }
 });
 
-test('of very many large sessions at once some must be requested again, and none waits for ever', async () => {
+test('of very many large sessions of a visitor some must be requested again, and those of others come first', async () => {
   // The disk of a busy machine may be late, too.
   const reader = open('format=json&timeout=9999ms');
   const bytes = padded(session(7));
   const ids = Array.from({ length: 60 }, (_, n) => `many${n}`);
-  for (const id of ids) write(id, bytes);
-  const answers = await Promise.all(ids.map((id) => reader.identify({ session: id })));
-  const codes = new Set(answers.map((answer) => ('code' in answer ? answer.code : 'ok')));
+  for (const id of [...ids, 'other']) write(id, bytes);
+  let left = ids.length;
+  const codes = new Set<string>();
+  const { promise: full, resolve } = Promise.withResolvers<void>();
+  const all = ids.map(async (id) => {
+    const answer = await reader.identify({ session: id, client: '192.0.2.1' });
+    left--;
+    codes.add('code' in answer ? answer.code : 'ok');
+    if ('code' in answer) resolve();
+    return answer;
+  });
+  await full;
+  const other = await reader.identify({ session: 'other', client: '192.0.2.2' });
+  expect(other).toMatchObject({ user: { id: '7' } });
+  expect(left).toBeGreaterThan(0);
+  const answers = await Promise.all(all);
   expect(codes).toEqual(new Set(['ok', 'session_store_unavailable']));
   const refused = ids.filter((_, n) => 'code' in (answers[n] ?? {}));
-  for (const id of refused.slice(0, 5))
+  for (const id of refused.slice(0, 1))
     expect(await reader.identify({ session: id })).toMatchObject({ user: { id: '7' } });
 });
 
@@ -214,6 +227,6 @@ test('requests while a thread is ending are answered by the next one', async () 
   onTestFinished(() => large.close());
   // Not bytes: the thread fails on it, as on a bug.
   const deadly = { length: 1 } as Buffer;
-  await expect(large.identify(deadly)).rejects.toBeInstanceOf(StoreError);
-  expect(await large.identify(Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });
+  await expect(large.identify('', deadly)).rejects.toBeInstanceOf(StoreError);
+  expect(await large.identify('', Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });
 });

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Waiting } from '../../../server/limits/waiting.ts';
+import { Waiting } from '../../../server/session/waiting.ts';
 
 test('users take turns, however many tasks each of them has', () => {
   const waiting = new Waiting<string>();
