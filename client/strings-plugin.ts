@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,12 +42,34 @@ function firstIn(lang: string): Record<string, string> {
 
 /**
  * Completes the files of the languages, and makes the first texts: `virtual:texts/first-en` in English, and
- * `virtual:texts/first` in all other languages.
+ * `virtual:texts/first` in all other languages. All languages have one hash, so the first script knows the address of each
+ * file: a list of addresses would be too large for it, or one more file to wait for.
  */
 export function strings(page: 'chat' | 'moderate'): Plugin {
   let shown: typeof page | 'both' = page;
+  const hash = createHash('sha256')
+    .update(JSON.stringify(languages.map((lang) => forPage(page, lang))))
+    .digest('base64url')
+    .slice(0, 6);
+  const fileName = (lang: string) => `assets/${page === 'chat' ? '' : 'moderate/'}${lang}-${hash}.js`;
   return {
     name: 'strings',
+    buildStart() {
+      if (shown === 'both') return;
+      for (const lang of languages)
+        this.emitFile({
+          type: 'chunk',
+          id: `${folder}${lang}.json`,
+          fileName: fileName(lang),
+          preserveSignature: 'strict',
+        });
+    },
+    transform(code, id) {
+      if (shown === 'both' || !id.endsWith('/strings/languages.ts')) return undefined;
+      // Relative to the script of the page.
+      const path = page === 'chat' ? fileName('$1') : `$1-${hash}.js`;
+      return { code: code.replace(/\.\/languages\/(\$\{\w+\})\.json/, `./${path}`), map: null };
+    },
     // `npm run dev` serves both pages.
     configResolved({ command }) {
       if (command === 'serve') shown = 'both';

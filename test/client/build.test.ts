@@ -40,8 +40,7 @@ function firstLoad(lang: string): Set<string> {
     for (const [, from = ''] of code.matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g))
       load(join(dirname(name), from));
   };
-  for (const start of ['php-chat.js', 'assets/chat-app-', 'assets/language-files-', `assets/${lang}-`])
-    load(chunk(start));
+  for (const start of ['php-chat.js', 'assets/chat-app-', `assets/${lang}-`]) load(chunk(start));
   if (lang !== 'en') load(chunk('assets/first-'));
   return files;
 }
@@ -58,6 +57,18 @@ test('the code of the chat waits for no other file', () => {
   expect([...code.matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g)]).toEqual([]);
 });
 
+test('the script of a page knows the address of each language', () => {
+  for (const [script, folder] of [
+    ['php-chat.js', 'assets/'],
+    [names.find((name) => /^assets\/moderate\/moderate-.*\.js$/.test(name)) ?? '', 'assets/moderate/'],
+  ] as const) {
+    const [, begin = '', end = ''] =
+      /import\(`\.\/([^`]*)\$\{\w+\}([^`]*)`\)/.exec(read(script).toString()) ?? [];
+    const files = languages.map((lang) => join(dirname(script), `${begin}${lang}${end}`));
+    expect(files).toEqual(languages.map((lang) => chunk(`${folder}${lang}-`)));
+  }
+});
+
 test('a language is at most 8 KB with brotli', () => {
   for (const lang of languages)
     expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8 * 1024);
@@ -68,10 +79,7 @@ test('the moderators’ page loads at most 64 KB with brotli, in every language,
   const own = names.filter((name) => name.startsWith('assets/moderate/'));
   const [script = ''] = own.filter((name) => page.includes(name) && name.endsWith('.js'));
   const sizes = languages.map((lang) =>
-    [script, ...['language-files', lang].map((part) => chunk(`assets/moderate/${part}-`))].reduce(
-      (sum, name) => sum + read(`${name}.br`).length,
-      0,
-    ),
+    [script, chunk(`assets/moderate/${lang}-`)].reduce((sum, name) => sum + read(`${name}.br`).length, 0),
   );
   for (const size of sizes) expect(size).toBeLessThanOrEqual(64 * 1024);
   for (const name of own.filter((one) => one.endsWith('.js')))

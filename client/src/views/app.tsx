@@ -22,6 +22,7 @@ import { ReadMarker } from './messages/read-marker.ts';
 import { TimelineView } from './messages/timeline.tsx';
 import { unsentActions } from './messages/unsent.ts';
 import { Panes } from './panes.ts';
+import { pinsPlace } from './pins/pins-place.tsx';
 import { refusal } from './refusal.ts';
 import { RoomEntry } from './rooms/room-entry.ts';
 import { RoomList } from './rooms/room-list.tsx';
@@ -425,6 +426,7 @@ export class AppView {
 
   #room(room: Room | undefined, notice: ReturnType<typeof noticeOf>, lost: boolean) {
     const context = this.#context;
+    const { parts } = this.#late;
     return (
       <>
         <Header
@@ -438,7 +440,8 @@ export class AppView {
           tab={this.#detailed && room !== undefined ? this.#late.parts?.details.tab(room) : undefined}
           search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
         />
-        {room !== undefined && (this.#late.parts?.files.bar() ?? this.#late.parts?.pins.bar(room))}
+        {room !== undefined &&
+          (parts ? (parts.files.bar() ?? parts.pins.bar(room)) : pinsPlace(context, room))}
         <Banner context={context} notice={notice} />
         {this.#timeline.draw()}
         {room !== undefined && (

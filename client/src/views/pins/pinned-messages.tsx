@@ -8,6 +8,7 @@ import { Icon } from '../controls/icon.tsx';
 import type { Speaker } from '../speaker.tsx';
 import { PinnedList } from './pinned-list.tsx';
 import { pinnedWords } from './pinning.ts';
+import { hiddenPin, pinsPlace } from './pins-place.tsx';
 
 /** The marks at the start of the bar. */
 const MARKS = 4;
@@ -64,10 +65,9 @@ export class PinnedMessages implements Follower {
   bar(room: Room) {
     const { pins } = room;
     const [newest] = pins;
-    // The list of pins comes later: without the place for its bar the messages would move.
-    if (newest === undefined && room.summary.pins !== undefined && this.#hidden(room) === undefined)
-      return <section class="pins" />;
-    if (newest === undefined || (pins.length === 1 && this.#hidden(room) === newest.at)) return undefined;
+    if (newest === undefined) return pinsPlace(this.#context, room);
+    const hiddenAt = this.#context.chat.store?.get(hiddenPin(room), number);
+    if (pins.length === 1 && hiddenAt === newest.at) return undefined;
     const at = Math.max(
       0,
       pins.findIndex(({ seq }) => seq === this.#shown.get(room)),
@@ -164,7 +164,7 @@ export class PinnedMessages implements Follower {
         class="icon"
         aria-label={strings.text('pin.hide')}
         onClick={() => {
-          chat.store?.set(hiddenKey(room), pin.at);
+          chat.store?.set(hiddenPin(room), pin.at);
           draw();
         }}
       >
@@ -188,14 +188,7 @@ export class PinnedMessages implements Follower {
   #go(room: Room, { seq }: Pin): void {
     this.#context.jump({ room: room.id, seq });
   }
-
-  /** When the message was pinned whose bar the reader has hidden. */
-  #hidden(room: Room): number | undefined {
-    return this.#context.chat.store?.get(hiddenKey(room), number);
-  }
 }
-
-const hiddenKey = ({ id }: Room) => `pin/${id}`;
 
 interface DialogProps {
   readonly context: Context;
