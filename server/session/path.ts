@@ -69,7 +69,7 @@ export function follow(session: PhpValue, path: Path): Found {
   let found: Found = { value: session };
   for (const [n, step] of path.entries()) {
     const passed = path.slice(0, n);
-    found = step === decoding ? decoded(found.value, passed) : inside(found.value, step, passed);
+    found = step === decoding ? decoded(session, found.value, passed) : inside(found.value, step, passed);
     if (!('value' in found)) break;
   }
   return found;
@@ -115,22 +115,31 @@ function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {
   return value;
 }
 
+/** The strings of a session that were decoded, and their values: most of its paths lead through the same string. */
+const decodedStrings = new WeakMap<object, Map<PhpValue, PhpValue>>();
+
 /**
  * PHP's `serialize()`, or else a session in the format `php`. Each has to fill the string to its end, and what
  * `serialize()` writes begins with a type and a length, as no variable's name does that a site would choose.
  */
-function decoded(value: PhpValue, passed: Path): Found {
+function decoded(session: PhpValue, value: PhpValue, passed: Path): Found {
   const path = pathText(passed);
   if (isEmpty(value)) return { absent: `${path} is empty` };
   const bytes = value instanceof PhpBytes ? value.bytes : typeof value === 'string' && Buffer.from(value);
   if (bytes === false) return { wrong: `${path} is no string that could be decoded` };
+  const known = decodedStrings.get(session as object) ?? new Map<PhpValue, PhpValue>();
+  decodedStrings.set(session as object, known);
+  const inner = known.get(value);
+  if (inner !== undefined) return { value: inner };
   let problem = '';
   for (const [isLike, decode] of [
     [/^([abdirsCEORS]:|N;)/, decodePhpSerialize],
     [/^[^|]*\|([abdirsCEORS]:|N;)/, decodePhp],
   ] as const) {
     try {
-      return { value: decode(bytes) };
+      const read = decode(bytes);
+      known.set(value, read);
+      return { value: read };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       if (problem === '' && isLike.test(bytes.toString('latin1', 0, 64)))

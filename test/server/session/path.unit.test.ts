@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeJson } from '../../../server/session/formats/json.ts';
 import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
+import type { PhpValue } from '../../../server/session/formats/value.ts';
 import { follow, parsePath, pathText } from '../../../server/session/path.ts';
 
 const json = (text: string) => decodeJson(Buffer.from(text));
@@ -133,6 +134,12 @@ describe('a string that is itself serialized', () => {
 
   test('a text of serialize() is never read as a session, though it could be', () => {
     expect(follow(holding('s:13:"user|s:3:"eve";'), parsePath('s!.s:13:"user'))).toHaveProperty('absent');
+  });
+
+  test('decoded once for all paths through it', () => {
+    const session = holding('a:1:{s:4:"user";a:1:{s:2:"id";i:7;}}');
+    const [first, second] = [1, 2].map(() => follow(session, parsePath('s!.user')) as { value: PhpValue });
+    expect(first?.value).toBe(second?.value);
   });
 
   test.each(['', '0'])('empty, as PHP has it: %j', (text) => {
