@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { FormatName } from '../../server/session/formats/formats.ts';
 import { type SessionStore, StoreError } from '../../server/session/store.ts';
 import { size, soak } from '../guarantees/size.ts';
 import { holdUp } from '../helpers/hold-up.ts';
@@ -9,10 +8,10 @@ import { everything } from '../helpers/whole-error.ts';
 
 /** A store with a PHP site that keeps its sessions there. */
 export interface StoreSite {
-  /** The store's URL for sessions in that format, without `timeout=`. */
-  url(format: FormatName): string;
+  /** The store's URL without `timeout=`. */
+  url: string;
   /** A request of the site, like `phpRequest`; the session's id. */
-  request(format: FormatName, code: string, id?: string): string | Promise<string>;
+  request(code: string, id?: string): string | Promise<string>;
   /** Everything that the store holds for a session, including its lock, and its end in Unix seconds. */
   traces(id: string): Promise<{ held: unknown; expires: number }>;
   /** Gives a session a TTL of this many seconds, bypassing the store; below 0 the session has expired. */
@@ -27,8 +26,6 @@ export interface StoreSite {
 }
 
 export interface StoreTraits {
-  /** The formats that PHP writes there. The soak run reads each once; all other tests use the first. */
-  formats: readonly [FormatName, ...FormatName[]];
   /** The IDs that the PHP handler accepts; absent if it accepts all that the session extension does. */
   ids?: RegExp;
   /** It has `silence` and `keepForever`. */
@@ -55,9 +52,7 @@ const kindsOfIds = [
 /** The contract of every store, against a real one. */
 export function sessionStoreContract(name: string, traits: StoreTraits, start: () => Promise<StoreSite>) {
   describe(name, () => {
-    const { formats, ids = /^/, has, proves } = traits;
-    const [format] = formats;
-    const read = size<readonly FormatName[]>(formats, [format]);
+    const { ids = /^/, has, proves } = traits;
     let site: StoreSite;
     beforeAll(async () => {
       site = await start();
@@ -66,19 +61,16 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
 
     /** Long enough for a busy machine. */
     const patient = 'timeout=5000ms';
-    const open = (options = patient) => storeAt(withOptions(site.url(format), options));
-    const reader = (of: FormatName = format, options = patient) =>
-      readerAt(withOptions(site.url(of), options), ['user_id'], ['who', 'name']);
-    const login = (user = 7) => site.request(format, `$_SESSION["user_id"] = ${user}`);
+    const open = (options = patient) => storeAt(withOptions(site.url, options));
+    const reader = (options = patient) =>
+      readerAt(withOptions(site.url, options), ['user_id'], ['who', 'name']);
+    const login = (user = 7) => site.request(`$_SESSION["user_id"] = ${user}`);
 
-    test.each(read)('%s: the user, and text that looks like another user is text', async (of) => {
+    test('the user, and text that looks like another user is text', async () => {
       const bio = `$_SESSION["bio"] = '";user_id|i:1;s:7:"user_id";i:1;","user_id":1,"'`;
-      const who =
-        of === 'json'
-          ? '$_SESSION["who"] = ["name" => "Zoë 张伟"]'
-          : '$_SESSION["who"] = (object) ["name" => "Zoë 张伟"]; $_SESSION["bytes"] = "\\xff\\x00|;"';
-      const id = await site.request(of, `${bio}; $_SESSION["user_id"] = 42; ${who}`);
-      expect(await reader(of).identify({ cookies: `PHPSESSID=${id}` })).toMatchObject({
+      const who = '$_SESSION["who"] = (object) ["name" => "Zoë 张伟"]; $_SESSION["bytes"] = "\\xff\\x00|;"';
+      const id = await site.request(`${bio}; $_SESSION["user_id"] = 42; ${who}`);
+      expect(await reader().identify({ cookies: `PHPSESSID=${id}` })).toMatchObject({
         state: { id },
         user: { id: '42', name: 'Zoë 张伟' },
       });
@@ -88,7 +80,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       const sessions = reader();
       for (const [n, id] of kindsOfIds.entries()) {
         const code = `$_SESSION["user_id"] = ${n + 1}`;
-        const written = await orNull((async () => site.request(format, code, id))());
+        const written = await orNull((async () => site.request(code, id))());
         expect(written, id).toBe(ids.test(id) ? id : null);
         const answers = [{ cookies: `PHPSESSID=${encodeURIComponent(id)}` }, { session: id }];
         for (const answer of await Promise.all(answers.map((sent) => sessions.identify(sent))))
@@ -109,7 +101,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       const id = await login();
       expect(await sessions.get('n'.repeat(26))).toBeNull();
       expect(await sessions.get(id)).not.toBeNull();
-      await site.request(format, 'session_destroy()', id);
+      await site.request('session_destroy()', id);
       expect(await sessions.get(id)).toBeNull();
     });
 
@@ -118,7 +110,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     test('300 KB are read whole, and more than a megabyte is no session', async () => {
       const sessions = reader();
       const large = (bytes: number) =>
-        site.request(format, `$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", ${bytes})`);
+        site.request(`$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", ${bytes})`);
       expect(await sessions.identify({ session: await large(300_000) })).toMatchObject({ user: { id: '7' } });
       const small = await login(8);
       const larger = await Promise.resolve(large(1_500_000)).catch(() => null);
@@ -133,8 +125,8 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
         const sessions = reader();
         const [out, old] = await Promise.all([login(), login(8)]);
         expect(await sessions.identify({ cookies: `PHPSESSID=${out}` })).toMatchObject({ user: { id: '7' } });
-        await site.request(format, 'unset($_SESSION["user_id"])', out);
-        const renewed = await site.request(format, 'session_regenerate_id(true)', old);
+        await site.request('unset($_SESSION["user_id"])', out);
+        const renewed = await site.request('session_regenerate_id(true)', old);
         const answers = await Promise.all(
           [out, old, renewed].map((id) => sessions.identify({ session: id })),
         );
@@ -221,7 +213,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       test('is not renewed for a session that was destroyed, is expired, or never was', async () => {
         const sessions = open();
         const [gone, expired] = await Promise.all([login(), login()]);
-        await site.request(format, 'session_destroy()', gone);
+        await site.request('session_destroy()', gone);
         await site.expireIn(expired, -5);
         for (const id of [gone, expired, 'n'.repeat(26)]) {
           await sessions.touch(id, 1440);
@@ -282,7 +274,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
 
     test('a connection that is cut during a look-up: the visitor still gets in', async () => {
       const id = await login();
-      const sessions = reader(format, '');
+      const sessions = reader('');
       await sessions.identify({ session: id });
       const cut = async () => {
         await site.outage.begin();
@@ -302,7 +294,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
 
     test('this process held up for 1.2 s, longer than all timeouts: no look-up fails', async () => {
       // The store may be held up, too, on a machine that is busy.
-      const sessions = reader(format, 'timeout=1000ms');
+      const sessions = reader('timeout=1000ms');
       const id = await login();
       await sessions.identify({ session: id });
       // A visitor between the two checks, and a visitor with a request under way.

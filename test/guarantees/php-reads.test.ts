@@ -1,15 +1,8 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type FormatName, formats } from '../../server/session/formats/formats.ts';
-import {
-  FormatError,
-  newRecord,
-  PhpBytes,
-  PhpFloat,
-  PhpObject,
-  type PhpValue,
-} from '../../server/session/formats/value.ts';
-import { follow, isEmpty, parsePath } from '../../server/session/path.ts';
+import { FormatError, newRecord, type PhpValue } from '../../server/session/formats/value.ts';
+import { follow, parsePath } from '../../server/session/path.ts';
+import { digest, inWords } from '../helpers/php-digest.ts';
 import { type PhpReading, phpReadingAlone, phpReadings } from '../helpers/random-sessions.ts';
 import { size, soak } from './size.ts';
 
@@ -42,60 +35,6 @@ const refusedPaths: Refused = {
 
 /** In damaged bytes, igbinary may take another string for a class name; a decoder does not know which classes exist. */
 const noSuchClass = /Class \S+ (has no unserializer|does not exist)/;
-
-/** Same format as `inWords` in random-sessions/reader.php. */
-function inWords(value: PhpValue): [type: string, value: string, empty: string] {
-  const empty = isEmpty(value) ? 'empty' : '';
-  const words = (type: string, text = ''): [string, string, string] => [type, text, empty];
-  if (typeof value === 'number' || typeof value === 'bigint') return words('int', String(value));
-  if (value instanceof PhpFloat) {
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleBE(value.value);
-    return words('float', Number.isNaN(value.value) ? 'NAN' : bytes.toString('hex'));
-  }
-  if (value instanceof PhpBytes) return words('string', short(value.bytes));
-  if (typeof value === 'string') return words('string', short(Buffer.from(value)));
-  if (value instanceof PhpObject) return words('object', className(value));
-  if (typeof value === 'object' && value !== null) return words('array', String(Object.keys(value).length));
-  return words(JSON.stringify(value));
-}
-
-/** Same as in random-sessions/reader.php. */
-function digest(session: PhpValue, most: number): string {
-  const md5 = createHash('md5');
-  const values: PhpValue[] = [session];
-  for (let n = 0; n < values.length && n < most; n++) {
-    const value = values[n] as PhpValue;
-    md5.update(`${inWords(value).join(' ')}\n`);
-    const entries = entriesOf(value).map(([key, one]) => [bytesOf(key).toString('hex'), one] as const);
-    entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [key, one] of entries) {
-      md5.update(`${key} `);
-      values.push(one);
-    }
-  }
-  return md5.digest('hex');
-}
-
-function entriesOf(value: PhpValue): [string, PhpValue][] {
-  if (value instanceof PhpObject) return value.complete ? Object.entries(value.properties) : [];
-  const isContainer = typeof value === 'object' && value !== null;
-  return isContainer && !(value instanceof PhpFloat) && !(value instanceof PhpBytes)
-    ? Object.entries(value)
-    : [];
-}
-
-/** The bytes of a class name, in lower case as PHP ignores case. */
-function className({ className }: PhpObject): string {
-  const name = className.replace(/[A-Z]/g, (capital) => capital.toLowerCase());
-  return bytesOf(name).toString('hex');
-}
-
-/** The opposite of `nameFrom`. */
-const bytesOf = (name: string): Buffer => Buffer.from(name, name.isWellFormed() ? 'utf8' : 'latin1');
-
-const short = (bytes: Buffer) =>
-  bytes.length > 64 ? createHash('md5').update(bytes).digest('hex') : bytes.toString('hex');
 
 class Comparison {
   readonly differences: string[] = [];

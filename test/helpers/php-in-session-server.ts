@@ -1,36 +1,30 @@
-import type { FormatName } from '../../server/session/formats/formats.ts';
 import { phpRequest } from './php-request.ts';
 
 /**
  * A request of a site whose sessions PHP keeps in a session server, each under its empty key.
  * @returns the id of the session
  */
-export function phpInSessionServer(port: number, format: FormatName, code: string, id?: string): string {
-  const json = format === 'json';
+export function phpInSessionServer(port: number, code: string, id?: string): string {
   const handler = `
     $server = null;
     $ask = function (string $line) use (&$server): string {
       fwrite($server, "$line\\r\\n");
       return rtrim((string) fgets($server), "\\r\\n");
     };
-    $json = ${json};
     session_set_save_handler(
       function () use (&$server, $ask): bool {
         $server = stream_socket_client('tcp://127.0.0.1:${port}');
         return $ask('encoding percent') === 'ok';
       },
       fn (): bool => $ask('close') !== '',
-      function (string $id) use ($ask, $json): string {
+      function (string $id) use ($ask): string {
         if ($ask("open $id rw") !== 'ok') exit(1);
         $found = $ask('get');
-        $data = str_starts_with($found, 'ok ') ? rawurldecode(substr($found, 3)) : '';
-        return $json ? serialize(json_decode($data ?: '{}', true)) : $data;
+        return str_starts_with($found, 'ok ') ? rawurldecode(substr($found, 3)) : '';
       },
-      fn (string $id, string $data): bool => $ask(
-        'put  ' . rawurlencode($json ? json_encode((object) unserialize($data)) : $data)
-      ) === 'ok',
+      fn (string $id, string $data): bool => $ask('put  ' . rawurlencode($data)) === 'ok',
       fn (string $id): bool => $ask("open $id rw") === 'ok' && $ask('destroy') === 'ok',
       fn (): int => 0,
     );`;
-  return phpRequest({ 'session.serialize_handler': json ? 'php_serialize' : format }, code, id, handler);
+  return phpRequest({}, code, id, handler);
 }

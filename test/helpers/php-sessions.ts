@@ -5,8 +5,6 @@ import type { FormatName } from '../../server/session/formats/formats.ts';
 export interface Written {
   name: string;
   bytes: Buffer;
-  /** Its content, by types. */
-  holds: unknown;
 }
 
 const readings = `
@@ -43,14 +41,32 @@ export function phpReads(
   return { bytes: Buffer.from(bytes, 'base64'), read };
 }
 
-const script = new URL('../fixtures/sessions.php', import.meta.url).pathname;
+/** Defines `sessions($format)`. */
+export const sessionsScript = new URL('../fixtures/sessions.php', import.meta.url).pathname;
+
+const writing = `
+  error_reporting(E_ALL & ~E_DEPRECATED & ~E_NOTICE);
+  require $argv[1];
+  $format = $argv[2];
+  ini_set('session.serialize_handler', $format === 'json' ? 'php' : $format);
+  ini_set('session.use_cookies', '0');
+  ob_start();
+  session_start();
+  foreach (sessions($format) as $name => $_SESSION) {
+    $bytes = $format === 'json' ? json_encode((object) $_SESSION) : session_encode();
+    echo json_encode([$name, base64_encode((string) $bytes)]), "\n";
+  }
+  session_abort();`;
 
 /** Sessions of many kinds, written by this machine's PHP. */
-export function phpSessions(format: Exclude<FormatName, 'json'>): Written[] {
-  const lines = execFileSync('php', [script, format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+export function phpSessions(format: FormatName): Written[] {
+  const lines = execFileSync('php', ['-r', writing, '--', sessionsScript, format], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return lines
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as { name: string; bytes: string; holds: unknown })
-    .map((one) => ({ ...one, bytes: Buffer.from(one.bytes, 'base64') }));
+    .map((line) => JSON.parse(line) as [string, string])
+    .map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes, 'base64') }));
 }

@@ -29,7 +29,6 @@ import { orNull, readerAt, storeAt, text } from '../../helpers/session-stores.ts
 sessionStoreContract(
   'PHP’s own files',
   {
-    formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
     ids: /^[A-Za-z0-9,-]+$/,
     has: [],
     proves: 'everything',
@@ -38,17 +37,9 @@ sessionStoreContract(
     const own = mkdtempSync(join(tmpdir(), 'php-sessions-'));
     const away = `${own}-away`;
     return {
-      url: (format) => `file://${own}?format=${format}`,
-      request: (format, code, id) =>
-        phpRequest(
-          {
-            'session.save_handler': 'files',
-            'session.save_path': own,
-            'session.serialize_handler': format,
-          },
-          code,
-          id,
-        ),
+      url: `file://${own}`,
+      request: (code, id) =>
+        phpRequest({ 'session.save_handler': 'files', 'session.save_path': own }, code, id),
       async traces(id) {
         const path = join(own, `sess_${id}`);
         return { held: readFileSync(path, 'latin1'), expires: statSync(path).mtimeMs / 1000 + 1440 };

@@ -1,14 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import type { FormatName } from '../../../server/session/formats/formats.ts';
 import { type StoreSite, sessionStoreContract } from '../../contracts/session-store.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { storeAt, text } from '../../helpers/session-stores.ts';
 
-const native = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
 const has = ['silence', 'keepForever'] as const;
 const ownHandler = new URL('../../fixtures/own-handler.php', import.meta.url).pathname;
 /** More than either extension leaves uncompressed. */
@@ -24,7 +22,7 @@ async function site(
   const gate = await startGate(memcached.port);
   return {
     ...gate,
-    url: (format) => `memcached://127.0.0.1:${gate.port}?${options}&format=${format}`,
+    url: `memcached://127.0.0.1:${gate.port}?${options}`,
     request: (...how) => request(memcached.port, ...how),
     traces: (id) => memcached.traces(...keys(id)),
     // With the same command, a TTL of 0 seconds means no expiry.
@@ -39,18 +37,12 @@ async function site(
 
 const savedBy =
   (handler: string, scheme: string, before = '') =>
-  (port: number, format: FormatName, code: string, id?: string) =>
-    phpRequest(
-      {
-        'session.save_handler': handler,
-        'session.save_path': `${scheme}127.0.0.1:${port}`,
-        'session.serialize_handler': format,
-      },
-      before + code,
-      id,
-    );
+  (port: number, code: string, id?: string) => {
+    const path = `${scheme}127.0.0.1:${port}`;
+    return phpRequest({ 'session.save_handler': handler, 'session.save_path': path }, before + code, id);
+  };
 
-sessionStoreContract('ext-memcached’s own handler', { formats: native, has, proves: 'everything' }, () =>
+sessionStoreContract('ext-memcached’s own handler', { has, proves: 'everything' }, () =>
   site('handler=memcached', savedBy('memcached', ''), (id) => [
     `memc.sess.key.${id}`,
     `memc.sess.key.lock.${id}`,
@@ -59,29 +51,23 @@ sessionStoreContract('ext-memcached’s own handler', { formats: native, has, pr
 
 sessionStoreContract(
   'ext-memcache’s own handler, with sessions that it packs',
-  { formats: native, has, proves: 'reading' },
+  { has, proves: 'reading' },
   () => site('handler=memcache', savedBy('memcache', 'tcp://', large), (id) => [id, `${id}.lock`]),
 );
 
-sessionStoreContract(
-  'a Memcached object that packs',
-  { formats: [...native, 'json'], has, proves: 'reading' },
-  () =>
-    site(
-      'prefix=sessions/',
-      (port, format, code, id) =>
-        phpRequest(
-          {
-            'session.serialize_handler': format === 'json' ? 'php_serialize' : format,
-            'memcached.compression_type': format.startsWith('php') ? 'fastlz' : 'zlib',
-          },
-          `${large} ${code}`,
-          id,
-          `require '${ownHandler}'; $cache = new Memcached(); $cache->addServer('127.0.0.1', ${port});
-         session_set_save_handler(new OwnHandler($cache, 'sessions/', ${format === 'json'}));`,
-        ),
-      (id) => [`sessions/${id}`],
-    ),
+sessionStoreContract('a Memcached object that packs', { has, proves: 'reading' }, () =>
+  site(
+    'prefix=sessions/&format=php',
+    (port, code, id) =>
+      phpRequest(
+        { 'memcached.compression_type': 'fastlz' },
+        `${large} ${code}`,
+        id,
+        `require '${ownHandler}'; $cache = new Memcached(); $cache->addServer('127.0.0.1', ${port});
+         session_set_save_handler(new OwnHandler($cache, 'sessions/'));`,
+      ),
+    (id) => [`sessions/${id}`],
+  ),
 );
 
 test.each([

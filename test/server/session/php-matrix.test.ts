@@ -5,29 +5,37 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openSessions } from '../../../server/session/index.ts';
-import { soak } from '../../guarantees/size.ts';
-import { hanging } from '../../helpers/hanging.ts';
+import { decodeSession } from '../../../server/session/decode.ts';
+import type { FormatName } from '../../../server/session/formats/formats.ts';
+import { newRecord } from '../../../server/session/formats/value.ts';
+import { identify } from '../../../server/session/identity.ts';
+import type { SessionSource } from '../../../server/session/source.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { size, soak } from '../../guarantees/size.ts';
 import { type Mariadb, startMariadb } from '../../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { digest } from '../../helpers/php-digest.ts';
 import { type Postgres, startPostgres } from '../../helpers/postgres.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
 import { makeSessionTable } from '../../helpers/session-table.ts';
 
 let memcached: Memcached[];
 let redis: Redis;
 let mariadb: Mariadb;
 let postgres: Postgres;
+let sessionServer: SessionServer;
 let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'php-matrix-'));
   const keys = [randomBytes(32), randomBytes(32)].map((key) => key.toString('base64'));
   writeFileSync(join(folder, 'keys'), keys.join('\n'));
-  [redis, mariadb, postgres, ...memcached] = await Promise.all([
+  [redis, mariadb, postgres, sessionServer, ...memcached] = await Promise.all([
     startRedis(['--requirepass', 'p@ss']),
     startMariadb(),
     startPostgres(),
+    startSessionServer(),
     startMemcached(),
     startMemcached(),
   ]);
@@ -40,7 +48,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   const servers = [redis, mariadb, postgres].map((server) => server?.remove());
-  await Promise.all([...servers, ...(memcached ?? []).map((one) => one.stop())]);
+  await Promise.all([...servers, sessionServer?.stop(), ...(memcached ?? []).map((one) => one.stop())]);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -55,114 +63,96 @@ const inPostgres = () =>
   `postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}&${table}`;
 const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
 
-/** The ways in which a site starts its session at the URL `$argv[1]`, writes it and destroys it. */
-const kinds = {
-  native: {
-    start: `
-      $session = PhpSessionChat\\Session\\NativeHandler::fromUrl($argv[1]);
-      $session->start(['use_strict_mode' => true]);`,
-    write: '$session->close();',
-    destroy: '$session->destroy();',
-  },
-  ours: {
-    start: `
-      session_set_save_handler(PhpSessionChat\\Session\\HandlerFactory::fromUrl($argv[1]), false);
-      session_start(['use_strict_mode' => true]);`,
-    write: 'session_write_close();',
-    destroy: 'session_destroy();',
-  },
-};
+/** A session that PHP has stored: the digest of all values that PHP finds there, and the user. Null: none any more. */
+type Row = [format: FormatName, name: string, id: string, digest: string | null, user: string | null];
 
-/**
- * A request of a site.
- * @returns the id of the session
- */
-async function request(url: string, code: string, id = ''): Promise<string> {
-  const script = `
-    require 'php/autoload.php';
-    if ($argv[2] !== '') {
-        $_COOKIE['PHPSESSID'] = $argv[2];
-    }
-    ${code}
-    echo session_id();`;
-  const root = new URL('../../..', import.meta.url);
-  const options = ['-d', 'session.upload_progress.enabled=0'];
-  return (await promisify(execFile)('php', [...options, '-r', script, '--', url, id], { cwd: root })).stdout;
+const script = new URL('../../fixtures/stored-sessions.php', import.meta.url).pathname;
+/** A session may contain itself, so only the first values count. */
+const mostValues = 1500;
+
+async function writtenByPhp(kind: string, url: string, formats: readonly FormatName[]): Promise<Row[]> {
+  const options = ['-d', 'session.upload_progress.enabled=0', '-d', 'session.use_cookies=0'];
+  const args = [...options, script, kind, url, formats.join(), String(mostValues)];
+  const { stdout } = await promisify(execFile)('php', args, { maxBuffer: 2 ** 24 });
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
 }
 
-/** The user, or the refusal, of a visitor by the same URL. */
-async function visitor(url: string, id: string): Promise<unknown> {
-  const sessions = openSessions({ store: url });
+/** What the chat finds in the same sessions. */
+async function readByChat(url: string, rows: readonly Row[]): Promise<Row[]> {
+  const sources = new Map(
+    rows.map(([format]) => [format, parseStoreUrl(`${url}&format=${format}&timeout=9999ms`)]),
+  );
+  const stores = new Map([...sources].map(([format, source]) => [format, source.open()]));
   try {
-    for (const end = performance.now() + hanging; ; ) {
-      const session = await sessions.readSession(`PHPSESSID=${id}`);
-      if (!('code' in session)) return session.user;
-      // A busy machine lets a store be late.
-      if (session.code !== 'session_store_unavailable' || performance.now() > end) return session.code;
-    }
+    return await Promise.all(
+      rows.map(async ([format, name, id]): Promise<Row> => {
+        const bytes = await stores.get(format)?.get(id);
+        if (!bytes) return [format, name, id, null, null];
+        const session = decodeSession(sources.get(format) as SessionSource, id, bytes) ?? newRecord();
+        const found = identify(session, { id: ['user_id'], name: [] });
+        return [format, name, id, digest(session, mostValues), 'user' in found ? found.user.id : null];
+      }),
+    );
   } finally {
-    sessions.close();
+    for (const store of stores.values()) store.close();
   }
 }
 
-const user = { id: '7', name: 'Zoë 张伟' };
+const ofPhp = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
+const native: [string, () => string][] = [
+  ['ext-memcached’s handler', () => inMemcached('handler=memcached')],
+  ['and weights', () => inMemcached('handler=memcached&distribution=ketama_weighted&weight=3,1&prefix=a.')],
+  ['and no ketama', () => inMemcached('handler=memcached&distribution=modula')],
+  ['ext-memcache’s handler', () => inMemcached('handler=memcache')],
+  ['and FNV', () => inMemcached('handler=memcache&distribution=memcache_fnv&redundancy=1')],
+  ['phpredis’s handler', () => inRedis()],
+  ['as a user, over a socket', () => `redis://site:p%40ss@${redis.folder}/redis.sock?database=3&prefix=app:`],
+  ['PHP’s files', () => inFiles()],
+  ['in folders of folders', () => `file://${folder}/deep?depth=2`],
+];
+// One of each handler.
+const few = ['and no ketama', 'ext-memcache’s handler', 'as a user, over a socket', 'PHP’s files'];
 
-async function expectUser(kind: keyof typeof kinds, url: string): Promise<void> {
-  const { start, write, destroy } = kinds[kind];
-  const login = "$_SESSION = ['user_id' => 7, 'firstname' => 'Zoë 张伟', 'cart' => [['n' => 1], []]];";
-  const id = await request(url, `${start} ${login} ${write}`);
-  expect(await visitor(url, id)).toEqual(user);
-  await request(url, `${start} ${destroy}`, id);
-  expect(await visitor(url, id)).toBe('unauthorized');
-}
+const ours: [string, () => string][] = [
+  ['MemcachedHandler', () => inMemcached('prefix=sessions/')],
+  ['MemcachedHandler with ketama', () => inMemcached('prefix=ketama/&distribution=ketama')],
+  ['RedisHandler', () => inRedis('siam_')],
+  ['FilesHandler', () => inFiles('own_')],
+  ['SessionServerHandler', () => `${sessionServer.url}?lifetime=1440`],
+  ['PdoHandler in MariaDB', inMariadb],
+  ['PdoHandler in PostgreSQL', inPostgres],
+  ['PdoHandler in SQLite', inSqlite],
+];
+/** The encryption is the same for all handlers: in an ordinary run one has none, and all others have it. */
+const forms = ours.flatMap(([name, url], n): [string, () => string][] => [
+  ...(n === 0 || soak ? [[name, url] as [string, () => string]] : []),
+  ...(n !== 0 || soak
+    ? [[`${name}, encrypted`, () => `${url()}&layers=decrypt:${folder}/keys`] as [string, () => string]]
+    : []),
+]);
 
-describe('the chat knows the user of a session, and the logout, by the URL with which PHP writes it:', () => {
-  const native: [string, () => string][] = [
-    ['ext-memcached’s handler', () => inMemcached('handler=memcached')],
-    ['and weights', () => inMemcached('handler=memcached&distribution=ketama_weighted&weight=3,1&prefix=a.')],
-    ['and no ketama', () => inMemcached('handler=memcached&distribution=modula&format=msgpack')],
-    ['ext-memcache’s handler', () => inMemcached('handler=memcache')],
-    ['and FNV', () => inMemcached('handler=memcache&distribution=memcache_fnv&redundancy=1')],
-    ['phpredis’s handler', () => inRedis()],
-    [
-      'as a user, over a socket',
-      () => `redis://site:p%40ss@${redis.folder}/redis.sock?database=3&prefix=app:`,
-    ],
-    ['and igbinary', () => `${inRedis('siam_')}&format=igbinary`],
-    ['PHP’s files', () => inFiles()],
-    ['in folders of folders', () => `file://${folder}/deep?depth=2`],
-    ['and php_binary', () => `${inFiles()}&format=php_binary`],
-  ];
-  // One of each handler.
-  const few = ['and no ketama', 'ext-memcache’s handler', 'as a user, over a socket', 'PHP’s files'];
-  test.concurrent.each(native.filter(([name]) => soak || few.includes(name)))('%s', (_, url) =>
-    expectUser('native', url()),
-  );
+type Case = [name: string, formats: readonly FormatName[], kind: 'native' | 'ours', url: () => string];
+const cases: Case[] = [
+  ...native
+    .filter(([name]) => soak || few.includes(name))
+    .map(([name, url]): Case => [name, ofPhp, 'native', url]),
+  ...forms.map(([name, url]): Case => [name, [...ofPhp, 'json'], 'ours', url]),
+];
+/** A format is the same in all stores: in an ordinary run each has one of them. */
+const reduced = cases.map(([name, formats, ...how], n): Case => {
+  const one = formats[n % formats.length] as FormatName;
+  return [name, size<readonly FormatName[]>(formats, [one]), ...how];
+});
 
-  const ours = [
-    ['MemcachedHandler', () => inMemcached('prefix=sessions/')],
-    ['MemcachedHandler with ketama', () => inMemcached('prefix=ketama/&distribution=ketama')],
-    ['RedisHandler', () => inRedis('siam_')],
-    ['FilesHandler', () => inFiles('own_')],
-    ['PdoHandler in MariaDB', inMariadb],
-    ['PdoHandler in PostgreSQL', inPostgres],
-    ['PdoHandler in SQLite', inSqlite],
-  ] as const;
-  /**
-   * The format and the encryption are the same for all handlers: in an ordinary run one has the first and the last of
-   * their combinations, the others the last.
-   */
-  const forms = ['', '&format=json', '&format=igbinary'].flatMap((format) => [
-    format,
-    `${format}&layers=decrypt:KEYFILE`,
-  ]);
-  const combinations = ours.flatMap(([name, url], n) =>
-    forms
-      .filter((_, m) => (n === 0 && m === 0) || m === forms.length - 1 || soak)
-      .map((form) => ({
-        name: name + form,
-        url: () => url() + form.replace('KEYFILE', join(folder, 'keys')),
-      })),
-  );
-  test.concurrent.each(combinations)('$name', ({ url }) => expectUser('ours', url()));
+describe('every value of every session, and its user, is what PHP finds there', () => {
+  test.concurrent.each(reduced)('%s: %s', async (_, formats, kind, url) => {
+    const rows = await writtenByPhp(kind, url(), formats);
+    expect(await readByChat(url(), rows)).toEqual(rows);
+    // Most have the user 7; the last one of each format was destroyed.
+    expect(rows.filter(([, , , , user]) => user === '7').length).toBeGreaterThan(formats.length * 5);
+    expect(rows.filter(([, , , digest]) => digest === null)).toHaveLength(formats.length);
+  });
 });

@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { FormatName } from '../../../server/session/formats/formats.ts';
 import { logoutNotifications } from '../../../server/session/stores/redis/notifications.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { soak } from '../../guarantees/size.ts';
@@ -30,87 +29,28 @@ const patiently = (url: string) => storeAt(`${url}${url.includes('?') ? '&' : '?
 const store = (place = `127.0.0.1:${redis.port}`) => patiently(`redis://${place}`);
 const put = (id: string, value: string | Buffer) => redis.ask('SET', `PHPREDIS_SESSION:${id}`, value);
 
-/** A site with a separate Redis. */
-async function site(
-  options: string,
-  prefix: string,
-  request: (port: number, format: FormatName, code: string, id?: string) => string,
-) {
-  const own = await startRedis();
-  const gate = await startGate(own.port);
-  return {
-    ...gate,
-    url: (format: FormatName) => `redis://127.0.0.1:${gate.port}?format=${format}${options}`,
-    request: (format: FormatName, code: string, id?: string) => request(own.port, format, code, id),
-    traces: (id: string) => own.traces(prefix + id, `${prefix}${id}_LOCK`),
-    expireIn: (id: string, seconds: number) => own.ask('EXPIRE', prefix + id, String(seconds)),
-    keepForever: (id: string) => own.ask('PERSIST', prefix + id),
-    async close() {
-      await gate.close();
-      await own.remove();
-    },
-  };
-}
-
 sessionStoreContract(
   'phpredis’s own handler',
-  {
-    formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
-    has: ['silence', 'keepForever'],
-    proves: 'everything',
+  { has: ['silence', 'keepForever'], proves: 'everything' },
+  async () => {
+    const own = await startRedis();
+    const gate = await startGate(own.port);
+    const key = (id: string) => `PHPREDIS_SESSION:${id}`;
+    const settings = { 'session.save_handler': 'redis', 'session.save_path': `tcp://127.0.0.1:${own.port}` };
+    return {
+      ...gate,
+      url: `redis://127.0.0.1:${gate.port}`,
+      request: (code, id) => phpRequest(settings, code, id),
+      traces: (id) => own.traces(key(id), `${key(id)}_LOCK`),
+      expireIn: (id, seconds) => own.ask('EXPIRE', key(id), String(seconds)),
+      keepForever: (id) => own.ask('PERSIST', key(id)),
+      async close() {
+        await gate.close();
+        await own.remove();
+      },
+    };
   },
-  () =>
-    site('', 'PHPREDIS_SESSION:', (port, format, code, id) =>
-      phpRequest(
-        {
-          'session.save_handler': 'redis',
-          'session.save_path': `tcp://127.0.0.1:${port}`,
-          'session.serialize_handler': format,
-        },
-        code,
-        id,
-      ),
-    ),
 );
-
-// The store works the same for it; only the prefix and the writer differ.
-if (soak) {
-  sessionStoreContract(
-    'a site’s own handler, on a Redis object',
-    {
-      formats: ['json', 'php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
-      has: ['silence', 'keepForever'],
-      proves: 'reading',
-    },
-    () =>
-      site('&prefix=siam_', 'siam_', (port, format, code, id) => {
-        const json = format === 'json';
-        // PHP gives the handler the output of its serializer, and expects that back; for JSON it is converted.
-        const handler = `
-          $redis = new Redis();
-          $redis->connect('127.0.0.1', ${port});
-          $json = ${json};
-          session_set_save_handler(
-            fn () => true,
-            fn () => true,
-            fn (string $id) => $json
-              ? serialize(json_decode($redis->get("siam_$id") ?: '{}', true))
-              : (string) $redis->get("siam_$id"),
-            fn (string $id, string $data) => $redis->setEx(
-              "siam_$id", 1440, $json ? json_encode((object) unserialize($data)) : $data
-            ),
-            fn (string $id) => $redis->del("siam_$id") >= 0,
-            fn () => 0,
-          );`;
-        return phpRequest(
-          { 'session.serialize_handler': json ? 'php_serialize' : format },
-          code,
-          id,
-          handler,
-        );
-      }),
-  );
-}
 
 /** How often each command was called since the statistics were reset. */
 async function calls(): Promise<Record<string, string>> {

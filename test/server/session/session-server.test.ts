@@ -19,7 +19,6 @@ import { everything, failureOf } from '../../helpers/whole-error.ts';
 sessionStoreContract(
   'PHP’s sessions in a session server',
   {
-    formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack', 'json'],
     ids: /^[A-Za-z0-9,_-]{1,128}$/,
     has: ['silence', 'keepForever'],
     proves: 'everything',
@@ -36,8 +35,8 @@ sessionStoreContract(
         .run(lifetime, expires, id);
     return {
       ...gate,
-      url: (format) => `session-server://127.0.0.1:${gate.port}?format=${format}`,
-      request: (format, code, id) => phpInSessionServer(server.port, format, code, id),
+      url: `session-server://127.0.0.1:${gate.port}`,
+      request: (code, id) => phpInSessionServer(server.port, code, id),
       async traces(id) {
         const row = database.prepare('SELECT * FROM sessions WHERE id = ?').get(id) ?? {};
         const { expires, ...held } = row;

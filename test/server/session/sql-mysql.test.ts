@@ -32,7 +32,6 @@ const php = (charset: string, code: string) =>
 sessionStoreContract(
   'a table in MariaDB',
   {
-    formats: ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
     has: ['silence', 'keepForever'],
     proves: 'everything',
   },
@@ -41,8 +40,8 @@ sessionStoreContract(
     const gated = at.replace(`:${db.port}/`, `:${gate.port}/`);
     return {
       ...gate,
-      url: (format) => `${gated}?table=sessions&id=id&data=data&expires=expires&format=${format}`,
-      request: (format, code, id) => pdoRequest(db.pdo, format, code, id),
+      url: `${gated}?table=sessions&id=id&data=data&expires=expires`,
+      request: (code, id) => pdoRequest(db.pdo, code, id),
       async traces(id) {
         const [row] = await db.query('SELECT HEX(data) AS held, expires FROM sessions WHERE id = ?', [id]);
         return { held: row?.held, expires: row?.expires };

@@ -32,7 +32,6 @@ const open = (url: string, timeout = '3000ms') => storeAt(`${url}&timeout=${time
 sessionStoreContract(
   'a table in PostgreSQL',
   {
-    formats: ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
     has: ['silence', 'keepForever'],
     proves: 'reading',
   },
@@ -42,9 +41,8 @@ sessionStoreContract(
     const gate = await startGate(db.port);
     return {
       ...gate,
-      url: (format) =>
-        `${at(gate.port)}?table=public.sessions&id=id&data=data&expires=expires&format=${format}`,
-      request: (format, code, id) => pdoRequest(db.pdo, format, code, id),
+      url: `${at(gate.port)}?table=public.sessions&id=id&data=data&expires=expires`,
+      request: (code, id) => pdoRequest(db.pdo, code, id),
       async traces(id) {
         const [row] = await db.query('SELECT data::text AS held, expires FROM sessions WHERE id = $1', [id]);
         return { held: row?.held, expires: Number(row?.expires) };

@@ -37,15 +37,14 @@ const store = (options: string, file = path) => storeAt(`sqlite:${file}?${option
 sessionStoreContract(
   'a table in SQLite',
   {
-    formats: ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
     has: ['keepForever'],
     proves: 'reading',
   },
   async () => {
     site.exec('CREATE TABLE sessions (id TEXT PRIMARY KEY, data BLOB, expires INTEGER)');
     return {
-      url: (format) => `sqlite:${path}?table=sessions&id=id&data=data&expires=expires&format=${format}`,
-      request: (format, code, id) => pdoRequest(`'sqlite:${path}'`, format, code, id),
+      url: `sqlite:${path}?table=sessions&id=id&data=data&expires=expires`,
+      request: (code, id) => pdoRequest(`'sqlite:${path}'`, code, id),
       async traces(id) {
         const row = site.prepare('SELECT hex(data) AS held, expires FROM sessions WHERE id = ?').get(id);
         return { held: row?.held, expires: Number(row?.expires) };
