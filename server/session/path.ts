@@ -127,8 +127,10 @@ function decoded(session: PhpValue, value: PhpValue, passed: Path): Found {
   if (isEmpty(value)) return { absent: `${path} is empty` };
   const bytes = value instanceof PhpBytes ? value.bytes : typeof value === 'string' && Buffer.from(value);
   if (bytes === false) return { wrong: `${path} is no string that could be decoded` };
-  const known = decodedStrings.get(session as object) ?? new Map<PhpValue, PhpValue>();
-  decodedStrings.set(session as object, known);
+  // The doctor asks about a single string, too.
+  const root = typeof session === 'object' && session !== null ? session : {};
+  const known = decodedStrings.get(root) ?? new Map<PhpValue, PhpValue>();
+  decodedStrings.set(root, known);
   const inner = known.get(value);
   if (inner !== undefined) return { value: inner };
   let problem = '';
