@@ -103,8 +103,8 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   if (values.cookie === undefined) {
     const what =
       'session' in config.logins ? `the value of ${config.logins.session.cookie.name}` : 'the header Cookie';
-    say.finding(`To follow one login from the cookie to the user: ${use}, and then ${what}
-in the browser of somebody who is logged in.`);
+    say.finding(`To follow one login from the cookie to the user, add --cookie -
+It asks for ${what} from the browser of somebody who is logged in.`);
   }
   return wrongs === 0 ? 0 : 1;
 }

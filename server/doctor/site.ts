@@ -17,8 +17,8 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
     try {
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
       const isRejected = session !== undefined && (yield* examine(session, how));
-      if (session !== undefined && session.user.proof === undefined) return;
-      if (session?.refuses === undefined) {
+      const isInTables = session === undefined || session.user.proof !== undefined;
+      if (isInTables && session?.refuses === undefined) {
         const fault = await logins.fault();
         // With a hint it ends by itself.
         const find = fault?.hint === undefined ? wrong : warning;
@@ -33,7 +33,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
       }
       yield* unreadableAccounts(logins);
       if (how.mails) yield await mailAddresses(logins, session?.user);
-      if (cookie === undefined || isRejected) return;
+      if (!isInTables || cookie === undefined || isRejected) return;
       // Where the cookies come from is not known here.
       const named = session?.cookie.name ?? (isValueAlone(cookie) ? await missingCookie(logins) : undefined);
       const cookies = cookieHeader(cookie, named);

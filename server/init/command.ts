@@ -141,10 +141,17 @@ async function setUp(
   const isRoot = process.geteuid?.() === 0;
   writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
   say({ is: 'well', text: `Written: ${options.settings}` });
-  if (found.hasTables && !env.CHAT_FIND_PEOPLE) {
+  if ((found.hasTables || !found.userKnown) && !env.CHAT_FIND_PEOPLE) {
+    const all = 'add CHAT_FIND_PEOPLE=all to that file';
+    const table =
+      found.hasTables || env.CHAT_USER_TABLE
+        ? ''
+        : ', and name the table of users by CHAT_USER_TABLE: docs/settings.md';
     say({
       is: 'well',
-      text: 'Users find by name the people in their rooms. To let them find all users of the site, add CHAT_FIND_PEOPLE=all to that file.',
+      text: withDocs(
+        `Users find by name the people in their rooms. To let them find all users of the site, ${all}${table}.`,
+      ),
     });
   }
   nextSteps(
@@ -189,7 +196,7 @@ function otherHistoryAt({ data, folder, settings }: Options): string | null {
   if (before.CHAT_HISTORY === places.CHAT_HISTORY && siteBefore === folder) return null;
   const words = Object.entries(places).map(([name, value]) => `${name}=${shellWord(value)}`);
   return lineForScreen(
-    `${history} is there already, and may be the history of another site: if it is that of this site, run this again with ${words.join(' ')} before the command; else give other places by these two, or remove ${data}`,
+    `${history} is there already, and may be the history of another site. If this is one more site, give it settings of its own: --settings ${join(dirname(usualFiles[0]), 'NAME.conf')}. If it is the history of this site, run this again with ${words.join(' ')} before the command`,
   );
 }
 

@@ -180,7 +180,12 @@ test('a history that is there is given to no other site, unless the environment 
   mkdirSync(data);
   writeFileSync(join(data, 'chat.db'), '');
   expect((await run(here)).code).toBe(0);
-  const refused = { code: 78, said: expect.stringContaining(`CHAT_HISTORY=sqlite:${data}/chat.db`) };
+  const refused = {
+    code: 78,
+    said: expect.stringMatching(
+      new RegExp(`--settings /etc/php-session-chat/NAME\\.conf.* CHAT_HISTORY=sqlite:${data}/chat\\.db`),
+    ),
+  };
   const before = readFileSync(file, 'utf8');
   const other = otherFolder(readFileSync(join(site.folder, 'wp-config.php'), 'utf8'));
   expect(await run([other, '--settings', file, '--force', ...user])).toEqual(refused);
@@ -558,6 +563,7 @@ test('a plain PHP site: one login is shown, its keys without values are confirme
   expect(said).toContain('the user seems to be user.id, the name user.name, the roles user.role');
   expect(said).toContain("<?php if (!empty($_SESSION['user']['id'])): ?>");
   expect(said).not.toMatch(new RegExp(`geheim|Zoë|${id}`));
+  expect(said).toContain('and name the table of users by CHAT_USER_TABLE');
   // The session gives that user the role already.
   expect(said).not.toContain('be an admin');
   expect(code).toBe(0);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -42,14 +42,25 @@ test('a plain PHP site names its table of users: they are found by name before t
   expect((await ann.request('direct:open', { user: '8' })).room.with).toMatchObject(zoe);
   for (const user of ['9', 'x']) expect(await codeOf(ann, 'direct:open', { user })).toBe('unknown_user');
 
-  const said = async () => {
+  writeFileSync(join(folder, 'index.php'), '<?php session_start();');
+  const said = async (more: Record<string, string> = {}) => {
     const lines: string[] = [];
     const say = (text: string) => void lines.push(text);
-    const settings = { CHAT_SESSION_STORE: site.memcached.url, ...env };
+    const settings = { CHAT_SESSION_STORE: site.memcached.url, ...env, ...more };
     await doctor([], settings, { finding: say, problem: say });
     return lines.join('\n');
   };
   expect(await said()).not.toContain('users of the site');
   db.exec('ALTER TABLE people RENAME COLUMN called TO title');
-  expect(await said()).toContain('CHAT_USER_TABLE names a table or a column that is not there');
+  const withFolder = { CHAT_SITE: folder, CHAT_USER_ID: 'user_id', CHAT_USER_NAME: 'firstname' };
+  for (const more of [{}, withFolder])
+    expect(await said(more)).toContain('CHAT_USER_TABLE names a table or a column that is not there');
+  expect(
+    await said({
+      ...withFolder,
+      CHAT_MAIL: 'smtp://127.0.0.1:1',
+      CHAT_MAIL_FROM: 'a@b.c',
+      CHAT_URL: 'https://b.c',
+    }),
+  ).toContain('Nobody can be mailed');
 });
