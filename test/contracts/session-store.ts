@@ -26,7 +26,7 @@ export interface StoreSite {
 }
 
 export interface StoreTraits {
-  /** The IDs that the PHP handler accepts; absent if it accepts all that the session extension does. */
+  /** The IDs with which PHP keeps a session there; absent if all that the session extension accepts. */
   ids?: RegExp;
   /** It has `silence` and `keepForever`. */
   has: readonly ('silence' | 'keepForever')[];
@@ -47,6 +47,7 @@ const kindsOfIds = [
   '../../etc/passwd',
   'a,b-c;*?[d]{e}^$%25|`!#&()@',
   'x'.repeat(230),
+  'y'.repeat(256),
 ];
 
 /** The contract of every store, against a real one. */
@@ -81,11 +82,13 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       for (const [n, id] of kindsOfIds.entries()) {
         const code = `$_SESSION["user_id"] = ${n + 1}`;
         const written = await orNull((async () => site.request(code, id))());
-        expect(written, id).toBe(ids.test(id) ? id : null);
+        // PHP does not always notice that the store refuses an ID.
+        const isKept = ids.test(id);
+        if (isKept) expect(written).toBe(id);
         const answers = [{ cookies: `PHPSESSID=${encodeURIComponent(id)}` }, { session: id }];
         for (const answer of await Promise.all(answers.map((sent) => sessions.identify(sent))))
           expect(answer, id).toMatchObject(
-            written === null ? { code: 'unauthorized' } : { user: { id: String(n + 1) } },
+            isKept ? { user: { id: String(n + 1) } } : { code: 'unauthorized' },
           );
       }
       const alike = ['USER_42', 'user%42', 'user*42', 'user_4', '_42'];

@@ -29,7 +29,7 @@ import { orNull, readerAt, storeAt, text } from '../../helpers/session-stores.ts
 sessionStoreContract(
   'PHP’s own files',
   {
-    ids: /^[A-Za-z0-9,-]+$/,
+    ids: /^[A-Za-z0-9,-]{1,250}$/,
     has: [],
     proves: 'everything',
   },

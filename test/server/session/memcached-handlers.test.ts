@@ -42,7 +42,8 @@ const savedBy =
     return phpRequest({ 'session.save_handler': handler, 'session.save_path': path }, before + code, id);
   };
 
-sessionStoreContract('ext-memcached’s own handler', { has, proves: 'everything' }, () =>
+// A key has up to 250 characters, and so has that of its lock.
+sessionStoreContract('ext-memcached’s own handler', { ids: /^.{1,231}$/, has, proves: 'everything' }, () =>
   site('handler=memcached', savedBy('memcached', ''), (id) => [
     `memc.sess.key.${id}`,
     `memc.sess.key.lock.${id}`,
@@ -51,11 +52,11 @@ sessionStoreContract('ext-memcached’s own handler', { has, proves: 'everything
 
 sessionStoreContract(
   'ext-memcache’s own handler, with sessions that it packs',
-  { has, proves: 'reading' },
+  { ids: /^.{1,245}$/, has, proves: 'reading' },
   () => site('handler=memcache', savedBy('memcache', 'tcp://', large), (id) => [id, `${id}.lock`]),
 );
 
-sessionStoreContract('a Memcached object that packs', { has, proves: 'reading' }, () =>
+sessionStoreContract('a Memcached object that packs', { ids: /^.{1,241}$/, has, proves: 'reading' }, () =>
   site(
     'prefix=sessions/&format=php',
     (port, code, id) =>
