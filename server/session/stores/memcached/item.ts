@@ -1,4 +1,4 @@
-import { inflateSync } from 'node:zlib';
+import zlib from 'node:zlib';
 import { Reader } from '../../formats/reader.ts';
 import { FormatError } from '../../formats/value.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../../store.ts';
@@ -31,27 +31,28 @@ export const itemDecoders = {
     if (length > maxSessionBytes) throw new SessionTooLargeError();
     const stream = bytes.subarray(4);
     if ((flags & 0x40) !== 0) return decodeFastlz(stream, length);
-    if ((flags & 0x20) === 0) throw new FormatError('the item is packed neither by zlib nor by FastLZ');
-    const unpacked = inflate(stream);
+    if ((flags & 0xa0) === 0) throw new FormatError('the item is packed neither by zlib, FastLZ nor zstd');
+    // Node 20 has no zstd.
+    const unpacked = unpack(stream, (flags & 0x20) !== 0 ? zlib.inflateSync : zlib.zstdDecompressSync);
     if (unpacked.length !== length) throw new FormatError('the item unpacks to another length than it says');
     return unpacked;
   },
   /** memcache_pool.c: the flags say serialized, packed, and a type. Large values are packed. */
   memcache({ bytes, flags }: Item): Buffer {
     if ((flags & 0xf00) !== 0) throw new FormatError(notText);
-    return (flags & 2) === 0 ? bytes : inflate(bytes);
+    return (flags & 2) === 0 ? bytes : unpack(bytes, zlib.inflateSync);
   },
 } as const satisfies Record<string, (item: Item) => Buffer>;
 
 const notText = 'the item is no text by its flags; those of a Memcache object need distribution=memcache';
 
-function inflate(stream: Buffer): Buffer {
+function unpack(stream: Buffer, by: typeof zlib.inflateSync | typeof zlib.zstdDecompressSync): Buffer {
   try {
-    return inflateSync(stream, { maxOutputLength: maxSessionBytes });
+    return by(stream, { maxOutputLength: maxSessionBytes });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') throw new SessionTooLargeError();
-    throw new FormatError('the item is not what zlib packs', { cause: error });
+    throw new FormatError('the item cannot be unpacked', { cause: error });
   }
 }
 

@@ -77,7 +77,7 @@ const handlers: Record<
  * | `memcache_standard`, `memcache_standard_fnv` | standard |
  *
  * A `Memcache` object needs one of these with a single server too, since they decide what the flags of an item mean.
- * Packed items are unpacked (zlib, FastLZ). An array in an item is serialized, which the default format reads whatever
+ * Packed items are unpacked (zlib, FastLZ, zstd). An array in an item is serialized, which the default format reads whatever
  * the serializer.
  *
  * A server that fails makes its own sessions unavailable, and no others. If ext-memcache would ask another server,
