@@ -12,6 +12,13 @@ import {
   variables,
 } from './value.ts';
 
+interface IgbinaryString {
+  readonly text: PhpValue;
+  readonly name: string;
+  /** Set once `name` was accepted as a property of any class. A long name may be used many times. */
+  isProperty?: true;
+}
+
 /** An array or an object whose entries are being read. */
 interface Container {
   readonly record: PhpRecord;
@@ -30,7 +37,7 @@ interface Container {
  */
 class IgbinaryDecoder {
   readonly #in: Reader;
-  readonly #strings: { text: PhpValue; name: string }[] = [];
+  readonly #strings: IgbinaryString[] = [];
   readonly #slots: PhpValue[] = [];
   #open: Container | undefined;
 
@@ -101,7 +108,7 @@ class IgbinaryDecoder {
     return tag % 2 === 0 ? value : -value;
   }
 
-  #string(tag: number, start: number): { text: PhpValue; name: string } {
+  #string(tag: number, start: number): IgbinaryString {
     if (tag < 0x0d || tag > 0x13) this.#in.fail('a string', start);
     if (tag === 0x0d) return { text: '', name: '' };
     if (tag <= 0x10) {
@@ -111,7 +118,7 @@ class IgbinaryDecoder {
     return this.#newString(tag - 0x11);
   }
 
-  #newString(size: number): { text: PhpValue; name: string } {
+  #newString(size: number): IgbinaryString {
     const text = this.#in.string(this.#unsigned(size));
     const string = { text, name: typeof text === 'string' ? text : nameFrom(text.bytes) };
     this.#strings.push(string);
@@ -164,8 +171,13 @@ class IgbinaryDecoder {
     const tag = this.#in.byte('a key');
     if (tag === 0x00) return null;
     if (tag < 0x0d || tag > 0x13) return String(this.#integer(tag, start));
-    const { name } = this.#string(tag, start);
-    if (className !== undefined) return this.#in.property(name, className);
+    const string = this.#string(tag, start);
+    const { name } = string;
+    if (className !== undefined) {
+      if (string.isProperty) return name;
+      if (className !== 'stdClass') string.isProperty = true;
+      return this.#in.property(name, className);
+    }
     // PHP would keep it as a string, under which no code finds it.
     return isIntegerKey(name) ? this.#in.fail('an integer as a key', start) : name;
   }

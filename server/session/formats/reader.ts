@@ -84,7 +84,7 @@ export class Reader {
 
   /** Rejects a property name that PHP rejects (`zend_unmangle_property_name_ex`). */
   property(name: string, className: string): string {
-    const isValid = name.charCodeAt(0) !== 0 || /^\0[^\0]+\0./s.test(name) || className === 'stdClass';
+    const isValid = name.charCodeAt(0) !== 0 || className === 'stdClass' || /^\0[^\0]+\0./s.test(name);
     return isValid ? name : this.fail('the name of a property');
   }
 

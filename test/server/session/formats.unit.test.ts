@@ -171,6 +171,13 @@ test.each<[FormatName, string, Buffer]>([
   ['php', 'digits without an end', Buffer.from(`a|d:${filled('1', wholeMegabyte)}x;`)],
   ['igbinary', 'levels', hex(`00000002 1401 110161 ${filled('14010600', 2 * wholeMegabyte)}`)],
   [
+    'igbinary',
+    'a private property of half a megabyte, in 20,000 entries',
+    hex(
+      `00000002 1401 110161 170143 154e20 130007a120 00${filled('78', 999_994)}0078 00 ${filled('0e0200', 6 * 19_999)}`,
+    ),
+  ],
+  [
     'msgpack',
     'what __serialize() returned in 900 levels, with many lists in the last',
     hex(`81a161${'82c0a141c091'.repeat(500)}dd000e0000${'90'.repeat(0xe0000)}`),
