@@ -135,7 +135,7 @@ function decoded(session: PhpValue, value: PhpValue, passed: Path): Found {
   if (inner !== undefined) return { value: inner };
   let problem = '';
   for (const [isLike, decode] of [
-    [/^([abdirsCEORS]:|N;)/, decodePhpSerialize],
+    [/^([abdirsCEORS]:|N;)/, (bytes: Buffer) => decodePhpSerialize(bytes, true)],
     [/^[^|]*\|([abdirsCEORS]:|N;)/, decodePhp],
   ] as const) {
     try {

@@ -29,7 +29,7 @@ interface Container {
 }
 
 /**
- * Decodes igbinary, version 2 (igbinary.c: a tag, then what it announces, big-endian). Strings that come again
+ * Decodes igbinary, versions 1 and 2 (igbinary.c: a tag, then what it announces, big-endian). Strings that come again
  * are numbers into one table of all strings; arrays, objects and what is wrapped as a reference are numbered too.
  *
  * igbinary itself limits no depth, so open containers are a list instead of calls within calls. If a key comes twice, as
@@ -185,11 +185,11 @@ class IgbinaryDecoder {
 
 export function decodeIgbinary(bytes: Buffer): PhpValue {
   const reader = new Reader(bytes);
-  if (bytes.length < 4 || bytes.readUInt32BE() !== 2)
-    throw new FormatError('expected igbinary version 2 at byte 0');
+  if (bytes.length < 4 || ![1, 2].includes(bytes.readUInt32BE()))
+    throw new FormatError('expected igbinary version 1 or 2 at byte 0');
   reader.offset = 4;
+  // ext-igbinary ignores bytes behind the value.
   const value = new IgbinaryDecoder(reader).value();
-  if (reader.left > 0) reader.fail('the end');
   // Neither an object nor a reference to an array.
   return isRecord(value) && bytes[4] !== 0x25 ? variables(value) : reader.fail('an array', 4);
 }

@@ -418,8 +418,8 @@ const isStdClass = (value: Container['value']): boolean =>
 export const decodeMsgpack = (bytes: Buffer): PhpValue =>
   decodeWithKeys((keepKeys) => {
     const reader = new Reader(bytes);
+    // ext-msgpack ignores bytes behind the value.
     const value = new MsgpackDecoder(reader, keepKeys).value();
-    if (reader.left > 0) reader.fail('the end');
     if (isRecord(value)) return variables(value);
     // All its keys are integers.
     return Array.isArray(value) ? newRecord() : reader.fail('an array', 0);

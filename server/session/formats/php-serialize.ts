@@ -346,11 +346,15 @@ export class SerializeDecoder {
   }
 }
 
-/** `session.serialize_handler=php_serialize`: the whole of `$_SESSION` in one `serialize()`. */
-export const decodePhpSerialize = (bytes: Buffer): PhpValue =>
+/**
+ * `session.serialize_handler=php_serialize`: the whole of `$_SESSION` in one `serialize()`. PHP ignores bytes behind it, such
+ * as the padding of a column.
+ * @param isWhole whether such bytes are an error
+ */
+export const decodePhpSerialize = (bytes: Buffer, isWhole = false): PhpValue =>
   decodeWithKeys((keepKeys) => {
     const reader = new Reader(bytes);
     const value = new SerializeDecoder(reader, keepKeys).value();
-    if (reader.left > 0) reader.fail('the end');
+    if (isWhole && reader.left > 0) reader.fail('the end');
     return value;
   });

@@ -100,6 +100,18 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
   });
 });
 
+test.each(native)('%s: bytes behind the session, such as a padding, count as they do for PHP', (format) => {
+  const { bytes, read } = phpReads(
+    format,
+    '$_SESSION = ["id" => 7];',
+    '(function () { session_decode(session_encode() . "\\0\\0"); return $_SESSION["id"] ?? null; })()',
+  );
+  const padded = Buffer.concat([bytes, Buffer.alloc(2)]);
+  if (read === null) expect(() => formats[format](padded)).toThrow(/^expected/);
+  else expect(who(format, padded, 'id')).toEqual(user('7'));
+  expect(read).toBe(format === 'php' || format === 'php_binary' ? null : 7);
+});
+
 describe('a value in many levels', () => {
   test.each([
     ['php', 4096, 'unserialize_max_depth'],
