@@ -24,7 +24,7 @@ export function withUserTable(logins: Logins, given: UserTable | undefined): Log
   const database = given.database.open();
   const driver = siteSql(given.database.driver);
   const quoted = (text: string) => tableIn(text, driver);
-  const users = accountsIn('users', quoted(table), { id: quoted(id), name: quoted(name) });
+  const users = accountsIn('users', quoted(table), { id: quoted(id), name: driver.anyCase(quoted(name)) });
   const open = { site: null, driver, database, charset: 'utf8', views: false, versions: false } as const;
   const { names, search } = accountsOf({ accounts: () => users }, nobody, async () => open);
   const accounts: SiteAccounts = {

@@ -2,11 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Client } from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { doctor } from '../../../server/doctor/report.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { startChatSite } from '../../helpers/chat-site.ts';
+import { startMariadb } from '../../helpers/mariadb.ts';
 import { codeOf } from '../../helpers/people.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
 
 test('a plain PHP site names its table of users: they are found by name before they come, and other IDs are rejected', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'user-table-'));
@@ -63,4 +66,42 @@ test('a plain PHP site names its table of users: they are found by name before t
       CHAT_URL: 'https://b.c',
     }),
   ).toContain('Nobody can be mailed');
+});
+
+test('a text that the character set of the table cannot have is nobody’s, and no failure of the database', async () => {
+  const [mariadb, postgres] = await Promise.all([startMariadb(), startPostgres()]);
+  onTestFinished(async () => void (await Promise.all([mariadb.remove(), postgres.remove()])));
+  const rows = "INSERT INTO people VALUES ('Zoë', 'Zoë Quill')";
+  const table = 'CREATE TABLE people (nick VARCHAR(40) PRIMARY KEY, called VARCHAR(40))';
+  await mariadb.query(`${table} COLLATE latin1_bin`);
+  await mariadb.query(rows);
+  await postgres.query("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+  const latin = new Client({
+    host: postgres.folder,
+    port: postgres.port,
+    user: 'postgres',
+    database: 'latin',
+  });
+  await latin.connect();
+  for (const sql of [table, rows, 'GRANT SELECT ON people TO site']) await latin.query(sql);
+  await latin.end();
+  for (const database of [
+    `mysql://${mariadb.login}@127.0.0.1:${mariadb.port}/site`,
+    `postgres://${postgres.login}@127.0.0.1:${postgres.port}/latin`,
+  ]) {
+    const env = { CHAT_USER_TABLE: 'people(nick, called)', CHAT_SITE_DATABASE: `${database}?timeout=9999ms` };
+    const site = await startChatSite({ ...env, CHAT_FIND_PEOPLE: 'all' });
+    const ann = await connectChat(site.chat.url, await site.session(7, 'Ann'));
+    const found = async (query: string) => (await ann.request('user:find', { query, limit: 5 })).users;
+    const zoe = { id: 'Zoë', name: 'Zoë Quill' };
+    expect(await found('quill')).toEqual([zoe]);
+    expect(await found('😀')).toEqual([]);
+    expect(await codeOf(ann, 'direct:open', { user: 'Зоя' })).toBe('unknown_user');
+    const made = { name: 'Den', kind: 'private', clientId: 'den' } as const;
+    expect((await ann.request('room:create', { ...made, members: ['Зоя', 'Zoë'] })).room.members).toBe(2);
+    expect((await ann.request('direct:open', { user: 'Zoë' })).room.with).toMatchObject(zoe);
+    expect(site.chat.output()).not.toContain('cannot be searched');
+    ann.close();
+    await site.close();
+  }
 });

@@ -76,6 +76,27 @@ export interface SqlConnection extends Pick<Database, 'rows' | 'search' | 'chang
 /** Connects the socket and logs in. It need not settle if the socket is destroyed meanwhile. */
 export type Connect = (socket: Socket, address: Address) => Promise<SqlConnection>;
 
+/**
+ * Reads the rows of these texts. A database may reject a text with characters that the column cannot have, and all texts
+ * that are asked for with it. No row has such a text.
+ * @param isForeign whether the error says that
+ */
+export async function readComparable(
+  texts: readonly string[],
+  read: (texts: readonly string[]) => Promise<SqlRow[]>,
+  isForeign: (code: unknown) => boolean,
+): Promise<SqlRow[]> {
+  try {
+    return await read(texts);
+  } catch (error) {
+    if (!isForeign((error as { code?: unknown }).code)) throw error;
+    if (texts.length === 1) return [];
+    const half = Math.ceil(texts.length / 2);
+    const first = await readComparable(texts.slice(0, half), read, isForeign);
+    return [...first, ...(await readComparable(texts.slice(half), read, isForeign))];
+  }
+}
+
 interface Open {
   socket: Socket;
   connection: SqlConnection;

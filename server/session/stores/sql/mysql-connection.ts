@@ -2,11 +2,14 @@ import { isAscii } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { type Connection as Client, createConnection, type FieldPacket, type RowDataPacket } from 'mysql2';
 import { StoreError } from '../../store.ts';
-import type { Connect, SqlConnection, SqlServer } from './connection.ts';
+import { type Connect, readComparable, type SqlConnection, type SqlServer } from './connection.ts';
 import { likeEscape, type SqlRow } from './driver.ts';
 
 /** The number of the character set `binary`, which a column of bytes has. */
 const binary = 63;
+
+/** “Illegal mix of collations”: the character set of the column lacks a character of the text. */
+const isForeign = (code: unknown) => /^ER_CANT_AGGREGATE_[23N]COLLATIONS$/.test(String(code));
 
 /** Connects by mysql2. */
 export function mysqlConnect(server: SqlServer): Connect {
@@ -51,7 +54,7 @@ async function prepared(
     client,
     `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
   );
-  async function ask(sql: string, values: string[]): Promise<SqlRow[]> {
+  async function ask(sql: string, values: readonly string[]): Promise<SqlRow[]> {
     const [rows, fields] = await execute(client, sql, values);
     if (!isRows(rows)) throw new StoreError('the database answered something that was not asked');
     const exact = charset !== undefined || fields[1]?.characterSet === binary;
@@ -64,14 +67,23 @@ async function prepared(
     }));
   }
   return {
-    rows(select, ids) {
-      // Few sizes, so that few statements have to be prepared.
-      const size = 2 ** Math.ceil(Math.log2(ids.length));
-      const values = [...ids, ...Array<string>(size - ids.length).fill(ids[0] as string)];
-      return ask(`${select} IN (${values.map(() => '?').join(', ')})`, values);
-    },
+    rows: (select, ids) =>
+      readComparable(
+        ids,
+        (some) => {
+          // Few sizes, so that few statements have to be prepared.
+          const size = 2 ** Math.ceil(Math.log2(some.length));
+          const values = [...some, ...Array<string>(size - some.length).fill(some[0] as string)];
+          return ask(`${select} IN (${values.map(() => '?').join(', ')})`, values);
+        },
+        isForeign,
+      ),
     search: (select, column, pattern, limit) =>
-      ask(`${select} WHERE ${column} LIKE ? ESCAPE '${likeEscape}' LIMIT ${limit}`, [pattern]),
+      readComparable(
+        [pattern],
+        (values) => ask(`${select} WHERE ${column} LIKE ? ESCAPE '${likeEscape}' LIMIT ${limit}`, values),
+        isForeign,
+      ),
     async change(update, id) {
       try {
         await execute(client, update, [id, id]);
@@ -93,11 +105,11 @@ function isRows(found: unknown): found is (Buffer | null)[][] {
 function execute(
   client: Client,
   sql: string,
-  values: string[] = [],
+  values: readonly string[] = [],
 ): Promise<[found: unknown, fields: FieldPacket[]]> {
   return new Promise((resolve, reject) =>
     client.execute<RowDataPacket[]>(
-      { sql, values, typeCast: false, rowsAsArray: true },
+      { sql, values: [...values], typeCast: false, rowsAsArray: true },
       (error, found, fields) => (error === null ? resolve([found, fields]) : reject(error)),
     ),
   );

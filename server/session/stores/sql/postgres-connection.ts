@@ -1,11 +1,20 @@
 import { isAscii } from 'node:buffer';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { Client, type ClientConfig, Connection as Protocol } from 'pg';
-import type { Address, Connect, SqlConnection, SqlServer } from './connection.ts';
+import {
+  type Address,
+  type Connect,
+  readComparable,
+  type SqlConnection,
+  type SqlServer,
+} from './connection.ts';
 import { likeEscape, type SqlRow } from './driver.ts';
 
 /** The timeout of cancelling a question, in milliseconds. */
 const cancelWithin = 1000;
+
+/** `untranslatable_character`: the character set of the database lacks a character of the text. */
+const isForeign = (code: unknown) => code === '22P05';
 
 /** From the messages `ParameterStatus` and `BackendKeyData`, which come before the first query. */
 interface Facts {
@@ -87,12 +96,17 @@ function connection(
     }));
   }
   return {
-    rows: (select, ids) => read(`${select} = ANY ($1)`, [ids]),
+    rows: (select, ids) => readComparable(ids, (some) => read(`${select} = ANY ($1)`, [some]), isForeign),
     // An index on lower() is the usual one for this.
     search: (select, column, pattern, limit) =>
-      read(`${select} WHERE lower(${column}) LIKE lower($1) ESCAPE '${likeEscape}' LIMIT ${limit}`, [
-        pattern,
-      ]),
+      readComparable(
+        [pattern],
+        (values) =>
+          read(`${select} WHERE lower(${column}) LIKE lower($1) ESCAPE '${likeEscape}' LIMIT ${limit}`, [
+            ...values,
+          ]),
+        isForeign,
+      ),
     async change(update, id) {
       await ask(update, [id, [id, `\\x${Buffer.from(id).toString('hex')}`]]);
     },
