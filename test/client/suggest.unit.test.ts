@@ -68,6 +68,45 @@ test('the list of people is not drawn after the end of the session', async () =>
   expect(suggest.draw()[0]).toBeUndefined();
 });
 
+test('people are found without the accents of their names', async () => {
+  vi.stubGlobal('HTMLTextAreaElement', Field);
+  vi.stubGlobal('ResizeObserver', class {});
+  const people = ['Amélie', 'İpek', 'مُحَمَّد', 'Bob'];
+  const members = people.map((name, n) => ({
+    user: { id: `${n + 2}`, name },
+    role: 'member',
+    present: true,
+  }));
+  const chat = {
+    me: { id: '1', name: 'Alice' },
+    current: new Room({ id: 'lobby', members: 5, may: [] as string[] } as RoomSummary),
+    followers: new Set<Follower>(),
+    request: async () => ({ members }),
+  };
+  const context = { chat, strings: { text: String, locale: 'en' }, changed: () => {} } as unknown as Context;
+  const root = Object.assign(new EventTarget(), { activeElement: new Field('@'), querySelector: () => null });
+  const { signal } = new AbortController();
+  const suggest = new Suggest(context, root as unknown as ShadowRoot, () => undefined, signal);
+  // Without a connection the members are requested once for each letter, not in a loop.
+  let requests = 0;
+  chat.request = async () => (++requests < 9 ? Promise.reject(new Error('offline')) : { members });
+  root.dispatchEvent(new Event('input'));
+  await new Promise(setImmediate);
+  expect(requests).toBe(1);
+  chat.request = async () => ({ members });
+  for (const [query, name] of [
+    ['ame', 'Amélie'],
+    ['IP', 'İpek'],
+    ['محمد', 'مُحَمَّد'],
+  ]) {
+    root.activeElement = new Field(`@${query}`);
+    root.dispatchEvent(new Event('input'));
+    const drawn = () => JSON.stringify(suggest.draw()[0]);
+    await vi.waitFor(() => expect(drawn()).toContain(name));
+    expect(drawn()).not.toContain('Bob');
+  }
+});
+
 test('people chosen for a draft of a room or a thread stay with it, whichever other field is empty, and go with its text', () => {
   vi.stubGlobal('HTMLTextAreaElement', Field);
   vi.stubGlobal('ResizeObserver', class {});

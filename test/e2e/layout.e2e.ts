@@ -32,6 +32,10 @@ test.describe('the list of mentions', () => {
     const { y } = await boxOf(list);
     expect(y).toBeGreaterThan((await boxOf(alice.page.locator('php-chat'))).y);
     expect(await gap()).toBeCloseTo(6, 0);
+    // In a low window the list scrolls, and shows the selected person.
+    await alice.page.setViewportSize({ width: 1280, height: 360 });
+    await alice.page.keyboard.press('ArrowUp');
+    await expect(options.last()).toBeInViewport({ ratio: 0.9 });
     await alice.field.pressSequentially('bo');
     await expect(options).toHaveText(/Bob/);
     expect(await gap()).toBeCloseTo(6, 0);
@@ -48,7 +52,7 @@ test('a message in another direction than the page: its paragraphs, its list and
   await privateRoom(site, 'alice', 'souk', ['2']);
   await alice.open('souk');
   await bob.open('souk');
-  await alice.write(`${arabic}\n\n- أول\n- ثان`);
+  await alice.write(`${arabic}\n\n- أول\n- ثان \`run()\``);
   const message = bob.messages.last();
   await expect(message.locator('ul')).toBeVisible();
   for (const page of ['ltr', 'rtl']) {
@@ -62,6 +66,15 @@ test('a message in another direction than the page: its paragraphs, its list and
     });
     expect(words.right).toBeLessThan(2);
     expect(await message.locator('ul').evaluate((list) => getComputedStyle(list).direction)).toBe('rtl');
+    const code = await message.locator('code').evaluate((element) =>
+      [0, 4].map((at) => {
+        const range = document.createRange();
+        range.setStart(element.firstChild as Text, at);
+        range.setEnd(element.firstChild as Text, at + 1);
+        return range.getBoundingClientRect().x;
+      }),
+    );
+    expect(code[0]).toBeLessThan(code[1] as number);
     const row = bob.page.getByRole('navigation', { name: 'Rooms' }).locator('.last', { hasText: arabic });
     const [name, text] = [row.locator('.by-last').first(), row.locator('> bdi')];
     // The preview shows the beginning of the message, at the right end of its box, and the name before it.

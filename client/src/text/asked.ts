@@ -4,9 +4,9 @@ export interface Asked {
   readonly query: string;
 }
 
-/** The `@` whose name is being typed; undefined without one. */
+/** The `@` whose name is being typed, at the start of a word or after a bracket or quote; undefined without one. */
 export const personAsked = (text: string, caret: number): Asked | undefined =>
-  asked(/(?<=^|\s)@((?!\s)[^@\n]*)$/u, 40, text, caret);
+  asked(/(?<=^|[\s\p{Ps}\p{Pi}"'])@((?!\s)[^@\n]*)$/u, 40, text, caret);
 
 /** The `:` after which an emoji is named with two letters or more; undefined without one. */
 export const emojiAsked = (text: string, caret: number): Asked | undefined =>
@@ -16,9 +16,7 @@ export const emojiAsked = (text: string, caret: number): Asked | undefined =>
 function asked(pattern: RegExp, longest: number, text: string, caret: number): Asked | undefined {
   const before = text.slice(Math.max(0, caret - longest - 2), caret);
   const found = pattern.exec(before);
-  if (found === null) return undefined;
-  const at = caret - before.length + found.index;
-  // The part that is cut off at the start may be the end of a word.
-  if (at > 0 && !/\s/u.test(text[at - 1] ?? '')) return undefined;
-  return { at, query: found[1] ?? '' };
+  // A sign where the text was cut may be within a word.
+  if (found === null || (found.index === 0 && before.length < caret)) return undefined;
+  return { at: caret - before.length + found.index, query: found[1] ?? '' };
 }

@@ -13,6 +13,7 @@ import type { EmojiNames } from '../emoji/find.ts';
 import { used } from '../emoji/frequent.ts';
 import { emojiCode } from '../emoji/open-emoji.tsx';
 import { Avatar } from '../people/avatar.tsx';
+import { plain } from '../rooms/room-list.tsx';
 import { apply } from './format-bar.tsx';
 import { MentionPill } from './mention-pill.tsx';
 import { Picks } from './picks.ts';
@@ -214,8 +215,10 @@ export class Suggest implements Follower {
     event.preventDefault();
     event.stopPropagation();
     if (event.key === 'Escape') this.#close();
-    else if (event.key.startsWith('Arrow')) this.#open(field);
-    else if (option !== undefined) this.#take(option);
+    else if (event.key.startsWith('Arrow')) {
+      this.#root.querySelector(`#${LABEL}-${this.#hot}`)?.scrollIntoView({ block: 'nearest' });
+      this.#open(field);
+    } else if (option !== undefined) this.#take(option);
   };
 
   #take(option: Option): void {
@@ -276,6 +279,7 @@ export class Suggest implements Follower {
   #found(room: Room): Option[] {
     const { chat, strings } = this.#context;
     const query = this.#query.toLowerCase();
+    const wanted = plain(query);
     const wrote = new Map<string, number>();
     for (const { user, seq } of room.timeline.list()) wrote.set(user.id, seq);
     const { compare } = new Intl.Collator(strings.locale, { numeric: true });
@@ -284,7 +288,7 @@ export class Suggest implements Follower {
       for (const member of this.#members.get(`${room.id} ${key}`) ?? []) known.set(member.user.id, member);
     const rank = ({ user, present }: RoomMember) => (present ? 1e15 : 0) + (wrote.get(user.id) ?? 0);
     const people = [...known.values()]
-      .filter(({ user }) => user.id !== chat.me?.id && nameOf(user).includes(query))
+      .filter(({ user }) => user.id !== chat.me?.id && nameOf(user).includes(wanted))
       .sort((a, b) => rank(b) - rank(a) || compare(a.user.name, b.user.name))
       .slice(0, SHOWN)
       .map((member) => ({ user: member.user.id, label: `@${member.user.name}`, member }));
@@ -303,11 +307,11 @@ export class Suggest implements Follower {
       try {
         const { members } = await this.#context.chat.request('room:members', payload);
         this.#members.set(key, members);
+        if (field.isConnected) this.#look();
       } catch {
         // It is asked for again with the next letter.
         this.#asked.delete(key);
       }
-      if (field.isConnected) this.#look();
     }
   }
 
@@ -338,4 +342,4 @@ export class Suggest implements Follower {
   }
 }
 
-const nameOf = ({ name, id }: User) => `${name}\n${id}`.toLowerCase();
+const nameOf = ({ name, id }: User) => plain(`${name}\n${id}`);
