@@ -71,10 +71,7 @@ export const unitOfMoreSites = () =>
     .replace(/(?<=^Description=.*)$/m, ' for %i')
     .replace(/(?<=^ExecStart=.*)$/m, ' --settings /etc/php-session-chat/%i.conf')
     .replaceAll('/etc/php-session-chat/settings', '/etc/php-session-chat/%i.conf')
-    .replace(
-      /(?<=^(?:WorkingDirectory|CacheDirectory|StateDirectory|Environment=NODE_COMPILE_CACHE)=.*)$/gm,
-      '/%i',
-    );
+    .replaceAll(`${name}/main`, `${name}/%i`);
 
 /** @param {string} tarball @param {string} cpu @param {string} program */
 async function installProgram(tarball, cpu, program) {

@@ -98,13 +98,13 @@ function parsed(args: readonly string[]) {
 function dataFor(settings: string): string {
   const [machine, own] = usualFiles;
   const machineData = '/var/lib/php-session-chat';
-  if (settings === machine) return machineData;
+  const first = 'main';
+  if (settings === machine) return join(machineData, first);
   const name = basename(settings);
   if (dirname(settings) !== dirname(machine))
     return join(dirname(settings), name === own ? 'data' : `${name}-data`);
   const site = name.replace(/\.conf$/, '');
-  // The first site has these there.
-  if (site === 'files' || site.startsWith('chat.db'))
+  if (site === first)
     throw new CommandProblem(
       exit.usage,
       `--settings ${settings}: ${join(machineData, site)} holds data of another chat; take another name`,

@@ -100,7 +100,7 @@ function start(done: Done): Step {
   const lines = [
     ...(isBuilt ? [] : ['npm run build']),
     ...(as !== '' && !existsSync(data)
-      ? [`install -d -o ${account.name} -g ${account.name} -m 711 ${shellWord(data)}`]
+      ? [`install -d -o ${account.name} -g ${account.name} -m 700 ${shellWord(data)}`]
       : []),
     `${as}${howToRun('run', named)}`,
   ];

@@ -188,10 +188,18 @@ test('the Debian package: init, a message in a browser, an upgrade, a second sit
   const other = await listening(await machine.startService('php-session-chat@shop'));
   await talk({ ...site, chat: shop.chat }, 'Hello from the shop');
   expect(await other.stop()).toBe(0);
+  // Neither site can replace the data or the compiled code of the other one.
+  for (const [at, mode] of [
+    ['/var/lib', '700'],
+    ['/var/cache', '755'],
+  ])
+    expect(await machine.run(`cd ${at}/php-session-chat && stat -c '%n %U %a' . main shop`)).toBe(
+      `. root 755\nmain www-data ${mode}\nshop www-data ${mode}\n`,
+    );
 
   await machine.run('apt-get -q remove -y --autoremove php-session-chat');
   expect(readFileSync(machine.at(settings), 'utf8')).toBe(written);
-  await machine.run('test -s /var/lib/php-session-chat/chat.db');
+  await machine.run('test -s /var/lib/php-session-chat/main/chat.db');
   const masks = () =>
     machine.run('find /etc/systemd/system -maxdepth 1 -lname /dev/null -printf "%f\\n" | sort');
   expect(await masks()).toBe('php-session-chat-sessions.service\nphp-session-chat.service\n');
@@ -202,7 +210,7 @@ test('the Debian package: init, a message in a browser, an upgrade, a second sit
     'stay in /var/lib/php-session-chat. To delete them: rm -r /var/lib/php-session-chat',
   );
   await machine.run(
-    'test -s /var/lib/php-session-chat/chat.db && test -s /var/lib/php-session-chat/shop/chat.db',
+    'test -s /var/lib/php-session-chat/main/chat.db && test -s /var/lib/php-session-chat/shop/chat.db',
   );
   await machine.run('rm -r /var/lib/php-session-chat');
   // The account stays.

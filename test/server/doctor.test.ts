@@ -486,7 +486,7 @@ test('docs/operate.md shows what the doctor says', async () => {
   rmSync(place, { recursive: true });
   const shown = said
     .replace(`file://${place}`, 'file:///var/lib/php/sessions')
-    .replaceAll(place, '/var/lib/php-session-chat')
+    .replaceAll(place, '/var/lib/php-session-chat/main')
     // The user of this test, and whether there is a client, do not concern the page.
     .replace(/! This is root.*\n.*\n/, '')
     .replace(/! The browser client is not built.*\n.*\n/, '✓ The browser client is built.\n')

@@ -80,7 +80,10 @@ test('one more site: a service of its own, of the unit that docs/operate.md make
   for (const line of [
     'ConditionPathExists=/etc/php-session-chat/%i.conf',
     'ExecStart=/usr/bin/php-session-chat run --settings /etc/php-session-chat/%i.conf',
+    'WorkingDirectory=/var/lib/php-session-chat/%i',
     'StateDirectory=php-session-chat/%i',
+    'CacheDirectory=php-session-chat/%i',
+    'Environment=NODE_COMPILE_CACHE=%C/php-session-chat/%i',
   ])
     expect(lines).toContain(line);
 });
