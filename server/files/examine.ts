@@ -76,7 +76,8 @@ setInterval(() => {
   const memory = process.memoryUsage.rss();
   if (!isTooLong && memory <= maxMemory) return;
   const limit = isTooLong ? `${maxCpuSeconds} s of CPU time` : `${maxMemory / 1024 / 1024} MB of memory`;
-  send({ found: { refused: `The file cannot be read within ${limit}.` }, memory: Number.POSITIVE_INFINITY });
+  const refused = `The file cannot be read within ${limit}.`;
+  send({ found: { refused, code: 'file_limit' }, memory: Number.POSITIVE_INFINITY });
   // An exit would wait for the library.
   process.abort();
 }, 50).unref();
@@ -152,11 +153,16 @@ async function examine({ types }: Task, bytes: Bytes, first: string | undefined)
     // A text may begin like another format: `BM`, `MZ`, `ID3`.
     if (allowed('text/plain') && (await isText(bytes))) return { type: 'text/plain' };
     const name = type ?? first ?? 'unknown';
-    const words =
-      played === null
-        ? `The file begins as ${name}, but has no sound or video that can be played.`
-        : `Files of the type ${name} are not accepted (CHAT_FILE_TYPES).`;
-    return { refused: advice[name] ?? words };
+    const known = advice[name];
+    if (played === null && known === undefined)
+      return {
+        refused: `The file begins as ${name}, but has no sound or video that can be played.`,
+        code: 'file_damaged',
+      };
+    return {
+      refused: known ?? `Files of the type ${name} are not accepted (CHAT_FILE_TYPES).`,
+      code: 'file_type',
+    };
   }
   if (type in formats) return { picture: type };
   return media === undefined ? { type } : { type, media };
@@ -189,7 +195,10 @@ async function picture(
   const format = formats[type];
   // libvips decodes the first picture of a sequence alone.
   if (format === 'avif' && bytes.toString('latin1', 8, 12) === 'avis')
-    return { refused: 'Animated AVIF pictures are not accepted. Send it as WebP or GIF.' };
+    return {
+      refused: 'Animated AVIF pictures are not accepted. Send it as WebP or GIF.',
+      code: 'file_type',
+    };
   const options = { limitInputPixels: maxPixels[format], failOn: 'error' } as const;
   const isAnimation = format === 'gif' || format === 'webp';
   const about = await sharp(bytes, {
@@ -204,7 +213,7 @@ async function picture(
     return { failed: true };
   const animation = format === 'png' && side === undefined ? readAnimatedPng(bytes) : null;
   const refused = limitOf(about, format, animation);
-  if (refused !== undefined) return { refused };
+  if (refused !== undefined) return { refused, code: 'file_limit' };
   const { width, height, pages = 1, pageHeight = height, autoOrient, isPalette, hasAlpha } = about;
   const moves = pages > 1;
   const pixels = width * pageHeight * pages;
@@ -245,9 +254,9 @@ async function picture(
       // Such as a photo as PNG, or a JPEG of a lower quality than ours.
       const smaller = hasAlpha || format === 'webp' ? 'webp' : 'jpeg';
       if (moves || animation !== null || (smaller === 'webp' && pixels > maxWebpPixels))
-        return { tooLarge: true };
+        return { tooLarge: made.bytes.length };
       made = { format: smaller, bytes: await image.toFormat(smaller, { quality: 75 }).toBuffer() };
-      if (made.bytes.length > maxBytes) return { tooLarge: true };
+      if (made.bytes.length > maxBytes) return { tooLarge: made.bytes.length };
     }
   }
   let reduced = await reduce(side ?? previewSide);

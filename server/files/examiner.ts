@@ -38,10 +38,10 @@ export type Examined =
   | { type: string; made?: MadePicture; media?: Media }
   /** It is a picture of an accepted type. */
   | { picture: string }
-  /** Its type is not accepted, or it is a picture beyond the bounds: what the sender should know. */
-  | { refused: string }
-  /** It is a picture that exceeds `maxBytes` after it is re-encoded. */
-  | { tooLarge: true }
+  /** Why it cannot be accepted: what the sender should know. */
+  | { refused: string; code: 'file_type' | 'file_limit' | 'file_damaged' }
+  /** It is a picture that exceeds `maxBytes` after it is re-encoded: its bytes then. */
+  | { tooLarge: number }
   /** It cannot be decoded as its type, or it has ended the process. */
   | { failed: true };
 

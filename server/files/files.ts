@@ -43,9 +43,9 @@ export interface Upload {
   check?: () => Promise<void>;
 }
 
-/** Why a file is not stored: its type is not accepted or it cannot be decoded, or it exceeds CHAT_LIMIT_FILE re-encoded. */
+/** Why a file is not stored. `too_large`: it exceeds CHAT_LIMIT_FILE re-encoded. */
 export interface Unusable {
-  code: 'file_type' | 'too_large';
+  code: 'file_type' | 'file_limit' | 'file_damaged' | 'too_large';
   /** What the sender should know. */
   words?: string;
 }
@@ -209,9 +209,13 @@ export class Files {
           signal,
         )
         .catch((error: Error) => (signal.aborted ? Promise.reject(error) : this.#fail(error)));
-      if ('tooLarge' in found) return { code: 'too_large' };
-      if ('refused' in found) return { code: 'file_type', words: found.refused };
-      if ('failed' in found) return { code: 'file_type' };
+      if ('tooLarge' in found)
+        return {
+          code: 'too_large',
+          words: `The picture has ${found.tooLarge} bytes without its metadata; the limit is ${this.#maxBytes} bytes (CHAT_LIMIT_FILE).`,
+        };
+      if ('refused' in found) return { code: found.code, words: found.refused };
+      if ('failed' in found) return { code: 'file_damaged' };
       const { type, made, media } = found;
       if (peaks !== undefined && (media === undefined || media.shown !== undefined))
         return { code: 'file_type' };

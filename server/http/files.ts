@@ -67,7 +67,7 @@ export interface FileParts<Who extends { id: string }> {
     signal: AbortSignal;
     /** Rejects if the user may no longer upload. */
     check(): Promise<void>;
-  }): Promise<MessageFile | { code: 'file_type' | 'too_large'; words?: string }>;
+  }): Promise<MessageFile | { code: HttpErrorCode; words?: string }>;
   /** Called after each upload, unless its client has gone away. `code`: `ok`, or why it was refused. */
   onUpload(code: 'ok' | Refusal): void;
   /** The file, if this user may see it, and the id under which its bytes are stored. */
@@ -156,10 +156,7 @@ export function createFileRoutes<Who extends { id: string }>(
       const file = await parts
         .add({ room, user: who.id, name, length, bytes: body(), ...voice, signal: gone.signal, check })
         .finally(stopped);
-      if ('code' in file) {
-        const tooLarge = `The picture without its metadata is larger than ${limit}.`;
-        throw new Refused(file.code, file.code === 'too_large' ? tooLarge : file.words);
-      }
+      if ('code' in file) throw new Refused(file.code, file.words);
       answerJson(req, res, 201, { file });
       return 'ok';
     } finally {

@@ -72,10 +72,9 @@ export const httpErrors = {
   not_found: { status: 404, message: 'There is nothing at this address.' },
   method_not_allowed: { status: 405, message: 'This address does not support that method.' },
   length_required: { status: 411, message: 'The request needs a Content-Length.' },
-  file_type: {
-    status: 415,
-    message: 'Files of this type are not accepted here, or this one cannot be decoded as its type.',
-  },
+  file_type: { status: 415, message: 'Files of this type are not accepted here.' },
+  file_limit: { status: 415, message: 'The picture is above a limit.' },
+  file_damaged: { status: 415, message: 'The file cannot be decoded as its type.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   rate_limited: {
     status: 429,

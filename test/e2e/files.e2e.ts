@@ -381,15 +381,27 @@ test('hostile files are neither run nor shown: scripts in pictures, names that t
     { name: 'b.png', mimeType: 'image/png', buffer: Buffer.from(`<html>${script}</html>`) },
     { name: 'c.png', mimeType: 'image/png', buffer: bomb(40_000) },
     { name: `<img src=x onerror=alert(3)>.txt`, mimeType: 'text/plain', buffer: Buffer.from('words') },
+    { name: 'd.png', mimeType: 'image/png', buffer: (await picture('#777')).subarray(0, 200) },
+    { name: 'e.HEIC', mimeType: '', buffer: Buffer.from('\0\0\0\x18ftypheic\0\0\0\0heicmif1', 'latin1') },
   ]);
   await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
-  await expect(tray(alice).getByRole('group', { name: 'c.png' })).toContainText(
-    'This kind of file isn’t allowed.',
-  );
+  for (const [name, why] of [
+    ['c.png', 'This picture has too many pixels or frames.'],
+    ['d.png', 'This file can’t be read. It may be damaged.'],
+    ['e.HEIC', 'Browsers can’t show HEIC. Send it as JPEG.'],
+  ] as const)
+    await expect(tray(alice).getByRole('group', { name })).toContainText(why);
   const names = await tray(alice)
     .getByRole('group')
     .evaluateAll((tiles) => tiles.map((tile) => tile.getAttribute('aria-label')));
-  expect(names).toEqual(['agnp.svg', 'b.png', 'c.png', '<img src=x onerror=alert(3)>.txt']);
+  expect(names).toEqual([
+    'agnp.svg',
+    'b.png',
+    'c.png',
+    '<img src=x onerror=alert(3)>.txt',
+    'd.png',
+    'e.HEIC',
+  ]);
   await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect(alice.messages.last()).toHaveAttribute('aria-posinset', '1');
   await expect(alice.messages.last().locator('.imgs')).toHaveCount(0);

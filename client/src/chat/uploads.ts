@@ -9,7 +9,7 @@ const AT_ONCE = 2;
 const HANGS_MS = 60_000;
 
 /** Why a file is not there: it would be refused, was refused, did not arrive, or waits for room in a message. */
-export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy' | 'tooMany';
+export type UploadProblem = 'tooLarge' | 'type' | 'limit' | 'damaged' | 'failed' | 'busy' | 'tooMany';
 
 /** A voice message as its author knows it. */
 export interface VoiceNote {
@@ -37,8 +37,14 @@ export interface Upload {
   stored: MessageFile | undefined;
 }
 
-/** The statuses of refusals that another try does not change, or not at once. */
-const REFUSED: Partial<Record<number, UploadProblem>> = { 413: 'tooLarge', 415: 'type', 429: 'busy' };
+/** Refusals that another try does not change, or not at once: by status, which a proxy may send too, and by code. */
+const REFUSED: Partial<Record<number | string, UploadProblem>> = {
+  413: 'tooLarge',
+  415: 'type',
+  429: 'busy',
+  file_limit: 'limit',
+  file_damaged: 'damaged',
+};
 
 /** Uploads files, a few at a time, and tells what becomes of them. */
 export class Uploads {
@@ -168,13 +174,13 @@ export class Uploads {
     if (source === undefined) return;
     const sent = await smaller(source, name);
     if (signal.aborted) return;
-    const { status, file } = await this.#send(upload, sent, signal);
+    const { status, file, code = '' } = await this.#send(upload, sent, signal);
     if (signal.aborted) return;
     if (file !== undefined) upload.stored = file;
     else if (status === 0 && !this.#isConnected()) {
       upload.progress = 0;
       this.#waiting.unshift(upload);
-    } else upload.problem = REFUSED[status] ?? 'failed';
+    } else upload.problem = REFUSED[code] ?? REFUSED[status] ?? 'failed';
   }
 
   /** Only `XMLHttpRequest` says how much has been sent. */
@@ -182,7 +188,7 @@ export class Uploads {
     upload: Upload,
     { bytes, name }: { bytes: Blob; name: string },
     signal: AbortSignal,
-  ): Promise<{ status: number; file?: MessageFile }> {
+  ): Promise<{ status: number; file?: MessageFile | undefined; code?: string | undefined }> {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       const query = new URLSearchParams({ room: upload.room, name });
@@ -205,8 +211,8 @@ export class Uploads {
       request.onloadend = () => {
         clearTimeout(timer);
         const { status } = request;
-        const { file } = (request.response ?? {}) as { file?: MessageFile };
-        resolve(status === 201 && file !== undefined ? { status, file } : { status });
+        const { file, error } = (request.response ?? {}) as { file?: MessageFile; error?: { code?: string } };
+        resolve({ status, file: status === 201 ? file : undefined, code: error?.code });
       };
       signal.addEventListener('abort', () => request.abort());
       goesOn();

@@ -137,7 +137,7 @@ test('a picture: turned upright and re-encoded without its metadata, with a prev
   expect(await sharp(await preview.arrayBuffer()).metadata()).toMatchObject({ width: 320, height: 1280 });
 });
 
-test('a moving PNG keeps its frames, and a picture above a limit is rejected with the limit in the message', async () => {
+test('a moving PNG keeps its frames; a picture above a limit, HEIC and HEVC are rejected with the limit or a way out in the message', async () => {
   const { status, file } = await upload(site.chat.url, annsCookie, animatedPng(), { name: 'a.png' });
   expect([status, file.type, file.image]).toEqual([
     201,
@@ -147,16 +147,34 @@ test('a moving PNG keeps its frames, and a picture above a limit is rejected wit
   const stored = Buffer.from(await (await download(site.chat.url, annsCookie, file)).arrayBuffer());
   const chunks = [...stored.toString('latin1').matchAll(/IHDR|tEXt|eXIf|acTL|fcTL|IDAT|fdAT|IEND/g)];
   expect(chunks.map(String)).toEqual(['IHDR', 'acTL', 'fcTL', 'IDAT', 'fcTL', 'fdAT', 'IEND']);
-  for (const { bytes, limit } of await largePictures()) {
+  const low = { quality: 10, effort: 0 };
+  const moving = await sharp(await noise(1000, 4000).raw().toBuffer(), {
+    raw: { width: 1000, height: 4000, channels: 3, pageHeight: 1000 },
+  }).webp(low);
+  const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0heicmif1', 'latin1');
+  const hevc = mp4({ duration: 2, picture: { width: 640, height: 480 }, codecs: ['hvc1'] });
+  hevc.write('qt  ', 8, 'latin1');
+  const rejected: { bytes: Buffer; limit: string; status?: number; code?: string }[] = [
+    ...(await largePictures()),
+    { bytes: heic, limit: 'Browsers do not show HEIC pictures. Send the picture as JPEG', code: 'file_type' },
+    { bytes: hevc, limit: 'Send it as MP4 with H.264', code: 'file_type' },
+    {
+      bytes: await moving.toBuffer(),
+      limit: 'bytes without its metadata; the limit is 1048576 bytes (CHAT_LIMIT_FILE)',
+      status: 413,
+      code: 'too_large',
+    },
+  ];
+  for (const { bytes, limit, status = 415, code = 'file_limit' } of rejected) {
     const answer = await fetch(`${site.chat.url}/files?room=lobby&name=a`, {
       method: 'POST',
       headers: { origin, cookie: annsCookie },
       body: new Uint8Array(bytes),
     });
-    expect(answer.status).toBe(415);
     expect(await answer.json()).toEqual({
-      error: { code: 'file_type', message: expect.stringContaining(limit) },
+      error: { code, message: expect.stringContaining(limit) },
     });
+    expect(answer.status).toBe(status);
   }
 });
 

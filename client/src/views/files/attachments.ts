@@ -31,7 +31,19 @@ const keptForm = list(
 );
 
 /** A file with one of these goes with no message unless the user does something. */
-const NEVER: ReadonlySet<UploadProblem | undefined> = new Set(['tooLarge', 'type', 'tooMany']);
+const NEVER: ReadonlySet<UploadProblem | undefined> = new Set([
+  'tooLarge',
+  'type',
+  'limit',
+  'damaged',
+  'tooMany',
+]);
+
+/** Types that the server refuses since browsers do not show them, and what to send in their place. */
+const CONVERTED: readonly (readonly [kind: string, other: string, form: RegExp])[] = [
+  ['HEIC', 'JPEG', /^image\/hei[cf]|\.hei[cf]$/i],
+  ['QuickTime', 'MP4', /^video\/quicktime|\.(mov|qt)$/i],
+];
 
 /** Files that are shown, with those that do not go: a hundred would help nobody. */
 const MOST_TILES = 20;
@@ -148,13 +160,19 @@ export class Attachments {
   }
 
   /** Why a file will not be sent. */
-  why({ problem }: Upload): string {
+  why({ problem, name, type }: Upload): string {
     const { chat, strings } = this.#context;
     if (problem === 'tooLarge')
       return strings.text('file.tooLarge', { size: fileSize(chat.limits.file, strings) });
     if (problem === 'busy') return strings.text('file.busy');
     if (problem === 'tooMany') return strings.text('file.tooMany', { n: chat.limits.files });
-    return strings.text(problem === 'type' ? 'file.type' : 'file.failed');
+    if (problem === 'limit') return strings.text('file.pixels');
+    if (problem === 'damaged') return strings.text('file.damaged');
+    if (problem !== 'type') return strings.text('file.failed');
+    const [kind, other] = CONVERTED.find(([, , form]) => form.test(`${type} ${name}`)) ?? [];
+    return kind === undefined || other === undefined
+      ? strings.text('file.type')
+      : strings.text('file.convert', { kind, other });
   }
 
   /** Why a file of a message does not go. */
