@@ -20,7 +20,9 @@ export function dataOf(
     throw new CommandProblem(exit.usage, `${wrong}\n\n${given.help}`);
   }
   const { env, lines } = givenSettings(given.settings, given.env);
-  const { history, files } = readConfig(env, lines);
+  // Who is logged in does not matter here, and a container for a restore is not told.
+  const isTold = env.CHAT_SITE || env.CHAT_SESSION_STORE;
+  const { history, files } = readConfig(isTold ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
   if (files.kind === 's3' && !given['without-files']) {
     throw new CommandProblem(
       exit.configuration,

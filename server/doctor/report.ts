@@ -171,7 +171,7 @@ async function* checks(
   if (config.mail !== undefined && 'session' in logins) yield await mailAddresses({}, logins.session.user);
   if ('session' in logins && logins.users !== undefined) {
     const opened = await openLogins(logins, () => {});
-    yield* unreadableAccounts(opened);
+    yield* unreadableAccounts(opened, logins.users);
     opened.close();
   }
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);

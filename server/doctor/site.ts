@@ -3,6 +3,7 @@ import { RequestCookies } from '../session/cookie.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { UserPaths } from '../session/identity.ts';
 import { type Logins, StoreError } from '../session/login.ts';
+import type { UserTable } from '../session/logins/application.ts';
 import { findSite, openSite } from '../session/logins/applications.ts';
 import type { SitePlace } from '../session/logins/site.ts';
 import { questions } from '../session/logins/tables.ts';
@@ -31,7 +32,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
           : well('The database of the site answers.');
         yield* doubts(place);
       }
-      yield* unreadableAccounts(logins);
+      yield* unreadableAccounts(logins, place.users);
       if (how.mails) yield await mailAddresses(logins, session?.user);
       if (!isInTables || cookie === undefined || isRejected) return;
       // Where the cookies come from is not known here.
@@ -84,7 +85,10 @@ export async function mailAddresses(
 }
 
 /** The table of users, if it cannot be read: then nobody can open a direct room. */
-export async function* unreadableAccounts({ accounts }: Pick<Logins, 'accounts'>): AsyncGenerator<Finding> {
+export async function* unreadableAccounts(
+  { accounts }: Pick<Logins, 'accounts'>,
+  table: UserTable | undefined,
+): AsyncGenerator<Finding> {
   try {
     // A search that finds no name still needs all of its columns.
     await accounts?.search('\u{10ffff}', 1);
@@ -92,9 +96,9 @@ export async function* unreadableAccounts({ accounts }: Pick<Logins, 'accounts'>
     if (!(error instanceof StoreError)) throw error;
     yield wrong(
       `The users of the site cannot be read: ${error.message}.`,
-      error.message.startsWith('CHAT_USER_TABLE')
-        ? undefined
-        : `${howToRun('doctor', '--grants')} prints the right for them, too.`,
+      table === undefined
+        ? `${howToRun('doctor', '--grants')} prints the right for them, too.`
+        : 'Correct CHAT_USER_TABLE, or the database that CHAT_SITE_DATABASE names. Its user needs SELECT on the two columns.',
     );
   }
 }

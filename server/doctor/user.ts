@@ -78,7 +78,10 @@ function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generat
     } else if (found !== undefined && name === 'CHAT_USER_MAIL' && !user.mail) {
       yield warning('This user has no address by CHAT_USER_MAIL.', adviceFor(name, session, path as Path));
     } else if (name === 'CHAT_USER_ROOMS' && user.rooms === 'unreadable') {
-      yield wrong(`${name} leads to neither a list of ids nor a map from ids to names.`);
+      yield wrong(
+        `${name} leads to neither a list of ids nor a map from ids to names.`,
+        'Put the rooms into the session in one of these two forms: docs/sessions.md.',
+      );
     }
   }
   if (Array.isArray(user.rooms)) yield well(`It puts the user into ${user.rooms.length} rooms.`);

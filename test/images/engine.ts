@@ -52,7 +52,10 @@ export function startEngine(): Engine {
     CONTAINERS_REGISTRIES_CONF: write('registries.conf', 'unqualified-search-registries = ["docker.io"]\n'),
   };
   const podman = async (...args: string[]) => {
-    const { stdout } = await execute('podman', args, { cwd: root, env, maxBuffer: 2 ** 26 });
+    const running = execute('podman', args, { cwd: root, env, maxBuffer: 2 ** 26 });
+    const { stdout } = await running.catch((error: Error & { stdout: string }) => {
+      throw new Error(`${error.message}${error.stdout}`, { cause: error });
+    });
     return stdout.trim();
   };
   const engine: Engine = {

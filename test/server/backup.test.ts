@@ -69,7 +69,6 @@ async function command(
     cwd: root,
     env: {
       PATH: process.env.PATH,
-      CHAT_SESSION_STORE: site.memcached.url,
       CHAT_HISTORY: url,
       CHAT_FILES: files,
       ...env,

@@ -57,7 +57,9 @@ test('a plain PHP site names its table of users: they are found by name before t
   db.exec('ALTER TABLE people RENAME COLUMN called TO title');
   const withFolder = { CHAT_SITE: folder, CHAT_USER_ID: 'user_id', CHAT_USER_NAME: 'firstname' };
   for (const more of [{}, withFolder])
-    expect(await said(more)).toContain('CHAT_USER_TABLE names a table or a column that is not there');
+    expect(await said(more)).toMatch(
+      /CHAT_USER_TABLE names a table or a column that is not there.*\n {2}→ Correct CHAT_USER_TABLE/,
+    );
   expect(
     await said({
       ...withFolder,
