@@ -127,6 +127,23 @@ test('looking for one by the name’s beginning finds all whose letters are the 
   expect(accented.sort()).toEqual(['B\u00f3b', 'Bo\u0301b'].sort());
 });
 
+test('PUT /api/users makes users known before their first visit: all that it names, or none', async () => {
+  const looking = await site.person();
+  const found = async () => (await looking.request('user:find', { query: 'kim' })).users;
+  const users = [
+    { id: 'kim', name: 'Kim Adams' },
+    { id: 'kim ', name: 'Kim Brown' },
+  ];
+  const bad = [...users, { id: '', name: 'Kim Nobody' }];
+  expect((await site.api('PUT', '/users', { users: bad })).status).toBe(400);
+  expect(await found()).toEqual([]);
+  expect(await site.api('PUT', '/users', { users })).toEqual({ status: 200, body: { count: 2 } });
+  expect(await found()).toEqual(users);
+  // The session says a newer name.
+  await site.person({}, 'kim');
+  expect(await found()).toContainEqual({ id: 'kim', name: 'Name of kim' });
+});
+
 test('pushes, closed connections, bans and members of the API reach the named user', async () => {
   for (const [n, one] of people.entries()) {
     const id = encodeURIComponent(ids[n] as string);
