@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FormatName, formats } from '../../server/session/formats/formats.ts';
 import { FormatError, newRecord, type PhpValue } from '../../server/session/formats/value.ts';
 import { follow, parsePath } from '../../server/session/path.ts';
 import { digest, inWords } from '../helpers/php-digest.ts';
-import { type PhpReading, phpReadingAlone, phpReadings } from '../helpers/random-sessions.ts';
+import { recordPhpTests } from '../helpers/phpt.ts';
+import { type PhpReading, phpReadingAlone, phpReadings, readingsOf } from '../helpers/random-sessions.ts';
 import { size, soak } from './size.ts';
 
 const written = size(20_000, 250);
@@ -140,3 +142,23 @@ describe(`${damaged} of them with bytes changed, the numbers of references above
     expect(found.paths).toBeGreaterThan(damaged);
   });
 });
+
+if (soak)
+  describe('the values that PHP’s own tests of sessions and of serialize() read and write: the decoder reads the same', () => {
+    let tests: ReturnType<typeof recordPhpTests>;
+    beforeAll(() => {
+      tests = recordPhpTests();
+    }, 600_000);
+    afterAll(() => tests.remove());
+
+    // What ext-msgpack reads depends on the classes that are there.
+    test.each(['php', 'php_binary', 'php_serialize', 'igbinary'] as const)('%s', (format) => {
+      const script = join(import.meta.dirname, '../fixtures/phpt.php');
+      const found = new Comparison(format);
+      for (const reading of readingsOf([script, format, tests.recorded])) found.add(reading);
+      expect(found.differences).toEqual([]);
+      expect(found.sessions).toBeGreaterThan(400);
+      expect(excess(found.refusedSessions, found.sessions, refusedSessions[format])).toEqual([]);
+      expect(found.crashes).toBe(0);
+    });
+  });

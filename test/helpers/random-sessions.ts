@@ -51,8 +51,12 @@ export function phpReadingAlone(
 }
 
 function run(format: FormatName, seed: number, first: number, count: number, damaged: boolean): PhpReading[] {
-  const args = [script, format, seed, first, count, damaged ? 'damaged' : ''].map(String);
-  const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout: hanging });
+  return readingsOf([script, format, seed, first, count, damaged ? 'damaged' : ''].map(String));
+}
+
+/** The readings that a script prints in the form of random-sessions/run.php. */
+export function readingsOf(args: readonly string[], timeout = hanging): PhpReading[] {
+  const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout });
   if (php.error !== undefined) throw php.error;
   const readings: PhpReading[] = [];
   const lines = php.stdout.split('\n').slice(0, -1);

@@ -1,16 +1,14 @@
-import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { AwsV4Signer } from 'aws4fetch';
 import { ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
+import { pythonPackages } from './python.ts';
 
 /** An S3 server in Python. It checks signatures and the rights of keys. */
-const moto = 'moto[s3]==5.2.1';
-const folder = join(import.meta.dirname, '../../node_modules/.cache/moto-5.2.1');
+const moto = ['moto-5.2.1', ['moto[s3]==5.2.1', 'flask', 'flask-cors']] as const;
 
 interface Key {
   id: string;
@@ -30,19 +28,6 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-/** Installed at the first use. */
-function install(): void {
-  if (existsSync(join(folder, 'bin/moto_server'))) return;
-  const quiet: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'] };
-  try {
-    execFileSync('python3', ['-m', 'venv', folder], quiet);
-    execFileSync(join(folder, 'bin/pip'), ['install', '-q', moto, 'flask', 'flask-cors'], quiet);
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    throw error;
-  }
-}
-
 const rules: Record<string, [action: string, resource: string][]> = {
   chat: [
     ['s3:GetObject', '/*'],
@@ -54,11 +39,11 @@ const rules: Record<string, [action: string, resource: string][]> = {
 };
 
 export async function startS3Server(bucket = 'pictures'): Promise<S3Server> {
-  install();
+  const installed = pythonPackages(...moto);
   const port = await ownPort();
   // Creating the bucket, and an account, rights and a key for each user, needs no authentication; later requests do.
   const free = 1 + 3 * Object.keys(rules).length;
-  const child = startChild(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', `${port}`], {
+  const child = startChild(join(installed, 'moto_server'), ['-H', '127.0.0.1', '-p', `${port}`], {
     env: { ...process.env, INITIAL_NO_AUTH_ACTION_COUNT: `${free}` },
   });
   await reachable(port, child);
