@@ -1,9 +1,12 @@
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startApp } from '../app.ts';
 import { dataInSite } from '../doctor/data-in-site.ts';
+import { warning } from '../doctor/finding.ts';
 import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
 import { typedPaths } from '../doctor/typed.ts';
 import { readClientFiles } from '../http/client-files.ts';
+import { isSeparateRoot } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { ConfigurationError } from '../session/logins/applications.ts';
@@ -47,7 +50,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   // Where the logs of several servers are merged, each line names its server.
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);
-  reportStart(config, given, log);
+  await reportStart(config, given, log);
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);
@@ -89,7 +92,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 /** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
-function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): void {
+async function reportStart(config: Config, { env, lines, file }: GivenSettings, log: Log): Promise<void> {
   const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
   if (config.unknown.length > 0) {
@@ -101,6 +104,15 @@ function reportStart(config: Config, { env, lines, file }: GivenSettings, log: L
     ...proxiesNamed(config),
     ...('session' in config.logins ? typedPaths(config.logins.session.user) : []),
   ];
+  if ((config.files.kind !== 'off' || config.previews) && (await isSeparateRoot())) {
+    const folder = dirname(dirname(import.meta.dirname));
+    findings.push(
+      warning(
+        `Uploaded files and linked pages are read as root, because other accounts cannot be used here or cannot read ${folder}.`,
+        'Let all accounts read this folder and enter those above it, or start the server as an account of its own.',
+      ),
+    );
+  }
   for (const { is, text, advice } of findings) {
     if (is !== 'well') log.warn({ reason: text, hint: advice }, 'this should be corrected');
   }

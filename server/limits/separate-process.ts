@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, realpathSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -25,26 +26,54 @@ const permissions: Record<Kind, readonly string[]> = {
   pages: ['--allow-net'],
 };
 
-/**
- * No core dumps, no bytes in files, few open files, and no program that it could start gives it more rights. Not every
- * system has `setpriv`.
- */
-const launcher =
-  'ulimit -c 0; ulimit -f 0; ulimit -n 256; p=$(command -v setpriv) && exec "$p" --no-new-privs "$0" "$@"; exec "$0" "$@"';
+/** No core dumps, no bytes in files, and few open files. */
+const limits = 'ulimit -c 0; ulimit -f 0; ulimit -n 256;';
+/** Not every build of Node can make the native calls, and not every service allows them. */
+let hasSandbox = process.platform === 'linux' && isBuiltin('node:ffi');
+
+let rootStays: Promise<boolean> | undefined;
+
+/** Whether separate processes run as root, because their own users do not exist here or cannot read the program. */
+export function isSeparateRoot(): Promise<boolean> {
+  rootStays ??= new Promise((resolve) => {
+    if (process.getuid?.() !== 0) return resolve(false);
+    const { execFile } = process.getBuiltinModule('node:child_process');
+    const check = 'test -x "$0" || exit; for path; do test -r "$path" || exit; done';
+    const user = { uid: userIds.types, gid: userIds.types };
+    const paths = readable().filter((path) => existsSync(path));
+    execFile('/bin/sh', ['-c', check, process.execPath, ...paths], user, (error) => resolve(error !== null));
+  });
+  return rootStays;
+}
 
 /**
  * Starts a module as a process of its own, for input that may be hostile. The process can read the program's own files,
  * and nothing else of this machine: docs/security.md says what holds it back. It must send a message when it is ready,
  * and end when the channel closes. It does not keep this process from ending.
+ * @param options Node's
  * @throws Error if it does not start
  */
-export async function startSeparate(module: URL, kind: Kind): Promise<ChildProcess> {
-  if (process.getuid?.() !== 0) return start(module, kind, undefined);
-  // Other users may not be able to read the program, or do not exist in this container.
-  return start(module, kind, userIds[kind]).catch(() => start(module, kind, undefined));
+export async function startSeparate(
+  module: URL,
+  kind: Kind,
+  options = optionsOf(module, kind),
+): Promise<ChildProcess> {
+  const user = process.getuid?.() === 0 && !(await isSeparateRoot()) ? userIds[kind] : undefined;
+  const command = [module, kind, options, user] as const;
+  return start(...command).catch((error: Error) => {
+    // A filter of system calls that the service manager has set.
+    if (error.cause !== 'SIGSYS') throw error;
+    hasSandbox = false;
+    return start(...command);
+  });
 }
 
-function start(module: URL, kind: Kind, user: number | undefined): Promise<ChildProcess> {
+function start(
+  module: URL,
+  kind: Kind,
+  options: readonly string[],
+  user: number | undefined,
+): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const { PATH } = process.env;
     // The environment holds keys and passwords, which this process must not get.
@@ -60,15 +89,24 @@ function start(module: URL, kind: Kind, user: number | undefined): Promise<Child
       cwd: '/',
       env,
       execPath: '/bin/sh',
-      execArgv: ['-c', launcher, process.execPath, ...optionsOf(module, kind)],
+      execArgv: hasSandbox
+        ? [
+            '-c',
+            // The sandbox hands the channel on to the Node that it starts.
+            `${limits} export SEPARATE_CHANNEL=$NODE_CHANNEL_FD; unset NODE_CHANNEL_FD; exec "$0" "$@"`,
+            process.execPath,
+            pathOf('enter-sandbox'),
+            ...options,
+          ]
+        : ['-c', `${limits} exec "$0" "$@"`, process.execPath, ...options],
       // Sends buffers as they are.
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     endFirst(child);
-    const fail = () => {
+    const fail = (_: unknown, signal?: NodeJS.Signals) => {
       clearTimeout(late);
-      reject(new Error(`the process ${module.pathname} does not start`));
+      reject(new Error(`the process ${module.pathname} does not start`, { cause: signal }));
     };
     const late = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
     // Stays, because a message to a process that has just ended is an error.
@@ -84,25 +122,33 @@ function start(module: URL, kind: Kind, user: number | undefined): Promise<Child
   });
 }
 
-function optionsOf(module: URL, kind: Kind): string[] {
-  const confined = new URL(`./confined${extname(import.meta.url)}`, import.meta.url);
-  const program = dirname(dirname(fileURLToPath(confined)));
-  const readable = [program, fileURLToPath(module)];
+const pathOf = (name: string) =>
+  fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url));
+
+/** The files of the program and of its packages. */
+function readable(): string[] {
+  const program = dirname(dirname(pathOf('confined')));
+  const paths = [program];
   for (let folder = program; folder !== dirname(folder); ) {
     folder = dirname(folder);
     const modules = join(folder, 'node_modules');
-    readable.push(join(folder, 'package.json'), modules);
+    paths.push(join(folder, 'package.json'), modules);
     // It may be a link.
-    if (existsSync(modules)) readable.push(realpathSync(modules));
+    if (existsSync(modules)) paths.push(realpathSync(modules));
   }
+  return paths;
+}
+
+export function optionsOf(module: URL, kind: Kind): string[] {
   return [
     '--permission',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...[...readable(), fileURLToPath(module)].map((path) => `--allow-fs-read=${path}`),
     ...permissions[kind],
     // It opens files without asking for the permission.
     '--no-experimental-sqlite',
     '--disallow-code-generation-from-strings',
-    `--import=${pathToFileURL(fileURLToPath(confined))}`,
+    '--disable-sigusr1',
+    `--import=${pathToFileURL(pathOf('confined'))}`,
   ];
 }
 

@@ -38,6 +38,8 @@ const mostWaiting = 500;
 const longest = 8000;
 /** Milliseconds without work after which the process ends. */
 const idleFor = 60_000;
+/** Milliseconds after which a new process replaces it: it cannot read an /etc/resolv.conf that has been replaced since. */
+const maxAge = 600_000;
 
 /** Has pages fetched by a process that any page may kill. */
 export class Fetcher {
@@ -47,6 +49,7 @@ export class Fetcher {
   readonly #busy = new Map<string, number>();
   readonly #running = new Map<number, (page: Fetched['page']) => void>();
   #process: Promise<ChildProcess> | undefined;
+  #startedAt = 0;
   #lastId = 0;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
@@ -95,7 +98,10 @@ export class Fetcher {
       else this.#busy.set(user, left);
       this.#waiting.count(user, performance.now() - begun);
       resolve(page);
-      if (this.#running.size === 0) this.#idle = setTimeout(() => this.#end(), idleFor).unref();
+      if (this.#running.size === 0) {
+        if (performance.now() - this.#startedAt > maxAge) this.#end();
+        else this.#idle = setTimeout(() => this.#end(), idleFor).unref();
+      }
       this.#startNext();
     });
     this.#process ??= this.#started();
@@ -112,6 +118,7 @@ export class Fetcher {
   }
 
   async #started(): Promise<ChildProcess> {
+    this.#startedAt = performance.now();
     const file = new URL(`./fetch${extname(import.meta.url)}`, import.meta.url);
     const child = await startSeparate(file, 'pages').catch((error: Error) => {
       this.#process = undefined;

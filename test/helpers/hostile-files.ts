@@ -131,7 +131,7 @@ function gif(width: number, height: number, frames: number): Buffer {
 }
 
 /** A zip with one entry of any declared size. */
-function zip(name: string, packed: Buffer, size: number): Buffer {
+export function zip(name: string, packed: Buffer, size: number): Buffer {
   const common = Buffer.concat([
     le16(20, 0, 8, 0, 0),
     le32(0),

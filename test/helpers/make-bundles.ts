@@ -32,6 +32,7 @@ const programs = [
   'server/command/main.ts',
   'server/files/examine.ts',
   'server/limits/confined.ts',
+  'server/limits/enter-sandbox.ts',
   'server/previews/fetch.ts',
   'server/session/large-sessions-thread.ts',
   'server/session/configuration/reader-thread.ts',

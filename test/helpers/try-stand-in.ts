@@ -1,26 +1,59 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { startSeparate } from '../../server/limits/separate-process.ts';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { optionsOf, startSeparate } from '../../server/limits/separate-process.ts';
 import type { Attempts } from './stand-in.ts';
 
-/** Starts the stand-in as the server starts the real process, and prints what it could do and how it is confined. */
-const [kind = '', attempts = ''] = process.argv.slice(2);
-const child = await startSeparate(new URL('./stand-in.ts', import.meta.url), kind as 'types');
+/**
+ * Starts the stand-in as the server starts the real process, beside files and sockets of this account, and prints what it
+ * could do and how it is confined. `taken over`: as code that Node does not hold back.
+ */
+const [kind = '', mode] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'chat-confined-'));
+const socket = join(folder, 'socket');
+const files = ['key', 'upload', 'history'].map((name) => join(folder, name));
+for (const path of files) writeFileSync(path, '{}', { mode: 0o600 });
+const [server, local] = [createServer((_, res) => res.end()), createServer()];
+server.listen(0, '127.0.0.1');
+local.listen(socket);
+await Promise.all([once(server, 'listening'), once(local, 'listening')]);
+chmodSync(folder, 0o755);
+chmodSync(socket, 0o777);
+
+const module = new URL('./stand-in.ts', import.meta.url);
+const options = optionsOf(module, kind as 'types');
+const permissions = options.filter((option) => option.startsWith('--allow-'));
+const child = await startSeparate(
+  module,
+  kind as 'types',
+  mode === 'taken over' ? ['--permission-audit', ...permissions] : options,
+);
 child.ref();
 child.channel?.ref();
-child.send(JSON.parse(attempts) as Attempts);
-const [results] = await once(child, 'message');
+const { port } = server.address() as AddressInfo;
+child.send({ files, folder, port, socket } satisfies Attempts);
+const [results] = (await once(child, 'message')) as [Record<string, string>];
 const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
 const limits = readFileSync(`/proc/${child.pid}/limits`, 'utf8');
 const lineOf = (text: string, name: string) => new RegExp(`^${name}:?\\s+(\\S+)`, 'm').exec(text)?.[1];
+const named = Object.keys(results);
 console.log(
   JSON.stringify({
-    results,
+    attempts: named.length,
+    done: named.filter((what) => results[what] === 'done'),
+    unchanged: files.every((path) => readFileSync(path, 'utf8') === '{}'),
     user: lineOf(status, 'Uid'),
     noNewPrivileges: lineOf(status, 'NoNewPrivs'),
+    filters: lineOf(status, 'Seccomp_filters'),
     fileSize: lineOf(limits, 'Max file size'),
     killedFirst: readFileSync(`/proc/${child.pid}/oom_score_adj`, 'utf8').trim(),
     core: lineOf(limits, 'Max core file size'),
   }),
 );
 child.kill('SIGKILL');
+server.close().closeAllConnections();
+local.close().closeAllConnections();
+rmSync(folder, { recursive: true });

@@ -9,8 +9,8 @@ import sharp from 'sharp';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { origin, upload } from '../../helpers/files.ts';
-import { swellingPictures } from '../../helpers/hostile-files.ts';
-import { mp4, wav } from '../../helpers/media.ts';
+import { animatedPng, swellingPictures, zip } from '../../helpers/hostile-files.ts';
+import { mp3, mp4, ogg, wav } from '../../helpers/media.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 import { startPeopleSite } from '../../helpers/people.ts';
 import { smallDisk } from '../../helpers/small-disk.ts';
@@ -37,7 +37,7 @@ async function startSite(env: NodeJS.ProcessEnv) {
   return { site, stored, total: () => stored().reduce((sum, { size }) => sum + size, 0) };
 }
 
-test('no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, and no user stores more than CHAT_LIMIT_FILES_USER', async () => {
+test('each type: no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, others than pictures are stored byte for byte, and no user stores more than CHAT_LIMIT_FILES_USER', async () => {
   const limit = 190 * KB;
   const budget = 2048 * KB;
   const { site, stored, total } = await startSite({
@@ -47,6 +47,7 @@ test('no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, and n
   const ann = await site.person();
   const became: [string, string][] = [];
   const add = async (what: string, bytes: Buffer) => {
+    const before = total();
     const query = new URLSearchParams({ room: 'lobby', name: what });
     const answer = await fetch(`${site.chat.url}/files?${query}`, {
       method: 'POST',
@@ -58,14 +59,21 @@ test('no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, and n
       error?: { message: string };
     };
     became.push([what, file?.type ?? `${answer.status} ${error?.message}`]);
+    const grown = total() - before;
+    if (file === undefined) expect(grown).toBe(0);
+    else if (!file.type.startsWith('image/')) expect(grown).toBe(bytes.length);
     return answer.status;
   };
   const pictures = await swellingPictures();
   for (const { what, bytes } of pictures) await add(what, bytes);
-  await add('a sound', wav(20));
-  await add('a film', mp4({ duration: 2, picture: { width: 640, height: 360 } }));
+  await add('a moving PNG', animatedPng());
+  await add('a WAV', wav(20));
+  await add('an MP3', mp3(2));
+  await add('an Ogg', ogg(2));
+  await add('an MP4', mp4({ duration: 2, picture: { width: 640, height: 360 } }));
   await add('a text', Buffer.alloc(limit, 'x'));
   await add('a PDF', Buffer.concat([Buffer.from('%PDF-1.7\n'), randomBytes(10 * KB)]));
+  await add('a zip', zip('a.txt', randomBytes(10 * KB), 10 * KB));
   const tooLarge = `413 The picture without its metadata is larger than ${limit} bytes (CHAT_LIMIT_FILE).`;
   expect(became).toEqual([
     ['a PNG', 'image/jpeg'],
@@ -76,10 +84,14 @@ test('no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, and n
     ['an AVIF', 'image/avif'],
     ['a moving WebP', tooLarge],
     ['a GIF', 'image/gif'],
-    ['a sound', 'audio/wav'],
-    ['a film', 'video/mp4'],
+    ['a moving PNG', 'image/png'],
+    ['a WAV', 'audio/wav'],
+    ['an MP3', 'audio/mpeg'],
+    ['an Ogg', 'audio/ogg'],
+    ['an MP4', 'video/mp4'],
     ['a text', 'text/plain'],
     ['a PDF', 'application/pdf'],
+    ['a zip', 'application/zip'],
   ]);
   const sizes = (isPreview: boolean) =>
     stored().flatMap(({ name, size }) => (name.endsWith('.preview') === isPreview ? [size] : []));

@@ -1,59 +1,68 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { startChatServer } from '../../helpers/chat-server.ts';
 
+const root = join(import.meta.dirname, '../../..');
 /** What only the fetcher of pages may do. */
-const network = [
-  'connect to a port',
-  'connect to a socket',
-  'send a datagram',
-  'ask for a name',
-  'fetch an address',
-  'listen',
-];
+const network = ['connect to a port', 'send a datagram', 'ask for a name', 'fetch an address', 'listen'];
+/** What the kernel lets code do that has taken over a process: nothing outside of the process. */
+const within = ['call native code', 'run a text as code'];
+const confined = {
+  attempts: 34,
+  unchanged: true,
+  noNewPrivileges: '1',
+  filters: '1',
+  fileSize: '0',
+  core: '0',
+  killedFirst: '1000',
+};
+
+/** Starts the stand-in as a server of this user does. */
+async function attempt(kind: string, uid: number, mode: string, program = root) {
+  const script = join(program, 'test/helpers/try-stand-in.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, [script, kind, mode], {
+    uid,
+    gid: uid,
+    env: { CHAT_API_KEY: 'secret', PATH: process.env.PATH ?? '' },
+  });
+  return JSON.parse(stdout);
+}
 
 test.each([
-  ['root', 'pictures', 0, '65530'],
-  ['root', 'pages', 0, '65531'],
-  ['its own user', 'types', 1234, '1234'],
-  ['its own user', 'pictures', 1234, '1234'],
-  ['its own user', 'pages', 1234, '1234'],
+  ['root', 'pictures', 0, '65530', 'running', []],
+  ['root', 'pages', 0, '65531', 'running', network],
+  ['its own user', 'types', 1234, '1234', 'running', []],
+  ['its own user', 'pictures', 1234, '1234', 'running', []],
+  ['its own user', 'pages', 1234, '1234', 'running', network],
+  ['its own user', 'pictures', 1234, '1234', 'taken over', within],
+  ['its own user', 'pages', 1234, '1234', 'taken over', [...within, ...network]],
 ])(
-  'a server that runs as %s: its process for %s reads no files, environment or memory, starts nothing, uses no network unless it fetches pages, and is killed first if memory runs out',
-  async (_, kind, uid, user) => {
-    const folder = mkdtempSync(join(tmpdir(), 'chat-confined-'));
-    const socket = join(folder, 'socket');
-    const files = ['key', 'upload', 'history'].map((name) => join(folder, name));
-    for (const path of files) writeFileSync(path, '{}', { mode: 0o600 });
-    const [server, local] = [createServer((_, res) => res.end()), createServer()];
-    server.listen(0, '127.0.0.1');
-    local.listen(socket);
-    await Promise.all([once(server, 'listening'), once(local, 'listening')]);
-    onTestFinished(() => {
-      for (const one of [server, local]) one.close().closeAllConnections();
-      rmSync(folder, { recursive: true });
-    });
-    chmodSync(socket, 0o777);
-    for (const path of [folder, ...files]) chownSync(path, uid, uid);
-    if (uid === 0) chmodSync(folder, 0o755);
-    const { port } = server.address() as AddressInfo;
-    const script = join(import.meta.dirname, '../../helpers/try-stand-in.ts');
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [script, kind, JSON.stringify({ files, folder, port, socket })],
-      { uid, gid: uid, env: { CHAT_API_KEY: 'secret', PATH: process.env.PATH ?? '' } },
-    );
-    const { results, ...confined } = JSON.parse(stdout);
-    const done = Object.keys(results).filter((what) => results[what] === 'done');
-    expect(done).toEqual(kind === 'pages' ? network : []);
-    expect(Object.keys(results)).toHaveLength(34);
-    expect(confined).toEqual({ user, noNewPrivileges: '1', fileSize: '0', core: '0', killedFirst: '1000' });
-    for (const path of files) expect(readFileSync(path, 'utf8')).toBe('{}');
+  'a server that runs as %s: its process for %s reads no files, environment or memory, starts nothing, uses no network unless it fetches pages, and is killed first if memory runs out (user %i: %s, %s)',
+  async (_, kind, uid, user, mode, done) => {
+    expect(await attempt(kind, uid, mode)).toEqual({ done, user, ...confined });
   },
 );
+
+test('root in a folder that other accounts cannot read: the log says that the processes run as root, and the kernel confines them', async () => {
+  const program = mkdtempSync(join(tmpdir(), 'chat-private-'));
+  onTestFinished(() => rmSync(program, { recursive: true }));
+  for (const name of ['package.json', 'server', 'session-server', 'docs', 'test/helpers'])
+    cpSync(join(root, name), join(program, name), { recursive: true });
+  mkdirSync(join(program, 'client'));
+  symlinkSync(join(root, 'node_modules'), join(program, 'node_modules'));
+  expect(await attempt('pictures', 0, 'taken over', program)).toEqual({
+    done: [...within, 'become root'],
+    user: '0',
+    ...confined,
+  });
+
+  const sessions = { CHAT_SESSION_STORE: `file://${program}` };
+  const [own, shared] = await Promise.all([startChatServer(sessions, program), startChatServer(sessions)]);
+  await Promise.all([own.stop(), shared.stop()]);
+  expect(own.output()).toMatch(/"reason":"Uploaded files and linked pages are read as root, because/);
+  expect(shared.output()).not.toContain('are read as root');
+});
