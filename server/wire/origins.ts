@@ -13,5 +13,5 @@ export function isOrigin(value: string): boolean {
 
 /** Whether an entry names this origin. `https://*.example.org` names every host with one more label, and no other. */
 export function isListed(listed: ReadonlySet<string>, origin: string): boolean {
-  return listed.has(origin) || listed.has(origin.replace(/^(https?:\/\/)[^./:*]+\./, '$1*.'));
+  return listed.has(origin) || listed.has(origin.replace(/^(https?:\/\/)[\w-]+\./, '$1*.'));
 }

@@ -90,6 +90,8 @@ describe('Origin', () => {
     ['no label for a wildcard', 'https://blogs.example'],
     ['a wildcard within a label', 'https://evilblogs.example'],
     ['another port than that of a wildcard', 'https://a.blogs.example:444'],
+    ['a user name where a wildcard has a label', 'https://evil@a.blogs.example'],
+    ['what ends a host where a wildcard has a label', 'https://evil\\.blogs.example'],
     ['another app', 'app://other'],
     ['another scheme', 'ionic://localhost'],
   ];
