@@ -24,8 +24,14 @@ export default defineConfig({
         // The first load has these names in it, and six characters tell versions apart, too.
         chunkFileNames: 'assets/[name]-[hash:6].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
-        // The first code of the chat is a single file, though later code shares some of it.
-        codeSplitting: { groups: [{ name: 'chat-app', test: /\/src\/element\/chat-app\.ts$/ }] },
+        // The first code of the chat is a single file, and so are the panels, though later code shares some of it: what a
+        // file imports would cost a round trip.
+        codeSplitting: {
+          groups: [
+            { name: 'chat-app', test: /\/src\/element\/chat-app\.ts$/, priority: 1 },
+            { name: 'panels', test: /\/src\/views\/panels\.ts$/ },
+          ],
+        },
       },
     },
   },

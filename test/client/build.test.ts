@@ -52,9 +52,15 @@ test('a first visit loads at most 64 KB with brotli, in every language', () => {
   for (const size of sizes) expect(size).toBeLessThanOrEqual(64 * 1024);
 });
 
-test('the code of the chat waits for no other file', () => {
-  const code = read(chunk('assets/chat-app-')).toString();
-  expect([...code.matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g)]).toEqual([]);
+test('the code of the chat waits for no other file, and that of the panels for no further one', () => {
+  const imports = (name: string) =>
+    [
+      ...read(chunk(name))
+        .toString()
+        .matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g),
+    ].map(([, from]) => `assets/${from}`);
+  expect(imports('assets/chat-app-')).toEqual([]);
+  expect(imports('assets/panels-')).toEqual([chunk('assets/chat-app-')]);
 });
 
 test('the script of a page knows the address of each language', () => {
