@@ -275,7 +275,7 @@ export class Suggest implements Follower {
     this.#look();
   }
 
-  /** People who are here come first, then the last authors. */
+  /** First people with a word that begins so; among them first those who are here, then the last authors. */
   #found(room: Room): Option[] {
     const { chat, strings } = this.#context;
     const query = this.#query.toLowerCase();
@@ -286,13 +286,18 @@ export class Suggest implements Follower {
     const known = new Map<string, RoomMember>();
     for (const key of ['', query])
       for (const member of this.#members.get(`${room.id} ${key}`) ?? []) known.set(member.user.id, member);
-    const rank = ({ user, present }: RoomMember) => (present ? 1e15 : 0) + (wrote.get(user.id) ?? 0);
+    const rank = ({ user, present }: RoomMember) => {
+      const begins = ` ${nameOf(user)}`.includes(` ${wanted}`);
+      return (begins ? 2e15 : 0) + (present ? 1e15 : 0) + (wrote.get(user.id) ?? 0);
+    };
     const people = [...known.values()]
       .filter(({ user }) => user.id !== chat.me?.id && nameOf(user).includes(wanted))
       .sort((a, b) => rank(b) - rank(a) || compare(a.user.name, b.user.name))
       .slice(0, SHOWN)
       .map((member) => ({ user: member.user.id, label: `@${member.user.name}`, member }));
-    const everybody = room.summary.may.includes('moderate') && 'room'.startsWith(query);
+    // Alone in the list it would be chosen by an Enter that was meant for somebody.
+    const isKnown = this.#members.has(`${room.id} `);
+    const everybody = isKnown && room.summary.may.includes('moderate') && 'room'.startsWith(query);
     return everybody ? [...people, { user: EVERYBODY, label: '@room' }] : people;
   }
 
