@@ -171,6 +171,9 @@ test('the name of the room opens its details: people, pictures by month, files, 
 
   await page.keyboard.press('ArrowRight');
   await expect(tab(/^Files$/)).toBeFocused();
+  const colour = await tab(/^Files$/).evaluate((element) => getComputedStyle(element).color);
+  await tab(/^Files$/).hover();
+  await expect(tab(/^Files$/)).toHaveCSS('color', colour);
   const pictures = details.locator('.pics button');
   await expect(pictures.first().locator('img')).toBeVisible();
   expect(await pictures.count()).toBeGreaterThanOrEqual(30);

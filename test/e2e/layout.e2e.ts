@@ -230,6 +230,12 @@ test('the message in sight stays where it is while the panel of the launcher cha
   await message.evaluate((element) => element.scrollIntoView());
   const fromTop = async () => (await boxOf(message)).y - (await boxOf(log)).y;
   await expect.poll(fromTop).toBeCloseTo(0, 0);
+  // The author's name, far above in this group, does not cover it.
+  const isOnTop = (element: Element) => {
+    const { x, y } = element.getBoundingClientRect();
+    return element.contains((element.getRootNode() as ShadowRoot).elementFromPoint(x + 8, y + 8));
+  };
+  expect(await message.evaluate(isOnTop)).toBe(true);
   // Below 480 px the panel is modal, and as wide as the window.
   for (const [width, columnWidth] of [
     [470, 470],

@@ -136,6 +136,8 @@ test.describe('where the site notifies people who are away', () => {
 
     const shown = settings.getByRole('region', { name: 'What notifications show' });
     await expect(shown.getByText('Shall we meet tomorrow?')).toBeVisible();
+    // Users are not notified of their own messages.
+    await expect(shown.getByText('Alice')).toHaveCount(0);
     await shown.getByRole('button', { name: 'Name only' }).click();
     await expect(shown.getByText('New message')).toBeVisible();
     await expect.poll(stored).toMatchObject({ text: 'name' });
