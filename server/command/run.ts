@@ -6,7 +6,7 @@ import { warning } from '../doctor/finding.ts';
 import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
 import { typedPaths } from '../doctor/typed.ts';
 import { readClientFiles } from '../http/client-files.ts';
-import { isSeparateRoot } from '../limits/separate-process.ts';
+import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { ConfigurationError } from '../session/logins/applications.ts';
@@ -51,6 +51,13 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);
   await reportStart(config, given, log);
+  whenSandboxForbidden(() => {
+    const reason =
+      'The service forbids Landlock, so Node alone confines the processes that read files and pages.';
+    const calls = 'landlock_create_ruleset landlock_add_rule landlock_restrict_self';
+    const hint = `Add to the systemd unit of the chat: SystemCallFilter=${calls}`;
+    log.warn({ reason, hint }, 'this should be corrected');
+  });
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);

@@ -30,6 +30,11 @@ const permissions: Record<Kind, readonly string[]> = {
 const limits = 'ulimit -c 0; ulimit -f 0; ulimit -n 256;';
 /** Not every build of Node can make the native calls, and not every service allows them. */
 let hasSandbox = process.platform === 'linux' && isBuiltin('node:ffi');
+let onSandboxForbidden = () => {};
+/** The listener is called once if the service manager forbids the system calls of the sandbox. */
+export const whenSandboxForbidden = (listener: () => void): void => {
+  onSandboxForbidden = listener;
+};
 
 let rootStays: Promise<boolean> | undefined;
 
@@ -63,6 +68,7 @@ export async function startSeparate(
   return start(...command).catch((error: Error) => {
     // A filter of system calls that the service manager has set.
     if (error.cause !== 'SIGSYS') throw error;
+    if (hasSandbox) onSandboxForbidden();
     hasSandbox = false;
     return start(...command);
   });

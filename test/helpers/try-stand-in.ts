@@ -4,12 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { optionsOf, startSeparate } from '../../server/limits/separate-process.ts';
+import { optionsOf, startSeparate, whenSandboxForbidden } from '../../server/limits/separate-process.ts';
 import type { Attempts } from './stand-in.ts';
 
 /**
  * Starts the stand-in as the server starts the real process, beside files and sockets of this account, and prints what it
- * could do and how it is confined. `taken over`: as code that Node does not hold back.
+ * could do and how it is confined. `taken over`: as code that Node does not hold back; `filtered`: under a filter of
+ * systemd, which kills a process at its first call of Landlock.
  */
 const [kind = '', mode] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'chat-confined-'));
@@ -22,6 +23,21 @@ local.listen(socket);
 await Promise.all([once(server, 'listening'), once(local, 'listening')]);
 chmodSync(folder, 0o755);
 chmodSync(socket, 0o777);
+
+if (mode === 'filtered') {
+  const { dlopen, getRawPointer } = await import('node:ffi');
+  const numbers = { arguments: ['i32', 'i64', 'pointer', 'i64', 'i64'], return: 'i32' } as const;
+  const { prctl } = dlopen(null, { prctl: numbers }).functions;
+  // By their number: kill at landlock_create_ruleset, allow the others.
+  const filter = new Uint32Array([0x20, 0, 0x01000015, 444, 6, 0x80000000, 6, 0x7fff0000]);
+  const program = new BigUint64Array([4n, getRawPointer(filter)]);
+  prctl(38, 1n, 0n, 0n, 0n);
+  prctl(22, 2n, program, 0n, 0n);
+}
+let isForbidden = false;
+whenSandboxForbidden(() => {
+  isForbidden = true;
+});
 
 const module = new URL('./stand-in.ts', import.meta.url);
 const options = optionsOf(module, kind as 'types');
@@ -45,6 +61,7 @@ console.log(
     attempts: named.length,
     done: named.filter((what) => results[what] === 'done'),
     unchanged: files.every((path) => readFileSync(path, 'utf8') === '{}'),
+    isForbidden,
     user: lineOf(status, 'Uid'),
     noNewPrivileges: lineOf(status, 'NoNewPrivs'),
     filters: lineOf(status, 'Seccomp_filters'),

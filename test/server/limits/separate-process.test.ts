@@ -13,6 +13,7 @@ const network = ['connect to a port', 'send a datagram', 'ask for a name', 'fetc
 const within = ['call native code', 'run a text as code'];
 const confined = {
   attempts: 34,
+  isForbidden: false,
   unchanged: true,
   noNewPrivileges: '1',
   filters: '1',
@@ -46,6 +47,15 @@ test.each([
     expect(await attempt(kind, uid, mode)).toEqual({ done, user, ...confined });
   },
 );
+
+test('a service that kills processes at the calls of Landlock, as an older unit does: they start without it, and the server learns of it', async () => {
+  expect(await attempt('pictures', 1234, 'filtered')).toEqual({
+    ...confined,
+    done: [],
+    user: '1234',
+    isForbidden: true,
+  });
+});
 
 test('root in a folder that other accounts cannot read: the log says that the processes run as root, and the kernel confines them', async () => {
   const program = mkdtempSync(join(tmpdir(), 'chat-private-'));
