@@ -36,7 +36,7 @@ const refusedPaths: Refused = {
 };
 
 /** In damaged bytes, igbinary may take another string for a class name; a decoder does not know which classes exist. */
-const noSuchClass = /Class \S+ (has no unserializer|does not exist)/;
+const noSuchClass = /Class \S+ (has no unserializer|does not exist)|Cannot instantiate enum/;
 
 class Comparison {
   readonly differences: string[] = [];
