@@ -112,6 +112,8 @@ const needs = [
     only: ['soak'],
     present: () => onPath('debootstrap') || existsSync('/usr/sbin/debootstrap'),
   },
+  // It runs the unit of the Debian package.
+  { name: 'systemd', only: ['soak'], present: () => existsSync('/lib/systemd/systemd') },
   // Its promtool evaluates the alerts.
   { name: 'prometheus', only: ['soak'], present: () => onPath('promtool') },
 ];
