@@ -103,7 +103,8 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   if (values.cookie === undefined) {
     const what =
       'session' in config.logins ? `the value of ${config.logins.session.cookie.name}` : 'the header Cookie';
-    say.finding(`To follow one login from the cookie to the user, add --cookie -
+    const same = values.settings ? `--settings ${printable(values.settings)} ` : '';
+    say.finding(`To follow one login from the cookie to the user: ${howToRun('doctor', `${same}--cookie -`)}
 It asks for ${what} from the browser of somebody who is logged in.`);
   }
   return wrongs === 0 ? 0 : 1;
