@@ -104,7 +104,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
     expect(list.slice(-50)).toEqual(newest);
     expect(list).toEqual(stored(messages).slice(-list.length));
   }
-}, 120_000);
+});
 
 test('messages that wait in a file are sent by the next process, once', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-outbox-'));
