@@ -174,7 +174,7 @@ test('the rest of the server knows logins only by session/login.ts, and app.ts a
     'server/command/': /^logins\/applications\.ts$/,
     // It says why a session or a login does not count.
     'server/doctor/':
-      /^(configuration\/configuration|cookie|decode|formats\/value|identity|logins\/(applications|grants|php-sessions|site|tables)|path|source|store)\.ts$/,
+      /^(configuration\/configuration|cookie|decode|formats\/value|identity|logins\/(application|applications|grants|php-sessions|site|tables)|path|source|store)\.ts$/,
     'server/init/': /^(logins\/(application|applications|grants|php-sessions|site)|path)\.ts$/,
     'server/settings/': /^options\.ts$/,
   };

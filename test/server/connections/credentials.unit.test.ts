@@ -27,9 +27,11 @@ test('the credentials of a request have the whole address of the client, and nev
   expect(admission.credentials(request('::ffff:10.0.0.1', headers), 'own')).toEqual({
     ...others,
     address: '2001:db8::5:6',
+    client: '2001:db8:0:0::/64',
   });
   expect(admission.credentials(request('::ffff:192.0.2.1', headers), 'own')).toEqual({
     ...others,
     address: '192.0.2.1',
+    client: '192.0.2.1',
   });
 });
