@@ -538,6 +538,19 @@ function plainSite() {
   return { machine, sessions, id, path: join(machine, 'srv/site') };
 }
 
+test('a plain PHP site whose PHP runs elsewhere, as in another container: the settings say where its sessions are', async () => {
+  const { machine, sessions, id, path } = plainSite();
+  rmSync(join(machine, 'etc/php'), { recursive: true });
+  const args = [path, '--print', '--url', 'https://example.org', '--user', userInfo().username];
+  const without = await run(args, {}, [], machine);
+  expect(without).toEqual({ code: 78, said: expect.stringMatching(/no PHP is found.*CHAT_SESSION_STORE/i) });
+  const store = { CHAT_SESSION_STORE: `file://${sessions}`, CHAT_SESSION_NAME: 'SITE' };
+  const { code, said } = await run(args, store, [id, 'y', '/login'], machine);
+  expect(said).toContain('CHAT_USER_ID=user.id');
+  expect(said).toContain(`CHAT_SESSION_STORE=file://${sessions}`);
+  expect(code).toBe(0);
+});
+
 test('a plain PHP site: one login is shown, its keys without values are confirmed, and a server knows the user', async () => {
   const { machine, sessions, id, path } = plainSite();
   const file = newFile();

@@ -1,4 +1,4 @@
-import { ifKnown } from '../configuration/configuration.ts';
+import { ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { storeOfPhp } from './php-store.ts';
@@ -27,7 +27,13 @@ export const php: SessionApplication = {
   },
 
   async portrait(folder) {
-    const settings = withCalls(await folder.settings(), await folder.calls());
+    // PHP may be on another machine, or in another container. Then `find` was given all that is needed.
+    const here = await folder.settings().catch((error: Error) => {
+      if (error instanceof ConfigurationError) return null;
+      throw error;
+    });
+    if (here === null) return {};
+    const settings = withCalls(here, await folder.calls());
     const value = (name: string) => ifKnown(() => settings.get(name).value) ?? '';
     return {
       version: `(${settings.title})`,
