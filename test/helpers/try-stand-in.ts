@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { dlopen, getRawPointer } from 'node:ffi';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,10 +25,13 @@ await Promise.all([once(server, 'listening'), once(local, 'listening')]);
 chmodSync(folder, 0o755);
 chmodSync(socket, 0o777);
 
+const { syscall, prctl } = dlopen(null, {
+  syscall: { arguments: ['i64', 'pointer', 'i64', 'i64'], return: 'i64' },
+  prctl: { arguments: ['i32', 'i64', 'pointer', 'i64', 'i64'], return: 'i32' },
+}).functions;
+// The version of landlock_create_ruleset; negative if the kernel has none.
+const landlock = Number(syscall(444n, 0n, 0n, 1n));
 if (mode === 'filtered') {
-  const { dlopen, getRawPointer } = await import('node:ffi');
-  const numbers = { arguments: ['i32', 'i64', 'pointer', 'i64', 'i64'], return: 'i32' } as const;
-  const { prctl } = dlopen(null, { prctl: numbers }).functions;
   // By their number: kill at landlock_create_ruleset, allow the others.
   const filter = new Uint32Array([0x20, 0, 0x01000015, 444, 6, 0x80000000, 6, 0x7fff0000]);
   const program = new BigUint64Array([4n, getRawPointer(filter)]);
@@ -52,7 +56,8 @@ child.channel?.ref();
 const { port } = server.address() as AddressInfo;
 child.send({ files, folder, port, socket } satisfies Attempts);
 const [results] = (await once(child, 'message')) as [Record<string, string>];
-const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+const statusOf = (pid: number | string | undefined) => readFileSync(`/proc/${pid}/status`, 'utf8');
+const status = statusOf(child.pid);
 const limits = readFileSync(`/proc/${child.pid}/limits`, 'utf8');
 const lineOf = (text: string, name: string) => new RegExp(`^${name}:?\\s+(\\S+)`, 'm').exec(text)?.[1];
 const named = Object.keys(results);
@@ -64,7 +69,9 @@ console.log(
     isForbidden,
     user: lineOf(status, 'Uid'),
     noNewPrivileges: lineOf(status, 'NoNewPrivs'),
-    filters: lineOf(status, 'Seccomp_filters'),
+    landlock,
+    // Added to those of this process, which a container may have.
+    filters: Number(lineOf(status, 'Seccomp_filters')) - Number(lineOf(statusOf('self'), 'Seccomp_filters')),
     fileSize: lineOf(limits, 'Max file size'),
     killedFirst: readFileSync(`/proc/${child.pid}/oom_score_adj`, 'utf8').trim(),
     core: lineOf(limits, 'Max core file size'),
