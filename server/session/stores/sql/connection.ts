@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { StoreUrl } from '../../source.ts';
 import { StoreError } from '../../store.ts';
@@ -77,9 +78,10 @@ export interface SqlConnection extends Pick<Database, 'rows' | 'search' | 'chang
 export type Connect = (socket: Socket, address: Address) => Promise<SqlConnection>;
 
 /**
- * Reads the rows of these texts. A database may reject a text with characters that the column cannot have, and all texts
- * that are asked for with it. No row has such a text.
- * @param isForeign whether the error says that
+ * Reads the rows that match these texts. A text with a character that the column's character set lacks matches no row, but
+ * the database rejects the whole query. So the query is repeated with half of the texts, down to single ones.
+ * @param isForeign whether this may be the reason of the error. The tables can be wrong in the same way, but every
+ * character set has ASCII
  */
 export async function readComparable(
   texts: readonly string[],
@@ -89,7 +91,8 @@ export async function readComparable(
   try {
     return await read(texts);
   } catch (error) {
-    if (!isForeign((error as { code?: unknown }).code)) throw error;
+    if (!isForeign((error as { code?: unknown }).code) || texts.every((text) => isAscii(Buffer.from(text))))
+      throw error;
     if (texts.length === 1) return [];
     const half = Math.ceil(texts.length / 2);
     const first = await readComparable(texts.slice(0, half), read, isForeign);
