@@ -20,9 +20,9 @@ export function dataOf(
     throw new CommandProblem(exit.usage, `${wrong}\n\n${given.help}`);
   }
   const { env, lines } = givenSettings(given.settings, given.env);
-  // Who is logged in does not matter here, and a container for a restore is not told.
-  const isTold = env.CHAT_SITE || env.CHAT_SESSION_STORE;
-  const { history, files } = readConfig(isTold ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
+  // These commands read no sessions, and a container that restores may have no setting for them.
+  const namesStore = env.CHAT_SITE || env.CHAT_SESSION_STORE || env.CHAT_SESSION_STORE_FILE;
+  const { history, files } = readConfig(namesStore ? env : { ...env, CHAT_SESSION_STORE: 'file:///' }, lines);
   if (files.kind === 's3' && !given['without-files']) {
     throw new CommandProblem(
       exit.configuration,
