@@ -85,7 +85,7 @@ function reasonOf(error: unknown): string {
 
 function reachAdvice(reason: string): string {
   if (/ALTNAME/.test(reason))
-    return 'The certificate is for another host name: let the web server use that of this host.';
+    return 'The certificate does not name this host: give the web server a certificate for it.';
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(reason))
     return 'This machine does not trust the certificate, and neither may browsers. If your own authority has issued it, put NODE_EXTRA_CA_CERTS=FILE before the command, with the certificate of that authority.';
   if (/ENOTFOUND|EAI_AGAIN/.test(reason))

@@ -29,7 +29,7 @@ export async function askForUser(
   if (yes) throw missing();
   const { name } = settings.cookie;
   terminal.say(`
-This application is not a known one, so the chat has to learn where its users are in the session.
+The chat does not know this application, so it has to learn where the session holds the user.
 Log in to the site with your browser, open its developer tools (F12), Application or Storage, Cookies,
 and copy the value of ${name}. It is not shown here, and neither are the values of the session.
 `);

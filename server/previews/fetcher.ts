@@ -38,7 +38,7 @@ const mostWaiting = 500;
 const longest = 8000;
 /** Milliseconds without work after which the process ends. */
 const idleFor = 60_000;
-/** Milliseconds after which a new process replaces it: it cannot read an /etc/resolv.conf that has been replaced since. */
+/** Milliseconds after which the process is replaced when it has no work: it cannot read a newer /etc/resolv.conf. */
 const maxAge = 600_000;
 
 /** Has pages fetched by a process that any page may kill. */

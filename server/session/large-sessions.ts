@@ -41,7 +41,7 @@ export class LargeSessions {
 
   /**
    * The same as `identify` of the decoded bytes.
-   * @param user whoever asks; those come first whose sessions have taken less time lately
+   * @param user whom the time counts for: the sessions of whoever has used the least lately come first
    * @throws FormatError as the decoder does
    * @throws SessionBusyError if too much waits already
    * @throws StoreError if the thread has ended

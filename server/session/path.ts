@@ -115,7 +115,7 @@ function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {
   return value;
 }
 
-/** The strings of a session that were decoded, and their values: most of its paths lead through the same string. */
+/** The decoded strings of each session, because most of its paths lead through the same string. */
 const decodedStrings = new WeakMap<object, Map<PhpValue, PhpValue>>();
 
 /**

@@ -31,7 +31,7 @@ export type SessionVerdict =
 export interface Judge {
   /**
    * The verdict on the bytes of a session: at once, but for a large one.
-   * @param by whoever asks, for a fair share of the thread for large ones
+   * @param by the client or the user, who take turns with large sessions
    * @throws StoreError if that cannot be said now
    */
   verdict(id: string, bytes: Buffer | null, by: string): SessionVerdict | Promise<SessionVerdict>;

@@ -295,7 +295,7 @@ export class Suggest implements Follower {
       .sort((a, b) => rank(b) - rank(a) || compare(a.user.name, b.user.name))
       .slice(0, SHOWN)
       .map((member) => ({ user: member.user.id, label: `@${member.user.name}`, member }));
-    // Alone in the list it would be chosen by an Enter that was meant for somebody.
+    // Until the members have loaded, Enter would choose @room instead of a person.
     const isKnown = this.#members.has(`${room.id} `);
     const everybody = isKnown && room.summary.may.includes('moderate') && 'room'.startsWith(query);
     return everybody ? [...people, { user: EVERYBODY, label: '@room' }] : people;

@@ -81,7 +81,7 @@ export interface SqliteSearch {
   pattern: string;
 }
 
-/** `failed`: a copy of an error has no code of its own. */
+/** `failed`: the error's fields, because a message between threads drops the code of an error. */
 export type SearchReply =
   | { rows: object[] }
   | { failed: { code: string | undefined; errcode: number | undefined; message: string } };
@@ -202,7 +202,7 @@ const locationOf = (path: string, mode: Mode) => `${pathToFileURL(path)}?mode=${
 /** The thread of the last search, which waits for the next one: to start it takes longer than most searches. */
 let searcher: Worker | undefined;
 
-/** A search may read the whole table, and would block this process for so long. */
+/** Searches in a thread, because a search may read the whole table and would block this process. */
 async function inThread(search: SqliteSearch): Promise<SqlRow[]> {
   // In the package this file and the thread's have been compiled.
   const file = new URL(`./sqlite-search-thread${extname(import.meta.url)}`, import.meta.url);
@@ -219,7 +219,7 @@ async function inThread(search: SqliteSearch): Promise<SqlRow[]> {
   if (searcher !== undefined) void thread.terminate();
   else {
     searcher = thread;
-    // It keeps no process from ending.
+    // The idle thread does not keep the process running.
     thread.unref();
   }
   if ('failed' in reply) throw reply.failed;
