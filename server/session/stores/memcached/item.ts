@@ -31,9 +31,11 @@ export const itemDecoders = {
     if (length > maxSessionBytes) throw new SessionTooLargeError();
     const stream = bytes.subarray(4);
     if ((flags & 0x40) !== 0) return decodeFastlz(stream, length);
-    if ((flags & 0xa0) === 0) throw new FormatError('the item is packed neither by zlib, FastLZ nor zstd');
-    // Node 20 has no zstd.
-    const unpacked = unpack(stream, (flags & 0x20) !== 0 ? zlib.inflateSync : zlib.zstdDecompressSync);
+    if ((flags & 0xa0) === 0) throw new FormatError('the item is packed, but not by zlib, FastLZ or zstd');
+    const by = (flags & 0x20) !== 0 ? zlib.inflateSync : zlib.zstdDecompressSync;
+    if (by === undefined)
+      throw new FormatError(`zstd needs Node 22.15 or later, and this is ${process.version}`);
+    const unpacked = unpack(stream, by);
     if (unpacked.length !== length) throw new FormatError('the item unpacks to another length than it says');
     return unpacked;
   },
