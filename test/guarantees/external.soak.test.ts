@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -29,7 +30,11 @@ const receiver = createServer(async (request, response) => {
 let site: PeopleSite;
 let python: string;
 beforeAll(async () => {
-  python = join(pythonPackages('python-clients', requirements), 'python');
+  const version = createHash('sha256')
+    .update(readFileSync(fixture('python-requirements.txt')))
+    .digest('hex')
+    .slice(0, 8);
+  python = join(pythonPackages(`python-clients-${version}`, requirements), 'python');
   await once(receiver.listen(0, '127.0.0.1'), 'listening');
   const keyFile = `${kept.path}.key`;
   writeFileSync(keyFile, keys.join('\n'));

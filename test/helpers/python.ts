@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /**
  * Installs Python packages at the first use.
  *
- * @param name of their folder, with the version, so that other versions are installed anew
+ * @param name of their folder; another version needs another name
  * @param packages arguments of `pip install`
  * @returns the folder with their programs
  */
