@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import threads from 'node:worker_threads';
 
 /**
@@ -18,6 +19,9 @@ function ConfinedWorker(
 
 Worker.prototype.constructor = ConfinedWorker;
 threads.Worker = ConfinedWorker as unknown as typeof Worker;
+// Of this process alone.
+const { setPriority } = os;
+os.setPriority = (priority: number) => setPriority(priority);
 syncBuiltinESMExports();
 
 // The permissions deny all of it, and sharp's WebAssembly needs these numbers at its start.

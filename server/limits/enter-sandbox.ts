@@ -14,10 +14,59 @@ const { syscall, prctl, dup } = dlopen(null, {
   dup: { arguments: ['i32'], return: 'i32' },
 }).functions;
 
+interface Calls {
+  architecture: number;
+  socket: number;
+  prlimit64: number;
+  setpriority: number;
+  refused: readonly number[];
+}
+
+/** The numbers of system calls, by architecture. */
+const numbers: Partial<Record<string, Calls>> = {
+  x64: {
+    architecture: 0xc000003e,
+    socket: 41,
+    prlimit64: 302,
+    setpriority: 141,
+    refused: [
+      // socketpair, whose datagrams reach any AF_UNIX socket.
+      53,
+      // chmod, fchmod, chown, fchown, lchown, fchownat, and fchmodat.
+      ...[90, 91, 92, 93, 94, 260, 268],
+      // utime, utimes, futimesat, and utimensat.
+      ...[132, 235, 261, 280],
+      // setxattr, lsetxattr, fsetxattr, removexattr, lremovexattr, and fremovexattr.
+      ...[188, 189, 190, 197, 198, 199],
+      // sched_setparam, sched_setscheduler, sched_setaffinity, sched_setattr, and ioprio_set.
+      ...[142, 144, 203, 314, 251],
+      // shmget, semget, and msgget, whose memory outlives the process.
+      ...[29, 64, 68],
+    ],
+  },
+  arm64: {
+    architecture: 0xc00000b7,
+    socket: 198,
+    prlimit64: 261,
+    setpriority: 140,
+    // In the same order, without those that ARM64 does not have.
+    refused: [
+      199,
+      ...[52, 55, 54, 53],
+      88,
+      ...[5, 6, 7, 14, 15, 16],
+      ...[118, 119, 122, 274, 30],
+      ...[194, 190, 186],
+    ],
+  },
+};
+/** Everywhere: io_uring_setup, which makes sockets, too; fchmodat2, setxattrat, removexattrat, and file_setattr. */
+const newCalls = [425, 452, 463, 466, 469];
+
 // PR_SET_NO_NEW_PRIVS, which the others need.
 prctl(38, 1n, 0n, 0n, 0n);
 restrictFiles();
-restrictSockets();
+restrictCalls();
 const { SEPARATE_CHANNEL: channel, ...env } = process.env;
 // Node closes all others that it was given.
 const NODE_CHANNEL_FD = String(dup(Number(channel)));
@@ -73,33 +122,36 @@ function readablePaths(): Set<string> {
   ]);
 }
 
-/** By seccomp: no sockets, or for a process that uses the network no sockets within this machine. */
-function restrictSockets(): void {
-  // The architecture, and the number of `socket` there.
-  const numbers: Partial<Record<string, [number, number]>> = {
-    x64: [0xc000003e, 41],
-    arm64: [0xc00000b7, 198],
-  };
-  const known = numbers[process.arch];
-  if (known === undefined) return;
-  const [architecture, socket] = known;
+/** By seccomp: what Landlock leaves open, which are sockets, the rights of files, and the limits of other processes. */
+function restrictCalls(): void {
+  const calls = numbers[process.arch];
+  if (calls === undefined) return;
   const [load, isEqual, isAtLeast, answer] = [0x20, 0x15, 0x35, 0x06];
   // Each instruction: code, instructions to skip if true, if false, value.
+  const allowed = [answer, 0, 0, 0x7fff0000];
+  // EACCES
+  const refused = [answer, 0, 0, 0x5000d];
+  const when = (call: number, ...then: number[][]) => [[isEqual, 0, then.length, call], ...then];
+  const argument = (at: number) => [load, 0, 0, 16 + 8 * at];
+  const isZero = (at: number) => [argument(at), [isEqual, 1, 0, 0], refused];
+  // AF_UNIX
+  const isElsewhere = [argument(0), [isEqual, 0, 1, 1], refused, allowed];
   const filter = new Uint32Array(
     [
       [load, 0, 0, 4],
-      [isEqual, 0, 7, architecture],
+      [isEqual, 1, 0, calls.architecture],
+      refused,
       [load, 0, 0, 0],
-      // The same calls by other numbers, and io_uring_setup, which makes sockets, too.
-      [isAtLeast, 5, 0, 0x40000000],
-      [isEqual, 4, 0, 425],
-      [isEqual, 0, 2, socket],
-      [load, 0, 0, 16],
-      // AF_UNIX
-      usesNetwork ? [isEqual, 1, 0, 1] : [isAtLeast, 1, 0, 0],
-      // Allowed, and EACCES.
-      [answer, 0, 0, 0x7fff0000],
-      [answer, 0, 0, 0x5000d],
+      // The same calls by other numbers.
+      [isAtLeast, 0, 1, 0x40000000],
+      refused,
+      ...when(calls.socket, ...(usesNetwork ? isElsewhere : [refused])),
+      // Of this process alone.
+      ...when(calls.prlimit64, ...isZero(0), allowed),
+      ...when(calls.setpriority, ...isZero(0), ...isZero(1), allowed),
+      ...calls.refused.flatMap((call) => when(call, refused)),
+      ...newCalls.flatMap((call) => when(call, refused)),
+      allowed,
     ].flatMap(([code = 0, ifTrue = 0, ifFalse = 0, value = 0]) => [
       code | (ifTrue << 16) | (ifFalse << 24),
       value,

@@ -4,6 +4,7 @@ import dns from 'node:dns/promises';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import { writeHeapSnapshot } from 'node:v8';
 import threads from 'node:worker_threads';
 
@@ -25,6 +26,7 @@ const inThread = async (code: string, make: (code: string) => threads.Worker) =>
 };
 const reading = (path: string) =>
   `require('node:worker_threads').parentPort.postMessage(require('node:fs').readFileSync(${JSON.stringify(path)}, 'latin1'))`;
+const native = () => import('node:ffi');
 const connected = async (to: net.NetConnectOpts) => {
   const socket = net.connect(to);
   await once(socket, 'connect');
@@ -54,14 +56,27 @@ function attemptsOn({ files, folder, port, socket }: Attempts): Record<string, (
     'write a snapshot': () => writeHeapSnapshot(own),
     'delete the history': () => fs.rmSync(history),
     'link to the history': () => fs.symlinkSync(history, own),
+    'let others read the history': () => fs.chmodSync(history, 0o644),
+    'slow down the server': () => os.setPriority(process.ppid, 19),
+    'take open files from the server': async () => {
+      const { prlimit } = (await native()).dlopen(null, {
+        prlimit: { arguments: ['i32', 'i32', 'pointer', 'pointer'], return: 'i32' },
+      }).functions;
+      // RLIMIT_NOFILE
+      if (prlimit?.(process.ppid, 7, new BigUint64Array([64n, 64n]), 0n) !== 0) throw new Error('refused');
+    },
+    'make sockets that send to any other': async () => {
+      const { socketpair } = (await native()).dlopen(null, {
+        socketpair: { arguments: ['i32', 'i32', 'i32', 'pointer'], return: 'i32' },
+      }).functions;
+      // AF_UNIX, SOCK_DGRAM
+      if (socketpair?.(1, 2, 0, new Int32Array(2)) !== 0) throw new Error('refused');
+    },
     'start a program': () => execFileSync('/bin/true'),
     'become another program': () =>
       raw.execve?.('/bin/true', ['true'], {}) ?? Promise.reject(new Error('none')),
     'load native code': () => process.dlopen({ exports: {} }, key),
-    'call native code': async () => {
-      const ffi = (await import('node:ffi' as string)) as { dlopen(path: string, symbols: object): unknown };
-      ffi.dlopen('libc.so.6', {});
-    },
+    'call native code': async () => (await native()).dlopen('libc.so.6', {}),
     'use the bindings of Node': () => {
       const bindings = raw.binding?.('fs') as { open(): void };
       bindings.open();

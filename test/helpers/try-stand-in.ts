@@ -3,7 +3,7 @@ import { dlopen, getRawPointer } from 'node:ffi';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { optionsOf, startSeparate, whenSandboxForbidden } from '../../server/limits/separate-process.ts';
 import type { Attempts } from './stand-in.ts';
@@ -38,6 +38,7 @@ if (mode === 'filtered') {
   prctl(38, 1n, 0n, 0n, 0n);
   prctl(22, 2n, program, 0n, 0n);
 }
+const priority = getPriority();
 let isForbidden = false;
 whenSandboxForbidden(() => {
   isForbidden = true;
@@ -65,7 +66,7 @@ console.log(
   JSON.stringify({
     attempts: named.length,
     done: named.filter((what) => results[what] === 'done'),
-    unchanged: files.every((path) => readFileSync(path, 'utf8') === '{}'),
+    unchanged: files.every((path) => readFileSync(path, 'utf8') === '{}') && getPriority() === priority,
     isForbidden,
     user: lineOf(status, 'Uid'),
     noNewPrivileges: lineOf(status, 'NoNewPrivs'),
