@@ -38,16 +38,17 @@ export const whenSandboxForbidden = (listener: () => void): void => {
 
 let rootStays: Promise<boolean> | undefined;
 
-/** Whether separate processes run as root, because their own users do not exist here or cannot read the program. */
+/** Whether separate processes run as root, because their own users cannot be used here or cannot read the program. */
 export function isSeparateRoot(): Promise<boolean> {
-  rootStays ??= new Promise((resolve) => {
+  rootStays ??= new Promise<boolean>((resolve) => {
     if (process.getuid?.() !== 0) return resolve(false);
     const { execFile } = process.getBuiltinModule('node:child_process');
     const check = 'test -x "$0" || exit; for path; do test -r "$path" || exit; done';
     const user = { uid: userIds.types, gid: userIds.types };
     const paths = readable().filter((path) => existsSync(path));
     execFile('/bin/sh', ['-c', check, process.execPath, ...paths], user, (error) => resolve(error !== null));
-  });
+    // Without the right to become another user, or in a user namespace without these users, the call throws.
+  }).catch(() => true);
   return rootStays;
 }
 

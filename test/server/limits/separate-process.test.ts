@@ -23,9 +23,17 @@ const confined = {
 };
 
 /** Starts the stand-in as a server of this user does. `done`: what it may do, which a kernel without Landlock cannot bound. */
-async function attempt(kind: string, uid: number, mode: string, done: string[], program = root) {
+async function attempt(
+  kind: string,
+  uid: number,
+  mode: string,
+  done: string[],
+  program = root,
+  launcher: readonly string[] = [],
+) {
   const script = join(program, 'test/helpers/try-stand-in.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [script, kind, mode], {
+  const [command = '', ...args] = [...launcher, process.execPath, script, kind, mode];
+  const { stdout } = await promisify(execFile)(command, args, {
     uid,
     gid: uid,
     env: { CHAT_API_KEY: 'secret', PATH: process.env.PATH ?? '' },
@@ -58,6 +66,16 @@ test('a service that kills processes at the calls of Landlock, as an older unit 
     done: [],
     user: '1234',
     isForbidden: true,
+  });
+});
+
+test('root that may not become another user, as in a container without capabilities: the processes run as root', async () => {
+  const launcher = ['setpriv', '--bounding-set', '-setuid,-setgid'];
+  const done = ['become root'];
+  expect(await attempt('pictures', 0, 'running', done, root, launcher)).toEqual({
+    done,
+    user: '0',
+    ...confined,
   });
 });
 
