@@ -34,6 +34,8 @@ const numbers: Partial<Record<string, Calls>> = {
       53,
       // chmod, fchmod, chown, fchown, lchown, fchownat, and fchmodat.
       ...[90, 91, 92, 93, 94, 260, 268],
+      // truncate, which Landlock checks from version 3 on.
+      76,
       // utime, utimes, futimesat, and utimensat.
       ...[132, 235, 261, 280],
       // setxattr, lsetxattr, fsetxattr, removexattr, lremovexattr, and fremovexattr.
@@ -53,6 +55,7 @@ const numbers: Partial<Record<string, Calls>> = {
     refused: [
       199,
       ...[52, 55, 54, 53],
+      45,
       88,
       ...[5, 6, 7, 14, 15, 16],
       ...[118, 119, 122, 274, 30],
