@@ -1,8 +1,8 @@
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
-import { Wire } from './mock-wire.ts';
 import { seed } from './seed.ts';
+import { Wire } from './wire.ts';
 
 const menu = ({ page }: Person) => page.getByRole('menu', { name: 'Message actions' });
 const choose = async (person: Person, text: string, action: string) => {

@@ -5,9 +5,9 @@ import { asUser, privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
 import { expect, idOf, type Site, test } from './fixtures.ts';
 import { tellKept } from './kept-page.ts';
-import { Wire } from './mock-wire.ts';
 import { seed } from './seed.ts';
 import { shot } from './shot.ts';
+import { Wire } from './wire.ts';
 
 test.use({ roles: true });
 

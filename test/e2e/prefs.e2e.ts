@@ -2,7 +2,7 @@ import { browserKeys } from '../helpers/push-service.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, stored, test } from './fixtures.ts';
-import { Wire } from './mock-wire.ts';
+import { Wire } from './wire.ts';
 
 const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 

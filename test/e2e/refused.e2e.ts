@@ -1,8 +1,8 @@
 import type { Locator } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
-import { Wire } from './mock-wire.ts';
 import { numbered, seed } from './seed.ts';
+import { Wire } from './wire.ts';
 
 const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
