@@ -10,55 +10,78 @@ import { root } from './npm-packages.mjs';
  * @property {string} [report] the file that the command writes its report to, in JUnit's format
  * @property {(places: string[]) => string} [again] the command for the tests of these files or classes alone
  * @property {true} [npmOnly] needs the npm packages, and none of Debian's
+ * @property {string[]} [needs] the steps that must pass before
+ * @property {string[]} [sources] all files that its result depends on, as git's pathspecs; absent if it always runs
+ * @property {number} [slots] the number of processes that work in it; 1 if absent
  */
+
+/** Processes that work at the same time: two cores are never idle, and no test waits too long for its turn. */
+export const capacity = 10;
+
+/** All files but those in these folders. @param {string} folders separated by spaces */
+const allBut = (folders) => ['.', ...folders.split(' ').map((folder) => `:!${folder}`)];
 
 /** Makes the bundles of the programs, unless they are there, and prints their folder. */
 const makeBundles = 'node test/helpers/make-bundles.ts';
 
 /**
- * Everything that CI runs, in order. The steps of one row run in parallel on two cores, because they wait more than
- * they work.
+ * Everything that CI runs: first what others need, then the longest.
  * @param {string} reports the folder for the reports
- * @returns {Step[][]}
+ * @returns {Step[]}
  */
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const [checks = []] = checkSteps(reports);
   return [
-    [
-      ...checks,
-      // The tests of later rows use the built client and the Java client.
-      { name: 'build', command: scripts.build, npmOnly: true },
-      { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
-      // Javadoc takes a third of it.
-      javaStep(reports, '-Dmaven.javadoc.skip'),
-    ],
-    [vitestStep('integration', reports, '--maxWorkers=6'), phpunitStep(reports)],
-    [e2eStep(reports, 4)],
+    // Javadoc takes a third of it.
+    javaStep(reports, '-Dmaven.javadoc.skip'),
+    { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
+    { name: 'build', command: scripts.build, npmOnly: true },
+    {
+      ...vitestStep('integration', reports, '--maxWorkers=6'),
+      needs: ['bundles', 'java', 'build'],
+      slots: 6,
+      sources: allBut('test/e2e test/php bench CHANGELOG.md'),
+    },
+    {
+      ...e2eStep(reports, 3),
+      needs: ['bundles', 'java', 'build'],
+      slots: 3,
+      sources: allBut(
+        'test/android test/client test/php test/php-app test/server test/session-server bench CHANGELOG.md',
+      ),
+    },
+    {
+      ...phpunitStep(reports),
+      needs: ['bundles'],
+      sources: allBut(
+        'android client test/android test/client test/e2e test/php-app test/server bench CHANGELOG.md',
+      ),
+    },
+    ...checkSteps(reports),
   ];
 }
 
-/** The steps that take seconds and need no packages of Debian. @param {string} reports @returns {Step[][]} */
+/** The steps that take seconds and need no packages of Debian. @param {string} reports @returns {Step[]} */
 export function checkSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
-    [
-      { ...vitestStep('unit', reports), npmOnly: true },
-      { name: 'types', command: scripts.types, npmOnly: true },
-      { name: 'lint', command: scripts.lint, npmOnly: true },
-    ],
+    { ...vitestStep('unit', reports), npmOnly: true, sources: ['.'] },
+    { name: 'types', command: scripts.types, npmOnly: true, sources: ['.'] },
+    { name: 'lint', command: scripts.lint, npmOnly: true, sources: ['.'] },
   ];
 }
 
-/** @param {string} reports @returns {Step[][]} */
+/** One step after the other: the figures of load must not depend on others. @param {string} reports @returns {Step[]} */
 export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  return [
-    [javaStep(reports, '-DexcludedGroups='), { name: 'build', command: scripts.build }],
-    [vitestStep('soak', reports)],
-    [{ ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } }],
-    [e2eStep(reports, 4, { SOAK: '1' })],
+  const steps = [
+    javaStep(reports, '-DexcludedGroups='),
+    { name: 'build', command: scripts.build },
+    vitestStep('soak', reports),
+    { ...phpunitStep(reports, '--group soak,soak-only'), env: { SOAK: '1' } },
+    e2eStep(reports, 4, { SOAK: '1' }),
   ];
+  return steps.map((step) => ({ ...step, slots: capacity }));
 }
 
 /** @param {string} name of the project @param {string} reports @param {string[]} more @returns {Step} */

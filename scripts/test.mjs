@@ -12,10 +12,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, runCommand, USAGE } from './command.mjs';
 import { installNpmPackages, root, runtime } from './npm-packages.mjs';
+import { notePassed, passedBefore, resultFile } from './passed-steps.mjs';
 import { prepareNpm } from './prepare.mjs';
 import { run } from './processes.mjs';
 import { readReport } from './test-report.mjs';
-import { checkSteps, soakSteps, testSteps } from './test-steps.mjs';
+import { capacity, checkSteps, soakSteps, testSteps } from './test-steps.mjs';
 
 /** Everything that CI runs. It continues after a failing step, so that one run shows everything that is wrong. */
 async function test() {
@@ -30,28 +31,74 @@ async function test() {
   const reports = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
   if (!soak) useMemory();
-  const results = [];
   const stepsOf = check ? checkSteps : soak ? soakSteps : testSteps;
-  for (const [first, ...others] of stepsOf(reports)) {
-    console.log(`\n=== ${[first, ...others].map(({ name }) => name).join(', ')}`);
-    const ready = async (/** @type {import('./test-steps.mjs').Step} */ { npmOnly }) => npmOnly || complete;
-    const [shown, ...unseen] = await Promise.all([
-      ready(first).then(() => runStep(first, 'inherit')),
-      ...others.map(async (step) => {
-        await ready(step);
-        return runUnseen(step, join(reports, step.name));
-      }),
-    ]);
-    const row = [shown];
-    for (const { output, result } of unseen) {
-      console.log(`\n=== ${result.name} (ran in parallel)\n${output}`);
-      row.push(result);
-    }
-    // The soak run looks for rare failures, so it repeats nothing.
-    if (soak || check) results.push(...row);
-    else for (const [n, step] of [first, ...others].entries()) results.push(await runAgain(step, row[n]));
+  // The soak run looks for rare failures, so it repeats nothing.
+  return summarize(await runSteps(stepsOf(reports), { complete, reports, repeats: !soak && !check }));
+}
+
+/**
+ * Starts each step when the steps that it needs have passed and enough processes are free, in the order of the list. The
+ * output of a step is printed when it ends, since that of parallel steps is unreadable.
+ * @param {import('./test-steps.mjs').Step[]} steps
+ * @param {{ complete: Promise<boolean> | boolean, reports: string, repeats: boolean }} options `complete`: whether
+ * Debian's packages are there; `repeats`: whether failed tests run again
+ * @returns {Promise<Result[]>} in the order of the list
+ */
+async function runSteps(steps, { complete, reports, repeats }) {
+  const waiting = new Set(steps);
+  /** @type {Map<string, Result>} */
+  const results = new Map();
+  const passedFile = new Map(steps.map((step) => [step, repeats ? resultFile(step) : undefined]));
+  for (const [step, file] of passedFile) {
+    const passed = passedBefore(file);
+    if (passed === undefined) continue;
+    console.log(`=== ${step.name}: unchanged since it passed`);
+    results.set(step.name, { ...nothing, name: step.name, passed });
+    waiting.delete(step);
   }
-  return summarize(results);
+  /** @type {Map<string, Promise<void>>} */
+  const running = new Map();
+  let free = capacity;
+  let hasPackages = false;
+  const packages = Promise.resolve(complete).then(() => {
+    hasPackages = true;
+  });
+  const start = async (/** @type {import('./test-steps.mjs').Step} */ step) => {
+    const output = join(reports, step.name);
+    console.log(`=== ${step.name} starts`);
+    const first = await runStep(step, output);
+    const result = repeats ? await runAgain(step, first, output) : first;
+    console.log(`\n=== ${step.name}\n${readFileSync(output, 'utf8')}`);
+    if (!isBad(result) && result.secondTime.length === 0) notePassed(passedFile.get(step), result.passed);
+    results.set(step.name, result);
+    running.delete(step.name);
+    free += step.slots ?? 1;
+  };
+  while (waiting.size + running.size > 0) {
+    for (const step of waiting) {
+      const needed = (step.needs ?? []).map((name) => results.get(name));
+      const failed = needed.find((result) => result !== undefined && isBad(result));
+      if (failed !== undefined) {
+        const failure = {
+          place: '',
+          test: step.name,
+          message: `not run: it needs ${failed.name}, which failed`,
+        };
+        results.set(step.name, { ...nothing, name: step.name, failures: [failure] });
+        waiting.delete(step);
+      } else if (
+        needed.every((result) => result !== undefined) &&
+        (step.npmOnly || hasPackages) &&
+        (step.slots ?? 1) <= free
+      ) {
+        free -= step.slots ?? 1;
+        waiting.delete(step);
+        running.set(step.name, start(step));
+      }
+    }
+    await Promise.race([...running.values(), ...(hasPackages ? [] : [packages])]);
+  }
+  return steps.map(({ name }) => /** @type {Result} */ (results.get(name)));
 }
 
 /**
@@ -75,16 +122,18 @@ function useMemory() {
  * Runs the files of a step's failed tests once more, alone: of 5,000 tests with real services one may fail because a
  * machine stood still. The summary names each test that passed only the second time. If more tests failed, or something
  * that is not a test, there is a cause.
- * @param {import('./test-steps.mjs').Step} step @param {Result} result @returns {Promise<Result>}
+ * @param {import('./test-steps.mjs').Step} step @param {Result} result
+ * @param {string} output the file that the output is added to
+ * @returns {Promise<Result>}
  */
-async function runAgain(step, result) {
+async function runAgain(step, result, output) {
   const { failures } = result;
   const places = [...new Set(failures.map(({ place }) => place))];
   if (step.again === undefined || failures.length === 0 || failures.length > 3) return result;
   if (!places.every((place) => /^[\w./-]+$/.test(place))) return result;
-  console.log(`\n=== ${step.name} once more: ${places.join(', ')}`);
+  console.log(`=== ${step.name} once more: ${places.join(', ')}`);
   rmSync(step.report);
-  const second = await runStep({ ...step, command: step.again(places) }, 'inherit');
+  const second = await runStep({ ...step, command: step.again(places) }, output);
   // If a setup fails, its suite counts as a failed test, and the tests in it are skipped.
   const again = failures.every(({ place, test }) => {
     const suite = test === place ? `${place} ` : `${place} ${test} > `;
@@ -97,31 +146,22 @@ async function runAgain(step, result) {
 }
 
 /**
- * Writes the output to a file, because the output of two parallel steps is unreadable.
- * @param {import('./test-steps.mjs').Step} step @param {string} path of the file for the output
- */
-async function runUnseen(step, path) {
-  const file = openSync(path, 'a');
-  const result = await runStep(step, file);
-  closeSync(file);
-  return { result, output: readFileSync(path, 'utf8') };
-}
-
-/**
  * The results of a step's tests, by the step's name.
  * @typedef {{ name: string, secondTime: import('./test-report.mjs').Failure[] } & import('./test-report.mjs').Report}
  * Result
- * @param {import('./test-steps.mjs').Step} step @param {'inherit' | number} output a file, or our own output
+ * @param {import('./test-steps.mjs').Step} step @param {string} output the file that the output is added to
  * @returns {Promise<Result>}
  */
 async function runStep(step, output) {
   const { env } = runtime();
+  const file = openSync(output, 'a');
   const start = performance.now();
   const ok = await run('sh', ['-c', step.command], {
     cwd: root,
     env: { ...env, ...step.env },
-    stdio: ['ignore', output, output],
+    stdio: ['ignore', file, file],
   });
+  closeSync(file);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const written = step.report !== undefined && existsSync(step.report);
   const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
@@ -131,11 +171,16 @@ async function runStep(step, output) {
   if ((!ok || !complete) && failures.length + report.skipped.length === 0) {
     failures.push({ place: '', test: step.name, message: 'no single test failed: see what it printed' });
   }
-  console.log(
-    `=== ${step.name}: ${failures.length + report.skipped.length === 0 ? 'ok' : 'FAILED'} in ${seconds} s`,
-  );
-  return { name: step.name, secondTime: [], ...report };
+  const result = { ...nothing, name: step.name, ...report };
+  console.log(`=== ${step.name}: ${isBad(result) ? 'FAILED' : 'ok'} in ${seconds} s`);
+  return result;
 }
+
+/** @type {Result} */
+const nothing = { name: '', tests: [], passed: 0, skipped: [], failures: [], secondTime: [] };
+
+/** A skipped test counts as failed. @param {Result} result */
+const isBad = ({ failures, skipped }) => failures.length + skipped.length > 0;
 
 /**
  * Prints the failures at the very end, where people look after a long run.
@@ -146,9 +191,7 @@ function summarize(results) {
   const skipped = results.reduce((total, step) => total + step.skipped.length, 0);
   const failures = results.flatMap((step) => step.failures);
   const secondTime = results.flatMap((step) => step.secondTime);
-  const bad = results
-    .filter((step) => step.failures.length + step.skipped.length > 0)
-    .map(({ name }) => name);
+  const bad = results.filter(isBad).map(({ name }) => name);
   print('PASSED THE SECOND TIME ONLY', secondTime);
   print('FAILED', failures);
   console.log(bad.length === 0 ? '\nall steps passed' : `\nfailed: ${bad.join(', ')}`);

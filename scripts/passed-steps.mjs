@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root } from './npm-packages.mjs';
+
+// Results of steps that have passed on this machine, each in a file named by a hash of what it depends on. CI starts with
+// a bare clone, so it finds none and runs every step.
+const folder = join(root, 'node_modules/.cache/passed-steps');
+
+/**
+ * The file of the step's result; undefined in CI and without git, where every step runs.
+ * @param {import('./test-steps.mjs').Step} step
+ */
+export function resultFile({ name, command, sources }) {
+  if (sources === undefined || process.env.CI !== undefined) return undefined;
+  const listed = spawnSync('git', ['ls-files', '-coz', '--exclude-standard', '--', ...sources], {
+    cwd: root,
+  });
+  if (listed.status !== 0) return undefined;
+  const hash = createHash('sha256');
+  for (const part of [command.replaceAll(/\/tmp\S*/g, ''), process.version, tools()])
+    hash.update(`${part}\n`);
+  for (const path of listed.stdout.toString().split('\0').sort()) {
+    const file = join(root, path);
+    if (path !== '' && existsSync(file)) hash.update(`${path}\0`).update(readFileSync(file));
+  }
+  return join(folder, `${name}-${hash.digest('hex').slice(0, 16)}`);
+}
+
+/** The versions of all Debian packages. */
+const tools = () => spawnSync('dpkg-query', ['-W']).stdout?.toString() ?? '';
+
+/** @param {string | undefined} file @returns {number | undefined} the number of tests that passed then */
+export function passedBefore(file) {
+  if (file === undefined || !existsSync(file)) return undefined;
+  return Number(readFileSync(file, 'utf8'));
+}
+
+/** @param {string | undefined} file @param {number} tests */
+export function notePassed(file, tests) {
+  if (file === undefined) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, String(tests));
+}
