@@ -7,8 +7,8 @@ export type Log = pino.Logger;
  * second barrier, for objects that are logged whole.
  * @param node the server's name, for every line
  */
-export function createLog(level: string, node?: string): Log {
-  return pino({
+export function createLog(level: string, node?: string, to?: pino.DestinationStream): Log {
+  const options: pino.LoggerOptions = {
     level,
     base: node === undefined ? null : { node },
     // The message of an error names its cause where that helps, and pino would add it. The stack has all causes.
@@ -36,7 +36,8 @@ export function createLog(level: string, node?: string): Log {
       ],
       remove: true,
     },
-  });
+  };
+  return to === undefined ? pino(options) : pino(options, to);
 }
 
 const quietFor = 60_000;

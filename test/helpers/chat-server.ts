@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { type Child, startChild } from './child.ts';
 
-export interface ChatServer extends Child {
+/** A chat server, in this process or in one of its own. */
+export interface RunningChat extends Pick<Child, 'output' | 'stop'> {
   readonly port: number;
   readonly url: string;
 }
+
+export type ChatServer = RunningChat & Child;
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -82,7 +85,7 @@ export const chatProgram = [
 ];
 
 /** Settings that a test has not set itself. */
-const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
+export const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
 
 /** Returns the address from the log of a started server, after this many characters. */
 async function listening(child: Child, from = 0): Promise<{ port: number; url: string }> {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type ChatServer, nextChatServer } from './chat-server.ts';
+import { type ChatServer, nextChatServer, type RunningChat } from './chat-server.ts';
 import { type Memcached, startMemcached } from './memcached.ts';
 
-export interface ChatSite {
+export interface ChatSite<Chat extends RunningChat = ChatServer> {
   memcached: Memcached;
-  chat: ChatServer;
+  chat: Chat;
   /** Writes a session as the sample application does. @returns its cookie */
   session(user: number | string, name?: string): Promise<string>;
   /** Writes any bytes as a session. @returns its cookie */
@@ -19,10 +19,10 @@ export interface ChatSite {
  *
  * @param start starts the chat server; in a separate process if the test is about the process
  */
-export async function startChatSite(
+export async function startChatSite<Chat extends RunningChat = ChatServer>(
   env: NodeJS.ProcessEnv = {},
-  start: (env: NodeJS.ProcessEnv) => Promise<ChatServer> = nextChatServer,
-): Promise<ChatSite> {
+  start: (env: NodeJS.ProcessEnv) => Promise<Chat> = nextChatServer as never,
+): Promise<ChatSite<Chat>> {
   const memcached = await startMemcached(undefined, ['-I', '8m']);
   const chat = await start({
     CHAT_SESSION_STORE: memcached.url,

@@ -37,6 +37,7 @@ const programs = [
   'server/session/large-sessions-thread.ts',
   'server/session/configuration/reader-thread.ts',
   'server/session/stores/sql/sqlite-search-thread.ts',
+  'test/helpers/chat-parts.ts',
   'test/helpers/next-chat-server.ts',
 ];
 
@@ -53,6 +54,7 @@ function bundlesOf(): string {
   }
   for (const file of [
     'package-lock.json',
+    'test/helpers/chat-parts.ts',
     'test/helpers/next-chat-server.ts',
     'test/helpers/make-bundles.ts',
   ])

@@ -1,6 +1,8 @@
 import { afterEach, expect } from 'vitest';
 import type { EventName, EventPayload, RoomSummary } from '../../server/wire/events.ts';
 import { type ChatClient, type ClientOptions, connectChat, newClientId } from './chat-client.ts';
+import { chatServerHere } from './chat-here.ts';
+import type { RunningChat } from './chat-server.ts';
 import { type ChatSite, startChatSite } from './chat-site.ts';
 
 /** A user of the site with one open connection. */
@@ -8,7 +10,7 @@ export type Person = ChatClient & { readonly id: string; readonly cookie: string
 
 type ApiBody = Record<string, unknown> & { error?: { code: string } };
 
-export interface PeopleSite extends ChatSite {
+export interface PeopleSite<Chat extends RunningChat = RunningChat> extends ChatSite<Chat> {
   /** A new user, or one with that id; `session` is the rest of the session. */
   person(session?: object, id?: string): Promise<Person>;
   /** Another connection of the same session. */
@@ -26,10 +28,10 @@ export const apiKey = 'an-api-key-for-tests';
 let users = 1000;
 
 /** A site whose sessions contain rooms, roles and bans of their users, and whose PHP application has a key. */
-export async function startPeopleSite(
+export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
   env: NodeJS.ProcessEnv = {},
-  start?: Parameters<typeof startChatSite>[1],
-): Promise<PeopleSite> {
+  start: (env: NodeJS.ProcessEnv) => Promise<Chat> = chatServerHere as never,
+): Promise<PeopleSite<Chat>> {
   const settings = {
     CHAT_API_KEY: apiKey,
     CHAT_USER_ROOMS: 'rooms',
