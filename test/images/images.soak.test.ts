@@ -125,7 +125,7 @@ test.each([
     );
     const { attempts, done, user } = JSON.parse(output);
     expect({ attempts, done, user }).toEqual({
-      attempts: 34,
+      attempts: 38,
       done: ['call native code', 'run a text as code', ...network],
       user: '1000',
     });
