@@ -16,7 +16,7 @@ import { root } from './npm-packages.mjs';
  */
 
 /** Processes that work at the same time: two cores are never idle, and no test waits too long for its turn. */
-export const capacity = 10;
+export const capacity = 8;
 
 /** All files but those in these folders. @param {string} folders separated by spaces */
 const allBut = (folders) => ['.', ...folders.split(' ').map((folder) => `:!${folder}`)];
@@ -37,15 +37,15 @@ export function testSteps(reports) {
     { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
     { name: 'build', command: scripts.build, npmOnly: true },
     {
-      ...vitestStep('integration', reports, '--maxWorkers=6'),
+      ...vitestStep('integration', reports, '--maxWorkers=5'),
       needs: ['bundles', 'java', 'build'],
-      slots: 6,
+      slots: 5,
       sources: allBut('test/e2e test/php bench CHANGELOG.md'),
     },
     {
-      ...e2eStep(reports, 3),
+      ...e2eStep(reports, 2),
       needs: ['bundles', 'java', 'build'],
-      slots: 3,
+      slots: 2,
       sources: allBut(
         'test/android test/client test/php test/php-app test/server test/session-server bench CHANGELOG.md',
       ),
