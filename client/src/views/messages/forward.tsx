@@ -3,6 +3,7 @@ import { hue } from '../../../../server/wire/avatar.ts';
 import type { Message } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import { codePoints } from '../../text/paste.ts';
+import { withoutAccents } from '../../text/without-accents.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { TextField } from '../controls/dialog.tsx';
@@ -10,7 +11,6 @@ import { FilterField } from '../controls/filter-field.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
-import { plain } from '../rooms/room-list.tsx';
 
 /** Chats to which a message goes at once. */
 const MOST = 5;
@@ -87,10 +87,10 @@ export class Forward extends Component<Props> {
 
   #found(): Room[] {
     const { chat, strings } = this.props.context;
-    const wanted = plain(this.#query.trim());
+    const wanted = withoutAccents(this.#query.trim());
     return chat.list
       .own()
-      .filter((room) => plain(strings.roomName(room.summary)).includes(wanted))
+      .filter((room) => withoutAccents(strings.roomName(room.summary)).includes(wanted))
       .slice(0, SHOWN);
   }
 

@@ -7,13 +7,13 @@ import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import { emojiAsked, personAsked } from '../../text/asked.ts';
 import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
+import { withoutAccents } from '../../text/without-accents.ts';
 import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { EmojiNames } from '../emoji/find.ts';
 import { used } from '../emoji/frequent.ts';
 import { emojiCode } from '../emoji/open-emoji.tsx';
 import { Avatar } from '../people/avatar.tsx';
-import { plain } from '../rooms/room-list.tsx';
 import { apply } from './format-bar.tsx';
 import { MentionPill } from './mention-pill.tsx';
 import { Picks } from './picks.ts';
@@ -279,7 +279,7 @@ export class Suggest implements Follower {
   #found(room: Room): Option[] {
     const { chat, strings } = this.#context;
     const query = this.#query.toLowerCase();
-    const wanted = plain(query);
+    const wanted = withoutAccents(query);
     const wrote = new Map<string, number>();
     for (const { user, seq } of room.timeline.list()) wrote.set(user.id, seq);
     const { compare } = new Intl.Collator(strings.locale, { numeric: true });
@@ -312,11 +312,12 @@ export class Suggest implements Follower {
       try {
         const { members } = await this.#context.chat.request('room:members', payload);
         this.#members.set(key, members);
-        if (field.isConnected) this.#look();
       } catch {
-        // It is asked for again with the next letter.
+        // The next letter repeats the request. Looking again here would repeat it at once.
         this.#asked.delete(key);
+        continue;
       }
+      if (field.isConnected) this.#look();
     }
   }
 
@@ -347,4 +348,4 @@ export class Suggest implements Follower {
   }
 }
 
-const nameOf = ({ name, id }: User) => plain(`${name}\n${id}`);
+const nameOf = ({ name, id }: User) => withoutAccents(`${name}\n${id}`);

@@ -1,5 +1,6 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Room } from '../../store/room.ts';
+import { withoutAccents } from '../../text/without-accents.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -82,7 +83,7 @@ export class RoomList extends Component<Props> {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
-    const wanted = plain(this.#query.trim());
+    const wanted = withoutAccents(this.#query.trim());
     // Opening it joins it, unless it is only looked at.
     const joining = chat.current?.preview ? undefined : chat.current;
     const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
@@ -264,7 +265,7 @@ export class RoomList extends Component<Props> {
     const name = this.props.context.strings.roomName(summary);
     let known = this.#names.get(id);
     if (known?.name !== name) {
-      known = { name, plain: plain(name) };
+      known = { name, plain: withoutAccents(name) };
       this.#names.set(id, known);
     }
     return known.plain;
@@ -326,13 +327,6 @@ class StillOrder<T extends { readonly id: string }> {
     return [...items].sort((a, b) => (places.get(a.id) ?? last) - (places.get(b.id) ?? last));
   }
 }
-
-/** Without case and accents. */
-export const plain = (text: string) =>
-  text
-    .normalize('NFD')
-    .replace(/\p{M}+/gu, '')
-    .toLowerCase();
 
 /** The page's own content above the user's name, if there is any. */
 class Foot extends Component<{ changed(): void }> {
