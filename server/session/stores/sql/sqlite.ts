@@ -199,23 +199,34 @@ class SqliteFile implements Database {
 /** Without the mode SQLite would create a file that was removed a moment ago. */
 const locationOf = (path: string, mode: Mode) => `${pathToFileURL(path)}?mode=${mode}`;
 
-/** The thread of the last search, which waits for the next one: to start it takes longer than most searches. */
+/** The idle thread of the last search, because most searches take less time than the start of a thread. */
 let searcher: Worker | undefined;
+
+function startSearcher(): Worker {
+  // In the package this file and the thread's have been compiled.
+  const thread = new Worker(new URL(`./sqlite-search-thread${extname(import.meta.url)}`, import.meta.url));
+  // A thread that has ended would answer no search. Its error comes before its exit.
+  thread.on('error', () => {});
+  thread.on('exit', () => {
+    if (searcher === thread) searcher = undefined;
+  });
+  return thread;
+}
 
 /** Searches in a thread, because a search may read the whole table and would block this process. */
 async function inThread(search: SqliteSearch): Promise<SqlRow[]> {
-  // In the package this file and the thread's have been compiled.
-  const file = new URL(`./sqlite-search-thread${extname(import.meta.url)}`, import.meta.url);
-  const thread = searcher ?? new Worker(file);
+  const thread = searcher ?? startSearcher();
   searcher = undefined;
   thread.ref();
   const reply = await new Promise<SearchReply>((resolve, reject) => {
-    thread.once('message', resolve);
-    thread.once('error', reject);
-    thread.once('exit', () => reject(new StoreError('the thread that searches the SQLite file has ended')));
+    const ended = () => reject(new StoreError('the thread that searches the SQLite file has ended'));
+    thread.once('exit', ended);
+    thread.once('message', (reply: SearchReply) => {
+      thread.off('exit', ended);
+      resolve(reply);
+    });
     thread.postMessage(search);
   });
-  for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
   if (searcher !== undefined) void thread.terminate();
   else {
     searcher = thread;
