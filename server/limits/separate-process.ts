@@ -28,6 +28,8 @@ const permissions: Record<Kind, readonly string[]> = {
 
 /** No core dumps, no bytes in files, and few open files. */
 const limits = 'ulimit -c 0; ulimit -f 0; ulimit -n 256;';
+/** The sandbox sets `no_new_privs` itself. Not every system has `setpriv`. */
+const withoutSandbox = 'p=$(command -v setpriv) && exec "$p" --no-new-privs "$0" "$@"; exec "$0" "$@"';
 /** Not every build of Node can make the native calls, and not every service allows them. */
 let hasSandbox = process.platform === 'linux' && isBuiltin('node:ffi');
 let onSandboxForbidden = () => {};
@@ -105,7 +107,7 @@ function start(
             pathOf('enter-sandbox'),
             ...options,
           ]
-        : ['-c', `${limits} exec "$0" "$@"`, process.execPath, ...options],
+        : ['-c', `${limits} ${withoutSandbox}`, process.execPath, ...options],
       // Sends buffers as they are.
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
