@@ -6,6 +6,7 @@ export type Log = pino.Logger;
  * JSON lines on standard output. Callers never log session ids, cookies, keys and message texts; the redaction is a
  * second barrier, for objects that are logged whole.
  * @param node the server's name, for every line
+ * @param to in place of standard output
  */
 export function createLog(level: string, node?: string, to?: pino.DestinationStream): Log {
   const options: pino.LoggerOptions = {

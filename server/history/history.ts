@@ -1049,10 +1049,10 @@ export interface Writes {
       topic?: string;
       at: number;
     };
-    /** That of a room that is there already may be another one. */
+    /** An existing room keeps its kind. */
     out: { kind: RoomRecord['kind'] };
   };
-  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: those of `send`. */
+  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: as in `send`. */
   importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
   /** Members of such a room, who have read everything. Codes: `unknown_room`. */
   importMembers: {
@@ -1092,10 +1092,10 @@ export interface Writes {
     out: { room: RoomRecord; repeated: boolean };
   };
   /**
-   * Makes users members. From people: on behalf of `by`, whom none of them may have blocked, and nobody who has left.
-   * `mayReturn`: also users who were removed. `most`: members of the room afterwards.
-   * Each user is answered for: null, or why not (`forbidden`, `limit_reached`). Codes: `unknown_room` (also if `by` is no
-   * member).
+   * Makes users members. Rejects users who have blocked `by` and, if the source is `people`, those who left or are banned.
+   * `mayReturn`: accepts users who were members before. `most`: the most members of the room; 0 for no limit.
+   * @returns for each user null, or why the user was rejected: `forbidden`, `limit_reached`. Codes: `unknown_room` (also if `by`
+   * is not a member).
    */
   addMembers: {
     in: {
@@ -1431,7 +1431,7 @@ export interface Reads {
   report: { in: { id: string }; out: StoredReport | null };
   /**
    * Open ones of messages that are not too old, the newest first; `rooms` null: of all but `except`. `next`:
-   * where to go on (as `from`). It says nothing to those who read it. Codes: `bad_request` (no `from` of this history).
+   * a cursor for `from`, from which clients can read nothing. Codes: `bad_request` (no `from` of this history).
    */
   reports: {
     in: { rooms: readonly string[] | null; except?: readonly string[]; from?: string; limit: number };

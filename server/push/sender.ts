@@ -52,14 +52,14 @@ export class PushSender {
   readonly #options: SenderOptions;
   /** When a room made a sound last, by room and device; the oldest first. */
   readonly #sounds = new Map<string, number>();
-  /** Until when the service wants nothing for a device, by its id: no push of another room either. */
+  /** When the push service accepts pushes for a device again, of any room, by the device's ID. */
   readonly #busy = new Map<string, number>();
 
   constructor(options: SenderOptions) {
     this.#options = options;
   }
 
-  /** Milliseconds for which its service wants nothing yet. */
+  /** Milliseconds until the push service of the device accepts pushes again; 0 or less if it does now. */
   busyFor({ id }: StoredDevice): number {
     return (this.#busy.get(id) ?? 0) - Date.now();
   }

@@ -151,7 +151,7 @@ export interface Blocking {
   line(run: readonly Message[]): ComponentChildren;
 }
 
-/** Controls and dialogs work with this: they stand on the moderators' page, too, which shows no room. */
+/** What controls and dialogs need. They also appear on the moderators' page, which shows no room. */
 export interface ControlContext {
   readonly chat: Pick<Chat, 'connection' | 'request'>;
   readonly strings: Strings;
