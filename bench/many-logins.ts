@@ -442,11 +442,7 @@ async function insertAll(
 }
 
 async function wordPress(db: TestDatabase, numbers: Numbers, changing: boolean): Promise<Way> {
-  const site = await wordPressSite({
-    port: db.port,
-    login: `${db.user}:${encodeURIComponent(db.password)}`,
-    query: db.run as never,
-  });
+  const site = await wordPressSite(db);
   const other = 1;
   const session = (n: number) =>
     `a:1:{s:64:"${createHash('sha256').update(tokenOf(n)).digest('hex')}";a:4:{s:10:"expiration";i:${expiration};s:2:"ip";s:3:"::1";s:2:"ua";s:100:"${'x'.repeat(100)}";s:5:"login";i:1;}}`;

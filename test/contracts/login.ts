@@ -7,9 +7,11 @@ import {
   StoreError,
   type Verdict,
 } from '../../server/session/login.ts';
+import { openSite } from '../../server/session/logins/applications.ts';
 import { soak } from '../guarantees/size.ts';
 import { differing } from '../helpers/application-site.ts';
 import { patient } from '../helpers/patient-logins.ts';
+import type { TestDatabase } from '../helpers/site-database.ts';
 
 /** A browser in which a user of the site is logged in. */
 export interface Device {
@@ -49,6 +51,34 @@ function userOf(answer: Login | Refusal): Login {
 }
 
 const checked = (logins: Logins, login: Login) => logins.check([login])[0] as Promise<Verdict | null>;
+
+/** The contract for an application, with a site that its helper makes. */
+export function applicationContract(
+  name: string,
+  db: TestDatabase,
+  make: () => Promise<{
+    folder: string;
+    logIn(user: string, login?: never): Promise<Device>;
+    remove(): Promise<unknown>;
+  }>,
+  more: Pick<LoginSite, 'keptCookiesCount' | 'oneLoginPerUser'> & {
+    /** The login of a user with this name. */
+    named?(name: string): object | string;
+    checks?: boolean;
+  } = {},
+): void {
+  const { named = (name: string) => ({ name }), checks = true, ...rest } = more;
+  loginContract(name, async () => {
+    const site = await make();
+    return {
+      ...rest,
+      open: async () => (await openSite({ folder: site.folder, checks })).logins,
+      logIn: (user, name) => site.logIn(user, name === undefined ? undefined : (named(name) as never)),
+      silence: db.silence,
+      close: async () => void (await site.remove()),
+    };
+  });
+}
 
 const proved = new Set<string>();
 

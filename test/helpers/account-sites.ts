@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { insertInto, type TestDatabase } from './site-database.ts';
+import { insertInto, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 /** A site with PHP sessions in a table, beside a table of its users, and a login of user 7. */
@@ -22,17 +21,17 @@ async function siteOf(
   files: Record<string, string>,
   tables: Record<string, string>,
 ): Promise<Pick<AccountSite, 'folder' | 'remove'>> {
-  const folder = mkdtempSync(join(tmpdir(), 'accounts-'));
+  const { folder, write } = siteFiles('accounts');
   for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    write(path, text);
     writeFileSync(join(folder, path), text);
   }
-  for (const [name, columns] of Object.entries(tables)) await db.run(`CREATE TABLE ${name} (${columns})`);
+  const { drop } = await siteTables(db, '', tables);
   return {
     folder,
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const name of Object.keys(tables)) await db.run(`DROP TABLE ${name}`);
+      await drop();
     },
   };
 }

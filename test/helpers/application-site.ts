@@ -1,15 +1,24 @@
 import { afterAll, expect, onTestFinished, vi } from 'vitest';
-import type { Login, Logins, Verdict } from '../../server/session/login.ts';
+import type { Credentials, Login, Logins, Verdict } from '../../server/session/login.ts';
 import { openSite } from '../../server/session/logins/applications.ts';
 import type { SitePlace } from '../../server/session/logins/site.ts';
 import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 
-/** Databases for the tests of a file, which are removed after them. */
+/** Databases for the tests of a file, which are emptied after them. */
 export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Promise<TestDatabase[]> {
   const databases = await Promise.all(kinds.map(startSiteDatabase));
   afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
   return databases;
+}
+
+export async function siteDatabase(kind: TestDatabase['kind']): Promise<TestDatabase> {
+  return (await siteDatabases([kind]))[0] as TestDatabase;
+}
+
+interface Site {
+  folder: string;
+  remove(): Promise<unknown>;
 }
 
 /** The logins of a site by its folder, until the end of the test. */
@@ -17,6 +26,39 @@ export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): P
   const { logins } = await openSite({ folder, ...more });
   onTestFinished(() => logins.close());
   return patient(logins);
+}
+
+/** A site until the end of the test, and its logins. `open` opens others, with other options. */
+export async function openedSite<Of extends Site>(made: Promise<Of>, more: Partial<SitePlace> = {}) {
+  const site = await made;
+  onTestFinished(async () => void (await site.remove()));
+  const logins = await loginsOf(site.folder, more);
+  const open = (options: Partial<SitePlace> = {}) => loginsOf(site.folder, { ...more, ...options });
+  return { ...site, ...askingOf(logins), logins, open };
+}
+
+/** Short questions to logins. */
+export function askingOf(logins: Logins) {
+  return {
+    /** The login of a device of which it is expected. */
+    async login(device: Credentials): Promise<Login> {
+      const answer = await logins.identify(device);
+      if ('code' in answer) throw new Error(answer.reason);
+      return answer;
+    },
+    /** The user, or the reason for which there is none. */
+    async who(device: Credentials) {
+      const answer = await logins.identify(device);
+      return 'code' in answer ? answer.reason : answer.user;
+    },
+    check: (login: Login) => logins.check([login as never])[0] as Promise<Verdict | null>,
+    /** Whether the login still is one of a user. */
+    async still(login: Login) {
+      const verdict = await logins.check([login as never])[0];
+      return verdict === null || verdict?.state === 'user';
+    },
+    changed: (login: Login) => differing(logins, login),
+  };
 }
 
 /** Stops the clock until the end of the test, however long that takes. */

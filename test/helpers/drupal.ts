@@ -1,10 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import type { TestDatabase } from './site-database.ts';
+import { siteFiles, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface DrupalSession {
@@ -25,7 +23,7 @@ export const cookieOf = (host: string, prefix = 'SSESS') => `${prefix}${hashed(h
 
 /** The tables and the folder of a Drupal, with rows as it writes them. */
 export async function drupalSite(db: TestDatabase, { prefix = `d${randomBytes(3).toString('hex')}_` } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'drupal-'));
+  const { folder, write } = siteFiles('drupal');
   const isFile = db.kind === 'sqlite';
   const values = isFile
     ? { driver: 'sqlite', database: db.name, prefix: '' }
@@ -40,10 +38,8 @@ export async function drupalSite(db: TestDatabase, { prefix = `d${randomBytes(3)
       };
   const quote = db.kind === 'mysql' ? '`' : '"';
   const table = (name: string) => `${quote}${isFile ? '' : prefix}${name}${quote}`;
-  mkdirSync(join(folder, 'sites/default'), { recursive: true });
   const lines = Object.entries(values).map(([name, value]) => `  '${name}' => ${quoted(value)},`);
-  const configure = (text: string, file = 'sites/default/settings.php') =>
-    writeFileSync(join(folder, file), `<?php\n${text}`);
+  const configure = (text: string, file = 'sites/default/settings.php') => write(file, text);
   const usual = `
 $databases = [];
 # $databases['default']['default'] = ['driver' => 'mysql', 'database' => 'an example'];
@@ -60,35 +56,35 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
 `;
   configure(usual);
   const blob = { mysql: 'LONGBLOB', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
-  await db.run(
-    `CREATE TABLE ${table('sessions')} (uid BIGINT NOT NULL, sid VARCHAR(128) NOT NULL PRIMARY KEY, hostname VARCHAR(128), timestamp BIGINT, session ${blob})`,
-  );
-  await db.run(
-    `CREATE TABLE ${table('users_field_data')} (uid BIGINT NOT NULL, langcode VARCHAR(12) NOT NULL, name VARCHAR(60)${isFile ? ' COLLATE NOCASE_UTF8' : ''}, status SMALLINT NOT NULL, default_langcode SMALLINT NOT NULL, PRIMARY KEY (uid, langcode))`,
-  );
-  await db.run(
-    `CREATE TABLE ${table('user__roles')} (entity_id BIGINT NOT NULL, delta BIGINT NOT NULL, langcode VARCHAR(32) NOT NULL, roles_target_id VARCHAR(255) NOT NULL, PRIMARY KEY (entity_id, delta, langcode))`,
-  );
+  const run = (sql: string, given: (string | number)[] = []) =>
+    db.run(
+      sql.replace(/#__(\w+)/g, (_, name) => table(name)),
+      given,
+    );
+  const tables = {
+    sessions: `uid BIGINT NOT NULL, sid VARCHAR(128) NOT NULL PRIMARY KEY, hostname VARCHAR(128), timestamp BIGINT, session ${blob}`,
+    users_field_data: `uid BIGINT NOT NULL, langcode VARCHAR(12) NOT NULL, name VARCHAR(60)${isFile ? ' COLLATE NOCASE_UTF8' : ''}, status SMALLINT NOT NULL, default_langcode SMALLINT NOT NULL, PRIMARY KEY (uid, langcode)`,
+    user__roles:
+      'entity_id BIGINT NOT NULL, delta BIGINT NOT NULL, langcode VARCHAR(32) NOT NULL, roles_target_id VARCHAR(255) NOT NULL, PRIMARY KEY (entity_id, delta, langcode)',
+  };
+  for (const [name, columns] of Object.entries(tables)) await run(`CREATE TABLE #__${name} (${columns})`);
   const inTurn = oneAtATime();
   async function logIn(user: string, session: DrupalSession) {
     const { name = 'Ann', attributes = { uid: user }, more = {}, meta = {}, status = 1 } = session;
-    await db.run(`DELETE FROM ${table('users_field_data')} WHERE uid = ?`, [Number(user)]);
+    await run('DELETE FROM #__users_field_data WHERE uid = ?', [Number(user)]);
     for (const [langcode, own, isDefault] of [
       ['en', name, 1],
       ['fr', 'translated', 0],
     ] as const)
-      await db.run(`INSERT INTO ${table('users_field_data')} VALUES (?, ?, ?, ?, ?)`, [
+      await run('INSERT INTO #__users_field_data VALUES (?, ?, ?, ?, ?)', [
         ...[Number(user), langcode, own, status, isDefault],
       ]);
     const id = `${randomBytes(16).toString('hex')}-,A`;
-    const made: { sid: string; session: string } = phpAnswer('drupal-session.php', {
+    const made: { sid: string; session: string } = await phpAnswer('drupal-session.php', {
       ...{ id, attributes, more, meta },
     });
     const literal = db.kind === 'postgres' ? `decode('${made.session}', 'hex')` : `x'${made.session}'`;
-    await db.run(`INSERT INTO ${table('sessions')} VALUES (?, ?, '127.0.0.1', 1, ${literal})`, [
-      Number(user),
-      made.sid,
-    ]);
+    await run(`INSERT INTO #__sessions VALUES (?, ?, '127.0.0.1', 1, ${literal})`, [Number(user), made.sid]);
     return {
       cookies: `${session.cookie ?? cookieOf('www.example.org')}=${id}`,
       secrets: [id],
@@ -96,24 +92,22 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
       id,
       sid: made.sid,
       rename: async (other: string) => {
-        await db.run(
-          `UPDATE ${table('users_field_data')} SET name = ? WHERE uid = ? AND default_langcode = 1`,
-          [other, Number(user)],
-        );
+        await run('UPDATE #__users_field_data SET name = ? WHERE uid = ? AND default_langcode = 1', [
+          ...[other, Number(user)],
+        ]);
       },
-      logOut: async () => void (await db.run(`DELETE FROM ${table('sessions')} WHERE sid = ?`, [made.sid])),
+      logOut: async () => void (await run('DELETE FROM #__sessions WHERE sid = ?', [made.sid])),
     };
   }
   return {
     folder,
     configure,
     usual,
-    run: (sql: string) => db.run(sql.replace(/#__(\w+)/g, (_, name) => table(name))),
+    run,
     logIn: (user: string, session: DrupalSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const each of ['sessions', 'users_field_data', 'user__roles'])
-        await db.run(`DROP TABLE ${table(each)}`);
+      for (const name of Object.keys(tables)) await run(`DROP TABLE #__${name}`);
     },
   };
 }

@@ -1,7 +1,6 @@
 <?php
 // Makes a session as Magento does: PHP's own encoding, kept by Framework/Session/SaveHandler/DbTable.php, by PHP's
 // files, or as the handler of colinmollenhour/php-redis-session-abstract keeps it.
-$in = json_decode(stream_get_contents(STDIN), true);
 ini_set('session.use_cookies', '0');
 ini_set('session.save_path', $in['folder']);
 session_id($in['id']);
@@ -26,7 +25,7 @@ if ($in['save'] === 'redis') {
     $redis->hIncrBy($key, 'writes', 1);
     $redis->expire($key, 3600);
 }
-echo json_encode([
+return [
     'id' => $in['key'] === '' ? $in['id'] : hash_hmac('sha256', $in['id'], $in['key']),
     'data' => base64_encode($text),
-]);
+];

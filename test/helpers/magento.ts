@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import type { TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface MagentoConfig {
@@ -43,11 +42,7 @@ const agent = 'Mozilla/5.0 (é)';
 export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) {
   const { save = 'db', port = 0, library = 'gzip', old = false, vendor = 'magento' } = config;
   const prefix = `m${randomBytes(3).toString('hex')}_`;
-  const folder = mkdtempSync(join(tmpdir(), 'magento-'));
-  const write = (file: string, text: string) => {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), `<?php\n${text}`);
-  };
+  const { folder, write } = siteFiles('magento');
   const sessions = join(folder, 'var/session');
   mkdirSync(sessions, { recursive: true });
   const redis = `'redis' => ['host' => '127.0.0.1', 'port' => '${port}', 'password' => '', 'database' => '2', 'compression_threshold' => '2048', 'compression_library' => '${library}']`;
@@ -79,7 +74,7 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
   );
   for (const name of ['framework', 'module-customer']) write(`vendor/${vendor}/${name}/registration.php`, '');
   if (!old) write(`vendor/${vendor}/module-customer/Model/Session/Validators/CutoffValidator.php`, '');
-  const tables = {
+  const { run, drop } = await siteTables(db, prefix, {
     session:
       'session_id VARCHAR(255) NOT NULL PRIMARY KEY, session_expires INT UNSIGNED NOT NULL DEFAULT 0, session_data MEDIUMBLOB NOT NULL',
     customer_entity: `entity_id INT UNSIGNED PRIMARY KEY, website_id SMALLINT, email VARCHAR(255), group_id SMALLINT NOT NULL, is_active SMALLINT NOT NULL DEFAULT 1, firstname VARCHAR(255), lastname VARCHAR(255), password_hash VARCHAR(128), confirmation VARCHAR(64), lock_expires TIMESTAMP NULL${old ? '' : ', session_cutoff TIMESTAMP NULL'}`,
@@ -89,10 +84,7 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
     core_config_data:
       'config_id INT AUTO_INCREMENT PRIMARY KEY, scope VARCHAR(8) NOT NULL, scope_id INT NOT NULL, path VARCHAR(255) NOT NULL, value TEXT',
     store_website: 'website_id SMALLINT PRIMARY KEY, code VARCHAR(32), is_default SMALLINT NOT NULL',
-  };
-  const run = (sql: string, values: (string | number | null)[] = []) =>
-    db.run(sql.replaceAll('#__', prefix), values);
-  for (const [name, columns] of Object.entries(tables)) await run(`CREATE TABLE #__${name} (${columns})`);
+  });
   await run("INSERT INTO #__customer_group VALUES (1, 'General'), (4, 'Staff')");
   await run("INSERT INTO #__store_website VALUES (0, 'admin', 0), (1, 'other', 0), (2, 'base', 1)");
   for (const [path, value] of Object.entries(config.settings ?? {})) {
@@ -102,7 +94,7 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
     ]);
   }
   const now = () => Math.floor(Date.now() / 1000);
-  const php = (id: string, session: object, age: number): { id: string; data: string } =>
+  const php = (id: string, session: object, age: number): Promise<{ id: string; data: string }> =>
     phpAnswer(
       'magento-session.php',
       {
@@ -150,7 +142,7 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
       ...session,
     });
     const keep = async (content: object) => {
-      const made = php(id, content, age);
+      const made = await php(id, content, age);
       if (save === 'db')
         await run('REPLACE INTO #__session VALUES (?, ?, ?)', [made.id, now() - age, made.data]);
       return made.id;
@@ -186,7 +178,7 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
     logIn: (user: string, session: MagentoSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of Object.keys(tables)) await run(`DROP TABLE #__${table}`);
+      await drop();
     },
   };
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { insertInto, type TestDatabase } from './site-database.ts';
+import { rmSync } from 'node:fs';
+import { oneAtATime } from './one-at-a-time.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface MoodleSession {
@@ -18,7 +17,7 @@ const now = () => Math.floor(Date.now() / 1000);
 /** The tables and the folder of a Moodle, with rows as it writes them. */
 export async function moodleSite(db: TestDatabase, config = '') {
   const prefix = `m${randomBytes(3).toString('hex')}_`;
-  const folder = mkdtempSync(join(tmpdir(), 'moodle-'));
+  const { folder, write } = siteFiles('moodle');
   const values = {
     dbtype: db.kind === 'mysql' ? 'mariadb' : 'pgsql',
     dbhost: '127.0.0.1',
@@ -29,9 +28,9 @@ export async function moodleSite(db: TestDatabase, config = '') {
     wwwroot: 'https://learn.example.org',
   };
   const lines = Object.entries(values).map(([name, value]) => `$CFG->${name} = ${quoted(value)};`);
-  writeFileSync(
-    join(folder, 'config.php'),
-    `<?php  // Moodle configuration file
+  write(
+    'config.php',
+    `// Moodle configuration file
 unset($CFG);
 global $CFG;
 $CFG = new stdClass();
@@ -61,9 +60,7 @@ require_once(__DIR__ . '/lib/setup.php');
     role_assignments: 'id BIGINT PRIMARY KEY, roleid BIGINT, contextid BIGINT, userid BIGINT',
     context: 'id BIGINT PRIMARY KEY, contextlevel BIGINT NOT NULL',
   };
-  for (const [name, columns] of Object.entries(tables))
-    await db.run(`CREATE TABLE ${prefix}${name} (${columns})`);
-  const run = (sql: string) => db.run(sql.replaceAll('#__', prefix));
+  const { run, insert, drop } = await siteTables(db, prefix, tables);
   if (db.kind === 'postgres') await run(`GRANT UPDATE (timemodified) ON #__sessions TO ${db.user}`);
   await run("INSERT INTO #__role VALUES (1, 'manager'), (2, 'student')");
   await run('INSERT INTO #__context VALUES (1, 10), (2, 50)');
@@ -71,39 +68,36 @@ require_once(__DIR__ . '/lib/setup.php');
     "INSERT INTO #__config VALUES (1, 'siteguest', '1'), (2, 'siteadmins', '2,33'), (3, 'sessiontimeout', '7200'), (4, 'sessioncookie', '')",
   );
   let last = 0;
-  const insert = (table: string, row: Record<string, string | number | null>) =>
-    insertInto(db, `${prefix}${table}`, row);
+  const inTurn = oneAtATime();
+  async function logIn(user: string, session: MoodleSession) {
+    const { firstname = 'Ann', lastname = 'Lee' } = session;
+    const sid = randomBytes(16).toString('hex');
+    const number = ++last;
+    const own = { id: Number(user), auth: 'manual', username: `user${user}`, deleted: 0, suspended: 0 };
+    const known = await run('SELECT id FROM #__user WHERE id = ?', [Number(user)]);
+    if (known.length === 0) await insert('user', { ...own, firstname, lastname, ...session.user });
+    await insert('sessions', {
+      ...{ id: number, state: 0, sid, userid: Number(user), timecreated: 1, timemodified: now() },
+      ...session.row,
+    });
+    return {
+      cookies: `MoodleSession=${sid}`,
+      secrets: [sid],
+      session: sid,
+      sid,
+      rename: async (other: string) => {
+        await run("UPDATE #__user SET firstname = ?, lastname = '' WHERE id = ?", [other, Number(user)]);
+      },
+      logOut: async () => void (await run('DELETE FROM #__sessions WHERE sid = ?', [sid])),
+    };
+  }
   return {
     folder,
     run,
-    async logIn(user: string, session: MoodleSession = {}) {
-      const { firstname = 'Ann', lastname = 'Lee' } = session;
-      const sid = randomBytes(16).toString('hex');
-      const number = ++last;
-      const own = { id: Number(user), auth: 'manual', username: `user${user}`, deleted: 0, suspended: 0 };
-      const known = await db.run(`SELECT id FROM ${prefix}user WHERE id = ?`, [Number(user)]);
-      if (known.length === 0) await insert('user', { ...own, firstname, lastname, ...session.user });
-      await insert('sessions', {
-        ...{ id: number, state: 0, sid, userid: Number(user), timecreated: 1, timemodified: now() },
-        ...session.row,
-      });
-      return {
-        cookies: `MoodleSession=${sid}`,
-        secrets: [sid],
-        session: sid,
-        sid,
-        rename: async (other: string) => {
-          await db.run(`UPDATE ${prefix}user SET firstname = ?, lastname = '' WHERE id = ?`, [
-            other,
-            Number(user),
-          ]);
-        },
-        logOut: async () => void (await db.run(`DELETE FROM ${prefix}sessions WHERE sid = ?`, [sid])),
-      };
-    },
+    logIn: (user: string, session: MoodleSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of Object.keys(tables)) await db.run(`DROP TABLE ${prefix}${table}`);
+      await drop();
     },
   };
 }

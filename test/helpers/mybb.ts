@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { insertInto, type TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 const types = { mysql: 'mysqli', postgres: 'pgsql', sqlite: 'sqlite' };
@@ -12,12 +10,10 @@ const types = { mysql: 'mysqli', postgres: 'pgsql', sqlite: 'sqlite' };
 /** The tables and the folder of a MyBB, with rows as it writes them. */
 export async function mybbSite(db: TestDatabase, cookiePrefix = '') {
   const prefix = `b${randomBytes(4).toString('hex')}_`;
-  const folder = mkdtempSync(join(tmpdir(), 'mybb-'));
-  mkdirSync(join(folder, 'inc'));
-  writeFileSync(
-    join(folder, 'inc/config.php'),
-    `<?php
-/**
+  const { folder, write } = siteFiles('mybb');
+  write(
+    'inc/config.php',
+    `/**
  * Database configuration
  */
 $config['database']['type'] = '${types[db.kind]}';
@@ -32,24 +28,18 @@ $config['database']['encoding'] = 'utf8';
 $config['super_admins'] = '1';
 `,
   );
+  const address = { mysql: 'VARBINARY(16)', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
   const tables: Record<string, string> = {
     settings: 'name VARCHAR(120), value TEXT',
-    users:
-      'uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200), lastip ADDRESS, suspendposting INTEGER DEFAULT 0, email VARCHAR(220)',
+    users: `uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200), lastip ${address}, suspendposting INTEGER DEFAULT 0, email VARCHAR(220)`,
     usergroups:
       'gid INTEGER PRIMARY KEY, title VARCHAR(120), isbannedgroup INTEGER, cancp INTEGER, issupermod INTEGER',
     banned: 'uid INTEGER, lifted INTEGER, oldgroup INTEGER, oldadditionalgroups VARCHAR(200)',
-    sessions: 'sid VARCHAR(32) PRIMARY KEY, uid INTEGER, time INTEGER, ip ADDRESS',
+    sessions: `sid VARCHAR(32) PRIMARY KEY, uid INTEGER, time INTEGER, ip ${address}`,
     banfilters: 'filter VARCHAR(200), type INTEGER',
     datacache: 'title VARCHAR(50) PRIMARY KEY, cache TEXT',
   };
-  const address = { mysql: 'VARBINARY(16)', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
-  const engine = db.kind === 'mysql' ? ' ENGINE MyISAM CHARSET utf8' : '';
-  for (const [name, columns] of Object.entries(tables))
-    await db.run(`CREATE TABLE ${prefix}${name} (${columns.replace('ADDRESS', address)})${engine}`);
-  const run = (sql: string, values: (string | number)[] = []) => db.run(sql.replaceAll('#_', prefix), values);
-  const insert = (table: string, row: Record<string, string | number>) =>
-    insertInto(db, `${prefix}${table}`, row);
+  const { run, insert, drop } = await siteTables(db, prefix, tables, ' ENGINE MyISAM CHARSET utf8');
   await insert('settings', { name: 'cookieprefix', value: cookiePrefix });
   for (const [gid, title, isbannedgroup, cancp, issupermod] of [
     [2, 'Registered', 0, 0, 0],
@@ -65,7 +55,7 @@ $config['super_admins'] = '1';
   const inTurn = oneAtATime();
   async function logIn(id: string, name: string | undefined) {
     const [known] = await run('SELECT loginkey FROM #_users WHERE uid = ?', [Number(id)]);
-    const made: { loginkey: string; sid: string; cookie: string } = phpAnswer('mybb-login.php', {
+    const made: { loginkey: string; sid: string; cookie: string } = await phpAnswer('mybb-login.php', {
       uid: id,
       loginkey: known?.loginkey ?? null,
     });
@@ -95,7 +85,7 @@ $config['super_admins'] = '1';
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const name of Object.keys(tables)) await run(`DROP TABLE #_${name}`);
+      await drop();
     },
   };
 }

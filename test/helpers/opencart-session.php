@@ -1,6 +1,5 @@
 <?php
 // Makes a session as OpenCart does: system/library/session.php, session/db.php, file.php and redis.php.
-$in = json_decode(stream_get_contents(STDIN), true);
 $id = substr(bin2hex(random_bytes(26)), 0, 26);
 $data = $in['data'];
 if ($in['engine'] === 'file') {
@@ -12,8 +11,8 @@ if ($in['engine'] === 'file') {
     $redis->pconnect('127.0.0.1', $in['port']);
     $redis->set('shop' . '.session.' . $id, $data ? json_encode($data) : '', $in['expire']);
 }
-echo json_encode([
+return [
     'id' => $id,
     'data' => $data || $in['version'] === 3 ? json_encode($data) : '',
     'expire' => gmdate('Y-m-d H:i:s', time() + $in['expire']),
-]);
+];

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import type { TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface OpencartConfig {
@@ -37,11 +36,7 @@ export interface OpencartSession {
 export async function opencartSite(db: TestDatabase, config: OpencartConfig = {}) {
   const { version = 4, minor = '0.4.1', engine = 'db', port = 0, more = '', factors, factorsEndIn } = config;
   const prefix = `oc${randomBytes(3).toString('hex')}_`;
-  const folder = mkdtempSync(join(tmpdir(), 'opencart-'));
-  const write = (file: string, text: string) => {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), `<?php\n${text}`);
-  };
+  const { folder, write } = siteFiles('opencart');
   const shop = 'http://shop.example.org/';
   const own = {
     ...(version === 3
@@ -76,7 +71,7 @@ ${more}`,
   const sessions = join(folder, 'system/storage/session/');
   mkdirSync(sessions, { recursive: true });
   const time = db.kind === 'mysql' ? 'DATETIME' : 'TIMESTAMP';
-  const tables = {
+  const { run, drop } = await siteTables(db, prefix, {
     session: `session_id VARCHAR(32) NOT NULL PRIMARY KEY, data TEXT NOT NULL, expire ${time} NOT NULL`,
     customer:
       'customer_id INTEGER PRIMARY KEY, customer_group_id INTEGER NOT NULL, firstname VARCHAR(32) NOT NULL, lastname VARCHAR(32) NOT NULL, email VARCHAR(96) NOT NULL, password VARCHAR(255) NOT NULL, status SMALLINT NOT NULL',
@@ -89,11 +84,7 @@ ${more}`,
             'customer_authorize_id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, token VARCHAR(96) NOT NULL, status SMALLINT NOT NULL, date_expire DATETIME NOT NULL DEFAULT NOW()',
         }),
     setting: `setting_id INTEGER PRIMARY KEY, store_id INTEGER NOT NULL, code VARCHAR(128) NOT NULL, ${db.kind === 'mysql' ? '`key`' : 'key'} VARCHAR(128) NOT NULL, value TEXT NOT NULL`,
-  };
-  for (const [name, columns] of Object.entries(tables))
-    await db.run(`CREATE TABLE ${prefix}${name} (${columns})`);
-  const run = (sql: string, values: (string | number)[] = []) =>
-    db.run(sql.replaceAll('#__', prefix), values);
+  });
   await run("INSERT INTO #__customer_group_description VALUES (1, 1, 'Default'), (2, 1, 'Our &amp; Staff')");
   if (version === 4) {
     await run(
@@ -126,7 +117,7 @@ ${more}`,
   async function logIn(user: string, session: OpencartSession) {
     const { firstname = 'Ann', group = 1, status = 1, expire = 3600, age = 10 } = session;
     const data = session.data ?? dataOf(user);
-    const made: { id: string; data: string; expire: string } = phpAnswer(
+    const made: { id: string; data: string; expire: string } = await phpAnswer(
       'opencart-session.php',
       { version, engine: store, folder: sessions, port, data, expire, age },
       store === 'redis',
@@ -157,7 +148,6 @@ ${more}`,
         );
         await rewrite(JSON.stringify(dataOf(other)));
       },
-      remove: () => unlinkSync(`${sessions}sess_${made.id}`),
     };
   }
   return {
@@ -167,7 +157,7 @@ ${more}`,
     logIn: (user: string, session: OpencartSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of Object.keys(tables)) await db.run(`DROP TABLE ${prefix}${table}`);
+      await drop();
     },
   };
 }

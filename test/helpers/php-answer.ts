@@ -1,15 +1,35 @@
-import { execFileSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { type Child, startChild } from './child.ts';
 
-/**
- * The output of a script of this folder, run by PHP with this input. To load its extensions takes PHP half of such a run, and few
- * scripts need one.
- */
-export function phpAnswer(script: string, input: object, withExtensions = false) {
-  const { pathname } = new URL(script, import.meta.url);
+/** A PHP that runs scripts of this folder, until the tests of this process end: a start takes longer than a hundred scripts. */
+interface Php {
+  child: Child;
+  /** Who waits for the next lines. */
+  waiting: { resolve(line: string): void; reject(error: Error): void }[];
+}
+
+const running = new Map<boolean, Php>();
+
+function startPhp(withExtensions: boolean): Php {
+  const { pathname } = new URL('php-answers.php', import.meta.url);
+  // To load its extensions takes PHP half of a start, and few scripts need one.
   const options = withExtensions ? [] : ['-n', '-d', 'display_errors=0'];
-  const output = execFileSync('php', [...options, pathname], {
-    input: JSON.stringify(input),
-    encoding: 'utf8',
+  const child = startChild('php', [...options, pathname], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const waiting: Php['waiting'] = [];
+  if (child.process.stdout)
+    createInterface(child.process.stdout).on('line', (line) => waiting.shift()?.resolve(line));
+  child.process.on('close', () => {
+    running.delete(withExtensions);
+    for (const { reject } of waiting.splice(0)) reject(new Error(`PHP has ended: ${child.output()}`));
   });
-  return JSON.parse(output);
+  return { child, waiting };
+}
+
+/** What a script of this folder returns for `$in`. */
+export async function phpAnswer(script: string, input: object, withExtensions = false) {
+  const php = running.get(withExtensions) ?? startPhp(withExtensions);
+  running.set(withExtensions, php);
+  const line = new Promise<string>((resolve, reject) => php.waiting.push({ resolve, reject }));
+  php.child.process.stdin?.write(`${JSON.stringify([script, input])}\n`);
+  return JSON.parse(await line);
 }

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { phpAnswer } from './php-answer.ts';
-import { insertInto, type TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 const dbms = { mysql: 'mysqli', postgres: 'postgres', sqlite: 'sqlite3' };
@@ -22,11 +20,10 @@ export interface PhpbbLogin {
 export async function phpbbSite(db: TestDatabase, version = '3.3.16') {
   const prefix = `p${randomBytes(4).toString('hex')}_`;
   const cookie = 'phpbb3_abc12';
-  const folder = mkdtempSync(join(tmpdir(), 'phpbb-'));
-  writeFileSync(
-    join(folder, 'config.php'),
-    `<?php
-// phpBB ${version} auto-generated configuration file
+  const { folder, write } = siteFiles('phpbb');
+  write(
+    'config.php',
+    `// phpBB ${version} auto-generated configuration file
 $dbms = 'phpbb\\\\db\\\\driver\\\\${dbms[db.kind]}';
 $dbhost = ${quoted(db.kind === 'sqlite' ? db.name : '127.0.0.1')};
 $dbport = '${db.port || ''}';
@@ -55,14 +52,10 @@ $phpbb_adm_relative_path = 'adm/';
             "ban_userid INTEGER DEFAULT 0, ban_ip VARCHAR(40) DEFAULT '', ban_email VARCHAR(100) DEFAULT '', ban_end INTEGER DEFAULT 0, ban_exclude INTEGER DEFAULT 0",
         }),
   };
-  const collation = db.kind === 'mysql' ? ' CHARSET utf8 COLLATE utf8_bin' : '';
-  for (const [name, columns] of Object.entries(tables))
-    await db.run(`CREATE TABLE ${prefix}${name} (${columns})${collation}`);
-  if (db.kind === 'postgres') await db.run(`GRANT UPDATE (session_time) ON ${prefix}sessions TO site`);
-  const insert = (table: string, row: Record<string, string | number>) =>
-    insertInto(db, `${prefix}${table}`, row);
+  const { run, insert, drop } = await siteTables(db, prefix, tables, ' CHARSET utf8 COLLATE utf8_bin');
+  if (db.kind === 'postgres') await run('GRANT UPDATE (session_time) ON #_sessions TO site');
   const set = async (name: string, value: string) => {
-    await db.run(`DELETE FROM ${prefix}config WHERE config_name = ?`, [name]);
+    await run('DELETE FROM #_config WHERE config_name = ?', [name]);
     await insert('config', { config_name: name, config_value: value });
   };
   await set('cookie_name', cookie);
@@ -77,7 +70,7 @@ $phpbb_adm_relative_path = 'adm/';
     cookie,
     insert,
     set,
-    run: (sql: string, values: (string | number)[] = []) => db.run(sql.replaceAll('#_', prefix), values),
+    run,
     /** A new login of a user with that id, who is made if there is none. */
     async logIn(
       id: string,
@@ -90,14 +83,14 @@ $phpbb_adm_relative_path = 'adm/';
         ago = 0,
       }: Partial<PhpbbLogin> = {},
     ) {
-      const [known] = await db.run(`SELECT user_id FROM ${prefix}users WHERE user_id = ?`, [Number(id)]);
+      const [known] = await run('SELECT user_id FROM #_users WHERE user_id = ?', [Number(id)]);
       if (known === undefined)
         await insert('users', { user_id: Number(id), user_type: 0, username: name ?? 'Ann' });
       const rename = async (other: string) => {
-        await db.run(`UPDATE ${prefix}users SET username = ? WHERE user_id = ?`, [other, Number(id)]);
+        await run('UPDATE #_users SET username = ? WHERE user_id = ?', [other, Number(id)]);
       };
       if (name !== undefined) await rename(name);
-      const made = phpAnswer('phpbb-login.php', { browser, remember });
+      const made = await phpAnswer('phpbb-login.php', { browser, remember });
       await insert('sessions', {
         ...{ session_id: made.sid, session_user_id: Number(id), session_time: now() - ago },
         ...{ session_ip: address, session_browser: made.browser, session_forwarded_for: forwardedFor },
@@ -106,7 +99,7 @@ $phpbb_adm_relative_path = 'adm/';
       if (remember)
         await insert('sessions_keys', { key_id: made.keyId, user_id: Number(id), last_ip: address });
       const dropSession = async () =>
-        void (await db.run(`DELETE FROM ${prefix}sessions WHERE session_id = ?`, [made.sid]));
+        void (await run('DELETE FROM #_sessions WHERE session_id = ?', [made.sid]));
       return {
         cookies: `${cookie}_u=${id}; ${cookie}_k=${made.key}; ${cookie}_sid=${made.sid}`,
         secrets: [made.sid] as string[],
@@ -117,13 +110,13 @@ $phpbb_adm_relative_path = 'adm/';
         dropSession,
         async logOut() {
           await dropSession();
-          await db.run(`DELETE FROM ${prefix}sessions_keys WHERE key_id = ?`, [made.keyId]);
+          await run('DELETE FROM #_sessions_keys WHERE key_id = ?', [made.keyId]);
         },
       };
     },
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const name of Object.keys(tables)) await db.run(`DROP TABLE ${prefix}${name}`);
+      await drop();
     },
   };
 }

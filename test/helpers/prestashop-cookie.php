@@ -1,6 +1,5 @@
 <?php
 // Makes a cookie as PrestaShop does: classes/Cookie.php, and Crypto::encrypt() of defuse/php-encryption.
-$in = json_decode(stream_get_contents(STDIN), true);
 $text = '';
 foreach ($in['content'] as $name => $value) {
     $text .= $name . '|' . $value . '¤';
@@ -12,4 +11,4 @@ $iv = random_bytes(16);
 $derived = fn (string $what) => hash_hkdf('sha256', $key, 32, 'DefusePHP|V2|KeyFor' . $what, $salt);
 $box = "\xDE\xF5\x02\x00" . $salt . $iv
     . openssl_encrypt($text, 'aes-256-ctr', $derived('Encryption'), OPENSSL_RAW_DATA, $iv);
-echo json_encode(bin2hex($box . hash_hmac('sha256', $box, $derived('Authentication'), true)));
+return bin2hex($box . hash_hmac('sha256', $box, $derived('Authentication'), true));

@@ -1,10 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import type { TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface PrestashopSession {
@@ -28,7 +26,7 @@ export const salt = "K%0a'bcdefghijklmnopqrstuvwxyz01";
 /** The tables and the folder of a PrestaShop, with sessions as it writes them. */
 export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
   const prefix = `ps${randomBytes(3).toString('hex')}_`;
-  const folder = mkdtempSync(join(tmpdir(), 'prestashop-'));
+  const { folder, write } = siteFiles('prestashop');
   const head = Buffer.concat([Buffer.from('def00000', 'hex'), key]);
   const saved = Buffer.concat([head, createHash('sha256').update(head).digest()]).toString('hex');
   const values = {
@@ -36,16 +34,10 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
     ...{ database_user: db.user, database_password: db.password, database_prefix: prefix },
     ...{ cookie_key: 'other', cookie_iv: salt.replaceAll('%', '%%'), new_cookie_key: saved },
   };
-  mkdirSync(join(folder, 'app/config'), { recursive: true });
-  mkdirSync(join(folder, 'classes'));
-  writeFileSync(join(folder, 'classes/Cookie.php'), '');
-  writeFileSync(
-    join(folder, 'app/config/parameters.php'),
-    `<?php return array (\n  'parameters' =>\n  array (\n${Object.entries(values)
-      .map(([name, value]) => `    '${name}' => ${quoted(value)},`)
-      .join('\n')}\n  ),\n);\n`,
-  );
-  const tables = {
+  const lines = Object.entries(values).map(([name, value]) => `    '${name}' => ${quoted(value)},`);
+  write('classes/Cookie.php', '');
+  write('app/config/parameters.php', `return ['parameters' => [\n${lines.join('\n')}\n]];\n`);
+  const { run, drop } = await siteTables(db, prefix, {
     customer_session:
       'id_customer_session INT AUTO_INCREMENT PRIMARY KEY, id_customer INT, token VARCHAR(40), date_add DATETIME, date_upd DATETIME',
     customer:
@@ -55,9 +47,7 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
       'id_shop_url INT PRIMARY KEY, domain VARCHAR(150), domain_ssl VARCHAR(150), physical_uri VARCHAR(64), main TINYINT, active TINYINT',
     configuration: 'id_configuration INT PRIMARY KEY, name VARCHAR(254), value TEXT',
     group_lang: 'id_group INT, id_lang INT, name VARCHAR(32), PRIMARY KEY (id_group, id_lang)',
-  };
-  const run = (sql: string, given: (string | number)[] = []) => db.run(sql.replaceAll('#__', prefix), given);
-  for (const [name, columns] of Object.entries(tables)) await run(`CREATE TABLE #__${name} (${columns})`);
+  });
   await run("INSERT INTO #__group_lang VALUES (3, 1, 'Customer'), (4, 1, 'Staff'), (4, 2, 'Équipe')");
   const inTurn = oneAtATime();
 
@@ -85,7 +75,7 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
       ...{ email: 'ann@example.org', id_cart: '5', session_id: String(last), session_token: token },
       ...content,
     };
-    const value: string = phpAnswer('prestashop-cookie.php', {
+    const value: string = await phpAnswer('prestashop-cookie.php', {
       key: (session.key ?? key).toString('hex'),
       iv: session.iv ?? salt,
       content: Object.fromEntries(Object.entries(all).filter(([, text]) => text !== null)),
@@ -116,7 +106,7 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
     logIn: (user: string, session: PrestashopSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of Object.keys(tables)) await run(`DROP TABLE #__${table}`);
+      await drop();
     },
   };
 }

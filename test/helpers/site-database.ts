@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { startGate } from './gate.ts';
-import { startMariadb } from './mariadb.ts';
-import { startPostgres } from './postgres.ts';
+import { type Gate, startGate } from './gate.ts';
+import { type Mariadb, startMariadb } from './mariadb.ts';
+import { type Postgres, startPostgres } from './postgres.ts';
 
 type Value = string | number | null;
 
@@ -24,6 +24,8 @@ export interface TestDatabase {
   run(sql: string, values?: readonly Value[]): Promise<Record<string, unknown>[]>;
   /** It gives no answers until the returned function is called. */
   silence(): Promise<() => Promise<void>>;
+  /** Between its users and the database; absent for SQLite. */
+  gate?: Gate;
   remove(): Promise<void>;
 }
 
@@ -36,23 +38,74 @@ export function insertInto(
   return run(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`, Object.values(row));
 }
 
+/** The folder of a site. @returns its path, and writes a file with PHP into it */
+export function siteFiles(name: string) {
+  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  return {
+    folder,
+    write(file: string, php: string) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), `<?php\n${php}`);
+    },
+  };
+}
+
+/** Tables of a site by their names and columns. In statements `#_` or `#__` stands for the prefix. */
+export async function siteTables(
+  db: TestDatabase,
+  prefix: string,
+  tables: Record<string, string>,
+  ofMysql = '',
+) {
+  const options = db.kind === 'mysql' ? ofMysql : '';
+  const run = (sql: string, values: Value[] = []) => db.run(sql.replace(/#__?/g, prefix), values);
+  for (const [name, columns] of Object.entries(tables))
+    await run(`CREATE TABLE #_${name} (${columns})${options}`);
+  return {
+    run,
+    insert: (table: string, row: Record<string, Value>) => insertInto(db, prefix + table, row),
+    async drop() {
+      for (const name of Object.keys(tables)) await run(`DROP TABLE #_${name}`);
+    },
+  };
+}
+
+type Server = { kind: 'mysql'; is: Mariadb } | { kind: 'postgres'; is: Postgres };
+
+/** Servers that no test file uses. A start takes longer than most tests, so they stay for the next file. */
+const idle: Server[] = [];
+
+async function serverOf(kind: Server['kind']): Promise<Server> {
+  const known = idle.findIndex((one) => one.kind === kind);
+  if (known >= 0) return idle.splice(known, 1)[0] as Server;
+  // As a database on another machine, it then knows its clients by their addresses.
+  return kind === 'mysql'
+    ? { kind, is: await startMariadb(['--skip-name-resolve']) }
+    : { kind, is: await startPostgres() };
+}
+
+/** Leaves nothing of a test file for the next one. */
+const emptied = {
+  mysql: ['SET GLOBAL read_only = OFF', 'DROP DATABASE site', 'CREATE DATABASE site', 'USE site'],
+  postgres: ['DROP SCHEMA public CASCADE', 'CREATE SCHEMA public', 'GRANT USAGE ON SCHEMA public TO PUBLIC'],
+};
+
 export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<TestDatabase> {
   if (kind === 'sqlite') return sqliteFile();
-  // As a database on another machine, it then knows its clients by their addresses.
-  const server = kind === 'mysql' ? await startMariadb(['--skip-name-resolve']) : await startPostgres();
-  const gate = await startGate(server.port);
-  const [user = '', password = ''] = server.login.split(':').map(decodeURIComponent);
+  const server = await serverOf(kind);
+  const gate = await startGate(server.is.port);
+  const [user = '', password = ''] = server.is.login.split(':').map(decodeURIComponent);
   return {
     kind,
     port: gate.port,
     user,
     password,
     name: 'site',
-    folder: server.folder,
+    folder: server.is.folder,
     async run(sql, values = []) {
-      if ('query' in server && kind === 'mysql') return server.query(sql, [...values]);
+      if (server.kind === 'mysql') return server.is.query(sql, [...values]);
       let n = 0;
-      return server.query(
+      return server.is.query(
         sql.replace(/\?/g, () => `$${++n}`),
         [...values],
       );
@@ -61,9 +114,11 @@ export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<Tes
       gate.silence.begin();
       return async () => gate.silence.end();
     },
+    gate,
     async remove() {
       await gate.close();
-      await server.remove();
+      for (const sql of emptied[server.kind]) await server.is.query(sql);
+      idle.push(server);
     },
   };
 }
@@ -73,6 +128,7 @@ function sqliteFile(): TestDatabase {
   const name = join(folder, 'site.sqlite');
   // As PDO, which waits for readers that have it.
   const db = new DatabaseSync(name, { timeout: 10_000 });
+  db.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY');
   return {
     kind: 'sqlite',
     port: 0,

@@ -1,10 +1,9 @@
 <?php
-// Makes the cookies that SMF makes at a login. Reads a JSON object from the standard input: id, passwd (the hash of the
+// Makes the cookies that SMF makes at a login. Its input: id, passwd (the hash of the
 // password), salt, secret ($auth_secret), backup (the hash of the second factor's code; null without).
-$in = json_decode(stream_get_contents(STDIN), true);
 $cookie = function (string $hashed) use ($in) {
     $hash = hash_hmac('sha512', $hashed, $in['secret'] . $in['salt']);
     $parts = [$in['id'], $hash, time() + 3600, 'forum.example.org', '/'];
     return ['hash' => $hash, 'value' => rawurlencode(json_encode($parts, JSON_FORCE_OBJECT))];
 };
-echo json_encode(['first' => $cookie($in['passwd']), 'second' => $in['backup'] === null ? null : $cookie($in['backup'])]);
+return ['first' => $cookie($in['passwd']), 'second' => $in['backup'] === null ? null : $cookie($in['backup'])];

@@ -1,23 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import type { TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 /** The tables and the folder of an SMF, with rows as it writes them. @param secret `$auth_secret`; none: the file counts */
 export async function smfSite(db: TestDatabase, secret = 'a1'.repeat(32)) {
   const prefix = `s${randomBytes(4).toString('hex')}_`;
   const cookie = 'SMFCookie11';
-  const folder = mkdtempSync(join(tmpdir(), 'smf-'));
-  const settings = join(folder, 'Settings.php');
-  writeFileSync(
-    settings,
-    `<?php
-
-/**
+  const { folder, write } = siteFiles('smf');
+  write(
+    'Settings.php',
+    `/**
  * The settings file contains all of the basic settings.
  */
 $maintenance = 0;
@@ -39,7 +35,11 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
 	$boarddir = dirname(__FILE__);
 `,
   );
-  const key = secret || createHash('sha256').update(readFileSync(settings)).digest('hex');
+  const key =
+    secret ||
+    createHash('sha256')
+      .update(readFileSync(join(folder, 'Settings.php')))
+      .digest('hex');
   const address = db.kind === 'mysql' ? 'VARBINARY(16)' : 'inet';
   const tables: Record<string, string> = {
     settings: 'variable VARCHAR(255) PRIMARY KEY, value TEXT',
@@ -50,13 +50,9 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
       'id_ban_group INTEGER PRIMARY KEY, expire_time BIGINT, cannot_access INTEGER DEFAULT 0, cannot_register INTEGER DEFAULT 0, cannot_post INTEGER DEFAULT 0, cannot_login INTEGER DEFAULT 0',
     ban_items: `id_ban INTEGER, id_ban_group INTEGER, ip_low ${address}, ip_high ${address}, hostname VARCHAR(255) DEFAULT '', email_address VARCHAR(255) DEFAULT '', id_member INTEGER DEFAULT 0`,
   };
-  const charset = db.kind === 'mysql' ? ' CHARSET utf8' : '';
-  for (const [name, columns] of Object.entries(tables))
-    await db.run(`CREATE TABLE ${prefix}${name} (${columns})${charset}`);
-  type Value = string | number | null;
-  const run = (sql: string, values: Value[] = []) => db.run(sql.replaceAll('#_', prefix), values);
+  const { run, drop } = await siteTables(db, prefix, tables, ' CHARSET utf8');
   /** An address is given as `ip:` and its text. */
-  const insert = (table: string, row: Record<string, Value>) => {
+  const insert = (table: string, row: Record<string, string | number | null>) => {
     const places = Object.values(row).map((value) =>
       !String(value).startsWith('ip:') ? '?' : db.kind === 'mysql' ? 'INET6_ATON(?)' : '?::inet',
     );
@@ -101,7 +97,7 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
       });
     } else if (name !== undefined) await rename(name);
     const [row] = await read();
-    const made = phpAnswer('smf-login.php', {
+    const made = await phpAnswer('smf-login.php', {
       ...{ id: Number(id), passwd: row?.passwd, salt: row?.password_salt, secret: key },
       backup: row?.tfa_secret ? row.tfa_backup : null,
     });
@@ -126,7 +122,7 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const name of Object.keys(tables)) await run(`DROP TABLE #_${name}`);
+      await drop();
     },
   };
 }

@@ -1,7 +1,6 @@
 <?php
-// Makes what TYPO3 makes of a session: the cookie, and the id in the table. Reads a JSON object from the standard input:
+// Makes what TYPO3 makes of a session: the cookie, and the id in the table. Its input:
 // version, key (the encryptionKey), identifier, and payload (more of the token).
-$in = json_decode(stream_get_contents(STDIN), true);
 $class = 'TYPO3\CMS\Core\Session\UserSession';
 $key = version_compare($in['version'], '14.3', '>=')
     ? hash_hkdf(algo: 'sha256', key: $in['key'], length: 32, info: $class)
@@ -10,9 +9,9 @@ $encoded = fn (string $text) => str_replace('=', '', strtr(base64_encode($text),
 $payload = ['identifier' => $in['identifier'], 'time' => date(DATE_RFC3339)] + $in['payload'];
 $signed = $encoded(json_encode(['typ' => 'JWT', 'alg' => 'HS256'])) . '.' . $encoded(json_encode($payload));
 $joined = $in['key'] . 'core-session-backend';
-echo json_encode([
+return [
     'cookie' => $signed . '.' . $encoded(hash_hmac('sha256', $signed, $key, true)),
     'id' => version_compare($in['version'], '14', '>=')
         ? hash_hmac('sha3-256', $in['identifier'], $joined)
         : hash_hmac('sha256', $in['identifier'], sha1($joined)),
-]);
+];

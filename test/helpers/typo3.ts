@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { insertInto, type TestDatabase } from './site-database.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface Typo3Session {
@@ -25,11 +24,7 @@ export async function typo3Site(
   db: TestDatabase,
   { version = '13.4.20', more = '', fe = '' }: { version?: string; more?: string; fe?: string } = {},
 ) {
-  const folder = mkdtempSync(join(tmpdir(), 'typo3-'));
-  const write = (file: string, text: string) => {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), `<?php\n${text}`);
-  };
+  const { folder, write } = siteFiles('typo3');
   const drivers = { mysql: 'mysqli', postgres: 'pdo_pgsql', sqlite: 'pdo_sqlite' };
   const connection =
     db.kind === 'sqlite'
@@ -62,32 +57,29 @@ export async function typo3Site(
   }
   mkdirSync(join(folder, 'public'));
   const blob = db.kind === 'postgres' ? 'BYTEA' : 'BLOB';
-  await db.run(
-    `CREATE TABLE fe_sessions (ses_id VARCHAR(190) NOT NULL PRIMARY KEY, ses_iplock VARCHAR(39) NOT NULL, ses_userid BIGINT NOT NULL, ses_tstamp BIGINT NOT NULL, ses_permanent SMALLINT DEFAULT 0, ses_data ${blob})`,
-  );
-  await db.run(
-    `CREATE TABLE fe_users (uid BIGINT PRIMARY KEY, username VARCHAR(255) NOT NULL, name VARCHAR(160) DEFAULT '' NOT NULL, first_name VARCHAR(50) DEFAULT '' NOT NULL, last_name VARCHAR(50) DEFAULT '' NOT NULL, usergroup TEXT, disable SMALLINT DEFAULT 0 NOT NULL, deleted SMALLINT DEFAULT 0 NOT NULL, starttime BIGINT DEFAULT 0 NOT NULL, endtime BIGINT DEFAULT 0 NOT NULL, mfa ${blob})`,
-  );
-  await db.run(
-    'CREATE TABLE fe_groups (uid BIGINT PRIMARY KEY, title VARCHAR(50) NOT NULL, hidden SMALLINT NOT NULL, deleted SMALLINT NOT NULL, subgroup TEXT)',
-  );
-  if (db.kind === 'postgres') await db.run(`GRANT UPDATE (ses_tstamp) ON fe_sessions TO ${db.user}`);
-  await db.run(
+  const { run, insert, drop } = await siteTables(db, 'fe_', {
+    sessions: `ses_id VARCHAR(190) NOT NULL PRIMARY KEY, ses_iplock VARCHAR(39) NOT NULL, ses_userid BIGINT NOT NULL, ses_tstamp BIGINT NOT NULL, ses_permanent SMALLINT DEFAULT 0, ses_data ${blob}`,
+    users: `uid BIGINT PRIMARY KEY, username VARCHAR(255) NOT NULL, name VARCHAR(160) DEFAULT '' NOT NULL, first_name VARCHAR(50) DEFAULT '' NOT NULL, last_name VARCHAR(50) DEFAULT '' NOT NULL, usergroup TEXT, disable SMALLINT DEFAULT 0 NOT NULL, deleted SMALLINT DEFAULT 0 NOT NULL, starttime BIGINT DEFAULT 0 NOT NULL, endtime BIGINT DEFAULT 0 NOT NULL, mfa ${blob}`,
+    groups:
+      'uid BIGINT PRIMARY KEY, title VARCHAR(50) NOT NULL, hidden SMALLINT NOT NULL, deleted SMALLINT NOT NULL, subgroup TEXT',
+  });
+  if (db.kind === 'postgres') await run(`GRANT UPDATE (ses_tstamp) ON fe_sessions TO ${db.user}`);
+  await run(
     "INSERT INTO fe_groups VALUES (1, 'Staff', 0, 0, NULL), (11, 'Helpers', 0, 0, ''), (2, 'Old', 1, 0, '1'), (3, 'All: of them', 0, 0, '11,4,2'), (4, 'Between', 0, 0, '3,1')",
   );
   const inTurn = oneAtATime();
   async function logIn(user: string, session: Typo3Session) {
     const identifier = randomBytes(16).toString('hex');
-    const made: { cookie: string; id: string } = phpAnswer('typo3-session.php', {
+    const made: { cookie: string; id: string } = await phpAnswer('typo3-session.php', {
       ...{ version: version || '13.4', key: session.key ?? key, identifier },
       payload: session.payload ?? { scope: { domain: 'www.example.org', hostOnly: true, path: '/' } },
     });
-    await db.run('DELETE FROM fe_users WHERE uid = ?', [Number(user)]);
-    await insertInto(db, 'fe_users', {
+    await run('DELETE FROM fe_users WHERE uid = ?', [Number(user)]);
+    await insert('users', {
       ...{ uid: Number(user), username: `user${user}`, name: session.name ?? 'Ann', usergroup: '' },
       ...session.user,
     });
-    await insertInto(db, 'fe_sessions', {
+    await insert('sessions', {
       ...{ ses_id: made.id, ses_iplock: '[DISABLED]', ses_userid: Number(user), ses_tstamp: now() },
       ...session.row,
     });
@@ -97,18 +89,18 @@ export async function typo3Site(
       secrets: [payload, signature],
       header,
       rename: async (name: string) => {
-        await db.run('UPDATE fe_users SET name = ? WHERE uid = ?', [name, Number(user)]);
+        await run('UPDATE fe_users SET name = ? WHERE uid = ?', [name, Number(user)]);
       },
-      logOut: async () => void (await db.run('DELETE FROM fe_sessions WHERE ses_id = ?', [made.id])),
+      logOut: async () => void (await run('DELETE FROM fe_sessions WHERE ses_id = ?', [made.id])),
     };
   }
   return {
     folder,
-    run: db.run,
+    run,
     logIn: (user: string, session: Typo3Session = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['fe_sessions', 'fe_users', 'fe_groups']) await db.run(`DROP TABLE ${table}`);
+      await drop();
     },
   };
 }

@@ -1,10 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Mariadb } from './mariadb.ts';
+import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
+import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 
 export interface WordPressOptions {
   version?: string;
@@ -36,68 +34,61 @@ export const roles = 'a:3:{s:13:"administrator";a:0:{}s:6:"editor";a:0:{}s:10:"s
 export const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
 
 /** The tables and the folder of a WordPress, with rows as it writes them. */
-export async function wordPressSite(
-  db: Pick<Mariadb, 'port' | 'login' | 'query'>,
-  options: WordPressOptions = {},
-) {
+export async function wordPressSite(db: TestDatabase, options: WordPressOptions = {}) {
   const { version = '6.9.7', prefix = `w${randomBytes(4).toString('hex')}_` } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'wordpress-'));
-  mkdirSync(join(folder, 'wp-includes'));
-  writeFileSync(join(folder, 'wp-includes/version.php'), `<?php\n$wp_version = '${version}';\n`);
-  const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
-  const setConfig = (more: string) =>
-    writeFileSync(
-      join(folder, 'wp-config.php'),
-      `<?php
-define('DB_NAME', 'site');
-define( "DB_USER", ${quoted(user)} );
+  const { folder, write } = siteFiles('wordpress');
+  write('wp-includes/version.php', `$wp_version = '${version}';\n`);
+  const config =
+    options.config ??
+    `define('LOGGED_IN_KEY', ${quoted(phrases.key)});\ndefine('LOGGED_IN_SALT', ${quoted(phrases.salt)});`;
+  write(
+    'wp-config.php',
+    `define('DB_NAME', '${db.name}');
+define( "DB_USER", ${quoted(db.user)} );
 /* define('DB_PASSWORD', 'an old one'); */
-define('DB_PASSWORD', ${quoted(password)});
+define('DB_PASSWORD', ${quoted(db.password)});
 define('DB_HOST', '127.0.0.1:${db.port}');
-${more.includes('DB_CHARSET') ? '' : "define('DB_CHARSET', 'utf8mb4');"}
+${config.includes('DB_CHARSET') ? '' : "define('DB_CHARSET', 'utf8mb4');"}
 $table_prefix = '${prefix}';
-${more}
+${config}
 if ( ! defined( 'ABSPATH' ) ) {
 	define( 'ABSPATH', __DIR__ . '/' );
 }
 require_once ABSPATH . 'wp-settings.php';
 `,
-    );
-  setConfig(
-    options.config ??
-      `define('LOGGED_IN_KEY', ${quoted(phrases.key)});\ndefine('LOGGED_IN_SALT', ${quoted(phrases.salt)});`,
   );
-  await db.query(
-    `CREATE TABLE ${prefix}users (ID BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_login VARCHAR(60) NOT NULL, user_pass VARCHAR(255) NOT NULL, user_status INT NOT NULL DEFAULT 0, display_name VARCHAR(250) NOT NULL, spam TINYINT NOT NULL DEFAULT 0, deleted TINYINT NOT NULL DEFAULT 0, KEY (user_login)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+  const charset = ' CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci';
+  const { run, insert, drop } = await siteTables(
+    db,
+    prefix,
+    {
+      users:
+        "ID BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_login VARCHAR(60) NOT NULL, user_pass VARCHAR(255) NOT NULL, user_email VARCHAR(100) NOT NULL DEFAULT '', user_status INT NOT NULL DEFAULT 0, display_name VARCHAR(250) NOT NULL, spam TINYINT NOT NULL DEFAULT 0, deleted TINYINT NOT NULL DEFAULT 0, KEY (user_login)",
+      usermeta:
+        'umeta_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_id BIGINT UNSIGNED NOT NULL, meta_key VARCHAR(255), meta_value LONGTEXT, KEY (user_id), KEY (meta_key(191))',
+      options:
+        'option_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, option_name VARCHAR(191) NOT NULL UNIQUE, option_value LONGTEXT NOT NULL',
+    },
+    charset,
   );
-  await db.query(
-    `CREATE TABLE ${prefix}usermeta (umeta_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_id BIGINT UNSIGNED NOT NULL, meta_key VARCHAR(255), meta_value LONGTEXT, KEY (user_id), KEY (meta_key(191))) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
-  );
-  await db.query(
-    `CREATE TABLE ${prefix}options (option_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, option_name VARCHAR(191) NOT NULL UNIQUE, option_value LONGTEXT NOT NULL) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
-  );
+  const setOption = (name: string, value: string) =>
+    run('REPLACE INTO #_options (option_name, option_value) VALUES (?, ?)', [name, value]);
   for (const [name, value] of Object.entries({
     siteurl: `${address}/`,
     [`${prefix}user_roles`]: roles,
     ...options.options,
-  })) {
-    await db.query(`INSERT INTO ${prefix}options (option_name, option_value) VALUES (?, ?)`, [name, value]);
-  }
+  }))
+    await setOption(name, value);
   const setMeta = async (id: number | string, key: string, value: string | null) => {
-    await db.query(`DELETE FROM ${prefix}usermeta WHERE user_id = ? AND meta_key = ?`, [id, key]);
-    if (value !== null)
-      await db.query(`INSERT INTO ${prefix}usermeta (user_id, meta_key, meta_value) VALUES (?, ?, ?)`, [
-        id,
-        key,
-        value,
-      ]);
+    await run('DELETE FROM #_usermeta WHERE user_id = ? AND meta_key = ?', [id, key]);
+    if (value !== null) await insert('usermeta', { user_id: id, meta_key: key, meta_value: value });
   };
   const sessionsOf = async (id: string): Promise<string | null> => {
-    const [row] = await db.query(
-      `SELECT meta_value FROM ${prefix}usermeta WHERE user_id = ? AND meta_key = 'session_tokens'`,
+    const [row] = await run(
+      "SELECT meta_value FROM #_usermeta WHERE user_id = ? AND meta_key = 'session_tokens'",
       [id],
     );
-    return row?.meta_value ?? null;
+    return (row?.meta_value as string | undefined) ?? null;
   };
   const php = (input: object) => phpAnswer('wordpress-login.php', input);
   /** Its sessions are one value, so logins of one user come one after the other. */
@@ -114,14 +105,14 @@ require_once ABSPATH . 'wp-settings.php';
       session = {},
     }: Partial<WordPressLogin>,
   ) {
-    await db.query(
-      `INSERT INTO ${prefix}users (ID, user_login, user_pass, display_name) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE display_name = VALUES(display_name), user_pass = VALUES(user_pass)`,
+    await run(
+      `INSERT INTO #_users (ID, user_login, user_pass, display_name) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE display_name = VALUES(display_name), user_pass = VALUES(user_pass)`,
       [id, login, hash, name],
     );
     const token = randomBytes(22).toString('hex').slice(0, 43);
     const [major = 0, minor = 0] = version.split('.').map(Number);
     const isNew = major > 6 || (major === 6 && minor >= 8);
-    const made: { cookie: string; signature: string; tokens: string } = php({
+    const made: { cookie: string; signature: string; tokens: string } = await php({
       ...{ login, hash, secret, expiration, token, new: isNew, session },
       before: await sessionsOf(id),
     });
@@ -130,56 +121,53 @@ require_once ABSPATH . 'wp-settings.php';
       cookies: `${cookie}=${made.cookie}`,
       secrets: [token, made.signature],
       rename: async (other: string) => {
-        await db.query(`UPDATE ${prefix}users SET display_name = ? WHERE ID = ?`, [other, id]);
+        await run('UPDATE #_users SET display_name = ? WHERE ID = ?', [other, id]);
       },
       logOut: async () => {
-        const { tokens } = php({ out: true, token, before: await sessionsOf(id) });
+        const { tokens } = await php({ out: true, token, before: await sessionsOf(id) });
         await setMeta(id, 'session_tokens', tokens);
       },
     };
   }
-  const setOption = (name: string, value: string) =>
-    db.query(`REPLACE INTO ${prefix}options (option_name, option_value) VALUES (?, ?)`, [name, value]);
   const added: string[] = [];
   return {
     folder,
     prefix,
-    query: db.query,
+    run,
     /** The table that BuddyBoss Platform adds: bp_core_install_suspend(). */
     async addBuddyBoss() {
-      await db.query(
-        `CREATE TABLE ${prefix}bp_suspend (id BIGINT AUTO_INCREMENT PRIMARY KEY, item_id BIGINT NOT NULL, item_type VARCHAR(20) NOT NULL, user_suspended TINYINT NOT NULL, KEY (item_id, item_type)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+      await run(
+        `CREATE TABLE #_bp_suspend (id BIGINT AUTO_INCREMENT PRIMARY KEY, item_id BIGINT NOT NULL, item_type VARCHAR(20) NOT NULL, user_suspended TINYINT NOT NULL, KEY (item_id, item_type))${charset}`,
       );
       added.push('bp_suspend');
     },
     setSuspended: (id: string, suspended: boolean) =>
-      db.query(
-        `REPLACE INTO ${prefix}bp_suspend (id, item_id, item_type, user_suspended) VALUES (?, ?, 'user', ?)`,
-        [id, id, Number(suspended)],
-      ),
+      run("REPLACE INTO #_bp_suspend (id, item_id, item_type, user_suspended) VALUES (?, ?, 'user', ?)", [
+        id,
+        id,
+        Number(suspended),
+      ]),
     /** The table that WP Cerber adds, which is active then. */
     async addCerber() {
-      await db.query(
-        `CREATE TABLE ${prefix}cerber_sets (the_key VARCHAR(255) CHARACTER SET ascii NOT NULL, the_id BIGINT NOT NULL DEFAULT 0, the_value LONGTEXT NOT NULL, expires BIGINT UNSIGNED NOT NULL DEFAULT 0, PRIMARY KEY (the_key, the_id)) CHARSET utf8mb4`,
+      await run(
+        'CREATE TABLE #_cerber_sets (the_key VARCHAR(255) CHARACTER SET ascii NOT NULL, the_id BIGINT NOT NULL DEFAULT 0, the_value LONGTEXT NOT NULL, expires BIGINT UNSIGNED NOT NULL DEFAULT 0, PRIMARY KEY (the_key, the_id)) CHARSET utf8mb4',
       );
       added.push('cerber_sets');
       await setOption('active_plugins', 'a:1:{i:0;s:23:"wp-cerber/wp-cerber.php";}');
     },
     /** The choice in the profile of a user: by the roles, on, or off. */
     setCerberFactor: (id: string, mode: 0 | 1 | 2) =>
-      db.query(
-        `REPLACE INTO ${prefix}cerber_sets (the_key, the_id, the_value) VALUES ('cerber_user', ?, ?)`,
-        [id, `a:2:{s:3:"tfm";i:${mode};s:7:"tfemail";s:0:"";}`],
-      ),
+      run("REPLACE INTO #_cerber_sets (the_key, the_id, the_value) VALUES ('cerber_user', ?, ?)", [
+        ...[id, `a:2:{s:3:"tfm";i:${mode};s:7:"tfemail";s:0:"";}`],
+      ]),
     setOption,
-    setConfig,
     setMeta,
     /** A new login of a user with that id, who is made if there is none. */
     logIn: (id: string, login: Partial<WordPressLogin> = {}) => inTurn(() => logIn(id, login)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['users', 'usermeta', 'options', ...added])
-        await db.query(`DROP TABLE ${prefix}${table}`);
+      for (const table of added) await run(`DROP TABLE #_${table}`);
+      await drop();
     },
   };
 }

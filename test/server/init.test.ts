@@ -25,19 +25,19 @@ import { size, soak } from '../guarantees/size.ts';
 import { laravelSite } from '../helpers/account-sites.ts';
 import { loginsOf } from '../helpers/application-site.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
-import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { phpRequest } from '../helpers/php-request.ts';
-import { startSiteDatabase } from '../helpers/site-database.ts';
+import { startSiteDatabase, type TestDatabase } from '../helpers/site-database.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
-let db: Mariadb;
+let db: TestDatabase;
+const login = () => [db.user, db.password].map(encodeURIComponent).join(':');
 let site: Awaited<ReturnType<typeof wordPressSite>>;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'init-'));
-  db = await startMariadb();
+  db = await startSiteDatabase('mysql');
   site = await wordPressSite(db, { options: { home: address } });
   chmodSync(folder, 0o755);
   chmodSync(site.folder, 0o755);
@@ -126,8 +126,7 @@ test('WordPress: what is found, the settings that a server takes, and what is le
   });
   expect(readConfig(env, lines)).toMatchObject({ unknown: [] });
   // Neither the salts nor the password of the database are copied.
-  const { password } = new URL(`mysql://${db.login}@host`);
-  for (const secret of [phrases.key, decodeURIComponent(password)]) {
+  for (const secret of [phrases.key, db.password]) {
     expect(readFileSync(file, 'utf8')).not.toContain(secret);
     expect(said).not.toContain(secret);
   }
@@ -251,7 +250,7 @@ test('settings, messages or files where the web server would hand them out: refu
 
 test('the settings of the environment are taken over; a wrong one is refused before anything is written', async () => {
   const file = newFile();
-  const url = `mysql://${db.login}@127.0.0.1:${db.port}/site`;
+  const url = `mysql://${login()}@127.0.0.1:${db.port}/site`;
   const own = {
     CHAT_PORT: '7071',
     CHAT_ROOMS: "l'été,b",
@@ -262,7 +261,7 @@ test('the settings of the environment are taken over; a wrong one is refused bef
   const printed = await run([site.folder, '--settings', file, '--print', ...user], own);
   expect(printed.said).toContain("CHAT_SITE_DATABASE='mysql://site:…@127.0.0.1");
   expect(printed.said).toContain("CHAT_FILES='s3://…@files'");
-  expect(printed.said).not.toMatch(new RegExp(`geheim|${db.login.split(':')[1]}`));
+  expect(printed.said).not.toMatch(new RegExp(`geheim|${encodeURIComponent(db.password)}`));
   expect((await run([site.folder, '--settings', file, ...user], own)).code).toBe(0);
   expect(givenSettings(file, {}).env).toMatchObject(own);
   const other = newFile();
@@ -348,7 +347,7 @@ if (soak) {
 test('the database: not there, with a wrong password, and without the tables', async () => {
   const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
   const port = await ownPort();
-  await db.query("CREATE USER norights@'%' IDENTIFIED BY 'x'");
+  await db.run("CREATE USER norights@'%' IDENTIFIED BY 'x'");
   for (const [text, code, expected] of [
     [config.replace(`:${db.port}`, `:${port}`), 69, /does not answer: .*\(ECONNREFUSED\)\. Start it/],
     [
@@ -376,7 +375,7 @@ test('the database: not there, with a wrong password, and without the tables', a
 });
 
 test('a database user that may not read what the chat needs: the SQL that lets it', async () => {
-  await db.query("CREATE USER bare@'%' IDENTIFIED BY 'x'");
+  await db.run("CREATE USER bare@'%' IDENTIFIED BY 'x'");
   const own = { CHAT_SITE_DATABASE: `mysql://bare:x@127.0.0.1:${db.port}/site` };
   const answer = await run([site.folder, '--settings', newFile()], own);
   expect(answer).toEqual({

@@ -4,9 +4,9 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Login, StoreError } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
-import { loginContract } from '../../../contracts/login.ts';
+import { applicationContract } from '../../../contracts/login.ts';
 import { size } from '../../../guarantees/size.ts';
-import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
+import { loginsOf, openedSite, siteDatabases } from '../../../helpers/application-site.ts';
 import { cookieOf, type DrupalSession, drupalSite } from '../../../helpers/drupal.ts';
 import type { TestDatabase } from '../../../helpers/site-database.ts';
 
@@ -15,23 +15,11 @@ const databases = await siteDatabases(kinds);
 
 const [mysql] = databases;
 
-async function siteFor(db = mysql as (typeof databases)[number], options: SiteOptions = {}) {
-  const site = await drupalSite(db);
-  onTestFinished(site.remove);
-  const logins = await loginsOf(site.folder, options);
-  return { ...site, logins };
-}
+const siteFor = (db = mysql as TestDatabase, options: SiteOptions = {}) =>
+  openedSite(drupalSite(db), options);
 
 describe.each(databases)('$kind', (db) => {
-  loginContract('Drupal', async () => {
-    const site = await drupalSite(db);
-    return {
-      open: async () => (await openSite({ folder: site.folder })).logins,
-      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
-      silence: db.silence,
-      close: site.remove,
-    };
-  });
+  applicationContract('Drupal', db, () => drupalSite(db));
 
   test('the name, the roles, and users who are blocked or deleted while they are logged in', async () => {
     const { logins, logIn, run } = await siteFor(db);

@@ -7,9 +7,9 @@ import type { SiteOptions } from '../../../../server/session/logins/application.
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { joomla } from '../../../../server/session/logins/joomla.ts';
 import { type SitePlace, siteFolder } from '../../../../server/session/logins/site.ts';
-import { loginContract } from '../../../contracts/login.ts';
+import { applicationContract } from '../../../contracts/login.ts';
 import { size } from '../../../guarantees/size.ts';
-import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import { loginsOf, openedSite, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type JoomlaSession, joomlaSite } from '../../../helpers/joomla.ts';
 import type { TestDatabase } from '../../../helpers/site-database.ts';
 
@@ -20,23 +20,10 @@ const databases = await siteDatabases(kinds);
 const now = () => Math.floor(Date.now() / 1000);
 
 describe.each(databases)('$kind', (db) => {
-  loginContract('Joomla', async () => {
-    const site = await joomlaSite(db);
-    return {
-      open: async () => (await openSite({ folder: site.folder })).logins,
-      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
-      silence: db.silence,
-      close: site.remove,
-    };
-  });
+  applicationContract('Joomla', db, () => joomlaSite(db));
 
-  async function siteFor(config: Record<string, string | boolean> = {}, options: SiteOptions = {}) {
-    const site = await joomlaSite(db, config);
-    onTestFinished(site.remove);
-    const logins = await loginsOf(site.folder, options);
-    const { prefix } = site;
-    return { ...site, logins, run: (sql: string) => db.run(sql.replaceAll('#__', prefix)) };
-  }
+  const siteFor = (config: Record<string, string | boolean> = {}, options: SiteOptions = {}) =>
+    openedSite(joomlaSite(db, config), options);
 
   test('the sessions that Joomla would take, and those that it would not', async () => {
     stopClock();

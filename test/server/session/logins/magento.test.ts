@@ -6,36 +6,25 @@ import type { SiteOptions } from '../../../../server/session/logins/application.
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { magento } from '../../../../server/session/logins/magento.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
-import { loginContract } from '../../../contracts/login.ts';
-import { differing, loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import { applicationContract } from '../../../contracts/login.ts';
+import {
+  differing,
+  loginsOf,
+  openedSite,
+  siteDatabase,
+  stopClock,
+} from '../../../helpers/application-site.ts';
 import { type MagentoConfig, type MagentoSession, magentoSite } from '../../../helpers/magento.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 
-const [db] = (await siteDatabases(['mysql'])) as [Awaited<ReturnType<typeof siteDatabases>>[number]];
+const db = await siteDatabase('mysql');
 
 const now = () => Math.floor(Date.now() / 1000);
 
-async function siteFor(config: MagentoConfig = {}, options: SiteOptions = {}) {
-  const site = await magentoSite(db, config);
-  onTestFinished(site.remove);
-  const logins = await loginsOf(site.folder, options);
-  return {
-    ...site,
-    logins,
-    check: (login: Login) => logins.check([login as never])[0],
-    changed: (login: Login) => differing(logins, login),
-  };
-}
+const siteFor = (config: MagentoConfig = {}, options: SiteOptions = {}) =>
+  openedSite(magentoSite(db, config), options);
 
-loginContract('Magento', async () => {
-  const site = await magentoSite(db);
-  return {
-    open: async () => (await openSite({ folder: site.folder })).logins,
-    logIn: (user, firstname) => site.logIn(user, firstname === undefined ? {} : { firstname }),
-    silence: db.silence,
-    close: site.remove,
-  };
-});
+applicationContract('Magento', db, () => magentoSite(db), { named: (firstname) => ({ firstname }) });
 
 test('customers, their first names and groups, and those who may not come in', async () => {
   const { logins, logIn, run, check, changed } = await siteFor(

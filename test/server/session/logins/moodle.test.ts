@@ -6,11 +6,16 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
-import { loginContract } from '../../../contracts/login.ts';
+import { applicationContract } from '../../../contracts/login.ts';
 import { size, soak } from '../../../guarantees/size.ts';
-import { differing, loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import {
+  differing,
+  loginsOf,
+  openedSite,
+  siteDatabases,
+  stopClock,
+} from '../../../helpers/application-site.ts';
 import { type MoodleSession, moodleSite } from '../../../helpers/moodle.ts';
-import { oneAtATime } from '../../../helpers/one-at-a-time.ts';
 import type { TestDatabase } from '../../../helpers/site-database.ts';
 
 // In PostgreSQL, grants.test.ts has it in an ordinary run.
@@ -20,25 +25,15 @@ const databases = await siteDatabases(kinds);
 const now = () => Math.floor(Date.now() / 1000);
 
 describe.each(databases)('$kind', (db) => {
-  loginContract('Moodle', async () => {
-    const site = await moodleSite(db);
-    const inTurn = oneAtATime();
-    return {
-      open: async () => (await openSite({ folder: site.folder })).logins,
-      logIn: (user, name) =>
-        inTurn(() => site.logIn(user, name === undefined ? {} : { firstname: name, lastname: '' })),
-      silence: db.silence,
-      close: site.remove,
-    };
+  applicationContract('Moodle', db, () => moodleSite(db), {
+    named: (firstname) => ({ firstname, lastname: '' }),
   });
 
-  async function siteFor(config = '', options: SiteOptions = {}, before = '') {
+  const siteFor = async (config = '', options: SiteOptions = {}, before = '') => {
     const site = await moodleSite(db, config);
-    onTestFinished(site.remove);
     if (before !== '') await site.run(before);
-    const logins = await loginsOf(site.folder, options);
-    return { ...site, logins };
-  }
+    return openedSite(Promise.resolve(site), options);
+  };
 
   test('the sessions that Moodle would take, and those that it would not', async () => {
     stopClock();

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { doctor } from '../../../../server/doctor/report.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
-import type { SitePlace } from '../../../../server/session/logins/site.ts';
-import { loginContract } from '../../../contracts/login.ts';
+
+import { applicationContract } from '../../../contracts/login.ts';
 import { size, soak } from '../../../guarantees/size.ts';
-import { loginsOf } from '../../../helpers/application-site.ts';
+import { loginsOf, openedSite } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { startSiteDatabase, type TestDatabase } from '../../../helpers/site-database.ts';
 
@@ -18,24 +18,13 @@ describe.each(kinds)('MyBB on %s', async (kind) => {
   const db = await startSiteDatabase(kind);
   afterAll(() => db.remove());
 
-  loginContract('MyBB', async () => {
-    const site = await mybbSite(db);
-    return {
-      keptCookiesCount: true,
-      open: async () => (await openSite({ folder: site.folder })).logins,
-      logIn: site.logIn,
-      silence: db.silence,
-      close: site.remove,
-    };
-  });
+  applicationContract('MyBB', db, () => mybbSite(db), { keptCookiesCount: true, named: (name) => name });
 
   /** A site for one test, and its logins. */
-  async function siteFor(cookiePrefix?: string) {
-    const site = await mybbSite(db, cookiePrefix);
-    onTestFinished(site.remove);
-    const open = (more: Partial<SitePlace> = {}) => loginsOf(site.folder, more);
-    return { site, open };
-  }
+  const siteFor = async (cookiePrefix?: string) => {
+    const site = await openedSite(mybbSite(db, cookiePrefix));
+    return { site, ...site };
+  };
 
   test('names, roles and bans', async () => {
     const { site, open } = await siteFor();

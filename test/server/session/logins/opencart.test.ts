@@ -7,35 +7,24 @@ import type { SiteOptions } from '../../../../server/session/logins/application.
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
-import { loginContract } from '../../../contracts/login.ts';
+import { applicationContract } from '../../../contracts/login.ts';
 import { size, soak } from '../../../guarantees/size.ts';
-import { differing, loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import {
+  differing,
+  loginsOf,
+  openedSite,
+  siteDatabase,
+  stopClock,
+} from '../../../helpers/application-site.ts';
 import { type OpencartConfig, opencartSite } from '../../../helpers/opencart.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 
-const [db] = (await siteDatabases(['mysql'])) as [Awaited<ReturnType<typeof siteDatabases>>[number]];
+const db = await siteDatabase('mysql');
 
-async function siteFor(config: OpencartConfig = {}, options: SiteOptions = {}) {
-  const site = await opencartSite(db, config);
-  onTestFinished(site.remove);
-  const logins = await loginsOf(site.folder, options);
-  return {
-    ...site,
-    logins,
-    check: (login: Login) => logins.check([login as never])[0],
-    changed: (login: Login) => differing(logins, login),
-  };
-}
+const siteFor = (config: OpencartConfig = {}, options: SiteOptions = {}) =>
+  openedSite(opencartSite(db, config), options);
 
-loginContract('OpenCart', async () => {
-  const site = await opencartSite(db);
-  return {
-    open: async () => (await openSite({ folder: site.folder })).logins,
-    logIn: (user, firstname) => site.logIn(user, firstname === undefined ? {} : { firstname }),
-    silence: db.silence,
-    close: site.remove,
-  };
-});
+applicationContract('OpenCart', db, () => opencartSite(db), { named: (firstname) => ({ firstname }) });
 
 test('customers of OpenCart 3 and 4, their first names and groups, and those who may not come in', async () => {
   for (const version of [3, 4] as const) {

@@ -1,38 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
-import { loginContract } from '../../../contracts/login.ts';
+import { applicationContract } from '../../../contracts/login.ts';
 import { soak } from '../../../guarantees/size.ts';
-import { differing, loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
+import { loginsOf, openedSite, siteDatabase } from '../../../helpers/application-site.ts';
 import { cookieOf, type PrestashopSession, prestashopSite } from '../../../helpers/prestashop.ts';
 
-const [db] = (await siteDatabases(['mysql'])) as [Awaited<ReturnType<typeof siteDatabases>>[number]];
+const db = await siteDatabase('mysql');
 
-async function siteFor(options: SiteOptions = {}) {
-  const site = await prestashopSite(db);
-  onTestFinished(site.remove);
-  const logins = await loginsOf(site.folder, options);
-  return {
-    ...site,
-    logins,
-    check: (login: Login) => logins.check([login as never])[0],
-    changed: (login: Login) => differing(logins, login),
-  };
-}
+const siteFor = (options: SiteOptions = {}) => openedSite(prestashopSite(db), options);
 
-loginContract('PrestaShop', async () => {
-  const site = await prestashopSite(db);
-  return {
-    open: async () => (await openSite({ folder: site.folder })).logins,
-    logIn: (user, firstname) => site.logIn(user, firstname === undefined ? {} : { firstname }),
-    silence: db.silence,
-    close: site.remove,
-  };
-});
+applicationContract('PrestaShop', db, () => prestashopSite(db), { named: (firstname) => ({ firstname }) });
 
 test('customers, their first names and groups, and those who may not come in', async () => {
   const { logins, logIn, run, check, changed } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });

@@ -1,10 +1,9 @@
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { Login } from '../../../../server/session/login.ts';
-import { openSite } from '../../../../server/session/logins/applications.ts';
-import type { SitePlace } from '../../../../server/session/logins/site.ts';
-import { loginContract } from '../../../contracts/login.ts';
+
+import { applicationContract } from '../../../contracts/login.ts';
 import { size } from '../../../guarantees/size.ts';
-import { loginsOf } from '../../../helpers/application-site.ts';
+import { openedSite } from '../../../helpers/application-site.ts';
 import { startSiteDatabase, type TestDatabase } from '../../../helpers/site-database.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 
@@ -16,24 +15,13 @@ describe.each(kinds)('SMF on %s', async (kind) => {
   const db = await startSiteDatabase(kind);
   afterAll(() => db.remove());
 
-  loginContract('SMF', async () => {
-    const site = await smfSite(db);
-    return {
-      oneLoginPerUser: true,
-      open: async () => (await openSite({ folder: site.folder })).logins,
-      logIn: site.logIn,
-      silence: db.silence,
-      close: site.remove,
-    };
-  });
+  applicationContract('SMF', db, () => smfSite(db), { oneLoginPerUser: true, named: (name) => name });
 
   /** A site for one test, and its logins. */
-  async function siteFor(secret?: string) {
-    const site = await smfSite(db, secret);
-    onTestFinished(site.remove);
-    const open = (more: Partial<SitePlace> = {}) => loginsOf(site.folder, more);
-    return { site, open };
-  }
+  const siteFor = async (secret?: string) => {
+    const site = await openedSite(smfSite(db, secret));
+    return { site, ...site };
+  };
 
   test('names, groups, and accounts that are not active', async () => {
     const { site, open } = await siteFor();

@@ -6,9 +6,9 @@ import type { SiteOptions } from '../../../../server/session/logins/application.
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
-import { loginContract } from '../../../contracts/login.ts';
+import { applicationContract } from '../../../contracts/login.ts';
 import { size, soak } from '../../../guarantees/size.ts';
-import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import { loginsOf, openedSite, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import type { TestDatabase } from '../../../helpers/site-database.ts';
 import { type Typo3Session, typo3Site } from '../../../helpers/typo3.ts';
 
@@ -20,23 +20,11 @@ const now = () => Math.floor(Date.now() / 1000);
 type Db = (typeof databases)[number];
 const [mysql, postgres] = databases as [Db, Db];
 
-async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: SiteOptions = {}, db = mysql) {
-  const site = await typo3Site(db, config);
-  onTestFinished(site.remove);
-  const logins = await loginsOf(site.folder, options);
-  return { ...site, logins };
-}
+const siteFor = (config: Parameters<typeof typo3Site>[1] = {}, options: SiteOptions = {}, db = mysql) =>
+  openedSite(typo3Site(db, config), options);
 
 describe.each(size(databases, [mysql]))('$kind', (db) => {
-  loginContract('TYPO3', async () => {
-    const site = await typo3Site(db);
-    return {
-      open: async () => (await openSite({ folder: site.folder })).logins,
-      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
-      silence: db.silence,
-      close: site.remove,
-    };
-  });
+  applicationContract('TYPO3', db, () => typo3Site(db));
 
   test('names, groups, and users who are disabled or deleted while they are logged in', async () => {
     const { logins, logIn, run } = await siteFor({}, { admins: ['Staff'], moderators: ['Helpers'] }, db);
