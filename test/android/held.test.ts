@@ -124,27 +124,6 @@ test('a message that is discarded without a connection is discarded over the nex
 });
 
 if (soak) {
-  test('a rejected message that is sent again without a connection leaves only the new one', async () => {
-    const user = await site.person();
-    app = nextJavaClient();
-    await enter(user, throughGate());
-    await app.ask('send', { room: 'lobby', text: 'pallets, rejected' });
-    await unsent('held');
-    const [held] = await waiting();
-    await mod.request('held:reject', { id: held?.id ?? '' });
-    const { clientId } = await unsent('rejected');
-    await offline();
-    const from = app.told.length;
-    await app.ask('retry', { clientId });
-    await onlineAgain();
-    const again = await unsent('held', from);
-    const mine = async () => (await user.request('held:list', { mine: true })).held;
-    await expect.poll(mine).toMatchObject([{ clientId: again.clientId }]);
-    await app.ask('discard', { clientId: again.clientId });
-    await expect.poll(waiting).toEqual([]);
-    user.close();
-  });
-
   test('a message that was discarded without a connection is discarded by the next process, too', async () => {
     const user = await site.person();
     const kept = { ...throughGate(), outbox };

@@ -605,11 +605,4 @@ test('a user is erased: an open room is loaded again without the user, at once o
 });
 
 if (soak) {
-  test('data that the PHP application pushes arrives as Java’s own types', async () => {
-    const also = await start();
-    const data = { order: 7, price: 1.5, items: ['a', null, true] };
-    await site.api('POST', `/users/${also.id}/push`, { name: 'shipped', data });
-    expect(await app.isTold('push')).toMatchObject({ name: 'shipped', data });
-    also.close();
-  });
 }

@@ -5,7 +5,6 @@ import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
-import { startNginx } from '../helpers/nginx.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
@@ -75,19 +74,6 @@ test('logged in by the form, Java and others chat both ways, in any script', asy
   bob.close();
 });
 
-test('a wrong password is refused as the site does it, and leaves nobody logged in', async () => {
-  const app = start();
-  await expect(app.ask('logIn', { page: php.url, user: 'carol', password: 'wrong' })).rejects.toMatchObject({
-    status: 401,
-  });
-  await app.ask('chat', { server: chat.url });
-  await app.ask('start');
-  expect(await app.isTold('state', ({ kind }) => kind === 'SESSION_ENDED')).toMatchObject({
-    reason: 'UNAUTHORIZED',
-    loginUrl: `${php.url}/`,
-  });
-});
-
 test('a new session id is survived: the cookie that the jar holds then counts, for an upload under way as well', async () => {
   const app = await inLobby('bob');
   const upload = await app.ask('upload', { room: 'lobby', name: 'long.txt', size: 100_000, hold: 50_000 });
@@ -144,46 +130,6 @@ test.each(blocks.slice(0, size(3, 1)))(
 );
 
 if (soak) {
-  test('over polling, where every request carries the cookie, a new session id is survived as well', async () => {
-    const proxy = await startTcpProxy(chat.port, (piece, client) => {
-      if (piece.toString('latin1').startsWith('HTTP/1.1 101')) client.destroy();
-      else client.write(piece);
-    });
-    const app = await inLobby('alice', `http://127.0.0.1:${proxy.port}`);
-    await online(app);
-    const id = app.cookie.split('=')[1] as string;
-    const value = (await memcached.ask(`get sessions/${id}\r\n`, /END\r\n$/)).split('\r\n')[1] as string;
-    const from = app.told.length;
-    await memcached.set('sessions/renewedwhilepolling', value);
-    await app.ask('setCookie', { page: php.url, value: 'renewedwhilepolling' });
-    await app.ask('send', { room: 'lobby', text: 'with the new id' });
-    await online(app, from);
-    await shows(app, 'with the new id');
-    expect(app.told.slice(from).filter(({ told }) => told === 'hide')).toEqual([]);
-    await proxy.close();
-  });
-
-  test('behind nginx, where the chat is below a path of the site', async () => {
-    const port = await ownPort();
-    const behind = await nextChatServer({
-      CHAT_SESSION_STORE: memcached.url,
-      CHAT_ROOMS: 'lobby',
-      CHAT_TRUSTED_PROXIES: '127.0.0.1',
-    });
-    const nginx = await startNginx(behind.port, { port, php: Number(new URL(php.url).port) });
-    const app = start();
-    await app.ask('logIn', { page: `http://127.0.0.1:${port}/`, user: 'alice', password: 'alice' });
-    await app.ask('chat', { server: `http://127.0.0.1:${port}/chat/` });
-    await app.ask('start');
-    await app.ask('open', { room: 'lobby' });
-    const upload = await app.ask('upload', { room: 'lobby', name: 'small.txt', size: 300 });
-    await app.ask('send', { room: 'lobby', text: 'through nginx', files: [{ upload }] });
-    await shows(app, 'through nginx');
-    const { seq } = (await app.messages('lobby')).at(-1) as { seq: number };
-    expect(await app.ask('download', { seq, index: 0 })).toMatchObject({ status: 200 });
-    await nginx.stop();
-    await behind.stop();
-  });
 }
 
 test('a session id that the app has already is enough, over WebSocket', async () => {

@@ -1,20 +1,24 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startGate } from '../helpers/gate.ts';
-import { hanging } from '../helpers/hanging.ts';
 import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 
-let site: ChatSite;
+const key = 'the-key-of-the-tests';
+let site: ChatSite<RunningChat>;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_API_KEY: key }, chatServerHere);
+});
+afterAll(() => site.close());
 const apps = new Set<JavaClient>();
 afterEach(async () => {
   await Promise.all([...apps].map((app) => app.end()));
   apps.clear();
-  await site.close();
 });
 
-const key = 'the-key-of-the-tests';
 const ask = (method: string, path: string, body?: object) =>
   fetch(`${site.chat.url}/api${path}`, {
     method,
@@ -31,9 +35,18 @@ async function start(cookie: string, server = site.chat.url) {
 }
 const enters = (app: JavaClient, kind: string, from = 0) =>
   app.isTold('state', (told) => told.kind === kind, from);
+/** Another user, who has joined the lobby. */
+async function another() {
+  const other = await connectChat(site.chat.url, await site.session('other'));
+  await other.request('room:join', { room: 'lobby' });
+  const say = (text: string) =>
+    other.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+  return { other, say };
+}
+const texts = async (app: JavaClient, count: number) =>
+  (await app.messages('lobby')).slice(-count).map(({ text }) => text);
 
 test('a silent store is no logout: the app is notified, and connects when the store answers', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const cookie = await site.session(1);
   site.memcached.signal('SIGSTOP');
   const app = await start(cookie);
@@ -44,34 +57,29 @@ test('a silent store is no logout: the app is notified, and connects when the st
 });
 
 test('offline, and online again with the messages sent meanwhile', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const gate = await startGate(site.chat.port);
-  const cookie = await site.session(1);
-  const app = await start(cookie, `http://127.0.0.1:${gate.port}`);
+  const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
   await app.ask('open', { room: 'lobby' });
-  // The app tries again meanwhile, and takes the last place of the address for a moment.
-  const another = await site.session(2);
-  const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
-  await other.request('room:join', { room: 'lobby' });
+  const { other, say } = await another();
   await gate.outage.begin();
   await enters(app, 'OFFLINE');
-  await other.request('message:send', { room: 'lobby', text: 'meanwhile', clientId: newClientId() });
+  await say('meanwhile');
   await app.ask('send', { room: 'lobby', text: 'in the tunnel' });
   await app.isTold('messages', ({ pending }) => pending === 1);
   await gate.outage.end();
   await app.ask('wake');
   await app.isTold('messages', ({ last, pending }) => last === 'in the tunnel' && pending === 0);
-  expect((await app.messages('lobby')).map(({ text }) => text)).toEqual(['meanwhile', 'in the tunnel']);
+  expect(await texts(app, 2)).toEqual(['meanwhile', 'in the tunnel']);
   await expect.poll(() => other.messages().at(-1)?.text).toBe('in the tunnel');
   other.close();
   await gate.close();
 });
 
 test('a server that hangs is noticed as soon as somebody looks', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
-  const app = await start(await site.session(1));
+  const own = await startChatSite({ CHAT_ROOMS: 'lobby' });
+  const app = await start(await own.session(1), own.chat.url);
   await enters(app, 'ONLINE');
-  site.chat.signal('SIGSTOP');
+  own.chat.signal('SIGSTOP');
   await expect
     .poll(
       async () => {
@@ -81,22 +89,14 @@ test('a server that hangs is noticed as soon as somebody looks', async () => {
       { interval: 500 },
     )
     .toBe('OFFLINE');
-  site.chat.signal('SIGCONT');
+  own.chat.signal('SIGCONT');
   const from = app.told.length;
   await enters(app, 'ONLINE', from);
+  await own.close();
 });
 
 if (soak) {
-  test('the end of a server that closes its connections is noticed at once, not by missing pings', async () => {
-    site = await startChatSite({ CHAT_ROOMS: 'lobby' });
-    const app = await start(await site.session(1));
-    await enters(app, 'ONLINE');
-    await site.chat.stop();
-    await enters(app, 'OFFLINE');
-  });
-
   test('callers that wait are notified of a room that is gone meanwhile, and of one that is closed before it was open', async () => {
-    site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_API_KEY: key });
     const app = await start(await site.session(1));
     await enters(app, 'ONLINE');
     await ask('PUT', '/rooms/gone', { name: 'Gone', kind: 'public' });
@@ -110,22 +110,31 @@ if (soak) {
     await app.ask('start');
     await opening;
   });
+
+  test('a server for browsers alone, and one with too many connections of the user, say so', async () => {
+    const strict = { CHAT_NATIVE_CLIENTS: 'false', CHAT_LIMIT_CONNECTIONS_USER: '1' };
+    const own = await startChatSite(strict, chatServerHere);
+    const cookie = await own.session(1);
+    expect(await enters(await start(cookie, own.chat.url), 'REFUSED')).toMatchObject({ refusal: 'ORIGIN' });
+    await own.close();
+    const limited = await startChatSite({ CHAT_LIMIT_CONNECTIONS_USER: '1' }, chatServerHere);
+    const first = await connectChat(limited.chat.url, await limited.session(1));
+    await enters(await start(await limited.session(1), limited.chat.url), 'RATE_LIMITED');
+    first.close();
+    await limited.close();
+  });
 }
 
 test('stopped and started again, the app has everything, and fetches only new messages', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const app = await start(await site.session(1));
   await app.ask('open', { room: 'lobby' });
   await app.ask('send', { room: 'lobby', text: 'before' });
   await app.isTold('messages', ({ last, pending }) => last === 'before' && pending === 0);
   await app.ask('stop');
   await enters(app, 'STOPPED');
-  expect((await app.messages('lobby')).map(({ text }) => text)).toEqual(['before']);
-  // The app tries again meanwhile, and takes the last place of the address for a moment.
-  const another = await site.session(2);
-  const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
-  await other.request('room:join', { room: 'lobby' });
-  await other.request('message:send', { room: 'lobby', text: 'while stopped', clientId: newClientId() });
+  expect(await texts(app, 1)).toEqual(['before']);
+  const { other, say } = await another();
+  await say('while stopped');
   other.close();
   const from = app.told.length;
   await app.ask('start');
@@ -133,46 +142,29 @@ test('stopped and started again, the app has everything, and fetches only new me
   expect(app.told.slice(from).filter(({ told }) => told === 'hide')).toEqual([]);
 });
 
-if (soak) {
-  test('too many connections of the user, and too many of the address', async () => {
-    site = await startChatSite({ CHAT_LIMIT_CONNECTIONS_USER: '1', CHAT_LIMIT_CONNECTIONS_ADDRESS: '2' });
-    const cookie = await site.session(1);
-    const first = await connectChat(site.chat.url, cookie);
-    const second = await start(cookie);
-    await enters(second, 'RATE_LIMITED');
-    // The app tries again meanwhile, and takes the last place of the address for a moment.
-    const another = await site.session(2);
-    const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
-    const third = await start(await site.session(3));
-    await enters(third, 'RATE_LIMITED');
-    for (const client of [first, other]) client.close();
-  });
-}
-
 test('too many messages: the app gets the waiting time, and all arrive in order', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/6s' });
-  const app = await start(await site.session(1));
+  const own = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/2s' }, chatServerHere);
+  const app = await start(await own.session(1), own.chat.url);
   await app.ask('open', { room: 'lobby' });
   for (const text of ['1', '2', '3', '4', '5']) await app.ask('send', { room: 'lobby', text });
   expect(await app.isTold('sendingPaused')).toMatchObject({ code: 'rate_limited' });
   await app.isTold('messages', ({ last, pending }) => last === '5' && pending === 0);
-  expect((await app.messages('lobby')).map(({ text }) => text)).toEqual(['1', '2', '3', '4', '5']);
+  expect(await texts(app, 9)).toEqual(['1', '2', '3', '4', '5']);
+  await own.close();
 });
 
 test('closed by the operator, and banned', async () => {
-  site = await startChatSite({ CHAT_API_KEY: key });
-  const app = await start(await site.session(1));
+  const app = await start(await site.session('rude'));
   await enters(app, 'ONLINE');
-  await ask('DELETE', '/users/1/connections');
+  await ask('DELETE', '/users/rude/connections');
   expect(await enters(app, 'SESSION_ENDED')).toMatchObject({ reason: 'KICKED' });
-  await ask('PUT', '/users/1/ban', {});
+  await ask('PUT', '/users/rude/ban', {});
   const from = app.told.length;
   await app.ask('start');
   expect(await enters(app, 'REFUSED', from)).toMatchObject({ refusal: 'BANNED' });
 });
 
 test('another user in the same session sees nothing of the first', async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const cookie = await site.session(1);
   const app = await start(cookie);
   await app.ask('open', { room: 'lobby' });
@@ -182,11 +174,3 @@ test('another user in the same session sees nothing of the first', async () => {
   await app.ask('start');
   expect(await app.isTold('identity', undefined, from)).toMatchObject({ user: '2' });
 });
-
-if (soak) {
-  test('a server for browsers alone says so', async () => {
-    site = await startChatSite({ CHAT_NATIVE_CLIENTS: 'false' });
-    const app = await start(await site.session(1));
-    expect(await enters(app, 'REFUSED')).toMatchObject({ refusal: 'ORIGIN' });
-  });
-}

@@ -8,11 +8,19 @@ import { type ChatSite, startChatSite } from './chat-site.ts';
 /** A user of the site with one open connection. */
 export type Person = ChatClient & { readonly id: string; readonly cookie: string };
 
+export interface Several {
+  2: [Person, Person];
+  3: [Person, Person, Person];
+  4: [Person, Person, Person, Person];
+}
+
 type ApiBody = Record<string, unknown> & { error?: { code: string } };
 
 export interface PeopleSite<Chat extends RunningChat = RunningChat> extends ChatSite<Chat> {
   /** A new user, or one with that id; `session` is the rest of the session. */
   person(session?: object, id?: string): Promise<Person>;
+  /** So many new users. @param each gets each of them */
+  people<Count extends keyof Several>(count: Count, each?: (one: Person) => unknown): Promise<Several[Count]>;
   /** Another connection of the same session. */
   again(person: Person, options?: ClientOptions): Promise<Person>;
   /** Replaces the session, as PHP would. */
@@ -45,10 +53,16 @@ export async function startPeopleSite<Chat extends RunningChat = RunningChat>(
     JSON.stringify({ user_id: id, firstname: `Name of ${id}`, ...session });
   const connect = async (id: string, cookie: string, options?: ClientOptions) =>
     Object.assign(await connectChat(site.chat.url, cookie, options), { id, cookie });
+  const person = async (session: object = {}, id = `p${users++}`) =>
+    connect(id, await site.rawSession(record(id, session)));
   return {
     ...site,
-    person: async (session = {}, id = `p${users++}`) =>
-      connect(id, await site.rawSession(record(id, session))),
+    person,
+    async people(count, each) {
+      const all = await Promise.all(Array.from({ length: count }, () => person()));
+      for (const one of all) each?.(one);
+      return all as never;
+    },
     again: ({ id, cookie }, options) => connect(id, cookie, options),
     writeSession: ({ id, cookie }, session) => site.memcached.set(site.key(cookie), record(id, session)),
     async den(owner, members = [], over = {}) {

@@ -6,6 +6,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { makeCertificate } from './certificate.ts';
 import type { ChatClient } from './chat-client.ts';
 
@@ -57,6 +58,8 @@ export interface PushServiceOfTest {
   close(): Promise<void>;
 }
 
+const authorities = getCACertificates();
+
 /** A push service on this machine, with a certificate of its own. */
 export async function startPushService(): Promise<PushServiceOfTest> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-push-'));
@@ -67,6 +70,7 @@ export async function startPushService(): Promise<PushServiceOfTest> {
     taken: [],
     answer: (response) => response.writeHead(201).end(),
     async close() {
+      setDefaultCACertificates(authorities);
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
       rmSync(folder, { recursive: true });
@@ -85,6 +89,11 @@ export async function startPushService(): Promise<PushServiceOfTest> {
   await once(server.listen(0, 'localhost'), 'listening');
   service.host = `localhost:${(server.address() as AddressInfo).port}`;
   return service;
+}
+
+/** Lets this process trust the service until that closes. */
+export function trust({ certificate }: PushServiceOfTest): void {
+  setDefaultCACertificates([...authorities, readFileSync(certificate, 'utf8')]);
 }
 
 let devices = 0;

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 test('the activity of a direct room names the other one to each side', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   const { room } = await ann.request('direct:open', { user: ben.id });
   await ann.request('room:join', { room: room.id });
   await say(ann, room.id);
@@ -30,7 +30,7 @@ test('the activity of a direct room names the other one to each side', async () 
 });
 
 test('a site role changes the rights in the user’s rooms, and each is announced', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   const { id } = await site.den(ann, [ben]);
   await ben.request('room:join', { room: 'lobby' });
   await site.writeSession(ben, { roles: 'moderator' });
@@ -95,7 +95,7 @@ test('joining a public room in the moment of the removal from it: a member who h
 });
 
 test('that a member whom all know has opened the room for the first time is in no event', async () => {
-  const [ann, ben, eva] = [await site.person(), await site.person(), await site.person()];
+  const [ann, ben, eva] = await site.people(3);
   for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
   const { id } = await site.den(ann, [ben, eva]);
   await ann.request('room:join', { room: id });

@@ -39,7 +39,7 @@ const join = (room: string, ...people: Person[]) =>
   Promise.all(people.map((person) => person.request('room:join', { room })));
 
 test('an erased user is disconnected, each room concerned gets one event, and clients that come back later start again', async () => {
-  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const [ann, ben, cat] = await site.people(3);
   await join('garden', ann, ben, cat);
   await join('lobby', ann, ben);
   await say(ann, 'garden', 'first', { mentions: [{ user: ben.id, start: 0, length: 5 }] });
@@ -100,7 +100,7 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
 });
 
 test('the other one of a direct room keeps it without a partner, an owner’s room goes to another, and mutes stay', async () => {
-  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const [ann, ben, cat] = await site.people(3);
   const den = await site.den(ann, [ben, cat]);
   const { room: direct } = await ann.request('direct:open', { user: ben.id });
   await join(direct.id, ann);
@@ -143,7 +143,7 @@ test('the other one of a direct room keeps it without a partner, an owner’s ro
 });
 
 test('a room that an erased user had left goes on: its owner invites', async () => {
-  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const [ann, ben, cat] = await site.people(3);
   const den = await site.den(ben, [ann]);
   await ann.request('room:remove', { room: den.id, user: ann.id });
   await erase(ann.id);
@@ -155,7 +155,7 @@ test('a room that an erased user had left goes on: its owner invites', async () 
 });
 
 test('a user who writes while being erased: messages acknowledged before are gone, and later ones are of a new user', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   await join('yard', ann, ben);
   const { file } = await upload(site.chat.url, ann.cookie, 'some text', { room: 'yard', name: 'a.txt' });
   await say(ann, 'yard', 'with a file', { files: [{ id: file.id }] });
@@ -197,7 +197,7 @@ test('a user who writes while being erased: messages acknowledged before are gon
 });
 
 test('what was asked for over a page that is closed, and still waits, is not carried out once the connections are closed', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   const den = await site.den(ann, [ben]);
   const figure = async (name: string) => (await metrics(site.chat.url)).get(name) ?? 0;
   const [ended, refused] = [
@@ -230,7 +230,7 @@ test('what was asked for over a page that is closed, and still waits, is not car
 });
 
 test('an upload that is under way is refused, and a report that goes is one less to those who see it', async () => {
-  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const [ann, ben, cat] = await site.people(3);
   const den = await site.den(ben, [ann, cat]);
   await join(den.id, cat, ben);
   await say(cat, den.id, 'bad');

@@ -17,7 +17,7 @@ async function twoRooms() {
   const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
   const settings = { CHAT_HISTORY: database.url, CHAT_ORIGINS: origin, CHAT_FILES: `dir:${files}` };
   const site = await startPeopleSite(settings);
-  const [ann, eve] = [await site.person(), await site.person()];
+  const [ann, eve] = await site.people(2);
   onTestFinished(async () => {
     await database.query('ROLLBACK');
     for (const one of [ann, eve]) one.close();

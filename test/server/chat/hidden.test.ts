@@ -58,7 +58,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       CHAT_FILES: `dir:${files}`,
       CHAT_HOLD_WORDS: 'pallets',
     });
-    [eve, mia] = [await site.person(), await site.person()];
+    [eve, mia] = await site.people(2);
     own = (await site.den(eve as Person, [mia as Person])).id;
     for (const one of [eve, mia] as Person[]) await one.request('room:join', { room: own });
     for (const text of ['my code', 'other words', 'your code']) await say(mia as Person, own, text);
@@ -96,7 +96,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
 
   /** Two people, their rooms, and content in them like the asker's. */
   async function hide(): Promise<void> {
-    [ann, ben] = [await site.person(), await site.person()];
+    [ann, ben] = await site.people(2);
     const [one, other] = [ann as Person, ben as Person];
     hidden.den = (await site.den(one, [other])).id;
     hidden.direct = (await one.request('direct:open', { user: other.id })).room.id;
@@ -106,7 +106,10 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       await other.request('room:join', { room });
       await say(other, room, 'our code');
       await other.request('message:react', { room, seq: 1, emoji: '👍', on: true });
+      await other.request('typing:set', { room, typing: true });
+      await one.request('message:pin', { room, seq: 1 });
     }
+    await site.api('POST', `/users/${one.id}/push`, { name: 'order', data: 'quincunx' });
     await other.request('message:report', { room: hidden.den, seq: 1, reason: 'spam' });
     hidden.report = (await one.request('report:list', {})).reports[0]?.id as string;
     hidden.file = (await upload(site.chat.url, one.cookie, 'code', { room: hidden.den })).file;

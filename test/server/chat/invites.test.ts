@@ -1,9 +1,17 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createInvite, lookAtInvite, revokeInvite } from '../../../server/chat/invites.ts';
 import { methods } from '../../../server/history/history.ts';
 import type { Answers } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
-import { codeOf, eventsOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+import {
+  closedAfterEach,
+  codeOf,
+  eventsOf,
+  type PeopleSite,
+  type Person,
+  type Several,
+  startPeopleSite,
+} from '../../helpers/people.ts';
 
 let site: PeopleSite;
 beforeAll(async () => {
@@ -11,15 +19,9 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-const people: Person[] = [];
-afterEach(() => {
-  for (const one of people.splice(0)) one.close();
-});
-async function person(session?: object): Promise<Person> {
-  const one = await site.person(session);
-  people.push(one);
-  return one;
-}
+const inTest = closedAfterEach();
+const person = async (session?: object): Promise<Person> => inTest(await site.person(session));
+const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 const link = (by: Person, room: string, over = {}) => by.request('invite:create', { room, ...over });
 const accept = (who: Person, token: string) => who.request('invite:accept', { token });
 /** The answers to a user who looks at a link and presses the button. */
@@ -29,7 +31,7 @@ const triesOf = async (who: Person, token: string) => [
 ];
 
 test('a link shows its room to whom it lets in, who joins by a press, and to members', async () => {
-  const [ann, ben, eve] = [await person(), await person(), await person()];
+  const [ann, ben, eve] = await users(3);
   const { id: room } = await site.den(ann, [ben], { name: 'Den', topic: 'Saturday' });
   const { invite, token } = await link(ben, room);
   expect(invite).toEqual({
@@ -62,7 +64,7 @@ test('a link shows its room to whom it lets in, who joins by a press, and to mem
 });
 
 test('a link that does not let somebody in answers like one that does not exist, whatever the reason', async () => {
-  const [ann, ben, eve] = [await person(), await person(), await person()];
+  const [ann, ben, eve] = await users(3);
   const { id: room } = await site.den(ann, [ben, eve]);
   const used = await link(ann, room, { uses: 1 });
   const expired = await link(ann, room, { seconds: 1 });
@@ -93,7 +95,7 @@ test('a link that does not let somebody in answers like one that does not exist,
 test('how many links a member may make does not depend on those of others, which the member does not see', async () => {
   const made: number[] = [];
   for (const others of [0, 5]) {
-    const [ann, ben] = [await person(), await person()];
+    const [ann, ben] = await users(2);
     const room = (await site.den(ann, [ben])).id;
     for (let n = 0; n < others; n++) await link(ann, room);
     let count = 0;
@@ -105,7 +107,7 @@ test('how many links a member may make does not depend on those of others, which
 });
 
 test('members see and turn off their own links alone, moderators all; by the API or an erasure they end, too', async () => {
-  const [ann, ben, cat] = [await person(), await person(), await person()];
+  const [ann, ben, cat] = await users(3);
   const { id: room } = await site.den(ann, [ben, cat]);
   const [byAnn, byBen, byCat] = [await link(ann, room), await link(ben, room), await link(cat, room)];
   const idsFor = async (who: Person) =>

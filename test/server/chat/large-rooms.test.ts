@@ -56,7 +56,7 @@ test('150 rooms of the largest size: session:ready has 100, the list has all in 
 });
 
 test('a room of 103 present users: 100 are named, including the joiner; typing is not announced', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   await ann.request('room:join', { room: 'hall' });
   await ben.request('room:join', { room: 'hall' });
   await ben.request('typing:set', { room: 'hall', typing: true });

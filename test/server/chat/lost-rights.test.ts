@@ -568,51 +568,6 @@ test('an event of a room that is deleted while it is read tells nobody of the ne
   expect(heard).toEqual(cases.map(() => expect.stringContaining('hello')));
 });
 
-test('the people of a room that is made again under its id are told nothing of who has left the deleted one', async () => {
-  const told: string[] = [];
-  const { chat, history, close } = await openChatOver(
-    () => ({}),
-    () => ({
-      publisher: {
-        toRoom: (room, event, payload) => void told.push(`${event} ${room} ${JSON.stringify(payload)}`),
-        toConnections() {},
-        join() {},
-        leave() {},
-      },
-    }),
-  );
-  onTestFinished(close);
-  const connect = askedDirectly(chat);
-  const [ann, cat] = [await connect('ann'), await connect('cat')];
-  const room = 'team';
-  let at = Date.now();
-  const add = (...users: string[]) =>
-    history.write.addMembers({
-      room,
-      users: users.map((id) => ({ id })),
-      source: 'api',
-      mayReturn: true,
-      at,
-    });
-  const make = async (...users: string[]) => {
-    await history.write.putRoom({ id: room, kind: 'private', name: 'Team', at: ++at });
-    await add(...users);
-  };
-  await make('ann', 'ben');
-  await ann.ask('room:join', { room });
-  // Nobody who is here is left in it when it is deleted, and what was gathered of it is due later.
-  const how = { sources: sources.api, by: 'api', cause: 'removed', at } as const;
-  for (const user of ['ben', 'ann']) await history.write.removeMembers({ room, users: [user], ...how });
-  await history.write.deleteRoom({ room });
-  told.length = 0;
-  await make('cat');
-  await cat.ask('room:join', { room });
-  await add('dan');
-  // Events are sent in the order in which they were gathered.
-  await expect.poll(() => told.join()).toContain('dan');
-  expect(told.join()).not.toContain('ben');
-});
-
 test('an author who was removed before a moderator deletes the message learns no reason', async () => {
   /** Another server writes, when the message is about to be deleted. */
   let meanwhile: (() => Promise<unknown>) | undefined;

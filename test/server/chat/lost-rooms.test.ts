@@ -13,6 +13,7 @@ import {
   eventsOf,
   type PeopleSite,
   type Person,
+  type Several,
   startPeopleSite,
 } from '../../helpers/people.ts';
 
@@ -44,6 +45,7 @@ afterAll(async () => {
 
 const inTest = closedAfterEach();
 const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
+const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
 const send = (one: Person, room: string, text = 'hello', over: object = {}) =>
   one.request('message:send', { room, text, clientId: newClientId(), ...over }) as Promise<
@@ -60,7 +62,7 @@ const lost = (one: Person, room: string) =>
 
 /** A private room of Ben's with Ann in it, who has joined it. */
 async function den() {
-  const [ben, ann] = [await user(), await user()];
+  const [ben, ann] = await users(2);
   const { id } = await site.den(ben, [ann]);
   for (const one of [ben, ann]) await one.request('room:join', { room: id });
   return { ben, ann, room: id };
@@ -124,7 +126,7 @@ test('what waits there, or is deleted with the room, does not count', async () =
 });
 
 test('who is let into room after room, and removed from each, does not fill the history', async () => {
-  const [ben, ann] = [await user(), await user()];
+  const [ben, ann] = await users(2);
   const fill = async () => {
     const { id } = await site.den(ben, [ann]);
     await ann.request('room:join', { room: id });
@@ -149,7 +151,7 @@ test('it is shown again to who comes back', async () => {
 test('a room that is created again is a new one, whether the lost one is still there or not', async () => {
   const answers: unknown[] = [];
   for (const isDeleted of [false, true]) {
-    const [ann, ben] = [await user(), await user()];
+    const [ann, ben] = await users(2);
     const made = { name: 'Den', kind: 'private', clientId: newClientId() } as const;
     const { room } = await ann.request('room:create', { ...made, members: [ben.id] });
     await ann.request('room:role', { room: room.id, user: ben.id, role: 'owner' });
@@ -170,7 +172,7 @@ test('a room that is created again is a new one, whether the lost one is still t
 test('how many rooms one may still make does not depend on whether a lost one is still there', async () => {
   const codes: string[][] = [];
   for (const isDeleted of [false, true]) {
-    const [ann, ben] = [await user(), await user()];
+    const [ann, ben] = await users(2);
     const { id } = await site.den(ann, [ben]);
     await ann.request('room:role', { room: id, user: ben.id, role: 'owner' });
     await ben.request('room:remove', { room: id, user: ann.id });
@@ -203,7 +205,7 @@ async function exported(one: Person): Promise<{ about: string; restricted: objec
 }
 
 test('an export says nothing of a room in which the user never was, whatever is laid on the user there', async () => {
-  const [ben, eve] = [await user(), await user()];
+  const [ben, eve] = await users(2);
   const { id } = await site.den(ben);
   await ben.request('room:mute', { room: id, user: eve.id, reason: 'shall not speak' });
   await ben.request('room:ban', { room: id, user: eve.id, reason: 'shall not see' });

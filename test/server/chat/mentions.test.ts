@@ -45,7 +45,7 @@ async function publicRoom(...people: ChatClient[]) {
 
 describe('mentions', () => {
   test('say who is named where, in the order of their places, to everybody alike', async () => {
-    const [ann, ben] = [await site.person(), await site.person()];
+    const [ann, ben] = await site.people(2);
     expect(ann.ready.limits.mentions).toBe(20);
     const room = await publicRoom(ann, ben);
     await ben.request('room:join', { room });
@@ -75,7 +75,7 @@ describe('mentions', () => {
   });
 
   test('name nobody who may not read the room, and everybody only for a moderator', async () => {
-    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, eve] = await site.people(3);
     const { id: room } = await site.den(ann, [ben]);
     for (const client of [ann, ben]) await client.request('room:join', { room });
     const all = [at('*'), at(eve.id, 2), at(ann.id, 4)];
@@ -95,7 +95,7 @@ describe('mentions', () => {
   });
 
   test('reveal no name of a user whom the readers of the room may not find', async () => {
-    const [ann, eve] = [await site.person(), await site.person()];
+    const [ann, eve] = await site.people(2);
     const room = await publicRoom(ann);
     const hidden = await send(ann, room, [at(eve.id)]);
     expect(hidden.mentions).toEqual([{ user: { id: eve.id, name: eve.id }, start: 0, length: 1 }]);
@@ -108,7 +108,7 @@ describe('mentions', () => {
   });
 
   test('are counted while unread: by all connections, after a new login, and less by reading, an edit or a deletion', async () => {
-    const [ann, ben, bob] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, bob] = await site.people(3);
     const room = await publicRoom(ann, ben, bob);
     await ann.request('room:notify', { room, notify: 'all' });
     for (const users of [[ben.id], [ben.id, bob.id], [], [ben.id]]) {
@@ -151,7 +151,7 @@ describe('mentions', () => {
   });
 
   test('by somebody who is blocked push out no others: in the list, in /me, after a new login, and marked as unread', async () => {
-    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, eve] = await site.people(3);
     const room = await publicRoom(ann, ben, eve);
     await send(ann, room, [at(ben.id)]);
     await eve.request('room:join', { room });
@@ -175,7 +175,7 @@ describe('mentions', () => {
   });
 
   test('that were pushed out by somebody who is blocked then count again, and the user is told', async () => {
-    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, eve] = await site.people(3);
     const room = await publicRoom(ann, ben, eve);
     await send(ann, room, [at(ben.id)]);
     await eve.request('room:join', { room });
@@ -189,12 +189,7 @@ describe('mentions', () => {
   });
 
   test('reach all connections of those who are named and look at another room, and nobody else', async () => {
-    const [ann, ben, bob, kim] = [
-      await site.person(),
-      await site.person(),
-      await site.person(),
-      await site.person(),
-    ];
+    const [ann, ben, bob, kim] = await site.people(4);
     const { id: room } = await site.den(ann, [ben, bob, kim]);
     for (const client of [ann, bob]) await client.request('room:join', { room });
     const [benToo, bobToo] = [await site.again(ben), await site.again(bob)];
@@ -217,7 +212,7 @@ describe('mentions', () => {
   });
 
   test('that an edit adds neither reach those who have read the message, nor count for them', async () => {
-    const [ann, ben, kim] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, kim] = await site.people(3);
     const { id: room } = await site.den(ann, [ben, kim]);
     await ann.request('room:join', { room });
     const [one, two] = [await send(ann, room, []), await send(ann, room, [])];

@@ -26,7 +26,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       CHAT_MODERATE_DATA: 'on',
     });
     eve = await site.person({ roles: 'admin' });
-    [ann, ben] = [await site.person(), await site.person()];
+    [ann, ben] = await site.people(2);
     const people = [eve, ann, ben] as Person[];
     const own = (await site.den(eve as Person, people.slice(1))).id;
     for (const room of [own, 'lobby']) {

@@ -73,42 +73,6 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   expect([...(chat.directory.person('7')?.connections ?? [])].map((one) => one.ended)).toEqual([true]);
 });
 
-test('people who type on another server are shown in the room that is meant, and to whom they are present there', async () => {
-  const ignore = () => {};
-  const shown: object[] = [];
-  const present = new Map([['zoe', { id: 'zoe', name: 'Zoe' }]]);
-  const { chat, history, close } = await openChatOver(
-    () => ({}),
-    () => ({
-      publisher: {
-        toRoom: ignore,
-        toConnections: (_: readonly string[], event: string, payload: object) => {
-          if (event === 'typing:changed') shown.push(payload);
-        },
-        join: ignore,
-        leave: ignore,
-      },
-      others: {
-        ...silent,
-        presentIn: () => present,
-        isConnected: () => false,
-        orderOthers: () => Promise.resolve({ count: 0 }),
-      },
-    }),
-  );
-  onTestFinished(close);
-  const ann = await chat.directory.connect('c1', { id: 'ann', name: 'Ann', roles: [], rooms: [] });
-  const made = { kind: 'private', name: 'Den', clientId: 'c', most: 0, at: Date.now() } as const;
-  await history.write.createRoom({ id: 'u-den', ...made, by: { id: 'ann', name: 'Ann' } });
-  const room = chat.directory.room('u-den') as Room;
-  await join(chat, ann, room, { room: 'u-den' });
-  const { id, createdAt } = room.record;
-  chat.here.typing({ id, createdAt: createdAt - 1 }, 'zoe', true);
-  chat.here.typing({ id, createdAt }, 'eve', true);
-  chat.here.typing({ id, createdAt }, 'zoe', true);
-  expect(shown).toEqual([{ room: id, user: { id: 'zoe', name: 'Zoe' }, typing: true }]);
-});
-
 test('a user who loses a room while the other servers are asked whether it is shown there gets no mention', async () => {
   const ignore = () => {};
   const told: string[] = [];

@@ -36,7 +36,7 @@ const announced = (who: Person, thread: number) =>
 
 describe('a thread', () => {
   test('is announced to those who have joined, and comes with the timeline, with what is new to whom', async () => {
-    const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, cat] = await site.people(3);
     const { room, thread, reply } = await scene(ann, ben, cat);
     const replies = [await reply(ben), await reply(ann), await reply(ben)];
     expect(replies[0]).toMatchObject({ replyTo: 1, thread: 1 });
@@ -117,7 +117,7 @@ describe('a thread', () => {
   });
 
   test('exists only for those who may read the room, and can be followed by members alone', async () => {
-    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, eve] = await site.people(3);
     const { room, thread, reply } = await scene(ann, ben);
     await ann.request('room:join', { room });
     await reply(ann);
@@ -143,7 +143,7 @@ describe('a thread', () => {
 
 describe('following a thread', () => {
   test('is announced, concerns the user like a mention, and ends', async () => {
-    const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, cat] = await site.people(3);
     const { room, thread, reply } = await scene(ann, ben, cat);
     const second = await site.again(ann);
     await reply(ben);
@@ -176,7 +176,7 @@ describe('following a thread', () => {
   });
 
   test('ends with the membership, and is no longer begun by others then', async () => {
-    const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+    const [ann, ben, cat] = await site.people(3);
     const room = 'lobby';
     for (const one of [ann, ben, cat]) await one.request('room:join', { room });
     const { seq: thread } = await say(ann, room, 'the question');

@@ -16,11 +16,8 @@ import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
+import { noon } from '../../helpers/noon.ts';
 import { apiKey, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
-
-/** Where it is noon now, so that nobody has quiet hours. */
-const hoursToNoon = 12 - new Date().getUTCHours();
-const noon = hoursToNoon === 0 ? 'Etc/GMT' : `Etc/GMT${hoursToNoon > 0 ? '-' : '+'}${Math.abs(hoursToNoon)}`;
 
 let server: TestMailServer;
 beforeAll(async () => {

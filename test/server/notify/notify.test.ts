@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { lookThroughPause } from '../../../server/history/history.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
+import { noon } from '../../helpers/noon.ts';
 import type { Due } from '../../helpers/notify-due.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
@@ -21,9 +22,6 @@ const receiver = createServer(async (request, response) => {
   dues.push(data);
   response.writeHead(204).end();
 });
-/** Where it is noon now, so that nobody has quiet hours. */
-const hoursToNoon = 12 - new Date().getUTCHours();
-const noon = hoursToNoon === 0 ? 'Etc/GMT' : `Etc/GMT${hoursToNoon > 0 ? '-' : '+'}${Math.abs(hoursToNoon)}`;
 /** The two hours around now there. */
 const now = { from: '11:00', to: '14:00' };
 let site: PeopleSite;
@@ -58,7 +56,7 @@ const came = (user: Person) =>
   );
 
 test('an event that the site has not taken waits for the end of quiet hours, too', async () => {
-  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const [ann, ben, cat] = await site.people(3);
   const writeTo = async (user: Person) => {
     const { id: den } = await site.den(ann, [user]);
     await ann.request('room:join', { room: den });
@@ -79,7 +77,7 @@ test('an event that the site has not taken waits for the end of quiet hours, too
 });
 
 test('an event says which names users wrote, and has none of a room that its user has not accepted', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   const { id: added } = await site.den(ann, [ben], { name: 'Account locked!' });
   const { id: joined } = await site.den(ann, [ben], { name: 'Den' });
   await site.api('PUT', '/rooms/team', { kind: 'private', name: 'Team' });

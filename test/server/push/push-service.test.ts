@@ -1,8 +1,6 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NotFetched, request } from '../../../server/outgoing/request.ts';
 import { PushServices } from '../../../server/push/push-service.ts';
@@ -12,24 +10,23 @@ import {
   decrypted,
   type PushServiceOfTest,
   startPushService,
+  trust,
 } from '../../helpers/push-service.ts';
 
 const keys = browserKeys();
 const vapid = vapidKeyOf(drawVapidKey());
 const push = { text: Buffer.from('{"title":"Garden"}'), topic: 'a-topic', urgency: 'high' } as const;
-const authorities = getCACertificates();
 let service: PushServiceOfTest;
 let services: PushServices;
 
 beforeAll(async () => {
   service = await startPushService();
-  setDefaultCACertificates([...authorities, readFileSync(service.certificate, 'utf8')]);
+  trust(service);
   services = new PushServices('mailto:owner@example.org', new Set([service.host]));
 });
 afterAll(async () => {
   services.close();
   await service.close();
-  setDefaultCACertificates(authorities);
 });
 
 const send = (path = '/1') => services.send(`https://${service.host}${path}`, keys, vapid, push);

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import {
   afterAll,
   afterEach,
@@ -32,12 +30,12 @@ import {
   startPushService,
   subscription,
   type TakenPush,
+  trust,
 } from '../../helpers/push-service.ts';
 
 const second = 1000;
 const hour = 3600 * second;
 const kept = historyFolder();
-const authorities = getCACertificates();
 let service: PushServiceOfTest;
 let services: PushServices;
 let keys: VapidKeys;
@@ -45,7 +43,7 @@ let history: History;
 let address: DeviceAddress;
 beforeAll(async () => {
   service = await startPushService();
-  setDefaultCACertificates([...authorities, readFileSync(service.certificate, 'utf8')]);
+  trust(service);
   services = new PushServices('mailto:owner@example.org', new Set([service.host]));
   history = await openSqliteHistory({
     path: kept.path,
@@ -58,7 +56,6 @@ afterAll(async () => {
   services.close();
   await history.close();
   await service.close();
-  setDefaultCACertificates(authorities);
   kept.remove();
 });
 beforeEach(() => {

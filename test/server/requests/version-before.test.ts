@@ -76,7 +76,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 test('a client of the first version finds its rooms, joins, talks, catches up and gets the end', async () => {
-  const [old, other] = [await site.person(), await site.person()];
+  const [old, other] = await site.people(2);
   const ask = async <E extends keyof typeof answers>(event: E, payload: object) => {
     const answer = await old.raw(event, payload);
     expect(answer).toMatchObject({ ok: true });

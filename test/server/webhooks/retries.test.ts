@@ -173,3 +173,17 @@ test('an event is tried ten times in 75 hours, in growing pauses, and then it is
   expect(outcomes.at(-1)).toBe('given up');
   expect(await history.read.events({ limit: 9 })).toMatchObject({ waiting: 0, failed: [{ id: 'only' }] });
 });
+
+test('a server that is killed while it sends leaves no event behind', async () => {
+  answer = () => {};
+  await store('only');
+  const killed = sender();
+  killed.webhooks.wake();
+  await vi.waitFor(() => expect(taken).toEqual(['only']), hanging);
+  answer = answers(204);
+  vi.setSystemTime(Date.now() + minute);
+  const { webhooks, outcomes } = sender();
+  webhooks.wake();
+  await vi.waitFor(() => expect(outcomes).toEqual(['sent']), hanging);
+  expect(taken).toEqual(['only', 'only']);
+});

@@ -3,23 +3,15 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventTypes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
 import { Webhooks } from '../../../server/webhooks/webhooks.ts';
-import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
-import {
-  apiKey,
-  codeOf,
-  nextOf,
-  type PeopleSite,
-  type Person,
-  say,
-  startPeopleSite,
-} from '../../helpers/people.ts';
+import { codeOf, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 interface Taken {
   headers: IncomingHttpHeaders;
@@ -30,19 +22,24 @@ interface Taken {
 /** Two keys, one of which replaces the other. */
 const keys = [Buffer.alloc(24, 'a'), Buffer.alloc(32, 'b')];
 const kept = historyFolder();
-let taken: Taken[] = [];
-/** In all tests: each comes after 10 s. */
-const presence: Taken['event'][] = [];
-/** Answers an event; 204 by default. */
-let answer: (response: ServerResponse, event: Taken['event']) => void = (response) =>
-  response.writeHead(204).end();
+const taken: Taken[] = [];
+/** Each test refuses events by its own; others are answered with 204. */
+const refusals = new Set<(event: Taken['event'], response: ServerResponse) => boolean>();
+/** Answers all events in another way. */
+let answer: ((response: ServerResponse, event: Taken['event']) => void) | undefined;
 const receiver = createServer(async (request, response) => {
   let body = '';
   for await (const piece of request.setEncoding('utf8')) body += piece;
   const event = JSON.parse(body) as Taken['event'];
-  if (event.type.startsWith('user.')) presence.push(event);
-  else taken.push({ headers: request.headers, body, event });
-  answer(response, event);
+  taken.push({ headers: request.headers, body, event });
+  if (answer !== undefined) return answer(response, event);
+  for (const refuses of refusals) {
+    if (!refuses(event, response)) continue;
+    refusals.delete(refuses);
+    if (!response.writableEnded) response.writeHead(503).end();
+    return;
+  }
+  response.writeHead(204).end();
 });
 let url: string;
 const keyFile = `${kept.path}.key`;
@@ -62,10 +59,6 @@ beforeAll(async () => {
   });
   early = await site.person();
 });
-beforeEach(() => {
-  taken = [];
-  answer = (response) => response.writeHead(204).end();
-});
 afterAll(async () => {
   await site.close();
   receiver.closeAllConnections();
@@ -84,8 +77,19 @@ const took = (type: string, fits: (data: Taken['event']['data']) => boolean = ()
     { timeout: hanging },
   );
 
+/** The next try of an event. */
+const again = (first: Taken) =>
+  vi.waitUntil(
+    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
+    { timeout: hanging },
+  );
+const inRoom = (id: string) => (data: Taken['event']['data']) => data.room?.id === id;
+/** Refuses the first event of that type that fits. */
+const refuse = (type: string, fits: (data: Taken['event']['data']) => boolean) =>
+  refusals.add((event) => event.type === type && fits(event.data));
+
 test('the site is notified of a room, its members, messages and reports, each signed with both keys', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   const den = await site.den(ann, [ben]);
   await ann.request('room:join', { room: den.id });
   const own = (data: Taken['event']['data']) => data.room?.id === den.id;
@@ -128,11 +132,12 @@ test('the site is notified of a room, its members, messages and reports, each si
   await ann.request('room:remove', { room: den.id, user: ben.id });
   expect((await took('room.member_removed', own)).event.data.user).toMatchObject({ id: ben.id });
   // A reader's marks are nobody's business.
-  expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(taken.length);
+  const ids = taken.filter(({ event }) => own(event.data)).map(({ headers }) => headers['webhook-id']);
+  expect(new Set(ids).size).toBe(ids.length);
 });
 
 test('the site is notified of nothing about somebody who is being erased, whose id would wait in the queue', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
+  const [ann, ben] = await site.people(2);
   const den = await site.den(ann, [ben]);
   for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
   await say(ben, den.id, 'hello');
@@ -149,171 +154,122 @@ test('the site is notified of nothing about somebody who is being erased, whose 
   expect(removed.filter(({ event }) => event.data.user?.id === ben.id)).toEqual([]);
 });
 
-test('the site is notified of a message that waits for a moderator, without its text once that is decided', async () => {
-  const [ann, ben] = [await site.person(), await site.person()];
-  const den = await site.den(ann, [ben]);
-  for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
-  let refused = false;
-  answer = (response, { type }) => {
-    const first = type === 'message.held' && !refused;
-    if (first) refused = true;
-    response.writeHead(first ? 503 : 204).end();
-  };
-  await ben.raw('message:send', { room: den.id, text: 'cheap pallets', clientId: 'waits' });
-  const { event } = await took('message.held');
-  const [held] = (await ann.request('held:list', {})).held;
-  expect(event.data.held).toEqual({
-    id: held?.id,
-    user: { id: ben.id, name: `Name of ${ben.id}` },
-    why: 'words',
-    at: held?.at,
-    text: 'cheap pallets',
+// The next try comes after five seconds.
+describe.concurrent('an event that was not taken', () => {
+  test('has no text of a message that waited for a moderator, once that is decided', async () => {
+    const [ann, ben] = await site.people(2);
+    const den = await site.den(ann, [ben]);
+    for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
+    refuse('message.held', inRoom(den.id));
+    await ben.raw('message:send', { room: den.id, text: 'cheap pallets', clientId: 'waits' });
+    const first = await took('message.held', inRoom(den.id));
+    const [held] = (await ann.request('held:list', {})).held;
+    expect(first.event.data.held).toEqual({
+      id: held?.id,
+      user: { id: ben.id, name: `Name of ${ben.id}` },
+      why: 'words',
+      at: held?.at,
+      text: 'cheap pallets',
+    });
+    await ann.request('held:reject', { id: held?.id ?? '' });
+    const { room } = first.event.data;
+    expect((await again(first)).event.data).toEqual({ room, held: { id: held?.id, deleted: true } });
+    const created = taken.filter(
+      ({ event }) => event.type === 'message.created' && inRoom(den.id)(event.data),
+    );
+    expect(created).toEqual([]);
   });
-  await ann.request('held:reject', { id: held?.id ?? '' });
-  const again = await took('message.held', ({ held: now }) => now?.deleted === true);
-  expect(again.event.data).toEqual({ room: event.data.room, held: { id: held?.id, deleted: true } });
-  expect(taken.filter((one) => one.event.type === 'message.created')).toEqual([]);
-});
 
-test('an event that was not taken comes again under its id, with the message as it is then; others do not wait', async () => {
-  const ann = await site.person();
-  const den = await site.den(ann);
-  await ann.request('room:join', { room: den.id });
-  await took('room.member_added', ({ room }) => room?.id === den.id);
-  let refused: ServerResponse | undefined;
-  answer = (response, { data }) => {
-    if (data.message?.seq !== 1) response.writeHead(204).end();
-    else if (refused === undefined) {
-      refused = response;
+  test('comes again under its id, with the message as it is then; others do not wait', async () => {
+    const ann = await site.person();
+    const den = await site.den(ann);
+    await ann.request('room:join', { room: den.id });
+    const own = (seq: number) => (data: Taken['event']['data']) =>
+      inRoom(den.id)(data) && data.message?.seq === seq;
+    refusals.add((event, response) => {
+      if (event.type !== 'message.created' || !own(1)(event.data)) return false;
       response.writeHead(302, { location: url }).end();
-    } else response.writeHead(200).end('thanks');
-  };
-  const sent = await say(ann, den.id, 'secret');
-  const first = await took('message.created', ({ message }) => message?.seq === 1);
-  await ann.request('message:delete', { room: den.id, seq: sent.seq });
-  await say(ann, den.id, 'second');
-  await took('message.created', ({ message }) => message?.text === 'second');
-  const again = await vi.waitUntil(
-    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
-    { timeout: hanging },
-  );
-  expect(again.event).toMatchObject({ type: 'message.created', data: { message: { seq: 1, text: '' } } });
-  expect(again.body).not.toContain('secret');
-});
-
-test('an event of a message whose room was deleted says nothing of a later room with its id', async () => {
-  const make = () => site.api('PUT', '/rooms/again', { name: 'Again', kind: 'public' });
-  const post = (text: string) =>
-    site.api('POST', '/rooms/again/messages', { user: { id: 'shop', name: 'Shop' }, text, clientId: text });
-  let refused = false;
-  answer = (response, { type }) => {
-    const first = type === 'message.created' && !refused;
-    if (first) refused = true;
-    response.writeHead(first ? 503 : 204).end();
-  };
-  await make();
-  await post('before');
-  const first = await took('message.created', ({ message }) => message?.text === 'before');
-  await site.api('DELETE', '/rooms/again');
-  await make();
-  await post('secret');
-  const again = await vi.waitUntil(
-    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
-    { timeout: hanging },
-  );
-  expect(again.event.data.message).toEqual({ room: 'again', seq: 1, text: '', deleted: true });
-});
-
-test('an event of a member of a room that was deleted names no later room with its id', async () => {
-  const make = (name: string) => site.api('PUT', '/rooms/team', { name, kind: 'private' });
-  let refused = false;
-  answer = (response, { type }) => {
-    const first = type === 'room.member_added' && !refused;
-    if (first) refused = true;
-    response.writeHead(first ? 503 : 204).end();
-  };
-  await make('Team');
-  await site.api('PATCH', '/rooms/team/members', { add: [{ id: 'eve', name: 'Eve' }] });
-  const first = await took('room.member_added', ({ user }) => user?.id === 'eve');
-  expect(first.event.data.room).toMatchObject({ name: 'Team' });
-  await site.api('DELETE', '/rooms/team');
-  await make('Secret team');
-  const again = await vi.waitUntil(
-    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
-    { timeout: hanging },
-  );
-  expect(again.event.data).toEqual({
-    room: { id: 'team', deleted: true },
-    user: { id: 'eve', name: 'Eve' },
+      return true;
+    });
+    const sent = await say(ann, den.id, 'secret');
+    const first = await took('message.created', own(1));
+    await ann.request('message:delete', { room: den.id, seq: sent.seq });
+    await say(ann, den.id, 'second');
+    await took('message.created', own(2));
+    const next = await again(first);
+    expect(next.event).toMatchObject({ type: 'message.created', data: { message: { seq: 1, text: '' } } });
+    expect(next.body).not.toContain('secret');
   });
-});
 
-test('a server that is killed while it sends leaves no event behind', async () => {
-  const own = historyFolder();
-  const env = {
-    CHAT_SESSION_STORE: site.memcached.url,
-    CHAT_HISTORY: own.url,
-    CHAT_API_KEY: apiKey,
-    CHAT_WEBHOOK_URL: url,
-    CHAT_WEBHOOK_KEY_FILE: keyFile,
-  };
-  // Nobody answers.
-  answer = () => {};
-  const server = await nextChatServer(env);
-  onTestFinished(() => own.remove());
-  const message = { user: { id: 'shop', name: 'Shop' }, text: 'before the end', clientId: 'only' };
-  await fetch(`${server.url}/api/rooms/lobby/messages`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}` },
-    body: JSON.stringify(message),
+  test('says nothing of a later room with the id of that of its message, or of its member', async () => {
+    const make = (name: string) => site.api('PUT', '/rooms/again', { name, kind: 'private' });
+    const post = (text: string) =>
+      site.api('POST', '/rooms/again/messages', { user: { id: 'shop', name: 'Shop' }, text, clientId: text });
+    await make('Team');
+    for (const type of ['message.created', 'room.member_added']) refuse(type, inRoom('again'));
+    await site.api('PATCH', '/rooms/again/members', { add: [{ id: 'eve', name: 'Eve' }] });
+    await post('before');
+    const [message, member] = [
+      await took('message.created', inRoom('again')),
+      await took('room.member_added', inRoom('again')),
+    ];
+    expect(member.event.data.room).toMatchObject({ name: 'Team' });
+    await site.api('DELETE', '/rooms/again');
+    await make('Secret team');
+    await post('secret');
+    expect((await again(message)).event.data.message).toEqual({
+      ...{ room: 'again', seq: 1, text: '', deleted: true },
+    });
+    expect((await again(member)).event.data).toEqual({
+      room: { id: 'again', deleted: true },
+      user: { id: 'eve', name: 'Eve' },
+    });
   });
-  const first = await took('message.created');
-  await server.stop('SIGKILL');
-  answer = (response) => response.writeHead(204).end();
-  const next = await nextChatServer(env);
-  onTestFinished(async () => void (await next.stop()));
-  const again = await vi.waitUntil(
-    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
-    { timeout: hanging },
-  );
-  expect(again.body).toBe(first.body);
-});
 
-test('an admin sees on the moderators’ page which events were not taken, and sends them again', async () => {
-  const own = historyFolder();
-  onTestFinished(() => own.remove());
-  const history = await openSqliteHistory({ path: own.path, onFailure() {} });
-  const event = { id: 'given-up', type: 'room.created', at: 1, due: 1, tries: 9, roomId: 'gone' } as const;
-  const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: 1, most: 9 } as const;
-  const consumed = await history.write.consume(consumer);
-  const done = 'upTo' in consumed ? consumed.upTo : 0;
-  await history.write.consume({ ...consumer, done, rows: { events: [event] } });
-  const claim = { sent: [], at: 2, until: 3, most: 9 };
-  for (const failed of [[], [{ id: event.id }]]) await history.write.claimEvents({ ...claim, failed });
-  await history.close();
-  const there = await startPeopleSite({
-    CHAT_HISTORY: own.url,
-    CHAT_WEBHOOK_URL: url,
-    CHAT_WEBHOOK_KEY_FILE: keyFile,
+  test('is shown to an admin on the moderators’ page, who sends it again', async ({ onTestFinished }) => {
+    const own = historyFolder();
+    onTestFinished(() => own.remove());
+    const history = await openSqliteHistory({ path: own.path, onFailure() {} });
+    const event = { id: 'given-up', type: 'room.created', at: 1, due: 1, tries: 9, roomId: 'gone' } as const;
+    const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: 1, most: 9 } as const;
+    const consumed = await history.write.consume(consumer);
+    const done = 'upTo' in consumed ? consumed.upTo : 0;
+    await history.write.consume({ ...consumer, done, rows: { events: [event] } });
+    const claim = { sent: [], at: 2, until: 3, most: 9 };
+    for (const failed of [[], [{ id: event.id }]]) await history.write.claimEvents({ ...claim, failed });
+    await history.close();
+    const there = await startPeopleSite({
+      CHAT_HISTORY: own.url,
+      CHAT_WEBHOOK_URL: url,
+      CHAT_WEBHOOK_KEY_FILE: keyFile,
+    });
+    onTestFinished(() => there.close());
+    const [admin, moderator] = [
+      await there.person({ roles: 'admin' }),
+      await there.person({ roles: 'moderator' }),
+    ];
+    const overview = async () => (await admin.request('moderate:overview', {})).events;
+    expect(await overview()).toMatchObject({ failed: 1 });
+    expect(await moderator.request('moderate:overview', {})).not.toHaveProperty('events');
+    expect(await codeOf(moderator, 'moderate:retry', {})).toBe('forbidden');
+    expect(await admin.request('moderate:retry', {})).toEqual({ events: 1 });
+    expect((await took('room.created', ({ room }) => room?.id === 'gone')).headers['webhook-id']).toBe(
+      event.id,
+    );
+    await vi.waitFor(async () => expect(await overview()).toMatchObject({ failed: 0 }), { timeout: hanging });
   });
-  onTestFinished(() => there.close());
-  const [admin, moderator] = [
-    await there.person({ roles: 'admin' }),
-    await there.person({ roles: 'moderator' }),
-  ];
-  const overview = async () => (await admin.request('moderate:overview', {})).events;
-  expect(await overview()).toMatchObject({ failed: 1 });
-  expect(await moderator.request('moderate:overview', {})).not.toHaveProperty('events');
-  expect(await codeOf(moderator, 'moderate:retry', {})).toBe('forbidden');
-  expect(await admin.request('moderate:retry', {})).toEqual({ events: 1 });
-  expect((await took('room.created', ({ room }) => room?.id === 'gone')).headers['webhook-id']).toBe(
-    event.id,
-  );
-  await vi.waitFor(async () => expect(await overview()).toMatchObject({ failed: 0 }), { timeout: hanging });
+
+  test('does not keep the site from learning who is here for some seconds', async () => {
+    const own = (data: Taken['event']['data']) => data.user?.id === early.id;
+    const { event } = await took('user.online', own);
+    expect(event.data).toEqual({ user: { id: early.id, name: `Name of ${early.id}` } });
+    expect(taken.filter(({ event: { type } }) => type === 'user.offline')).toEqual([]);
+  });
 });
 
 test('an answer without end, a redirect, an upgrade and no answer are failures; 410 and Retry-After are reported', async () => {
   const endpoint = new Endpoint(new URL(url), keys, 9);
+  const before = taken.length;
   const post = () => endpoint.post('an-id', '{"type":"room.created","data":{}}');
   answer = (response) => {
     response.writeHead(500);
@@ -326,7 +282,7 @@ test('an answer without end, a redirect, an upgrade and no answer are failures; 
   expect(await post()).toEqual({ status: 500, reason: 'status 500' });
   answer = (response) => response.writeHead(302, { location: '/elsewhere' }).end();
   expect(await post()).toEqual({ status: 302, reason: 'status 302' });
-  expect(taken).toHaveLength(2);
+  expect(taken.length - before).toBe(2);
   answer = (response) => response.writeHead(429, { 'retry-after': '7' }).end();
   expect(await post()).toEqual({ status: 429, wait: 7000, reason: 'status 429' });
   answer = (response) => response.writeHead(410).end();
@@ -337,14 +293,6 @@ test('an answer without end, a redirect, an upgrade and no answer are failures; 
   answer = (response) => void response.socket?.write(upgrade);
   expect(await post()).toEqual({ status: 101, reason: 'status 101' });
   endpoint.close();
-});
-
-test('the site learns who is here for some seconds, of what it wants to know', async () => {
-  const user = { id: early.id, name: `Name of ${early.id}` };
-  const fits = () => presence.find(({ type, data }) => type === 'user.online' && data.user?.id === user.id);
-  const event = await vi.waitUntil(fits, { timeout: hanging });
-  expect(event.data).toEqual({ user });
-  expect(presence.filter(({ type }) => type === 'user.offline')).toEqual([]);
 });
 
 test('the site does not learn that somebody has left who is being erased, or is erased', async () => {
@@ -370,7 +318,8 @@ test('the site does not learn that somebody has left who is being erased, or is 
     if (!busy.includes(`${data.user?.id}`)) response.writeHead(204).end();
   };
   for (const id of [...busy, 'being-erased', 'erased', 'stays']) webhooks.sendOnce('user.offline', id);
-  const left = () => presence.filter(({ type }) => type === 'user.offline').map(({ data }) => data.user);
+  const left = () =>
+    taken.filter(({ event }) => event.type === 'user.offline').map(({ event }) => event.data.user);
   await vi.waitUntil(() => left().some((user) => user?.id === 'stays'), { timeout: hanging });
   expect(left().filter((user) => !busy.includes(`${user?.id}`))).toEqual([
     { id: 'stays', name: 'Name of stays' },
