@@ -1,0 +1,28 @@
+/** What open-page.ts needs of jsdom: its own types would bring those of a browser to the server, too. */
+declare module 'jsdom' {
+  import type { Context } from 'node:vm';
+
+  export class CookieJar {
+    setCookieSync(cookie: string, url: string): void;
+    getCookieStringSync(url: string): string;
+  }
+
+  export class VirtualConsole {
+    on(event: 'jsdomError', listener: (error: Error & { type: string }) => void): void;
+  }
+
+  export class JSDOM {
+    constructor(
+      html: string,
+      options: {
+        url: string;
+        runScripts: 'outside-only';
+        pretendToBeVisual: boolean;
+        cookieJar: CookieJar;
+        virtualConsole: VirtualConsole;
+      },
+    );
+    readonly window: Window & typeof globalThis;
+    getInternalVMContext(): Context;
+  }
+}

@@ -1,0 +1,246 @@
+import { computeAccessibleName, getRole } from 'dom-accessibility-api';
+import { CookieJar, JSDOM, VirtualConsole } from 'jsdom';
+import { afterEach, expect, vi } from 'vitest';
+import { hanging } from '../helpers/hanging.ts';
+import { pageScript } from './page-script.ts';
+import { fillGaps } from './window-gaps.ts';
+
+type BrowserWindow = JSDOM['window'];
+export type Name = string | RegExp;
+
+export interface PageOptions {
+  readonly element?: 'php-chat' | 'php-chat-moderate';
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Of the element, in pixels: it decides which panes there are. */
+  readonly width?: number;
+  /** The part of the page's address behind `#`. */
+  readonly hash?: string;
+  /** Waits until the chat says that it is connected, unless `false`. */
+  readonly connected?: boolean;
+  /** What the browser has stored. */
+  readonly stored?: Storage;
+}
+
+const open = new Set<ChatPage>();
+afterEach(closePages);
+
+/**
+ * Opens the chat in a window of its own, as the user with this cookie, connected to a real server. The window has no
+ * layout, no style sheets and a single tab stop: what depends on these is for test/e2e.
+ */
+export async function openPage(url: string, cookie = '', options: PageOptions = {}): Promise<ChatPage> {
+  const script = await pageScript();
+  const page = new ChatPage(url, cookie, options);
+  open.add(page);
+  script.runInContext(page.dom.getInternalVMContext());
+  page.window.document.body.append(page.element);
+  if (options.connected ?? options.element === undefined) await page.sees('Connected');
+  return page;
+}
+
+/** Takes the chats from their pages, and closes the windows. An error that a page has not caught fails the test. */
+async function closePages(): Promise<void> {
+  const errors = [...open].flatMap((page) => page.errors);
+  for (const page of open) page.element.remove();
+  // An element that is only moved stays connected.
+  await null;
+  for (const page of open) page.window.close();
+  open.clear();
+  expect(errors).toEqual([]);
+}
+
+export class ChatPage {
+  readonly dom: JSDOM;
+  readonly window: BrowserWindow;
+  readonly element: HTMLElement;
+  readonly errors: unknown[] = [];
+  readonly #url: string;
+  readonly #cookie: string;
+  readonly #options: PageOptions;
+
+  constructor(url: string, cookie: string, options: PageOptions) {
+    this.#url = url;
+    this.#cookie = cookie;
+    this.#options = options;
+    const cookieJar = new CookieJar();
+    if (cookie !== '') cookieJar.setCookieSync(cookie, url);
+    const virtualConsole = new VirtualConsole();
+    virtualConsole.on('jsdomError', ({ type, cause }) => {
+      if (type !== 'not-implemented') this.errors.push(cause ?? type);
+    });
+    this.dom = new JSDOM('<!doctype html><html lang="en"><body></body></html>', {
+      url: `${url}/${options.hash ?? ''}`,
+      runScripts: 'outside-only',
+      pretendToBeVisual: true,
+      cookieJar,
+      virtualConsole,
+    });
+    this.window = this.dom.window;
+    fillGaps(this.dom.window, options.width ?? 1280, (address) => cookieJar.getCookieStringSync(address));
+    for (const [key, value] of Object.entries(options.stored ?? {}))
+      this.window.localStorage.setItem(key, value);
+    this.element = this.window.document.createElement(options.element ?? 'php-chat');
+    for (const [name, value] of Object.entries({ ...options.attributes }))
+      this.element.setAttribute(name, value);
+  }
+
+  get root(): ShadowRoot {
+    return this.element.shadowRoot as ShadowRoot;
+  }
+
+  /** The same page once more, with what this one has stored. */
+  async reload(): Promise<ChatPage> {
+    this.window.dispatchEvent(new this.window.Event('pagehide'));
+    this.element.remove();
+    return openPage(this.#url, this.#cookie, { ...this.#options, stored: this.window.localStorage });
+  }
+
+  /** Takes the network from the page, or gives it back. */
+  online(onLine: boolean): void {
+    Object.defineProperty(this.window.navigator, 'onLine', { value: onLine, configurable: true });
+    this.window.dispatchEvent(new this.window.Event(onLine ? 'online' : 'offline'));
+  }
+
+  /** The element with the focus. */
+  get focused(): HTMLElement | null {
+    return this.root.activeElement as HTMLElement | null;
+  }
+
+  /** All elements with that role and name that assistive technology finds there now. */
+  all(role: string, name?: Name, inside: ParentNode = this.root): HTMLElement[] {
+    return [...inside.querySelectorAll<HTMLElement>('*')].filter(
+      (element) =>
+        getRole(element) === role &&
+        element.closest('[hidden], [inert], [aria-hidden="true"]') === null &&
+        (name === undefined || matches(nameOf(element), name)),
+    );
+  }
+
+  /** The only one, as soon as there is exactly one. */
+  get(role: string, name?: Name, inside?: ParentNode): Promise<HTMLElement> {
+    return until(() => {
+      const found = this.all(role, name, inside);
+      if (found.length !== 1)
+        throw new Error(
+          `${found.length} elements with role ${role} and name ${name}; the page has ${this.all(role).map(nameOf).join(' | ')}`,
+        );
+      return found[0] as HTMLElement;
+    });
+  }
+
+  /** Resolves when there is no such element any more. */
+  gone(role: string, name?: Name, inside?: ParentNode): Promise<void> {
+    return until(() => expect(this.all(role, name, inside).map(nameOf)).toEqual([]));
+  }
+
+  /** Resolves when the text of the page, or of a part of it, contains that. */
+  sees(text: Name, inside: ParentNode = this.root): Promise<void> {
+    const words = typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text);
+    return until(() => expect(textOf(inside)).toEqual(words));
+  }
+
+  async click(role: string, name?: Name, inside?: ParentNode): Promise<HTMLElement> {
+    const element = await this.get(role, name, inside);
+    click(element);
+    return element;
+  }
+
+  async fill(role: string, name: Name | undefined, text: string, inside?: ParentNode): Promise<HTMLElement> {
+    const field = await this.get(role, name, inside);
+    type(field as HTMLInputElement, text);
+    return field;
+  }
+
+  /** Presses a key where the focus is. */
+  press(key: string, over: KeyboardEventInit = {}, target: Element | null = this.focused): void {
+    const { KeyboardEvent } = this.window;
+    const at = target ?? this.window.document.body;
+    const event = new KeyboardEvent('keydown', {
+      key,
+      bubbles: true,
+      composed: true,
+      cancelable: true,
+      ...over,
+    });
+    const goesOn = at.dispatchEvent(event);
+    if (goesOn && /^(Enter| )$/.test(key) && at.matches('button, a, summary')) (at as HTMLElement).click();
+  }
+
+  /** Opens a room by the list of rooms, and joins it where one has to. */
+  async open(room: string): Promise<void> {
+    const name = new RegExp(`^${room}\\b`);
+    await this.click('button', name, await this.get('navigation', 'Rooms'));
+    await this.get('region', room);
+    await until(() => expect(this.timeline.getAttribute('aria-busy')).toBeNull());
+    const [join] = this.all('button', 'Join');
+    if (join !== undefined) click(join);
+  }
+
+  get timeline(): HTMLElement {
+    return this.root.querySelector<HTMLElement>('[role="log"]') as HTMLElement;
+  }
+
+  /** The messages of the open room. */
+  get messages(): HTMLElement[] {
+    return this.all('article', undefined, this.timeline);
+  }
+
+  get texts(): string[] {
+    return [...this.timeline.querySelectorAll('article .text')].map(textOf);
+  }
+
+  message(text: string): Promise<HTMLElement> {
+    return until(() => {
+      const found = this.messages.find((one) => textOf(one.querySelector('.text')) === text);
+      if (found === undefined) throw new Error(`no message ${text} among ${this.texts.join(' | ')}`);
+      return found;
+    });
+  }
+
+  async write(text: string): Promise<void> {
+    await this.fill('textbox', /^Message to/, text);
+    this.press('Enter');
+  }
+}
+
+/** Tries again until it throws no more. */
+export const until = <T>(task: () => T): Promise<T> => vi.waitFor(task, { interval: 10, timeout: hanging });
+
+export const textOf = (element: ParentNode | null): string =>
+  (element?.textContent ?? '').replaceAll(/\s+/g, ' ').trim();
+
+/** As Playwright compares names: a text may have other spaces. */
+const matches = (found: string, name: Name) => (typeof name === 'string' ? found === name : name.test(found));
+
+const BLOCK = /^(ADDRESS|ARTICLE|ASIDE|DIV|DL|DT|DD|FORM|H\d|HEADER|LI|OL|P|SECTION|TABLE|TD|TR|UL)$/;
+
+export const nameOf = (element: Element): string =>
+  computeAccessibleName(element, {
+    // The style sheets would not say more without a layout, and take most of the time.
+    getComputedStyle: (({ nodeName }: Element) => ({
+      display: BLOCK.test(nodeName) ? 'block' : 'inline',
+      visibility: 'visible',
+      getPropertyValue: () => '',
+    })) as never,
+  })
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+
+export function click(element: HTMLElement): void {
+  const { PointerEvent, MouseEvent } = element.ownerDocument.defaultView as BrowserWindow;
+  const init = { bubbles: true, composed: true, cancelable: true };
+  element.dispatchEvent(new PointerEvent('pointerdown', init));
+  if (element.dispatchEvent(new MouseEvent('mousedown', init)))
+    element.closest<HTMLElement>('button, a, input, textarea, select, [tabindex]')?.focus();
+  element.dispatchEvent(new PointerEvent('pointerup', init));
+  element.click();
+}
+
+/** Puts that text into a field, in place of what it has. */
+export function type(field: HTMLInputElement | HTMLTextAreaElement, text: string): void {
+  const { InputEvent } = field.ownerDocument.defaultView as BrowserWindow;
+  field.focus();
+  field.value = text;
+  const init = { bubbles: true, composed: true, data: text, inputType: 'insertText' };
+  field.dispatchEvent(new InputEvent('input', init));
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+import type { Plugin } from 'vite';
+
+const root = new URL('../..', import.meta.url).pathname;
+const folder = join(root, 'node_modules/.cache/page-script');
+/** Both elements, and fewer languages, in one script: a window of jsdom loads no modules. */
+const modules: Record<string, string> = {
+  'virtual:page': `import '${root}client/src/php-chat.ts'; import '${root}client/src/moderate.ts';`,
+  'virtual:emoji/words': "export default { en: () => import('virtual:emoji/words-en') };",
+};
+const oneScript: Plugin = {
+  name: 'one-script',
+  enforce: 'pre',
+  resolveId: (id) => (id in modules ? `\0page ${id}` : undefined),
+  load: (id) => modules[id.replace('\0page ', '')],
+  transform: (code, id) =>
+    id.endsWith('/strings/languages.ts')
+      ? code.replace(
+          /import\(.*(`\.\/languages\/.*`)\)/,
+          "import.meta.glob('./languages/{ar,de,en}.json')[$1]()",
+        )
+      : undefined,
+};
+
+function newest(): string {
+  const hash = createHash('sha256');
+  const sources = ['client', 'server/wire'].flatMap((part) =>
+    readdirSync(join(root, part), { recursive: true, encoding: 'utf8' }).map((file) => join(part, file)),
+  );
+  for (const file of [...sources.sort(), 'package-lock.json', 'test/client/page-script.ts']) {
+    if (!/\.(ts|tsx|css|json)$/.test(file) || file.startsWith('client/dist')) continue;
+    const { mtimeMs, size } = statSync(join(root, file));
+    hash.update(`${file} ${mtimeMs} ${size}\n`);
+  }
+  return join(folder, `${hash.digest('hex').slice(0, 16)}.js`);
+}
+
+let script: Promise<Script> | undefined;
+
+/** The client's script for windows of jsdom, built once for the same sources. */
+export function pageScript(): Promise<Script> {
+  script ??= make();
+  return script;
+}
+
+async function make(): Promise<Script> {
+  const file = newest();
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true });
+    const made = mkdtempSync(join(folder, 'new-'));
+    const [{ build }, { shared }, { emoji }, { strings }] = await Promise.all([
+      import('vite'),
+      import('../../client/build-settings.ts'),
+      import('../../client/emoji-plugin.ts'),
+      import('../../client/strings-plugin.ts'),
+    ]);
+    const texts = strings('chat');
+    // As `npm run dev`, which serves both pages.
+    Object.assign(texts, { buildStart: undefined });
+    (texts.configResolved as (config: object) => void)({ command: 'serve' });
+    await build({
+      ...shared,
+      configFile: false,
+      root: join(root, 'client'),
+      logLevel: 'error',
+      define: { 'import.meta.url': 'location.href' },
+      plugins: [oneScript, texts, emoji()],
+      build: {
+        ...shared.build,
+        outDir: made,
+        minify: false,
+        rolldownOptions: {
+          input: 'virtual:page',
+          output: { format: 'iife', entryFileNames: 'page.js', codeSplitting: false },
+        },
+      },
+    });
+    for (const old of readdirSync(folder))
+      if (old.endsWith('.js')) rmSync(join(folder, old), { force: true });
+    renameSync(join(made, 'page.js'), file);
+    rmSync(made, { recursive: true });
+  }
+  return new Script(readFileSync(file, 'utf8'), { filename: file });
+}

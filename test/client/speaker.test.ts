@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, openPage, textOf, until } from './open-page.ts';
+
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
+});
+afterAll(() => site.close());
+
+const polite = ({ root }: ChatPage) => textOf(root.querySelector('[role=status][aria-live=polite]'));
+const assertive = ({ root }: ChatPage) => textOf(root.querySelector('[aria-live=assertive]'));
+
+test('says without being asked: messages of others, the connection, the end of the session', async () => {
+  const alice = await site.person({ firstname: 'Alice' });
+  const bob = await site.person({ firstname: 'Bob' });
+  await site.den(alice, [bob]);
+  const page = await openPage(site.chat.url, alice.cookie);
+  const bobs = await openPage(site.chat.url, bob.cookie);
+  await page.open('Den');
+  await bobs.open('Den');
+  const said = (text: string | RegExp) =>
+    until(() => expect(polite(page)).toMatch(typeof text === 'string' ? new RegExp(`^${text}$`) : text));
+  await bobs.write('hello');
+  await said('Bob: hello');
+  await page.write('hello Bob');
+  await bobs.message('hello Bob');
+  await said('Bob: hello');
+  await page.open('lobby');
+  await bobs.write('are you there');
+  await said('New message in Den');
+
+  page.online(false);
+  await said(/^Connection lost\.|offline/);
+  page.online(true);
+  await said('Connected again.');
+
+  await site.memcached.delete(site.key(alice.cookie));
+  await until(() => expect(assertive(page)).toBe('You’re logged out'));
+  await said('');
+});
+
+test('says to a guest that one has to log in', async () => {
+  const page = await openPage(site.chat.url, '', { connected: false });
+  await until(() => expect(assertive(page)).toBe('Please log in'));
+});

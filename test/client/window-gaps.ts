@@ -1,0 +1,68 @@
+import type { JSDOM } from 'jsdom';
+
+/** Puts into a window what the client needs of a browser and jsdom lacks. Nothing has a size but the width of all. */
+export function fillGaps(window: JSDOM['window'], width: number, cookies: (address: string) => string): void {
+  const { Element, HTMLElement, CSSStyleSheet, document, location, navigator } = window;
+  const nothing = () => {};
+  const media = { matches: false, addEventListener: nothing, removeEventListener: nothing };
+  /** Without a network nothing listens there. */
+  const reached = (address: string | URL) =>
+    new URL(navigator.onLine ? address : '//127.0.0.1:9/', new URL(address, location.href)).href;
+  Object.assign(window, {
+    WebSocket: class extends window.WebSocket {
+      constructor(address: string | URL) {
+        super(reached(address));
+      }
+    },
+    XMLHttpRequest: class extends window.XMLHttpRequest {
+      override open(method: string, address: string | URL): void {
+        super.open(method, reached(address));
+      }
+    },
+    matchMedia: (query: string) => ({ ...media, media: query }),
+    ResizeObserver: class {
+      readonly #observed: (entries: object[]) => void;
+      constructor(observed: (entries: object[]) => void) {
+        this.#observed = observed;
+      }
+      observe(): void {
+        queueMicrotask(() => this.#observed([{ contentRect: { width, height: 0 } }]));
+      }
+      unobserve = nothing;
+      disconnect = nothing;
+    },
+    IntersectionObserver: class {
+      observe = nothing;
+      unobserve = nothing;
+      disconnect = nothing;
+    },
+    // Node's own would join the windows of all users.
+    BroadcastChannel: class {
+      addEventListener = nothing;
+      postMessage = nothing;
+      close = nothing;
+    },
+    structuredClone,
+    scrollTo: nothing,
+    async fetch(address: string | URL, init: RequestInit = {}) {
+      const url = reached(address);
+      const headers = { ...init.headers, origin: location.origin, cookie: cookies(url) };
+      return fetch(url, { ...init, headers, signal: null });
+    },
+  });
+  Object.defineProperties(Element.prototype, {
+    clientWidth: { get: () => width },
+    // Something, for a reader to see.
+    getClientRects: { value: () => [{ width, height: 1 }] },
+    checkVisibility: {
+      value(this: Element) {
+        return this.isConnected && this.closest('[hidden]') === null;
+      },
+    },
+    scrollIntoView: { value: nothing },
+    scrollTo: { value: nothing },
+  });
+  Object.assign(HTMLElement.prototype, { setPointerCapture: nothing, releasePointerCapture: nothing });
+  CSSStyleSheet.prototype.replaceSync = nothing;
+  document.hasFocus = () => true;
+}
