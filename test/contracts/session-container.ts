@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Container, Saved } from '../../session-server/containers/container.ts';
-import { size } from '../guarantees/size.ts';
 
 /** A container under test. */
 export interface ContainerUnderTest {
@@ -102,7 +101,7 @@ export function sessionContainerContract(
       await container.touch('a', 1, end - 50_000);
       expect(Math.abs(((await container.open('a'))?.expiresAt ?? 0) - end)).toBeLessThan(2);
       // Also if it comes in the middle of the commit.
-      for (let revision = 3; revision < size(100, 30); revision++) {
+      for (let revision = 3; revision < 20; revision++) {
         let done = false;
         const touches = Array.from({ length: 4 }, async () => {
           while (!done) await container.touch('a', revision - 1, end - 50_000);
@@ -120,9 +119,10 @@ export function sessionContainerContract(
       // More than one page of them.
       const expired = 450;
       const now = Date.now();
-      for (let n = 0; n < expired; n++) {
-        await container.commit(`old${n}`, session('x', { expiresAt: now - 1000 - (n % 3) }));
-      }
+      const old = Array.from({ length: expired }, (_, n) =>
+        container.commit(`old${n}`, session('x', { expiresAt: now - 1000 - (n % 3) })),
+      );
+      await Promise.all(old);
       await container.commit('young', session('x', { expiresAt: now + 60_000 }));
       await container.commit('forever', session('x', { lifetime: 0, expiresAt: Number.POSITIVE_INFINITY }));
       const found = await over(now);
@@ -138,7 +138,7 @@ export function sessionContainerContract(
 
     test('many at once do not disturb each other', async () => {
       const ids = Array.from({ length: 50 }, (_, n) => `id${n}`);
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 2; round++) {
         await Promise.all(ids.map((id) => container.commit(id, session(`${id} ${round}`))));
         const found = await Promise.all(ids.map((id) => container.open(id)));
         expect(found.map((one) => one?.data.toString())).toEqual(ids.map((id) => `${id} ${round}`));

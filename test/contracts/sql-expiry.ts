@@ -5,17 +5,15 @@ import type { SqlSite } from './sql-table.ts';
 /** A database in a time zone this many minutes east of UTC. */
 const minutesEast = 330;
 
-/** The time this many seconds from now, in each unit. */
-function moment(seconds: number): { unix: number; local: string; utc: string; digits: string } {
+/** Each unit of a time, with the column that holds one in that unit. */
+const units = { unix: 'a_unix', datetime: 'a_local', utc: 'a_utc', digits: 'a_digits' };
+
+/** The values of these columns for the time this many seconds from now. */
+function moment(seconds: number): string {
   const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
   const then = Date.now() + seconds * 1000;
   const utc = text(then);
-  return {
-    unix: Math.floor(then / 1000),
-    local: text(then + minutesEast * 60_000),
-    utc,
-    digits: utc.replace(/\D/g, ''),
-  };
+  return `${Math.floor(then / 1000)}, '${text(then + minutesEast * 60_000)}', '${utc}', '${utc.replace(/\D/g, '')}'`;
 }
 
 /**
@@ -29,20 +27,19 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
     site = started();
   });
 
+  async function makeTable(table: string, sessions: Record<string, number>): Promise<void> {
+    const { bytes, datetime } = site.types;
+    await site.query(
+      `CREATE TABLE ${table} (id VARCHAR(64), data ${bytes}, a_unix BIGINT, a_local ${datetime}, a_utc ${datetime}, a_digits CHAR(14))`,
+    );
+    await site.letRenew(table);
+    await site.query(`INSERT INTO ${table} VALUES ('ever', 'x', NULL, NULL, NULL, NULL)`);
+    for (const [id, seconds] of Object.entries(sessions))
+      await site.query(`INSERT INTO ${table} VALUES ('${id}', 'x', ${moment(seconds)})`);
+  }
+
   describe('when a session expires', () => {
-    beforeAll(async () => {
-      const { bytes, datetime } = site.types;
-      await site.query(
-        `CREATE TABLE ends (id VARCHAR(64), data ${bytes}, a_unix BIGINT, a_local ${datetime}, a_utc ${datetime}, a_digits CHAR(14))`,
-      );
-      for (const [id, seconds] of Object.entries({ live: 600, expired: -100 })) {
-        const { unix, local, utc, digits } = moment(seconds);
-        await site.query(
-          `INSERT INTO ends VALUES ('${id}', 'x', ${unix}, '${local}', '${utc}', '${digits}')`,
-        );
-      }
-      await site.query("INSERT INTO ends VALUES ('ever', 'x', NULL, NULL, NULL, NULL)");
-    });
+    beforeAll(() => makeTable('ends', { live: 600, expired: -100 }));
 
     const found = async (options: string) => {
       const sessions = store(`table=ends&id=id&data=data${options}`);
@@ -51,27 +48,17 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       return ids.filter((_, n) => answers[n] !== null);
     };
 
-    test.each([
-      ['a_unix', ''],
-      ['a_unix', 'unix'],
-      ['a_local', 'datetime'],
-      ['a_utc', 'utc'],
-      ['a_digits', 'digits'],
-    ])('expires=%s, expires_unit=%s', async (column, unit) => {
-      expect(await found(`&expires=${column}${unit && `&expires_unit=${unit}`}`)).toEqual(['live', 'ever']);
+    test('expires=, in each unit; Unix seconds without one', async () => {
+      expect(await found('&expires=a_unix')).toEqual(['live', 'ever']);
+      for (const [unit, column] of Object.entries(units))
+        expect(await found(`&expires=${column}&expires_unit=${unit}`), unit).toEqual(['live', 'ever']);
     });
 
-    test.each([
-      ['a_unix', 'unix'],
-      ['a_local', 'datetime'],
-      ['a_utc', 'utc'],
-      ['a_digits', 'digits'],
-    ])('last=%s, last_unit=%s, and a lifetime', async (column, unit) => {
+    test.each(Object.entries(units))('last_unit=%s, and a lifetime', async (unit, column) => {
       const last = `&last=${column}&last_unit=${unit}`;
       expect(await found(`${last}&lifetime=90`)).toEqual(['live', 'ever']);
-      expect(await found(`${last}&lifetime=2m`)).toEqual(['live', 'expired', 'ever']);
-      expect(await found(`${last}&lifetime=0`)).toEqual(['live', 'expired', 'ever']);
-      expect(await found(last)).toEqual(['live', 'expired', 'ever']);
+      for (const lifetime of ['&lifetime=2m', '&lifetime=0', ''])
+        expect(await found(last + lifetime)).toEqual(['live', 'expired', 'ever']);
     });
 
     test('without a column for it: it lives as long as its row', async () => {
@@ -93,61 +80,44 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
     });
   });
 
-  describe.each([
-    ['a_unix', 'unix'],
-    ['a_local', 'datetime'],
-    ['a_utc', 'utc'],
-    ['a_digits', 'digits'],
-  ])('its TTL by %s, as %s', (column, unit) => {
+  test.each(Object.entries(units))('its TTL in %s is read, and renewed', async (unit, column) => {
     const table = `ttls_${unit}`;
+    await makeTable(table, { live: 100, other: 100, past: -100 });
     const ids = ['live', 'other', 'past', 'ever', 'none'];
     const left = async (sessions: SessionStore) => {
       const answers = await Promise.all(ids.map((id) => sessions.ttl(id)));
       return answers.map((one) => one && Math.round(one / 10_000) * 10);
     };
-    beforeAll(async () => {
-      const { bytes, datetime } = site.types;
-      await site.query(
-        `CREATE TABLE ${table} (id VARCHAR(64), data ${bytes}, a_unix BIGINT, a_local ${datetime}, a_utc ${datetime}, a_digits CHAR(14))`,
-      );
-      await site.letRenew(table);
-      await site.query(`INSERT INTO ${table} VALUES ('ever', 'x', NULL, NULL, NULL, NULL)`);
-      for (const [id, seconds] of Object.entries({ live: 100, other: 100, past: -100 })) {
-        const { unix, local, utc, digits } = moment(seconds);
-        await site.query(
-          `INSERT INTO ${table} VALUES ('${id}', 'x', ${unix}, '${local}', '${utc}', '${digits}')`,
-        );
-      }
-    });
-
-    test('is read, and renewed in that column', async () => {
-      const ends = store(`table=${table}&id=id&data=data&expires=${column}&expires_unit=${unit}`);
-      const last = store(`table=${table}&id=id&data=data&last=${column}&last_unit=${unit}&lifetime=130`);
-      expect(await left(ends)).toEqual([100, 100, 0, Number.POSITIVE_INFINITY, null]);
-      expect(await left(last)).toEqual([230, 230, 30, Number.POSITIVE_INFINITY, null]);
-      for (const id of ids) if (id !== 'other') await ends.touch(id, 1000);
-      expect(await left(ends)).toEqual([1000, 100, 0, Number.POSITIVE_INFINITY, null]);
-      // The last use is now.
-      for (const id of ids) if (id !== 'other') await last.touch(id, 1000);
-      expect(await left(last)).toEqual([130, 230, 130, Number.POSITIVE_INFINITY, null]);
-      expect(String(await last.get('live'))).toBe('x');
-    });
+    const touch = async (sessions: SessionStore) => {
+      for (const id of ids) if (id !== 'other') await sessions.touch(id, 1000);
+    };
+    const ends = store(`table=${table}&id=id&data=data&expires=${column}&expires_unit=${unit}`);
+    const last = store(`table=${table}&id=id&data=data&last=${column}&last_unit=${unit}&lifetime=130`);
+    expect(await left(ends)).toEqual([100, 100, 0, Number.POSITIVE_INFINITY, null]);
+    expect(await left(last)).toEqual([230, 230, 30, Number.POSITIVE_INFINITY, null]);
+    await touch(ends);
+    expect(await left(ends)).toEqual([1000, 100, 0, Number.POSITIVE_INFINITY, null]);
+    // The last use is now.
+    await touch(last);
+    expect(await left(last)).toEqual([130, 230, 130, Number.POSITIVE_INFINITY, null]);
+    expect(String(await last.get('live'))).toBe('x');
   });
 
   test('only the session of exactly this id is renewed', async () => {
-    const binary = site.types.bytes === 'MEDIUMBLOB' ? 'VARBINARY(64)' : site.types.bytes;
+    const { bytes, binaryId } = site.types;
     const types = {
       renew_text: `VARCHAR(64) ${site.caseless}`,
       renew_char: 'CHAR(64)',
-      renew_bytes: binary,
+      renew_bytes: binaryId,
     };
     for (const [table, type] of Object.entries(types)) {
-      await site.query(`CREATE TABLE ${table} (id ${type}, data ${site.types.bytes}, ends BIGINT)`);
+      await site.query(`CREATE TABLE ${table} (id ${type}, data ${bytes}, ends BIGINT)`);
       await site.letRenew(table);
       const ids = table === 'renew_char' ? ['AbC', 'aBc'] : ['AbC', 'aBc', 'blank '];
       for (const id of ids) {
-        const literal = type === binary ? site.literal(Buffer.from(id)) : `'${id}'`;
-        await site.query(`INSERT INTO ${table} VALUES (${literal}, 'x', ${moment(100).unix})`);
+        const literal = type === binaryId ? site.literal(Buffer.from(id)) : `'${id}'`;
+        const ends = Math.floor(Date.now() / 1000) + 100;
+        await site.query(`INSERT INTO ${table} VALUES (${literal}, 'x', ${ends})`);
       }
       const sessions = store(`table=${table}&id=id&data=data&expires=ends`);
       for (const id of ['AbC', 'abc', 'blank', 'AbC ', "' OR '1'='1"]) await sessions.touch(id, 1000);

@@ -10,8 +10,8 @@ export interface SqlSite {
   url: string;
   /** Runs a statement as the administrator. */
   query(sql: string): unknown;
-  /** The types for bytes and for a datetime without a zone, and the form of bytes in SQL. */
-  types: { bytes: string; datetime: string };
+  /** The types for bytes, for an id as bytes and for a datetime without a zone, and the form of bytes in SQL. */
+  types: { bytes: string; binaryId: string; datetime: string };
   literal(bytes: Buffer): string;
   /** Added to the type of an id: makes the database compare it case-insensitively. */
   caseless: string;
@@ -55,19 +55,17 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       }
     });
 
-    test('of 2 MB, only one byte more than a session may have is read', async () => {
+    test('of 1.1 MB, only one byte more than a session may have is read', async () => {
       await site.query(`CREATE TABLE large (id VARCHAR(64), data ${site.types.bytes})`);
-      await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(2_000_000, 'x'))})`);
-      const bytes = await store('table=large&id=id&data=data').get('one');
-      expect(bytes).toHaveLength(1024 * 1024 + 1);
+      await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(1_100_000, 'x'))})`);
+      expect(await store('table=large&id=id&data=data').get('one')).toHaveLength(1024 * 1024 + 1);
     });
 
     test('ids of a fixed length, and ids as bytes', async () => {
       await site.query(`CREATE TABLE padded (id CHAR(64), data ${site.types.bytes})`);
       await site.query("INSERT INTO padded VALUES ('abc', 'x')");
       expect(String(await store('table=padded&id=id&data=data').get('abc'))).toBe('x');
-      const type = site.types.bytes === 'MEDIUMBLOB' ? 'VARBINARY(64)' : site.types.bytes;
-      await site.query(`CREATE TABLE binary_ids (id ${type}, data ${site.types.bytes})`);
+      await site.query(`CREATE TABLE binary_ids (id ${site.types.binaryId}, data ${site.types.bytes})`);
       await site.query(`INSERT INTO binary_ids VALUES (${site.literal(Buffer.from('abc'))}, 'x')`);
       expect(String(await store('table=binary_ids&id=id&data=data').get('abc'))).toBe('x');
       expect(await store('table=binary_ids&id=id&data=data').get('abcd')).toBeNull();

@@ -115,7 +115,7 @@ export function storeConnectionContract(
         );
       });
       await sessions.get('two');
-      for (let n = 0; n < 20; n++) {
+      for (let n = 0; n < 10; n++) {
         expect(await text(sessions.get('two')).catch(() => 'failed')).toMatch(/^(failed|user_id\|i:2;)$/);
         await pause(5);
       }

@@ -1,19 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type SessionClient, sessionClients } from '../helpers/session-client.ts';
-import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { expect, test } from 'vitest';
+import type { SessionClient } from '../helpers/session-client.ts';
+import { sharedSessionServer } from '../helpers/session-server-here.ts';
 import { size } from './size.ts';
 
-let server: SessionServer;
-beforeAll(async () => {
-  server = await startSessionServer({});
-});
-afterAll(() => server.stop());
+const { connect } = sharedSessionServer();
 
-const connect = sessionClients(() => server);
-
-const counters = 100;
+const counters = size(100, 20);
 const each = size(100, 4);
 
 /** Increments the counter. @returns its new value if that was acknowledged */
@@ -24,7 +18,7 @@ async function countUp(client: SessionClient, id: string): Promise<number | null
   return (await client.ask('close')) === 'ok' ? before + 1 : null;
 }
 
-test('a hundred clients count up, and not one step is lost', async () => {
+test(`${counters} clients count up, and not one step is lost`, async () => {
   const all = await Promise.all(Array.from({ length: counters }, connect));
   await Promise.all(
     all.map(async (client) => {

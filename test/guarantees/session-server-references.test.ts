@@ -1,27 +1,18 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { expect, test } from 'vitest';
+import { sharedSessionServer } from '../helpers/session-server-here.ts';
 import { size } from './size.ts';
 
 /** The reduced ones are always the same. FUZZ_SEED repeats a run. */
-const cases = size(200_000, 1000);
+const cases = size(200_000, 400);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const script = new URL('../fixtures/session-references.php', import.meta.url).pathname;
 
-let server: SessionServer;
-beforeAll(async () => {
-  server = await startSessionServer();
-});
-afterAll(() => server.stop());
+const { port } = sharedSessionServer();
 
 test(`${cases} random sessions of PHP, seed ${seed}: after a put or a remove PHP reads the other keys as they were`, async () => {
-  const { stdout } = await promisify(execFile)('php', [
-    script,
-    String(server.port),
-    String(cases),
-    String(seed),
-  ]);
+  const { stdout } = await promisify(execFile)('php', [script, String(port()), String(cases), String(seed)]);
   const { counts, wrong } = JSON.parse(stdout) as { counts: Record<string, number>; wrong: unknown[] };
   expect(wrong).toEqual([]);
   const { skipped = 0, 'refused for nothing': forNothing = 0, ...other } = counts;

@@ -1,12 +1,10 @@
-import { phpRequest } from './php-request.ts';
+import { type PhpSite, phpSite } from './php-request.ts';
 
 const handler = new URL('../fixtures/pdo-handler.php', import.meta.url).pathname;
 
 /**
- * Like `phpRequest`, for a PHP site with its sessions in the table `sessions`.
+ * Like `phpSite`, with the sessions in the table `sessions`.
  * @param pdo the arguments of `new PDO`
  */
-export function pdoRequest(pdo: string, code: string, id?: string): string {
-  const before = `require '${handler}'; session_set_save_handler(new PdoHandler(new PDO(${pdo})));`;
-  return phpRequest({}, code, id, before);
-}
+export const pdoSite = (pdo: string): PhpSite =>
+  phpSite({}, `require '${handler}'; session_set_save_handler(new PdoHandler(new PDO(${pdo})));`);

@@ -1,10 +1,7 @@
-import { phpRequest } from './php-request.ts';
+import { type PhpSite, phpSite } from './php-request.ts';
 
-/**
- * A request of a site whose sessions PHP keeps in a session server, each under its empty key.
- * @returns the id of the session
- */
-export function phpInSessionServer(port: number, code: string, id?: string): string {
+/** A site whose sessions PHP keeps in a session server, each under its empty key. */
+export function phpInSessionServer(port: number): PhpSite {
   const handler = `
     $server = null;
     $ask = function (string $line) use (&$server): string {
@@ -18,7 +15,7 @@ export function phpInSessionServer(port: number, code: string, id?: string): str
       },
       fn (): bool => $ask('close') !== '',
       function (string $id) use ($ask): string {
-        if ($ask("open $id rw") !== 'ok') exit(1);
+        if ($ask("open $id rw") !== 'ok') throw new Exception();
         $found = $ask('get');
         return str_starts_with($found, 'ok ') ? rawurldecode(substr($found, 3)) : '';
       },
@@ -26,5 +23,5 @@ export function phpInSessionServer(port: number, code: string, id?: string): str
       fn (string $id): bool => $ask("open $id rw") === 'ok' && $ask('destroy') === 'ok',
       fn (): int => 0,
     );`;
-  return phpRequest({}, code, id, handler);
+  return phpSite({}, handler);
 }

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 /** Settings of php.ini for a site's sessions, such as `'session.save_handler': 'files'`. */
 export type PhpSettings = Record<string, string>;
@@ -19,4 +20,47 @@ export function phpRequest(settings: PhpSettings, code: string, id?: string, bef
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/** A PHP site whose requests run in one process, which takes a tenth of the time of a process for each. */
+export interface PhpSite {
+  /** Like `phpRequest`; rejects if the session cannot be started. Variables of the code last. */
+  request(code: string, id?: string): Promise<string>;
+  end(): void;
+}
+
+/** @param before PHP statements before the first request, for example to set a custom handler */
+export function phpSite(settings: PhpSettings, before = ''): PhpSite {
+  const all = { 'session.use_cookies': '0', 'session.upload_progress.enabled': '0', ...settings };
+  const options = Object.entries(all).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
+  const script = `ini_set('session.cache_limiter', ''); ${before}
+    while (($line = fgets(STDIN)) !== false) {
+      [$code, $id] = json_decode($line);
+      $answer = null;
+      try {
+        session_id($id);
+        if (session_start()) { eval("$code;"); $answer = session_id(); session_write_close(); }
+      } catch (Throwable) {
+        session_abort();
+      }
+      $_SESSION = [];
+      fwrite(STDOUT, json_encode($answer) . "\n");
+    }`;
+  const php = spawn('php', [...options, '-r', script], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const waiting: ((answer: string | null) => void)[] = [];
+  createInterface(php.stdout).on('line', (line) => waiting.shift()?.(JSON.parse(line)));
+  php.on('close', () => {
+    for (const answered of waiting.splice(0)) answered(null);
+  });
+  return {
+    async request(code, id = '') {
+      const answer = await new Promise<string | null>((resolve) => {
+        waiting.push(resolve);
+        php.stdin.write(`${JSON.stringify([code, id])}\n`);
+      });
+      if (answer === null) throw new Error(`PHP has refused the session: ${code.slice(0, 200)}`);
+      return answer;
+    },
+    end: () => php.stdin.end(),
+  };
 }

@@ -7,38 +7,62 @@ export interface Written {
   bytes: Buffer;
 }
 
+/** The formats of session.serialize_handler. */
+export const phpFormats = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
+export type PhpFormat = (typeof phpFormats)[number];
+
 const readings = `
   error_reporting(E_ALL & ~E_DEPRECATED & ~E_WARNING & ~E_NOTICE);
+  [$expression, $formats] = json_decode($argv[1]);
+  ob_start();
+  session_start();
   eval(stream_get_contents(STDIN));
-  $bytes = session_encode();
-  $_SESSION = [];
-  session_decode($bytes);
-  echo json_encode([base64_encode($bytes), eval("return $argv[1];")]);
-  session_abort();`;
+  $made = $_SESSION;
+  session_abort();
+  foreach ($formats as $format) {
+    ini_set('session.serialize_handler', $format);
+    session_start();
+    $_SESSION = $made;
+    $bytes = session_encode();
+    $_SESSION = [];
+    session_decode($bytes);
+    $all[] = [$format, base64_encode($bytes), eval("return $expression;")];
+    session_abort();
+  }
+  ob_end_clean();
+  echo json_encode($all);`;
 
-/** PHP with the extension of a format only: PHP needs most of such a run to load all of them. */
-const phpFor = (format: Exclude<FormatName, 'json'>): string[] => [
-  '-n',
-  ...(format === 'igbinary' || format === 'msgpack' ? ['-d', `extension=${format}`] : []),
-];
-
-/** A session that PHP code makes, and the value of an expression after PHP has read that session. */
+/** A session that PHP code makes, in each of the formats, and the value of an expression after PHP has read it. */
 export function phpReads(
-  format: Exclude<FormatName, 'json'>,
   code: string,
   expression: string,
-): { bytes: Buffer; read: unknown } {
-  const settings = { 'session.serialize_handler': format, 'session.use_cookies': '0' };
-  const args = [
-    ...phpFor(format),
-    ...Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]),
+  formats: readonly PhpFormat[] = phpFormats,
+): { format: PhpFormat; bytes: Buffer; read: unknown }[] {
+  // PHP with these extensions only: it needs most of such a run to load all of them.
+  const options = [
+    '-n',
+    '-d',
+    'extension=igbinary',
+    '-d',
+    'extension=msgpack',
+    '-d',
+    'session.use_cookies=0',
   ];
-  const output = execFileSync('php', [...args, '-r', `session_start(); ${readings}`, '--', expression], {
-    encoding: 'utf8',
-    input: code,
-  });
-  const [bytes, read] = JSON.parse(output) as [string, unknown];
-  return { bytes: Buffer.from(bytes, 'base64'), read };
+  const args = [
+    ...options,
+    '-d',
+    'session.cache_limiter=',
+    '-r',
+    readings,
+    '--',
+    JSON.stringify([expression, formats]),
+  ];
+  const output = execFileSync('php', args, { encoding: 'utf8', input: code, maxBuffer: 2 ** 26 });
+  return (JSON.parse(output) as [PhpFormat, string, unknown][]).map(([format, bytes, read]) => ({
+    format,
+    bytes: Buffer.from(bytes, 'base64'),
+    read,
+  }));
 }
 
 /** Defines `sessions($format)`. */

@@ -83,10 +83,13 @@ function connected(where: { port: number } | { path: string } | Socket): Socket 
     : connect({ ...options, host: '127.0.0.1', port: where.port });
 }
 
-/** Makes clients of one session server. They are closed after each test. */
-export function sessionClients(server: () => { port: number }): () => Promise<SessionClient> {
+/** Makes clients of one session server. They are closed after each test, or when `whenDone` says. */
+export function sessionClients(
+  server: () => { port: number },
+  whenDone: (close: () => void) => void = afterEach,
+): () => Promise<SessionClient> {
   const clients: SessionClient[] = [];
-  afterEach(() => {
+  whenDone(() => {
     for (const { socket } of clients.splice(0)) socket.destroy();
   });
   return async () => {

@@ -1,6 +1,5 @@
 import { onTestFinished } from 'vitest';
 import type { Followed, SessionStore, StoreError } from '../../server/session/store.ts';
-import { soak } from '../guarantees/size.ts';
 
 export type Notification =
   | { kind: 'changed' | 'opened'; id?: string; marker?: string }
@@ -68,9 +67,6 @@ export const subscribingProgram = (url: string): string => `
   parseStoreUrl('${url}').open().subscribe({
     lost: (reason) => console.log(reason === null ? 'active' : 'lost: ' + reason.message),
   });`;
-
-/** The states in which a process ends its subscription; `lost` only in the soak run, since all stores share its end. */
-export const endingStates = soak ? (['active', 'lost'] as const) : (['active'] as const);
 
 /** A program that ends its subscription at the first `active` or `lost`, and prints that; it then ends by itself. */
 export const endingProgram = (url: string): string => `

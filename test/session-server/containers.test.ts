@@ -9,18 +9,14 @@ import { memoryContainer } from '../../session-server/containers/memory.ts';
 import { sqliteContainer } from '../../session-server/containers/sqlite.ts';
 import { containers } from '../../session-server/settings.ts';
 import { sessionContainerContract } from '../contracts/session-container.ts';
-import { size, soak } from '../guarantees/size.ts';
-import { type SessionClient, sessionClient, sessionClients } from '../helpers/session-client.ts';
+import { sessionClient, sessionClients } from '../helpers/session-client.ts';
 import type { SessionServer } from '../helpers/session-server.ts';
+import { say, sessionServerForTest } from '../helpers/session-server-here.ts';
 import { sessionServers } from '../helpers/session-servers.ts';
 
 const servers = sessionServers();
 let server: SessionServer;
 const connect = sessionClients(() => server);
-
-async function say(client: SessionClient, ...lines: string[]): Promise<void> {
-  for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toBe(`${line} → ok`);
-}
 
 const options = { memory: 1e9, lifetime: 1440, failed: () => {} };
 const newFolder = () => mkdtemp(join(tmpdir(), 'session-server-'));
@@ -47,15 +43,6 @@ afterEach(() => rm(folder, { recursive: true }));
 const session = { data: Buffer.from('a:0:{}'), revision: 1, lifetime: 60, expiresAt: Date.now() + 60_000 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
-if (soak)
-  test('the log names a folder that cannot be opened, but no ID of a file in it', async () => {
-    await mkdir(join(folder, `${'a'.repeat(26)}.0123456789abcdef.tmp`));
-    const { code, output } = await servers.refused({ SESSION_SERVER_CONTAINER: `file:${folder}` });
-    expect(code).toBe(74);
-    expect(output).toContain(`"folder":"${folder}"`);
-    expect(output).not.toContain('aaaaa');
-  });
-
 test('the service of the Debian package keeps the sessions in its own folder, over a restart', async () => {
   const unit = new URL('../../deploy/debian/php-session-chat-sessions.service', import.meta.url);
   const lines = (await readFile(unit, 'utf8')).split('\n');
@@ -79,37 +66,33 @@ test('the service of the Debian package keeps the sessions in its own folder, ov
   next.socket.destroy();
 });
 
-const claimed = size(['file', 'sqlite'], ['file']);
-test(`${claimed.join(' and ')}: a second server is refused while the first one runs, but not after its kill -9`, async () => {
-  const claims = claimed.map(async (kind) => {
-    const env = { SESSION_SERVER_CONTAINER: `${kind}:${join(servers.folder, kind, 'sessions')}` };
-    const first = await servers.start(env);
+test.each(['file', 'sqlite'])(
+  '%s: a second server is refused while the first one runs, but not after its kill -9',
+  async (kind) => {
+    const url = `${kind}:${join(servers.folder, kind, 'sessions')}`;
+    const first = await servers.start({ SESSION_SERVER_CONTAINER: url });
     const client = await sessionClient(first);
     await say(client, 'open a', 'put k v', 'commit');
-    const { code, output } = await servers.refused(env);
-    expect(code).toBe(74);
-    expect(output).toMatch(/in use by another session server/);
+    const second = sessionServerForTest({ SESSION_SERVER_CONTAINER: url });
+    await expect(second).rejects.toThrow(/in use by another session server/);
     // The first one still works.
     expect(await client.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
     await first.stop('SIGKILL');
-    const next = await sessionClient(await servers.start(env));
-    expect(await next.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
-    for (const { socket } of [client, next]) socket.destroy();
-  });
-  await Promise.all(claims);
-});
+    const next = await sessionServerForTest({ SESSION_SERVER_CONTAINER: url });
+    expect(await (await next.connect()).ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+    client.socket.destroy();
+  },
+);
 
-describe('memory', () => {
-  test('holds at most its bytes, and has room again after a destroy', async () => {
-    const container = await memoryContainer('', { ...options, memory: 3000 });
-    const large = { ...session, data: Buffer.alloc(1500) };
-    await container.commit('a', large);
-    await expect(container.commit('b', large)).rejects.toThrow(/SESSION_SERVER_MEMORY/);
-    expect(await container.open('b')).toBeNull();
-    await container.commit('a', large);
-    await container.destroy('a');
-    await container.commit('b', large);
-  });
+test('memory: holds at most its bytes, and has room again after a destroy', async () => {
+  const container = await memoryContainer('', { ...options, memory: 3000 });
+  const large = { ...session, data: Buffer.alloc(1500) };
+  await container.commit('a', large);
+  await expect(container.commit('b', large)).rejects.toThrow(/SESSION_SERVER_MEMORY/);
+  expect(await container.open('b')).toBeNull();
+  await container.commit('a', large);
+  await container.destroy('a');
+  await container.commit('b', large);
 });
 
 describe('files', () => {
@@ -154,12 +137,8 @@ describe('files', () => {
   });
 
   describe('of HTTP_SessionServer', () => {
-    beforeEach(async () => {
-      server = await servers.start({
-        SESSION_SERVER_CONTAINER: `file:${folder}`,
-        SESSION_SERVER_LIFETIME: '1000',
-      });
-    });
+    const start = () =>
+      sessionServerForTest({ SESSION_SERVER_CONTAINER: `file:${folder}`, SESSION_SERVER_LIFETIME: '1000' });
 
     test('garbage at the end and empty files are read, torn files are an error and not kept alive', async () => {
       await writeFile(join(folder, 'old.txt'), 'a:1:{s:1:"k";s:1:"v";}s:3:"old";}');
@@ -167,6 +146,7 @@ describe('files', () => {
       await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v\n#5 1440\n');
       const end = Date.now() / 1000 + 100;
       await utimes(join(folder, 'torn.txt'), end, end);
+      const { connect, output } = await start();
       const client = await connect();
       await say(client, 'open old');
       expect(await client.ask('get_all')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
@@ -179,12 +159,12 @@ describe('files', () => {
       }
       // Not the same as a session that does not exist.
       expect(await client.ask('peek torn')).toBe('err Could not get session data.');
-      await server.stop();
-      expect(server.output()).toMatch(/cannot be parsed/);
-      expect(server.output()).not.toMatch(/torn/);
+      expect(output()).toMatch(/cannot be parsed/);
+      expect(output()).not.toMatch(/torn/);
     });
 
     test('a use restarts the lifetime and is no change', async () => {
+      const { connect } = await start();
       const [client, watcher] = [await connect(), await connect()];
       const old = join(folder, 'old.txt');
       await writeFile(old, 'a:1:{s:1:"k";s:1:"v";}');
@@ -260,12 +240,6 @@ describe('sqlite', () => {
   test('a transaction that fails changes neither the sessions nor their count', async () => {
     const path = join(servers.folder, 'sessions.db');
     const container = sqliteContainer(path);
-    const session = {
-      data: Buffer.from('a:0:{}'),
-      revision: 1,
-      lifetime: 60,
-      expiresAt: Date.now() + 60_000,
-    };
     await container.commit('old', session);
     // Deferred constraints fail at COMMIT, as a full disk may.
     const other = new DatabaseSync(path);
@@ -286,23 +260,22 @@ describe('sqlite', () => {
     await container.close();
   });
 
-  if (soak)
-    test('a regenerate_id that cannot delete the old session leaves that one only', async () => {
-      const path = join(servers.folder, 'sessions.db');
-      server = await servers.start({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
-      const [writer, watcher] = [await connect(), await connect()];
-      await say(writer, 'open kept', 'put k 1', 'commit', 'open kept');
-      const other = new DatabaseSync(path);
-      other.exec(`CREATE TRIGGER refused BEFORE DELETE ON sessions WHEN old.id = 'kept'
+  test('a regenerate_id that cannot delete the old session leaves that one only', async () => {
+    const path = join(servers.folder, 'sessions.db');
+    const { connect } = await sessionServerForTest({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
+    const [writer, watcher] = [await connect(), await connect()];
+    await say(writer, 'open kept', 'put k 1', 'commit', 'open kept');
+    const other = new DatabaseSync(path);
+    other.exec(`CREATE TRIGGER refused BEFORE DELETE ON sessions WHEN old.id = 'kept'
       BEGIN SELECT RAISE(ABORT, 'refused'); END`);
-      const rows = () => other.prepare('SELECT id FROM sessions').all();
-      expect(await watcher.ask('watch kept')).toMatch(/^ok live/);
-      expect(await writer.ask('regenerate_id')).toBe('err Could not regenerate session id.');
-      expect(rows()).toEqual([{ id: 'kept' }]);
-      // The session is still open under its lock.
-      await say(writer, 'put k 2', 'close');
-      expect(await watcher.line()).toMatch(/^event changed kept \d+$/);
-      expect(await watcher.ask('peek kept')).toBe('ok a:1:{s:1:"k";s:1:"2";}');
-      other.close();
-    });
+    const rows = () => other.prepare('SELECT id FROM sessions').all();
+    expect(await watcher.ask('watch kept')).toMatch(/^ok live/);
+    expect(await writer.ask('regenerate_id')).toBe('err Could not regenerate session id.');
+    expect(rows()).toEqual([{ id: 'kept' }]);
+    // The session is still open under its lock.
+    await say(writer, 'put k 2', 'close');
+    expect(await watcher.line()).toMatch(/^event changed kept \d+$/);
+    expect(await watcher.ask('peek kept')).toBe('ok a:1:{s:1:"k";s:1:"2";}');
+    other.close();
+  });
 });

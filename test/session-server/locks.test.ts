@@ -1,37 +1,22 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type SessionClient, sessionClients } from '../helpers/session-client.ts';
-import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { expect, test } from 'vitest';
+import type { SessionClient } from '../helpers/session-client.ts';
+import { say, sharedSessionServer } from '../helpers/session-server-here.ts';
 
-/** Milliseconds: longer than the machine may stand still, and short enough to wait for. */
-const hold = 4000;
-
-let server: SessionServer;
-/** Takes the lock from a holder that does nothing for `hold`. */
-let holding: SessionServer;
-beforeAll(async () => {
-  const settings = { SESSION_SERVER_LOCK_TIMEOUT: '20s', SESSION_SERVER_WAITERS_SESSION: '150' };
-  server = await startSessionServer(settings);
-  holding = await startSessionServer({ ...settings, SESSION_SERVER_LOCK_HOLD: `${hold}ms` });
+/** Milliseconds after which a client that waits takes the lock from a holder that does nothing. */
+const hold = 1000;
+const settings = { SESSION_SERVER_LOCK_TIMEOUT: '20s', SESSION_SERVER_WAITERS_SESSION: '12' };
+const { connect } = sharedSessionServer(settings);
+const { connect: connectToHolding } = sharedSessionServer({
+  ...settings,
+  SESSION_SERVER_LOCK_HOLD: `${hold}ms`,
 });
-afterAll(() => Promise.all([server.stop(), holding.stop()]));
-
-const connect = sessionClients(() => server);
-const connectToHolding = sessionClients(() => holding);
-
-/** Sends lines, each of which must be answered `ok`. */
-async function say(client: SessionClient, ...lines: string[]): Promise<void> {
-  for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toBe(`${line} → ok`);
-}
 
 /**
  * A client that waits for the lock. The server reads all connections in turn, so the reply to the ping of another one
  * shows that it has read the `open`. The second ping is for an `open` that lay in the kernel behind the first.
  */
-async function waiter(
-  id: string,
-  connectIt = connect,
-): Promise<SessionClient & { granted: Promise<string> }> {
+async function waiter(id: string, connectIt = connect) {
   const client = await connectIt();
   client.send(`open ${id}\r\n`);
   const other = await connectIt();
@@ -41,20 +26,10 @@ async function waiter(
 }
 
 test('clients get the lock in order of arrival, whatever frees it', async () => {
-  const ways = [
-    'close',
-    'commit',
-    'destroy',
-    'regenerate_id',
-    'open elsewhere',
-    'open order r',
-    'new',
-    'quit',
-    '',
-  ];
+  const ways = 'close,commit,destroy,regenerate_id,open elsewhere,open order r,new,quit,'.split(',');
   const holder = await connect();
   await say(holder, 'open order');
-  const waiters = [];
+  const waiters: { way: string; client: SessionClient & { granted: Promise<string> } }[] = [];
   for (const way of ways) waiters.push({ way, client: await waiter('order') });
   const order: number[] = [];
   for (const [n, { client }] of waiters.entries()) client.granted.then(() => order.push(n));
@@ -112,13 +87,16 @@ test('a holder that does nothing loses the lock to a client that waits, and can 
   await say(late, 'open idle', 'put k late');
   await say(next, 'open idle');
   expect(performance.now() - began).toBeGreaterThan(hold - 100);
-  expect(await late.ask('put k later')).toBe('err Could not store value');
-  expect(await late.ask('put_all a:0:{}')).toBe('err Could not store session data.');
-  expect(await late.ask('commit')).toBe('err Could not commit session.');
-  expect(await late.ask('regenerate_id')).toBe('err Could not regenerate session id.');
-  expect(await late.ask('destroy')).toBe('err Could not destroy session.');
-  expect(await late.ask('close')).toBe('err Could not close session');
-  expect(await late.ask('close')).toBe('err No session opened.');
+  for (const [line, reply] of [
+    ['put k later', 'err Could not store value'],
+    ['put_all a:0:{}', 'err Could not store session data.'],
+    ['commit', 'err Could not commit session.'],
+    ['regenerate_id', 'err Could not regenerate session id.'],
+    ['destroy', 'err Could not destroy session.'],
+    ['close', 'err Could not close session'],
+    ['close', 'err No session opened.'],
+  ] as const)
+    expect(await late.ask(line)).toBe(reply);
   await say(next, 'put k next', 'close');
   expect(await next.ask('peek idle')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
@@ -133,7 +111,7 @@ test('a holder that works keeps the lock, and so does an idle one if no client w
     granted = true;
   });
   const began = performance.now();
-  while (performance.now() - began < hold * 1.2) {
+  while (performance.now() - began < hold * 1.5) {
     await after(50);
     await say(holder, 'put k at work');
   }
@@ -167,12 +145,9 @@ test('a client that waited for a session that was destroyed gets a new one, and 
 test('at most SESSION_SERVER_WAITERS_SESSION clients wait for one session', async () => {
   const holder = await connect();
   await say(holder, 'open crowd');
-  const waiting = [];
-  for (let n = 0; n < 160; n++) {
-    const client = await connect();
-    waiting.push(client.ask('open crowd'));
-  }
-  expect(await Promise.all(waiting.slice(150))).toEqual(Array(10).fill('err Could not open session.'));
+  const waiting: Promise<string>[] = [];
+  for (let n = 0; n < 15; n++) waiting.push((await connect()).ask('open crowd'));
+  expect(await Promise.all(waiting.slice(12))).toEqual(Array(3).fill('err Could not open session.'));
   await say(holder, 'close');
   expect(await waiting[0]).toBe('ok');
   // The others still wait when the test closes their connections.

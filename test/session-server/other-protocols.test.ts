@@ -1,60 +1,23 @@
-import { once } from 'node:events';
-import { METHODS, request } from 'node:http';
-import { connect } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
-import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { describe, expect, test } from 'vitest';
+import { say, sharedSessionServer } from '../helpers/session-server-here.ts';
 
-let server: SessionServer;
-beforeAll(async () => {
-  server = await startSessionServer();
-});
-afterAll(() => server.stop());
-
-const clients: SessionClient[] = [];
-const client = async () => {
-  const one = await sessionClient(server);
-  clients.push(one);
-  return one;
-};
-afterEach(() => {
-  for (const { socket } of clients.splice(0)) socket.destroy();
-});
-
+const { connect, output } = sharedSessionServer();
 const attack = 'open victim rw\r\nput  user_id|i:1;\r\nclose\r\n';
-const victim = async () => (await client()).ask('peek victim');
+const victim = async () => (await connect()).ask('peek victim');
 /** The replies to bytes that are sent at once, up to the end of the connection. */
 async function answerTo(bytes: string): Promise<string> {
-  const one = await client();
-  one.send(bytes);
-  return one.rest();
+  const client = await connect();
+  client.send(bytes);
+  return client.rest();
 }
 
 test('without another protocol before them, the lines of the attack write a session', async () => {
-  const one = await client();
-  one.send(attack.replaceAll('victim', 'own'));
-  expect([await one.line(), await one.line(), await one.line()]).toEqual(['ok', 'ok', 'ok']);
+  await say(await connect(), ...attack.replaceAll('victim', 'own').trim().split('\r\n'));
 });
 
 describe('HTTP: the connection is closed, and no command in the request is run', () => {
-  test.each(METHODS.filter((method) => method !== 'CONNECT'))(
-    'a %s request with commands in its body',
-    async (method) => {
-      const socket = connect({ host: '127.0.0.1', port: server.port });
-      const sent = request({
-        createConnection: () => socket,
-        method,
-        path: '/?x=1',
-        headers: { 'X-Line': 'new' },
-      });
-      sent.on('error', () => {});
-      sent.end(attack);
-      await once(socket, 'close');
-      expect(await victim()).toBe('err No such session.');
-    },
-  );
-
   test.each([
+    ['GET', 'GET /?x=1 HTTP/1.1\r\nX-Line: new\r\n'],
     ['CONNECT', 'CONNECT 127.0.0.1:9090 HTTP/1.1\r\n'],
     ['HTTP/1.0', 'POST / HTTP/1.0\r\n'],
     ['an absolute target', 'PUT http://127.0.0.1:9090/ HTTP/1.1\r\n'],
@@ -87,11 +50,7 @@ test.each([
   ['the beginning of TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n'],
   ['STUN, as WebRTC in a page sends it', '\x00\x03\x00\x24\x21\x12\xa4\x42aaaaaaaaaaaa\r\n'],
   ['Redis', '*2\r\n$4\r\nAUTH\r\n$90\r\n'],
-  ['memcached, in binary', '\x80\x01\x00\x01\x08\x00\x00\x00\r\n'],
-  ['SSH', 'SSH-2.0-x\r\n'],
-  ['AMQP', 'AMQP\x00\x00\x09\x01\r\n'],
   ['XML', '<?xml version="1.0"?>\r\n'],
-  ['JSON', '{"jsonrpc":"2.0","method":"\r\n'],
 ])('%s: the connection is closed, and no command that follows is run', async (_, head) => {
   expect(await answerTo(head + attack)).toBe('err unknown command\r\n');
   expect(await victim()).toBe('err No such session.');
@@ -99,20 +58,13 @@ test.each([
 
 test('the log has one warning for all of them, without their content', async () => {
   await answerTo('POST /a-secret HTTP/1.1\r\n\r\n');
-  expect(server.output().match(/another protocol/g)).toHaveLength(1);
-  expect(server.output()).not.toContain('a-secret');
+  expect(output().match(/another protocol/g)).toHaveLength(1);
+  expect(output()).not.toContain('a-secret');
 });
 
 test('values and keys may look like HTTP', async () => {
-  const one = await client();
-  for (const line of [
-    'open http',
-    'put /k GET / HTTP/1.1',
-    'put Host: a',
-    'POST / HTTP/1.1',
-    'put_all a:0:{}',
-  ]) {
-    expect(await one.ask(line)).toBe(line.startsWith('POST') ? 'err unknown command' : 'ok');
-  }
-  expect(await one.ask('close')).toBe('ok');
+  const client = await connect();
+  await say(client, 'open http', 'put /k GET / HTTP/1.1', 'put Host: a');
+  expect(await client.ask('POST / HTTP/1.1')).toBe('err unknown command');
+  await say(client, 'put_all a:0:{}', 'close');
 });

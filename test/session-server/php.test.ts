@@ -1,36 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { size } from '../guarantees/size.ts';
-import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
-import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { describe, expect, test } from 'vitest';
+import { say, sharedSessionServer } from '../helpers/session-server-here.ts';
 
 /** The output of a PHP program, each byte as one character. */
 const php = (code: string, input = '') =>
-  execFileSync('php', ['-d', 'display_errors=stderr', '-r', code], {
+  execFileSync('php', ['-n', '-d', 'display_errors=stderr', '-r', code], {
     input: Buffer.from(input, 'latin1'),
   }).toString('latin1');
 /** Like utf8_encode() of PHP, which PEAR's client uses. */
 const onTheWire = (bytes: string) => Buffer.from(bytes, 'utf8').toString('latin1');
 const fromTheWire = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
 
-let server: SessionServer;
-let helping: SessionServer;
-beforeAll(async () => {
-  [server, helping] = await Promise.all([
-    startSessionServer(),
-    startSessionServer({ SESSION_SERVER_HELP_PHP: 'on' }),
-  ]);
-});
-afterAll(() => Promise.all([server.stop(), helping.stop()]));
-const clients: SessionClient[] = [];
-const connect = async (to = server) => {
-  const client = await sessionClient(to);
-  clients.push(client);
-  return client;
-};
-afterEach(() => {
-  for (const { socket } of clients.splice(0)) socket.destroy();
-});
+const { connect } = sharedSessionServer();
+const { connect: connectToHelping } = sharedSessionServer({ SESSION_SERVER_HELP_PHP: 'on' });
 const hello = async () => {
   const client = await connect();
   expect(await client.ask('hello 1 php')).toMatch(/^ok 1 /);
@@ -61,41 +43,27 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test.each(size(['hello 1 php', 'SESSION_SERVER_HELP_PHP'], ['hello 1 php']))(
-    '%s: PHP reads back what it has put',
-    async (how) => {
-      const asPhpReads = php(code(data), data);
-      const replies = new Set<string>();
-      const client = how === 'hello 1 php' ? await hello() : await connect(helping);
-      for (const piece of [Number.POSITIVE_INFINITY, 1, 5]) {
-        expect(await client.ask('new')).toMatch(/^ok/);
-        const line = `put  ${onTheWire(data)}\r\n`;
-        for (let at = 0; at < line.length; at += piece) client.send(line.slice(at, at + piece));
-        expect(await client.line()).toBe('ok');
-        const reply = (await client.ask('get ')).slice('ok '.length);
-        // PEAR's client does not decode replies. Only names of variables and classes cannot be escaped.
-        if (!/é\|s/.test(fromTheWire(data))) expect(reply).not.toMatch(lineFeedOrHigh);
-        replies.add(reply);
-      }
-      for (const reply of replies) expect(php(code(data), fromTheWire(onTheWire(reply)))).toBe(asPhpReads);
-    },
-  );
-
-  test('the server keeps the bytes that PHP has put', async () => {
+  test('PHP reads back what it has put, and the server keeps its bytes', async () => {
+    const asPhpReads = php(code(data), data);
+    const replies = new Set<string>();
     const client = await hello();
-    const id = (await client.ask('new')).slice(3);
-    client.send(`put  ${onTheWire(data)}\r\nclose\r\n`);
-    expect([await client.line(), await client.line()]).toEqual(['ok', 'ok']);
+    for (const piece of [Number.POSITIVE_INFINITY, 1]) {
+      await say(client, 'new');
+      const line = `put  ${onTheWire(data)}\r\n`;
+      for (let at = 0; at < line.length; at += piece) client.send(line.slice(at, at + piece));
+      expect(await client.line()).toBe('ok');
+      const reply = (await client.ask('get ')).slice('ok '.length);
+      // PEAR's client does not decode replies. Only names of variables and classes cannot be escaped.
+      if (!/é\|s/.test(fromTheWire(data))) expect(reply).not.toMatch(lineFeedOrHigh);
+      replies.add(reply);
+    }
+    for (const reply of replies) expect(php(code(data), fromTheWire(onTheWire(reply)))).toBe(asPhpReads);
+
+    await say(client, 'open bytes', `put  ${onTheWire(data)}`, 'close');
     const reader = await connect();
-    expect(await reader.ask('encoding percent')).toBe('ok');
-    expect(await reader.ask(`open ${id} r`)).toBe('ok');
-    const reply = (await reader.ask('get')).slice('ok '.length);
-    expect(
-      Buffer.from(
-        reply.replaceAll(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
-        'latin1',
-      ),
-    ).toEqual(Buffer.from(data, 'latin1'));
+    await say(reader, 'encoding percent', 'open bytes r');
+    const kept = (await reader.ask('get')).slice('ok '.length);
+    expect(kept.replaceAll(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))).toBe(data);
   });
 });
 
@@ -112,21 +80,20 @@ test('put_all and get_all keep line feeds and bytes above 127', async () => {
 
 test('a form field never becomes a command', async () => {
   const owner = await connect();
-  for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
-    expect(await owner.ask(line)).toBe('ok');
+  await say(owner, 'open victim', 'put  user|s:4:"Anna";', 'close');
   const field = `s:${attack.length}:"${attack}";`;
   for (const [put, refusal] of [
     [`put  form|${field}\r\n`, 'err Could not store value\r\n'],
     [`put_all a:1:{s:4:"form";${field}}\r\n`, 'err Could not store session data.\r\n'],
   ] as const) {
-    for (const piece of [1, 30, Number.POSITIVE_INFINITY]) {
-      const [helped, plain] = [await hello(), await connect()];
-      for (const client of [helped, plain]) {
+    for (const piece of [1, Number.POSITIVE_INFINITY]) {
+      const [helped, set, plain] = [await hello(), await connectToHelping(), await connect()];
+      for (const client of [helped, set, plain]) {
         await client.ask('new');
         for (let at = 0; at < put.length; at += piece) client.send(put.slice(at, at + piece));
         client.socket.end();
       }
-      expect(await helped.rest()).toBe('ok\r\n');
+      for (const client of [helped, set]) expect(await client.rest()).toBe('ok\r\n');
       // Without the help the put is refused, and the server does not run what follows it.
       expect(await plain.rest()).toBe(refusal);
     }
@@ -141,8 +108,7 @@ test('a form field never becomes a command', async () => {
 
 test('a put that is no session as PHP writes it is refused, and what follows it is not run', async () => {
   const owner = await connect();
-  for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
-    expect(await owner.ask(line)).toBe('ok');
+  await say(owner, 'open victim', 'put  user|s:4:"Anna";', 'close');
   for (const text of [
     'nothing of the kind',
     'name|x:5:"ab',

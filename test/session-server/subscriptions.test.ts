@@ -1,26 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { size } from '../guarantees/size.ts';
-import { type SessionClient, sessionClient, sessionClients } from '../helpers/session-client.ts';
-import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { sessionClient } from '../helpers/session-client.ts';
+import { say, sessionServerHere, sharedSessionServer } from '../helpers/session-server-here.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'session-watch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const file = `file:${folder}/sessions`;
 // The reads of a file give way to other work; memory and SQLite answer at once.
-describe.each(size(['memory:', file, `sqlite:${folder}/sessions.db`], [file]))('%s', (container) => {
-  let server: SessionServer;
-  beforeAll(async () => {
-    server = await startSessionServer({ SESSION_SERVER_CONTAINER: container });
-  });
-  afterAll(() => server.stop());
-  const connect = sessionClients(() => server);
-  async function say(client: SessionClient, ...lines: string[]): Promise<void> {
-    for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toMatch(/ → ok/);
-  }
+describe('subscriptions to sessions in files', () => {
+  const { connect } = sharedSessionServer({ SESSION_SERVER_CONTAINER: `file:${folder}/sessions` });
   const revisionIn = (line: string) => Number(/ (\d+)$/.exec(line)?.[1]);
 
   test('subscribers get the events of a session in order', async () => {
@@ -84,7 +74,7 @@ describe.each(size(['memory:', file, `sqlite:${folder}/sessions.db`], [file]))('
 
   test('no event comes before the reply to watch, and none is missed after it', async () => {
     const [watcher, writer] = [await connect(), await connect()];
-    const rounds = size(200, 60);
+    const rounds = 60;
     // Both run as fast as they can: from the state in the reply, the events must lead to the final state.
     const writing = (async () => {
       for (let n = 0; n < rounds; n++) {
@@ -132,34 +122,28 @@ describe.each(size(['memory:', file, `sqlite:${folder}/sessions.db`], [file]))('
 test('a subscriber that does not read gets `event lost` in place of the events beyond its write buffer', async () => {
   // The kernel keeps much less for a socket than for a connection by TCP.
   const path = join(folder, 'lost.sock');
-  const server = await startSessionServer({ SESSION_SERVER_SOCKET: path });
-  try {
-    const [watcher, writer] = [await sessionClient({ path }), await sessionClient({ path })];
-    const id = 'i'.repeat(128);
-    expect(await watcher.ask(`watch ${id}`)).toBe('ok gone');
-    watcher.socket.pause();
-    // More than the kernel and the server keep for it.
-    const rounds = size(10_000, 4000);
-    for (let n = 0; n < rounds; n += 1000) {
-      const lines = Array.from({ length: 1000 }, (_, i) => `open ${id}\r\nput k ${n + i}\r\nclose\r\n`);
-      writer.send(lines.join(''));
-      for (let i = 0; i < 3000; i++) await writer.line();
-    }
-    watcher.socket.resume();
-    let events = 0;
-    for (let line = await watcher.line(); line !== 'event lost'; line = await watcher.line()) {
-      expect(line).toMatch(/^event changed/);
-      events++;
-    }
-    expect(events).toBeLessThan(rounds);
-    // After another watch it gets the next events.
-    expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
-    expect(await writer.ask(`open ${id}`)).toBe('ok');
-    expect(await writer.ask('destroy')).toBe('ok');
-    expect(await watcher.line()).toBe(`event destroyed ${id}`);
-    watcher.socket.destroy();
-    writer.socket.destroy();
-  } finally {
-    await server.stop();
+  const server = await sessionServerHere({ SESSION_SERVER_SOCKET: path, SESSION_SERVER_PORT: '' });
+  const [watcher, writer] = [await sessionClient({ path }), await sessionClient({ path })];
+  const id = 'i'.repeat(128);
+  expect(await watcher.ask(`watch ${id}`)).toBe('ok gone');
+  watcher.socket.pause();
+  // More than the kernel and the server keep for it.
+  const rounds = 4000;
+  for (let n = 0; n < rounds; n += 1000) {
+    writer.send(Array.from({ length: 1000 }, (_, i) => `open ${id}\r\nput k ${n + i}\r\nclose\r\n`).join(''));
+    for (let i = 0; i < 3000; i++) await writer.line();
   }
+  watcher.socket.resume();
+  let events = 0;
+  for (let line = await watcher.line(); line !== 'event lost'; line = await watcher.line()) {
+    expect(line).toMatch(/^event changed/);
+    events++;
+  }
+  expect(events).toBeLessThan(rounds);
+  // After another watch it gets the next events.
+  expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
+  await say(writer, `open ${id}`, 'destroy');
+  expect(await watcher.line()).toBe(`event destroyed ${id}`);
+  for (const { socket } of [watcher, writer]) socket.destroy();
+  await server.close();
 });

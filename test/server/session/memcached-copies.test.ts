@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
-import { size } from '../../guarantees/size.ts';
 import { askedOf, newIds, openStore, writeSessions } from '../../helpers/many-sessions.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 
@@ -82,27 +81,17 @@ async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<
   return { seen, asked };
 }
 
-type Site = [redundancy: number, weights: number[]];
-const sites: Site[] = [
+/** Three copies, and weights by which the next server must be searched for; 8.2 waits 30 s for its own lock there. */
+const sites: [redundancy: number, weights: number[]][] = [
   [2, [1, 1, 1]],
-  ...size<Site[]>(
-    [
-      [1, [1, 1, 1]],
-      [3, [1, 1, 1]],
-      // The next server must be searched for, and is found.
-      [2, [20, 1, 1]],
-    ],
-    [],
-  ),
+  ...(pastMisses ? [] : [[2, [20, 1, 1]] as [number, number[]]]),
 ];
-/** After 20 misses, 8.2 asks a server again and waits 30 s for its own lock. */
-const asked = pastMisses ? sites.slice(0, 2) : sites;
 
-test.each(asked)(
+test.each(sites)(
   'the chat asks the servers that PHP asks, and sees what PHP sees: redundancy=%d&weight=%s',
   async (redundancy, weights) => {
     // Of so many sessions some are on each server.
-    const count = Math.max(...weights) > 1 ? 160 : 50;
+    const count = Math.max(...weights) > 1 ? 100 : 40;
     const first = await mortal();
     const on = [first, ...others];
     const options = `redundancy=${redundancy}&weight=${weights}${pastMisses ? '&past_misses=1' : ''}`;
@@ -127,22 +116,20 @@ test.each(asked)(
     await first.stop('SIGKILL');
     const empty = await mortal(first.port);
     const again = [empty, ...others];
-    const all = pastMisses && redundancy > 1;
-    expect(await outcomes(before, again)).toEqual(new Set(all ? ['found'] : ['found', 'missing']));
+    expect(await outcomes(before, again)).toEqual(new Set(pastMisses ? ['found'] : ['found', 'missing']));
 
     const kept = written();
     await empty.stop('SIGKILL');
-    const silent = redundancy === 1 ? ['unavailable'] : [];
-    expect(await outcomes(kept, again)).toEqual(new Set(['found', ...silent]));
+    expect(await outcomes(kept, again)).toEqual(new Set(['found']));
     // Like after a logout: the next server answers for the one that is down.
-    expect(await outcomes(newIds(count), again)).toEqual(new Set(['missing', ...silent]));
+    expect(await outcomes(newIds(count), again)).toEqual(new Set(['missing']));
   },
 );
 
 test('only with past_misses=1 a copy is looked for if a server does not have the session', async () => {
   const first = await mortal();
   const on = [first, ...others];
-  const ids = newIds(100);
+  const ids = newIds(60);
   expect(writeSessions({ writer: 'memcache' }, ids, on)).toBe('done');
   await first.stop('SIGKILL');
   const again = [await mortal(first.port), ...others];

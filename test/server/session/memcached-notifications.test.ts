@@ -1,17 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { logoutMarker } from '../../../server/session/logout-marker.ts';
-import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
-import { size } from '../../guarantees/size.ts';
 import { startChild } from '../../helpers/child.ts';
-import { hanging } from '../../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { inSingleBytes, spoilingProxy } from '../../helpers/session-stores.ts';
-import { endingProgram, endingStates, lost, subscribed } from '../../helpers/subscribed.ts';
+import { lost, subscribed } from '../../helpers/subscribed.ts';
 
 let memcached: Memcached;
 beforeAll(async () => {
@@ -28,7 +24,6 @@ async function mortal(port?: number): Promise<Memcached> {
   onTestFinished(async () => void (await server.stop('SIGKILL')));
   return server;
 }
-const failure = lost(expect.any(StoreError));
 const lostMessage = (pattern: RegExp) => ({ reason: { message: expect.stringMatching(pattern) } });
 
 /** A request of a site with its sessions in memcached, by ext-memcached's handler or ext-memcache's. */
@@ -101,7 +96,7 @@ test('an id with any characters; no other items', async () => {
   expect(store.received).toEqual(expect.arrayContaining(wanted));
 });
 
-test(`${size(100_000, 8000)} other items: no notification, and less than 1 MiB is kept`, async () => {
+test('8000 other items: no notification, and less than 1 MiB is kept', async () => {
   const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
   const program = `import { parseStoreUrl } from '${module}';
     parseStoreUrl('memcached://127.0.0.1:${memcached.port}?prefix=sessions/').open().subscribe({
@@ -131,8 +126,8 @@ test(`${size(100_000, 8000)} other items: no notification, and less than 1 MiB i
       .toContain(`changed ${id} `);
     return Number((await child.until(new RegExp(`changed ${id} (\\d+)\n`)))[1]);
   };
-  const before = await keptAfter(size(10, 2), 'before');
-  expect((await keptAfter(size(100, 8), 'after')) - before).toBeLessThan(1024 * 1024);
+  const before = await keptAfter(2, 'before');
+  expect((await keptAfter(6, 'after')) - before).toBeLessThan(1024 * 1024);
   expect(child.output()).toMatch(/^active\n(changed (before|after) \d+\n)+$/);
 });
 
@@ -154,20 +149,6 @@ test('lines in single bytes', async () => {
 });
 
 describe('lost', () => {
-  test('with a memcached that restarts, once, and active again by itself', async () => {
-    const server = await mortal();
-    const store = subscribed(open('prefix=sessions/', server.port));
-    await store.active;
-    await server.stop('SIGKILL');
-    await store.until({ kind: 'lost' }, 1);
-    const again = store.until(lost(null));
-    const second = await mortal(server.port);
-    await again;
-    await second.set('sessions/one', 'x');
-    await store.until({ kind: 'changed', id: 'one' }, 0);
-    expect(store.received.filter(({ kind }) => kind === 'lost')).toEqual([lost(null), failure, lost(null)]);
-  });
-
   test('with one of several servers, and active when all are back', async () => {
     const servers = [await mortal(), await mortal()];
     const [first, second] = servers as [Memcached, Memcached];
@@ -190,14 +171,6 @@ describe('lost', () => {
     const all = store.until(lost(null));
     await mortal(second.port);
     await all;
-  });
-
-  test('and never active, with one of several servers that was never there', async () => {
-    const [well, gone] = [await mortal(), await mortal()];
-    await gone.stop('SIGKILL');
-    const store = subscribed(open('prefix=sessions/', well.port, gone.port));
-    await store.until({ kind: 'lost' }, 0);
-    expect(store.received).toEqual([failure]);
   });
 
   test.each([
@@ -229,18 +202,6 @@ describe('lost', () => {
     await store.active;
   });
 
-  test('not by a hold-up of the server: the notification comes afterwards', async () => {
-    const server = await mortal();
-    const store = subscribed(open('prefix=sessions/', server.port));
-    await store.active;
-    server.signal('SIGSTOP');
-    const set = server.set('sessions/one', 'x');
-    server.signal('SIGCONT');
-    await set;
-    await store.until({ kind: 'changed', id: 'one' }, 0);
-    expect(store.received).toHaveLength(2);
-  });
-
   if (process.platform === 'linux') {
     test('within half a minute of silence: the system probes the connection after 20 s', async () => {
       const server = await mortal();
@@ -260,17 +221,12 @@ describe('lost', () => {
   }
 });
 
-test.each(endingStates)(
-  'a process that ends its subscription when it is %s ends by itself, and memcached has no watcher left',
-  async (state) => {
-    const server = await mortal();
-    if (state === 'lost') await server.stop('SIGKILL');
-    const program = endingProgram(`memcached://127.0.0.1:${server.port}`);
-    const options = { encoding: 'utf8', timeout: hanging } as const;
-    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
-      `${state}\nreceived 0\n`,
-    );
-    if (state === 'active')
-      await expect.poll(() => server.ask('stats\r\n')).toMatch(/STAT log_watchers 0\r\n/);
-  },
-);
+test('ended: no notifications any more, and memcached has no watcher left', async () => {
+  const server = await mortal();
+  const store = subscribed(open('prefix=sessions/', server.port));
+  await store.active;
+  store.end();
+  await server.set('sessions/one', 'x');
+  await expect.poll(() => server.ask('stats\r\n')).toMatch(/STAT log_watchers 0\r\n/);
+  expect(store.received).toEqual([lost(null)]);
+});

@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type SessionStore, StoreError } from '../../../server/session/store.ts';
 import { distributions } from '../../../server/session/stores/memcached/servers.ts';
-import { size, soak } from '../../guarantees/size.ts';
 import {
   askedOf,
   type ManySessionsSite,
@@ -38,59 +37,20 @@ async function readAll(options: string, ids: readonly string[], on = servers) {
 const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0);
 
 /** The number of sessions for each distribution. */
-const count = size(1000, 100);
+const count = 100;
 
 describe('of three servers, only the one that PHP has chosen is asked', () => {
   const weights = [3, 1, 2];
-  const once = { 'memcache.session_redundancy': 1 };
   const fnv = { 'memcache.hash_function': 'fnv' };
   const standard = { 'memcache.hash_strategy': 'standard' };
-  const consistent = { OPT_DISTRIBUTION: 'DISTRIBUTION_CONSISTENT' };
 
   type Case = [options: string, site: ManySessionsSite];
-  /** Others of the same handlers, and the same distributions of another handler or without weights. */
-  const again: Case[] = [
+  test.each<Case>([
+    ['handler=memcached&weight=3,1,2', { writer: 'memcached', weights }],
     [
       'handler=memcached&distribution=modula&weight=3,1,2',
       { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash': 0 } },
     ],
-    [
-      'handler=memcached&distribution=ketama_weighted&prefix=app.',
-      {
-        writer: 'memcached',
-        ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted', 'memcached.sess_prefix': 'app.' },
-      },
-    ],
-    ['handler=memcache&redundancy=1&weight=3,1,2', { writer: 'memcache', weights, ini: once }],
-    [
-      'handler=memcache&redundancy=1&prefix=app',
-      { writer: 'memcache', ini: { ...once, 'memcache.session_prefix_static_key': 'app' } },
-    ],
-    ['distribution=ketama&weight=3,1,2', { writer: 'Memcached', weights, options: consistent }],
-    [
-      'distribution=ketama_weighted&weight=3,1,2&prefix=s/',
-      { writer: 'Memcached', weights, options: { OPT_LIBKETAMA_COMPATIBLE: true }, prefix: 's/' },
-    ],
-    [
-      'handler=memcached&distribution=modula&prefix=app_',
-      { writer: 'Memcached', options: { OPT_PREFIX_KEY: 'app_' } },
-    ],
-    ['distribution=memcache_fnv&weight=3,1,2', { writer: 'Memcache', weights, ini: fnv }],
-    ['distribution=memcache_standard&weight=3,1,2', { writer: 'Memcache', weights, ini: standard }],
-    ['handler=memcached', { writer: 'memcached' }],
-    [
-      'handler=memcache&redundancy=1&distribution=memcache_standard&weight=3,1,2',
-      { writer: 'memcache', weights, ini: { ...once, ...standard } },
-    ],
-    [
-      'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=3,1,2',
-      { writer: 'memcache', weights, ini: { ...once, ...standard, ...fnv } },
-    ],
-    ['distribution=ketama', { writer: 'Memcached', options: consistent }],
-    ['handler=memcache', { writer: 'memcache' }],
-  ];
-  test.each<Case>([
-    ['handler=memcached&weight=3,1,2', { writer: 'memcached', weights }],
     [
       'handler=memcached&distribution=ketama_weighted&weight=3,1,2',
       { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted' } },
@@ -108,7 +68,6 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
       'distribution=memcache_standard_fnv&weight=2',
       { writer: 'Memcache', weights: [2, 2, 2], ini: { ...standard, ...fnv } },
     ],
-    ...size(again, []),
   ])('%s', async (options, site) => {
     const ids = newIds(count);
     expect(writeSessions(site, ids, servers)).toBe('done');
@@ -127,30 +86,6 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
     expect(writeSessions(site, [`key${n}`], servers)).toBe('done');
     expect(await readAll('distribution=memcache_standard', [`key${n}`])).toMatchObject({ right: 1 });
   });
-
-  if (soak)
-    test('memcached’s default port is no part of a server’s name for ketama', async () => {
-      // A separate address for this run, because each address has only one such port.
-      const own = await startMemcached(
-        11_211,
-        [],
-        `127.${process.pid & 0x7f}.${(process.pid >> 7) & 0xff}.5`,
-      );
-      onTestFinished(async () => void (await own.stop('SIGKILL')));
-      const on = [...servers.slice(0, 2), own];
-      for (const type of ['ketama', 'ketama_weighted']) {
-        const ids = newIds(count);
-        expect(
-          writeSessions(
-            { writer: 'memcached', ini: { 'memcached.sess_consistent_hash_type': type } },
-            ids,
-            on,
-          ),
-        ).toBe('done');
-        const { right, misses } = await readAll(`handler=memcached&distribution=${type}`, ids, on);
-        expect([right, sum(misses)]).toEqual([count, 0]);
-      }
-    });
 });
 
 test('names, IPv6 addresses, memcached’s own port and uneven weights, as libmemcached places them', () => {
@@ -160,7 +95,7 @@ test('names, IPv6 addresses, memcached’s own port and uneven weights, as libme
     weight: fc.integer({ min: 1, max: 130 }),
   });
   const lists = fc.sample(fc.array(server, { minLength: 2, maxLength: 6 }), {
-    numRuns: size(60, 20),
+    numRuns: 20,
     seed: 7,
   });
   const keys = newIds(100);
@@ -222,12 +157,12 @@ describe('one of three servers is', () => {
     const answer = await mortal.ask(`get ${ids.map((id) => prefix + id).join(' ')}\r\n`, /END\r\n$/);
     const keys = new Set([...answer.matchAll(/^VALUE (\S+)/gm)].map(([, key]) => key));
     const there = ids.filter((id) => keys.has(prefix + id));
-    expect(there.length).toBeGreaterThan(30);
+    expect(there.length).toBeGreaterThan(5);
     return { there, elsewhere: ids.filter((id) => !keys.has(prefix + id)) };
   }
 
   test('dead: its sessions are unavailable, for PHP too, and the others are read', async () => {
-    const ids = newIds(300);
+    const ids = newIds(120);
     expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
     const { there, elsewhere } = await parted(ids, 'memc.sess.key.');
     const sessions = store('handler=memcached');
@@ -246,7 +181,7 @@ describe('one of three servers is', () => {
   });
 
   test('silent: the sessions of the others are read before its own fail', async () => {
-    const ids = newIds(300);
+    const ids = newIds(120);
     expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
     const { there, elsewhere } = await parted(ids, 'memc.sess.key.');
     const sessions = store('handler=memcached', 1000);
@@ -261,7 +196,7 @@ describe('one of three servers is', () => {
 
   test('dead, with ext-memcache’s copies: every session is read, old or new', async () => {
     const site: ManySessionsSite = { writer: 'memcache' };
-    const ids = newIds(300);
+    const ids = newIds(120);
     expect(writeSessions(site, ids, on)).toBe('done');
     const { there } = await parted(ids, '');
     const sessions = store('handler=memcache');
@@ -283,33 +218,4 @@ describe('one of three servers is', () => {
     expect(writeSessions(site, meanwhile, on)).toBe('done');
     expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
   });
-
-  if (soak)
-    test('dead: the server where a Memcache object writes instead is read, and older sessions are unavailable', async () => {
-      const ids = newIds(300);
-      expect(writeSessions({ writer: 'Memcache' }, ids, on)).toBe('done');
-      const { there, elsewhere } = await parted(ids, '');
-      const sessions = store('distribution=memcache');
-      await mortal.stop('SIGKILL');
-      expect(new Set(await outcomes(sessions, there))).toEqual(new Set(['unavailable']));
-      expect(new Set(await outcomes(sessions, elsewhere))).toEqual(new Set(['found']));
-      const meanwhile = newIds(100);
-      expect(writeSessions({ writer: 'Memcache' }, meanwhile, on)).toBe('done');
-      expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
-    });
-
-  if (soak)
-    test('closed while it is silent: no other server is asked', async () => {
-      const ids = newIds(300);
-      expect(writeSessions({ writer: 'memcache' }, ids, on)).toBe('done');
-      const { there } = await parted(ids, '');
-      mortal.signal('SIGSTOP');
-      const sessions = store('handler=memcache');
-      const before = await Promise.all(on.slice(1).map(askedOf));
-      const ends = outcomes(sessions, there);
-      sessions.close();
-      expect(new Set(await ends)).toEqual(new Set(['unavailable']));
-      expect(await Promise.all(on.slice(1).map(askedOf))).toEqual(before);
-      mortal.signal('SIGCONT');
-    });
 });

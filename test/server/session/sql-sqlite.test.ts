@@ -17,7 +17,7 @@ import { StoreError } from '../../../server/session/store.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
 import { hangDisks } from '../../helpers/hung-disks.ts';
-import { pdoRequest } from '../../helpers/pdo-request.ts';
+import { pdoSite } from '../../helpers/pdo-request.ts';
 import { orNull, storeAt, text } from '../../helpers/session-stores.ts';
 
 // SQLite's local time is that of the process.
@@ -34,34 +34,28 @@ afterAll(() => {
 
 const store = (options: string, file = path) => storeAt(`sqlite:${file}?${options}`);
 
-sessionStoreContract(
-  'a table in SQLite',
-  {
-    has: ['keepForever'],
-    proves: 'reading',
-  },
-  async () => {
-    site.exec('CREATE TABLE sessions (id TEXT PRIMARY KEY, data BLOB, expires INTEGER)');
-    return {
-      url: `sqlite:${path}?table=sessions&id=id&data=data&expires=expires`,
-      request: (code, id) => pdoRequest(`'sqlite:${path}'`, code, id),
-      async traces(id) {
-        const row = site.prepare('SELECT hex(data) AS held, expires FROM sessions WHERE id = ?').get(id);
-        return { held: row?.held, expires: Number(row?.expires) };
-      },
-      expireIn: (id, seconds) =>
-        site.prepare('UPDATE sessions SET expires = unixepoch() + ? WHERE id = ?').run(seconds, id),
-      keepForever: (id) => site.prepare('UPDATE sessions SET expires = NULL WHERE id = ?').run(id),
-      outage: { begin: async () => renameSync(path, away), end: async () => renameSync(away, path) },
-      close: async () => {},
-    };
-  },
-);
+sessionStoreContract('a table in SQLite', { has: ['keepForever'], proves: [] }, async () => {
+  site.exec('CREATE TABLE sessions (id TEXT PRIMARY KEY, data BLOB, expires INTEGER)');
+  const php = pdoSite(`'sqlite:${path}'`);
+  return {
+    url: `sqlite:${path}?table=sessions&id=id&data=data&expires=expires`,
+    request: php.request,
+    async traces(id) {
+      const row = site.prepare('SELECT hex(data) AS held, expires FROM sessions WHERE id = ?').get(id);
+      return { held: row?.held, expires: Number(row?.expires) };
+    },
+    expireIn: (id, seconds) =>
+      site.prepare('UPDATE sessions SET expires = unixepoch() + ? WHERE id = ?').run(seconds, id),
+    keepForever: (id) => site.prepare('UPDATE sessions SET expires = NULL WHERE id = ?').run(id),
+    outage: { begin: async () => renameSync(path, away), end: async () => renameSync(away, path) },
+    close: async () => php.end(),
+  };
+});
 
 sqlTableContract('tables in SQLite', async () => ({
   url: `sqlite:${path}`,
   query: (sql) => site.exec(sql),
-  types: { bytes: 'BLOB', datetime: 'DATETIME' },
+  types: { bytes: 'BLOB', binaryId: 'BLOB', datetime: 'DATETIME' },
   literal: (bytes) => `X'${bytes.toString('hex')}'`,
   charset: '',
   caseless: 'COLLATE NOCASE',

@@ -1,19 +1,6 @@
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { guessFormat } from '../../../server/session/formats/guess.ts';
-import { phpSessions } from '../../helpers/php-sessions.ts';
-
-test.each(['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const)(
-  '%s looks like itself, whatever the session holds',
-  (format) => {
-    const sessions = phpSessions(format).filter(({ bytes }) => bytes.length > 0);
-    expect(sessions.length).toBeGreaterThan(8);
-    for (const { name, bytes } of sessions) {
-      expect([name, guessFormat(bytes).looks]).toEqual([name, format]);
-      expect(guessFormat(bytes).option).toBe(`format=${format}`);
-    }
-  },
-);
 
 const session = 'user_id|i:7;bio|s:40:"a text that is long enough for 64 bytes.";';
 test.each([

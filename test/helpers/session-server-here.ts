@@ -1,0 +1,66 @@
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { createLog } from '../../server/log.ts';
+import { startSessionServer } from '../../session-server/server.ts';
+import { readSettings } from '../../session-server/settings.ts';
+import { type SessionClient, sessionClients } from './session-client.ts';
+
+/** A session server in this process: it costs a tenth of a process of its own. */
+export interface SessionServerHere {
+  readonly port: number;
+  /** Its log. */
+  output(): string;
+  close(): Promise<void>;
+}
+
+export async function sessionServerHere(env: NodeJS.ProcessEnv = {}): Promise<SessionServerHere> {
+  const settings = readSettings({ SESSION_SERVER_HOST: '127.0.0.1', SESSION_SERVER_PORT: '0', ...env });
+  let output = '';
+  const log = createLog(
+    settings.logLevel,
+    undefined,
+    new Writable({
+      write(line, _, done) {
+        output += line;
+        done();
+      },
+    }),
+  );
+  const server = await startSessionServer(settings, log);
+  let closed: Promise<void> | undefined;
+  return {
+    port: server.listening?.port ?? 0,
+    output: () => output,
+    close() {
+      closed ??= server.close();
+      return closed;
+    },
+  };
+}
+
+/** The same until the test has ended, with clients that end before it. */
+export async function sessionServerForTest(
+  env: NodeJS.ProcessEnv,
+): Promise<SessionServerHere & { connect(): Promise<SessionClient> }> {
+  const server = await sessionServerHere(env);
+  onTestFinished(() => server.close());
+  return { ...server, connect: sessionClients(() => server, onTestFinished) };
+}
+
+/** The same for all tests of a describe. */
+export function sharedSessionServer(env: NodeJS.ProcessEnv = {}) {
+  let server: SessionServerHere;
+  beforeAll(async () => {
+    server = await sessionServerHere(env);
+  });
+  afterAll(() => server.close());
+  return { connect: sessionClients(() => server), output: () => server.output(), port: () => server.port };
+}
+
+/** Sends lines, each of which must be answered `ok`. */
+export async function say(client: SessionClient, ...lines: string[]): Promise<void> {
+  for (const line of lines) {
+    const reply = await client.ask(line);
+    if (!/^ok\b/.test(reply)) expect(`${line.slice(0, 80)} → ${reply}`).toMatch(/ → ok\b/);
+  }
+}
