@@ -45,10 +45,9 @@ final class ChatClientTest extends TestCase
         $text = "你好 👋 <b>\nline";
         $message = $this->chat->postMessage('lobby', 7, 'Shop', $text);
         self::assertSame(['id' => '7', 'name' => 'Shop'], $message['user']);
-        self::assertSame($text, $message['text']);
-        self::assertSame('lobby', $message['room']);
-        $other = $this->chat->postMessage('lobby', 7, 'Shop', $text);
-        self::assertSame($message['seq'] + 1, $other['seq']);
+        self::assertSame(['lobby', $text], [$message['room'], $message['text']]);
+        $other = $this->chat->postMessage('lobby', 1, "caf\xe9", "caf\xe9");
+        self::assertSame("caf\u{fffd}", $other['text'], 'bytes that are not UTF-8');
     }
 
     public function testTheSameClientIdIsTheSameMessage(): void
@@ -61,34 +60,14 @@ final class ChatClientTest extends TestCase
         self::assertFalse($error->isTemporary());
     }
 
-    public function testBytesThatAreNotUtf8DoNotStopAMessage(): void
-    {
-        self::assertSame("caf\u{fffd}", $this->chat->postMessage('lobby', 1, "caf\xe9", "caf\xe9")['text']);
-    }
-
     /** @return iterable<string, array{string, int, callable(ChatClient): mixed}> */
     public static function refusals(): iterable
     {
-        $post = static fn (string $room, string $text, ?string $id = null) =>
-            static fn (ChatClient $chat) => $chat->postMessage($room, 1, 'Ann', $text, $id);
-        yield 'a room that is not there' => ['unknown_room', 404, $post('none', 'x')];
-        yield 'a room that cannot be' => ['bad_request', 400, $post('../users', 'x')];
-        yield 'a blank text' => ['bad_request', 400, $post('lobby', ' ')];
-        yield 'a text that is too long' => ['too_long', 400, $post('lobby', str_repeat('x', 4001))];
-        yield 'a clientId that is none' => ['bad_request', 400, $post('lobby', 'x', 'not one')];
+        yield 'a room that is not there' => ['unknown_room', 404, static fn (ChatClient $chat) => $chat->postMessage('none', 1, 'Ann', 'x')];
+        yield 'a text that is too long' => ['too_long', 400, static fn (ChatClient $chat) => $chat->postMessage('lobby', 1, 'Ann', str_repeat('x', 4001))];
         yield 'a user without an id' => ['bad_request', 400, static fn (ChatClient $chat) => $chat->push('', 'x')];
-        yield 'a room of the other kind' => [
-            'conflict', 409, static fn (ChatClient $chat) => $chat->putRoom('lobby', 'Lobby', 'private'),
-        ];
-        yield 'an id that is the server’s own' => [
-            'bad_request', 400, static fn (ChatClient $chat) => $chat->putRoom('u-mine', 'Mine'),
-        ];
-        yield 'members of a room that is not there' => [
-            'unknown_room', 404, static fn (ChatClient $chat) => $chat->changeMembers('none', [1]),
-        ];
-        yield '1,001 members at once' => [
-            'bad_request', 400, static fn (ChatClient $chat) => $chat->changeMembers('lobby', range(1, 1001)),
-        ];
+        yield 'a room of the other kind' => ['conflict', 409, static fn (ChatClient $chat) => $chat->putRoom('lobby', 'Lobby', 'private')];
+        yield 'members of a room that is not there' => ['unknown_room', 404, static fn (ChatClient $chat) => $chat->changeMembers('none', [1])];
         yield 'a ban of no time' => ['bad_request', 400, static fn (ChatClient $chat) => $chat->ban(1, 0)];
     }
 
@@ -135,15 +114,12 @@ final class ChatClientTest extends TestCase
         $this->chat->putRoom($id, 'Team');
         $ann = self::newId();
         self::assertSame(3, $this->chat->changeMembers($id, [1_000_001, 'x/é', ['id' => $ann, 'name' => 'Ann Who Is Away']]));
-        self::assertSame(3, $this->chat->changeMembers($id, [1_000_001]));
         self::assertSame('Ann Who Is Away', $this->chat->user($ann)['user']['name']);
         $ready = (new ChatVisitor(ChatServerProcess::shared(), $ann, 'Ann'))->connect();
         self::assertSame($id, $ready['rooms'][0]['id']);
         $this->chat->putUsers([['id' => 3_000_001, 'name' => 'Zed Not Yet Here']]);
         self::assertSame('Zed Not Yet Here', $this->chat->user(3_000_001)['user']['name'] ?? null);
-        self::assertSame(1001, $this->chat->changeMembers($id, range(2_000_001, 2_001_000), ['x/é', $ann]));
-        self::assertSame(1, $this->chat->changeMembers($id, [], range(2_000_001, 2_001_000)));
-        self::assertSame(1, $this->chat->changeMembers($id));
+        self::assertSame(1, $this->chat->changeMembers($id, [], ['x/é', $ann]));
     }
 
     public function testConnectionsAreClosed(): void
@@ -160,17 +136,18 @@ final class ChatClientTest extends TestCase
     public function testABanKeepsSomebodyOutUntilItIsLifted(): void
     {
         $id = self::newId();
+        self::assertNull($this->chat->user($id));
         $visitor = new ChatVisitor(ChatServerProcess::shared(), $id, 'Ann');
         $visitor->connect();
+        $here = ['user' => ['id' => $id, 'name' => 'Ann'], 'connections' => 1, 'rooms' => 0];
+        self::assertSame($here, $this->chat->user($id));
         self::assertSame(1, $this->chat->ban($id, 3600, 'spam'));
         self::assertNull($visitor->connect());
         $user = $this->chat->user($id);
-        self::assertSame(['id' => $id, 'name' => 'Ann'], $user['user']);
         self::assertSame('spam', $user['banned']['reason']);
         self::assertEqualsWithDelta((time() + 3600) * 1000, $user['banned']['until'], 60_000);
         self::assertSame(0, $this->chat->ban($id));
         self::assertSame([], $this->chat->user($id)['banned']);
-        $this->chat->unban($id);
         $this->chat->unban($id);
         self::assertNotNull($visitor->connect());
         self::assertArrayNotHasKey('banned', $this->chat->user($id));
@@ -195,17 +172,6 @@ final class ChatClientTest extends TestCase
         self::assertSame([], $this->chat->acts('WzFd')['acts']);
     }
 
-    public function testSomebodyIsLookedUp(): void
-    {
-        $id = self::newId();
-        self::assertNull($this->chat->user($id));
-        (new ChatVisitor(ChatServerProcess::shared(), $id, 'Ann'))->connect();
-        self::assertSame(
-            ['user' => ['id' => $id, 'name' => 'Ann'], 'connections' => 1, 'rooms' => 0],
-            $this->chat->user($id),
-        );
-    }
-
     public function testAllThatIsKeptOfAUserIsHandedOut(): void
     {
         $id = self::newId();
@@ -221,23 +187,16 @@ final class ChatClientTest extends TestCase
             umask($mask);
         }
         self::assertSame(0600, fileperms($file) & 0777);
-        self::assertStringStartsWith("PK\x03\x04", (string) file_get_contents($file));
-        self::assertStringContainsString('messages.jsonl', (string) file_get_contents($file));
-    }
-
-    public function testAnExportTakesOverNoFile(): void
-    {
-        $id = self::newId();
-        $this->chat->postMessage('lobby', $id, 'Ann', 'hello');
-        $file = Folder::temporary() . '/export.zip';
-        file_put_contents($file, 'kept');
+        $export = (string) file_get_contents($file);
+        self::assertStringStartsWith("PK\x03\x04", $export);
+        self::assertStringContainsString('messages.jsonl', $export);
         try {
             $this->chat->exportUser($id, $file);
             self::fail('The file was taken over.');
         } catch (InvalidArgumentException $error) {
             self::assertStringContainsString('must not exist', $error->getMessage());
         }
-        self::assertStringEqualsFile($file, 'kept');
+        self::assertStringEqualsFile($file, $export);
     }
 
     public function testAUserIsErased(): void
@@ -255,42 +214,35 @@ final class ChatClientTest extends TestCase
         self::assertSame(['bad_request', 400], [$error->getErrorCode(), $error->getStatus()]);
     }
 
-    public function testAnotherKeyIsRefusedAtOnce(): void
+    public function testAnotherKeyAndAnotherPathAreRefusedAtOnce(): void
     {
-        $chat = new ChatClient(ChatServerProcess::shared()->url, 'another-key-of-16-characters');
-        $error = self::errorOf(fn () => $chat->push(1, 'x'));
-        self::assertSame(['unauthorized', 401], [$error->getErrorCode(), $error->getStatus()]);
-        self::assertFalse($error->isTemporary());
+        $url = ChatServerProcess::shared()->url;
+        foreach ([
+            [$url, 'another-key-of-16-characters', 'unauthorized', 401],
+            ["$url/elsewhere", ChatServerProcess::KEY, 'not_found', 404],
+        ] as [$at, $key, $code, $status]) {
+            $error = self::errorOf(fn () => (new ChatClient($at, $key))->push(1, 'x'));
+            self::assertSame([$code, $status, false], [$error->getErrorCode(), $error->getStatus(), $error->isTemporary()]);
+        }
     }
 
-    public function testAnAnswerThatIsLostIsAskedForAgainAndTheMessageIsStoredOnce(): void
+    public function testAnAnswerThatIsLostIsAskedForAgainAndTheMessageIsStoredOnceButAPushIsNotSentTwice(): void
     {
         $port = ServerProcess::ownPort();
         $proxy = new ServerProcess(
-            [PHP_BINARY, __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '2'],
-            ServerProcess::folder(),
-            "ready\n",
-        );
-        $room = self::newId();
-        $this->chat->putRoom($room, 'Once');
-        $message = (new ChatClient("http://127.0.0.1:$port", ChatServerProcess::KEY))->postMessage($room, 1, 'Ann', 'once');
-        self::assertSame(1, $message['seq']);
-        self::assertSame(3, substr_count(file_get_contents("$proxy->folder/log"), "POST /api/rooms/$room/messages"));
-        self::assertSame(2, $this->chat->postMessage($room, 1, 'Ann', 'twice')['seq']);
-        $proxy->end();
-    }
-
-    public function testAPushWhoseAnswerIsLostIsNotSentTwice(): void
-    {
-        $port = ServerProcess::ownPort();
-        $proxy = new ServerProcess(
-            [PHP_BINARY, __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '9'],
+            [PHP_BINARY, '-n', __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '3'],
             ServerProcess::folder(),
             "ready\n",
         );
         $chat = new ChatClient("http://127.0.0.1:$port", ChatServerProcess::KEY);
+        $room = self::newId();
+        $this->chat->putRoom($room, 'Once');
         self::assertSame('no_answer', self::errorOf(fn () => $chat->push(self::newId(), 'x'))->getErrorCode());
-        self::assertSame(1, substr_count(file_get_contents("$proxy->folder/log"), 'POST /api/users/'));
+        self::assertSame(1, $chat->postMessage($room, 1, 'Ann', 'once')['seq']);
+        $log = file_get_contents("$proxy->folder/log");
+        self::assertSame(1, substr_count($log, 'POST /api/users/'));
+        self::assertSame(3, substr_count($log, "POST /api/rooms/$room/messages"));
+        self::assertSame(2, $this->chat->postMessage($room, 1, 'Ann', 'twice')['seq']);
         $proxy->end();
     }
 
@@ -299,28 +251,12 @@ final class ChatClientTest extends TestCase
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         $url = 'http://' . stream_socket_get_name($silent, false);
         $began = hrtime(true);
-        $error = self::errorOf(fn () => (new ChatClient($url, ChatServerProcess::KEY, 0.3))->user(1));
+        $error = self::errorOf(fn () => (new ChatClient($url, ChatServerProcess::KEY, 0.1))->user(1));
         $seconds = (hrtime(true) - $began) / 1e9;
         self::assertSame(['no_answer', 0, true], [$error->getErrorCode(), $error->getStatus(), $error->isTemporary()]);
-        self::assertGreaterThan(0.9, $seconds);
+        self::assertGreaterThan(0.3, $seconds);
         for ($tries = 0; @stream_socket_accept($silent, 0) !== false; $tries++);
         self::assertSame(3, $tries);
-    }
-
-    public function testAServerThatIsDownIsTold(): void
-    {
-        $chat = new ChatClient('http://127.0.0.1:' . ServerProcess::ownPort(), ChatServerProcess::KEY);
-        $error = self::errorOf(fn () => $chat->postMessage('lobby', 1, 'Ann', 'x'));
-        self::assertSame(['no_answer', 0, true], [$error->getErrorCode(), $error->getStatus(), $error->isTemporary()]);
-    }
-
-    public function testAWrongPathIsNotFound(): void
-    {
-        $chat = new ChatClient(ChatServerProcess::shared()->url . '/elsewhere', ChatServerProcess::KEY);
-        self::assertSame(['not_found', 404], [
-            self::errorOf(fn () => $chat->user(1))->getErrorCode(),
-            self::errorOf(fn () => $chat->user(1))->getStatus(),
-        ]);
     }
 
     public function testTheExamplesOfTheDocumentationRunOneAfterTheOtherAndPrintNothing(): void

@@ -81,16 +81,15 @@ final class DatabaseUrlTest extends TestCase
 
     public function testAMissingExtensionIsNamed(): void
     {
-        $load = 'require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';';
-        $code = $load . 'try { PhpSessionChat\Session\DatabaseUrl::parse($argv[1]); }
+        $code = 'require $argv[1]; foreach (array_slice($argv, 2) as $url)
+            try { PhpSessionChat\Session\DatabaseUrl::parse($url); }
             catch (PhpSessionChat\Session\InvalidSettings $error) { echo $error->getMessage(), "\n"; }';
-        $said = '';
-        foreach (['mysql://site@h/site', 'postgres://site@h/site', 'sqlite:/srv/site.db'] as $url) {
-            // -n: without php.ini only the built-in extensions are loaded.
-            $process = proc_open([PHP_BINARY, '-n', '-r', $code, '--', $url], [1 => ['pipe', 'w']], $pipes);
-            $said .= stream_get_contents($pipes[1]);
-            proc_close($process);
-        }
+        $urls = ['mysql://site@h/site', 'postgres://site@h/site', 'sqlite:/srv/site.db'];
+        // -n: without php.ini only the built-in extensions are loaded.
+        $command = [PHP_BINARY, '-n', '-r', $code, '--', dirname(__DIR__, 2) . '/php/autoload.php', ...$urls];
+        $process = proc_open($command, [1 => ['pipe', 'w']], $pipes);
+        $said = stream_get_contents($pipes[1]);
+        proc_close($process);
         $missing = static fn (string $name): string => "PHP has no extension pdo_$name\n";
         self::assertSame(implode('', array_map($missing, ['mysql', 'pgsql', 'sqlite'])), $said);
     }
@@ -118,20 +117,22 @@ final class DatabaseUrlTest extends TestCase
         $admin = self::server($name)->admin();
         $admin->exec($name === 'mariadb' ? 'SET GLOBAL autocommit = 0' : 'SELECT 1');
         try {
-            $pdo = DatabaseUrl::parse(self::server($name)->url)->connect();
+            [$user, $socket] = $name === 'mariadb' ? ['root', '/socket'] : ['postgres', '/.s.PGSQL.' . self::server($name)->port];
+            $pdo = DatabaseUrl::parse("$name://$user@/site?socket=" . self::server($name)->folder . $socket)->connect();
         } finally {
             $admin->exec($name === 'mariadb' ? 'SET GLOBAL autocommit = 1' : 'SELECT 1');
         }
-        $table = 'one_' . bin2hex(random_bytes(4));
-        $pdo->exec("CREATE TABLE $table (n VARCHAR(3))");
-        $pdo->exec("INSERT INTO $table VALUES ('abc')");
-        $read = static fn (string $sql): mixed => self::server($name)->admin()->query($sql)->fetchColumn();
-        self::assertSame('abc', $read("SELECT n FROM $table"));
+        $pdo->exec('CREATE TABLE one (n VARCHAR(3))');
+        $pdo->exec("INSERT INTO one VALUES ('abc')");
+        $read = static fn (): mixed => self::server($name)->admin()->query('SELECT n FROM one')->fetchColumn();
+        self::assertSame('abc', $read());
         try {
-            $pdo->exec("UPDATE $table SET n = 'abcd'");
+            $pdo->exec("UPDATE one SET n = 'abcd'");
             self::fail('cut off');
         } catch (\PDOException) {
-            self::assertSame('abc', $read("SELECT n FROM $table"));
+            self::assertSame('abc', $read());
+        } finally {
+            $pdo->exec('DROP TABLE one');
         }
     }
 
@@ -171,17 +172,6 @@ final class DatabaseUrlTest extends TestCase
     }
 
     /** @dataProvider servers */
-    public function testAUnixSocketIsUsed(string $name): void
-    {
-        $server = self::server($name);
-        [$user, $socket] = $name === 'mariadb'
-            ? ['root', "$server->folder/socket"]
-            : ['postgres', "$server->folder/.s.PGSQL.$server->port"];
-        $pdo = DatabaseUrl::parse("$name://$user@/site?socket=$socket")->connect();
-        self::assertSame('1', (string) $pdo->query('SELECT 1')->fetchColumn());
-    }
-
-    /** @dataProvider servers */
     public function testTlsChecksTheAuthorityAndTheHost(string $name): void
     {
         $server = self::server($name);
@@ -212,7 +202,6 @@ final class DatabaseUrlTest extends TestCase
             "$name://niemand:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',
             preg_replace('~/site$~', '/geheim', $server->url) => 'there is no such database, or this user may not use it',
             "$name://site:geheim@127.0.0.1:$closed/site" => 'it cannot be reached',
-            "$name://site:geheim@nowhere.invalid/site" => 'it cannot be reached',
         ] as $url => $meaning) {
             try {
                 DatabaseUrl::parse($url)->connect();
@@ -246,12 +235,9 @@ final class DatabaseUrlTest extends TestCase
     {
         $at = 'mysql://site:geheim@h';
         yield ['', 'not a URL'];
-        yield ['site:geheim@h', 'not a URL'];
         yield ['redis://site:geheim@h', 'a database is'];
         yield ['mysql://h/site', 'a user'];
-        yield ['mysql://:geheim@h/site', 'a user'];
         yield [$at, 'its name'];
-        yield ["$at/", 'its name'];
         yield ["$at/a/b", 'its name'];
         foreach ([';host=evil', '%3Bhost=evil', "'", '%22', '%5C', '%20x', '%00'] as $end) {
             yield ["$at/site$end", 'its name'];
@@ -263,12 +249,9 @@ final class DatabaseUrlTest extends TestCase
         yield ['mysql://site:geheim@/site?socket=/run/s&tls=on', 'tls=on is not for a socket='];
         yield ['postgres://site:geheim@/site?socket=/run/postgresql', '/.s.PGSQL.5432'];
         yield ["$at:0/site", 'HOST:PORT'];
-        yield ["$at:65536/site", 'HOST:PORT'];
         yield ["$at;port=1/site", 'hosts are HOST:PORT'];
-        yield ["$at%20/site", 'hosts are HOST:PORT'];
         yield ['mysql://site:geheim@[1::2::3]/site', 'name or an address'];
         yield ['mysql://site:geheim@a,,b/site', 'HOST:PORT'];
-        yield ['mysql://site:geheim@[::1;x]/site', 'HOST:PORT'];
         yield ["$at/site?timeout=0ms", 'timeout='];
         yield ["$at/site?charset=latin1", 'charset='];
         yield ["$at/site?tls=yes", 'tls='];
@@ -278,7 +261,6 @@ final class DatabaseUrlTest extends TestCase
         yield ["$at/site?table=sessions", 'table='];
         yield ['sqlite:', 'path of the file'];
         yield ['sqlite://h/site.db', 'path of the file'];
-        yield ['sqlite::memory:', 'path of the file'];
         yield ['sqlite:/srv/a%00b', 'path of the file'];
     }
 

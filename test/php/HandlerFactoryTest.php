@@ -72,14 +72,11 @@ final class HandlerFactoryTest extends TestCase
             [$files, "file://$folder/.?$format", self::NATIVE],
             // Upload progress has had the value from before.
             [$files, "file://$folder?$format", sprintf($changed, 'serialize_handler', 'php_serialize')],
-            [$files, "file://$folder?$format", sprintf($changed, 'save_handler', 'redis')],
             [['save_handler' => 'memcached'], 'memcached://h?prefix=memc.sess.key.', self::OURS],
-            [['save_handler' => 'memcached'], "memcached://h?handler=memcached&$format", self::NATIVE],
             [$redis, "redis://h?prefix=site_&$format", self::OURS],
             // A visitor's ID can begin with what one of the prefixes has more.
             [$files, "file://$folder?prefix=sess_app-&$format", self::OURS],
             [['save_path' => 'tcp://127.0.0.1:1?prefix=site_app-'] + $redis, "redis://h?prefix=site_&$format", self::OURS],
-            [['save_path' => 'tcp://127.0.0.1:1'] + $redis, "redis://h?$format", self::OURS],
         ] as [$settings, $url, $code]) {
             self::assertStringStartsWith(
                 InvalidSettings::class . ': session.upload_progress.enabled must be Off in php.ini',
@@ -110,17 +107,9 @@ final class HandlerFactoryTest extends TestCase
             // Newer versions of PHP refuse all changes.
             return;
         }
-        $twice = '$session = NativeHandler::fromUrl($argv[2]);'
-            . ' $session->start(); $session->close(); $session->start();';
-        foreach ([
-            [$files, "file://$folder?prefix=own_&format=php_serialize", self::OURS],
-            // The second time, PHP has the settings of the URL.
-            [$files, "file://$other?format=php_serialize", $twice],
-            [$memcached, 'memcached://h?prefix=sessions/', self::OURS],
-            [$redis, 'redis://h?format=php_serialize', self::OURS],
-        ] as [$settings, $url, $code]) {
-            self::assertSame('', self::withUploadProgress($settings, $url, $code), $url);
-        }
+        // The second time, PHP has the settings of the URL.
+        $twice = '$session = NativeHandler::fromUrl($argv[2]); $session->start(); $session->close(); $session->start();';
+        self::assertSame('', self::withUploadProgress($files, "file://$other?format=php_serialize", $twice));
     }
 
     /**
@@ -165,9 +154,7 @@ final class HandlerFactoryTest extends TestCase
         yield ['127.0.0.1:11211', 'not a URL'];
         yield ['http://h?format=json', 'not written to that kind'];
         yield ['session-server://', 'one server'];
-        yield ['session-server:///', 'one server'];
         yield ['session-server://h,g', 'one server'];
-        yield ['session-server://h/3', 'one server'];
         yield ['session-server://:secret@h', 'no user'];
         yield ['session-server://h?lock=5&lease=60', 'lease= is not an option'];
         yield ['session-server://h?prefix=x', 'prefix= is not an option'];
@@ -181,15 +168,12 @@ final class HandlerFactoryTest extends TestCase
         yield ['memcached://h:1?handler=memcached', 'NativeHandler'];
         yield ['memcached://h:1?format=json&prefix[]=x', 'this session store does not have'];
         yield ['redis://user:123?secret@h', 'in a password @ : / ? are %40 %3A %2F %3F'];
-        yield ['redis://user:123?secret&4@h', 'in a password @ : / ? are %40 %3A %2F %3F'];
         yield ['redis://user:123?a&secret=4@h&format=json', 'in a password @ : / ? are %40 %3A %2F %3F'];
         yield ['redis://h?secret-4', 'this session store does not have'];
         yield ['memcached://h:1?format=wddx', 'format= is one of json, php, '];
         yield ['memcached://h:1/0?format=json', 'no path'];
         yield ['memcached://h:0?format=json', 'HOST:PORT'];
-        yield ['memcached://h:65536?format=json', 'HOST:PORT'];
         yield ['memcached://user:secret@h:1?format=json', 'no user'];
-        yield ['memcached://:secret@h:1?format=json', 'no user'];
         yield ['memcached://?format=json', 'takes servers'];
         yield ['memcached://h?timeout=9s', 'timeout= is'];
         yield ['memcached://h?distribution=memcache', 'distribution= is one of modula, ketama, ketama_weighted'];
@@ -197,17 +181,14 @@ final class HandlerFactoryTest extends TestCase
         yield ['memcached://h?redundancy=2', 'redundancy= is not an option'];
         yield ['memcached://h?prefix=a%20b', 'prefix= is'];
         yield ['memcached://h?prefix=a%0d%0aflush_all', 'prefix= is'];
-        yield ['memcached://h?lock=yes', 'lock= is'];
         yield ['memcached://h?lock=0', 'lock= is'];
         yield ['memcached://h?lock=601', 'lock'];
         yield ['memcached://h?lock=5&lease=2d', 'lease'];
         yield ['memcached://h?lifetime=0', 'lifetime'];
         yield ['memcached://h?lifetime=999d', 'lifetime'];
         yield ['memcached://h?layers=base64', 'layers= is decrypt:KEYFILE'];
-        yield ['memcached://h?layers=base64,decrypt:/keys', 'layers= is decrypt:KEYFILE'];
         yield ['memcached://h?layers=decrypt:/nowhere/keys', 'the key file /nowhere/keys cannot be read'];
         yield ['redis://:secret@h,g', 'one server'];
-        yield ['redis://', 'one server'];
         yield ['redis://secret@h', 'has a password'];
         yield ['redis://h/site', 'database'];
         yield ['redis://h/3?database=4', 'database'];

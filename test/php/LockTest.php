@@ -57,7 +57,7 @@ final class LockTest extends TestCase
     /** @dataProvider stores */
     public function testWithALockNoneOfManyRequestsLosesItsChange(string $name): void
     {
-        $count = Soak::size(100, 6);
+        $count = Soak::size(100, 4);
         $store = Store::named($name);
         $id = $this->begin($store);
         $url = $store->url() . self::FORMAT . '&lock=30';
@@ -66,10 +66,9 @@ final class LockTest extends TestCase
         self::assertSame(['n' => $count], $this->stored($store, $id));
     }
 
-    /** @dataProvider stores */
-    public function testWithoutALockTheLastToWriteWins(string $name): void
+    public function testWithoutALockTheLastToWriteWins(): void
     {
-        $store = Store::named($name);
+        $store = Store::named('redis');
         $id = $this->begin($store);
         [$first, $firstData] = $this->open($store, $id, '&lock=none');
         [$second, $secondData] = $this->open($store, $id, '&lock=none');
@@ -128,7 +127,7 @@ final class LockTest extends TestCase
         $store = Store::named($name);
         $id = $this->begin($store);
         $logout = [$store->url() . self::FORMAT . '&lock=30', $id, 'session_destroy();'];
-        self::assertSame(array_fill(0, 3, ''), Parallel::requests(array_fill(0, 3, $logout)));
+        self::assertSame(['', ''], Parallel::requests([$logout, $logout]));
         self::assertNull($store->get($id));
     }
 
@@ -172,31 +171,24 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider endable */
-    public function testARequestWhoseLockHasEndedDoesNotOverwriteWhatTheNextOneHasWritten(string $name): void
+    public function testARequestWhoseLockHasEndedDoesNotDisturbTheNextOne(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
         [$late, $lateData] = $this->open($store, $id, '&lock=1');
         $store->endLock($id);
         [$next, $nextData] = $this->open($store, $id, '&lock=1');
-        $this->countUp($next, $id, $nextData);
-        $this->assertLockLost(fn () => $this->countUp($late, $id, $lateData));
-        self::assertSame(['n' => 1], $this->stored($store, $id));
-        self::assertNull($store->lockRemaining($id));
-    }
-
-    /** @dataProvider endable */
-    public function testARequestWhoseLockHasEndedLeavesTheLockOfTheNextOneAlone(string $name): void
-    {
-        $store = Store::named($name);
-        $id = $this->begin($store);
-        [$late] = $this->open($store, $id, '&lock=1');
-        $store->endLock($id);
-        [$next, $nextData] = $this->open($store, $id, '&lock=1');
         $this->assertLockLost(fn () => $this->countUp($late, $id, serialize(['n' => 99])));
         self::assertNotNull($store->lockRemaining($id), 'still locked by the next one');
         $this->countUp($next, $id, $nextData);
         self::assertSame(['n' => 1], $this->stored($store, $id));
+        [$late, $lateData] = $this->open($store, $id, '&lock=1');
+        $store->endLock($id);
+        [$next, $nextData] = $this->open($store, $id, '&lock=1');
+        $this->countUp($next, $id, $nextData);
+        $this->assertLockLost(fn () => $this->countUp($late, $id, $lateData));
+        self::assertSame(['n' => 2], $this->stored($store, $id));
+        self::assertNull($store->lockRemaining($id));
     }
 
     /** @dataProvider endable */
@@ -204,19 +196,16 @@ final class LockTest extends TestCase
     {
         $store = Store::named($name);
         $id = $this->begin($store);
-        foreach (Soak::size(['session_regenerate_id(true)', 'session_regenerate_id()'], ['session_regenerate_id(true)']) as $late) {
-            $page = "\$store->endLock(session_id()); \$other = PhpSessionChat\Session\HandlerFactory::fromUrl(\$store->url() . \$options);
-                \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
-                \$other->write(session_id(), serialize(['n' => 5])); $late";
-            $request = Site::request($store, $id, "$page;", self::FORMAT . '&lock=5');
-            self::assertStringContainsString('took longer than its lock', $request->error);
-            self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
-            self::assertSame([], $request->cookies);
-            self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next one has written stays');
-            $id = $this->begin($store);
-        }
-        $page = str_replace($late, 'session_destroy()', $page) . ';';
-        self::assertSame('', Site::request($store, $id, $page, self::FORMAT . '&lock=5')->error);
+        $page = "\$store->endLock(session_id()); \$other = PhpSessionChat\Session\HandlerFactory::fromUrl(\$store->url() . \$options);
+            \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
+            \$other->write(session_id(), serialize(['n' => 5]));";
+        $request = Site::request($store, $id, "$page session_regenerate_id(true);", self::FORMAT . '&lock=5');
+        self::assertStringContainsString('took longer than its lock', $request->error);
+        self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
+        self::assertSame([], $request->cookies);
+        self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next one has written stays');
+        $id = $this->begin($store);
+        self::assertSame('', Site::request($store, $id, "$page session_destroy();", self::FORMAT . '&lock=5')->error);
         self::assertNull($store->get($id));
     }
 

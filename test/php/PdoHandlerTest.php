@@ -197,29 +197,6 @@ final class PdoHandlerTest extends TestCase
         }
     }
 
-    public function testANewSqliteFileIsForItsOwnerAlone(): void
-    {
-        $file = Folder::temporary() . '/sessions.db';
-        $database = DatabaseUrl::parse("sqlite:$file");
-        array_map($database->connect()->exec(...), SqlDialect::Sqlite->createTable());
-        $handler = $this->opened(new PdoHandler($database->connect(...)));
-        $handler->write(self::ID, 'something');
-        foreach (glob("$file*") as $one) {
-            self::assertSame(0600, fileperms($one) & 0777, $one);
-        }
-        self::assertSame('something', $handler->read(self::ID));
-    }
-
-    public function testTheLifetimeOfTheSettingsCounts(): void
-    {
-        $store = Store::named('sqlite');
-        assert($store instanceof TableStore);
-        $handler = $this->opened(new PdoHandler($store->client(), settings: new HandlerSettings(lifetime: 77)));
-        $handler->write(self::ID, 'something');
-        self::assertEqualsWithDelta(77, $store->remaining(self::ID), 60);
-        $handler->destroy(self::ID);
-    }
-
     private function handler(string $name): PdoHandler
     {
         return $this->opened(new PdoHandler($this->client($name)));

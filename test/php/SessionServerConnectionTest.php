@@ -18,8 +18,9 @@ use PHPUnit\Framework\TestCase;
 final class SessionServerConnectionTest extends TestCase
 {
     private const TOKEN = 'a-token-of-this-test';
+    private const ID = 'aaaaaaaaaaaaaaaaaaaaaaaaaa';
 
-    /** @var list<SessionServerProcess|ServerProcess> */
+    /** @var list<ServerProcess> */
     private array $servers = [];
 
     protected function tearDown(): void
@@ -38,17 +39,12 @@ final class SessionServerConnectionTest extends TestCase
         $id = $right->create();
         foreach ([null, 'not-the-right-token'] as $token) {
             $wrong = $this->client($server, $token);
-            foreach (['create', 'ping'] as $command) {
-                $this->assertUnavailable('Not authorized.', fn () => $wrong->$command());
-            }
+            $this->assertUnavailable('Not authorized.', fn () => $wrong->ping());
             $wrong->auth(self::TOKEN);
             self::assertNull($wrong->peek($id));
         }
         $this->assertUnavailable('Not authorized.', fn () => $right->auth('not-the-right-token'));
-        $url = "session-server://127.0.0.1:$server->port?format=php_serialize";
-        $handler = HandlerFactory::fromUrl("$url&auth_file=$file");
-        $handler->open('', '');
-        self::assertFalse($handler->validateId($id));
+        self::assertFalse($this->handler("127.0.0.1:$server->port", "&auth_file=$file")->validateId($id));
         foreach (["two words-and-more", "x\r\nnew", '', str_repeat('x', 513)] as $malformed) {
             $this->assertInvalid('no blanks', fn () => $this->client($server, $malformed));
             $this->assertInvalid('no blanks', fn () => $right->auth($malformed));
@@ -57,13 +53,10 @@ final class SessionServerConnectionTest extends TestCase
 
     public function testAUnixSocketIsUsed(): void
     {
-        $server = $this->server();
-        $id = $this->stored($server, '1');
-        self::assertSame(['n' => '1'], (new SessionServerClient("$server->folder/socket"))->peek($id));
-        $handler = HandlerFactory::fromUrl("session-server://$server->folder/socket?format=php_serialize");
-        $handler->open('', '');
-        $handler->write(str_repeat('a', 26), 'a:0:{}');
-        self::assertSame(['' => 'a:0:{}'], $this->client($server)->peek(str_repeat('a', 26)));
+        $server = SessionServerProcess::shared();
+        $this->handler("$server->folder/socket")->write(self::ID, 'a:0:{}');
+        self::assertSame(['' => 'a:0:{}'], $this->client($server)->peek(self::ID));
+        self::assertSame(['' => 'a:0:{}'], (new SessionServerClient("$server->folder/socket"))->peek(self::ID));
     }
 
     public function testTlsChecksTheAuthorityAndTheHost(): void
@@ -71,20 +64,14 @@ final class SessionServerConnectionTest extends TestCase
         $folder = Folder::temporary();
         ServerProcess::certificate($folder);
         $server = $this->server(['TLS_CERT' => "$folder/tls.pem", 'TLS_KEY' => "$folder/tls.key"]);
-        $handler = static function (string $host, string $options = '') use ($server): \SessionHandlerInterface {
-            $url = "session-server://$host:$server->port?format=php_serialize$options";
-            $handler = HandlerFactory::fromUrl($url);
-            $handler->open('', '');
-            return $handler;
-        };
-        $id = str_repeat('a', 26);
+        $handler = fn (string $host, string $options) => $this->handler("$host:$server->port", "$options&timeout=5");
         $large = serialize(random_bytes(500_000));
-        $handler('127.0.0.1', "&tls=on&ca=$folder/tls.pem&timeout=5")->write($id, $large);
-        self::assertTrue($large === $handler('127.0.0.1', "&tls=on&ca=$folder/tls.pem&timeout=5")->read($id));
-        $this->assertUnavailable('certificate verify failed', fn () => $handler('127.0.0.1', '&tls=on&timeout=5')->read($id));
-        $other = $handler('localhost', "&tls=on&ca=$folder/tls.pem&timeout=5");
-        $this->assertUnavailable('did not match expected CN', fn () => $other->read($id));
-        $this->assertUnavailable('', fn () => $handler('127.0.0.1', '&timeout=500ms')->read($id));
+        $trusting = "&tls=on&ca=$folder/tls.pem";
+        $handler('127.0.0.1', $trusting)->write(self::ID, $large);
+        self::assertTrue($large === $handler('127.0.0.1', $trusting)->read(self::ID));
+        $this->assertUnavailable('certificate verify failed', fn () => $handler('127.0.0.1', '&tls=on')->read(self::ID));
+        $this->assertUnavailable('did not match expected CN', fn () => $handler('localhost', $trusting)->read(self::ID));
+        $this->assertUnavailable('', fn () => $this->handler("127.0.0.1:$server->port", '&timeout=100ms')->read(self::ID));
     }
 
     public function testAnotherServerAndAnOldSessionServerAreRefused(): void
@@ -94,34 +81,39 @@ final class SessionServerConnectionTest extends TestCase
         $port = ServerProcess::ownPort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);
-        $folder = ServerProcess::folder();
-        $this->servers[] = new ServerProcess([PHP_BINARY, '-r', $old], $folder, 'ready');
+        $this->servers[] = new ServerProcess([PHP_BINARY, '-n', '-r', $old], ServerProcess::folder(), 'ready');
         $this->assertInvalid('an old one', fn () => (new SessionServerClient('127.0.0.1', $port))->ping());
     }
 
-    public function testACommandOnAnOpenSessionIsNotSentAgainAfterARestartOfTheServer(): void
+    public function testAfterARestartOfTheServerACommandOnAnOpenSessionFailsAndOthersConnectAgain(): void
     {
         $files = ['CONTAINER' => 'file:' . Folder::temporary()];
         $server = $this->server($files);
         $id = $this->stored($server, '1');
-        $commands = [
+        $inSession = [
             'get' => ['n'], 'put' => ['n', '3'], 'exists' => ['n'], 'remove' => ['n'], 'keys' => [], 'getAll' => [],
             'putAll' => [['n' => '3']], 'commit' => [], 'close' => [], 'destroy' => [], 'regenerateId' => [],
             'lifetime' => [5], 'ttl' => [], 'touch' => [], 'peek' => [$id], 'ping' => [], 'hasLock' => [],
         ];
-        $clients = [];
-        foreach ($commands as $command => $with) {
-            $client = $clients[$command] = $this->client($server);
+        $clients = $free = [];
+        foreach (array_keys($inSession) as $command) {
+            $clients[$command] = $this->client($server);
             // Each has a session of its own, with an unsaved change.
-            $client->open("$id$command");
-            $client->put('n', '2');
+            $clients[$command]->open("$id$command");
+            $clients[$command]->put('n', '2');
         }
         $opened = $this->client($server);
         $opened->open($id);
         $opened->put('n', '2');
+        $withoutSession = ['create' => [], 'open' => [$id, 'r'], 'peek' => [$id], 'ping' => [], 'hello' => []];
+        foreach (array_keys($withoutSession) as $command) {
+            $free[$command] = $this->client($server);
+            $free[$command]->ping();
+        }
         $server->end();
+        $this->assertUnavailable('', fn () => $free['ping']->ping());
         $this->servers[] = new SessionServerProcess($files, $server->port);
-        foreach ($commands as $command => $with) {
+        foreach ($inSession as $command => $with) {
             $this->assertUnavailable('the connection was lost', fn () => $clients[$command]->$command(...$with));
             self::assertNull($clients[$command]->id());
             $this->assertUnavailable('no session is open', fn () => $clients[$command]->close());
@@ -130,58 +122,31 @@ final class SessionServerConnectionTest extends TestCase
         // open() connects again.
         self::assertTrue($opened->open($id));
         self::assertSame('1', $opened->get('n'));
+        foreach ($withoutSession as $command => $with) {
+            $free[$command]->$command(...$with);
+        }
+        self::assertSame('1', $free['open']->get('n'));
     }
 
-    public function testWithoutAnOpenSessionALostConnectionIsReplaced(): void
-    {
-        $files = ['CONTAINER' => 'file:' . Folder::temporary()];
-        $server = $this->server($files);
-        $id = $this->stored($server, '1');
-        $commands = ['create' => [], 'open' => [$id, 'r'], 'peek' => [$id], 'ping' => [], 'hello' => []];
-        $clients = [];
-        foreach ($commands as $command => $with) {
-            $clients[$command] = $this->client($server);
-            $clients[$command]->ping();
-        }
-        $server->end();
-        $this->assertUnavailable('', fn () => $clients['ping']->ping());
-        $this->servers[] = new SessionServerProcess($files, $server->port);
-        foreach ($commands as $command => $with) {
-            $clients[$command]->$command(...$with);
-        }
-        self::assertSame('1', $clients['open']->get('n'));
-    }
-
-    public function testAnAnswerThatComesTooLateIsNotTakenForAnotherOne(): void
+    public function testASilentServerFailsAndItsLateAnswerIsNotTakenForAnotherOneThoughALockIsWaitedFor(): void
     {
         $server = $this->server();
         $id = $this->stored($server, 'right');
-        $client = new SessionServerClient('127.0.0.1', $server->port, timeout: 2000);
-        $client->open($id);
-        $client->put('late', 'wrong');
-        $server->pause();
-        $this->assertUnavailable('no answer in 2000 ms', fn () => $client->get('late'));
-        $server->resume();
-        self::assertTrue($client->open($id));
-        self::assertSame(['right', null], [$client->get('n'), $client->get('late')]);
-    }
-
-    public function testALockIsWaitedForButNotASilentServer(): void
-    {
-        $server = $this->server();
-        $holder = $this->client($server);
-        $id = $holder->create();
-        $patient = $this->client($server);
-        $patient->lockTimeout(800);
+        $patient = new SessionServerClient('127.0.0.1', $server->port, timeout: 800);
+        $patient->open($id);
+        $patient->put('late', 'wrong');
+        $other = new SessionServerClient('127.0.0.1', $server->port, timeout: 300);
+        $other->lockTimeout(400);
         $start = hrtime(true);
-        self::assertFalse($patient->open($id));
-        self::assertGreaterThan(790, (hrtime(true) - $start) / 1e6);
-        $client = new SessionServerClient('127.0.0.1', $server->port, timeout: 500);
-        $client->ping();
+        self::assertFalse($other->open($id));
+        self::assertGreaterThan(390, (hrtime(true) - $start) / 1e6);
         $server->pause();
-        $client->lockTimeout(60_000);
-        $this->assertUnavailable('no answer in 500 ms', fn () => $client->open($id));
+        $other->lockTimeout(60_000);
+        $this->assertUnavailable('no answer in 300 ms', fn () => $other->open($id));
+        $this->assertUnavailable('no answer in 800 ms', fn () => $patient->get('late'));
         $server->resume();
+        self::assertTrue($patient->open($id));
+        self::assertSame(['right', null], [$patient->get('n'), $patient->get('late')]);
     }
 
     public function testWithoutAServerTheErrorNamesThePlace(): void
@@ -201,11 +166,16 @@ final class SessionServerConnectionTest extends TestCase
         return $this->servers[] = new SessionServerProcess($settings);
     }
 
-    private function client(
-        SessionServerProcess $server,
-        #[\SensitiveParameter] ?string $token = null,
-    ): SessionServerClient {
+    private function client(SessionServerProcess $server, #[\SensitiveParameter] ?string $token = null): SessionServerClient
+    {
         return new SessionServerClient('127.0.0.1', $server->port, $token, timeout: 5000);
+    }
+
+    private function handler(string $place, string $options = ''): \SessionHandlerInterface
+    {
+        $handler = HandlerFactory::fromUrl("session-server://$place?format=php_serialize$options");
+        $handler->open('', '');
+        return $handler;
     }
 
     /** Stores a new session with that number. @return its ID */

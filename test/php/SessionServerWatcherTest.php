@@ -27,7 +27,6 @@ final class SessionServerWatcherTest extends TestCase
     public function testEveryChangeAndTheEndOfASessionAreEvents(): void
     {
         $id = $this->client->create();
-        $this->client->put('n', '1');
         self::assertFalse($this->watcher->watch($id), 'it does not exist yet');
         self::assertNull($this->watcher->next(1));
         $this->client->close();
@@ -35,8 +34,7 @@ final class SessionServerWatcherTest extends TestCase
         self::assertSame(['changed', $id], [$kind, $of]);
         $this->client->open($id);
         $this->client->closeWith('n', '2', 100);
-        [, , $second] = $this->watcher->next(self::PATIENCE);
-        self::assertGreaterThan($first, $second);
+        self::assertGreaterThan($first, $this->watcher->next(self::PATIENCE)[2]);
         self::assertTrue($this->watcher->watch($id));
         $this->client->open($id);
         $new = $this->client->regenerateId();
@@ -45,18 +43,12 @@ final class SessionServerWatcherTest extends TestCase
         $this->watcher->watch($new);
         $this->client->destroy();
         self::assertSame(['destroyed', $new, null], $this->watcher->next(self::PATIENCE));
-        // Before it is made: its second may be over before the next command.
-        self::assertFalse($this->watcher->watch('short'));
-        $this->client->open('short');
-        $this->client->closeWith('n', '1', 1);
-        self::assertSame(['changed', 'short'], array_slice($this->watcher->next(self::PATIENCE), 0, 2));
-        self::assertSame(['expired', 'short', null], $this->watcher->next(self::PATIENCE));
     }
 
     /** An event can come before the answer to another command. */
     public function testEventsAndAnswersAreNotMixedUp(): void
     {
-        $ids = array_map(static fn (int $n): string => "session$n", range(0, 19));
+        $ids = array_map(static fn (int $n): string => "session$n", range(0, 4));
         foreach ($ids as $id) {
             self::assertFalse($this->watcher->watch($id));
         }
@@ -74,16 +66,16 @@ final class SessionServerWatcherTest extends TestCase
         self::assertNull($this->client->ttlOf('nobody'));
     }
 
-    /** @group soak-only */
     public function testOfMoreThanTenThousandEventsThatAreNotFetchedOnlyTheLossIsLeft(): void
     {
         $port = ServerProcess::ownPort();
         $flood = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; $c = stream_socket_accept($s, 60);
             while (($line = fgets($c)) !== false) {
                 if (str_starts_with($line, "ping")) fwrite($c, str_repeat("event changed a 1\r\n", 6000));
-                fwrite($c, str_starts_with($line, "hello") ? "ok 1 encoding\r\n" : "ok\r\n");
+                $answers = ["hello" => "ok 1 encoding", "watch" => "err Too many watches."];
+                fwrite($c, ($answers[strtok($line, " \r")] ?? "ok") . "\r\n");
             }', $port);
-        $server = new ServerProcess([PHP_BINARY, '-r', $flood], ServerProcess::folder(), 'ready');
+        $server = new ServerProcess([PHP_BINARY, '-n', '-r', $flood], ServerProcess::folder(), 'ready');
         $watcher = new SessionServerWatcher('127.0.0.1', $port, timeout: 5000);
         $watcher->ping();
         self::assertSame(['changed', 'a', 1], $watcher->next(0));
@@ -91,6 +83,12 @@ final class SessionServerWatcherTest extends TestCase
         self::assertSame(['lost', null, null], $watcher->next(0));
         for ($fetched = 0; $watcher->next(0) !== null; $fetched++);
         self::assertSame(11_999 - 10_001, $fetched);
+        try {
+            $watcher->watch('any');
+            self::fail('no failure');
+        } catch (SessionDataError $error) {
+            self::assertSame('The session server watches no more sessions.', $error->getMessage());
+        }
         $server->end();
     }
 
@@ -108,29 +106,6 @@ final class SessionServerWatcherTest extends TestCase
         $again->end();
         $this->assertUnavailable(fn () => $this->watcher->watch('other'));
         $this->assertUnavailable(fn () => $this->watcher->ping());
-    }
-
-    /** @group soak-only */
-    public function testAServerThatWatchesNoMoreSessionsSaysSo(): void
-    {
-        $server = new SessionServerProcess();
-        $this->connect($server);
-        $other = stream_socket_client("tcp://127.0.0.1:$server->port");
-        for ($n = 0; $n < 100_000; $n += 1000) {
-            $watches = array_map(static fn (int $id): string => "watch s$id\r\n", range($n, $n + 999));
-            fwrite($other, implode('', $watches));
-            foreach ($watches as $watch) {
-                self::assertSame("ok gone\r\n", fgets($other));
-            }
-        }
-        try {
-            $this->watcher->watch('any');
-            self::fail('no failure');
-        } catch (SessionDataError $error) {
-            self::assertSame('The session server watches no more sessions.', $error->getMessage());
-        }
-        fclose($other);
-        $server->end();
     }
 
     public function testAnIdThatNoSessionCanHaveIsRefused(): void

@@ -19,12 +19,6 @@ final class StoreHandlerTest extends TestCase
         $this->store = Store::named('memcached');
     }
 
-    public function testWithFormatJsonTheRecordIsJson(): void
-    {
-        $request = $this->request(null, '$_SESSION = ["user_id" => 1, "firstname" => "Alice"];');
-        self::assertSame('{"user_id":1,"firstname":"Alice"}', $this->store->get($request->id));
-    }
-
     public function testWithFormatJsonAnEmptySessionIsAnObject(): void
     {
         $request = $this->request(null, '');
@@ -58,14 +52,14 @@ final class StoreHandlerTest extends TestCase
 
     public function testTheFormatOfTheUrlBecomesThatOfPhp(): void
     {
-        $read = ['memcached' => 'php_serialize', 'redis' => 'php', 'files' => 'php', 'sqlite' => 'php'];
-        foreach ($read as $name => $default) {
-            foreach ([$default, 'php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as $n => $format) {
+        foreach (['memcached' => 'php_serialize', 'redis' => 'php', 'files' => 'php', 'sqlite' => 'php'] as $name => $default) {
+            $formats = $name === 'redis' ? ['php_binary', 'php_serialize', 'igbinary', 'msgpack'] : [];
+            foreach (['', ...$formats] as $format) {
                 $store = Store::named($name);
-                $id = Site::request($store, null, '$_SESSION["n"] = 1;', $n === 0 ? '' : "&format=$format")->id;
+                $id = Site::request($store, null, '$_SESSION["n"] = 1;', $format === '' ? '' : "&format=$format")->id;
+                $format = $format ?: $default;
                 $as = ['serialize_handler' => $format];
-                $second = Site::request($store, $id, '', "&format=$format", 'object', $as);
-                self::assertSame(['n' => 1], $second->session);
+                self::assertSame(['n' => 1], Site::request($store, $id, '', "&format=$format", 'object', $as)->session);
             }
         }
     }
@@ -104,8 +98,6 @@ final class StoreHandlerTest extends TestCase
     {
         yield 'not UTF-8' => ['$_SESSION["bio"] = "\xff"', 'SessionDataError: The session cannot be stored as JSON'];
         yield 'an object' => ['$_SESSION["o"] = new stdClass', 'key "o": an object'];
-        yield 'a date' => ['$_SESSION["o"] = new DateTimeImmutable', 'key "o": an object'];
-        yield 'an enum' => ['$_SESSION["o"] = PhpSessionChat\Session\Database\SqlDialect::Sqlite', 'SessionDataError'];
         yield 'a closure' => ['$_SESSION["o"] = fn () => 1', 'Serialization of \'Closure\' is not allowed'];
     }
 

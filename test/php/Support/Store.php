@@ -24,7 +24,7 @@ abstract class Store
             'sqlite' => TableStore::sqlite(Folder::temporary() . '/sessions.db'),
             'session-server' => new SessionServerStore('60s'),
             // So that endLock(), put() and remove() need not wait long for the lock that a page holds.
-            'session-server with short locks' => new SessionServerStore('1s'),
+            'session-server with short locks' => new SessionServerStore('300ms'),
             'files' => new FolderStore(Folder::temporary()),
         };
     }

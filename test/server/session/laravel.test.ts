@@ -17,12 +17,9 @@ const userId = 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d';
 const sites = [
   { title: 'AES-256-CBC', cipher: 'aes-256-cbc', key: 'newest', encrypt: false },
   { title: 'AES-256-GCM', cipher: 'aes-256-gcm', key: 'newest', encrypt: false },
-  { title: 'AES-128-CBC', cipher: 'aes-128-cbc', key: 'short', encrypt: false },
   { title: 'AES-256-CBC, encrypted sessions', cipher: 'aes-256-cbc', key: 'newest', encrypt: true },
-  { title: 'AES-256-GCM, encrypted sessions', cipher: 'aes-256-gcm', key: 'newest', encrypt: true },
   { title: 'AES-128-GCM, encrypted sessions', cipher: 'aes-128-gcm', key: 'short', encrypt: true },
   { title: 'AES-256-CBC with an earlier key', cipher: 'aes-256-cbc', key: 'previous', encrypt: true },
-  { title: 'AES-256-GCM with an earlier key', cipher: 'aes-256-gcm', key: 'previous', encrypt: true },
 ] as const;
 
 const appKeys = {
@@ -96,7 +93,7 @@ describe.each(sites.map((site, n) => [site.title, site, n] as const))('a Laravel
 test('a session encrypted with a key that is not in the file: session_invalid, with the reason', async () => {
   const only = join(folder, 'only');
   writeFileSync(only, appKeys.newest);
-  const refused = await reader(true, only).identify({ cookies: `${name}=${answerOf(6).cookie}` });
+  const refused = await reader(true, only).identify({ cookies: `${name}=${answerOf(4).cookie}` });
   expect(refused).toMatchObject({
     code: 'session_invalid',
     reason: expect.stringMatching(/: layers=laravel: encrypted with none of the keys in the key file; /),
@@ -112,7 +109,7 @@ test('the chat knows Laravel’s users, by the cookie and by auth.session, and t
     CHAT_USER_NAME: 'name',
   });
   try {
-    const { id, cookie, chosen } = answerOf(3);
+    const { id, cookie, chosen } = answerOf(2);
     const user = { id: '7', name: 'Zoë 张伟' };
     const clients = [
       await connectChat(chat.url, `${name}=${cookie}`),

@@ -8,11 +8,11 @@ import { parseCookieForm, type SessionCookie, sessionIdFrom } from '../../../ser
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { decryptLaravel } from '../../../server/session/layers/laravel.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
-import { soak } from '../../guarantees/size.ts';
+import { size } from '../../guarantees/size.ts';
 import { anyText } from '../../helpers/any-text.ts';
 import { configOf, sessionsOf } from '../../helpers/config.ts';
 
-const runs = soak ? 50_000 : 500;
+const runs = size(50_000, 300);
 const [key, oldKey, strangeKey] = [randomBytes(32), randomBytes(32), randomBytes(32)];
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9deFJQ2R1MKV0P5T8';
 const name = 'laravel_session';

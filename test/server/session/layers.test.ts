@@ -96,33 +96,13 @@ describe('a session with another encoding is session_invalid, and the log says w
   });
 });
 
-test('2000 texts, encoded well, badly or not at all, are decoded as by PHP', () => {
+test('1000 texts, encoded well, badly or not at all, are decoded as by PHP', () => {
   const pieces = [
-    '%',
-    '+',
-    '%2',
-    '%41',
-    '%fF',
-    '%zz',
-    '%ag',
-    '%Fa',
-    '%/9',
-    '%:@',
-    '%`0',
-    'QUJD',
-    'Q',
-    '=',
-    '==',
-    '\n',
-    ' ',
-    's:2:"ab";',
-    's:',
-    '2:"',
-    'ab";',
-    '\xff',
+    ...'%|+|%2|%41|%fF|%zz|%ag|%Fa|%/9|%:@|%`0|QUJD|Q|=|==|s:2:"ab";|s:|2:"|ab";'.split('|'),
+    ...['\n', ' ', '\xff'],
   ];
   const inputs = fc
-    .sample(fc.array(fc.constantFrom(...pieces), { maxLength: 8 }), 2000)
+    .sample(fc.array(fc.constantFrom(...pieces), { maxLength: 8 }), 1000)
     .map((some) => Buffer.from(some.join(''), 'latin1'));
   const functions = {
     urldecode: 'urldecode($in)',

@@ -79,19 +79,12 @@ describe.each(Object.keys(wrap))('%s', (layer) => {
     );
   });
 
-  test('random bytes lead to bytes or a refusal', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => unwrapOrRefuse(layer, bytes)),
-      { numRuns: runs },
-    );
-  });
-
   test('changed bytes lead to bytes or a refusal', () => {
     const seed = wrapped(Buffer.from('user_id|i:7;bio|s:4:"%+ \xff";', 'latin1'));
     const change = fc.record({
       at: fc.nat(seed.length),
-      drop: fc.nat(3),
-      put: fc.uint8Array({ maxLength: 4 }),
+      drop: fc.nat(300),
+      put: fc.uint8Array({ maxLength: 40 }),
     });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
