@@ -87,6 +87,8 @@ test('unauthorized with the id alone, or with another signature', async () => {
   for (const value of [`${id}`, `${id}.${other.split('.')[1]}`]) {
     expect((await refusalOf(connectChat(chat.url, value))).message).toBe('unauthorized');
     const session = value.replace('SESSION=', '');
-    expect((await refusalOf(connectChat(chat.url, null, { auth: { session } }))).message).toBe('unauthorized');
+    expect((await refusalOf(connectChat(chat.url, null, { auth: { session } }))).message).toBe(
+      'unauthorized',
+    );
   }
 });
