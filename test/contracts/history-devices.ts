@@ -1,16 +1,13 @@
-import { expect } from 'vitest';
-import { type History, methods, mostDevices, type StoredDevice } from '../../server/history/history.ts';
+import { expect, test } from 'vitest';
+import { mostDevices, type StoredDevice } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
+import { callsOf, type Now } from './history-tested.ts';
 
 const at = 1_700_000_000_000;
 
 /** The contract of every history for the devices of users, and for the keys by which push services know the chat. */
-export function devicesContract(
-  now: () => { history: History; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const read = methods<History['read']>((op, input) => now().history.read[op](input));
+export function devicesContract(now: Now) {
+  const { write, read } = callsOf(now);
   const device = (id: string, user: string, over: Partial<StoredDevice> = {}): StoredDevice => ({
     id,
     user,
@@ -22,12 +19,12 @@ export function devicesContract(
   const arrive = (id: string) => write.arrive({ user: { id, name: id }, at });
   const idsOf = async (user: string) => (await read.devices({ user })).map(({ id }) => id);
 
-  it('a device is of one user: of the one who has registered it last', async () => {
+  test('a device is of one user: of the one who has registered it last', async () => {
     for (const user of ['ann', 'ben']) await arrive(user);
     const first = device('pc', 'ann', { name: 'Firefox', until: at + 9 });
     await write.registerDevice(first);
     await write.registerDevice(device('phone', 'ann', { kind: 'app', at: at + 1 }));
-    await now().reopen();
+    await now().reload();
     expect(await read.devices({ user: 'ann' })).toEqual([
       device('phone', 'ann', { kind: 'app', at: at + 1 }),
       first,
@@ -47,7 +44,7 @@ export function devicesContract(
     expect(await idsOf('ben')).toEqual([]);
   });
 
-  it('beyond ten devices the one goes that was registered the longest ago', async () => {
+  test('beyond ten devices the one goes that was registered the longest ago', async () => {
     await arrive('cat');
     for (let n = 0; n <= mostDevices; n++) await write.registerDevice(device(`m${n}`, 'cat', { at: at + n }));
     expect(await idsOf('cat')).toEqual(Array.from({ length: mostDevices }, (_, n) => `m${mostDevices - n}`));
@@ -55,7 +52,7 @@ export function devicesContract(
     expect((await idsOf('cat')).slice(0, 2)).toEqual(['m3', `m${mostDevices}`]);
   });
 
-  it('a device is forgotten a while after its login has expired, unless it is registered again', async () => {
+  test('a device is forgotten a while after its login has expired, unless it is registered again', async () => {
     await arrive('dan');
     for (const id of ['old', 'new', 'live']) await write.registerDevice(device(id, 'dan', { until: at + 5 }));
     await write.noteDevice({ id: 'old', user: 'dan', since: at + 5 });
@@ -73,7 +70,7 @@ export function devicesContract(
     expect(await idsOf('dan')).toEqual(['live', 'new']);
   });
 
-  it('a device that is registered after its user was erased is not stored', async () => {
+  test('a device that is registered after its user was erased is not stored', async () => {
     await arrive('eve');
     await write.erase({ user: 'eve', messages: 'anonymise', at });
     await carryOutErasures(now().history);
@@ -85,7 +82,7 @@ export function devicesContract(
     expect(await idsOf('eve')).toEqual(['later']);
   });
 
-  it('keys for push services, the oldest first', async () => {
+  test('keys for push services, the oldest first', async () => {
     expect(await read.vapidKeys(null)).toEqual([]);
     await write.addVapidKey({ id: 'second', sealed: 'b', at: at + 1 });
     await write.addVapidKey({ id: 'first', sealed: 'a', at });

@@ -1,6 +1,7 @@
-import { expect } from 'vitest';
-import { type Change, type History, methods, mostHeld, type Writes } from '../../server/history/history.ts';
+import { expect, test } from 'vitest';
+import { mostHeld, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
+import { callsOf, type Now, refused } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -9,13 +10,8 @@ const later = at + 60_000;
 let n = 0;
 
 /** The contract of every history for messages that wait for a moderator. `now`: as for `moderationContract`. `everywhere`: whose statements are not those of the rules. */
-export function heldContract(
-  now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-  everywhere: typeof it,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const read = methods<History['read']>((query, input) => now().history.read[query as 'held'](input));
+export function heldContract(now: Now) {
+  const { write, read } = callsOf(now);
   const room = 'lobby';
   const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user, at })));
   const input = (over: Partial<Writes['hold']['in']> = {}): Writes['hold']['in'] => ({
@@ -43,87 +39,80 @@ export function heldContract(
       ...{ room, id, by: ann.id, siteModerator: true, at: later },
       ...(reason === undefined ? {} : { reason }),
     });
-  const refused = (code: string) => expect.objectContaining({ code });
   const texts = async () =>
     (await read.newest({ room, upTo: 99, limit: 99 })).messages.map(({ text }) => text);
   const kinds = () => now().changes.flatMap((change) => (change.type === 'held' ? change.is : []));
 
-  everywhere(
-    'a message waits beside the room, takes the newest place when it is approved, and is there once',
-    async () => {
-      await join(ann, ben);
-      await say();
-      const sent = input();
-      const { head } = (await read.room({ room })) ?? {};
-      const held = await hold(sent);
-      expect(held).toMatchObject({ user: ben.id, clientId: sent.clientId, at, message: { text: 'pallets' } });
-      expect((await read.room({ room }))?.head).toBe(head);
-      expect(await texts()).toEqual(['hello']);
-      expect(
-        (await read.search({ query: 'pallets', rooms: [room], everyPublic: true, limit: 9 })).messages,
-      ).toEqual([]);
-      expect(await read.hasWritten({ user: ben.id, room })).toBe(false);
-      expect(await write.hold(sent)).toEqual({ held, repeated: true });
-      expect(await write.hold({ ...sent, why: null })).toEqual({ held, repeated: true });
-      await expect(write.hold({ ...sent, text: 'other' })).rejects.toEqual(refused('conflict'));
-      await say(ann, 'meanwhile');
-      const { message } = await approve(held);
-      expect(message).toMatchObject({
-        id: held.id,
-        clientId: sent.clientId,
-        seq: 3,
-        user: ben,
-        sentAt: later,
-      });
-      expect(await texts()).toEqual(['hello', 'meanwhile', 'pallets']);
-      expect(await write.hold(sent)).toEqual({ message, repeated: true });
-      expect(await write.send(sent)).toEqual({ message, repeated: true });
-      expect(await read.held({ id: held.id })).toBeNull();
-      await expect(approve(held)).rejects.toEqual(refused('unknown_message'));
-      expect(await read.hasWritten({ user: ben.id, room })).toBe(true);
-      expect(kinds()).toEqual(['held', 'approved']);
-    },
-  );
+  test('a message waits beside the room, takes the newest place when it is approved, and is there once', async () => {
+    await join(ann, ben);
+    await say();
+    const sent = input();
+    const { head } = (await read.room({ room })) ?? {};
+    const held = await hold(sent);
+    expect(held).toMatchObject({ user: ben.id, clientId: sent.clientId, at, message: { text: 'pallets' } });
+    expect((await read.room({ room }))?.head).toBe(head);
+    expect(await texts()).toEqual(['hello']);
+    expect(
+      (await read.search({ query: 'pallets', rooms: [room], everyPublic: true, limit: 9 })).messages,
+    ).toEqual([]);
+    expect(await read.hasWritten({ user: ben.id, room })).toBe(false);
+    expect(await write.hold(sent)).toEqual({ held, repeated: true });
+    expect(await write.hold({ ...sent, why: null })).toEqual({ held, repeated: true });
+    await expect(write.hold({ ...sent, text: 'other' })).rejects.toEqual(refused('conflict'));
+    await say(ann, 'meanwhile');
+    const { message } = await approve(held);
+    expect(message).toMatchObject({
+      id: held.id,
+      clientId: sent.clientId,
+      seq: 3,
+      user: ben,
+      sentAt: later,
+    });
+    expect(await texts()).toEqual(['hello', 'meanwhile', 'pallets']);
+    expect(await write.hold(sent)).toEqual({ message, repeated: true });
+    expect(await write.send(sent)).toEqual({ message, repeated: true });
+    expect(await read.held({ id: held.id })).toBeNull();
+    await expect(approve(held)).rejects.toEqual(refused('unknown_message'));
+    expect(await read.hasWritten({ user: ben.id, room })).toBe(true);
+    expect(kinds()).toEqual(['held', 'approved']);
+  });
 
-  everywhere(
-    'a user has written in the room, or in one of the site, as a member of it or as none',
-    async () => {
-      const cat = { id: '3', name: 'Cat' };
-      await write.putRoom({ id: 'garden', kind: 'public', name: 'garden', at });
-      await write.createRoom({
-        id: 'own',
-        clientId: 'own',
-        kind: 'public',
-        name: 'own',
-        by: ann,
-        most: 9,
-        at,
-      });
-      const wrote = (where: string) => read.hasWritten({ user: cat.id, room: where });
-      const sent = { clientId: 'c', user: cat, text: 'hello', sentAt: at, asMember: false };
-      await write.send({ ...sent, room: 'own' });
-      expect([await wrote('own'), await wrote(room)]).toEqual([true, false]);
-      const { message } = await write.send({ ...sent, room: 'garden' });
-      expect(await wrote(room)).toBe(true);
-      const ban = (restriction: { by: string } | null) =>
-        write.restrict({ room: 'garden', user: cat.id, kind: 'banned', restriction, actor: ann.id, at });
-      await ban({ by: ann.id });
-      expect([await wrote('garden'), await wrote(room)]).toEqual([true, false]);
-      await ban(null);
-      expect(await wrote(room)).toBe(true);
-      await write.delete({
-        room: 'garden',
-        seq: message.seq,
-        user: ann.id,
-        moderator: true,
-        anywhere: true,
-        at,
-      });
-      expect([await wrote('garden'), await wrote(room)]).toEqual([false, false]);
-    },
-  );
+  test('a user has written in the room, or in one of the site, as a member of it or as none', async () => {
+    const cat = { id: '3', name: 'Cat' };
+    await write.putRoom({ id: 'garden', kind: 'public', name: 'garden', at });
+    await write.createRoom({
+      id: 'own',
+      clientId: 'own',
+      kind: 'public',
+      name: 'own',
+      by: ann,
+      most: 9,
+      at,
+    });
+    const wrote = (where: string) => read.hasWritten({ user: cat.id, room: where });
+    const sent = { clientId: 'c', user: cat, text: 'hello', sentAt: at, asMember: false };
+    await write.send({ ...sent, room: 'own' });
+    expect([await wrote('own'), await wrote(room)]).toEqual([true, false]);
+    const { message } = await write.send({ ...sent, room: 'garden' });
+    expect(await wrote(room)).toBe(true);
+    const ban = (restriction: { by: string } | null) =>
+      write.restrict({ room: 'garden', user: cat.id, kind: 'banned', restriction, actor: ann.id, at });
+    await ban({ by: ann.id });
+    expect([await wrote('garden'), await wrote(room)]).toEqual([true, false]);
+    await ban(null);
+    expect(await wrote(room)).toBe(true);
+    await write.delete({
+      room: 'garden',
+      seq: message.seq,
+      user: ann.id,
+      moderator: true,
+      anywhere: true,
+      at,
+    });
+    expect([await wrote('garden'), await wrote(room)]).toEqual([false, false]);
+  });
 
-  everywhere('a room that an erased user has made is none of the site', async () => {
+  test('a room that an erased user has made is none of the site', async () => {
     const cat = { id: '3', name: 'Cat' };
     const made = { clientId: 'own', kind: 'public', name: 'own', by: ben, most: 9, at } as const;
     await write.createRoom({ id: 'u-own', ...made });
@@ -134,7 +123,7 @@ export function heldContract(
     expect(await read.hasWritten({ user: cat.id, room })).toBe(false);
   });
 
-  it('who has lost the right when the decision is stored decides nothing', async () => {
+  test('who has lost the right when the decision is stored decides nothing', async () => {
     await join(ann, ben);
     const held = await hold();
     const place = { room, id: held.id, by: ann.id, at: later };
@@ -157,7 +146,7 @@ export function heldContract(
     expect(await approveNow()).toMatchObject({ message: { text: 'pallets' } });
   });
 
-  it('a message that waited, and was sent once more while none had to wait, is approved without a copy', async () => {
+  test('a message that waited, and was sent once more while none had to wait, is approved without a copy', async () => {
     await join(ann, ben);
     const sent = input();
     const held = await hold(sent);
@@ -166,27 +155,24 @@ export function heldContract(
     expect(await texts()).toEqual(['pallets']);
   });
 
-  everywhere(
-    'a rejected message stays with its author, over a restart too, until it is discarded',
-    async () => {
-      await join(ann, ben);
-      const held = await hold();
-      await reject(held.id, 'an advertisement');
-      const known = { ...held, closed: { at: later, reason: 'an advertisement' } };
-      const history = await now().reopen();
-      expect(await history.read.heldBy({ user: ben.id })).toEqual([known]);
-      expect((await history.read.heldIn({ rooms: [], everyPublic: true, limit: 9 })).held).toEqual([]);
-      for (const again of [reject(held.id), approve(held)])
-        await expect(again).rejects.toEqual(refused('unknown_message'));
-      await write.discardHeld({ room, id: held.id, user: ann.id, at });
-      expect(await history.read.held({ id: held.id })).toEqual(known);
-      await write.discardHeld({ room, id: held.id, user: ben.id, at });
-      expect(await history.read.held({ id: held.id })).toBeNull();
-      expect(await texts()).toEqual([]);
-    },
-  );
+  test('a rejected message stays with its author, over a restart too, until it is discarded', async () => {
+    await join(ann, ben);
+    const held = await hold();
+    await reject(held.id, 'an advertisement');
+    const known = { ...held, closed: { at: later, reason: 'an advertisement' } };
+    await now().reload();
+    expect(await read.heldBy({ user: ben.id })).toEqual([known]);
+    expect((await read.heldIn({ rooms: [], everyPublic: true, limit: 9 })).held).toEqual([]);
+    for (const again of [reject(held.id), approve(held)])
+      await expect(again).rejects.toEqual(refused('unknown_message'));
+    await write.discardHeld({ room, id: held.id, user: ann.id, at });
+    expect(await read.held({ id: held.id })).toEqual(known);
+    await write.discardHeld({ room, id: held.id, user: ben.id, at });
+    expect(await read.held({ id: held.id })).toBeNull();
+    expect(await texts()).toEqual([]);
+  });
 
-  it('nobody decides about a message of their own, and nobody’s is approved who may not write any more', async () => {
+  test('nobody decides about a message of their own, and nobody’s is approved who may not write any more', async () => {
     await join(ann, ben);
     const [own, other] = [await hold({ user: ann }), await hold()];
     // Ann is no moderator, so her message waits; later she is.
@@ -200,7 +186,7 @@ export function heldContract(
     await reject(other.id);
   });
 
-  it('an edit waits while the old text stays; the next one, and a deletion, discard it', async () => {
+  test('an edit waits while the old text stays; the next one, and a deletion, discard it', async () => {
     await join(ann, ben);
     const { seq } = await say(ben, 'before');
     const edit = (text: string) => write.holdEdit({ room, seq, user: ben.id, text, why: 'links', at: later });
@@ -223,7 +209,7 @@ export function heldContract(
     expect(await edit('by hand').catch((error) => error)).toEqual(refused('unknown_message'));
   });
 
-  it('its files are nobody’s orphans while it waits, and become such when it is discarded', async () => {
+  test('its files are nobody’s orphans while it waits, and become such when it is discarded', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };
     const add = async (id: string) => {
@@ -238,7 +224,7 @@ export function heldContract(
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
   });
 
-  it('its page is published if it was there before the approval; otherwise its picture is dropped', async () => {
+  test('its page is published if it was there before the approval; otherwise its picture is dropped', async () => {
     await join(ann, ben);
     const url = 'https://garden.example/spring';
     const about = { name: 'preview.webp', type: 'image/webp', size: 1 };
@@ -285,7 +271,7 @@ export function heldContract(
     ]);
   });
 
-  it('a copy is refused if its original was edited since it was looked at', async () => {
+  test('a copy is refused if its original was edited since it was looked at', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };
     await write.addFile({ room, user: ben.id, file: { id: 'f1', ...about }, at });
@@ -303,7 +289,7 @@ export function heldContract(
     expect(message).toMatchObject({ text, files: [{ name: 'a.png', alt: 'a cat' }] });
   });
 
-  it('approval checks the message that is replied to again', async () => {
+  test('approval checks the message that is replied to again', async () => {
     await join(ann, ben);
     const { seq } = await say();
     const held = await hold({ replyTo: seq });
@@ -311,7 +297,7 @@ export function heldContract(
     await expect(write.hold(input({ replyTo: 99 }))).rejects.toEqual(refused('unknown_message'));
   });
 
-  it('slow mode counts when a message is sent, and a user has only so many that wait in a room', async () => {
+  test('slow mode counts when a message is sent, and a user has only so many that wait in a room', async () => {
     await join(ann, ben);
     await write.updateRoom({ room, slow: 60 });
     await hold();
@@ -321,7 +307,7 @@ export function heldContract(
     await expect(write.hold(input())).rejects.toEqual(refused('limit_reached'));
   });
 
-  it('moderators, the PHP application and direct rooms do not wait', async () => {
+  test('moderators, the PHP application and direct rooms do not wait', async () => {
     await join(ann, ben);
     await write.setRole({ room, user: ben.id, role: 'moderator' });
     const direct = await write.openDirect({ id: `d${n++}`, by: ben, other: ann.id, at });
@@ -334,7 +320,7 @@ export function heldContract(
       expect(await write.hold(input(over))).toHaveProperty('message');
   });
 
-  everywhere('a page of them has no more bytes than any other, but one at least', async () => {
+  test('a page of them has no more bytes than any other, but one at least', async () => {
     await join(ann, ben);
     const sizes = [300_000, 100_000, 100_000, 100_000];
     for (const size of sizes) await hold({ text: 'x'.repeat(size) });
@@ -349,7 +335,7 @@ export function heldContract(
     expect(pages).toEqual([2, 1, 1]);
   });
 
-  everywhere('they are listed in pages by room, and forgotten after their time', async () => {
+  test('they are listed in pages by room, and forgotten after their time', async () => {
     await join(ann, ben);
     const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();
     const listed: string[] = [];
@@ -372,7 +358,7 @@ export function heldContract(
     expect(await read.heldBy({ user: ben.id })).toEqual([]);
   });
 
-  it('they mention no user any more who was erased', async () => {
+  test('they mention no user any more who was erased', async () => {
     await join(ann, ben);
     const cat = { id: 'c"_%', name: 'Cat' };
     await join(cat);
@@ -388,7 +374,7 @@ export function heldContract(
     expect(both.message.mentions).toHaveLength(2);
   });
 
-  it('they go with their room', async () => {
+  test('they go with their room', async () => {
     await join(ann, ben);
     const held = await hold();
     await write.deleteRoom({ room });
@@ -397,7 +383,7 @@ export function heldContract(
     await expect(approve(held)).rejects.toEqual(refused('unknown_room'));
   });
 
-  it('none is in a room that is made again under the id of theirs, in the same transaction either', async () => {
+  test('none is in a room that is made again under the id of theirs, in the same transaction either', async () => {
     await join(ann, ben);
     const { write: direct } = now().history;
     const [, waiting] = await Promise.all([

@@ -1,12 +1,11 @@
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import {
-  type History,
-  methods,
   mostInvites,
   mostInvitesOfRoom,
   type RoomRecord,
   type Writes,
 } from '../../server/history/history.ts';
+import { callsOf, type Now, refused } from './history-tested.ts';
 
 const [ann, ben, cat, dan] = [1, 2, 3, 4].map((n) => ({ id: `${n}`, name: `N${n}` })) as [
   { id: string; name: string },
@@ -19,12 +18,8 @@ const room = 'den';
 let n = 0;
 
 /** The contract of every history for invite links. Ann owns the room `den`, Ben is in it; Cat and Dan are not. */
-export function invitesContract(
-  now: () => { history: History; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const refused = (code: string) => expect.objectContaining({ code });
+export function invitesContract(now: Now) {
+  const { write, read } = callsOf(now);
   const begin = async () => {
     await write.createRoom({
       id: room,
@@ -63,15 +58,15 @@ export function invitesContract(
     write.removeMembers({ room, users: [user.id], sources: 7, by: 'people', cause, at });
   const ban = (user: typeof ann, restriction: { by: string } | null) =>
     write.restrict({ room, user: user.id, kind: 'banned', restriction, at });
-  const links = async () => (await now().history.read.invites({ room })).map(({ id }) => id).sort();
+  const links = async () => (await read.invites({ room })).map(({ id }) => id).sort();
   const isMember = async ({ id }: typeof ann) =>
-    (await now().history.read.membersOf({ room, users: [id] }))[0]?.sources === 4;
+    (await read.membersOf({ room, users: [id] }))[0]?.sources === 4;
 
-  it('an invite link makes members, as many as it may, also after reopening; members are not counted', async () => {
+  test('an invite link makes members, as many as it may, also after reopening; members are not counted', async () => {
     await begin();
     const id = await link(ann, { uses: 1, until: at + 10 });
     await accept(id, ben);
-    await now().reopen();
+    await now().reload();
     await accept(id, cat);
     await accept(id, cat);
     expect(await isMember(cat)).toBe(true);
@@ -80,7 +75,7 @@ export function invitesContract(
     await expect(accept(late, dan, { at: at + 10 })).rejects.toEqual(refused('unknown_invite'));
     await expect(accept(late, dan, { most: 3 })).rejects.toEqual(refused('limit_reached'));
     await accept(late, dan, { at: at + 9, most: 4 });
-    expect(await now().history.read.invites({ room })).toEqual([
+    expect(await read.invites({ room })).toEqual([
       {
         id,
         room,
@@ -109,7 +104,7 @@ export function invitesContract(
     expect(await links()).toEqual([]);
   });
 
-  it('a link ends with the right of who has made it, and does not come back with it', async () => {
+  test('a link ends with the right of who has made it, and does not come back with it', async () => {
     await begin();
     const ends: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
       ['removed', () => remove(ben), () => add(ben)],
@@ -136,10 +131,10 @@ export function invitesContract(
     expect(await links()).toEqual([own]);
     await write.deleteRoom({ room });
     await expect(accept(own, cat)).rejects.toEqual(refused('unknown_invite'));
-    expect(await now().history.read.invitesBy({ user: ann.id })).toEqual([]);
+    expect(await read.invitesBy({ user: ann.id })).toEqual([]);
   });
 
-  it('a user who was removed or banned comes back only by a link that a moderator has made since', async () => {
+  test('a user who was removed or banned comes back only by a link that a moderator has made since', async () => {
     await begin();
     await add(cat);
     await add(dan);
@@ -166,23 +161,23 @@ export function invitesContract(
     await accept(during, dan);
   });
 
-  it('a link of a site’s moderator lets nobody in while the site has taken the role away', async () => {
+  test('a link of a site’s moderator lets nobody in while the site has taken the role away', async () => {
     await begin();
     const strong = await link(ben, { readmits: 1 });
     await expect(accept(strong, cat, {}, ben)).rejects.toEqual(refused('unknown_invite'));
     await write.arrive({ user: ben, siteRole: 'moderator', at });
     await accept(strong, cat, {}, ben);
-    const open = await now().history.read.invite({ digest: `of ${strong}`, user: dan.id });
+    const open = await read.invite({ digest: `of ${strong}`, user: dan.id });
     expect(open).toMatchObject({
       invite: { id: strong, used: 1 },
       room: { name: 'Den', members: 3 },
       member: null,
       maker: { member: { role: 'member' }, siteRole: 'moderator' },
     });
-    expect(await now().history.read.invite({ digest: 'of none', user: dan.id })).toBeNull();
+    expect(await read.invite({ digest: 'of none', user: dan.id })).toBeNull();
   });
 
-  it('a user has so many links to a room and no more; who has made them turns them off, or anybody who may', async () => {
+  test('a user has so many links to a room and no more; who has made them turns them off, or anybody who may', async () => {
     await begin();
     const first = await link(ben);
     const all = [];
@@ -208,7 +203,7 @@ export function invitesContract(
     await write.revokeInvite({ room, id: all[1] as string });
     await link(ben);
     await expect(link(cat)).rejects.toEqual(refused('forbidden'));
-    const after = (await now().history.read.room({ room })) as RoomRecord;
+    const after = (await read.room({ room })) as RoomRecord;
     const decidedFor = { ...after, access: after.access - 1 };
     const invite = { id: 'late', room, digest: 'of late', by: ann.id, at };
     expect(await write.createInvite({ invite, decidedFor })).toEqual({ stale: true });

@@ -1,15 +1,13 @@
 import { expect, test } from 'vitest';
 import {
-  type Change,
-  type History,
   maxPageBytes,
-  methods,
   mostBlocked,
   type Reads,
   type RoomRecord,
   sources,
   type Writes,
 } from '../../server/history/history.ts';
+import { callsOf, type Now, refused } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -17,11 +15,8 @@ const at = 1_700_000_000_000;
 let n = 0;
 
 /** The contract of every history for moderation. `now`: the history of this test, with the public room `lobby`. */
-export function moderationContract(
-  now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+export function moderationContract(now: Now) {
+  const { write, read } = callsOf(now);
   const join = (...users: (typeof ann)[]) =>
     Promise.all(users.map((user) => write.join({ room: 'lobby', user, at })));
   const send = async (user: typeof ann, over: Partial<Writes['send']['in']> = {}) =>
@@ -36,13 +31,11 @@ export function moderationContract(
         ...over,
       })
     ).message;
-  const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
 
-  it('the last visit of a user is the latest noted, and of nobody who hides it, is unknown or being erased', async () => {
-    const { history } = now();
+  test('the last visit of a user is the latest noted, and of nobody who hides it, is unknown or being erased', async () => {
     await join(ann, ben);
     const here = (user: string, when: number) => write.noteHere({ user, at: when });
-    const known = (user: string, asker = ben.id) => history.read.lastHere({ user, asker });
+    const known = (user: string, asker = ben.id) => read.lastHere({ user, asker });
     await here(ann.id, at);
     await here(ann.id, at - 1);
     await here('stranger', at);
@@ -67,8 +60,7 @@ export function moderationContract(
     expect(await known(ann.id)).toEqual({ hidden: false });
   });
 
-  it('a message was seen by members who have read it, not by those who came later, hide it, or are blocked', async () => {
-    const { history } = now();
+  test('a message was seen by members who have read it, not by those who came later, hide it, or are blocked', async () => {
     const [cat, dan] = [
       { id: '3', name: 'Cat' },
       { id: '4', name: 'Dan' },
@@ -78,12 +70,12 @@ export function moderationContract(
     await join(dan);
     await send(ann);
     const seen = async (seq = first, asker = ann.id, limit = 9) => {
-      const found = await history.read.seenBy({ room: 'lobby', seq, asker, limit });
+      const found = await read.seenBy({ room: 'lobby', seq, asker, limit });
       return found?.seers.map(({ user }) => user.id);
     };
-    const read = (user: string, seq: number) => write.markRead({ room: 'lobby', user, seq });
+    const mark = (user: string, seq: number) => write.markRead({ room: 'lobby', user, seq });
     expect(await seen()).toEqual([]);
-    for (const { id } of [cat, ben, dan]) await read(id, first + 1);
+    for (const { id } of [cat, ben, dan]) await mark(id, first + 1);
     expect(await seen()).toEqual([ben.id, cat.id]);
     expect(await seen(first + 1)).toEqual([ben.id, cat.id, dan.id]);
     expect(await seen(first + 1, ann.id, 2)).toEqual([ben.id, cat.id]);
@@ -113,20 +105,20 @@ export function moderationContract(
     expect(await seen()).toBeUndefined();
   });
 
-  it('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
+  test('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
     const { room } = await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30 });
     const settings = { write: 'moderators', slow: 30 };
     expect(room).toMatchObject({ name: 'lobby', settings });
     expect(now().changes).toMatchObject([{ type: 'room', is: 'changed', room: { settings } }]);
     await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30, name: 'lobby' });
     expect(now().changes).toHaveLength(1);
-    const history = await now().reopen();
-    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ settings });
-    await history.write.updateRoom({ room: 'lobby', write: 'all', slow: 0 });
-    expect((await history.read.room({ room: 'lobby' }))?.settings).toEqual({});
+    await now().reload();
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ settings });
+    await write.updateRoom({ room: 'lobby', write: 'all', slow: 0 });
+    expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
   });
 
-  it('where moderators alone write, others are refused; a repeat is not, and the site is free', async () => {
+  test('where moderators alone write, others are refused; a repeat is not, and the site is free', async () => {
     await join(ann, ben);
     const before = { clientId: 'once' };
     const first = await send(ben, before);
@@ -142,13 +134,13 @@ export function moderationContract(
     await expect(send(ann)).rejects.toEqual(refused('forbidden'));
   });
 
-  it('slow mode counts from the last message that is stored, also after reopening; moderators are free', async () => {
+  test('slow mode counts from the last message that is stored, also after reopening; moderators are free', async () => {
     await join(ann, ben);
     await send(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     const soon = (over = {}) => send(ben, { sentAt: at + 4000, ...over });
     await expect(soon()).rejects.toEqual(refused('rate_limited', { retryAfterMs: 6000 }));
-    const history = await now().reopen();
+    await now().reload();
     const sent = {
       room: 'lobby',
       user: ben,
@@ -157,15 +149,15 @@ export function moderationContract(
       clientId: 'later',
       sentAt: at + 9999,
     };
-    await expect(history.write.send(sent)).rejects.toEqual(refused('rate_limited', { retryAfterMs: 1 }));
-    expect(await history.write.send({ ...sent, sentAt: at + 10_000 })).toMatchObject({ repeated: false });
-    expect(await history.write.send(sent)).toMatchObject({ repeated: true });
-    await history.write.send({ ...sent, clientId: 'site', siteModerator: true });
-    await history.write.setRole({ room: 'lobby', user: ben.id, role: 'moderator' });
-    await history.write.send({ ...sent, clientId: 'moderator' });
+    await expect(write.send(sent)).rejects.toEqual(refused('rate_limited', { retryAfterMs: 1 }));
+    expect(await write.send({ ...sent, sentAt: at + 10_000 })).toMatchObject({ repeated: false });
+    expect(await write.send(sent)).toMatchObject({ repeated: true });
+    await write.send({ ...sent, clientId: 'site', siteModerator: true });
+    await write.setRole({ room: 'lobby', user: ben.id, role: 'moderator' });
+    await write.send({ ...sent, clientId: 'moderator' });
   });
 
-  it('slow mode: of several at once the first one is stored, and a reply to nothing is refused before', async () => {
+  test('slow mode: of several at once the first one is stored, and a reply to nothing is refused before', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     const all = await Promise.allSettled([send(ben), send(ben), send(ben, { replyTo: 9 })]);
@@ -176,7 +168,7 @@ export function moderationContract(
     ]);
   });
 
-  it('slow mode: a message that the last one has overtaken, or of a server whose clock is behind, waits like all others', async () => {
+  test('slow mode: a message that the last one has overtaken, or of a server whose clock is behind, waits like all others', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
@@ -188,7 +180,7 @@ export function moderationContract(
     await send(ben, { sentAt: at - 10_001 });
   });
 
-  it('slow mode by a clock that was set: what a server has measured counts, and nobody is locked out', async () => {
+  test('slow mode by a clock that was set: what a server has measured counts, and nobody is locked out', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
@@ -210,19 +202,17 @@ export function moderationContract(
     await send(ben, { sentAt: at - 2 * hour });
   });
 
-  const memberOf = async (user: string, room = 'lobby') =>
-    (await now().history.read.membersOf({ room, users: [user] }))[0];
+  const memberOf = async (user: string, room = 'lobby') => (await read.membersOf({ room, users: [user] }))[0];
   const restrict = (
     user: string,
     kind: 'muted' | 'banned',
     restriction: Writes['restrict']['in']['restriction'],
     over: Partial<Writes['restrict']['in']> = {},
   ) => write.restrict({ room: 'lobby', user, kind, restriction, at, ...over });
-  const lobbyNow = async (history = now().history) =>
-    (await history.read.room({ room: 'lobby' })) as RoomRecord;
+  const lobbyNow = async () => (await read.room({ room: 'lobby' })) as RoomRecord;
   const by = '1';
 
-  it('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
+  test('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
     await join(ann, ben);
     await send(ben);
     const decidedFor = await lobbyNow();
@@ -244,25 +234,25 @@ export function moderationContract(
       cause: 'left',
       at,
     });
-    const history = await now().reopen();
-    await history.write.join({ room: 'lobby', user: ben, at });
-    expect(await history.read.restrictions(null)).toEqual([
+    await now().reload();
+    await write.join({ room: 'lobby', user: ben, at });
+    expect(await read.restrictions(null)).toEqual([
       { room: 'lobby', user: ben.id, restricted: { muted: mute } },
     ]);
     const sent = { room: 'lobby', user: ben, text: 'x', asMember: true, clientId: 'muted' };
-    await expect(history.write.send({ ...sent, sentAt: at })).rejects.toEqual(
+    await expect(write.send({ ...sent, sentAt: at })).rejects.toEqual(
       refused('muted', { retryAfterMs: 5000 }),
     );
-    await history.write.send({ ...sent, sentAt: at + 5000 });
-    const before = (await lobbyNow(history)).access;
-    expect(await history.write.endRestrictions({ before: at + 4999, most: 9 })).toEqual({ ended: 0 });
-    expect(await history.write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 1 });
-    expect(await history.write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 0 });
-    expect([before - decidedFor.access, (await lobbyNow(history)).access]).toEqual([3, before + 1]);
-    expect(await history.read.restrictions(null)).toEqual([]);
+    await write.send({ ...sent, sentAt: at + 5000 });
+    const before = (await lobbyNow()).access;
+    expect(await write.endRestrictions({ before: at + 4999, most: 9 })).toEqual({ ended: 0 });
+    expect(await write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 1 });
+    expect(await write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 0 });
+    expect([before - decidedFor.access, (await lobbyNow()).access]).toEqual([3, before + 1]);
+    expect(await read.restrictions(null)).toEqual([]);
   });
 
-  it('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
+  test('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
     const lobby = [{ id: 'lobby', name: 'lobby' }];
     await join(ann, ben);
     await write.setRole({ room: 'lobby', user: ben.id, role: 'owner' });
@@ -274,7 +264,7 @@ export function moderationContract(
       { type: 'member', user: { id: ben.id }, now: { sources: 0, role: 'member' }, cause: 'banned' },
       { type: 'member', user: { id: ann.id }, now: { role: 'owner' } },
     ]);
-    const found = await now().history.read.members({ room: 'lobby', limit: 9 });
+    const found = await read.members({ room: 'lobby', limit: 9 });
     expect(found.members.map(({ user }) => user.id)).toEqual([ann.id]);
     await expect(join(ben)).rejects.toEqual(refused('unknown_room'));
     await expect(send(ben)).rejects.toEqual(refused('unknown_room'));
@@ -286,7 +276,7 @@ export function moderationContract(
     expect((await add('people')).results).toEqual(['forbidden']);
     expect((await add('api')).results).toEqual([null]);
     await write.arrive({ user: ben, rooms: lobby, at });
-    expect(await now().history.read.room({ room: 'lobby' })).toMatchObject({ members: 1 });
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ members: 1 });
     // The source of the membership may end meanwhile.
     const take = { room: 'lobby', users: [ben.id], by: 'people', cause: 'removed', at } as const;
     await write.removeMembers({ ...take, sources: sources.people });
@@ -309,7 +299,7 @@ export function moderationContract(
     });
   });
 
-  it('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
+  test('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
     const room = 'den';
     await write.putRoom({ id: room, name: room, kind: 'private', at });
     const add = async (...ids: string[]) => {
@@ -339,7 +329,7 @@ export function moderationContract(
     expect(await memberOf('1', room)).not.toHaveProperty('left');
   });
 
-  it('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
+  test('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {
       await restrict(user, 'banned', { until: at + n, by });
@@ -351,11 +341,11 @@ export function moderationContract(
     await join(ben);
     expect(await memberOf(ben.id)).toMatchObject({ sources: sources.people, role: 'member' });
     await write.deleteRoom({ room: 'lobby' });
-    expect(await now().history.read.restrictions(null)).toEqual([]);
+    expect(await read.restrictions(null)).toEqual([]);
     expect(await write.endRestrictions({ before: at + 9, most: 5 })).toEqual({ ended: 0 });
   });
 
-  it('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
+  test('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
     const block = (other: string, blocked = true, when = at) =>
       write.block({ user: ann.id, other, blocked, at: when });
     await block('3', true, at - 1);
@@ -368,15 +358,14 @@ export function moderationContract(
         ['4', false],
       ].map(([other, blocked]) => ({ type: 'blocked', user: ann.id, other, blocked })),
     );
-    const history = await now().reopen();
-    const blockedBy = async (user: string) => (await history.read.user({ user })).blocked;
+    await now().reload();
+    const blockedBy = async (user: string) => (await read.user({ user })).blocked;
     expect([await blockedBy(ann.id), await blockedBy(ben.id)]).toEqual([[ben.id, '3'], []]);
-    const open = (by: typeof ann, other: string, id: string) =>
-      history.write.openDirect({ id, by, other, at });
+    const open = (by: typeof ann, other: string, id: string) => write.openDirect({ id, by, other, at });
     await expect(open(ben, ann.id, 'd-1')).rejects.toEqual(refused('forbidden'));
     await open(ann, ben.id, 'd-1');
     const direct = (user: typeof ann, clientId: string, over = {}) =>
-      history.write.send({
+      write.send({
         room: 'd-1',
         clientId,
         user,
@@ -387,11 +376,11 @@ export function moderationContract(
       });
     await direct(ann, 'first');
     await expect(direct(ben, 'second', { replyTo: 99 })).rejects.toEqual(refused('forbidden'));
-    await history.write.block({ user: ann.id, other: ben.id, blocked: false, at });
+    await write.block({ user: ann.id, other: ben.id, blocked: false, at });
     await direct(ben, 'second');
-    await history.write.block({ user: ann.id, other: ben.id, blocked: true, at });
+    await write.block({ user: ann.id, other: ben.id, blocked: true, at });
     expect(await direct(ben, 'second')).toMatchObject({ repeated: true });
-    await expect(history.write.edit({ room: 'd-1', seq: 2, user: ben.id, text: 'y', at })).rejects.toEqual(
+    await expect(write.edit({ room: 'd-1', seq: 2, user: ben.id, text: 'y', at })).rejects.toEqual(
       refused('forbidden'),
     );
     await expect(open(ben, ann.id, 'd-2')).rejects.toEqual(refused('forbidden'));
@@ -400,14 +389,14 @@ export function moderationContract(
       seq: 1,
       reactions: users.map((user) => ({ user, emoji: '👍', on: true })),
     });
-    expect(await history.write.react(react(ben.id, ann.id))).toMatchObject({
+    expect(await write.react(react(ben.id, ann.id))).toMatchObject({
       results: ['forbidden', 'changed'],
       message: { reactions: [{ count: 1, users: [ann.id] }] },
     });
-    await expect(history.write.react({ ...react(ben.id), seq: 9 })).rejects.toEqual(refused('forbidden'));
+    await expect(write.react({ ...react(ben.id), seq: 9 })).rejects.toEqual(refused('forbidden'));
   });
 
-  it('a user blocks so many others, and no more', async () => {
+  test('a user blocks so many others, and no more', async () => {
     const block = (other: string) => write.block({ user: ann.id, other, blocked: true, at });
     await Promise.all(Array.from({ length: mostBlocked - 1 }, (_, i) => block(`o${i}`)));
     const answers = await Promise.allSettled([block('last'), block('more'), block('last')]);
@@ -447,9 +436,9 @@ export function moderationContract(
     await expect(report({ seq: 9 })).rejects.toEqual(refused('unknown_message'));
     await write.edit({ room: 'lobby', seq: 1, user: ben.id, text: 'nice', at });
     await write.delete({ room: 'lobby', seq: 1, user: ben.id, moderator: false, at });
-    const history = await now().reopen();
+    await now().reload();
     const list = async (rooms: string[] | null, from?: string, limit = 9) =>
-      history.read.reports({ rooms, limit, ...(from === undefined ? {} : { from }) });
+      read.reports({ rooms, limit, ...(from === undefined ? {} : { from }) });
     const { reports } = await list(['lobby', 'garden']);
     expect(reports).toMatchObject([
       { seq: 2, by: ann.id, message: { text: 'ruder' } },
@@ -460,17 +449,17 @@ export function moderationContract(
     expect([...first.reports, ...(await list(null, first.next, 2)).reports]).toEqual(reports);
     expect((await list(['garden'])).reports).toEqual([]);
     const without = async (except: string[]) =>
-      (await history.read.reports({ rooms: null, except, limit: 9 })).reports;
+      (await read.reports({ rooms: null, except, limit: 9 })).reports;
     expect(await without(['lobby'])).toEqual([]);
     expect(await without(['garden', 'none'])).toEqual(reports);
     const id = reports[2]?.id as string;
     const close = (over = {}) =>
-      history.write.closeReport({ room: 'lobby', seq: 1, id, by: ben.id, done: 'nothing', at, ...over });
+      write.closeReport({ room: 'lobby', seq: 1, id, by: ben.id, done: 'nothing', at, ...over });
     await expect(close({ id: 'none' })).rejects.toEqual(refused('unknown_message'));
     await expect(close({ room: 'garden' })).rejects.toEqual(refused('unknown_message'));
     const both = await Promise.all([close(), close({ done: 'deleted' })]);
     expect(both.map(({ decided }) => decided)).toEqual([true, false]);
-    expect(await history.read.report({ id })).toEqual({
+    expect(await read.report({ id })).toEqual({
       id,
       room: 'lobby',
       seq: 1,
@@ -480,19 +469,19 @@ export function moderationContract(
       at,
       closed: { by: ben.id, done: 'nothing', at },
     });
-    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ reports: 2 });
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ reports: 2 });
     // It is still the only report of this user.
-    expect(await history.write.report({ room: 'lobby', seq: 1, by: ann.id, reason: 'spam', at })).toEqual({
+    expect(await write.report({ room: 'lobby', seq: 1, by: ann.id, reason: 'spam', at })).toEqual({
       repeated: true,
     });
     // Expired messages are deleted with their reports.
-    await history.write.expire({ room: 'lobby', firstSeq: 2 });
-    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ reports: 1 });
+    await write.expire({ room: 'lobby', firstSeq: 2 });
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
     const own = (user: string, from?: string) =>
-      history.read.reportsBy({ user, limit: 1, ...(from === undefined ? {} : { from }) });
-    await history.write.report({ room: 'lobby', seq: 3, by: ann.id, reason: 'spam', at });
-    await history.write.closeReport({
+      read.reportsBy({ user, limit: 1, ...(from === undefined ? {} : { from }) });
+    await write.report({ room: 'lobby', seq: 3, by: ann.id, reason: 'spam', at });
+    await write.closeReport({
       room: 'lobby',
       seq: 3,
       id: (await own(ann.id)).reports[0]?.id ?? '',
@@ -505,12 +494,12 @@ export function moderationContract(
     const last = await own(ann.id, page.next);
     expect([last.reports.map(({ seq }) => seq), last.next]).toEqual([[2], undefined]);
     expect(await own('3')).toEqual({ reports: [] });
-    await history.write.deleteRoom({ room: 'lobby' });
+    await write.deleteRoom({ room: 'lobby' });
     expect((await list(null)).reports).toEqual([]);
     expect((await own(ann.id)).reports).toEqual([]);
   });
 
-  it('a report is closed together with its decision: by the first one who decides, with others of that message', async () => {
+  test('a report is closed together with its decision: by the first one who decides, with others of that message', async () => {
     await join(ann, ben);
     const { seq } = await send(ben);
     const other = (await send(ben)).seq;
@@ -566,7 +555,7 @@ export function moderationContract(
     ]);
   });
 
-  it('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {
+  test('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {
     await join(ann, ben);
     const length = maxPageBytes / 4;
     for (let seq = 1; seq <= 6; seq++) {
@@ -577,7 +566,7 @@ export function moderationContract(
       const pages: number[][] = [];
       let from: string | undefined;
       do {
-        const page: Reads['reports']['out'] = await now().history.read.reports({
+        const page: Reads['reports']['out'] = await read.reports({
           rooms,
           ...(from === undefined ? {} : { from }),
           limit: 100,
@@ -594,7 +583,7 @@ export function moderationContract(
     for (const text of ['first', 'second', 'third']) await send(ben, { text });
     const decidedFor = await lobbyNow();
     const pin = (seq: number, over: Partial<Writes['pin']['in']> = {}) =>
-      now().history.write.pin({ room: 'lobby', seq, user: ann.id, pinned: true, decidedFor, at, ...over });
+      write.pin({ room: 'lobby', seq, user: ann.id, pinned: true, decidedFor, at, ...over });
     now().changes.length = 0;
     const done = { changed: true, stale: false };
     const same = { changed: false, stale: false };
@@ -613,30 +602,30 @@ export function moderationContract(
     for (const pinned of [true, false])
       await expect(pin(9, { pinned })).rejects.toEqual(refused('unknown_message'));
     await write.delete({ room: 'lobby', seq: 1, user: ben.id, moderator: false, at });
-    const history = await now().reopen();
-    const list = () => history.read.pins({ room: 'lobby' });
+    await now().reload();
+    const list = () => read.pins({ room: 'lobby' });
     expect(await list()).toMatchObject([
       { pin: { room: 'lobby', seq: 3, by: ann.id, at, after: 3 }, message: { text: 'third', user: ben } },
       { pin: { seq: 1 }, message: { text: '', deletedAt: at } },
       { pin: { seq: 2 }, message: { text: 'second' } },
     ]);
-    expect(await history.read.pins({ room: 'lobby', seq: 2 })).toHaveLength(1);
-    const first = await history.read.pinsBy({ user: ann.id, from: '', limit: 2 });
-    const rest = await history.read.pinsBy({ user: ann.id, from: first.next ?? '', limit: 2 });
+    expect(await read.pins({ room: 'lobby', seq: 2 })).toHaveLength(1);
+    const first = await read.pinsBy({ user: ann.id, from: '', limit: 2 });
+    const rest = await read.pinsBy({ user: ann.id, from: first.next ?? '', limit: 2 });
     expect([...first.pins, ...rest.pins]).toEqual([1, 2, 3].map((seq) => ({ room: 'lobby', seq, at })));
     expect(rest).not.toHaveProperty('next');
     expect(await pin(1, { pinned: false })).toEqual(done);
     expect(await pin(1, { pinned: false })).toEqual(same);
     await expect(pin(1)).rejects.toEqual(refused('unknown_message'));
-    await history.write.expire({ room: 'lobby', firstSeq: 3 });
+    await write.expire({ room: 'lobby', firstSeq: 3 });
     expect((await list()).map(({ pin }) => pin.seq)).toEqual([3]);
-    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ pins: 1 });
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ pins: 1 });
     await pin(3, { pinned: false });
-    expect(await history.read.room({ room: 'lobby' })).not.toHaveProperty('pins');
+    expect(await read.room({ room: 'lobby' })).not.toHaveProperty('pins');
     await pin(3);
-    await history.write.deleteRoom({ room: 'lobby' });
+    await write.deleteRoom({ room: 'lobby' });
     expect(await list()).toEqual([]);
-    expect((await history.read.pinsBy({ user: ann.id, from: '', limit: 9 })).pins).toEqual([]);
+    expect((await read.pinsBy({ user: ann.id, from: '', limit: 9 })).pins).toEqual([]);
   });
 
   test('messages are listed by what they hold, newest first, page by page; not when they are deleted or too old', async () => {
@@ -655,7 +644,7 @@ export function moderationContract(
     await send(ann, { text: 'HTTPS://example.org' });
     await send(ann, { files: [{ id: 'p3' }] });
     const list = async (what: 'pictures' | 'files' | 'links', before = 99, limit = 9) => {
-      const { messages, complete } = await now().history.read.holding({ room: 'lobby', what, before, limit });
+      const { messages, complete } = await read.holding({ room: 'lobby', what, before, limit });
       return [messages.map(({ seq }) => seq), complete];
     };
     expect(await list('pictures')).toEqual([[5, 2, 1], true]);
@@ -679,7 +668,7 @@ export function moderationContract(
     ]);
   });
 
-  it('a report comes from who may read the room', async () => {
+  test('a report comes from who may read the room', async () => {
     await join(ben);
     await send(ben);
     const report = (by: string, room = 'lobby') => write.report({ room, seq: 1, by, reason: 'spam', at });

@@ -1,12 +1,7 @@
 import { expect, test } from 'vitest';
-import {
-  type Act,
-  type ArrivalPlace,
-  type History,
-  methods,
-  type Writes,
-} from '../../server/history/history.ts';
+import type { Act, ArrivalPlace, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
+import { callsOf, type Now } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const day = 24 * 60 * 60 * 1000;
@@ -15,9 +10,8 @@ const at = today * day;
 let n = 0;
 
 /** The contract of every history for the moderators' page: each list and number has the rooms alone that are asked for. */
-export function moderatorsContract(now: () => { history: History }) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const read = methods<History['read']>((op, input) => now().history.read[op](input));
+export function moderatorsContract(now: Now) {
+  const { write, read } = callsOf(now);
   const send = async (over: Partial<Writes['send']['in']> = {}) => {
     const sent = {
       room: 'lobby',

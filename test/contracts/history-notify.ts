@@ -1,6 +1,7 @@
-import { expect } from 'vitest';
-import { type History, methods, type PushPlace, type Writes } from '../../server/history/history.ts';
+import { expect, test } from 'vitest';
+import type { PushPlace, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
+import { callsOf, type Now } from './history-tested.ts';
 
 const at = 1_700_000_000_000;
 const until = at + 60_000;
@@ -9,12 +10,8 @@ const hour = 60 * minute;
 let n = 0;
 
 /** The contract of every history for the users who are to be notified of what they have not read. */
-export function notifyContract(
-  now: () => { history: History; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const read = methods<History['read']>((op, input) => now().history.read[op](input));
+export function notifyContract(now: Now) {
+  const { write, read } = callsOf(now);
 
   /** Notes them as the consumer of the log does. */
   const note = async (
@@ -31,7 +28,7 @@ export function notifyContract(
   };
   /** Until when the last claim holds. */
   let held = 0;
-  const claim = async (over: Partial<Parameters<History['write']['claimDueUsers']>[0]> = {}) => {
+  const claim = async (over: Partial<Writes['claimDueUsers']['in']> = {}) => {
     const input = { at, until: (over.at ?? at) + minute, most: 9, ...over };
     held = input.until;
     const { users, next = Number.POSITIVE_INFINITY } = await write.claimDueUsers(input);
@@ -55,7 +52,7 @@ export function notifyContract(
   const concerned = async (room: string, everyone = false) =>
     (await read.concernedMembers({ room, everyone, after: '', limit: 9 })).users;
 
-  it('a user whom something concerns is given once, again if its server has ended, and not after that', async () => {
+  test('a user whom something concerns is given once, again if its server has ended, and not after that', async () => {
     await note(['1', '2']);
     await note(['2']);
     expect(await claim({ at: at - 1 })).toEqual({ users: [], rooms: [], next: at });
@@ -64,7 +61,7 @@ export function notifyContract(
       { user: '2', sending: false },
     ]);
     expect((await claim()).users).toEqual([]);
-    await now().reopen();
+    await now().reload();
     expect((await claim({ at: until })).users).toHaveLength(2);
     await settle([{ user: '1' }, { user: '2', due: until + 5 }], until);
     expect(await claim({ at: until })).toEqual({ users: [], rooms: [], next: until + 5 });
@@ -72,7 +69,7 @@ export function notifyContract(
     await settle([{ user: '2' }]);
   });
 
-  it('what concerns a user while a server looks is looked at again', async () => {
+  test('what concerns a user while a server looks is looked at again', async () => {
     await note(['1']);
     await claim();
     await note(['1']);
@@ -82,7 +79,7 @@ export function notifyContract(
     expect(await claim({ at: 2 * until })).toEqual({ users: [], rooms: [] });
   });
 
-  it('the members of a room are looked through again after its pause, however much is written', async () => {
+  test('the members of a room are looked through again after its pause, however much is written', async () => {
     await note([], [{ room: 'den', everyone: false }]);
     await note([], [{ room: 'den', everyone: true }]);
     expect((await claim()).rooms).toEqual([{ room: 'den', everyone: true }]);
@@ -109,7 +106,7 @@ export function notifyContract(
     await settle([{ user: '1' }, { user: '2' }]);
   });
 
-  it('a room is looked through at once after the clock was set back', async () => {
+  test('a room is looked through at once after the clock was set back', async () => {
     const noted = (next: number) =>
       write.noteDue({ room: 'den', users: [], due: at, pushes: [], pushDue: at, next });
     await note([], [{ room: 'den', everyone: false }]);
@@ -126,7 +123,7 @@ export function notifyContract(
     await noted(at - 119 * minute);
   });
 
-  it('a room concerns its members who have not read it, want to hear of it, and were not notified since their last act', async () => {
+  test('a room concerns its members who have not read it, want to hear of it, and were not notified since their last act', async () => {
     const room = await unread('ann', 'ben', 'cat', 'dan');
     expect(await concerned(room)).toEqual(['ben', 'cat', 'dan']);
     expect(await read.concernedMembers({ room, everyone: false, after: 'ben', limit: 1 })).toEqual({
@@ -165,7 +162,7 @@ export function notifyContract(
     expect(await read.notices({ user: 'dan' })).toEqual({ notices: {}, notified: [] });
   });
 
-  it('with the time of an event stays the time before it, until the site has taken it', async () => {
+  test('with the time of an event stays the time before it, until the site has taken it', async () => {
     const room = await unread('ann', 'eli');
     const notify = async (at: number) => {
       await note(['eli']);
@@ -188,7 +185,7 @@ export function notifyContract(
     });
   });
 
-  it('a mail under way when its server ends is known as such, and one that was not sent is no notice', async () => {
+  test('a mail under way when its server ends is known as such, and one that was not sent is no notice', async () => {
     const room = await unread('ann', 'eve');
     await note(['eve']);
     await claim();
@@ -207,7 +204,7 @@ export function notifyContract(
     expect((await claim({ at: 2 * until })).users).toEqual([]);
   });
 
-  it('a push is given once, again if its server has ended, and after its outcome only if there was more', async () => {
+  test('a push is given once, again if its server has ended, and after its outcome only if there was more', async () => {
     const push = { user: '1', room: 'den' };
     await note([], [], at, [push, { ...push, room: 'lobby' }]);
     const claim = (time: number) => {
@@ -232,7 +229,7 @@ export function notifyContract(
     expect(await claim(2 * until)).toEqual({ pushes: [] });
   });
 
-  it('what was pushed is remembered for a while, and meanwhile a newer message is due as usual', async () => {
+  test('what was pushed is remembered for a while, and meanwhile a newer message is due as usual', async () => {
     const [sent, waiting] = [
       { user: '1', room: 'sent' },
       { user: '1', room: 'waiting' },
@@ -295,7 +292,7 @@ export function notifyContract(
     await write.settlePushes({ pushes: [kit], until: held, at });
   });
 
-  it('what waits is due now when its user chooses other times, also if a server looks at it meanwhile', async () => {
+  test('what waits is due now when its user chooses other times, also if a server looks at it meanwhile', async () => {
     await write.arrive({ user: { id: 'hal', name: 'Hal' }, at });
     const push = { user: 'hal', room: 'den' };
     const choose = (set: Writes['setNotices']['in']['set']) => write.setNotices({ user: 'hal', set });
@@ -348,7 +345,7 @@ export function notifyContract(
     await settle([{ user: 'hal' }], at + 1);
   });
 
-  it('messages that name a user are unread in public rooms of which the user is no member, until they are read', async () => {
+  test('messages that name a user are unread in public rooms of which the user is no member, until they are read', async () => {
     const [ivy, jim] = [
       { id: 'ivy', name: 'Ivy' },
       { id: 'jim', name: 'Jim' },
@@ -384,7 +381,7 @@ export function notifyContract(
     expect(await outside(0, 'nobody')).toEqual([{ ...none, seqs: [['ivy', [2]]] }]);
     await write.noteOpened({ room, user: 'jim', seq: 4 });
     await write.noteOpened({ room, user: 'jim', seq: 2 });
-    await now().reopen();
+    await now().reload();
     expect(await outside()).toEqual([{ room, readSeq: 2, seqs: [['ivy', [3]]] }]);
     expect((await read.user({ user: 'jim' })).memberships).toEqual([]);
     expect(await read.openedBy({ user: 'jim' })).toEqual([{ room, readSeq: 2 }]);
@@ -407,7 +404,7 @@ export function notifyContract(
     expect(await outside()).toEqual([]);
   });
 
-  it('addresses of users, the one that takes no mail, and the links that stop mails', async () => {
+  test('addresses of users, the one that takes no mail, and the links that stop mails', async () => {
     await write.arrive({ user: { id: 'gil', name: 'Gil' }, at });
     await write.noteMailAddress({ user: 'gil', address: 'gil@site.example' });
     await write.noteMailAddress({ user: 'gil', refused: 'digest' });
@@ -428,7 +425,7 @@ export function notifyContract(
     expect([await read.mailStop({ id: 'old' }), await read.mailStop({ id: 'none' })]).toEqual([null, null]);
   });
 
-  it('settings are stored as far as they are chosen, and of nobody whom nobody knows', async () => {
+  test('settings are stored as far as they are chosen, and of nobody whom nobody knows', async () => {
     await write.arrive({ user: { id: 'fay', name: 'Fay' }, at });
     await write.setNotices({ user: 'fay', set: { mail: '5', push: 0, quiet: 'off', zone: 'Asia/Tokyo' } });
     await write.setNotices({ user: 'fay', set: { mail: null, shows: 'name', lang: 'pt-BR' } });

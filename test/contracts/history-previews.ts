@@ -1,5 +1,6 @@
-import { expect } from 'vitest';
-import { type History, methods, type NewMessage, type Writes } from '../../server/history/history.ts';
+import { expect, test } from 'vitest';
+import type { NewMessage, Writes } from '../../server/history/history.ts';
+import { callsOf, type Now } from './history-tested.ts';
 
 const [ann, ben] = [
   { id: '1', name: 'Ann' },
@@ -12,11 +13,8 @@ const text = `Look: ${url}`;
 let n = 0;
 
 /** The contract of every history for previews of links. */
-export function previewsContract(
-  now: () => { history: History; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+export function previewsContract(now: Now) {
+  const { write, read } = callsOf(now);
   const begin = async () => {
     for (const user of [ann, ben]) await write.join({ room, user, at });
   };
@@ -31,7 +29,7 @@ export function previewsContract(
   const remove = (seq: number, user = ann.id, moderator = false, over = {}) =>
     write.removePreview({ room, seq, user, moderator, at, ...over });
   const shown = async (seq: number) => {
-    const page = await now().history.read.newest({ room, upTo: seq, limit: 1 });
+    const page = await read.newest({ room, upTo: seq, limit: 1 });
     return page.messages[0]?.preview;
   };
   const picture = async (id: string) => {
@@ -40,9 +38,9 @@ export function previewsContract(
     await write.addFile({ room, user: ann.id, file, at });
     return { id, width: 4, height: 3 };
   };
-  const stateOf = async (id: string) => (await now().history.read.file({ id, user: ben.id }))?.file.state;
+  const stateOf = async (id: string) => (await read.file({ id, user: ben.id }))?.file.state;
 
-  it('a message has the page of its link from when it comes, and is no newer for an edit', async () => {
+  test('a message has the page of its link from when it comes, and is no newer for an edit', async () => {
     await begin();
     const sent = await send();
     expect(sent.preview).toEqual({ url });
@@ -55,11 +53,11 @@ export function previewsContract(
     // Its author has seen the message as it was sent.
     const edited = await edit(sent.seq, { text: `${text}!`, rev: sent.rev, preview: url });
     expect(edited.preview).toEqual({ url, ...page });
-    await now().reopen();
+    await now().reload();
     expect(await shown(sent.seq)).toEqual({ url, ...page });
   });
 
-  it('nothing is left of a page that could not be fetched, of another link, or of a deleted message', async () => {
+  test('nothing is left of a page that could not be fetched, of another link, or of a deleted message', async () => {
     await begin();
     const [failed, other, gone] = [await send(), await send(), await send()];
     await fill(failed.seq);
@@ -76,7 +74,7 @@ export function previewsContract(
     expect(ids.sort()).toEqual(['late', 'p2', 'p3']);
   });
 
-  it('the author or a moderator removes a page, and an edit with the same link does not bring it back', async () => {
+  test('the author or a moderator removes a page, and an edit with the same link does not bring it back', async () => {
     await begin();
     const { seq } = await send();
     await fill(seq, { title: 'Spring', image: await picture('p4') });
@@ -92,7 +90,7 @@ export function previewsContract(
     await expect(remove(99)).rejects.toMatchObject({ code: 'unknown_message' });
   });
 
-  it('a room without previews has none, nor has a direct room before both want them', async () => {
+  test('a room without previews has none, nor has a direct room before both want them', async () => {
     await begin();
     const waits = await send();
     await write.updateRoom({ room, previews: 'off', actor: ann.id });

@@ -1,15 +1,13 @@
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import {
-  type Change,
   deletedUser,
-  type History,
-  methods,
   mostFollowers,
   mostNewReplies,
   type Reads,
   type Writes,
 } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
+import { callsOf, type Now, refused } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -19,13 +17,9 @@ const at = 1_700_000_000_000;
 let n = 0;
 
 /** The contract of every history for threads. `now`: the history of this test, with the public room `lobby`. */
-export function threadsContract(
-  now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
+export function threadsContract(now: Now) {
   const room = 'lobby';
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const read = methods<History['read']>((query, input) => now().history.read[query](input));
+  const { write, read } = callsOf(now);
   const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user, at })));
   const send = async (user: typeof ann, replyTo?: number, over: Partial<Writes['send']['in']> = {}) =>
     (
@@ -46,14 +40,13 @@ export function threadsContract(
       .flat()
       .sort();
   };
-  const refused = (code: string) => expect.objectContaining({ code });
   /** Whether each of these users follows the thread. */
   const following = async (thread: number, ...users: (typeof ann)[]) => {
     const all = await Promise.all(users.map(({ id }) => read.thread({ room, thread, user: id })));
     return all.map((one) => one?.following);
   };
 
-  it('a thread is all that replies to one message, at whatever depth; it counts replies and names the last authors', async () => {
+  test('a thread is all that replies to one message, at whatever depth; it counts replies and names the last authors', async () => {
     await join(ann, ben, cat, dan);
     await send(ann);
     await send(ben);
@@ -79,7 +72,7 @@ export function threadsContract(
     await expect(send(ann, 99)).rejects.toEqual(refused('unknown_message'));
   });
 
-  it('authors apart, such as those whom the asker has blocked, are named and counted by themselves; so are new replies', async () => {
+  test('authors apart, such as those whom the asker has blocked, are named and counted by themselves; so are new replies', async () => {
     await join(ann, ben, cat, dan);
     await send(ann);
     for (const user of [ben, cat, cat, dan]) await send(user, 1);
@@ -93,7 +86,7 @@ export function threadsContract(
     expect((await of(1, { unread: { after: 0, user: 'other' } }))?.fresh).toBe(mostNewReplies);
   });
 
-  it('deleted replies are not counted, and their authors are as their other replies say', async () => {
+  test('deleted replies are not counted, and their authors are as their other replies say', async () => {
     await join(ann, ben);
     await send(ann);
     await send(ben, 1);
@@ -118,7 +111,7 @@ export function threadsContract(
     expect((await of(1))?.replies).toBe(1);
   });
 
-  it('the author of the first message and those who reply follow a thread, if they have not said otherwise', async () => {
+  test('the author of the first message and those who reply follow a thread, if they have not said otherwise', async () => {
     await join(ann, ben, cat);
     await send(ann);
     expect(await following(1, ann)).toEqual([false]);
@@ -142,9 +135,9 @@ export function threadsContract(
     now().changes.length = 0;
     await write.follow({ room, thread: 1, user: cat.id, following: true });
     expect(now().changes).toEqual([]);
-    const history = await now().reopen();
+    await now().reload();
     expect(await following(1, ann, ben, cat)).toEqual([true, false, true]);
-    expect(await history.read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({
+    expect(await read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({
       threads: [{ room, thread: 1 }],
     });
     await send(cat);
@@ -160,7 +153,7 @@ export function threadsContract(
     await expect(write.follow({ ...none, thread: 1, user: 'x' })).rejects.toEqual(refused('unknown_room'));
   });
 
-  it('a reply in a followed thread counts like a mention, until it is read or deleted', async () => {
+  test('a reply in a followed thread counts like a mention, until it is read or deleted', async () => {
     await join(ann, ben, cat);
     await send(ann);
     await send(ben, 1);
@@ -182,7 +175,7 @@ export function threadsContract(
     expect(await mentionsOf(ann)).toEqual([]);
   });
 
-  it(`a thread has at most ${mostFollowers} followers; whoever replies to it then does not follow it`, async () => {
+  test(`a thread has at most ${mostFollowers} followers; whoever replies to it then does not follow it`, async () => {
     await join(ann, ben);
     await send(ann);
     const many = Array.from({ length: mostFollowers }, (_, each) => ({ id: `f${each}`, name: `F${each}` }));
@@ -197,7 +190,7 @@ export function threadsContract(
     expect(await following(1, ben)).toEqual([true]);
   });
 
-  it('where the first messages have expired, the oldest reply that is left is the first one', async () => {
+  test('where the first messages have expired, the oldest reply that is left is the first one', async () => {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben, cat]) await send(user, 1);
@@ -218,7 +211,7 @@ export function threadsContract(
     expect(await read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({ threads: [] });
   });
 
-  it('an erased user’s replies are nobody’s, or gone; nobody follows, and nothing concerns that user', async () => {
+  test('an erased user’s replies are nobody’s, or gone; nobody follows, and nothing concerns that user', async () => {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben]) await send(user, 1);

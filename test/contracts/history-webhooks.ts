@@ -1,18 +1,15 @@
-import { expect } from 'vitest';
-import { type EventType, type History, methods, type StoredEvent } from '../../server/history/history.ts';
+import { expect, test } from 'vitest';
+import type { EventType, StoredEvent, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
+import { callsOf, type Now } from './history-tested.ts';
 
 const at = 1_700_000_000_000;
 const until = at + 60_000;
 let n = 0;
 
 /** The contract of every history for the events that the site is notified of. */
-export function webhooksContract(
-  now: () => { history: History; reopen(): Promise<History> },
-  it: (title: string, run: () => Promise<void>) => void,
-) {
-  const write = methods<History['write']>((op, input) => now().history.write[op](input));
-  const read = methods<History['read']>((op, input) => now().history.read[op](input));
+export function webhooksContract(now: Now) {
+  const { write, read } = callsOf(now);
 
   /** Stores events as the consumer of the log does, and gives their ids. */
   const store = async (...some: Partial<StoredEvent>[]): Promise<string[]> => {
@@ -32,11 +29,11 @@ export function webhooksContract(
     await write.consume({ ...consumer, done: taken.upTo, rows: { events } });
     return events.map(({ id }) => id);
   };
-  const claim = (over: Partial<Parameters<History['write']['claimEvents']>[0]> = {}) =>
+  const claim = (over: Partial<Writes['claimEvents']['in']> = {}) =>
     write.claimEvents({ sent: [], failed: [], at, until, most: 9, ...over });
   const ids = ({ events }: { events: readonly StoredEvent[] }) => events.map(({ id }) => id).sort();
 
-  it('an event that is due is given once, and again if its server has ended', async () => {
+  test('an event that is due is given once, and again if its server has ended', async () => {
     const [first = '', second = '', later = ''] = await store({}, {}, { due: at + 5 });
     expect(await claim({ most: 1, at: at - 1 })).toEqual({ events: [], next: at });
     const claimed = await claim();
@@ -50,7 +47,7 @@ export function webhooksContract(
     });
     expect(claimed.next).toBe(at + 5);
     expect(await claim()).toEqual({ events: [], next: at + 5 });
-    await now().reopen();
+    await now().reload();
     const again = await claim({ at: until });
     expect(ids(again)).toEqual([first, second, later]);
     expect(again.events.map(({ tries }) => tries).sort()).toEqual([1, 2, 2]);
@@ -58,7 +55,7 @@ export function webhooksContract(
     expect(await claim({ at: 2 * until })).toEqual({ events: [] });
   });
 
-  it('an event that fails is due later, then never, and again when that is asked for', async () => {
+  test('an event that fails is due later, then never, and again when that is asked for', async () => {
     const [one = ''] = await store({});
     await claim();
     expect(await claim({ failed: [{ id: one, due: at + 9 }] })).toEqual({ events: [], next: at + 9 });
@@ -72,7 +69,7 @@ export function webhooksContract(
     await claim({ sent: [one] });
   });
 
-  it('too many events: the oldest of the least important type go', async () => {
+  test('too many events: the oldest of the least important type go', async () => {
     const made = await store(
       { type: 'message.reported' },
       { type: 'message.changed', at: at - 3 },
@@ -91,7 +88,7 @@ export function webhooksContract(
     expect(await write.dropEvents({ most: 0 })).toEqual({ dropped: 2 });
   });
 
-  it('an event of an erased user goes, and one that comes later is not stored', async () => {
+  test('an event of an erased user goes, and one that comes later is not stored', async () => {
     for (const id of ['8', '9']) await write.arrive({ user: { id, name: id }, at });
     await store({ type: 'room.member_added', user: '9' });
     const by = { id: '8', name: '8' };
@@ -110,7 +107,7 @@ export function webhooksContract(
     expect(ids(await claim())).toEqual([...others].sort());
   });
 
-  it('the messages in some places', async () => {
+  test('the messages in some places', async () => {
     await write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
     const user = { id: '1', name: 'N1' };
     const said = { room: 'lobby', user, sentAt: at, asMember: false };

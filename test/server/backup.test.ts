@@ -16,13 +16,17 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restoreBackup } from '../../server/backup/restore.ts';
+import { run as backup } from '../../server/command/backup.ts';
 import type { CommandProblem } from '../../server/command/problem.ts';
+import { run as restore } from '../../server/command/restore.ts';
 import { isCopied, keepFiles } from '../../server/files/copied.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { size } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
-import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { historyFolder } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
+import { commandHere } from '../helpers/command-here.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
 import { download, origin, upload } from '../helpers/files.ts';
 import { forgedBackup } from '../helpers/forged-backup.ts';
@@ -35,11 +39,11 @@ const folder = mkdtempSync(join(tmpdir(), 'backup-'));
 const file = join(folder, 'chat.tar');
 let site: PeopleSite;
 let ann: Person;
-/** A file that a message of the garden carries, uploaded before the backup. */
-/** A backup from before that. */
+/** A backup from before all that. */
 const early = join(folder, 'early.tar');
 /** Somebody who has written something before the backup. */
 const ben = 'ben-who-will-be-erased';
+/** A file that a message of the garden carries, uploaded before the backup. */
 let photo: { id: string; name: string };
 /** All texts that were acknowledged before the backup began. */
 const acknowledged: string[] = [];
@@ -57,23 +61,30 @@ afterAll(async () => {
 
 type Kept = ReturnType<typeof historyFolder>;
 
-async function command(
-  name: 'backup' | 'restore',
-  { url, files }: Pick<Kept, 'url' | 'files'>,
+const commands = { backup, restore };
+const argsOf = (name: keyof typeof commands, from: string, words = name === 'restore' ? ['--yes'] : []) => [
+  from,
+  ...words,
+];
+const envOf = ({ url, files }: Pick<Kept, 'url' | 'files'>) => ({
+  PATH: process.env.PATH,
+  CHAT_HISTORY: url,
+  CHAT_FILES: files,
+});
+const command = (
+  name: keyof typeof commands,
+  kept: Pick<Kept, 'url' | 'files'>,
   from = file,
   env: NodeJS.ProcessEnv = {},
-  words = name === 'restore' ? ['--yes'] : [],
-): Promise<{ code: number; said: string }> {
-  const args = [name, from, ...words, '--settings='];
-  const child = startChild(process.execPath, ['server/command/main.ts', ...args], {
-    cwd: root,
-    env: {
-      PATH: process.env.PATH,
-      CHAT_HISTORY: url,
-      CHAT_FILES: files,
-      ...env,
-    },
-  });
+  words?: string[],
+) => commandHere(commands[name], argsOf(name, from, words), { ...envOf(kept), ...env });
+/** The same in a process of its own. */
+async function commandProcess(name: keyof typeof commands, kept: Kept, env: NodeJS.ProcessEnv = {}) {
+  const child = startChild(
+    process.execPath,
+    ['server/command/main.ts', name, ...argsOf(name, file), '--settings='],
+    { cwd: root, env: { ...envOf(kept), ...env } },
+  );
   const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
   return { code, said: child.output() };
 }
@@ -145,14 +156,14 @@ test('a backup while messages are sent has all that was acknowledged before it b
   const stop = stream();
   await expect.poll(() => acknowledged.length).toBeGreaterThan(200);
   const before = [...acknowledged];
-  const made = await command('backup', kept);
+  const made = await commandProcess('backup', kept);
   await stop();
   expect(made).toEqual({ code: 0, said: expect.stringMatching(/^✓ Written: .* MB, 1 files\)\n$/) });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toEqual(['chat.tar', 'early.tar']);
   expect(await command('backup', kept)).toEqual({
     code: 74,
-    said: `✗ ${file} is there already: name another file\n`,
+    said: `${file} is there already: name another file`,
   });
   acknowledged.splice(0, Number.POSITIVE_INFINITY, ...before);
   const other = historyFolder();
@@ -169,7 +180,7 @@ test.runIf(process.getuid?.() === 0)(
     chownSync(at, 12_345, 12_345);
     expect(await command('restore', other)).toEqual({
       code: 78,
-      said: `✗ ${at} belongs to another account (12345): restore as that one\n`,
+      said: `${at} belongs to another account (12345): restore as that one`,
     });
     expect(readdirSync(at)).toEqual([]);
     other.remove();
@@ -184,7 +195,7 @@ test('a client begins again after each restore of the same backup, also if it ha
     const heads = new Map(rooms.map((room) => [room, 1]));
     for (const texts of [3, 5]) {
       expect(await command('restore', to)).toMatchObject({ code: 0 });
-      const restored = await nextChatServer({
+      const restored = await chatServerHere({
         ...settings,
         CHAT_ROOMS: rooms.join(','),
         CHAT_SESSION_STORE: site.memcached.url,
@@ -214,7 +225,7 @@ test('a restore refuses the history of a running server', async () => {
   writeFileSync(store, site.memcached.url);
   expect(await command('restore', kept, file, { CHAT_SESSION_STORE_FILE: store })).toEqual({
     code: 69,
-    said: '✗ A chat server is using this history: stop it first\n',
+    said: 'A chat server is using this history: stop it first',
   });
 });
 
@@ -315,7 +326,7 @@ test('a damaged file, another one and that of a newer version are refused before
   }
   expect(digestsIn(folderOf(other))).toEqual(before);
   const { code, said } = await command('restore', other, wrong);
-  expect([code, said]).toEqual([65, expect.stringMatching(/^✗ .*newer version/)]);
+  expect([code, said]).toEqual([65, expect.stringMatching(/newer version/)]);
   other.remove();
 });
 
@@ -358,7 +369,7 @@ test('a restore that is killed goes on or goes back at the next call, and no ser
     return copy;
   };
   const once = copyOfOlder();
-  expect(await command('restore', once, file, disk.env)).toMatchObject({ code: 0 });
+  expect(await commandProcess('restore', once, disk.env)).toMatchObject({ code: 0 });
   once.remove();
   const calls = disk.calls();
   const first = (name: string) => calls.indexOf(name);
@@ -375,7 +386,7 @@ test('a restore that is killed goes on or goes back at the next call, and no ser
   for (const place of places) {
     const other = copyOfOlder();
     disk.fail(place + 1, 'killed');
-    await command('restore', other, file, disk.env);
+    await commandProcess('restore', other, disk.env);
     expect([place, disk.failed()?.trim()]).toEqual([place, expect.stringMatching(/ at /)]);
     if (place <= begins) expect(digestsIn(folderOf(other))).toMatchObject(before);
     else if (place <= ends) {
@@ -413,7 +424,7 @@ test('a restored history is erased again, waits to send nothing, is searched, an
   );
   expect(waiting.get()).toEqual({ n: 0 });
   db.close();
-  const again = await nextChatServer({
+  const again = await chatServerHere({
     ...settings,
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: kept.url,

@@ -12,13 +12,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { run } from '../../server/command/import.ts';
-import { CommandProblem } from '../../server/command/problem.ts';
 import type { Message } from '../../server/wire/events.ts';
 import { size, soak } from '../guarantees/size.ts';
 import { historyFolder } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
+import { commandHere } from '../helpers/command-here.ts';
 import { download, origin } from '../helpers/files.ts';
 import { type PeopleSite, type Person, startPeopleSite } from '../helpers/people.ts';
 
@@ -62,21 +62,7 @@ async function importingProcess(
 }
 
 /** The same in this process, which has loaded it already. */
-async function importing(kept: Kept, args: string[]): Promise<{ code: number; said: string }> {
-  const log = vi.spyOn(console, 'log').mockReturnValue();
-  // The command sets its own.
-  const mask = process.umask();
-  try {
-    const code = await run([...args, '--settings='], settingsOf(kept));
-    return { code, said: log.mock.calls.join('\n') };
-  } catch (error) {
-    if (!(error instanceof CommandProblem)) throw error;
-    return { code: error.code, said: error.message };
-  } finally {
-    process.umask(mask);
-    log.mockRestore();
-  }
-}
+const importing = (kept: Kept, args: string[]) => commandHere(run, args, settingsOf(kept));
 
 function file(name: string, lines: readonly unknown[]): string {
   const path = join(folder, name);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { erasureStages } from '../../../server/history/erasure.ts';
 import type { History, MemberPlace, Reads, Writes } from '../../../server/history/history.ts';
 import { carryOut } from '../../../server/history/sql/batch.ts';
 import type { Sql } from '../../../server/history/sql/dialect.ts';
@@ -16,6 +15,7 @@ import { addTerms } from '../../../server/history/terms.ts';
 import { size, soak } from '../../guarantees/size.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { cpuOf, tenMillionBytes } from '../../helpers/cpu.ts';
+import { everyRead, everyWrite, room, sent } from '../../helpers/every-call.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
 // Data that one user can write within the limits in an hour or less must not delay others.
@@ -418,301 +418,6 @@ test('for the number of new replies a thousand of them are looked at, however ma
   expect(await found()).toMatchObject([{ replies: 1001, fresh: 0 }]);
 });
 
-const room = 'den';
-const mentions = [
-  { user: '2', start: 0, length: 3 },
-  { user: '*', start: 4, length: 3 },
-];
-const about = { id: 'f', name: 'a.txt', type: 'text/plain', size: 1 };
-const sent = { room, user, text: '@Ben all', mentions, sentAt: at, asMember: true, siteModerator: true };
-const reaction = (who: string, on: boolean) => ({ user: who, emoji: '👍', on });
-const act = { kind: 'muted', at, by: '1', user: '2', room, reason: 'why', to: { until: 9 } } as const;
-const events = ['e1', 'e2'].map(
-  (id) => ({ id, type: 'room.created', at, due: at, tries: 0, roomId: room }) as const,
-);
-/** All writes, in an order in which each changes something. */
-const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
-  publicRooms: [{ rooms: [{ id: 'lobby', name: 'Lobby' }], at }],
-  createRoom: [{ id: 'mine', kind: 'public', name: 'Mine', by: user, clientId: 'c', most: 9, at }],
-  putRoom: [{ id: room, kind: 'private', name: 'Den', at }],
-  updateRoom: [{ room: 'mine', name: 'Ours' }],
-  openDirect: [{ id: 'd', by: user, other: '2', at }],
-  addMembers: [
-    {
-      room,
-      users: ['1', '2', '3'].map((id) => ({ id, name: `N${id}` })),
-      source: 'api',
-      mayReturn: false,
-      at,
-    },
-    { room, users: [{ id: '4' }], source: 'people', by: '1', mayReturn: true, most: 9, at },
-  ],
-  join: [{ room: 'lobby', user, at }],
-  arrive: [{ user: { id: '1', name: 'Anne' }, rooms: [{ id: 'class', name: 'Class' }], at }],
-  addFile: [{ room, user: '1', file: about, at }],
-  send: [
-    { ...sent, clientId: '1', files: [{ id: 'f' }] },
-    { ...sent, clientId: '2', preview: 'https://a.example/' },
-    { ...sent, clientId: '3', room: 'd', mentions: [] },
-    { ...sent, clientId: '4', replyTo: 1, mentions: [] },
-    { ...sent, clientId: '5', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
-    { ...sent, clientId: '7', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
-  ],
-  setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
-  forward: [
-    {
-      room,
-      from: { room, seq: 1 },
-      user: { id: '2', name: 'Ben' },
-      clientId: '6',
-      sentAt: at,
-      asMember: true,
-    },
-  ],
-  preview: [{ room, seq: 2, url: 'https://a.example/', page: { title: 'A' }, at }],
-  removePreview: [{ room, seq: 2, user: '1', moderator: false, at }],
-  edit: [{ room, seq: 1, user: '1', text: 'edited', files: [], at }],
-  react: [
-    { room, seq: 2, reactions: Array.from({ length: 3 }, (_, n) => reaction(`${n + 1}`, true)) },
-    { room, seq: 2, reactions: [reaction('1', false)] },
-  ],
-  pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, at })),
-  report: [{ room, seq: 2, by: '2', reason: 'spam', at }],
-  follow: [{ room, thread: 1, user: '3', following: true }],
-  closeReport: [
-    { room, seq: 2, id: 'r', others: ['s'], by: '1', done: 'deleted', at },
-    { room, seq: 2, id: 'r', others: [], by: '1', done: 'muted', author: '2', restriction: { by: '1' }, at },
-  ],
-  hold: [
-    { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'h', asMember: true, why: 'all' },
-    { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'i', asMember: true, why: null },
-  ],
-  holdEdit: [{ room, seq: 4, user: '2', text: 'other', why: 'links', at }],
-  heldPreview: [{ room, id: 'h', url: 'https://a.example/', page: { title: 'A' }, at }],
-  approveHeld: [{ room, id: 'h', user: '2', by: '1', siteModerator: true, at }],
-  rejectHeld: [{ room, id: 'h', by: '1', siteModerator: true, at }],
-  discardHeld: [{ room, id: 'h', user: '2', at }],
-  forgetHeld: [{ of: [{ room, id: 'h' }], at }],
-  delete: [
-    { room, seq: 1, user: '1', moderator: true, siteModerator: true, at },
-    // The last reply of its author, and then the only one.
-    { room, seq: 5, user: '2', moderator: false, at },
-    { room, seq: 4, user: '2', moderator: false, at },
-  ],
-  importRoom: [{ id: 'imported', kind: 'public', name: 'Imported', at }],
-  importMessage: [
-    { room: 'imported', clientId: 'm1', user: { id: '7', name: 'Gus' }, text: 'old', sentAt: at },
-    { room: 'imported', clientId: 'm2', user: { id: '7', name: 'Gus' }, text: 'old', replyTo: 1, sentAt: at },
-  ],
-  importMembers: [{ room: 'imported', users: [{ id: '7', name: 'Gus', role: 'member' }], at }],
-  dropFiles: [{ before: at + 1, most: 9 }],
-  forgetFiles: [{ ids: ['f'] }],
-  setRole: [{ room: 'mine', user: '1', role: 'moderator' }],
-  setNotify: [{ room, user: '1', notify: 'none' }],
-  markRead: [{ room, user: '2', seq: 2 }],
-  markUnread: [{ room, user: '2', seq: 0 }],
-  createInvite: [{ invite: { id: 'i', room, digest: 'x', by: '1', at, until: at + 9, uses: 2 } }],
-  acceptInvite: [{ room, id: 'i', by: '1', user: { id: '5', name: 'N5' }, most: 9, at }],
-  revokeInvite: [{ room, id: 'i', by: '1' }],
-  forgetInvites: [{ before: at }],
-  restrict: [{ room, user: '3', kind: 'banned', restriction: { by: '1', until: at }, at }],
-  endRestrictions: [{ before: at, most: 9 }],
-  removeMembers: [{ room: 'mine', users: ['1'], sources: 4, by: 'people', cause: 'left', at }],
-  setBan: [
-    { user: '9', ban: {} },
-    { user: '9', ban: null },
-  ],
-  putSiteUsers: [{ users: [{ id: '8', name: 'N8' }], at }],
-  noteExport: [{ user: '1', actor: '2' }],
-  block: [
-    { user: '1', other: '3', blocked: true, at },
-    { user: '1', other: '3', blocked: false, at },
-  ],
-  noteHere: [{ user: '1', at: 5 }],
-  hideHere: [
-    { user: '1', hidden: true },
-    { user: '1', hidden: false },
-  ],
-  forgetHere: [{ before: at }],
-  registerDevice: [{ id: 'd', user: '1', kind: 'browser', sealed: 'x', at }],
-  noteDevice: [{ id: 'd', user: '1', until: at }],
-  removeDevice: [{ id: 'd', user: '1' }],
-  forgetDevices: [{ before: at }],
-  addVapidKey: [{ id: 'k', sealed: 'x', at }],
-  expire: [{ room, firstSeq: 2 }],
-  erase: [{ user: '2', messages: 'delete', at }],
-  consume: [
-    { name: 'erasure', by: 'me', types: ['erasing'], lease: 9, most: 9 },
-    {
-      name: 'erasure',
-      by: 'me',
-      types: ['erasing'],
-      lease: 9,
-      most: 9,
-      done: 1,
-      rows: {
-        acts: [act],
-        events,
-        concerned: {
-          users: ['1'],
-          rooms: [{ room, everyone: false }],
-          due: at,
-          roomsDue: at,
-          pushes: [{ user: '1', room }],
-          pushDue: at,
-        },
-      },
-    },
-  ],
-  keepConsumers: [{ names: ['erasure'] }],
-  claimEvents: [
-    { sent: [], failed: [], at, until: at + 1, most: 9 },
-    { sent: ['e1'], failed: [{ id: 'e2' }], at, until: at + 1, most: 9 },
-  ],
-  retryEvents: [{ at }],
-  setNotices: [{ user: '1', set: { mail: '5' } }],
-  noteMailAddress: [{ user: '1', address: 'a@b.example' }],
-  addMailStop: [{ id: 'stop', user: '1', at }],
-  forgetMailStops: [{ before: 0 }],
-  noteActive: [{ user: '1', at }],
-  noteOpened: [{ room: 'lobby', user: '1', seq: 1 }],
-  forgetActive: [{ before: 0 }],
-  noteDue: [{ room, users: ['1'], due: at, pushes: ['1'], pushDue: at, next: at }],
-  claimPushes: [{ at, until: at + 1, most: 9, before: at }],
-  notePushing: [{ user: '1', room, until: at + 1, pushed: { message: 'm', mentions: 0 } }],
-  settlePushes: [{ pushes: [{ user: '1', room }], until: at + 1, at }],
-  claimDueUsers: [{ at, until: at + 1, most: 9 }],
-  claimDueRooms: [{ at, until: at + 1, most: 9 }],
-  noteNotified: [
-    { user: '1', rooms: [room], until: at + 1, at, sending: true },
-    { user: '1', rooms: [room], until: at + 1, at, sending: false },
-  ],
-  forgetNotified: [{ user: '1', rooms: [{ room }] }],
-  settleDue: [{ users: [{ user: '1' }, { user: '2', due: at }], until: at + 1, at }],
-  dropEvents: [{ most: 0 }],
-  forgetActs: [{ before: at }],
-  forgetDays: [{ before: at }],
-  eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
-  broadcast: [{ from: 'me', what: {} }],
-  deleteEmptyRooms: [{ before: at + 1, most: 9 }],
-  deleteRoom: [{ room: 'class' }],
-};
-const page = { limit: 9 };
-const whole = { room, upTo: 9, ...page };
-const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
-  notices: [{ user: '1' }],
-  withDevices: [{ users: ['1'] }],
-  openedBy: [{ user: '1' }],
-  namedOutside: [{ user: '1', since: 0 }],
-  isNamed: [{ user: '1', room }],
-  mailAddress: [{ user: '1' }],
-  mailStop: [{ id: 'stop' }],
-  concernedMembers: [
-    { room, everyone: false, after: '', limit: 9 },
-    { room, everyone: true, after: '', limit: 9 },
-  ],
-  publicRooms: [null],
-  bans: [null],
-  acts: [{ limit: 9 }, { of: { user: '1', rooms: [room], lost: ['lobby'] }, before: 9, limit: 9 }],
-  restrictions: [null],
-  report: [{ id: 'r' }],
-  held: [{ id: 'h' }],
-  heldBy: [{ user: '2' }],
-  heldIn: [
-    { rooms: [], everyPublic: true, ...page },
-    { rooms: [room], everyPublic: false, ...page },
-  ],
-  heldBefore: [{ before: at, limit: 9 }],
-  hasWritten: [{ user: '1', room }],
-  arrival: [{ user: '1' }],
-  arrivals: [
-    { limit: 9 },
-    { after: { key: at, user: '1' }, limit: 9 },
-    { query: 'n', limit: 9 },
-    { query: 'n', after: { key: 'na', user: '1' }, limit: 9 },
-  ],
-  arrived: [{ most: 9 }],
-  openReportsAbout: [{ users: ['1', '2'], rooms: [room], except: ['lobby'] }],
-  reportsAbout: [{ user: '1', rooms: [room], except: ['lobby'], ...page }],
-  recentOf: [{ user: '1', since: 0, rooms: [room], except: ['lobby'], most: 9 }],
-  filesAndReactions: [{ user: '1', rooms: [room], except: ['lobby'], most: 9 }],
-  activity: [{ user: '1', rooms: [room], except: ['lobby'], most: 9, mostRooms: 9 }],
-  actsIn: [
-    { rooms: [], except: [], limit: 9 },
-    { rooms: [room], except: ['lobby'], limit: 9 },
-  ],
-  decisionsBy: [{ user: '1', since: at, most: 9, rooms: [room], except: ['lobby'] }],
-  recentlyHere: [{ since: at, users: ['1', '2'] }],
-  messagesIn: [{ rooms: [room, 'lobby'], from: 1 }],
-  filesIn: [{ rooms: [room, 'lobby'], most: 9 }],
-  filesInAll: [{ rooms: [room], except: ['lobby'], most: 9 }],
-  messagesByDay: [
-    { rooms: [], except: [], from: 1 },
-    { rooms: [room], except: ['lobby'], from: 1 },
-  ],
-  reports: [
-    { rooms: null, ...page },
-    { rooms: [room, 'lobby'], ...page },
-  ],
-  reportsOf: [{ room, seq: 2, ...page }],
-  reportsBy: [{ user: '2', ...page }],
-  room: [{ room }, { room, bare: true }],
-  invites: [{ room }],
-  invitesBy: [{ user: '1' }],
-  invite: [{ digest: 'x', user: '5' }],
-  partner: [{ user: '1', other: '2', room: 'd' }],
-  user: [{ user: '1' }],
-  lastHere: [{ user: '1', asker: '2' }],
-  devices: [{ user: '1' }],
-  vapidKeys: [null],
-  messages: [{ places: [{ room, seq: 1 }] }],
-  events: [{ limit: 10 }],
-  seenBy: [{ room, seq: 2, asker: '2', ...page }],
-  users: [{ ids: ['1', '2'] }],
-  unerased: [{ user: '1' }],
-  siteUsers: [{ ids: ['1', '8'] }],
-  membersOf: [{ room, users: ['1', '2'] }],
-  members: [
-    { room, ...page },
-    { room, query: 'n', after: { sort: 'a', id: '1' }, ...page },
-  ],
-  hasBlocked: [{ user: '1', other: '3' }],
-  sharesRoom: [{ user: '1', of: ['3', '4'] }],
-  findUsers: [
-    { user: '1', query: 'n', onlyShared: true, ...page },
-    { user: '1', query: 'n', onlyShared: false, ...page },
-  ],
-  newest: [whole],
-  after: [{ after: 0, ...whole }],
-  unread: [
-    { after: 0, without: ['2'], ...whole },
-    { after: 0, seqs: [2, 3], without: ['2'], ...whole },
-  ],
-  changes: [
-    { since: 0, ...whole },
-    { since: 0, room, upTo: 1, limit: 1 },
-  ],
-  expired: [{ before: at + 1, beforeDirect: at + 1, from: 0 }],
-  reactionsOf: [{ user: '3', of: [{ room, seq: 2, emoji: '👍' }] }],
-  written: [{ user: '1', from: '', ...page }],
-  pins: [{ room }, { room, seq: 2 }],
-  holding: [{ room, what: 'files', before: 9, limit: 9 }],
-  pinsBy: [{ user: '1', from: '', ...page }],
-  threads: [
-    { room, threads: [1, 2] },
-    { room, threads: [1, 2], apart: ['2', '3'], unread: { after: 1, user: '1' } },
-  ],
-  thread: [{ room, thread: 1, user: '1' }],
-  replies: [
-    { room, thread: 1, after: 0, before: 9, from: 'start', ...page },
-    { room, thread: 1, after: 0, before: 9, from: 'end', ...page },
-  ],
-  followedBy: [{ user: '1', from: '', ...page }],
-  reactionsBy: [{ user: '3', from: '', ...page }],
-  file: [{ id: 'f', user: '1' }],
-  reactors: [{ room, seq: 2, emoji: '👍', after: 0, ...page }],
-};
-
 test('whether a message of a room names a user is found by an index, however many do elsewhere, or did', async () => {
   const db = await emptyHistory();
   const asking = queriesOf(sqlite(db), digestKeyOf(db)).isNamed({ room: 'lobby', user: '1' });
@@ -766,7 +471,7 @@ test('no statement looks through a table that grows, but for what the start read
   const dialect = sqlite(db);
   const digestKey = digestKeyOf(db);
   purger(db);
-  for (const [op, inputs] of Object.entries(writes)) {
+  for (const [op, inputs] of Object.entries(everyWrite)) {
     for (const input of inputs) {
       const transaction = new Transaction();
       const place = { dialect, transaction, digestKey };
@@ -780,7 +485,7 @@ test('no statement looks through a table that grows, but for what the start read
     }
   }
   const queries = queriesOf(dialect, digestKey);
-  for (const [query, inputs] of Object.entries(reads)) {
+  for (const [query, inputs] of Object.entries(everyRead)) {
     for (const input of inputs) connection.answered(queries[query as 'room'](input as never));
   }
   expect(statements.length).toBeGreaterThan(50);

@@ -1,0 +1,75 @@
+import { expect } from 'vitest';
+import { type Change, type History, methods } from '../../server/history/history.ts';
+
+/** The storage of a history that is open meanwhile. */
+interface Storage {
+  open(): Promise<History>;
+  /** Empties all tables. */
+  empty(): Promise<void>;
+  /** The tables that contain a text. */
+  holding(text: string): Promise<string[]>;
+  close(): unknown;
+}
+
+/** An open history. All tests of a contract run on it, each on an empty one. */
+export interface TestedHistory extends Omit<Storage, 'open' | 'close'> {
+  readonly history: History;
+  /** All changes since the beginning of the test but acts, which are for the log of changes. */
+  readonly changes: Change[];
+  /** Lets the next transaction load what it needs, instead of what the last one has left in memory. */
+  reload(): Promise<void>;
+  /** Closes the history and opens it again. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+let reloads = 0;
+
+export async function openTested({ open, close, ...storage }: Storage): Promise<TestedHistory> {
+  const changes: Change[] = [];
+  const followed = async () => {
+    const history = await open();
+    history.onChange((change) => {
+      if (change.type !== 'act' && change.type !== 'erasing') changes.push(change);
+    });
+    return history;
+  };
+  let history = await followed();
+  // A new user.
+  const reload = () => history.write.arrive({ user: { id: `reload ${reloads++}`, name: '-' }, at: 0 });
+  return {
+    ...storage,
+    get history() {
+      return history;
+    },
+    changes,
+    async reload() {
+      await reload();
+      changes.pop();
+    },
+    async reopen() {
+      await history.close();
+      history = await followed();
+    },
+    async empty() {
+      await reload();
+      await storage.empty();
+      // No type of change is logged for a consumer of the last test.
+      await history.write.keepConsumers({ names: [] });
+    },
+    async close() {
+      await history.close();
+      await close();
+    },
+  };
+}
+
+export type Now = () => TestedHistory;
+
+/** The calls of the history that is open. */
+export const callsOf = (now: Now) => ({
+  write: methods<History['write']>((op, input) => now().history.write[op](input)),
+  read: methods<History['read']>((query, input) => now().history.read[query](input)),
+});
+
+export const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });

@@ -1,0 +1,449 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createClient } from 'redis';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Message } from '../../server/wire/events.ts';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { ownPort } from '../helpers/child.ts';
+import { startCuttableBus } from '../helpers/cuttable-bus.ts';
+import { fakeClock } from '../helpers/fake-clock.ts';
+import { hanging, within } from '../helpers/hanging.ts';
+import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { apiKey, say } from '../helpers/people.ts';
+import { type Postgres, startPostgres } from '../helpers/postgres.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { Tab } from '../helpers/tab.ts';
+import { size } from './size.ts';
+
+/** Servers of one chat that are killed or stand still, each a process. */
+const rooms = ['lobby', 'kitchen', 'garden'];
+const senders = 9;
+const each = size(500, 10);
+const kills = size(10, 1);
+/** The shortest time for which a server stands still, in seconds. */
+const standing = size(40, 16);
+
+let memcached: Memcached;
+let redis: Redis;
+beforeAll(async () => {
+  [memcached, redis] = await Promise.all([startMemcached(), startRedis()]);
+  for (let user = 1; user <= 20; user++)
+    await memcached.set(`sessions/u${user}`, JSON.stringify({ user_id: user, firstname: `user ${user}` }));
+});
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(() => Promise.all([memcached.stop(), redis.remove()]));
+
+async function connect(server: { url: string }, user: number): Promise<ChatClient> {
+  const client = await connectChat(server.url, `PHPSESSID=u${user}`);
+  closing.push(() => client.close());
+  return client;
+}
+
+async function api(server: { url: string }, method: string, path: string, body?: object) {
+  const answer = await fetch(`${server.url}/api${path}`, {
+    method,
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return (await answer.json()) as Record<string, unknown>;
+}
+
+const eventOf = (client: ChatClient, name: string) =>
+  expect.poll(() => client.events.find((event) => event.name === name)?.payload);
+
+/** A user who moves from server to server and repeats each message until it is acknowledged. */
+async function roam(user: number, servers: readonly { url: string }[], acknowledged: Map<string, Message>) {
+  const room = rooms[user % rooms.length] as string;
+  let client: ChatClient | undefined;
+  for (let n = 0; n < each; n++) {
+    const clientId = `s${user}-${n}`;
+    while (!acknowledged.has(clientId)) {
+      try {
+        if (client === undefined) {
+          const { url } = servers[randomInt(servers.length)] as { url: string };
+          // A server that is killed before session:ready refuses nothing.
+          const late = pause(3000, undefined, { ref: false }).then(() =>
+            Promise.reject(new Error('no answer')),
+          );
+          client = await Promise.race([connectChat(url, `PHPSESSID=u${user}`), late]);
+          const joining = client.socket.timeout(3000).emitWithAck('room:join', { room });
+          if (!(await joining).ok) throw new Error('the room could not be joined');
+        }
+        const answer = await client.socket
+          .timeout(3000)
+          .emitWithAck('message:send', { room, text: `text ${clientId}`, clientId });
+        if (!answer.ok) throw new Error(answer.error.code);
+        acknowledged.set(clientId, answer.data.message);
+      } catch {
+        // That server was killed, so the same message goes to another one.
+        client?.close();
+        client = undefined;
+        await pause(20);
+      }
+    }
+    if (randomInt(10) > 0) continue;
+    client?.close();
+    client = undefined;
+  }
+  client?.close();
+}
+
+/** Users open and close tabs at random, on any server. Each tab must show the truth a while later. */
+async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
+  const tabs = new Map<string, Tab | 'busy'>();
+  const changes: Promise<void>[] = [];
+  const members = new Set<string>(['u19', 'u20']);
+  const toggle = async (user: string, nth: number) => {
+    const now = tabs.get(`${user} ${nth}`);
+    if (now === 'busy') return;
+    tabs.set(`${user} ${nth}`, 'busy');
+    members.add(user);
+    const { url } = servers[randomInt(servers.length)] as { url: string };
+    if (now === undefined) tabs.set(`${user} ${nth}`, await Tab.open(url, `PHPSESSID=${user}`, 'lobby'));
+    else {
+      now.client.close();
+      tabs.delete(`${user} ${nth}`);
+    }
+  };
+  for (let ends = performance.now() + size(30_000, 200); performance.now() < ends; await pause(10)) {
+    changes.push(toggle(`u${1 + randomInt(18)}`, randomInt(3)));
+  }
+  await Promise.all(changes);
+  const open = [...tabs].flatMap(([name, tab]) =>
+    tab instanceof Tab ? [{ user: name.split(' ')[0], tab }] : [],
+  );
+  // The two readers have the lobby open too.
+  const truth = [...new Set([...open.map(({ user }) => user?.slice(1)), '19', '20'])].sort().join();
+  const shown = () =>
+    open.map(({ tab }) =>
+      tab.count === tab.present.size ? [...tab.present].sort().join() : 'another count',
+    );
+  await expect.poll(shown, { timeout: within(1500), interval: 20 }).toEqual(open.map(() => truth));
+  for (const { tab } of open) tab.client.close();
+}
+
+/** Typing on one server is shown on the others, and the PHP application reaches everybody by any server. */
+async function reachesAll(
+  servers: readonly { url: string }[],
+  { typing }: { typing: boolean },
+): Promise<void> {
+  const [one, two, three] = servers as [{ url: string }, { url: string }, { url: string }];
+  const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+  for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+  const told = () => bob.events.filter(({ name }) => name === 'typing:changed').map(({ payload }) => payload);
+  const types = async () => {
+    for (const now of [false, true]) await ann.request('typing:set', { room: 'lobby', typing: now });
+    return told().length > 0;
+  };
+  // A bus that was cut may not be there again yet: it alone carries this, and what it loses does not come later.
+  if (typing) await expect.poll(types).toBe(true);
+  else await types();
+  const message = await say(ann, 'lobby');
+  await eventOf(bob, 'message:new').toEqual(message);
+  const user = { id: '1', name: 'user 1' };
+  const changes = [true, false].map((typing) => ({ room: 'lobby', user, typing }));
+  await expect.poll(() => told().slice(-2)).toEqual(typing ? changes : []);
+
+  const carols = () => Promise.all([one, two, three, three].map((server) => connect(server, 3)));
+  // On a busy machine a server may answer too late to be counted.
+  const busy = { timeout: within(2000) };
+  const open = await carols();
+  await expect.poll(() => api(one, 'GET', '/users/3'), busy).toMatchObject({ connections: 4 });
+  const order = { name: 'order', data: { number: 4711 } };
+  await expect.poll(() => api(one, 'POST', '/users/3/push', order), busy).toEqual({ delivered: 4 });
+  for (const carol of open) await eventOf(carol, 'push').toEqual(order);
+  for (const carol of open) carol.close();
+  const closed = async (method: string, path: string) => {
+    const clients = await carols();
+    const answer = await api(two, method, path, {});
+    for (const client of clients) expect((await client.ended).reason).toBe('kicked');
+    await api(two, 'DELETE', '/users/3/ban');
+    return answer;
+  };
+  await expect.poll(() => closed('DELETE', '/users/3/connections'), busy).toEqual({ closed: 4 });
+  await expect.poll(() => closed('PUT', '/users/3/ban'), busy).toEqual({ closed: 4 });
+}
+
+/** Repeats every hint, some of them late, and so in another order. */
+async function disturb(): Promise<void> {
+  const client = createClient({ url: `redis://127.0.0.1:${redis.port}` });
+  client.on('error', () => {});
+  await client.connect();
+  const other = await client.duplicate().connect();
+  closing.push(() => {
+    client.destroy();
+    other.destroy();
+  });
+  const said: string[] = [];
+  let before = '';
+  await client.pSubscribe('php-session-chat:*', (text, channel) => {
+    // Its own texts come back.
+    const echo = said.indexOf(text);
+    if (echo !== -1) return void said.splice(echo, 1);
+    for (const again of [text, before]) {
+      if (again === '') continue;
+      setTimeout(() => {
+        said.push(again);
+        other.publish(channel, again).catch(() => {});
+      }, randomInt(40));
+    }
+    before = text;
+  });
+}
+
+const surroundings = [
+  { name: 'PostgreSQL and Redis', kind: 'postgres', bus: 'redis' },
+  { name: 'MariaDB alone', kind: 'mysql', bus: 'mysql' },
+  { name: 'PostgreSQL alone', kind: 'postgres', bus: 'postgres' },
+  { name: 'MariaDB and Redis', kind: 'mysql', bus: 'redis' },
+] as const;
+
+// That two servers on MariaDB alone lose nothing, faults.test.ts shows in each run.
+describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ kind, bus }) => {
+  let postgres: Postgres | undefined;
+  let mariadb: Mariadb | undefined;
+  let history: HistoryDatabase;
+  let line: Awaited<ReturnType<typeof startCuttableBus>> | undefined;
+  const servers: ChatServer[] = [];
+
+  async function startNode(port = 0, start = nextChatServer): Promise<ChatServer> {
+    const server = await start({
+      CHAT_PORT: String(port),
+      CHAT_HISTORY: history.url,
+      CHAT_CLUSTER: line?.url ?? bus,
+      CHAT_DRAIN: '0s',
+      CHAT_ROOMS: rooms.join(','),
+      CHAT_SESSION_STORE: memcached.url,
+      CHAT_API_KEY: apiKey,
+    });
+    servers.push(server);
+    return server;
+  }
+  beforeAll(async () => {
+    if (kind === 'postgres') postgres = await startPostgres();
+    else mariadb = await startMariadb();
+    history = postgres ? await postgresDatabase(postgres) : await mariadbDatabase(mariadb as Mariadb);
+    if (bus === 'redis') line = await startCuttableBus(redis.port);
+    // With a port of its own, and so with one name: it replaces itself when it restarts.
+    await Promise.all([startNode(), startNode()]);
+    await startNode(await ownPort());
+  });
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+    await line?.cut();
+    await history.close();
+    await (postgres ?? mariadb)?.remove();
+  });
+  /** Restarts PostgreSQL like after a crash, so that everybody loses their connections. */
+  async function crashDatabase(): Promise<void> {
+    const backends = `SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'`;
+    const found = await postgres?.query(backends);
+    process.kill(Number(found?.[0]?.pid), 'SIGKILL');
+  }
+  const three = () => servers as [ChatServer, ChatServer, ChatServer];
+  const count = async (what: string) =>
+    Number((await history.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
+
+  test(`${senders} senders × ${each} messages who move, ${kills} kills, bus and database failing: lost 0, doubled 0, one order`, async () => {
+    if (bus === 'redis') await disturb();
+    const readers = await Promise.all(
+      servers.slice(0, 2).map(async (server, n) => {
+        const reader = await connect(server, 19 + n);
+        for (const room of rooms) await reader.request('room:join', { room });
+        return reader;
+      }),
+    );
+    const acknowledged = new Map<string, Message>();
+    const total = senders * each;
+    const places = servers.map(({ url }) => ({ url }));
+    const sending = Promise.all(Array.from({ length: senders }, (_, n) => roam(n + 1, places, acknowledged)));
+    for (let kill = 1; kill <= kills; kill++) {
+      const moment = Math.floor((total / (kills + 1)) * (kill - 0.5 + randomInt(1000) / 1000));
+      await expect.poll(() => acknowledged.size, { interval: 5 }).toBeGreaterThan(moment);
+      await [line?.mend, line?.cut, () => line?.mend(2000), line?.cut][kill % 4]?.();
+      if (kind === 'postgres' && kill % 3 === 1) await crashDatabase();
+      const killed = servers.pop() as ChatServer;
+      await killed.stop('SIGKILL');
+      // A server does not start while its database does.
+      await expect.poll(() => history.query('SELECT 1').catch(() => [])).not.toEqual([]);
+      await startNode(killed.port);
+    }
+    await sending;
+    for (const reader of readers) {
+      await expect.poll(() => reader.messages().length, { interval: 10 }).toBe(total);
+      for (const room of rooms) {
+        const revs = reader.messages().flatMap((message) => (message.room === room ? [message.rev] : []));
+        expect(revs).toEqual(revs.map((_, n) => n + 1));
+      }
+      const ids = reader.messages().map(({ clientId }) => clientId);
+      expect(ids.sort()).toEqual([...acknowledged.keys()].sort());
+      for (const message of reader.messages()) expect(acknowledged.get(message.clientId)).toEqual(message);
+    }
+  });
+
+  test('after all that they agree on who is there', async () => {
+    await line?.mend();
+    const ready = () => Promise.all(servers.map(async ({ url }) => (await fetch(`${url}/readyz`)).status));
+    await expect.poll(ready).toEqual([200, 200, 200]);
+    for (const [n, server] of servers.slice(0, 2).entries())
+      await (await connect(server, 19 + n)).request('room:join', { room: 'lobby' });
+    await comeAndGo(servers);
+  });
+
+  test('typing, pushes, kicks and bans reach everybody by any server', () =>
+    reachesAll(servers, { typing: bus !== 'mysql' }));
+
+  test(`the users of a server that was killed, or stands still for ${standing} s, leave presence within 20 s; it says nothing of before when it goes on`, async () => {
+    const [one, two, last] = three();
+    const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
+    const ann = watcher.client;
+    closing.push(() => ann.close());
+    const bob = await connect(two, 2);
+    // The user is connected to the other server too.
+    for (const server of [one, two]) await (await connect(server, 3)).request('room:join', { room: 'lobby' });
+    const [dan, eve, fay] = [await connect(two, 4), await connect(last, 5), await connect(two, 6)];
+    for (const client of [bob, dan, eve, fay]) await client.request('room:join', { room: 'lobby' });
+    const shown = () => [...watcher.present].sort().join();
+    await expect.poll(shown).toBe('1,2,3,4,5,6');
+    const made = { name: 'Both', kind: 'private' as const, members: ['2'], clientId: newClientId() };
+    const { id } = (await ann.request('room:create', made)).room;
+    await eventOf(bob, 'room:added').toMatchObject({ id });
+    for (const client of [ann, bob]) await client.request('room:join', { room: id });
+
+    two.signal('SIGSTOP');
+    await last.stop('SIGKILL');
+    const stoppedAt = performance.now();
+    await ann.request('typing:set', { room: 'lobby', typing: true });
+    await ann.request('room:remove', { room: id, user: '2' });
+    await say(ann, id, 'he is gone');
+    expect(await api(one, 'DELETE', '/users/4/connections')).toEqual({ closed: 0 });
+    await expect.poll(shown).toBe('1,3');
+    expect(watcher.count).toBe(2);
+    await pause(Math.max(0, standing * 1000 - (performance.now() - stoppedAt)));
+
+    two.process.kill('SIGCONT');
+    expect((await dan.ended).reason).toBe('kicked');
+    await eventOf(bob, 'room:removed').toMatchObject({ room: id, reason: 'removed' });
+    await expect.poll(shown).toBe('1,2,3,6');
+    const message = await say(ann, 'lobby', 'now');
+    await expect.poll(() => bob.messages()).toEqual([message]);
+    expect(fay.events.map(({ name }) => name)).not.toContain('typing:changed');
+  });
+
+  describe('a server is killed while it erases a user, and acts of moderation are carried out', () => {
+    const acknowledged: string[] = [];
+    const open: (() => unknown)[] = [];
+    let there: ChatClient;
+    let bob: ChatClient;
+    const secrets = ['user 7', 'secret order', 'secret reason'] as const;
+    let before: string[][];
+    beforeAll(async () => {
+      const [one, two] = three();
+      await api(one, 'PUT', '/rooms/hall', { name: 'hall', kind: 'public' });
+      const ann = await connect(one, 7);
+      [there, bob] = [await connect(two, 7), await connect(two, 8)];
+      open.push(...closing.splice(0));
+      await ann.request('room:join', { room: 'hall' });
+      await Promise.all(Array.from({ length: 1000 }, () => say(ann, 'hall', 'of ann')));
+      await bob.request('room:join', { room: 'hall' });
+      await bob.request('user:block', { user: '7', blocked: true });
+      await api(one, 'POST', '/users/7/push', { name: 'order', data: 'secret order' });
+      const made = { name: 'den', kind: 'private' as const, members: ['7'], clientId: newClientId() };
+      const { room } = await bob.request('room:create', made);
+      await bob.request('room:mute', { room: room.id, user: '7', reason: 'secret reason' });
+      await vi.waitUntil(async () => (await count('chat_audit')) > 0, { timeout: hanging });
+      before = await Promise.all(secrets.map((secret) => history.holding(secret)));
+
+      let isKilled = false;
+      const acting = [one, two, one, two].map(async (server, worker) => {
+        for (let n = 0; !(isKilled && server === two); n++) {
+          const room = `den-${worker}-${n}`;
+          const path = `/rooms/${room}`;
+          await api(server, 'PUT', path, { name: room, kind: 'private' });
+          const { error } = await api(server, 'DELETE', path);
+          if (error === undefined) acknowledged.push(room);
+        }
+      });
+      await api(one, 'DELETE', '/users/7?messages=delete');
+      const isBegun = async () => (await count(`chat_messages WHERE user_id = '0'`)) > 0;
+      await vi.waitUntil(isBegun, { timeout: hanging, interval: 5 });
+      const killed = one.stop('SIGKILL');
+      expect(await count(`chat_messages WHERE user_id = '7'`)).toBeGreaterThan(0);
+      await killed;
+      isKilled = true;
+      await Promise.allSettled(acting);
+    });
+    afterAll(async () => {
+      for (const close of open) await close();
+    });
+
+    test('another one carries out the rest of the erasure', async () => {
+      expect(before.map((tables) => tables.length > 0)).toEqual([true, true, true]);
+      await eventOf(there, 'session:ended').toEqual({ reason: 'kicked' });
+      await eventOf(bob, 'blocked:changed').toEqual({ user: '7', blocked: false });
+      await expect.poll(() => count('chat_erasures')).toBe(0);
+      expect(await count(`chat_messages WHERE user_id = '7'`)).toBe(0);
+      await eventOf(bob, 'room:reset').toEqual({ room: 'hall' });
+      expect(bob.events.filter(({ name }) => name === 'room:reset')).toHaveLength(1);
+      const { messages, room } = await bob.request('room:join', { room: 'hall' });
+      expect(messages.filter(({ text, user }) => text !== '' || user.id !== '0')).toEqual([]);
+      expect(room).toMatchObject({ members: 1, head: 1001 });
+      for (const secret of secrets) expect(await history.holding(secret), secret).toEqual([]);
+    });
+
+    test('each act is listed exactly once', async () => {
+      const listed = async () => {
+        const found: string[] = [];
+        for (let next: string | undefined = ''; next !== undefined; ) {
+          const page = await api(three()[1], 'GET', `/audit?cursor=${next}`);
+          found.push(
+            ...(page.acts as { kind: string; room?: string }[]).map((act) => `${act.kind} ${act.room}`),
+          );
+          next = page.next as string | undefined;
+        }
+        return found.filter((act) => act.startsWith('room_deleted den-'));
+      };
+      expect(acknowledged.length).toBeGreaterThan(0);
+      const missing = async () => {
+        const found = await listed();
+        return acknowledged.filter((room) => !found.includes(`room_deleted ${room}`));
+      };
+      await expect.poll(missing).toEqual([]);
+      const found = await listed();
+      expect(found).toHaveLength(new Set(found).size);
+    });
+  });
+
+  test('messages between servers are kept for an hour by the clock of the database; a server that stood still for longer ends', async () => {
+    const clock = fakeClock();
+    closing.push(() => clock.remove());
+    clock.jump(2 * 3600);
+    const [, two] = three();
+    const ann = await connect(two, 9);
+    await ann.request('room:join', { room: 'lobby' });
+    const [{ num } = {}] = await history.query('SELECT max(num) AS num FROM chat_changes');
+    await history.query(`UPDATE chat_changes SET since = since - 3600001 WHERE num <= ${num}`);
+    const ahead = await startNode(0, (env) => startChatServer({ ...env, ...clock.env }));
+    const bob = await connect(ahead, 10);
+    await bob.request('room:join', { room: 'lobby' });
+    const message = await say(ann, 'lobby');
+    // It reads and deletes over one connection.
+    await eventOf(bob, 'message:new').toEqual(message);
+    const [first] = await history.query('SELECT min(num) AS num FROM chat_changes');
+    expect(Number(first?.num)).toBe(Number(num) + 1);
+
+    await line?.cut();
+    ahead.signal('SIGSTOP');
+    // The server that stands still may hold locks that the others wait for, until the database ends its transaction.
+    for (let n = 0; n < 3; n++) await vi.waitFor(() => say(ann, 'lobby'), hanging);
+    await history.query('DELETE FROM chat_changes WHERE num < (SELECT num FROM chat_position)');
+    ahead.process.kill('SIGCONT');
+    await ahead.until(/this server stood still for too long/);
+  });
+});

@@ -1,0 +1,25 @@
+import { vi } from 'vitest';
+import { CommandProblem } from '../../server/command/problem.ts';
+
+type Run = (args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>;
+
+/** Calls a command in this process, which has loaded it already. */
+export async function commandHere(
+  run: Run,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ code: number; said: string }> {
+  const log = vi.spyOn(console, 'log').mockReturnValue();
+  // The command sets its own.
+  const mask = process.umask();
+  try {
+    const code = await run([...args, '--settings='], env);
+    return { code, said: log.mock.calls.join('\n') };
+  } catch (error) {
+    if (!(error instanceof CommandProblem)) throw error;
+    return { code: error.code, said: error.message };
+  } finally {
+    process.umask(mask);
+    log.mockRestore();
+  }
+}
