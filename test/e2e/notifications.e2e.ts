@@ -1,5 +1,7 @@
+import type { Worker } from '@playwright/test';
+import { browserKeys } from '../helpers/push-service.ts';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 interface Shown {
@@ -19,7 +21,7 @@ declare global {
 }
 
 /** Before the page is opened: notifications are recorded in a list, and the test sets the focus of the window. */
-async function prepare({ page }: Pick<Person, 'page'>): Promise<void> {
+async function prepare({ page }: Person): Promise<void> {
   await page.addInitScript(() => {
     window.focused = true;
     window.shown = [];
@@ -44,143 +46,259 @@ async function prepare({ page }: Pick<Person, 'page'>): Promise<void> {
   });
 }
 
-const focus = ({ page }: Pick<Person, 'page'>, focused: boolean) =>
+const focus = ({ page }: Person, focused: boolean) =>
   page.evaluate((now) => {
     window.focused = now;
     dispatchEvent(new Event(now ? 'focus' : 'blur'));
   }, focused);
 
-const shown = ({ page }: Pick<Person, 'page'>): Promise<Shown[]> =>
-  page.evaluate(() => window.shown.map(({ title, body, tag, silent }) => ({ title, body, tag, silent })));
+const shown = async (...persons: Person[]): Promise<Shown[]> => {
+  const read = () => window.shown.map(({ title, body, tag, silent }) => ({ title, body, tag, silent }));
+  return (await Promise.all(persons.map(({ page }) => page.evaluate(read)))).flat();
+};
 
-test('notifications: asked by a press, shown once while no page has the focus, and lead to the message', async ({
-  alice,
-  site,
-}) => {
+/** The worker, in which the test sees what is shown. */
+interface WorkerOfTest extends EventTarget {
+  registration: ServiceWorkerRegistration;
+  shown: (NotificationOptions & { title: string; close(): void })[];
+}
+
+test.use({ notices: true });
+
+test('notifications of open pages', async ({ alice, site }) => {
   const { page } = alice;
   await prepare(alice);
   await page.reload();
-  await alice.open('board');
   const card = page.getByRole('group', { name: 'Notifications' });
-  await expect(card).toBeHidden();
-  await page.getByRole('button', { name: 'Room menu' }).click();
-  await page.getByRole('menuitem', { name: 'Room settings' }).click();
-  const details = page.getByRole('complementary', { name: 'Details' });
-  await details.getByRole('button', { name: 'Turn on' }).click();
-  await expect(details.getByRole('button', { name: 'Turn on' })).toBeHidden();
-  expect(await page.evaluate(() => window.asked)).toBe(1);
-  const all = details.getByRole('button', { name: 'All messages' });
-  await all.click();
-  await expect(all).toHaveAttribute('aria-pressed', 'true');
-  await alice.open('garden');
+  const other = new Person(await page.context().newPage());
 
-  // A page that has the focus shows none, and no other page does.
-  const other = { page: await page.context().newPage() };
-  await prepare(other);
-  await other.page.goto(site.php.chatPage);
-  await expect(other.page.getByText('Connected', { exact: true })).toBeVisible();
-  // The focus is reported by code that loads later.
-  await expect(other.page.locator('.side')).toBeVisible();
-  await focus(alice, false);
-  await seed(site, 'bob', 'board', ['seen in the other page']);
-  await expect(other.page.locator('.room', { hasText: 'seen in the other page' })).toBeVisible();
-  await expect(page.locator('.room', { hasText: 'seen in the other page' })).toBeVisible();
-  expect([...(await shown(alice)), ...(await shown(other))]).toEqual([]);
-
-  await focus(other, false);
-  await seed(site, 'bob', 'board', [`**Bring** a rake ${'x'.repeat(200)}`]);
-  await expect.poll(async () => [...(await shown(alice)), ...(await shown(other))].length).toBe(1);
-  for (const one of [page, other.page])
-    await expect(one.locator('.room', { hasText: 'Bring a rake' })).toBeVisible();
-  const [first, ...more] = [...(await shown(alice)), ...(await shown(other))];
-  expect(more).toEqual([]);
-  expect(first).toMatchObject({ title: 'Bob · board', silent: true });
-  // A notification of a room that is not open contains only the beginning of the message.
-  expect(first?.body).toMatch(/^Bring a rake x+$/);
-  const shows = (await shown(alice)).length === 1 ? page : other.page;
-  await shows.evaluate(() => window.shown[0]?.onclick?.());
-  const found = shows.getByRole('log').getByRole('article').filter({ hasText: 'Bring a rake' });
-  await expect(found).toBeVisible();
-  expect([...(await shown(alice)), ...(await shown(other))]).toEqual([]);
-
-  // The title counts the mention.
-  await focus(alice, false);
-  await asUser(site, 'bob', async (ask) => {
-    await ask('room:join', { room: 'lobby' });
-    const mentions = [{ user: '1', start: 0, length: 6 }];
-    await ask('message:send', { room: 'lobby', text: '@Alice, look', mentions, clientId: 'look' });
-  });
-  const titles = async () => [...(await shown(alice)), ...(await shown(other))].map(({ title }) => title);
-  await expect.poll(titles).toEqual(['Bob mentioned you in lobby']);
-
-  // The owner of the page may omit private texts.
-  await other.page.close();
-  await focus(alice, true);
-  await page.locator('php-chat').evaluate((chat) => chat.setAttribute('notify-text', 'off'));
-  const den = await privateRoom(site, 'bob', 'den', ['1']);
-  await expect(page.getByRole('button', { name: /^den\b/ })).toBeVisible();
-  await focus(alice, false);
-  await asUser(site, 'bob', async (ask) => {
-    await ask('room:join', { room: den });
-    await ask('message:send', { room: den, text: 'a secret', clientId: 'secret' });
-  });
-  await expect.poll(() => shown(alice)).toMatchObject([{ title: 'Bob · den', body: '' }]);
-  // Notifications of a room are removed when the user is removed from it, or looks at the page again.
-  await asUser(site, 'bob', (ask) => ask('room:remove', { room: den, user: '1' }));
-  await expect.poll(() => shown(alice)).toEqual([]);
-  await seed(site, 'bob', 'board', ['and again']);
-  await expect.poll(async () => (await shown(alice)).length).toBe(1);
-  await focus(alice, true);
-  expect(await shown(alice)).toEqual([]);
-});
-
-test('whether to notify is asked at the third visit, and not again for thirty days', {
-  tag: '@soak',
-}, async ({ alice }) => {
-  const { page } = alice;
-  await prepare(alice);
-  const card = page.getByRole('group', { name: 'Notifications' });
-  /** Comes back after this time. */
-  const visit = async (days: number) => {
-    // The panels' code counts visits.
-    await expect(page.locator('.side')).toBeVisible();
-    await page.evaluate((ms) => {
-      for (const key of Object.keys(localStorage).filter((name) => name.endsWith('/notifications'))) {
-        const kept = JSON.parse(localStorage.getItem(key) ?? '{}');
-        const earlier = { ...kept, at: kept.at - ms, ...(kept.later && { later: kept.later - ms }) };
-        localStorage.setItem(key, JSON.stringify(earlier));
-      }
-    }, days * 86_400_000);
-    await page.reload();
-    await expect(page.locator('.side')).toBeVisible();
-  };
-  for (let visits = 1; visits < 3; visits++) {
+  await test.step('they are asked for by a click', async () => {
+    await alice.open('board');
     await expect(card).toBeHidden();
-    await visit(1);
-  }
-  await expect(card).toContainText('Get notified when someone writes while this page is in the background.');
-  await alice.shot('notifications');
-  await card.getByRole('button', { name: 'Not now' }).click();
-  await expect(card).toBeHidden();
-  await visit(29);
-  await expect(card).toBeHidden();
-  await visit(2);
-  await card.getByRole('button', { name: 'Turn on' }).click();
-  await expect(card).toBeHidden();
-  expect(await page.evaluate(() => window.asked)).toBe(1);
+    await page.getByRole('button', { name: 'Room menu' }).click();
+    await page.getByRole('menuitem', { name: 'Room settings' }).click();
+    const details = page.getByRole('complementary', { name: 'Details' });
+    await details.getByRole('button', { name: 'Turn on' }).click();
+    await expect(details.getByRole('button', { name: 'Turn on' })).toBeHidden();
+    expect(await page.evaluate(() => window.asked)).toBe(1);
+    const all = details.getByRole('button', { name: 'All messages' });
+    await all.click();
+    await expect(all).toHaveAttribute('aria-pressed', 'true');
+    await alice.open('garden');
+  });
+
+  await test.step('while one page has the focus, no page shows one', async () => {
+    await prepare(other);
+    await other.page.goto(site.php.chatPage);
+    // The focus is reported by code that loads later.
+    await expect(other.page.locator('.side')).toBeVisible();
+    await focus(alice, false);
+    await seed(site, 'bob', 'board', ['seen in the other page']);
+    for (const one of [page, other.page])
+      await expect(one.locator('.room', { hasText: 'seen in the other page' })).toBeVisible();
+    expect(await shown(alice, other)).toEqual([]);
+  });
+
+  await test.step('while none has it, one page shows it, and a click leads to the message', async () => {
+    await focus(other, false);
+    await seed(site, 'bob', 'board', [`**Bring** a rake ${'x'.repeat(200)}`]);
+    await expect.poll(async () => (await shown(alice, other)).length).toBe(1);
+    for (const one of [page, other.page])
+      await expect(one.locator('.room', { hasText: 'Bring a rake' })).toBeVisible();
+    const all = await shown(alice, other);
+    // A notification of a room that is not open contains only the beginning of the message.
+    const body = expect.stringMatching(/^Bring a rake x+$/);
+    expect(all).toEqual([expect.objectContaining({ title: 'Bob · board', silent: true, body })]);
+    const shows = (await shown(alice)).length === 1 ? alice : other;
+    await shows.page.evaluate(() => window.shown[0]?.onclick?.());
+    await expect(shows.messages.filter({ hasText: 'Bring a rake' })).toBeVisible();
+    expect(await shown(alice, other)).toEqual([]);
+  });
+
+  await test.step('the title says that the user was mentioned', async () => {
+    await focus(alice, false);
+    await asUser(site, 'bob', async (ask) => {
+      await ask('room:join', { room: 'lobby' });
+      const mentions = [{ user: '1', start: 0, length: 6 }];
+      await ask('message:send', { room: 'lobby', text: '@Alice, look', mentions, clientId: 'look' });
+    });
+    await expect.poll(() => shown(alice, other)).toMatchObject([{ title: 'Bob mentioned you in lobby' }]);
+    await other.page.close();
+    await focus(alice, true);
+  });
+
+  await test.step('the owner of the page may omit private texts; they go when the user is removed or looks', async () => {
+    await page.locator('php-chat').evaluate((chat) => chat.setAttribute('notify-text', 'off'));
+    const den = await privateRoom(site, 'bob', 'den', ['1']);
+    await expect(page.getByRole('button', { name: /^den\b/ })).toBeVisible();
+    await focus(alice, false);
+    await seed(site, 'bob', den, ['a secret']);
+    await expect.poll(() => shown(alice)).toMatchObject([{ title: 'Bob · den', body: '' }]);
+    await asUser(site, 'bob', (ask) => ask('room:remove', { room: den, user: '1' }));
+    await expect.poll(() => shown(alice)).toEqual([]);
+    await seed(site, 'bob', 'board', ['and again']);
+    await expect.poll(async () => (await shown(alice)).length).toBe(1);
+    await focus(alice, true);
+    expect(await shown(alice)).toEqual([]);
+  });
 });
 
-test('whether to notify is asked after the first mention, too', { tag: '@soak' }, async ({ alice, site }) => {
-  await prepare(alice);
-  await alice.page.reload();
-  await alice.open('board');
-  const card = alice.page.getByRole('group', { name: 'Notifications' });
-  await expect(alice.page.locator('.side')).toBeVisible();
-  await expect(card).toBeHidden();
-  await asUser(site, 'bob', async (ask) => {
-    await ask('room:join', { room: 'board' });
-    const mentions = [{ user: '1', start: 0, length: 6 }];
-    await ask('message:send', { room: 'board', text: '@Alice, look', mentions, clientId: 'look' });
+test('pushes by the worker', async ({ visitor, site }) => {
+  const { page } = visitor;
+  const context = page.context();
+  const [address, scope] = [`${site.chat.url}/`, `${site.chat.url}/`];
+  const session = await site.login('alice');
+  const setSession = (value: string) =>
+    context.addCookies([{ name: 'PHPSESSID', value, httpOnly: true, domain: '127.0.0.1', path: '/' }]);
+  await context.grantPermissions(['notifications'], { origin: site.chat.url });
+  await setSession(session);
+  const { p256dh, auth } = browserKeys();
+  const keys = { p256dh: p256dh.toString('base64url'), auth: auth.toString('base64url') };
+  let worker: Worker | undefined;
+  const noticesOf = () => (self as unknown as WorkerOfTest).shown.map(({ tag, data }) => ({ tag, data }));
+  await page.exposeFunction('notices', () => worker?.evaluate(noticesOf) ?? []);
+  await page.exposeFunction('closeNotice', (closed: string) =>
+    worker?.evaluate((closed) => {
+      for (const { tag, close } of (self as unknown as WorkerOfTest).shown) if (tag === closed) close();
+    }, closed),
+  );
+  // This Chromium reaches no push service, and its pages are not notified of what it allows.
+  await page.addInitScript((keys) => {
+    const endpoint = 'https://fcm.googleapis.com/fcm/send/of-this-test';
+    let subscription: object | null = null;
+    Object.defineProperty(Notification, 'permission', { get: () => 'granted' });
+    Notification.requestPermission = async () => 'granted';
+    // Nor does it show notices: the test keeps a list of them in the worker.
+    const { notices, closeNotice } = window as unknown as {
+      notices(): Promise<{ tag: string; data: object }[]>;
+      closeNotice(tag: string): Promise<void>;
+    };
+    ServiceWorkerRegistration.prototype.getNotifications = async () =>
+      (await notices()).map(({ tag, data }) => {
+        return { tag, data, close: () => void closeNotice(tag) } as Notification;
+      });
+    PushManager.prototype.getSubscription = async () => subscription as PushSubscription | null;
+    PushManager.prototype.subscribe = async (options) => {
+      const key = String(options?.applicationServerKey).replaceAll('-', '+').replaceAll('_', '/');
+      const bytes = Uint8Array.from(atob(key), (character) => character.charCodeAt(0));
+      const unsubscribe = async () => {
+        subscription = null;
+      };
+      const toJSON = () => ({ endpoint, keys });
+      subscription = { endpoint, options: { applicationServerKey: bytes.buffer }, toJSON, unsubscribe };
+      return subscription as PushSubscription;
+    };
+  }, keys);
+  const client = await context.newCDPSession(page);
+  const registrations = new Map<string, string>();
+  client.on('ServiceWorker.workerRegistrationUpdated', ({ registrations: all }) => {
+    for (const { scopeURL, registrationId } of all) registrations.set(scopeURL, registrationId);
   });
-  await expect(card).toBeVisible();
+  await client.send('ServiceWorker.enable');
+  await page.goto(`${address}#m=garden`);
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+
+  const only = await test.step('they are turned on in the settings', async () => {
+    await page.getByRole('button', { name: 'Settings', exact: true }).click();
+    const turn = page.getByRole('switch', { name: 'Push on this device' });
+    await turn.click();
+    await expect(turn).toHaveAttribute('aria-checked', 'true');
+    await expect.poll(() => registrations.get(scope)).toBeDefined();
+    await expect.poll(() => context.serviceWorkers().length).toBe(1);
+    return context.serviceWorkers()[0] as Worker;
+  });
+  worker = only;
+  // Chromium drops a push to a worker that is not active yet; on a busy disk it is stored late.
+  const state = () =>
+    only.evaluate(() => (self as unknown as WorkerOfTest).registration.active?.state ?? 'none');
+  await expect.poll(state).toBe('activated');
+  await only.evaluate(() => {
+    const worker = self as unknown as WorkerOfTest;
+    worker.shown = [];
+    worker.registration.showNotification = async (title, options) => {
+      const close = () => {
+        worker.shown = worker.shown.filter((one) => one !== notice);
+      };
+      const notice = { title, ...options, close };
+      worker.shown = [...worker.shown.filter(({ tag }) => tag !== options?.tag), notice];
+    };
+    worker.registration.getNotifications = async () => worker.shown as unknown as Notification[];
+  });
+  const notices = () =>
+    only.evaluate(() =>
+      (self as unknown as WorkerOfTest).shown.map(({ title, body, tag }) => ({ title, body, tag })),
+    );
+  const deliver = (notification: { title: string; body: string; tag: string }, data: object) =>
+    client.send('ServiceWorker.deliverPushMessage', {
+      origin: new URL(address).origin,
+      registrationId: registrations.get(scope) as string,
+      data: JSON.stringify({
+        web_push: 8030,
+        notification: { ...notification, navigate: `${address}#m=lobby/1`, silent: true, data },
+      }),
+    });
+  const garden = { title: 'Bob · garden', body: 'It rains', tag: 'php-chat garden' };
+  const lobby = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby' };
+
+  await test.step('a push closes what was read elsewhere, unless it comes late', async () => {
+    await deliver(garden, { room: 'garden', seq: 1, at: 2, unread: ['garden'] });
+    await expect.poll(notices).toEqual([garden]);
+    // This one knows nothing of what was written since.
+    await deliver(lobby, { room: 'lobby', seq: 1, at: 1, unread: ['lobby'] });
+    await expect.poll(notices).toEqual([garden, lobby]);
+    await deliver(lobby, { room: 'lobby', seq: 1, at: 3, unread: ['lobby'] });
+    await expect.poll(notices).toEqual([lobby]);
+  });
+
+  await test.step('a click opens the room at the message, and the notice goes', async () => {
+    await only.evaluate(() => {
+      const worker = self as unknown as WorkerOfTest;
+      const click = Object.assign(new Event('notificationclick'), {
+        notification: worker.shown[0],
+        waitUntil: () => {},
+      });
+      worker.dispatchEvent(click);
+    });
+    await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
+    await expect.poll(notices).toEqual([]);
+  });
+
+  await test.step('a notice of a room goes when the user is removed from it', async () => {
+    await asUser(site, 'bob', async (ask) => {
+      const { room } = await ask('room:create', {
+        name: 'den',
+        kind: 'private',
+        members: ['1'],
+        clientId: 'den',
+      });
+      await expect(page.getByRole('button', { name: /^den/ })).toBeVisible();
+      const secret = { title: 'Bob · den', body: 'Nobody else knows', tag: 'php-chat den' };
+      await deliver(secret, { room: room.id, seq: 1, at: 4, unread: [room.id] });
+      await expect.poll(notices).toEqual([secret]);
+      await ask('room:remove', { room: room.id, user: '1' });
+      await expect.poll(notices).toEqual([]);
+    });
+  });
+
+  // The session may end while no page is open.
+  await test.step('notices go with the session of the user', async () => {
+    const deliverAgain = async () => {
+      await deliver(garden, { room: 'garden', seq: 9, at: 4, unread: ['garden'] });
+      await expect.poll(notices).toEqual([garden]);
+    };
+    await deliverAgain();
+    await site.memcached.delete(`sessions/${session}`);
+    await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+    await expect.poll(notices).toEqual([]);
+    for (const [next, shows] of [
+      ['0'.repeat(32), page.getByRole('heading', { name: 'Please log in' })],
+      [await site.login('bob'), page.getByText('Connected', { exact: true })],
+    ] as const) {
+      await deliverAgain();
+      await setSession(next);
+      await page.reload();
+      await expect(shows).toBeVisible();
+      await expect.poll(notices).toEqual([]);
+    }
+  });
 });

@@ -1,5 +1,8 @@
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
+import { tellKept } from './kept-page.ts';
+
+const heading = ({ page }: Person, name: string) => page.getByRole('heading', { name, exact: true });
 
 /** All text in the page and its storage. */
 const everything = (person: Person) =>
@@ -9,148 +12,188 @@ const everything = (person: Person) =>
     return [shadow?.textContent ?? '', ...values, JSON.stringify(localStorage), document.title].join('\n');
   });
 
-test('a logout in one tab ends every tab, and nothing of it stays', async ({ alice, site }) => {
-  await alice.open('logout');
-  await alice.write('a secret');
-  await expect(alice.page.getByText(stored)).toBeVisible();
-  const context = alice.page.context();
-  const tabs = [new Person(await context.newPage()), new Person(await context.newPage())];
-  for (const tab of tabs) {
-    await tab.page.goto(site.php.chatPage);
-    await tab.open('logout');
-    await expect(tab.message('a secret')).toBeVisible();
-    await tab.field.fill('an unfinished secret');
-  }
-  await alice.page.getByRole('button', { name: 'Log out' }).click();
-  for (const [index, tab] of tabs.entries()) {
-    // At once, even while it is not yet known whether the session was only renewed.
-    await expect(tab.message('a secret')).toHaveCount(0);
-    await expect(tab.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
-    // The storage, when it is certain that no session follows.
-    await expect.poll(() => everything(tab), { timeout: 30_000 }).not.toContain('secret');
-    expect(await everything(tab)).not.toContain('Alice');
-    await tab.shot(`logout-tab-${index + 1}`);
-  }
-  const [tab] = tabs;
-  await tab?.page.getByRole('button', { name: 'Log in again' }).click();
-  await expect(tab?.page.getByLabel('User name') ?? alice.page.locator('none')).toBeVisible();
-});
+async function sessionCookie({ page }: Person) {
+  const cookie = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID');
+  if (cookie === undefined) throw new Error('no session cookie');
+  return cookie;
+}
 
-test('a link to a message and an invite link lead there after the login', async ({ page, window, site }) => {
-  const den = await privateRoom(site, 'bob', 'after the login', []);
-  const [seq, token] = await asUser(site, 'bob', async (ask) => {
-    await ask('room:join', { room: 'garden' });
-    const { message } = await ask('message:send', { room: 'garden', text: 'the linked one', clientId: 'l' });
-    const { token } = await ask('invite:create', { room: den });
-    return [message.seq, token];
-  });
-  const logIn = async (one: typeof page, password: string) => {
-    await one.getByLabel('User name').fill('carol');
-    await one.getByLabel('Password').fill(password);
-    await one.getByRole('button', { name: 'Log in' }).click();
-  };
-  await page.goto(`${site.php.chatPage}#m=garden/${seq}`);
-  await logIn(page, 'wrong');
-  await expect(page.getByRole('alert')).toBeVisible();
-  await logIn(page, 'carol');
-  await expect(page.getByRole('article').filter({ hasText: 'the linked one' })).toBeFocused();
-  await expect(page).toHaveURL(`${site.php.chatPage}#m=garden`);
-
-  const guest = await window('guest');
-  await guest.goto(`${site.php.chatPage}#join=${token}`);
-  await logIn(guest, 'carol');
-  await expect(guest.getByRole('heading', { name: 'after the login' })).toBeFocused();
-});
-
-test('an invite link that a user has looked at is nothing to the next user of the page', async ({
-  visitor,
-  site,
-}) => {
-  const den = await privateRoom(site, 'bob', 'before the logout', []);
-  const { token } = await asUser(site, 'bob', (ask) => ask('invite:create', { room: den }));
-  const { page } = visitor;
-  await visitor.enter(site, 'carol');
-  await page.goto('about:blank');
-  await page.goto(`${site.php.chatPage}#join=${token}`);
-  await expect(page.getByRole('heading', { name: 'before the logout' })).toBeFocused();
-  const { value } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
-  await site.memcached.delete(`sessions/${value}`);
-  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
-  // The chat waits no more for Carol to come back.
-  const kept = () => page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('/3/')));
-  await expect.poll(kept, { timeout: 30_000 }).toEqual([]);
-  // The page stays where it is: the next user logs in in another tab.
-  const cookie = { name: 'PHPSESSID', value: await site.login('dimitri'), httpOnly: true };
-  await page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+/** Looks at the page again until the chat is connected. */
+async function lookAgain({ page }: Person): Promise<void> {
   await expect(async () => {
     await page.evaluate(() => dispatchEvent(new Event('focus')));
     await expect(page.getByText('Connected', { exact: true })).toBeVisible({ timeout: 500 });
   }).toPass();
-  await expect(visitor.timeline).toBeVisible();
-  expect(await everything(visitor)).not.toContain('before the logout');
+}
+
+async function submitLogin(person: Person, user: string, password = user): Promise<void> {
+  await person.page.getByLabel('User name').fill(user);
+  await person.page.getByLabel('Password').fill(password);
+  await person.page.getByRole('button', { name: 'Log in', exact: true }).click();
+}
+
+test('a login from the guest’s first look until it has expired', async ({ visitor: alice, site }) => {
+  const { page } = alice;
+  const context = page.context();
+  let attempts = 0;
+  page.on('websocket', () => attempts++);
+  await page.clock.install();
+
+  await test.step('a guest is asked to log in, and the chat tries again only when he looks', async () => {
+    await page.goto(site.chat.url);
+    await expect(heading(alice, 'Please log in')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Log in', exact: true })).toBeVisible();
+    // Longer than any attempt to reconnect.
+    await page.clock.runFor('00:10');
+    expect(attempts).toBe(1);
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await expect.poll(() => attempts).toBe(2);
+    await expect(heading(alice, 'Please log in')).toBeVisible();
+  });
+
+  await test.step('a link to a message leads there after the login, and the other tab follows', async () => {
+    const { message } = await asUser(site, 'bob', async (ask) => {
+      await ask('room:join', { room: 'garden' });
+      return ask('message:send', { room: 'garden', text: 'the linked one', clientId: 'l' });
+    });
+    const other = new Person(await context.newPage());
+    await other.page.goto(`${site.php.chatPage}#m=garden/${message.seq}`);
+    await submitLogin(other, 'alice', 'wrong');
+    await expect(other.page.getByRole('alert')).toBeVisible();
+    await submitLogin(other, 'alice');
+    await expect(other.message('the linked one')).toBeFocused();
+    await expect(other.page).toHaveURL(`${site.php.chatPage}#m=garden`);
+    await other.page.close();
+    await lookAgain(alice);
+  });
+
+  const { value: first, ...cookie } = await sessionCookie(alice);
+  const record = await site.memcached.ask(`get sessions/${first}\r\n`);
+  const bytes = Buffer.from(record.split('\r\n')[1] ?? '', 'latin1');
+
+  await test.step('a new session ID changes nothing of what is being written', async () => {
+    await alice.open('tabs');
+    await alice.write('before the renewal');
+    await expect(page.getByText(stored)).toBeVisible();
+    await alice.field.fill('half a sentence');
+    await site.memcached.set('sessions/renewed-by-php', bytes);
+    await context.addCookies([{ ...cookie, value: 'renewed-by-php' }]);
+    const again = page.waitForEvent('websocket');
+    await site.memcached.delete(`sessions/${first}`);
+    await again;
+    await expect(alice.message('before the renewal')).toBeVisible();
+    await expect(alice.field).toBeFocused();
+    await page.keyboard.type(', and the other');
+    await expect(alice.field).toHaveValue('half a sentence, and the other');
+    await alice.write('and after it');
+    await expect(alice.texts).toHaveText(['before the renewal', 'and after it']);
+  });
+
+  await test.step('a page kept for Back and Forward shows nothing before the server accepts the user', async () => {
+    await alice.field.fill('half a thought');
+    await tellKept(page, 'pagehide');
+    await expect(alice.messages).toHaveCount(0);
+    await tellKept(page, 'pageshow');
+    await expect(alice.message('and after it')).toBeVisible();
+    await expect(alice.field).toHaveValue('half a thought');
+    await tellKept(page, 'pagehide');
+    await context.clearCookies();
+    await tellKept(page, 'pageshow');
+    await expect(heading(alice, 'Please log in')).toBeVisible();
+    expect(await everything(alice)).not.toContain('and after it');
+  });
+
+  await test.step('an expired login keeps the draft for the same user', async () => {
+    await context.addCookies([{ ...cookie, value: 'renewed-by-php' }]);
+    // Like a page: it writes the session again.
+    await site.memcached.set('sessions/renewed-by-php', bytes, 8);
+    await lookAgain(alice);
+    await alice.open('expiring');
+    await alice.field.fill('not sent yet');
+    await expect(heading(alice, 'Your login has expired')).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByText('Your drafts are saved, Alice.')).toBeVisible();
+    await alice.shot('expired');
+    await site.memcached.set('sessions/renewed-by-php', bytes);
+    await lookAgain(alice);
+    await expect(alice.field).toHaveValue('not sent yet');
+  });
+
+  await test.step('another user in the same session takes over nothing', async () => {
+    await site.memcached.set(
+      'sessions/renewed-by-php',
+      JSON.stringify({ user_id: 99, firstname: 'Mallory' }),
+    );
+    await expect(heading(alice, 'Someone else is logged in')).toBeVisible();
+    expect(await everything(alice)).not.toMatch(/renewal|not sent yet/);
+    await alice.shot('user-changed');
+  });
 });
 
-test('a draft does not outlive the logout of the only tab', async ({ alice }) => {
-  await alice.open('logout');
-  await alice.field.fill('an unfinished secret');
-  await expect.poll(() => alice.page.evaluate(() => JSON.stringify(localStorage))).toContain('unfinished');
-  await alice.page.getByRole('button', { name: 'Log out' }).click();
-  await expect(alice.page.getByLabel('User name')).toBeVisible();
-  expect(await alice.page.evaluate(() => localStorage.length)).toBe(0);
-});
+test('a logout leaves nothing for the next user of the browser', async ({ visitor, site }) => {
+  const { page } = visitor;
+  const context = page.context();
+  const den = await privateRoom(site, 'bob', 'the den', []);
+  const { token } = await asUser(site, 'bob', (ask) => ask('invite:create', { room: den }));
 
-test('a renewed session id goes on without a card', async ({ alice, site }) => {
-  await alice.open('tabs');
-  await alice.write('before the renewal');
-  await expect(alice.page.getByText(stored)).toBeVisible();
-  await alice.field.fill('half a sentence');
-  const context = alice.page.context();
-  const cookie = (await context.cookies()).find(({ name }) => name === 'PHPSESSID');
-  if (cookie === undefined) throw new Error('no session cookie');
-  const record = await site.memcached.ask(`get sessions/${cookie.value}\r\n`);
-  const bytes = record.split('\r\n')[1] ?? '';
-  await site.memcached.set('sessions/renewed-by-php', Buffer.from(bytes, 'latin1'));
-  await context.addCookies([{ ...cookie, value: 'renewed-by-php' }]);
-  const again = alice.page.waitForEvent('websocket');
-  await site.memcached.delete(`sessions/${cookie.value}`);
+  await test.step('an invite link leads to its room after the login', async () => {
+    // Another test may have left this page, from which that would be no load.
+    await page.goto('about:blank');
+    await page.goto(`${site.php.chatPage}#join=${token}`);
+    await submitLogin(visitor, 'carol');
+    await expect(heading(visitor, 'the den')).toBeFocused();
+  });
 
-  await again;
-  await expect(alice.message('before the renewal')).toBeVisible();
-  await expect(alice.field).toHaveValue('half a sentence');
-  await expect(alice.field).toBeFocused();
-  await alice.page.keyboard.type(', and the other');
-  await expect(alice.field).toHaveValue('half a sentence, and the other');
-  await alice.write('and after it');
-  await expect(alice.texts).toHaveText(['before the renewal', 'and after it']);
-});
+  await test.step('a logout elsewhere ends the chat with few attempts to connect', async () => {
+    const { value } = await sessionCookie(visitor);
+    let attempts = 0;
+    page.on('websocket', () => attempts++);
+    await page.clock.install();
+    // For a second: a look each frame misses nothing.
+    const checking = page.waitForFunction(() =>
+      document.querySelector('php-chat')?.shadowRoot?.textContent?.includes('Checking your login…'),
+    );
+    await site.memcached.delete(`sessions/${value}`);
+    await checking;
+    await expect(heading(visitor, 'You’re logged out')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Log in again' })).toBeVisible();
+    // For five seconds the same user may be let in again.
+    const kept = async () => {
+      await page.clock.fastForward(1000);
+      return page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('/3/')));
+    };
+    await expect.poll(kept).toEqual([]);
+    await page.clock.runFor('00:10');
+    expect(attempts).toBeLessThanOrEqual(5);
+  });
 
-test('another user in the same session takes over nothing', async ({ alice, site }) => {
-  await alice.open('board');
-  await alice.write('for Alice’s eyes');
-  await expect(alice.page.getByText(stored)).toBeVisible();
-  await alice.field.fill('unfinished');
-  const cookie = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID');
-  await site.memcached.set(
-    `sessions/${cookie?.value}`,
-    JSON.stringify({ user_id: 99, firstname: 'Mallory' }),
-  );
-  await expect(alice.page.getByRole('heading', { name: 'Someone else is logged in' })).toBeVisible();
-  expect(await everything(alice)).not.toMatch(/eyes|unfinished/);
-  await alice.shot('user-changed');
-});
+  await test.step('the next user is not offered the invite link', async () => {
+    const cookie = { name: 'PHPSESSID', value: await site.login('dimitri'), httpOnly: true };
+    await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+    await lookAgain(visitor);
+    await expect(visitor.timeline).toBeVisible();
+    expect(await everything(visitor)).not.toContain('the den');
+  });
 
-test('a session store that is silent is no logout', { tag: '@soak' }, async ({ alice, site }) => {
-  await alice.open('lobby');
-  site.memcached.signal('SIGSTOP');
-  try {
-    await alice.page.goto(site.chat.url);
-    await expect(alice.banner).toContainText(/The login service isn’t responding/);
-    // It is not reported as a chat server that is down either.
-    await alice.page.waitForTimeout(2500);
-    await expect(alice.banner).toContainText(/The login service isn’t responding/);
-    await alice.shot('store-silent');
-  } finally {
-    site.memcached.signal('SIGCONT');
-  }
-  await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
+  await test.step('a logout by the site’s button ends every tab', async () => {
+    const tabs = [visitor, new Person(await context.newPage())];
+    for (const tab of tabs) await tab.page.goto(site.php.chatPage);
+    for (const tab of tabs) {
+      await tab.open('logout');
+      await tab.field.fill('an unfinished secret');
+    }
+    await visitor.write('a secret');
+    await expect(tabs[1]?.message('a secret') ?? visitor.timeline).toBeVisible();
+    await visitor.field.fill('an unfinished secret');
+    const [, tab = visitor] = tabs;
+    await visitor.page.getByRole('button', { name: 'Log out' }).click();
+    await expect(page.getByLabel('User name')).toBeVisible();
+    // At once, even while it is not yet known whether the session was only renewed.
+    await expect(tab.message('a secret')).toHaveCount(0);
+    await expect(heading(tab, 'You’re logged out')).toBeVisible();
+    await expect.poll(() => everything(tab), { timeout: 30_000 }).not.toContain('secret');
+    expect(await everything(tab)).not.toContain('Dimitri');
+    expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('secret');
+    await tab.page.getByRole('button', { name: 'Log in again' }).click();
+    await expect(tab.page.getByLabel('User name')).toBeVisible();
+  });
 });

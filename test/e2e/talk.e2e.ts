@@ -1,37 +1,122 @@
+import { nextChatServer } from '../helpers/chat-server.ts';
+import { ownPort } from '../helpers/child.ts';
+import { startNginx } from '../helpers/nginx.ts';
+import { startPhpApp } from '../helpers/php-app.ts';
 import { expect, Person, test } from './fixtures.ts';
 
-test('two people log in with PHP and talk both ways', async ({ browser, site }) => {
-  const [alice, bob] = [new Person(await browser.newPage()), new Person(await browser.newPage())];
-  await alice.login(site.php.chatPage, 'alice');
-  await bob.login(site.php.chatPage, 'bob');
-  await alice.open('talk');
-  await bob.open('talk');
-  const middle = (selector: string) =>
-    alice.page.locator(`php-chat ${selector}`).evaluate((element) => {
-      const { left, right } = element.getBoundingClientRect();
-      return (left + right) / 2;
+const texts = [
+  '我十点到，带两箱育苗盆。',
+  '<script>alert(1)</script><img src=x onerror=alert(2)>',
+  `long ${'word '.repeat(799)}`,
+  'See https://weather.example/orchard-lane, not javascript:alert(3)\nor below',
+];
+
+// As docs/install.md has it: the chat under a path of the site, or on a subdomain.
+for (const { where, chatHost, siteHost, env, tag } of [
+  { where: 'under a path of the site', siteHost: '127.0.0.1', env: {}, tag: [] },
+  {
+    where: 'on a subdomain',
+    siteHost: 'www.site.localhost',
+    chatHost: 'chat.site.localhost',
+    env: { SESSION_COOKIE_DOMAIN: 'site.localhost' },
+    tag: ['@soak'],
+  },
+])
+  test(`two people log in with PHP and talk, with the chat ${where} behind nginx`, { tag }, async ({
+    window,
+    surroundings: { memcached },
+  }) => {
+    const [alice, bob] = [new Person(await window('alice')), new Person(await window('bob'))];
+    const [phpPort, chatPort, port] = [await ownPort(), await ownPort(), await ownPort()];
+    const chatUrl = chatHost === undefined ? `http://${siteHost}:${port}/chat` : `http://${chatHost}:${port}`;
+    const siteUrl = `http://${siteHost}:${chatHost === undefined ? port : phpPort}`;
+    const chat = await nextChatServer({
+      CHAT_PORT: String(chatPort),
+      CHAT_TRUSTED_PROXIES: '127.0.0.1',
+      CHAT_SESSION_STORE: memcached.url,
+      CHAT_ROOMS: 'talk',
+      CHAT_ORIGINS: [siteUrl, new URL(chatUrl).origin].join(),
+      CHAT_LOGIN_URL: `${siteUrl}/`,
+      CHAT_USER_AVATAR: '/avatars/{id}.svg',
+      CHAT_USER_URL: '/members/{id}',
     });
-  expect(await middle('.column .empty')).toBeCloseTo(await middle('.timeline'), 0);
-  // It has moved from the bottom of the list to its top.
-  const rooms = alice.page.getByRole('navigation', { name: 'Rooms' });
-  await expect(rooms.getByRole('button', { name: /^talk\b/ })).toBeInViewport();
-  await alice.shot('talk-1-empty');
-  const texts = [
-    '我十点到，带两箱育苗盆。',
-    '👍',
-    '<script>alert(1)</script><img src=x onerror=alert(2)>',
-    `long ${'word '.repeat(799)}`,
-    'See https://weather.example/orchard-lane, not javascript:alert(3)',
-    'two\nlines',
-  ];
-  for (const [index, text] of texts.entries()) {
-    const [from, to] = index % 2 === 0 ? [alice, bob] : [bob, alice];
-    await from.write(text);
-    await expect(to.texts.nth(index)).toHaveJSProperty('textContent', text);
-    await expect(from.texts.nth(index)).toHaveJSProperty('textContent', text);
-  }
-  await expect(alice.page.locator('php-chat .start')).toHaveCSS('text-align', 'center');
-  await alice.shot('talk-2-alice');
-  await bob.shot('talk-3-bob');
-  for (const { page } of [alice, bob]) await page.close();
-});
+    const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl, port: phpPort, env });
+    const nginx = await startNginx(chatPort, chatHost === undefined ? { port, php: phpPort } : { port });
+    const sockets: string[] = [];
+    const bad: string[] = [];
+    alice.page.on('websocket', (socket) => sockets.push(socket.url()));
+    alice.page.on('console', (message) => message.type() === 'error' && bad.push(message.text()));
+
+    await test.step('they log in, one in a network that blocks WebSocket', async () => {
+      await bob.page.addInitScript(() => {
+        const Real = WebSocket;
+        globalThis.WebSocket = class extends Real {
+          constructor() {
+            super('ws://127.0.0.1:9/');
+          }
+        };
+      });
+      await alice.login(`${siteUrl}/messages`, 'alice');
+      await bob.login(`${siteUrl}/messages`, 'bob');
+    });
+
+    await test.step('each reads what the other has written, as text', async () => {
+      for (const [index, text] of texts.entries()) {
+        const [from, to] = index % 2 === 0 ? [alice, bob] : [bob, alice];
+        await from.write(text);
+        for (const person of [to, from])
+          await expect(person.texts.nth(index)).toHaveJSProperty('textContent', text);
+      }
+      const socket = `${chatUrl.replace('http', 'ws')}/socket.io/`;
+      expect(sockets).toEqual([expect.stringMatching(new RegExp(`^${socket}.*transport=websocket`))]);
+      expect(bad).toEqual([]);
+      await alice.shot('talk-alice');
+      await bob.shot('talk-bob');
+    });
+
+    await test.step('the sample site’s header on a phone cuts nothing', async () => {
+      const { page } = bob;
+      await page.setViewportSize({ width: 360, height: 640 });
+      for (const size of ['100%', '200%']) {
+        await page.evaluate((size) => {
+          document.documentElement.style.fontSize = size;
+        }, size);
+        const cut = await page.evaluate(() => {
+          const header = document.querySelector('header.top')?.getBoundingClientRect() ?? new DOMRect();
+          return [...document.querySelectorAll('header.top :is(.site-name, .plain)')]
+            .filter((element) => element.checkVisibility())
+            .filter((element) => {
+              const at = element.getBoundingClientRect();
+              const isOutside = at.left < 0 || at.right > header.right || at.bottom > header.bottom;
+              return isOutside || element.scrollWidth > element.clientWidth + 1;
+            })
+            .map((element) => element.textContent);
+        });
+        expect(cut, size).toEqual([]);
+        await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+        expect((await page.locator('header.top').boundingBox())?.height).toBeGreaterThanOrEqual(52);
+      }
+    });
+
+    await test.step('“Message” on a member’s page opens the conversation', async () => {
+      const { page } = alice;
+      await page.goto(`${siteUrl}/members/2`);
+      // The site has `--accent` of its own, from which it sets that of the launcher.
+      const launcher = page.locator('php-chat-launcher').getByRole('button', { name: /^Open chat/ });
+      await expect(launcher).toHaveCSS('background-color', 'rgb(31, 107, 69)');
+      await page.getByRole('button', { name: 'Message Bob' }).click();
+      await expect(page.getByRole('dialog', { name: 'Chat' })).toBeVisible();
+      await expect(page.getByRole('region', { name: 'Bob' })).toBeVisible();
+    });
+
+    if (chatHost === undefined)
+      await test.step('the chat’s own page, on its own port, has the pictures and pages of the site’s users', async () => {
+        const { page } = alice;
+        await page.goto(chat.url);
+        await expect(page.locator('.avatar[data-user="1"] img').first()).toHaveCSS('opacity', '1');
+        await expect(page.locator('php-chat')).toHaveAttribute('profile-url', `${siteUrl}/members/{id}`);
+      });
+
+    for (const { page } of [alice, bob]) await page.goto('about:blank');
+    await Promise.all([nginx.stop(), php.stop(), chat.stop()]);
+  });
