@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectRefused, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { inShort, request, say, upgrade } from '../helpers/fuzz-exchange.ts';
-import { servesNext } from '../helpers/fuzz-next-client.ts';
-import { frame, Wire } from '../helpers/fuzz-wire.ts';
-import { hanging } from '../helpers/hanging.ts';
+import { connectRaw, frame, openRaw } from '../helpers/raw-client.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /**
@@ -15,29 +14,39 @@ import { metrics } from '../helpers/server-figures.ts';
 const key = 'a-key-of-more-than-16-characters';
 const user = 'an-id-of-somebody-who-is-logged-in';
 const cookie = `PHPSESSID=${user}`;
-let site: ChatSite;
-/** Accepts five connections an hour from one address. */
-let capped: ChatServer;
-/** Accepts one message an hour from one user. */
-let limited: ChatServer;
+let site: ChatSite<RunningChat>;
+/** Accepts five connections an hour from one address, and one message an hour from one user. */
+let capped: RunningChat;
 let slowHeaders: Promise<string>;
 
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: key, CHAT_ORIGINS: 'https://good.example' });
-  const other = { CHAT_SESSION_STORE: site.memcached.url };
-  capped = await nextChatServer({ ...other, CHAT_LIMIT_CONNECT_ADDRESS: '5/1h' });
-  limited = await nextChatServer({ ...other, CHAT_LIMIT_SEND: '1/1h' });
+  const env = { CHAT_API_KEY: key, CHAT_ORIGINS: 'https://good.example' };
+  site = await startChatSite(env, chatServerHere);
+  capped = await chatServerHere({
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_LIMIT_CONNECT_ADDRESS: '5/1h',
+    CHAT_LIMIT_SEND: '1/1h',
+  });
   await site.memcached.set(`sessions/${user}`, '{"user_id":7}');
   await site.memcached.set('sessions/with,comma', '{"user_id":5}');
   // Takes 10 s, so it starts before the others.
   slowHeaders = say(site.chat.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
 });
 afterAll(async () => {
-  await Promise.all([capped?.stop(), limited?.stop()]);
+  await capped?.stop();
   await site?.close();
 });
 
-const nextIsServed = (server = site.chat, localAddress?: string) => servesNext(server, cookie, localAddress);
+/** `/healthz`, a new connection and its first request are answered. */
+async function nextIsServed(
+  { url, port }: RunningChat = site.chat,
+  localAddress = '127.0.0.1',
+): Promise<void> {
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const client = await connectRaw(port, cookie, undefined, localAddress);
+  expect(await client.request('room:list', {})).toContain('"ok":true');
+  client.socket.destroy();
+}
 
 /** Each row: the item of the list, a function that sends the input, and the short form of the answer. */
 type Row = [item: string, send: () => Promise<string>, answer: string];
@@ -69,10 +78,22 @@ list('Handshake', [
   ['an origin that begins well', from('https://good.example.evil'), '403 origin_not_allowed'],
   ['http for https', from('http://good.example'), '403 origin_not_allowed'],
   ['a wrong port', from('https://good.example:444'), '403 origin_not_allowed'],
-  ['no EIO', get('/socket.io/?transport=polling'), '400 bad_request'],
+  ...[
+    '/socket.io/?transport=polling',
+    '/socket.io/?EIO=4&transport=websocket',
+    `${polling}&sid=AAAAAAAAAAAAAAAAAAAA`,
+    `${polling}&sid=__proto__`,
+    `${polling}&sid=`,
+    `${polling}&sid=&sid=AAAAAAAAAAAAAAAAAAAA`,
+    `${polling}&transport=websocket`,
+    `${polling}&EIO=3`,
+    `${polling}&j=1`,
+    '//socket.io/?EIO=4',
+  ].map((target): Row => [target, get(target), '400 bad_request']),
+  ['no HTTP', () => http('hello\r\n\r\n'), '400 bad_request'],
+  ['POST without a sid', get(polling, { method: 'POST', body: '40' }), '400 bad_request'],
   ['EIO=3', get('/socket.io/?EIO=3&transport=polling'), '400 unsupported_protocol'],
   ['transport=__proto__', get('/socket.io/?EIO=4&transport=__proto__'), '400 bad_request'],
-  ['an unknown sid', get(`${polling}&sid=AAAAAAAAAAAAAAAAAAAA`), '400 bad_request'],
   ['PUT', get(polling, { method: 'PUT' }), '400 bad_request'],
   ['a cookie of 20 KB', get(polling, { Cookie: `a=${'x'.repeat(20_000)}` }), '431 header_too_large'],
 ]);
@@ -80,9 +101,13 @@ list('Handshake', [
 test('Handshake: over the cap of an address, whatever X-Forwarded-For says; other addresses are served', async () => {
   for (let n = 0; n < 5; n++) expect(inShort(await say(capped.port, request(polling)))).toBe('200');
   for (const forged of [{}, { 'X-Forwarded-For': '203.0.113.9' }, { 'X-Forwarded-For': '127.0.0.2' }]) {
-    const answer = await say(capped.port, request(polling, forged as Record<string, string>));
-    expect(inShort(answer)).toBe('429 rate_limited');
-    expect(answer).toMatch(/^Retry-After: \d+\r$/m);
+    for (const target of [polling, '/socket.io/?EIO=4&transport=websocket']) {
+      const more = target === polling ? {} : upgrade;
+      const headers = { ...forged, ...more } as Record<string, string>;
+      const answer = await say(capped.port, request(target, headers));
+      expect(inShort(answer)).toBe('429 rate_limited');
+      expect(answer).toMatch(/^Retry-After: \d+\r$/m);
+    }
   }
   await nextIsServed(capped, '127.0.0.2');
 });
@@ -114,6 +139,7 @@ list('Cookie', [
   ['%00', id('a%00b'), 'unauthorized'],
   ['a raw control character', get(polling, { Cookie: 'PHPSESSID=a\x01b' }), '400 bad_request'],
   ['257 characters', id('a'.repeat(257)), 'unauthorized'],
+  ['a key that is too long for memcached', id('a'.repeat(250)), 'unauthorized'],
   ['%E0%A4%A', id('%E0%A4%A'), 'unauthorized'],
   ['a quoted one', id(`"${user}"`), 'unauthorized'],
   ['two that differ', id(`${user}; PHPSESSID=with,comma`), 'unauthorized'],
@@ -146,9 +172,14 @@ list('Session', [
   ['the last of equal keys', session('{"user_id":1,"user_id":7}'), 'accepted 7'],
 ]);
 
-test('Session: the log names the format that the bytes look like', async () => {
-  await site.chat.until(/the bytes look like php"/);
-  await site.chat.until(/the bytes look like php_serialize"/);
+test('Session: the log names the format that the bytes look like, and no content', async () => {
+  for (const line of [
+    /the bytes look like php"/,
+    /the bytes look like php_serialize"/,
+    /user_id is not a user id but a list/,
+  ])
+    await expect.poll(() => site.chat.output()).toMatch(line);
+  expect(site.chat.output()).not.toContain('i:7;');
 });
 
 const closings = async () =>
@@ -156,22 +187,34 @@ const closings = async () =>
 
 /** `closed as malformed`: the reason that the server has counted for the end of this connection. */
 const packet =
-  (payload: string | Buffer, { connected = true } = {}) =>
+  (payload: string | Buffer, { connected = true, op = 1 } = {}) =>
   async () => {
     const before = new Map(await closings());
-    const wire = await Wire[connected ? 'connected' : 'open'](site.chat.port, cookie);
-    wire.write(frame(payload));
-    await wire.closed;
-    return vi.waitFor(async () => {
-      const risen = (await closings()).filter(([name, n]) => n > (before.get(name) ?? 0));
-      expect(risen).toHaveLength(1);
-      return `closed as ${/reason="(\w+)"/.exec(risen[0]?.[0] ?? '')?.[1]}`;
-    }, hanging);
+    const { socket } = connected
+      ? await connectRaw(site.chat.port, cookie)
+      : await openRaw(site.chat.port, { cookie });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(frame(payload, op));
+    await closed;
+    const risen = (await closings()).filter(([name, n]) => n > (before.get(name) ?? 0));
+    return `closed as ${risen.map(([name]) => /reason="(\w+)"/.exec(name)?.[1]).join()}`;
   };
 
 list('Packets', [
   ['an event before CONNECT', packet('420["room:list",{}]', { connected: false }), 'closed as malformed'],
-  ['a second CONNECT', packet('40'), 'closed as second_connect'],
+  ['Engine.IO of no kind, before CONNECT', packet('9', { connected: false }), 'closed as malformed'],
+  // The type is read as a number, and a blank is 0.
+  ...['40', '4 ', '40/,{}', '4\n/,{}'].map(
+    (connect): Row => [
+      `a second CONNECT: ${JSON.stringify(connect)}`,
+      packet(connect),
+      'closed as second_connect',
+    ],
+  ),
+  ['an unknown type', packet('49'), 'closed as malformed'],
+  ['a CONNECT_ERROR', packet('44{"message":"x"}'), 'closed as malformed'],
+  ['an ack, which nobody asked for', packet('439[]'), 'closed as malformed'],
+  ['bytes that belong to nothing', packet(Buffer.from([1, 2, 3]), { op: 2 }), 'closed as malformed'],
   ['broken JSON', packet('42["room:list",'), 'closed as malformed'],
   ['42[]', packet('42[]'), 'closed as malformed'],
   ['42["disconnecting"]', packet('42["disconnecting"]'), 'closed as malformed'],
@@ -184,14 +227,13 @@ list('Packets', [
 const event =
   (name: string, ...args: (string | object)[]) =>
   async () => {
-    const wire = await Wire.connected(site.chat.port, cookie);
-    await wire.ask('"room:join",{"room":"lobby"}');
+    const client = await connectRaw(site.chat.port, cookie, 'lobby');
     // A string is raw JSON, some of which no JavaScript value would produce.
     const payloads = args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg)));
-    const answer = await wire.ask([JSON.stringify(name), ...payloads].join());
-    expect(await wire.probe()).toBe(true);
-    wire.socket.destroy();
-    return /^\[\{"ok":false,"error":\{"code":"(\w+)"/.exec(answer ?? '')?.[1] ?? String(answer);
+    const answer = await client.ask([JSON.stringify(name), ...payloads].join());
+    expect(await client.request('room:list', {})).toContain('"ok":true');
+    client.socket.destroy();
+    return /^\[\{"ok":false,"error":\{"code":"(\w+)"/.exec(answer)?.[1] ?? answer;
   };
 const message = (over: object = {}) => ({ room: 'lobby', text: 'hello', clientId: newClientId(), ...over });
 
@@ -232,14 +274,13 @@ test('Events: forbidden, for a message of somebody else', async () => {
 });
 
 test('Events: rate_limited says when to come again', async () => {
-  const client = await connectChat(limited.url, cookie);
-  await client.request('room:join', { room: 'lobby' });
-  await client.request('message:send', message());
-  expect(await client.raw('message:send', message())).toMatchObject({
-    error: { code: 'rate_limited', retryAfterMs: expect.closeTo(3_600_000, -5) },
-  });
-  client.close();
-  await nextIsServed(limited);
+  // From another address, as that of the others has had its connections.
+  const client = await connectRaw(capped.port, cookie, 'lobby', '127.0.0.3');
+  const send = () => client.request('message:send', message());
+  expect(await send()).toContain('"ok":true');
+  expect(await send()).toMatch(/"code":"rate_limited".*"retryAfterMs":3(599|600)\d{3}/);
+  client.socket.destroy();
+  await nextIsServed(capped, '127.0.0.4');
 });
 
 /** A POST to an open polling connection. */

@@ -1,14 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
-import { checkAnswer, type EventCase, eventCase, fits } from '../helpers/fuzz-events.ts';
-import { type FrameCase, frameCase, framesOf } from '../helpers/fuzz-frames.ts';
-import { bodyOf, checkHttp, exchange, type HttpCase, httpCase, requestOf } from '../helpers/fuzz-http.ts';
-import { type PacketCase, packetCase, packetsOf } from '../helpers/fuzz-packets.ts';
-import { type Kept, kept, startTalk, tryCases, watchServer } from '../helpers/fuzz-watch.ts';
-import { frame, notHanging, Pool, Wire } from '../helpers/fuzz-wire.ts';
+import { checkAnswer, type EventCase, eventCase } from '../helpers/fuzz-events.ts';
+import { request, say } from '../helpers/fuzz-exchange.ts';
+import { bodyOf, checkHttp, exchange, type HttpCase, httpCase } from '../helpers/fuzz-http.ts';
+import { frameCase, type PacketCase, packetCase, packetsOf } from '../helpers/fuzz-packets.ts';
+import { hanging } from '../helpers/hanging.ts';
+import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
-import { metrics, percentile } from '../helpers/server-figures.ts';
+import { connectRaw, frame, openRaw, type RawClient } from '../helpers/raw-client.ts';
+import { metrics } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
 /**
@@ -17,151 +19,207 @@ import { size } from './size.ts';
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {
-  frames: size(40_000, 100),
-  packets: size(60_000, 100),
-  events: size(60_000, 100),
-  http: size(40_000, 100),
+  frames: size(40_000, 50),
+  packets: size(60_000, 80),
+  events: size(60_000, 80),
+  http: size(40_000, 60),
 };
+const cookie = 'PHPSESSID=mallory';
 
 let memcached: Memcached;
 let server: ChatServer;
-let watch: ReturnType<typeof watchServer>;
-let pair: [ChatClient, ChatClient];
-let talk: ReturnType<typeof startTalk>;
-let pool: Pool;
-let before: Kept;
-const cookie = 'PHPSESSID=mallory';
-
+let pair: ChatClient[];
+/** The numbered texts that two users send each other all the while. */
+const said: string[] = [];
+let talking = true;
+let talks: Promise<unknown>;
 beforeAll(async () => {
   memcached = await startMemcached();
   for (const name of ['ann', 'ben', 'mallory'])
     await memcached.set(`sessions/${name}`, `{"user_id":"${name}"}`);
   server = await startChatServer({
+    ...inspected,
     // A busy machine that reads an answer late must not affect the result.
     CHAT_SESSION_STORE: `${memcached.url}&timeout=5000ms`,
     CHAT_ROOMS: 'lobby,garden,talk',
-    NODE_OPTIONS: '--inspect=127.0.0.1:0',
   });
-  watch = watchServer(server);
   pair = [await connectChat(server.url, 'PHPSESSID=ann'), await connectChat(server.url, 'PHPSESSID=ben')];
   for (const client of pair) await client.request('room:join', { room: 'talk' });
-  talk = startTalk(pair, 'talk');
-  pool = new Pool(() => Wire.connected(server.port, cookie));
+  talks = (async () => {
+    for (let n = 0; talking; n++) {
+      const text = `${n}`;
+      await (pair[n % 2] as ChatClient).request('message:send', {
+        room: 'talk',
+        text,
+        clientId: newClientId(),
+      });
+      said.push(text);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  // The test of these messages reports a failure.
+  talks.catch(() => {});
 });
 afterAll(async () => {
+  talking = false;
   for (const client of pair ?? []) client.close();
   await server?.stop();
   await memcached?.stop();
 });
 
-/** Everything that is left when the attackers have gone. */
-async function settled(): Promise<Kept> {
-  await pool.close();
-  await expect.poll(async () => (await kept(server)).connections).toBe(2);
-  return kept(server);
+let read = 0;
+/** Throws if the process has ended or logged an unexpected error since the last call. */
+function checkServer(): void {
+  const text = server.output();
+  const lines = text.slice(read, text.lastIndexOf('\n') + 1).split('\n');
+  read = text.lastIndexOf('\n') + 1;
+  const bad = lines.filter((line) =>
+    line.startsWith('{') ? JSON.parse(line).level >= 50 : /error|exception/i.test(line),
+  );
+  if (bad.length > 0) throw new Error(`the server has logged an error:\n${bad.join('\n')}`);
+  const { exitCode, signalCode } = server.process;
+  if ((exitCode ?? signalCode) !== null) throw new Error(`the server has ended:\n${text.slice(-4000)}`);
 }
 
-/** Frames of any kind: afterwards the connection works as new, or is closed. */
-async function sendFrames(one: FrameCase): Promise<void> {
-  await pool.use(async (wire) => {
-    const { bytes, ends } = framesOf(one);
-    wire.write(bytes);
-    if (!ends) return void (await wire.probe());
-    wire.socket.end();
-    await notHanging(wire.closed, 'the end of a connection whose client has ended');
+const idle: RawClient[] = [];
+/** Uses a connection for one case; it goes on to the next one unless the server has closed it. */
+async function onConnection(attack: (client: RawClient) => Promise<void>): Promise<void> {
+  let client = idle.pop();
+  while (client?.closed) client = idle.pop();
+  client ??= await enter();
+  await attack(client);
+  if (client.closed) return;
+  expect(await client.ask('"room:list",{}').catch(() => null)).toSatisfy(
+    (answer: string | null) => answer === null || answer.startsWith('[{"ok":true'),
+  );
+  if (!client.closed) idle.push(client);
+}
+async function enter(): Promise<RawClient> {
+  const client = await connectRaw(server.port, cookie, 'lobby');
+  const answered = new Set<string>();
+  client.onPacket((packet) => {
+    const id = /^43(1\d{9})\[/.exec(packet)?.[1];
+    if (id === undefined) return;
+    if (answered.has(id)) throw new Error(`answered twice: ${packet}`);
+    answered.add(id);
   });
+  return client;
 }
 
 /** Packets derived from real ones, mostly within a connection, sometimes as the first of one. */
 async function sendPackets(one: PacketCase): Promise<void> {
-  const frames = packetsOf(one).map(({ payload, opcode }) => frame(payload, { opcode }));
-  if (!one.first) {
-    return pool.use(async (wire) => {
-      for (const bytes of frames) wire.write(bytes);
-      await wire.probe();
-    });
-  }
-  const wire = await Wire.open(server.port, cookie);
-  const answered = wire.packet((packet) => /^4[04]/.test(packet));
-  for (const bytes of frames) wire.write(bytes);
-  // Anything but a CONNECT gets no answer until the probe, which comes too early, closes the connection.
-  if (!/^40/.test(String(packetsOf(one)[0]?.payload))) wire.write(frame('42["room:list",{}]'));
+  const bytes = Buffer.concat(packetsOf(one).map(({ payload, opcode }) => frame(payload, opcode)));
+  if (!one.first) return onConnection(async ({ socket }) => void socket.write(bytes));
+  const client = await openRaw(server.port, { cookie });
+  const answered = client.packet((packet) => /^4[04]/.test(packet)).catch(() => {});
+  client.socket.write(bytes);
+  // Anything but a CONNECT gets no answer until this, which comes too early, closes the connection.
+  if (!/^40/.test(String(packetsOf(one)[0]?.payload))) client.send('42["room:list",{}]');
   await answered;
-  wire.socket.destroy();
-}
-
-const joined = new WeakSet<Wire>();
-/** A well-formed request is answered once, according to the protocol, and never closes the connection. */
-async function sendEvent(one: EventCase): Promise<void> {
-  await pool.use(async (wire) => {
-    // In a room that the connection has not joined, fewer checks would run.
-    if (!joined.has(wire)) await wire.ask('"room:join",{"room":"lobby"}');
-    joined.add(wire);
-    const answer = await wire.ask([one.name, ...one.payloads].join());
-    if (answer === null) throw new Error('the connection was closed');
-    checkAnswer(one, answer);
-  });
+  client.socket.destroy();
 }
 
 const statuses = new Set<number>();
-/** Any bytes on a new connection; or the same mutated packets in POSTs to a polling connection. */
+/** Any bytes on a new connection; or packets in POSTs to a polling connection. */
 async function sendHttp(one: HttpCase): Promise<void> {
-  if (one.kind !== 'posts') {
-    for (const status of checkHttp(await exchange(server.port, requestOf(one)))) statuses.add(status);
+  if ('bytes' in one) {
+    for (const status of checkHttp(await exchange(server.port, one.bytes))) statuses.add(status);
     return;
   }
-  const url = `${server.url}/socket.io/?EIO=4&transport=polling`;
-  const { sid } = JSON.parse((await (await fetch(url, { headers: { cookie } })).text()).slice(1)) as {
-    sid: string;
-  };
-  const post = async (body: string | Buffer) => {
-    const answer = await fetch(`${url}&sid=${sid}`, {
-      method: 'POST',
-      headers: { cookie },
-      body: body as string,
-    });
-    await answer.arrayBuffer();
-    if (![200, 400, 413].includes(answer.status)) throw new Error(`a POST was answered by ${answer.status}`);
+  const polling = '/socket.io/?EIO=4&transport=polling';
+  const greeting = await say(server.port, request(polling, { Cookie: cookie }));
+  const sid = /"sid":"([^"]+)"/.exec(greeting)?.[1];
+  const post = async (body: string) => {
+    const answer = await say(
+      server.port,
+      request(`${polling}&sid=${sid}`, { method: 'POST', Cookie: cookie, body }),
+    );
+    const [status = 0] = checkHttp(answer);
+    statuses.add(status);
+    if (answer !== '' && ![200, 400, 413].includes(status))
+      throw new Error(`a POST was answered by ${status}`);
   };
   if (one.connect) await post('40');
-  for (const cases of one.posts) await post(bodyOf(cases));
+  for (const packet of one.posts) await post(bodyOf([packet]).toString('latin1'));
   // Like a page that is left: an open connection would stay for another 45 s.
   await post('1');
 }
 
-const run =
-  <T>(arbitrary: Parameters<typeof tryCases<T>>[1], attack: (one: T) => Promise<void>) =>
-  (cases: number, from = seed) =>
-    tryCases(cases, arbitrary, from, attack, watch.check);
-const attacks = {
-  frames: run(frameCase, sendFrames),
-  packets: run(packetCase, sendPackets),
-  events: run(eventCase.filter(fits), sendEvent),
-  http: run(httpCase, sendHttp),
+/** Tries this many cases, many in parallel. A failure reports its case, and the seed with which the same cases run again. */
+async function tryCases<T>(
+  cases: number,
+  arbitrary: fc.Arbitrary<T>,
+  from: number,
+  attack: (one: T) => Promise<void>,
+): Promise<void> {
+  for (let batch = 0; batch * 200 < cases; batch++) {
+    const all = fc.sample(arbitrary, { seed: from + batch, numRuns: Math.min(200, cases - batch * 200) });
+    const attempt = async (one: T) => {
+      const timer = Promise.withResolvers<never>();
+      const late = setTimeout(() => timer.reject(new Error('it hangs')), hanging);
+      try {
+        await Promise.race([attack(one), timer.promise]);
+      } catch (cause) {
+        throw new Error(
+          `seed ${from + batch}: ${(cause as Error).message}\n${fc.stringify(one).slice(0, 5000)}`,
+          { cause },
+        );
+      } finally {
+        clearTimeout(late);
+      }
+    };
+    const lane = async () => {
+      for (let one = all.pop(); one !== undefined; one = all.pop()) await attempt(one);
+    };
+    const outcomes = await Promise.allSettled(Array.from({ length: 64 }, lane));
+    checkServer();
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+const kinds: Record<keyof typeof counts, (cases: number, from: number) => Promise<void>> = {
+  frames: (cases, from) =>
+    tryCases(cases, frameCase, from, ({ bytes, ends }) =>
+      onConnection(async ({ socket }) => {
+        if (!ends) return void socket.write(bytes);
+        socket.end(bytes);
+        await new Promise((resolve) => socket.once('close', resolve));
+      }),
+    ),
+  packets: (cases, from) => tryCases(cases, packetCase, from, sendPackets),
+  // A well-formed request is answered once, according to the protocol, and never closes the connection.
+  events: (cases, from) =>
+    tryCases(cases, eventCase, from, (one: EventCase) =>
+      onConnection(async (client) => checkAnswer(one, await client.ask([one.name, ...one.payloads].join()))),
+    ),
+  http: (cases, from) => tryCases(cases, httpCase, from, sendHttp),
 };
 
+/** What is left when the attackers have gone. */
+async function left() {
+  for (const { socket } of idle.splice(0)) socket.destroy();
+  await expect.poll(async () => (await metrics(server.url)).get('chat_connections')).toBe(2);
+  const heap = await liveHeap(server);
+  return { heap, handles: (await metrics(server.url)).get('nodejs_active_handles_total') ?? Number.NaN };
+}
+
+let before: Awaited<ReturnType<typeof left>>;
 test('warmed up', async () => {
   // Things that are made once, at the first of its kind (compiled code, caches), are no leak.
-  for (const [kind, attack] of Object.entries(attacks)) await attack(size(2000, 50), kind.length);
-  before = await settled();
+  for (const [kind, attack] of Object.entries(kinds)) await attack(size(2000, 20), kind.length);
+  before = await left();
 });
 
-test(`${counts.frames} × WebSocket frames: served on or closed`, () => attacks.frames(counts.frames));
-test(`${counts.packets} × mutated packets: served on or closed`, () => attacks.packets(counts.packets));
-test(`${counts.events} × events: each request gets one answer of the protocol`, () =>
-  attacks.events(counts.events));
-test(`${counts.http} × HTTP: an answer or a closed connection`, () => attacks.http(counts.http));
+test.each(Object.entries(counts))(
+  '%s × %i: served on or closed, each event with one answer of the protocol',
+  (kind, cases) => kinds[kind as keyof typeof counts](cases, seed),
+);
 
 test('two users have talked all the while: each message came once and in order', async () => {
-  const talks = await talk.stop();
-  for (const { expected, received } of talks) {
-    expect(expected.length).toBeGreaterThan(20);
-    await expect.poll(() => received()).toEqual([expected, expected]);
-  }
-  const [half, most, longest] = [0.5, 0.99, 1].map((share) => percentile(talk.latencies, share).toFixed(1));
-  console.log(
-    `${talk.latencies.length} messages beside the attack: median ${half} ms, p99 ${most} ms, longest ${longest} ms`,
-  );
+  talking = false;
+  await talks;
+  expect(said.length).toBeGreaterThan(20);
+  for (const client of pair) await expect.poll(() => client.messages().map(({ text }) => text)).toEqual(said);
 });
 
 /** Cases that the reduced counts reach only by luck. */
@@ -186,26 +244,16 @@ test('the cases have gone in as far as they should, or all of this would say lit
   );
 });
 
-const megabyte = 1024 * 1024;
-const lessThan = (limit: number) => ({
-  asymmetricMatch: (value: number) => value < limit,
-  toString: () => `less than ${limit}`,
-});
 test('nothing is left of the attackers: connections, handles, memory', async () => {
-  await settled();
   // An incomplete handshake is forgotten after 5 s, and a polling connection that the server closed and that polls no
   // more after 30 s.
-  await expect
-    .poll(
-      async () => {
-        const after = await kept(server);
-        return [
-          { handles: after.handles - before.handles, heap: after.heap - before.heap },
-          { external: after.external - before.external },
-        ];
-      },
-      { interval: 500 },
-    )
-    .toEqual([{ handles: lessThan(10), heap: lessThan(3 * megabyte) }, { external: lessThan(3 * megabyte) }]);
-  watch.check();
+  await vi.waitFor(
+    async () => {
+      const after = await left();
+      expect(after.handles - before.handles).toBeLessThan(10);
+      expect(after.heap - before.heap).toBeLessThan(3_000_000);
+    },
+    { timeout: hanging, interval: 1000 },
+  );
+  checkServer();
 });

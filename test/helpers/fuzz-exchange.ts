@@ -1,15 +1,17 @@
 import { connect } from 'node:net';
 
 /** Sends these bytes and returns the answer, up to the end of its body, its upgrade or the connection. */
-export function say(port: number, request: string): Promise<string> {
+export function say(port: number, request: string, localAddress = '127.0.0.1'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(request, 'latin1'));
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
+    socket.write(request, 'latin1');
     let answer = '';
     socket.setEncoding('latin1').on('data', (piece: string) => {
       answer += piece;
       const [head = '', body] = answer.split('\r\n\r\n');
       const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
-      if (body !== undefined && (/^HTTP\/1\.1 101/.test(head) || body.length >= length)) socket.destroy();
+      if (body !== undefined && (/^HTTP\/1\.1 (101|204)/.test(head) || body.length >= length))
+        socket.destroy();
     });
     socket.on('close', () => resolve(answer));
     socket.on('error', reject);

@@ -17,6 +17,8 @@ export interface RawClient {
   send(packet: string): void;
   /** Sends a request of the protocol. @returns the text of its ack */
   request(event: string, payload: unknown): Promise<string>;
+  /** Sends a request whose JSON (without the outer brackets) is given. @returns the JSON of its ack */
+  ask(args: string): Promise<string>;
   /** Whether the connection has been closed. */
   readonly closed: boolean;
 }
@@ -28,28 +30,35 @@ export interface RawOptions {
 
 export const opcode = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 };
 
-/** A client's frame (RFC 6455, section 5.2). Masked with zeros, which leave the payload as it is. */
-export function frame(payload: string, op = opcode.text): Buffer {
-  const bytes = Buffer.from(payload);
-  const head =
-    bytes.length < 126
-      ? Buffer.from([0x80 | op, 0x80 | bytes.length])
-      : bytes.length < 65_536
-        ? Buffer.from([0x80 | op, 0x80 | 126, bytes.length >> 8, bytes.length & 0xff])
-        : Buffer.from([0x80 | op, 0x80 | 127, 0, 0, 0, 0, ...uint32(bytes.length)]);
-  return Buffer.concat([head, Buffer.alloc(4), bytes]);
+/** Fields of a frame that no library sends; `length`: the declared one, if it is not the true one. */
+export interface OddFields {
+  fin?: boolean;
+  rsv?: number;
+  masked?: boolean;
+  length?: bigint | undefined;
 }
 
-const uint32 = (n: number) => [n >>> 24, (n >> 16) & 0xff, (n >> 8) & 0xff, n & 0xff];
+/** A client's frame (RFC 6455, section 5.2). Masked with zeros, which leave the payload as it is. */
+export function frame(payload: string | Uint8Array, op = opcode.text, odd: OddFields = {}): Buffer {
+  const { fin = true, rsv = 0, masked = true } = odd;
+  const bytes = Buffer.from(payload as string);
+  const length = odd.length ?? BigInt(bytes.length);
+  const short = length < 126n ? Number(length) : length < 65_536n ? 126 : 127;
+  const head = Buffer.alloc(2 + (short === 127 ? 8 : short === 126 ? 2 : 0) + (masked ? 4 : 0));
+  head[0] = (fin ? 0x80 : 0) | (rsv << 4) | op;
+  head[1] = (masked ? 0x80 : 0) | short;
+  if (short === 126) head.writeUInt16BE(Number(length), 2);
+  if (short === 127) head.writeBigUInt64BE(length, 2);
+  return Buffer.concat([head, bytes]);
+}
 
 /** A message in parts (RFC 6455, section 5.4). */
 export function fragments(...payloads: string[]): Buffer {
+  const last = payloads.length - 1;
   return Buffer.concat(
-    payloads.map((payload, n) => {
-      const bytes = frame(payload, n === 0 ? opcode.text : opcode.continuation);
-      if (n < payloads.length - 1) bytes[0] = (bytes[0] as number) & 0x7f;
-      return bytes;
-    }),
+    payloads.map((payload, n) =>
+      frame(payload, n === 0 ? opcode.text : opcode.continuation, { fin: n === last }),
+    ),
   );
 }
 
@@ -68,12 +77,13 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
   let upgraded = false;
   let received = 0;
   let closed = false;
-  let acks = 0;
-  let failed: (error: Error) => void = () => {};
+  // Above the ids of packets that a test writes itself.
+  let acks = 1_000_000_000;
+  const failing = new Set<(error: Error) => void>();
   socket.on('error', () => {});
   socket.on('close', () => {
     closed = true;
-    failed(new Error('the server has closed the connection'));
+    for (const fail of failing) fail(new Error('the server has closed the connection'));
   });
   socket.on('data', (piece: Buffer) => {
     received += piece.length;
@@ -113,21 +123,24 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
     onPacket: (listener) => void listeners.add(listener),
     packet: (matches) =>
       new Promise((resolve, reject) => {
-        failed = reject;
         const listener = (packet: string) => {
           if (!matches(packet)) return;
           listeners.delete(listener);
+          failing.delete(reject);
           resolve(packet);
         };
         listeners.add(listener);
+        failing.add(reject);
+        if (closed) reject(new Error('the server has closed the connection'));
       }),
     send: (packet) => void socket.write(frame(packet)),
-    request(event, payload) {
+    async ask(args) {
       const id = acks++;
       const answer = self.packet((packet) => packet.startsWith(`43${id}[`));
-      self.send(`42${id}${JSON.stringify([event, payload])}`);
-      return answer;
+      self.send(`42${id}[${args}]`);
+      return (await answer).slice(2 + `${id}`.length);
     },
+    request: (event, payload) => self.ask(`${JSON.stringify(event)},${JSON.stringify(payload)}`),
   };
   const opened = self.packet((packet) => packet.startsWith('0{'));
   socket.write(upgradeRequest(cookie));
@@ -136,8 +149,13 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
 }
 
 /** The same, connected as a user and, if a room is given, joined to it. */
-export async function connectRaw(port: number, cookie: string, room?: string): Promise<RawClient> {
-  const client = await openRaw(port, { cookie });
+export async function connectRaw(
+  port: number,
+  cookie: string,
+  room?: string,
+  localAddress?: string,
+): Promise<RawClient> {
+  const client = await openRaw(port, { cookie, ...(localAddress && { localAddress }) });
   const ready = client.packet((packet) => packet.startsWith('42["session:ready"'));
   client.send('40');
   await ready;

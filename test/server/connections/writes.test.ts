@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { frame, upgradeRequest } from '../../helpers/raw-client.ts';
 
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
+  site = await startChatSite({ CHAT_ROOMS: 'lobby' }, chatServerHere);
 });
 afterAll(() => site.close());
 

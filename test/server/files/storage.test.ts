@@ -16,12 +16,12 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeBackup } from '../../../server/backup/backup.ts';
 import { fileFor, mayUpload } from '../../../server/chat/messages/files.ts';
 import type { SessionIdentity } from '../../../server/chat/model.ts';
@@ -32,14 +32,14 @@ import { Files } from '../../../server/files/files.ts';
 import { folderStorage } from '../../../server/files/folder.ts';
 import { type History, methods } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
-import { size } from '../../guarantees/size.ts';
-import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
-import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder, type RunningChat } from '../../helpers/chat-server.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
+import { inShort } from '../../helpers/fuzz-exchange.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
-import { smallDisk } from '../../helpers/small-disk.ts';
 
 let memcached: Memcached;
 let folder: string;
@@ -66,123 +66,174 @@ const unexpected = (error: Error) => {
 };
 const send = (files: { id: string }[]) => ({ room: 'lobby', text: 'x', files, clientId: newClientId() });
 
-test('a user uploads so many bytes in a time, whatever becomes of them', async () => {
-  const chat = await nextChatServer(settings({ CHAT_LIMIT_FILES_USER: '100KB/1h' }));
-  const text = 'x'.repeat(50_000);
-  const attempt = async (bytes: string | Buffer) => {
-    const { status, headers } = await upload(chat.url, cookie, bytes);
-    return [status, headers.get('retry-after')];
+describe('a server with 1 MB of files per user', () => {
+  let chat: RunningChat;
+  const history = historyFolder();
+  const kept = () => join(folder, 'shared');
+  beforeAll(async () => {
+    chat = await chatServerHere(
+      settings({
+        CHAT_API_KEY: apiKey,
+        CHAT_LIMIT_FILES_USER: '1MB/1h',
+        CHAT_HISTORY: history.url,
+        CHAT_FILES: `dir:${kept()}`,
+      }),
+    );
+  });
+  afterAll(async () => {
+    await chat.stop();
+    history.remove();
+  });
+
+  /** Logs in. @returns the cookie */
+  const logIn = async (user: string) => {
+    await memcached.set(`sessions/${user}`, `{"user_id":"${user}","firstname":"${user}"}`);
+    return `PHPSESSID=${user}`;
   };
-  expect(await attempt(Buffer.alloc(50_000))).toEqual([415, null]);
-  expect(await attempt(text)).toEqual([201, null]);
-  const [status, retryAfter] = await attempt(text);
-  expect([status, Number(retryAfter) > 3500]).toEqual([429, true]);
-  await chat.stop();
-});
+  const incoming = () => (existsSync(join(kept(), 'incoming')) ? readdirSync(join(kept(), 'incoming')) : []);
+  const outcome = async (...args: [cookie: string, bytes: string | Buffer]) => {
+    const { status, headers, code } = await upload(chat.url, ...args);
+    return status === 429 ? [status, code, Number(headers.get('retry-after')) > 3500] : [status];
+  };
+  const refused = [429, 'rate_limited', true];
 
-test('copied files count as uploaded ones do, and a repeat of the copy is answered beyond the limit', async () => {
-  const chat = await nextChatServer(settings({ CHAT_LIMIT_FILES_USER: '100KB/1h' }));
-  const ann = await connectChat(chat.url, cookie);
-  await ann.request('room:join', { room: 'lobby' });
-  const { file } = await upload(chat.url, cookie, 'x'.repeat(45_000));
-  const { seq } = (await ann.request('message:send', send([file]))).message;
-  const copy = () => ({ room: 'lobby', from: { room: 'lobby', seq }, clientId: newClientId() });
-  const first = copy();
-  const sent = await ann.request('message:forward', first);
-  await expect(ann.request('message:forward', copy())).rejects.toThrow('rate_limited');
-  expect(await ann.request('message:forward', first)).toEqual(sent);
-  ann.close();
-  await chat.stop();
-});
+  /** Starts an upload by hand, and sends this much of it. */
+  async function begin(user: string, length: number, body: string | Buffer) {
+    const socket = connect(chat.port, '127.0.0.1');
+    const head = [
+      'POST /files?room=lobby&name=x HTTP/1.1',
+      'Host: x',
+      `Origin: ${origin}`,
+      `Cookie: ${user}`,
+    ];
+    socket.write(`${[...head, `Content-Length: ${length}`].join('\r\n')}\r\n\r\n`);
+    socket.write(body);
+    await expect
+      .poll(() => incoming().map((name) => statSync(join(kept(), 'incoming', name)).size))
+      .toEqual([body.length]);
+    return socket;
+  }
 
-/** Starts an upload by hand, and sends this much of it. */
-function begin(chat: { port: number }, length: number, body: string | Buffer, user = cookie) {
-  const socket = connect(chat.port, '127.0.0.1');
-  const head = ['POST /files?room=lobby&name=x HTTP/1.1', 'Host: x', `Origin: ${origin}`, `Cookie: ${user}`];
-  socket.write(`${[...head, `Content-Length: ${length}`].join('\r\n')}\r\n\r\n`);
-  socket.write(body);
-  return socket;
-}
+  test('a user uploads so many bytes in a time, whatever becomes of them', async () => {
+    const user = await logIn('counted');
+    expect(await outcome(user, Buffer.alloc(500_000))).toEqual([415]);
+    expect(await outcome(user, 'x'.repeat(500_000))).toEqual([201]);
+    expect(await outcome(user, 'x'.repeat(500_000))).toEqual(refused);
+  });
 
-test('stored bytes count, and the received ones of a cut upload', async () => {
-  const chat = await nextChatServer(
-    settings({ CHAT_LIMIT_FILES_USER: '1MB/1h', CHAT_FILES: `dir:${folder}/counted` }),
-  );
-  // Few bytes; after re-encoding, each frame is complete.
-  const side = 150;
-  const raw = { width: side, height: side * 8, channels: 3 as const, pageHeight: side };
-  const pixels = Buffer.alloc(side * side * 8 * 3).map((_, n) => ((n % (side * 3)) * (n % 7) * 37) % 251);
-  const bytes = await sharp(pixels, { raw }).webp({ lossless: true, effort: 4 }).toBuffer();
-  const { status, file } = await upload(chat.url, cookie, bytes);
-  expect([status, file.size / bytes.length > 3]).toEqual([201, true]);
-  const left = 1024 * 1024 - file.size;
-  expect(left).toBeGreaterThan(0);
-  const text = 'x'.repeat(left);
-  expect(await upload(chat.url, cookie, text)).toMatchObject({ status: 429, code: 'rate_limited' });
-  await memcached.set('sessions/s2', '{"user_id":2,"firstname":"Ben"}');
-  const incoming = () => readdirSync(`${folder}/counted/incoming`);
-  const other = 'PHPSESSID=s2';
-  const socket = begin(chat, 1_000_000, 'x'.repeat(900_000), other);
-  await expect
-    .poll(() => incoming().map((name) => statSync(`${folder}/counted/incoming/${name}`).size))
-    .toEqual([900_000]);
-  socket.destroy();
-  await expect.poll(incoming).toEqual([]);
-  const query = new URLSearchParams({ room: 'lobby', name: 'x' });
-  const again = (size: number) =>
-    fetch(`${chat.url}/files?${query}`, {
-      method: 'POST',
-      headers: { origin, cookie: other },
-      body: 'x'.repeat(size),
-    });
-  const refused = await again(200_000);
-  expect([refused.status, await refused.json()]).toEqual([
-    429,
-    { error: { code: 'rate_limited', message: expect.stringMatching(/limit of bytes/) } },
-  ]);
-  // Bytes that have not arrived cost nothing.
-  expect((await again(100_000)).status).toBe(201);
-  await chat.stop();
-});
+  test('copied files count as uploaded ones do, and a repeat of the copy is answered beyond the limit', async () => {
+    const user = await logIn('copying');
+    const ann = await connectChat(chat.url, user);
+    await ann.request('room:join', { room: 'lobby' });
+    const { file } = await upload(chat.url, user, 'x'.repeat(450_000));
+    const { seq } = (await ann.request('message:send', send([file]))).message;
+    const copy = () => ({ room: 'lobby', from: { room: 'lobby', seq }, clientId: newClientId() });
+    const first = copy();
+    const sent = await ann.request('message:forward', first);
+    await expect(ann.request('message:forward', copy())).rejects.toThrow('rate_limited');
+    expect(await ann.request('message:forward', first)).toEqual(sent);
+    ann.close();
+  });
 
-test('an upload is refused if its user was logged out or banned while it came', async () => {
-  const chat = await nextChatServer(settings({ CHAT_API_KEY: apiKey, CHAT_FILES: `dir:${folder}/left` }));
-  const outcome = async (user: string, leave: () => Promise<unknown>) => {
-    await memcached.set(`sessions/${user}`, `{"user_id":"${user}","firstname":"Eve"}`);
-    const socket = begin(chat, 10, 'x'.repeat(9), `PHPSESSID=${user}`);
-    await expect.poll(() => readdirSync(`${folder}/left/incoming`)).toHaveLength(1);
+  test('stored bytes count, which are more than the received ones of a picture', async () => {
+    const user = await logIn('stored');
+    // Few bytes; after re-encoding, each frame is complete.
+    const side = 150;
+    const raw = { width: side, height: side * 8, channels: 3 as const, pageHeight: side };
+    const pixels = Buffer.alloc(side * side * 8 * 3).map((_, n) => ((n % (side * 3)) * (n % 7) * 37) % 251);
+    const bytes = await sharp(pixels, { raw }).webp({ lossless: true, effort: 0 }).toBuffer();
+    const { status, file } = await upload(chat.url, user, bytes);
+    expect([status, file.size / bytes.length > 2]).toEqual([201, true]);
+    expect(await outcome(user, 'x'.repeat(1024 * 1024 - file.size))).toEqual(refused);
+  });
+
+  test('the received bytes of a cut upload count, and it leaves nothing', async () => {
+    const user = await logIn('cut');
+    const socket = await begin(user, 1_000_000, 'x'.repeat(900_000));
+    socket.destroy();
+    await expect.poll(incoming).toEqual([]);
+    expect(await outcome(user, 'x'.repeat(200_000))).toEqual(refused);
+    // Bytes that have not arrived cost nothing.
+    expect(await outcome(user, 'x'.repeat(100_000))).toEqual([201]);
+    expect(chat.output()).not.toMatch(/"level":(40|50|60)/);
+  });
+
+  const ban = { method: 'PUT', headers: { Authorization: `Bearer ${apiKey}` }, body: '{}' };
+  test.each<[string, string, () => Promise<unknown>]>([
+    ['logged out', '401 unauthorized', () => memcached.delete('sessions/leaving')],
+    ['banned', '403 forbidden', () => fetch(`${chat.url}/api/users/leaving/ban`, ban)],
+  ])('an upload is refused if its user was %s while it came', async (_, answer, leave) => {
+    const files = () =>
+      readdirSync(kept(), { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+    const before = files().length;
+    const socket = await begin(await logIn('leaving'), 10, 'x'.repeat(9));
     await leave();
     socket.write('x');
-    const answer = await text(
+    const said = await text(
       socket.setEncoding('utf8').on('data', (piece) => /\}\}$/.test(String(piece)) && socket.end()),
     );
-    return [/ (\d+) /.exec(answer)?.[1], /"code":"(\w+)"/.exec(answer)?.[1]];
-  };
-  mkdirSync(`${folder}/left/incoming`, { recursive: true });
-  expect(await outcome('gone', () => memcached.delete('sessions/gone'))).toEqual(['401', 'unauthorized']);
-  const ban = {
-    method: 'PUT',
-    headers: { Authorization: `Bearer ${apiKey}` },
-    body: '{}',
-  };
-  expect(await outcome('bad', () => fetch(`${chat.url}/api/users/bad/ban`, ban))).toEqual([
-    '403',
-    'forbidden',
-  ]);
-  const kept = readdirSync(`${folder}/left`, { recursive: true, withFileTypes: true });
-  expect(kept.filter((entry) => entry.isFile())).toEqual([]);
-  await chat.stop();
-});
+    expect(inShort(said)).toBe(answer);
+    expect(files()).toHaveLength(before);
+  });
 
-test('a user who tries rooms by uploads is stopped, in hidden rooms as in missing ones', async () => {
-  const chat = await nextChatServer(settings({ CHAT_LIMIT_FILES_USER: '0' }));
-  await memcached.set('sessions/s3', '{"user_id":3,"firstname":"Zoe"}');
-  const statuses: number[] = [];
-  for (let n = 0; n < 61; n++)
-    statuses.push((await upload(chat.url, 'PHPSESSID=s3', 'x', { room: `nowhere-${n}` })).status);
-  expect([new Set(statuses.slice(0, 60)), statuses.at(-1)]).toEqual([new Set([404]), 429]);
-  expect((await upload(chat.url, cookie, 'x')).status).toBe(201);
-  await chat.stop();
+  test('a user who tries rooms by uploads is stopped, in hidden rooms as in missing ones', async () => {
+    const user = await logIn('trying');
+    const statuses: number[] = [];
+    for (let n = 0; n < 61; n++)
+      statuses.push((await upload(chat.url, user, 'x', { room: `nowhere-${n}` })).status);
+    expect([new Set(statuses.slice(0, 60)), statuses.at(-1)]).toEqual([new Set([404]), 429]);
+    expect(await outcome(await logIn('other'), 'x')).toEqual([201]);
+  });
+
+  describe('bytes of a file that are not its own', () => {
+    const backUp = () =>
+      makeBackup(
+        { history: { kind: 'sqlite', path: history.path }, files: kept() },
+        join(folder, `${newClientId()}.tar`),
+      );
+    let ann: ChatClient;
+    let user: string;
+    const sent = async () => {
+      const { file } = await upload(chat.url, user, 'own');
+      const { message } = await ann.request('message:send', send([file]));
+      return { file, message, path: join(kept(), file.id.slice(0, 2), file.id) };
+    };
+    beforeAll(async () => {
+      user = await logIn('ann');
+      ann = await connectChat(chat.url, user);
+      await ann.request('room:join', { room: 'lobby' });
+    });
+    afterAll(() => ann.close());
+
+    test.each<[string, (path: string) => unknown]>([
+      ['a link', (path) => symlinkSync(history.path, path)],
+      ['a pipe', (path) => execFileSync('mkfifo', [path])],
+      ['a folder', (path) => mkdirSync(path)],
+    ])('%s that has its name is neither sent nor copied into a backup', async (_, put) => {
+      const { missing } = await backUp();
+      const { file, path } = await sent();
+      rmSync(path);
+      put(path);
+      expect((await download(chat.url, user, file)).status).toBe(404);
+      expect(await backUp()).toMatchObject({ missing: missing + 1 });
+    });
+
+    test('those elsewhere that a row names, as in a forged backup, are not read, copied or deleted', async () => {
+      const { missing } = await backUp();
+      const { file, message } = await sent();
+      const secret = join(folder, 'secret');
+      writeFileSync(secret, 'key');
+      const forged = new DatabaseSync(history.path);
+      forged.prepare('UPDATE chat_files SET stored = ? WHERE id = ?').run('ab/../../secret', file.id);
+      expect((await download(chat.url, user, file)).status).toBe(404);
+      expect(await backUp()).toMatchObject({ missing: missing + 1 });
+      await ann.request('message:delete', { room: 'lobby', seq: message.seq });
+      const rows = forged.prepare('SELECT id FROM chat_files WHERE id = ?');
+      await expect.poll(() => rows.all(file.id)).toEqual([]);
+      forged.close();
+      expect(readFileSync(secret, 'utf8')).toBe('key');
+    });
+  });
 });
 
 test('where a server with a bucket was killed in the middle of an upload, the next one deletes the rest after a day', async () => {
@@ -306,18 +357,6 @@ test('a user whose ban from the whole site this server hears of late gets no fil
   await close();
 });
 
-test('an upload that is cut leaves nothing, and half of one is never seen', async () => {
-  const chat = await nextChatServer(settings({ CHAT_FILES: `dir:${folder}/cut` }));
-  const socket = begin(chat, 100_000, 'x'.repeat(50_000));
-  const incoming = () => (existsSync(`${folder}/cut/incoming`) ? readdirSync(`${folder}/cut/incoming`) : []);
-  await expect.poll(incoming).toHaveLength(1);
-  socket.destroy();
-  await expect.poll(incoming).toEqual([]);
-  expect((await upload(chat.url, cookie, 'whole')).status).toBe(201);
-  expect(chat.output()).not.toMatch(/"level":(40|50|60)/);
-  await chat.stop();
-});
-
 test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers of a stopped server by the next one', async () => {
   const history = historyFolder();
   const env = settings({ CHAT_HISTORY: history.url, CHAT_FILES: `dir:${folder}/kept` });
@@ -326,7 +365,7 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
       .filter((entry) => entry.isFile())
       .map(({ name }) => name)
       .sort();
-  const first = await nextChatServer(env);
+  const first = await chatServerHere(env);
   const [lost, sent, deleted] = await Promise.all(
     ['lost', 'sent', 'deleted'].map(async (text) => (await upload(first.url, cookie, text)).file.id),
   );
@@ -337,13 +376,13 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
   const { message } = await ann.request('message:send', send([{ id: deleted }]));
   await first.stop();
   // As if it had ended after the message was deleted, and before the bytes were.
-  const blind = await nextChatServer({ ...env, CHAT_FILES: 'off' });
+  const blind = await chatServerHere({ ...env, CHAT_FILES: 'off' });
   const again = await connectChat(blind.url, cookie);
   await again.request('room:join', { room: 'lobby' });
   await again.request('message:delete', { room: 'lobby', seq: message.seq });
   await blind.stop();
   expect(stored()).toEqual([lost, sent, deleted].sort());
-  const next = await nextChatServer({ ...env, CHAT_FILES_ORPHANS: '500ms' });
+  const next = await chatServerHere({ ...env, CHAT_FILES_ORPHANS: '500ms' });
   await expect.poll(stored).toEqual([sent]);
   // As if a server had been killed during an upload, a day ago and now.
   for (const name of ['old', 'new']) writeFileSync(`${folder}/kept/incoming/${name}`, name);
@@ -352,69 +391,6 @@ test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers 
   expect((await download(next.url, cookie, { id: lost, name: 'x' })).status).toBe(404);
   expect(await (await download(next.url, cookie, { id: sent, name: 'x' })).text()).toBe('sent');
   await next.stop();
-  history.remove();
-});
-
-test('a row that names bytes elsewhere, as in a forged backup, is one of a lost file: they are not read, copied or deleted', async () => {
-  const history = historyFolder();
-  const env = settings({ CHAT_HISTORY: history.url, CHAT_FILES: history.files });
-  const first = await nextChatServer(env);
-  const { file } = await upload(first.url, cookie, 'own');
-  const ann = await connectChat(first.url, cookie);
-  await ann.request('room:join', { room: 'lobby' });
-  const { message } = await ann.request('message:send', send([file]));
-  ann.close();
-  await first.stop();
-  const secret = join(dirname(history.path), 'secret');
-  writeFileSync(secret, 'key');
-  const forged = new DatabaseSync(history.path);
-  forged.prepare('UPDATE chat_files SET stored = ?').run('ab/../../../secret');
-  forged.close();
-  const next = await nextChatServer(env);
-  expect((await download(next.url, cookie, file)).status).toBe(404);
-  const data = {
-    history: { kind: 'sqlite' as const, path: history.path },
-    files: history.files.slice('dir:'.length),
-  };
-  expect(await makeBackup(data, join(folder, 'forged.tar'))).toMatchObject({ files: 0, missing: 1 });
-  const again = await connectChat(next.url, cookie);
-  await again.request('room:join', { room: 'lobby' });
-  await again.request('message:delete', { room: 'lobby', seq: message.seq });
-  const db = new DatabaseSync(history.path, { readOnly: true });
-  const rows = db.prepare('SELECT id FROM chat_files');
-  await expect.poll(() => rows.all()).toEqual([]);
-  db.close();
-  expect(readFileSync(secret, 'utf8')).toBe('key');
-  again.close();
-  await next.stop();
-  history.remove();
-});
-
-test('a link, a pipe or a folder that has the name of a file is none: it is neither sent nor copied into a backup', async () => {
-  const history = historyFolder();
-  const chat = await nextChatServer(settings({ CHAT_HISTORY: history.url, CHAT_FILES: history.files }));
-  const ann = await connectChat(chat.url, cookie);
-  await ann.request('room:join', { room: 'lobby' });
-  const data = {
-    history: { kind: 'sqlite' as const, path: history.path },
-    files: history.files.slice('dir:'.length),
-  };
-  const others: ((path: string) => unknown)[] = [
-    (path) => symlinkSync(history.path, path),
-    (path) => execFileSync('mkfifo', [path]),
-    (path) => mkdirSync(path),
-  ];
-  for (const put of others) {
-    const { file } = await upload(chat.url, cookie, 'own');
-    await ann.request('message:send', send([file]));
-    const path = join(data.files, file.id.slice(0, 2), file.id);
-    rmSync(path);
-    put(path);
-    expect((await download(chat.url, cookie, file)).status).toBe(404);
-  }
-  expect(await makeBackup(data, join(folder, 'others.tar'))).toMatchObject({ files: 0, missing: 3 });
-  ann.close();
-  await chat.stop();
   history.remove();
 });
 
@@ -437,213 +413,180 @@ test('an upload survives a loss of power with the folders that are made for it',
   expect(new Set(synced)).toEqual(new Set([path, join(place, 'ab'), place, join(folder, 'new'), folder]));
 });
 
-test('a disk that is full: the upload is refused as a whole, messages go on, and so do uploads when there is room', async () => {
-  const disk = await smallDisk(
-    16 * 1024 * 1024,
-    settings({ CHAT_FILES: 'dir:/mnt/files', CHAT_LOG_LEVEL: 'info' }),
-  );
-  const chat = await disk.start();
-  const place = `/proc/${chat.pid}/root/mnt/files`;
-  const ann = await connectChat(chat.url, cookie);
-  await ann.request('room:join', { room: 'lobby' });
-  const bytes = Buffer.alloc(1024 * 1024, 'x');
-  const { file } = await upload(chat.url, cookie, bytes);
-  disk.fill(9 * 1024 * 1024);
-  expect(await upload(chat.url, cookie, bytes)).toMatchObject({ status: 507, code: 'storage_full' });
-  expect(readdirSync(join(place, 'incoming'))).toEqual([]);
-  await ann.request('message:send', send([{ id: file.id }]));
-  const answer = await download(chat.url, cookie, file);
-  expect((await answer.arrayBuffer()).byteLength).toBe(bytes.length);
-  disk.free();
-  expect((await upload(chat.url, cookie, bytes)).status).toBe(201);
-  ann.close();
-  await chat.stop();
-  await disk.remove();
-});
-
-const ownChildren = () =>
-  readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
-const isOfPictures = (pid: string) =>
-  pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('pictures\0');
-
-test('no text waits behind pictures, and of a client that has gone nothing waits or goes on', async () => {
+describe('examining processes', () => {
   const examiner = new Examiner();
+  afterAll(() => examiner.close());
+  afterEach(() => void vi.useRealTimers());
   const types = ['image/*', 'text/plain'];
-  const [picture, words] = [join(folder, 'picture'), join(folder, 'words')];
-  await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
-    .png()
-    .toFile(picture);
-  writeFileSync(words, 'words');
-  const examine = (user: string, path = picture, signal?: AbortSignal) =>
+  const text = { type: 'text/plain' };
+  const children = () =>
+    readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  const processOf = (kind: 'types' | 'pictures') =>
+    Number(
+      children().find(
+        (pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith(`${kind}\0`),
+      ),
+    );
+  const examine = (user: string, path: string, signal?: AbortSignal) =>
     examiner.examine(user, { path, types, maxBytes }, signal);
-  const picturesOf = () => ownChildren().find(isOfPictures);
-  expect(await examine('1')).toHaveProperty('made');
-  const pid = Number(picturesOf());
-  process.kill(pid, 'SIGSTOP');
-  const [left, stayed] = [new AbortController(), new AbortController()];
-  const running = examine('1', picture, stayed.signal);
-  const waiting = expect(examine('1', picture, left.signal)).rejects.toThrow('gone');
-  expect(await examine('2', words)).toEqual({ type: 'text/plain' });
-  left.abort(new Error('gone'));
-  await waiting;
-  const next = examine('2');
-  const ended = expect(running).rejects.toThrow('left');
-  stayed.abort(new Error('left'));
-  await ended;
-  // In another process.
-  expect(await next).toHaveProperty('made');
-  expect(Number(picturesOf())).not.toBe(pid);
-  examiner.close();
-});
+  const words = () => join(folder, 'words');
+  beforeAll(() => writeFileSync(words(), 'words'));
 
-test('files of a user who has used no time lately come before those of users who keep the process busy', async () => {
-  vi.useFakeTimers({ toFake: ['performance'] });
-  onTestFinished(() => void vi.useRealTimers());
-  const examiner = new Examiner();
-  const types = ['text/plain'];
-  const order: string[] = [];
-  const words = join(folder, 'small');
-  writeFileSync(words, 'words');
-  /** A file that takes 10 s. @returns ends it, once it is examined */
-  const slow = (name: string) => {
-    const begun = Promise.withResolvers<void>();
-    const file = {
-      path: words,
-      maxBytes,
-      // Read when the process gets the task.
-      get types() {
-        begun.resolve();
-        return types;
-      },
-    };
-    const stop = new AbortController();
-    const done = examiner.examine(name.charAt(0), file, stop.signal).catch(() => void order.push(name));
-    return async () => {
-      await begun.promise;
-      vi.advanceTimersByTime(10_000);
-      stop.abort();
-      await done;
-    };
-  };
-  const [endA1, endB1] = [slow('a1'), slow('b1')];
-  await endA1();
-  const endA2 = slow('a2');
-  const small = ['c1', 'c2', 'c3'].map(async (name) => {
-    expect(await examiner.examine('c', { path: words, types, maxBytes })).toEqual({ type: 'text/plain' });
-    order.push(name);
+  test('no text waits behind pictures, and of a client that has gone nothing waits or goes on', async () => {
+    const picture = join(folder, 'picture');
+    await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
+      .png()
+      .toFile(picture);
+    expect(await examine('1', picture)).toHaveProperty('made');
+    const pid = processOf('pictures');
+    process.kill(pid, 'SIGSTOP');
+    const [left, stayed] = [new AbortController(), new AbortController()];
+    const running = examine('1', picture, stayed.signal);
+    const waiting = expect(examine('1', picture, left.signal)).rejects.toThrow('gone');
+    expect(await examine('2', words())).toEqual(text);
+    left.abort(new Error('gone'));
+    await waiting;
+    const next = examine('2', picture);
+    const ended = expect(running).rejects.toThrow('left');
+    stayed.abort(new Error('left'));
+    await ended;
+    // In another process.
+    expect(await next).toHaveProperty('made');
+    expect(processOf('pictures')).not.toBe(pid);
   });
-  await endB1();
-  await endA2();
-  expect(order).toEqual(['a1', 'b1', 'c1', 'c2', 'c3', 'a2']);
-  await Promise.all(small);
-  examiner.close();
+
+  test('files of a user who has used no time lately come before those of users who keep the process busy', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const order: string[] = [];
+    /** A file that takes 10 s. @returns ends it, once it is examined */
+    const slow = (name: string) => {
+      const begun = Promise.withResolvers<void>();
+      const file = {
+        path: words(),
+        maxBytes,
+        // Read when the process gets the task.
+        get types() {
+          begun.resolve();
+          return types;
+        },
+      };
+      const stop = new AbortController();
+      const done = examiner.examine(name.charAt(0), file, stop.signal).catch(() => void order.push(name));
+      return async () => {
+        await begun.promise;
+        vi.advanceTimersByTime(10_000);
+        stop.abort();
+        await done;
+      };
+    };
+    const [endA1, endB1] = [slow('a1'), slow('b1')];
+    await endA1();
+    const endA2 = slow('a2');
+    const small = ['c1', 'c2', 'c3'].map(async (name) => {
+      expect(await examine('c', words())).toEqual(text);
+      order.push(name);
+    });
+    await endB1();
+    await endA2();
+    expect(order).toEqual(['a1', 'b1', 'c1', 'c2', 'c3', 'a2']);
+    await Promise.all(small);
+  });
+
+  test('a file that takes too long, or waits too long, is refused with a time to try again; the file of another user outwaits it', async () => {
+    const later = { code: 'rate_limited', retryAfterMs: 25_000 };
+    /** One file is examined, and the other waits. */
+    const underWay = async () => {
+      while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
+    };
+    expect(await examine('1', words())).toEqual(text);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    process.kill(processOf('types'), 'SIGSTOP');
+    const slow = expect(examine('1', words())).rejects.toMatchObject(later);
+    const other = examine('2', words());
+    await underWay();
+    vi.advanceTimersByTime(25_000);
+    await slow;
+    expect(await other).toEqual(text);
+    process.kill(processOf('types'), 'SIGSTOP');
+    const tooLate = ['1', '2'].map((user) => expect(examine(user, words())).rejects.toMatchObject(later));
+    await underWay();
+    vi.advanceTimersByTime(30_000);
+    await Promise.all(tooLate);
+    expect(await examine('2', words())).toEqual(text);
+  });
+
+  test('a file that ends the process which examines it is refused, and each later one gets another process', async () => {
+    expect(await examine('1', words())).toEqual(text);
+    const child = processOf('types');
+    process.kill(child, 'SIGSTOP');
+    const [never, next] = [examine('1', words()), examine('2', words())];
+    process.kill(child, 'SIGKILL');
+    expect(await never).toEqual({ failed: true });
+    expect(await next).toEqual(text);
+    // A pipe opens when its other end does: the process ends between the turn of the file and its examination.
+    const last = processOf('types');
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const opening = examine('1', pipe);
+    process.kill(last, 'SIGKILL');
+    await expect.poll(children).not.toContain(`${last}`);
+    const writer = await open(pipe, 'w');
+    expect(await opening).toEqual(text);
+    await writer.close();
+  });
 });
 
-test('a picture that takes too long, or waits too long, is refused with a time to try again; the picture of another user outwaits it', async () => {
-  const examiner = new Examiner();
-  const types = ['image/*', 'text/plain'];
-  const [picture, words] = [join(folder, 'picture'), join(folder, 'words')];
-  await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
-    .png()
-    .toFile(picture);
-  writeFileSync(words, 'words');
-  const examine = (user: string, path = picture) => examiner.examine(user, { path, types, maxBytes });
-  const before = new Set(ownChildren());
-  const stop = () =>
-    process.kill(Number(ownChildren().find((pid) => !before.has(pid) && isOfPictures(pid))), 'SIGSTOP');
-  const later = { code: 'rate_limited', retryAfterMs: 25_000 };
-  expect(await examine('1')).toHaveProperty('made');
-  stop();
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  onTestFinished(() => void vi.useRealTimers());
-  const slow = expect(examine('1')).rejects.toMatchObject(later);
-  const other = examine('2');
-  // Both wait to be made again once the types of earlier files are known.
-  expect(await examine('3', words)).toEqual({ type: 'text/plain' });
-  vi.advanceTimersByTime(25_000);
-  await slow;
-  expect(await other).toHaveProperty('made');
-  stop();
-  const tooLate = ['1', '2'].map((user) => expect(examine(user)).rejects.toMatchObject(later));
-  expect(await examine('3', words)).toEqual({ type: 'text/plain' });
-  vi.advanceTimersByTime(30_000);
-  await Promise.all(tooLate);
-  expect(await examine('2')).toHaveProperty('made');
-  examiner.close();
-});
-
-test('a file that ends the process which examines it is refused, and each later one gets another process', async () => {
-  const examiner = new Examiner();
-  const types = ['text/plain'];
-  const before = new Set(ownChildren());
-  const path = join(folder, 'text');
-  writeFileSync(path, 'words');
-  const examine = (user: string) => examiner.examine(user, { path, types, maxBytes });
-  expect(await examine('1')).toEqual({ type: 'text/plain' });
-  const child = Number(ownChildren().find((pid) => pid !== '' && !before.has(pid)));
-  process.kill(child, 'SIGSTOP');
-  const [never, next] = [examine('1'), examine('2')];
-  process.kill(child, 'SIGKILL');
-  expect(await never).toEqual({ failed: true });
-  expect(await next).toEqual({ type: 'text/plain' });
-  // A pipe opens when its other end does: the process ends between the turn of the file and its examination.
-  const last = Number(ownChildren().find((pid) => pid !== '' && !before.has(pid)));
-  const pipe = join(folder, 'pipe');
-  execFileSync('mkfifo', [pipe]);
-  const opening = examiner.examine('1', { path: pipe, types, maxBytes });
-  process.kill(last, 'SIGKILL');
-  await expect.poll(ownChildren).not.toContain(`${last}`);
-  const writer = await open(pipe, 'w');
-  expect(await opening).toEqual({ type: 'text/plain' });
-  await writer.close();
-  examiner.close();
-});
-
-const goneMeanwhile: [string, string][] = [
-  ['its room is deleted while its bytes are put away', 'unknown_room'],
-  ['its user is erased in the moment in which it gets known', 'forbidden'],
-  ['its user is erased while its bytes are put away', 'forbidden'],
-];
-test.each(size(goneMeanwhile, goneMeanwhile.slice(0, 2)))(
-  'nothing of an upload is left where %s',
-  async (title, code) => {
-    const place = historyFolder();
-    const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
-    const at = Date.now();
+test('nothing of an upload is left if its room is deleted or its user is erased meanwhile', async () => {
+  const place = historyFolder();
+  const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
+  const at = Date.now();
+  let before = async () => {};
+  let after = async () => {};
+  const history: History = {
+    ...stored,
+    write: methods(async (op, input, asker) => {
+      if (op === 'addFile') await before();
+      const answer = await stored.write[op](input, asker);
+      if (op === 'addFile') await after();
+      return answer;
+    }),
+  };
+  const kept = join(folder, 'gone');
+  const files = new Files({
+    place: { kind: 'dir', folder: kept },
+    types: ['text/plain'],
+    maxBytes,
+    orphans: 60_000,
+    history,
+    onFailure: unexpected,
+  });
+  const listed = async (before: number) => (await stored.write.dropFiles({ before, most: 9 })).ids;
+  const expectGone = async (user: string, code: string) => {
     await stored.write.putRoom({ id: 'den', name: 'den', kind: 'private', at });
-    const gone = async () => {
-      if (title.startsWith('its room')) await stored.write.deleteRoom({ room: 'den' });
-      else await stored.write.erase({ user: '1', messages: 'delete', at });
-      await carryOutErasures(stored);
-      // All deletions are done.
-      const listed = async () => (await stored.write.dropFiles({ before: 0, most: 9 })).ids;
-      await expect.poll(listed).toEqual([]);
-    };
-    const history: History = {
-      ...stored,
-      write: methods(async (op, input, asker) => {
-        if (op === 'addFile' && title.endsWith('known')) await gone();
-        const answer = await stored.write[op](input, asker);
-        if (op === 'addFile' && !title.endsWith('known')) await gone();
-        return answer;
-      }),
-    };
-    const kept = join(folder, `gone-${newClientId()}`);
-    const options = {
-      place: { kind: 'dir', folder: kept } as const,
-      types: ['text/plain'],
-      maxBytes,
-      orphans: 60_000,
-    };
-    const files = new Files({ ...options, history, onFailure: unexpected });
     const bytes = Readable.from([Buffer.from('some text')]);
-    const adding = files.add({ room: 'den', user: '1', name: 'a.txt', length: 9, bytes });
+    const adding = files.add({ room: 'den', user, name: 'a.txt', length: 9, bytes });
     await expect(adding).rejects.toMatchObject({ code });
     const entries = readdirSync(kept, { recursive: true, withFileTypes: true });
     expect(entries.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
-    expect((await stored.write.dropFiles({ before: Number.MAX_SAFE_INTEGER, most: 9 })).ids).toEqual([]);
-    await files.close();
-    await stored.close();
-    place.remove();
-  },
-);
+    expect(await listed(Number.MAX_SAFE_INTEGER)).toEqual([]);
+  };
+  const deleted = (change: () => Promise<unknown>) => async () => {
+    await change();
+    await carryOutErasures(stored);
+    await expect.poll(() => listed(0)).toEqual([]);
+  };
+  // While its bytes are put away.
+  after = deleted(() => stored.write.deleteRoom({ room: 'den' }));
+  await expectGone('1', 'unknown_room');
+  after = deleted(() => stored.write.erase({ user: '2', messages: 'delete', at }));
+  await expectGone('2', 'forbidden');
+  // In the moment in which it gets known.
+  [before, after] = [
+    deleted(() => stored.write.erase({ user: '3', messages: 'delete', at })),
+    async () => {},
+  ];
+  await expectGone('3', 'forbidden');
+  await files.close();
+  await stored.close();
+  place.remove();
+});

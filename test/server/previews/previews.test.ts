@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { Held, Message, RoomSummary } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
-import { download, origin } from '../../helpers/files.ts';
+import { download, origin, upload } from '../../helpers/files.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import {
   eventsOf,
@@ -20,16 +21,21 @@ let link: string;
 /** Called when the page is asked for. */
 let answer: RequestListener;
 let asked = 0;
+let plain: Buffer;
+/** The picture of the page. */
 let picture: Buffer;
+/** CHAT_LIMIT_FILES_USER. */
+const limit = 1024 * 1024;
 let site: PeopleSite;
 let ann: Person;
 let ben: Person;
 let room: string;
 
 beforeAll(async () => {
-  picture = await sharp({ create: { width: 900, height: 600, channels: 3, background: '#08f' } })
+  plain = await sharp({ create: { width: 900, height: 600, channels: 3, background: '#08f' } })
     .png()
     .toBuffer();
+  picture = plain;
   web = createServer((req, res) => {
     if (req.url === '/photo.png') return void res.end(picture);
     asked++;
@@ -38,7 +44,13 @@ beforeAll(async () => {
   await new Promise<void>((done) => web.listen(0, '127.0.0.1', done));
   const host = `127.0.0.1:${(web.address() as AddressInfo).port}`;
   link = `http://${host}/spring`;
-  site = await startPeopleSite({ CHAT_PREVIEWS: 'on', CHAT_PREVIEW_HOSTS: host, CHAT_ORIGINS: origin });
+  site = await startPeopleSite({
+    CHAT_PREVIEWS: 'on',
+    CHAT_PREVIEW_HOSTS: host,
+    CHAT_ORIGINS: origin,
+    CHAT_LIMIT_FILES_USER: '1MB/1h',
+    CHAT_HOLD_WORDS: 'casino',
+  });
   [ann, ben] = [await site.person(), await site.person()];
   room = (await site.den(ann, [ben])).id;
   for (const one of [ann, ben]) await one.request('room:join', { room });
@@ -101,6 +113,28 @@ test('the page of a link comes after the message, with its picture; who may not 
   const { message } = await ann.request('message:unpreview', { room, seq: sent.seq });
   expect(message.preview).toBeUndefined();
   await expect.poll(async () => (await download(site.chat.url, ben.cookie, file)).status).toBe(404);
+});
+
+test('the picture of a preview counts for the author of the message: beyond the limit the page comes without it', async () => {
+  const noise = sharp(randomBytes(400 * 400 * 3), { raw: { width: 400, height: 400, channels: 3 } });
+  const large = await noise.jpeg().toBuffer();
+  picture = large;
+  onTestFinished(() => {
+    picture = plain;
+  });
+  answer = page;
+  const previewOf = async (author: Person) => {
+    const { seq } = await say(author, 'lobby', link);
+    await expect.poll(async () => (await newest(author, seq))?.title).toBe('Spring market');
+    return (await newest(author, seq))?.image === undefined ? 'without' : 'with';
+  };
+  const [eva, dan] = [await site.person(), await site.person()];
+  for (const one of [eva, dan]) await one.request('room:join', { room: 'lobby' });
+  expect(await previewOf(eva)).toBe('with');
+  const rest = 'x'.repeat(limit - Math.ceil(large.length * 1.2));
+  expect((await upload(site.chat.url, eva.cookie, rest)).status).toBe(201);
+  expect([await previewOf(eva), await previewOf(dan)]).toEqual(['without', 'with']);
+  for (const one of [eva, dan]) one.close();
 });
 
 test('nothing is asked for without a link, without wanting it, in a direct room, or where the room has none', async () => {
@@ -188,84 +222,73 @@ test('a page without anything to show leaves nothing, and a message of the site 
   expect(await stored(seq)).toMatchObject({ preview: { title: 'Spring market' } });
 });
 
-describe('with moderation', () => {
+const newest = async (reader: Person, seq: number) =>
+  (await reader.request('message:history', { room: 'lobby', before: seq + 1, limit: 1 })).messages[0]
+    ?.preview;
+
+test('the page of a published message is not shown if it has a listed word', async () => {
+  const [writer, reader] = [await site.person(), await site.person()];
+  for (const one of [writer, reader]) await one.request('room:join', { room: 'lobby' });
+  const previewOf = async (html: string) => {
+    answer = (_, res) => res.setHeader('content-type', 'text/html').end(html);
+    const { seq } = await say(writer, 'lobby', link);
+    const isChanged = () => eventsOf(reader, 'message:changed').some((message) => message.seq === seq);
+    await expect.poll(isChanged, { timeout: hanging }).toBe(true);
+    return newest(reader, seq);
+  };
+  expect(await previewOf('<title>Garden</title>')).toMatchObject({ title: 'Garden' });
+  expect(await previewOf('<title>Online CASINO</title>')).toBeUndefined();
+  expect(await previewOf('<title>Garden</title><meta name=description content="a casino">')).toBeUndefined();
+  for (const one of [writer, reader]) one.close();
+});
+
+test('a moderator sees the page before it is published, and exactly that page is published', async () => {
+  const started = await startPeopleSite({
+    CHAT_PREVIEWS: 'on',
+    CHAT_PREVIEW_HOSTS: new URL(link).host,
+    CHAT_ORIGINS: origin,
+    CHAT_HOLD: 'links',
+  });
+  const [moderator, reader, writer] = [
+    await started.person({ roles: 'moderator' }),
+    await started.person(),
+    await started.person(),
+  ];
+  for (const one of [moderator, reader, writer]) await one.request('room:join', { room: 'lobby' });
+  const hold = async (event: string, over: object) => {
+    const answer = await writer.raw(event, { room: 'lobby', ...over });
+    if (!answer.ok) throw new Error(answer.error.code);
+    return answer.data as { message: Message; held: Held };
+  };
   const heldBy = (one: Person, id: string) =>
     eventsOf(one, 'held:changed').findLast((change) => change.id === id && change.held !== undefined)?.held;
-  const hold = async (on: PeopleSite, text: string) => {
-    const writer = await on.person();
-    onTestFinished(() => writer.close());
-    await writer.request('room:join', { room: 'lobby' });
-    const answer = await writer.raw('message:send', { room: 'lobby', text, clientId: newClientId() });
-    if (!answer.ok) throw new Error(answer.error.code);
-    return { writer, ...(answer.data as { message?: Message; held?: Held }) };
-  };
-  const startSite = async (env: NodeJS.ProcessEnv) => {
-    const started = await startPeopleSite({
-      CHAT_PREVIEWS: 'on',
-      CHAT_PREVIEW_HOSTS: new URL(link).host,
-      CHAT_ORIGINS: origin,
-      ...env,
-    });
-    const [moderator, reader] = [await started.person({ roles: 'moderator' }), await started.person()];
-    for (const one of [moderator, reader]) await one.request('room:join', { room: 'lobby' });
-    onTestFinished(async () => {
-      for (const one of [moderator, reader]) one.close();
-      await started.close();
-    });
-    return { started, moderator, reader };
-  };
+  const titleOf = (id: string) =>
+    expect.poll(() => heldBy(moderator, id)?.preview?.title, { timeout: hanging });
 
-  test('a moderator sees the page before it is published, and exactly that page is published', async () => {
-    const { started, moderator, reader } = await startSite({ CHAT_HOLD: 'links' });
-    answer = page;
-    asked = 0;
-    const { held } = await hold(started, link);
-    expect(held?.preview).toEqual({ url: link });
-    const id = held?.id ?? '';
-    await expect
-      .poll(() => heldBy(moderator, id)?.preview?.title, { timeout: hanging })
-      .toBe('Spring market');
-    const preview = heldBy(moderator, id)?.preview;
-    expect((await moderator.request('held:list', {})).held).toMatchObject([{ id, preview }]);
-    const file = { id: preview?.image?.id ?? '', name: 'preview.webp' };
-    const statusFor = async (one: Person) => (await download(started.chat.url, one.cookie, file)).status;
-    expect([await statusFor(moderator), await statusFor(reader)]).toEqual([200, 404]);
+  answer = page;
+  asked = 0;
+  const { held } = await hold('message:send', { text: link, clientId: newClientId() });
+  expect(held.preview).toEqual({ url: link });
+  const { id } = held;
+  await titleOf(id).toBe('Spring market');
+  const preview = heldBy(moderator, id)?.preview;
+  expect((await moderator.request('held:list', {})).held).toMatchObject([{ id, preview }]);
+  const file = { id: preview?.image?.id ?? '', name: 'preview.webp' };
+  const statusFor = async (one: Person) => (await download(started.chat.url, one.cookie, file)).status;
+  expect([await statusFor(moderator), await statusFor(reader)]).toEqual([200, 404]);
 
-    answer = (_, res) => res.setHeader('content-type', 'text/html').end('<title>Another page</title>');
-    const { message } = await moderator.request('held:approve', { id });
-    expect(message.preview).toEqual(preview);
-    expect(await statusFor(reader)).toBe(200);
-    expect(asked).toBe(1);
-    // An edit to another page is held with that page.
-    const { writer, message: sent } = await hold(started, 'no link');
-    const { seq = 0 } = sent ?? {};
-    const raw = await writer.raw('message:edit', { room: 'lobby', seq, text: `${link}/2` });
-    const edit = raw.ok ? (raw.data as { held: Held }).held : undefined;
-    const editId = edit?.id ?? '';
-    await expect
-      .poll(() => heldBy(moderator, editId)?.preview?.title, { timeout: hanging })
-      .toBe('Another page');
-    const approved = await moderator.request('held:approve', { id: editId });
-    expect(approved.message).toMatchObject({ seq, preview: { url: `${link}/2`, title: 'Another page' } });
-    expect(asked).toBe(2);
-  });
-
-  test('the page of a published message is not shown if it has a listed word', async () => {
-    const { started, reader } = await startSite({ CHAT_HOLD_WORDS: 'casino' });
-    const previewOf = async (html: string) => {
-      answer = (_, res) => res.setHeader('content-type', 'text/html').end(html);
-      const { message } = await hold(started, link);
-      const isChanged = () =>
-        eventsOf(reader, 'message:changed').find(({ seq }) => seq === message?.seq)?.seq;
-      await expect.poll(isChanged, { timeout: hanging }).toBe(message?.seq);
-      const before = (message?.seq ?? 0) + 1;
-      return (await reader.request('message:history', { room: 'lobby', before, limit: 1 })).messages[0]
-        ?.preview;
-    };
-    expect(await previewOf('<title>Garden</title>')).toMatchObject({ title: 'Garden' });
-    expect(await previewOf('<title>Online CASINO</title>')).toBeUndefined();
-    expect(
-      await previewOf('<title>Garden</title><meta name=description content="a casino">'),
-    ).toBeUndefined();
-  });
+  answer = (_, res) => res.setHeader('content-type', 'text/html').end('<title>Another page</title>');
+  const { message } = await moderator.request('held:approve', { id });
+  expect(message.preview).toEqual(preview);
+  expect(await statusFor(reader)).toBe(200);
+  expect(asked).toBe(1);
+  // An edit to another page is held with that page.
+  const { seq } = (await hold('message:send', { text: 'no link', clientId: newClientId() })).message;
+  const edit = (await hold('message:edit', { seq, text: `${link}/2` })).held;
+  await titleOf(edit.id).toBe('Another page');
+  const approved = await moderator.request('held:approve', { id: edit.id });
+  expect(approved.message).toMatchObject({ seq, preview: { url: `${link}/2`, title: 'Another page' } });
+  expect(asked).toBe(2);
+  for (const one of [moderator, reader, writer]) one.close();
+  await started.close();
 });
