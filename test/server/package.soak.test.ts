@@ -1,0 +1,321 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Message } from '../../server/wire/events.ts';
+import { connectChat } from '../helpers/chat-client.ts';
+import { type Child, startChild } from '../helpers/child.ts';
+import { phpRequest } from '../helpers/php-request.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'php-session-package-'));
+/** Another project, with the package installed for reading sessions. */
+const project = join(folder, 'project');
+const installed = join(project, 'node_modules/php-session-chat');
+/** The package as npm installs it for the machine, with its command. */
+const machine = join(folder, 'lib/node_modules/php-session-chat');
+const command = join(folder, 'bin/php-session-chat');
+
+beforeAll(() => {
+  npm(root, 'pack', '--pack-destination', folder);
+  const tarball = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  const unpackTo = (place: string) => {
+    mkdirSync(place, { recursive: true });
+    execFileSync('tar', ['-xzf', join(folder, ...tarball), '-C', place, '--strip-components=1']);
+  };
+  // The dependencies of this version, Node among them, are here already.
+  unpackTo(machine);
+  mkdirSync(dirname(command), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(machine, 'node_modules'));
+  symlinkSync(join(machine, 'bin/php-session-chat'), command);
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  const tarballs = tarball.map((name) => join(folder, name));
+  npm(project, 'install', '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund', ...tarballs);
+  // It builds the package, which takes a minute on a busy machine.
+}, 300_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function npm(cwd: string, ...args: string[]): void {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, encoding: 'utf8' });
+  // The compiler writes its errors to standard output.
+  if (status !== 0) throw new Error(`npm ${args.join(' ')}:\n${stdout}${stderr}`);
+}
+
+/** Runs a file of the project as a separate program. */
+function node(args: string[], program = process.execPath): string {
+  return execFileSync(program, args, { cwd: project, encoding: 'utf8' });
+}
+
+/** Runs a line of code with a script of this project. */
+const script = (name: string, line: string) =>
+  execFileSync(process.execPath, ['-e', `import('./scripts/${name}').then((its) => ${line})`], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+
+/** The Node of these tests, and the machine's own if that is another major version, 20.19 or later. */
+const ownNodes = (process.env.PATH ?? '')
+  .split(delimiter)
+  .filter((at) => !at.includes('node_modules') && existsSync(join(at, 'node')))
+  .map((at) => join(at, 'node'));
+const runtimes = [process.execPath, ...ownNodes.slice(0, 1)]
+  .map((program) => {
+    const [major = 0, minor = 0] = execFileSync(program, ['-p', 'process.versions.node'], {
+      encoding: 'utf8',
+    })
+      .split('.')
+      .map(Number);
+    return { program, major, version: major + minor / 100 };
+  })
+  .filter(({ major, version }, n, [first]) => n === 0 || (major !== first?.major && version >= 20.19));
+const filesIn = (path: string) =>
+  readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
+
+/** The parts of the package that are JavaScript. */
+const parts = ['server', 'session-server'];
+
+test('contains every file of the server, compiled, the folder of sessions with its types, the built client and the documentation, and no more', () => {
+  const built = parts.flatMap((part) =>
+    filesIn(join(root, part))
+      .filter((name) => !/\.md$|tsconfig/.test(name))
+      .flatMap((name) => {
+        const js = name.replace(/ts$/, 'js');
+        return part === 'server' && name.startsWith('session/') ? [js, name.replace(/ts$/, 'd.ts')] : [js];
+      })
+      .map((name) => join('dist', part, name)),
+  );
+  const others =
+    /^(dist\/(client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
+  expect(
+    filesIn(installed)
+      .filter((name) => !others.test(name))
+      .sort(),
+  ).toEqual(
+    [
+      ...built,
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/package.json', 'package.json'],
+      ...['bin/php-session-chat', 'server/session/README.md'],
+    ].sort(),
+  );
+});
+
+test('the licences of the packages in its client are there, and the list of all contents names these packages, and no tool', () => {
+  const licenses = JSON.parse(readFileSync(join(installed, 'dist/client/dist/licenses.json'), 'utf8')) as {
+    name: string;
+    version: string;
+    text?: string;
+  }[];
+  const source = join(root, 'client/src');
+  const imported = filesIn(source)
+    .filter((name) => /\.tsx?$/.test(name))
+    .flatMap((name) => [
+      ...readFileSync(join(source, name), 'utf8').matchAll(/^import (?!type).*from '([a-z@][^:']*)'/gm),
+    ])
+    .map(([, name = '']) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/'),
+    );
+  const names = licenses.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining([...new Set(imported), 'emojibase-data']));
+  for (const { name, text = '' } of licenses) {
+    const brings = readdirSync(join(root, 'node_modules', name)).some((file) => /^licen[sc]e/i.test(file));
+    expect([name, text.includes('Copyright')]).toEqual([name, brings]);
+  }
+
+  const bill = () => script('bill-of-materials.mjs', 'console.log(JSON.stringify(its.billOfMaterials(1)))');
+  const made = bill();
+  const { components } = JSON.parse(made) as { components: { name: string }[] };
+  const listed = components.map(({ name }) => name);
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  const wanted = [...names, ...Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })];
+  expect(listed).toEqual(expect.arrayContaining(wanted));
+  // engine.io depends on the types of Node.
+  const there = [...names, '@types/node'];
+  const tools = Object.keys(manifest.devDependencies).filter((name) => !there.includes(name));
+  expect(listed.filter((name) => tools.includes(name))).toEqual([]);
+  expect(bill()).toBe(made);
+});
+
+test('without its optional packages, it puts no Node before that of the project', () => {
+  expect(existsSync(join(project, 'node_modules/.bin/node'))).toBe(false);
+});
+
+/** The command, on a machine that has no Node of its own. */
+const started = (args: string[], env: NodeJS.ProcessEnv = {}, stdio: 'pipe' | 'ignore' = 'ignore') =>
+  startChild(command, args, {
+    cwd: folder,
+    env: { PATH: '/usr/bin:/bin', ...env },
+    stdio: [stdio, 'pipe', 'pipe'],
+  });
+
+async function said(child: Child): Promise<{ code: number; output: string }> {
+  const code = await new Promise<number>((end) => child.process.on('close', end));
+  return { code, output: child.output() };
+}
+
+test('its command runs on the Node that comes with it, and names itself', async () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expect(await said(started(['version']))).toEqual({
+    code: 0,
+    output: `php-session-chat ${version} (Node ${process.versions.node})\n`,
+  });
+  const help = await said(started(['init', '--help']));
+  expect(help.output).toMatch(/^php-session-chat init FOLDER [\s\S]*Example: php-session-chat init \//);
+  expect(help.code).toBe(0);
+});
+
+test('without its own Node it takes one of the machine, or says which it needs', async () => {
+  const alone = join(project, 'node_modules/.bin/php-session-chat');
+  const own = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+  expect((await said(startChild(alone, ['version'], { env: own }))).code).toBe(0);
+  const none = await said(startChild(alone, ['version'], { env: { PATH: '/usr/bin:/bin' } }));
+  expect(none).toEqual({ code: 69, output: expect.stringContaining('needs Node 26') });
+});
+
+test('the pages of the documentation that it names are there, also in the manual page, which has the help of each command', async () => {
+  const { output } = await said(started(['help']));
+  expect(output).toContain(join(machine, 'docs/settings.md'));
+  expect(existsSync(join(machine, 'docs/settings.md'))).toBe(true);
+  const main = join(machine, 'dist/server/command/main.js');
+  const page = script('debian-package.mjs', `process.stdout.write(its.manualPage('${main}'))`);
+  const sections = [...page.matchAll(/^\.SH (.*)\n\.nf\n(.*)/gm)].map(
+    ([, title, first]) => `${title}: ${first}`,
+  );
+  const commands = [...output.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name as string);
+  expect(commands.length).toBeGreaterThan(8);
+  for (const name of commands)
+    expect(sections).toContainEqual(
+      expect.stringContaining(`${name.toUpperCase()}: php\\-session\\-chat ${name.replace('-', '\\-')}`),
+    );
+  expect(page).toMatch(/ \/usr\/share\/doc\/php\\-session\\-chat\/docs\/settings\.md\.$/m);
+  expect(page).not.toContain(folder.replaceAll('-', '\\-'));
+});
+
+test('a small PHP site: init writes the settings, run starts with them, and two users of PHP sessions talk', async () => {
+  const site = join(folder, 'small');
+  const sessions = join(folder, 'small-sessions');
+  for (const made of [site, sessions]) mkdirSync(made);
+  writeFileSync(join(site, 'index.php'), '<?php session_start();');
+  const cookie = (id: number, name: string) =>
+    `PHPSESSID=${phpRequest({ 'session.save_handler': 'files', 'session.save_path': sessions }, `$_SESSION["user_id"] = ${id}; $_SESSION["firstname"] = "${name}"`)}`;
+  const [ann, bob] = [cookie(1, 'Ann'), cookie(2, 'Bob')];
+  const settings = join(folder, 'small-settings');
+  const args = [
+    'init',
+    site,
+    '--url',
+    'http://localhost:8080',
+    '--settings',
+    settings,
+    '--user',
+    userInfo().username,
+  ];
+  const init = started(args, { CHAT_SESSION_STORE: `file://${sessions}`, CHAT_PORT: '0' }, 'pipe');
+  init.process.stdin?.end(`${ann}\n\n\n`);
+  const { code, output } = await said(init);
+  expect(output).toContain(`Written: ${settings}`);
+  expect(output).toMatch(/\n +php-session-chat run --settings [\s\S]*: php-session-chat doctor --settings /);
+  expect(output).not.toMatch(/npm run/);
+  expect(code).toBe(0);
+
+  const chat = started(['run', '--settings', settings]);
+  const [, port] = await chat.until(/"port":(\d+),.*"msg":"listening"/);
+  const url = `http://127.0.0.1:${port}`;
+  const [reader, writer] = await Promise.all([connectChat(url, ann), connectChat(url, bob)]);
+  for (const client of [reader, writer]) await client.request('room:join', { room: 'lobby' });
+  const text = 'Hello from an installed chat';
+  const arrived = new Promise<Message>((resolve) => reader.socket.once('message:new', resolve));
+  await writer.request('message:send', { room: 'lobby', text, clientId: 'c-1' });
+  expect(await arrived).toMatchObject({ text, user: { id: '2', name: 'Bob' } });
+  for (const path of ['/', '/php-chat.js', '/sw.js']) expect((await fetch(url + path)).status).toBe(200);
+  for (const client of [reader, writer]) client.close();
+  expect(await chat.stop()).toBe(0);
+});
+
+test.each(runtimes)('knows the user of a PHP session, on Node $major', ({ program }) => {
+  const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
+  const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
+  writeFileSync(
+    join(project, 'read.js'),
+    `import { openSessions } from 'php-session-chat/session';
+    const sessions = openSessions({ store: 'file://${folder}?timeout=9999ms' });
+    console.log(JSON.stringify((await sessions.readSession('PHPSESSID=${ann}')).user));
+    sessions.close();`,
+  );
+  expect(JSON.parse(node(['read.js'], program))).toEqual({ id: '42', name: 'Ann 张' });
+});
+
+test('the client’s script has all that it loads', () => {
+  const client = join(installed, 'dist/client/dist');
+  const loaded = filesIn(client)
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) =>
+      [...readFileSync(join(client, name), 'utf8').matchAll(/`\.\/((?:assets\/)?[\w-]+\.js)`/g)].map(
+        ([, path = '']) => join(client, dirname(name), path),
+      ),
+    );
+  expect(loaded.length).toBeGreaterThan(4);
+  expect(loaded.filter((path) => !existsSync(path))).toEqual([]);
+});
+
+test('the client’s types know the elements, their methods and events, libraries checked too', () => {
+  writeFileSync(
+    join(project, 'page.ts'),
+    `import 'php-session-chat/client';
+  import type { PhpChat } from 'php-session-chat/client';
+  const chat: PhpChat = document.createElement('php-chat');
+  chat.openDirect('42');
+  chat.strings = { 'conn.connected': { de: 'Verbunden' } };
+  document.createElement('php-chat-launcher').open();
+  chat.addEventListener('php-chat:unread', ({ detail }) => detail.count + detail.mentions);
+  chat.addEventListener('php-chat:ended', ({ detail }) => detail.reason === 'logout');
+  // @ts-expect-error: no such reason
+  chat.addEventListener('php-chat:ended', ({ detail }) => detail.reason === 'bored');
+  // @ts-expect-error: an id is a string
+  chat.openRoom(42);`,
+  );
+  const options =
+    '{ "module": "esnext", "moduleResolution": "bundler", "target": "esnext", "lib": ["esnext", "dom", "dom.iterable"], "types": [], "strict": true, "noEmit": true }';
+  writeFileSync(join(project, 'tsconfig.json'), `{ "compilerOptions": ${options}, "files": ["page.ts"] }`);
+  expect(node([join(root, 'node_modules/typescript/bin/tsc'), '--singleThreaded', '-p', '.'])).toBe('');
+});
+
+test('its types accept right uses and refuse wrong ones, libraries checked too', () => {
+  writeFileSync(
+    join(project, 'read.ts'),
+    `import { type FormatName, formats, openSessions, type PhpValue, type RefusalCode, type SessionUser } from 'php-session-chat/session';
+  const sessions = openSessions({ store: 'redis://localhost', cookieName: 'sid', site: 'laravel:' });
+  const answer = await sessions.readSession('sid=x');
+  export const who: SessionUser | RefusalCode = 'code' in answer ? answer.code : answer.user;
+  export const value: PhpValue = formats['igbinary' satisfies FormatName](Buffer.from(''));
+  const site = openSessions({ site: '/var/www/html', siteEnv: '/etc/site.env' });
+  export const byRequest = site.readSession(new Request('http://localhost/'));
+  // @ts-expect-error: a store or a site is needed
+  openSessions({ cookieName: 'sid' });
+  // @ts-expect-error: a header is a string
+  sessions.readSession(42);
+  // @ts-expect-error: it may be a refusal
+  answer.user;
+  // @ts-expect-error: not exported
+  import('php-session-chat/dist/server/session/store-url.js');`,
+  );
+  const options =
+    '{ "module": "nodenext", "strict": true, "exactOptionalPropertyTypes": true, "noEmit": true }';
+  writeFileSync(join(project, 'tsconfig.json'), `{ "compilerOptions": ${options}, "files": ["read.ts"] }`);
+  expect(node([join(root, 'node_modules/typescript/bin/tsc'), '--singleThreaded', '-p', '.'])).toBe('');
+});
