@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -89,3 +89,33 @@ test('a file that is named must be there; an empty name is none', () => {
   expect(() => givenSettings(join(folder, 'none'), {})).toThrow(/none cannot be read \(ENOENT\)/);
   expect(() => givenSettings(folder, {})).toThrow(/cannot be read \(EISDIR\)/);
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'a file that nobody has named is not taken from another account in an open folder, and from its owner in any other',
+  () => {
+    const before = process.cwd();
+    const [open, elsewhere] = [mkdtempSync(join(folder, 'open-')), mkdtempSync(join(folder, 'elsewhere-'))];
+    const file = join(open, 'settings');
+    const given = () => {
+      process.chdir(open);
+      try {
+        return givenSettings(undefined, {}).env;
+      } finally {
+        process.chdir(before);
+      }
+    };
+    writeFileSync(file, 'A=own\n');
+    chmodSync(open, 0o1777);
+    expect(given()).toEqual({ A: 'own' });
+    chownSync(file, 65_534, 65_534);
+    expect(given).toThrow(`${file} belongs to another account`);
+    rmSync(file);
+    writeFileSync(join(elsewhere, 'settings'), 'A=own\n');
+    symlinkSync(join(elsewhere, 'settings'), file);
+    lchownSync(file, 65_534, 65_534);
+    expect(given).toThrow(`${file} belongs to another account`);
+    // Where only its owner writes, as in a container with a folder of the host, the file is the owner's.
+    chmodSync(open, 0o755);
+    expect(given()).toEqual({ A: 'own' });
+  },
+);
