@@ -1,11 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { strFromU8, unzipSync } from 'fflate';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { size } from '../guarantees/size.ts';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import * as erase from '../../server/command/erase.ts';
+import * as exporting from '../../server/command/export.ts';
+import * as load from '../../server/command/load.ts';
+import { CommandProblem } from '../../server/command/problem.ts';
+import * as version from '../../server/command/version.ts';
 import { connectChat } from '../helpers/chat-client.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { bundled, ownPort, startChild } from '../helpers/child.ts';
 
@@ -14,13 +19,12 @@ const key = 'a-key-of-more-than-16-characters';
 const program = 'server/command/main.ts';
 /** For a shell, which starts it itself. */
 const [quick] = bundled([program], root, {});
-const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 let folder: string;
 let settings: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'command-'));
-  site = await startChatSite({ CHAT_API_KEY: key });
+  site = await startChatSite({ CHAT_API_KEY: key }, chatServerHere);
   settings = settingsFile();
 });
 afterAll(async () => {
@@ -29,31 +33,45 @@ afterAll(async () => {
 });
 
 let files = 0;
-const newFile = () => join(folder, String(++files));
+const newFile = (text?: string) => {
+  const file = join(folder, String(++files));
+  if (text !== undefined) writeFileSync(file, text);
+  return file;
+};
 
 /** The settings of that server, with others in their place. */
 function settingsFile(other: Record<string, string> = {}): string {
-  const file = newFile();
   const all = {
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_PORT: String(site.chat.port),
     CHAT_API_KEY: key,
     ...other,
   };
-  writeFileSync(
-    file,
-    Object.entries(all)
-      .map(([name, value]) => `${name}='${value}'\n`)
-      .join(''),
-  );
-  return file;
+  const lines = Object.entries(all).map(([name, value]) => `${name}='${value}'\n`);
+  return newFile(lines.join(''));
 }
 
-async function command(...args: string[]): Promise<{ code: number; said: string }> {
-  const child = startChild(process.execPath, [program, ...args], {
-    cwd: root,
-    env: { PATH: process.env.PATH },
-  });
+const commands = { erase, export: exporting, load, version };
+
+/** A command in this process. */
+async function command(name: keyof typeof commands, ...args: string[]) {
+  const lines: string[] = [];
+  const log = vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(line));
+  try {
+    const code = await commands[name].run(args, {});
+    return { code, said: lines.join('\n') };
+  } catch (error) {
+    if (!(error instanceof CommandProblem)) throw error;
+    return { code: error.code, said: error.message };
+  } finally {
+    log.mockRestore();
+  }
+}
+
+/** The whole program. */
+async function run(...args: string[]): Promise<{ code: number; said: string }> {
+  const env = { PATH: process.env.PATH };
+  const child = startChild(process.execPath, [program, ...args], { cwd: root, env });
   const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
   return { code, said: child.output() };
 }
@@ -63,11 +81,7 @@ async function talker(id: string): Promise<void> {
   const client = await connectChat(site.chat.url, await site.session(id, `Name of ${id}`));
   const room = 'lobby';
   await client.request('room:join', { room });
-  await client.request('message:send', {
-    room,
-    text: `Hello from ${id}`,
-    clientId: `c-${files++}`,
-  });
+  await client.request('message:send', { room, text: `Hello from ${id}`, clientId: `c-${files++}` });
   client.close();
 }
 
@@ -76,78 +90,61 @@ const isKnown = async (id: string) => {
   return (await fetch(`${site.chat.url}/api/users/${id}`, { headers })).status === 200;
 };
 
-test('--help of the command lists all commands, and that of each has its use and an example', async () => {
-  const { code, said } = await command('--help');
+test('--help lists all commands, and the help of each has its use and an example', async () => {
+  const { code, said } = await run('--help');
   expect(code).toBe(0);
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
   expect(names).toEqual([
-    'init',
-    'run',
-    'doctor',
-    'session-server',
-    'backup',
-    'restore',
-    'import',
-    'export',
-    'erase',
-    'load',
-    'version',
+    ...['init', 'run', 'doctor', 'session-server', 'backup', 'restore', 'import', 'export', 'erase'],
+    ...['load', 'version'],
   ]);
-  const some = size(names, ['init', 'erase']);
-  const helps = await Promise.all(some.map((name) => command(name, '--help')));
-  for (const [n, help] of helps.entries()) {
-    expect([some[n], help]).toEqual([
-      some[n],
-      { code: 0, said: expect.stringMatching(/^npm run .*\n[\s\S]*\nExample: .*npm run .*\n$/) },
-    ]);
+  for (const name of names) {
+    const { help } = (await import(`../../server/command/${name}.ts`)) as { help: string };
+    expect(help, name).toMatch(/^npm run .*\n[\s\S]*\nExample: .*npm run .*$/);
   }
 });
 
-const wrongs: [string[], RegExp][] = [
+test.each<[string[], RegExp]>([
   [['rum'], /^✗ There is no command "rum"\n\nUsage: /],
   [
     ['run', '--prot', '1'],
     /^✗ Unknown option '--prot'[\s\S]*\nnpm run server -- \[--settings FILE\] \[--check\]\n/,
   ],
-  [['erase', '7', '--messages', 'some'], /^✗ --messages is anonymise or delete/],
+])('%j: what is wrong, the use, and code 64', async (args, expected) => {
+  expect(await run(...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
+});
+
+test.each<[keyof typeof commands, string[], RegExp]>([
+  ['erase', ['7', '--messages', 'some'], /^--messages is anonymise or delete/],
+  ['export', [], /^the id of the user is missing\n\nnpm run -s command -- export USER/i],
+  ['export', ['7', '8'], /^one user, and not 2/i],
+  ['load', ['--url', 'http://127.0.0.1:1'], /^--url, --cookie-file and --room are needed\n\nnpm run/],
   [
-    ['load', '--url', 'https://127.0.0.1.example.org', '--cookie-file', 'none', '--room', 'lobby'],
-    /^✗ 127\.0\.0\.1\.example\.org is not this machine, .*--yes-this-server-is-mine\n$/,
+    'load',
+    ['--url', 'https://127.0.0.1.example.org', '--cookie-file', 'none', '--room', 'lobby'],
+    /^127\.0\.0\.1\.example\.org is not this machine, .*--yes-this-server-is-mine$/,
   ],
-];
-const moreWrongs: typeof wrongs = [
-  [[], /^✗ A command is missing\n\nUsage: /],
-  [['toString'], /^✗ There is no command "toString"/],
-  [['session-server', 'now'], /^✗ Unexpected argument 'now'/],
-  [['export'], /^✗ The id of the user is missing\n\nnpm run -s command -- export USER/],
-  [['export', '7', '8'], /^✗ One user, and not 2/],
-  [['load', '--url', 'http://127.0.0.1:1'], /^✗ --url, --cookie-file and --room are needed\n\nnpm run/],
-];
-test.each([...wrongs, ...size(moreWrongs, [])])(
-  '%j: what is wrong, the use, and code 64',
-  async (args, expected) => {
-    const { code, said } = await command(...args);
-    expect(said).toMatch(expected);
-    expect(code).toBe(64);
-  },
-);
+])('%s %j: what is wrong, and code 64', async (name, args, expected) => {
+  expect(await command(name, ...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
+});
 
 test('version: that of the package', async () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const said = `php-session-chat ${version} (Node ${process.versions.node})\n`;
+  const said = `php-session-chat ${version} (Node ${process.versions.node})`;
   expect(await command('version')).toEqual({ code: 0, said });
 });
 
 test('session-server: settings of a file, below those of the environment', async () => {
-  const file = newFile();
-  writeFileSync(file, `SESSION_SERVER_PORT=0\nSESSION_SERVER_HOST=127.0.0.1\nSESSION_SERVER_LIFETIME=x\n`);
+  const file = newFile(
+    'SESSION_SERVER_PORT=0\nSESSION_SERVER_HOST=127.0.0.1\nSESSION_SERVER_LIFETIME=x\n',
+  );
   const child = startChild(process.execPath, [program, 'session-server', '--settings', file], {
     cwd: root,
     env: { PATH: process.env.PATH, SESSION_SERVER_LIFETIME: '60' },
   });
   await child.until(/"host":"127\.0\.0\.1","port":\d+.*"msg":"listening"/);
   expect(await child.stop()).toBe(0);
-  expect(await command('session-server', '--settings', file)).toEqual({
+  expect(await run('session-server', '--settings', file)).toEqual({
     code: 78,
     said: expect.stringContaining('SESSION_SERVER_LIFETIME: "x" is not'),
   });
@@ -160,20 +157,22 @@ test('export: the archive of the API, in a file of this account alone, and on th
     strFromU8(unzipSync(readFileSync(archive))['messages.jsonl'] as Uint8Array);
   const file = newFile();
   const written = await command('export', '..', '--to', file, '--settings', settings);
-  expect(written).toEqual({ code: 0, said: `✓ Written: ${file}\n` });
+  expect(written).toEqual({ code: 0, said: `✓ Written: ${file}` });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(messages(file)).toContain('Hello from ..');
   const again = await command('export', '..', '--to', file, '--settings', settings);
-  expect(again).toEqual({ code: 74, said: `✗ ${file} is there already: name another file\n` });
+  expect(again).toEqual({ code: 74, said: `${file} is there already: name another file` });
   const piped = newFile();
   const line = `"$0" ${quick} export .. --settings ${settings} > ${piped}`;
-  execFileSync('sh', ['-c', line, process.execPath], { cwd: root, env });
+  // The server is in this process, which must not wait for the other one.
+  const shell = startChild('sh', ['-c', line, process.execPath], { cwd: root });
+  expect(await new Promise((resolve) => shell.process.on('close', resolve))).toBe(0);
   expect(messages(piped)).toBe(messages(file));
 });
 
 test('erase: only with --yes where nobody can be asked, and the server does it', async () => {
   await talker('31');
-  const asked = await command('erase', '31', '--settings', settings);
+  const asked = await run('erase', '31', '--settings', settings);
   expect(asked).toEqual({ code: 64, said: expect.stringContaining('--yes erases without a question') });
   expect(await isKnown('31')).toBe(true);
   const done = await command('erase', '31', '--yes', '--settings', settings);
@@ -202,43 +201,35 @@ test('erase on a terminal: only after the id has been typed again', async () => 
   await expect.poll(() => isKnown('32')).toBe(false);
 });
 
-test('export and erase say what to do if the server knows no such user, has another key, or does not answer', async () => {
-  const asked = size(
-    [
-      ['export', '99'],
-      ['erase', '99', '--yes'],
-    ],
-    [['erase', '99', '--yes']],
-  );
-  const answers = (file: string) => Promise.all(asked.map((args) => command(...args, '--settings', file)));
-  const both = (code: number, said: RegExp) => asked.map(() => ({ code, said: expect.stringMatching(said) }));
-  expect(await answers(settings)).toEqual(both(67, /^✗ The chat knows no user with this id/));
-  const other = settingsFile({ CHAT_API_KEY: 'geheim-geheim-geheim' });
-  expect(await answers(other)).toEqual(
-    both(78, /^✗ The chat server has another key, or none: .* start it again/),
-  );
-  expect(await answers(settingsFile({ CHAT_API_KEY: '' }))).toEqual(
-    both(78, /set CHAT_API_KEY_FILE as in docs/),
-  );
+test.each([
+  ['export', ['99']],
+  ['erase', ['99', '--yes']],
+] as const)('%s says what to do if the server knows no such user, has another key, or does not answer', async (name, args) => {
   const port = await ownPort();
-  expect(await answers(settingsFile({ CHAT_PORT: String(port) }))).toEqual(
-    both(
+  for (const [other, code, expected] of [
+    [{}, 67, /^the chat knows no user with this id/],
+    [{ CHAT_API_KEY: 'geheim-geheim-geheim' }, 78, /^the chat server has another key, or none: .* start it again/],
+    [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
+    [
+      { CHAT_PORT: String(port) },
       69,
-      new RegExp(
-        `^✗ No chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
-      ),
-    ),
-  );
+      new RegExp(`^no chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`),
+    ],
+  ] as const)
+    expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
+      code,
+      said: expect.stringMatching(expected),
+    });
 });
 
 test('load: users write into a room at a rate, and each message is acknowledged and arrives once at all of them', async () => {
-  const file = newFile();
   const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));
-  writeFileSync(file, `${cookies.join('\n')}\n\n`);
-  const to = ['load', '--url', site.chat.url, '--cookie-file', file];
+  const to = (file: string, ...more: string[]) =>
+    command('load', '--url', site.chat.url, '--cookie-file', file, ...more);
+  const file = newFile(`${cookies.join('\n')}\n\n`);
   const numbers = ['--connections', '4', '--rate', '12', '--seconds', '1'];
   const ms = String.raw`p50 \d+\.\d ms, p99 \d+\.\d ms`;
-  expect(await command(...to, '--room', 'lobby', ...numbers)).toEqual({
+  expect(await to(file, '--room', 'lobby', ...numbers)).toEqual({
     code: 0,
     said: expect.stringMatching(
       new RegExp(
@@ -246,8 +237,7 @@ test('load: users write into a room at a rate, and each message is acknowledged 
 ✓ Acknowledged messages: 12 of 12
 ✓ Lost: 0, doubled: 0, of 48 deliveries
   Delay until a message is acknowledged: ${ms}
-  Delay until it has arrived: ${ms}
-$`,
+  Delay until it has arrived: ${ms}$`,
       ),
     ),
   });
@@ -257,23 +247,20 @@ $`,
   expect(texts.sort()).toEqual(Array.from({ length: 12 }, (_, n) => `Load test: message ${n + 1}`).sort());
   reader.close();
 
-  expect(await command(...to, '--room', 'nowhere')).toEqual({
+  expect(await to(file, '--room', 'nowhere')).toEqual({
     code: 69,
-    said: `✗ No connection got into the room nowhere at ${site.chat.url} (unknown_room: 3)\n`,
+    said: `no connection got into the room nowhere at ${site.chat.url} (unknown_room: 3)`,
   });
-  for (const wrong of size(['0', '1001', '2.5', '1e2'], ['1001'])) {
-    const { code, said } = await command(...to, '--room', 'lobby', '--connections', wrong);
-    expect([code, said]).toEqual([
-      64,
-      expect.stringMatching(/^✗ --connections is a whole number from 1 to 1000/),
-    ]);
-  }
-  writeFileSync(file, 'PHPSESSID=none-of-anybody\n');
-  const strangers = await command(...to, '--room', 'lobby');
+  for (const wrong of ['0', '1001', '2.5', '1e2'])
+    expect(await to(file, '--room', 'lobby', '--connections', wrong)).toEqual({
+      code: 64,
+      said: expect.stringMatching(/^--connections is a whole number from 1 to 1000/),
+    });
+  const strangers = await to(newFile('PHPSESSID=none-of-anybody\n'), '--room', 'lobby');
   expect(strangers).toEqual({ code: 69, said: expect.stringContaining('(unauthorized: 1)') });
-  writeFileSync(file, `${cookies[0]}\ngeheim\n`);
-  expect(await command(...to, '--room', 'lobby')).toEqual({
+  const odd = newFile(`${cookies[0]}\ngeheim\n`);
+  expect(await to(odd, '--room', 'lobby')).toEqual({
     code: 65,
-    said: `✗ Line 2 of ${file} is no cookie such as PHPSESSID=…\n`,
+    said: `line 2 of ${odd} is no cookie such as PHPSESSID=…`,
   });
 });
