@@ -1,7 +1,6 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { size } from '../guarantees/size.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
 import { cutAt } from './cut-at.ts';
@@ -12,20 +11,30 @@ import { idOf, loggedInAs, openForm } from './visitor.ts';
 let memcached: Memcached;
 let app: PhpApp;
 
-beforeEach(async () => {
+beforeAll(async () => {
   memcached = await startMemcached();
   app = await startPhpApp({ memcachedPort: memcached.port });
 });
-afterEach(async () => {
-  await app.stop();
-  await memcached.stop('SIGKILL');
+afterAll(async () => {
+  await app?.stop();
+  await memcached?.stop();
 });
+
+/** A site for one test. */
+async function siteWith(env: NodeJS.ProcessEnv, memcachedPort = memcached.port): Promise<PhpApp> {
+  const site = await startPhpApp({ memcachedPort, env });
+  onTestFinished(async () => void (await site.stop()));
+  return site;
+}
 
 describe.each([
   ['stopped', 'SIGSTOP'],
   ['down', 'SIGKILL'],
 ] as const)('memcached %s', (_, signal) => {
   test('every page that needs the session is 503 and sets no cookie', async () => {
+    const memcached = await startMemcached();
+    onTestFinished(async () => void (await memcached.stop('SIGKILL')));
+    const app = await siteWith({}, memcached.port);
     const cookie = await app.login('alice');
     const { csrf } = await openForm(app, cookie);
     if (signal === 'SIGKILL') await memcached.stop(signal);
@@ -40,32 +49,15 @@ describe.each([
   });
 });
 
-const writes: [what: string, command: RegExp, path: string, form?: string][] = [
-  ['the login', /^set /, '/login', 'username=alice&password=alice&csrf='],
-  ['the logout', /^delete /, '/logout', 'csrf='],
-  ['a new session', /^set /, '/'],
-  ['a touch', /^touch /, '/', 'csrf='],
-  ['the change of ID', /^delete /, '/login', 'username=alice&password=alice&csrf='],
-];
-test.each(writes.slice(0, size(5, 2)))(
-  'a store that fails at the end, writing %s, is 503 and no silent logout',
-  async (_, command, path, form) => {
-    const { cookie, csrf } = await openForm(app);
-    const port = await cutAt(command, memcached.port);
-    const cut = await startPhpApp({ memcachedPort: port });
-    onTestFinished(async () => {
-      await cut.stop();
-    });
-    const withForm = form !== undefined && path !== '/';
-    const answer = await raw(cut.url, {
-      path,
-      headers: form === undefined ? {} : { cookie },
-      ...(withForm ? { method: 'POST', body: form + csrf } : {}),
-    });
-    expectUnavailable(answer);
-    await cut.stop();
-  },
-);
+test.each([
+  ['the login', /^set /, '/login'],
+  ['the logout', /^delete /, '/logout'],
+])('a store that fails at the end, writing %s, is 503 and no silent logout', async (_, command, path) => {
+  const { cookie, csrf } = await openForm(app);
+  const cut = await siteWith({}, await cutAt(command, memcached.port));
+  const body = `username=alice&password=alice&csrf=${csrf}`;
+  expectUnavailable(await raw(cut.url, { path, method: 'POST', headers: { cookie }, body }));
+});
 
 test('a session over the item limit is 500 and no silent logout', async () => {
   const cookie = `PHPSESSID=${'b'.repeat(26)}`;
@@ -92,19 +84,10 @@ describe('misconfigured', () => {
       { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379/three' },
       /SESSION_STORE: the database of Redis is one number/,
     ],
-    [
-      { SESSION_STORE: 'memcached://127.0.0.1:1?handler=memcached&layer=secret' },
-      /SESSION_STORE: layer= is not an option/,
-    ],
-    [{ CHAT_URL: 'javascript:secret' }, /CHAT_URL must be a URL/],
     [{ CHAT_URL: "https://a;script-src 'unsafe-inline'" }, /CHAT_URL must be a URL/],
-    [{ SESSION_COOKIE_DOMAIN: 'a;b' }, /SESSION_COOKIE_DOMAIN must be/],
     [{ CHAT_URL: 'x', SESSION_COOKIE_DOMAIN: ';' }, /SESSION_COOKIE_DOMAIN must be.*; CHAT_URL must be/],
   ])('%o: the visitor learns only that, the log what', async (env, message) => {
-    const wrong = await startPhpApp({ memcachedPort: memcached.port, env });
-    onTestFinished(async () => {
-      await wrong.stop();
-    });
+    const wrong = await siteWith(env);
     const answer = await raw(wrong.url);
     expect(answer.status).toBe(500);
     expect(answer.body).toContain('This site is misconfigured. Please tell its owner.');
@@ -117,13 +100,7 @@ describe('misconfigured', () => {
   test('a data folder that cannot be made', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');
-    const wrong = await startPhpApp({
-      memcachedPort: memcached.port,
-      env: { APP_DATA: join(folder, 'file', 'data') },
-    });
-    onTestFinished(async () => {
-      await wrong.stop();
-    });
+    const wrong = await siteWith({ APP_DATA: join(folder, 'file', 'data') });
     const answer = await raw(wrong.url);
     expect(answer.status).toBe(500);
     expect(answer.headers).not.toHaveProperty('set-cookie');
@@ -134,11 +111,8 @@ describe('misconfigured', () => {
 test('many first requests at once make one database, which only its owner can read', async () => {
   const folder = temporaryFolder();
   const data = join(folder, 'data');
-  const fresh = await startPhpApp({ memcachedPort: memcached.port, env: { APP_DATA: data } });
-  onTestFinished(async () => {
-    await fresh.stop();
-  });
-  const answers = await Promise.all(Array.from({ length: size(16, 6) }, () => raw(fresh.url)));
+  const fresh = await siteWith({ APP_DATA: data });
+  const answers = await Promise.all(Array.from({ length: 6 }, () => raw(fresh.url)));
   expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
   expect(statSync(data).mode & 0o777).toBe(0o700);
   expect(statSync(join(data, 'site.db')).mode & 0o777).toBe(0o600);

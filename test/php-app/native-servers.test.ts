@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { size, soak } from '../guarantees/size.ts';
+import { soak } from '../guarantees/size.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import type { PhpApp } from '../helpers/php-app.ts';
 import { cutAt } from './cut-at.ts';
@@ -88,15 +88,9 @@ describe('one of two memcacheds stops', () => {
     });
 });
 
-const moreDistributions = [
-  'handler=memcached&distribution=ketama',
-  'handler=memcached&distribution=modula',
-  'handler=memcache&redundancy=1',
-];
 test.each([
   'handler=memcached&distribution=ketama_weighted&weight=2,5',
   'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=2,5',
-  ...size(moreDistributions, []),
 ])('while one server is gone, none of sixty sessions is taken for a new one: %s', async (options) => {
   const gone = await another();
   const url = `memcached://127.0.0.1:${gone.port},127.0.0.1:${memcached.port}?${options}&timeout=200ms`;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { hanging } from '../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
@@ -12,7 +13,7 @@ import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 const folder = mkdtempSync(join(tmpdir(), 'chat-php-app-'));
 const mails = join(folder, 'mails');
 let memcached: Memcached;
-let chat: ChatServer;
+let chat: RunningChat;
 let app: PhpApp;
 beforeAll(async () => {
   memcached = await startMemcached();
@@ -36,7 +37,7 @@ beforeAll(async () => {
       PHP_INI_SCAN_DIR: `:${folder}`,
     },
   });
-  chat = await nextChatServer({
+  chat = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_WEBHOOK_KEY_FILE: keyFile,
     CHAT_WEBHOOK_URL: `${app.url}/chat-events`,

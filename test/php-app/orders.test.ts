@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { size, soak } from '../guarantees/size.ts';
+import { soak } from '../guarantees/size.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { eventsOf } from '../helpers/people.ts';
@@ -12,12 +13,12 @@ import { csrfToken, type PhpApp, post, startPhpApp } from '../helpers/php-app.ts
 /** The sample site's messages to its users in the chat. */
 const key = 'a-key-of-more-than-16-characters';
 let memcached: Memcached;
-let chat: ChatServer;
+let chat: RunningChat;
 let app: PhpApp;
 const open: ChatClient[] = [];
 beforeAll(async () => {
   memcached = await startMemcached();
-  chat = await nextChatServer({
+  chat = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_USER_ROLES: 'role',
     CHAT_API_KEY: `${key},another-key-of-16-characters`,
@@ -98,24 +99,16 @@ test('an order is confirmed in the chat, once however often it is pressed, and n
 });
 
 type Forged = [what: string, over: Record<string, string>, status: number];
-const moreForged: Forged[] = [
-  ['no CSRF token', { csrf: '' }, 403],
-  ['no number', { order: '' }, 400],
-  ['a number that is none', { order: '1e3' }, 400],
-  ['a number that is none of ours', { order: '-1' }, 400],
-  ['an order in a list', { 'order[]': '1' }, 400],
-];
 test.each<Forged>([
   ['another CSRF token', { csrf: 'f'.repeat(64) }, 403],
   ['a product that is none of ours', { product: 'class' }, 400],
-  ...size(moreForged, []),
+  ['a number that is none of ours', { order: '-1' }, 400],
 ])('%s: refused, and nothing is written', async (_, over, status) => {
   const cookie = await app.login('carol');
   const carol = await connect(cookie);
   const before = await textsOf(carol, 'orders-3');
   const page = await homeOf(cookie);
   const fields: Record<string, string> = { csrf: csrfToken(page), order: '777', product: 'can', ...over };
-  if ('order[]' in over) delete fields.order;
   expect((await post(`${app.url}/orders`, cookie, fields)).status).toBe(status);
   expect(await textsOf(carol, 'orders-3')).toEqual(before);
 });

@@ -60,14 +60,6 @@ const stores: {
     as: /\r\nuser_id\|i:1;firstname\|s:5:"Alice";/,
   },
   {
-    name: 'ext-memcached’s handler, with options',
-    again: true,
-    url: () =>
-      `memcached://${servers()}?handler=memcached&distribution=ketama_weighted&weight=3,1&prefix=site.&persistent=1&timeout=1&format=php_serialize`,
-    stored: (id) => inMemcached(`site.${id}`),
-    as: /\r\na:5:\{s:7:"user_id";i:1;/,
-  },
-  {
     name: 'ext-memcache’s handler',
     again: true,
     url: () => `memcached://${servers()}?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15`,
@@ -100,46 +92,11 @@ const stores: {
     as: /^user_id\|i:1;/,
   },
   {
-    name: 'ours in memcached: JSON',
-    again: true,
-    url: () => `${memcached[0]?.url}`,
-    stored: (id) => inMemcached(`sessions/${id}`),
-    as: /\r\n\{"user_id":1,"firstname":"Alice",/,
-  },
-  {
-    name: 'ours in memcached, encrypted, on two servers',
-    again: true,
-    url: () => `memcached://${servers()}?prefix=own/&distribution=ketama&layers=decrypt:${keyFile}`,
-    stored: (id) => inMemcached(`own/${id}`),
-    as: /VALUE own\/(?!.*Alice)/s,
-  },
-  {
-    name: 'ours in Redis, with locks',
-    again: true,
-    url: () => `redis://127.0.0.1:${redis.port}?prefix=own_&lock=10&lifetime=1h`,
-    stored: async (id) => String(await redis.ask('GET', `own_${id}`)),
-    as: /^user_id\|i:1;/,
-  },
-  {
-    name: 'ours in Redis: JSON, encrypted',
-    again: true,
-    url: () => `redis://127.0.0.1:${redis.port}?prefix=secret_&format=json&layers=decrypt:${keyFile}`,
-    stored: async (id) => String(await redis.ask('STRLEN', `secret_${id}`)),
-    as: /^1\d\d$/,
-  },
-  {
     name: 'ours in files, encrypted, with locks',
     again: true,
     url: () => `file://${folder}?prefix=own_&lock=10&layers=decrypt:${keyFile}`,
     stored: (id) => readFileSync(join(folder, `own_${id}`), 'latin1'),
     as: /^(?!.*Alice)/s,
-  },
-  {
-    name: 'ours in a table of SQLite, with locks',
-    again: true,
-    url: () => `sqlite:${table}?table=sessions&id=id&data=data&expires=expires&lock=10`,
-    stored: (id) => inTable(id),
-    as: /^user_id\|i:1;/,
   },
   {
     name: 'ours in a table of SQLite: JSON, encrypted',

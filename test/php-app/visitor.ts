@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { csrfToken, type PhpApp, post, sessionCookie } from '../helpers/php-app.ts';
 
 export interface Form {
@@ -26,4 +28,11 @@ export async function loggedInAs(app: PhpApp, cookie: string): Promise<string | 
 /** The session ID in `PHPSESSID=…`. */
 export function idOf(cookie: string): string {
   return cookie.slice('PHPSESSID='.length);
+}
+
+/** Forgets failed logins, which would limit the next test, and users whom a test has added. */
+export function forgetLogins(app: PhpApp): void {
+  const db = new DatabaseSync(join(app.data, 'site.db'), { timeout: 10_000 });
+  db.exec('DELETE FROM failed_logins; DELETE FROM known_addresses; DELETE FROM users WHERE id > 3');
+  db.close();
 }

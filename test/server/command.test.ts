@@ -135,9 +135,7 @@ test('version: that of the package', async () => {
 });
 
 test('session-server: settings of a file, below those of the environment', async () => {
-  const file = newFile(
-    'SESSION_SERVER_PORT=0\nSESSION_SERVER_HOST=127.0.0.1\nSESSION_SERVER_LIFETIME=x\n',
-  );
+  const file = newFile('SESSION_SERVER_PORT=0\nSESSION_SERVER_HOST=127.0.0.1\nSESSION_SERVER_LIFETIME=x\n');
   const child = startChild(process.execPath, [program, 'session-server', '--settings', file], {
     cwd: root,
     env: { PATH: process.env.PATH, SESSION_SERVER_LIFETIME: '60' },
@@ -204,23 +202,32 @@ test('erase on a terminal: only after the id has been typed again', async () => 
 test.each([
   ['export', ['99']],
   ['erase', ['99', '--yes']],
-] as const)('%s says what to do if the server knows no such user, has another key, or does not answer', async (name, args) => {
-  const port = await ownPort();
-  for (const [other, code, expected] of [
-    [{}, 67, /^the chat knows no user with this id/],
-    [{ CHAT_API_KEY: 'geheim-geheim-geheim' }, 78, /^the chat server has another key, or none: .* start it again/],
-    [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
-    [
-      { CHAT_PORT: String(port) },
-      69,
-      new RegExp(`^no chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`),
-    ],
-  ] as const)
-    expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
-      code,
-      said: expect.stringMatching(expected),
-    });
-});
+] as const)(
+  '%s says what to do if the server knows no such user, has another key, or does not answer',
+  async (name, args) => {
+    const port = await ownPort();
+    for (const [other, code, expected] of [
+      [{}, 67, /^the chat knows no user with this id/],
+      [
+        { CHAT_API_KEY: 'geheim-geheim-geheim' },
+        78,
+        /^the chat server has another key, or none: .* start it again/,
+      ],
+      [{ CHAT_API_KEY: '' }, 78, /set CHAT_API_KEY_FILE as in docs/],
+      [
+        { CHAT_PORT: String(port) },
+        69,
+        new RegExp(
+          `^no chat server answers at 127\\.0\\.0\\.1:${port} \\(ECONNREFUSED\\): start it .*npm run server`,
+        ),
+      ],
+    ] as const)
+      expect(await command(name, ...args, '--settings', settingsFile(other))).toEqual({
+        code,
+        said: expect.stringMatching(expected),
+      });
+  },
+);
 
 test('load: users write into a room at a rate, and each message is acknowledged and arrives once at all of them', async () => {
   const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));
