@@ -11,7 +11,7 @@ import { laravel } from '../../../../server/session/logins/laravel.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
-import { size, soak } from '../../../guarantees/size.ts';
+import { size } from '../../../guarantees/size.ts';
 import { differing } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { nextChatServer } from '../../../helpers/chat-server.ts';
@@ -20,6 +20,7 @@ import { keptSessions } from '../../../helpers/kept-sessions.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
 import { lockedMemcached } from '../../../helpers/memcached-places.ts';
 import { patient } from '../../../helpers/patient-logins.ts';
+import { phpAnswer } from '../../../helpers/php-answer.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { metrics } from '../../../helpers/server-figures.ts';
 import { startSessionServer } from '../../../helpers/session-server.ts';
@@ -39,14 +40,6 @@ afterAll(() => Promise.all([memcached.stop(), redis.remove()]));
 
 /** The expressions by which the versions name the cookie and the prefixes, and what stands for APP_NAME="My Site". */
 const versions = {
-  8: {
-    cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
-    cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache'",
-    redis: "Str::slug(env('APP_NAME', 'laravel'), '_').'_database_'",
-    store: "$this->prefix = ! empty($prefix) ? $prefix.':' : '';",
-    name: 'my_site_session',
-    keys: { cache: 'my_site_cache:', redis: 'my_site_database_' },
-  },
   10: {
     cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
     cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache_'",
@@ -167,12 +160,13 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
 }
 
 /** A request by Laravel's own classes: the session's file, and the cookie of the response. */
-function logIn(sessions: string, job: { name: string; encrypt?: boolean; key?: string }) {
-  const script = new URL('../../../fixtures/laravel.php', import.meta.url).pathname;
+async function logIn(sessions: string, job: { name: string; encrypt?: boolean; key?: string }) {
   const jobs = [{ cipher: 'aes-256-cbc', encrypt: false, ...job, key: (job.key ?? key).slice(7) }];
-  const [answer] = JSON.parse(
-    execFileSync('php', [script, sessions, JSON.stringify(jobs)], { encoding: 'utf8' }),
-  ) as { id: string; cookie: string }[];
+  const [answer]: { id: string; cookie: string }[] = await phpAnswer(
+    'laravel-login.php',
+    { folder: sessions, jobs },
+    true,
+  );
   if (answer === undefined) throw new Error('no answer');
   const bytes = readFileSync(join(sessions, answer.id));
   return { ...answer, bytes, cookies: `a=b; ${job.name}=${answer.cookie}` };
@@ -187,15 +181,14 @@ async function open(site: string, more: Record<string, string> = {}) {
   return patient(logins);
 }
 
-// The keys and the prefixes are those of 8 in 10, and those of 11 in 13.
-describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
+describe.each([10, 13] as const)(
   'Laravel %s by its folder alone',
   (version) => {
     test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
       const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
       const logins = await open(site.folder);
       for (const by of version < 11 ? [key] : [key, previous]) {
-        const { cookies, id } = logIn(site.sessions, { name: site.name, encrypt: true, key: by });
+        const { cookies, id } = await logIn(site.sessions, { name: site.name, encrypt: true, key: by });
         const login = await logins.identify({ cookies });
         expect(login).toMatchObject({ user });
         rmSync(join(site.sessions, id));
@@ -206,7 +199,7 @@ describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
         });
       }
       // As Laravel 10.50 has been seen.
-      const earlier = logIn(site.sessions, { name: site.name, encrypt: true, key: previous });
+      const earlier = await logIn(site.sessions, { name: site.name, encrypt: true, key: previous });
       expect(await logins.identify(earlier)).toMatchObject(
         version < 11 ? { code: 'unauthorized' } : { user },
       );
@@ -221,7 +214,7 @@ describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
           REDIS_PASSWORD: '"ge:heim@"',
           REDIS_DB: 3,
         });
-        const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+        const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
         const { keys } = site;
         const cached = Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]);
         await redis.ask(
@@ -237,7 +230,7 @@ describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
 
     test('in memcached', async () => {
       const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
-      const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
       await memcached.set(`${site.keys.cache}${id}`, bytes);
       expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
     });
@@ -251,7 +244,7 @@ describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
         MEMCACHED_USERNAME: 'chat',
         MEMCACHED_PASSWORD: 'p@ss/w:rd+%',
       });
-      const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
       locked.put(`${site.keys.cache}${id}`, bytes);
       expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
     });
@@ -263,7 +256,7 @@ describe.each(size<(8 | 10 | 11 | 13)[]>([8, 10, 11, 13], [10, 13]))(
         SESSION_SERIALIZATION: 'json',
         DB_PREFIX: 'my_',
       });
-      const { id, cookies } = logIn(site.sessions, { name: site.name });
+      const { id, cookies } = await logIn(site.sessions, { name: site.name });
       const { db } = site;
       db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
       const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
@@ -300,7 +293,7 @@ test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
     for (const env of [parts, url]) {
       const driver = kind === 'mysql' ? 'mariadb' : 'pgsql';
       const site = siteOf(11, { SESSION_DRIVER: 'database', DB_CONNECTION: driver, ...env });
-      const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
       const payload = bytes.toString('base64');
       await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
       expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
@@ -320,30 +313,7 @@ test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
   },
 );
 
-if (soak)
-  test('a table of users without some of the columns, and with others, asked again and again', async () => {
-    const db = await startSiteDatabase('mysql');
-    onTestFinished(() => db.remove());
-    await db.run('CREATE TABLE users (id INTEGER PRIMARY KEY, mail VARCHAR(255))');
-    await db.run("INSERT INTO users VALUES (7, 'a@example.org')");
-    const parts = { DB_CONNECTION: 'mariadb', DB_PORT: db.port, DB_DATABASE: db.name };
-    const login = { DB_USERNAME: db.user, DB_PASSWORD: `'${db.password}'` };
-    const site = siteOf(11, { ...parts, ...login });
-    const { cookies } = logIn(site.sessions, { name: site.name });
-    const logins = await open(site.folder);
-    // A statement that is prepared once and runs for the second time has ended MariaDB.
-    for (let n = 0; n < 3; n++)
-      expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7', name: '7' } });
-    await db.run(
-      "ALTER TABLE users ADD COLUMN deleted_at TIMESTAMP NULL, ADD COLUMN name TEXT DEFAULT 'Ann'",
-    );
-    await logins.reload?.();
-    expect(await logins.identify({ cookies })).toMatchObject({ user });
-    await db.run('UPDATE users SET deleted_at = NOW()');
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-  });
-
-test.each(size<(10 | 13)[]>([10, 13], [13]))(
+test.each([10, 13] as const)(
   'with sessions in files, the user counts, too: Laravel %s',
   async (version) => {
     const site = siteOf(version, { SESSION_SERIALIZATION: 'json' });
@@ -359,7 +329,7 @@ async function expectJudgedByAccount(
   site: ReturnType<typeof siteOf>,
   { run, put }: { run(sql: string): unknown; put(id: string, session: object): unknown },
 ) {
-  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
   await put(id, { [ofWeb]: 7 });
   const logins = await open(site.folder);
   const login = await logins.identify({ cookies });
@@ -439,14 +409,14 @@ test.each<Factor>([
     "<?php $sessionKey = 'login_2fa_challenge_passed_' . $this->id;",
     { login_2fa_challenge_passed_7: 'abc' },
   ],
-  ...size(moreFactors, []),
+  ...moreFactors,
 ])(
   '%s has to show the second factor that a package asks for after the login',
   async (path, file, text, factor) => {
     const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
     site.write(`vendor/${file}`, text);
     await expect(open(site.folder)).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
-    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    const { id, cookies } = await logIn(site.sessions, { name: site.name });
     const logins = await open(site.folder, { userRequire: path });
     for (const [given, answer] of [
       [{}, { code: 'unauthorized' }],
@@ -460,7 +430,7 @@ test.each<Factor>([
 
 test('a version of a package that asks for the second factor before the login needs no setting', async () => {
   const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
   writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7 }));
   for (const file of [
     'jeffgreco13/filament-breezy/src/Http/Livewire/Auth/Login.php',
@@ -472,7 +442,7 @@ test('a version of a package that asks for the second factor before the login ne
 
 test('a device that changes the password stays, although its session is written after the row of the user', async () => {
   const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
   const put = (hash: string) =>
     writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, password_hash_web: hash }));
   put('hash');
@@ -516,7 +486,7 @@ test('a session server that notifies of each change of the session says nothing 
     CHAT_SESSION_CHECK: '200ms',
   });
   onTestFinished(async () => void (await chat.stop()));
-  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
   await kept.put(id, `${ofWeb}|i:7;`);
   const tab = await connectChat(chat.url, cookies);
   // At the first one the session may not be followed yet.
@@ -530,7 +500,7 @@ test('a session server that notifies of each change of the session says nothing 
 test('other guards, and a cookie that is not encrypted', async () => {
   const site = siteOf(13, { AUTH_GUARD: 'staff', SESSION_SERIALIZATION: 'json' });
   site.db.exec("CREATE TABLE staff (id INTEGER PRIMARY KEY, email TEXT); INSERT INTO staff VALUES (9, 'x')");
-  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
   const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
   put({ [ofWeb.replace('web', 'staff')]: 9, [ofWeb]: 7 });
   expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({
@@ -551,11 +521,11 @@ test('other guards, and a cookie that is not encrypted', async () => {
   );
 });
 
-test.each(size(['impersonated_by', 'nova_impersonated_by'], ['impersonated_by']))(
+test.each(['impersonated_by', 'nova_impersonated_by'])(
   'while an admin acts as a user, which the session says under %s, it is nobody’s',
   async (mark) => {
     const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    const { id, cookies } = await logIn(site.sessions, { name: site.name });
     const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
     put({ [ofWeb]: 7 });
     const logins = await open(site.folder);
@@ -574,10 +544,9 @@ describe('guards of another class', () => {
   const own = (of: string) => ofWeb.replace(/[0-9a-f]{40}$/, of);
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
 
-  if (soak)
-    test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
+  test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
       const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-      const { id, cookies } = logIn(site.sessions, { name: site.name });
+      const { id, cookies } = await logIn(site.sessions, { name: site.name });
       const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
       site.write('vendor/lab404/laravel-impersonate/composer.json', '{}');
       put({ [ofImpersonate]: 7 });
@@ -604,11 +573,11 @@ describe('guards of another class', () => {
       expect(await byOwnKey.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
     });
 
-  test.each(size(['web', 'web-staff'], ['web-staff']))(
+  test.each(['web-staff'])(
     'of the application itself: users of %s count by rows',
     async (guard) => {
       const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-      const { id, cookies } = logIn(site.sessions, { name: site.name });
+      const { id, cookies } = await logIn(site.sessions, { name: site.name });
       const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', guard);
       writeFileSync(join(site.sessions, id), JSON.stringify({ [userId]: 7 }));
       const logins = await open(site.folder, { userId });
@@ -621,7 +590,7 @@ describe('guards of another class', () => {
 
 test('a new APP_KEY ends the open logins by the one before, unless that is a previous key', async () => {
   const site = siteOf(13, {});
-  const { cookies } = logIn(site.sessions, { name: site.name });
+  const { cookies } = await logIn(site.sessions, { name: site.name });
   const logins = await open(site.folder);
   const login = await logins.identify({ cookies });
   if ('code' in login) throw new Error(login.reason);
@@ -641,20 +610,6 @@ test('a new APP_KEY ends the open logins by the one before, unless that is a pre
     });
 });
 
-if (soak)
-  test('of two lines of .env with one name the last counts, and a # begins a comment everywhere', async () => {
-    const site = siteOf(13, {});
-    site.write(
-      '.env',
-      `APP_KEY=${previous}\nAPP_NAME=ab#c\nAPP_KEY=${key}\nDB_DATABASE=a\nDB_DATABASE=${site.folder}/database/database.sqlite`,
-    );
-    const logins = await open(site.folder);
-    expect(await logins.identify(logIn(site.sessions, { name: 'ab-session' }))).toMatchObject({ user });
-    expect(await logins.identify(logIn(site.sessions, { name: 'ab-session', key: previous }))).toMatchObject({
-      code: 'unauthorized',
-    });
-  });
-
 test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql' });
   site.setEnv({ DB_URL: 'pgsql://o%27neil:100%@127.0.0.1:1/si%C3%A9%zz' });
@@ -665,20 +620,6 @@ test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
     path: '/sié%zz',
   });
 });
-
-if (soak)
-  test('the files of the framework count where the application has none; each setting that is given wins', async () => {
-    const site = siteOf(11, {}, true);
-    const { cookies } = logIn(site.sessions, { name: site.name });
-    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
-    const named = logIn(site.sessions, { name: 'own' });
-    const settings = { cookieName: 'own', userName: 'name', userNobody: '8' };
-    expect(
-      await (await open(`laravel:${site.folder}`, settings)).identify({ cookies: named.cookies }),
-    ).toMatchObject({
-      user: { id: '7', name: 'Zoë 张伟' },
-    });
-  });
 
 test('addresses that are not confirmed get no mails, where the model wants them confirmed', async () => {
   const site = siteOf(13, {});
@@ -696,7 +637,7 @@ test('addresses that are not confirmed get no mails, where the model wants them 
   site.db.exec('ALTER TABLE users ADD COLUMN email_verified_at TEXT');
   site.db.exec("UPDATE users SET email_verified_at = '2026-01-01 00:00:00' WHERE id = 7");
   expect(await mails()).toEqual(['a@example.org', null]);
-  const { cookies } = logIn(site.sessions, { name: site.name });
+  const { cookies } = await logIn(site.sessions, { name: site.name });
   site.db.exec('UPDATE users SET email_verified_at = NULL');
   expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
   expect(await mails()).toEqual([null, null]);
@@ -739,7 +680,7 @@ test.each([
 test('passwords in a column of another name count, too, and nobody is let in where they are not found', async () => {
   const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
   site.db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
-  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
   const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
   put({ [ofWeb]: 7, password_hash_web: 'hash' });
   const without = await open(site.folder);
@@ -813,7 +754,7 @@ test('a cached configuration is what counts, as in Laravel', async () => {
   );
   const logins = await open(site.folder);
   for (const by of [key, previous]) {
-    const { cookies } = logIn(site.sessions, { name: 'cached_session', key: by });
+    const { cookies } = await logIn(site.sessions, { name: 'cached_session', key: by });
     expect(await logins.identify({ cookies })).toMatchObject({ user });
   }
 });

@@ -1,0 +1,6 @@
+<?php
+// What test/fixtures/laravel.php prints. Its input: folder, and jobs.
+$argv = [null, $in['folder'], json_encode($in['jobs'])];
+ob_start();
+require __DIR__ . '/../fixtures/laravel.php';
+return json_decode(ob_get_clean(), true);
