@@ -7,13 +7,16 @@ import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 
 /** Databases for the tests of a file, which are emptied after them. */
 export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Promise<TestDatabase[]> {
-  const databases = await Promise.all(kinds.map(startSiteDatabase));
+  const databases = await Promise.all(kinds.map((kind) => startSiteDatabase(kind)));
   afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
   return databases;
 }
 
-export async function siteDatabase(kind: TestDatabase['kind']): Promise<TestDatabase> {
-  return (await siteDatabases([kind]))[0] as TestDatabase;
+/** @param gated as of `startSiteDatabase` */
+export async function siteDatabase(kind: TestDatabase['kind'], gated?: boolean): Promise<TestDatabase> {
+  const db = await startSiteDatabase(kind, gated);
+  afterAll(() => db.remove());
+  return db;
 }
 
 interface Site {

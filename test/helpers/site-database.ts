@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Gate, startGate } from './gate.ts';
+import { soak } from '../guarantees/size.ts';
+import { startGate } from './gate.ts';
 import { type Mariadb, startMariadb } from './mariadb.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 
@@ -24,8 +25,6 @@ export interface TestDatabase {
   run(sql: string, values?: readonly Value[]): Promise<Record<string, unknown>[]>;
   /** It gives no answers until the returned function is called. */
   silence(): Promise<() => Promise<void>>;
-  /** Between its users and the database; absent for SQLite. */
-  gate?: Gate;
   remove(): Promise<void>;
 }
 
@@ -90,14 +89,15 @@ const emptied = {
   postgres: ['DROP SCHEMA public CASCADE', 'CREATE SCHEMA public', 'GRANT USAGE ON SCHEMA public TO PUBLIC'],
 };
 
-export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<TestDatabase> {
+/** @param gated it can be silenced: all that it is asked goes through this process then */
+export async function startSiteDatabase(kind: TestDatabase['kind'], gated = soak): Promise<TestDatabase> {
   if (kind === 'sqlite') return sqliteFile();
   const server = await serverOf(kind);
-  const gate = await startGate(server.is.port);
+  const gate = gated ? await startGate(server.is.port) : undefined;
   const [user = '', password = ''] = server.is.login.split(':').map(decodeURIComponent);
   return {
     kind,
-    port: gate.port,
+    port: (gate ?? server.is).port,
     user,
     password,
     name: 'site',
@@ -111,12 +111,12 @@ export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<Tes
       );
     },
     async silence() {
+      if (gate === undefined) throw new Error('a database that is silenced has to be gated');
       gate.silence.begin();
       return async () => gate.silence.end();
     },
-    gate,
     async remove() {
-      await gate.close();
+      await gate?.close();
       for (const sql of emptied[server.kind]) await server.is.query(sql);
       idle.push(server);
     },

@@ -4,13 +4,15 @@ import { connect } from 'node:net';
 import { json, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectChat } from '../helpers/chat-client.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 const key = 'a-key-of-more-than-16-characters';
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: key, CHAT_LIMIT_CHANGE: '0' });
+  site = await startChatSite({ CHAT_API_KEY: key, CHAT_LIMIT_CHANGE: '0' }, chatServerHere);
 });
 afterAll(() => site.close());
 

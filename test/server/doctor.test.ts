@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -269,7 +278,7 @@ test('an unknown cookie, a wrong option', async () => {
   await memcached.delete(packed);
   expect(said).toContain('→ Is handler= right, and distribution=?');
   expect(await doctor({}, '--cake')).toEqual([64, expect.stringContaining("Unknown option '--cake'")]);
-  });
+});
 
 test('the settings that differ from the default, all of them with --all, and no key and no password', async () => {
   const keyFile = join(folder, 'api-key');
@@ -299,9 +308,15 @@ test('the settings that differ from the default, all of them with --all, and no 
 test('a misspelt name is refused, another unknown one is a warning; both with the nearest setting', async () => {
   const store = `file://${folder}`;
   const [code, said] = await doctor({ CHAT_SESION_STORE: store });
-  expect(said).toMatch(/^ {2}CHAT_SESION_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE$/m);
+  expect(said).toMatch(
+    /^ {2}CHAT_SESION_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE$/m,
+  );
   expect(code).toBe(78);
-  const [unknownCode, unknown] = await doctor({ CHAT_SESSION_STORE: store, CHAT_STORE: 'x', CHAT_ARCHIVE: '8s' });
+  const [unknownCode, unknown] = await doctor({
+    CHAT_SESSION_STORE: store,
+    CHAT_STORE: 'x',
+    CHAT_ARCHIVE: '8s',
+  });
   expect(unknown).toMatch(/^! CHAT_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE\./m);
   expect(unknown).toMatch(/^! CHAT_ARCHIVE: there is no such setting in this version\./m);
   expect(unknownCode).toBe(0);
@@ -433,7 +448,9 @@ describe('the requirements of the server besides the sessions', () => {
       /^✗ The history \/usr\/chat\.db cannot be written \(EACCES\)\.\n {2}→ Let the account/m,
     );
     expect(forbidden).not.toContain('This is root');
-    expect(forbidden).toMatch(/^✓ The chat notices a logout at the next regular check \(CHAT_SESSION_CHECK\)\./m);
+    expect(forbidden).toMatch(
+      /^✓ The chat notices a logout at the next regular check \(CHAT_SESSION_CHECK\)\./m,
+    );
     expect(forbiddenCode).toBe(1);
   });
 
@@ -700,7 +717,9 @@ test('MariaDB: a missing table, a prefix, and a user who may only read, and so n
     CHAT_SESSION_STORE: `mysql://reader:geheim@127.0.0.1:${db.port}/site?table=${table}&id=id&data=data&expires=ends&timeout=5000ms`,
   });
   const [code, missing] = await doctor(env('missing'));
-  expect(missing).toMatch(/^✗ The session store: there is no table of the name in table=, or .* may not read it/m);
+  expect(missing).toMatch(
+    /^✗ The session store: there is no table of the name in table=, or .* may not read it/m,
+  );
   expect(missing).not.toContain('geheim');
   expect(code).toBe(1);
   const [readCode, read] = await doctor(env('s'));

@@ -5,27 +5,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { soak } from '../guarantees/size.ts';
-import {
-  type ChatServer,
-  chatProgram,
-  historyFolder,
-  nextChatServer,
-  startChatServer,
-} from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { chatProgram, historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
 
 const key = 'a-key-of-more-than-16-characters';
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({
+  const env = {
     CHAT_API_KEY: key,
     CHAT_LOGIN_URL: 'https://site.example/login?a=1&b="2"',
     CHAT_ORIGINS: 'https://site.example',
     CHAT_USER_AVATAR: '/avatars/{id}.svg',
     CHAT_USER_URL: 'https://people.example/{id}',
     CHAT_MODERATE_DATA: 'on',
-  });
+  };
+  site = await startChatSite(env, chatServerHere);
 });
 afterAll(() => site.close());
 
@@ -240,7 +236,7 @@ describe('/metrics', () => {
 
 test('/metrics with CHAT_TRUSTED_PROXIES: with the key only, from this machine too', async () => {
   // A proxy on this machine that passes on the client's Host and adds nothing looks like this machine itself.
-  const proxied = await nextChatServer({
+  const proxied = await chatServerHere({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_TRUSTED_PROXIES: '10.0.0.0/8',
     CHAT_API_KEY: key,
@@ -286,14 +282,6 @@ describe('a start that cannot succeed says why', () => {
     expect(output).not.toContain('secret');
   });
 
-  if (soak) {
-    test('no session store: 78', async () => {
-      const { code, output } = await end({ CHAT_SESSION_STORE: '' });
-      expect(code).toBe(78);
-      expect(output).toMatch(/CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions/);
-    });
-  }
-
   test('a port in use', async () => {
     const { code, output } = await end({ CHAT_PORT: String(site.chat.port) });
     expect(code).toBe(74);
@@ -330,7 +318,7 @@ if (soak) {
     cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });
     cpSync(join(root, 'package.json'), join(folder, 'package.json'));
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    let server: ChatServer | undefined;
+    let server: RunningChat | undefined;
     try {
       server = await startChatServer({ CHAT_SESSION_STORE: site.memcached.url }, folder);
       for (const path of ['/', '/php-chat.js']) {

@@ -3,27 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { soak } from '../guarantees/size.ts';
-import { chatProgram, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startLockedRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
-if (soak) {
-  test('a misspelt setting: the server does not start, and names the right one', async () => {
-    const child = startChild(process.execPath, chatProgram, {
-      cwd: root,
-      env: { PATH: process.env.PATH, CHAT_SESSION_STORE: 'file:///tmp', CHAT_USER_BANED: 'geheim' },
-    });
-    const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
-    expect(child.output()).toMatch(
-      /^ {2}CHAT_USER_BANED: there is no such setting; the nearest is CHAT_USER_BANNED$/m,
-    );
-    expect(child.output()).not.toContain('geheim');
-    expect(code).toBe(78);
-  });
+/** The text that the server has logged, or will log. */
+async function said({ output }: RunningChat, pattern: RegExp): Promise<string> {
+  await expect.poll(output, { interval: 5 }).toMatch(pattern);
+  return pattern.exec(output())?.[0] ?? '';
 }
 
 test('settings from a file: the server starts with them, and names the line of one that cannot be used', async () => {
@@ -50,26 +41,24 @@ test('settings from a file: the server starts with them, and names the line of o
   }
 });
 
-if (soak) {
-  test('settings, messages and files that the web server of the site hands out: the log says so', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'site-'));
-    const file = join(folder, 'settings');
-    writeFileSync(join(folder, 'index.php'), '<?php');
-    // The user is nowhere, so the server ends by itself.
-    writeFileSync(
-      file,
-      `CHAT_SITE=${folder}\nCHAT_HISTORY=sqlite:${folder}/chat.db\nCHAT_FILES=dir:${folder}/files\n`,
+test('settings, messages and files that the web server of the site hands out: the log says so', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'site-'));
+  const file = join(folder, 'settings');
+  writeFileSync(join(folder, 'index.php'), '<?php');
+  // The user is nowhere, so the server ends by itself.
+  writeFileSync(
+    file,
+    `CHAT_SITE=${folder}\nCHAT_HISTORY=sqlite:${folder}/chat.db\nCHAT_FILES=dir:${folder}/files\n`,
+  );
+  const program = [...chatProgram.slice(0, -1), '--settings', file];
+  const child = startChild(process.execPath, program, { cwd: root, env: { PATH: process.env.PATH } });
+  expect(await new Promise<number>((resolve) => child.process.on('close', resolve))).toBe(78);
+  for (const title of ['settings', 'history', 'files'])
+    expect(child.output()).toMatch(
+      new RegExp(`"reason":"The place of the ${title}, ${folder}/.*"msg":"this should be corrected"`),
     );
-    const program = [...chatProgram.slice(0, -1), '--settings', file];
-    const child = startChild(process.execPath, program, { cwd: root, env: { PATH: process.env.PATH } });
-    expect(await new Promise<number>((resolve) => child.process.on('close', resolve))).toBe(78);
-    for (const title of ['settings', 'history', 'files'])
-      expect(child.output()).toMatch(
-        new RegExp(`"reason":"The place of the ${title}, ${folder}/.*"msg":"this should be corrected"`),
-      );
-    rmSync(folder, { recursive: true });
-  });
-}
+  rmSync(folder, { recursive: true });
+});
 
 describe('a session store that cannot be read: the server starts, and its log says what is wrong', () => {
   let folder: string;
@@ -83,9 +72,9 @@ describe('a session store that cannot be read: the server starts, and its log sa
 
   /** The reason in the log of a server with that store. */
   async function reasonWith(store: string): Promise<string> {
-    const chat = await nextChatServer({ CHAT_SESSION_STORE: store });
+    const chat = await chatServerHere({ CHAT_SESSION_STORE: store });
     try {
-      const [line] = await chat.until(/^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
+      const line = await said(chat, /^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
       const { level, reason, hint } = JSON.parse(line) as Record<string, string>;
       expect(level).toBe(50);
       expect(hint).toContain('npm run doctor');
@@ -128,12 +117,12 @@ describe('a session store that cannot be read: the server starts, and its log sa
     const other = await startMemcached();
     const port = await ownPort();
     const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;
-    const chat = await nextChatServer({ CHAT_SESSION_STORE: `memcached://${servers}?handler=memcached` });
+    const chat = await chatServerHere({ CHAT_SESSION_STORE: `memcached://${servers}?handler=memcached` });
     try {
-      const [line] = await chat.until(/^.*"msg":"the session store cannot be read.*$/m);
+      const line = await said(chat, /^.*"msg":"the session store cannot be read.*$/m);
       expect(line).toContain(`memcached at 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`);
       const started = await startMemcached(port);
-      await chat.until(/"msg":"the session store can be read"/);
+      await said(chat, /"msg":"the session store can be read"/);
       expect(chat.output().match(/the session store cannot be read/g)).toHaveLength(1);
       await started.stop();
     } finally {

@@ -181,97 +181,92 @@ async function open(site: string, more: Record<string, string> = {}) {
   return patient(logins);
 }
 
-describe.each([10, 13] as const)(
-  'Laravel %s by its folder alone',
-  (version) => {
-    test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
-      const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
-      const logins = await open(site.folder);
-      for (const by of version < 11 ? [key] : [key, previous]) {
-        const { cookies, id } = await logIn(site.sessions, { name: site.name, encrypt: true, key: by });
-        const login = await logins.identify({ cookies });
-        expect(login).toMatchObject({ user });
-        rmSync(join(site.sessions, id));
-        if ('code' in login) throw new Error(login.reason);
-        expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
-        expect(await logins.identify({ cookies: `${site.name}=${id}` })).toMatchObject({
-          code: 'unauthorized',
-        });
-      }
-      // As Laravel 10.50 has been seen.
-      const earlier = await logIn(site.sessions, { name: site.name, encrypt: true, key: previous });
-      expect(await logins.identify(earlier)).toMatchObject(
-        version < 11 ? { code: 'unauthorized' } : { user },
+describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => {
+  test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
+    const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
+    const logins = await open(site.folder);
+    for (const by of version < 11 ? [key] : [key, previous]) {
+      const { cookies, id } = await logIn(site.sessions, { name: site.name, encrypt: true, key: by });
+      const login = await logins.identify({ cookies });
+      expect(login).toMatchObject({ user });
+      rmSync(join(site.sessions, id));
+      if ('code' in login) throw new Error(login.reason);
+      expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
+      expect(await logins.identify({ cookies: `${site.name}=${id}` })).toMatchObject({
+        code: 'unauthorized',
+      });
+    }
+    // As Laravel 10.50 has been seen.
+    const earlier = await logIn(site.sessions, { name: site.name, encrypt: true, key: previous });
+    expect(await logins.identify(earlier)).toMatchObject(version < 11 ? { code: 'unauthorized' } : { user });
+  });
+
+  test.each(version === 13 ? ['', 'own:'] : [''])(
+    'in Redis, under the prefixes of the connection and of the cache, or session.prefix: %j',
+    async (prefix) => {
+      const site = siteOf(version, {
+        ...{ SESSION_DRIVER: 'redis', SESSION_PREFIX: prefix },
+        REDIS_PORT: redis.port,
+        REDIS_PASSWORD: '"ge:heim@"',
+        REDIS_DB: 3,
+      });
+      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
+      const { keys } = site;
+      const cached = Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]);
+      await redis.ask(
+        'EVAL',
+        "redis.call('SELECT', 3) redis.call('SET', KEYS[1], ARGV[1])",
+        '1',
+        `${keys.redis}${prefix || keys.cache}${id}`,
+        cached,
       );
-    });
-
-    test.each(version === 13 ? ['', 'own:'] : [''])(
-      'in Redis, under the prefixes of the connection and of the cache, or session.prefix: %j',
-      async (prefix) => {
-        const site = siteOf(version, {
-          ...{ SESSION_DRIVER: 'redis', SESSION_PREFIX: prefix },
-          REDIS_PORT: redis.port,
-          REDIS_PASSWORD: '"ge:heim@"',
-          REDIS_DB: 3,
-        });
-        const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
-        const { keys } = site;
-        const cached = Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]);
-        await redis.ask(
-          'EVAL',
-          "redis.call('SELECT', 3) redis.call('SET', KEYS[1], ARGV[1])",
-          '1',
-          `${keys.redis}${prefix || keys.cache}${id}`,
-          cached,
-        );
-        expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
-      },
-    );
-
-    test('in memcached', async () => {
-      const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
-      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
-      await memcached.set(`${site.keys.cache}${id}`, bytes);
       expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
-    });
+    },
+  );
 
-    test('in memcached with a login', async () => {
-      const locked = await lockedMemcached('chat', 'p@ss/w:rd+%');
-      onTestFinished(() => locked.remove());
-      const site = siteOf(version, {
-        SESSION_DRIVER: 'memcached',
-        MEMCACHED_PORT: locked.port,
-        MEMCACHED_USERNAME: 'chat',
-        MEMCACHED_PASSWORD: 'p@ss/w:rd+%',
-      });
-      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
-      locked.put(`${site.keys.cache}${id}`, bytes);
-      expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
-    });
+  test('in memcached', async () => {
+    const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
+    const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
+    await memcached.set(`${site.keys.cache}${id}`, bytes);
+    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  });
 
-    test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
-      const site = siteOf(version, {
-        SESSION_DRIVER: 'database',
-        SESSION_LIFETIME: 5,
-        SESSION_SERIALIZATION: 'json',
-        DB_PREFIX: 'my_',
-      });
-      const { id, cookies } = await logIn(site.sessions, { name: site.name });
-      const { db } = site;
-      db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
-      const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
-      const used = (seconds: number) =>
-        db
-          .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
-          .run(id, payload, Math.floor(Date.now() / 1000) - seconds);
-      const logins = await open(join(site.folder, 'public'));
-      used(240);
-      expect(await logins.identify({ cookies })).toMatchObject({ user });
-      used(360);
-      expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  test('in memcached with a login', async () => {
+    const locked = await lockedMemcached('chat', 'p@ss/w:rd+%');
+    onTestFinished(() => locked.remove());
+    const site = siteOf(version, {
+      SESSION_DRIVER: 'memcached',
+      MEMCACHED_PORT: locked.port,
+      MEMCACHED_USERNAME: 'chat',
+      MEMCACHED_PASSWORD: 'p@ss/w:rd+%',
     });
-  },
-);
+    const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
+    locked.put(`${site.keys.cache}${id}`, bytes);
+    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  });
+
+  test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
+    const site = siteOf(version, {
+      SESSION_DRIVER: 'database',
+      SESSION_LIFETIME: 5,
+      SESSION_SERIALIZATION: 'json',
+      DB_PREFIX: 'my_',
+    });
+    const { id, cookies } = await logIn(site.sessions, { name: site.name });
+    const { db } = site;
+    db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+    const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
+    const used = (seconds: number) =>
+      db
+        .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
+        .run(id, payload, Math.floor(Date.now() / 1000) - seconds);
+    const logins = await open(join(site.folder, 'public'));
+    used(240);
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    used(360);
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  });
+});
 
 test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
   'in a table of %s, by its parts and by DB_URL',
@@ -313,16 +308,13 @@ test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
   },
 );
 
-test.each([10, 13] as const)(
-  'with sessions in files, the user counts, too: Laravel %s',
-  async (version) => {
-    const site = siteOf(version, { SESSION_SERIALIZATION: 'json' });
-    await expectJudgedByAccount(site, {
-      run: (sql) => site.db.exec(sql),
-      put: (id, session) => writeFileSync(join(site.sessions, id), JSON.stringify(session)),
-    });
-  },
-);
+test.each([10, 13] as const)('with sessions in files, the user counts, too: Laravel %s', async (version) => {
+  const site = siteOf(version, { SESSION_SERIALIZATION: 'json' });
+  await expectJudgedByAccount(site, {
+    run: (sql) => site.db.exec(sql),
+    put: (id, session) => writeFileSync(join(site.sessions, id), JSON.stringify(session)),
+  });
+});
 
 /** A session outlives its user and a password: here all of that counts. */
 async function expectJudgedByAccount(
@@ -545,47 +537,44 @@ describe('guards of another class', () => {
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
 
   test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
-      const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-      const { id, cookies } = await logIn(site.sessions, { name: site.name });
-      const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
-      site.write('vendor/lab404/laravel-impersonate/composer.json', '{}');
-      put({ [ofImpersonate]: 7 });
-      const logins = await open(site.folder);
-      const login = await logins.identify({ cookies });
-      if ('code' in login) throw new Error(login.reason);
-      expect(login.user).toEqual(user);
-      // The id of the admin may be that of the user, too, in another table.
-      for (const admin of [1, 7, 0, 'abc']) {
-        put({ [ofImpersonate]: 7, impersonated_by: admin });
-        expect(await logins.identify({ cookies })).toMatchObject({
-          code: 'unauthorized',
-          reason: expect.stringContaining('acts as this user'),
-        });
-        expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
-      }
-      put({ [ofImpersonate]: 7, impersonated_by: null, impersonator_guard: 'web' });
-      expect(await logins.identify({ cookies })).toMatchObject({ user });
-      site.write('config/laravel-impersonate.php', "<?php return ['session_key' => 'acts.as'];");
-      put({ [ofImpersonate]: 7, impersonated_by: 1 });
-      const byOwnKey = await open(site.folder);
-      expect(await byOwnKey.identify({ cookies })).toMatchObject({ user });
-      put({ [ofImpersonate]: 7, acts: { as: 1 } });
-      expect(await byOwnKey.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    });
+    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+    const { id, cookies } = await logIn(site.sessions, { name: site.name });
+    const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
+    site.write('vendor/lab404/laravel-impersonate/composer.json', '{}');
+    put({ [ofImpersonate]: 7 });
+    const logins = await open(site.folder);
+    const login = await logins.identify({ cookies });
+    if ('code' in login) throw new Error(login.reason);
+    expect(login.user).toEqual(user);
+    // The id of the admin may be that of the user, too, in another table.
+    for (const admin of [1, 7, 0, 'abc']) {
+      put({ [ofImpersonate]: 7, impersonated_by: admin });
+      expect(await logins.identify({ cookies })).toMatchObject({
+        code: 'unauthorized',
+        reason: expect.stringContaining('acts as this user'),
+      });
+      expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+    }
+    put({ [ofImpersonate]: 7, impersonated_by: null, impersonator_guard: 'web' });
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    site.write('config/laravel-impersonate.php', "<?php return ['session_key' => 'acts.as'];");
+    put({ [ofImpersonate]: 7, impersonated_by: 1 });
+    const byOwnKey = await open(site.folder);
+    expect(await byOwnKey.identify({ cookies })).toMatchObject({ user });
+    put({ [ofImpersonate]: 7, acts: { as: 1 } });
+    expect(await byOwnKey.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  });
 
-  test.each(['web-staff'])(
-    'of the application itself: users of %s count by rows',
-    async (guard) => {
-      const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-      const { id, cookies } = await logIn(site.sessions, { name: site.name });
-      const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', guard);
-      writeFileSync(join(site.sessions, id), JSON.stringify({ [userId]: 7 }));
-      const logins = await open(site.folder, { userId });
-      expect(await logins.identify({ cookies })).toMatchObject({ user });
-      site.db.exec('DELETE FROM users');
-      expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    },
-  );
+  test.each(['web-staff'])('of the application itself: users of %s count by rows', async (guard) => {
+    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+    const { id, cookies } = await logIn(site.sessions, { name: site.name });
+    const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', guard);
+    writeFileSync(join(site.sessions, id), JSON.stringify({ [userId]: 7 }));
+    const logins = await open(site.folder, { userId });
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    site.db.exec('DELETE FROM users');
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  });
 });
 
 test('a new APP_KEY ends the open logins by the one before, unless that is a previous key', async () => {

@@ -24,7 +24,7 @@ import {
   wordPressSite,
 } from '../../../helpers/wordpress.ts';
 
-const db = await siteDatabase('mysql');
+const db = await siteDatabase('mysql', true);
 
 applicationContract('WordPress', db, () => wordPressSite(db));
 
