@@ -12,7 +12,7 @@ import { metrics } from '../helpers/server-figures.ts';
 const key = 'a-key-of-more-than-16-characters';
 let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: key, CHAT_LIMIT_CHANGE: '0' }, chatServerHere);
+  site = await startChatSite({ CHAT_API_KEY: key, CHAT_FILES: 'off' }, chatServerHere);
 });
 afterAll(() => site.close());
 
@@ -221,4 +221,13 @@ test('a body that is too large is answered with 413, which the client gets thoug
       expect(await post('/api/nowhere', rest)).toContain('404');
     }
   }
+});
+
+test('with CHAT_FILES=off there are no addresses of files', async () => {
+  const headers = { origin: 'http://localhost:8080' };
+  for (const [method, address] of [
+    ['GET', `/files/${'a'.repeat(32)}/x`],
+    ['POST', '/files?room=lobby&name=x'],
+  ])
+    expect((await fetch(site.chat.url + address, { method, headers } as RequestInit)).status).toBe(404);
 });

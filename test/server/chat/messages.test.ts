@@ -1,20 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Message } from '../../../server/wire/events.ts';
-import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { chatServerHere } from '../../helpers/chat-here.ts';
-import type { RunningChat } from '../../helpers/chat-server.ts';
-import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, eventsOf } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 const rooms = Array.from({ length: 17 }, (_, i) => `room-${i}`);
-let site: ChatSite<RunningChat>;
+let site: PeopleHere;
 let next = 0;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_ROOMS: rooms.join(',') }, chatServerHere);
+  site = await startPeopleHere({ CHAT_ROOMS: rooms.join(',') });
 });
 afterAll(() => site.close());
 
-const connect = async (user: number) => connectChat(site.chat.url, await site.session(user));
+const connect = (user: number) => site.person({ firstname: `User ${user}` }, `${user}`);
 const send = async (client: ChatClient, room: string, text = 'hello', over = {}) =>
   (await client.request('message:send', { room, text, clientId: newClientId(), ...over })).message;
 async function talk() {

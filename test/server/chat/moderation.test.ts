@@ -7,17 +7,16 @@ import {
   codeOf,
   eventsOf,
   nextOf,
-  type PeopleSite,
   type Person,
   type Several,
   say,
-  startPeopleSite,
 } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /** Moderation, over real sockets. */
-let site: PeopleSite;
+let site: PeopleHere;
 beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' });
+  site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' });
 });
 afterAll(() => site.close());
 
@@ -441,10 +440,7 @@ describe('blocking somebody', () => {
     const mentionsOfBen = async () => {
       const late = await site.again(ben);
       late.close();
-      const me = await fetch(`${site.chat.url}/me`, {
-        headers: { cookie: ben.cookie, 'sec-fetch-site': 'same-origin' },
-      });
-      return [late.ready.totals.mentions, ((await me.json()) as { mentions: number }).mentions];
+      return [late.ready.totals.mentions, (await site.me(ben))?.mentions];
     };
     expect(await mentionsOfBen()).toEqual([4, 4]);
     await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
@@ -493,12 +489,7 @@ describe('blocking somebody', () => {
       { emoji: '👋', users: [ann.id] },
     ]);
     for (const one of [ann, eve]) expect(seen(one)).toEqual([true, false]);
-    const upload = await fetch(`${site.chat.url}/files?room=${room.id}&name=x.txt`, {
-      method: 'POST',
-      headers: { cookie: eve.cookie, origin: 'http://localhost:8080' },
-      body: 'text',
-    });
-    expect([upload.status, await upload.json()]).toMatchObject([403, { error: { code: 'forbidden' } }]);
+    expect(await site.mayUpload(eve, room.id)).toBe('forbidden');
     expect(eve.events.filter(({ name }) => name === 'blocked:changed')).toEqual([]);
     const stranger = await user();
     await ann.request('user:block', { user: stranger.id, blocked: true });

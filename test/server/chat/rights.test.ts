@@ -1,32 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RoomSummary } from '../../../server/wire/events.ts';
-import { size } from '../../guarantees/size.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
-import {
-  closedAfterEach,
-  codeOf,
-  type PeopleSite,
-  type Person,
-  say,
-  startPeopleSite,
-} from '../../helpers/people.ts';
+import { closedAfterEach, codeOf, type Person, say } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
- * All rights: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). A single server
- * and one user of each role; each cell gets a separate room.
+ * All rights: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). A single server,
+ * and a room for each role.
  */
-const settingsRooms = Array.from({ length: 60 }, (_, n) => `set-${n}`);
-let site: PeopleSite;
+let site: PeopleHere;
 /** Sees all reports. */
 let overseer: Person;
+/** A user who makes rooms, and one who is the target of every action. */
+let [maker, other]: [Person, Person] = [] as never;
 beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: settingsRooms.join(',') });
+  site = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all' });
   overseer = await site.person({ roles: 'admin' });
+  [maker, other] = await site.people(2);
 });
-afterAll(async () => {
-  overseer.close();
-  await site.close();
-});
+afterAll(() => site.close());
 
 const inTest = closedAfterEach();
 const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
@@ -44,11 +36,6 @@ const actions = [
   'roles',
   'delete',
   'leave',
-] as const;
-/** Each group in a separate room, in an order in which none removes the precondition of the next. */
-const groups = [
-  ['send', 'invite', 'update', 'pin', 'moderate', 'roles', 'remove', 'leave'],
-  ['delete'],
 ] as const;
 type Action = (typeof actions)[number];
 type Rights = Record<Role, readonly Action[]>;
@@ -85,34 +72,21 @@ interface Place {
   /** Whether it can have an owner. */
   owned: boolean;
   /** Creates the room, with the actor in it unless that is a stranger. `boss` may invite, and give roles. */
-  make(role: Role): Promise<{ room: string; actor: Person; boss: Person }>;
+  make(role: Role, session: object): Promise<{ room: string; actor: Person; boss: Person }>;
 }
 
 const siteRole: Partial<Record<Role, string>> = { admin: 'admin', 'site moderator': 'moderator' };
 const roles = (role: Role) => (siteRole[role] === undefined ? {} : { roles: siteRole[role] });
 
-/** A room of the PHP application, and the source that puts the actor into it. */
-const apiRoom = (kind: 'public' | 'private') => async (role: Role) => {
-  const room = `api-${newClientId()}`;
-  expect(await api('PUT', `/rooms/${room}`, { name: room, kind })).toBe(201);
-  const [one, boss] = [await user(roles(role)), await user({ roles: 'admin' })];
-  const add = [boss.id, ...(role === 'stranger' ? [] : [one.id])];
-  expect(await api('PATCH', `/rooms/${room}/members`, { add })).toBe(200);
-  return { room, actor: one, boss };
-};
-const peopleRoom = (kind: 'public' | 'private') => async (role: Role) => {
-  const one = await user(roles(role));
-  const boss = role === 'owner' ? one : await user();
-  const { room } = await boss.request('room:create', {
-    name: newClientId(),
-    kind,
-    clientId: newClientId(),
-  });
-  if (one !== boss && role !== 'stranger') {
-    if (kind === 'private') await boss.request('room:invite', { room: room.id, users: [one.id] });
-    else await one.request('room:join', { room: room.id });
+const peopleRoom = (kind: 'public' | 'private') => async (role: Role, session: object) => {
+  const actor = await user(session);
+  const boss = role === 'owner' ? actor : maker;
+  const { id: room } = await site.den(boss, [], { name: newClientId(), kind });
+  if (actor !== boss && role !== 'stranger') {
+    if (kind === 'private') await boss.request('room:invite', { room, users: [actor.id] });
+    else await actor.request('room:join', { room });
   }
-  return { room: room.id, actor: one, boss };
+  return { room, actor, boss };
 };
 
 const places: readonly Place[] = [
@@ -131,55 +105,26 @@ const places: readonly Place[] = [
     make: peopleRoom('private'),
   },
   {
-    title: 'a public room of the settings, joined by oneself',
-    private: false,
-    rights: inPublic,
-    owned: false,
-    async make(role) {
-      const room = settingsRooms.pop() as string;
-      const [one, boss] = [await user(roles(role)), await user({ roles: 'admin' })];
-      for (const member of role === 'stranger' ? [boss] : [boss, one])
-        await member.request('room:join', { room });
-      return { room, actor: one, boss };
-    },
-  },
-  {
     title: 'a private room of the session',
     private: true,
     rights: kept(inPrivate),
     owned: false,
-    async make(role) {
+    async make(role, session) {
       const room = `team-${newClientId()}`;
       const boss = await user({ roles: 'admin', rooms: [room] });
-      const one = await user({ ...roles(role), rooms: role === 'stranger' ? [] : { [room]: 'The team' } });
-      return { room, actor: one, boss };
+      const rooms = role === 'stranger' ? [] : { [room]: 'The team' };
+      return { room, actor: await user({ ...session, rooms }), boss };
     },
-  },
-  {
-    title: 'a private room of the API',
-    private: true,
-    rights: kept(inPrivate),
-    owned: false,
-    make: apiRoom('private'),
-  },
-  {
-    title: 'a public room of the API',
-    private: false,
-    rights: kept(inPublic),
-    owned: false,
-    make: apiRoom('public'),
   },
 ];
 
-/** The room, with a plain member added by people, who is the target of every action. */
+/** The room, with a plain member added by people. */
 async function cell(place: Place, role: Role) {
-  const { room, actor, boss } = await place.make(role);
+  const { room, actor, boss } = await place.make(role, roles(role));
   if (role === 'moderator') await boss.request('room:role', { room, user: actor.id, role: 'moderator' });
-  const other = await user();
   if (place.private) await boss.request('room:invite', { room, users: [other.id] });
   await other.request('room:join', { room });
-  await say(other, room, 'of another');
-  await say(other, room, 'to pin');
+  for (const text of ['of another', 'to pin']) await say(other, room, text);
   return { room, actor, boss, other };
 }
 
@@ -189,11 +134,6 @@ async function cell(place: Place, role: Role) {
  */
 async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>) {
   const by = (client: Person) => client.raw('message:report', { room, seq: 1, reason: 'spam' });
-  const upload = await fetch(`${site.chat.url}/files?room=${room}&name=x.txt`, {
-    method: 'POST',
-    headers: { cookie: actor.cookie, origin: 'http://localhost:8080' },
-    body: 'some text',
-  });
   const ask = (event: string, payload: object) => codeOf(actor, event, { room, seq: 1, ...payload });
   const codes = new Set([
     await ask('message:reactions', { emoji: '👍' }),
@@ -211,7 +151,7 @@ async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>)
   const listed = answer.ok ? (answer.data as { reports: typeof reports }).reports : [];
   return {
     inRoom: [...codes].join(),
-    upload: upload.status,
+    upload: await site.mayUpload(actor, room),
     seesReports: listed.some((one) => one.id === id),
     closes: await codeOf(actor, 'report:close', { id, done: 'nothing' }),
   };
@@ -261,35 +201,36 @@ async function attempt(
   return [...new Set(codes)].join();
 }
 
-/** All kinds of rights: of rooms that people made, and of those that nobody can leave. */
-const some = places.filter(({ title }) => /a user made|of the session/.test(title));
-describe.each(size(places, some))('in $title', (place) => {
+describe.each(places)('in $title', (place) => {
   const known = Object.keys(place.rights).filter((role) => place.owned || role !== 'owner') as Role[];
   test.each(known)(
     'a user who is %s has the rights of the table, no others, and gets these in may',
     async (role) => {
       const may = place.rights[role];
       const hidden = place.private && role === 'stranger';
-      for (const group of groups) {
-        const here = await cell(place, role);
-        const joined = await here.actor.raw('room:join', { room: here.room });
-        if (hidden) expect(joined).toMatchObject({ error: { code: 'unknown_room' } });
-        else expect(joined).toMatchObject({ ok: true, data: { room: { may } } });
-        if (group === groups[0]) {
-          const moderates = may.includes('moderate');
-          expect(await takePart(here)).toEqual({
-            inRoom: hidden ? 'unknown_room' : 'ok',
-            upload: hidden ? 404 : 201,
-            seesReports: moderates,
-            // Users who may not see a report do not learn that it exists.
-            closes: moderates ? 'ok' : 'unknown_message',
-          });
-        }
-        for (const action of group) {
+      const attempts = async (here: Awaited<ReturnType<typeof cell>>, tried: readonly Action[]) => {
+        for (const action of tried) {
           const expected = hidden ? 'unknown_room' : may.includes(action) ? 'ok' : 'forbidden';
           expect([action, await attempt(here, action)]).toEqual([action, expected]);
         }
-      }
+      };
+      const here = await cell(place, role);
+      const joined = await here.actor.raw('room:join', { room: here.room });
+      if (hidden) expect(joined).toMatchObject({ error: { code: 'unknown_room' } });
+      else expect(joined).toMatchObject({ ok: true, data: { room: { may } } });
+      const moderates = may.includes('moderate');
+      expect(await takePart(here)).toEqual({
+        inRoom: hidden ? 'unknown_room' : 'ok',
+        upload: hidden ? 'unknown_room' : 'ok',
+        seesReports: moderates,
+        // Users who may not see a report do not learn that it exists.
+        closes: moderates ? 'ok' : 'unknown_message',
+      });
+      // In an order in which none removes the precondition of the next. Who may leave has left, and may delete the room.
+      await attempts(here, ['send', 'invite', 'update', 'pin', 'moderate', 'roles', 'remove']);
+      if (!may.includes('delete')) return attempts(here, ['delete', 'leave']);
+      await attempts(await cell(place, role), ['delete']);
+      await attempts(here, ['leave']);
     },
   );
 });
@@ -297,8 +238,8 @@ describe.each(size(places, some))('in $title', (place) => {
 test.each(['member', 'admin', 'stranger'] as const)(
   'in a direct room somebody who is %s may send, pin and nothing else; a stranger does not see it',
   async (role) => {
-    const [one, other] = [await user(role === 'admin' ? { roles: 'admin' } : {}), await user()];
-    const opener = role === 'stranger' ? await user() : one;
+    const one = await user(role === 'admin' ? { roles: 'admin' } : {});
+    const opener = role === 'stranger' ? maker : one;
     const { room } = await opener.request('direct:open', { user: other.id });
     await opener.request('room:join', { room: room.id });
     await say(opener, room.id);
@@ -331,19 +272,11 @@ test.each([
   ['admin', 'site moderator', 'ok'],
   ['admin', 'admin', 'forbidden'],
 ] as const)('%s removes, mutes and bans %s: %s', async (actorRole, targetRole, expected) => {
-  const siteRole = { admin: { roles: 'admin' }, 'site moderator': { roles: 'moderator' } } as Record<
-    string,
-    object
-  >;
   const owner = await user();
-  const actor = actorRole === 'owner' ? owner : await user(siteRole[actorRole]);
-  const target = targetRole === 'owner' ? owner : await user(siteRole[targetRole]);
-  const { room } = await owner.request('room:create', {
-    name: 'ranks',
-    kind: 'private',
-    members: [actor.id, target.id].filter((id) => id !== owner.id),
-    clientId: newClientId(),
-  });
+  const actor = actorRole === 'owner' ? owner : await user(roles(actorRole));
+  const target = targetRole === 'owner' ? owner : await user(roles(targetRole));
+  const members = [actor, target].filter((one) => one !== owner);
+  const room = await site.den(owner, members);
   for (const [one, role] of [
     [actor, actorRole],
     [target, targetRole],

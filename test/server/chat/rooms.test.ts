@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { chatServerHere } from '../../helpers/chat-here.ts';
-import type { RunningChat } from '../../helpers/chat-server.ts';
-import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
-import { eventsOf } from '../../helpers/people.ts';
+import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
+import { eventsOf, type Person } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 const rooms = Array.from({ length: 20 }, (_, i) => `room-${i}`);
-let site: ChatSite<RunningChat>;
+let site: PeopleHere;
 let next = 0;
 /** A new room for each test. */
 function newRoom(): string {
@@ -17,15 +15,15 @@ function newRoom(): string {
 const open: ChatClient[] = [];
 
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_ROOMS: rooms.join(',') }, chatServerHere);
+  site = await startPeopleHere({ CHAT_ROOMS: rooms.join(',') });
 });
 afterAll(async () => {
   for (const client of open) client.close();
   await site.close();
 });
 
-async function connect(user: number): Promise<ChatClient> {
-  const client = await connectChat(site.chat.url, await site.session(user));
+async function connect(user: number): Promise<Person> {
+  const client = await site.person({ firstname: `User ${user}` }, `${user}`);
   open.push(client);
   return client;
 }
@@ -177,16 +175,12 @@ test('presence: by user, whatever a tab shows, gathered, with a count', async ()
 
 test('presence: a name that changed is the new one for who joins later', async () => {
   const room = newRoom();
-  const cookie = await site.session(5, 'Ann');
-  const ann = await connectChat(site.chat.url, cookie);
-  open.push(ann);
+  const ann = await connect(5);
   await ann.request('room:join', { room });
-  await site.memcached.set(site.key(cookie), '{"user_id":5,"firstname":"Anna"}');
+  await site.writeSession(ann, { firstname: 'Anna' });
   const later = await connect(6);
   await expect
-    .poll(async () => (await later.request('room:join', { room })).present.map(({ name }) => name), {
-      interval: 100,
-    })
+    .poll(async () => (await later.request('room:join', { room })).present.map(({ name }) => name))
     .toContain('Anna');
 });
 

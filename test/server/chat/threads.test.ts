@@ -1,17 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  codeOf,
-  eventsOf,
-  nextOf,
-  type PeopleSite,
-  type Person,
-  say,
-  startPeopleSite,
-} from '../../helpers/people.ts';
+import { codeOf, eventsOf, nextOf, type Person, say } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
-let site: PeopleSite;
+let site: PeopleHere;
 beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0', CHAT_LIMIT_SEND: '0' });
+  site = await startPeopleHere({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0', CHAT_LIMIT_SEND: '0' });
 });
 afterAll(() => site.close());
 

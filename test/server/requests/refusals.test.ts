@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Answer, RequestName } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
-import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { codeOf, type Person, say } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
  * Every request in the table of docs/protocol.md, refused once for each of its own reasons, and accepted at its limits.
@@ -151,7 +152,19 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     conflict: { ann: [() => made({ name: taken.toUpperCase(), kind: 'public', clientId: fresh() })] },
   },
   'room:update': {
-    bad_request: { ann: [{ name: '\u200b' }, { topic: 'a\tb' }, { topic: 'a\u2029b' }] },
+    ok: { ann: [{ slow: 3600 }] },
+    bad_request: {
+      ann: [
+        ...[
+          { name: '\u200b' },
+          { topic: 'a\tb' },
+          { topic: 'a\u2029b' },
+          { write: 'nobody' },
+          { seen: 'all' },
+        ],
+        ...[-1, 3601, 1.5, '5'].map((slow) => ({ slow })),
+      ],
+    },
     forbidden: { ben: [{ name: 'New' }], eve: [{ room: 'lobby', name: 'New' }] },
     conflict: {
       ann: [
@@ -674,11 +687,12 @@ const named = (event: RequestName, room: string, payload: object): object =>
     ? payload
     : { room, ...payload };
 
-let site: PeopleSite;
+let site: PeopleHere;
 /** The scene of the requests that are refused as they are. */
 let untouched: Scene;
 beforeAll(async () => {
-  site = await startPeopleSite({
+  site = await startPeopleHere({
+    CHAT_CREATE_ROOMS: '',
     CHAT_LIMIT_TEXT: '20',
     CHAT_LIMIT_MEMBERS: '4',
     CHAT_HOLD_WORDS: 'pallets',
@@ -743,9 +757,9 @@ test('more members than a room may have: limit_reached for each that is one too 
 });
 
 describe('a site with fewer rights', () => {
-  let strict: PeopleSite;
+  let strict: PeopleHere;
   beforeAll(async () => {
-    strict = await startPeopleSite({
+    strict = await startPeopleHere({
       CHAT_CREATE_ROOMS: 'none',
       CHAT_DIRECT: 'off',
       CHAT_FIND_PEOPLE: 'off',
@@ -770,11 +784,6 @@ describe('a site with fewer rights', () => {
     ];
     const isOff = Object.fromEntries([...off, 'hold', 'mail'].map((name) => [name, false]));
     expect(ann.ready.can).toEqual({ ...isOff, report: true });
-    for (const method of ['GET', 'POST']) {
-      const address = `${strict.chat.url}/files${method === 'GET' ? `/${'a'.repeat(32)}/x` : '?room=lobby&name=x'}`;
-      const headers = { origin: 'http://localhost:8080' };
-      expect((await fetch(address, { method, headers })).status).toBe(404);
-    }
     for (const kind of ['private', 'public']) {
       expect(await codeOf(ann, 'room:create', made({ kind, clientId: fresh() }))).toBe('forbidden');
       expect(await codeOf(admin, 'room:create', made({ kind, clientId: fresh() }))).toBe('ok');
@@ -835,9 +844,9 @@ describe('rate_limited, with the time to wait', () => {
       ['user:find', () => ({ query: 'x' })],
     ],
   };
-  let limited: PeopleSite;
+  let limited: PeopleHere;
   beforeAll(async () => {
-    limited = await startPeopleSite(Object.fromEntries(Object.keys(limits).map((name) => [name, '3/1h'])));
+    limited = await startPeopleHere(Object.fromEntries(Object.keys(limits).map((name) => [name, '3/1h'])));
   });
   afterAll(() => limited.close());
   async function alone() {

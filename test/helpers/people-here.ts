@@ -1,0 +1,242 @@
+import pino from 'pino';
+import { audit } from '../../server/changes/audit.ts';
+import { runConsumers } from '../../server/changes/consumer.ts';
+import { openChat } from '../../server/chat/chat.ts';
+import { mayUpload } from '../../server/chat/messages/files.ts';
+import { type Connection, userOf } from '../../server/chat/model.ts';
+import { holdSettings } from '../../server/chat/moderation/hold-settings.ts';
+import { removalsOf } from '../../server/chat/moderation/removals.ts';
+import { erasing } from '../../server/chat/personal-data/erasing.ts';
+import { readyRoomsOf } from '../../server/chat/rooms.ts';
+import * as site from '../../server/chat/site.ts';
+import { canOf, totalsOfPerson, totalsOfUser } from '../../server/chat/summary.ts';
+import { identityOf } from '../../server/connections/accepted.ts';
+import type { History } from '../../server/history/history.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
+import { ConcurrencyLimit, RateLimit } from '../../server/limits/by-key.ts';
+import { FileBudget } from '../../server/limits/file-budget.ts';
+import { QuietLog } from '../../server/log.ts';
+import { requestListener } from '../../server/requests/dispatch.ts';
+import { Drain } from '../../server/requests/drain.ts';
+import { noTraces } from '../../server/traces/traces.ts';
+import { RequestError } from '../../server/wire/errors.ts';
+import type { SiteRole, User } from '../../server/wire/events.ts';
+import { ConnectRefused, newClientId } from './chat-client.ts';
+import { emptyHistory, usual } from './chat-server.ts';
+import type { ChatSite } from './chat-site.ts';
+import { configOf } from './config.ts';
+import type { PeopleSite, Person } from './people.ts';
+
+/** As `PeopleSite`, without a session store, HTTP and sockets: its people are connected to the chat itself. */
+export interface PeopleHere extends Omit<PeopleSite, Exclude<keyof ChatSite, 'close'>> {
+  readonly history: History;
+  /** What GET /me counts for that user, connected or not. */
+  me(person: Person): Promise<{ unread: number; mentions: number } | null>;
+  /** The code of an upload into the room. */
+  mayUpload(person: Person, room: string): Promise<string>;
+}
+
+const ignore = () => {};
+/** Values as they come through a socket. */
+const sent = <Value>(value: Value): Value =>
+  value === undefined ? value : JSON.parse(JSON.stringify(value));
+const siteRoles: readonly SiteRole[] = ['admin', 'moderator'];
+let users = 1000;
+
+export async function startPeopleHere(env: NodeJS.ProcessEnv = {}): Promise<PeopleHere> {
+  const config = configOf({ CHAT_CREATE_ROOMS: 'all', ...usual, ...env });
+  const folder = await emptyHistory();
+  const unexpected = (error: Error): never => {
+    throw error;
+  };
+  const history = await openSqliteHistory({ path: folder.path, onFailure: unexpected });
+  /** Those who get the events, by connection, and by the rooms that connections have joined. */
+  const open = new Map<string, { client: Person; connection: Connection }>();
+  const joined = new Map<string, Set<string>>();
+  const hear = (ids: Iterable<string>, name: string, payload: unknown) => {
+    for (const id of ids) open.get(id)?.client.events.push({ name, payload: sent(payload) } as never);
+  };
+  const hold = holdSettings(config.hold);
+  const chat = await openChat({
+    history,
+    publisher: {
+      toRoom: (room, name, payload) => hear(joined.get(room) ?? [], name, payload),
+      toConnections: hear,
+      join: (id, room) => void joined.set(room, (joined.get(room) ?? new Set()).add(id)),
+      leave: (id, room) => void joined.get(room)?.delete(id),
+    },
+    settings: { ...config, mails: false },
+    limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
+    fileBudget: new FileBudget({ count: 0, ms: 0 }),
+    rooms: config.rooms,
+    retention: config.retention,
+    async kick(user) {
+      for (const { client } of [...open.values()].filter(({ client }) => client.id === user)) {
+        client.events.push({ name: 'session:ended', payload: { reason: 'kicked' } });
+        client.close();
+      }
+    },
+    hold,
+    // The last changes are announced when a test is over.
+    onAsideFailure: ignore,
+    onEndFailure: unexpected,
+    onSweepFailure: unexpected,
+    onOtherRoom: ({ id }) => unexpected(new Error(id)),
+  });
+  const log = pino({ enabled: false });
+  const { limitRequests, limitSend, limitSearch, limitChange, limitCreate, limitInvite, limitReport } =
+    config;
+  const rates = {
+    ...{ requests: limitRequests, send: limitSend, search: limitSearch, change: limitChange },
+    ...{ create: limitCreate, invite: limitInvite, report: limitReport },
+  };
+  const limits = Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, new RateLimit(rate)]));
+  const reads = new ConcurrencyLimit(4);
+  const services = {
+    ...{ chat, log, quiet: new QuietLog(log), drain: new Drain(), traces: noTraces, onRequest: ignore },
+    limits: { ...limits, reads, searches: new ConcurrencyLimit(1) } as never,
+  };
+  const identity = (id: string, session: Record<string, unknown>) => {
+    const {
+      firstname = `Name of ${id}`,
+      roles = [],
+      rooms = [],
+    } = session as never as Record<string, string>;
+    const named = Array.isArray(rooms)
+      ? rooms.map((id) => ({ id, name: id }))
+      : Object.entries(rooms).map(([id, name]) => ({ id, name }));
+    return identityOf(
+      {
+        id,
+        name: firstname,
+        roles: siteRoles.filter((role) => [roles].flat().includes(role)),
+        rooms: named as never,
+      },
+      chat,
+    );
+  };
+  /** The calls of the PHP application. */
+  const calls: Record<string, (id: string, body: never) => Promise<unknown>> = {
+    'POST rooms messages': (id, body) => site.postMessage(chat, id, body),
+    'PUT rooms': (id, body: object) => site.putRoom(chat, { id, ...body } as never),
+    'DELETE rooms': (id) => site.deleteRoom(chat, id),
+    'PATCH rooms members': (id, { add = [], remove = [] }: Record<string, (string | User)[]>) =>
+      site
+        .changeMembers(chat, id, {
+          remove: remove as string[],
+          add: add.map((one) => (typeof one === 'string' ? { id: one } : one)),
+        })
+        .then((count) => ({ count })),
+    'PUT users ban': (id, body) => site.ban(chat, id, body).then((closed) => ({ closed })),
+    'DELETE users ban': (id) => site.unban(chat, id),
+    'GET users': (id) => site.lookUp(chat, id),
+    'DELETE users': (id) => site.erase(chat, id, 'anonymise'),
+    'GET audit': () => site.listActs(chat, {} as never),
+  };
+  const consumers = runConsumers(history, [erasing(chat), audit], {
+    onFailure: (_, error) => unexpected(error),
+    onSkipped: (name) => unexpected(new Error(name)),
+  });
+  const self = (connection: Connection) => {
+    const roles = [...connection.identity.roles];
+    return { user: userOf(connection), roles, can: canOf(chat.settings, roles) };
+  };
+  let connections = 0;
+  async function connect(id: string, session: object): Promise<Person> {
+    const name = `c${connections++}`;
+    if (chat.directory.banOf(id) !== null)
+      throw new ConnectRefused('forbidden', { code: 'forbidden', retryable: false } as never);
+    const connection = await chat.directory.connect(name, identity(id, session as never));
+    const parts = {
+      connection,
+      intake: { begin: ignore, end: ignore, punish: ignore },
+      weight: { received: 0 },
+      active: ignore,
+    };
+    const listen = requestListener(services, parts) as (...of: unknown[]) => void;
+    const raw = (event: string, ...args: unknown[]) =>
+      new Promise<unknown>((done) => listen(event, ...sent(args), (answer: unknown) => done(sent(answer))));
+    const client = {
+      id,
+      cookie: JSON.stringify(session),
+      events: [],
+      ready: sent({
+        ...self(connection),
+        ...readyRoomsOf(chat, connection),
+        totals: totalsOfPerson(connection.person),
+      }),
+      raw,
+      async request(event: string, payload: unknown) {
+        const answer = (await raw(event, payload)) as { ok: boolean; data: unknown; error: { code: string } };
+        if (!answer.ok) throw Object.assign(new Error(answer.error.code), { error: answer.error });
+        return answer.data;
+      },
+      messages: () =>
+        client.events.filter(({ name }) => name === 'message:new').map(({ payload }) => payload),
+      close() {
+        if (!open.delete(name)) return;
+        for (const ids of joined.values()) ids.delete(name);
+        for (const room of connection.joined) chat.typing.left(room, connection);
+        chat.directory.disconnect(connection);
+      },
+    } as never as Person;
+    open.set(name, { client, connection });
+    for (const removal of removalsOf(chat.directory.restrictions, id)) hear([name], 'room:removed', removal);
+    return client;
+  }
+  const person = (session: object = {}, id = `p${users++}`) => connect(id, session);
+  return {
+    history,
+    async api(method, path, body = {}) {
+      const [of = '', id = '', what = ''] = path.slice(1).split(/[/?]/).map(decodeURIComponent);
+      const done =
+        calls[`${method} ${of} ${path.includes('?') ? '' : what}`.trim()] ?? unexpected(new Error(path));
+      try {
+        const answer = sent((await done(id, body as never)) ?? {}) as {
+          created?: boolean;
+          repeated?: boolean;
+        };
+        return { status: answer.created || answer.repeated === false ? 201 : 200, body: answer as never };
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error;
+        return { status: 400, body: { error: { code: error.code } } };
+      }
+    },
+    me: ({ id, cookie }) => totalsOfUser(history, chat.directory, reads, identity(id, JSON.parse(cookie))),
+    mayUpload: ({ id, cookie }, room) =>
+      mayUpload(chat, identity(id, JSON.parse(cookie)), room).then(
+        () => 'ok',
+        ({ code }: RequestError) => code,
+      ),
+    person,
+    async people(count, each) {
+      const all = await Promise.all(Array.from({ length: count }, () => person()));
+      for (const one of all) each?.(one);
+      return all as never;
+    },
+    again: ({ id, cookie }) => connect(id, JSON.parse(cookie)),
+    async writeSession({ id }, session) {
+      for (const [name, { client, connection }] of open) {
+        if (client.id !== id) continue;
+        await chat.directory.changed(connection, identity(id, session as never));
+        hear([name], 'session:changed', self(connection));
+      }
+    },
+    async den(owner, members = [], over = {}) {
+      const made = {
+        name: 'Den',
+        kind: 'private',
+        members: members.map(({ id }) => id),
+        clientId: newClientId(),
+      } as const;
+      return (await owner.request('room:create', { ...made, ...over })).room;
+    },
+    async close() {
+      for (const { client } of [...open.values()]) client.close();
+      await consumers.stop();
+      chat.close();
+      await history.close();
+      folder.remove();
+    },
+  };
+}
