@@ -36,26 +36,21 @@ final class HandlerFactoryTest extends TestCase
     {
         $raw = 'format=php_serialize';
         yield ['memcached://127.0.0.1:11211?prefix=sessions/&format=json', JsonHandler::class];
-        yield ['memcached://cache.example.org', MemcachedHandler::class];
         yield ['memcached://a:11211/?prefix=x%2Fy+z:&timeout=250ms&lifetime=2h&lock=10&lease=2m', MemcachedHandler::class];
         yield ['memcached://a,b:11212,[::1]:11213?distribution=ketama&weight=1,2,3', MemcachedHandler::class];
         yield ["redis://h:6379/3?prefix=siam_&lifetime=3600&$raw&lock=none", RedisHandler::class];
         yield ["redis://user:p%40ss@h?database=3&timeout=250ms&$raw", RedisHandler::class];
         yield ["rediss://:p@[::1]:6380?$raw", RedisHandler::class];
-        yield ["redis://[::1]?$raw", RedisHandler::class];
         yield ["redis:///run/redis/redis.sock?$raw", RedisHandler::class];
         yield ["session-server://h?$raw", SessionServerHandler::class];
         yield ["session-server://[::1]:9091/?timeout=250ms&tls=on&lock=10&lifetime=1h&$raw", SessionServerHandler::class];
         yield ["session-server:///run/sessions.sock?$raw", SessionServerHandler::class];
         yield ["file:///var/lib/php/sessions?depth=0&lifetime=30m&lock=5&$raw", FilesHandler::class];
-        yield ['file:///srv/sessions?prefix=&format=json', JsonHandler::class];
         yield ['mysql://u:p@h/site?expires_unit=unix&prefix=app:&' . self::COLUMNS, PdoHandler::class];
-        yield ['mariadb://u:p@h1,h2:3307/site?timeout=500ms&' . self::COLUMNS, PdoHandler::class];
         yield ['postgres://u:p@h/site?' . strtr(self::COLUMNS, ['=sessions' => '=site.sessions']), PdoHandler::class];
         yield ['postgresql://u:p@h/site?' . self::COLUMNS, PdoHandler::class];
         yield ['sqlite:/srv/site.db?' . self::COLUMNS, PdoHandler::class];
         yield ["memcached://h?layers=decrypt:" . Keys::file(), EncryptedHandler::class];
-        yield ['redis://h?format=json&layers=decrypt:' . Keys::file(), JsonHandler::class];
     }
 
     /** PHP stores the session of an upload before the page runs, in the format of php.ini. */

@@ -64,14 +64,8 @@ final class NativeHandlerTest extends TestCase
             self::assertStringStartsWith("PHPSESSID=$answer->id;", $answer->cookies[0] ?? '');
             self::assertSame(['user_id' => 7], NativeSite::request($url, $answer->id)->session);
         }
-    }
-
-    /** @dataProvider handlers */
-    public function testTheLongestIdThatTheStoreTakesIsKept(string $scheme, string $options, int $longest): void
-    {
-        $url = self::url($scheme, $options);
-        $code = "ini_set('session.sid_length', '$longest'); \$session->start();" . self::STAY;
-        $begun = NativeSite::request($url, null, $code);
+        // The longest ID that the store takes is kept.
+        $begun = NativeSite::request($url, null, "ini_set('session.sid_length', '$longest'); \$session->start();" . self::STAY);
         self::assertSame($longest, strlen($begun->id));
         $answer = NativeSite::request($url, $begun->id);
         self::assertSame(['', ['user_id' => 7], []], [$answer->error, $answer->session, $answer->cookies]);

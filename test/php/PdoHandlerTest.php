@@ -165,14 +165,12 @@ final class PdoHandlerTest extends TestCase
 
     public function testATableNameThatIsNotOneNameIsRefused(): void
     {
-        $no = ['sessions; DROP TABLE users', 'a b', 'a"b', 'a`b', "a'b", 'a.b.c', '.a', 'a.', '', "a\n"];
-        foreach ($no as $name) {
-            $uses = [
+        foreach (['sessions; DROP TABLE users', 'a b', 'a"b', 'a`b', "a'b", 'a.b.c', '.a', 'a.', '', "a\n"] as $name) {
+            foreach ([
                 static fn () => new PdoHandler(new \PDO('sqlite::memory:'), $name),
                 static fn () => SqlDialect::PostgreSql->createTable($name),
                 static fn () => SqlDialect::MySql->quoted($name),
-            ];
-            foreach ($uses as $use) {
+            ] as $use) {
                 try {
                     $use();
                     self::fail("$name: not refused");

@@ -99,17 +99,13 @@ final class SecretsTest extends TestCase
         foreach ([
             'open("$id\n")',
             'get($id)',
-            'put($id, $data)',
             'putAll([$id => $data])',
             'open($id); $client->auth("$password\n")',
             'open($id); $client->put($id, str_repeat($data, 50_000))',
             'open($id); $client->putAll([$id => fn () => $data])',
-            'open($id); $client->putAll([$id => str_repeat($data, 50_000)])',
             'closeWith($id, $data, 5)',
             'open($id); $client->closeWith($id, str_repeat($data, 50_000), 5)',
-            'open($id); $client->disconnect(); $client->close()',
             'open($id); $client->commit(); $client->put($id, $data)',
-            'open($id); $client->commit(); $client->putAll([$id => $data])',
             'open($id); $client->put($id, $data); ob_start(); var_dump($client);
                 throw new Exception(ob_get_clean() . print_r($client, true))',
         ] as $call) {
@@ -150,52 +146,39 @@ final class SecretsTest extends TestCase
         ));
         $this->assertNoSecretIn([
             'HandlerFactory::fromUrl("redis://:sesame@h?none=1");',
-            'HandlerFactory::fromUrl("redis://:sesame@h/none");',
             'HandlerFactory::fromUrl("redis://user:1?sesame@h");',
-            'HandlerFactory::fromUrl("redis://user:a@sesame@h");',
             'HandlerFactory::fromUrl("file://user:sesame@h/folder");',
             'HandlerFactory::fromUrl("memcached://user:sesame@h");',
-            'HandlerFactory::fromUrl("rediss://:sesame@h?ca=/none");',
             'HandlerFactory::fromUrl("mysql://u:sesame@h/site?table=sessions");',
             "HandlerFactory::fromUrl('memcached://h?layers=decrypt:$key');",
-            'HandlerFactory::fromUrl("session-server://:sesame@h");',
             'HandlerFactory::fromUrl("session-server://h?auth_file=sesame");',
             'new SessionServerClient("h", 9090, "sesame and more");',
             'NativeHandler::fromUrl("redis://:sesame@h/none");',
-            'NativeHandler::fromUrl("file://user:sesame@h/folder");',
             'NativeHandler::fromUrl("memcached://sesame@h?handler=memcached");',
-            'NativeHandler::fromUrl("memcached://user:sesame@h?handler=memcache");',
             'DatabaseUrl::parse("mysql://u:sesame@h?tls=on");',
             'DatabaseUrl::parse("mysql://u:sesame@127.0.0.1:1/site")->connect();',
             'new PdoHandler(static fn () => new PDO("mysql:", "u", $password), "no name");',
             'new EncryptedHandler(new RedisHandler("h", password: $password), [$key, "$key$key"]);',
             'new SignedCookie("no name", [$key], "", true);',
             'KeyFile::read($key);',
-            'KeyFile::read(bin2hex($key));',
             'new Webhook("whsec_" . base64_encode($key) . "\nmistyped");',
         ]);
     }
 
-    /** @dataProvider stores */
-    public function testADumpOfAHandlerInUseShowsNoSecret(string $store): void
-    {
-        $open = sprintf(self::OPEN, Store::named($store)->url() . '&layers=decrypt:' . Keys::fileOf(self::KEY));
-        $used = "$open \$handler->write(\$id, \$data); \$handler->read(\$id); \$handler->validateId(\$id);";
-        $dump = 'ob_start(); var_dump($handler); throw new Exception(ob_get_clean() . print_r($handler, true));';
-        $this->assertNoSecretIn([$used . $dump]);
-    }
-
     public function testADumpOfAnObjectWithKeysOrPasswordsShowsNoSecret(): void
     {
+        $open = sprintf(self::OPEN, Store::named('redis')->url() . '&layers=decrypt:' . Keys::fileOf(self::KEY));
+        $used = "$open \$handler->write(\$id, \$data); \$handler->read(\$id); \$handler->validateId(\$id); \$made = \$handler";
         $dump = '; ob_start(); var_dump($made); throw new Exception(ob_get_clean() . print_r($made, true));';
-        $this->assertNoSecretIn(array_map(static fn (string $code): string => "\$made = $code$dump", [
-            'new RedisHandler("h", password: $password)',
-            'new JsonHandler(new EncryptedHandler(new RedisHandler("h"), [$key]))',
-            'new PdoHandler(DatabaseUrl::parse("mysql://u:sesame@h/site")->connect(...))',
-            'StoreUrl::parse("redis://:sesame@h?x=sesame")',
-            'NativeHandler::fromUrl("redis://:sesame@h")',
-            'new SignedCookie("SESSION", [$key], "", true)',
-            'new SessionServerHandler(new SessionServerClient("h", 9090, $password))',
+        $this->assertNoSecretIn(array_map(static fn (string $code): string => "$code$dump", [
+            $used,
+            '$made = new RedisHandler("h", password: $password)',
+            '$made = new JsonHandler(new EncryptedHandler(new RedisHandler("h"), [$key]))',
+            '$made = new PdoHandler(DatabaseUrl::parse("mysql://u:sesame@h/site")->connect(...))',
+            '$made = StoreUrl::parse("redis://:sesame@h?x=sesame")',
+            '$made = NativeHandler::fromUrl("redis://:sesame@h")',
+            '$made = new SignedCookie("SESSION", [$key], "", true)',
+            '$made = new SessionServerHandler(new SessionServerClient("h", 9090, $password))',
         ]));
     }
 

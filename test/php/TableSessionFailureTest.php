@@ -74,18 +74,6 @@ final class TableSessionFailureTest extends TestCase
         self::assertEquals($values, json_decode($stored, true));
     }
 
-    public function testAFailedGarbageCollectionDoesNotFailThePage(): void
-    {
-        $this->site = TableSite::on('sqlite');
-        [$expired, $cookie] = [$this->site->visitor(['user_id' => 1]), $this->site->visitor(['user_id' => 7])];
-        $table = $this->site->table;
-        $this->site->query("UPDATE $table SET expires = 1 WHERE id = ?", TableSite::id($expired));
-        $this->site->query("CREATE TRIGGER stays BEFORE DELETE ON $table BEGIN SELECT RAISE(FAIL, 'no'); END");
-        $answer = $this->site->page($cookie, 'return $session->getValue("user_id");', ['collect' => 1]);
-        self::assertSame(['', 7], [$answer->error, $answer->value]);
-        self::assertSame(2, $this->site->count());
-    }
-
     public function testALockedRowIsWaitedForUntilTheTimeoutOnly(): void
     {
         $this->site = TableSite::on('mariadb');

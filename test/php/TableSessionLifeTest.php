@@ -30,17 +30,6 @@ final class TableSessionLifeTest extends TestCase
         self::assertSame(0, $this->site->count());
     }
 
-    public function testAProcessThatOpensManySessionsKeepsNoConnection(): void
-    {
-        $this->site = TableSite::on('sqlite');
-        $count = 'count(array_filter(glob("/proc/self/fd/*"), fn ($file) => str_contains((string) @readlink($file), ".db")))';
-        $code = '$store = function ($n) use ($open) { ' . self::OPEN . ' $other->storeValue("n", $n); $n % 2 && $other->save(); };
-            for ($n = 0; $n < 20; $n++) { $store($n); $files[] = ' . $count . '; } return [min($files), max($files)];';
-        [$least, $most] = $this->page(null, $code)->value;
-        self::assertSame($least, $most);
-        self::assertSame(20, $this->site->count(), 'each is saved when it is destructed');
-    }
-
     public function testRegenerateMovesTheSessionToANewId(): void
     {
         $this->site = TableSite::on('sqlite');
@@ -126,16 +115,6 @@ final class TableSessionLifeTest extends TestCase
         self::assertNull($answer->value);
         self::assertSame(['n' => 1], $this->site->values($answer->cookie()));
         self::assertNotSame(TableSite::id($cookie), TableSite::id($answer->cookie()));
-    }
-
-    public function testASessionThatExpiresWhileAPageRunsIsNotWritten(): void
-    {
-        $this->site = TableSite::on('sqlite');
-        $cookie = $this->site->visitor(['user_id' => 7]);
-        $end = 'UPDATE ' . $this->site->table . ' SET expires = expires - 1440';
-        $answer = $this->page($cookie, "\$open['database']->exec('$end'); \$session->storeValue('n', 1); return \$session->save();", 'PDO');
-        self::assertFalse($answer->value);
-        self::assertSame(['user_id' => 7], $this->site->values($cookie));
     }
 
     public function testTheLifetimeIsRenewedByChangesAndOnceAMinuteWithout(): void

@@ -109,22 +109,6 @@ final class TableSessionTest extends TestCase
         self::assertEquals(['' => 0] + $expected, $this->site->values($cookie), "seed $seed");
     }
 
-    /** @dataProvider databases */
-    public function testKeysAreSetToNullAndRemoved(string $database): void
-    {
-        $this->site = TableSite::on($database);
-        $cookie = $this->site->visitor(['a' => 1, 'b' => ['x' => 1, 'y' => 2], 'c' => 3]);
-        $this->value($cookie, '$session->storeValue("a", null); $session->storeValue("b", ["x" => 1]);
-            $session->remove("c"); $session->remove("none"); $session->save();');
-        self::assertEquals(['a' => null, 'b' => ['x' => 1]], $this->site->values($cookie));
-        $read = 'return [$session->getValue("a", 5), $session->getValue("c", "gone")];';
-        self::assertSame([null, 'gone'], $this->value($cookie, $read));
-        $this->value($cookie, '$session->remove("a"); $session->remove("b"); $session->save();');
-        self::assertSame([], $this->site->values($cookie));
-        $this->value($cookie, '$session->storeValue("d", 1); $session->save();');
-        self::assertSame(['d' => 1], $this->site->values($cookie));
-    }
-
     /** @dataProvider oneDatabase */
     public function testAPageReadsItsOwnChanges(string $database): void
     {
@@ -137,17 +121,6 @@ final class TableSessionTest extends TestCase
             return [$session->getValue("a"), $session->getValue("b"), $session->getValue("c")];';
         self::assertSame([9, null, [1, 1]], $this->value($cookie, $code));
         self::assertEquals(['a' => 9, 'c' => [1, 1]], $this->site->values($cookie));
-    }
-
-    /** @dataProvider oneDatabase */
-    public function testAMegabyteIsStored(string $database): void
-    {
-        $this->site = TableSite::on($database);
-        $large = str_repeat("0123456789abcde\n", 65536);
-        $cookie = $this->site->visitor(['large' => $large, 'user_id' => 1]);
-        $this->value($cookie, '$session->storeValue("user_id", 2); $session->save();');
-        self::assertEquals(['large' => $large, 'user_id' => 2], $this->site->values($cookie));
-        self::assertSame(md5($large), $this->value($cookie, 'return md5($session->getValue("large"));'));
     }
 
     /** @dataProvider databases */

@@ -10,30 +10,18 @@ const deep = (levels: number): string => `${'a:1:{i:0;'.repeat(levels)}N;${'}'.r
 /** The commands of the old protocol. */
 const oldCommands: Conversations = {
   'nothing is open': [
-    ['get a', notOpen],
-    ['put a b', notOpen],
-    ['get_all', notOpen],
-    ['put_all a:0:{}', notOpen],
-    ['commit', notOpen],
-    ['regenerate_id', notOpen],
-    ['destroy', notOpen],
-    ['close', notOpen],
-    ['lifetime', notOpen],
-    ['ttl', notOpen],
-    ['touch', notOpen],
-    // HTTP_SessionServer let this past its check.
-    ['GET a', notOpen],
+    // HTTP_SessionServer let GET past its check.
+    ...'get a,GET a,put a b,get_all,put_all a:0:{},commit,regenerate_id,destroy,close,lifetime,ttl,touch'
+      .split(',')
+      .map((line): [string, string] => [line, notOpen]),
     ['exists a', 'err Key does not exist'],
     ['remove a', 'err Key does not exist'],
     ['keys', 'ok '],
   ],
   'no command': [
-    ['', 'err unknown command'],
-    ['   ', 'err unknown command'],
-    ['nothing', 'err unknown command'],
-    ['constructor', 'err unknown command'],
-    ['__proto__', 'err unknown command'],
-    ['puta b', 'err unknown command'],
+    ...',   ,nothing,constructor,__proto__,puta b'
+      .split(',')
+      .map((line): [string, string] => [line, 'err unknown command']),
   ],
   'the whole life': [
     ['new', anId],
@@ -72,15 +60,9 @@ const oldCommands: Conversations = {
     ['open @ r', 'err Could not open session.'],
   ],
   'modes and IDs that are none': [
-    ['open @ x', 'err Could not open session.'],
-    ['open @ 0', 'err Could not open session.'],
-    ['open @ r x', 'err Could not open session.'],
-    ['open', 'err Could not open session.'],
-    ['open  @', 'err Could not open session.'],
-    ['open ../../x', 'err Could not open session.'],
-    ['open a.b', 'err Could not open session.'],
-    ['open a%2fb', 'err Could not open session.'],
-    [`open ${'a'.repeat(129)}`, 'err Could not open session.'],
+    ...['@ x', '@ 0', '@ r x', '', ' @', '../../x', 'a.b', 'a%2fb', 'a\0b', 'a'.repeat(129)].map(
+      (rest): [string, string] => [`open ${rest}`, 'err Could not open session.'],
+    ),
     [`open ${'a'.repeat(128)}`, 'ok'],
     ['destroy', 'ok'],
     ['open A,z-_9', 'ok'],

@@ -46,7 +46,7 @@ describe('with the default limits', () => {
 
   test('no further command of a client that reads nothing is run', async () => {
     const [client, other] = [await connect(), await connect()];
-    await say(client, 'open unread', `put k ${'x'.repeat(900_000)}`);
+    await say(client, 'open unread', `put k ${'x'.repeat(500_000)}`);
     client.socket.pause();
     // More than the kernel keeps.
     client.send(`${'get k\r\n'.repeat(40)}close\r\n`);
@@ -56,15 +56,15 @@ describe('with the default limits', () => {
     }
     expect(await other.ask('peek unread')).toBe('err No such session.');
     client.socket.resume();
-    for (let n = 0; n < 40; n++) expect(await client.line()).toHaveLength(900_003);
+    for (let n = 0; n < 40; n++) expect(await client.line()).toHaveLength(500_003);
     expect(await client.line()).toBe('ok');
     expect(await other.ask('peek unread')).toMatch(/^ok /);
   });
 
   test('900 commands on a large session of one client do not delay the others', async () => {
     const client = await connect();
-    const list = Array.from({ length: 70_000 }, (_, n) => `i:${n};i:1;`).join('');
-    await say(client, 'open big', `put_all a:1:{s:1:"k";a:70000:{${list}}}`, 'close');
+    const list = Array.from({ length: 10_000 }, (_, n) => `i:${n};i:1;`).join('');
+    await say(client, 'open big', `put_all a:1:{s:1:"k";a:10000:{${list}}}`, 'close');
     // Many seconds of work in one packet.
     client.send('open big\r\nput l v\r\nclose\r\nopen big\r\nremove l\r\nclose\r\n'.repeat(150));
     let answers = 0;
@@ -237,8 +237,8 @@ test('at most SESSION_SERVER_WAITERS clients wait for locks, and others are serv
 test('a small request does not wait for 20 large ones', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '1024MB' });
   const maker = await connect();
-  const list = Array.from({ length: 25_000 }, (_, n) => `i:${n};i:1;`).join('');
-  await say(maker, 'open big', `put_all a:1:{s:1:"k";a:25000:{${list}}}`, 'close');
+  const list = Array.from({ length: 8000 }, (_, n) => `i:${n};i:1;`).join('');
+  await say(maker, 'open big', `put_all a:1:{s:1:"k";a:8000:{${list}}}`, 'close');
   const many = await clientsOf(connect, 20);
   const small = await connect();
   let served = 0;

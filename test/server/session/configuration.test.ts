@@ -35,265 +35,149 @@ function plain(value: ConfigurationValue | undefined): unknown {
     : value;
 }
 
-test.each<[string, string, unknown]>([
-  ['the first definition counts', `define('X', 1); define('X', 2); $x = X;`, 1],
-  ['comments', `/* $x = 1; */ $x = 2; // $x = 3;\n# $x = 4;`, 2],
-  ['const', `const A = 'a', B = A . 'b'; $x = B;`, 'ab'],
-  [
-    'names of classes',
-    `use A\\B as C, D\\E; $x = C::class . ' ' . E::class . ' ' . F\\G::class . ' ' . \\C::class;`,
-    'A\\B D\\E F\\G C',
-  ],
-  [
-    'guards',
-    `defined('A') or define('A', 1); defined('A') || define('A', 2); if (!defined('A')) define('A', 3); $x = A;`,
-    1,
-  ],
-  [
-    'functions that are called, with variables of their own',
-    `$x = 1; $y = 2; (static function ($z, $d = 'd') use ($y) { global $g; $x = 3; $g = $x . $y . $z . $d; })('z');
-    call_user_func(function () { $GLOBALS['x'] = [$GLOBALS['x'], (fn () => 'f')()]; });
-    own(); function own() { $GLOBALS['x']['own'] = $GLOBALS['g']; }`,
-    { k0: 1, k1: 'f', kown: '32zd' },
-  ],
-  [
-    'functions that may end early, or call themselves',
-    `$x = ['a' => 1, 'b' => 1]; function f($n) { $GLOBALS['x']['b'] = 2; f($n); } f(1);
-    (function () { if (g()) return 1; $GLOBALS['x']['a'] = 2; })();`,
-    { ka: 'UNKNOWN', kb: 2 },
-  ],
-  [
-    'functions that are called later',
-    `$x = ['a' => 1, 'b' => 1, 'c' => 1]; $f = function ($v) use (&$x) { $x['a'] = $v; }; $f(2);
-    (function () use (&$x) { $x['b'] = 2; })(); array_map(function ($k) { $x = $k; }, ['c']);`,
-    { ka: 'UNKNOWN', kb: 2, kc: 1 },
-  ],
-  [
-    'references',
-    `$a = ['b' => ['c' => 1]]; $r = &$a['b']; $r['c'] = 2; unset($r); $r['c'] = 3; $x = [$a['b']['c'], $r['c']];`,
-    { k0: 2, k1: 3 },
-  ],
-  [
-    'comparisons with true and false',
-    `$x = [false == 'true', '1' == true, false != 'a', '0' == false];`,
-    { k0: false, k1: true, k2: true, k3: true },
-  ],
-  ['nested keys', `$x['a']['b'] = 1; $x['a']['c'] = 2; $x[] = 3;`, { ka: { kb: 1, kc: 2 }, k0: 3 }],
-  ['objects', `$x = new stdClass(); $x->a = 'b'; $x->c = $x->a;`, { ka: 'b', kc: 'b' }],
-  ['globals', `$GLOBALS['x']['y'] = 1;`, { ky: 1 }],
-  ['a class', `class C { const K = 'k'; public $p = 1; } $x = C::K;`, 'k'],
-  ['a namespace', `namespace A\\B; use function Env\\env; \\define('Q', 1); $x = Q;`, 1],
-  ['an unknown function', `$x = file_get_contents('/etc/hostname');`, 'UNKNOWN'],
-  [
-    'what an unknown value leaves open',
-    `$c = f(); $c['a'] = 1; $x = [$c['a'], $c['b']];`,
-    { k0: 1, k1: 'UNKNOWN' },
-  ],
-  ['a condition that is not known', `$x = 1; if ($_SERVER['HTTPS']) $x = 2;`, 'UNKNOWN'],
-  [
-    'a condition that is not known, and the parts of an array that it leaves alone',
-    `$x = ['a' => ['b' => 1, 'c' => 2], 'd' => 3]; if (f()) $x['a']['b'] = 4;`,
-    { ka: { kb: 'UNKNOWN', kc: 2 }, kd: 3 },
-  ],
-  [
-    'arrays that replace parts of others',
-    `$x = array_replace_recursive(['a' => ['b' => 1, 'c' => [1, 2]], 'd' => 3], ['a' => ['c' => [5]], 'd' => []], ['e' => f()]);`,
-    { ka: { kb: 1, kc: { k0: 5, k1: 2 } }, kd: {}, ke: 'UNKNOWN' },
-  ],
-  [
-    'an array whose keys are not known',
-    `$y = f(); $y['a'] = 1; $x = array_replace(['b' => 2], $y);`,
-    'UNKNOWN',
-  ],
-  ['a list', `$x = array_merge(['a' => 1], [2]);`, 'UNKNOWN'],
-  ['a variable that a function may change', `$x = ['a' => 1]; ksort($x);`, 'UNKNOWN'],
-  ['a variable that a function may fill', `preg_match('/a/', 'a', $x);`, 'UNKNOWN'],
-  ['a variable that a function leaves alone', `$x = ['a' => 1]; if (in_array(1, $x)) $y = 1;`, { ka: 1 }],
-  [
-    'the function of TYPO3 that changes its first argument',
-    `use TYPO3\\CMS\\Core\\Utility\\ArrayUtility; $x = ['a' => 1]; ArrayUtility::mergeRecursiveWithOverrule($GLOBALS['x'], ['b' => 2]);`,
-    { ka: 1, kb: 2 },
-  ],
-  ['the other branch', `$x = 1; if (f()) $y = 2; else $z = 3;`, 1],
-  ['a loop', `$x = 1; foreach ([1, 2] as $y) $x = $y;`, 'UNKNOWN'],
-  ['a list', `[$x, $y] = [1, 2];`, 'UNKNOWN'],
-  ['bytes that are no UTF-8', `$x = "\\xff";`, 'UNKNOWN'],
-  ['a shell', '$x = `id`;', 'UNKNOWN'],
-])('%s', (_, code, value) => {
+/** Lines of a title, code that sets `$x`, and its value as JSON. */
+const rows = (lines: string): [string, string, unknown][] =>
+  Array.from(lines.matchAll(/^ *([^:]+): (.*) ⇒ (.*)$/gm), ([, title = '', code = '', value = '']) => [
+    title,
+    code,
+    JSON.parse(value),
+  ]);
+
+test.each(
+  rows(String.raw`
+  the first definition counts: define('X', 1); define('X', 2); $x = X; ⇒ 1
+  comments: /* $x = 1; */ $x = 2; // $x = 3; # $x = 4; ⇒ 2
+  const: const A = 'a', B = A . 'b'; $x = B; ⇒ "ab"
+  names of classes: use A\B as C, D\E; $x = C::class . ' ' . E::class . ' ' . F\G::class . ' ' . \C::class; ⇒ "A\\B D\\E F\\G C"
+  guards: defined('A') or define('A', 1); defined('A') || define('A', 2); if (!defined('A')) define('A', 3); $x = A; ⇒ 1
+  functions that are called, with variables of their own: $x = 1; $y = 2; (static function ($z, $d = 'd') use ($y) { global $g; $x = 3; $g = $x . $y . $z . $d; })('z'); call_user_func(function () { $GLOBALS['x'] = [$GLOBALS['x'], (fn () => 'f')()]; }); own(); function own() { $GLOBALS['x']['own'] = $GLOBALS['g']; } ⇒ {"k0":1,"k1":"f","kown":"32zd"}
+  functions that may end early, or call themselves: $x = ['a' => 1, 'b' => 1]; function f($n) { $GLOBALS['x']['b'] = 2; f($n); } f(1); (function () { if (g()) return 1; $GLOBALS['x']['a'] = 2; })(); ⇒ {"ka":"UNKNOWN","kb":2}
+  functions that are called later: $x = ['a' => 1, 'b' => 1, 'c' => 1]; $f = function ($v) use (&$x) { $x['a'] = $v; }; $f(2); (function () use (&$x) { $x['b'] = 2; })(); array_map(function ($k) { $x = $k; }, ['c']); ⇒ {"ka":"UNKNOWN","kb":2,"kc":1}
+  references: $a = ['b' => ['c' => 1]]; $r = &$a['b']; $r['c'] = 2; unset($r); $r['c'] = 3; $x = [$a['b']['c'], $r['c']]; ⇒ {"k0":2,"k1":3}
+  comparisons with true and false: $x = [false == 'true', '1' == true, false != 'a', '0' == false]; ⇒ {"k0":false,"k1":true,"k2":true,"k3":true}
+  nested keys: $x['a']['b'] = 1; $x['a']['c'] = 2; $x[] = 3; ⇒ {"ka":{"kb":1,"kc":2},"k0":3}
+  objects: $x = new stdClass(); $x->a = 'b'; $x->c = $x->a; ⇒ {"ka":"b","kc":"b"}
+  globals: $GLOBALS['x']['y'] = 1; ⇒ {"ky":1}
+  a class: class C { const K = 'k'; public $p = 1; } $x = C::K; ⇒ "k"
+  a namespace: namespace A\B; use function Env\env; \define('Q', 1); $x = Q; ⇒ 1
+  an unknown function: $x = file_get_contents('/etc/hostname'); ⇒ "UNKNOWN"
+  what an unknown value leaves open: $c = f(); $c['a'] = 1; $x = [$c['a'], $c['b']]; ⇒ {"k0":1,"k1":"UNKNOWN"}
+  a condition that is not known: $x = 1; if ($_SERVER['HTTPS']) $x = 2; ⇒ "UNKNOWN"
+  a condition that is not known, and the parts of an array that it leaves alone: $x = ['a' => ['b' => 1, 'c' => 2], 'd' => 3]; if (f()) $x['a']['b'] = 4; ⇒ {"ka":{"kb":"UNKNOWN","kc":2},"kd":3}
+  arrays that replace parts of others: $x = array_replace_recursive(['a' => ['b' => 1, 'c' => [1, 2]], 'd' => 3], ['a' => ['c' => [5]], 'd' => []], ['e' => f()]); ⇒ {"ka":{"kb":1,"kc":{"k0":5,"k1":2}},"kd":{},"ke":"UNKNOWN"}
+  an array whose keys are not known: $y = f(); $y['a'] = 1; $x = array_replace(['b' => 2], $y); ⇒ "UNKNOWN"
+  a list: $x = array_merge(['a' => 1], [2]); ⇒ "UNKNOWN"
+  a variable that a function may change: $x = ['a' => 1]; ksort($x); ⇒ "UNKNOWN"
+  a variable that a function may fill: preg_match('/a/', 'a', $x); ⇒ "UNKNOWN"
+  a variable that a function leaves alone: $x = ['a' => 1]; if (in_array(1, $x)) $y = 1; ⇒ {"ka":1}
+  the function of TYPO3 that changes its first argument: use TYPO3\CMS\Core\Utility\ArrayUtility; $x = ['a' => 1]; ArrayUtility::mergeRecursiveWithOverrule($GLOBALS['x'], ['b' => 2]); ⇒ {"ka":1,"kb":2}
+  the other branch: $x = 1; if (f()) $y = 2; else $z = 3; ⇒ 1
+  a loop: $x = 1; foreach ([1, 2] as $y) $x = $y; ⇒ "UNKNOWN"
+  a list: [$x, $y] = [1, 2]; ⇒ "UNKNOWN"
+  bytes that are no UTF-8: $x = "\xff"; ⇒ "UNKNOWN"
+  a shell: $x = ${'`'}id${'`'}; ⇒ "UNKNOWN"
+  `),
+)('%s', (_, code, value) => {
   expect(plain(read(code).variables.get('x'))).toEqual(value);
 });
 
 /** Each sets `$x`, which PHP has as given here: it is read so, or is not known. */
-test.each<[string, string, unknown]>([
-  ['a reference read by its name', `$y = 1; $x = &$y; $y = 2;`, 2],
-  ['a reference to what is unset', `$y = 'k'; $x = &$y; unset($y);`, 'k'],
-  ['a reference that may be none', `$x = 1; if (g()) $r = &$x; $r = 2;`, 'UNKNOWN'],
-  [
-    'a reference into an array that is replaced',
-    `$r = &$x['a']; $x = ['a' => 1]; $r = 2;`,
-    { ka: 'UNKNOWN' },
-  ],
-  ['a reference in an array', `$x = 1; $r = [&$x]; $r[0] = 2;`, 'UNKNOWN'],
-  ['a parameter by reference', `$x = ['a' => 1]; (function (&$p) { $p['a'] = 2; })($x);`, { ka: 2 }],
-  ['a text by reference', `function f(&$p) { $p = 2; } $x = '1'; f($x);`, 2],
-  ['named arguments', `function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(b: 2);`, 'UNKNOWN'],
-  ['unpacked arguments', `function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(...[1, 2]);`, 'UNKNOWN'],
-  ['all other arguments', `function f(...$a) { $GLOBALS['x'] = $a; } f(1, 2);`, 'UNKNOWN'],
-  ['null as an argument', `$x = 1; function f($a = 1) { $GLOBALS['x'] = $a; } f(null);`, null],
-  ['a static variable', `function f() { static $s = 1; $GLOBALS['x'] = $s; } f();`, 'UNKNOWN'],
-  ['the variables of an arrow function', `$y = 1; $x = (fn () => $y)();`, 1],
-  ['what an arrow function sets', `$x = 1; array_map(fn ($y) => $GLOBALS['x'] = $y, [2]);`, 'UNKNOWN'],
-  ['global, perhaps', `$x = 1; function f() { if (g()) { global $x; } $x = 2; } f();`, 'UNKNOWN'],
-  ['recursion', `$x = 1; function f($n) { if ($n === 1) f(2); else $GLOBALS['x'] = $n; } f(1);`, 'UNKNOWN'],
-  ['a function by a text', `$x = 1; function f() { $GLOBALS['x'] = 2; } $f = 'f'; $f();`, 'UNKNOWN'],
-  ['a function handed over', `$x = 1; function f() { $GLOBALS['x'] = 2; } array_map('f', [1]);`, 'UNKNOWN'],
-  ['a closure handed over', `$x = 1; array_map(function () { $GLOBALS['x'] = 2; }, [1]);`, 'UNKNOWN'],
-  ['a closure kept', `$f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f();`, 'UNKNOWN'],
-  ['a closure that is bound', `$x = 1; (function () { $GLOBALS['x'] = 2; })->call($y);`, 'UNKNOWN'],
-  ['a method', `$x = 1; class A { function f() { $GLOBALS['x'] = 2; } } (new A)->f();`, 'UNKNOWN'],
-  [
-    'a method of a class below',
-    `$x = 1; A::f(); class A { static function f() { $GLOBALS['x'] = 2; } }`,
-    'UNKNOWN',
-  ],
-  [
-    'a method of a trait',
-    `$x = 1; (new A)->f(); class A { use T; } trait T { function f() { $GLOBALS['x'] = 2; } }`,
-    'UNKNOWN',
-  ],
-  ['a function below in a namespace', `namespace A; $x = 1; f(); function f() { global $x; $x = 2; }`, 2],
-  ['a constructor', `$x = 1; class A { function __construct() { $GLOBALS['x'] = 2; } } new A;`, 'UNKNOWN'],
-  [
-    'a function declared in one of two ways',
-    `if (g()) { function f() { $GLOBALS['x'] = 1; } } else { function f() { $GLOBALS['x'] = 2; } } f();`,
-    'UNKNOWN',
-  ],
-  [
-    'a function with the name of a framework’s',
-    `function env($n) { return 2; } $x = env('A', 1);`,
-    'UNKNOWN',
-  ],
-  ['the variable of a loop', `$x = 1; foreach ([2] as $x) {}`, 'UNKNOWN'],
-  ['the keys of a loop', `$x = ['a' => 1]; foreach (['a'] as $k) $x[$k] = 2;`, 'UNKNOWN'],
-  ['the values of a loop by reference', `$x = ['a' => 1]; foreach ($x as &$v) $v = 2;`, 'UNKNOWN'],
-  ['a count', `$x = [1, 1]; for ($i = 0; $i < 2; $i++) $x[$i] = 2;`, 'UNKNOWN'],
-  ['one more', `$x = 1; $x++;`, 'UNKNOWN'],
-  ['a key that is not known', `$x = ['a' => 1]; $x[g()] = 2;`, 'UNKNOWN'],
-  ['a variable that is not known', `$x = 1; foreach ($y as $k => $v) $GLOBALS[$k] = $v;`, 'UNKNOWN'],
-  ['a variable variable', `$x = 1; $n = 'x'; $$n = 2;`, 2],
-  ['a return that may not be reached', `$x = 1; if (g()) { $x = 2; return; } $x = 3;`, 'UNKNOWN'],
-  ['the same within another', `$x = 1; if (g()) { if (true) return; } $x = 2;`, 'UNKNOWN'],
-  ['the same in a loop', `$x = 1; foreach ($y as $z) return; $x = 2;`, 'UNKNOWN'],
-  ['the same, and nothing behind it', `$x = 1; if (g()) return; $y = 2;`, 1],
-  [
-    'the same in a file that is included',
-    `include '${written('<?php if (g()) return; $x = 2;', 'ends.php')}';`,
-    'UNKNOWN',
-  ],
-  ['variables of a function of PHP', `$x = 1; extract(g());`, 'UNKNOWN'],
-  ['a variable that only such a function has set', `extract(g());`, 'UNKNOWN'],
-  ['code in a text', `$x = 1; eval('$x = 2;');`, 2],
-  ['code in a text that is not known', `$x = 1; eval(g());`, 'UNKNOWN'],
-  ['cases that are equal as numbers', `$x = 1; switch ('1') { case '01': $x = 2; }`, 'UNKNOWN'],
-  ['texts that are equal as numbers', `$x = 1; if ('1' == '01') $x = 2;`, 'UNKNOWN'],
-  ['cases that are other numbers', `$x = 1; switch ('0') { case '1': $x = 2; break; case 'a': $x = 3; }`, 1],
-  [
-    'a case that is the same number',
-    `$x = 1; switch ('1') { case '0': $x = 2; break; case '1': $x = 3; }`,
-    3,
-  ],
-  ['texts that are other numbers', `$x = '0' == '1' ? 2 : ('-12' != '12' ? 1 : 3);`, 1],
-  ['texts that are the same number', `$x = '12' == '12' ? 2 : 1;`, 2],
-  ['texts that are zero', `$x = '-0' == '0' ? 2 : 1;`, 'UNKNOWN'],
-  ['texts that are numbers with a fraction', `$x = '1' == '1.0' ? 2 : 1;`, 'UNKNOWN'],
-  ['texts that are large numbers', `$x = '9007199254740993000' == '9007199254740993001' ? 2 : 1;`, 'UNKNOWN'],
-  ['numbers that are not equal', `$x = 1; if (1 == 2) $x = 2;`, 1],
-  ['texts that are not equal', `$x = 1; if ('dev' == 'prod') $x = 2;`, 1],
-  ['a folder that is there', `$x = file_exists('${folder}') ? 2 : 1;`, 2],
-  ['whether a folder is there', `$x = is_dir('${folder}') ? 2 : 1;`, 2],
-  ['whether a file is a folder', `$x = is_dir('${written('<?php', 'file.php')}') ? 2 : 1;`, 1],
-  ['a folder that is not there', `$x = is_dir('${folder}/none') ? 2 : 1;`, 1],
-  ['a folder that can be read', `$x = is_readable('${folder}') ? 2 : 1;`, 2],
-  ['a folder that is no file', `$x = is_file('${folder}') ? 2 : 1;`, 1],
-  ['a character of a text', `$y = '/a'; $x = $y[0] === '/' ? 2 : 1;`, 'UNKNOWN'],
-  ['whether there is a character', `$y = '/a'; $x = isset($y[0]) ? 2 : 1;`, 'UNKNOWN'],
-  ['a changed character', `$x = 'abc'; $x[0] = 'd';`, 'UNKNOWN'],
-  ['constants of PHP itself', `$x = 1; if (!defined('PHP_VERSION_ID')) $x = 2;`, 'UNKNOWN'],
-  [
-    'a method for all names',
-    `$x = 1; class A { function __call($n, $a) { $GLOBALS['x'] = 2; } } (new A)->f();`,
-    'UNKNOWN',
-  ],
-  [
-    'a static method for all names',
-    `$x = 1; class A { static function __callStatic($n, $a) { $GLOBALS['x'] = 2; } } A::f();`,
-    'UNKNOWN',
-  ],
-  [
-    'a method handed over',
-    `$x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func(['A', 'f']);`,
-    'UNKNOWN',
-  ],
-  [
-    'a method handed over by a text',
-    `$x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func('A::f');`,
-    'UNKNOWN',
-  ],
-  ['a static property', `class A { static $v = 1; } A::$v = 2; $x = A::$v;`, 'UNKNOWN'],
-  [
-    'a static property of another class',
-    `class A { static $v = 1; } class B extends A {} B::$v[] = 2; $x = A::$v;`,
-    'UNKNOWN',
-  ],
-  [
-    'a static property in a method',
-    `class A { static $v = 1; static function f() { self::$v = 2; } } A::f(); $x = A::$v;`,
-    'UNKNOWN',
-  ],
-  ['a static property by reference', `class A { static $v = []; } sort(A::$v); $x = A::$v;`, 'UNKNOWN'],
-  [
-    'the same in a function',
-    `class A { static $v = 1; } function f(&$y) { $y = 2; } f(A::$v); $x = A::$v;`,
-    'UNKNOWN',
-  ],
-  [
-    'a static property that nothing changes',
-    `class A { static $v = 1; const B = 2; } g(A::B); $x = A::$v;`,
-    1,
-  ],
-  [
-    'one of two classes',
-    `if (g()) { class A { const B = 1; } } else { class A { const B = 2; } } $x = A::B;`,
-    'UNKNOWN',
-  ],
-  ['an object of a class', `class A { public $v = 1; } $o = new A; $x = $o->v;`, 'UNKNOWN'],
-  ['an object without a class', `$o = new stdClass; $o->v = 1; $x = [$o->v, $o->w];`, { k0: 1, k1: null }],
-  ['what a class is given', `$x = 1; new A($x = 2);`, 2],
-  ['what is printed', `$x = 1; function f() { $GLOBALS['x'] = 2; } echo f();`, 2],
-  ['the same as an expression', `$x = 1; function f() { $GLOBALS['x'] = 2; } print f();`, 2],
-  ['a match', `$x = 1; $y = match (g()) { 1 => $x = 2, default => 3 };`, 'UNKNOWN'],
-  ['a global that a function gives up', `$x = 1; function f() { global $x; unset($x); $x = 2; } f();`, 1],
-  [
-    'one that it may give up',
-    `$x = 1; function f() { global $x; if (g()) unset($x); $x = 2; } f();`,
-    'UNKNOWN',
-  ],
-  ['an element behind others', `$y = explode(',', g()); $y[] = 1; $x = $y[0];`, 'UNKNOWN'],
-  ['a text that a function changes', `$x = 'a'; sscanf(g(), '%s', $x);`, 'UNKNOWN'],
-  [
-    'a constant that may be there',
-    `foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2;`,
-    'UNKNOWN',
-  ],
-  ['a constant of code in a text', `eval(g()); $x = defined('A') ? 1 : 2;`, 'UNKNOWN'],
-  ['a constant by a function handed over', `array_map('define', g(), g()); $x = defined('A');`, 'UNKNOWN'],
-  ['no constant of a branch that does not run', `if (false) eval(g()); $x = defined('A');`, false],
-  [
-    'the value before several returns',
-    `$x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1;`,
-    'UNKNOWN',
-  ],
-])('no value is guessed: %s', (_, code, value) => {
+test.each(
+  rows(`
+  a reference read by its name: $y = 1; $x = &$y; $y = 2; ⇒ 2
+  a reference to what is unset: $y = 'k'; $x = &$y; unset($y); ⇒ "k"
+  a reference that may be none: $x = 1; if (g()) $r = &$x; $r = 2; ⇒ "UNKNOWN"
+  a reference into an array that is replaced: $r = &$x['a']; $x = ['a' => 1]; $r = 2; ⇒ {"ka":"UNKNOWN"}
+  a reference in an array: $x = 1; $r = [&$x]; $r[0] = 2; ⇒ "UNKNOWN"
+  a parameter by reference: $x = ['a' => 1]; (function (&$p) { $p['a'] = 2; })($x); ⇒ {"ka":2}
+  a text by reference: function f(&$p) { $p = 2; } $x = '1'; f($x); ⇒ 2
+  named arguments: function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(b: 2); ⇒ "UNKNOWN"
+  unpacked arguments: function f($a = 1, $b = 1) { $GLOBALS['x'] = $b; } f(...[1, 2]); ⇒ "UNKNOWN"
+  all other arguments: function f(...$a) { $GLOBALS['x'] = $a; } f(1, 2); ⇒ "UNKNOWN"
+  null as an argument: $x = 1; function f($a = 1) { $GLOBALS['x'] = $a; } f(null); ⇒ null
+  a static variable: function f() { static $s = 1; $GLOBALS['x'] = $s; } f(); ⇒ "UNKNOWN"
+  the variables of an arrow function: $y = 1; $x = (fn () => $y)(); ⇒ 1
+  what an arrow function sets: $x = 1; array_map(fn ($y) => $GLOBALS['x'] = $y, [2]); ⇒ "UNKNOWN"
+  global, perhaps: $x = 1; function f() { if (g()) { global $x; } $x = 2; } f(); ⇒ "UNKNOWN"
+  recursion: $x = 1; function f($n) { if ($n === 1) f(2); else $GLOBALS['x'] = $n; } f(1); ⇒ "UNKNOWN"
+  a function by a text: $x = 1; function f() { $GLOBALS['x'] = 2; } $f = 'f'; $f(); ⇒ "UNKNOWN"
+  a function handed over: $x = 1; function f() { $GLOBALS['x'] = 2; } array_map('f', [1]); ⇒ "UNKNOWN"
+  a closure handed over: $x = 1; array_map(function () { $GLOBALS['x'] = 2; }, [1]); ⇒ "UNKNOWN"
+  a closure kept: $f = function () { $GLOBALS['x'] = 2; }; $x = 1; $f(); ⇒ "UNKNOWN"
+  a closure that is bound: $x = 1; (function () { $GLOBALS['x'] = 2; })->call($y); ⇒ "UNKNOWN"
+  a method: $x = 1; class A { function f() { $GLOBALS['x'] = 2; } } (new A)->f(); ⇒ "UNKNOWN"
+  a method of a class below: $x = 1; A::f(); class A { static function f() { $GLOBALS['x'] = 2; } } ⇒ "UNKNOWN"
+  a method of a trait: $x = 1; (new A)->f(); class A { use T; } trait T { function f() { $GLOBALS['x'] = 2; } } ⇒ "UNKNOWN"
+  a function below in a namespace: namespace A; $x = 1; f(); function f() { global $x; $x = 2; } ⇒ 2
+  a constructor: $x = 1; class A { function __construct() { $GLOBALS['x'] = 2; } } new A; ⇒ "UNKNOWN"
+  a function declared in one of two ways: if (g()) { function f() { $GLOBALS['x'] = 1; } } else { function f() { $GLOBALS['x'] = 2; } } f(); ⇒ "UNKNOWN"
+  a function with the name of a framework’s: function env($n) { return 2; } $x = env('A', 1); ⇒ "UNKNOWN"
+  the variable of a loop: $x = 1; foreach ([2] as $x) {} ⇒ "UNKNOWN"
+  the keys of a loop: $x = ['a' => 1]; foreach (['a'] as $k) $x[$k] = 2; ⇒ "UNKNOWN"
+  the values of a loop by reference: $x = ['a' => 1]; foreach ($x as &$v) $v = 2; ⇒ "UNKNOWN"
+  a count: $x = [1, 1]; for ($i = 0; $i < 2; $i++) $x[$i] = 2; ⇒ "UNKNOWN"
+  one more: $x = 1; $x++; ⇒ "UNKNOWN"
+  a key that is not known: $x = ['a' => 1]; $x[g()] = 2; ⇒ "UNKNOWN"
+  a variable that is not known: $x = 1; foreach ($y as $k => $v) $GLOBALS[$k] = $v; ⇒ "UNKNOWN"
+  a variable variable: $x = 1; $n = 'x'; $$n = 2; ⇒ 2
+  a return that may not be reached: $x = 1; if (g()) { $x = 2; return; } $x = 3; ⇒ "UNKNOWN"
+  the same within another: $x = 1; if (g()) { if (true) return; } $x = 2; ⇒ "UNKNOWN"
+  the same in a loop: $x = 1; foreach ($y as $z) return; $x = 2; ⇒ "UNKNOWN"
+  the same, and nothing behind it: $x = 1; if (g()) return; $y = 2; ⇒ 1
+  the same in a file that is included: include '${written('<?php if (g()) return; $x = 2;', 'ends.php')}'; ⇒ "UNKNOWN"
+  variables of a function of PHP: $x = 1; extract(g()); ⇒ "UNKNOWN"
+  a variable that only such a function has set: extract(g()); ⇒ "UNKNOWN"
+  code in a text: $x = 1; eval('$x = 2;'); ⇒ 2
+  code in a text that is not known: $x = 1; eval(g()); ⇒ "UNKNOWN"
+  cases that are equal as numbers: $x = 1; switch ('1') { case '01': $x = 2; } ⇒ "UNKNOWN"
+  texts that are equal as numbers: $x = 1; if ('1' == '01') $x = 2; ⇒ "UNKNOWN"
+  cases that are other numbers: $x = 1; switch ('0') { case '1': $x = 2; break; case 'a': $x = 3; } ⇒ 1
+  a case that is the same number: $x = 1; switch ('1') { case '0': $x = 2; break; case '1': $x = 3; } ⇒ 3
+  texts that are other numbers: $x = '0' == '1' ? 2 : ('-12' != '12' ? 1 : 3); ⇒ 1
+  texts that are the same number: $x = '12' == '12' ? 2 : 1; ⇒ 2
+  texts that are zero: $x = '-0' == '0' ? 2 : 1; ⇒ "UNKNOWN"
+  texts that are numbers with a fraction: $x = '1' == '1.0' ? 2 : 1; ⇒ "UNKNOWN"
+  texts that are large numbers: $x = '9007199254740993000' == '9007199254740993001' ? 2 : 1; ⇒ "UNKNOWN"
+  numbers that are not equal: $x = 1; if (1 == 2) $x = 2; ⇒ 1
+  texts that are not equal: $x = 1; if ('dev' == 'prod') $x = 2; ⇒ 1
+  a folder that is there: $x = file_exists('${folder}') ? 2 : 1; ⇒ 2
+  whether a folder is there: $x = is_dir('${folder}') ? 2 : 1; ⇒ 2
+  whether a file is a folder: $x = is_dir('${written('<?php', 'file.php')}') ? 2 : 1; ⇒ 1
+  a folder that is not there: $x = is_dir('${folder}/none') ? 2 : 1; ⇒ 1
+  a folder that can be read: $x = is_readable('${folder}') ? 2 : 1; ⇒ 2
+  a folder that is no file: $x = is_file('${folder}') ? 2 : 1; ⇒ 1
+  a character of a text: $y = '/a'; $x = $y[0] === '/' ? 2 : 1; ⇒ "UNKNOWN"
+  whether there is a character: $y = '/a'; $x = isset($y[0]) ? 2 : 1; ⇒ "UNKNOWN"
+  a changed character: $x = 'abc'; $x[0] = 'd'; ⇒ "UNKNOWN"
+  constants of PHP itself: $x = 1; if (!defined('PHP_VERSION_ID')) $x = 2; ⇒ "UNKNOWN"
+  a method for all names: $x = 1; class A { function __call($n, $a) { $GLOBALS['x'] = 2; } } (new A)->f(); ⇒ "UNKNOWN"
+  a static method for all names: $x = 1; class A { static function __callStatic($n, $a) { $GLOBALS['x'] = 2; } } A::f(); ⇒ "UNKNOWN"
+  a method handed over: $x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func(['A', 'f']); ⇒ "UNKNOWN"
+  a method handed over by a text: $x = 1; class A { static function f() { $GLOBALS['x'] = 2; } } call_user_func('A::f'); ⇒ "UNKNOWN"
+  a static property: class A { static $v = 1; } A::$v = 2; $x = A::$v; ⇒ "UNKNOWN"
+  a static property of another class: class A { static $v = 1; } class B extends A {} B::$v[] = 2; $x = A::$v; ⇒ "UNKNOWN"
+  a static property in a method: class A { static $v = 1; static function f() { self::$v = 2; } } A::f(); $x = A::$v; ⇒ "UNKNOWN"
+  a static property by reference: class A { static $v = []; } sort(A::$v); $x = A::$v; ⇒ "UNKNOWN"
+  the same in a function: class A { static $v = 1; } function f(&$y) { $y = 2; } f(A::$v); $x = A::$v; ⇒ "UNKNOWN"
+  a static property that nothing changes: class A { static $v = 1; const B = 2; } g(A::B); $x = A::$v; ⇒ 1
+  one of two classes: if (g()) { class A { const B = 1; } } else { class A { const B = 2; } } $x = A::B; ⇒ "UNKNOWN"
+  an object of a class: class A { public $v = 1; } $o = new A; $x = $o->v; ⇒ "UNKNOWN"
+  an object without a class: $o = new stdClass; $o->v = 1; $x = [$o->v, $o->w]; ⇒ {"k0":1,"k1":null}
+  what a class is given: $x = 1; new A($x = 2); ⇒ 2
+  what is printed: $x = 1; function f() { $GLOBALS['x'] = 2; } echo f(); ⇒ 2
+  the same as an expression: $x = 1; function f() { $GLOBALS['x'] = 2; } print f(); ⇒ 2
+  a match: $x = 1; $y = match (g()) { 1 => $x = 2, default => 3 }; ⇒ "UNKNOWN"
+  a global that a function gives up: $x = 1; function f() { global $x; unset($x); $x = 2; } f(); ⇒ 1
+  one that it may give up: $x = 1; function f() { global $x; if (g()) unset($x); $x = 2; } f(); ⇒ "UNKNOWN"
+  an element behind others: $y = explode(',', g()); $y[] = 1; $x = $y[0]; ⇒ "UNKNOWN"
+  a text that a function changes: $x = 'a'; sscanf(g(), '%s', $x); ⇒ "UNKNOWN"
+  a constant that may be there: foreach (g() as $k => $v) define($k, $v); $x = defined('A') ? 1 : 2; ⇒ "UNKNOWN"
+  a constant of code in a text: eval(g()); $x = defined('A') ? 1 : 2; ⇒ "UNKNOWN"
+  a constant by a function handed over: array_map('define', g(), g()); $x = defined('A'); ⇒ "UNKNOWN"
+  no constant of a branch that does not run: if (false) eval(g()); $x = defined('A'); ⇒ false
+  the value before several returns: $x = 1; if (g()) return; $x = 2; if (g()) return; $x = 1; ⇒ "UNKNOWN"
+  `),
+)('no value is guessed: %s', (_, code, value) => {
   const { variables } = read(code, { environment: {} });
   expect(plain(variables.get('x') ?? variables.get(rest) ?? null)).toEqual(value);
 });

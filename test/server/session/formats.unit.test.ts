@@ -134,6 +134,10 @@ test.each<[FormatName, string, Buffer]>([
   ],
   ['msgpack', 'an object for a session', hex('82 c0a141 a161 07')],
   ['json', 'php format', Buffer.from('user_id|i:7;')],
+  ['json', 'truncated', Buffer.from('{"user_id":4')],
+  ['json', 'not UTF-8', hex('7b22ff227d')],
+  ['json', '200,000 levels', Buffer.from(`{"user_id":1,"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`)],
+  ['json', 'a byte order mark', Buffer.from('\ufeff{}')],
   ['json', 'half a surrogate pair', Buffer.from('{"user_id":7,"a":"\\ud800"}')],
 ])('%s refuses %s, and says where', (format, _, bytes) => {
   expect(() => formats[format](bytes)).toThrow(FormatError);

@@ -7,8 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { phpSessions } from '../../../server/session/logins/php-sessions.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
-import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { nextChatServer } from '../../helpers/chat-server.ts';
 
 const name = 'laravel_session';
 const userId = 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d';
@@ -98,36 +96,4 @@ test('a session encrypted with a key that is not in the file: session_invalid, w
     code: 'session_invalid',
     reason: expect.stringMatching(/: layers=laravel: encrypted with none of the keys in the key file; /),
   });
-});
-
-test('the chat knows Laravel’s users, by the cookie and by auth.session, and the log has no secret', async () => {
-  const chat = await nextChatServer({
-    CHAT_SESSION_STORE: storeUrl(true),
-    CHAT_SESSION_NAME: name,
-    CHAT_SESSION_COOKIE: `laravel:${keyFile}`,
-    CHAT_USER_ID: userId,
-    CHAT_USER_NAME: 'name',
-  });
-  try {
-    const { id, cookie, chosen } = answerOf(2);
-    const user = { id: '7', name: 'Zoë 张伟' };
-    const clients = [
-      await connectChat(chat.url, `${name}=${cookie}`),
-      await connectChat(chat.url, `${name}=${cookie}`, { transports: ['polling', 'websocket'] }),
-      await connectChat(chat.url, null, { auth: { session: cookie } }),
-      await connectChat(chat.url, null, { auth: { session: decodeURIComponent(cookie) } }),
-    ];
-    for (const client of clients) expect(client.ready.user).toEqual(user);
-    for (const session of [id, chosen]) {
-      const refused = await refusalOf(connectChat(chat.url, null, { auth: { session } }));
-      expect(refused.message).toBe('unauthorized');
-    }
-    rmSync(join(folder, id));
-    for (const client of clients) expect((await client.ended).reason).toBe('logout');
-    for (const secret of [id, cookie, decodeURIComponent(cookie), appKeys.newest]) {
-      expect(chat.output()).not.toContain(secret);
-    }
-  } finally {
-    await chat.stop();
-  }
 });

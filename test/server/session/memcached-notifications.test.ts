@@ -3,10 +3,9 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { logoutMarker } from '../../../server/session/logout-marker.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
-import { startChild } from '../../helpers/child.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
-import { inSingleBytes, spoilingProxy } from '../../helpers/session-stores.ts';
+import { spoilingProxy } from '../../helpers/session-stores.ts';
 import { lost, subscribed } from '../../helpers/subscribed.ts';
 
 let memcached: Memcached;
@@ -94,58 +93,6 @@ test('an id with any characters; no other items', async () => {
   await expect.poll(() => store.received.length).toBeGreaterThan(wanted.length);
   expect(store.received).toHaveLength(1 + wanted.length);
   expect(store.received).toEqual(expect.arrayContaining(wanted));
-});
-
-test('8000 other items: no notification, and less than 1 MiB is kept', async () => {
-  const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
-  const program = `import { parseStoreUrl } from '${module}';
-    parseStoreUrl('memcached://127.0.0.1:${memcached.port}?prefix=sessions/').open().subscribe({
-      changed({ id }) {
-        for (let n = 0; n < 2; n++) gc();
-        const { heapUsed, external } = process.memoryUsage();
-        console.log('changed', id, heapUsed + external);
-      },
-      opened() { console.log('opened'); },
-      lost(reason) { console.log(reason === null ? 'active' : 'lost'); },
-    });`;
-  const child = startChild(process.execPath, ['--expose-gc', '--input-type=module', '-e', program]);
-  onTestFinished(async () => void (await child.stop()));
-  await child.until(/active/);
-  const items = Array.from(
-    { length: 1000 },
-    (_, n) => `set other${n}.${'k'.repeat(200)} 0 30 1 noreply\r\nx\r\n`,
-  );
-  const keptAfter = async (thousands: number, id: string) => {
-    for (let n = 0; n < thousands; n++) await memcached.ask(`${items.join('')}mn\r\n`, /MN\r\n$/);
-    // In such a flood memcached does not log everything.
-    await expect
-      .poll(async () => {
-        await memcached.set(`sessions/${id}`, 'x');
-        return child.output();
-      })
-      .toContain(`changed ${id} `);
-    return Number((await child.until(new RegExp(`changed ${id} (\\d+)\n`)))[1]);
-  };
-  const before = await keptAfter(2, 'before');
-  expect((await keptAfter(6, 'after')) - before).toBeLessThan(1024 * 1024);
-  expect(child.output()).toMatch(/^active\n(changed (before|after) \d+\n)+$/);
-});
-
-test('lines in single bytes', async () => {
-  const proxy = await spoilingProxy(memcached.port, inSingleBytes);
-  const store = subscribed(open('prefix=sessions/', proxy.port));
-  await store.active;
-  for (const id of ['one', 'two']) await memcached.set(`sessions/${id}`, 'x');
-  await memcached.set(`chat.ended.${'0'.repeat(32)}`, '');
-  await expect.poll(() => store.received.length).toBeGreaterThanOrEqual(4);
-  expect(store.received).toHaveLength(4);
-  expect(store.received).toEqual(
-    expect.arrayContaining([
-      { kind: 'changed', id: 'one' },
-      { kind: 'changed', id: 'two' },
-      { kind: 'changed', marker: '0'.repeat(32) },
-    ]),
-  );
 });
 
 describe('lost', () => {

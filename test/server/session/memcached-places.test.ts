@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Login } from '../../../server/session/login.ts';
 import type { PhpSession } from '../../../server/session/logins/php-sessions.ts';
@@ -98,38 +97,6 @@ test.each(places)(
     expect(await sessions.fault()).toBeNull();
   },
 );
-
-const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
-
-test('the PHP library takes the URLs of a Unix socket and of a login', async () => {
-  const [{ path }, { port }] = await Promise.all([
-    forNow(memcachedSocket()),
-    forNow(lockedMemcached(user, password)),
-  ]);
-  for (const [url, start] of [
-    [`memcached://${path}?handler=memcached`, 'NativeHandler::fromUrl($argv[1])->start()'],
-    [`memcached://${path}?handler=memcache`, 'NativeHandler::fromUrl($argv[1])->start()'],
-    [`memcached://${login}@127.0.0.1:${port}?handler=memcached`, 'NativeHandler::fromUrl($argv[1])->start()'],
-    [
-      `memcached://${path}?prefix=sessions/&format=json`,
-      "session_set_save_handler(HandlerFactory::fromUrl($argv[1]), false) && session_start(['use_strict_mode' => true])",
-    ],
-  ] as const) {
-    // The second page finds the session of the first.
-    const page = (id: string) =>
-      execFileSync('php', [
-        ...['-d', 'session.upload_progress.enabled=0', '-d', 'session.use_cookies=0', '-r'],
-        `require '${autoload}'; use PhpSessionChat\\Session\\{HandlerFactory, NativeHandler};
-        $_COOKIE['PHPSESSID'] = $argv[2]; if ($argv[2] !== '') session_id($argv[2]); ${start} || exit(1);
-        $_SESSION['user_id'] = ($_SESSION['user_id'] ?? 6) + 1; session_write_close(); echo session_id();`,
-        ...['--', url, id],
-      ]).toString();
-    const id = page('');
-    expect(page(id), url).toBe(id);
-    const answer = await readerAt(`${url}&timeout=5000ms`).identify({ session: id });
-    expect(answer, url).toMatchObject({ user: { id: '8' } });
-  }
-});
 
 describe('a twemproxy', () => {
   test('sends no notifications, which is reported once; a server behind it that is gone is a failure', async () => {

@@ -12,7 +12,6 @@ import {
   writeSessions,
 } from '../../helpers/many-sessions.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
-import { phpRequest } from '../../helpers/php-request.ts';
 
 let servers: Memcached[];
 beforeAll(async () => {
@@ -192,30 +191,5 @@ describe('one of three servers is', () => {
     ]);
     mortal.signal('SIGCONT');
     await expect.poll(() => outcomes(sessions, there.slice(0, 1))).toEqual(['found']);
-  });
-
-  test('dead, with ext-memcache’s copies: every session is read, old or new', async () => {
-    const site: ManySessionsSite = { writer: 'memcache' };
-    const ids = newIds(120);
-    expect(writeSessions(site, ids, on)).toBe('done');
-    const { there } = await parted(ids, '');
-    const sessions = store('handler=memcache');
-    const alone = store('handler=memcache&redundancy=1');
-    await mortal.stop('SIGKILL');
-    expect(new Set(await outcomes(sessions, ids))).toEqual(new Set(['found']));
-    // PHP reads the copy. A logout meanwhile is a logout, whichever copy is unavailable.
-    const copies: Record<string, string> = {};
-    for (const id of there) copies[String(await outcomes(alone, [id]))] = id;
-    const { unavailable, found: out = '' } = copies;
-    const path = on.map(({ port }) => `tcp://127.0.0.1:${port}`).join(',');
-    const settings = { 'session.save_handler': 'memcache', 'session.save_path': path };
-    phpRequest(settings, 'isset($_SESSION["n"]) || exit(1)', unavailable);
-    for (const id of [out, unavailable ?? '']) {
-      phpRequest(settings, 'session_destroy()', id);
-      expect(await outcomes(sessions, [id])).toEqual(['missing']);
-    }
-    const meanwhile = newIds(50);
-    expect(writeSessions(site, meanwhile, on)).toBe('done');
-    expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
-import { applications } from '../../../server/session/logins/applications.ts';
 import { readOptions } from '../../../server/session/options.ts';
 import { pathText } from '../../../server/session/path.ts';
 import { mysql } from '../../../server/session/stores/sql/mysql.ts';
@@ -163,33 +162,10 @@ describe('the settings of the chat server', () => {
     ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
   });
 
-  test('an unknown kind is refused, with a list of all', () => {
-    for (const name of ['typo', 'Laravel', 'toString', '__proto__', 'wordpress']) {
-      const problem = problemOf({ CHAT_SITE: `${name}:` });
-      expect(problem).toContain(`CHAT_SITE: "${name}:" is not the folder of a site`);
-      for (const { kind } of applications) expect(problem).toContain(kind);
-    }
-  });
-
-  test('an option that each site has for itself is required', () => {
-    expect(problemOf({ CHAT_SITE: 'mediawiki:' })).toMatch(/^ {2}CHAT_SESSION_NAME: every site has its own/m);
-    expect(settingsOf({ CHAT_SITE: 'mediawiki:', CHAT_SESSION_NAME: 'wikidb_session' })[0]).toBe(
-      'wikidb_session',
-    );
-  });
-
   test('settings of tables are refused beside a kind alone', () => {
     expect(
       problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
     ).toMatch(/CHAT_SITE_DATABASE: for a site with a folder\n {2}CHAT_SITE_BLOG: for a site with a folder/);
-  });
-
-  test.each([
-    ['CHAT_USER_REQUIRE', 'a..b'],
-    ['CHAT_USER_ID', '*'],
-    ['CHAT_USER_NAME', 'a!!!!!'],
-  ])('%s=%s is no path, and refused', (name, value) => {
-    expect(problemOf({ [name]: value })).toContain(`${name}: "${value}" is not a path`);
   });
 
   function problemOf(env: NodeJS.ProcessEnv): string {

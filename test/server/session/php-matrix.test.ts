@@ -63,12 +63,14 @@ const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
 type Row = [format: FormatName, name: string, id: string, digest: string | null, user: string | null];
 
 const script = new URL('../../fixtures/stored-sessions.php', import.meta.url).pathname;
+/** In an ordinary run; the values are compared in php-reads.test.ts too. */
+const few = 'a user|what looks like another user|every scalar|all bytes|objects|both|destroyed';
 /** A session may contain itself, so only the first values count. */
 const mostValues = 1500;
 
 async function writtenByPhp(kind: string, url: string, formats: readonly FormatName[]): Promise<Row[]> {
   const options = ['-d', 'session.upload_progress.enabled=0', '-d', 'session.use_cookies=0'];
-  const args = [...options, script, kind, url, formats.join(), String(mostValues)];
+  const args = [...options, script, kind, url, formats.join(), String(mostValues), size('', few)];
   const { stdout } = await promisify(execFile)('php', args, { maxBuffer: 2 ** 24 });
   return stdout
     .trim()
@@ -133,7 +135,7 @@ describe('every value of every session, and its user, is what PHP finds there', 
     const rows = await writtenByPhp(kind, url(), formats);
     expect(await readByChat(url(), rows)).toEqual(rows);
     // Most have the user 7; the last one of each format was destroyed.
-    expect(rows.filter(([, , , , user]) => user === '7').length).toBeGreaterThan(formats.length * 5);
+    expect(rows.filter(([, , , , user]) => user === '7').length).toBeGreaterThan(formats.length);
     expect(rows.filter(([, , , digest]) => digest === null)).toHaveLength(formats.length);
   });
 });

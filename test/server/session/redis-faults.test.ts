@@ -61,17 +61,6 @@ test.each(nonsense.slice(0, 4))('in place of a size, %s: a failure', async (_, b
   expect(await failureOf(sessions.get('sane'))).toMatch(reason);
 });
 
-test('restarted: the new Redis is found', async () => {
-  const first = await startRedis();
-  const sessions = store(`127.0.0.1:${first.port}`);
-  expect(await sessions.get('one')).toBeNull();
-  await first.stop('SIGKILL');
-  await failureOf(sessions.get('one'));
-  const second = await another([], first);
-  await second.ask('SET', 'PHPREDIS_SESSION:one', 'again');
-  await expect.poll(() => orNull(text(sessions.get('one')))).toBe('again');
-});
-
 describe('large sessions', () => {
   test('40 of 0.9 MB, asked for again and again, delay no small one', async () => {
     const large = Array.from({ length: 40 }, (_, n) => `large${n}`);
@@ -173,11 +162,6 @@ describe('a refusal of Redis', () => {
     const node = await another(['--cluster-enabled', 'yes']);
     const sessions = store(`127.0.0.1:${node.port}`);
     expect(await failureOf(sessions.get('one'))).toMatch(/CLUSTERDOWN.*node of a cluster/);
-  });
-
-  test('a replica that has lost its master: an error that says so', async () => {
-    const replica = await another(['--replicaof', '127.0.0.1 1', '--replica-serve-stale-data', 'no']);
-    expect(await failureOf(store(`127.0.0.1:${replica.port}`).get('one'))).toMatch(/MASTERDOWN.*replica/);
   });
 
   test('as many clients as it takes: an error that says so', async () => {

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { logoutNotifications } from '../../../server/session/stores/redis/notifications.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
-import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
-import { nextChatServer } from '../../helpers/chat-server.ts';
 import { ownPort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { phpRequest, phpSite } from '../../helpers/php-request.ts';
@@ -245,40 +243,4 @@ test.each([
   const { text, advice } = logoutNotifications(flags);
   expect(text).toMatch(active ? /are active/ : /are not active/);
   expect(advice === undefined).toBe(active);
-});
-
-test('a chat for a site with phpredis: the user, a new name, the logout, and no secret in the log', async () => {
-  const place = `127.0.0.1:${locked.port}`;
-  const site = phpSite({
-    'session.save_handler': 'redis',
-    'session.save_path': `tcp://${place}?auth=${inUrl}&prefix=siam_`,
-  });
-  const chat = await nextChatServer({
-    CHAT_SESSION_STORE: `redis://chat:${inUrl}@${place}?prefix=siam_`,
-    CHAT_SESSION_CHECK: '100ms',
-  });
-  try {
-    const id = await site.request('$_SESSION["user_id"] = 7; $_SESSION["firstname"] = "Zoë"');
-    const client = await connectChat(chat.url, `PHPSESSID=${id}`);
-    expect(client.ready.user).toEqual({ id: '7', name: 'Zoë' });
-    await client.request('room:join', { room: 'lobby' });
-    await site.request('$_SESSION["firstname"] = "Chloé"', id);
-    const send = () => client.request('message:send', { room: 'lobby', text: 'x', clientId: newClientId() });
-    await expect.poll(async () => (await send()).message.user).toEqual({ id: '7', name: 'Chloé' });
-    await site.request('session_destroy()', id);
-    expect((await client.ended).reason).toBe('logout');
-    // This also cuts the connections of that user.
-    await locked.ask('ACL', 'DELUSER', 'chat');
-    // A request that was under way fails with that; the next ones fail with the reason.
-    const logged = async () => {
-      const refused = await refusalOf(connectChat(chat.url, `PHPSESSID=${id}`));
-      expect(refused.message).toBe('session_store_unavailable');
-      return chat.output();
-    };
-    await expect.poll(logged).toMatch(/Redis refuses \(WRONGPASS\)/);
-    for (const secret of [id, password, inUrl]) expect(chat.output()).not.toContain(secret);
-  } finally {
-    site.end();
-    await chat.stop();
-  }
 });
