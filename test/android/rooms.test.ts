@@ -196,35 +196,6 @@ if (soak) {
     kim.close();
     also.close();
   });
-
-  test('links of a room, by page, and a search by author and time', async () => {
-    const also = await start();
-    const lou = await site.person({}, 'lou');
-    const den = await site.den(lou, [also]);
-    for (const one of [lou, also]) await one.request('room:join', { room: den.id });
-    for (let n = 1; n <= 31; n++) await say(lou, den.id, `www.site${n}.example`);
-    const { sentAt } = await say(also, den.id, 'no link');
-    const seqs = ({ items }: { items: JavaMessage[] }) => items.map(({ seq }) => seq);
-    type Found = { items: JavaMessage[]; next?: string };
-    const links = { room: den.id, content: 'LINKS' };
-    const first = await app.ask<Found>('files', links);
-    expect(seqs(first)).toEqual(Array.from({ length: 30 }, (_, n) => 31 - n));
-    const rest = await app.ask<Found>('files', { ...links, cursor: first.next });
-    expect(seqs(rest)).toEqual([1]);
-    expect(rest).not.toHaveProperty('next');
-
-    const search = async (filters: object) =>
-      seqs(await app.ask<Found>('search', { room: den.id, ...filters }));
-    expect(await search({ from: also.id })).toEqual([32]);
-    expect(await search({ from: 'lou', text: 'site31', has: 'LINKS' })).toEqual([31]);
-    expect(await search({ from: also.id, has: 'LINKS' })).toEqual([]);
-    expect(await search({ from: also.id, sentFrom: sentAt, sentBefore: sentAt + 1 })).toEqual([32]);
-    expect(await search({ from: also.id, sentFrom: sentAt + 1 })).toEqual([]);
-    expect(await search({ from: also.id, sentBefore: sentAt })).toEqual([]);
-    await expect(search({})).rejects.toEqual(refused('bad_request'));
-    lou.close();
-    also.close();
-  });
 }
 
 test('people: found, written to directly, seen to come, type, read and go', async () => {

@@ -45,11 +45,12 @@ let users = 1000;
 
 export async function startPeopleHere(env: NodeJS.ProcessEnv = {}): Promise<PeopleHere> {
   const config = configOf({ CHAT_CREATE_ROOMS: 'all', ...usual, ...env });
-  const folder = await emptyHistory();
+  const folder = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
+  const path = folder?.path ?? env.CHAT_HISTORY?.slice('sqlite:'.length) ?? '';
   const unexpected = (error: Error): never => {
     throw error;
   };
-  const history = await openSqliteHistory({ path: folder.path, onFailure: unexpected });
+  const history = await openSqliteHistory({ path, onFailure: unexpected });
   /** Those who get the events, by connection, and by the rooms that connections have joined. */
   const open = new Map<string, { client: Person; connection: Connection }>();
   const joined = new Map<string, Set<string>>();
@@ -236,7 +237,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}): Promise<Peop
       await consumers.stop();
       chat.close();
       await history.close();
-      folder.remove();
+      folder?.remove();
     },
   };
 }

@@ -3,11 +3,10 @@ import { readdirSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
-  apiKey,
   codeOf,
   eventsOf,
   nextOf,
@@ -171,7 +170,7 @@ test('a user who writes while being erased: messages acknowledged before are gon
       acknowledged.push(sent.message.seq);
     }
   })();
-  await expect.poll(() => acknowledged.length).toBeGreaterThan(50);
+  await expect.poll(() => acknowledged.length).toBeGreaterThan(20);
   const first = [...acknowledged];
   const both = await Promise.all([erase(ann.id, '?messages=delete'), erase(ann.id)]);
   expect(both.map(({ status }) => status)).toEqual([202, 202]);
@@ -296,56 +295,4 @@ test('somebody who is banned or was never here is erased too; another word for t
     });
   }
   expect((await fetch(`${site.chat.url}/api/users/x`, { method: 'DELETE' })).status).toBe(401);
-});
-
-test('an accepted erasure survives kill -9, and each room gets one event', async () => {
-  const history = historyFolder();
-  onTestFinished(() => history.remove());
-  const env = {
-    CHAT_SESSION_STORE: site.memcached.url,
-    CHAT_HISTORY: history.url,
-    CHAT_API_KEY: apiKey,
-  };
-  const server = await nextChatServer(env);
-  onTestFinished(async () => {
-    await server.stop('SIGKILL');
-  });
-  const cookie = await site.session('long-here');
-  const ann = await connectChat(server.url, cookie);
-  await ann.request('room:join', { room: 'lobby' });
-  const sends = Array.from({ length: 1000 }, (_, i) =>
-    ann.request('message:send', { room: 'lobby', text: `text ${i}`, clientId: `c${i}` }),
-  );
-  await Promise.all(sends);
-  const headers = { authorization: `Bearer ${apiKey}` };
-  const answer = await fetch(`${server.url}/api/users/long-here?messages=delete`, {
-    method: 'DELETE',
-    headers,
-  });
-  expect(answer.status).toBe(202);
-  await server.stop('SIGKILL');
-  const file = new DatabaseSync(history.path, { readOnly: true });
-  const left = file.prepare(`SELECT count(*) AS n FROM chat_messages WHERE user_id = 'long-here'`).get();
-  const begun = file.prepare('SELECT count(*) AS n FROM chat_erasures').get();
-  file.close();
-  expect([left?.n !== 0, begun?.n]).toEqual([true, 1]);
-
-  const again = await nextChatServer(env);
-  onTestFinished(async () => {
-    await again.stop();
-  });
-  const ben = await connectChat(again.url, await site.session('somebody'));
-  await ben.request('room:join', { room: 'lobby' });
-  const texts = async () => {
-    const { messages } = await ben.request('message:history', { room: 'lobby', limit: 100 });
-    return messages.map(({ text }) => text).join('');
-  };
-  await expect.poll(texts).toBe('');
-  // It may have ended before Ben came back: his client gets the reset in the answer.
-  const back = async () => (await ben.request('room:join', { room: 'lobby', since: 1000 })).reset;
-  await expect.poll(back).toBe(true);
-  const known = async () => (await fetch(`${again.url}/api/users/long-here`, { headers })).status;
-  await expect.poll(known).toBe(404);
-  expect(eventsOf(ben, 'room:reset').length).toBeLessThanOrEqual(1);
-  for (const client of [ann, ben]) client.close();
 });

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { size } from '../../guarantees/size.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type HistoryDatabase, postgresDatabase } from '../../helpers/history-database.ts';
 import {
   apiKey,
@@ -19,7 +20,7 @@ import { type Postgres, startPostgres } from '../../helpers/postgres.ts';
 let postgres: Postgres;
 let database: HistoryDatabase;
 let site: PeopleSite;
-let two: ChatServer;
+let two: RunningChat;
 beforeAll(async () => {
   postgres = await startPostgres();
   database = await postgresDatabase(postgres);
@@ -31,7 +32,7 @@ beforeAll(async () => {
     CHAT_DRAIN: '0s',
   };
   site = await startPeopleSite({ ...env, CHAT_NODE: 'one' });
-  two = await nextChatServer({
+  two = await chatServerHere({
     ...env,
     CHAT_NODE: 'two',
     CHAT_SESSION_STORE: site.memcached.url,
@@ -60,7 +61,7 @@ test('of two moderators on two servers one decides, as one act; both learn of it
     await site.person(),
   ];
   for (const one of [ann, ben, cat]) await one.request('room:join', { room: 'lobby' });
-  const rounds = size(6, 3);
+  const rounds = size(6, 2);
   for (let seq = 1; seq <= rounds; seq++) {
     await say(cat, 'lobby', 'rude');
     await ann.request('message:report', { room: 'lobby', seq, reason: 'spam' });
@@ -102,7 +103,7 @@ test('a moderator who loses the role on one server acts no more on the other', a
   for (const one of [ann, ben, cat]) await one.request('room:join', { room: room.id });
   const role = (of: 'moderator' | 'member') =>
     ann.request('room:role', { room: room.id, user: ben.id, role: of });
-  for (let round = 0; round < size(10, 3); round++) {
+  for (let round = 0; round < size(10, 2); round++) {
     const { seq } = await say(cat, room.id, 'rude');
     await role('moderator');
     const isModerator = async () => (await ben.request('room:join', { room: room.id })).room.role;

@@ -561,25 +561,6 @@ describe('a report', () => {
     await say(eve, room);
   });
 
-  test('is closed by doing something about it, also in a room where the site’s moderator is not', async () => {
-    const { room, owner, moderator, others } = await talk(1, { kind: 'private' });
-    const [ben] = others as [Person];
-    const site = await user({ roles: 'moderator' });
-    for (const one of [ben, moderator, ben]) await say(one, room, 'rude');
-    for (const seq of [1, 2, 3]) await owner.request('message:report', { room, seq, reason: 'spam' });
-    const [third, second, first] = (await listOf(owner)).map(({ id }) => id) as [string, string, string];
-    // Nobody can decide about themselves, or about a user of the same role.
-    expect(await codeOf(moderator, 'report:close', { id: second, done: 'nothing' })).toBe('forbidden');
-    const changed = nextOf(ben, 'message:changed');
-    await site.request('report:close', { id: first, done: 'deleted' });
-    expect(await changed).toMatchObject({ seq: 1, text: '', deletedBy: 'moderator' });
-    await site.request('report:close', { id: second, done: 'muted', seconds: 600 });
-    expect(await codeOf(moderator, 'message:send', { room, ...text() })).toBe('muted');
-    await moderator.request('report:close', { id: third, done: 'banned' });
-    await expect.poll(() => eventsOf(ben, 'room:removed').at(-1)?.reason).toBe('banned');
-    expect(await listOf(owner)).toEqual([]);
-  });
-
   test('shows nothing of a room to a moderator of the site who is banned from it', async () => {
     for (const kind of ['public', 'private'] as const) {
       const { room, owner, others } = await talk(1, { kind });
