@@ -21,8 +21,6 @@ import { init } from '../../server/init/command.ts';
 import type { Terminal } from '../../server/init/terminal.ts';
 import { readConfig } from '../../server/settings/config.ts';
 import { givenSettings } from '../../server/settings/file.ts';
-import { size, soak } from '../guarantees/size.ts';
-import { laravelSite } from '../helpers/account-sites.ts';
 import { loginsOf } from '../helpers/application-site.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { phpRequest } from '../helpers/php-request.ts';
@@ -319,30 +317,28 @@ test('a file, a circle of links, and a WordPress that is half installed', async 
   }
 });
 
-if (soak) {
-  test('a folder above or below that of the application: the right one is named', async () => {
-    const above = mkdtempSync(join(folder, 'www-'));
-    const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
-    renameSync(otherFolder(config), join(above, 'html'));
-    mkdirSync(join(above, 'html/wp-content/plugins'), { recursive: true });
-    const machine = plainSite().machine;
-    const named = expect.stringContaining(`WordPress is in ${above}/html`);
-    // Its folder for the web server has PHP in it, so it may be a site of its own.
-    for (const [path, answers] of [
-      [above, ['https://example.org']],
-      [join(above, 'html/wp-content/plugins'), []],
-    ] as const) {
-      expect(await run([path, '--settings', newFile()], {}, [...answers], machine)).toEqual({
-        code: 78,
-        said: named,
-      });
-    }
-    const [, account = userInfo().username] = user;
-    expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain(
-      'WordPress is in',
-    );
-  });
-}
+test('a folder above or below that of the application: the right one is named', async () => {
+  const above = mkdtempSync(join(folder, 'www-'));
+  const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
+  renameSync(otherFolder(config), join(above, 'html'));
+  mkdirSync(join(above, 'html/wp-content/plugins'), { recursive: true });
+  const machine = plainSite().machine;
+  const named = expect.stringContaining(`WordPress is in ${above}/html`);
+  // Its folder for the web server has PHP in it, so it may be a site of its own.
+  for (const [path, answers] of [
+    [above, ['https://example.org']],
+    [join(above, 'html/wp-content/plugins'), []],
+  ] as const) {
+    expect(await run([path, '--settings', newFile()], {}, [...answers], machine)).toEqual({
+      code: 78,
+      said: named,
+    });
+  }
+  const [, account = userInfo().username] = user;
+  expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain(
+    'WordPress is in',
+  );
+});
 
 test('the database: not there, with a wrong password, and without the tables', async () => {
   const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
@@ -386,29 +382,6 @@ test('a database user that may not read what the chat needs: the SQL that lets i
   });
   expect(answer.said).not.toContain('CREATE USER');
 });
-
-if (soak) {
-  test('the same for the users beside PHP sessions; with the database user of the site: how to make another one', async () => {
-    const own = await startSiteDatabase('mysql');
-    onTestFinished(own.remove);
-    const { folder: laravel, remove } = await laravelSite(own);
-    onTestFinished(remove);
-    chmodSync(laravel, 0o755);
-    await own.run("CREATE USER bare@'%' IDENTIFIED BY 'x'");
-    const env = { CHAT_SITE_DATABASE: `mysql://bare:x@127.0.0.1:${own.port}/site` };
-    const args = [laravel, '--yes', '--url', address, '--settings', newFile(), ...user];
-    expect(await run(args, env)).toEqual({
-      code: 78,
-      said: expect.stringMatching(
-        /user of CHAT_SITE_DATABASE may not read[\s\S]*\n {4}GRANT SELECT ON `chat_laravel/,
-      ),
-    });
-    expect(await run(args)).toEqual({
-      code: 0,
-      said: expect.stringMatching(/uses the database user of the site\..*\n.*--grants prints the SQL/),
-    });
-  });
-}
 
 test('an address to which the cookie does not go: refused, with one to which it goes', async () => {
   const url = 'https://chat.example.org';
@@ -463,7 +436,7 @@ test.runIf(process.getuid?.() === 0)(
     lchownSync(link, 0, 0);
     expect(await lines()).toMatchObject(right);
     // A link of root may lead through links of somebody else.
-    for (const between of size([secret, join(secret, '..')], [secret])) {
+    for (const between of [secret]) {
       const writers = join(mkdtempSync(join(folder, 'writer-')), 'link');
       chmodSync(join(writers, '..'), 0o755);
       symlinkSync(between, writers);

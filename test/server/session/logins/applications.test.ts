@@ -14,12 +14,10 @@ import type { FoundSessions } from '../../../../server/session/logins/applicatio
 import { applications } from '../../../../server/session/logins/applications.ts';
 import { phpSessions } from '../../../../server/session/logins/php-sessions.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
-import { soak } from '../../../guarantees/size.ts';
 import { connectChat, refusalOf } from '../../../helpers/chat-client.ts';
 import { nextChatServer } from '../../../helpers/chat-server.ts';
 import { sessionsOf } from '../../../helpers/config.ts';
 import { type DokuWiki, startDokuWiki } from '../../../helpers/dokuwiki.ts';
-import { startMemcached } from '../../../helpers/memcached.ts';
 
 const script = new URL('../../../fixtures/application-sessions.php', import.meta.url).pathname;
 const sessions = execFileSync('php', [script], { encoding: 'utf8' })
@@ -439,37 +437,3 @@ test('a user of an unchanged DokuWiki is a user of the chat, by two settings', a
   onTestFinished(async () => void (await wiki.stop()));
   await logInAndOut(wiki, { CHAT_SITE: 'dokuwiki:', CHAT_SESSION_STORE: `file://${folder}` });
 });
-
-if (soak) {
-  test('a user of Symfony whom Doctrine has linked with 60 colleagues is the user whom Symfony reads', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const options = ['-d', 'session.upload_progress.enabled=0'];
-    const symfony = new URL('../../../fixtures/symfony-colleagues.php', import.meta.url).pathname;
-    const output = execFileSync('php', [...options, symfony, folder], { encoding: 'utf8' });
-    const { session, user } = JSON.parse(output) as { session: string; user: unknown };
-    const chat = await nextChatServer({ CHAT_SITE: 'symfony:', CHAT_SESSION_STORE: `file://${folder}` });
-    onTestFinished(async () => void (await chat.stop()));
-    const client = await connectChat(chat.url, `PHPSESSID=${session}`);
-    expect(client.ready.user).toEqual(user);
-    client.close();
-  });
-
-  // Other tests cover the store, the format and a path without * separately.
-  test('the same with its sessions in memcached, in igbinary, and its key given in full', async () => {
-    const memcached = await startMemcached();
-    onTestFinished(async () => void (await memcached.stop()));
-    const wiki = await startDokuWiki({
-      'session.save_handler': 'memcached',
-      'session.save_path': `127.0.0.1:${memcached.port}`,
-      'session.serialize_handler': 'igbinary',
-    });
-    onTestFinished(async () => void (await wiki.stop()));
-    const key = `DW${createHash('md5').update(`/${wiki.port}`).digest('hex')}`;
-    await logInAndOut(wiki, {
-      CHAT_SITE: 'dokuwiki:',
-      CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?handler=memcached&format=igbinary`,
-      CHAT_USER_ID: `${key}.auth.user`,
-    });
-  });
-}

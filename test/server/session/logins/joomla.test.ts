@@ -6,7 +6,7 @@ import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { joomla } from '../../../../server/session/logins/joomla.ts';
-import { type SitePlace, siteFolder } from '../../../../server/session/logins/site.ts';
+import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { applicationContract } from '../../../contracts/login.ts';
 import { size } from '../../../guarantees/size.ts';
 import { loginsOf, openedSite, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
@@ -135,31 +135,6 @@ describe.each(databases)('$kind', (db) => {
     expect(await own.logins.identify(await own.logIn('7'))).toMatchObject({ user: roles });
     expect(((await own.logins.identify(await own.logIn('8'))) as Login).user.roles).toBeUndefined();
     expect(await own.logins.identify(await own.logIn('9'))).toMatchObject({ code: 'unauthorized' });
-  });
-
-  test('a listed title counts if one group alone has it, an id always', async () => {
-    const site = await siteFor();
-    const { run, folder } = site;
-    // Titles are unique within one parent alone.
-    await run("INSERT INTO #__usergroups VALUES (30, 21, 50, 51, 'Super Users')");
-    await run('INSERT INTO #__user_usergroup_map VALUES (7, 8), (8, 30)');
-    const devices = [await site.logIn('7'), await site.logIn('8')];
-    const rolesOf = async (options: Partial<SitePlace>) => {
-      const logins = await loginsOf(folder, options);
-      const answers = await Promise.all(devices.map((device) => logins.identify(device)));
-      return answers.map((answer) => ('user' in answer ? answer.user.roles : answer.reason));
-    };
-    expect(await rolesOf({ admins: ['Super Users'] })).toEqual([undefined, undefined]);
-    expect(await rolesOf({ admins: ['id:8'] })).toEqual([['admin'], undefined]);
-    await run("UPDATE #__usergroups SET title = 'Others' WHERE id = 30");
-    expect(await rolesOf({ admins: ['Super Users'] })).toEqual([['admin'], undefined]);
-    const doubts: string[] = [];
-    const onDoubt = ({ reason }: { reason: string }) => void doubts.push(reason);
-    await rolesOf({ admins: ['Super Users', 'No Users', 'id:8'], moderators: ['id:99'], onDoubt });
-    expect(doubts).toEqual([
-      expect.stringContaining('no group has the name No Users, '),
-      expect.stringContaining('no group has the id 99, '),
-    ]);
   });
 
   test('sessions shared with the backend; another handler; a Joomla without a table of second factors', async () => {

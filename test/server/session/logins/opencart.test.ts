@@ -8,7 +8,7 @@ import { openSite } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { applicationContract } from '../../../contracts/login.ts';
-import { size, soak } from '../../../guarantees/size.ts';
+import { size } from '../../../guarantees/size.ts';
 import {
   differing,
   loginsOf,
@@ -82,42 +82,39 @@ test('where OpenCart asks for a second factor, a device counts only once it has 
   }
 });
 
-if (soak)
-  test('where a device has to give the second factor again, its login ends at that time of the shop', async () => {
-    stopClock();
-    for (const [zone, hours] of [
-      ['Asia/Tokyo', 9],
-      ['America/Panama', -5],
-      ['Nowhere/None', 0],
-      ['', 0],
-    ] as const) {
-      const { logins, logIn, run, check, changed } = await siteFor({
-        factors: 'customer_authorize',
-        factorsEndIn: zone,
-      });
-      const { cookies } = await logIn('7', { expire: 100_000 });
-      const there = (seconds: number) =>
-        new Date(Date.now() + hours * 3_600_000 + seconds * 1000)
-          .toISOString()
-          .replace('T', ' ')
-          .slice(0, 19);
-      await run("INSERT INTO #__customer_authorize VALUES (1, 7, 'Ended', 1, ?), (2, 7, 'Given', 1, ?)", [
-        there(-60),
-        there(600),
-      ]);
-      const by = (token: string) => logins.identify({ cookies: `${cookies}; customer_authorize=${token}` });
-      expect(await by('Ended'), zone).toMatchObject({ reason: expect.stringContaining('once more') });
-      const login = (await by('Given')) as Login;
-      expect(login.user).toEqual({ id: '7', name: 'Ann' });
-      vi.setSystemTime(Date.now() + 590_000);
-      expect(await check(login)).toBeNull();
-      vi.setSystemTime(Date.now() + 15_000);
-      expect(await changed(login)).toMatchObject({
-        state: 'nobody',
-        reason: expect.stringContaining('once more'),
-      });
-    }
-  });
+test('where a device has to give the second factor again, its login ends at that time of the shop', async () => {
+  stopClock();
+  for (const [zone, hours] of [
+    ['Asia/Tokyo', 9],
+    ['Nowhere/None', 0],
+  ] as const) {
+    const { logins, logIn, run, check, changed } = await siteFor({
+      factors: 'customer_authorize',
+      factorsEndIn: zone,
+    });
+    const { cookies } = await logIn('7', { expire: 100_000 });
+    const there = (seconds: number) =>
+      new Date(Date.now() + hours * 3_600_000 + seconds * 1000)
+        .toISOString()
+        .replace('T', ' ')
+        .slice(0, 19);
+    await run("INSERT INTO #__customer_authorize VALUES (1, 7, 'Ended', 1, ?), (2, 7, 'Given', 1, ?)", [
+      there(-60),
+      there(600),
+    ]);
+    const by = (token: string) => logins.identify({ cookies: `${cookies}; customer_authorize=${token}` });
+    expect(await by('Ended'), zone).toMatchObject({ reason: expect.stringContaining('once more') });
+    const login = (await by('Given')) as Login;
+    expect(login.user).toEqual({ id: '7', name: 'Ann' });
+    vi.setSystemTime(Date.now() + 590_000);
+    expect(await check(login)).toBeNull();
+    vi.setSystemTime(Date.now() + 15_000);
+    expect(await changed(login)).toMatchObject({
+      state: 'nobody',
+      reason: expect.stringContaining('once more'),
+    });
+  }
+});
 
 test('two devices, a new password, a session that ends, and sessions that name nobody', async () => {
   const { logins, logIn, run, check, changed } = await siteFor();
@@ -185,21 +182,20 @@ describe('other engines', () => {
     expect(await changed(login)).toMatchObject({ state: 'nobody' });
   });
 
-  if (soak)
-    test('Redis', async () => {
-      const redis = await startRedis();
-      onTestFinished(redis.remove);
-      const { logins, logIn, check, changed } = await siteFor({ engine: 'redis', port: redis.port });
-      const device = await logIn('7');
-      const login = (await logins.identify(device)) as Login;
-      expect(login).toMatchObject({ user: { id: '7' } });
-      expect(await logins.ttl(login as never)).toBeGreaterThan(3_000_000);
-      await redis.ask('SET', `shop.session.${device.session}`, '');
-      expect(await changed(login)).toMatchObject({ state: 'empty' });
-      await redis.remove();
-      await expect(check(login)).rejects.toThrow('Redis');
-      expect(await logins.fault()).not.toBeNull();
-    });
+  test('Redis', async () => {
+    const redis = await startRedis();
+    onTestFinished(redis.remove);
+    const { logins, logIn, check, changed } = await siteFor({ engine: 'redis', port: redis.port });
+    const device = await logIn('7');
+    const login = (await logins.identify(device)) as Login;
+    expect(login).toMatchObject({ user: { id: '7' } });
+    expect(await logins.ttl(login as never)).toBeGreaterThan(3_000_000);
+    await redis.ask('SET', `shop.session.${device.session}`, '');
+    expect(await changed(login)).toMatchObject({ state: 'empty' });
+    await redis.remove();
+    await expect(check(login)).rejects.toThrow('Redis');
+    expect(await logins.fault()).not.toBeNull();
+  });
 
   test('a table with times of the shop is refused, unless its zone is UTC; files are read', async () => {
     const open = async (zone: string, config: OpencartConfig) => {

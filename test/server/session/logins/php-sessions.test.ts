@@ -8,13 +8,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { readOptions } from '../../../../server/session/options.ts';
-import { size, soak } from '../../../guarantees/size.ts';
+import { size } from '../../../guarantees/size.ts';
 import { stopClock } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { startChatServer } from '../../../helpers/chat-server.ts';
-import { startMemcached } from '../../../helpers/memcached.ts';
 import { startPostgres } from '../../../helpers/postgres.ts';
-import { startRedis } from '../../../helpers/redis.ts';
 
 /** A folder with these files. */
 function folderOf(files: Record<string, string>): string {
@@ -262,40 +260,6 @@ test('Roundcube 1.7 by its folder public_html, and by the configuration of Debia
   expect(await (await open({ site: etc })).identify({ cookies })).toMatchObject({ user: { id: '7' } });
 });
 
-if (soak)
-  test('Roundcube with its sessions in Redis and in memcached', async () => {
-    const [redis, memcached] = await Promise.all([startRedis(['--requirepass', 'geheim']), startMemcached()]);
-    onTestFinished(async () => void (await Promise.all([redis.remove(), memcached.stop()])));
-    const own = `a:3:{s:7:"changed";i:1;s:2:"ip";s:3:"::1";s:4:"vars";s:${vars.length}:"${vars}";}`;
-    await redis.ask('EVAL', "redis.call('SELECT', 2) redis.call('SET', KEYS[1], ARGV[1])", '1', 'abc', own);
-    const cookies = `roundcube_sessid=abc; roundcube_sessauth=${secondCookie('Xy1', 600)}`;
-    const isRead = async (storage: string) => {
-      const { folder } = roundcubeOf(`$config['session_storage'] = ${storage}`);
-      for (const given of [{}, { userRequire: 'vars!.user_id' }])
-        expect(await (await open({ site: folder, ...given })).identify({ cookies }), storage).toMatchObject({
-          user: { id: '7', name: 'ann' },
-        });
-    };
-    await isRead(`'redis'; $config['redis_hosts'] = ['127.0.0.1:${redis.port}:2:geheim'];`);
-    const hosts = `$config['memcache_hosts'] = ['127.0.0.1:${memcached.port}'];`;
-    // Roundcube gives a Memcached object an array, and a Memcache object a text that this packs.
-    const session = `unserialize(${JSON.stringify(own).replaceAll('$', '\\$')})`;
-    const written = (code: string, ini: string) =>
-      execFileSync('php', ['-d', ini, '-r', `${code.replaceAll('PORT', String(memcached.port))}`]);
-    for (const serializer of ['php', 'igbinary', 'msgpack', 'json_array']) {
-      written(
-        `$m = new Memcached; $m->addServer('127.0.0.1', PORT); $m->set('abc', ${session}) || exit(1);`,
-        `memcached.serializer=${serializer}`,
-      );
-      await isRead(`'memcached'; ${hosts} // ${serializer}`);
-    }
-    written(
-      `$m = new Memcache; $m->addServer('127.0.0.1', PORT); $m->set('abc', serialize(${session} + ['more' => str_repeat('x', 30000)]), MEMCACHE_COMPRESSED) || exit(1);`,
-      'memcache.hash_strategy=consistent',
-    );
-    await isRead(`'memcache'; ${hosts}`);
-  });
-
 /** The configuration that MediaWiki's installer writes, for SQLite. */
 const mediawiki = (data: string, more = '') => `<?php
 if ( !defined( 'MEDIAWIKI' ) ) {
@@ -487,52 +451,6 @@ test.each<readonly [string, string, string]>([
   expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
   expect(await logins.mailOf?.('7')).toBeNull();
 });
-
-if (soak)
-  test('MediaWiki by its folder: the names of its cookies, and its sessions elsewhere', async () => {
-    const [redis, memcached] = await Promise.all([startRedis([]), startMemcached()]);
-    onTestFinished(async () => void (await Promise.all([redis.remove(), memcached.stop()])));
-    const sessions = mkdtempSync(join(tmpdir(), 'sessions-'));
-    onTestFinished(() => rmSync(sessions, { recursive: true, force: true }));
-    const metadata =
-      'a:3:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";s:8:"provider";s:39:"MediaWiki\\Session\\CookieSessionProvider";}';
-    writeFileSync(join(sessions, 'sess_abc'), `metadata|${metadata}`);
-    const whole = `a:1:{s:8:"metadata";${metadata}}`;
-    await redis.ask('SET', 'my.wiki-w_:MWSession:abc', whole);
-    await memcached.set('my.wiki-w_:MWSession:abc', Buffer.from(whole));
-    const store = { store: `file://${sessions}` };
-    for (const [more, cookie, prefix, options] of [
-      ['', 'my_wiki_w__session', 'my_wiki_w_', store],
-      ["$wgCookiePrefix = 'own';", 'own_session', 'own', store],
-      ["$wgSharedDB = 'main'; $wgSharedPrefix = 'w_';", 'main_w__session', 'main_w_', store],
-      ["$wgSessionName = 'sid';", 'sid', 'my_wiki_w_', store],
-      ["$wgDBprefix = 'w-';", 'my_wiki_w-_session', 'my_wiki_w-', store],
-      [
-        `$wgMainCacheType = 'redis'; $wgObjectCaches['redis'] = [ 'class' => 'RedisBagOStuff', 'servers' => [ '127.0.0.1:${redis.port}' ] ];`,
-        ...['my_wiki_w__session', 'my_wiki_w_', {}],
-      ],
-      [
-        `$wgSessionCacheType = CACHE_MEMCACHED; $wgMemCachedServers = [ '127.0.0.1:${memcached.port}' ];`,
-        ...['my_wiki_w__session', 'my_wiki_w_', {}],
-      ],
-    ] as [string, string, string, Record<string, string>][]) {
-      const site = folderOf({ 'LocalSettings.php': '' });
-      const names = '$wgDBname = "my.wiki"; $wgDBprefix = "w_";';
-      writeFileSync(join(site, 'LocalSettings.php'), mediawiki(site, `${names} ${more}`));
-      const wiki = new DatabaseSync(join(site, 'my.wiki.sqlite'));
-      onTestFinished(() => wiki.close());
-      wiki.exec('CREATE TABLE w_user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB)');
-      wiki.exec("INSERT INTO w_user VALUES (7, 'Ann', 'x')");
-      wiki.exec('CREATE VIEW "w-user" AS SELECT * FROM w_user');
-      const logins = await open({ site, ...options });
-      const cookies = `${cookie}=abc; ${prefix}UserID=7`;
-      expect(await logins.identify({ cookies }), more).toMatchObject({ user: { id: '7', name: 'Ann' } });
-      const given = await open({ site, ...options, cookieName: 'given' });
-      expect(await given.identify({ cookies: `given=abc; ${prefix}UserID=7` })).toMatchObject({
-        user: { id: '7' },
-      });
-    }
-  });
 
 test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends the login, and so does a user who is disabled or deleted', async () => {
   const postgres = await startPostgres();

@@ -385,6 +385,42 @@ test('known applications are found by their folders, with the sessions that PHP 
     outcome: RegExp,
     given?: Record<string, string>,
   ][] = [
+    ...(
+      [
+        ["'redis'; $config['redis_hosts'] = ['r:6380:2:geheim'];", /^\w+ redis:\/\/:geheim@r:6380\?prefix=&format=php_serialize&database=2$/],
+        ["'memcached'; $config['memcache_hosts'] = ['m:11212'];", /^\w+ memcached:\/\/m:11212\?prefix=$/],
+        ["'memcache'; $config['memcache_hosts'] = ['m:11212'];", /&distribution=memcache$/],
+      ] as const
+    ).map(([storage, outcome]): (typeof cases)[number] => [
+      'roundcube',
+      {
+        'program/lib/Roundcube/rcube.php': '',
+        'config/config.inc.php': `<?php $config['db_dsnw'] = 'mysql://u:p@db/mail'; $config['session_storage'] = ${storage}`,
+      },
+      outcome,
+    ]),
+    ...(
+      [
+        ['$wgSessionCacheType = CACHE_DB;', /^my_wiki_w__session mysql:/],
+        ["$wgCookiePrefix = 'own'; $wgSessionCacheType = CACHE_DB;", /^own_session mysql:/],
+        ["$wgSharedDB = 'main'; $wgSharedPrefix = 'w_';", /^main_w__session mysql:/],
+        ["$wgSessionName = 'sid';", /^sid mysql:/],
+        [
+          "$wgMainCacheType = 'redis'; $wgObjectCaches['redis'] = [ 'class' => 'RedisBagOStuff', 'servers' => [ 'r:6380' ] ];",
+          /^my_wiki_w__session redis:\/\/r:6380.*prefix=my\.wiki-w_/,
+        ],
+        [
+          "$wgSessionCacheType = CACHE_MEMCACHED; $wgMemCachedServers = [ 'm:11212' ];",
+          /^my_wiki_w__session memcached:\/\/m:11212.*prefix=my\.wiki-w_/,
+        ],
+      ] as const
+    ).map(([more, outcome]): (typeof cases)[number] => [
+      'mediawiki',
+      {
+        'LocalSettings.php': `<?php $wgDBtype = 'mysql'; $wgDBserver = 'db'; $wgDBuser = 'u'; $wgDBpassword = 'p'; $wgDBname = 'my.wiki'; $wgDBprefix = 'w_'; ${more}`,
+      },
+      outcome,
+    ]),
     [
       'dokuwiki',
       { 'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');" },

@@ -6,7 +6,6 @@ import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { applicationContract } from '../../../contracts/login.ts';
-import { soak } from '../../../guarantees/size.ts';
 import { loginsOf, openedSite, siteDatabase } from '../../../helpers/application-site.ts';
 import { cookieOf, type PrestashopSession, prestashopSite } from '../../../helpers/prestashop.ts';
 
@@ -100,51 +99,50 @@ test('a new cookie_iv ends the logins by the one before', async () => {
   expect(await changed(login)).toMatchObject({ state: 'nobody' });
 });
 
-if (soak)
-  test('the cookies of several shops: one that names a customer, or the one that is set', async () => {
-    const site = await siteFor();
-    const { logins, logIn, folder } = site;
-    const guest = { id_customer: null, session_id: null, session_token: null };
-    const [one, two, none] = [
-      await logIn('7'),
-      await logIn('8', { name: cookieOf('ps-s2') }),
-      await logIn('9', { name: cookieOf('ps-s3'), content: guest }),
-    ];
-    expect(await logins.identify({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({
-      user: { id: '7' },
-    });
-    expect(await logins.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
-      reason: 'there are cookies of several customers',
-      hint: expect.stringContaining('CHAT_SESSION_NAME'),
-    });
-    // A page of a sibling subdomain can set a second cookie of a name that everybody knows, and many others.
-    const [name] = one.cookies.split('=');
-    const junk = Array.from({ length: 8 }, (_, n) => `${cookieOf(`ps-j${n}`)}=x`).join('; ');
-    for (const cookies of [
-      `${one.cookies}; ${name}=x; ${two.cookies}`,
-      `${junk}; ${one.cookies}`,
-      `${two.cookies}; ${junk}; ${one.cookies}`,
-    ])
-      expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    // PrestaShop makes a new cookie with each change of the cart. It is the same login.
-    const again = await logIn('7', {
-      content: { session_id: one.id, session_token: one.token, id_cart: '6' },
-    });
-    expect(logins.binding(again)).toBe(logins.binding(one));
-    // The name of the cookie has the version of PrestaShop: that of the one before stays in the browser.
-    const before = await logIn('7', { name: cookieOf('ps-s0') });
-    for (const header of [`${one.cookies}; ${before.cookies}`, `${before.cookies}; ${one.cookies}`]) {
-      expect(await logins.identify({ cookies: header })).toMatchObject({ user: { id: '7' } });
-    }
-    await before.logOut();
-    expect(await logins.identify({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({
-      user: { id: '7' },
-    });
-    const second = await loginsOf(folder, { cookieName: cookieOf('ps-s2') });
-    expect(await second.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
-      user: { id: '8' },
-    });
-    const file = join(folder, 'app/config/parameters.php');
-    writeFileSync(file, readFileSync(file, 'utf8').replace('def00000', 'def00001'));
-    await expect(openSite({ folder })).rejects.toThrow('new_cookie_key');
+test('the cookies of several shops: one that names a customer, or the one that is set', async () => {
+  const site = await siteFor();
+  const { logins, logIn, folder } = site;
+  const guest = { id_customer: null, session_id: null, session_token: null };
+  const [one, two, none] = [
+    await logIn('7'),
+    await logIn('8', { name: cookieOf('ps-s2') }),
+    await logIn('9', { name: cookieOf('ps-s3'), content: guest }),
+  ];
+  expect(await logins.identify({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({
+    user: { id: '7' },
   });
+  expect(await logins.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
+    reason: 'there are cookies of several customers',
+    hint: expect.stringContaining('CHAT_SESSION_NAME'),
+  });
+  // A page of a sibling subdomain can set a second cookie of a name that everybody knows, and many others.
+  const [name] = one.cookies.split('=');
+  const junk = Array.from({ length: 8 }, (_, n) => `${cookieOf(`ps-j${n}`)}=x`).join('; ');
+  for (const cookies of [
+    `${one.cookies}; ${name}=x; ${two.cookies}`,
+    `${junk}; ${one.cookies}`,
+    `${two.cookies}; ${junk}; ${one.cookies}`,
+  ])
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  // PrestaShop makes a new cookie with each change of the cart. It is the same login.
+  const again = await logIn('7', {
+    content: { session_id: one.id, session_token: one.token, id_cart: '6' },
+  });
+  expect(logins.binding(again)).toBe(logins.binding(one));
+  // The name of the cookie has the version of PrestaShop: that of the one before stays in the browser.
+  const before = await logIn('7', { name: cookieOf('ps-s0') });
+  for (const header of [`${one.cookies}; ${before.cookies}`, `${before.cookies}; ${one.cookies}`]) {
+    expect(await logins.identify({ cookies: header })).toMatchObject({ user: { id: '7' } });
+  }
+  await before.logOut();
+  expect(await logins.identify({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({
+    user: { id: '7' },
+  });
+  const second = await loginsOf(folder, { cookieName: cookieOf('ps-s2') });
+  expect(await second.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
+    user: { id: '8' },
+  });
+  const file = join(folder, 'app/config/parameters.php');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('def00000', 'def00001'));
+  await expect(openSite({ folder })).rejects.toThrow('new_cookie_key');
+});

@@ -70,22 +70,6 @@ describe.each(size(databases, [mysql]))('$kind', (db) => {
   });
 });
 
-test('a listed title gives its role while one group alone has it, an id always', async () => {
-  const { folder, logIn, run } = await siteFor();
-  const device = await logIn('7', { user: { usergroup: '1' } });
-  const rolesBy = async (listed: string) => {
-    const answer = await (await loginsOf(folder, { admins: [listed] })).identify(device);
-    return 'user' in answer ? answer.user.roles : answer.reason;
-  };
-  expect(await rolesBy('Staff')).toEqual(['admin']);
-  await run("INSERT INTO fe_groups VALUES (5, 'staff ', 0, 0, NULL)");
-  expect(await rolesBy('Staff')).toBeUndefined();
-  expect(await rolesBy('id:1')).toEqual(['admin']);
-  expect(await rolesBy('id:5')).toBeUndefined();
-  await run('UPDATE fe_groups SET hidden = 1 WHERE uid = 5');
-  expect(await rolesBy('Staff')).toEqual(['admin']);
-});
-
 test('views that were made when they had all of the second factors still count', async () => {
   const { folder, logIn, run } = await siteFor();
   const lines = await grants({ folder });
