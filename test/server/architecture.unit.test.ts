@@ -151,23 +151,6 @@ test.each([
   expect(listed.sort()).toEqual(folders.map(({ name }) => name).sort());
 });
 
-test.each([
-  ['server', /^server\/(?!session\/).*\.ts$/],
-  ['server/session', /\.ts$/],
-  ['session-server', /\.ts$/],
-  ['client/src', /\.tsx?$/],
-])('no two files of %s export different types of one name', (folder, ending) => {
-  const files = new Map<string, string[]>();
-  for (const file of filesIn(folder, ending)) {
-    for (const [, name = ''] of read(file).matchAll(
-      /^export (?:abstract )?(?:class|interface|type) (\w+)/gm,
-    )) {
-      files.set(name, [...(files.get(name) ?? []), file]);
-    }
-  }
-  expect([...files].filter(([, several]) => several.length > 1)).toEqual([]);
-});
-
 test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
   const others: Record<string, RegExp> = {
     'server/app.ts': /^logins\/applications\.ts$/,

@@ -335,9 +335,7 @@ test('a folder above or below that of the application: the right one is named', 
     });
   }
   const [, account = userInfo().username] = user;
-  expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain(
-    'WordPress is in',
-  );
+  expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain('WordPress is in');
 });
 
 test('the database: not there, with a wrong password, and without the tables', async () => {

@@ -94,10 +94,7 @@ test('where a device has to give the second factor again, its login ends at that
     });
     const { cookies } = await logIn('7', { expire: 100_000 });
     const there = (seconds: number) =>
-      new Date(Date.now() + hours * 3_600_000 + seconds * 1000)
-        .toISOString()
-        .replace('T', ' ')
-        .slice(0, 19);
+      new Date(Date.now() + hours * 3_600_000 + seconds * 1000).toISOString().replace('T', ' ').slice(0, 19);
     await run("INSERT INTO #__customer_authorize VALUES (1, 7, 'Ended', 1, ?), (2, 7, 'Given', 1, ?)", [
       there(-60),
       there(600),

@@ -387,7 +387,10 @@ test('known applications are found by their folders, with the sessions that PHP 
   ][] = [
     ...(
       [
-        ["'redis'; $config['redis_hosts'] = ['r:6380:2:geheim'];", /^\w+ redis:\/\/:geheim@r:6380\?prefix=&format=php_serialize&database=2$/],
+        [
+          "'redis'; $config['redis_hosts'] = ['r:6380:2:geheim'];",
+          /^\w+ redis:\/\/:geheim@r:6380\?prefix=&format=php_serialize&database=2$/,
+        ],
         ["'memcached'; $config['memcache_hosts'] = ['m:11212'];", /^\w+ memcached:\/\/m:11212\?prefix=$/],
         ["'memcache'; $config['memcache_hosts'] = ['m:11212'];", /&distribution=memcache$/],
       ] as const

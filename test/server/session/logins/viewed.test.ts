@@ -200,29 +200,29 @@ describe.each(Object.keys(applications))('after a page view of %s', (name) => {
   });
 
   test('groups of a user: each of several that one transaction has written', async () => {
-      const { run, together, view, login: first, changed, checked, groups } = await open();
-      const add = (group: number, user = 7) => `INSERT INTO ${groups.table} ${groups.row(group, user)}`;
-      await together(add(1), add(2));
-      let login = await changed(first);
-      expect(login.user.roles).toEqual(['admin', 'moderator']);
-      await run(view());
-      login = await changed(login);
-      expect(login.user.roles).toEqual(['admin', 'moderator']);
-      // The row of the first group alone, with a page view.
-      await together(
-        view(),
-        `DELETE FROM ${groups.table} WHERE ctid = (SELECT MIN(ctid) FROM ${groups.table} WHERE ${groups.user} = 7)`,
-      );
-      const member = await changed(login);
-      expect(member.user.roles).toEqual(['moderator']);
-      // There are as many rows as before, but another one among them.
-      await together(view(), add(3));
-      expect(await changed(login)).toMatchObject({ user: { roles: ['moderator'] } });
-      await together(view(), `DELETE FROM ${groups.table}`);
-      const none = await changed(member);
-      expect(none.user.roles).toBeUndefined();
-      expect(await checked(none)).toBeNull();
-    });
+    const { run, together, view, login: first, changed, checked, groups } = await open();
+    const add = (group: number, user = 7) => `INSERT INTO ${groups.table} ${groups.row(group, user)}`;
+    await together(add(1), add(2));
+    let login = await changed(first);
+    expect(login.user.roles).toEqual(['admin', 'moderator']);
+    await run(view());
+    login = await changed(login);
+    expect(login.user.roles).toEqual(['admin', 'moderator']);
+    // The row of the first group alone, with a page view.
+    await together(
+      view(),
+      `DELETE FROM ${groups.table} WHERE ctid = (SELECT MIN(ctid) FROM ${groups.table} WHERE ${groups.user} = 7)`,
+    );
+    const member = await changed(login);
+    expect(member.user.roles).toEqual(['moderator']);
+    // There are as many rows as before, but another one among them.
+    await together(view(), add(3));
+    expect(await changed(login)).toMatchObject({ user: { roles: ['moderator'] } });
+    await together(view(), `DELETE FROM ${groups.table}`);
+    const none = await changed(member);
+    expect(none.user.roles).toBeUndefined();
+    expect(await checked(none)).toBeNull();
+  });
 });
 
 test('MyBB: sessions of a user that come and go between page views', async () => {
