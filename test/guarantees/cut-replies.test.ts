@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ConnectRefused, connectChat } from '../helpers/chat-client.ts';
-import { nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { size } from './size.ts';
 
-const users = size(50, 25);
+const users = size(50, 10);
 const cutsWanted = size(1000, 25);
 
 let memcached: Memcached;
@@ -31,7 +31,7 @@ test(`replies cut in the middle ${cutsWanted} times under ${users} parallel conn
       client.end();
     } else client.write(piece);
   });
-  const server = await nextChatServer({
+  const server = await chatServerHere({
     CHAT_SESSION_STORE: `memcached://127.0.0.1:${proxy.port}?prefix=sessions/&format=json`,
     CHAT_SESSION_CHECK: '100ms',
     CHAT_LOG_LEVEL: 'fatal',

@@ -1,16 +1,19 @@
 import { randomInt } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Message } from '../../server/wire/events.ts';
 import { chatSocket } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
+import { hanging, within } from '../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
 const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
-const senders = 20;
-const each = size(500, 10);
+const senders = size(20, 10);
+const each = size(500, 16);
 const kills = size(10, 1);
+/** Clients that are only there. */
+const storm = size(1000, 15);
 
 let memcached: Memcached;
 const history = historyFolder();
@@ -54,8 +57,10 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
     // It may be cut off while nobody waits for it.
     joined.catch(() => {});
   });
-  socket.on('disconnect', () => {
+  socket.on('disconnect', (reason) => {
     joined = new Promise(() => {});
+    // A server that ends in an orderly way closes the connection itself.
+    if (reason === 'io server disconnect') socket.connect();
   });
   socket.connect();
   for (let i = 0; i < each; i++) {
@@ -67,7 +72,7 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
           .timeout(1000)
           .emitWithAck('message:send', { room, text: `text ${clientId}`, clientId });
         if (!answer.ok) {
-          if (answer.error.code === 'not_joined') continue;
+          if (/^(not_joined|server_draining)$/.test(answer.error.code)) continue;
           throw new Error(answer.error.code);
         }
         acknowledged.set(clientId, answer.data.message);
@@ -81,38 +86,91 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
   socket.close();
 }
 
-test(`${senders} senders × ${each} messages to 10 rooms, killed and started ${kills} times: lost 0, doubled 0, gaps 0`, async () => {
-  let server: ChatServer = await start();
-  const acknowledged = new Map<string, Message>();
+describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other clients`, () => {
   const total = senders * each;
-  const sending = Promise.all(Array.from({ length: senders }, (_, n) => sender(n, acknowledged)));
-  for (let kill = 1; kill <= kills; kill++) {
-    // At a random moment of the share of the work that belongs to this kill.
-    const moment = Math.floor((total / (kills + 1)) * (kill - 0.5 + randomInt(1000) / 1000));
-    await expect.poll(() => acknowledged.size, { interval: 1 }).toBeGreaterThan(moment);
-    await server.stop('SIGKILL');
-    server = await start();
-  }
-  await sending;
+  const acknowledged = new Map<string, Message>();
+  let server: ChatServer;
+  /** How the server has ended after SIGTERM. */
+  let code: unknown;
+  /** How many of the others have been connected, each time. */
+  const connected: number[] = [];
+  /** Milliseconds until all of them were, after the last start. */
+  let took: number;
+  const refusals: string[] = [];
 
-  await memcached.set('sessions/reader', '{"user_id":1000}');
-  const reader = chatSocket(server.url, 'PHPSESSID=reader');
-  reader.connect();
-  const stored: Message[] = [];
-  for (const room of rooms) {
-    for (let since = 0, complete = false; !complete; ) {
-      const answer = await reader.emitWithAck('room:sync', { room, since, limit: 500 });
-      if (!answer.ok) throw new Error(answer.error.code);
-      stored.push(...answer.data.messages);
-      ({ complete } = answer.data);
-      since = stored.at(-1)?.rev ?? 0;
+  beforeAll(
+    async () => {
+      server = await start();
+      let ready = 0;
+      const others = Array.from({ length: storm }, async (_, n) => {
+        await memcached.set(`sessions/other${n}`, `{"user_id":"other${n}"}`);
+        // Like the client: it reconnects by itself, after a second and then with growing pauses.
+        const socket = chatSocket(server.url, `PHPSESSID=other${n}`, { reconnection: true });
+        socket.on('session:ready', () => void ready++);
+        socket.on('session:ended', ({ reason }) => void refusals.push(reason));
+        socket.on('connect_error', (error) => {
+          if ('data' in error && error.message !== 'server_draining') refusals.push(error.message);
+        });
+        // In the end of the server that is told to end.
+        socket.on('disconnect', (reason) => void (reason === 'io server disconnect' && socket.connect()));
+        return socket.connect();
+      });
+      const sockets = await Promise.all(others);
+      const allReady = async () => {
+        await vi.waitUntil(() => ready === storm, { timeout: within(30_000), interval: 5 });
+        connected.push(ready);
+      };
+      await allReady();
+      const sending = Promise.all(Array.from({ length: senders }, (_, n) => sender(n, acknowledged)));
+      for (let stop = 1; stop <= kills + 1; stop++) {
+        // At a random moment of the share of the work that belongs to this stop.
+        const moment = Math.floor((total / (kills + 2)) * (stop - 0.5 + randomInt(1000) / 1000));
+        await vi.waitUntil(() => acknowledged.size > moment, { timeout: hanging, interval: 1 });
+        ready = 0;
+        const ended = await server.stop(stop > kills ? 'SIGTERM' : 'SIGKILL');
+        if (stop > kills) code = ended;
+        server = await start();
+        const began = performance.now();
+        await allReady();
+        took = performance.now() - began;
+      }
+      await sending;
+      for (const socket of sockets) socket.close();
+    },
+    size(3_600_000, 120_000),
+  );
+
+  test(`killed and started ${kills} times, and once more after SIGTERM: lost 0, doubled 0, gaps 0`, async () => {
+    await memcached.set('sessions/reader', '{"user_id":1000}');
+    const reader = chatSocket(server.url, 'PHPSESSID=reader');
+    reader.connect();
+    const stored: Message[] = [];
+    for (const room of rooms) {
+      for (let since = 0, complete = false; !complete; ) {
+        const answer = await reader.emitWithAck('room:sync', { room, since, limit: 500 });
+        if (!answer.ok) throw new Error(answer.error.code);
+        stored.push(...answer.data.messages);
+        ({ complete } = answer.data);
+        since = stored.at(-1)?.rev ?? 0;
+      }
+      const seqs = stored.filter((message) => message.room === room).map(({ seq }) => seq);
+      expect(seqs).toEqual(seqs.map((_, i) => i + 1));
     }
-    const seqs = stored.filter((message) => message.room === room).map(({ seq }) => seq);
-    expect(seqs).toEqual(seqs.map((_, i) => i + 1));
-  }
-  reader.close();
-  expect(stored.map(({ clientId }) => clientId).sort()).toEqual([...acknowledged.keys()].sort());
-  for (const message of stored) expect(acknowledged.get(message.clientId)).toEqual(message);
-  expect(stored).toHaveLength(total);
-  expect(await server.stop()).toBe(0);
+    reader.close();
+    expect(stored.map(({ clientId }) => clientId).sort()).toEqual([...acknowledged.keys()].sort());
+    for (const message of stored) expect(acknowledged.get(message.clientId)).toEqual(message);
+    expect(stored).toHaveLength(total);
+    expect(await server.stop()).toBe(0);
+  });
+
+  test(`all ${storm} others are back within 30 s, and none gets unauthorized`, () => {
+    console.log(`storm of ${storm}: all back after ${Math.round(took)} ms`);
+    expect(connected).toEqual(Array(kills + 2).fill(storm));
+    expect(took).toBeLessThan(within(30_000));
+    expect(refusals).toEqual([]);
+  });
+
+  test('SIGTERM while messages come ends it with exit code 0, which it has within 10 s alone', () => {
+    expect(code).toBe(0);
+  });
 });

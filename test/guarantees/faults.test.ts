@@ -57,9 +57,9 @@ async function line(
 }
 
 function disk(what: string, closing: Close, few: readonly Step[] = []): Weak & { env: NodeJS.ProcessEnv } {
-  const faulty = faultyDisk();
+  const faulty = faultyDisk(false);
   closing(() => faulty.close());
-  return { what, faulty, faults: diskFaults, lasting: [], few, most: 5, env: faulty.env };
+  return { what, faulty, faults: diskFaults, lasting: [], few, most: 3, env: faulty.env };
 }
 
 function folder(closing: Close): string {
@@ -133,17 +133,14 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
     const database = await postgresDatabase(postgres);
     closing(() => database.close());
     const history = await line('the history', postgres.port, protocols.postgres, closing, {
-      few: ['connect', 'send'],
+      few: ['send'],
       anew: 'send',
     });
     const sessions = await line('the sessions', redis.port, protocols.redis, closing, {
       few: sessionSteps,
       anew: 'connect',
     });
-    const bus = await line('the bus', redis.port, protocols.redis, closing, {
-      few: ['typing'],
-      anew: 'typing',
-    });
+    const bus = await line('the bus', redis.port, protocols.redis, closing, { anew: 'typing' });
     const at = ({ port }: { port: number }) => `redis://127.0.0.1:${port}`;
     const inRedis = (weak: { port: number }) => `${at(weak)}?prefix=s:&format=json`;
     return {

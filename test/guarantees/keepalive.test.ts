@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type TestContext, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
@@ -21,7 +21,7 @@ async function activeAndIdle(
   const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
   onTestFinished(async () => void (await php.stop()));
   const url = chatKnowsLifetime ? place.url : place.url.replace(/[?&]lifetime=\d+/, '');
-  const chat = await nextChatServer({
+  const chat = await chatServerHere({
     CHAT_SESSION_STORE: url,
     CHAT_SESSION_CHECK: '200ms',
   });

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
 import { startChatSite } from '../helpers/chat-site.ts';
 import { within } from '../helpers/hanging.ts';
 import { logOutAll, manyVisitors } from '../helpers/logouts.ts';
@@ -8,8 +8,8 @@ import { startPhpApp } from '../helpers/php-app.ts';
 import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
-const sessions = size(50, 3);
-const tabs = 3;
+const sessions = size(50, 2);
+const tabs = size(3, 2);
 /** Of the other families, liveness/reasons.test.ts shows in each run that a logout ends the connections. */
 const few = sessionPlaces.filter(({ name }) => name.startsWith('memcached, our'));
 
@@ -22,7 +22,7 @@ size(test, test.concurrent).for(size(sessionPlaces, few))(
     const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
     onTestFinished(async () => void (await php.stop()));
     // With notifications, the regular check is not needed.
-    const chat = await nextChatServer({
+    const chat = await chatServerHere({
       CHAT_SESSION_STORE: place.url,
       CHAT_SESSION_CHECK: tells ? '1m' : '1s',
     });
@@ -42,9 +42,9 @@ size(test, test.concurrent).for(size(sessionPlaces, few))(
   },
 );
 
-const logouts = size(1000, 20);
+const logouts = size(1000, 12);
 test(`${logouts} logouts at random moments under 200 messages a second: no event after session:ended`, async () => {
-  const site = await startChatSite();
+  const site = await startChatSite({}, chatServerHere);
   onTestFinished(() => site.close());
   const join = async (cookie: string) => {
     const client = await connectChat(site.chat.url, cookie);

@@ -1,6 +1,6 @@
 import { describe, type ExpectStatic, type TestContext, test } from 'vitest';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
-import { nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { metrics } from '../helpers/server-figures.ts';
@@ -33,7 +33,7 @@ async function expectNextCheckToEnd(
   logOut: () => Promise<unknown>,
   { expect, onTestFinished }: Context,
 ): Promise<void> {
-  const chat = await nextChatServer({ CHAT_SESSION_STORE: store });
+  const chat = await chatServerHere({ CHAT_SESSION_STORE: store });
   onTestFinished(async () => void (await chat.stop()));
   await chat.until(/store notifications are active/);
   const client = await connectOnceAnswered(chat.url);

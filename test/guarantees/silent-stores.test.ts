@@ -1,16 +1,16 @@
 import { test, vi } from 'vitest';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
-import { nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
 import { hanging, within } from '../helpers/hanging.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
-const silence = size(20_000, 1500);
+const silence = size(20_000, 1000);
 
 // SQLite is never silent. In each run, liveness.test.ts shows what happens when a memcached is, and the tests of each store
 // that its silence is a failure.
-const few = sessionPlaces.filter(({ name }) => /^(Redis, phpredis|files, PHP)/.test(name));
+const few = sessionPlaces.filter(({ name }) => /^Redis, phpredis/.test(name));
 test.concurrent.for(size(sessionPlaces, few).filter(({ name }) => name !== 'SQLite'))(
   `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer, chats and /healthz go on: $name`,
   async ({ open }, { expect, onTestFinished }) => {
@@ -18,7 +18,7 @@ test.concurrent.for(size(sessionPlaces, few).filter(({ name }) => name !== 'SQLi
     onTestFinished(() => place.close());
     const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
     onTestFinished(async () => void (await php.stop()));
-    const chat = await nextChatServer({ CHAT_SESSION_STORE: place.url });
+    const chat = await chatServerHere({ CHAT_SESSION_STORE: place.url });
     onTestFinished(async () => void (await chat.stop()));
     const cookies: string[] = [];
     for (const name of ['alice', 'bob', 'carol']) cookies.push(await php.login(name));

@@ -24,12 +24,14 @@ export async function chatServerHere(env: NodeJS.ProcessEnv): Promise<RunningCha
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
   const config = readConfig({ ...usual, CHAT_HISTORY: history?.url, CHAT_FILES: history?.files, ...env });
   let output = '';
+  const waiting = new Set<() => void>();
   const log = createLog(
     config.logLevel,
     config.node,
     new Writable({
       write(line, _, done) {
         output += line;
+        for (const check of waiting) check();
         done();
       },
     }),
@@ -42,6 +44,17 @@ export async function chatServerHere(env: NodeJS.ProcessEnv): Promise<RunningCha
     port: app.port,
     url: `http://127.0.0.1:${app.port}`,
     output: () => output,
+    until: (pattern, from = 0) =>
+      new Promise((resolve) => {
+        const check = () => {
+          const match = pattern.exec(output.slice(from));
+          if (match === null) return;
+          waiting.delete(check);
+          resolve(match);
+        };
+        waiting.add(check);
+        check();
+      }),
     stop() {
       stopped ??= app
         .close()

@@ -5,7 +5,7 @@ import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { type Child, startChild } from './child.ts';
 
 /** A chat server, in this process or in one of its own. */
-export interface RunningChat extends Pick<Child, 'output' | 'stop'> {
+export interface RunningChat extends Pick<Child, 'output' | 'stop' | 'until'> {
   readonly port: number;
   readonly url: string;
 }

@@ -13,9 +13,11 @@ const { existsSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync
 const counted = openSync(join(folder, 'calls'), 'a');
 const next = join(folder, 'next');
 
-/** Where in the program it is called. */
+/** Where in the program it is called: a source, or a line of a bundle. */
 function placeOf({ stack = '' }: Error): string {
-  return /\/(?:session-)?server\/(\S+?):\d/.exec(stack)?.[1] ?? 'elsewhere';
+  return (
+    /\/(?:session-)?server\/(\S+?\.ts):\d|\/([\w-]+\.mjs:\d+)/.exec(stack)?.slice(1).join('') ?? 'elsewhere'
+  );
 }
 
 /** Counts a call. @returns its fault; undefined if it succeeds */

@@ -27,7 +27,7 @@ export function faultyDisk(named = true): FaultyDisk {
       NODE_OPTIONS: `--import=${new URL('./failing-calls.ts', import.meta.url).pathname}`,
     },
     // Without the text of the statement.
-    calls: () => calls().map((name) => name.trimEnd().replace(/(\.ts): .*/, '$1')),
+    calls: () => calls().map((name) => name.trimEnd().replace(/(\.ts|\.mjs:\d+): .*/, '$1')),
     fail(which, fault) {
       const one = typeof which === 'number' ? { nth: calls().length + which } : { nth: 0, name: which };
       writeFileSync(next, JSON.stringify({ ...one, fault } satisfies Next));

@@ -1,5 +1,5 @@
 import { type ChatClient, connectChat } from './chat-client.ts';
-import type { ChatServer } from './chat-server.ts';
+import type { RunningChat } from './chat-server.ts';
 import type { PhpApp } from './php-app.ts';
 
 const names = ['alice', 'bob', 'carol'];
@@ -12,7 +12,7 @@ export interface Visitors {
 
 export async function manyVisitors(
   php: PhpApp,
-  chat: ChatServer,
+  chat: RunningChat,
   sessions: number,
   tabs: number,
 ): Promise<Visitors> {
