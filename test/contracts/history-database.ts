@@ -770,10 +770,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             both.map((history) =>
               Promise.all(
                 batch.map(({ op, input }, n) =>
-                  history[how][op](input as never, `asker-${n}`).catch(({ code, current }) => ({
-                    code,
-                    current,
-                  })),
+                  history[how]
+                    [op](input as never, `asker-${n}`)
+                    .catch(({ code, current }) => ({ code, current })),
                 ),
               ),
             ),
@@ -909,12 +908,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const copy = await open(restored.url);
       expect(await copy.write.send(sent)).toEqual({ message: stored, repeated: true });
       await copy.write.send(message('after'));
-      const found = await copy.read.search({
-        query: 'fo',
-        rooms: ['lobby'],
-        everyPublic: false,
-        limit: 5,
-      });
+      const found = await copy.read.search({ query: 'fo', rooms: ['lobby'], everyPublic: false, limit: 5 });
       expect(found.messages).toEqual([stored]);
       expect((await all(copy, 'lobby')).messages.map(({ seq }) => seq)).toEqual([1, 2]);
     });

@@ -33,12 +33,7 @@ export function erasureContract(now: Now) {
     write.react({ room, seq, reactions: users.map((user) => ({ user, emoji, on: true })) });
   const file = async (room: string, user: string) => {
     const id = `file-${n++}`;
-    await write.addFile({
-      room,
-      user,
-      file: { id, name: `${mark}.txt`, type: 'text/plain', size: 1 },
-      at,
-    });
+    await write.addFile({ room, user, file: { id, name: `${mark}.txt`, type: 'text/plain', size: 1 }, at });
     return id;
   };
   const newest = async (room: string) => (await read.newest({ room, upTo: 1000, limit: 100 })).messages;
@@ -408,13 +403,7 @@ export function erasureContract(now: Now) {
   test('no restriction names an erased moderator any more, however many there were', async () => {
     const restrict = async (room: string, user: string, by: string) => {
       for (const kind of ['muted', 'banned'] as const) {
-        await write.restrict({
-          room,
-          user,
-          kind,
-          restriction: { by, reason: `because "by":"${by}"` },
-          at,
-        });
+        await write.restrict({ room, user, kind, restriction: { by, reason: `because "by":"${by}"` }, at });
       }
     };
     const users = Array.from({ length: 150 }, (_, i) => `r${i}`);
@@ -545,9 +534,7 @@ export function erasureContract(now: Now) {
     expect(rest.filter(({ text }) => text !== '')).toMatchObject([{ seq, text: 'new', user: ann }]);
     expect(rest).toHaveLength(251);
     expect(sent).toEqual(rest.slice(0, 250).map(({ id }) => id));
-    expect(await read.file({ id: uploaded, user: ann.id })).toMatchObject({
-      file: { user: ann.id },
-    });
+    expect(await read.file({ id: uploaded, user: ann.id })).toMatchObject({ file: { user: ann.id } });
     expect(await read.room({ room: 'lobby' })).toMatchObject({ reset: 252, head: 252 });
   });
 }

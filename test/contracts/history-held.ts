@@ -61,13 +61,7 @@ export function heldContract(now: Now) {
     await expect(write.hold({ ...sent, text: 'other' })).rejects.toEqual(refused('conflict'));
     await say(ann, 'meanwhile');
     const { message } = await approve(held);
-    expect(message).toMatchObject({
-      id: held.id,
-      clientId: sent.clientId,
-      seq: 3,
-      user: ben,
-      sentAt: later,
-    });
+    expect(message).toMatchObject({ id: held.id, clientId: sent.clientId, seq: 3, user: ben, sentAt: later });
     expect(await texts()).toEqual(['hello', 'meanwhile', 'pallets']);
     expect(await write.hold(sent)).toEqual({ message, repeated: true });
     expect(await write.send(sent)).toEqual({ message, repeated: true });
@@ -80,15 +74,7 @@ export function heldContract(now: Now) {
   test('a user has written in the room, or in one of the site, as a member of it or as none', async () => {
     const cat = { id: '3', name: 'Cat' };
     await write.putRoom({ id: 'garden', kind: 'public', name: 'garden', at });
-    await write.createRoom({
-      id: 'own',
-      clientId: 'own',
-      kind: 'public',
-      name: 'own',
-      by: ann,
-      most: 9,
-      at,
-    });
+    await write.createRoom({ id: 'own', clientId: 'own', kind: 'public', name: 'own', by: ann, most: 9, at });
     const wrote = (where: string) => read.hasWritten({ user: cat.id, room: where });
     const sent = { clientId: 'c', user: cat, text: 'hello', sentAt: at, asMember: false };
     await write.send({ ...sent, room: 'own' });

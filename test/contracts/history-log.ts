@@ -20,14 +20,7 @@ const long = 3_600_000;
 export function logContract(now: Now) {
   const { write, read } = callsOf(now);
   const consume = async (over: Partial<Writes['consume']['in']> = {}) =>
-    write.consume({
-      name: 'webhooks',
-      by: 'one',
-      types: ['message'],
-      lease: long,
-      most: 100,
-      ...over,
-    });
+    write.consume({ name: 'webhooks', by: 'one', types: ['message'], lease: long, most: 100, ...over });
   /** As the holder of the lease. */
   const taken = async (over: Partial<Writes['consume']['in']> = {}) => {
     const answer = await consume(over);
@@ -35,14 +28,7 @@ export function logContract(now: Now) {
     return answer;
   };
   const send = (text: string, clientId = text) =>
-    write.send({
-      room: 'lobby',
-      clientId,
-      user: ann,
-      text,
-      sentAt: at,
-      asMember: false,
-    });
+    write.send({ room: 'lobby', clientId, user: ann, text, sentAt: at, asMember: false });
   const block = (other: string, blocked: boolean) => write.block({ user: ann.id, other, blocked, at });
   const seqsOf = (entries: readonly LoggedEntry[]) =>
     entries.flatMap(({ changes }) =>

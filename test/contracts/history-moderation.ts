@@ -365,15 +365,7 @@ export function moderationContract(now: Now) {
     await expect(open(ben, ann.id, 'd-1')).rejects.toEqual(refused('forbidden'));
     await open(ann, ben.id, 'd-1');
     const direct = (user: typeof ann, clientId: string, over = {}) =>
-      write.send({
-        room: 'd-1',
-        clientId,
-        user,
-        text: 'x',
-        sentAt: at,
-        asMember: true,
-        ...over,
-      });
+      write.send({ room: 'd-1', clientId, user, text: 'x', sentAt: at, asMember: true, ...over });
     await direct(ann, 'first');
     await expect(direct(ben, 'second', { replyTo: 99 })).rejects.toEqual(refused('forbidden'));
     await write.block({ user: ann.id, other: ben.id, blocked: false, at });

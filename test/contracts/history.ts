@@ -142,10 +142,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
         expect(second).toEqual(first);
         await write.edit({ room: 'lobby', seq: 2, user: ann.id, text: 'twice', at });
         await tested.reload();
-        expect(await write.send(sent)).toMatchObject({
-          repeated: true,
-          message: { seq: 2, text: 'twice' },
-        });
+        expect(await write.send(sent)).toMatchObject({ repeated: true, message: { seq: 2, text: 'twice' } });
         expect((await newest('lobby', 10)).messages).toHaveLength(2);
       });
 
@@ -333,10 +330,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
           { rev: 5, reactions: [{ emoji: '👍', count: 10, users: left }] },
         ]);
         expect((await since('lobby', 3, 5)).messages).toMatchObject([{ seq: 1, rev: 5 }]);
-        expect(await reactors('👍', 0, 4)).toEqual({
-          users: left.slice(0, 4),
-          next: expect.any(Number),
-        });
+        expect(await reactors('👍', 0, 4)).toEqual({ users: left.slice(0, 4), next: expect.any(Number) });
         const { next } = (await reactors('👍', 0, 9)) ?? {};
         expect(await reactors('👍', next)).toEqual({ users: ['p0'] });
         expect(await reactors('❤️')).toEqual({ users: [] });
@@ -814,10 +808,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
       });
       // Nor anybody whose erasure has begun: its look through the log may be over by the time this is stored.
       await write.erase({ user: ann.id, messages: 'anonymise', at });
-      await write.broadcast({
-        from: 'one',
-        what: { is: 'here', users: [users[0] as [string, object]] },
-      });
+      await write.broadcast({ from: 'one', what: { is: 'here', users: [users[0] as [string, object]] } });
       const erased = [ann.id, { name: ann.id, rooms: ['lobby'] }];
       expect(tested.changes.at(-1)).toEqual({
         type: 'broadcast',
@@ -934,14 +925,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
         await addPeople(id, [ben.id], { source: 'api' });
         await write.arrive({ user: ben, rooms: [{ id, name: 'x' }], at });
         const remove = (sources: number) =>
-          write.removeMembers({
-            room: id,
-            users: [ben.id],
-            sources,
-            by: 'api',
-            cause: 'removed',
-            at,
-          });
+          write.removeMembers({ room: id, users: [ben.id], sources, by: 'api', cause: 'removed', at });
         await remove(2 | 4);
         expect(await memberOf(id, ben.id)).toMatchObject({ sources: 1 });
         await write.arrive({ user: ben, rooms: [], at });
@@ -997,14 +981,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
         await addPeople(id, ['3'], { at: at + 2 });
         await write.setRole({ room: id, user: '3', role: 'moderator' });
         const leave = (user: string) =>
-          write.removeMembers({
-            room: id,
-            users: [user],
-            sources: 4,
-            by: 'people',
-            cause: 'left',
-            at,
-          });
+          write.removeMembers({ room: id, users: [user], sources: 4, by: 'people', cause: 'left', at });
         await leave(ann.id);
         expect(await memberOf(id, '3')).toMatchObject({ role: 'owner' });
         await leave('3');
@@ -1144,9 +1121,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
             [first, 'lobby'].flatMap((room) => ['👍', '🎉'].map((emoji) => `${room} 1 ${emoji}`)).sort(),
           );
         }
-        expect(await read.written({ user: 'nobody', from: '', limit: 9 })).toEqual({
-          messages: [],
-        });
+        expect(await read.written({ user: 'nobody', from: '', limit: 9 })).toEqual({ messages: [] });
       });
 
       test('a search omits rooms as if they did not exist: no empty page reveals them', async () => {
@@ -1252,14 +1227,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
         await write.putRoom({ id: 'unused', kind: 'private', name: 'Unused', at });
         await send(message({ room: id, text: 'in an empty room' }));
         const leave = (room: string, when: number) =>
-          write.removeMembers({
-            room,
-            users: [ann.id],
-            sources: 4,
-            by: 'people',
-            cause: 'left',
-            at: when,
-          });
+          write.removeMembers({ room, users: [ann.id], sources: 4, by: 'people', cause: 'left', at: when });
         for (const room of [id, joined]) await leave(room, at + 10);
         // The user left, and came back.
         await leave(kept, at);
@@ -1366,11 +1334,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
       });
 
       test('a user whom only the site has put into a public room is not found there, but by members of a common room of the site', async () => {
-        await write.arrive({
-          user: { id: '7', name: 'Quill' },
-          rooms: [{ id: 'lobby', name: '' }],
-          at,
-        });
+        await write.arrive({ user: { id: '7', name: 'Quill' }, rooms: [{ id: 'lobby', name: '' }], at });
         await join(ann);
         const find = (user: string) => read.findUsers({ user, query: 'quill', onlyShared: true, limit: 9 });
         expect(await find(ann.id)).toEqual([]);
@@ -1483,12 +1447,7 @@ export function historyContract(name: string, open: () => Promise<TestedHistory>
         expect(await read.room({ room: 'lobby' })).toMatchObject({ members: 4 });
         for (const id of ids) await send(message({ user: { id, name: id }, clientId: 'same' }));
         expect(await read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 4 });
-        const found = await read.findUsers({
-          user: 'x',
-          query: 'bob',
-          onlyShared: false,
-          limit: 20,
-        });
+        const found = await read.findUsers({ user: 'x', query: 'bob', onlyShared: false, limit: 20 });
         expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
       });
 

@@ -8,7 +8,7 @@ import { type ChatServer, nextChatServer, startChatServer } from '../helpers/cha
 import { ownPort } from '../helpers/child.ts';
 import { startCuttableBus } from '../helpers/cuttable-bus.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
-import { hanging, within } from '../helpers/hanging.ts';
+import { hanging } from '../helpers/hanging.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -92,82 +92,6 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
     client = undefined;
   }
   client?.close();
-}
-
-/** Users open and close tabs at random, on any server. Each tab must show the truth a while later. */
-async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
-  const tabs = new Map<string, Tab | 'busy'>();
-  const changes: Promise<void>[] = [];
-  const members = new Set<string>(['u19', 'u20']);
-  const toggle = async (user: string, nth: number) => {
-    const now = tabs.get(`${user} ${nth}`);
-    if (now === 'busy') return;
-    tabs.set(`${user} ${nth}`, 'busy');
-    members.add(user);
-    const { url } = servers[randomInt(servers.length)] as { url: string };
-    if (now === undefined) tabs.set(`${user} ${nth}`, await Tab.open(url, `PHPSESSID=${user}`, 'lobby'));
-    else {
-      now.client.close();
-      tabs.delete(`${user} ${nth}`);
-    }
-  };
-  for (let ends = performance.now() + size(30_000, 200); performance.now() < ends; await pause(10)) {
-    changes.push(toggle(`u${1 + randomInt(18)}`, randomInt(3)));
-  }
-  await Promise.all(changes);
-  const open = [...tabs].flatMap(([name, tab]) =>
-    tab instanceof Tab ? [{ user: name.split(' ')[0], tab }] : [],
-  );
-  // The two readers have the lobby open too.
-  const truth = [...new Set([...open.map(({ user }) => user?.slice(1)), '19', '20'])].sort().join();
-  const shown = () =>
-    open.map(({ tab }) =>
-      tab.count === tab.present.size ? [...tab.present].sort().join() : 'another count',
-    );
-  await expect.poll(shown, { timeout: within(1500), interval: 20 }).toEqual(open.map(() => truth));
-  for (const { tab } of open) tab.client.close();
-}
-
-/** Typing on one server is shown on the others, and the PHP application reaches everybody by any server. */
-async function reachesAll(
-  servers: readonly { url: string }[],
-  { typing }: { typing: boolean },
-): Promise<void> {
-  const [one, two, three] = servers as [{ url: string }, { url: string }, { url: string }];
-  const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
-  for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
-  const told = () => bob.events.filter(({ name }) => name === 'typing:changed').map(({ payload }) => payload);
-  const types = async () => {
-    for (const now of [false, true]) await ann.request('typing:set', { room: 'lobby', typing: now });
-    return told().length > 0;
-  };
-  // A bus that was cut may not be there again yet: it alone carries this, and what it loses does not come later.
-  if (typing) await expect.poll(types).toBe(true);
-  else await types();
-  const message = await say(ann, 'lobby');
-  await eventOf(bob, 'message:new').toEqual(message);
-  const user = { id: '1', name: 'user 1' };
-  const changes = [true, false].map((typing) => ({ room: 'lobby', user, typing }));
-  await expect.poll(() => told().slice(-2)).toEqual(typing ? changes : []);
-
-  const carols = () => Promise.all([one, two, three, three].map((server) => connect(server, 3)));
-  // On a busy machine a server may answer too late to be counted.
-  const busy = { timeout: within(2000) };
-  const open = await carols();
-  await expect.poll(() => api(one, 'GET', '/users/3'), busy).toMatchObject({ connections: 4 });
-  const order = { name: 'order', data: { number: 4711 } };
-  await expect.poll(() => api(one, 'POST', '/users/3/push', order), busy).toEqual({ delivered: 4 });
-  for (const carol of open) await eventOf(carol, 'push').toEqual(order);
-  for (const carol of open) carol.close();
-  const closed = async (method: string, path: string) => {
-    const clients = await carols();
-    const answer = await api(two, method, path, {});
-    for (const client of clients) expect((await client.ended).reason).toBe('kicked');
-    await api(two, 'DELETE', '/users/3/ban');
-    return answer;
-  };
-  await expect.poll(() => closed('DELETE', '/users/3/connections'), busy).toEqual({ closed: 4 });
-  await expect.poll(() => closed('PUT', '/users/3/ban'), busy).toEqual({ closed: 4 });
 }
 
 /** Repeats every hint, some of them late, and so in another order. */
@@ -287,19 +211,8 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     }
   });
 
-  test('after all that they agree on who is there', async () => {
-    await line?.mend();
-    const ready = () => Promise.all(servers.map(async ({ url }) => (await fetch(`${url}/readyz`)).status));
-    await expect.poll(ready).toEqual([200, 200, 200]);
-    for (const [n, server] of servers.slice(0, 2).entries())
-      await (await connect(server, 19 + n)).request('room:join', { room: 'lobby' });
-    await comeAndGo(servers);
-  });
-
-  test('typing, pushes, kicks and bans reach everybody by any server', () =>
-    reachesAll(servers, { typing: bus !== 'mysql' }));
-
   test(`the users of a server that was killed, or stands still for ${standing} s, leave presence within 20 s; it says nothing of before when it goes on`, async () => {
+    await line?.mend();
     const [one, two, last] = three();
     const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
     const ann = watcher.client;
@@ -361,7 +274,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
       before = await Promise.all(secrets.map((secret) => history.holding(secret)));
 
       let isKilled = false;
-      const acting = [one, two, one, two].map(async (server, worker) => {
+      const workers = [one, two, one, two].map(async (server, worker) => {
         for (let n = 0; !(isKilled && server === two); n++) {
           const room = `den-${worker}-${n}`;
           const path = `/rooms/${room}`;
@@ -370,6 +283,8 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
           if (error === undefined) acknowledged.push(room);
         }
       });
+      // Those of the killed server fail.
+      const acting = Promise.allSettled(workers);
       await api(one, 'DELETE', '/users/7?messages=delete');
       const isBegun = async () => (await count(`chat_messages WHERE user_id = '0'`)) > 0;
       await vi.waitUntil(isBegun, { timeout: hanging, interval: 5 });
@@ -377,7 +292,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
       expect(await count(`chat_messages WHERE user_id = '7'`)).toBeGreaterThan(0);
       await killed;
       isKilled = true;
-      await Promise.allSettled(acting);
+      await acting;
     });
     afterAll(async () => {
       for (const close of open) await close();

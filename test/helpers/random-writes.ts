@@ -47,421 +47,246 @@ export function randomWrites(roll: (below: number) => number): () => Write {
   const mentions = () =>
     [...userIds, '*'].filter(() => roll(4) === 0).map((user, n) => ({ user, start: n, length: 1 }));
   const kinds = ['public', 'private'] as const;
-  const makers: readonly [weight: number, () => Write][] = [
-    [
-      12,
-      () => ({
-        op: 'send',
-        input: {
-          room: one(roomIds),
-          clientId: `c${roll(40)}`,
-          user: user(),
-          text: one(texts),
-          sentAt: at++,
-          asMember: roll(3) === 0,
-          ...maybe({ replyTo: 1 + roll(4) }),
-          ...maybe({ files: chosen() }),
-          ...maybe({ mentions: mentions(), siteModerator: roll(2) === 0 }),
-        },
-      }),
-    ],
-    [
-      3,
-      () => ({
-        op: 'forward',
-        input: {
-          room: one(roomIds),
-          from: { room: one(roomIds), seq: 1 + roll(8) },
-          clientId: `c${roll(40)}`,
-          user: user(),
-          sentAt: at++,
-          asMember: roll(3) === 0,
-          ...maybe({ siteModerator: roll(2) === 0 }),
-        },
-      }),
-    ],
-    [
-      4,
-      () => ({
-        op: 'edit',
-        input: {
-          room: one(roomIds),
-          seq: 1 + roll(8),
-          user: one(userIds),
-          text: roll(6) === 0 ? '' : one(texts),
-          at: at++,
-          ...maybe({ rev: 1 + roll(20) }),
-          ...maybe({ files: chosen() }),
-          ...maybe({ mentions: mentions() }),
-        },
-      }),
-    ],
-    [
-      2,
-      () => ({
-        op: 'delete',
-        input: {
-          room: one(roomIds),
-          seq: 1 + roll(8),
-          user: one(userIds),
-          moderator: roll(2) === 0,
-          siteModerator: roll(2) === 0,
-          at: at++,
-        },
-      }),
-    ],
-    [
-      6,
-      () => ({
-        op: 'react',
-        input: {
-          room: one(roomIds),
-          seq: 1 + roll(4),
-          reactions: Array.from({ length: 1 + roll(6) }, () => ({
-            user: one(userIds),
-            emoji: one(emojis),
-            on: roll(3) > 0,
-          })),
-        },
-      }),
-    ],
-    [
-      4,
-      () => ({
-        op: 'pin',
-        input: {
-          room: one(roomIds),
-          seq: 1 + roll(6),
-          user: one(userIds),
-          pinned: roll(3) > 0,
-          ...decision(),
-          at: at++,
-        },
-      }),
-    ],
-    [
-      6,
-      () => ({
-        op: 'addFile',
-        input: { room: one(roomIds), user: one(userIds), file: newFile(), at: at++ },
-      }),
-    ],
-    [1, () => ({ op: 'dropFiles', input: { before: at - roll(80), most: 1 + roll(4) } })],
-    [1, () => ({ op: 'forgetFiles', input: { ids: some(files.slice(-6)) } })],
-    [
-      2,
-      () => ({
-        op: 'createRoom',
-        input: {
-          id: one(['r1', 'r2', 'r3']) + at,
-          kind: one(kinds),
-          name: one(names),
-          by: user(),
-          clientId: `r${roll(6)}`,
-          most: roll(3),
-          at: at++,
-          ...maybe({ topic: one(texts) }),
-        },
-      }),
-    ],
-    [
-      3,
-      () => ({
-        op: 'putRoom',
-        input: {
-          id: one(roomIds.slice(1, 8)),
-          kind: one(kinds),
-          name: one(names),
-          at: at++,
-          ...maybe({ topic: 't' }),
-        },
-      }),
-    ],
-    [
-      1,
-      () => ({
-        op: 'updateRoom',
-        input: {
-          room: one(roomIds),
-          ...maybe({ name: one(names) }),
-          ...maybe({ topic: '' }),
-          ...maybe({ write: one(['all', 'moderators'] as const) }),
-          ...maybe({ slow: roll(3) }),
-        },
-      }),
-    ],
-    [1, () => ({ op: 'deleteRoom', input: { room: one(roomIds), ...decision() } })],
-    [1, () => ({ op: 'deleteEmptyRooms', input: { before: at - roll(60), most: 1 + roll(3) } })],
-    [
-      3,
-      () => ({
-        op: 'openDirect',
-        input: { id: one(['d1', 'd2', 'd3']) + at, by: user(), other: one(userIds), at: at++ },
-      }),
-    ],
-    [
-      4,
-      () => ({
-        op: 'addMembers',
-        input: {
-          room: one(roomIds),
-          users: some(userIds).map((id) => ({ id, ...maybe({ name: one(names) }) })),
-          source: one(['session', 'api', 'people'] as const),
-          mayReturn: roll(2) === 0,
-          ...maybe({ by: user().id }),
-          at: at++,
-          ...maybe({ most: 1 + roll(5) }),
-          ...decision(),
-        },
-      }),
-    ],
-    [4, () => ({ op: 'join', input: { room: one(roomIds), user: user(), at: at++ } })],
-    [
-      3,
-      () => ({
-        op: 'removeMembers',
-        input: {
-          room: one(roomIds),
-          users: some(userIds),
-          sources: 1 + roll(7),
-          by: one(['session', 'api', 'people'] as const),
-          cause: one(['left', 'removed'] as const),
-          at: at++,
-        },
-      }),
-    ],
-    [
-      3,
-      () => ({
-        op: 'setRole',
-        input: {
-          room: one(roomIds),
-          user: one(userIds),
-          role: one(['owner', 'moderator', 'member'] as const),
-        },
-      }),
-    ],
-    [
-      3,
-      () => ({
-        op: 'restrict',
-        input: {
-          room: one(roomIds),
-          user: one(userIds),
-          kind: one(['muted', 'banned'] as const),
-          restriction: one([null, { by: '1' }, { by: '2', until: at + roll(20), reason: 'spam' }]),
-          at: at++,
-          ...decision(),
-        },
-      }),
-    ],
-    [
-      4,
-      () => {
-        links++;
-        return {
-          op: 'createInvite',
-          input: {
-            invite: {
-              id: `i${links}`,
-              room: one(roomIds),
-              digest: `digest${links}`,
-              by: one(userIds),
-              at: at++,
-              ...maybe({ readmits: 1 as const }),
-              ...maybe({ until: at + roll(40) }),
-              ...maybe({ uses: 1 + roll(3) }),
-            },
-            ...decision(),
-          },
-        };
+  const make = <Op extends keyof Writes>(weight: number, op: Op, input: () => Writes[Op]['in']) =>
+    Array<() => Write>(weight).fill(() => ({ op, input: input() }) as Write);
+  const makers = [
+    make(12, 'send', () => ({
+      room: one(roomIds),
+      clientId: `c${roll(40)}`,
+      user: user(),
+      text: one(texts),
+      sentAt: at++,
+      asMember: roll(3) === 0,
+      ...maybe({ replyTo: 1 + roll(4) }),
+      ...maybe({ files: chosen() }),
+      ...maybe({ mentions: mentions(), siteModerator: roll(2) === 0 }),
+    })),
+    make(3, 'forward', () => ({
+      room: one(roomIds),
+      from: { room: one(roomIds), seq: 1 + roll(8) },
+      clientId: `c${roll(40)}`,
+      user: user(),
+      sentAt: at++,
+      asMember: roll(3) === 0,
+      ...maybe({ siteModerator: roll(2) === 0 }),
+    })),
+    make(4, 'edit', () => ({
+      room: one(roomIds),
+      seq: 1 + roll(8),
+      user: one(userIds),
+      text: roll(6) === 0 ? '' : one(texts),
+      at: at++,
+      ...maybe({ rev: 1 + roll(20) }),
+      ...maybe({ files: chosen() }),
+      ...maybe({ mentions: mentions() }),
+    })),
+    make(2, 'delete', () => ({
+      room: one(roomIds),
+      seq: 1 + roll(8),
+      user: one(userIds),
+      moderator: roll(2) === 0,
+      siteModerator: roll(2) === 0,
+      at: at++,
+    })),
+    make(6, 'react', () => ({
+      room: one(roomIds),
+      seq: 1 + roll(4),
+      reactions: Array.from({ length: 1 + roll(6) }, () => ({
+        user: one(userIds),
+        emoji: one(emojis),
+        on: roll(3) > 0,
+      })),
+    })),
+    make(4, 'pin', () => ({
+      room: one(roomIds),
+      seq: 1 + roll(6),
+      user: one(userIds),
+      pinned: roll(3) > 0,
+      ...decision(),
+      at: at++,
+    })),
+    make(6, 'addFile', () => ({ room: one(roomIds), user: one(userIds), file: newFile(), at: at++ })),
+    make(1, 'dropFiles', () => ({ before: at - roll(80), most: 1 + roll(4) })),
+    make(1, 'forgetFiles', () => ({ ids: some(files.slice(-6)) })),
+    make(2, 'createRoom', () => ({
+      id: one(['r1', 'r2', 'r3']) + at,
+      kind: one(kinds),
+      name: one(names),
+      by: user(),
+      clientId: `r${roll(6)}`,
+      most: roll(3),
+      at: at++,
+      ...maybe({ topic: one(texts) }),
+    })),
+    make(3, 'putRoom', () => ({
+      id: one(roomIds.slice(1, 8)),
+      kind: one(kinds),
+      name: one(names),
+      at: at++,
+      ...maybe({ topic: 't' }),
+    })),
+    make(1, 'updateRoom', () => ({
+      room: one(roomIds),
+      ...maybe({ name: one(names) }),
+      ...maybe({ topic: '' }),
+      ...maybe({ write: one(['all', 'moderators'] as const) }),
+      ...maybe({ slow: roll(3) }),
+    })),
+    make(1, 'deleteRoom', () => ({ room: one(roomIds), ...decision() })),
+    make(1, 'deleteEmptyRooms', () => ({ before: at - roll(60), most: 1 + roll(3) })),
+    make(3, 'openDirect', () => ({
+      id: one(['d1', 'd2', 'd3']) + at,
+      by: user(),
+      other: one(userIds),
+      at: at++,
+    })),
+    make(4, 'addMembers', () => ({
+      room: one(roomIds),
+      users: some(userIds).map((id) => ({ id, ...maybe({ name: one(names) }) })),
+      source: one(['session', 'api', 'people'] as const),
+      mayReturn: roll(2) === 0,
+      ...maybe({ by: user().id }),
+      at: at++,
+      ...maybe({ most: 1 + roll(5) }),
+      ...decision(),
+    })),
+    make(4, 'join', () => ({ room: one(roomIds), user: user(), at: at++ })),
+    make(3, 'removeMembers', () => ({
+      room: one(roomIds),
+      users: some(userIds),
+      sources: 1 + roll(7),
+      by: one(['session', 'api', 'people'] as const),
+      cause: one(['left', 'removed'] as const),
+      at: at++,
+    })),
+    make(3, 'setRole', () => ({
+      room: one(roomIds),
+      user: one(userIds),
+      role: one(['owner', 'moderator', 'member'] as const),
+    })),
+    make(3, 'restrict', () => ({
+      room: one(roomIds),
+      user: one(userIds),
+      kind: one(['muted', 'banned'] as const),
+      restriction: one([null, { by: '1' }, { by: '2', until: at + roll(20), reason: 'spam' }]),
+      at: at++,
+      ...decision(),
+    })),
+    make(4, 'createInvite', () => ({
+      invite: {
+        ...{ id: `i${++links}`, digest: `digest${links}`, room: one(roomIds), by: one(userIds), at: at++ },
+        ...maybe({ readmits: 1 as const }),
+        ...maybe({ until: at + roll(40) }),
+        ...maybe({ uses: 1 + roll(3) }),
       },
-    ],
-    [
-      8,
-      () => ({
-        op: 'acceptInvite',
-        input: {
-          room: one(roomIds),
-          id: `i${links - roll(6)}`,
-          by: one(userIds),
-          user: user(),
-          most: roll(5),
-          at: at++,
-        },
-      }),
-    ],
-    [
-      1,
-      () => ({
-        op: 'revokeInvite',
-        input: { room: one(roomIds), id: `i${links - roll(6)}`, ...maybe({ by: one(userIds) }) },
-      }),
-    ],
-    [1, () => ({ op: 'forgetInvites', input: { before: at - roll(80) } })],
-    [
-      2,
-      () => ({
-        op: 'block',
-        input: { user: one(userIds), other: one(userIds), blocked: roll(3) > 0, at: at++ },
-      }),
-    ],
-    [
-      1,
-      () => {
-        const id = one(userIds);
-        return { op: 'putSiteUsers', input: { users: [{ id, name: `Adams ${id}` }], at: at++ } };
-      },
-    ],
-    [3, () => ({ op: 'noteHere', input: { user: one(userIds), at: at - roll(9) } })],
-    [1, () => ({ op: 'hideHere', input: { user: one(userIds), hidden: roll(2) === 0 } })],
-    [1, () => ({ op: 'forgetHere', input: { before: at - roll(80) } })],
-    [1, () => ({ op: 'forgetDays', input: { before: one([0, 86_400_000]) } })],
-    [
-      4,
-      () => ({
-        op: 'registerDevice',
-        input: {
-          id: `d${roll(30)}`,
-          user: one(userIds),
-          kind: one(['browser', 'app'] as const),
-          sealed: 'sealed',
-          at: at++,
-          ...maybe({ name: 'Firefox' }),
-          ...maybe({ until: at + roll(80) }),
-        },
-      }),
-    ],
-    [2, () => ({ op: 'removeDevice', input: { id: `d${roll(30)}`, user: one(userIds) } })],
-    [
-      2,
-      () => ({
-        op: 'noteDevice',
-        input: {
-          id: `d${roll(30)}`,
-          user: one(userIds),
-          ...maybe({ until: at + roll(80) }),
-          ...maybe({ since: at - roll(80) }),
-        },
-      }),
-    ],
-    [
-      3,
-      () => ({
-        op: 'noteMailAddress',
-        input: {
-          user: one(userIds),
-          ...maybe({ address: `${roll(3)}@site.example` }),
-          ...maybe({ refused: `digest ${roll(3)}` }),
-        },
-      }),
-    ],
-    [
-      3,
-      () => ({ op: 'addMailStop', input: { id: `stop ${roll(30)}`, user: one(userIds), at: at - roll(80) } }),
-    ],
-    [1, () => ({ op: 'forgetMailStops', input: { before: at - roll(80) } })],
-    [1, () => ({ op: 'forgetDevices', input: { before: at - roll(80) } })],
-    [1, () => ({ op: 'addVapidKey', input: { id: `k${roll(3)}`, sealed: 'sealed', at: at++ } })],
-    [
-      4,
-      () => ({
-        op: 'report',
-        input: {
-          room: one(roomIds),
-          seq: 1 + roll(4),
-          by: one(userIds),
-          reason: one(['spam', 'other'] as const),
-          at: at++,
-          ...maybe({ text: one(texts) }),
-        },
-      }),
-    ],
-    [3, () => ({ op: 'endRestrictions', input: { before: at, most: 1 + roll(3) } })],
-    [
-      1,
-      () => ({
-        op: 'setNotify',
-        input: { room: one(roomIds), user: one(userIds), notify: one(['all', 'none'] as const) },
-      }),
-    ],
-    [
-      1,
-      () => ({
-        op: 'setPreviews',
-        input: { room: one(roomIds), user: one(userIds), previews: one(['on', 'off'] as const) },
-      }),
-    ],
-    [
-      2,
-      () => ({
-        op: 'follow',
-        input: {
-          room: one(roomIds),
-          thread: 1 + roll(4),
-          user: one(userIds),
-          following: roll(3) > 0,
-        },
-      }),
-    ],
-    [2, () => ({ op: 'markUnread', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
-    [1, () => ({ op: 'noteOpened', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
-    [3, () => ({ op: 'markRead', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
-    [
-      4,
-      () => ({
-        op: 'arrive',
-        input: {
-          user: user(),
-          at: at++,
-          ...maybe({ siteRole: one(['admin', 'moderator'] as const) }),
-          ...maybe({ rooms: some(['s1', 's2', 'p1', 'lobby']).map((id) => ({ id, name: one(names) })) }),
-        },
-      }),
-    ],
-    [1, () => ({ op: 'noteExport', input: { user: one(userIds), actor: one(userIds) } })],
-    [
-      1,
-      () => ({
-        op: 'setBan',
-        input: {
-          user: one(userIds),
-          ban: one([null, {}, { until: 5 }, { reason: 'spam', by: one(userIds) }]),
-          ...one([{}, { actor: one(userIds) }]),
-        },
-      }),
-    ],
-    [
-      1,
-      () => ({
-        op: 'erase',
-        input: {
-          user: one(userIds),
-          messages: one(['anonymise', 'delete']),
-          ...maybe({ actor: one(userIds), reason: 'asked' }),
-          at: at++,
-        },
-      }),
-    ],
-    [
-      1,
-      () => ({
-        op: 'consume',
-        input: { name: 'erasure', by: 'one', types: ['erasing'], lease: roll(2) * 1000, most: 0 },
-      }),
-    ],
-    [12, () => ({ op: 'eraseStep', input: { by: 'one', ...maybe({ kicked: one(userIds) }), at } })],
-    [
-      1,
-      () => ({
-        op: 'publicRooms',
-        input: { rooms: [{ id: one(['lobby', 'p1', 'p2']), name: `n${at}` }], at: at++ },
-      }),
-    ],
-    [1, () => ({ op: 'broadcast', input: { from: 'one', what: { at } } })],
-  ];
-  const all = makers.flatMap(([weight, make]) => Array<() => Write>(weight).fill(make));
-  return () => one(all)();
+      ...decision(),
+    })),
+    make(8, 'acceptInvite', () => ({
+      room: one(roomIds),
+      id: `i${links - roll(6)}`,
+      by: one(userIds),
+      user: user(),
+      most: roll(5),
+      at: at++,
+    })),
+    make(1, 'revokeInvite', () => ({
+      room: one(roomIds),
+      id: `i${links - roll(6)}`,
+      ...maybe({ by: one(userIds) }),
+    })),
+    make(1, 'forgetInvites', () => ({ before: at - roll(80) })),
+    make(2, 'block', () => ({ user: one(userIds), other: one(userIds), blocked: roll(3) > 0, at: at++ })),
+    make(1, 'putSiteUsers', () => {
+      const id = one(userIds);
+      return { users: [{ id, name: `Adams ${id}` }], at: at++ };
+    }),
+    make(3, 'noteHere', () => ({ user: one(userIds), at: at - roll(9) })),
+    make(1, 'hideHere', () => ({ user: one(userIds), hidden: roll(2) === 0 })),
+    make(1, 'forgetHere', () => ({ before: at - roll(80) })),
+    make(1, 'forgetDays', () => ({ before: one([0, 86_400_000]) })),
+    make(4, 'registerDevice', () => ({
+      id: `d${roll(30)}`,
+      user: one(userIds),
+      kind: one(['browser', 'app'] as const),
+      sealed: 'sealed',
+      at: at++,
+      ...maybe({ name: 'Firefox' }),
+      ...maybe({ until: at + roll(80) }),
+    })),
+    make(2, 'removeDevice', () => ({ id: `d${roll(30)}`, user: one(userIds) })),
+    make(2, 'noteDevice', () => ({
+      id: `d${roll(30)}`,
+      user: one(userIds),
+      ...maybe({ until: at + roll(80) }),
+      ...maybe({ since: at - roll(80) }),
+    })),
+    make(3, 'noteMailAddress', () => ({
+      user: one(userIds),
+      ...maybe({ address: `${roll(3)}@site.example` }),
+      ...maybe({ refused: `digest ${roll(3)}` }),
+    })),
+    make(3, 'addMailStop', () => ({ id: `stop ${roll(30)}`, user: one(userIds), at: at - roll(80) })),
+    make(1, 'forgetMailStops', () => ({ before: at - roll(80) })),
+    make(1, 'forgetDevices', () => ({ before: at - roll(80) })),
+    make(1, 'addVapidKey', () => ({ id: `k${roll(3)}`, sealed: 'sealed', at: at++ })),
+    make(4, 'report', () => ({
+      room: one(roomIds),
+      seq: 1 + roll(4),
+      by: one(userIds),
+      reason: one(['spam', 'other'] as const),
+      at: at++,
+      ...maybe({ text: one(texts) }),
+    })),
+    make(3, 'endRestrictions', () => ({ before: at, most: 1 + roll(3) })),
+    make(1, 'setNotify', () => ({
+      room: one(roomIds),
+      user: one(userIds),
+      notify: one(['all', 'none'] as const),
+    })),
+    make(1, 'setPreviews', () => ({
+      room: one(roomIds),
+      user: one(userIds),
+      previews: one(['on', 'off'] as const),
+    })),
+    make(2, 'follow', () => ({
+      room: one(roomIds),
+      thread: 1 + roll(4),
+      user: one(userIds),
+      following: roll(3) > 0,
+    })),
+    make(2, 'markUnread', () => ({ room: one(roomIds), user: one(userIds), seq: roll(8) })),
+    make(1, 'noteOpened', () => ({ room: one(roomIds), user: one(userIds), seq: roll(8) })),
+    make(3, 'markRead', () => ({ room: one(roomIds), user: one(userIds), seq: roll(8) })),
+    make(4, 'arrive', () => ({
+      user: user(),
+      at: at++,
+      ...maybe({ siteRole: one(['admin', 'moderator'] as const) }),
+      ...maybe({ rooms: some(['s1', 's2', 'p1', 'lobby']).map((id) => ({ id, name: one(names) })) }),
+    })),
+    make(1, 'noteExport', () => ({ user: one(userIds), actor: one(userIds) })),
+    make(1, 'setBan', () => ({
+      user: one(userIds),
+      ban: one([null, {}, { until: 5 }, { reason: 'spam', by: one(userIds) }]),
+      ...one([{}, { actor: one(userIds) }]),
+    })),
+    make(1, 'erase', () => ({
+      user: one(userIds),
+      messages: one(['anonymise', 'delete']),
+      ...maybe({ actor: one(userIds), reason: 'asked' }),
+      at: at++,
+    })),
+    make(1, 'consume', () => ({
+      name: 'erasure',
+      by: 'one',
+      types: ['erasing'],
+      lease: roll(2) * 1000,
+      most: 0,
+    })),
+    make(12, 'eraseStep', () => ({ by: 'one', ...maybe({ kicked: one(userIds) }), at })),
+    make(1, 'publicRooms', () => ({ rooms: [{ id: one(['lobby', 'p1', 'p2']), name: `n${at}` }], at: at++ })),
+    make(1, 'broadcast', () => ({ from: 'one', what: { at } })),
+  ].flat();
+  return () => one(makers)();
 }
 
 /** All pages of a user's messages or reactions, sorted: the order of the rooms is not promised. */
@@ -590,10 +415,7 @@ export async function readAll(history: History): Promise<unknown> {
       content.push(await history.read.reactors({ room, seq: 1, emoji, after: 0, limit: 2 }));
       content.push(
         sorted(
-          await history.read.reactionsOf({
-            user: 'Bob',
-            of: [1, 2, 3].map((seq) => ({ room, seq, emoji })),
-          }),
+          await history.read.reactionsOf({ user: 'Bob', of: [1, 2, 3].map((seq) => ({ room, seq, emoji })) }),
           ({ seq }) => String(seq),
         ),
       );

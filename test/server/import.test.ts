@@ -99,7 +99,8 @@ async function messagesOf(one: Person, room: string): Promise<Message[]> {
 }
 
 const at = Date.UTC(2024, 4, 1, 9);
-const count = size(2000, 1000);
+/** More than an import reads at once. */
+const count = size(2000, 600);
 /** How many messages a history has, which another process may be making. */
 function writtenTo({ path }: Kept): number {
   try {
@@ -146,7 +147,7 @@ test('messages with their times, replies and files are imported once, in order, 
   writeFileSync(users, JSON.stringify({ u1: '42' }));
   // Killed while it writes, then whole, then once more.
   const killed = await importingProcess(kept, [lines, '--users', users], ({ process }) => {
-    const timer = setInterval(() => writtenTo(kept) > 0 && process.kill('SIGKILL'), 5);
+    const timer = setInterval(() => writtenTo(kept) > 0 && process.kill('SIGKILL'), 20);
     process.on('close', () => clearInterval(timer));
   });
   const whole = await importing(kept, [lines, '--users', users]);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { History, MemberPlace, Reads, Writes } from '../../../server/history/history.ts';
+import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
 import { carryOut } from '../../../server/history/sql/batch.ts';
 import type { Sql } from '../../../server/history/sql/dialect.ts';
 import { erasableOf } from '../../../server/history/sql/erasing.ts';
@@ -12,7 +12,7 @@ import { digestKeyOf } from '../../../server/history/sqlite/migrations.ts';
 import { purger } from '../../../server/history/sqlite/purge.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { addTerms } from '../../../server/history/terms.ts';
-import { size, soak } from '../../guarantees/size.ts';
+import { size } from '../../guarantees/size.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { cpuOf, tenMillionBytes } from '../../helpers/cpu.ts';
 import { everyRead, everyWrite, room, sent } from '../../helpers/every-call.ts';
@@ -31,14 +31,7 @@ async function open(path: string): Promise<History> {
 
 async function fill(history: History, room: string, count: number, text: (n: number) => string) {
   const sends = Array.from({ length: count }, (_, n) =>
-    history.write.send({
-      room,
-      clientId: randomUUID(),
-      user,
-      text: text(n),
-      sentAt: at,
-      asMember: false,
-    }),
+    history.write.send({ room, clientId: randomUUID(), user, text: text(n), sentAt: at, asMember: false }),
   );
   await Promise.all(sends);
 }
@@ -138,36 +131,6 @@ test('no more unread mentions are looked at than are kept, however many there ar
   expect([ofFew > 0, looked]).toEqual([true, ofFew]);
 });
 
-if (soak) {
-  test('a user’s messages in a room are read in pages of constant time, however many there are', async () => {
-    const history = await open(newFile());
-    const pages = async (room: string, count: number) => {
-      await history.write.putRoom({ id: room, kind: 'public', name: room, at });
-      await fill(history, room, count, (n) => `${room} ${n}`);
-      const found: { texts: string[]; took: number }[] = [];
-      for (let from: string | undefined = ''; from !== undefined; ) {
-        const began = performance.now();
-        const page: Reads['written']['out'] = await history.read.written({
-          user: user.id,
-          from,
-          limit: 100,
-        });
-        const texts = page.messages.filter((one) => one.room === room).map(({ text }) => text);
-        if (texts.length > 0) found.push({ texts, took: performance.now() - began });
-        from = page.next;
-      }
-      expect(found.flatMap(({ texts }) => texts)).toEqual(
-        Array.from({ length: count }, (_, n) => `${room} ${n}`),
-      );
-      // The machine only ever adds to a time.
-      return Math.min(...found.map(({ took }) => took));
-    };
-    const few = await pages('few', 1000);
-    // Sorting twenty times as much takes ten times as long and more.
-    expect((await pages('many', 20_000)) / few).toBeLessThan(5);
-  });
-}
-
 test('restrictions by an erased moderator are found by an index, however many others there are', async () => {
   const db = await emptyHistory();
   const plan = planOf(db, erasableOf.restricted('1', sqlite(db)), 'members');
@@ -212,9 +175,7 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
   expect(waiting).toBeLessThan(1000);
   expect(
     await second.read.search({ query: 'long', rooms: ['den'], everyPublic: false, limit: 9 }),
-  ).toMatchObject({
-    messages: [{ text: 'new long text' }],
-  });
+  ).toMatchObject({ messages: [{ text: 'new long text' }] });
   await vi.waitUntil(() => count('chat_rooms') === 1, { timeout: hanging });
 });
 

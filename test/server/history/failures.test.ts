@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
 import { requestErrors } from '../../../server/wire/errors.ts';
@@ -199,24 +190,6 @@ test('a disk that fails when a deleted text is to go: it goes the next time', as
   expect(disk.failed()).toContain('DELETE FROM former_t');
   expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
 });
-
-if (soak) {
-  test('a corrupt file is reported at the start, by its name', async () => {
-    const { path, env, start } = await setUp();
-    const { server, client } = await start();
-    for (let n = 0; n < 50; n++) await client.request('message:send', message());
-    await server.stop();
-    // Everything but the header, as left by a failing disk or a cut copy.
-    const file = openSync(path, 'r+');
-    writeSync(file, Buffer.alloc(statSync(path).size - 100, 0xa5), 0, undefined, 100);
-    closeSync(file);
-    const { code, output } = await refused(env);
-    expect(code).toBe(74);
-    expect(output).toContain('the server cannot start');
-    expect(output).toContain(path);
-    expect(output).toMatch(/malformed|not a database/);
-  });
-}
 
 test('a second chat server on the same file, by a symbolic link too, ends with 74 and names it; the next starts after kill -9 of the first', async () => {
   const { path, env, start } = await setUp();

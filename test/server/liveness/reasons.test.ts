@@ -1,16 +1,12 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, test, vi } from 'vitest';
-import { size, soak } from '../../guarantees/size.ts';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { size } from '../../guarantees/size.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
-import { hanging } from '../../helpers/hanging.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
-import { startPostgres } from '../../helpers/postgres.ts';
 import { startRedis } from '../../helpers/redis.ts';
-import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
 
 interface Site {
   chat: ChatServer;
@@ -51,37 +47,6 @@ async function files(): Promise<Site> {
   };
 }
 
-async function postgres(): Promise<Site> {
-  const server = await startPostgres();
-  await server.query('CREATE TABLE sessions (id text PRIMARY KEY, data bytea, expires bigint)');
-  const chat = await nextChatServer({
-    CHAT_SESSION_STORE: `postgres://${server.login}@127.0.0.1:${server.port}/site?table=sessions&id=id&data=data&expires=expires`,
-  });
-  const expire = (id: string, seconds: number | null) =>
-    server.query('UPDATE sessions SET expires = extract(epoch FROM now()) + $2::int WHERE id = $1', [
-      id,
-      seconds,
-    ]);
-  const write: Site['write'] = async (id, bytes, seconds) => {
-    await server.query(
-      'INSERT INTO sessions (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = $2',
-      [id, Buffer.from(bytes)],
-    );
-    await expire(id, seconds);
-  };
-  return {
-    chat,
-    write,
-    expire,
-    remove: (id) => server.query('DELETE FROM sessions WHERE id = $1', [id]),
-    empty: (id) => write(id, '', 1000),
-    async close() {
-      await chat.stop();
-      await server.remove();
-    },
-  };
-}
-
 async function redis(): Promise<Site> {
   const server = await startRedis(['--notify-keyspace-events', 'Egx']);
   // Only Redis's notification can show it, because no regular check comes in time.
@@ -108,29 +73,6 @@ async function redis(): Promise<Site> {
   };
 }
 
-async function memcached(): Promise<Site> {
-  const server = await startMemcached();
-  const chat = await nextChatServer({
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${server.port}?handler=memcached`,
-    // The record may be gone before the first regular check.
-    CHAT_SESSION_CHECK: '2s',
-  });
-  const key = (id: string) => `memc.sess.key.${id}`;
-  const php = { 'session.save_handler': 'memcached', 'session.save_path': `127.0.0.1:${server.port}` };
-  return {
-    chat,
-    write: (id, bytes, seconds) => server.set(key(id), bytes, seconds ?? 0),
-    // Like a page: it writes the session again.
-    expire: (id, seconds) => server.set(key(id), record, seconds),
-    remove: (id) => server.delete(key(id)),
-    empty: (id) => phpRequest(php, 'session_unset()', id),
-    async close() {
-      await chat.stop();
-      await server.stop();
-    },
-  };
-}
-
 let sessions = 0;
 const newId = () => `s${String(++sessions).padStart(25, '0')}`;
 const endOf = async (chat: ChatServer, id: string) => {
@@ -139,13 +81,10 @@ const endOf = async (chat: ChatServer, id: string) => {
 };
 
 // They mostly wait.
-const some: [string, () => Promise<Site>, boolean][] = [
+describe.concurrent.each([
   ['PHP’s files', files, true],
   ['Redis, notified only', redis, false],
-];
-describe.concurrent.each(
-  size([...some, ['PostgreSQL', postgres, true], ['memcached', memcached, false]], some),
-)('why a session with an open connection has ended, in %s', (_, start, keepsExpired) => {
+] as const)('why a session with an open connection has ended, in %s', (_, start, keepsExpired) => {
   let site: Site;
   beforeAll(async () => {
     site = await start();
@@ -229,33 +168,3 @@ test('a handler of one’s own empties a session in JSON: logout', async ({ expe
   );
   expect(reasons).toEqual(empty.map(() => 'logout'));
 });
-
-if (soak) {
-  test('memcached knows no TTLs (before 1.6), and lifetime= is over since the session was used: expired', async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const server = await startMemcached();
-    // It does not know meta commands.
-    const older = await startTcpProxy(server.port, (piece, client) =>
-      client.write(piece.toString('latin1').replace(/^(HD|EN)\b.*$/gm, 'ERROR\r'), 'latin1'),
-    );
-    const chat = await nextChatServer({
-      CHAT_SESSION_STORE: `memcached://127.0.0.1:${older.port}?prefix=s/&format=php&lifetime=2`,
-    });
-    onTestFinished(async () => {
-      await chat.stop();
-      await older.close();
-      await server.stop();
-    });
-    // It lives two seconds, in which a busy machine may not connect.
-    const reason = await vi.waitFor(
-      async () => {
-        await server.set('s/a', record, 2);
-        return endOf(chat, 'a');
-      },
-      { timeout: hanging },
-    );
-    expect(await reason()).toBe('expired');
-  });
-}
