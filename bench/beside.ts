@@ -58,12 +58,11 @@ async function slowUpload({ port }: ChatServer, user: number): Promise<void> {
   await ended;
 }
 
-const flood = (program: Flood['program'], kind: string, ...rest: Flood['rest']) =>
+const flood = (kind: string, ...rest: Flood['rest']) =>
   [
     kind,
     defaultLimits,
-    ({ port }: ChatServer, served: () => Promise<void>) =>
-      attack({ program, kind, rest }, { port, lasting, served }),
+    ({ port }: ChatServer, served: () => Promise<void>) => attack({ kind, rest }, { port, lasting, served }),
   ] as const;
 const burdens: readonly (readonly [
   string,
@@ -71,14 +70,13 @@ const burdens: readonly (readonly [
   (server: ChatServer, served: () => Promise<void>) => Promise<unknown>,
 ])[] = [
   ['nothing', {}, () => pause(lasting)],
-  flood('flood', 'handshakes', addresses, 50, ''),
-  flood('flood', 'polling', addresses, 50, ''),
-  flood('flood', 'connects', addresses, 50, ''),
-  flood('flood', 'events', '127.0.0.2', 20, cookie(11)),
-  flood('flood', 'posts', '127.0.0.2', 20, cookie(11)),
-  flood('flood', 'frames', '127.0.0.2', 150, ''),
-  flood('flood', 'halfOpen', addresses, 2000, ''),
-  flood('http-flood', 'unread', '127.0.0.2', 300),
+  flood('handshakes', addresses, 50, ''),
+  flood('connects', addresses, 50, ''),
+  flood('events', '127.0.0.2', 20, cookie(11)),
+  flood('posts', '127.0.0.2', 20, cookie(11)),
+  flood('frames', '127.0.0.2', 150, ''),
+  flood('halfOpen', addresses, 2000, ''),
+  flood('unread', '127.0.0.2', 300, ''),
   ['20 slow readers', { CHAT_LIMIT_QUEUE: '1MB' }, slowReaders],
   [
     '20 slow uploads',

@@ -186,7 +186,7 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
     closing(() => database.close());
     const { memcached, ...site } = await inMemcached(closing);
     const history = await line('the history', mariadb.port, protocols.mariadb, closing, {
-      few: ['connect again', 'react', 'files', 'export', 'erasure'],
+      few: ['react', 'files', 'export', 'erasure'],
       anew: 'send',
     });
     const sessions = await line('the sessions', memcached.port, protocols.memcached, closing, {
@@ -269,38 +269,6 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
         return cookieOf(id);
       },
       dropSession: (id) => postgres.query('DELETE FROM sessions WHERE id = $1', [id]),
-    };
-  },
-  'sessions in a table of MariaDB': async (closing) => {
-    const mariadb = await startMariadb();
-    closing(() => mariadb.remove());
-    makeSessionTable(`mysql://${mariadb.login}@127.0.0.1:${mariadb.port}/site`);
-    const sessions = await line('the sessions', mariadb.port, protocols.mariadb, closing, {
-      anew: 'connect',
-    });
-    const store = `mysql://${mariadb.login}@127.0.0.1:${sessions.port}/site?${tableOptions}`;
-    return {
-      weak: [sessions],
-      servers: [await chat({ CHAT_SESSION_STORE: store }, closing)],
-      async putSession(id, session) {
-        const replace = 'REPLACE INTO sessions (id, data, expires) VALUES (?, ?, ?)';
-        await mariadb.query(replace, [id, JSON.stringify(session), never]);
-        return cookieOf(id);
-      },
-      dropSession: (id) => mariadb.query('DELETE FROM sessions WHERE id = ?', [id]),
-    };
-  },
-  'a session server with files': async (closing) => {
-    const kept = disk('the disk of the session server', closing);
-    const { server, ...site } = await inSessionServer(closing, {
-      ...kept.env,
-      SESSION_SERVER_CONTAINER: `file:${folder(closing)}`,
-    });
-    return {
-      ...site,
-      weak: [kept],
-      others: [server],
-      servers: [await chat({ CHAT_SESSION_STORE: `${server.url}?format=json` }, closing)],
     };
   },
 };

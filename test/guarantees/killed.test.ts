@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { apiKey, env } from '../helpers/fault-scenario.ts';
+import { env } from '../helpers/fault-scenario.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
 import { startFaultyLine } from '../helpers/faulty-line.ts';
 import { mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
@@ -11,7 +11,7 @@ import { startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPostgres } from '../helpers/postgres.ts';
 import { protocols } from '../helpers/protocols.ts';
-import { size, soak } from './size.ts';
+import { size } from './size.ts';
 
 /** A history whose server can be killed at a call. */
 interface Weak {
@@ -22,7 +22,6 @@ interface Weak {
   killed(): boolean;
   /** The number of rows of a table, perhaps of some alone. */
   count(rows: string): Promise<number>;
-  holding?(text: string): Promise<string[]>;
 }
 
 const closing: (() => unknown)[] = [];
@@ -56,7 +55,6 @@ async function behindLine(kind: 'PostgreSQL' | 'MariaDB'): Promise<Weak> {
     killAt: (nth, kill) => line.fail(nth, nth % 2 === 0 ? 'cut before' : 'cut after', kill),
     killed: () => line.failed() !== null,
     count: async (rows) => Number((await database.query(`SELECT count(*) AS n FROM ${rows}`))[0]?.n),
-    holding: database.holding,
   };
 }
 
@@ -83,7 +81,6 @@ const histories: Record<string, () => Promise<Weak>> = {
   },
 };
 
-const headers = { authorization: `Bearer ${apiKey}` };
 const tryEvery = 20;
 let users = 0;
 
@@ -95,59 +92,6 @@ async function newcomer(url: string, roles: string[] = []): Promise<ChatClient> 
   const client = await connectChat(url, `PHPSESSID=${user}`);
   await client.request('room:join', { room: 'lobby' });
   return client;
-}
-
-// cluster.test.ts shows in each run that an erasure outlives the server that carries it out.
-if (soak) {
-  test.concurrent.for(Object.keys(histories))(
-    '%s: an erasure that was accepted outlives kill -9 at each call of it, and of an export',
-    { timeout: 3_600_000 },
-    async (name) => {
-      const weak = await (histories[name] as () => Promise<Weak>)();
-      const start = () => startChatServer({ ...env, ...weak.settings, CHAT_SESSION_STORE: memcached.url });
-      let server = await start();
-      closing.push(() => server.stop('SIGKILL'));
-      let kills = 0;
-      for (let nth = 1, killed = true; killed && kills < 1000; nth++) {
-        const client = await newcomer(server.url);
-        const { id } = client.ready.user;
-        const sent = { room: 'lobby', text: `text of ${id}`, clientId: newClientId() };
-        const { message } = await client.request('message:send', sent);
-        await client.request('message:react', { room: 'lobby', seq: message.seq, emoji: '👍', on: true });
-        const ask = (method: string, path: string) =>
-          fetch(`${server.url}/api/users/${id}${path}`, { method, headers });
-        const erase = async () => (await ask('DELETE', '?messages=delete')).status === 202;
-        // How many have not come to their end.
-        const erasures = () => weak.count('chat_erasures');
-        weak.killAt(nth, () => server.signal('SIGKILL'));
-        await ask('GET', '/export')
-          .then((answer) => answer.arrayBuffer())
-          .catch(() => {});
-        const accepted = await erase().catch(() => false);
-        while (isRunning(server) && (await erasures()) !== 0) await pause(tryEvery);
-        client.close();
-        killed = weak.killed();
-        if (killed) {
-          kills++;
-          await server.stop('SIGKILL');
-          server = await start();
-        }
-        // Nothing was promised before.
-        if (!accepted) expect(await erase()).toBe(true);
-
-        const again = await newcomer(server.url);
-        const page = { room: 'lobby', before: message.seq + 1, limit: 1 } as const;
-        const left = async () => (await again.request('message:history', page)).messages;
-        while ((await erasures()) !== 0) await pause(tryEvery);
-        expect(await left()).toMatchObject([{ seq: message.seq, text: '', user: { id: '0' } }]);
-        expect((await ask('GET', '')).status).toBe(404);
-        expect((await weak.holding?.(id)) ?? []).toEqual([]);
-        again.close();
-      }
-      expect(kills).toBeGreaterThan(0);
-      console.log(`${name}: killed at ${kills} calls`);
-    },
-  );
 }
 
 test.concurrent.for(size(Object.keys(histories), ['SQLite']))(

@@ -3,7 +3,6 @@ import { newClientId } from '../helpers/chat-client.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
 import { startChatSite } from '../helpers/chat-site.ts';
 import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
-import { connectPolling, type PollingClient } from '../helpers/raw-polling.ts';
 import { kernelQueues, megabytes, metrics, watchRss } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
@@ -21,104 +20,83 @@ const grace = 4 * batch * 12_300;
 /** Megabytes. The promise is 50, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(50, 250);
 
-/** Polling clients that keep polling without reading; the others stop polling. */
-const asking = size(4, 0);
+test(`${slow} paused and ${listening} live connections, 12 KB messages: the paused, slow readers, are closed within ${grace / 1000} KB of passing the cap, and the others hear everything`, async () => {
+  const site = await startChatSite({ CHAT_LIMIT_QUEUE: '1MB' }, startChatServer);
+  onTestFinished(() => site.close());
+  const { port } = site.chat;
+  const slowReaders = async () =>
+    (await metrics(site.chat.url)).get('chat_closed_total{reason="slow_reader"}') ?? 0;
+  let users = 0;
+  const cookie = () => site.session(++users);
+  const live: RawClient[] = [];
+  while (live.length < listening) live.push(await connectRaw(port, await cookie(), room));
+  const paused: RawClient[] = [];
+  while (paused.length < slow) paused.push(await connectRaw(port, await cookie(), room));
 
-const transports: [name: string, webSockets: number, polls: number][] = [
-  ['WebSocket', slow, 0],
-  ['polling', 0, slow],
-];
-test.for(transports.slice(0, size(2, 1)))(
-  `%s: ${slow} paused and ${listening} live connections, 12 KB messages: the paused are closed within ${grace / 1000} KB of passing the cap, and the others hear everything`,
-  async ([name, webSockets, polls]) => {
-    const site = await startChatSite({ CHAT_LIMIT_QUEUE: '1MB' }, startChatServer);
-    onTestFinished(() => site.close());
-    const { port } = site.chat;
-    const slowReaders = async () =>
-      (await metrics(site.chat.url)).get('chat_closed_total{reason="slow_reader"}') ?? 0;
-    let users = 0;
-    const cookie = () => site.session(++users);
-    const live: RawClient[] = [];
-    while (live.length < listening) live.push(await connectRaw(port, await cookie(), room));
-    const paused: RawClient[] = [];
-    while (paused.length < webSockets) paused.push(await connectRaw(port, await cookie(), room));
-    const polling: PollingClient[] = [];
-    while (polling.length < polls) polling.push(await connectPolling(port, await cookie(), room));
+  // The bytes that everybody gets, paused or not: a listener gets no acks.
+  const [listener, ...writers] = live as [RawClient, ...RawClient[]];
 
-    // The bytes that everybody gets, paused or not: a listener gets no acks.
-    const [listener, ...writers] = live as [RawClient, ...RawClient[]];
-
-    const heard = new Map<RawClient, number>(live.map((client) => [client, 0]));
-    let sent = 0;
-    let allHeard = () => {};
-    for (const client of live) {
-      client.onPacket((packet) => {
-        if (!packet.startsWith('42["message:new"')) return;
-        heard.set(client, (heard.get(client) as number) + 1);
-        if (Math.min(...heard.values()) === sent) allHeard();
-      });
-    }
-    const text = '中'.repeat(4000);
-    /** Resolves when all live clients have got them, whatever waits for the others. */
-    const say = () =>
-      new Promise<void>((resolve) => {
-        allHeard = resolve;
-        sent += batch;
-        for (let n = 0; n < batch; n++) {
-          const message = { room, clientId: newClientId(), text };
-          // The ack is ignored; only the messages that everybody gets are counted.
-          writers[n % writers.length]?.send(`42999${JSON.stringify(['message:send', message])}`);
-        }
-      });
-    // Code that is compiled with the first messages does not count as growth.
-    await say();
-    await say();
-
-    for (const { socket } of paused) socket.pause();
-    // Or they would be closed for another reason, on a machine that needs a minute for this.
-    const alive = setInterval(() => {
-      for (const client of paused) client.send('3');
-      for (const client of polling) client.alive();
-    }, 5000);
-    onTestFinished(() => clearInterval(alive));
-    const memory = watchRss(site.chat.pid);
-    const before = live[0]?.received as number;
-    const published = () => listener.received - before;
-    /** The published bytes at the moment when each paused client had more than the limit waiting in the server. */
-    const passed = new Map<object, number>();
-    const closed: number[] = [];
-    let askedAt = 0;
-    while (sent < promised || (Math.min(closed.length, passed.size) < slow && sent < most)) {
-      await say();
-      const count = await slowReaders();
-      while (closed.length < count) closed.push(published());
-      const queues = kernelQueues(port);
-      for (const client of [...paused, ...polling]) {
-        const inKernel = queues.get(client.socket?.localPort ?? 0)?.bytes ?? 0;
-        if (published() - inKernel > cap && !passed.has(client)) passed.set(client, published());
+  const heard = new Map<RawClient, number>(live.map((client) => [client, 0]));
+  let sent = 0;
+  let allHeard = () => {};
+  for (const client of live) {
+    client.onPacket((packet) => {
+      if (!packet.startsWith('42["message:new"')) return;
+      heard.set(client, (heard.get(client) as number) + 1);
+      if (Math.min(...heard.values()) === sent) allHeard();
+    });
+  }
+  const text = '中'.repeat(4000);
+  /** Resolves when all live clients have got them, whatever waits for the others. */
+  const say = () =>
+    new Promise<void>((resolve) => {
+      allHeard = resolve;
+      sent += batch;
+      for (let n = 0; n < batch; n++) {
+        const message = { room, clientId: newClientId(), text };
+        // The ack is ignored; only the messages that everybody gets are counted.
+        writers[n % writers.length]?.send(`42999${JSON.stringify(['message:send', message])}`);
       }
-      // Never without data to get: a second poll while one is open breaks Engine.IO's rules.
-      if (published() - askedAt > 200_000) {
-        askedAt = published();
-        for (const client of polling.slice(0, asking)) client.askWithoutReading();
-      }
+    });
+  // Code that is compiled with the first messages does not count as growth.
+  await say();
+  await say();
+
+  for (const { socket } of paused) socket.pause();
+  // Or they would be closed for another reason, on a machine that needs a minute for this.
+  const alive = setInterval(() => {
+    for (const client of paused) client.send('3');
+  }, 5000);
+  onTestFinished(() => clearInterval(alive));
+  const memory = watchRss(site.chat.pid);
+  const before = live[0]?.received as number;
+  const published = () => listener.received - before;
+  /** The published bytes at the moment when each paused client had more than the limit waiting in the server. */
+  const passed = new Map<RawClient, number>();
+  const closed: number[] = [];
+  while (sent < promised || (Math.min(closed.length, passed.size) < slow && sent < most)) {
+    await say();
+    const count = await slowReaders();
+    while (closed.length < count) closed.push(published());
+    const queues = kernelQueues(port);
+    for (const client of paused) {
+      const inKernel = queues.get(client.socket.localPort ?? 0)?.bytes ?? 0;
+      if (published() - inKernel > cap && !passed.has(client)) passed.set(client, published());
     }
-    memory.stop();
-    const crossings = [...passed.values()].sort((a, b) => a - b);
-    const after = closed.map((at, n) => Math.round((at - (crossings[n] ?? Number.NaN)) / 1000));
-    console.log(
-      `slow readers, ${name}: ${closed.length} closed, KB after passing the cap: ${after.join(' ')}; ${sent} messages, ` +
-        `+${megabytes(memory.most())} MB`,
-    );
-    expect(closed).toHaveLength(slow);
-    // No client long before it was over the limit, as far as visible from outside, and none long after: a write counts
-    // as waiting until the kernel has taken all of it, and a busy server has more in a write.
-    expect(crossings.length).toBe(slow);
-    for (const [n, at] of crossings.entries())
-      expect(Math.abs((closed[n] as number) - at)).toBeLessThan(grace);
-    expect(megabytes(memory.most())).toBeLessThan(mostMemory);
-    expect(live.filter((client) => client.closed)).toEqual([]);
-    for (const client of [...live, ...paused]) client.socket.destroy();
-    for (const client of polling) client.close();
-  },
-);
+  }
+  memory.stop();
+  const crossings = [...passed.values()].sort((a, b) => a - b);
+  const after = closed.map((at, n) => Math.round((at - (crossings[n] ?? Number.NaN)) / 1000));
+  console.log(
+    `slow readers: ${closed.length} closed, KB after passing the cap: ${after.join(' ')}; ${sent} messages, ` +
+      `+${megabytes(memory.most())} MB`,
+  );
+  expect(closed).toHaveLength(slow);
+  // No client long before it was over the limit, as far as visible from outside, and none long after: a write counts
+  // as waiting until the kernel has taken all of it, and a busy server has more in a write.
+  expect(crossings.length).toBe(slow);
+  for (const [n, at] of crossings.entries()) expect(Math.abs((closed[n] as number) - at)).toBeLessThan(grace);
+  expect(megabytes(memory.most())).toBeLessThan(mostMemory);
+  expect(live.filter((client) => client.closed)).toEqual([]);
+  for (const client of [...live, ...paused]) client.socket.destroy();
+});

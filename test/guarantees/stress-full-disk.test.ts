@@ -134,87 +134,26 @@ test('a full disk: senders get storage_full, readers get everything, an erasure 
 });
 
 if (soak) {
-  test.concurrent.for<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])(
-    'a room is deleted on a disk that is full to the last block: the server starts again after %s, and deletes the rest of its messages when there is room',
-    async (signal, context) => {
-      const { disk, start } = await diskOf(context);
-      const first = await start();
-      const anna = await connectChat(first.url, 'PHPSESSID=u1');
-      const made = { kind: 'private', name: 'A full room', clientId: newClientId() } as const;
-      const { id } = (await anna.request('room:create', made)).room;
-      await anna.request('room:join', { room: id });
-      disk.fill(512 * 1024);
-      const { stored, code } = await sendUntilRefused(anna, id);
-      expect(code).toBe('storage_full');
-      disk.fill();
-      await anna.request('room:delete', { room: id });
-      await context.expect.poll(() => disk.messages()).toBeLessThan(stored.length);
-      await first.stop(signal);
-
-      const second = await start();
-      const again = await connectChat(second.url, 'PHPSESSID=u1');
-      await again.request('room:join', { room });
-      disk.free();
-      await context.expect.poll(() => disk.messages(), { timeout: 30_000 }).toBe(0);
-      await again.request('message:send', { room, text, clientId: newClientId() });
-    },
-  );
-
-  test.concurrent('a room that is too large to be deleted on a full disk leaves the reserve to the others, and goes when there is room', async (context) => {
-    const { disk, start } = await diskOf(context, 32);
-    const api = (server: ChatServer, method: string, path: string, body?: object) =>
-      fetch(`${server.url}/api${path}`, {
-        method,
-        headers: { authorization: `Bearer ${apiKey}` },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    // So that the members of a room lie in many pages of the index by user.
-    const members = Array.from({ length: 1000 }, (_, n) => `${n}`.padStart(60, 'x'));
+  test('a room is deleted on a disk that is full to the last block: the server starts again after kill -9, and deletes the rest of its messages when there is room', async (context) => {
+    const { disk, start } = await diskOf(context);
     const first = await start();
-    for (let n = 0; n < 30; n++) {
-      await api(first, 'PUT', `/rooms/club-${n}`, { name: `Club ${n}`, kind: 'private' });
-      const added = await api(first, 'PATCH', `/rooms/club-${n}/members`, { add: members });
-      expect(await added.json()).toEqual({ count: 1000 });
-    }
-    // Its WAL is empty then.
-    await first.stop('SIGTERM');
+    const anna = await connectChat(first.url, 'PHPSESSID=u1');
+    const made = { kind: 'private', name: 'A full room', clientId: newClientId() } as const;
+    const { id } = (await anna.request('room:create', made)).room;
+    await anna.request('room:join', { room: id });
+    disk.fill(512 * 1024);
+    const { stored, code } = await sendUntilRefused(anna, id);
+    expect(code).toBe('storage_full');
+    disk.fill();
+    await anna.request('room:delete', { room: id });
+    await context.expect.poll(() => disk.messages()).toBeLessThan(stored.length);
+    await first.stop('SIGKILL');
 
     const second = await start();
-    const anna = await connectChat(second.url, 'PHPSESSID=u1');
-    await anna.request('room:join', { room });
-    for (let n = 0; n < 300; n++) await anna.request('message:send', { room, text, clientId: newClientId() });
-    disk.fill();
-    expect((await api(second, 'DELETE', '/rooms/club-7')).status).toBe(507);
-    // They are more than the WAL could hold.
-    for (let n = 0; n < 1000; n++)
-      await anna.request('room:notify', { room, notify: n % 2 === 0 ? 'none' : 'all' });
-
+    const again = await connectChat(second.url, 'PHPSESSID=u1');
+    await again.request('room:join', { room });
     disk.free();
-    expect((await api(second, 'DELETE', '/rooms/club-7')).status).toBe(200);
-  });
-
-  test.concurrent('a disk that another program fills while messages wait to be written into the database: with room again, sending works again', async (context) => {
-    const { disk, start } = await diskOf(context);
-    const server = await start();
-    const anna = await connectChat(server.url, 'PHPSESSID=u1');
-    await anna.request('room:join', { room });
-    const stored: Message[] = [];
-    const send = async () => {
-      const { message } = await anna.request('message:send', { room, text, clientId: newClientId() });
-      stored.push(message);
-    };
-    for (let n = 0; n < 300; n++) await send();
-    disk.fill();
-    // Space that the WAL frees takes some more messages; then none.
-    const answers: string[] = [];
-    for (let n = 0; n < 2000 && (n < 100 || answers.slice(-100).includes('stored')); n++) {
-      const answer = await anna.raw('message:send', { room, text, clientId: newClientId() });
-      if (answer.ok) stored.push((answer.data as { message: Message }).message);
-      answers.push(answer.ok ? 'stored' : answer.error.code);
-    }
-    expect(answers.slice(-100)).toEqual(Array(100).fill('storage_full'));
-    disk.free();
-    await send();
-    expect(await wholeRoom(anna)).toEqual(stored);
+    await context.expect.poll(() => disk.messages(), { timeout: 30_000 }).toBe(0);
+    await again.request('message:send', { room, text, clientId: newClientId() });
   });
 }

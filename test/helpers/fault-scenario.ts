@@ -128,7 +128,6 @@ export class Scenario {
   readonly #place: Place;
   /** On each server a client that reads everything, and sends a message now and then. */
   #witnesses: ChatClient[] = [];
-  #moderator!: ChatClient;
   #talking = true;
   #talks: Promise<void>[] = [];
   /** The acknowledged messages of the lobby, by clientId. */
@@ -142,8 +141,6 @@ export class Scenario {
 
   static async open(place: Place): Promise<Scenario> {
     const self = new Scenario(place);
-    const moderator = await place.putSession('moderator', { user_id: 'moderator', roles: ['moderator'] });
-    self.#moderator = await connect(self.#url(), moderator);
     for (const [n, { url }] of place.servers.entries()) {
       const witness = await connect(url, await place.putSession(`witness${n}`, { user_id: `witness${n}` }));
       await ask(witness, 'room:join', { room: 'lobby' });
@@ -160,18 +157,6 @@ export class Scenario {
     connect: async () => {
       const cookie = await this.#session();
       return () => this.#connect(cookie);
-    },
-    'connect again': async () => {
-      const cookie = await this.#session();
-      const client = await this.#connect(cookie);
-      const { room } = await ask(client, 'room:join', { room: 'lobby' });
-      client.close();
-      await this.#send(this.#witnesses[0] as ChatClient);
-      return async () => {
-        const again = await this.#connect(cookie);
-        const { messages } = await ask(again, 'room:join', { room: 'lobby', since: room.head });
-        expect(messages.length).toBeGreaterThan(0);
-      };
     },
     join: async () => {
       const client = await this.#newcomer();
@@ -205,33 +190,6 @@ export class Scenario {
         await ask(client, 'room:sync', { room: 'lobby', since: 0, limit: 10 });
       };
     },
-    search: async () => {
-      const { client, message } = await this.#author();
-      return async () => {
-        const query = { query: message.text, room: 'lobby' };
-        const found = async () => (await ask(client, 'message:search', query)).messages.map(({ seq }) => seq);
-        // The index lags while its disk is full.
-        await until(found, [message.seq]);
-      };
-    },
-    people: async () => {
-      const client = await this.#joined();
-      return async () => {
-        await ask(client, 'room:members', { room: 'lobby', limit: 5 });
-        await ask(client, 'user:find', { query: 'wit' });
-      };
-    },
-    report: async () => {
-      const { message } = await this.#author();
-      const client = await this.#joined();
-      return async () => {
-        await ask(client, 'message:report', { room: 'lobby', seq: message.seq, reason: 'spam' });
-        const { reports } = await ask(this.#moderator, 'report:list', {});
-        const mine = reports.filter(({ message: { seq } }) => seq === message.seq);
-        expect(mine).toHaveLength(1);
-        await ask(this.#moderator, 'report:close', { id: String(mine[0]?.id), done: 'nothing' });
-      };
-    },
     room: async () => {
       const client = await this.#newcomer();
       const clientId = newClientId();
@@ -249,14 +207,6 @@ export class Scenario {
           // The room is gone: the answer to an earlier attempt was lost.
           if (error.message !== 'unknown_room') throw error;
         });
-      };
-    },
-    'a direct room': async () => {
-      const client = await this.#newcomer();
-      return async () => {
-        const { room } = await ask(client, 'direct:open', { user: 'witness0' });
-        await ask(client, 'room:join', { room: room.id });
-        await this.#send(client, room.id);
       };
     },
     files: async () => {
@@ -304,15 +254,6 @@ export class Scenario {
         // The central directory, which an archive that is cut off lacks.
         expect(archive.subarray(-22, -18)).toEqual(Buffer.from('PK\x05\x06', 'latin1'));
         expect(archive.length).toBeGreaterThan(message.text.length);
-      };
-    },
-    ban: async () => {
-      const client = await this.#newcomer();
-      const { id } = client.ready.user;
-      return async () => {
-        await api(this.#url(), 'PUT', `/users/${id}/ban`, { seconds: 100 });
-        expect((await client.ended).reason).toBe('kicked');
-        await api(this.#url(), 'DELETE', `/users/${id}/ban`);
       };
     },
     typing: async () => {
@@ -418,7 +359,7 @@ export class Scenario {
 
   close(): void {
     this.#talking = false;
-    for (const client of [...this.#witnesses, this.#moderator, ...this.#clients]) client.close();
+    for (const client of [...this.#witnesses, ...this.#clients]) client.close();
   }
 
   #url(): string {

@@ -4,11 +4,13 @@
  * the result. Without a cookie it is not logged in.
  */
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { fragments, frame, opcode, openRaw, type RawClient, upgradeRequest } from './raw-client.ts';
 import { RawClient as HttpClient } from './raw-http.ts';
 
 const [kind = '', port = '', time = '', addresses = '', count = '0', cookie = ''] = process.argv.slice(2);
 const until = performance.now() + Number(time);
+const isOver = () => performance.now() > until;
 const from = addresses.split(',');
 const outcomes: Record<string, number> = {};
 const seen = (what: string) => {
@@ -22,269 +24,205 @@ function end(): never {
 process.on('SIGTERM', end);
 
 let next = 0;
+const nextAddress = () => from[next++ % from.length] as string;
 function tcp(): Socket {
-  const localAddress = from[next++ % from.length] as string;
-  const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress, noDelay: true });
+  const socket = connect({
+    port: Number(port),
+    host: '127.0.0.1',
+    localAddress: nextAddress(),
+    noDelay: true,
+  });
+  socket.on('connect', () => seen('opened'));
   socket.on('error', () => seen('error'));
   return socket;
 }
-
-/** Writes once and resolves with the status of the answer; then the connection is closed. */
-function ask(text: string): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = tcp();
-    socket.write(text);
-    socket.once('data', (piece: Buffer) => {
-      seen(piece.toString('latin1', 9, 12));
-      socket.destroy();
-    });
-    socket.on('close', () => resolve());
-  });
-}
-
-const unknown = () =>
-  `PHPSESSID=${next++}${Math.random().toString(36).slice(2)}`.replace(/[^A-Za-z0-9=]/g, '');
-const open = (as: string): Promise<RawClient | null> =>
-  openRaw(Number(port), { cookie: as, localAddress: from[next++ % from.length] as string }).then(
-    (client) => {
-      seen('opened');
-      return client;
-    },
-    async () => {
-      seen('refused');
-      // Without this pause it would only be a flood of handshakes.
-      await pause(1000);
-      return null;
-    },
-  );
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-/** Writes the bytes again and again, as fast as they are accepted, until the server has closed the connection. */
-async function pour(client: RawClient | null, bytes: Buffer): Promise<void> {
-  if (client === null) return;
-  while (!client.closed && performance.now() < until) {
-    seen('written');
-    if (!client.socket.write(bytes)) {
-      await new Promise<void>((resolve) => {
-        client.socket.once('drain', resolve);
-        client.socket.once('close', () => resolve());
-      });
-    } else await turn();
-  }
-  if (client.closed) seen('closed');
-  client.socket.destroy();
-}
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-const many = (packet: string, n: number, op?: number) =>
-  Buffer.concat(Array.from({ length: n }, () => frame(packet, op)));
-
-const nearLimit = frame(`420["room:list",{"pad":"${'x'.repeat(65_000)}"}]`);
-const tooLarge = frame(`420["room:list",{"pad":"${'x'.repeat(70_000)}"}]`);
-const partialRequest = 'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: chat.example\r\n';
-
-/** As large as one read of the server. */
-const filled = (bytes: Buffer) => Buffer.alloc(65_536 - (65_536 % bytes.length), bytes);
-/** Fragments of a message that never ends. */
-const endless = (part: string) => {
-  const parts = fragments(part, part, '');
-  const size = frame(part).length;
-  return { first: parts.subarray(0, size), next: filled(parts.subarray(size, 2 * size)) };
-};
+/** The next event of a name, whatever error comes before. */
+const heard = (socket: Socket, event: string) => new Promise((resolve) => socket.once(event, resolve));
+const unknown = () => `PHPSESSID=${next++}${Math.random().toString(36).slice(2)}`;
 
 /** A WebSocket connection, logged in as the cookie's user if there is one. */
 async function enter(): Promise<RawClient | null> {
-  if (cookie === '') return open(unknown());
-  const client = await open(cookie);
-  if (client === null) return null;
-  const ready = client.packet((packet) => packet.startsWith('42') || packet.startsWith('44'));
-  client.send('40');
-  const answer = await ready.catch(() => '');
-  if (answer.startsWith('42')) return client;
-  seen(answer.startsWith('44') ? 'told' : 'closed');
-  client.socket.destroy();
-  return null;
-}
-
-/** The same by long-polling, before CONNECT: functions that post a body and that poll. */
-async function enterByPolling() {
-  const address = from[next++ % from.length] as string;
-  const [asking, posting] = [
-    await HttpClient.connect(Number(port), address),
-    await HttpClient.connect(Number(port), address),
-  ];
-  const headers = { Cookie: cookie === '' ? unknown() : cookie };
-  const path = '/socket.io/?EIO=4&transport=polling';
-  const close = () => {
-    asking.close();
-    posting.close();
-  };
-  const opened = await asking.get(path, headers);
-  const sid = /"sid":"([^"]+)"/.exec(opened)?.[1];
-  if (sid === undefined) {
+  const client = await openRaw(Number(port), {
+    cookie: cookie || unknown(),
+    localAddress: nextAddress(),
+  }).catch(() => null);
+  if (client === null) {
     seen('refused');
-    close();
+    // Without this pause it would only be a flood of handshakes.
     await pause(1000);
     return null;
   }
   seen('opened');
-  return {
-    post: (body: string) => posting.post(`${path}&sid=${sid}`, body, headers),
-    ask: () => asking.get(`${path}&sid=${sid}`, headers),
-    close,
-  };
+  if (cookie === '') return client;
+  const ready = client.packet((packet) => packet.startsWith('42') || packet.startsWith('44'));
+  client.send('40');
+  if ((await ready.catch(() => '')).startsWith('42')) return client;
+  seen('closed');
+  client.socket.destroy();
+  return null;
 }
 
-async function pourParts(part: string): Promise<void> {
+/** Writes the bytes again and again, as fast as they are accepted, until the server has closed the connection. */
+async function pour(bytes: Buffer, first?: Buffer): Promise<void> {
   const client = await enter();
-  client?.socket.write(endless(part).first);
-  await pour(client, endless(part).next);
+  if (client === null) return;
+  if (first !== undefined) client.socket.write(first);
+  while (!client.closed && !isOver()) {
+    seen('written');
+    if (client.socket.write(bytes)) await turn();
+    else await Promise.race([heard(client.socket, 'drain'), heard(client.socket, 'close')]);
+  }
+  if (client.closed) seen('closed');
+  client.socket.destroy();
 }
+/** As large as one read of the server. */
+const filled = (bytes: Buffer) => Buffer.alloc(65_536 - (65_536 % bytes.length), bytes);
+/** Fragments of a message that never ends. */
+const pourParts = (part: string) => {
+  const [size, parts] = [frame(part).length, fragments(part, part, '')];
+  return pour(filled(parts.subarray(size, 2 * size)), parts.subarray(0, size));
+};
 
-type Flood = (n: number) => Promise<void>;
+const get = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: chat.example\r\n${more}\r\n`;
+const polling = '/socket.io/?EIO=4&transport=polling';
+const script = get('/php-chat.js');
+/** As many objects as the server makes from so few bytes. */
+const stuffed = (headers: number) =>
+  get('/php-chat.js', Array.from({ length: headers }, (_, n) => `x${n}: ${n}x\r\n`).join(''));
+
+/**
+ * Plain HTTP on a connection that is kept open: writes once more each `every` milliseconds, or after so many answers.
+ * Without `answers`, it does not read.
+ */
+async function keepWriting(
+  write: (nth: number) => string,
+  { every, answers }: { every?: number; answers?: number },
+): Promise<void> {
+  const socket = tcp();
+  let nth = 0;
+  // Waits until the kernel has taken the bytes, so that this process stays small too.
+  const writeNext = () => void (socket.writableLength === 0 && socket.write(write(nth++)));
+  let open = answers ?? 0;
+  if (answers !== undefined)
+    socket.setEncoding('latin1').on('data', (piece: string) => {
+      for (const [, status = ''] of piece.matchAll(/HTTP\/1\.1 (\d+) /g)) {
+        seen(status);
+        open--;
+      }
+      if (open > 0) return;
+      open = answers;
+      writeNext();
+    });
+  writeNext();
+  const timer = every === undefined ? undefined : setInterval(writeNext, every);
+  const ends = setTimeout(() => socket.destroy(), until - performance.now());
+  await new Promise((resolve) => socket.once('close', resolve));
+  clearInterval(timer);
+  clearTimeout(ends);
+  seen('closed');
+}
 
 /** A single act of a parallel attacker, who repeats it. */
-const floods: Record<string, Flood> = {
-  async events() {
-    await pour(await enter(), filled(frame('421["a"]')));
-  },
-  /** Each time as much as one read takes, then a pause as long as a penalty may last. */
-  async bursts() {
-    const client = await enter();
-    while (client !== null && !client.closed && performance.now() < until) {
-      seen('written');
-      client.socket.write(filled(frame('421["a"]')));
-      await pause(Math.min(8000, until - performance.now()));
-    }
-    if (client?.closed) seen('closed');
-    client?.socket.destroy();
-  },
+const floods: Record<string, (n: number) => Promise<void>> = {
+  events: () => pour(filled(frame('421["a"]'))),
   async posts(n) {
-    const client = await enterByPolling();
-    if (client === null) return;
-    // As many packets as fit, or as many as are accepted.
-    const body = Array.from({ length: n % 4 < 2 ? 7281 : 500 }, () => '421["a"]').join('\x1e');
-    let over = false;
-    const asking = async () => {
-      while (!over && performance.now() < until) await client.ask();
-    };
-    try {
-      if (cookie !== '') {
-        await client.post('40');
-        while (!(await client.ask()).includes('session:ready'));
-        // Half of them do not even read the answers.
-        if (n % 2 === 0) void asking().catch(() => {});
+    const address = nextAddress();
+    const [asking, posting] = [
+      await HttpClient.connect(Number(port), address),
+      await HttpClient.connect(Number(port), address),
+    ];
+    const headers = { Cookie: cookie || unknown() };
+    const sid = /"sid":"([^"]+)"/.exec(await asking.get(polling, headers))?.[1];
+    if (sid === undefined) {
+      seen('refused');
+      await pause(1000);
+    } else {
+      seen('opened');
+      const post = (body: string) => posting.post(`${polling}&sid=${sid}`, body, headers);
+      const ask = () => asking.get(`${polling}&sid=${sid}`, headers);
+      // As many packets as fit, or as many as are accepted.
+      const body = Array.from({ length: n % 4 < 2 ? 7281 : 500 }, () => '421["a"]').join('\x1e');
+      try {
+        if (cookie !== '') {
+          await post('40');
+          while (!(await ask()).includes('session:ready'));
+        }
+        while (!isOver()) {
+          seen('written');
+          if ((await post(body)) !== 'ok') break;
+        }
+      } catch {
+        seen('closed');
       }
-      while (performance.now() < until) {
-        seen('written');
-        if ((await client.post(body)) !== 'ok') break;
-      }
-    } catch {
-      seen('closed');
     }
-    over = true;
-    client.close();
+    asking.close();
+    posting.close();
   },
-  /** Requests for as much history as allowed, again and again. */
+  /** Requests for as much history as allowed, again and again: half of them many at once. */
   async reads(n) {
     const client = await enter();
     if (client === null) return;
-    const all = { room: 'lobby', since: 0, limit: 500 };
-    // Half of them send many requests at once, the others the next one after each answer.
-    const atOnce = n % 2 === 0 ? 50 : 1;
-    const closed = new Promise((resolve) => client.socket.once('close', resolve));
-    while (!client.closed && performance.now() < until) {
-      const asked = Array.from({ length: atOnce }, () =>
-        client.request('room:sync', all).then(
+    while (!client.closed && !isOver()) {
+      const asked = Array.from({ length: n % 2 === 0 ? 50 : 1 }, () =>
+        client.request('room:sync', { room: 'lobby', since: 0, limit: 500 }).then(
           (answer) => seen(/"code":"(\w+)"/.exec(answer)?.[1] ?? 'ok'),
           () => seen('closed'),
         ),
       );
-      await Promise.race([Promise.all(asked), closed]);
+      await Promise.all(asked);
     }
     client.socket.destroy();
   },
-  fragments: () => pourParts('x'),
-  emptyFragments: () => pourParts(''),
-  async pongs() {
-    await pour(await enter(), filled(frame('', opcode.pong)));
-  },
-  async webSocketPings() {
-    await pour(await enter(), filled(frame('', opcode.ping)));
-  },
   /** All frames that need no login, at once. */
-  frames: (n) =>
-    (floods[['fragments', 'emptyFragments', 'pongs', 'webSocketPings'][n % 4] as string] as Flood)(n),
-  handshakes: () => ask(upgradeRequest()),
-  polling: () =>
-    ask(
-      'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: chat.example\r\nConnection: close\r\n\r\n',
-    ),
-  async pings(n) {
-    const client = await open(unknown());
-    // Half of them do not even read the answers.
-    if (n % 2 === 0) client?.socket.pause();
-    await pour(client, n % 4 < 2 ? many('', 1000, opcode.ping) : many('3', 1000));
+  frames(n) {
+    if (n % 4 < 2) return pourParts(n % 4 === 0 ? 'x' : '');
+    return pour(filled(frame('', n % 4 === 2 ? opcode.pong : opcode.ping)));
+  },
+  async handshakes() {
+    const socket = tcp();
+    socket.write(upgradeRequest());
+    const piece = await Promise.race([heard(socket, 'data'), heard(socket, 'close')]);
+    if (Buffer.isBuffer(piece)) seen(piece.toString('latin1', 9, 12));
+    socket.destroy();
   },
   async connects(n) {
-    const client = await open(unknown());
-    if (client === null) return;
-    if (n % 10 === 0) return pour(client, many('40', 1000));
-    client.send('40');
+    if (n % 10 === 0) return pour(filled(frame('40')));
+    const client = await enter();
+    client?.send('40');
     await client
-      .packet((packet) => packet.startsWith('44'))
+      ?.packet((packet) => packet.startsWith('44'))
       .then(
         () => seen('told'),
         () => seen('closed'),
       );
-    client.socket.destroy();
+    client?.socket.destroy();
   },
-  async packets(n) {
-    // A logged-in client, so that the server processes the large packets.
-    const client = await open(cookie);
-    if (client === null) return;
-    const ready = client.packet((packet) => packet.startsWith('42') || packet.startsWith('44'));
-    client.send('40');
-    await ready.catch(() => null);
-    client.onPacket((packet) => {
-      if (packet.startsWith('43')) seen(/"code":"(\w+)"/.exec(packet)?.[1] ?? 'ok');
-    });
-    await pour(client, n % 2 === 0 ? nearLimit : tooLarge);
-  },
-  slowloris: () =>
-    new Promise((resolve) => {
-      const socket = tcp();
-      let sent = 0;
-      const timer = setInterval(() => {
-        if (performance.now() > until) return socket.destroy();
-        socket.write(partialRequest[sent] ?? 'x');
-        sent++;
-      }, 100);
-      socket.once('data', (piece: Buffer) => seen(piece.toString('latin1', 9, 12)));
-      socket.on('close', () => {
-        clearInterval(timer);
-        seen('closed');
-        resolve();
-      });
-    }),
+  /** Packets that are nearly too large, or too large. */
+  packets: (n) => pour(frame(`420["room:list",{"pad":"${'x'.repeat(n % 2 === 0 ? 65_000 : 70_000)}"}]`)),
   halfOpen: () =>
-    new Promise((resolve) => {
-      const socket = tcp();
-      socket.on('connect', () => seen('opened'));
-      socket.write(partialRequest);
-      socket.once('data', (piece: Buffer) => seen(piece.toString('latin1', 9, 12)));
-      const timer = setTimeout(() => socket.destroy(), until - performance.now());
-      socket.on('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
+    keepWriting(() => `GET ${polling} HTTP/1.1\r\nHost: chat.example\r\n`, {
+      answers: Number.POSITIVE_INFINITY,
     }),
+  /** Far more than the server accepts, without reading. */
+  unread: () => keepWriting(() => script.repeat(2000), { every: 100 }),
+  /** As much as the server accepts, and no more. */
+  hoarded: () =>
+    keepWriting((nth) => (nth === 0 ? stuffed(99) + stuffed(24).repeat(7) : '\r\n'), { every: 1000 }),
+  errors: () => keepWriting(() => get('/nothing', 'Expect: 100-continue\r\n').repeat(8), { answers: 16 }),
+  trickle: () =>
+    keepWriting((nth) => (nth === 0 ? get('/healthz') : '\r\n'), {
+      every: 1000,
+      answers: Number.POSITIVE_INFINITY,
+    }),
+  /** As if a browser loaded many images in a foreign page. */
+  images: () => keepWriting(() => get(polling, 'Sec-Fetch-Site: cross-site\r\n'), { answers: 1 }),
 };
 
 const flood = floods[kind];
 if (flood === undefined) throw new Error(`no such flood: ${kind}`);
 const all = Promise.all(
   Array.from({ length: Number(count) }, async (_, n) => {
-    while (performance.now() < until) {
+    while (!isOver()) {
       await flood(n);
       // If it is refused at once, this loop would otherwise block the process.
       await turn();

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { newClientId } from './chat-client.ts';
 import type { ChatServer } from './chat-server.ts';
 import { startChild } from './child.ts';
 import { hanging } from './hanging.ts';
-import { watchHealth } from './health.ts';
+import { connectRaw } from './raw-client.ts';
 import { watchRss } from './server-figures.ts';
-import { startTalk } from './talk.ts';
 
 /** The results of other users during the burden. */
 export interface Fared<T> {
@@ -23,6 +23,75 @@ export interface Fared<T> {
   grown: number;
 }
 
+/** Users in the lobby who keep talking, each so rarely that no limit applies, and measure the delays. */
+async function startTalk(port: number, cookies: readonly string[]) {
+  const latencies: number[] = [];
+  const count = { sent: 0, acknowledged: 0 };
+  const clients = await Promise.all(cookies.map((cookie) => connectRaw(port, cookie, 'lobby')));
+  const failures: string[] = [];
+  const under = new Set<Promise<unknown>>();
+  const timers = clients.map((client, n) => {
+    client.onPacket((packet) => {
+      const said = /^42\["message:new",.*"text":"(\d+) ([\d.]+)"/.exec(packet);
+      if (said !== null && Number(said[1]) !== n) latencies.push(performance.now() - Number(said[2]));
+    });
+    // Not in step with the requests for /healthz.
+    return setInterval(() => {
+      const text = `${n} ${performance.now().toFixed(3)}`;
+      count.sent++;
+      const one = client
+        .request('message:send', { room: 'lobby', text, clientId: newClientId() })
+        .then((answer) => {
+          if (answer.includes('"ok":true')) count.acknowledged++;
+          else failures.push(answer);
+        })
+        .catch((error: unknown) => void failures.push(String(error)))
+        .finally(() => under.delete(one));
+      under.add(one);
+    }, 610);
+  });
+  return {
+    latencies,
+    count,
+    gone: () => clients.filter(({ closed }) => closed).length,
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      await Promise.all(under);
+      for (const client of clients) client.socket.destroy();
+      if (failures.length > 0) throw new Error(`messages were not taken: ${failures.slice(0, 3).join(', ')}`);
+    },
+  };
+}
+
+/** Asks `/healthz` twenty times a second without waiting for answers, so that a stall is seen as often. */
+function watchHealth(port: number) {
+  const latencies: number[] = [];
+  const failures: string[] = [];
+  const under = new Set<Promise<void>>();
+  const timer = setInterval(() => {
+    const began = performance.now();
+    const one = fetch(`http://127.0.0.1:${port}/healthz`)
+      .then(async (answer) => {
+        await answer.arrayBuffer();
+        if (answer.status !== 200) failures.push(String(answer.status));
+      })
+      .catch((error: unknown) => void failures.push(String(error)))
+      .finally(() => {
+        latencies.push(performance.now() - began);
+        under.delete(one);
+      });
+    under.add(one);
+  }, 50);
+  return {
+    latencies,
+    failures,
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(under);
+    },
+  };
+}
+
 /**
  * Lets ten people talk, and asks for `/healthz`, while the server is under a burden.
  * @param ready called when all of them talk, before the burden begins
@@ -37,8 +106,7 @@ export async function othersDuring<T>(
   }: { cookies: readonly string[]; port?: number; ready?: () => Promise<void> },
   burden: (served: () => Promise<void>) => Promise<T>,
 ): Promise<Fared<T>> {
-  // Not in step with the requests for /healthz.
-  const talk = await startTalk(port, { cookies, room: 'lobby', every: 610 });
+  const talk = await startTalk(port, cookies);
   // Code that is loaded and compiled with the first messages does not count as growth.
   while (talk.latencies.length < 90) await pause(20);
   await ready?.();
@@ -63,12 +131,11 @@ export async function othersDuring<T>(
   return { outcome, gone, messages, health, failures: probe.failures, grown };
 }
 
-/** The attack and its size: the arguments of the program besides port and time. */
+/** The attack and its size: the arguments of `flood.ts` besides port and time. */
 export interface Flood {
-  program: 'flood' | 'http-flood';
   kind: string;
   rest: readonly (string | number)[];
-  /** It goes on until this outcome has been seen; of `flood` alone. */
+  /** It goes on until this outcome has been seen. */
   first?: string;
 }
 
@@ -78,12 +145,11 @@ export interface Flood {
  * @returns `served` is false if that has not happened while it lasted
  */
 export async function attack(
-  { program, kind, rest, first }: Flood,
+  { kind, rest, first }: Flood,
   { port, lasting, served }: { port: number; lasting: number; served: () => Promise<void> },
 ): Promise<{ said: string; served: boolean }> {
-  const path = new URL(`${program}.ts`, import.meta.url).pathname;
-  const args = [path, ...[kind, port, lasting + hanging, ...rest].map(String)];
-  const flood = startChild(process.execPath, args);
+  const path = new URL('flood.ts', import.meta.url).pathname;
+  const flood = startChild(process.execPath, [path, ...[kind, port, lasting + hanging, ...rest].map(String)]);
   const ended = flood.until(/^\{"done":.*\}$/m);
   const seen = first === undefined ? undefined : flood.until(new RegExp(`^\\{"first":"${first}"\\}$`, 'm'));
   const all = Promise.all([pause(lasting), served(), seen]).then(() => true);
