@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
 import { startMemcached } from '../helpers/memcached.ts';
@@ -44,15 +43,6 @@ async function startCollector(status = 200) {
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, bodies, asked };
 }
-
-/** Tells on standard error which packages of OpenTelemetry a program loads, but for the one that prom-client loads. */
-const watched = `data:text/javascript,${encodeURIComponent(`
-  import { registerHooks } from 'node:module';
-  registerHooks({ resolve(name, context, next) {
-    if (/^@opentelemetry.(?!api)/.test(name)) process._rawDebug('loaded ' + name);
-    return next(name, context);
-  } });
-`)}`;
 
 async function startServer(env: NodeJS.ProcessEnv) {
   const memcached = await startMemcached();
@@ -126,19 +116,3 @@ test('a collector that refuses them, or is not there, disturbs nobody, and the l
   expect(await server.stop()).toBe(0);
   expect(server.output()).toMatch(/"reason":"[^"]+".*"msg":"traces cannot be sent: the collector/);
 });
-
-if (soak) {
-  test('without a collector the server loads no package for traces, and with one it does', async () => {
-    const watching = { NODE_OPTIONS: `--import=${watched}` };
-    const plain = await startServer(watching);
-    await talk(plain);
-    await plain.stop();
-    expect(plain.output()).not.toContain('loaded @opentelemetry/');
-    const traced = await startServer({
-      ...watching,
-      OTEL_EXPORTER_OTLP_ENDPOINT: (await startCollector()).url,
-    });
-    expect(traced.output()).toContain('loaded @opentelemetry/');
-    await traced.stop();
-  });
-}

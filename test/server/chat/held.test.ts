@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Answers, Held, RequestPayload } from '../../../server/wire/events.ts';
@@ -18,27 +15,27 @@ import {
   say,
   startPeopleSite,
 } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /** Messages that wait for a moderator, over real sockets. */
-let site: PeopleSite;
-const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
+let site: PeopleHere;
+/** With files and exports. */
+let served: PeopleSite;
 beforeAll(async () => {
-  site = await startPeopleSite({
+  const env = {
     CHAT_CREATE_ROOMS: 'all',
     CHAT_ROOMS: 'lobby',
-    CHAT_ORIGINS: origin,
-    CHAT_FILES: `dir:${files}`,
     CHAT_HOLD: 'links',
     CHAT_HOLD_WORDS: 'pallets, cheap watches, e-mail, 赌博',
-  });
+  };
+  site = await startPeopleHere(env);
+  served = await startPeopleSite({ ...env, CHAT_ORIGINS: origin });
 });
-afterAll(async () => {
-  await site.close();
-  rmSync(files, { recursive: true });
-});
+afterAll(() => Promise.all([site.close(), served.close()]));
 
 const inTest = closedAfterEach();
-const user = async (session?: object, on = site): Promise<Person> => inTest(await on.person(session));
+type On = Pick<PeopleSite, 'person' | 'people'>;
+const user = async (session?: object, on: On = site): Promise<Person> => inTest(await on.person(session));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
 /** Sends a message that may wait. */
@@ -69,8 +66,8 @@ async function changed(one: Person, { id }: Held, is: string) {
   return find();
 }
 /** Somebody, a moderator and a bystander in the lobby. */
-async function lobby() {
-  const [ann, mod, eve] = [await user(), await user({ roles: 'moderator' }), await user()];
+async function lobby(on: On = site) {
+  const [[ann, eve], mod] = [await on.people(2, inTest), await user({ roles: 'moderator' }, on)];
   for (const one of [ann, mod, eve]) await one.request('room:join', { room: 'lobby' });
   return { ann, mod, eve };
 }
@@ -98,11 +95,11 @@ describe('which messages wait', () => {
   });
 
   test('those whose files have such a name or description', async () => {
-    const { ann } = await lobby();
+    const { ann } = await lobby(served);
     const files = await Promise.all(
       ['plan', 'pallets'].map(
         async (name) =>
-          (await upload(site.chat.url, ann.cookie, 'text', { room: 'lobby', name: `${name}.txt` })).file.id,
+          (await upload(served.chat.url, ann.cookie, 'text', { room: 'lobby', name: `${name}.txt` })).file.id,
       ),
     );
     const [plan = '', named = ''] = files;
@@ -125,7 +122,7 @@ describe('which messages wait', () => {
   });
 
   test('the first one of a user, until one is approved; a direct message is none', async () => {
-    const first = await startPeopleSite({
+    const first = await startPeopleHere({
       CHAT_ROOMS: 'lobby',
       CHAT_CREATE_ROOMS: 'all',
       CHAT_HOLD: 'first',
@@ -158,7 +155,7 @@ describe('which messages wait', () => {
 
 describe('a message that waits', () => {
   test('is seen by its author and moderators alone, in no answer, count, event or export of others', async () => {
-    const { ann, mod, eve } = await lobby();
+    const { ann, mod, eve } = await lobby(served);
     await say(eve, 'lobby', 'hello');
     const before = (await eve.request('room:list', {})).rooms;
     const heard = eve.events.length;
@@ -223,7 +220,7 @@ describe('a message that waits', () => {
   });
 
   test('an edit that would wait is held, and the old text stays', async () => {
-    const { ann, mod, eve } = await lobby();
+    const { ann, mod, eve } = await lobby(served);
     const { seq } = await say(ann, 'lobby', 'hello');
     const edit = { room: 'lobby', seq, text: 'see https://a.example' };
     const answer = await ann.raw('message:edit', edit);
@@ -232,7 +229,7 @@ describe('a message that waits', () => {
       (await eve.request('message:history', { room: 'lobby' })).messages.find((one) => one.seq === seq)?.text;
     expect(await text()).toBe('hello');
     // An edit with a new file takes its place, and then an edit with the same file.
-    const { file } = await upload(site.chat.url, ann.cookie, 'plan', { room: 'lobby' });
+    const { file } = await upload(served.chat.url, ann.cookie, 'plan', { room: 'lobby' });
     const withFile = { ...edit, files: [{ id: file.id }] };
     for (const over of [{}, { text: 'other https://a.example' }, { text: edit.text }])
       expect(await ann.raw('message:edit', { ...withFile, ...over })).toMatchObject({ ok: true });
@@ -248,13 +245,13 @@ describe('a message that waits', () => {
   });
 
   test('its files are for its author and moderators, and for all once it is approved', async () => {
-    const { ann, mod, eve } = await lobby();
-    const { file } = await upload(site.chat.url, ann.cookie, 'plan', { room: 'lobby' });
+    const { ann, mod, eve } = await lobby(served);
+    const { file } = await upload(served.chat.url, ann.cookie, 'plan', { room: 'lobby' });
     const held = await hold(ann, 'lobby', 'pallets', { files: [{ id: file.id }] });
     expect(held.files).toMatchObject([{ id: file.id }]);
     const statuses = () =>
       Promise.all(
-        [ann, mod, eve].map(async ({ cookie }) => (await download(site.chat.url, cookie, file)).status),
+        [ann, mod, eve].map(async ({ cookie }) => (await download(served.chat.url, cookie, file)).status),
       );
     expect(await statuses()).toEqual([200, 200, 404]);
     await mod.request('held:approve', { id: held.id });
@@ -377,7 +374,7 @@ describe('words that cannot wait', () => {
   ] as const)(
     'with CHAT_HOLD=%s the name of a public room is a moderator’s, or a known user’s: %s',
     async (mode, known) => {
-      const on = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
+      const on = await startPeopleHere({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_HOLD: mode });
       try {
         const [ann, boss] = [await user({}, on), await user({ roles: 'moderator' }, on)];
         for (const one of [ann, boss]) await one.request('room:join', { room: 'lobby' });
@@ -408,7 +405,7 @@ test('erasing a user removes what waits, and moderators learn that it is gone', 
 
 /** The lines of all files of that user's export. */
 async function fetchExport(id: string): Promise<string[]> {
-  const answer = await fetch(`${site.chat.url}/api/users/${id}/export`, {
+  const answer = await fetch(`${served.chat.url}/api/users/${id}/export`, {
     headers: { authorization: `Bearer ${apiKey}` },
   });
   const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answers, Held } from '../../../server/wire/events.ts';
@@ -16,35 +13,31 @@ import {
   type Several,
   startPeopleSite,
 } from '../../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
  * Somebody who was removed from a room, or banned there, tries to learn what happens in it by what is their own: their
  * messages, files and rooms.
  */
-let site: PeopleSite;
-const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
+let site: PeopleHere;
+/** With files and exports. */
+let served: PeopleSite;
 beforeAll(async () => {
-  site = await startPeopleSite({
+  const env = {
     CHAT_CREATE_ROOMS: 'all',
     CHAT_ROOMS: 'lobby,garden',
-    CHAT_ORIGINS: origin,
-    CHAT_FILES: `dir:${files}`,
     CHAT_HOLD: 'first',
-    CHAT_LIMIT_CREATE: '0',
-    CHAT_LIMIT_INVITE: '0',
-    CHAT_LIMIT_SEND: '0',
-    CHAT_LIMIT_REQUESTS: '0',
     CHAT_LIMIT_ROOMS_USER: '12',
     CHAT_HOLD_WORDS: 'pallets',
-  });
+  };
+  site = await startPeopleHere(env);
+  served = await startPeopleSite({ ...env, CHAT_ORIGINS: origin });
 });
-afterAll(async () => {
-  await site.close();
-  rmSync(files, { recursive: true });
-});
+afterAll(() => Promise.all([site.close(), served.close()]));
 
 const inTest = closedAfterEach();
-const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
+const user = async (session?: object, on: Pick<PeopleSite, 'person'> = site): Promise<Person> =>
+  inTest(await on.person(session));
 const users = <Count extends keyof Several>(count: Count) => site.people(count, inTest);
 
 const send = (one: Person, room: string, text = 'hello', over: object = {}) =>
@@ -61,9 +54,9 @@ const lost = (one: Person, room: string) =>
   expect.poll(() => eventsOf(one, 'room:removed').filter((event) => event.room === room)).toHaveLength(1);
 
 /** A private room of Ben's with Ann in it, who has joined it. */
-async function den() {
-  const [ben, ann] = await users(2);
-  const { id } = await site.den(ben, [ann]);
+async function den(on: Pick<PeopleSite, 'people' | 'den'> = site) {
+  const [ben, ann] = await on.people(2, inTest);
+  const { id } = await on.den(ben, [ann]);
   for (const one of [ben, ann]) await one.request('room:join', { room: id });
   return { ben, ann, room: id };
 }
@@ -188,10 +181,10 @@ test('how many rooms one may still make does not depend on whether a lost one is
 /** Mutes, bans and acts in the user's export, once all acts so far are listed. */
 async function exported(one: Person): Promise<{ about: string; restricted: object[]; acts: object[] }> {
   const room = newClientId();
-  await site.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
-  await site.api('DELETE', `/rooms/${room}`);
-  await expect.poll(async () => JSON.stringify((await site.api('GET', '/audit')).body)).toContain(room);
-  const answer = await fetch(`${site.chat.url}/api/users/${one.id}/export`, {
+  await served.api('PUT', `/rooms/${room}`, { name: room, kind: 'private' });
+  await served.api('DELETE', `/rooms/${room}`);
+  await expect.poll(async () => JSON.stringify((await served.api('GET', '/audit')).body)).toContain(room);
+  const answer = await fetch(`${served.chat.url}/api/users/${one.id}/export`, {
     headers: { authorization: `Bearer ${apiKey}` },
   });
   const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
@@ -205,8 +198,8 @@ async function exported(one: Person): Promise<{ about: string; restricted: objec
 }
 
 test('an export says nothing of a room in which the user never was, whatever is laid on the user there', async () => {
-  const [ben, eve] = await users(2);
-  const { id } = await site.den(ben);
+  const [ben, eve] = await served.people(2, inTest);
+  const { id } = await served.den(ben);
   await ben.request('room:mute', { room: id, user: eve.id, reason: 'shall not speak' });
   await ben.request('room:ban', { room: id, user: eve.id, reason: 'shall not see' });
   const { about, acts } = await exported(eve);
@@ -217,7 +210,7 @@ test('an export says nothing of a room in which the user never was, whatever is 
 
 test('an export says why a room was lost, and nothing of what moderators do there since', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
-    const { ben, ann, room } = await den();
+    const { ben, ann, room } = await den(served);
     const held = await hold(ann, room);
     const { seq } = (await ben.request('held:approve', { id: held.id })).message;
     await ben.request('room:mute', { room, user: ann.id, reason: 'loud' });
@@ -240,14 +233,14 @@ test('an export says why a room was lost, and nothing of what moderators do ther
 });
 
 test('an own file is gone with the room, whether it is still there or not', async () => {
-  const { ben, ann, room } = await den();
-  const own = (await upload(site.chat.url, ann.cookie, 'text', { room, name: 'plan.txt' })).file;
-  const loose = (await upload(site.chat.url, ann.cookie, 'text', { room, name: 'loose.txt' })).file;
+  const { ben, ann, room } = await den(served);
+  const own = (await upload(served.chat.url, ann.cookie, 'text', { room, name: 'plan.txt' })).file;
+  const loose = (await upload(served.chat.url, ann.cookie, 'text', { room, name: 'loose.txt' })).file;
   const first = await send(ann, room, 'look', { files: [{ id: own.id }] });
   if (!('held' in first)) throw new Error('the message does not wait');
   await ben.request('held:approve', { id: first.held.id });
   const statuses = async () =>
-    Promise.all([own, loose].map(async (one) => (await download(site.chat.url, ann.cookie, one)).status));
+    Promise.all([own, loose].map(async (one) => (await download(served.chat.url, ann.cookie, one)).status));
   expect(await statuses()).toEqual([200, 200]);
   await ben.request('room:remove', { room, user: ann.id });
   await lost(ann, room);
@@ -256,10 +249,10 @@ test('an own file is gone with the room, whether it is still there or not', asyn
 
 test('an edit elsewhere that names a file of the room is refused in one way, whether the file is still there or not', async () => {
   const codes: string[] = [];
-  const mod = await user({ roles: 'moderator' });
+  const mod = await user({ roles: 'moderator' }, served);
   for (const isDeleted of [false, true]) {
-    const { ben, ann, room } = await den();
-    const { file } = await upload(site.chat.url, ann.cookie, 'text', { room, name: 'pallets.txt' });
+    const { ben, ann, room } = await den(served);
+    const { file } = await upload(served.chat.url, ann.cookie, 'text', { room, name: 'pallets.txt' });
     const files = [{ id: file.id }];
     const sent = await send(ann, room, 'look', { files });
     if (!('held' in sent)) throw new Error('the message does not wait');

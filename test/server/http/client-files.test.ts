@@ -3,14 +3,16 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 const built = new URL('../../../client/dist/', import.meta.url).pathname;
 const script = readFileSync(join(built, 'php-chat.js'));
 
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite();
+  site = await startChatSite({}, chatServerHere);
 });
 afterAll(() => site.close());
 

@@ -3,12 +3,17 @@ import { totalsOfUser } from '../../../server/chat/summary.ts';
 import { methods } from '../../../server/history/history.ts';
 import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_ORIGINS: 'https://www.example.org', CHAT_LIMIT_ME: '40/10s' });
+  site = await startChatSite(
+    { CHAT_ORIGINS: 'https://www.example.org', CHAT_LIMIT_ME: '40/10s' },
+    chatServerHere,
+  );
 });
 afterAll(() => site.close());
 

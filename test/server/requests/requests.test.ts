@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 let client: ChatClient;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_LIMIT_TEXT: '10' });
+  site = await startChatSite({ CHAT_LIMIT_TEXT: '10' }, chatServerHere);
 });
 afterAll(() => site.close());
 beforeEach(async () => {
