@@ -147,6 +147,25 @@ final class SessionServerHandlerTest extends TestCase
         self::assertNull($this->admin->peek(self::ID));
     }
 
+    public function testASessionThatWasDestroyedIsNotCreatedAgain(): void
+    {
+        foreach ([null, 1] as $lock) {
+            $handler = $this->handler(new HandlerSettings(lockWait: $lock));
+            $this->write($handler, 'something');
+            $handler->read(self::ID);
+            if ($lock === null) {
+                $this->admin->open(self::ID);
+                $this->admin->destroy();
+            } else {
+                $handler->destroy(self::ID);
+            }
+            $handler->write(self::ID, 'what the page had');
+            $handler->updateTimestamp(self::ID, 'something');
+            $handler->close();
+            self::assertNull($this->admin->peek(self::ID));
+        }
+    }
+
     public function testTooMuchDataIsRefusedAndNothingIsLost(): void
     {
         foreach ([[null, 1_100_000], [1, 9_000_000]] as [$lock, $bytes]) {

@@ -132,10 +132,14 @@ test('a folder with 4160 folders: lost, since that is too many', async () => {
   });
 });
 
-test('an ended subscription gets no notifications', async () => {
+test('an ended subscription gets no notifications, and leaves no watch', async () => {
+  const watches = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
+  const before = watches();
   const store = subscribe();
   await store.active;
+  expect(watches()).toBe(before + 1);
   store.end();
+  await expect.poll(watches).toBe(before);
   const other = subscribe();
   await other.active;
   write('later');
