@@ -6,7 +6,6 @@ import { join, ownUser } from './own-user.ts';
 const tag = '<php-chat room="elements" title-count="off">Write to us.</php-chat>';
 
 interface Html {
-  css?: string;
   body?: string;
   attributes?: string;
   policy?: string;
@@ -14,12 +13,11 @@ interface Html {
 
 /** Opens a page of the site that the test has made. */
 async function show(site: Site, page: Page, html: Html = {}): Promise<void> {
-  const { css = '', body = tag, attributes = 'lang="en"', policy } = html;
+  const { body = tag, attributes = 'lang="en"', policy } = html;
   const url = site.host(`<!doctype html><html ${attributes}><meta charset="utf-8"><title>Host</title>
-    <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/site.css">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
     <script type="module" src="${site.chat.url}/php-chat.js"></script>${body}`);
   await page.unrouteAll();
-  await page.route('**/site.css', (route) => route.fulfill({ body: css, contentType: 'text/css' }));
   await page.route('**/favicon.ico', (route) => route.fulfill({ body: '' }));
   if (policy !== undefined) {
     await page.route(url, async (route) => {
@@ -37,6 +35,12 @@ const boxOf = async (page: Page) => {
   if (box === null) throw new Error('php-chat is not on the page');
   return { width: box.width, height: box.height };
 };
+
+/** Replaces the page's own rules. */
+const rules = (page: Page, css: string) =>
+  page.locator('style').evaluate((style, css) => {
+    style.textContent = css;
+  }, css);
 
 /** The headers that docs/element.md advises: for a path of the site, and for a subdomain. */
 const [forPath = '', forSubdomain = ''] = [
@@ -61,40 +65,42 @@ test('the element in pages of other people', async ({ page, site }) => {
   });
 
   await test.step('below a header it ends where the window ends, unless the page has a rule', async () => {
-    await page.setViewportSize({ width: 390, height: 664 });
-    const css = 'body { margin: 0 } header { height: 140px }';
-    await show(site, page, { css, body: `<header></header>${tag}` });
+    await page.setViewportSize({ width: 1000, height: 664 });
+    await show(site, page, {
+      body: `<style></style><div class="box"><header></header><i></i><div>${tag}</div></div>`,
+    });
     await expect(field(page)).toBeVisible();
+    const heightBelow = async (header: number, more = '') => {
+      await rules(page, `body { margin: 0 } header { height: ${header}px } ${more}`);
+      return (await boxOf(page)).height;
+    };
+    await expect.poll(() => heightBelow(140)).toBe(664 - 140);
     const { y = 0, height = 664 } = (await field(page).boundingBox()) ?? {};
     expect(y + height).toBeLessThanOrEqual(664);
-    expect((await boxOf(page)).height).toBe(664 - 140);
-    await page.addStyleTag({ content: 'php-chat { max-height: none }' });
-    expect((await boxOf(page)).height).toBe(640);
+    await expect.poll(() => heightBelow(140, 'php-chat { max-height: none }')).toBe(640);
     // Far down a long page, it is as high as it can be.
-    await page.addStyleTag({ content: 'php-chat { max-height: revert-layer } header { height: 1500px }' });
-    await expect.poll(async () => (await boxOf(page)).height).toBe(640);
+    await expect.poll(() => heightBelow(1500)).toBe(640);
   });
 
   await test.step('it has its size and its letters under rules for everything', async () => {
     await page.setViewportSize({ width: 1000, height: 800 });
     const everything =
       'body { margin: 0 } * { font: 9px serif; display: inline; min-height: 0; width: auto } html { font-size: 62.5% }';
-    for (const [css, body, width] of [
-      ['* { all: unset !important }', tag, 1000],
-      ['body { margin: 0; display: flex } i { flex: 0 0 400px }', `<i></i>${tag}`, 600],
-      [everything, tag, 1000],
+    for (const [css, width] of [
+      ['* { all: unset !important } style { display: none !important }', 1000],
+      [
+        'body { margin: 0 } .box { display: flex } i { flex: 0 0 400px } .box > div { display: contents }',
+        600,
+      ],
+      [everything, 1000],
     ] as const) {
-      await show(site, page, { css, body });
-      await expect(field(page)).toBeVisible();
-      expect(await boxOf(page), css).toEqual({ width, height: 640 });
+      await rules(page, css);
+      await expect.poll(() => boxOf(page), css).toEqual({ width, height: 640 });
       await expect(page.locator('php-chat .app'), css).toHaveCSS('font-size', '15px');
     }
   });
 
   await test.step('it fits in a box that cuts off what does not fit, however high the box becomes', async () => {
-    const css = '.box { height: 400px; border: 3px solid; overflow: hidden } header { height: 50px }';
-    await show(site, page, { css, body: `<div class="box"><header></header><div>${tag}</div></div>` });
-    await expect(field(page)).toBeVisible();
     // There is no room for its minimum height in the last one.
     for (const [of, height] of [
       [400, 350],
@@ -102,15 +108,16 @@ test('the element in pages of other people', async ({ page, site }) => {
       [450, 400],
       [300, 640],
     ] as const) {
-      await page.locator('.box').evaluate((box: HTMLElement, height) => {
-        box.style.height = `${height}px`;
-      }, of);
+      await rules(
+        page,
+        `.box { height: ${of}px; border: 3px solid; overflow: hidden } header { height: 50px }`,
+      );
       await expect.poll(async () => (await boxOf(page)).height, `in ${of} px`).toBe(height);
     }
   });
 
   await test.step('the page sets the scheme, the edge and the radius of bubbles', async () => {
-    await show(site, page);
+    await rules(page, '');
     await field(page).fill('Hello');
     await field(page).press('Enter');
     const chat = page.locator('php-chat');
@@ -118,13 +125,13 @@ test('the element in pages of other people', async ({ page, site }) => {
     const scheme = page.locator('php-chat .app');
     await page.emulateMedia({ colorScheme: 'dark' });
     await expect(scheme).toHaveCSS('background-color', /^oklch\(0\.984 /);
-    await page.addStyleTag({ content: ':root { color-scheme: light dark }' });
+    await rules(page, ':root { color-scheme: light dark }');
     await expect(scheme).toHaveCSS('background-color', /^oklch\(0\.198 /);
     await chat.evaluate((element) => element.setAttribute('theme', 'light'));
     await expect(scheme).toHaveCSS('background-color', /^oklch\(0\.984 /);
     await expect(chat).toHaveCSS('border', '1px solid rgb(224, 227, 235)');
     await expect(bubble).toHaveCSS('border-end-end-radius', '18px');
-    await page.addStyleTag({ content: 'php-chat { border: 0; border-radius: 3px; --pc-radius: 3px }' });
+    await rules(page, 'php-chat { border: 0; border-radius: 3px; --pc-radius: 3px }');
     await expect(chat).toHaveCSS('border-top-width', '0px');
     await expect(chat).toHaveCSS('border-radius', '3px');
     await expect(bubble).toHaveCSS('border-end-end-radius', '4.5px');
@@ -198,21 +205,6 @@ test('the element in pages of other people', async ({ page, site }) => {
     expect(await page.evaluate(added)).toEqual([]);
   });
 
-  await test.step('a language from right to left mirrors it; the page can change both', async () => {
-    const body = `${tag}<php-chat-launcher lang="he"></php-chat-launcher>`;
-    await show(site, page, { body, attributes: 'lang="he"' });
-    await expect(page.getByRole('button', { name: 'פתיחת הצ׳אט' })).toBeVisible();
-    // A value of the other direction stands apart from the signs around it.
-    const named = page.getByRole('textbox', { name: 'הודעה אל \u2068elements\u2069' });
-    await expect(named).toBeVisible();
-    const x = async (role: 'navigation' | 'region') =>
-      (await page.getByRole(role).first().boundingBox())?.x ?? 0;
-    expect(await x('navigation')).toBeGreaterThan(await x('region'));
-    await page.locator('php-chat').evaluate((chat) => Object.assign(chat, { dir: 'ltr', lang: 'ar' }));
-    await expect(page.getByRole('textbox', { name: /^رسالة إلى/ })).toBeVisible();
-    expect(await x('navigation')).toBeLessThan(await x('region'));
-  });
-
   await test.step('texts of the owner that come late are applied, and a typed text stays', async () => {
     const asked = Promise.withResolvers<void>();
     const languages: string[] = [];
@@ -228,7 +220,8 @@ test('the element in pages of other people', async ({ page, site }) => {
       };
       await route.fulfill({ json: texts });
     });
-    const body = '<php-chat room="elements" strings="/texts.json"></php-chat>';
+    const body =
+      '<php-chat room="elements" strings="/texts.json"></php-chat><php-chat-launcher></php-chat-launcher>';
     await show(site, page, { body, attributes: 'lang="cs"' });
     await field(page).fill('half a sentence');
     asked.resolve();
@@ -242,6 +235,21 @@ test('the element in pages of other people', async ({ page, site }) => {
       Object.assign(chat, { strings: { 'conn.connected': { cs: 'Tady' } } });
     });
     await expect(page.getByText('Tady', { exact: true })).toBeVisible();
+  });
+
+  await test.step('a language from right to left mirrors it, unless the page says otherwise', async () => {
+    const chat = page.locator('php-chat');
+    const x = async (role: 'navigation' | 'region') =>
+      (await page.getByRole(role).first().boundingBox())?.x ?? 0;
+    await chat.evaluate((element) => element.setAttribute('lang', 'he'));
+    await page.locator('php-chat-launcher').evaluate((element) => element.setAttribute('lang', 'he'));
+    await expect(page.getByRole('button', { name: 'פתיחת הצ׳אט' })).toBeVisible();
+    // A value of the other direction stands apart from the signs around it.
+    await expect(page.getByRole('textbox', { name: 'הודעה אל \u2068elements\u2069' })).toBeVisible();
+    expect(await x('navigation')).toBeGreaterThan(await x('region'));
+    await chat.evaluate((element) => Object.assign(element, { dir: 'ltr', lang: 'ar' }));
+    await expect(page.getByRole('textbox', { name: /^رسالة إلى/ })).toBeVisible();
+    expect(await x('navigation')).toBeLessThan(await x('region'));
   });
 
   await test.step('removed elements leave no socket, timer, listener or channel', async () => {

@@ -181,6 +181,78 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
     await expect(bob.timeline.locator('img')).toHaveCount(0);
   });
 
+  await test.step('hostile files are neither run nor shown', async () => {
+    const page = alice.page;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    let opened = 0;
+    page.on('dialog', (dialog) => {
+      opened++;
+      void dialog.dismiss();
+    });
+    const script =
+      '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>';
+    await attach(alice, [
+      { name: 'a\u202egnp.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(script) },
+      png('b.png', Buffer.from(`<html>${script}</html>`)),
+      png('c.png', bomb(40_000)),
+      text('<img src=x onerror=alert(3)>.txt'),
+      png('d.png', (await picture('#777')).subarray(0, 60)),
+      { name: 'e.HEIC', mimeType: '', buffer: Buffer.from('\0\0\0\x18ftypheic\0\0\0\0heicmif1', 'latin1') },
+    ]);
+    await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+    for (const [name, why] of [
+      ['c.png', 'This picture has too many pixels or frames.'],
+      ['d.png', 'This file can’t be read. It may be damaged.'],
+      ['e.HEIC', 'Browsers can’t show HEIC. Send it as JPEG.'],
+    ] as const)
+      await expect(tray(alice).getByRole('group', { name })).toContainText(why);
+    const labels = (all: Element[]) => all.map((tile) => tile.getAttribute('aria-label'));
+    const names = ['agnp.svg', 'b.png', 'c.png', '<img src=x onerror=alert(3)>.txt', 'd.png', 'e.HEIC'];
+    expect(await tiles(alice).evaluateAll(labels)).toEqual(names);
+    await send(alice);
+    await expect(bob.messages.last()).toContainText('agnp.svg');
+    await expect(bob.messages.last().locator('.imgs')).toHaveCount(0);
+    expect(opened).toBe(0);
+    expect(asked.filter((url) => url.endsWith('/x'))).toEqual([]);
+  });
+
+  await test.step('after a logout Back shows no picture that was opened by itself', async () => {
+    const { page } = alice;
+    const cookie = `PHPSESSID=${await sessionOf(alice)}`;
+    const options = { room, name: 'secret.png', headers: { origin: site.php.url } };
+    const { file } = await upload(site.chat.url, cookie, await picture('#c33', 600, 400), options);
+    await seed(site, 'alice', room, [{ text: '', files: [{ id: file.id }] }]);
+    // The large view has asked for it as well, and the browser keeps that answer.
+    await page.getByRole('button', { name: 'secret.png' }).click();
+    await expect(page.locator('.lightbox figure img')).toHaveJSProperty('naturalWidth', 600);
+    const opened = page.waitForEvent('popup');
+    await page.getByRole('link', { name: 'Open in a new tab' }).click();
+    const tab = await opened;
+    await expect(tab.locator('img')).toHaveJSProperty('naturalWidth', 600);
+    const address = tab.url();
+    await tab.goto(`${site.chat.url}/healthz`);
+    // A page at the same address asks for it again, as the chat does behind a proxy, and the browser keeps that answer.
+    const html = `<img src="${address}">`;
+    const chat = `${site.chat.url}/page`;
+    await page.route(chat, (route) => route.fulfill({ contentType: 'text/html', body: html }));
+    await page.goto(chat);
+    await expect(page.locator('img')).toHaveJSProperty('naturalWidth', 600);
+    await site.memcached.delete(`sessions/${await sessionOf(alice)}`);
+    await tab.goBack();
+    await expect(tab.locator('body')).toContainText('not_found');
+  });
+});
+
+test('pictures that are pasted, dropped or move, and videos of any size', { tag: '@soak' }, async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'pictures', ['2']);
+  await alice.open('pictures');
+  await bob.open('pictures');
+
   await test.step('of six pictures that were pasted and dropped, four are seen', async () => {
     const six = await Promise.all(
       ['#844', '#484', '#448', '#884', '#848', '#488'].map(
@@ -249,68 +321,6 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
       expect(box.height).toBeLessThanOrEqual(320);
       expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(64);
     }
-  });
-
-  await test.step('hostile files are neither run nor shown', async () => {
-    const page = alice.page;
-    const asked: string[] = [];
-    page.on('request', (request) => asked.push(request.url()));
-    let opened = 0;
-    page.on('dialog', (dialog) => {
-      opened++;
-      void dialog.dismiss();
-    });
-    const script =
-      '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>';
-    await attach(alice, [
-      { name: 'a\u202egnp.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(script) },
-      png('b.png', Buffer.from(`<html>${script}</html>`)),
-      png('c.png', bomb(40_000)),
-      text('<img src=x onerror=alert(3)>.txt'),
-      png('d.png', (await picture('#777')).subarray(0, 60)),
-      { name: 'e.HEIC', mimeType: '', buffer: Buffer.from('\0\0\0\x18ftypheic\0\0\0\0heicmif1', 'latin1') },
-    ]);
-    await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
-    for (const [name, why] of [
-      ['c.png', 'This picture has too many pixels or frames.'],
-      ['d.png', 'This file can’t be read. It may be damaged.'],
-      ['e.HEIC', 'Browsers can’t show HEIC. Send it as JPEG.'],
-    ] as const)
-      await expect(tray(alice).getByRole('group', { name })).toContainText(why);
-    const labels = (all: Element[]) => all.map((tile) => tile.getAttribute('aria-label'));
-    const names = ['agnp.svg', 'b.png', 'c.png', '<img src=x onerror=alert(3)>.txt', 'd.png', 'e.HEIC'];
-    expect(await tiles(alice).evaluateAll(labels)).toEqual(names);
-    await send(alice);
-    await expect(bob.messages.last()).toContainText('agnp.svg');
-    await expect(bob.messages.last().locator('.imgs')).toHaveCount(0);
-    expect(opened).toBe(0);
-    expect(asked.filter((url) => url.endsWith('/x'))).toEqual([]);
-  });
-
-  await test.step('after a logout Back shows no picture that was opened by itself', async () => {
-    const { page } = alice;
-    const cookie = `PHPSESSID=${await sessionOf(alice)}`;
-    const options = { room, name: 'secret.png', headers: { origin: site.php.url } };
-    const { file } = await upload(site.chat.url, cookie, await picture('#c33', 600, 400), options);
-    await seed(site, 'alice', room, [{ text: '', files: [{ id: file.id }] }]);
-    // The large view has asked for it as well, and the browser keeps that answer.
-    await page.getByRole('button', { name: 'secret.png' }).click();
-    await expect(page.locator('.lightbox figure img')).toHaveJSProperty('naturalWidth', 600);
-    const opened = page.waitForEvent('popup');
-    await page.getByRole('link', { name: 'Open in a new tab' }).click();
-    const tab = await opened;
-    await expect(tab.locator('img')).toHaveJSProperty('naturalWidth', 600);
-    const address = tab.url();
-    await tab.goto(`${site.chat.url}/healthz`);
-    // A page at the same address asks for it again, as the chat does behind a proxy, and the browser keeps that answer.
-    const html = `<img src="${address}">`;
-    const chat = `${site.chat.url}/page`;
-    await page.route(chat, (route) => route.fulfill({ contentType: 'text/html', body: html }));
-    await page.goto(chat);
-    await expect(page.locator('img')).toHaveJSProperty('naturalWidth', 600);
-    await site.memcached.delete(`sessions/${await sessionOf(alice)}`);
-    await tab.goBack();
-    await expect(tab.locator('body')).toContainText('not_found');
   });
 });
 

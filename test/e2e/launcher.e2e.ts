@@ -151,12 +151,12 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
   });
 
   await test.step('the message in sight stays where it is while the panel changes its size', async () => {
-    await seed(site, 'bob', 'board', numbered(60, 'More lines in a panel that is narrower. '.repeat(4)));
+    await seed(site, 'bob', 'board', numbered(40, 'More lines in a panel that is narrower. '.repeat(4)));
     await page.setViewportSize({ width: 1280, height: 740 });
     await page.goto(shop(site, '', '<php-chat-launcher room="board"></php-chat-launcher>'));
     await button(page).click();
     const log = page.getByRole('log');
-    const message = log.getByRole('article').filter({ hasText: / 40$/ });
+    const message = log.getByRole('article').filter({ hasText: / 20$/ });
     await expect(message).toBeAttached();
     await message.evaluate((element) => element.scrollIntoView());
     const fromTop = async () => ((await message.boundingBox())?.y ?? 0) - ((await log.boundingBox())?.y ?? 0);
