@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, openPage, textOf, until } from './open-page.ts';
+
+let site: PeopleSite;
+/** Of another origin, and with narrow limits. */
+let other: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
+  other = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_CONNECTIONS_USER: '1' });
+});
+afterAll(async () => {
+  await site.close();
+  await other.close();
+});
+
+const banner = ({ root }: ChatPage) => textOf(root.querySelector('.banner'));
+const closed = { connected: false };
+
+/** The hints for whoever builds the page. */
+function hintsOf(page: ChatPage): string[] {
+  const hints: string[] = [];
+  page.dom.virtualConsole.on('warn', (text: string) => hints.push(text));
+  return hints;
+}
+
+test('a page of a foreign origin says so, and names the setting in the console', async () => {
+  const alice = await other.person({ firstname: 'Alice' });
+  const attributes = { server: other.chat.url };
+  const page = await openPage(site.chat.url, alice.cookie, { ...closed, attributes });
+  const hints = hintsOf(page);
+  await page.get('heading', 'This page isn’t allowed to use the chat');
+  await until(() => expect(hints).toEqual([expect.stringContaining(`Add ${site.chat.url} to CHAT_ORIGINS`)]));
+});
+
+test('a user with too many connections is told so, and when the next attempt is', async () => {
+  const bob = await other.person({ firstname: 'Bob' });
+  const page = await openPage(other.chat.url, bob.cookie, closed);
+  await until(() =>
+    expect(banner(page)).toMatch(/^The chat is open in too many places\. Trying again in \d+ s\.$/),
+  );
+  bob.close();
+});
+
+test('a banned user is disconnected, and is told of the ban at the next visit', async () => {
+  const carol = await site.person({ firstname: 'Carol' });
+  const page = await openPage(site.chat.url, carol.cookie);
+  await site.api('PUT', `/users/${carol.id}/ban`, {});
+  await page.get('heading', 'You were disconnected');
+  const again = await openPage(site.chat.url, carol.cookie, closed);
+  await again.get('heading', 'You may not use this chat');
+});
+
+test('a session that is there again within five seconds goes on', async () => {
+  const dora = await site.person({ firstname: 'Dora' });
+  const page = await openPage(site.chat.url, dora.cookie);
+  await page.open('lobby');
+  await page.fill('textbox', /^Message to/, 'half a thought');
+  await site.memcached.delete(site.key(dora.cookie));
+  await page.get('heading', 'You’re logged out');
+  await site.writeSession(dora, { firstname: 'Dora' });
+  await page.sees('Connected');
+  await until(() => expect(page.all('textbox', /^Message to/)[0]).toHaveProperty('value', 'half a thought'));
+});
+
+test('a session store that does not respond is no logout', async () => {
+  const emil = await site.person({ firstname: 'Emil' });
+  site.memcached.signal('SIGSTOP');
+  try {
+    const page = await openPage(site.chat.url, emil.cookie, closed);
+    await until(() => expect(banner(page)).toContain('The login service isn’t responding'));
+    site.memcached.signal('SIGCONT');
+    await page.sees('Connected');
+  } finally {
+    site.memcached.signal('SIGCONT');
+  }
+});
+
+test('a room that the user cannot read is named in the console, and the first one is shown', async () => {
+  const fay = await site.person({ firstname: 'Fay' });
+  const page = await openPage(site.chat.url, fay.cookie, { attributes: { room: 'no-such-room' } });
+  const hints = hintsOf(page);
+  await page.get('region', 'lobby');
+  await until(() => expect(hints).toEqual([expect.stringContaining('there is no room "no-such-room"')]));
+});
+
+test('a single room that the user leaves is not replaced by another one', async () => {
+  const gil = await site.person({ firstname: 'Gil' });
+  await site.den(gil);
+  await gil.request('room:join', { room: 'lobby' });
+  const page = await openPage(site.chat.url, gil.cookie, { attributes: { room: 'lobby', single: '' } });
+  await page.click('button', 'Room menu');
+  await page.click('menuitem', 'Leave room');
+  await page.click('button', 'Leave room', await page.get('alertdialog'));
+  await page.get('heading', 'This room cannot be shown');
+  expect(page.all('region', 'Den')).toEqual([]);
+});
