@@ -46,36 +46,14 @@ $o = new JConfig(); $o->host .= 'x'; switch ($o->host) { case 'a': $y = 1; break
 };
 
 const pieces = [
-  '[',
-  ']',
-  '{',
-  '}',
-  '(',
-  ')',
-  "'",
-  '"',
-  '`',
-  '\\',
-  '${',
+  ...'[ ] { } ( ) \' " ` \\ ${ ?> /* # = ; , define('.split(' '),
   '<<<X\n',
-  '?>',
   '<?php ',
-  '/*',
-  '#',
   '\0',
-];
-pieces.push(
   '\xff',
-  '$x = [$x, $x]; ',
-  '$x .= $x; ',
-  'include __FILE__; ',
-  run,
-  'define(',
-  '=',
-  ';',
-  ',',
   '\r\n',
-);
+];
+pieces.push('$x = [$x, $x]; ', '$x .= $x; ', 'include __FILE__; ', run);
 
 /** A change like those by a disk that is full, an editor that is ended, and attackers. */
 function damaged(whole: string, others: readonly string[], roll: (below: number) => number): Buffer {

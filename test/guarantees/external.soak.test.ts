@@ -98,95 +98,61 @@ function pythonClient() {
   };
 }
 
-describe.each([[['polling']], [['websocket']], [['polling', 'websocket']]])(
-  'python-socketio over %s',
-  (by) => {
-    test('is welcomed first, gets answers, refusals and events, and leaves', async () => {
-      const ann = await inLobby();
-      const client = pythonClient();
-      const cookie = await site.session('py');
-      client.connect(site.chat.url, cookie, by);
-      expect(await client.next('session:ready')).toMatchObject([
-        'session:ready',
-        '/',
-        { protocol: 1, user: { id: 'py' } },
-      ]);
-      expect(client.told().map(([name]) => name)).toEqual(['connect', 'session:ready']);
-      expect(await client.call('room:join', { room: 'lobby' })).toMatchObject({ ok: true });
-      const text = `${'ü 中文 👩‍🌾 '.repeat(300)}\u2028"\\`;
-      const clientId = newClientId();
-      const sent = await client.call('message:send', { room: 'lobby', text, clientId });
-      expect(sent).toMatchObject({ ok: true, data: { message: { text, clientId, user: { id: 'py' } } } });
-      expect(await client.call('room:join', { room: 'nowhere' })).toMatchObject({
-        ok: false,
-        error: { code: 'unknown_room' },
-      });
-      const from = client.told().length;
-      const said = await say(ann, 'lobby', text);
-      expect(await client.next('message:new', from)).toEqual(['message:new', '/', said]);
-      expect(ann.messages().map((message) => message.text)).toContain(text);
-      client.tell('disconnect');
-      await client.next('disconnect');
+describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over %s', (by) => {
+  test('is welcomed first, gets answers, refusals and events, and leaves', async () => {
+    const ann = await inLobby();
+    const client = pythonClient();
+    const cookie = await site.session('py');
+    client.connect(site.chat.url, cookie, by);
+    expect(await client.next('session:ready')).toMatchObject([
+      'session:ready',
+      '/',
+      { protocol: 1, user: { id: 'py' } },
+    ]);
+    expect(client.told().map(([name]) => name)).toEqual(['connect', 'session:ready']);
+    expect(await client.call('room:join', { room: 'lobby' })).toMatchObject({ ok: true });
+    const text = `${'ü 中文 👩‍🌾 '.repeat(300)}\u2028"\\`;
+    const clientId = newClientId();
+    const sent = await client.call('message:send', { room: 'lobby', text, clientId });
+    expect(sent).toMatchObject({ ok: true, data: { message: { text, clientId, user: { id: 'py' } } } });
+    expect(await client.call('room:join', { room: 'nowhere' })).toMatchObject({
+      ok: false,
+      error: { code: 'unknown_room' },
     });
+    const from = client.told().length;
+    const said = await say(ann, 'lobby', text);
+    expect(await client.next('message:new', from)).toEqual(['message:new', '/', said]);
+    expect(ann.messages().map((message) => message.text)).toContain(text);
+    client.tell('disconnect');
+    await client.next('disconnect');
+  });
 
-    test('comes back after a break and gets what it missed; not after the end of its session', async () => {
-      const gate = await startGate(Number(new URL(site.chat.url).port));
-      onTestFinished(() => gate.close());
-      const ann = await inLobby();
-      const client = pythonClient();
-      const cookie = await site.session('py');
-      client.connect(`http://127.0.0.1:${gate.port}`, cookie, by);
-      await client.next('session:ready');
-      expect(await client.call('room:join', { room: 'lobby' })).toMatchObject({ ok: true });
-      const before = await say(ann, 'lobby', 'before the break');
-      const from = client.told().length;
-      await gate.outage.begin();
-      await client.next('disconnect', from);
-      const missed = await say(ann, 'lobby', 'in the break');
-      await gate.outage.end();
-      await client.next('session:ready', from);
-      expect(await client.call('room:join', { room: 'lobby', since: before.rev })).toMatchObject({
-        ok: true,
-        data: { messages: [missed] },
-      });
-      const there = client.told().length;
-      await site.memcached.delete(site.key(cookie));
-      expect((await client.next('session:ended', there))[2]).toEqual({ reason: 'logout' });
-      await client.next('disconnect', there);
+  test('comes back after a break and gets what it missed; not after the end of its session', async () => {
+    const gate = await startGate(Number(new URL(site.chat.url).port));
+    onTestFinished(() => gate.close());
+    const ann = await inLobby();
+    const client = pythonClient();
+    const cookie = await site.session('py');
+    client.connect(`http://127.0.0.1:${gate.port}`, cookie, by);
+    await client.next('session:ready');
+    expect(await client.call('room:join', { room: 'lobby' })).toMatchObject({ ok: true });
+    const before = await say(ann, 'lobby', 'before the break');
+    const from = client.told().length;
+    await gate.outage.begin();
+    await client.next('disconnect', from);
+    const missed = await say(ann, 'lobby', 'in the break');
+    await gate.outage.end();
+    await client.next('session:ready', from);
+    expect(await client.call('room:join', { room: 'lobby', since: before.rev })).toMatchObject({
+      ok: true,
+      data: { messages: [missed] },
     });
-
-    test('of two namespaces gets /, and is told that /admin is invalid', async () => {
-      const client = pythonClient();
-      client.connect(site.chat.url, await site.session('py'), by, ['/', '/admin']);
-      await client.next('session:ready');
-      expect((await client.next('connect_error'))[1]).toBe('/admin');
-      expect(await client.call('room:join', { room: 'lobby' })).toMatchObject({ ok: true });
-    });
-
-    test('gets the reason of a refusal with its data', async () => {
-      const client = pythonClient();
-      client.connect(site.chat.url, 'PHPSESSID=nosuchsession', by);
-      expect(await client.next('connect_error')).toMatchObject([
-        'connect_error',
-        '/',
-        { message: 'unauthorized', data: { code: 'unauthorized', retryable: false } },
-      ]);
-    });
-
-    test('gets an answer to binary data, which are no text', async () => {
-      const client = pythonClient();
-      client.connect(site.chat.url, await site.session('py'), by);
-      await client.next('session:ready');
-      await client.call('room:join', { room: 'lobby' });
-      const payload = { room: 'lobby', clientId: newClientId() };
-      expect(await client.call('message:send', payload, 'call with bytes')).toMatchObject({
-        ok: false,
-        error: { code: 'bad_request' },
-      });
-      expect(await client.call('message:send', { ...payload, text: 'a text' })).toMatchObject({ ok: true });
-    });
-  },
-);
+    const there = client.told().length;
+    await site.memcached.delete(site.key(cookie));
+    expect((await client.next('session:ended', there))[2]).toEqual({ reason: 'logout' });
+    await client.next('disconnect', there);
+  });
+});
 
 test('standardwebhooks of Python verifies an event with each of the keys, and no changed one', async () => {
   const ann = await inLobby();

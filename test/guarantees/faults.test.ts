@@ -14,9 +14,7 @@ import { startMemcached } from '../helpers/memcached.ts';
 import { startPostgres } from '../helpers/postgres.ts';
 import { protocols } from '../helpers/protocols.ts';
 import { startRedis } from '../helpers/redis.ts';
-import { startS3Server } from '../helpers/s3-server.ts';
 import { startSessionServer } from '../helpers/session-server.ts';
-import { makeSessionTable } from '../helpers/session-table.ts';
 import { size } from './size.ts';
 
 type Close = (close: () => unknown) => void;
@@ -116,9 +114,6 @@ async function inSessionServer(closing: Close, env?: NodeJS.ProcessEnv) {
     dropSession: (id: string) => kept.destroy(id),
   };
 }
-
-const tableOptions = 'table=sessions&id=id&data=data&expires=expires&format=json';
-const never = 2 ** 31;
 
 /** The steps that are about sessions alone. */
 const sessionSteps: readonly Step[] = ['connect', 'a page', 'logout'];
@@ -241,34 +236,6 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
         closing,
       ),
       holding: database.holding,
-    };
-  },
-  'files in a bucket, and sessions in a table of PostgreSQL': async (closing) => {
-    const [bucket, postgres] = await Promise.all([startS3Server(), startPostgres()]);
-    closing(() => Promise.all([bucket.stop(), postgres.remove()]));
-    makeSessionTable(`postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}`);
-    await postgres.query('GRANT ALL ON sessions TO site');
-    const port = Number(new URL(bucket.endpoint).port);
-    const files = await line('the bucket', port, protocols.s3, closing, { anew: 'files' });
-    const sessions = await line('the sessions', postgres.port, protocols.postgres, closing, {
-      anew: 'connect',
-    });
-    const { id: key, secret } = bucket.key;
-    const endpoint = over(bucket.endpoint, port, files);
-    const settings = {
-      CHAT_SESSION_STORE: `postgres://${postgres.login}@127.0.0.1:${sessions.port}/site?${tableOptions}`,
-      CHAT_FILES: `s3://${key}:${encodeURIComponent(secret)}@${bucket.bucket}?endpoint=${endpoint}`,
-    };
-    return {
-      weak: [files, sessions],
-      servers: [await chat(settings, closing)],
-      async putSession(id, session) {
-        const insert = 'INSERT INTO sessions (id, data, expires) VALUES ($1, $2, $3)';
-        const update = 'ON CONFLICT (id) DO UPDATE SET data = EXCLUDED.data';
-        await postgres.query(`${insert} ${update}`, [id, JSON.stringify(session), never]);
-        return cookieOf(id);
-      },
-      dropSession: (id) => postgres.query('DELETE FROM sessions WHERE id = $1', [id]),
     };
   },
 };

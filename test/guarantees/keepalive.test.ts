@@ -13,16 +13,14 @@ const seconds = size(30, 14);
 /** A visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
 async function activeAndIdle(
   open: (typeof sessionPlaces)[number]['open'],
-  chatKnowsLifetime: boolean,
   { expect, onTestFinished }: TestContext,
 ): Promise<void> {
   const place = await open(`lifetime=${lifetime}`);
   onTestFinished(() => place.close());
   const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
   onTestFinished(async () => void (await php.stop()));
-  const url = chatKnowsLifetime ? place.url : place.url.replace(/[?&]lifetime=\d+/, '');
   const chat = await chatServerHere({
-    CHAT_SESSION_STORE: url,
+    CHAT_SESSION_STORE: place.url,
     CHAT_SESSION_CHECK: '200ms',
   });
   onTestFinished(async () => void (await chat.stop()));
@@ -55,16 +53,9 @@ async function activeAndIdle(
   expect(chat.output().replaceAll(/.*did not answer within.*/g, '')).not.toContain('could not be renewed');
 }
 
-const told = sessionPlaces.map(({ name, open }) => ({ name, open, chatKnowsLifetime: true }));
-// PHP’s files do not contain their lifetime, so the chat needs the option.
-const untold = sessionPlaces
-  .filter(({ name }) => /ext-memcached|phpredis|PostgreSQL|MariaDB/.test(name))
-  .map(({ name, open }) => ({ name: `${name}, lifetime= not said`, open, chatKnowsLifetime: false }));
+const few = sessionPlaces.filter(({ name }) => name.startsWith('files, PHP'));
 
-const all = [...told, ...untold];
-const few = all.filter(({ name }) => name.startsWith('files, PHP'));
-
-test.concurrent.for(size(all, few))(
+test.concurrent.for(size(sessionPlaces, few))(
   `a chat in use outlives a session of ${lifetime} s for ${seconds} s, an idle one expires: $name`,
-  ({ open, chatKnowsLifetime }, context) => activeAndIdle(open, chatKnowsLifetime, context),
+  ({ open }, context) => activeAndIdle(open, context),
 );

@@ -5,7 +5,7 @@ import { startMemcached } from '../helpers/memcached.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { metrics } from '../helpers/server-figures.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
-import { size, soak } from './size.ts';
+import { size } from './size.ts';
 
 type Context = Pick<TestContext, 'onTestFinished'> & { expect: ExpectStatic };
 
@@ -70,19 +70,6 @@ describe.concurrent('memcached: the next check ends a session', () => {
     );
     await lost.promise;
   });
-
-  if (soak)
-    test('after flush_all, of which it does not notify', async (context) => {
-      const memcached = await startMemcached();
-      context.onTestFinished(async () => void (await memcached.stop()));
-      await memcached.set(id, loggedIn);
-      const flush = () => memcached.ask('flush_all\r\n');
-      await expectNextCheckToEnd(
-        `memcached://127.0.0.1:${memcached.port}?prefix=&format=php&timeout=5000ms`,
-        flush,
-        context,
-      );
-    });
 });
 
 describe.concurrent('Redis: the next check ends a session', () => {

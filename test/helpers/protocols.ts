@@ -71,5 +71,4 @@ export const protocols = {
   redis: { nameOf: firstMatch(/(?<=\$\d+\r\n)[A-Za-z]+/), refusing: redisRefusing },
   memcached: { nameOf: firstMatch(/^[a-z]+/) },
   sessionServer: { nameOf: firstMatch(/^[a-z_]+/) },
-  s3: { nameOf: firstMatch(/^[A-Z]+(?= \/)/) },
 } satisfies Record<string, Protocol>;

@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process';
 import { appendFileSync, rmSync, statfsSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
@@ -9,8 +7,6 @@ export interface SmallDisk {
   readonly path: string;
   /** Starts the chat server with its history on this disk. */
   start(): Promise<ChatServer>;
-  /** How many messages the history holds. */
-  messages(): Promise<number>;
   /** Fills this many more bytes of the disk; without a number, until no block is free. */
   fill(bytes?: number): void;
   /** Frees them all. */
@@ -22,12 +18,6 @@ export interface SmallDisk {
 const root = new URL('../../', import.meta.url).pathname;
 /** An empty folder that every system has. */
 const folder = '/mnt';
-/** Run inside: SQLite follows the links of a path, and from outside would look for the file in another root. */
-const countMessages = `
-  const db = new (require('node:sqlite').DatabaseSync)('${folder}/chat.db', { readOnly: true });
-  console.log(db.prepare('SELECT count(*) AS messages FROM chat_messages').get().messages);
-`;
-
 /**
  * A tmpfs that only the servers on it can see: it is in a mount namespace, which ends with the process that holds it,
  * so nothing has to be unmounted. A user who is not root creates it in a user namespace.
@@ -59,10 +49,6 @@ export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<
       const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
       const { port } = JSON.parse(match[0]) as { port: number };
       return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });
-    },
-    async messages() {
-      const { stdout } = await promisify(execFile)('nsenter', [...inside, '-e', countMessages]);
-      return Number(stdout);
     },
     fill(size) {
       const { bavail, bsize } = statfsSync(seen);

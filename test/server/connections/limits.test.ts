@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
-import type { RequestFailure } from '../../../server/wire/events.ts';
 import { size } from '../../guarantees/size.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
@@ -284,19 +283,6 @@ describe.concurrent('by user', () => {
       expect(answered).toBeGreaterThanOrEqual(7);
       // Requests that start before the first answer is there count little yet.
       expect(answered).toBeLessThanOrEqual(20);
-    });
-
-    test('a user who has asked for too much is served again after retryAfterMs', async (context) => {
-      const server = await filled(context, '30/2s');
-      const client = await connect(server, 1);
-      let refused: RequestFailure | undefined;
-      while (refused === undefined) {
-        const answer = await client.raw('room:sync', all);
-        if (!answer.ok) refused = answer.error;
-      }
-      context.expect(refused).toMatchObject({ code: 'rate_limited' });
-      await new Promise((resolve) => setTimeout(resolve, refused.retryAfterMs));
-      await client.request('room:sync', all);
     });
   });
 

@@ -98,40 +98,6 @@ test('a file and a picture: stored, sent in parts and as a preview, and gone wit
   expect(await leftovers()).toEqual([]);
 });
 
-test('a large file goes through, and ten at once', async () => {
-  const { chat, ann } = await open();
-  const large = await Promise.all(
-    Array.from({ length: 10 }, (_, n) => upload(chat.url, cookie, `${n}`.repeat(9_000_000 - n))),
-  );
-  const refused = large.filter(({ status }) => status !== 201);
-  // A user may upload four at once.
-  expect(refused.every(({ status }) => status === 429)).toBe(true);
-  const stored = large.filter(({ status }) => status === 201).map(({ file }) => file);
-  expect(stored.length).toBeGreaterThanOrEqual(4);
-  for (const file of stored) {
-    const { size, id } = file;
-    const bytes = await (await download(chat.url, cookie, { id, name: 'x' })).text();
-    expect([bytes.length, new Set(bytes).size]).toEqual([size, 1]);
-  }
-  const { seq } = await send(ann, ...stored.map(({ id }) => id));
-  await ann.request('message:delete', { room: 'lobby', seq });
-  await expect.poll(() => s3.names()).toEqual([]);
-});
-
-test('a file without a message for CHAT_FILES_ORPHANS is gone from the bucket', async () => {
-  const { chat, ann } = await open({ CHAT_FILES_ORPHANS: '2s' });
-  const [lost, sent] = [
-    await upload(chat.url, cookie, await picture()),
-    await upload(chat.url, cookie, 'sent'),
-  ];
-  expect(lost.status).toBe(201);
-  const { seq } = await send(ann, sent.file.id);
-  await expect.poll(() => s3.names()).toEqual([`chat/${sent.file.id}`]);
-  expect((await download(chat.url, cookie, lost.file)).status).toBe(404);
-  await ann.request('message:delete', { room: 'lobby', seq });
-  await expect.poll(() => s3.names()).toEqual([]);
-});
-
 test.each(['busy', 'forbidden', 'silent'] as const)(
   'a server that is %s: uploads and downloads are 503 in time and leave nothing behind, messages work, and files deleted meanwhile are removed later',
   async (mode) => {
