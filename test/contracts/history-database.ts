@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -39,7 +40,7 @@ import { type HistoryDatabase, openDatabase } from '../helpers/history-database.
 import { startMemcached } from '../helpers/memcached.ts';
 import { unexpectedFailure } from '../helpers/own-history.ts';
 import { randomWrites, readAll, withoutIds } from '../helpers/random-writes.ts';
-import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
 import { openTested } from './history-tested.ts';
 
@@ -142,6 +143,51 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => history.close());
       return history;
     }
+    const shared: Shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
+    /** A way to the database that can be cut. */
+    async function startLine(
+      reply: (piece: Buffer, client: Socket) => void = (piece, client) => client.write(piece),
+      onSent?: (piece: Buffer) => void,
+    ) {
+      let proxy = await startTcpProxy(engine.port, reply, onSent);
+      const { port } = proxy;
+      closing.push(() => proxy.close());
+      return {
+        url: database.url.replace(`:${engine.port}/`, `:${port}/`),
+        cut: () => proxy.close(),
+        async mend() {
+          proxy = await startTcpProxy(engine.port, reply, onSent, port);
+        },
+      };
+    }
+    /** The dialect, with calls around the statements of each connection. */
+    function watched(around: {
+      query?(text: string): void;
+      before?(statements: readonly Sql[]): unknown;
+      after?(statements: readonly Sql[]): unknown;
+    }): ServerDialect {
+      const dialect = engine.dialect(database);
+      return {
+        ...dialect,
+        async connect() {
+          const connection = await dialect.connect();
+          return {
+            async query(statement) {
+              around.query?.(statement.text);
+              return connection.query(statement);
+            },
+            queryPatiently: (statement) => connection.queryPatiently(statement),
+            async queryAll(statements) {
+              await around.before?.(statements);
+              const answers = await connection.queryAll(statements);
+              await around.after?.(statements);
+              return answers;
+            },
+            destroy: () => connection.destroy(),
+          };
+        },
+      };
+    }
     let batches: number[];
     let kept: History;
     beforeAll(async () => {
@@ -230,7 +276,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test('a server that is alone shares the database with no other one, and any number with CHAT_CLUSTER do', async () => {
-      const shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
       const inUse =
         /cannot be opened: another chat server, an import or a restore is using it; stop that first, or set CHAT_CLUSTER on each/;
       const alone = await claimed(database.url);
@@ -258,56 +303,37 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     it('a server that loses the database and finds it again goes on, unless another one has got it: then it fails', async () => {
       let asked = 0;
-      const start = (port?: number) =>
-        startTcpProxy(
-          engine.port,
-          (piece, client) => client.write(piece),
-          (piece) => {
-            if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
-          },
-          port,
-        );
-      let line = await start();
-      const { port } = line;
+      const line = await startLine(undefined, (piece) => {
+        if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
+      });
       const failed = Promise.withResolvers<Error>();
-      await claimed(database.url.replace(`:${engine.port}/`, `:${port}/`), { onFailure: failed.resolve });
-
-      await line.close();
-      line = await start(port);
+      await claimed(line.url, { onFailure: failed.resolve });
+      await line.cut();
+      await line.mend();
       asked = 0;
       // It asks again when it has got an answer.
       await expect.poll(() => asked).toBeGreaterThan(1);
       await expect(claimed(database.url)).rejects.toThrow(
         /another chat server, an import or a restore is using it/,
       );
-
-      await line.close();
+      await line.cut();
       await expect.poll(() => claimed(database.url).catch(() => null)).not.toBe(null);
-      line = await start(port);
-      closing.push(() => line.close());
+      await line.mend();
       expect((await failed.promise).message).toMatch(
         /has lost the connection to .*, and another chat server/,
       );
     });
 
-    test.each([
-      ['alone', undefined],
-      ['one of several', { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} }],
-    ])(
+    test.each(['alone', 'one of several'])(
       'a server, %s, that finds the database again after another one was alone there fails, though that one has ended',
-      async (_, shared) => {
-        let line = await startTcpProxy(engine.port, (piece, client) => client.write(piece));
-        const { port } = line;
+      async (how) => {
+        const line = await startLine();
         const failed = Promise.withResolvers<Error>();
-        await claimed(database.url.replace(`:${engine.port}/`, `:${port}/`), {
-          onFailure: failed.resolve,
-          ...(shared === undefined ? {} : { shared }),
-        });
-        await line.close();
+        await claimed(line.url, { onFailure: failed.resolve, ...(how === 'alone' ? {} : { shared }) });
+        await line.cut();
         const other = await vi.waitUntil(() => claimed(database.url).catch(() => null), { timeout: hanging });
         await other.close();
-        line = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
-        closing.push(() => line.close());
+        await line.mend();
         expect((await failed.promise).message).toMatch(
           /has lost the connection to .*, and another chat server, an import or a restore has used it meanwhile/,
         );
@@ -331,8 +357,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await empty();
       let trips = 0;
       let waits = false;
-      const proxy = await startTcpProxy(
-        engine.port,
+      const { url } = await startLine(
         (piece, client) => {
           waits = false;
           client.write(piece);
@@ -342,8 +367,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           waits = true;
         },
       );
-      closing.push(() => proxy.close());
-      const history = await open(database.url.replace(`:${engine.port}/`, `:${proxy.port}/`));
+      const history = await open(url);
       await history.write.send(message());
       trips = 0;
       for (let sent = 0; sent < 20; sent++) await history.write.send(message());
@@ -454,17 +478,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await histories[0]?.read.room({ room: 'den' })).toMatchObject({ members: 21 });
     });
 
-    test.each([
-      ['alone', undefined],
-      ['one of several', { self: 'one', look: 1000, onSaid() {}, onForeign() {} }],
-    ])(
+    test.each(['alone', 'one of several'])(
       'the answer to a COMMIT is lost, %s: the message is stored once, and its sender is told so',
-      async (_, shared) => {
+      async (how) => {
         const history = await empty();
         const lost = { commits: 0 };
         let sent: Buffer = Buffer.alloc(0);
-        const proxy: TcpProxy = await startTcpProxy(
-          engine.port,
+        const { url } = await startLine(
           (piece, client) => {
             if (lost.commits > 0 && engine.saysCommitted(piece, sent)) {
               lost.commits--;
@@ -475,12 +495,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             sent = piece;
           },
         );
-        closing.push(() => proxy.close());
-        const cut = await open(
-          database.url.replace(`:${engine.port}/`, `:${proxy.port}/`),
-          undefined,
-          shared,
-        );
+        const cut = await open(url, undefined, how === 'alone' ? undefined : { ...shared, look: 1000 });
         const changes: Change[] = [];
         cut.onChange((change) => changes.push(change));
         await cut.write.send(message('before'));
@@ -498,25 +513,23 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const gone = Promise.withResolvers<void>();
       let isLast = false;
       let sent: Buffer = Buffer.alloc(0);
-      const proxy: TcpProxy = await startTcpProxy(
-        engine.port,
+      const line = await startLine(
         (piece, client) => {
-          if (isLast && engine.saysCommitted(piece, sent)) gone.resolve(proxy.close());
+          if (isLast && engine.saysCommitted(piece, sent)) gone.resolve(line.cut());
           else client.write(piece);
         },
         (piece) => {
           sent = piece;
         },
       );
-      const { port } = proxy;
-      const cut = await open(database.url.replace(`:${engine.port}/`, `:${port}/`));
+      const cut = await open(line.url);
       await cut.write.send(message('before'));
       isLast = true;
       const sending = cut.write.send(message('unsure'));
       await gone.promise;
       await expect(cut.current()).rejects.toMatchObject({ code: 'storage_unavailable' });
-      const back = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
-      closing.push(() => back.close());
+      isLast = false;
+      await line.mend();
       expect(await sending).toMatchObject({ message: { seq: 2 }, repeated: false });
       await cut.current();
     });
@@ -541,12 +554,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     it('a database that is gone refuses with storage_unavailable; when it is back, all goes on', async () => {
       await empty();
-      let proxy = await startTcpProxy(engine.port, (piece, client) => client.write(piece));
-      closing.push(() => proxy.close());
-      const { port } = proxy;
-      const history = await open(database.url.replace(`:${engine.port}/`, `:${port}/`));
+      const line = await startLine();
+      const history = await open(line.url);
       await history.write.send(message('before'));
-      await proxy.close();
+      await line.cut();
       const lost = message('lost');
       const refused = { code: 'storage_unavailable' };
       await Promise.all([
@@ -556,7 +567,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           history.read.search({ query: 'x', rooms: [], everyPublic: true, limit: 1 }),
         ).rejects.toMatchObject(refused),
       ]);
-      proxy = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
+      await line.mend();
       expect(await history.write.send(lost)).toMatchObject({ message: { seq: 2 }, repeated: false });
       expect((await all(history, 'lobby')).messages).toHaveLength(2);
     });
@@ -686,25 +697,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       onQuery: (text: string) => void,
       onDelay: (error: Error) => void = unexpectedFailure,
     ): Promise<void> {
-      const dialect = engine.dialect(database);
-      const history = await openSqlHistory(
-        {
-          ...dialect,
-          async connect() {
-            const connection = await dialect.connect();
-            return {
-              async query(statement) {
-                onQuery(statement.text);
-                return connection.query(statement);
-              },
-              queryPatiently: (statement) => connection.queryPatiently(statement),
-              queryAll: (statements) => connection.queryAll(statements),
-              destroy: () => connection.destroy(),
-            };
-          },
-        },
-        { onFailure: unexpectedFailure, onDelay },
-      );
+      const settings = { onFailure: unexpectedFailure, onDelay };
+      const history = await openSqlHistory(watched({ query: onQuery }), settings);
       closing.push(() => history.close());
     }
     /** As a server leaves it that is killed right after it has deleted the room. */
@@ -951,27 +945,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const { message: original } = await history.write.send(message('words'));
       const copy = await forward(original.seq);
       const between = [() => forward(copy)];
-      const dialect = engine.dialect(database);
-      const erasing = await openSqlHistory(
-        {
-          ...dialect,
-          async connect() {
-            const connection = await dialect.connect();
-            return {
-              query: (statement) => connection.query(statement),
-              queryPatiently: (statement) => connection.queryPatiently(statement),
-              async queryAll(statements) {
-                const answers = await connection.queryAll(statements);
-                // The copies are found, and their rooms are locked next.
-                if (statements.some(({ text }) => text.includes('WHERE origin ='))) await between.pop()?.();
-                return answers;
-              },
-              destroy: () => connection.destroy(),
-            };
-          },
-        },
-        { onFailure: unexpectedFailure },
-      );
+      // The copies are found, and their rooms are locked next.
+      const after = (statements: readonly Sql[]) =>
+        statements.some(({ text }) => text.includes('WHERE origin =')) && between.pop()?.();
+      const erasing = await openSqlHistory(watched({ after }), { onFailure: unexpectedFailure });
       closing.push(() => erasing.close());
       await erasing.write.erase({ user: ann.id, messages: 'anonymise', at: 1 });
       await carryOutErasures(erasing);
@@ -987,48 +964,32 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     /** Follows a history of which something is written between the reading of entries and that of their messages. */
     async function following() {
       await empty();
-      const settings = { look: 3_600_000, onSaid() {}, onForeign() {} };
-      const writing = await open(database.url, undefined, { ...settings, self: 'one' });
+      const writing = await open(database.url, undefined, shared);
       const first = { ...message('first'), mentions: [{ user: 'b', start: 0, length: 1 }] };
       await writing.write.join({ room: 'lobby', user: first.user, at: 0 });
-      const dialect = engine.dialect(database);
       const between: (() => Promise<unknown>)[] = [];
       const seen: Change[] = [];
+      // Its entry is read, and the message itself is read next.
+      const before = async ([first]: readonly Sql[]) => {
+        if (first?.text.includes('FROM chat_rooms')) await between.pop()?.();
+      };
       const others = await follow(
-        {
-          ...dialect,
-          async connect() {
-            const connection = await dialect.connect();
-            return {
-              query: (statement) => connection.query(statement),
-              queryPatiently: (statement) => connection.queryPatiently(statement),
-              async queryAll(statements) {
-                // Its entry is read, and the message itself is read next.
-                if (statements[0]?.text.includes('FROM chat_rooms')) await between.pop()?.();
-                return connection.queryAll(statements);
-              },
-              destroy: () => connection.destroy(),
-            };
-          },
-        },
+        watched({ before }),
         Buffer.alloc(32),
-        { ...settings, self: 'two' },
+        { ...shared, self: 'two' },
         { handOut: (changes) => void seen.push(...changes), onFailure: console.error },
       );
       closing.push(() => others.close());
-      const messages = () => seen.filter((change) => change.type === 'message');
-      const mentions = () => seen.filter((change) => change.type === 'mentions');
-      const concerned = () => seen.filter((change) => change.type === 'concerned');
       return {
-        writing,
-        others,
-        between,
-        messages,
-        mentions,
-        concerned,
+        ...{ writing, others, between },
+        messages: () => seen.filter((change) => change.type === 'message'),
+        mentions: () => seen.filter((change) => change.type === 'mentions'),
+        concerned: () => seen.filter((change) => change.type === 'concerned'),
         ...(await writing.write.send(first)),
       };
     }
+    const banned = (write: History['write'], user: string) =>
+      write.restrict({ room: 'lobby', user, kind: 'banned', restriction: { by: 'api' }, at: 1 });
 
     it('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
       const { writing, others, between, messages, message: sent } = await following();
@@ -1057,9 +1018,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           const { room, seq, rev, user } = sent;
           const one = { room, seq, user: user.id, at: 2 };
           between.push(async () => {
-            const laid = { room, user: 'b', kind: 'banned', restriction: { by: 'api' }, at: 1 } as const;
             await (from === 'the room'
-              ? writing.write.restrict(laid)
+              ? banned(writing.write, 'b')
               : writing.write.setBan({ user: 'b', ban: {} }));
             await (how === 'edited'
               ? writing.write.edit({ ...one, text: changed.edited.text, preview })
@@ -1083,8 +1043,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await others.upTo(2);
         const sent = await writing.write.send({ ...message('late'), mentions: named.slice(0, 1) });
         const { room, seq, user } = sent.message;
-        const restriction = { by: 'api' };
-        await writing.write.restrict({ room, user: 'c', kind: 'banned', restriction, at: 1 });
+        await banned(writing.write, 'c');
         await (how === 'reacted'
           ? writing.write.react({ room, seq, reactions: [{ user: user.id, emoji: '👍', on: true }] })
           : writing.write.edit({ room, seq, user: user.id, text: 'edited', mentions: named, at: 1 }));
@@ -1107,8 +1066,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await others.upTo(3);
         const reply = { ...message('late', 'lobby', ben), replyTo: first.seq };
         const { room, seq } = (await writing.write.send(reply)).message;
-        const restriction = { by: 'api' };
-        await writing.write.restrict({ room, user: 'c', kind: 'banned', restriction, at: 1 });
+        await banned(writing.write, 'c');
         await {
           reacted: () =>
             writing.write.react({ room, seq, reactions: [{ user: '2', emoji: '👍', on: true }] }),
@@ -1142,8 +1100,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           await writing.write.edit({ ...edited, user: ann.id, text: 'edited' });
         },
         async () => {
-          const restriction = { by: 'api' };
-          await writing.write.restrict({ room, user: 'c', kind: 'banned', restriction, at: 1 });
+          await banned(writing.write, 'c');
           await writing.write.edit({ ...edited, user: '2', text: 'outdated' });
         },
       );
@@ -1157,24 +1114,18 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     it('a server that is far behind looks up a thousand messages at a time', async () => {
       await empty();
-      const shared = { self: 'one', look: 3_600_000, onSaid() {}, onForeign() {} };
       const { write } = await open(database.url, undefined, shared);
       await Promise.all(Array.from({ length: 1100 }, () => write.send(message())));
-      const dialect = engine.dialect(database);
-      const connection = await dialect.connect();
-      closing.push(() => connection.destroy());
       const places: number[] = [];
-      const counted: DatabaseConnection = {
-        query: (statement) => connection.query(statement),
-        queryPatiently: (statement) => connection.queryPatiently(statement),
-        queryAll(statements) {
+      const dialect = watched({
+        before(statements) {
           for (const { text, values } of statements)
             if (text.includes('FROM chat_messages')) places.push(values.flat().length / 2);
-          return connection.queryAll(statements);
         },
-        destroy: () => connection.destroy(),
-      };
-      const entries = await entriesAfter({ dialect, connection: counted }, 0, new Map());
+      });
+      const connection = await dialect.connect();
+      closing.push(() => connection.destroy());
+      const entries = await entriesAfter({ dialect, connection }, 0, new Map());
       const found = entries.flatMap(({ changes }) => changes.filter(({ type }) => type === 'message'));
       expect([found.length, places]).toEqual([1100, [1000, 100]]);
     });

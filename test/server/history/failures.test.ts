@@ -1,35 +1,46 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import { size, soak } from '../../guarantees/size.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { chatProgram, historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import {
+  chatProgram,
+  historyFolder,
+  nextChatServer,
+  type RunningChat,
+  startChatServer,
+} from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
 import { faultyDisk } from '../../helpers/faulty-disk.ts';
 import { hanging } from '../../helpers/hanging.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
+import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function setUp() {
-  const memcached = await startMemcached();
-  closing.push(() => memcached.stop());
+let memcached: Memcached;
+beforeAll(async () => {
+  memcached = await startMemcached();
   for (const user of [1, 2]) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+});
+afterAll(() => memcached.stop());
+
+function setUp() {
   const history = historyFolder();
   closing.push(() => history.remove());
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url };
-  const start = async () => {
-    const server = await nextChatServer(env);
+  async function start<Chat extends RunningChat>(by: (env: NodeJS.ProcessEnv) => Promise<Chat>) {
+    const server = await by(env);
     closing.push(() => server.stop());
     const client = await connectChat(server.url, 'PHPSESSID=u1');
     closing.push(() => client.close());
     await client.request('room:join', { room: 'lobby' });
     return { server, client };
-  };
+  }
   return { path: history.path, env, start };
 }
 /** The end of a chat server that must not start. */
@@ -45,8 +56,8 @@ async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; o
 const message = () => ({ room: 'lobby', text: 'hello', clientId: newClientId() });
 
 test('locked by another program: sends are refused with that, reading works, and sending recovers by itself', async () => {
-  const { path, start } = await setUp();
-  const { server, client } = await start();
+  const { path, start } = setUp();
+  const { server, client } = await start(chatServerHere);
   const first = message();
   const stored = await client.request('message:send', first);
   const other = new DatabaseSync(path, { timeout: 5000 });
@@ -63,8 +74,8 @@ test('locked by another program: sends are refused with that, reading works, and
 });
 
 test('locked for a moment only: the send waits for it', async () => {
-  const { path, start } = await setUp();
-  const { server, client } = await start();
+  const { path, start } = setUp();
+  const { server, client } = await start(chatServerHere);
   const other = new DatabaseSync(path, { timeout: 5000 });
   other.exec('BEGIN IMMEDIATE');
   const sending = client.request('message:send', message());
@@ -77,7 +88,7 @@ test('locked for a moment only: the send waits for it', async () => {
 
 if (soak) {
   test('a file that cannot be opened when it is first read: nobody is let in, the server lives on and lets in who comes later', async () => {
-    const { path, env } = await setUp();
+    const { path, env } = setUp();
     const away = async () => {
       const server = await startChatServer(env);
       closing.push(() => server.stop());
@@ -107,7 +118,7 @@ if (soak) {
 }
 
 test('a disk that hangs: every request, over HTTP too, is answered while it hangs and still carried out', async () => {
-  const { path, env } = await setUp();
+  const { path, env } = setUp();
   const hangs = `${path}-hangs`;
   const key = 'a key of more than 16'.replaceAll(' ', '-');
   const server = await startChatServer({
@@ -172,7 +183,7 @@ test('a disk that hangs: every request, over HTTP too, is answered while it hang
 });
 
 test('a disk that fails when a deleted text is to go: it goes the next time', async () => {
-  const { path, env } = await setUp();
+  const { path, env } = setUp();
   const disk = faultyDisk();
   closing.push(() => disk.close());
   const server = await startChatServer({ ...env, ...disk.env });
@@ -192,8 +203,8 @@ test('a disk that fails when a deleted text is to go: it goes the next time', as
 });
 
 test('a second chat server on the same file, by a symbolic link too, ends with 74 and names it; the next starts after kill -9 of the first', async () => {
-  const { path, env, start } = await setUp();
-  const { server, client } = await start();
+  const { path, env, start } = setUp();
+  const { server, client } = await start(nextChatServer);
   const stored = await client.request('message:send', message());
   const link = `${path}.link`;
   symlinkSync(path, link);
@@ -212,7 +223,7 @@ test('a second chat server on the same file, by a symbolic link too, ends with 7
   // The first server was not affected.
   expect(await client.request('message:send', message())).toMatchObject({ message: { seq: 2 } });
   await server.stop('SIGKILL');
-  const next = await start();
+  const next = await start(chatServerHere);
   const { messages } = await next.client.request('message:history', { room: 'lobby' });
   expect(messages.map(({ seq }) => seq)).toEqual([1, 2]);
   expect(messages[0]).toEqual(stored.message);
