@@ -4,6 +4,7 @@ import { methods } from '../../../server/history/history.ts';
 import type { Answers, RequestName } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
+import { roomsOf } from '../../helpers/rooms-of.ts';
 
 /** Each read is a part of the time that an answer takes. */
 test('as much is read of somebody who is connected as of somebody who is not, so that no time shows who is here', async () => {
@@ -18,20 +19,11 @@ test('as much is read of somebody who is connected as of somebody who is not, so
   const connect = askedDirectly(chat);
   const { ask } = await connect('ann');
   await connect('here');
-  const at = Date.now();
-  const made = {
-    kind: 'private',
-    name: 'Den',
-    by: { id: 'ann', name: 'Ann' },
-    clientId: 'c',
-    most: 0,
-  } as const;
-  const { room } = await history.write.createRoom({ id: 'u-den', ...made, at });
-  const users = ['here', 'away', 'none'].map((id) => ({ id }));
-  await history.write.addMembers({ room: room.id, users, source: 'people', mayReturn: true, at });
+  const room = 'u-den';
+  await roomsOf(history).den(room, ['ann', 'here', 'away', 'none']);
   const readsFor = async (event: RequestName, payload: object) => {
     reads.length = 0;
-    await ask(event, { room: room.id, ...payload } as never);
+    await ask(event, { room, ...payload } as never);
     return [...reads].sort();
   };
   for (const [event, more] of [

@@ -4,23 +4,51 @@ import type { Order, OrderAnswer, OtherServers } from '../../../server/chat/othe
 import { join } from '../../../server/chat/rooms.ts';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
-import { methods, sources } from '../../../server/history/history.ts';
+import { methods } from '../../../server/history/history.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
-import type { EventPayload, User } from '../../../server/wire/events.ts';
+import type { EventPayload } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
+import { nameOf, roomsOf } from '../../helpers/rooms-of.ts';
 
-/** Other servers that say nothing by themselves. */
-const silent: Omit<OtherServers, 'isConnected' | 'orderOthers'> = {
-  own: { name: 'here', run: { version: '1.0.0', since: 0 } },
-  states: () => [],
-  presentIn: () => new Map(),
-  seenChanged() {},
-  typing() {},
-};
+const ignore = () => {};
+interface Told {
+  ids: readonly string[];
+  event: string;
+  payload: unknown;
+}
+
+/** A chat beside other servers, which say nothing by themselves, with what its connections are told. */
+async function besideOthers(others: Pick<OtherServers, 'isConnected' | 'orderOthers'>) {
+  const told: Told[] = [];
+  const { chat, history, close } = await openChatOver(
+    () => ({}),
+    () => ({
+      publisher: {
+        toRoom: ignore,
+        toConnections: (ids, event, payload) => void told.push({ ids, event, payload }),
+        join: ignore,
+        leave: ignore,
+      },
+      others: {
+        own: { name: 'here', run: { version: '1.0.0', since: 0 } },
+        states: () => [],
+        presentIn: () => new Map(),
+        seenChanged() {},
+        typing() {},
+        ...others,
+      },
+    }),
+  );
+  onTestFinished(close);
+  const connect = (id: string) => chat.directory.connect(`c${id}`, { ...nameOf(id), roles: [], rooms: [] });
+  const mentions = () => told.filter(({ event, ids }) => event === 'mention' && ids.length > 0);
+  return { chat, history, told, mentions, connect, ...roomsOf(history) };
+}
+const room = 'u-den';
+const named = (...users: string[]) => users.map((user, start) => ({ user, start, length: 1 }));
 
 test('a server that cannot tell the others closes, pushes and counts here, and says whether to try again', async () => {
-  const ignore = () => {};
   const kicked: string[] = [];
   const pushed: unknown[] = [];
   let others: Servers | undefined;
@@ -34,14 +62,8 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
       ),
     }),
     (history) => {
-      others = new Servers({
-        self: 'other',
-        version: '1.0.0',
-        history,
-        onSilence: ignore,
-        onSameName: ignore,
-        onFailure: ignore,
-      });
+      const on = { onSilence: ignore, onSameName: ignore, onFailure: ignore };
+      others = new Servers({ self: 'other', version: '1.0.0', history, ...on });
       return {
         publisher: {
           toRoom: ignore,
@@ -74,177 +96,79 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
 });
 
 test('a user who loses a room while the other servers are asked whether it is shown there gets no mention', async () => {
-  const ignore = () => {};
-  const told: string[] = [];
-  const toldCat: string[] = [];
   const asked: ((answer: OrderAnswer) => void)[] = [];
-  const { chat, history, close } = await openChatOver(
-    () => ({}),
-    () => ({
-      publisher: {
-        toRoom: ignore,
-        toConnections: (ids: readonly string[], event: string) => {
-          if (ids.includes('c7')) told.push(event);
-          if (ids.includes('c9')) toldCat.push(event);
-        },
-        join: ignore,
-        leave: ignore,
-      },
-      others: {
-        ...silent,
-        isConnected: () => true,
-        orderOthers: () => new Promise<OrderAnswer>((resolve) => asked.push(resolve)),
-      },
-    }),
-  );
-  onTestFinished(close);
-  const [ann, ben] = [
-    { id: '7', name: 'Ann' },
-    { id: '8', name: 'Ben' },
-  ];
-  await chat.directory.connect('c7', { ...ann, roles: [], rooms: [] });
-  await chat.directory.connect('c9', { id: '9', name: 'Cat', roles: [], rooms: [] });
-  const [room, at] = ['u-den', Date.now()];
-  const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
-  await history.write.createRoom(make);
-  const add = { room, users: [{ id: ann.id }, { id: '9' }], source: 'people', mayReturn: true, at } as const;
-  await history.write.addMembers(add);
-  const mention = async (clientId: string) => {
+  const { told, connect, den, say, remove } = await besideOthers({
+    isConnected: () => true,
+    orderOthers: () => new Promise<OrderAnswer>((resolve) => asked.push(resolve)),
+  });
+  for (const id of ['ann', 'cat']) await connect(id);
+  await den(room, ['ben', 'ann', 'cat']);
+  const mention = async () => {
     told.length = 0;
-    toldCat.length = 0;
-    const mentions = [ann.id, '9'].map((user, start) => ({ user, start, length: 1 }));
-    await history.write.send({
-      room,
-      clientId,
-      user: ben,
-      text: 'xx',
-      mentions,
-      sentAt: at,
-      asMember: true,
-    });
+    await say(room, 'ben', 'xx', { mentions: named('ann', 'cat') });
     return asked.pop() as (answer: OrderAnswer) => void;
   };
-  (await mention('one'))({ count: 0 });
-  await expect.poll(() => told).toContain('mention');
-  const answer = await mention('two');
-  const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
-  await history.write.removeMembers({ room, users: [ann.id], ...how });
+  const heardBy = (id: string) => told.filter(({ ids }) => ids.includes(`c${id}`)).map(({ event }) => event);
+  (await mention())({ count: 0 });
+  await expect.poll(() => heardBy('ann')).toContain('mention');
+  const answer = await mention();
+  await remove(room, 'ann');
   answer({ count: 0 });
-  await expect.poll(() => toldCat).toContain('mention');
-  expect(told).toContain('room:removed');
-  expect(told).not.toContain('mention');
+  await expect.poll(() => heardBy('cat')).toContain('mention');
+  expect(heardBy('ann')).toContain('room:removed');
+  expect(heardBy('ann')).not.toContain('mention');
 });
 
 test.each(['answer', 'fail to'] as const)(
   'a message that changes before the other servers %s is not told as it was',
   async (how) => {
-    const ignore = () => {};
-    const told: string[] = [];
     const asked: (() => void)[] = [];
-    const { chat, history, close } = await openChatOver(
-      () => ({}),
-      () => ({
-        publisher: {
-          toRoom: ignore,
-          toConnections: (ids: readonly string[], event: string, payload: unknown) => {
-            if (event === 'mention' && ids.length > 0)
-              told.push((payload as EventPayload<'mention'>).message.text);
-          },
-          join: ignore,
-          leave: ignore,
-        },
-        others: {
-          ...silent,
-          isConnected: () => true,
-          orderOthers: () =>
-            new Promise<OrderAnswer>((resolve, reject) =>
-              asked.push(() => (how === 'answer' ? resolve({ count: 0 }) : reject(new Error('no answer')))),
-            ),
-        },
-      }),
-    );
-    onTestFinished(close);
-    const [ann, ben, cat] = ['Ann', 'Ben', 'Cat'].map((name) => ({ id: name.toLowerCase(), name })) as [
-      User,
-      User,
-      User,
-    ];
-    await chat.directory.connect('c7', { ...ann, roles: [], rooms: [] });
-    const [room, at] = ['u-den', Date.now()];
-    const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
-    await history.write.createRoom(make);
-    const users = [{ id: ann.id }, { id: cat.id }];
-    await history.write.addMembers({ room, users, source: 'people', mayReturn: true, at });
-    const mentions = [{ user: ann.id, start: 0, length: 1 }];
-    const send = async (user: User, text: string, over: { mentions?: typeof mentions; replyTo?: number }) => {
-      const message = { room, clientId: text, user, text, sentAt: at, asMember: true, ...over };
-      return (await history.write.send(message)).message.seq;
-    };
-    const edit = (seq: number, text: string, named: typeof mentions) =>
-      history.write.edit({ room, seq, user: ben.id, text, mentions: named, at });
+    const { history, mentions, connect, den, say } = await besideOthers({
+      isConnected: () => true,
+      orderOthers: () =>
+        new Promise<OrderAnswer>((resolve, reject) =>
+          asked.push(() => (how === 'answer' ? resolve({ count: 0 }) : reject(new Error('no answer')))),
+        ),
+    });
+    await connect('ann');
+    await den(room, ['ben', 'ann', 'cat']);
+    const [at, ofAnn] = [Date.now(), { mentions: named('ann') }];
+    const edit = (seq: number, text: string, over: object) =>
+      history.write.edit({ room, seq, user: 'ben', text, mentions: [], at, ...over });
     const [deleted, unnamed] = [
-      await send(ben, 'deleted', { mentions }),
-      await send(ben, 'unnamed', { mentions }),
+      await say(room, 'ben', 'deleted', ofAnn),
+      await say(room, 'ben', 'unnamed', ofAnn),
     ];
-    await send(cat, 'erased', { mentions });
-    const edited = await send(ben, 'edited', { mentions });
+    await say(room, 'cat', 'erased', ofAnn);
+    const edited = await say(room, 'ben', 'edited', ofAnn);
     expect(asked).toHaveLength(4);
-    await history.write.delete({ room, seq: deleted, user: ben.id, moderator: false, at });
-    await edit(unnamed, 'secret', []);
-    await edit(edited, 'as it is now', mentions);
-    await history.write.erase({ user: cat.id, messages: 'delete', at });
+    await history.write.delete({ room, seq: deleted, user: 'ben', moderator: false, at });
+    await edit(unnamed, 'secret', {});
+    await edit(edited, 'as it is now', ofAnn);
+    await history.write.erase({ user: 'cat', messages: 'delete', at });
     await carryOutErasures(history);
     for (const one of asked) one();
-    await expect.poll(() => told).toEqual(['as it is now']);
+    const texts = () => mentions().map(({ payload }) => (payload as EventPayload<'mention'>).message.text);
+    await expect.poll(texts).toEqual(['as it is now']);
   },
 );
 
 test('the other servers are asked once about all users whom a message concerns', async () => {
-  const ignore = () => {};
-  const told: (readonly string[])[] = [];
   const asked: Order[] = [];
-  const { chat, history, close } = await openChatOver(
-    () => ({}),
-    () => ({
-      publisher: {
-        toRoom: ignore,
-        toConnections: (ids: readonly string[], event: string) => {
-          if (event === 'mention' && ids.length > 0) told.push(ids);
-        },
-        join: ignore,
-        leave: ignore,
-      },
-      others: {
-        ...silent,
-        isConnected: (user) => user !== '1',
-        async orderOthers(_, order) {
-          asked.push(order);
-          return { count: 2, joined: ['3', '20'] };
-        },
-      },
-    }),
-  );
-  onTestFinished(close);
-  const users = Array.from({ length: 20 }, (_, n) => `${n + 1}`);
-  for (const id of users) await chat.directory.connect(`c${id}`, { id, name: id, roles: [], rooms: [] });
-  const [room, at, ben] = ['u-den', Date.now(), { id: 'ben', name: 'Ben' }];
-  const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
-  await history.write.createRoom(make);
-  const add = { room, users: users.map((id) => ({ id })), source: 'people', mayReturn: true, at } as const;
-  await history.write.addMembers(add);
-  await history.write.send({
-    room,
-    clientId: 'one',
-    user: ben,
-    text: 'x'.repeat(20),
-    mentions: users.map((user, start) => ({ user, start, length: 1 })),
-    sentAt: at,
-    asMember: true,
+  const { mentions, connect, den, say } = await besideOthers({
+    isConnected: (user) => user !== '1',
+    async orderOthers(_, order) {
+      asked.push(order);
+      return { count: 2, joined: ['3', '20'] };
+    },
   });
+  const users = Array.from({ length: 20 }, (_, n) => `${n + 1}`);
+  for (const id of users) await connect(id);
+  await den(room, ['ben', ...users]);
+  await say(room, 'ben', 'x'.repeat(20), { mentions: named(...users) });
   const elsewhere = users.slice(1);
-  await expect
-    .poll(() => told)
-    .toEqual([['c1'], elsewhere.filter((id) => id !== '3' && id !== '20').map((id) => `c${id}`)]);
+  const told = elsewhere.filter((id) => id !== '3' && id !== '20').map((id) => `c${id}`);
+  await expect.poll(() => mentions().map(({ ids }) => ids)).toEqual([['c1'], told]);
   expect(asked).toEqual([{ is: 'joined', room, users: elsewhere }]);
 });
 

@@ -1,15 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
 import { openDirect } from '../../../server/chat/members.ts';
-import { type History, methods, sources } from '../../../server/history/history.ts';
+import { type History, methods } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { hanging } from '../../helpers/hanging.ts';
+import { nameOf, roomsOf } from '../../helpers/rooms-of.ts';
 
 /** Users who leave and come back are read from the history again only if something that concerns them has changed. */
 let history: History;
 let chat: Chat;
 let close: () => Promise<void>;
+let rooms: ReturnType<typeof roomsOf>;
 /** Users who were read from the history. */
 const asked = new Set<string>();
 /** Answers about users that are held back. */
@@ -28,12 +29,12 @@ beforeAll(async () => {
       return answer;
     }),
   })));
+  rooms = roomsOf(history, at);
 });
 afterAll(() => close());
 
-const user = (id: string) => ({ id, name: `Name of ${id}` });
 const connect = (id: string) =>
-  chat.directory.connect(`c${connections++}`, { ...user(id), roles: [], rooms: [] });
+  chat.directory.connect(`c${connections++}`, { ...nameOf(id), roles: [], rooms: [] });
 
 async function gone(id: string): Promise<void> {
   await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: hanging });
@@ -62,35 +63,12 @@ async function stored(id: string) {
   return { user, memberships: sorted.sort((a, b) => (a.room.id < b.room.id ? -1 : 1)) };
 }
 
-const say = (room: string, by: string, asMember = true) =>
-  history.write.send({
-    room,
-    clientId: randomUUID(),
-    user: user(by),
-    text: 'news',
-    sentAt: at,
-    asMember,
-  });
+const say = (room: string, by: string, over: object = {}) => rooms.say(room, by, 'news', over);
 
 /** A private room of `owner`, who is always connected, so that the room stays in memory. */
 async function den(id: string, owner: string, members: string[]): Promise<void> {
   await connect(owner);
-  await history.write.createRoom({
-    id,
-    kind: 'private',
-    name: id,
-    by: user(owner),
-    clientId: id,
-    most: 0,
-    at,
-  });
-  await history.write.addMembers({
-    room: id,
-    users: members.map(user),
-    source: 'people',
-    mayReturn: true,
-    at,
-  });
+  await rooms.den(id, [owner, ...members]);
   await say(id, owner);
 }
 
@@ -108,7 +86,7 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('to a direct room is seen there as before', async () => {
-    const { room } = await history.write.openDirect({ id: 'd-1', by: user('dan'), other: 'eve', at });
+    const { room } = await history.write.openDirect({ id: 'd-1', by: nameOf('dan'), other: 'eve', at });
     await connect('dan');
     const told = await connect('eve');
     for (const id of ['dan', 'eve']) await say(room.id, id);
@@ -120,20 +98,12 @@ describe.concurrent('somebody who comes back', () => {
     expect(chat.directory.find(told.person, room.id)?.present.has('dan')).toBe(false);
     await connect('dan');
     expect(asked.has('dan')).toBe(false);
-    expect(chat.directory.find(told.person, room.id)?.present.get('dan')).toEqual(user('dan'));
+    expect(chat.directory.find(told.person, room.id)?.present.get('dan')).toEqual(nameOf('dan'));
     expect(partner()).toBe('Name of dan');
   });
 
   const meanwhile: { [title: string]: (id: string) => Promise<unknown> } = {
-    'was removed from a room': (id) =>
-      history.write.removeMembers({
-        room: `u-${id}`,
-        users: [id],
-        sources: sources.people,
-        by: 'people',
-        cause: 'removed',
-        at,
-      }),
+    'was removed from a room': (id) => rooms.remove(`u-${id}`, id),
     'was invited to another room': (id) => den(`u-other-${id}`, `owner-of-other-${id}`, [id]),
     'got another role': (id) => history.write.setRole({ room: `u-${id}`, user: id, role: 'moderator' }),
     'chose other notifications': (id) =>
@@ -156,20 +126,13 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('to a direct room, after the partner has gone from a room of both, is as the history says', async () => {
-    const { room } = await history.write.openDirect({ id: 'd-2', by: user('pat'), other: 'quin', at });
+    const { room } = await history.write.openDirect({ id: 'd-2', by: nameOf('pat'), other: 'quin', at });
     await say(room.id, 'pat');
     await connect('quin');
     await den('u-both', 'owner-of-both', ['pat', 'quin']);
     await say('u-both', 'quin');
     await visit('pat');
-    await history.write.removeMembers({
-      room: 'u-both',
-      users: ['quin'],
-      sources: sources.people,
-      by: 'people',
-      cause: 'left',
-      at,
-    });
+    await rooms.remove('u-both', 'quin');
     await connect('pat');
     const { memberships } = await history.read.user({ user: 'pat' });
     const direct = memberships.find((one) => one.room.id === room.id);
@@ -178,8 +141,8 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('and opens a direct room hears of what the partner does while the history is asked', async () => {
-    const room = { by: user('cal'), other: 'deb', at };
-    await history.write.arrive({ user: user('deb'), at });
+    const room = { by: nameOf('cal'), other: 'deb', at };
+    await history.write.arrive({ user: nameOf('deb'), at });
     const connection = await connect('cal');
     asked.delete('cal');
     const hold = Promise.withResolvers<void>();
@@ -195,17 +158,9 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('to a room that nobody has kept in memory is read again', async () => {
-    await history.write.createRoom({
-      id: 'u-alone',
-      kind: 'private',
-      name: 'Alone',
-      by: user('gus'),
-      clientId: 'alone',
-      most: 0,
-      at,
-    });
+    await rooms.den('u-alone', ['gus']);
     await visit('gus');
-    await say('u-alone', 'site', false);
+    await say('u-alone', 'site', { asMember: false });
     await connect('gus');
     expect(asked.has('gus')).toBe(true);
     expect(known('gus')).toEqual(await stored('gus'));

@@ -18,6 +18,7 @@ import { startMailServer, type TestMailServer } from '../../helpers/mail-server.
 import { meanwhile } from '../../helpers/meanwhile.ts';
 import { noon } from '../../helpers/noon.ts';
 import { apiKey, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { roomsOf } from '../../helpers/rooms-of.ts';
 
 let server: TestMailServer;
 beforeAll(async () => {
@@ -498,24 +499,9 @@ describe('Mails.send', () => {
     await arrive('ann');
     await arrive(user);
     await history.write.setNotices({ user, set: { quiet: 'off' } });
-    const by = { id: 'ann', name: 'Ann' };
-    await history.write.createRoom({
-      id: room,
-      kind: 'private',
-      name: 'Den',
-      by,
-      clientId: room,
-      most: 0,
-      at: now,
-    });
-    await history.write.addMembers({
-      room,
-      users: [{ id: user }],
-      source: 'people',
-      mayReturn: false,
-      at: now,
-    });
-    await history.write.send({ room, clientId: 'c', user: by, text: 'x', sentAt: now, asMember: true });
+    const { den, say } = roomsOf(history, now);
+    await den(room, ['ann', user]);
+    await say(room, 'ann');
     await history.write.noteDue({ room, users: [user], due: now, pushes: [], pushDue: now });
     let asked = 0;
     const once = async () => {

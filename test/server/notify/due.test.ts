@@ -5,6 +5,7 @@ import { Due, type DueOptions, type NoticeOutcome } from '../../../server/notify
 import { Notifier } from '../../../server/notify/notifier.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
+import { roomsOf } from '../../helpers/rooms-of.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -78,18 +79,9 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     /** Ann writes in a new room of both, whose id is returned. */
     async message() {
       const [room, at] = [`den${rooms++}`, Date.now()];
-      await history.write.createRoom({
-        id: room,
-        kind: 'private',
-        name: room,
-        by: ann,
-        clientId: room,
-        most: 0,
-        at,
-      });
-      await history.write.addMembers({ room, users: [{ id: user }], source: 'people', mayReturn: false, at });
-      const said = { room, clientId: room, user: ann, text: 'x', sentAt: at, asMember: true };
-      await history.write.send(said);
+      const { den, say } = roomsOf(history, at);
+      await den(room, ['ann', user]);
+      await say(room, 'ann');
       await history.write.noteDue({ room, users: [user], due: at, pushes: [], pushDue: at });
       await look();
       return room;
