@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openSessions } from '../../../server/session/index.ts';
+import type { Login } from '../../../server/session/login.ts';
+import type { PhpSession } from '../../../server/session/logins/php-sessions.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
+import { sqlVersionsContract } from '../../contracts/sql-versions.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
 import { pdoSite } from '../../helpers/pdo-request.ts';
-import { spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
+import { checked, orNull, readerAt, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
 
 /** Configured so that a client with wrong assumptions fails. */
 const db = await startMariadb([
@@ -20,6 +24,7 @@ await db.query('CREATE TABLE sessions (id VARCHAR(256) PRIMARY KEY, data MEDIUMB
 const at = `mysql://${db.login}@127.0.0.1:${db.port}/site`;
 /** The timeout is long enough for a busy machine. */
 const store = (options: string) => storeAt(`${at}?${options}&timeout=3000ms`);
+const hex = (bytes: Buffer) => `X'${bytes.toString('hex')}'`;
 /** Statements of a PHP site whose connection has that character set. */
 const php = (charset: string, code: string) =>
   execFileSync('php', [
@@ -58,13 +63,21 @@ sqlTableContract('tables in MariaDB', async () => ({
   url: at,
   query: (sql) => db.query(sql),
   types: { bytes: 'MEDIUMBLOB', binaryId: 'VARBINARY(64)', datetime: 'DATETIME' },
-  literal: (bytes) => `X'${bytes.toString('hex')}'`,
+  literal: hex,
   charset: '&charset=utf8mb4',
   caseless: 'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
   pdo: db.pdo,
   letRenew() {},
   locks: 'row',
 }));
+
+sqlVersionsContract('MariaDB', {
+  url: at,
+  query: (sql) => db.query(sql),
+  type: 'MEDIUMBLOB',
+  literal: hex,
+  now: 'UNIX_TIMESTAMP()',
+});
 
 sqlServerContract('MariaDB', async () => {
   const status = async (name: string) =>
@@ -199,4 +212,64 @@ test('an answer without rows: a failure, and no missing session', async () => {
   const url = at.replace(`:${db.port}/`, `:${proxy.port}/`);
   const sessions = storeAt(`${url}?table=spoilt&id=id&data=data&timeout=3000ms`);
   await expect(sessions.get('one')).rejects.toThrow(/something that was not asked/);
+});
+
+describe('large sessions', () => {
+  const through = (port: number, table: string, timeout: string) =>
+    `${at.replace(`:${db.port}/`, `:${port}/`)}?table=${table}&id=id&data=data&timeout=${timeout}`;
+
+  test('20 checks of a 700 KB session send less than 100 KB; it is sent after each change, to small ones and back', async () => {
+    await db.query(`CREATE TABLE sent (id VARCHAR(64), data MEDIUMBLOB)`);
+    const session = (user: number, pad: number) =>
+      Buffer.from(`user_id|i:${user};pad|s:${pad}:"${'x'.repeat(pad)}";`);
+    const put = (data: Buffer) => db.query(`UPDATE sent SET data = ${hex(data)}`);
+    await db.query(`INSERT INTO sent VALUES ('one', ${hex(session(7, 700_000))})`);
+    let sent = 0;
+    const proxy = await spoilingProxy(db.port, (piece, client) => {
+      sent += piece.length;
+      client.write(piece);
+    });
+    const reader = readerAt(through(proxy.port, 'sent', '3000ms'));
+
+    const first = (await reader.identify({ cookies: 'PHPSESSID=one' })) as Login<PhpSession>;
+    // From this check on the version of these bytes is known.
+    expect(await checked(reader, first)).toBeNull();
+    sent = 0;
+    for (let n = 0; n < 20; n++) expect(await checked(reader, first)).toBeNull();
+    expect(sent).toBeLessThan(100_000);
+    for (const [user, pad] of [
+      [8, 700_000],
+      [9, 10],
+      [10, 700_000],
+    ] as const) {
+      await put(session(user, pad));
+      expect(await checked(reader, first)).toMatchObject({ login: { user: { id: String(user) } } });
+    }
+    expect(sent).toBeGreaterThan(1_400_000);
+  });
+
+  test('large sessions that never come fail, and no small one does', async () => {
+    await db.query(`CREATE TABLE stuck (id VARCHAR(64) PRIMARY KEY, data MEDIUMBLOB)`);
+    for (let n = 0; n < 10; n++) {
+      await db.query(`INSERT INTO stuck VALUES ('large${n}', ${hex(Buffer.alloc(700_000, 'x'))})`);
+    }
+    await db.query("INSERT INTO stuck VALUES ('small', 'here')");
+    const stuck = new Set<number>();
+    const proxy = await spoilingProxy(db.port, (piece, client, nth) => {
+      if (piece.length > 8000) stuck.add(nth);
+      if (!stuck.has(nth)) client.write(piece);
+    });
+    const store = storeAt(through(proxy.port, 'stuck', '1000ms'));
+    await expect.poll(() => orNull(text(store.get('small')))).toBe('here');
+    let waiting = true;
+    const all = Promise.allSettled(Array.from({ length: 10 }, (_, n) => store.get(`large${n}`)));
+    void all.then(() => {
+      waiting = false;
+    });
+    while (waiting) {
+      expect(await text(store.get('small'))).toBe('here');
+      await pause(10);
+    }
+    expect(new Set((await all).map(({ status }) => status))).toEqual(new Set(['rejected']));
+  });
 });

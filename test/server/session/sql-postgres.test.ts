@@ -9,6 +9,7 @@ import { postgres } from '../../../server/session/stores/sql/postgres.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
+import { sqlVersionsContract } from '../../contracts/sql-versions.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { ownPort } from '../../helpers/child.ts';
@@ -51,7 +52,7 @@ sessionStoreContract('a table in PostgreSQL', { has: ['silence', 'keepForever'],
 });
 
 await db.query(
-  "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+  "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
 );
 sqlTableContract('tables in PostgreSQL', async () => ({
   url: at(),
@@ -64,6 +65,14 @@ sqlTableContract('tables in PostgreSQL', async () => ({
   letRenew: (table) => db.query(`GRANT UPDATE ON ${table} TO site`),
   locks: 'row',
 }));
+
+sqlVersionsContract('PostgreSQL', {
+  url: at(),
+  query: (sql) => db.query(sql),
+  type: 'TEXT COLLATE caseless',
+  literal: (data) => `'${data}'`,
+  now: 'extract(epoch from now())',
+});
 
 sqlServerContract('PostgreSQL', async () => {
   const where = "FROM pg_stat_activity WHERE usename = 'site'";
