@@ -7,7 +7,7 @@ import { threadsOfBundles } from './helpers/make-bundles.ts';
 
 /** Short files that wait long: Vitest starts with the largest files, so these would be the last to end. */
 const waiting =
-  /\/(floods|slow-reader|deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit|killed|push\/(devices|servers))\.test\.ts$/;
+  /\/(cluster-faults|floods|slow-reader|deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit|killed|push\/(devices|servers))\.test\.ts$/;
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
