@@ -12,6 +12,7 @@ import { soak } from '../guarantees/size.ts';
 import { differing } from '../helpers/application-site.ts';
 import { patient } from '../helpers/patient-logins.ts';
 import type { TestDatabase } from '../helpers/site-database.ts';
+import { keepReader } from '../helpers/warm-reader.ts';
 
 /** A browser in which a user of the site is logged in. */
 export interface Device {
@@ -72,7 +73,10 @@ export function applicationContract(
     const site = await make();
     return {
       ...rest,
-      open: async () => (await openSite({ folder: site.folder, checks })).logins,
+      async open() {
+        keepReader();
+        return (await openSite({ folder: site.folder, checks })).logins;
+      },
       logIn: (user, name) => site.logIn(user, name === undefined ? undefined : (named(name) as never)),
       silence: db.silence,
       close: async () => void (await site.remove()),

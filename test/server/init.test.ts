@@ -26,6 +26,7 @@ import { ownPort, startChild } from '../helpers/child.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 import { startSiteDatabase, type TestDatabase } from '../helpers/site-database.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
+import { keepReader } from '../helpers/warm-reader.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -63,6 +64,7 @@ async function run(
   answers: string[] = [],
   machine?: string,
 ) {
+  keepReader();
   const said: string[] = [];
   const answer = async (question: string) => {
     said.push(question);

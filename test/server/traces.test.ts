@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
-import { startMemcached } from '../helpers/memcached.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 
 interface Span {
   traceId: string;
@@ -21,7 +21,7 @@ interface Batch {
   }[];
 }
 
-/** A collector that takes traces as JSON, and answers with the status. */
+/** A collector that takes traces as JSON, and answers with its status. It keeps what it has not refused. */
 async function startCollector(status = 200) {
   const bodies: string[] = [];
   const asked: (string | undefined)[] = [];
@@ -32,27 +32,24 @@ async function startCollector(status = 200) {
     });
     request.on('end', () => {
       asked.push(`${request.method} ${request.url}`);
-      bodies.push(body);
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end('{}');
+      if (collector.status === 200) bodies.push(body);
+      response.writeHead(collector.status, { 'Content-Type': 'application/json' }).end('{}');
     });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, bodies, asked };
+  const collector = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    ...{ bodies, asked, status },
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+  return collector;
 }
 
 async function startServer(env: NodeJS.ProcessEnv) {
-  const memcached = await startMemcached();
-  onTestFinished(async () => void (await memcached.stop()));
-  await memcached.set('sessions/secret-session', '{"user_id":"quincunx"}');
-  const server = await startChatServer({
-    CHAT_SESSION_STORE: memcached.url,
-    ...env,
-  });
-  onTestFinished(() => void server.stop('SIGKILL'));
+  const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, ...env });
   return server;
 }
 
@@ -65,18 +62,38 @@ async function talk({ url }: { url: string }) {
   client.close();
 }
 
-test('a collector gets the spans of connections and requests, with the reads and writes below them, and no secret', async () => {
-  const collector = await startCollector();
+let memcached: Memcached;
+let collector: Awaited<ReturnType<typeof startCollector>>;
+let output: string;
+beforeAll(async () => {
+  memcached = await startMemcached();
+  await memcached.set('sessions/secret-session', '{"user_id":"quincunx"}');
+  collector = await startCollector(400);
   const server = await startServer({
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
+    OTEL_BSP_SCHEDULE_DELAY: '50',
     CHAT_NODE: 'one',
   });
+  await talk(server);
+  await server.until(/traces cannot be sent/);
+  collector.status = 200;
   await talk(server);
   await expect(connectChat(server.url, 'PHPSESSID=unknown')).rejects.toThrow('unauthorized');
   // Spans that are not sent yet are sent at the end.
   expect(await server.stop()).toBe(0);
+  output = server.output();
+});
+afterAll(async () => {
+  collector?.close();
+  await memcached?.stop();
+});
 
+test('a collector that refuses spans disturbs nobody, and the log says so', () => {
+  expect(output).toMatch(/"reason":"[^"]+".*"msg":"traces cannot be sent: the collector/);
+});
+
+test('a collector gets the spans of connections and requests, with the reads and writes below them, and no secret', () => {
   expect(new Set(collector.asked)).toEqual(new Set(['POST /v1/traces']));
   const batches = collector.bodies.flatMap((body) => (JSON.parse(body) as Batch).resourceSpans);
   const texts = ({ attributes }: Pick<Span, 'attributes'>) =>
@@ -95,7 +112,8 @@ test('a collector gets the spans of connections and requests, with the reads and
     new Set(['connect', 'room:join', 'message:send', 'room:sync']),
   );
 
-  const [accepted, refused] = named('connect').sort((a, b) => a.attributes.length - b.attributes.length);
+  const connects = named('connect').sort((a, b) => a.attributes.length - b.attributes.length);
+  const [accepted, refused] = [connects[0], connects.at(-1)];
   expect(below(accepted).map(({ name }) => name)).toContain('session.identify');
   expect([texts(accepted as Span), texts(refused as Span)]).toEqual([{}, { 'error.type': 'unauthorized' }]);
   expect(refused?.status.code).not.toBe(2);
@@ -104,15 +122,4 @@ test('a collector gets the spans of connections and requests, with the reads and
     expect.stringMatching(/^history\.read\./),
   );
   expect(collector.bodies.join('\n')).not.toMatch(/secret|quincunx|lobby|PHPSESSID/);
-});
-
-test('a collector that refuses them, or is not there, disturbs nobody, and the log says so', async () => {
-  const collector = await startCollector(400);
-  const server = await startServer({
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    OTEL_BSP_SCHEDULE_DELAY: '50',
-  });
-  await talk(server);
-  expect(await server.stop()).toBe(0);
-  expect(server.output()).toMatch(/"reason":"[^"]+".*"msg":"traces cannot be sent: the collector/);
 });

@@ -12,7 +12,8 @@ import { size } from '../../../guarantees/size.ts';
 import { stopClock } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { startChatServer } from '../../../helpers/chat-server.ts';
-import { startPostgres } from '../../../helpers/postgres.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+import { keepReader } from '../../../helpers/warm-reader.ts';
 
 /** A folder with these files. */
 function folderOf(files: Record<string, string>): string {
@@ -26,6 +27,7 @@ function folderOf(files: Record<string, string>): string {
 }
 
 async function open(options: Record<string, string>) {
+  keepReader();
   const settings = readOptions(options, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, () => {});
@@ -453,8 +455,11 @@ test.each<readonly [string, string, string]>([
 });
 
 test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends the login, and so does a user who is disabled or deleted', async () => {
-  const postgres = await startPostgres();
+  const postgres = await startSiteDatabase('postgres');
   onTestFinished(() => postgres.remove());
+  onTestFinished(async () => {
+    for (const sql of ['DROP OWNED BY rss, chat', 'DROP ROLE rss, chat']) await postgres.run(sql);
+  });
   for (const sql of [
     "CREATE USER rss PASSWORD 'p@ss'",
     'CREATE TABLE ttrss_sessions (id VARCHAR(250) PRIMARY KEY, data TEXT, expire INTEGER NOT NULL)',
@@ -463,7 +468,7 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends th
     "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')",
     `INSERT INTO ttrss_sessions VALUES ('abc', '${Buffer.from('uid|i:7;name|s:3:"Ann";pwd_hash|s:9:"MODE2:abc";').toString('base64')}', ${Math.floor(Date.now() / 1000) + 3600})`,
   ])
-    await postgres.query(sql);
+    await postgres.run(sql);
   const settings = {
     ...{ DB_TYPE: 'pgsql', DB_HOST: '127.0.0.1', DB_PORT: postgres.port },
     ...{ DB_USER: 'rss', DB_NAME: 'site', DB_PASS: 'p@ss', SESSION_NAME: 'own_sid' },
@@ -484,18 +489,18 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends th
     if ('code' in login) return;
     expect(await logins.check([login])[0]).toBeNull();
     expect(await logins.mailOf?.('7')).toBe(mail);
-    await postgres.query(change);
+    await postgres.run(change);
     expect(await logins.mailOf?.('7')).toBe(left);
     expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    await postgres.query(back);
+    await postgres.run(back);
   }
   const site = folderOf({ ...code, 'config.php': config(...lines) });
   const place = readOptions({ site }, (name) => name);
   if (!('site' in place)) throw new Error('no site');
   const sql = await grants(place.site);
   if ('problem' in sql) throw new Error(sql.problem);
-  for (const line of sql) await postgres.query(line);
+  for (const line of sql) await postgres.run(line);
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
   expect(await (await open({ site, siteDatabase })).identify({ cookies })).toMatchObject({
     user: { id: '7' },

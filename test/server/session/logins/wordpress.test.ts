@@ -200,7 +200,7 @@ test('cookies that WordPress would refuse', async () => {
   }))
     expect(await logins.identify(cookieOf(values)), what).toMatchObject({ code: 'unauthorized' });
   expect(await who(await logIn('7', { secret: 'of another site' }))).toContain('signed');
-  expect(await who(await logIn('7', { expiration: now() - 1 }))).toContain('expired');
+  expect(await who(await logIn('7', { expiration: now() - 1 }))).toContain('cookie has expired');
   expect(await who({ cookies: `${one.cookies}; ${other.cookies}` })).toContain('two cookies');
   // WordPress puts backslashes before these, and then finds no such user.
   for (const login of ["o'neill", 'a"b', 'a\\b'])
