@@ -87,12 +87,15 @@ test('files from the tray to the large view', async ({ alice, bob, site }) => {
   const noon = sent.getByRole('button', { name: 'The orchard at noon' });
 
   await test.step('pictures are described by keyboard, and sent with a file', async () => {
+    const examined = alice.page.waitForResponse(/name=noon\.png/);
     await attach(alice, [
       png('noon.png', await picture('#7aa', 600, 400)),
       png('shed.png', await picture('#a77', 300, 500)),
       { name: 'layout-final.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.7\n%%EOF\n') },
     ]);
     await expect(tiles(alice)).toHaveCount(3);
+    // The server has to start the process that examines pictures.
+    await examined;
     await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
     await expect(alice.page.getByRole('status').filter({ hasText: /^\S+ uploaded$/ })).toBeAttached();
     // A single tab stop, arrows within, Enter describes, Del removes.

@@ -1,7 +1,7 @@
 import type { Worker } from '@playwright/test';
 import { browserKeys } from '../helpers/push-service.ts';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, Person, test } from './fixtures.ts';
+import { expect, Person, type Site, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 interface Shown {
@@ -65,7 +65,13 @@ interface WorkerOfTest extends EventTarget {
 
 test.use({ notices: true });
 
-test('notifications of open pages', async ({ alice, site }) => {
+test('notifications of open pages and of the worker', async ({ alice, visitor, site }) => {
+  await openPages(alice, site);
+  await alice.page.goto('about:blank');
+  await pushes(visitor, site);
+});
+
+async function openPages(alice: Person, site: Site): Promise<void> {
   const { page } = alice;
   await prepare(alice);
   await page.reload();
@@ -141,10 +147,9 @@ test('notifications of open pages', async ({ alice, site }) => {
     await focus(alice, true);
     expect(await shown(alice)).toEqual([]);
   });
-});
+}
 
-test('pushes by the worker', async ({ visitor, site }) => {
-  const { page } = visitor;
+async function pushes({ page }: Person, site: Site): Promise<void> {
   const context = page.context();
   const [address, scope] = [`${site.chat.url}/`, `${site.chat.url}/`];
   const session = await site.login('alice');
@@ -301,4 +306,4 @@ test('pushes by the worker', async ({ visitor, site }) => {
       await expect.poll(notices).toEqual([]);
     }
   });
-});
+}

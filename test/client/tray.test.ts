@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type PeopleSite, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, openPage, textOf, until } from './open-page.ts';
+
+/** The page is on another origin: only there jsdom says where an upload comes from. */
+const shop = 'http://127.0.0.1:1';
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ORIGINS: shop });
+});
+afterAll(() => site.close());
+
+/** Opens a room of a new user, who may send files. */
+async function inDen(): Promise<ChatPage> {
+  const alice = await site.person({ firstname: 'Alice' });
+  await site.den(alice);
+  const page = await openPage(shop, alice.cookie, { attributes: { server: site.chat.url } });
+  await page.open('Den');
+  return page;
+}
+
+/** Chooses files in the dialog of the browser. */
+async function attach(page: ChatPage, files: Record<string, string | Uint8Array>): Promise<void> {
+  const { HTMLInputElement, File, Event } = page.window;
+  HTMLInputElement.prototype.click = function () {
+    const value = Object.entries(files).map(([name, bytes]) => new File([bytes as string], name));
+    Object.defineProperty(this, 'files', { value });
+    this.dispatchEvent(new Event('change'));
+  };
+  await page.click('button', 'Attach files');
+}
+
+const tiles = (page: ChatPage): Record<string, string> => {
+  const [tray] = page.all('group', 'Attachments');
+  const all = tray === undefined ? [] : page.all('group', undefined, tray);
+  return Object.fromEntries(all.map((tile) => [tile.getAttribute('aria-label') ?? '', textOf(tile)]));
+};
+const seesTiles = (page: ChatPage, expected: Record<string, string>) =>
+  until(() => {
+    const entries = Object.entries(expected).map(([name, text]) => [name, expect.stringContaining(text)]);
+    expect(tiles(page)).toEqual(Object.fromEntries(entries));
+  });
+const retry = async (page: ChatPage, name: string) =>
+  page.click('button', 'Retry', await page.get('group', name));
+
+const many = 'Up to 10 files per message.';
+
+test('files beyond those of one message wait beside them, and go when there is room, or with the next', async () => {
+  const page = await inDen();
+  const names = Array.from({ length: 12 }, (_, n) => `${n}.txt`);
+  await attach(page, Object.fromEntries(names.map((name) => [name, 'words'])));
+  const ten = Object.fromEntries(names.slice(0, 10).map((name) => [name, '5 bytes']));
+  await seesTiles(page, { ...ten, '10.txt': many, '11.txt': many });
+  expect(page.all('button', 'Retry')).toEqual([]);
+  await page.click('button', 'Remove 0.txt');
+  await retry(page, '10.txt');
+  const { '0.txt': _, ...rest } = ten;
+  await seesTiles(page, { ...rest, '10.txt': '5 bytes', '11.txt': many });
+  expect(page.all('button', 'Retry')).toEqual([]);
+  await page.click('button', 'Send');
+  await until(() => expect(page.all('link', undefined, page.messages.at(-1))).toHaveLength(10));
+  await seesTiles(page, { '11.txt': many });
+  await retry(page, '11.txt');
+  await page.click('button', 'Send');
+  await until(() => expect(textOf(page.messages.at(-1) ?? null)).toContain('11'));
+  expect(tiles(page)).toEqual({});
+});
+
+test('a refused file says why; a reload keeps the uploaded ones, which can be sent', async () => {
+  const page = await inDen();
+  await attach(page, { 'a.exe': 'MZ\0\0\0\0', 'up.txt': 'words', 'huge.zip': new Uint8Array(11 * 2 ** 20) });
+  await seesTiles(page, {
+    'a.exe': 'This kind of file isn’t allowed.',
+    'up.txt': '5 bytes',
+    'huge.zip': 'Larger than 10 MB',
+  });
+  await page.click('button', 'Remove a.exe');
+  const again = await page.reload();
+  await again.open('Den');
+  await seesTiles(again, { 'up.txt': '5 bytes', 'huge.zip': 'Not uploaded.' });
+  await again.click('button', 'Send');
+  await until(() => expect(again.all('link', /^up/, again.messages.at(-1))).toHaveLength(1));
+  await seesTiles(again, { 'huge.zip': 'Not uploaded.' });
+});
+
+test('without a connection files wait in the tray and in a message, and go by themselves', async () => {
+  const page = await inDen();
+  page.online(false);
+  await page.sees(/offline/);
+  await attach(page, { 'sent.txt': 'words' });
+  await page.click('button', 'Send');
+  await attach(page, { 'kept.txt': 'words' });
+  await page.sees('Waiting for connection');
+  expect(page.all('link', /^sent/)).toEqual([]);
+  page.online(true);
+  await page.get('link', /^sent/);
+  await seesTiles(page, { 'kept.txt': '5 bytes' });
+});
