@@ -42,7 +42,7 @@ import { unexpectedFailure } from '../helpers/own-history.ts';
 import { randomWrites, readAll, withoutIds } from '../helpers/random-writes.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
-import { openTested } from './history-tested.ts';
+import { expectRefusal, openTested } from './history-tested.ts';
 
 /** An answer without ids and cursors that a history makes, and with sorted lists: the order of some is not promised. */
 function comparable(answer: unknown): unknown {
@@ -527,7 +527,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       isLast = true;
       const sending = cut.write.send(message('unsure'));
       await gone.promise;
-      await expect(cut.current()).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await expectRefusal(cut.current(), 'storage_unavailable');
       isLast = false;
       await line.mend();
       expect(await sending).toMatchObject({ message: { seq: 2 }, repeated: false });

@@ -9,7 +9,7 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, type Now } from './history-tested.ts';
+import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const at = 1_700_000_000_000;
@@ -138,7 +138,7 @@ export function logContract(now: Now) {
     await taken();
     await send('one', 'same');
     const refused = send('two', 'same');
-    await expect(refused).rejects.toMatchObject({ code: 'conflict' });
+    await expectRefusal(refused, 'conflict');
     expect(seqsOf((await taken()).entries)).toEqual([1]);
   });
 
@@ -170,7 +170,7 @@ export function logContract(now: Now) {
       const lift = { ...lobby, user: '2', kind: 'muted', restriction: null, actor, at } as const;
       await write.restrict(lift);
       await write.restrict(lift);
-      await expect(write.restrict({ ...lift, room: 'none' })).rejects.toMatchObject({ code: 'unknown_room' });
+      await expectRefusal(write.restrict({ ...lift, room: 'none' }), 'unknown_room');
       await write.setRole({ ...lobby, user: '2', role: 'moderator', actor });
       await write.setRole({ ...lobby, user: '2', role: 'moderator', actor });
       await write.updateRoom({ ...lobby, slow: 30, write: 'moderators', actor });

@@ -73,3 +73,7 @@ export const callsOf = (now: Now) => ({
 });
 
 export const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
+
+/** Whether a call is refused with this code. */
+export const expectRefusal = (call: Promise<unknown>, code: string, more = {}) =>
+  expect(call).rejects.toMatchObject({ code, ...more });

@@ -7,7 +7,7 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, type Now, refused } from './history-tested.ts';
+import { callsOf, expectRefusal, type Now } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -69,7 +69,7 @@ export function threadsContract(now: Now) {
       expect(found).toMatchObject({ thread: 1, root: { seq: 1 }, following: true });
     }
     expect(await read.thread({ room, thread: 99, user: ann.id })).toBeNull();
-    await expect(send(ann, 99)).rejects.toEqual(refused('unknown_message'));
+    await expectRefusal(send(ann, 99), 'unknown_message');
   });
 
   test('authors apart, such as those whom the asker has blocked, are named and counted by themselves; so are new replies', async () => {
@@ -148,9 +148,9 @@ export function threadsContract(now: Now) {
     expect(rest).toEqual({ threads: [{ room, thread: 4 }] });
     const none = { room, user: cat.id, following: true };
     for (const thread of [2, 99]) {
-      await expect(write.follow({ ...none, thread })).rejects.toEqual(refused('unknown_message'));
+      await expectRefusal(write.follow({ ...none, thread }), 'unknown_message');
     }
-    await expect(write.follow({ ...none, thread: 1, user: 'x' })).rejects.toEqual(refused('unknown_room'));
+    await expectRefusal(write.follow({ ...none, thread: 1, user: 'x' }), 'unknown_room');
   });
 
   test('a reply in a followed thread counts like a mention, until it is read or deleted', async () => {
@@ -182,7 +182,7 @@ export function threadsContract(now: Now) {
     await join(...many);
     await Promise.all(many.map(({ id }) => write.follow({ room, thread: 1, user: id, following: true })));
     const more = { room, thread: 1, user: ben.id, following: true };
-    await expect(write.follow(more)).rejects.toEqual(refused('limit_reached'));
+    await expectRefusal(write.follow(more), 'limit_reached');
     await send(ben, 1);
     expect(await following(1, ann, ben)).toEqual([false, false]);
     await write.follow({ ...more, user: 'f0', following: false });
