@@ -17,6 +17,11 @@ vi.stubGlobal(
       // Node's own class also takes headers, which its types do not have.
       super(target, n === undefined ? [] : ({ headers: { cookie: jars[Number(n)] } } as unknown as string));
     }
+
+    // Node hands out all messages of one read at once, with no promise settled between them; a browser, each in its own task.
+    override set onmessage(heard: ((event: MessageEvent) => void) | null) {
+      super.onmessage = heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
+    }
   },
 );
 vi.stubGlobal('addEventListener', () => {});

@@ -3,7 +3,7 @@ import { CookieJar, JSDOM, VirtualConsole } from 'jsdom';
 import { afterEach, expect, vi } from 'vitest';
 import { hanging } from '../helpers/hanging.ts';
 import { pageScript } from './page-script.ts';
-import { fillGaps } from './window-gaps.ts';
+import { fillGaps, type Wire } from './window-gaps.ts';
 
 type BrowserWindow = JSDOM['window'];
 export type Name = string | RegExp;
@@ -54,6 +54,9 @@ export class ChatPage {
   readonly window: BrowserWindow;
   readonly element: HTMLElement;
   readonly errors: unknown[] = [];
+  /** What was copied. */
+  readonly copied: string[] = [];
+  readonly wire: Wire = { sent: [], answers: new Map(), held: new Set() };
   readonly #url: string;
   readonly #cookie: string;
   readonly #options: PageOptions;
@@ -76,9 +79,16 @@ export class ChatPage {
       virtualConsole,
     });
     this.window = this.dom.window;
-    fillGaps(this.dom.window, options.width ?? 1280, (address) => cookieJar.getCookieStringSync(address));
+    fillGaps(
+      this.dom.window,
+      options.width ?? 1280,
+      (address) => cookieJar.getCookieStringSync(address),
+      this.wire,
+    );
     for (const [key, value] of Object.entries(options.stored ?? {}))
       this.window.localStorage.setItem(key, value);
+    const writeText = async (text: string) => void this.copied.push(text);
+    Object.defineProperty(this.window.navigator, 'clipboard', { value: { writeText } });
     this.element = this.window.document.createElement(options.element ?? 'php-chat');
     for (const [name, value] of Object.entries({ ...options.attributes }))
       this.element.setAttribute(name, value);
@@ -93,6 +103,12 @@ export class ChatPage {
     this.window.dispatchEvent(new this.window.Event('pagehide'));
     this.element.remove();
     return openPage(this.#url, this.#cookie, { ...this.#options, stored: this.window.localStorage });
+  }
+
+  /** Another address of the page, behind `#`, by a link or by hand. */
+  go(hash: string): void {
+    this.window.history.pushState(null, '', hash);
+    for (const name of ['popstate', 'hashchange']) this.window.dispatchEvent(new this.window.Event(name));
   }
 
   /** Takes the network from the page, or gives it back. */
@@ -122,7 +138,7 @@ export class ChatPage {
       const found = this.all(role, name, inside);
       if (found.length !== 1)
         throw new Error(
-          `${found.length} elements with role ${role} and name ${name}; the page has ${this.all(role).map(nameOf).join(' | ')}`,
+          `${found.length} elements with role ${role} and name ${name}; the page has ${this.all(role).map(nameOf).join(' | ')}; it ends with: ${textOf(this.root).slice(-300)}`,
         );
       return found[0] as HTMLElement;
     });
@@ -135,12 +151,16 @@ export class ChatPage {
 
   /** Resolves when the text of the page, or of a part of it, contains that. */
   sees(text: Name, inside: ParentNode = this.root): Promise<void> {
-    const words = typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text);
-    return until(() => expect(textOf(inside)).toEqual(words));
+    return until(() => {
+      const all = textOf(inside);
+      if (typeof text === 'string' ? !all.includes(text) : !text.test(all))
+        throw new Error(`${text} is not in: ${all.slice(-600)}`);
+    });
   }
 
   async click(role: string, name?: Name, inside?: ParentNode): Promise<HTMLElement> {
     const element = await this.get(role, name, inside);
+    await this.drawn();
     click(element);
     return element;
   }
@@ -166,10 +186,21 @@ export class ChatPage {
     if (goesOn && /^(Enter| )$/.test(key) && at.matches('button, a, summary')) (at as HTMLElement).click();
   }
 
+  /** Resolves when what is due to be drawn has been drawn. */
+  drawn(): Promise<unknown> {
+    const frame = () => new Promise((resolve) => this.window.requestAnimationFrame(resolve));
+    return frame().then(frame);
+  }
+
   /** Opens a room by the list of rooms, and joins it where one has to. */
   async open(room: string): Promise<void> {
     const name = new RegExp(`^${room}\\b`);
-    await this.click('button', name, await this.get('navigation', 'Rooms'));
+    const list = await until(() => {
+      const [nav] = this.all('navigation');
+      if (nav === undefined) throw new Error('no list of rooms');
+      return nav;
+    });
+    await this.click('button', name, list);
     await this.get('region', room);
     await until(() => expect(this.timeline.getAttribute('aria-busy')).toBeNull());
     const [join] = this.all('button', 'Join');
@@ -202,6 +233,9 @@ export class ChatPage {
     this.press('Enter');
   }
 }
+
+/** For `wire.answers`. */
+export const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
 /** Tries again until it throws no more. */
 export const until = <T>(task: () => T): Promise<T> => vi.waitFor(task, { interval: 10, timeout: hanging });

@@ -1,7 +1,22 @@
 import type { JSDOM } from 'jsdom';
 
+/** What becomes of a page's requests, by their names. */
+export interface Wire {
+  /** Those that were sent, with what they said. */
+  readonly sent: [name: string, payload: unknown][];
+  /** An answer in place of the server's. */
+  readonly answers: Map<string, object>;
+  /** Requests that get no answer. */
+  readonly held: Set<string>;
+}
+
 /** Puts into a window what the client needs of a browser and jsdom lacks. Nothing has a size but the width of all. */
-export function fillGaps(window: JSDOM['window'], width: number, cookies: (address: string) => string): void {
+export function fillGaps(
+  window: JSDOM['window'],
+  width: number,
+  cookies: (address: string) => string,
+  wire: Wire,
+): void {
   const { Element, HTMLElement, CSSStyleSheet, document, location, navigator } = window;
   const nothing = () => {};
   const media = { matches: false, addEventListener: nothing, removeEventListener: nothing };
@@ -12,6 +27,21 @@ export function fillGaps(window: JSDOM['window'], width: number, cookies: (addre
     WebSocket: class extends window.WebSocket {
       constructor(address: string | URL) {
         super(reached(address));
+      }
+      // Two that come at once would be dispatched at once, with no promise settled between them, unlike in a browser.
+      override set onmessage(heard: ((event: MessageEvent) => void) | null) {
+        super.onmessage =
+          heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
+      }
+      override send(packet: string): void {
+        const [, id, json = '[]'] = /^42(\d+)(.*)$/s.exec(packet) ?? [];
+        const [name, payload] = JSON.parse(json) as [string?, unknown?];
+        const answer = wire.answers.get(name ?? '');
+        if (name !== undefined) wire.sent.push([name, payload]);
+        if (wire.held.has(name ?? '')) return;
+        if (answer === undefined) return super.send(packet);
+        const data = `43${id}${JSON.stringify([answer])}`;
+        this.dispatchEvent(new window.MessageEvent('message', { data }));
       }
     },
     XMLHttpRequest: class extends window.XMLHttpRequest {
@@ -65,4 +95,12 @@ export function fillGaps(window: JSDOM['window'], width: number, cookies: (addre
   Object.assign(HTMLElement.prototype, { setPointerCapture: nothing, releasePointerCapture: nothing });
   CSSStyleSheet.prototype.replaceSync = nothing;
   document.hasFocus = () => true;
+  /** In the place of the selection, as the formats and mentions are inserted. */
+  document.execCommand = (_command, _ui, text = '') => {
+    const field = document.activeElement?.shadowRoot?.activeElement as HTMLTextAreaElement;
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, 'end');
+    return field.dispatchEvent(new window.InputEvent('input', { bubbles: true, composed: true }));
+  };
+  for (const [name, value] of Object.entries({ language: 'en-GB', languages: ['en-GB'] }))
+    Object.defineProperty(navigator, name, { value });
 }

@@ -158,14 +158,10 @@ export class Person {
 }
 
 interface Fixtures {
-  /** Whether links to the other site have previews. Not for all tests: the server would look for the hosts of any link. */
-  previews: boolean;
   /** Whether people who are away are notified: mails by the site, and pushes. */
   notices: boolean;
   /** Whether Alice is an admin and Bob a moderator of the whole site. */
   roles: boolean;
-  /** Whether the first message of each user waits for a moderator. */
-  hold: boolean;
   site: Site;
   alice: Person;
   bob: Person;
@@ -223,12 +219,10 @@ export const test = base.extend<
     for (const window of used) await window.leave(`${php.url}/site.css`, failed);
   },
 
-  previews: [false, { option: true }],
   notices: [false, { option: true }],
   roles: [false, { option: true }],
-  hold: [false, { option: true }],
 
-  site: async ({ surroundings, previews, notices, roles, hold }, use) => {
+  site: async ({ surroundings, notices, roles }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
@@ -251,7 +245,6 @@ export const test = base.extend<
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
         ...(roles ? { CHAT_USER_ROLES: 'role', CHAT_MODERATE_DATA: 'on' } : {}),
-        ...(hold ? { CHAT_HOLD: 'first' } : {}),
         ...(notices
           ? {
               CHAT_WEBHOOK_URL: `${otherUrl}/events`,
@@ -261,7 +254,6 @@ export const test = base.extend<
               CHAT_PUSH_KEY_FILE: pushKey,
             }
           : {}),
-        ...(previews ? { CHAT_PREVIEWS: 'on', CHAT_PREVIEW_HOSTS: new URL(otherUrl).host } : {}),
       });
     let chat = await start();
     await use({

@@ -3,24 +3,8 @@ import { soak } from '../guarantees/size.ts';
 import { upload } from '../helpers/files.ts';
 import { wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, type Person, stored, test } from './fixtures.ts';
+import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
-
-test('a reload shows the history, in order and once', { tag: '@soak' }, async ({ alice, bob }) => {
-  await alice.open('reload');
-  await bob.open('reload');
-  await alice.write('first');
-  await expect(bob.message('first')).toBeVisible();
-  await bob.write('second');
-  await expect(alice.message('second')).toBeVisible();
-  await alice.write('third');
-  await expect(alice.page.getByText(stored)).toBeVisible();
-
-  await alice.page.reload();
-  await expect(alice.texts).toHaveText(['first', 'second', 'third']);
-  await expect(alice.page.getByText(stored)).toHaveCount(1);
-  await alice.shot('reload');
-});
 
 test('older messages come when scrolling up, and the place stays', async ({ alice, site }) => {
   const texts = numbered(420);
@@ -111,29 +95,6 @@ test('reading back, pictures and voices come in above: nothing moves by itself, 
   await expect(alice.page.getByText('This is the start of album.')).toBeAttached();
 });
 
-test('a reply shows what it answers, and leads there', { tag: '@soak' }, async ({ alice, site }) => {
-  await seed(site, 'carol', 'replies', numbered(120, 'point'));
-  await seed(site, 'bob', 'replies', [{ text: 'an answer', replyTo: 7 }]);
-  await alice.open('replies');
-  const quote = alice.messages.last().getByRole('button', { name: 'Reply to Carol' });
-  await expect(quote).toHaveText(/point 7$/);
-  // Not `message()`: the quotation has the same text.
-  const original = alice.messages.filter({ has: alice.page.locator('.text', { hasText: /^point 7$/ }) });
-  await expect(original).toHaveCount(0);
-  await alice.shot('reply-1-quote');
-  await quote.click();
-  await expect(original).toBeInViewport();
-  await expect(original).toBeFocused();
-  await alice.shot('reply-2-jumped');
-  const jump = alice.page.getByRole('button', { name: 'Jump to latest' });
-  // It floats above the messages: without colours it needs an edge.
-  await alice.page.emulateMedia({ forcedColors: 'active' });
-  await expect(jump).toHaveCSS('border-top-style', 'solid');
-  await alice.page.emulateMedia({ forcedColors: 'none' });
-  await jump.click();
-  await expect(alice.message('an answer')).toBeInViewport();
-});
-
 test('a room opens where the unread messages begin, however many they are, and the pill counts them', {
   tag: '@soak',
 }, async ({ alice, site }) => {
@@ -185,95 +146,3 @@ async function unreadIn({ page }: Person, room: string): Promise<number> {
     .textContent();
   return Number.parseInt(/(\d+) unread/.exec(words ?? '')?.[1] ?? '0', 10);
 }
-
-test('messages of an erased user show a deleted user at once, in the reader’s language; typed text stays', {
-  tag: '@soak',
-}, async ({ alice, site }) => {
-  const headers = { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' };
-  const post = (text: string, clientId: string) =>
-    fetch(`${site.chat.url}/api/rooms/erased/messages`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify({ user: { id: 'gone-soon', name: 'Zoe Gone' }, text, clientId }),
-    });
-  await asUser(site, 'bob', (ask) => ask('room:join', { room: 'erased' }));
-  await alice.open('erased');
-  await alice.page.evaluate(() => document.querySelector('php-chat')?.setAttribute('lang', 'fr'));
-  await expect(alice.timeline).toHaveAccessibleName('Messages de erased');
-  // The live region comes with the people, after the messages.
-  await expect(alice.page.locator('php-chat .side')).toBeVisible();
-  expect((await post('I was here.', 'erased-1')).status).toBe(201);
-  await expect(alice.page.getByRole('status').filter({ hasText: /^Zoe Gone.*I was here\.$/ })).toBeAttached();
-  const by = alice.timeline.locator('.group:has(article) .by bdi').last();
-  await expect(by).toHaveText('Zoe Gone');
-  const row = alice.page.locator('php-chat .room.two[aria-current]');
-  await expect(row).toContainText('Zoe Gone');
-  const field = alice.page.locator('php-chat textarea').first();
-  const strip = alice.page.locator('php-chat .context');
-  await alice.messages.last().focus();
-  await alice.page.keyboard.press('r');
-  await expect(strip).toContainText('Zoe Gone · I was here.');
-  const menu = alice.page.getByRole('menu');
-  await alice.messages.last().focus();
-  await alice.page.keyboard.press('Enter');
-  await menu.getByRole('menuitem', { name: 'Mentionner Zoe Gone' }).click();
-  await alice.page.keyboard.type('@Bo');
-  await expect(alice.page.getByRole('option', { selected: true })).toHaveText(/Bob/);
-  await alice.page.keyboard.press('Enter');
-  await expect(field).toHaveValue('@Zoe Gone @Bob ');
-  // The name can be removed and added again.
-  await field.fill('not yet');
-  const kept = () => alice.page.evaluate(() => JSON.stringify(localStorage));
-  expect(await kept()).toContain('gone-soon');
-  const answer = await fetch(`${site.chat.url}/api/users/gone-soon`, { method: 'DELETE', headers });
-  expect(answer.status).toBe(202);
-  await expect(by).toHaveText('Utilisateur supprimé');
-  const picture = alice.timeline.locator('.group:has(article) > .avatar').last();
-  await expect(picture).toHaveText('');
-  await expect(picture.locator('path')).toHaveAttribute('d', /\d/);
-  await expect(row).toContainText('Utilisateur supprimé');
-  await expect(alice.texts.last()).toHaveText('I was here.');
-  await expect(field).toHaveValue('not yet');
-  await expect(strip).toContainText('Utilisateur supprimé · I was here.');
-  const chat = alice.page.locator('php-chat');
-  expect(await chat.evaluate(({ shadowRoot }) => shadowRoot?.textContent)).not.toContain('Zoe Gone');
-  await expect.poll(kept).not.toMatch(/Zoe Gone|gone-soon/);
-  expect(await kept()).toContain('@Bob');
-  await alice.messages.last().focus();
-  await alice.page.keyboard.press('Enter');
-  await expect(menu).toContainText('Répondre');
-  await expect(menu).not.toContainText('Mentionner');
-});
-
-test('a direct room with an erased user says in the reader’s language who that was, and that nobody writes there', {
-  tag: '@soak',
-}, async ({ alice, site }) => {
-  await asUser(site, 'carol', async (ask) => {
-    const { room } = await ask('direct:open', { user: '1' });
-    await ask('room:join', { room: room.id });
-    await ask('message:send', { room: room.id, text: 'farewell', clientId: 'farewell-1' });
-  });
-  await alice.open('Carol');
-  const headers = { authorization: `Bearer ${site.apiKey}` };
-  expect((await fetch(`${site.chat.url}/api/users/3`, { method: 'DELETE', headers })).status).toBe(202);
-  const chat = alice.page.locator('php-chat');
-  const faces: string[] = [];
-  await alice.page.context().route('**/faces/*', async (route) => {
-    faces.push(new URL(route.request().url()).pathname);
-    await route.fulfill({ status: 404 });
-  });
-  await chat.evaluate((element) => {
-    element.setAttribute('avatar-url', '/faces/{id}');
-    element.setAttribute('lang', 'fr');
-  });
-  await expect(alice.page.getByRole('region', { name: 'Utilisateur supprimé' })).toBeVisible();
-  await expect(alice.timeline).toContainText('farewell');
-  await expect(alice.timeline).toHaveAccessibleName('Messages de Utilisateur supprimé');
-  await expect(chat.getByRole('note')).toHaveText('Vous ne pouvez pas écrire à Utilisateur supprimé ici.');
-  // The author of the message is erased in a separate stage.
-  await expect
-    .poll(() => chat.evaluate((element) => element.shadowRoot?.textContent))
-    .not.toMatch(/Deleted user|Carol/);
-  await expect.poll(() => faces).toContain('/faces/1');
-  expect(faces).not.toContain('/faces/0');
-});

@@ -158,24 +158,6 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   expect(await lines(text(rows))).toBe(41);
 });
 
-test('the length of a text is checked again when its lines get shorter', { tag: '@soak' }, async ({
-  alice,
-  site,
-}) => {
-  const words = numbered(120, 'word').join(' ');
-  await seed(site, 'bob', 'narrow', [words]);
-  await alice.open('narrow');
-  await expect(alice.message(words)).toBeVisible();
-  const more = alice.page.getByRole('button', { name: 'Show more' });
-  await expect(more).toHaveCount(0);
-  await alice.page.setViewportSize({ width: 320, height: 700 });
-  await expect(more).toBeVisible();
-  expect(await lines(alice.texts)).toBe(20);
-  await alice.shot('texts-long-3-narrow');
-  await alice.page.setViewportSize({ width: 1280, height: 800 });
-  await expect(more).toHaveCount(0);
-});
-
 test('a text is copied on a page without TLS, too', { tag: '@soak' }, async ({ browser, site }) => {
   const context = await browser.newContext({ permissions: ['clipboard-read'] });
   // Like such a page, which has no clipboard; this page's clipboard is checked afterwards.

@@ -1,0 +1,376 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
+
+let site: PeopleSite;
+let alice: Person;
+let bob: Person;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_FIND_PEOPLE: 'all' });
+  alice = await site.person({ firstname: 'Alice' });
+  bob = await site.person({ firstname: 'Bob' });
+});
+afterAll(() => site.close());
+
+/** A room of Alice and Bob with these messages of hers, which she has opened. */
+async function room(name: string, ...texts: string[]): Promise<{ id: string; page: ChatPage }> {
+  const { id } = await site.den(alice, [bob], { name });
+  await bob.request('room:join', { room: id });
+  await alice.request('room:join', { room: id });
+  for (const text of texts) await say(alice, id, text);
+  const page = await openPage(site.chat.url, alice.cookie);
+  await page.open(name);
+  for (const text of texts) await page.message(text);
+  return { id, page };
+}
+
+const field = (page: ChatPage) => page.root.querySelector('textarea') as HTMLTextAreaElement;
+const items = (page: ChatPage) => page.all('menuitem').map(textOf);
+/** Opens the menu of a message by the keyboard. */
+async function menuOf(page: ChatPage, text: string, choice?: RegExp): Promise<void> {
+  const message = await page.message(text);
+  await until(() => expect(message.getAttribute('aria-posinset')).toMatch(/\d/));
+  message.focus();
+  page.press('Enter');
+  await page.get('menu', 'Message actions');
+  if (choice !== undefined) await page.click('menuitem', choice);
+}
+const texts = (page: ChatPage, expected: string[]) => until(() => expect(page.texts).toEqual(expected));
+
+test('edits a message in the composer while the draft waits', async () => {
+  const { id, page } = await room('edits', 'Gate opens at nine.');
+  await page.fill('textbox', /^Message to/, 'a draft');
+  await menuOf(page, 'Gate opens at nine.', /^Edit/);
+  const editing = await page.get('textbox', 'Edit message');
+  expect(page.focused).toBe(editing);
+  expect(field(page).value).toBe('Gate opens at nine.');
+  await page.sees('Enter to save, Esc to cancel');
+  type(field(page), 'Gate opens at eight.');
+  page.press('Enter');
+  await texts(page, ['Gate opens at eight.(edited)']);
+  await page.get('textbox', /^Message to/);
+  expect(field(page).value).toBe('a draft');
+  // A screen reader hears when it was edited after the name.
+  expect(nameOf(page.messages[0] as HTMLElement)).toMatch(/^You, \d\d:\d\d \(Edited today, \d\d:\d\d\)$/);
+  expect((await bob.request('message:history', { room: id })).messages[0]?.text).toBe('Gate opens at eight.');
+  // The arrow edits the newest message from an empty field, and Esc leaves it as it is.
+  type(field(page), '');
+  page.press('ArrowUp');
+  await page.get('textbox', 'Edit message');
+  type(field(page), 'something else');
+  page.press('Escape');
+  await page.get('textbox', /^Message to/);
+  expect(field(page).value).toBe('');
+  await texts(page, ['Gate opens at eight.(edited)']);
+});
+
+test('shows a text that was changed elsewhere above one’s own, also after a reload', async () => {
+  const { id, page } = await room('clash', 'one rake');
+  await menuOf(page, 'one rake', /^Edit/);
+  type(field(page), 'three rakes');
+  await alice.request('message:edit', { room: id, seq: 1, text: 'two rakes' });
+  await texts(page, ['two rakes(edited)']);
+  page.press('Enter');
+  await page.sees('Edited on another device');
+  const again = await page.reload();
+  await again.sees('Edited on another device');
+  expect(field(again).value).toBe('three rakes');
+  await again.click('button', 'Save mine');
+  await texts(again, ['three rakes(edited)']);
+  again.press('ArrowUp', {}, field(again));
+  await again.get('textbox', 'Edit message');
+  type(field(again), 'five rakes');
+  await alice.request('message:edit', { room: id, seq: 1, text: 'four rakes' });
+  await texts(again, ['four rakes(edited)']);
+  again.press('Enter');
+  await again.click('button', 'Use the other text');
+  await until(() => expect(field(again).value).toBe('four rakes'));
+});
+
+test('offers to send a message anew that was deleted while it was edited', async () => {
+  const { id, page } = await room('gone', 'soon gone');
+  await menuOf(page, 'soon gone', /^Edit/);
+  type(field(page), 'still here');
+  await alice.request('message:delete', { room: id, seq: 1 });
+  await texts(page, ['Message deleted']);
+  page.press('Enter');
+  await page.click('button', 'Send as a new message');
+  await texts(page, ['Message deleted', 'still here']);
+});
+
+test('asks before a message is deleted, and says when it could not be', async () => {
+  const { id, page } = await room('deletions', 'from Alice');
+  await say(bob, id, 'from Bob');
+  const message = await page.message('from Alice');
+  message.focus();
+  page.press('Delete');
+  const dialog = await page.get('alertdialog', 'Delete this message?');
+  expect(textOf(page.focused)).toBe('Keep');
+  expect(textOf(dialog)).toContain('“from Alice” will be deleted for everyone.');
+  page.press('Escape');
+  await page.gone('alertdialog');
+  expect(page.focused).toBe(message);
+  page.press('Delete');
+  page.wire.answers.set('message:delete', refused);
+  await page.click('button', 'Delete', await page.get('alertdialog'));
+  await page.sees('The message couldn’t be deleted.');
+  page.wire.answers.clear();
+  await page.click('button', 'Delete', await page.get('alertdialog'));
+  await texts(page, ['Message deleted', 'from Bob']);
+  // The owner deletes messages of others, too, and they see who did it.
+  await menuOf(page, 'from Bob', /^Delete/);
+  await page.click('button', 'Delete', await page.get('alertdialog'));
+  await texts(page, ['Message deleted', 'Deleted by a moderator']);
+});
+
+test('offers a member no deletion or edit of another’s message', async () => {
+  const { id } = await room('offers');
+  const page = await openPage(site.chat.url, bob.cookie);
+  await page.open('offers');
+  await say(alice, id, 'of the owner');
+  await menuOf(page, 'of the owner');
+  expect(items(page).filter((item) => !/^\W*$/.test(item))).toEqual([
+    expect.stringMatching(/^Add a reaction/),
+    expect.stringMatching(/^Reply/),
+    expect.stringMatching(/^Open replies/),
+    expect.stringMatching(/^Forward/),
+    expect.stringMatching(/^Copy text/),
+    expect.stringMatching(/^Copy link/),
+    'Mention Alice',
+    'About Alice',
+    'Mark as unread',
+    'Report message',
+    'Block Alice',
+  ]);
+});
+
+test('says under a message who has seen it, where the room shows that', async () => {
+  const { id, page } = await room('seen', 'who has read this?');
+  const message = await page.message('who has read this?');
+  const line = () => page.get('button', /Seen by/, message);
+  await until(() => expect(textOf(message)).toContain('Sent'));
+  await bob.request('read:mark', { room: id, seq: 1 });
+  await until(async () => expect(textOf(await line())).toMatch(/Seen by everyone$/));
+  click(await line());
+  const dialog = await page.get('dialog', 'Seen by');
+  await until(() => expect(textOf(dialog)).toContain('Seen by everyone'));
+  expect(page.all('listitem', undefined, dialog).map(textOf)).toEqual([expect.stringMatching(/Bob$/)]);
+  page.press('Escape');
+  await page.gone('dialog');
+  await alice.request('room:update', { room: id, seen: 'off' });
+  await page.gone('button', /Seen by/);
+});
+
+test('gives and takes back a reaction by key and by a press', async () => {
+  const { id, page } = await room('reactions', 'Gate opens at nine.');
+  (await page.message('Gate opens at nine.')).focus();
+  page.press('+');
+  const offered = await page.get('menu', 'Add a reaction');
+  await until(() =>
+    expect(page.all('menuitem', undefined, offered).map(textOf)).toEqual([
+      '👍',
+      '❤️',
+      '😂',
+      '😮',
+      '😢',
+      '🎉',
+      '',
+    ]),
+  );
+  page.press('ArrowRight');
+  page.press('Enter');
+  await page.gone('menu');
+  expect((await page.get('button', /❤️ 1/)).getAttribute('aria-pressed')).toBe('true');
+  await bob.request('message:react', { room: id, seq: 1, emoji: '❤️', on: true });
+  await page.sees('Bob reacted with ❤️');
+  await page.click('button', /❤️ 2/);
+  expect((await page.get('button', /❤️ 1/)).getAttribute('aria-pressed')).toBe('false');
+  await bob.request('message:react', { room: id, seq: 1, emoji: '❤️', on: false });
+  await page.gone('group', 'Reactions');
+});
+
+test('shows a finger the reactions on top of the sheet of a message', async () => {
+  const { page } = await room('fingers', 'Bring a rake.');
+  page.element.toggleAttribute('touch', true);
+  const bubble = (await page.message('Bring a rake.')).querySelector('.bubble') as HTMLElement;
+  const touch = (kind: string) =>
+    bubble.dispatchEvent(
+      new page.window.PointerEvent(kind, { pointerType: 'touch', bubbles: true, composed: true }),
+    );
+  touch('pointerdown');
+  const sheet = await page.get('menu', 'Message actions');
+  touch('pointerup');
+  expect(textOf(sheet)).toContain('Bring a rake.');
+  expect(textOf(page.all('menuitem', undefined, sheet)[0] ?? null)).toBe('👍');
+});
+
+test('mentions a person who is chosen from the list, and nobody by a name typed by hand', async () => {
+  const { page } = await room('market');
+  const list = () => page.all('option', undefined, page.root).map(textOf);
+  await page.fill('textbox', /^Message to/, 'mail a@b and @');
+  await until(() =>
+    expect(list()).toEqual([expect.stringMatching(/Bob/), expect.stringMatching(/@room.*all 2 members/)]),
+  );
+  page.press('Escape');
+  await page.gone('listbox');
+  // Closed by hand, it does not open again for the same character.
+  type(field(page), 'mail a@b and @b');
+  await page.gone('listbox');
+  type(field(page), '');
+  type(field(page), '@o');
+  await until(() => expect(list()).toEqual([expect.stringMatching(/Bob/)]));
+  page.press('Enter');
+  await until(() => expect(field(page).value).toBe('@Bob '));
+  type(field(page), '@Bob has it');
+  page.press('Enter');
+  await page.message('@Bob has it');
+  await until(() => expect(page.root.querySelector('.mention')?.textContent).toBe('@Bob'));
+  await page.write('@Bob by hand');
+  await page.message('@Bob by hand');
+  const sent = page.wire.sent.filter(([name]) => name === 'message:send').map(([, payload]) => payload);
+  expect(sent).toEqual([
+    expect.objectContaining({ mentions: [{ user: bob.id, start: 0, length: 4 }] }),
+    expect.not.objectContaining({ mentions: expect.anything() }),
+  ]);
+  // An edit keeps the people who are still named.
+  (await page.message('@Bob has it')).focus();
+  page.press('e');
+  await page.get('textbox', 'Edit message');
+  type(field(page), 'Today @Bob has it');
+  page.press('Enter');
+  await page.message('Today @Bob has it(edited)');
+  expect(page.wire.sent.findLast(([name]) => name === 'message:edit')?.[1]).toMatchObject({
+    mentions: [{ user: bob.id, start: 6, length: 4 }],
+  });
+});
+
+test('shows who is mentioned where it happened, until it is read', async () => {
+  const { id } = await room('spring');
+  await room('elsewhere');
+  const page = await openPage(site.chat.url, bob.cookie);
+  await page.open('spring');
+  const mentions = [{ user: bob.id, start: 0, length: 4 }];
+  await say(alice, id, '@Bob hello', { mentions });
+  await page.sees('Alice mentioned you');
+  await page.open('elsewhere');
+  // Nobody is told of a mention who has the room open elsewhere.
+  await bob.request('room:leave', { room: id });
+  await say(alice, id, '@Bob look', { mentions });
+  await page.get('button', /^spring.*1 unread, you were mentioned/);
+  await page.open('spring');
+  expect((await page.message('@Bob look')).className).toMatch(/tome/);
+  await page.gone('button', /^spring.*you were mentioned/);
+  await menuOf(page, '@Bob look', /^Mention Alice/);
+  await until(() => expect(field(page).value).toBe('@Alice '));
+});
+
+test('formats the selection by keys, and continues lists by itself', async () => {
+  const { page } = await room('formats');
+  const input = field(page);
+  await page.fill('textbox', /^Message to/, 'bring two spades');
+  input.setSelectionRange(0, 16);
+  page.press('b', { ctrlKey: true });
+  expect(input.value).toBe('**bring two spades**');
+  page.press('b', { ctrlKey: true });
+  expect(input.value).toBe('bring two spades');
+  type(input, '- one');
+  input.setSelectionRange(5, 5);
+  page.press('Enter', { shiftKey: true });
+  expect(input.value).toBe('- one\n- ');
+  page.press('Enter', { shiftKey: true });
+  expect(input.value).toBe('- one\n');
+});
+
+test('draws code, lists, quotations and links, and reads them without their signs', async () => {
+  const { page } = await room('drawn');
+  await page.write(
+    '**Bold**, _it_ and `code`:\n- two *spades*\n- one rake\n> Quoted\n10. ten\n```php\n<?php\n    x\n```\nwww.php.example/s or help@orchard.example. **<b>stays</b>**',
+  );
+  const message = await until(() => page.messages[0] as HTMLElement);
+  await until(() => expect(message.querySelector('pre')?.textContent).toBe('<?php\n    x'));
+  const found = (selector: string) => [...message.querySelectorAll(selector)].map((one) => one.textContent);
+  expect(found('strong')).toEqual(['Bold', '<b>stays</b>']);
+  expect(found('em')).toEqual(['it', 'spades']);
+  expect(found('ul > li')).toEqual(['two spades', 'one rake']);
+  expect(found('.q')).toEqual(['Quoted']);
+  expect(message.querySelector('ol')?.getAttribute('start')).toBe('10');
+  expect([...message.querySelectorAll('a')].map(({ href }) => href)).toEqual([
+    'https://www.php.example/s',
+    'mailto:help@orchard.example',
+  ]);
+  await page.get('button', /^drawn.*You ?: Bold, it and code: two spades/);
+});
+
+test('says of the user’s own messages whether they are sent', async () => {
+  const { id, page } = await room('states');
+  page.wire.held.add('message:send');
+  await page.write('slow');
+  await until(async () => expect(textOf(await page.message('slow'))).toContain('Sending…'));
+  const element = await page.message('slow');
+  page.wire.held.clear();
+  // What was not answered is sent again with the next connection, and stays the same element.
+  page.online(false);
+  page.online(true);
+  await until(() => expect(textOf(element)).toMatch(/Sent|Seen/));
+  expect(element.isConnected).toBe(true);
+  expect((await alice.request('message:history', { room: id })).messages.map(({ text }) => text)).toEqual([
+    'slow',
+  ]);
+});
+
+test('offers what to do with an outbox that the server refuses', async () => {
+  const { id, page } = await room('refused');
+  await say(alice, id, 'the first words', { clientId: 'used-before' });
+  const { localStorage } = page.window;
+  const key = Object.keys(localStorage).find((name) => name.endsWith('/room')) ?? '';
+  for (const [clientId, text] of [
+    ['used-before', 'other words'],
+    ['not an id!', 'not this'],
+  ]) {
+    const item = { clientId, room: id, text, sentAt: Date.now() };
+    localStorage.setItem(key.replace(/room$/, `out/${clientId}`), JSON.stringify(item));
+  }
+  const again = await page.reload();
+  await until(async () =>
+    expect(textOf(await again.message('other words'))).toContain('Already sent with different text.'),
+  );
+  await until(async () => expect(textOf(await again.message('not this'))).toContain('Not sent.'));
+  await again.click('button', 'Discard', await again.message('not this'));
+  await again.click('button', 'Send as a new message', await again.message('other words'));
+  await texts(again, ['the first words', 'other words']);
+  await until(async () => expect(textOf(await again.message('other words'))).toMatch(/Sent|Seen/));
+});
+
+test('keeps a draft over a reload, and counts a text that is too long', async () => {
+  const { page } = await room('drafts');
+  await page.fill('textbox', /^Message to/, 'a draft');
+  const again = await page.reload();
+  await until(() => expect(field(again).value).toBe('a draft'));
+  type(field(again), 'x'.repeat(4010));
+  await again.sees('10 characters too many');
+  expect((await again.get('button', 'Send')).getAttribute('aria-disabled')).toBe('true');
+  again.press('Enter');
+  expect(field(again).value).toHaveLength(4010);
+  type(field(again), '👍'.repeat(3900));
+  await again.sees('100 left');
+  type(field(again), 'ni');
+  again.press('Enter', { isComposing: true, keyCode: 229 } as KeyboardEventInit);
+  expect(field(again).value).toBe('ni');
+  again.press('Enter');
+  // As fast as the next letter comes.
+  expect(field(again).value).toBe('');
+});
+
+test('names the people who are typing', async () => {
+  const { id, page } = await room('chatter');
+  const carol = await site.person({ firstname: 'Carol' });
+  await alice.request('room:invite', { room: id, users: [carol.id] });
+  await carol.request('room:join', { room: id });
+  await bob.request('typing:set', { room: id, typing: true });
+  await page.sees('Bob is typing…');
+  await carol.request('typing:set', { room: id, typing: true });
+  await page.sees('Bob and Carol are typing…');
+  await carol.request('typing:set', { room: id, typing: false });
+  await say(bob, id, 'hm');
+  await until(() => expect(textOf(page.root)).not.toContain('typing…'));
+});

@@ -1,0 +1,330 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, click, openPage, refused, textOf, type, until } from './open-page.ts';
+
+let site: PeopleSite;
+let admin: Person;
+let moderator: Person;
+let reporter: Person;
+let marek: Person;
+beforeEach(async () => {
+  site = await startPeopleSite({ CHAT_MODERATE_DATA: 'on', CHAT_ROOMS: 'lobby,garden,board' });
+  [admin, moderator, reporter, marek] = (await Promise.all([
+    site.person({ firstname: 'Alice', roles: ['admin'] }),
+    site.person({ firstname: 'Bob', roles: ['moderator'] }),
+    site.person({ firstname: 'Carol' }),
+    site.person({ firstname: 'Marek' }),
+  ])) as [Person, Person, Person, Person];
+});
+afterEach(() => site.close());
+
+/** A message in a room that these report. */
+async function reported(room: string, text: string, reason = 'abuse', by = [reporter]): Promise<number> {
+  await marek.request('room:join', { room });
+  const { seq } = await say(marek, room, text);
+  for (const one of by) {
+    await one.request('room:join', { room });
+    await one.request('message:report', { room, seq, reason, text: 'Third time.' } as never);
+  }
+  return seq;
+}
+const threeReported = async () => {
+  await reported('garden', 'You never listen.');
+  await reported('board', 'Not what we agreed.', 'other');
+  await reported('lobby', 'Cheap watches!', 'spam', [reporter, admin]);
+};
+const open = (who: Person, hash = '') =>
+  openPage(site.chat.url, who.cookie, { element: 'php-chat-moderate', hash });
+const cases = async (page: ChatPage) =>
+  page.all('listitem', undefined, await page.get('region', 'Queue')).map(textOf);
+const shows = (page: ChatPage, expected: RegExp[]) =>
+  until(async () => expect(await cases(page)).toEqual(expected.map((one) => expect.stringMatching(one))));
+const text = async (room: string, seq: number) =>
+  (await moderator.request('message:history', { room })).messages.find((one) => one.seq === seq)?.text;
+
+test('the queue has a message once, most reports first, sorted and filtered', async () => {
+  await threeReported();
+  const page = await open(moderator);
+  await shows(page, [
+    /Cheap watches!.*2 reports.*Spam or scam.*lobby/,
+    /Not what we agreed|You never listen/,
+    /You never listen|Not what we agreed/,
+  ]);
+  expect(page.window.document.title).toMatch(/^\(3\) /);
+  expect(page.all('listitem', undefined, await page.get('list', '2 reports')).map(textOf)).toEqual([
+    expect.stringMatching(/Carol.*Spam or scam.*“Third time\.”/),
+    expect.stringMatching(/Alice.*Spam or scam/),
+  ]);
+  expect((await page.get('link', 'Show in room')).getAttribute('href')).toMatch(/#m=lobby\/1$/);
+  await page.click('button', 'Sort and filter');
+  const sort = (await page.get('combobox', 'Room')) as HTMLSelectElement;
+  sort.value = 'board';
+  sort.dispatchEvent(new page.window.Event('change', { bubbles: true }));
+  await shows(page, [/Not what we agreed/]);
+  // A report that comes now is there at once.
+  await reported('board', 'Late', 'other');
+  await until(async () => expect(await cases(page)).toHaveLength(2));
+});
+
+test('keys go to the next, delete, take back and keep, until they are turned off', async () => {
+  await threeReported();
+  const page = await open(moderator);
+  await until(async () => expect(await cases(page)).toHaveLength(3));
+  await page.get('heading', /^Marek/);
+  const key = (name: string, over = {}) => page.press(name, over, page.root.querySelector('h2'));
+  await page.sees('Cheap watches!');
+  key('d');
+  await until(async () => expect(await cases(page)).toHaveLength(2));
+  await page.sees('Deleted. Marek can see the reason.');
+  expect(await text('lobby', 1)).toBe('Cheap watches!');
+  key('z');
+  await until(async () => expect(await cases(page)).toHaveLength(3));
+  key('d');
+  await until(async () => expect(await cases(page)).toHaveLength(2));
+  key('a');
+  // The second decision sends the first.
+  await until(async () => expect(await text('lobby', 1)).toBe(''));
+  await until(async () => expect(await cases(page)).toHaveLength(1));
+  // With a modifier it is a key of the browser's.
+  key('a', { ctrlKey: true });
+  await page.drawn();
+  expect(await cases(page)).toHaveLength(1);
+  key('a');
+  await page.sees('Nothing is waiting. 2 decided today.');
+  key('?', { shiftKey: true });
+  await page.click('switch', 'Use these keys', await page.get('dialog', 'All keys'));
+  page.press('Escape');
+  await page.gone('dialog');
+  key('z');
+  await page.drawn();
+  expect(await cases(page)).toEqual([]);
+  const again = await page.reload();
+  await again.sees('Nothing is waiting.');
+  await again.click('button', 'All keys');
+  expect((await again.get('switch', 'Use these keys')).getAttribute('aria-checked')).toBe('false');
+});
+
+test('an entry on which another moderator decides goes, and a notice says so', async () => {
+  await threeReported();
+  const page = await open(moderator);
+  const other = await open(admin);
+  for (const one of [page, other]) await until(async () => expect(await cases(one)).toHaveLength(3));
+  await other.click('button', 'Keep');
+  await other.click('button', 'Keep');
+  await page.sees('Alice has already decided this: kept.');
+  await until(async () => expect(await cases(page)).toHaveLength(2));
+});
+
+test('a decision that is refused is taken back, with a notice', async () => {
+  // Nobody outranks an admin.
+  await admin.request('room:join', { room: 'lobby' });
+  const { seq } = await say(admin, 'lobby', 'My own words');
+  await reporter.request('room:join', { room: 'lobby' });
+  await reporter.request('message:report', { room: 'lobby', seq, reason: 'abuse' });
+  const page = await open(moderator);
+  await page.click('button', 'Ban…');
+  const dialog = await page.get('dialog', 'Ban Alice');
+  await page.click('button', 'Ban', dialog);
+  await page.sees('That isn’t allowed in this room.', dialog);
+  await page.click('button', 'Cancel', dialog);
+  await page.click('button', 'Delete');
+  await page.sees('Nothing is waiting.');
+  // Leaving the page does it at once.
+  page.window.dispatchEvent(new page.window.Event('pagehide'));
+  await until(() => expect(page.wire.sent.map(([name]) => name)).toContain('report:close'));
+  expect(await text('lobby', seq)).toBe('My own words');
+});
+
+test('a report stands among the messages around it; an author is banned from all rooms', async () => {
+  await reporter.request('room:join', { room: 'lobby' });
+  for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `before ${n}`);
+  await reported('lobby', 'You never listen.');
+  for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `after ${n}`);
+  const page = await open(moderator);
+  const around = await page.get('group', 'Messages in lobby');
+  await until(() =>
+    expect(page.all('article', undefined, around).map(textOf)).toEqual(
+      ['before 2', 'before 3', 'before 4', 'You never listen.', 'after 1', 'after 2', 'after 3'].map((one) =>
+        expect.stringContaining(one),
+      ),
+    ),
+  );
+  await page.click('button', 'Ban…');
+  const dialog = await page.get('dialog', 'Ban Marek');
+  await page.sees('Marek won’t be able to see lobby.', dialog);
+  await page.click('button', 'All rooms', dialog);
+  await page.sees('Marek won’t be able to see the chat.', dialog);
+  await page.fill('textbox', /^Reason/, 'Advertising', dialog);
+  page.press('Enter');
+  await page.sees('Marek was banned.');
+  expect((await site.api('GET', `/users/${marek.id}`)).body).toMatchObject({
+    banned: { reason: 'Advertising' },
+  });
+});
+
+test('a message that waits is approved, or rejected with a reason', async () => {
+  const held = await startPeopleSite({ CHAT_HOLD: 'first', CHAT_ROOMS: 'lobby' });
+  const boss = await held.person({ firstname: 'Bob', roles: ['moderator'] });
+  const authors = (await Promise.all(
+    ['Carol', 'Dimitri'].map((firstname) => held.person({ firstname })),
+  )) as Person[];
+  for (const one of authors) {
+    await one.request('room:join', { room: 'lobby' });
+    await one.request('message:send', { room: 'lobby', text: `from ${one.id}`, clientId: `c-${one.id}` });
+  }
+  const page = await openPage(held.chat.url, boss.cookie, { element: 'php-chat-moderate' });
+  await shows(page, [/Carol.*Waiting.*First message.*lobby/, /Dimitri.*Waiting/]);
+  await page.sees('On hold because: First message');
+  const key = (name: string) => page.press(name, {}, page.root.querySelector('h2'));
+  key('a');
+  await until(async () => expect(await cases(page)).toHaveLength(1));
+  key('d');
+  const dialog = await page.get('dialog', 'Reject this message?');
+  await page.fill('textbox', /^Reason, shown to Dimitri/, 'No sales here', dialog);
+  page.press('Enter');
+  await page.sees('Rejected. Dimitri can see the reason.');
+  // The second decision has sent the first.
+  await until(async () =>
+    expect(
+      (await boss.request('message:history', { room: 'lobby' })).messages.map(({ text }) => text),
+    ).toEqual([`from ${authors[0]?.id}`]),
+  );
+  await held.close();
+});
+
+test('people: one is found by name, muted, banned with the recent messages, and let back', async () => {
+  await reported('garden', 'You never listen.');
+  const page = await open(moderator, '#people');
+  const people = await page.get('region', 'People');
+  page.wire.answers.set('moderate:people', refused);
+  await page.fill('searchbox', undefined, 'Mar', people);
+  await page.sees('This didn’t load.');
+  page.wire.answers.clear();
+  await page.click('button', 'Try again', people);
+  await until(() => expect(page.all('listitem', undefined, people)).toHaveLength(1));
+  await page.click('button', /Marek/, people);
+  const about = await page.get('region', 'About this person');
+  await page.sees(/1 message/, about);
+  await page.sees('1 about them, 0 by them', about);
+  await page.click('button', 'Ban…', about);
+  const ban = await page.get('dialog', 'Ban Marek');
+  await page.click('switch', /^Also delete the messages of the last 24 hours/, ban);
+  await page.click('button', 'Ban and delete 1', ban);
+  await until(async () => expect(await text('garden', 1)).toBe(''));
+  await page.sees('Banned from all rooms', about);
+  await page.click('button', 'End', about);
+  await until(() => expect(textOf(about)).not.toContain('Banned from all rooms'));
+  page.go('#people/nobody');
+  await page.sees('This person has never been here');
+});
+
+test('numbers up to which the server counts say that there may be more', async () => {
+  await reported('garden', 'You never listen.');
+  const known = await admin.request('moderate:person', { user: marek.id });
+  const many = <T>(count: number, one: (n: number) => T) => Array.from({ length: count }, (_, n) => one(n));
+  const page = await open(admin);
+  const data = {
+    ...known,
+    messages: 10_000,
+    reportsBy: 10_000,
+    erases: { files: 10_000, reactions: 9999 },
+    rooms: many(200, (n) => ({ room: `r${n}`, name: `Room ${n}`, kind: 'public', role: 'member' })),
+    reports: many(50, (n) => ({ ...known.reports[0], id: `${n}` })),
+  };
+  page.wire.answers.set('moderate:person', { ok: true, data });
+  page.go(`#people/${marek.id}`);
+  const about = await page.get('region', 'About this person');
+  for (const said of ['10,000+ messages', '50+ about them, 10,000+ by them']) await page.sees(said, about);
+  await page.get('heading', 'Rooms 200+', about);
+});
+
+test('an admin erases a person by the exact name, which the log has without it', async () => {
+  await reported('garden', 'You never listen.');
+  const plain = await open(moderator, `#people/${marek.id}`);
+  await plain.get('region', 'About this person');
+  await plain.sees('1 message');
+  expect([...plain.all('button', 'Erase…'), ...plain.all('link', 'Log')]).toEqual([]);
+  const page = await open(admin, `#people/${marek.id}`);
+  await page.get('link', 'Export');
+  await page.click('button', 'Erase…');
+  const dialog = await page.get('dialog', 'Erase Marek?');
+  const erase = await page.get('button', 'Erase permanently', dialog);
+  await page.fill('textbox', /^Why, for the log/, 'Asked by email', dialog);
+  const name = (await page.get('textbox', /^Type the name to confirm/, dialog)) as HTMLInputElement;
+  type(name, 'marek');
+  await page.drawn();
+  expect(erase.getAttribute('aria-disabled')).toBe('true');
+  type(name, 'Marek');
+  await page.drawn();
+  click(erase);
+  await page.sees('Marek was erased.');
+  await until(async () =>
+    expect((await admin.request('moderate:acts', {})).acts.map(({ kind }) => kind)).toContain('erased'),
+  );
+  page.go('#log');
+  await page.sees(/Alice.*Erased a person.*Asked by email/);
+});
+
+test('the log finds a person, and the overview has the figures of today', async () => {
+  await reported('garden', 'You never listen.');
+  await moderator.request('room:mute', { room: 'garden', user: marek.id, seconds: 86_400, reason: '=Loud' });
+  await until(async () =>
+    expect((await admin.request('moderate:acts', {})).acts.map(({ kind }) => kind)).toContain('muted'),
+  );
+  const page = await open(admin, '#log');
+  await page.sees(/Bob.*Muted, until .*Marek, garden.*=Loud/);
+  await page.fill('searchbox', undefined, 'nobody');
+  await until(() => expect(textOf(page.root)).not.toContain('=Loud'));
+  page.go('#overview');
+  await page.sees(/Here now\s*[1-9]/);
+  await page.sees(/Messages today\s*1/);
+  await page.get('img', 'From 0 to 1 messages a day, 1 today so far');
+});
+
+test('the rooms are found by name, and made', async () => {
+  const page = await open(moderator, '#rooms');
+  await until(() => expect(page.all('row').length).toBe(4));
+  await page.fill('searchbox', 'Find a room', 'lob');
+  await until(() => expect(page.all('row').length).toBe(2));
+  await page.click('button', 'New room');
+  const dialog = await page.get('dialog', 'New room');
+  await page.fill('textbox', 'Name', 'Tool shed', dialog);
+  await page.click('radio', /^Public/, dialog);
+  await page.click('button', 'Create room', dialog);
+  await page.sees('Tool shed');
+});
+
+test('a room’s moderator sees the reports of that room alone', async () => {
+  await threeReported();
+  const { id } = await site.den(reporter, [marek, admin], { name: 'own room' });
+  const page = await open(reporter);
+  await page.sees('Nothing is waiting.');
+  await marek.request('room:join', { room: id });
+  const { seq } = await say(marek, id, 'Mine');
+  await admin.request('room:join', { room: id });
+  await admin.request('message:report', { room: id, seq, reason: 'other' });
+  await shows(page, [/Mine.*own room/]);
+});
+
+test('a user who moderates nothing gets a card, and a visitor the way to log in', async () => {
+  const visitor = await openPage(site.chat.url, '', { element: 'php-chat-moderate' });
+  await visitor.get('heading', 'Please log in');
+  const page = await open(marek);
+  await page.get('heading', 'For moderators only');
+  await page.sees('You’re logged in as Marek, who isn’t a moderator here.');
+});
+
+test('nothing is left in the page after a logout, nor in one that the browser keeps for Back', async () => {
+  await threeReported();
+  const page = await open(moderator);
+  await until(async () => expect(await cases(page)).toHaveLength(3));
+  const tell = (name: string) =>
+    page.window.dispatchEvent(new page.window.PageTransitionEvent(name, { persisted: true }));
+  tell('pagehide');
+  await until(() => expect(textOf(page.root)).not.toContain('Cheap'));
+  tell('pageshow');
+  await until(async () => expect(await cases(page)).toHaveLength(3));
+  await site.memcached.delete(site.key(moderator.cookie));
+  await page.get('heading', 'You’re logged out');
+  expect(page.root.innerHTML).not.toContain('Cheap');
+});

@@ -1,0 +1,420 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, click, nameOf, openPage, refused, textOf, until } from './open-page.ts';
+
+let site: PeopleSite;
+let alice: Person;
+let bob: Person;
+let carol: Person;
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_FIND_PEOPLE: 'all',
+    CHAT_USER_URL: '/people/{id}',
+    CHAT_ROOMS: 'lobby',
+  });
+  [alice, bob, carol] = (await Promise.all(
+    ['Alice', 'Bob', 'Carol'].map((firstname) => site.person({ firstname })),
+  )) as [Person, Person, Person];
+});
+afterAll(() => site.close());
+
+/** A room of these three. */
+async function room(name: string): Promise<string> {
+  const { id } = await site.den(alice, [bob, carol], { name });
+  for (const one of [alice, bob, carol]) await one.request('room:join', { room: id });
+  return id;
+}
+async function enter(person: Person, name: string, options = {}): Promise<ChatPage> {
+  const page = await openPage(site.chat.url, person.cookie, options);
+  await page.open(name);
+  return page;
+}
+const people = (page: ChatPage) => page.get('complementary', 'People');
+const person = async (page: ChatPage, name: string) =>
+  page.get('button', new RegExp(`^${name}`), await people(page));
+const named = (page: ChatPage, who: string, name: RegExp) =>
+  until(async () => expect(nameOf(await person(page, who))).toMatch(name));
+/** Chooses that in the card of a person. */
+async function choose(page: ChatPage, name: string, item: string): Promise<void> {
+  click(await person(page, name));
+  await page.click('menuitem', item);
+}
+const field = (page: ChatPage) => page.root.querySelector('textarea') as HTMLTextAreaElement | null;
+/** What stands in place of the field. */
+const note = (page: ChatPage, text: RegExp) =>
+  until(() => expect(page.all('note').map(textOf).join()).toMatch(text));
+const row = (page: ChatPage, name: RegExp) =>
+  page.get('button', name, page.root.querySelector('nav') as HTMLElement);
+
+test('lists who is here above the others, and moves them when that changes', async () => {
+  await room('orchard');
+  const dave = await site.person({ firstname: 'Dave' });
+  const page = await enter(alice, 'orchard');
+  await page.get('heading', 'Here now 3');
+  expect(page.all('heading', /^Others/)).toEqual([]);
+  dave.close();
+  const carols = await site.again(carol);
+  carols.close();
+  await named(page, 'Alice', /^Alice ?owner ?you$/);
+  await page.get('button', 'Here now: 3');
+});
+
+test('the card of a person leads to a direct message and the profile, and makes a moderator', async () => {
+  await room('committee');
+  const page = await enter(alice, 'committee');
+  const bobs = await enter(bob, 'committee');
+  click(await person(page, 'Bob'));
+  const card = await page.get('dialog', 'Bob');
+  await page.sees('Here now', card);
+  expect([...card.querySelectorAll('.quick > *')].map(textOf)).toEqual(['Message', 'Mention', 'Profile']);
+  expect(page.all('menuitem', undefined, card).map(textOf)).toEqual([
+    'Make moderator',
+    'Mute…',
+    'Ban…',
+    'Remove from room',
+    'Block Bob',
+  ]);
+  expect((await page.get('link', 'Profile', card)).getAttribute('href')).toBe(
+    `${site.chat.url}/people/${bob.id}`,
+  );
+  await page.click('menuitem', 'Make moderator');
+  await named(page, 'Bob', /moderator/);
+  // A moderator may not act on the owner.
+  click(await person(bobs, 'Alice'));
+  expect(bobs.all('menuitem', undefined, await bobs.get('dialog', 'Alice')).map(textOf)).toEqual([
+    'Block Alice',
+  ]);
+  await choose(page, 'Bob', 'Remove as moderator');
+  await named(page, 'Bob', /^Bob$/);
+  click(await person(page, 'Bob'));
+  await page.click('button', 'Message');
+  await page.get('textbox', 'Message to Bob');
+});
+
+test('the page’s own address of profiles takes precedence, unless it is a script or could be changed on the way', async () => {
+  await room('profiles');
+  for (const [own, shown] of [
+    ['https://people.example/{id}?from=chat', [`https://people.example/${bob.id}?from=chat`]],
+    ['javascript:alert(1)', []],
+    ['http://people.example/{id}', []],
+  ] as const) {
+    const page = await enter(alice, 'profiles', { attributes: { 'profile-url': own } });
+    click(await person(page, 'Bob'));
+    await page.get('button', 'Message');
+    const links = page.all('link', 'Profile').map((link) => link.getAttribute('href'));
+    expect(links).toEqual(shown);
+  }
+});
+
+test('a name and a mention in the timeline open the card; a card that did not load is tried again', async () => {
+  const id = await room('cards');
+  await say(carol, id, 'Hi @Bob', { mentions: [{ user: bob.id, start: 3, length: 4 }] });
+  const page = await enter(alice, 'cards');
+  page.wire.answers.set('user:about', refused);
+  await page.message('Hi @Bob');
+  await page.click('button', 'Carol', page.timeline);
+  const card = await page.get('dialog', 'Carol');
+  await page.get('button', 'Try again', card);
+  page.wire.answers.clear();
+  await page.click('button', 'Try again', card);
+  await page.sees('Here now', card);
+  await page.click('menuitem', 'Report', card);
+  await page.get('dialog', 'Report this message');
+  page.press('Escape');
+  await page.gone('dialog');
+  await page.click('button', '@Bob', page.timeline);
+  await page.click('button', 'Mention', await page.get('dialog', 'Bob'));
+  await until(() => expect(field(page)?.value).toBe('@Bob '));
+});
+
+test('the author of a message that a moderator deletes is told why', async () => {
+  const id = await room('moderated');
+  const page = await enter(bob, 'moderated');
+  await page.write('buy my watches');
+  const message = await page.message('buy my watches');
+  await until(() => expect(message.getAttribute('aria-posinset')).toBe('1'));
+  await alice.request('message:delete', { room: id, seq: 1, reason: 'no advertising' });
+  await page.sees('A moderator deleted your message in moderated: no advertising');
+  // The site may use the name for something else.
+  for (const data of [null, { room: id }, { room: id, reason: 'another' }])
+    await site.api('POST', `/users/${bob.id}/push`, { name: 'deleted', data });
+  await page.sees('A moderator deleted your message in moderated: another');
+});
+
+test('members who have never been here come by pages, and one is found by name', async () => {
+  const id = await room('assembly');
+  const add = Array.from({ length: 60 }, (_, n) => ({
+    id: `m${n}`,
+    name: `Member ${String(n).padStart(3, '0')}`,
+  }));
+  await site.api('PATCH', `/rooms/${id}/members`, { add });
+  const page = await enter(alice, 'assembly');
+  await page.get('heading', 'Others 60');
+  await page.sees(/and \d+ more/);
+  await page.fill('searchbox', 'Find a person', 'member 04');
+  const list = await people(page);
+  await until(() =>
+    expect([...list.querySelectorAll('.person bdi')].map(textOf)).toEqual(
+      Array.from({ length: 10 }, (_, n) => `Member 04${n}`),
+    ),
+  );
+  await page.fill('searchbox', 'Find a person', 'zzz');
+  await page.sees('Nothing found', list);
+  page.press('Escape');
+  await person(page, 'Alice');
+});
+
+test('nobody is said to be here while the connection is lost', async () => {
+  await room('watch');
+  const page = await enter(alice, 'watch');
+  await page.get('heading', 'Here now 3');
+  page.online(false);
+  await page.get('heading', /^Last seen here/);
+  await page.get('button', 'Here now: –');
+  expect(nameOf(await person(page, 'Alice'))).toMatch(/owner/);
+  page.online(true);
+  await page.get('heading', 'Here now 3');
+});
+
+test('a member is muted, reads why, and writes again when the mute is lifted, undone or over', async () => {
+  const id = await room('muted');
+  const page = await enter(alice, 'muted');
+  const bobs = await enter(bob, 'muted');
+  await bobs.fill('textbox', /^Message to/, 'a draft');
+  await choose(page, 'Bob', 'Mute…');
+  const mute = await page.get('dialog', 'Mute Bob');
+  await page.sees('Bob will be able to read muted, but not write in it.', mute);
+  expect((await page.get('button', '1 day', mute)).getAttribute('aria-pressed')).toBe('true');
+  await page.fill('textbox', /^Reason, shown to Bob/, 'No advertising', mute);
+  page.press('Enter');
+  await page.gone('dialog');
+  await named(page, 'Bob', /^Bob ?muted until tomorrow, /);
+  await note(bobs, /^You can write again tomorrow, .* “No advertising”$/);
+  expect(field(bobs)).toBeNull();
+  await choose(page, 'Bob', 'Mute…');
+  await page.click('button', 'Unmute');
+  await until(() => expect(field(bobs)?.value).toBe('a draft'));
+  await choose(page, 'Bob', 'Mute…');
+  await page.click('button', 'Mute', await page.get('dialog', 'Mute Bob'));
+  await note(bobs, /^You can write again/);
+  await page.click('button', 'Undo');
+  await until(() => expect(field(bobs)?.value).toBe('a draft'));
+  await alice.request('room:mute', { room: id, user: bob.id, seconds: 1, reason: 'Again' });
+  await note(bobs, /Again/);
+  await until(() => expect(field(bobs)?.value).toBe('a draft'));
+});
+
+test('a banned user sees the end and the reason in place of the room, until the ban is lifted', async () => {
+  const id = await room('strict');
+  const page = await enter(alice, 'strict');
+  const bobs = await enter(bob, 'strict');
+  await choose(page, 'Bob', 'Ban…');
+  const ban = await page.get('dialog', 'Ban Bob');
+  await page.fill('textbox', /^Reason, shown to Bob/, 'Enough is enough', ban);
+  await page.click('button', 'Ban', ban);
+  await bobs.sees(/You’re banned from strict\s*Until tomorrow, .*\.\s*Reason: Enough is enough/);
+  await page.get('heading', 'Banned 1', await people(page));
+  await named(page, 'Bob', /^Bob ?banned until tomorrow, /);
+  await page.click('button', 'Room menu');
+  await page.click('menuitem', 'Room settings');
+  await page.click('button', 'Muted and banned');
+  const restricted = await page.get('dialog', 'Muted and banned');
+  await page.sees(/Bob ?banned until tomorrow, .* · by Alice ?Enough is enough/, restricted);
+  await page.click('button', 'Lift ban', restricted);
+  await page.sees('Nobody is muted or banned', restricted);
+  await bobs.get('textbox', 'Message to strict');
+  await page.click('button', 'Close', restricted);
+  // Another moderator bans him; it is lifted where it is seen.
+  await alice.request('room:ban', { room: id, user: bob.id });
+  const details = await page.get('complementary', 'Details');
+  await page.click('tab', /^People/, details);
+  await page.click('button', /^Bob ?banned for good$/, details);
+  expect(page.all('menuitem', 'Ban…')).toEqual([]);
+  await page.click('menuitem', 'Lift ban');
+  await bobs.get('textbox', 'Message to strict');
+});
+
+test('a message is reported, and the report is found and closed by who moderates', async () => {
+  const id = await room('reported');
+  await say(carol, id, 'Cheap watches!!!');
+  await say(carol, id, 'Buy now');
+  const page = await enter(alice, 'reported');
+  const bobs = await enter(bob, 'reported');
+  (await bobs.message('Cheap watches!!!')).focus();
+  bobs.press('Enter');
+  await bobs.click('menuitem', 'Report message');
+  const report = await bobs.get('dialog', 'Report this message');
+  const button = (await bobs.get('button', 'Report', report)) as HTMLButtonElement;
+  // Nobody is accused of something that was not chosen.
+  expect(button.disabled || button.getAttribute('aria-disabled') === 'true').toBe(true);
+  await bobs.click('radio', /^Insult or threat/, report);
+  await bobs.fill('textbox', /^Note for the moderators/, 'Again.', report);
+  await bobs.click('button', 'Report', report);
+  await bobs.sees('Reported. Thank you.');
+  await row(page, /^reported.*, 1 open report\b/);
+  await page.click('button', 'Room menu');
+  await page.click('menuitem', 'Reports · 1');
+  const reports = await page.get('dialog', 'Reports');
+  await page.sees(/Carol.*Cheap watches.*Insult or threat.*Bob/, reports);
+  // One that comes meanwhile is listed, too.
+  await bob.request('message:report', { room: id, seq: 2, reason: 'spam' });
+  await until(() => expect(page.all('button', 'Resolve', reports)).toHaveLength(2));
+  click(page.all('button', 'Resolve', reports)[0] as HTMLElement);
+  await until(() => expect(page.all('button', 'Resolve', reports)).toHaveLength(1));
+  await page.click('button', 'Show', reports);
+  await until(async () => expect(page.focused).toBe(await page.message('Cheap watches!!!')));
+  await page.click('button', 'Room menu');
+  await page.click('menuitem', /^Reports/);
+  await page.click('button', 'Mute…', await page.get('dialog', 'Reports'));
+  await page.click('button', 'Cancel', await page.get('dialog', 'Mute Carol'));
+  await page.click('button', 'Delete message');
+  await page.sees('No open reports');
+  await page.click('button', 'Close reports');
+  await until(async () => expect(nameOf(await row(page, /^reported/))).not.toContain('open report'));
+  await bobs.sees('Deleted by a moderator');
+});
+
+test('a blocked user can notice it only by direct messages that cannot be sent', async () => {
+  const dora = await site.person({ firstname: 'Dora' });
+  const erin = await site.person({ firstname: 'Erin' });
+  const { room: direct } = await erin.request('direct:open', { user: dora.id });
+  await erin.request('room:join', { room: direct.id });
+  await say(erin, direct.id, 'Good morning');
+  await erin.request('user:block', { user: dora.id, blocked: true });
+  const page = await enter(dora, 'Erin');
+  await page.message('Good morning');
+  await page.write('Are you there?');
+  await page.sees('You cannot write to Erin here.');
+  await page.get('button', 'Discard');
+  expect(page.all('button', 'Retry')).toEqual([]);
+});
+
+test('one cannot write to a person whom one has blocked, whose messages elsewhere are not unread', async () => {
+  const [dora, erin, fred] = (await Promise.all(
+    ['Dora', 'Erin', 'Fred'].map((firstname) => site.person({ firstname })),
+  )) as [Person, Person, Person];
+  const { id } = await site.den(erin, [dora, fred], { name: 'noisy' });
+  for (const one of [erin, fred]) await one.request('room:join', { room: id });
+  const { room: direct } = await erin.request('direct:open', { user: dora.id });
+  await erin.request('room:join', { room: direct.id });
+  await say(erin, direct.id, 'Hello Dora');
+  const page = await enter(dora, 'Erin');
+  await page.click('button', 'Room menu');
+  await page.click('menuitem', 'Block Erin');
+  await page.click('button', 'Block Erin', await page.get('alertdialog', 'Block Erin?'));
+  await note(page, /^You blocked Erin\.\s*Unblock$/);
+  await page.open('lobby');
+  await say(erin, id, 'one');
+  await until(async () =>
+    expect(textOf(await row(page, /^noisy/))).toContain('1 message from someone you blocked'),
+  );
+  await until(async () => expect(nameOf(await row(page, /^noisy/))).not.toContain('unread'));
+  await say(fred, id, 'Quiet, please');
+  await row(page, /^noisy.*, 1 unread/);
+  expect(page.window.document.title).toMatch(/^\(1\)/);
+  await page.open('Erin');
+  await page.click('button', 'Unblock');
+  await page.get('textbox', 'Message to Erin');
+});
+
+test('a blocked person is one line in the timeline, which shows the messages on request', async () => {
+  const id = await room('blocked');
+  const page = await enter(bob, 'blocked');
+  await say(carol, id, 'one');
+  await page.message('one');
+  await choose(page, 'Carol', 'Block Carol');
+  await page.click('button', 'Block Carol', await page.get('alertdialog', 'Block Carol?'));
+  await page.sees('1 message from someone you blocked', page.timeline);
+  await say(carol, id, 'two');
+  await page.sees('2 messages from someone you blocked', page.timeline);
+  expect(page.texts).toEqual([]);
+  // Nor is it said, quoted, or found.
+  expect(page.all('status').map(textOf).join()).not.toContain('Carol:');
+  await say(alice, id, 'Not so.', { replyTo: 2 });
+  await page.message('Not so.');
+  expect(textOf(page.timeline.querySelector('.quote'))).toContain('1 message from someone you blocked');
+  await page.click('button', 'Search in this room');
+  await page.fill('searchbox', 'Search messages', 'two');
+  await until(() =>
+    expect([...page.root.querySelectorAll('.hit')].map(textOf)).toEqual([
+      expect.stringMatching(/Carol.*1 message from someone you blocked$/),
+    ]),
+  );
+  page.press('Escape');
+  const again = await page.reload();
+  await again.sees('2 messages from someone you blocked', again.timeline);
+  await again.click('button', 'Show', again.timeline);
+  await until(() => expect(again.texts).toEqual(['one', 'two', 'Not so.']));
+  await choose(again, 'Carol', 'Unblock Carol');
+  const third = await again.reload();
+  await until(() => expect(third.texts).toEqual(['one', 'two', 'Not so.']));
+});
+
+test('messages of an erased user show a deleted user at once, in the reader’s language', async () => {
+  const id = await room('erased');
+  const page = await enter(alice, 'erased', { attributes: { lang: 'de' }, connected: false });
+  const body = { user: { id: 'gone-soon', name: 'Zoe Gone' }, text: 'I was here.', clientId: 'erased-1' };
+  expect((await site.api('POST', `/rooms/${id}/messages`, body)).status).toBe(201);
+  await page.message('I was here.');
+  await page.sees('Zoe Gone', page.timeline);
+  (await page.message('I was here.')).focus();
+  page.press('r');
+  await page.drawn();
+  expect((await site.api('DELETE', '/users/gone-soon')).status).toBe(202);
+  await until(() => expect(textOf(page.root)).not.toContain('Zoe Gone'));
+  await page.sees('Gelöschter Nutzer', page.timeline);
+  expect(page.texts).toEqual(['I was here.']);
+  await until(() =>
+    expect(JSON.stringify({ ...page.window.localStorage })).not.toMatch(/Zoe Gone|gone-soon/),
+  );
+});
+
+test('what waits for a moderator is seen by him and its author, who learns why it was rejected', async () => {
+  const held = await startPeopleSite({ CHAT_HOLD: 'first', CHAT_ROOMS: 'lobby' });
+  const [writer, reader, boss] = (await Promise.all([
+    held.person({ firstname: 'Carol' }),
+    held.person({ firstname: 'Dimitri' }),
+    held.person({ firstname: 'Bob', roles: ['moderator'] }),
+  ])) as [Person, Person, Person];
+  const [mine, others, his] = (await Promise.all(
+    [writer, reader, boss].map(async ({ cookie }) => {
+      const page = await openPage(held.chat.url, cookie);
+      await page.open('lobby');
+      return page;
+    }),
+  )) as [ChatPage, ChatPage, ChatPage];
+  await mine.write('May I bring my dog?');
+  await mine.write('Forty pallets, cheap');
+  for (const page of [mine, his])
+    await until(() =>
+      expect(page.messages.map(textOf)).toEqual([
+        expect.stringMatching(/May I bring my dog\?.*Waiting for a moderator/),
+        expect.stringMatching(/Forty pallets, cheap.*Waiting for a moderator/),
+      ]),
+    );
+  expect(others.messages).toEqual([]);
+  (mine.messages[0] as HTMLElement).focus();
+  mine.press('Enter');
+  await until(() =>
+    expect(mine.all('menuitem').map(textOf)).toEqual([
+      expect.stringMatching(/^Copy text/),
+      expect.stringMatching(/^Edit/),
+      expect.stringMatching(/^Discard/),
+    ]),
+  );
+  mine.press('Escape');
+  await his.click('button', 'Reject…', await his.message('Forty pallets, cheap'));
+  const dialog = await his.get('dialog', 'Reject');
+  await his.fill('textbox', /^Reason, shown to Carol/, 'No advertising', dialog);
+  await his.click('button', 'Reject', dialog);
+  await his.gone('dialog');
+  await his.click('button', 'Approve', await his.message('May I bring my dog?'));
+  await others.message('May I bring my dog?');
+  await mine.sees('Not approved: “No advertising”');
+  const again = await mine.reload();
+  await again.click('button', 'Edit', await again.message('Forty pallets, cheap'));
+  await until(() => expect(field(again)?.value).toBe('Forty pallets, cheap'));
+  await again.gone('button', 'Edit');
+  expect((await writer.request('held:list', { mine: true })).held).toEqual([]);
+  await held.close();
+});

@@ -1,0 +1,578 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
+
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_CREATE_ROOMS: 'all',
+    CHAT_FIND_PEOPLE: 'all',
+    CHAT_ROOMS: 'lobby',
+  });
+});
+afterAll(() => site.close());
+
+/** Two people whom no other test knows. */
+async function two(): Promise<{ alice: Person; bob: Person }> {
+  const [alice, bob] = await Promise.all(['Alice', 'Bob'].map((firstname) => site.person({ firstname })));
+  return { alice, bob } as { alice: Person; bob: Person };
+}
+/** A private room of that owner that all of them have joined. */
+async function den(owner: Person, members: Person[], over: object): Promise<string> {
+  const { id } = await site.den(owner, members, over);
+  for (const one of [owner, ...members]) await one.request('room:join', { room: id });
+  return id;
+}
+const open = (person: Person, options = {}) => openPage(site.chat.url, person.cookie, options);
+const list = (page: ChatPage) => page.root.querySelector('nav') as HTMLElement;
+const row = (page: ChatPage, name: RegExp) => page.get('button', name, list(page));
+const order = (page: ChatPage) => [...list(page).querySelectorAll('.room.two .name bdi')].map(textOf);
+const field = (page: ChatPage) => page.root.querySelector('textarea') as HTMLTextAreaElement;
+async function choose(page: ChatPage, button: string, item: RegExp | string): Promise<void> {
+  await page.click('button', button);
+  await page.click('menuitem', item);
+}
+
+describe('the list of rooms', () => {
+  test('shows the last message with author and time, the newest room first', async () => {
+    const { alice, bob } = await two();
+    const fir = await den(bob, [alice], { name: 'fir' });
+    const oak = await den(bob, [alice], { name: 'oak' });
+    await say(bob, fir, 'under the **fir**');
+    await say(bob, oak, 'under the oak');
+    const page = await open(alice);
+    await until(() => expect(order(page).slice(0, 2)).toEqual(['oak', 'fir']));
+    await row(page, /^fir ?, private, 1 unread \d\d:\d\d Bob ?: under the fir$/);
+    // Not while the focus is in the list.
+    (await row(page, /^oak/)).focus();
+    await say(bob, fir, 'and again');
+    await row(page, /^fir.*Bob ?: and again$/);
+    expect(order(page).slice(0, 2)).toEqual(['oak', 'fir']);
+    await page.open('oak');
+    await page.write('my own words');
+    await row(page, /^oak.*You ?: my own words$/);
+  });
+
+  test('finds a room by any part of its name, ignoring case and accents', async () => {
+    const { alice } = await two();
+    const names = ['Café Zürich', 'Zubringer', ...Array.from({ length: 19 }, (_, n) => `plot ${n}`)];
+    for (const [n, name] of names.entries()) {
+      await site.api('PUT', `/rooms/many-${n}`, { name, kind: 'private' });
+      await site.api('PATCH', `/rooms/many-${n}/members`, { add: [alice.id] });
+    }
+    const page = await open(alice);
+    page.press('K', { ctrlKey: true }, page.root.querySelector('.app'));
+    const find = (await page.get('searchbox', 'Find a chat')) as HTMLInputElement;
+    expect(page.focused).toBe(find);
+    type(find, 'xylo');
+    await page.sees('No room or person matches “xylo”.');
+    page.press('Escape');
+    expect(find.value).toBe('');
+    type(find, 'ZUR');
+    await until(() =>
+      expect(page.all('button', /^(Café|Zub|plot)/, list(page)).map(nameOf)).toEqual([
+        expect.stringMatching(/^Café/),
+      ]),
+    );
+    type(find, 'cafe');
+    page.press('Enter');
+    await page.get('region', 'Café Zürich');
+    expect(find.value).toBe('');
+  });
+
+  test('counts what is unread in the page’s title, in an event and on the way back, but not of a muted room', async () => {
+    const { alice, bob } = await two();
+    const loud = await den(bob, [alice], { name: 'loud' });
+    const muted = await den(bob, [alice], { name: 'muted' });
+    const page = await open(alice, { width: 360 });
+    page.window.document.title = '(500) Days';
+    const counts: number[] = [];
+    page.element.addEventListener('php-chat:unread', (event) =>
+      counts.push((event as CustomEvent<{ count: number }>).detail.count),
+    );
+    await page.click('button', /^Back to rooms/);
+    await page.open('muted');
+    await choose(page, 'Room menu', 'Turn notifications off');
+    await page.click('button', /^Back to rooms/);
+    await row(page, /^muted ?, private, notifications off/);
+    await page.open('lobby');
+    await say(bob, muted, 'Gloves, please');
+    for (const text of ['one', 'two']) await say(bob, loud, text);
+    await page.get('button', 'Back to rooms, 2 unread');
+    expect(page.window.document.title).toBe('(2) (500) Days');
+    await page.click('button', 'Back to rooms, 2 unread');
+    await row(page, /^muted ?, private, 1 unread, notifications off/);
+    await page.open('loud');
+    await until(() => expect(page.window.document.title).toBe('(500) Days'));
+    expect(counts.at(-1)).toBe(0);
+    expect(Math.max(...counts)).toBe(2);
+  });
+
+  test('joins a public room by a press, which can be read before', async () => {
+    const { alice } = await two();
+    await site.api('PUT', '/rooms/bees', { name: 'bee keeping', kind: 'public' });
+    const page = await open(alice);
+    click(await row(page, /^bee keeping ?, not joined$/));
+    await page.sees('You can read this room.');
+    expect((await row(page, /^bee keeping ?, not joined$/)).getAttribute('aria-current')).toBe('true');
+    await page.click('button', 'Join');
+    await row(page, /^bee keeping No messages yet$/);
+    await page.get('textbox', 'Message to bee keeping');
+  });
+
+  test('says that one is a member of a new room until it is opened, at a later visit, too', async () => {
+    const { alice, bob } = await two();
+    const page = await open(bob);
+    await page.open('lobby');
+    await den(alice, [bob], { name: 'shed' });
+    await page.sees('You are now a member of shed.');
+    await row(page, /^shed ?, private, New No messages yet$/);
+    const again = await page.reload();
+    await row(again, /^shed ?, private, New/);
+    await again.open('shed');
+    await row(again, /^shed ?, private No messages yet$/);
+    const third = await again.reload();
+    await row(third, /^shed ?, private No messages yet$/);
+  });
+
+  test('passes the focus of a room that goes to its neighbour, and says so', async () => {
+    const { alice, bob } = await two();
+    const made: string[] = [];
+    for (const name of ['elm', 'ash', 'yew']) made.push(await den(bob, [alice], { name }));
+    for (const id of made) await say(bob, id, 'a word');
+    const page = await open(alice);
+    await until(() => expect(order(page)[0]).toBe('yew'));
+    (await row(page, /^ash/)).focus();
+    await bob.request('room:delete', { room: made[1] ?? '' });
+    await page.sees('ash was deleted.');
+    await until(() => expect(nameOf(page.focused as HTMLElement)).toMatch(/^elm/));
+    page.press('ArrowUp');
+    expect(nameOf(page.focused as HTMLElement)).toMatch(/^yew/);
+  });
+
+  test('names a direct room by the other, who may be here', async () => {
+    const { alice, bob } = await two();
+    const page = await open(alice);
+    await choose(page, 'New room or message', 'Message someone');
+    const dialog = await page.get('dialog', 'Message someone');
+    const to = await page.get('combobox', 'To', dialog);
+    expect(page.focused).toBe(to);
+    type(to as HTMLInputElement, bob.id);
+    await page.get('option', /Bob/);
+    page.press('Enter');
+    await page.gone('dialog');
+    await page.write('a word to you');
+    const bobs = await open(bob);
+    await row(bobs, /^Alice ?, Direct messages, here now, 1 unread \d\d:\d\d a word to you$/);
+    await row(page, /^Bob ?, Direct messages, here now/);
+    bobs.element.remove();
+    bob.close();
+    await page.sees(/Last here today, \d/);
+  });
+});
+
+describe('leaving', () => {
+  test('asks before, and Stay stays; a user who is removed is told', async () => {
+    const { alice, bob } = await two();
+    await den(alice, [bob], { name: 'shed' });
+    const page = await open(alice);
+    const bobs = await open(bob);
+    for (const one of [page, bobs]) await one.open('shed');
+    await choose(bobs, 'Room menu', 'Leave room');
+    await bobs.get('alertdialog', 'Leave shed?');
+    expect(textOf(bobs.focused)).toBe('Stay');
+    bobs.press('Escape');
+    await bobs.gone('alertdialog');
+    await page.click('button', /^Bob/, await page.get('complementary', 'People'));
+    await page.click('menuitem', 'Remove from room');
+    await page.click('button', 'Remove from room', await page.get('alertdialog', 'Remove Bob from shed?'));
+    await page.sees('Bob was removed.');
+    await bobs.sees('You’re no longer in shed.');
+    await bobs.gone('button', /^shed/, list(bobs));
+    await choose(page, 'Room menu', 'Leave room');
+    await page.click('button', 'Leave room', await page.get('alertdialog'));
+    await page.gone('button', /^shed/, list(page));
+  });
+
+  test('closes a menu or dialog over a message of the room, but not that of a new room', async () => {
+    const { alice, bob } = await two();
+    const shed = await den(alice, [bob], { name: 'shed' });
+    await say(alice, shed, 'what only members know');
+    const page = await open(bob);
+    const enter = async () => {
+      await page.open('shed');
+      (await page.message('what only members know')).focus();
+      page.press('Enter');
+      await page.get('menuitem', /^Forward/);
+    };
+    const lose = async () => {
+      await alice.request('room:remove', { room: shed, user: bob.id });
+      await page.gone('button', /^shed/, list(page));
+    };
+    await enter();
+    await lose();
+    await page.gone('menu');
+    await alice.request('room:invite', { room: shed, users: [bob.id] });
+    await enter();
+    await page.click('menuitem', /^Forward/);
+    await page.get('dialog', 'Forward');
+    await lose();
+    await until(() => expect(textOf(page.root)).not.toContain('what only members know'));
+    await alice.request('room:invite', { room: shed, users: [bob.id] });
+    await page.open('shed');
+    await choose(page, 'New room or message', 'New room');
+    await page.fill('textbox', 'Name', 'a garden');
+    await lose();
+    expect(((await page.get('textbox', 'Name')) as HTMLInputElement).value).toBe('a garden');
+  });
+
+  test('closes a menu when the page shows another room', async () => {
+    const { alice } = await two();
+    for (const name of ['garden', 'board']) await den(alice, [], { name });
+    const page = await open(alice);
+    await page.open('board');
+    await page.write('of this board');
+    const message = await page.message('of this board');
+    await until(() => expect(message.getAttribute('aria-posinset')).toBe('1'));
+    message.focus();
+    page.press('Enter');
+    await page.get('menuitem', /^Reply/);
+    (page.element as HTMLElement & { openRoom(id: string): void }).openRoom('lobby');
+    await page.get('textbox', 'Message to lobby');
+    await page.gone('menu');
+  });
+});
+
+describe('a new room', () => {
+  test('says at the field what is wrong, and has those who were chosen', async () => {
+    const { alice, bob } = await two();
+    const page = await open(alice);
+    await choose(page, 'New room or message', 'New room');
+    const dialog = await page.get('dialog', 'New room');
+    const name = (await page.get('textbox', 'Name', dialog)) as HTMLInputElement;
+    expect(page.focused).toBe(name);
+    await page.click('button', 'Create room', dialog);
+    await page.sees('Please enter a name.');
+    type(name, 'x'.repeat(81));
+    page.press('Enter');
+    await page.sees('Up to 80 characters.');
+    await page.click('radio', /^Public/, dialog);
+    type(name, 'LOBBY');
+    page.press('Enter');
+    await page.sees('A room with this name already exists.');
+    await page.click('radio', /^Private/, dialog);
+    type(name, 'harvest 2026');
+    await page.drawn();
+    expect(name.getAttribute('aria-invalid')).toBeNull();
+    await page.fill('textbox', /^Topic/, 'Picking days', dialog);
+    const people = (await page.get('combobox', /Invite/, dialog)) as HTMLInputElement;
+    // A text that is nobody's name is not taken for an ID.
+    type(people, 'nobody at all');
+    await page.sees('Nobody found.');
+    page.press('Enter');
+    expect(page.all('button', /^Remove/, dialog)).toEqual([]);
+    // Tab waits for the names that are on their way.
+    type(people, bob.id);
+    page.press('Tab');
+    await page.get('button', 'Remove Bob', dialog);
+    await page.click('button', 'Create room', dialog);
+    await page.gone('dialog');
+    await page.get('region', 'harvest 2026');
+    await page.sees('Picking days');
+    await page.get('button', /^Bob/, await page.get('complementary', 'People'));
+  });
+
+  test('is made once, however often it is tried, and closes by Esc only while nothing was typed', async () => {
+    const { alice } = await two();
+    const page = await open(alice);
+    await choose(page, 'New room or message', 'New room');
+    page.press('Escape');
+    await page.gone('dialog');
+    expect(nameOf(page.focused as HTMLElement)).toBe('New room or message');
+    await choose(page, 'New room or message', 'New room');
+    await page.fill('textbox', 'Name', 'compost heap');
+    await page.drawn();
+    page.press('Escape');
+    await page.drawn();
+    await page.get('dialog', 'New room');
+    page.wire.held.add('room:create');
+    page.press('Enter');
+    const busy = await page.get('button', 'Creating…');
+    expect(busy.getAttribute('aria-disabled')).toBe('true');
+    await page.click('button', 'Cancel', await page.get('dialog'));
+    page.wire.held.clear();
+    await page.click('button', 'Create room');
+    await page.get('region', 'compost heap');
+    const asked = page.wire.sent.filter(([name]) => name === 'room:create').map(([, payload]) => payload);
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toEqual(asked[0]);
+  });
+
+  test('is offered where there is none, or what else the user may do', async () => {
+    const bare = await startPeopleSite({
+      CHAT_CREATE_ROOMS: 'none',
+      CHAT_DIRECT: 'off',
+      CHAT_ROOMS: 'lobby',
+    });
+    await bare.api('DELETE', '/rooms/lobby');
+    const person = await bare.person();
+    const page = await openPage(bare.chat.url, person.cookie);
+    await page.sees('No rooms yet');
+    await page.sees('A room appears here when you are invited.');
+    await bare.close();
+  });
+});
+
+test('the owner of a new chat sees the lines that bring it to his site, until he hides them', async () => {
+  const first = await startPeopleSite({ CHAT_ROOMS: 'lobby' });
+  const owner = await first.person({ roles: ['admin'] });
+  const member = await first.person();
+  const attributes = { 'login-url': 'https://shop.example/login' };
+  const page = await openPage(first.chat.url, owner.cookie, { attributes });
+  await page.sees('CHAT_ORIGINS=https://shop.example');
+  await page.sees(`<script type="module" src="${first.chat.url}/php-chat.js"></script>`);
+  const other = await openPage(first.chat.url, member.cookie);
+  await other.sees('No messages yet');
+  expect(other.all('region', 'Your chat is ready')).toEqual([]);
+  await page.click('button', 'Hide', await page.get('region', 'Your chat is ready'));
+  await page.gone('region', 'Your chat is ready');
+  const again = await page.reload();
+  await again.sees('No messages yet');
+  expect(again.all('region', 'Your chat is ready')).toEqual([]);
+  await first.close();
+});
+
+describe('the settings of a room', () => {
+  const settings = async (page: ChatPage) => {
+    await choose(page, 'Room menu', 'Room settings');
+    return page.get('tabpanel', undefined, await page.get('complementary', 'Details'));
+  };
+
+  test('are changed by its owner for everybody; notifications are one’s own', async () => {
+    const { alice, bob } = await two();
+    await den(alice, [bob], { name: 'spring market' });
+    const page = await open(alice);
+    const bobs = await open(bob);
+    for (const one of [page, bobs]) await one.open('spring market');
+    const own = await settings(bobs);
+    expect(bobs.all('textbox', undefined, own)).toEqual([]);
+    await bobs.click('button', 'Nothing', own);
+    await row(bobs, /^spring market ?, private, notifications off/);
+    const panel = await settings(page);
+    await page.fill('textbox', 'Name', '', panel);
+    page.press('Enter');
+    await page.sees('Please enter a name.');
+    await page.fill('textbox', 'Name', 'autumn market', panel);
+    page.press('Enter');
+    await page.fill('textbox', /^Topic/, '9 to 14', panel);
+    // A topic that is being typed is saved when the panel goes, too.
+    click(page.all('button', 'Close details')[0] as HTMLElement);
+    for (const one of [page, bobs]) {
+      await one.get('region', 'autumn market');
+      await one.sees('9 to 14');
+    }
+  });
+
+  test('let the owner hand it over, and delete it, asked before', async () => {
+    const { alice, bob } = await two();
+    await den(alice, [bob], { name: 'old market' });
+    const page = await open(alice);
+    const bobs = await open(bob);
+    for (const one of [page, bobs]) await one.open('old market');
+    const panel = await settings(page);
+    await page.click('button', 'Delete room', panel);
+    await page.get('alertdialog', 'Delete old market?');
+    expect(textOf(page.focused)).toBe('Keep');
+    page.press('Escape');
+    await page.click('button', /^Hand over/, panel);
+    const whom = (await page.get('combobox', 'New owner')) as HTMLInputElement;
+    await until(() => expect(page.all('option').map(textOf)).toEqual([expect.stringMatching(/Bob$/)]));
+    type(whom, 'carol');
+    await page.sees('Nobody found.');
+    type(whom, 'bo');
+    await until(() => expect(page.all('option')).toHaveLength(1));
+    page.press('Enter');
+    await page.click('button', /^Hand over/, await page.get('alertdialog', 'Hand old market over to Bob?'));
+    await page.sees('Bob owns old market now.');
+    await page.gone('button', /Hand over|Delete room/);
+    const his = await settings(bobs);
+    await bobs.click('button', 'Delete room', his);
+    await bobs.click('button', 'Delete room', await bobs.get('alertdialog'));
+    await page.sees('old market was deleted.');
+    await page.gone('button', /^old market/, list(page));
+  });
+
+  test('close it to all but moderators, or slow it down; what was typed stays', async () => {
+    const { alice, bob } = await two();
+    const id = await den(alice, [bob], { name: 'slow' });
+    const page = await open(alice);
+    const bobs = await open(bob);
+    for (const one of [page, bobs]) await one.open('slow');
+    const panel = await settings(page);
+    await page.click('switch', 'Only moderators can post', panel);
+    await until(() => expect(bobs.all('note').map(textOf)).toEqual(['Only moderators can post']));
+    await page.click('switch', 'Only moderators can post', panel);
+    await alice.request('room:update', { room: id, slow: 3600 });
+    await bobs.get('textbox', /^Message to/);
+    await bobs.write('the first');
+    await bobs.sees(/Slow mode: you can write again in 3,\d{3} s/);
+    await bobs.fill('textbox', /^Message to/, 'the next');
+    expect((await bobs.get('button', 'Send')).getAttribute('aria-disabled')).toBe('true');
+    bobs.press('Enter');
+    expect(field(bobs).value).toBe('the next');
+    // Neither does another visit shorten it.
+    const again = await bobs.reload();
+    await again.sees(/Slow mode: you can write again in 3,\d{3} s/);
+    await page.write('quick');
+    await page.write('quicker');
+    await again.message('quicker');
+  });
+});
+
+describe('inviting', () => {
+  test('keeps those who cannot be invited, with the reason', async () => {
+    const { alice, bob } = await two();
+    const carol = await site.person({ firstname: 'Carol' });
+    const dave = await site.person({ firstname: 'Dave' });
+    const id = await den(alice, [bob, carol], { name: 'stall' });
+    await alice.request('room:remove', { room: id, user: carol.id });
+    const page = await open(bob);
+    await page.open('stall');
+    await choose(page, 'Room menu', 'Invite');
+    const dialog = await page.get('dialog', 'Invite to stall');
+    const people = (await page.get('combobox', 'People', dialog)) as HTMLInputElement;
+    type(people, alice.id);
+    const member = await page.get('option', /Alice/);
+    expect(member.getAttribute('aria-disabled')).toBe('true');
+    for (const { id: one } of [dave, carol]) {
+      type(people, one);
+      page.press('Tab');
+      await until(() => expect(people.value).toBe(''));
+    }
+    await page.click('button', 'Invite 2', dialog);
+    await page.sees('Dave was invited. 1 person couldn’t be invited.');
+    await page.sees('They left or were removed. Only an owner or moderator can invite them again.');
+    expect([...dialog.querySelectorAll('.chip.bad bdi')].map(textOf)).toEqual(['Carol']);
+  });
+
+  test('by a link lets somebody in by a press, also after a login, until it is turned off', async () => {
+    const { alice } = await two();
+    const guest = await site.person({ firstname: 'Guest' });
+    const id = await den(alice, [], { name: 'spring market', topic: 'Saturday' });
+    const page = await open(alice);
+    await page.open('spring market');
+    await choose(page, 'Room menu', 'Invite');
+    page.wire.answers.set('invite:list', refused);
+    await page.click('button', 'Create an invite link');
+    const dialog = await page.get('dialog', 'Invite link');
+    await page.get('alert', undefined, dialog);
+    page.wire.answers.clear();
+    await page.click('button', 'Try again', dialog);
+    await page.gone('alert', undefined, dialog);
+    await page.click('button', 'Create link', dialog);
+    const address = ((await page.get('textbox', 'Invite link', dialog)) as HTMLInputElement).value;
+    expect(address).toMatch(new RegExp(`^${site.chat.url}/#join=[\\w-]{32}$`));
+    await page.click('button', 'Copy', dialog);
+    await page.get('button', 'Copied', dialog);
+    expect(page.copied).toEqual([address]);
+    await page.click('button', 'New link', dialog);
+    const { hash } = new URL(address);
+    const attributes = { history: 'hash' };
+    // Nobody is logged in yet: the token is in no address.
+    const nobody = await openPage(site.chat.url, '', { hash, attributes, connected: false });
+    await nobody.get('heading', 'Please log in');
+    expect(nobody.window.location.hash).toBe('');
+    const guests = await open(guest, { hash, attributes, connected: false });
+    await guests.sees('Saturday');
+    expect(guests.window.location.href).not.toContain('join');
+    await guests.click('button', 'Not now');
+    await guests.gone('button', /^spring market/, list(guests));
+    const again = await open(guest, { hash, attributes, connected: false });
+    await again.click('button', 'Join spring market');
+    await again.get('textbox', 'Message to spring market');
+    await until(() => expect(again.window.location.hash).toBe(`#m=${id}`));
+    await page.click('button', 'Turn off', dialog);
+    await page.click('button', 'Turn off', await page.get('alertdialog'));
+    const late = await open(await site.person(), { hash, attributes, connected: false });
+    await late.get('heading', 'This link no longer works');
+    expect(textOf(late.root)).not.toContain('spring market');
+  });
+
+  test('by a link that cannot be looked at now says so', async () => {
+    const { alice, bob } = await two();
+    const id = await den(bob, [], { name: 'market' });
+    const { token } = await bob.request('invite:create', { room: id, seconds: 3600, uses: 5 });
+    const page = await open(alice, { attributes: { history: 'hash' } });
+    page.wire.answers.set('invite:look', refused);
+    page.go(`#join=${token}`);
+    await page.get('heading', 'This didn’t load.');
+    page.wire.answers.clear();
+    await page.click('button', 'Try again');
+    await page.get('button', 'Join market');
+  });
+});
+
+describe('an address', () => {
+  test('leads to a message of a room that one may read, and says the same of all others', async () => {
+    const { alice, bob } = await two();
+    await site.api('PUT', '/rooms/garden', { name: 'garden', kind: 'public' });
+    await bob.request('room:join', { room: 'garden' });
+    for (let n = 1; n <= 3; n++) await say(bob, 'garden', `text ${n}`);
+    const secret = await den(bob, [], { name: 'secret' });
+    await say(bob, secret, 'nobody knows');
+    await say(bob, 'garden', `see ${site.chat.url}/#m=garden/2 and ${site.chat.url}/#m=${secret}/1`);
+    await bob.request('message:delete', { room: 'garden', seq: 3 });
+    const page = await open(alice, { hash: '#m=garden/2', attributes: { history: 'hash' } });
+    await until(async () => expect(page.focused).toBe(await page.message('text 2')));
+    expect(page.window.location.hash).toBe('#m=garden');
+    await page.sees('You can read this room.');
+    page.press('Enter');
+    await page.get('menu');
+    expect(page.all('menuitem', /^Reply/)).toEqual([]);
+    page.press('Escape');
+    // A link has a name only for a room that the reader may read.
+    await page.get('link', /^#garden, \d/);
+    await page.get('link', new RegExp(`#m=${secret}/1$`));
+    for (const place of ['garden/3', `${secret}/1`, 'no-such-room/1', 'garden/999']) {
+      page.go(`#m=${place}`);
+      await page.get('heading', 'You can’t see this message');
+      await page.click('button', 'Go to the chat');
+      await page.gone('heading', 'You can’t see this message');
+    }
+    (await page.message('text 2')).focus();
+    page.press('l');
+    await page.sees('Link copied.');
+    expect(page.copied).toEqual([`${site.chat.url}/#m=garden/2`]);
+  });
+});
+
+test('values that another script has put into the chat’s storage do not stop it', async () => {
+  const { alice } = await two();
+  const page = await open(alice);
+  await page.open('lobby');
+  const own = ['room', 'left', 'seen', 'portraits', 'draft/lobby', 'tray/lobby', 'picks/lobby', 'out/x'];
+  const names = [
+    ...own.map((name) => `${alice.id}/${name}`),
+    'people',
+    'tone',
+    'ready',
+    'reactions',
+    'notifications',
+  ];
+  const { localStorage } = page.window;
+  const message = { clientId: 'another', room: 'lobby', text: 'from nowhere', sentAt: 1 };
+  const values = [null, { text: 5, room: 'lobby', sentAt: 1 }, message, 5, 'text', [null], { a: null }];
+  for (const [n, value] of values.entries()) {
+    localStorage.clear();
+    for (const name of names)
+      localStorage.setItem(
+        `php-chat/${encodeURIComponent(`${site.chat.url}/`)}/${name}`,
+        JSON.stringify(value),
+      );
+    const again = await page.reload();
+    await again.open('lobby');
+    await again.write(`after ${n}`);
+    await again.message(`after ${n}`);
+    expect(again.texts).not.toContain(message.text);
+  }
+});
