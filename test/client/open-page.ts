@@ -1,6 +1,6 @@
 import { computeAccessibleName, getRole } from 'dom-accessibility-api';
 import { CookieJar, JSDOM, VirtualConsole } from 'jsdom';
-import { afterEach, expect, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { hanging } from '../helpers/hanging.ts';
 import { pageScript } from './page-script.ts';
 import { fillGaps, type Wire } from './window-gaps.ts';
@@ -21,32 +21,18 @@ export interface PageOptions {
   readonly stored?: Storage;
 }
 
-const open = new Set<ChatPage>();
-afterEach(closePages);
-
 /**
- * Opens the chat in a window of its own, as the user with this cookie, connected to a real server. The window has no
+ * Opens the chat for one test in a window of its own, as the user with this cookie, connected to a real server. The window has no
  * layout, no style sheets and a single tab stop: what depends on these is for test/e2e.
  */
 export async function openPage(url: string, cookie = '', options: PageOptions = {}): Promise<ChatPage> {
   const script = await pageScript();
   const page = new ChatPage(url, cookie, options);
-  open.add(page);
+  onTestFinished(() => page.close());
   script.runInContext(page.dom.getInternalVMContext());
   page.window.document.body.append(page.element);
   if (options.connected ?? options.element === undefined) await page.sees('Connected');
   return page;
-}
-
-/** Takes the chats from their pages, and closes the windows. An error that a page has not caught fails the test. */
-async function closePages(): Promise<void> {
-  const errors = [...open].flatMap((page) => page.errors);
-  for (const page of open) page.element.remove();
-  // An element that is only moved stays connected.
-  await null;
-  for (const page of open) page.window.close();
-  open.clear();
-  expect(errors).toEqual([]);
 }
 
 export class ChatPage {
@@ -92,6 +78,15 @@ export class ChatPage {
     this.element = this.window.document.createElement(options.element ?? 'php-chat');
     for (const [name, value] of Object.entries({ ...options.attributes }))
       this.element.setAttribute(name, value);
+  }
+
+  /** Takes the chat from the page, and closes the window. An error that the page has not caught fails the test. */
+  async close(): Promise<void> {
+    this.element.remove();
+    // An element that is only moved stays connected.
+    await null;
+    this.window.close();
+    expect(this.errors).toEqual([]);
   }
 
   get root(): ShadowRoot {
