@@ -9,6 +9,7 @@ declare module 'jsdom' {
 
   export class VirtualConsole {
     on(event: 'jsdomError', listener: (error: Error & { type: string }) => void): void;
+    on(event: 'warn', listener: (text: string) => void): void;
   }
 
   export class JSDOM {
@@ -23,6 +24,7 @@ declare module 'jsdom' {
       },
     );
     readonly window: Window & typeof globalThis;
+    readonly virtualConsole: VirtualConsole;
     getInternalVMContext(): Context;
   }
 }
