@@ -20,7 +20,8 @@ vi.stubGlobal(
 
     // Node hands out all messages of one read at once, with no promise settled between them; a browser, each in its own task.
     override set onmessage(heard: ((event: MessageEvent) => void) | null) {
-      super.onmessage = heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
+      super.onmessage =
+        heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));
     }
   },
 );
