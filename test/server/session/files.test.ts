@@ -58,7 +58,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const store = (options = '') => storeAt(`file://${folder}${options}`);
+/** The timeout is long enough for a busy machine. */
+const store = (options = '') =>
+  storeAt(`file://${folder}?${options.includes('timeout=') ? '' : 'timeout=3000ms&'}${options}`);
 const file = (id: string) => join(folder, `sess_${id}`);
 const age = (id: string, seconds: number) =>
   utimesSync(file(id), Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
@@ -76,7 +78,7 @@ const request = (code: string, id?: string, settings: PhpSettings = {}) =>
 const storeUrl = resolve(import.meta.dirname, '../../../server/session/store-url.ts');
 /** The output of a program in which `store` is a store of the folder, run as that user if this process is root. */
 function asUser(user: number, program: string): string {
-  const opening = `import { parseStoreUrl } from '${storeUrl}'; const store = parseStoreUrl('file://${folder}').open();`;
+  const opening = `import { parseStoreUrl } from '${storeUrl}'; const store = parseStoreUrl('file://${folder}?timeout=3000ms').open();`;
   return execFileSync(process.execPath, ['--input-type=module', '-e', opening + program], {
     encoding: 'utf8',
     ...(asRoot ? { uid: user } : {}),
@@ -91,9 +93,9 @@ describe('reading', () => {
     const [a = '', b = ''] = id;
     mkdirSync(join(folder, a, b), { recursive: true });
     const deep = request('$_SESSION["user_id"] = 8', id, { 'session.save_path': `2;0600;${folder}` });
-    expect(await text(store('?depth=2').get(deep))).toBe('user_id|i:8;');
+    expect(await text(store('depth=2').get(deep))).toBe('user_id|i:8;');
     writeFileSync(join(folder, `ci_session${id}`), 'user_id|i:9;');
-    expect(await text(store('?prefix=ci_session').get(id))).toBe('user_id|i:9;');
+    expect(await text(store('prefix=ci_session').get(id))).toBe('user_id|i:9;');
   });
 
   test('an expired session is null, though PHP has not collected it yet', async () => {
@@ -102,8 +104,8 @@ describe('reading', () => {
     expect(await store().get(id)).not.toBeNull();
     age(id, 1450);
     expect(await store().get(id)).toBeNull();
-    expect(await store('?lifetime=30m').get(id)).not.toBeNull();
-    expect(await store('?lifetime=0').get(id)).not.toBeNull();
+    expect(await store('lifetime=30m').get(id)).not.toBeNull();
+    expect(await store('lifetime=0').get(id)).not.toBeNull();
   });
 
   test('PHP may hold the lock, and no byte and no time is changed', async () => {
@@ -150,8 +152,8 @@ describe('TTL', () => {
     expect(await ttl(id)).toBe(1440);
     age(id, 400);
     expect(await ttl(id)).toBe(1040);
-    expect(await ttl(id, '?lifetime=30m')).toBe(1400);
-    expect(await ttl(id, '?lifetime=0')).toBe(Number.POSITIVE_INFINITY);
+    expect(await ttl(id, 'lifetime=30m')).toBe(1400);
+    expect(await ttl(id, 'lifetime=0')).toBe(Number.POSITIVE_INFINITY);
     age(id, 1441);
     expect(await store().ttl(id)).toBe(0);
   });
@@ -213,7 +215,7 @@ describe('the owner of a file', () => {
       const ids = [id, planted, ofRoot, 'none'];
       expect(getAs(nobody, ids)).toEqual(['user_id|i:7;', 'FormatError', 'user_id|i:8;', 'null']);
       for (const owner of ['nobody', String(nobody)]) {
-        const sessions = store(`?owner=${owner}`);
+        const sessions = store(`owner=${owner}`);
         expect(await text(sessions.get(id))).toBe('user_id|i:7;');
         expect(await text(sessions.get(ofRoot))).toBe('user_id|i:8;');
         await expect(sessions.get(planted)).rejects.toThrow(FormatError);
@@ -225,7 +227,7 @@ describe('the owner of a file', () => {
       }
       chmodSync(folder, 0o755);
       expect(await text(store().get(id))).toBe('user_id|i:7;');
-      await expect(store('?owner=nobody').get(planted)).rejects.toThrow(FormatError);
+      await expect(store('owner=nobody').get(planted)).rejects.toThrow(FormatError);
     });
   } else {
     test('in a folder that everybody may write to, a file of this user is a session', () => {
@@ -242,7 +244,7 @@ describe('the owner of a file', () => {
     mkdirSync(file('folder'));
     const server = createServer().listen(file('socket'));
     await once(server, 'listening');
-    const sessions = store('?timeout=5000ms');
+    const sessions = store('timeout=5000ms');
     for (const one of ['link', 'fifo', 'folder', 'socket'])
       await expect(sessions.get(one)).rejects.toThrow(FormatError);
     server.close();
@@ -259,7 +261,7 @@ describe('faults', () => {
 
   test('a disk that does not answer: all questions fail, later ones at once, and succeed again afterwards', async () => {
     const id = written();
-    const sessions = store('?timeout=100ms');
+    const sessions = store('timeout=100ms');
     const failure = new StoreError(`the disk with the session folder ${folder} did not answer within 100 ms`);
     const answer = hangDisks(folder);
     try {
