@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
-import { fakeClock } from '../../helpers/fake-clock.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { noon } from '../../helpers/noon.ts';
@@ -14,6 +13,7 @@ import {
   type RegisteredBrowser,
   registerBrowser,
   startPushService,
+  trust,
 } from '../../helpers/push-service.ts';
 
 /** Ann writes to Ben, who has a connection and does nothing. His browser is registered for pushes. */
@@ -155,8 +155,13 @@ const situations: readonly Situations[] = [
       },
       'everybody is mentioned in a public room that Ben has not joined': async ({ ann, ben }) =>
         say(ann, await publicRoom(ann, ben), '@all hello', toAll),
-      'Ben is here': async ({ ben, send, goesOn }) => {
-        const act = () => ben.request('client:active', {});
+      'Ben is here': async ({ site, ben, send, goesOn }) => {
+        // An open connection of Socket.IO would end when the clock jumps.
+        const act = async () => {
+          const tab = await site.again(ben);
+          await tab.request('client:active', {});
+          tab.close();
+        };
         await act();
         await send();
         goesOn(act);
@@ -278,6 +283,7 @@ let pushes: PushServiceOfTest;
 const folder = historyFolder();
 beforeAll(async () => {
   [mails, pushes] = await Promise.all([startMailServer(), startPushService()]);
+  trust(pushes);
   writeFileSync(`${folder.path}.push-key`, randomBytes(32).toString('base64'));
 });
 afterAll(async () => {
@@ -285,38 +291,32 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** A site with a clock that stands still for what is counted in minutes. */
+/** A site whose clock stands still for what is counted in minutes. */
 async function startSite() {
-  const clock = fakeClock();
+  const began = Date.now();
   const kept = historyFolder();
-  const site = await startPeopleSite(
-    {
-      CHAT_HISTORY: kept.url,
-      CHAT_FILES: kept.files,
-      CHAT_TIME_ZONE: noon,
-      CHAT_NOTIFY_AFTER: '10m',
-      // Everybody stays connected, and the store notifies of a logout.
-      CHAT_SESSION_CHECK: '5s',
-      CHAT_MAIL: mails.url,
-      CHAT_MAIL_FROM: 'Garden <chat@garden.example>',
-      CHAT_URL: 'https://garden.example/chat',
-      CHAT_USER_MAIL: 'mail',
-      CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
-      CHAT_PUSH_KEY_FILE: `${folder.path}.push-key`,
-      CHAT_PUSH_HOSTS: pushes.host,
-      NODE_EXTRA_CA_CERTS: pushes.certificate,
-      ...clock.env,
-    },
-    // On a busy machine a store that is slow would look like one that is silent, and pushes wait half a minute for that one.
-    (env) => startChatServer({ ...env, CHAT_SESSION_STORE: `${env.CHAT_SESSION_STORE}&timeout=9999ms` }),
-  );
+  const site = await startPeopleSite({
+    CHAT_HISTORY: kept.url,
+    CHAT_FILES: kept.files,
+    CHAT_TIME_ZONE: noon,
+    CHAT_NOTIFY_AFTER: '10m',
+    // Everybody stays connected, and the store notifies of a logout.
+    CHAT_SESSION_CHECK: '5s',
+    CHAT_MAIL: mails.url,
+    CHAT_MAIL_FROM: 'Garden <chat@garden.example>',
+    CHAT_URL: 'https://garden.example/chat',
+    CHAT_USER_MAIL: 'mail',
+    CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
+    CHAT_PUSH_KEY_FILE: `${folder.path}.push-key`,
+    CHAT_PUSH_HOSTS: pushes.host,
+  });
   const key = await pushKeyOf(site.chat);
   const withBrowser = async (person: Person) => {
     browsers.set(person.id, [...(browsers.get(person.id) ?? []), await registerBrowser(pushes, key, person)]);
     return person;
   };
   const acts: (() => unknown)[] = [];
-  let [passed, rooms] = [0, 0];
+  let [passed, rooms, scenes] = [0, 0, 0];
   /** A message that concerns nobody: a server looks for what is due when it hears of one. */
   const tick = async () => {
     const room = `tick${rooms++}`;
@@ -334,7 +334,7 @@ async function startSite() {
   };
   return {
     async scene(): Promise<Scene> {
-      const mail = `ben${addresses.size}@site.example`;
+      const mail = `ben${scenes++}@site.example`;
       const [ann, first] = [await site.person({ roles: 'moderator' }), await site.person({ mail })];
       const ben = await withBrowser(first);
       addresses.set(ben.id, mail);
@@ -361,7 +361,7 @@ async function startSite() {
     async pass(seconds: number) {
       for (let left = seconds; left > 0; left -= 90) {
         passed += Math.min(90, left);
-        clock.jump(passed);
+        vi.setSystemTime(began + passed * 1000);
         for (const act of acts) await act();
         await tick();
       }
@@ -369,7 +369,7 @@ async function startSite() {
     async close() {
       await site.close();
       kept.remove();
-      clock.remove();
+      vi.useRealTimers();
     },
   };
 }
@@ -425,12 +425,13 @@ describe('exactly the notices come that a person wants', () => {
   const early = (notices: readonly Notice[]) => notices.filter(({ minutes = 10 }) => minutes <= 9);
   beforeAll(async () => {
     const site = await startSite();
-    const all: ((typeof told)[number] & { user: string })[] = [];
-    for (const one of told) {
-      const scene = await site.scene();
-      await one.happens(scene);
-      all.push({ ...one, user: scene.ben.id });
-    }
+    const all = await Promise.all(
+      told.map(async (one) => {
+        const scene = await site.scene();
+        await one.happens(scene);
+        return { ...one, user: scene.ben.id };
+      }),
+    );
     await site.noted();
     await site.pushed();
     // A jump while something is sent would end the time that it has, so each notice becomes due in the last step before a wait.

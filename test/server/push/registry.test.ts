@@ -13,86 +13,77 @@ import { ownHistory } from '../../helpers/own-history.ts';
 
 const [db, mysql] = await siteDatabases(['sqlite', 'mysql']);
 
-test('a device that is registered again by a renewed session stays, though the former one is being looked at', async () => {
+const [id, user] = ['phone', 'ben'];
+/** The phone of a user, and the registry of a server with these logins. */
+async function phone(logins: Partial<Logins>, named = user) {
   const history = await ownHistory();
-  const sealing = new Sealing([Buffer.alloc(32)]);
-  const [id, user] = ['phone', 'ben'];
-  await history.write.arrive({ user: { id: user, name: 'Ben' }, at: Date.now() });
-  const register = (session: string) => {
-    const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { session } });
-    return history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
-  };
-  const logins = {
-    async identify() {
-      await register('renewed');
-      return { code: 'unauthorized', reason: 'no such session', kind: 'no such session' };
+  const sealing = new Sealing([Buffer.alloc(32, 1)]);
+  await history.write.arrive({ user: { id: named, name: 'Ben' }, at: Date.now() });
+  const registryWith = (own: Sealing) =>
+    new DeviceRegistry({ history, logins: logins as Logins, sealing: own, origins: [], apps: true });
+  const registry = registryWith(sealing);
+  const device = async () => (await history.read.devices({ user: named }))[0] as StoredDevice;
+  return {
+    registryWith,
+    registry,
+    device,
+    async register(credentials: object) {
+      const sealed = sealing.seal(`${id} ${named}`, { address: { token: 'app' }, credentials });
+      await history.write.registerDevice({ id, user: named, kind: 'app', sealed, at: Date.now() });
     },
-  } as unknown as Logins;
-  const registry = new DeviceRegistry({ history, logins, sealing, origins: [], apps: true });
-  await register('former');
-  const [device] = await history.read.devices({ user });
-  expect(device && (await registry.check(device))).toEqual({ is: 'ended' });
-  expect(await history.read.devices({ user })).toMatchObject([{ id, user }]);
+    state: async () => (await registry.check(await device())).is,
+  };
+}
+const refused = (code: 'unauthorized' | 'session_invalid') => ({
+  code,
+  reason: 'a reason',
+  kind: 'a reason',
+});
+
+test('a device that is registered again by a renewed session stays, though the former one is being looked at', async () => {
+  const { register, state, device } = await phone({
+    async identify() {
+      await register({ session: 'renewed' });
+      return refused('unauthorized');
+    },
+  });
+  await register({ session: 'former' });
+  expect(await state()).toBe('ended');
+  expect(await device()).toMatchObject({ id, user });
 });
 
 test('a device that a server has no key for is not sent to, and is as before where the key is there', async () => {
-  const history = await ownHistory();
-  const sealing = new Sealing([Buffer.alloc(32, 1)]);
-  const [id, user] = ['phone', 'ben'];
-  await history.write.arrive({ user: { id: user, name: 'Ben' }, at: Date.now() });
-  const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { session: 'x' } });
-  await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
-  const logins = {
-    identify: async () => ({ user: { id: user, name: 'Ben' } }),
+  const { register, registryWith, state, device } = await phone({
+    identify: async () => ({ user: { id: user, name: 'Ben' } }) as never,
     ttl: async () => null,
-  } as unknown as Logins;
-  const registryWith = (own: Sealing) =>
-    new DeviceRegistry({ history, logins, sealing: own, origins: [], apps: true });
-  const device = async () => (await history.read.devices({ user }))[0] as StoredDevice;
+  });
+  await register({ session: 'x' });
+  const { sealed } = await device();
   const without = registryWith(new Sealing([Buffer.alloc(32, 2)]));
   await without.check(await device());
   // If the key never comes back, the device is forgotten as an expired one.
   expect(await device()).toMatchObject({ id, sealed, since: expect.any(Number) });
   expect(without.addressOf(await device())).toBeUndefined();
-  expect((await registryWith(sealing).check(await device())).is).toBe('live');
+  expect(await state()).toBe('live');
   expect((await device()).since).toBeUndefined();
 });
 
 test('a device stays while the settings of the server do not fit its session', async () => {
-  const history = await ownHistory();
-  const sealing = new Sealing([Buffer.alloc(32)]);
-  const [id, user] = ['phone', 'ben'];
-  await history.write.arrive({ user: { id: user, name: 'Ben' }, at: Date.now() });
-  const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { session: 'x' } });
-  await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
-  const reason = 'another format';
-  const logins = {
-    identify: async () => ({ code: 'session_invalid', reason, kind: reason }),
-  } as unknown as Logins;
-  const registry = new DeviceRegistry({ history, logins, sealing, origins: [], apps: true });
-  const [device] = await history.read.devices({ user });
-  expect(device && (await registry.check(device))).toEqual({ is: 'unknown' });
+  const { register, state, device } = await phone({ identify: async () => refused('session_invalid') });
+  await register({ session: 'x' });
+  const before = await device();
+  expect(await state()).toBe('unknown');
   // If it never fits, the device is forgotten some day.
-  expect(await history.read.devices({ user })).toEqual([{ ...device, since: expect.any(Number) }]);
+  expect(await device()).toEqual({ ...before, since: expect.any(Number) });
 });
 
 test('after a logout from MyBB, whose key outlives it, a device gets no names any more', async () => {
   if (db === undefined) throw new Error('no database');
   const site = await mybbSite(db);
   onTestFinished(site.remove);
-  const [history, logins] = [await ownHistory(), await loginsOf(site.folder)];
-  const sealing = new Sealing([Buffer.alloc(32)]);
-  const registry = new DeviceRegistry({ history, logins, sealing, origins: [], apps: true });
-  const [id, user] = ['phone', '7'];
-  await history.write.arrive({ user: { id: user, name: 'Ann' }, at: Date.now() });
-  const { cookies, logOut, sid } = await site.logIn(user);
-  const register = async (cookies: string) => {
-    const sealed = sealing.seal(`${id} ${user}`, { address: { token: 'app' }, credentials: { cookies } });
-    await history.write.registerDevice({ id, user, kind: 'app', sealed, at: Date.now() });
-  };
-  await register(cookies);
-  const device = async () => (await history.read.devices({ user }))[0] as StoredDevice;
-  const state = async () => (await registry.check(await device())).is;
+  const { register, state, device } = await phone(await loginsOf(site.folder), '7');
+  const { cookies, logOut, sid } = await site.logIn('7');
+  await register({ cookies });
   expect(await state()).toBe('live');
   await logOut();
   expect(await state()).toBe('expired');
@@ -103,7 +94,7 @@ test('after a logout from MyBB, whose key outlives it, a device gets no names an
   expect(await state()).toBe('live');
   expect((await device()).since).toBeUndefined();
   // The browser was started again, and has opened the chat alone.
-  await register(cookies.replace(/sid=[^;]*/, ''));
+  await register({ cookies: cookies.replace(/sid=[^;]*/, '') });
   expect(await state()).toBe('expired');
 });
 
