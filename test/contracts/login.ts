@@ -98,15 +98,21 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
   proved.add(name);
   describe(`a login by ${name}`, () => {
     let site: LoginSite;
+    let logins: Logins;
     beforeAll(async () => {
       site = await start();
+      logins = patient(await site.open());
     });
-    afterAll(() => site.close());
+    afterAll(async () => {
+      logins?.close();
+      await site.close();
+    });
 
-    const open = async () => {
-      const logins = await site.open();
-      onTestFinished(() => logins.close());
-      return patient(logins);
+    /** Those of another server. */
+    const openOthers = async () => {
+      const others = await site.open();
+      onTestFinished(() => others.close());
+      return patient(others);
     };
     const expectNoSecret = (value: unknown, { secrets }: Device) => {
       const text = inspect(value, { depth: Number.POSITIVE_INFINITY });
@@ -117,7 +123,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       const device = await site.logIn('7');
       const refused = async (secret: string) => {
         const cookies = withAnother(secret, device.cookies);
-        const refusal = await (await open()).identify({ cookies });
+        const refusal = await logins.identify({ cookies });
         expect(refusal).toMatchObject({ code: expect.stringMatching(/^(unauthorized|session_invalid)$/) });
         expectNoSecret(refusal, device);
         expectNoSecret(refusal, { ...device, secrets: [cookies.slice(cookies.indexOf('=') + 1)] });
@@ -127,9 +133,9 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     test('the handle is the same on every server, differs for each login, and contains no secret', async () => {
       const devices = await Promise.all(['7', '7', '8'].map((user) => site.logIn(user)));
-      const [here, there] = [await open(), await open()];
+      const there = await openOthers();
       const handles = await Promise.all(
-        devices.map(async ({ cookies }) => userOf(await here.identify({ cookies })).handle),
+        devices.map(async ({ cookies }) => userOf(await logins.identify({ cookies })).handle),
       );
       expect(new Set(handles).size).toBe(site.oneLoginPerUser ? 2 : 3);
       for (const [n, device] of devices.entries()) {
@@ -143,7 +149,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     test('another user under the same cookies is another login', async () => {
       const device = await site.logIn('7');
       if (device.becomes === undefined) return;
-      const logins = await open();
       const before = userOf(await logins.identify(device));
       await device.becomes('8');
       const verdict = await checked(logins, before);
@@ -154,7 +159,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('an ended login is refused, and a renewal does not bring it back', async () => {
-      const logins = await open();
       const device = await site.logIn('7');
       const login = userOf(await logins.identify(device));
       await logins.renew(login, 600);
@@ -171,7 +175,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('with a second cookie of the same name and another value: refused, and the reason says so', async () => {
-      const logins = await open();
       const device = await site.logIn('7');
       const reasons: string[] = [];
       for (const cookie of device.cookies.split('; ')) {
@@ -193,7 +196,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     if (!whole.includes(name) && !soak) return;
 
     test('without its cookies: unauthorized, with a reason', async () => {
-      const logins = await open();
       const [cookieName] = (await site.logIn('7')).cookies.split('=');
       for (const cookies of [undefined, '', 'other=1', `${cookieName}=`]) {
         const refusal = await logins.identify({ cookies });
@@ -204,7 +206,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     test('the binding is the same for the same cookies, another for others, and needs no store', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn(site.oneLoginPerUser ? '8' : '7')];
-      const logins = await open();
       const before = logins.binding(one);
       expect(before).toEqual(expect.any(String));
       expect(logins.binding(other)).not.toBe(before);
@@ -215,7 +216,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     test('a client may send the value of the only cookie itself, and its cookies then do not count', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn('8')];
-      const logins = await open();
       for (const session of [42, null, {}, [one.session], '', 'a b']) {
         expect(await logins.identify({ cookies: one.cookies, session })).toMatchObject({
           code: 'unauthorized',
@@ -227,7 +227,6 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('many are checked at once, each with its own verdict', async () => {
-      const logins = await open();
       const devices = await Promise.all(['7', '8', '9', '7'].map((user) => site.logIn(user)));
       const known = await Promise.all(
         devices.map(async ({ cookies }) => userOf(await logins.identify({ cookies }))),
@@ -251,6 +250,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('a silent store ends no login and refuses nobody as logged out', async () => {
+      // Without patience.
       const logins = await site.open();
       onTestFinished(() => logins.close());
       const device = await site.logIn('7');

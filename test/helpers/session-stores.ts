@@ -21,14 +21,17 @@ export function readerAt(
   id: Path = ['user_id'],
   name: Path = ['firstname'],
 ): Logins<PhpSession> {
-  const reader = phpSessions({
+  const reader = openReader(url, id, name);
+  onTestFinished(() => reader.close());
+  return reader;
+}
+
+export const openReader = (url: string, id: Path = ['user_id'], name: Path = ['firstname']) =>
+  phpSessions({
     source: parseStoreUrl(url),
     cookie: parseCookieForm('plain', 'PHPSESSID'),
     user: { id, name },
   });
-  onTestFinished(() => reader.close());
-  return reader;
-}
 
 /** The verdict of a check of one login. */
 export function checked<State>(logins: Logins<State>, login: Login<State>): Promise<Verdict<State> | null> {

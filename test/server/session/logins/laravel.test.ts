@@ -14,7 +14,7 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { size } from '../../../guarantees/size.ts';
 import { differing } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
-import { nextChatServer } from '../../../helpers/chat-server.ts';
+import { chatServerHere } from '../../../helpers/chat-here.ts';
 import { hanging } from '../../../helpers/hanging.ts';
 import { keptSessions } from '../../../helpers/kept-sessions.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
@@ -474,7 +474,7 @@ test('a session server that notifies of each change of the session says nothing 
   const kept = await keptSessions(server.port);
   onTestFinished(() => kept.close());
   const site = siteOf(13, {});
-  const chat = await nextChatServer({
+  const chat = await chatServerHere({
     CHAT_SITE: site.folder,
     CHAT_SESSION_STORE: server.url,
     CHAT_SESSION_CHECK: '200ms',

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { handleOf, type Login } from '../../../../server/session/login.ts';
 import { asText } from '../../../../server/session/logins/fingerprint.ts';
 import { type Device, type LoginSite, loginContract } from '../../../contracts/login.ts';
-import { readerAt } from '../../../helpers/session-stores.ts';
+import { openReader } from '../../../helpers/session-stores.ts';
 
 /** The sessions of PHP's own files, in a new folder. */
 async function filesSite(): Promise<LoginSite & { folder: string }> {
@@ -20,7 +20,7 @@ async function filesSite(): Promise<LoginSite & { folder: string }> {
   };
   return {
     folder,
-    open: async () => readerAt(`file://${folder}?timeout=5000ms`),
+    open: async () => openReader(`file://${folder}?timeout=5000ms`),
     async logIn(user, name = 'Ann'): Promise<Device> {
       const id = randomBytes(16).toString('hex');
       write(id, user, name);
@@ -58,6 +58,7 @@ test('when a session gets another user, the connections of the earlier one are c
   const site = await filesSite();
   onTestFinished(site.close);
   const logins = await site.open();
+  onTestFinished(() => logins.close());
   const device = await site.logIn('7');
   const first = (await logins.identify(device)) as Login;
   await device.becomes?.('8');
