@@ -86,6 +86,7 @@ test(`${logouts} logouts at random moments under 200 messages a second: no event
   for (const client of left) {
     expect(client.messages().length).toBeGreaterThan(0);
     expect(client.events.at(-1)?.name).toBe('session:ended');
+    expect(client.events.filter(({ name }) => name === 'session:ended')).toHaveLength(1);
   }
   for (const one of talkers) one.close();
 });
