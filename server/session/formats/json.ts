@@ -188,6 +188,10 @@ class JsonDecoder {
 
 /** @throws FormatError */
 export function decodeJson(bytes: Buffer): PhpValue {
-  if (!isUtf8(bytes)) throw new FormatError('expected JSON, which is UTF-8, and it is not');
-  return new JsonDecoder(bytes.toString()).whole();
+  const text = bytes.toString();
+  if (!isUtf8(bytes)) {
+    const offset = Buffer.from(text).findIndex((byte, at) => byte !== bytes[at]);
+    throw new FormatError(`expected JSON in UTF-8 at byte ${offset}`);
+  }
+  return new JsonDecoder(text).whole();
 }
