@@ -1,6 +1,6 @@
 import { computeAccessibleName, getRole } from 'dom-accessibility-api';
 import { CookieJar, JSDOM, VirtualConsole } from 'jsdom';
-import { expect, onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { hanging } from '../helpers/hanging.ts';
 import { pageScript } from './page-script.ts';
 import { fillGaps, type Wire } from './window-gaps.ts';
@@ -119,7 +119,7 @@ export class ChatPage {
 
   /** All elements with that role and name that assistive technology finds there now. */
   all(role: string, name?: Name, inside: ParentNode = this.root): HTMLElement[] {
-    return [...inside.querySelectorAll<HTMLElement>('*')].filter(
+    return [...inside.querySelectorAll<HTMLElement>(`${TAGS[role] ?? ''}[role="${role}"]`)].filter(
       (element) =>
         getRole(element) === role &&
         element.closest('[hidden], [inert], [aria-hidden="true"]') === null &&
@@ -232,8 +232,41 @@ export class ChatPage {
 /** For `wire.answers`. */
 export const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
-/** Tries again until it throws no more. */
-export const until = <T>(task: () => T): Promise<T> => vi.waitFor(task, { interval: 10, timeout: hanging });
+/** Elements that may have the role without saying so: the others need not be looked at. */
+const TAGS: Record<string, string> = {
+  article: 'article,',
+  button: 'button,summary,',
+  checkbox: 'input,',
+  combobox: 'input,select,',
+  complementary: 'aside,',
+  group: 'fieldset,details,',
+  heading: 'h1,h2,h3,h4,',
+  img: 'img,',
+  link: 'a,',
+  list: 'ul,ol,',
+  listitem: 'li,',
+  navigation: 'nav,',
+  option: 'option,',
+  radio: 'input,',
+  region: 'section,',
+  row: 'tr,',
+  searchbox: 'input,',
+  separator: 'hr,',
+  textbox: 'input,textarea,',
+};
+
+/** Tries again until it throws no more, less and less often: each look at the page takes longer than what it waits for. */
+export async function until<T>(task: () => T): Promise<Awaited<T>> {
+  const end = Date.now() + hanging;
+  for (let pause = 4; ; pause = Math.min(60, pause * 1.5)) {
+    try {
+      return await task();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
 
 export const textOf = (element: ParentNode | null): string =>
   (element?.textContent ?? '').replaceAll(/\s+/g, ' ').trim();
