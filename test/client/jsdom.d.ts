@@ -24,7 +24,6 @@ declare module 'jsdom' {
       },
     );
     readonly window: Window & typeof globalThis;
-    readonly virtualConsole: VirtualConsole;
     getInternalVMContext(): Context;
   }
 }

@@ -40,6 +40,8 @@ export class ChatPage {
   readonly window: BrowserWindow;
   readonly element: HTMLElement;
   readonly errors: unknown[] = [];
+  /** The hints in the console for whoever builds the page. */
+  readonly hints: string[] = [];
   /** What was copied. */
   readonly copied: string[] = [];
   readonly wire: Wire = { sent: [], answers: new Map(), held: new Set() };
@@ -54,6 +56,7 @@ export class ChatPage {
     const cookieJar = new CookieJar();
     if (cookie !== '') cookieJar.setCookieSync(cookie, url);
     const virtualConsole = new VirtualConsole();
+    virtualConsole.on('warn', (text) => this.hints.push(text));
     virtualConsole.on('jsdomError', ({ type, cause }) => {
       if (type !== 'not-implemented') this.errors.push(cause ?? type);
     });

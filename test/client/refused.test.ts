@@ -17,18 +17,11 @@ afterAll(async () => {
 const banner = ({ root }: ChatPage) => textOf(root.querySelector('.banner'));
 const closed = { connected: false };
 
-/** The hints for whoever builds the page. */
-function hintsOf(page: ChatPage): string[] {
-  const hints: string[] = [];
-  page.dom.virtualConsole.on('warn', (text: string) => hints.push(text));
-  return hints;
-}
-
 test('a page of a foreign origin says so, and names the setting in the console', async () => {
   const alice = await other.person({ firstname: 'Alice' });
   const attributes = { server: other.chat.url };
   const page = await openPage(site.chat.url, alice.cookie, { ...closed, attributes });
-  const hints = hintsOf(page);
+  const { hints } = page;
   await page.get('heading', 'This page isn’t allowed to use the chat');
   await until(() => expect(hints).toEqual([expect.stringContaining(`Add ${site.chat.url} to CHAT_ORIGINS`)]));
 });
@@ -79,7 +72,7 @@ test('a session store that does not respond is no logout', async () => {
 test('a room that the user cannot read is named in the console, and the first one is shown', async () => {
   const fay = await site.person({ firstname: 'Fay' });
   const page = await openPage(site.chat.url, fay.cookie, { attributes: { room: 'no-such-room' } });
-  const hints = hintsOf(page);
+  const { hints } = page;
   await page.get('region', 'lobby');
   await until(() => expect(hints).toEqual([expect.stringContaining('there is no room "no-such-room"')]));
 });
