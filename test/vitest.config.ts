@@ -1,20 +1,19 @@
 import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
 import { threadsOfBundles } from './helpers/make-bundles.ts';
 
-/** Short files that wait long: Vitest starts with the largest files, so these would be the last to end. */
-const waiting =
-  /\/(cluster-faults|floods|slow-reader|deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit|killed|push\/(devices|servers))\.test\.ts$/;
+/** Seconds that files took when they were recorded (`npm run test:durations`); those of less than five are missing. */
+const durations: Record<string, number> = JSON.parse(
+  readFileSync(new URL('durations.json', import.meta.url), 'utf8'),
+);
 
-class WaitingFirst extends BaseSequencer {
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const { true: first = [], false: others = [] } = Object.groupBy(await super.sort(files), ({ moduleId }) =>
-      String(waiting.test(moduleId)),
-    );
-    return [...first, ...others];
+    const seconds = ({ moduleId }: TestSpecification) => durations[relative(root, moduleId)] ?? 0;
+    return (await super.sort(files)).sort((a, b) => seconds(b) - seconds(a));
   }
 }
 
@@ -31,7 +30,7 @@ export default defineConfig({
     root,
     // More room for young objects: the workers spend an eighth of their time collecting them with Node's default.
     execArgv: ['--max-semi-space-size=32'],
-    sequence: { sequencer: WaitingFirst },
+    sequence: { sequencer: LongestFirst },
     // Without it, each of a hundred tests compiles the threads of the history that it opens.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node', import.meta.url).pathname },
     projects: [

@@ -1,0 +1,15 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './npm-packages.mjs';
+
+// Copies the durations that Vitest has kept of the last run to test/durations.json, in seconds, for machines that have none:
+// CI starts the longest files first. Once in a while is enough.
+const folder = join(root, 'node_modules/.vite/vitest');
+if (!existsSync(folder)) throw new Error('no durations: run npm test before');
+const kept = join(folder, readdirSync(folder)[0], 'results.json');
+const { files } = JSON.parse(readFileSync(kept, 'utf8')).projects.integration;
+const seconds = Object.entries(files)
+  .map(([file, { duration }]) => /** @type {const} */ ([file, Math.round(duration / 1000)]))
+  .filter(([, duration]) => duration >= 5)
+  .sort(([a], [b]) => (a < b ? -1 : 1));
+writeFileSync(join(root, 'test/durations.json'), `${JSON.stringify(Object.fromEntries(seconds), null, 2)}\n`);
