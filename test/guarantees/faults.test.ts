@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { nextChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
 import { diskFaults } from '../helpers/disk-calls.ts';
 import { env, type Place, Scenario, type Step } from '../helpers/fault-scenario.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
@@ -66,11 +67,16 @@ function folder(closing: Close): string {
   return path;
 }
 
+type Server = Awaited<ReturnType<typeof chatServerHere>> & { pid: number };
+
+const here = async (settings: NodeJS.ProcessEnv): Promise<Server> =>
+  Object.assign(await chatServerHere(settings), { pid: process.pid });
+
 async function chat(
   settings: NodeJS.ProcessEnv,
   closing: Close,
-  start = size(startChatServer, nextChatServer),
-) {
+  start: (env: NodeJS.ProcessEnv) => Promise<Server> = size(startChatServer, here),
+): Promise<Server> {
   const server = await start({ ...env, ...settings });
   closing(() => server.stop());
   return server;

@@ -12,8 +12,8 @@ import { size } from './size.ts';
 const room = 'lobby';
 const hour = 3600;
 /** CHAT_LIMIT_SEND: this many per this many milliseconds. */
-const allowed = 20;
-const window = 10_000;
+const allowed = 10;
+const window = 5000;
 
 let memcached: Memcached;
 beforeAll(async () => {

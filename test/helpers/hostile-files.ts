@@ -62,9 +62,9 @@ function repeatedLine(line: Buffer, channels: 3 | 4, height: number): Buffer {
   return bytes;
 }
 
-/** Pictures below 190 KB, most of which are larger when they are re-encoded as their own type; `becomes`: the type if any fits. */
+/** Pictures below 64 KB, most of which are larger when they are re-encoded as their own type; `becomes`: the type if any fits. */
 export async function swellingPictures(): Promise<{ bytes: Buffer; becomes?: string }[]> {
-  const [width, side] = [11_000, 300];
+  const [width, side] = [11_000, 150];
   const noise = randomBytes(width * 4);
   const wave = Buffer.from(
     Array.from({ length: width * 3 }, (_, n) => 128 + 90 * Math.sin(n / 300) + ((noise[n] ?? 0) % 4)),
@@ -75,12 +75,12 @@ export async function swellingPictures(): Promise<{ bytes: Buffer; becomes?: str
   const moving = (pixels: Buffer) => sharp(pixels, { raw: frames });
   const pixels = side * side * 10 * 3;
   return [
-    { bytes: repeatedLine(wave, 3, 20), becomes: 'image/jpeg' },
-    { bytes: repeatedLine(noise, 4, 20), becomes: 'image/webp' },
-    { bytes: repeatedLine(noise.subarray(0, width * 3), 3, 100) },
-    { bytes: await still(800).jpeg({ quality: 20 }).toBuffer(), becomes: 'image/jpeg' },
-    { bytes: await still(600).webp({ quality: 1 }).toBuffer(), becomes: 'image/webp' },
-    { bytes: await still(200).avif({ quality: 5, effort: 0 }).toBuffer(), becomes: 'image/avif' },
+    { bytes: repeatedLine(wave, 3, 6), becomes: 'image/jpeg' },
+    { bytes: repeatedLine(noise, 4, 6), becomes: 'image/webp' },
+    { bytes: repeatedLine(noise.subarray(0, width * 3), 3, 40) },
+    { bytes: await still(450).jpeg({ quality: 20 }).toBuffer(), becomes: 'image/jpeg' },
+    { bytes: await still(330).webp({ quality: 1 }).toBuffer(), becomes: 'image/webp' },
+    { bytes: await still(110).avif({ quality: 5, effort: 0 }).toBuffer(), becomes: 'image/avif' },
     { bytes: await moving(randomBytes(pixels)).webp({ quality: 1 }).toBuffer() },
     { bytes: await moving(Buffer.alloc(pixels)).gif().toBuffer(), becomes: 'image/gif' },
   ];

@@ -17,13 +17,13 @@ const KB = 1024;
 const MB = 1024 * KB;
 
 test('each type: no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, others than pictures are stored byte for byte, and no user stores more than CHAT_LIMIT_FILES_USER', async () => {
-  const limit = 190 * KB;
+  const limit = 64 * KB;
   const folder = await mkdtemp(join(tmpdir(), 'chat-budget-'));
   const site = await startPeopleSite({
     CHAT_ORIGINS: origin,
     CHAT_FILES: `dir:${folder}`,
-    CHAT_LIMIT_FILE: '190KB',
-    CHAT_LIMIT_FILES_USER: '2048KB/1h',
+    CHAT_LIMIT_FILE: '64KB',
+    CHAT_LIMIT_FILES_USER: '1024KB/1h',
   });
   onTestFinished(async () => {
     await site.close();
@@ -55,7 +55,7 @@ test('each type: no stored file is larger than CHAT_LIMIT_FILE, no preview than 
   const files: [bytes: Buffer, becomes: unknown][] = [
     ...pictures.map(({ bytes, becomes }): [Buffer, unknown] => [bytes, becomes ?? tooLarge]),
     [animatedPng(), 'image/png'],
-    [wav(20), 'audio/wav'],
+    [wav(1), 'audio/wav'],
     [mp3(2), 'audio/mpeg'],
     [ogg(2), 'audio/ogg'],
     [mp4({ duration: 2, picture: { width: 640, height: 360 } }), 'video/mp4'],
@@ -71,9 +71,9 @@ test('each type: no stored file is larger than CHAT_LIMIT_FILE, no preview than 
   expect(Math.max(...sizes(false))).toBeLessThanOrEqual(limit);
   expect(Math.max(...sizes(true))).toBeLessThanOrEqual(MB);
   // An uploaded JPEG is within what is left, and the re-encoded one is not.
-  for (let n = 0; n < 10; n++) expect(await become(Buffer.alloc(limit, 'x'), ben)).toBe('text/plain');
+  for (let n = 0; n < 15; n++) expect(await become(Buffer.alloc(limit, 'x'), ben)).toBe('text/plain');
   expect(await become(pictures[3]?.bytes as Buffer, ben)).toBe(
-    '429 This user has reached the limit of bytes of files, 2 MB in 1 h (CHAT_LIMIT_FILES_USER). Try again later.',
+    '429 This user has reached the limit of bytes of files, 1 MB in 1 h (CHAT_LIMIT_FILES_USER). Try again later.',
   );
   for (const one of [ann, ben]) one.close();
 });
