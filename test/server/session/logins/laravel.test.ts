@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readConfiguration } from '../../../../server/session/configuration/configuration.ts';
+import type { Logins } from '../../../../server/session/login.ts';
 import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { laravel } from '../../../../server/session/logins/laravel.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
@@ -23,7 +24,7 @@ import { patient } from '../../../helpers/patient-logins.ts';
 import { phpAnswer } from '../../../helpers/php-answer.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { metrics } from '../../../helpers/server-figures.ts';
-import { startSessionServer } from '../../../helpers/session-server.ts';
+import { sessionServerForTest } from '../../../helpers/session-server-here.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
 import { keepReader } from '../../../helpers/warm-reader.ts';
 
@@ -147,6 +148,7 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
   mkdirSync(join(folder, 'database'));
   const db = new DatabaseSync(join(folder, 'database/database.sqlite'));
   onTestFinished(() => db.close());
+  db.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY');
   db.exec(`CREATE TABLE ${env.DB_PREFIX ?? ''}users ${usersTable}`);
   db.exec(`INSERT INTO ${env.DB_PREFIX ?? ''}users VALUES (7, 'Ann', 'hash', NULL)`);
   return {
@@ -232,42 +234,42 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
     await memcached.set(`${site.keys.cache}${id}`, bytes);
     expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
   });
+});
 
-  test('in memcached with a login', async () => {
-    const locked = await lockedMemcached('chat', 'p@ss/w:rd+%');
-    onTestFinished(() => locked.remove());
-    const site = siteOf(version, {
-      SESSION_DRIVER: 'memcached',
-      MEMCACHED_PORT: locked.port,
-      MEMCACHED_USERNAME: 'chat',
-      MEMCACHED_PASSWORD: 'p@ss/w:rd+%',
-    });
-    const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
-    locked.put(`${site.keys.cache}${id}`, bytes);
-    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+test('in memcached with a login', async () => {
+  const locked = await lockedMemcached('chat', 'p@ss/w:rd+%');
+  onTestFinished(() => locked.remove());
+  const site = siteOf(13, {
+    SESSION_DRIVER: 'memcached',
+    MEMCACHED_PORT: locked.port,
+    MEMCACHED_USERNAME: 'chat',
+    MEMCACHED_PASSWORD: 'p@ss/w:rd+%',
   });
+  const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
+  locked.put(`${site.keys.cache}${id}`, bytes);
+  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+});
 
-  test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
-    const site = siteOf(version, {
-      SESSION_DRIVER: 'database',
-      SESSION_LIFETIME: 5,
-      SESSION_SERIALIZATION: 'json',
-      DB_PREFIX: 'my_',
-    });
-    const { id, cookies } = await logIn(site.sessions, { name: site.name });
-    const { db } = site;
-    db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
-    const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
-    const used = (seconds: number) =>
-      db
-        .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
-        .run(id, payload, Math.floor(Date.now() / 1000) - seconds);
-    const logins = await open(join(site.folder, 'public'));
-    used(240);
-    expect(await logins.identify({ cookies })).toMatchObject({ user });
-    used(360);
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
+  const site = siteOf(13, {
+    SESSION_DRIVER: 'database',
+    SESSION_LIFETIME: 5,
+    SESSION_SERIALIZATION: 'json',
+    DB_PREFIX: 'my_',
   });
+  const { id, cookies } = await logIn(site.sessions, { name: site.name });
+  const { db } = site;
+  db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+  const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
+  const used = (seconds: number) =>
+    db
+      .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
+      .run(id, payload, Math.floor(Date.now() / 1000) - seconds);
+  const logins = await open(join(site.folder, 'public'));
+  used(240);
+  expect(await logins.identify({ cookies })).toMatchObject({ user });
+  used(360);
+  expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
 });
 
 test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
@@ -285,8 +287,8 @@ test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
       DB_USERNAME: db.user,
       DB_PASSWORD: `'${db.password}'`,
     };
-    const login = [db.user, db.password].map(encodeURIComponent).join(':');
-    const url = { DB_URL: `${kind}://${login}@127.0.0.1:${db.port}/${db.name}`, DB_HOST: 'nowhere' };
+    const account = [db.user, db.password].map(encodeURIComponent).join(':');
+    const url = { DB_URL: `${kind}://${account}@127.0.0.1:${db.port}/${db.name}`, DB_HOST: 'nowhere' };
     for (const env of [parts, url]) {
       const driver = kind === 'mysql' ? 'mariadb' : 'pgsql';
       const site = siteOf(11, { SESSION_DRIVER: 'database', DB_CONNECTION: driver, ...env });
@@ -299,139 +301,147 @@ test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
       ...{ SESSION_DRIVER: 'database', SESSION_SERIALIZATION: 'json', ...parts },
       DB_CONNECTION: kind === 'mysql' ? 'mariadb' : 'pgsql',
     });
-    await expectJudgedByAccount(site, {
-      run: (sql) => db.run(sql),
-      async put(id, session) {
-        const payload = Buffer.from(JSON.stringify(session)).toString('base64');
-        await db.run('DELETE FROM sessions WHERE id = ?', [id]);
-        await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
-      },
-    });
+    const { id, cookies } = await logIn(site.sessions, { name: site.name });
+    const put = async (hash: string) => {
+      const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7, password_hash_web: hash })).toString('base64');
+      await db.run('DELETE FROM sessions WHERE id = ?', [id]);
+      await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
+    };
+    await put('hash');
+    const logins = await open(site.folder);
+    const login = await logins.identify({ cookies });
+    if ('code' in login) throw new Error(login.reason);
+    await db.run("UPDATE users SET name = 'Zoë'");
+    const renamed = await differing(logins, login);
+    expect(renamed).toMatchObject({ login: { handle: login.handle, user: { id: '7', name: 'Zoë' } } });
+    await put('before');
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    await put('hash');
+    await db.run("UPDATE users SET deleted_at = '2026-01-01 00:00:00'");
+    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
   },
 );
 
-test.each([10, 13] as const)('with sessions in files, the user counts, too: Laravel %s', async (version) => {
+/** The logins of a site with sessions in files, and how to store its one session. */
+async function inFiles(version: keyof typeof versions = 13) {
   const site = siteOf(version, { SESSION_SERIALIZATION: 'json' });
-  await expectJudgedByAccount(site, {
-    run: (sql) => site.db.exec(sql),
-    put: (id, session) => writeFileSync(join(site.sessions, id), JSON.stringify(session)),
-  });
-});
-
-/** A session outlives its user and a password: here all of that counts. */
-async function expectJudgedByAccount(
-  site: ReturnType<typeof siteOf>,
-  { run, put }: { run(sql: string): unknown; put(id: string, session: object): unknown },
-) {
   const { id, cookies } = await logIn(site.sessions, { name: site.name });
-  await put(id, { [ofWeb]: 7 });
-  const logins = await open(site.folder);
-  const login = await logins.identify({ cookies });
-  if ('code' in login) throw new Error(login.reason);
-  expect(login.user).toEqual(user);
-  expect(await logins.check([login])[0]).toBeNull();
-  await run("UPDATE users SET name = 'Zoë' WHERE id = 7");
-  const renamed = await differing(logins, login);
+  const put = (session: object) =>
+    writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, ...session }));
+  put({});
+  const login = async (logins: Logins) => {
+    const found = await logins.identify({ cookies });
+    if ('code' in found) throw new Error(found.reason);
+    return found;
+  };
+  return { ...site, id, cookies, put, login };
+}
+
+test('the name, a deletion and another id of the user count, although the session stays', async () => {
+  const { folder, db, cookies, login } = await inFiles();
+  const logins = await open(folder);
+  const first = await login(logins);
+  expect(first.user).toEqual(user);
+  expect(await logins.check([first])[0]).toBeNull();
+  db.exec("UPDATE users SET name = 'Zoë' WHERE id = 7");
+  const renamed = await differing(logins, first);
   if (renamed.state !== 'user') throw new Error('no user');
-  expect(renamed.login).toMatchObject({ handle: login.handle, user: { id: '7', name: 'Zoë' } });
+  expect(renamed.login).toMatchObject({ handle: first.handle, user: { id: '7', name: 'Zoë' } });
   expect(await logins.check([renamed.login])[0]).toBeNull();
   for (const [change, back] of [
     ["UPDATE users SET deleted_at = '2026-01-01 00:00:00'", 'UPDATE users SET deleted_at = NULL'],
     ['UPDATE users SET id = 8', 'UPDATE users SET id = 7'],
   ] as const) {
-    await run(change);
+    db.exec(change);
     expect(await differing(logins, renamed.login)).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    await run(back);
+    db.exec(back);
     expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7' } });
   }
-  // The middleware AuthenticateSession, in its earlier form and in that since 12.45.
-  for (const hash of ['hash', createHmac('sha256', key).update('hash').digest('hex')]) {
-    await put(id, { [ofWeb]: 7, password_hash_web: hash });
-    const device = await logins.identify({ cookies });
-    if ('code' in device) throw new Error(device.reason);
-    await run("UPDATE users SET password = 'another'");
-    expect(await differing(logins, device)).toMatchObject({ state: 'nobody' });
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    // Since version 11 the middleware looks no further where `getAuthPassword()` is false in PHP.
-    for (const none of ["''", "'0'", 'NULL']) {
-      await run(`UPDATE users SET password = ${none}`);
-      expect(await logins.identify({ cookies })).toMatchObject(
-        site.version < 11 ? { code: 'unauthorized' } : { user: { id: '7' } },
-      );
-    }
-    await run("UPDATE users SET password = 'hash'");
-  }
-  // Jetstream compares with the hash under the name of Sanctum's guard.
-  for (const [web, sanctum, answer] of [
-    [undefined, 'hash', { user: { id: '7' } }],
-    [undefined, 'before', { code: 'unauthorized' }],
-    ['hash', 'before', { code: 'unauthorized' }],
-    ['before', 'hash', { code: 'unauthorized' }],
-  ] as const) {
-    const hashes = { ...(web && { password_hash_web: web }), password_hash_sanctum: sanctum };
-    await put(id, { [ofWeb]: 7, ...hashes });
-    expect(await logins.identify({ cookies })).toMatchObject(answer);
-  }
-}
+});
 
-type Factor = [path: string, file: string, text: string, factor: object];
-const moreFactors: Factor[] = [
-  [
-    'breezy_session_id',
-    'jeffgreco13/filament-breezy/src/Middleware/MustTwoFactor.php',
-    '<?php',
-    { breezy_session_id: '8f14e45fceea167a5a36dedd4bea2543' },
-  ],
-  [
-    'login:challenge:secret:*',
-    'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php',
-    '<?php session()->put("login:challenge:secret:$this->id", $this->two_factor_secret);',
-    { 'login:challenge:secret:7': 'abc' },
-  ],
-];
-test.each<Factor>([
-  [
-    'google2fa.auth_passed',
-    'pragmarx/google2fa-laravel/composer.json',
-    '{}',
-    { google2fa: { auth_passed: true } },
-  ],
-  [
-    'login_2fa_challenge_passed_*',
-    'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php',
-    "<?php $sessionKey = 'login_2fa_challenge_passed_' . $this->id;",
-    { login_2fa_challenge_passed_7: 'abc' },
-  ],
-  ...moreFactors,
-])(
-  '%s has to show the second factor that a package asks for after the login',
-  async (path, file, text, factor) => {
-    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-    site.write(`vendor/${file}`, text);
-    await expect(open(site.folder)).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
-    const { id, cookies } = await logIn(site.sessions, { name: site.name });
-    const logins = await open(site.folder, { userRequire: path });
-    for (const [given, answer] of [
-      [{}, { code: 'unauthorized' }],
-      [factor, { user }],
+test.each([10, 13] as const)(
+  'another password ends the login where the session has its hash: Laravel %s',
+  async (version) => {
+    const { folder, db, cookies, put, login } = await inFiles(version);
+    const logins = await open(folder);
+    // The middleware AuthenticateSession, in its earlier form and in that since 12.45.
+    for (const hash of ['hash', createHmac('sha256', key).update('hash').digest('hex')]) {
+      put({ password_hash_web: hash });
+      const device = await login(logins);
+      db.exec("UPDATE users SET password = 'another'");
+      expect(await differing(logins, device)).toMatchObject({ state: 'nobody' });
+      expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+      // Since version 11 the middleware looks no further where `getAuthPassword()` is false in PHP.
+      for (const none of ["''", "'0'", 'NULL']) {
+        db.exec(`UPDATE users SET password = ${none}`);
+        expect(await logins.identify({ cookies })).toMatchObject(
+          version < 11 ? { code: 'unauthorized' } : { user: { id: '7' } },
+        );
+      }
+      db.exec("UPDATE users SET password = 'hash'");
+    }
+    // Jetstream compares with the hash under the name of Sanctum's guard.
+    for (const [web, sanctum, answer] of [
+      [undefined, 'hash', { user: { id: '7' } }],
+      [undefined, 'before', { code: 'unauthorized' }],
+      ['hash', 'before', { code: 'unauthorized' }],
+      ['before', 'hash', { code: 'unauthorized' }],
     ] as const) {
-      writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, ...given }));
+      put({ ...(web && { password_hash_web: web }), password_hash_sanctum: sanctum });
       expect(await logins.identify({ cookies })).toMatchObject(answer);
     }
   },
 );
 
+test('the second factor that a package asks for after the login has to be shown', async () => {
+  const { folder, write, cookies, put } = await inFiles();
+  const filament = 'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php';
+  for (const [path, file, text, factor] of [
+    [
+      'google2fa.auth_passed',
+      'pragmarx/google2fa-laravel/composer.json',
+      '{}',
+      { google2fa: { auth_passed: true } },
+    ],
+    [
+      'login_2fa_challenge_passed_*',
+      filament,
+      "<?php $sessionKey = 'login_2fa_challenge_passed_' . $this->id;",
+      { login_2fa_challenge_passed_7: 'abc' },
+    ],
+    [
+      'login:challenge:secret:*',
+      filament,
+      '<?php session()->put("login:challenge:secret:$this->id", $this->two_factor_secret);',
+      { 'login:challenge:secret:7': 'abc' },
+    ],
+    [
+      'breezy_session_id',
+      'jeffgreco13/filament-breezy/src/Middleware/MustTwoFactor.php',
+      '<?php',
+      { breezy_session_id: '8f14e45fceea167a5a36dedd4bea2543' },
+    ],
+  ] as const) {
+    write(`vendor/${file}`, text);
+    await expect(open(folder), path).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
+    const logins = await open(folder, { userRequire: path });
+    put({});
+    expect(await logins.identify({ cookies }), path).toMatchObject({ code: 'unauthorized' });
+    put(factor);
+    expect(await logins.identify({ cookies }), path).toMatchObject({ user });
+    rmSync(join(folder, 'vendor', file));
+  }
+});
+
 test('a version of a package that asks for the second factor before the login needs no setting', async () => {
-  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-  const { id, cookies } = await logIn(site.sessions, { name: site.name });
-  writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7 }));
+  const { folder, write, cookies } = await inFiles();
   for (const file of [
     'jeffgreco13/filament-breezy/src/Http/Livewire/Auth/Login.php',
     'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php',
   ])
-    site.write(`vendor/${file}`, '<?php');
-  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+    write(`vendor/${file}`, '<?php');
+  expect(await (await open(folder)).identify({ cookies })).toMatchObject({ user });
 });
 
 test('a device that changes the password stays, although its session is written after the row of the user', async () => {
@@ -469,14 +479,13 @@ test('a device that changes the password stays, although its session is written 
 });
 
 test('a session server that notifies of each change of the session says nothing of the row of the user', async () => {
-  const server = await startSessionServer();
-  onTestFinished(async () => void (await server.stop()));
+  const server = await sessionServerForTest({});
   const kept = await keptSessions(server.port);
   onTestFinished(() => kept.close());
   const site = siteOf(13, {});
   const chat = await chatServerHere({
     CHAT_SITE: site.folder,
-    CHAT_SESSION_STORE: server.url,
+    CHAT_SESSION_STORE: `session-server://127.0.0.1:${server.port}`,
     CHAT_SESSION_CHECK: '200ms',
   });
   onTestFinished(async () => void (await chat.stop()));
@@ -518,19 +527,15 @@ test('other guards, and a cookie that is not encrypted', async () => {
 test.each(['impersonated_by', 'nova_impersonated_by'])(
   'while an admin acts as a user, which the session says under %s, it is nobody’s',
   async (mark) => {
-    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-    const { id, cookies } = await logIn(site.sessions, { name: site.name });
-    const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
-    put({ [ofWeb]: 7 });
-    const logins = await open(site.folder);
-    const login = await logins.identify({ cookies });
-    if ('code' in login) throw new Error(login.reason);
-    put({ [ofWeb]: 7, [mark]: 1 });
+    const { folder, cookies, put, login } = await inFiles();
+    const logins = await open(folder);
+    const before = await login(logins);
+    put({ [mark]: 1 });
     expect(await logins.identify({ cookies })).toMatchObject({
       code: 'unauthorized',
       reason: expect.stringContaining('acts as this user'),
     });
-    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+    expect(await differing(logins, before)).toMatchObject({ state: 'nobody' });
   },
 );
 
@@ -641,31 +646,32 @@ test('addresses that are not confirmed get no mails, where the model wants them 
   expect(await mails()).toEqual([null, 'a@example.org']);
 });
 
-test.each([
-  `#[\\Illuminate\\Database\\Eloquent\\Attributes\\Table(name: 'members', key: 'uid', keyType: 'string')]\nclass User {}`,
-  `#[Fillable(['name']), Table('members', 'uid', 'string', false)]\nfinal class User {}`,
-  `#[Table('members', key: 'uid')]\nclass User {}`,
-  `class User { protected $table = "members"; protected $primaryKey = 'uid'; }`,
-])('the table and the key of the users that a model names: %s', async (model) => {
+test('the table, the key and the column of the passwords that a model names', async () => {
   const site = siteOf(13, {});
-  site.write('app/Models/User.php', `<?php namespace App\\Models; ${model}`);
-  const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
-  expect(found?.accounts?.basis).toMatchObject({ table: 'members', key: 'uid' });
-});
-
-test.each([
-  ['protected $authPasswordName = "passwd";', 'passwd'],
-  ["protected $authPasswordName = 'contraseña';", 'contraseña'],
-  ['public function getAuthPassword(): string { return $this->passwd; }', 'passwd'],
-  ['public function getAuthPassword() { return (string) $this->attributes["passwd"]; }', 'passwd'],
-  ["function getAuthPasswordName() { return 'passwd'; } function x() { return $this->y; }", 'passwd'],
-  ['function getAuthPassword() { return $this->{$this->getAuthPasswordName()}; }', 'password'],
-  ['', 'password'],
-])('the column of the passwords that a model names: %s', async (model, password) => {
-  const site = siteOf(13, {});
-  site.write('app/Models/User.php', `<?php namespace App\\Models; class User { ${model} }`);
-  const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
-  expect(found?.accounts?.basis).toMatchObject({ password });
+  const of = async (head: string, body = '') => {
+    site.write('app/Models/User.php', `<?php namespace App\\Models; ${head} { ${body} }`);
+    const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
+    return found?.accounts?.basis;
+  };
+  for (const [head, body] of [
+    [
+      `#[\\Illuminate\\Database\\Eloquent\\Attributes\\Table(name: 'members', key: 'uid', keyType: 'string')]\nclass User`,
+    ],
+    [`#[Fillable(['name']), Table('members', 'uid', 'string', false)]\nfinal class User`],
+    [`#[Table('members', key: 'uid')]\nclass User`],
+    ['class User', `protected $table = "members"; protected $primaryKey = 'uid';`],
+  ] as const)
+    expect(await of(head, body), head).toMatchObject({ table: 'members', key: 'uid' });
+  for (const [body, password] of [
+    ['protected $authPasswordName = "passwd";', 'passwd'],
+    ["protected $authPasswordName = 'contraseña';", 'contraseña'],
+    ['public function getAuthPassword(): string { return $this->passwd; }', 'passwd'],
+    ['public function getAuthPassword() { return (string) $this->attributes["passwd"]; }', 'passwd'],
+    ["function getAuthPasswordName() { return 'passwd'; } function x() { return $this->y; }", 'passwd'],
+    ['function getAuthPassword() { return $this->{$this->getAuthPasswordName()}; }', 'password'],
+    ['', 'password'],
+  ] as const)
+    expect(await of('class User', body), body).toMatchObject({ password });
 });
 
 test('passwords in a column of another name count, too, and nobody is let in where they are not found', async () => {
@@ -750,17 +756,23 @@ test('a cached configuration is what counts, as in Laravel', async () => {
   }
 });
 
-test.each([
-  [{ SESSION_DRIVER: 'cookie' }, {}, /SESSION_DRIVER=cookie keeps the whole session in the browser/],
-  [{ SESSION_DRIVER: 'array' }, {}, /SESSION_DRIVER=array cannot be read: set another driver/],
-  [{ APP_KEY: '' }, {}, /APP_KEY/],
-  [{ APP_NAME: 'Café' }, {}, /config\/session\.php line \d+: .*: set CHAT_SESSION_NAME$/],
-  [
-    { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
-    {},
-    /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
-  ],
-  [{}, { siteBlog: '2' }, /^siteBlog: Laravel has PHP sessions; leave it out$/],
-])('%j %j is refused in words', async (env, more, words) => {
-  await expect(open(siteOf(13, env).folder, more)).rejects.toThrow(words);
+test('what cannot be read is refused in words', async () => {
+  const site = siteOf(13, {});
+  for (const [env, words] of [
+    [{ SESSION_DRIVER: 'cookie' }, /SESSION_DRIVER=cookie keeps the whole session in the browser/],
+    [{ SESSION_DRIVER: 'array' }, /SESSION_DRIVER=array cannot be read: set another driver/],
+    [{ APP_KEY: '' }, /APP_KEY/],
+    [{ APP_NAME: 'Café' }, /config\/session\.php line \d+: .*: set CHAT_SESSION_NAME$/],
+    [
+      { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
+      /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
+    ],
+  ] as const) {
+    site.setEnv(env);
+    await expect(open(site.folder), JSON.stringify(env)).rejects.toThrow(words);
+  }
+  site.setEnv({});
+  await expect(open(site.folder, { siteBlog: '2' })).rejects.toThrow(
+    /^siteBlog: Laravel has PHP sessions; leave it out$/,
+  );
 });
