@@ -14,7 +14,13 @@ import { chatServerHere } from '../../helpers/chat-here.ts';
 import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
-import { animatedPng, largePictures } from '../../helpers/hostile-files.ts';
+import {
+  animatedPng,
+  hostileFiles,
+  hostileNames,
+  largePictures,
+  marker,
+} from '../../helpers/hostile-files.ts';
 import { mp4, webm } from '../../helpers/media.ts';
 import { RawClient } from '../../helpers/raw-http.ts';
 
@@ -166,6 +172,59 @@ test('a moving PNG keeps its frames; a picture above a limit, HEIC and HEVC are 
       error: { code, message: expect.stringContaining(limit) },
     });
     expect(answer.status).toBe(415);
+  }
+});
+
+test('hostile files: none runs, none leaks, and none harms the next', async () => {
+  const files = await hostileFiles();
+  const logged = site.chat.output().length;
+  expect(files.length).toBeGreaterThanOrEqual(40);
+  const became: [string, string][] = [];
+  for (const { what, bytes } of files) {
+    const { status, file } = await upload(site.chat.url, annsCookie, bytes, { name: `${what}.png` });
+    became.push([what, status === 201 ? file.type : status === 415 ? 'refused' : `${status}`]);
+    if (status !== 201) continue;
+    for (const preview of file.image === undefined ? [false] : [false, true]) {
+      const answer = await download(site.chat.url, annsCookie, file, { preview });
+      const shown = Buffer.from(await answer.arrayBuffer());
+      const isPicture = file.image !== undefined;
+      const isShown = isPicture || file.type === 'audio/mpeg';
+      expect({ what, preview, ...Object.fromEntries(answer.headers) }).toMatchObject({
+        'content-type': preview ? 'image/webp' : isShown ? file.type : 'application/octet-stream',
+        ...(preview
+          ? {}
+          : { 'content-disposition': expect.stringMatching(isShown ? /^inline;/ : /^attachment;/) }),
+        'content-security-policy': "sandbox; default-src 'none'",
+        'x-content-type-options': 'nosniff',
+      });
+      if (!isPicture) continue;
+      expect({ what, leaks: shown.includes(marker) || shown.includes('GPS') }).toEqual({
+        what,
+        leaks: false,
+      });
+      const { exif, xmp, iptc, comments } = await sharp(shown).metadata();
+      expect({ what, exif, xmp, iptc, comments }).toEqual({ what });
+    }
+  }
+  expect(became).toEqual(files.map(({ what, fate }) => [what, fate]));
+  const plain = await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
+    .png()
+    .toBuffer();
+  expect((await upload(site.chat.url, annsCookie, plain)).status).toBe(201);
+  expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
+  expect(site.chat.output().slice(logged)).not.toMatch(/"level":(50|60)/);
+});
+
+test('names: no path, nothing unseen, and an ending that stays', async () => {
+  for (const [given, seen] of hostileNames) {
+    const { status, file } = await upload(site.chat.url, annsCookie, 'text', { name: given });
+    expect({ given, status }).toEqual({ given, status: 201 });
+    expect(file.name).toMatch(typeof seen === 'string' ? new RegExp(`^${RegExp.escape(seen)}$`) : seen);
+    const answer = await download(site.chat.url, annsCookie, file);
+    expect([given, answer.status]).toEqual([given, 200]);
+    const [, name = ''] =
+      /^attachment; filename\*=UTF-8''(.*)$/.exec(answer.headers.get('content-disposition') ?? '') ?? [];
+    expect(decodeURIComponent(name)).toBe(file.name);
   }
 });
 
@@ -610,7 +669,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   expect([(await ask('never-seen')).status, (await ask('1', {})).status]).toEqual([404, 401]);
 });
 
-test('an export whose bytes fail in the middle is cut off, and the server goes on', async () => {
+test('a server that accepts text alone refuses a picture; an export whose bytes fail in the middle is cut off, and the server goes on', async () => {
   const bucket = createServer((req, res) => {
     if (req.method !== 'GET') return void req.resume().once('end', () => res.end());
     res.writeHead(200, { 'Content-Length': 11 }).write('a few', () => res.destroy());
@@ -621,11 +680,13 @@ test('an export whose bytes fail in the middle is cut off, and the server goes o
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_ORIGINS: origin,
     CHAT_FILES: `s3://key:secret@bucket?endpoint=${endpoint}`,
+    CHAT_FILE_TYPES: 'text/plain',
     CHAT_API_KEY: apiKey,
   });
   const cookie = await site.session(41, 'Eve');
   const eve = await connectChat(chat.url, cookie);
   await eve.request('room:join', { room: 'lobby' });
+  expect(await upload(chat.url, cookie, animatedPng())).toMatchObject({ status: 415, code: 'file_type' });
   const { file } = await upload(chat.url, cookie, 'a few words', { name: 'a.txt' });
   const sent = { room: 'lobby', text: 'x', files: [{ id: file.id }], clientId: newClientId() };
   await eve.request('message:send', sent);

@@ -423,6 +423,16 @@ describe('examining processes', () => {
   );
   beforeAll(() => writeFileSync(words(), 'words'));
 
+  test.each([
+    ['a drawing that can run scripts', '<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'],
+    ['a PDF', '%PDF-1.7\n%%EOF'],
+  ])('where only pictures are accepted, %s is refused', async (_, content) => {
+    const path = join(folder, 'other');
+    writeFileSync(path, content);
+    const found = await examiner.examine('1', { path, types: ['image/*'], maxBytes });
+    expect(found).toMatchObject({ code: 'file_type' });
+  });
+
   test('no text waits behind pictures, and of a client that has gone nothing waits or goes on', async () => {
     const picture = join(folder, 'picture');
     writeFileSync(picture, pngOfOnePixel);
