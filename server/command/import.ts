@@ -7,7 +7,7 @@ import { erasuresOf } from '../history/erased-users.ts';
 import { dialectOf, openHistory } from '../history/open.ts';
 import { connectAlone, whyNotAlone } from '../history/sql/in-use.ts';
 import { reasons, type Skipped } from '../import/exported.ts';
-import { importLines } from '../import/import.ts';
+import { type ImportOptions, importLines } from '../import/import.ts';
 import { type GivenLine, linesOf } from '../import/lines.ts';
 import { mattermostLines } from '../import/mattermost.ts';
 import { rocketChatLines } from '../import/rocket-chat.ts';
@@ -41,6 +41,9 @@ Example: ${howToRun('import', '/tmp/slack-export --from slack --users /tmp/users
 const kinds = ['slack', 'mattermost', 'rocketchat'] as const;
 type Kind = (typeof kinds)[number];
 
+/** Whether an export of this kind is a folder. */
+const isFolderOf = (kind: Kind | undefined) => kind === 'slack' || kind === 'rocketchat';
+
 /** Milliseconds in which the database ends the connection by which was seen that no server uses it. */
 const longestEnd = 5000;
 
@@ -66,7 +69,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const folder = callersFolder(env);
   const from = resolve(folder, given);
   const isFolder = statSync(from, { throwIfNoEntry: false })?.isDirectory();
-  const wantsFolder = kind === 'slack' || kind === 'rocketchat';
+  const wantsFolder = isFolderOf(kind);
   if (isFolder !== wantsFolder) {
     const what = wantsFolder ? 'folder' : 'file';
     throw new CommandProblem(exit.data, `there is no ${what} ${from}`);
@@ -106,7 +109,32 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
           history,
           onFailure,
         });
-  const report = values.report === undefined ? undefined : openReport(resolve(folder, values.report));
+  const report = values.report === undefined ? undefined : resolve(folder, values.report);
+  try {
+    await importInto(
+      { history, files, erasedAt: await erasuresOf(place) },
+      { kind, from, users, report, mayBePublic: values.public, mostBytes: limitFile },
+    );
+    return 0;
+  } finally {
+    await files?.close();
+    await history.close();
+  }
+}
+
+/** Imports what the arguments name into an open history, and prints what was imported. */
+export async function importInto(
+  place: Pick<ImportOptions, 'history' | 'files' | 'erasedAt'>,
+  given: Pick<ImportOptions, 'users' | 'mostBytes'> & {
+    kind: Kind | undefined;
+    from: string;
+    /** The path of a new file. */
+    report: string | undefined;
+    mayBePublic: boolean;
+  },
+): Promise<void> {
+  const { kind, from } = given;
+  const report = given.report === undefined ? undefined : openReport(given.report);
   const counts = new Map<Skipped['reason'], number>();
   const onSkipped = (reason: Skipped['reason'], place: string) => {
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
@@ -114,13 +142,11 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   };
   const shown = progress();
   try {
-    const done = await importLines(linesFrom(kind, from, values.public, onSkipped), {
-      history,
-      files,
-      folder: isFolder ? from : dirname(from),
-      mostBytes: limitFile,
-      users,
-      erasedAt: await erasuresOf(place),
+    const done = await importLines(linesFrom(kind, from, given.mayBePublic, onSkipped), {
+      ...place,
+      folder: isFolderOf(kind) ? from : dirname(from),
+      mostBytes: given.mostBytes,
+      users: given.users,
       onSkipped,
       skipsInvalid: kind !== undefined,
       onProgress: ({ messages, known }) => shown.say(`messages: ${messages + known}`),
@@ -133,7 +159,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     );
     if (counts.size > 0)
       console.log(
-        `! Not imported${values.report === undefined ? ' (--report FILE lists each)' : `, each listed in ${values.report}`}:`,
+        `! Not imported${given.report === undefined ? ' (--report FILE lists each)' : `, each listed in ${given.report}`}:`,
       );
     for (const [reason, count] of [...counts].sort(([, a], [, b]) => b - a))
       console.log(`  ${count}  ${reasons[reason]}`);
@@ -147,12 +173,9 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
       );
       for (const { id, name } of done.empty) console.log(`  ${id}  ${name}`);
     }
-    return 0;
   } finally {
     shown.end();
     if (report !== undefined) closeSync(report);
-    await files?.close();
-    await history.close();
   }
 }
 

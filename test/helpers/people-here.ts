@@ -43,14 +43,15 @@ const sent = <Value>(value: Value): Value =>
 const siteRoles: readonly SiteRole[] = ['admin', 'moderator'];
 let users = 1000;
 
-export async function startPeopleHere(env: NodeJS.ProcessEnv = {}): Promise<PeopleHere> {
+/** @param given a history that stays open when this is closed */
+export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: History): Promise<PeopleHere> {
   const config = configOf({ CHAT_CREATE_ROOMS: 'all', ...usual, ...env });
-  const folder = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
+  const folder = given === undefined && env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
   const path = folder?.path ?? env.CHAT_HISTORY?.slice('sqlite:'.length) ?? '';
   const unexpected = (error: Error): never => {
     throw error;
   };
-  const history = await openSqliteHistory({ path, onFailure: unexpected });
+  const history = given ?? (await openSqliteHistory({ path, onFailure: unexpected }));
   /** Those who get the events, by connection, and by the rooms that connections have joined. */
   const open = new Map<string, { client: Person; connection: Connection }>();
   const joined = new Map<string, Set<string>>();
@@ -236,7 +237,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}): Promise<Peop
       for (const { client } of [...open.values()]) client.close();
       await consumers.stop();
       chat.close();
-      await history.close();
+      if (given === undefined) await history.close();
       folder?.remove();
     },
   };

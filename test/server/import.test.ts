@@ -12,15 +12,22 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, expect, test } from 'vitest';
-import { run } from '../../server/command/import.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { importInto, run } from '../../server/command/import.ts';
+import { Files } from '../../server/files/files.ts';
+import { erasuresOf } from '../../server/history/erased-users.ts';
+import type { History } from '../../server/history/history.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import type { Message } from '../../server/wire/events.ts';
 import { size, soak } from '../guarantees/size.ts';
 import { historyFolder } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { commandHere } from '../helpers/command-here.ts';
+import { configOf } from '../helpers/config.ts';
 import { download, origin } from '../helpers/files.ts';
+import { unexpectedFailure } from '../helpers/own-history.ts';
 import { type PeopleSite, type Person, startPeopleSite } from '../helpers/people.ts';
+import { type PeopleHere, startPeopleHere } from '../helpers/people-here.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'import-'));
@@ -62,7 +69,60 @@ async function importingProcess(
 }
 
 /** The same in this process, which has loaded it already. */
-const importing = (kept: Kept, args: string[]) => commandHere(run, args, settingsOf(kept));
+const commanding = (kept: Pick<Kept, 'url' | 'files'>, args: string[]) =>
+  commandHere(run, args, settingsOf(kept));
+
+/** One history for most tests, whose exports have rooms of their own. */
+let history: History;
+let into: () => Promise<Parameters<typeof importInto>[0]>;
+beforeAll(async () => {
+  const kept = newHistory();
+  history = await openSqliteHistory({ path: kept.path, onFailure: unexpectedFailure });
+  const config = configOf(settingsOf(kept));
+  const files = new Files({
+    place: config.files as ConstructorParameters<typeof Files>[0]['place'],
+    types: config.fileTypes,
+    maxBytes: config.limitFile,
+    orphans: config.filesOrphans,
+    history,
+    onFailure: unexpectedFailure,
+  });
+  into = async () => ({ history, files, erasedAt: await erasuresOf(config.history) });
+  return async () => {
+    await files.close();
+    await history.close();
+  };
+});
+
+/** Imports into it, and says what the command does. */
+const importing = (
+  from: string,
+  {
+    users = {},
+    ...given
+  }: {
+    kind?: 'slack' | 'mattermost' | 'rocketchat';
+    users?: object;
+    report?: string;
+    mayBePublic?: boolean;
+  } = {},
+) =>
+  commandHere(
+    async () => {
+      const options = { kind: undefined, report: undefined, mayBePublic: false, mostBytes: 1e6, ...given };
+      await importInto(await into(), { ...options, from, users: new Map(Object.entries(users)) });
+      return 0;
+    },
+    [],
+    {},
+  );
+
+/** A chat over it, as its server would open it after the import, and somebody there. */
+async function look(task: (ann: Person, here: PeopleHere) => Promise<void>, id = '42'): Promise<void> {
+  const here = await startPeopleHere({}, history);
+  await task(await here.person({}, id), here);
+  await here.close();
+}
 
 function file(name: string, lines: readonly unknown[]): string {
   const path = join(folder, name);
@@ -77,8 +137,9 @@ function file(name: string, lines: readonly unknown[]): string {
 async function serve(
   { url, files }: Kept,
   task: (site: PeopleSite, ann: Person) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<void> {
-  const site = await startPeopleSite({ CHAT_HISTORY: url, CHAT_FILES: files, CHAT_ORIGINS: origin });
+  const site = await startPeopleSite({ CHAT_HISTORY: url, CHAT_FILES: files, CHAT_ORIGINS: origin, ...env });
   const ann = await site.person({}, '42');
   try {
     await task(site, ann);
@@ -144,41 +205,51 @@ test('messages with their times, replies and files are imported once, in order, 
   const kept = newHistory();
   const lines = many();
   const users = join(folder, 'users.json');
+  const hooks = { CHAT_WEBHOOK_URL: 'http://127.0.0.1:9/', CHAT_WEBHOOK_KEY_FILE: join(folder, 'key') };
+  writeFileSync(hooks.CHAT_WEBHOOK_KEY_FILE, `whsec_${Buffer.alloc(24, 'a').toString('base64')}\n`);
+  // The consumers are registered by the first start.
+  await serve(kept, async () => {}, hooks);
   writeFileSync(users, JSON.stringify({ u1: '42' }));
   // Killed while it writes, then whole, then once more.
   const killed = await importingProcess(kept, [lines, '--users', users], ({ process }) => {
     const timer = setInterval(() => writtenTo(kept) > 0 && process.kill('SIGKILL'), 20);
     process.on('close', () => clearInterval(timer));
   });
-  const whole = await importing(kept, [lines, '--users', users]);
+  const whole = await commanding(kept, [lines, '--users', users]);
   expect(whole).toMatchObject({ code: 0 });
   expect([killed.code, whole.said]).toEqual([killed.code, expect.stringContaining('✓ Imported: ')]);
-  const again = await importing(kept, [lines, '--users', users]);
+  const again = await commanding(kept, [lines, '--users', users]);
   expect(again.said).toContain(`✓ Imported: 0 messages and 0 files in 1 rooms; ${count} were there already`);
-  await serve(kept, async (site, ann) => {
-    const { rooms } = await ann.request('room:list', {});
-    const [room] = rooms.filter(({ name }) => name === 'Old garden');
-    expect(room).toMatchObject({
-      kind: 'private',
-      topic: 'Beans',
-      role: 'owner',
-      members: 1,
-      lastSeq: count,
-    });
-    // Everything counts as read.
-    expect(room?.readSeq).toBe(count);
-    const found = await messagesOf(ann, room?.id ?? '');
-    expect(found.map(({ text, sentAt }) => [text, sentAt])).toEqual(
-      Array.from({ length: count }, (_, n) => [`message ${n}`, at + n * 1000]),
-    );
-    expect(found[57]).toMatchObject({ replyTo: found[52]?.seq, user: { id: '42' } });
-    expect(found[1]?.user).toEqual({ id: expect.stringMatching(/^import-/), name: 'Ben' });
-    const [note] = found[100]?.files ?? [];
-    expect(note).toMatchObject({ name: 'note 100.txt', type: 'text/plain' });
-    expect(await (await download(site.chat.url, ann.cookie, note as never)).text()).toBe('note 100');
-    const { messages } = await ann.request('message:search', { query: `message ${count - 1}` });
-    expect(messages).toMatchObject([{ text: `message ${count - 1}` }]);
-  });
+  await serve(
+    kept,
+    async (site, ann) => {
+      const { rooms } = await ann.request('room:list', {});
+      const [room] = rooms.filter(({ name }) => name === 'Old garden');
+      expect(room).toMatchObject({
+        kind: 'private',
+        topic: 'Beans',
+        role: 'owner',
+        members: 1,
+        lastSeq: count,
+      });
+      // Everything counts as read.
+      expect(room?.readSeq).toBe(count);
+      const found = await messagesOf(ann, room?.id ?? '');
+      expect(found.map(({ text, sentAt }) => [text, sentAt])).toEqual(
+        Array.from({ length: count }, (_, n) => [`message ${n}`, at + n * 1000]),
+      );
+      expect(found[57]).toMatchObject({ replyTo: found[52]?.seq, user: { id: '42' } });
+      expect(found[1]?.user).toEqual({ id: expect.stringMatching(/^import-/), name: 'Ben' });
+      const [note] = found[100]?.files ?? [];
+      expect(note).toMatchObject({ name: 'note 100.txt', type: 'text/plain' });
+      expect(await (await download(site.chat.url, ann.cookie, note as never)).text()).toBe('note 100');
+      const { messages } = await ann.request('message:search', { query: `message ${count - 1}` });
+      expect(messages).toMatchObject([{ text: `message ${count - 1}` }]);
+      // Nobody is notified of what is imported.
+      expect((await site.api('GET', '/webhooks')).body).toEqual({ waiting: 0, failed: [] });
+    },
+    hooks,
+  );
 });
 
 test.runIf(process.getuid?.() === 0)(
@@ -193,13 +264,13 @@ test.runIf(process.getuid?.() === 0)(
       said: `${path} belongs to another account (${own}): import as that one`,
     });
     chownSync(server, own, own);
-    expect(await importing({ ...newHistory(), ...kept }, [lines])).toEqual(refused(server));
+    expect(await commanding(kept, [lines])).toEqual(refused(server));
     expect(readdirSync(server)).toEqual([]);
     chownSync(server, 0, 0);
     mkdirSync(join(server, 'data'));
     writeFileSync(join(server, 'data/chat.db'), '');
     chownSync(join(server, 'data/chat.db'), own, own);
-    expect(await importing({ ...newHistory(), ...kept }, [lines])).toEqual(refused(`${server}/data/chat.db`));
+    expect(await commanding(kept, [lines])).toEqual(refused(`${server}/data/chat.db`));
   },
 );
 
@@ -228,33 +299,15 @@ if (soak) {
   );
 }
 
-test('nobody is notified of what is imported', async () => {
-  const kept = newHistory();
-  const hooks = { CHAT_WEBHOOK_URL: 'http://127.0.0.1:9/', CHAT_WEBHOOK_KEY_FILE: join(folder, 'key') };
-  writeFileSync(hooks.CHAT_WEBHOOK_KEY_FILE, `whsec_${Buffer.alloc(24, 'a').toString('base64')}\n`);
-  // The consumers are registered by the first start.
-  const start = () => startPeopleSite({ CHAT_HISTORY: kept.url, CHAT_FILES: kept.files, ...hooks });
-  await (await start()).close();
-  const lines = file('few.jsonl', [
-    { type: 'room', id: 'c2', name: 'Public', kind: 'public' },
-    { type: 'message', id: 'a', room: 'c2', user: 'u1', at, text: 'hello' },
-  ]);
-  expect(await importing(kept, [lines])).toMatchObject({ code: 0 });
-  const site = await start();
-  expect((await site.api('GET', '/webhooks')).body).toEqual({ waiting: 0, failed: [] });
-  await site.close();
-});
-
 test('everybody has a name after an import, in one line of signs that can be seen', async () => {
-  const kept = newHistory();
   const names = { a: '\u3164', b: '\u2800 \u200b', c: ' \u202eAnn\u200b\nLee ', d: 'x'.repeat(70) };
   const lines = file('names.jsonl', [
-    { type: 'room', id: 'c3', name: 'Names', kind: 'public' },
+    { type: 'room', id: 'c4', name: 'Names', kind: 'public' },
     ...Object.entries(names).map(([id, name]) => ({ type: 'user', id, name })),
-    ...Object.keys(names).map((id) => ({ type: 'message', id, room: 'c3', user: id, at, text: id })),
+    ...Object.keys(names).map((id) => ({ type: 'message', id, room: 'c4', user: id, at, text: id })),
   ]);
-  expect(await importing(kept, [lines])).toMatchObject({ code: 0 });
-  await serve(kept, async (_, ann) => {
+  expect(await importing(lines)).toMatchObject({ code: 0 });
+  await look(async (ann) => {
     const { rooms } = await ann.request('room:list', { member: false });
     const room = rooms.find(({ name }) => name === 'Names')?.id ?? '';
     const found = (await messagesOf(ann, room)).map(({ user }) => user.name);
@@ -263,7 +316,6 @@ test('everybody has a name after an import, in one line of signs that can be see
 });
 
 test('an export of Slack: names, mentions, links and threads as people read them, without notices', async () => {
-  const kept = newHistory();
   const slack = join(folder, 'slack');
   mkdirSync(join(slack, 'general'), { recursive: true });
   const put = (name: string, value: unknown) => writeFileSync(join(slack, name), JSON.stringify(value));
@@ -287,17 +339,9 @@ test('an export of Slack: names, mentions, links and threads as people read them
     { type: 'message', user: 'U2', ts: ts(3), text: 'Later' },
     { type: 'message', user: 'U2', ts: ts(2), thread_ts: ts(1), text: 'In the thread' },
   ]);
-  writeFileSync(join(folder, 'slack-users.json'), JSON.stringify({ U1: '42' }));
-  const done = await importing(kept, [
-    slack,
-    '--from',
-    'slack',
-    '--public',
-    '--users',
-    join(folder, 'slack-users.json'),
-  ]);
+  const done = await importing(slack, { kind: 'slack', mayBePublic: true, users: { U1: '42' } });
   expect(done.said).toContain('✓ Imported: 3 messages and 0 files in 1 rooms');
-  await serve(kept, async (_, ann) => {
+  await look(async (ann) => {
     const room = (await ann.request('room:list', {})).rooms.find(({ name }) => name === 'general');
     expect(room).toMatchObject({ kind: 'public', topic: 'All', members: 1 });
     const found = await messagesOf(ann, room?.id ?? '');
@@ -313,7 +357,6 @@ test('an export of Slack: names, mentions, links and threads as people read them
 });
 
 test('exports of Mattermost and Rocket.Chat', async () => {
-  const kept = newHistory();
   mkdirSync(join(folder, 'data'));
   writeFileSync(join(folder, 'data', 'plan.txt'), 'the plan');
   const post = { team: 'club', channel: 'town', user: 'ben', create_at: at };
@@ -344,7 +387,7 @@ test('exports of Mattermost and Rocket.Chat', async () => {
       direct_post: { channel_members: ['ben', 'ann'], user: 'ben', message: 'secret', create_at: at },
     },
   ]);
-  const first = await importing(kept, [mattermost, '--from', 'mattermost', '--public']);
+  const first = await importing(mattermost, { kind: 'mattermost', mayBePublic: true });
   expect(first.said).toContain('✓ Imported: 3 messages and 1 files in 1 rooms');
   const rocket = join(folder, 'rocket');
   mkdirSync(rocket);
@@ -358,9 +401,9 @@ test('exports of Mattermost and Rocket.Chat', async () => {
     join(rocket, 'seeds.json'),
     [line(at + 2, 'two'), line(at, 'one'), line(at, 'zoe', { type: 'uj' })].join('\n'),
   );
-  const second = await importing(kept, [rocket, '--from', 'rocketchat', '--public']);
+  const second = await importing(rocket, { kind: 'rocketchat', mayBePublic: true });
   expect(second.said).toContain('✓ Imported: 2 messages and 0 files in 1 rooms');
-  await serve(kept, async (_, ann) => {
+  await look(async (ann) => {
     const { rooms } = await ann.request('room:list', { member: false });
     const texts = async (name: string) => {
       const found = await messagesOf(ann, rooms.find((room) => room.name === name)?.id ?? '');
@@ -387,22 +430,21 @@ function notImported(said: string, report: string) {
 }
 
 test('exports of Slack: texts of bots are imported, everything that is not is counted and listed', async () => {
-  const kept = newHistory();
   const slack = join(folder, 'slack-odd');
   mkdirSync(join(slack, 'absent'), { recursive: true });
-  mkdirSync(join(slack, 'C2'));
+  mkdirSync(join(slack, 'D2'));
   mkdirSync(join(slack, 'empty'));
   const put = (name: string, value: unknown) => writeFileSync(join(slack, name), JSON.stringify(value));
   put('users.json', [{ id: 'U1', name: 'ann', profile: null }, null]);
   put('channels.json', [
-    { id: 'C1', name: 'absent' },
+    { id: 'D1', name: 'absent' },
     // slackdump names the folder by the ID.
-    { id: 'C2', name: 'null', members: null, topic: null },
-    { id: 'C3', name: 'empty', members: [] },
-    { id: 'C4', name: 'lost', members: ['U1'] },
+    { id: 'D2', name: 'null', members: null, topic: null },
+    { id: 'D3', name: 'empty', members: [] },
+    { id: 'D4', name: 'lost', members: ['U1'] },
   ]);
   put('groups.json', null);
-  put('dms.json', [{ id: 'D1', members: ['U1', 'U2'] }]);
+  put('dms.json', [{ id: 'D9', members: ['U1', 'U2'] }]);
   const ts = (n: number) => `${at / 1000 + n}.000100`;
   const odd = [
     {
@@ -445,9 +487,9 @@ test('exports of Slack: texts of bots are imported, everything that is not is co
     { user: 'U1', text: 'Liked', ts: ts(9), reactions: [{ name: '+1', users: ['U1'] }] },
   ];
   put('absent/2024-05-01.json', odd);
-  put('C2/2024-05-01.json', [{ user: 'U1', text: 'Here', ts: ts(1) }]);
+  put('D2/2024-05-01.json', [{ user: 'U1', text: 'Here', ts: ts(1) }]);
   const report = join(folder, 'report.jsonl');
-  const { code, said } = await importing(kept, [slack, '--from=slack', '--public', `--report=${report}`]);
+  const { code, said } = await importing(slack, { kind: 'slack', mayBePublic: true, report });
   expect(code).toBe(0);
   expect(said).toContain('✓ Imported: 6 messages and 0 files in 3 rooms');
   expect(notImported(said, report)).toEqual({
@@ -460,9 +502,9 @@ test('exports of Slack: texts of bots are imported, everything that is not is co
       '2 messages without text and files',
       '4 members whom --users does not name',
     ],
-    places: expect.arrayContaining(['dms.json, D1', 'channels.json, C4', `absent/2024-05-01.json, ${ts(5)}`]),
+    places: expect.arrayContaining(['dms.json, D9', 'channels.json, D4', `absent/2024-05-01.json, ${ts(5)}`]),
   });
-  await serve(kept, async (_, ann) => {
+  await look(async (ann) => {
     const { rooms } = await ann.request('room:list', { member: false });
     expect(rooms.map(({ name }) => name)).toEqual(expect.arrayContaining(['absent', 'null', 'empty']));
     const found = await messagesOf(ann, rooms.find(({ name }) => name === 'absent')?.id ?? '');
@@ -477,11 +519,20 @@ test('exports of Slack: texts of bots are imported, everything that is not is co
 });
 
 test('exports of Mattermost and Rocket.Chat: null lists, other teams, notices and bots', async () => {
-  const kept = newHistory();
-  const post = { team: 'club', channel: 'town', user: 'ben', create_at: at, replies: null, reactions: null };
+  const post = {
+    team: 'guild',
+    channel: 'village',
+    user: 'ben',
+    create_at: at,
+    replies: null,
+    reactions: null,
+  };
   const mattermost = file('mattermost-odd.jsonl', [
-    { type: 'channel', channel: { team: 'club', name: 'town', display_name: null, type: 'O', header: null } },
-    { type: 'user', user: { username: 'ben', nickname: null, teams: [{ name: 'club', channels: null }] } },
+    {
+      type: 'channel',
+      channel: { team: 'guild', name: 'village', display_name: null, type: 'O', header: null },
+    },
+    { type: 'user', user: { username: 'ben', nickname: null, teams: [{ name: 'guild', channels: null }] } },
     { type: 'user', user: { username: 'zoe', teams: null } },
     { type: 'user', user: null },
     { type: 'bot', bot: { username: 'hook', display_name: 'Hook' } },
@@ -501,7 +552,7 @@ test('exports of Mattermost and Rocket.Chat: null lists, other teams, notices an
     { type: 'direct_post', direct_post: { channel_members: ['ben', 'zoe'], user: 'ben', message: 'x' } },
   ]);
   const report = join(folder, 'mattermost-report.jsonl');
-  const first = await importing(kept, [mattermost, '--from=mattermost', '--public', `--report=${report}`]);
+  const first = await importing(mattermost, { kind: 'mattermost', mayBePublic: true, report });
   expect(first.said).toContain('✓ Imported: 3 messages and 0 files in 1 rooms');
   expect(notImported(first.said, report).counts).toEqual([
     '1 conversations of two or a few users',
@@ -513,7 +564,7 @@ test('exports of Mattermost and Rocket.Chat: null lists, other teams, notices an
   const line = (n: number, over: object) =>
     JSON.stringify({ username: 'zoe', ts: new Date(at + n).toISOString(), msg: '', ...over });
   writeFileSync(
-    join(rocket, 'seeds.json'),
+    join(rocket, 'grain.json'),
     [
       line(0, { msg: null, attachments: [{ fileName: 'plan.pdf' }] }),
       line(1, { attachments: null, msg: 'Plain' }),
@@ -522,15 +573,15 @@ test('exports of Mattermost and Rocket.Chat: null lists, other teams, notices an
     ].join('\n'),
   );
   const rocketReport = join(folder, 'rocket-report.jsonl');
-  const second = await importing(kept, [rocket, '--from=rocketchat', `--report=${rocketReport}`]);
+  const second = await importing(rocket, { kind: 'rocketchat', report: rocketReport });
   expect(second.said).toContain('✓ Imported: 2 messages and 0 files in 1 rooms');
   expect(notImported(second.said, rocketReport).counts).toEqual([
     '1 messages without an author',
     '1 notices, such as "Ann joined the channel"',
   ]);
-  await serve(kept, async (_, ann) => {
+  await look(async (ann) => {
     const { rooms } = await ann.request('room:list', { member: false });
-    const found = await messagesOf(ann, rooms.find(({ name }) => name === 'town')?.id ?? '');
+    const found = await messagesOf(ann, rooms.find(({ name }) => name === 'village')?.id ?? '');
     expect(found.map(({ user, text }) => [user.name, text])).toEqual([
       ['ben', 'Plain'],
       ['ben', 'zoe joined the channel.'],
@@ -540,43 +591,40 @@ test('exports of Mattermost and Rocket.Chat: null lists, other teams, notices an
 });
 
 test('a room that is private now adds nothing to the public one of an earlier import', async () => {
-  const kept = newHistory();
-  const export_ = (kind: string, texts: string[]) =>
+  const export_ = (kind: string, texts: string[], room = 'plans') =>
     file(`${kind}.jsonl`, [
       { type: 'user', id: 'u1', name: 'Ann' },
-      { type: 'room', id: 'plans', name: 'Plans', kind },
+      { type: 'room', id: room, name: room, kind },
       ...texts.map((text, n) => ({
         type: 'message',
         id: `m${n}`,
-        room: 'plans',
+        room,
         user: 'u1',
         at: at + n,
         text,
       })),
     ]);
-  expect(await importing(kept, [export_('public', ['for all'])])).toMatchObject({ code: 0 });
-  const refused = await importing(kept, [export_('private', ['for all', 'a secret'])]);
+  expect(await importing(export_('public', ['for all']))).toMatchObject({ code: 0 });
+  const refused = await importing(export_('private', ['for all', 'a secret']));
   expect([refused.code, refused.said]).toEqual([
     65,
-    expect.stringMatching(/private\.jsonl, line 2: the room "Plans" is public here by an earlier import/),
+    expect.stringMatching(/private\.jsonl, line 2: the room "plans" is public here by an earlier import/),
   ]);
   // The other way round it stays as narrow as it was.
-  const narrow = newHistory();
-  expect(await importing(narrow, [export_('private', ['a secret'])])).toMatchObject({ code: 0 });
-  expect(await importing(narrow, [export_('public', ['a secret', 'for all'])])).toMatchObject({ code: 0 });
-  await serve(kept, async (_, ann) => {
+  for (const of of [
+    export_('private', ['a secret'], 'narrow'),
+    export_('public', ['a secret', 'for all'], 'narrow'),
+  ])
+    expect(await importing(of, { mayBePublic: true })).toMatchObject({ code: 0 });
+  await look(async (ann) => {
     const { rooms } = await ann.request('room:list', { member: false });
-    const [plans] = rooms.filter(({ name }) => name === 'Plans');
+    const [plans] = rooms.filter(({ name }) => name === 'plans');
     expect((await messagesOf(ann, plans?.id as string)).map(({ text }) => text)).toEqual(['for all']);
-  });
-  await serve(narrow, async (_, ann) => {
-    const { rooms } = await ann.request('room:list', { member: false });
-    expect(rooms.filter(({ name }) => name === 'Plans')).toEqual([]);
+    expect(rooms.filter(({ name }) => name === 'narrow')).toEqual([]);
   });
 });
 
 test('of Rocket.Chat nobody is made a member of a private room, or of a public one that they have left', async () => {
-  const kept = newHistory();
   const rocket = join(folder, 'rocket-left');
   mkdirSync(rocket);
   const line = (username: string, n: number, over = {}) =>
@@ -597,50 +645,44 @@ test('of Rocket.Chat nobody is made a member of a private room, or of a public o
   const leaving = [line('ann', 0), line('ann', 1, { type: 'ul' })];
   writeFileSync(join(rocket, 'left.json'), leaving.join('\n'));
   writeFileSync(join(rocket, 'back.json'), [...leaving, line('ann', 2)].join('\n'));
-  const users = join(folder, 'rocket-users.json');
-  writeFileSync(users, JSON.stringify({ ann: '42' }));
-  const { said } = await importing(kept, [rocket, '--from', 'rocketchat', '--public', '--users', users]);
+  const { said } = await importing(rocket, { kind: 'rocketchat', mayBePublic: true, users: { ann: '42' } });
   expect(said).toContain('An export of Rocket.Chat does not say who is in a private room');
   expect(said).toMatch(/\n {2}i-\w+ {2}left\n {2}i-\w+ {2}secrets$/);
-  await serve(kept, async (site, ann) => {
+  await look(async (ann, here) => {
     const own = await ann.request('room:list', {});
     expect(own.rooms.map(({ name }) => name).filter((name) => rooms.includes(name))).toEqual(['back']);
     const secrets = / {2}(i-\w+) {2}secrets/.exec(said)?.[1] as string;
-    expect(await site.api('PATCH', `/rooms/${secrets}/members`, { add: [42] })).toMatchObject({
+    expect(await here.api('PATCH', `/rooms/${secrets}/members`, { add: ['42'] })).toMatchObject({
       body: { count: 1 },
     });
   });
 });
 
 test('an import that is done again brings back nobody who was removed since', async () => {
-  const kept = newHistory();
-  const users = join(folder, 'removed-users.json');
-  writeFileSync(users, JSON.stringify({ u1: '42', u2: '43' }));
+  const users = { u1: '42', u2: '43' };
   const member = (user: string) => ({ type: 'member', room: 'c3', user });
   const room = { type: 'room', id: 'c3', name: 'Closed' };
   const message = { type: 'message', id: 'a', room: 'c3', user: 'u1', at, text: 'before' };
   const lines = file('removed.jsonl', [room, member('u1'), member('u2'), message]);
   const closed = async (one: Person) =>
     (await one.request('room:list', {})).rooms.find(({ name }) => name === 'Closed');
-  expect(await importing(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
-  await serve(kept, async (site, ann) => {
+  expect(await importing(lines, { users })).toMatchObject({ code: 0 });
+  await look(async (ann, here) => {
     const { id } = (await closed(ann)) as { id: string };
-    expect(await site.api('PATCH', `/rooms/${id}/members`, { remove: [42] })).toMatchObject({ status: 200 });
+    expect(await here.api('PATCH', `/rooms/${id}/members`, { remove: ['42'] })).toMatchObject({
+      status: 200,
+    });
   });
   const more = { ...message, id: 'b', at: at + 1, text: 'after' };
   const grown = file('removed-grown.jsonl', [room, member('u1'), member('u2'), message, more]);
-  expect(await importing(kept, [grown, '--users', users])).toMatchObject({ code: 0 });
-  await serve(kept, async (site, ann) => {
-    expect(await closed(ann)).toBeUndefined();
-    const bob = await site.person({}, '43');
+  expect(await importing(grown, { users })).toMatchObject({ code: 0 });
+  await look(async (ann) => expect(await closed(ann)).toBeUndefined());
+  await look(async (bob) => {
     expect(await closed(bob)).toMatchObject({ members: 1, lastSeq: 2, readSeq: 2 });
-    bob.close();
-  });
+  }, '43');
 });
 
 test('an import that is done again doubles nothing of people who have got another id since', async () => {
-  const kept = newHistory();
-  const users = join(folder, 'named-users.json');
   const lines = file('named.jsonl', [
     { type: 'room', id: 'c5', name: 'Shed' },
     { type: 'member', room: 'c5', user: 'u1' },
@@ -651,14 +693,14 @@ test('an import that is done again doubles nothing of people who have got anothe
     ...readFileSync(lines, 'utf8').trim().split('\n'),
     { type: 'message', id: 'c', room: 'c5', user: 'u2', at: at + 2, text: 'three', replyTo: 'b' },
   ]);
-  expect(await importing(kept, [lines])).toMatchObject({ code: 0 });
-  for (const ids of [{ u2: '42' }, { u1: '42', u2: '43' }]) {
-    writeFileSync(users, JSON.stringify(ids));
-    const again = await importing(kept, [lines, '--users', users]);
+  expect(await importing(lines)).toMatchObject({ code: 0 });
+  const users = { u1: '42', u2: '43' };
+  for (const users of [{ u2: '42' }, { u1: '42', u2: '43' }]) {
+    const again = await importing(lines, { users });
     expect(again.said).toContain('✓ Imported: 0 messages and 0 files in 1 rooms; 2 were there already');
   }
-  expect(await importing(kept, [grown, '--users', users])).toMatchObject({ code: 0 });
-  await serve(kept, async (_site, ann) => {
+  expect(await importing(grown, { users })).toMatchObject({ code: 0 });
+  await look(async (ann) => {
     const room = (await ann.request('room:list', {})).rooms.find(({ name }) => name === 'Shed');
     const found = await messagesOf(ann, room?.id ?? '');
     expect(found.map(({ text, seq, replyTo }) => [text, seq, replyTo])).toEqual([
@@ -669,50 +711,38 @@ test('an import that is done again doubles nothing of people who have got anothe
   });
 });
 
-test.each(size(['delete', 'anonymise'], ['delete']))(
+test.each(size(['delete', 'anonymise'] as const, ['delete'] as const))(
   'an import that is done again brings back nobody who was erased since, with their messages to %s',
   async (messages) => {
-    const kept = newHistory();
-    const users = join(folder, 'erased-users.json');
-    writeFileSync(users, JSON.stringify({ u1: '42', u2: '43' }));
-    const member = (user: string) => ({ type: 'member', room: 'c6', user });
+    const name = `Attic ${messages}`;
+    const member = (user: string) => ({ type: 'member', room: name, user });
+    const message = (user: string, n: number, text: string) => {
+      return { type: 'message', id: text, room: name, user, at: at + n, text };
+    };
     const lines = file('erased.jsonl', [
-      { type: 'room', id: 'c6', name: 'Attic' },
-      member('u1'),
-      member('u2'),
-      { type: 'message', id: 'a', room: 'c6', user: 'u1', at, text: 'mine' },
-      { type: 'message', id: 'b', room: 'c6', user: 'u2', at: at + 1, text: 'theirs' },
+      { type: 'room', id: name, name },
+      ...[member('gone'), member('u2'), message('gone', 0, 'mine'), message('u2', 1, 'theirs')],
     ]);
-    expect(await importing(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
+    const gone = `gone-${messages}`;
+    const users = { gone, u2: '43' };
+    expect(await importing(lines, { users })).toMatchObject({ code: 0 });
     const shown = async (one: Person) => {
-      const room = (await one.request('room:list', {})).rooms.find(({ name }) => name === 'Attic');
+      const room = (await one.request('room:list', {})).rooms.find((room) => room.name === name);
       const found = await messagesOf(one, room?.id ?? '');
       return [room?.members, ...found.map(({ text, user }) => `${user.id} ${text}`)];
     };
     const left = [1, messages === 'delete' ? '0 ' : '0 mine', '43 theirs'];
-    const site = await startPeopleSite({
-      CHAT_HISTORY: kept.url,
-      CHAT_FILES: kept.files,
-      CHAT_ORIGINS: origin,
-    });
-    const bob = await site.person({}, '43');
-    expect(await site.api('DELETE', `/users/42?messages=${messages}`)).toMatchObject({ status: 202 });
-    await expect.poll(() => shown(bob)).toEqual(left);
-    bob.close();
-    await site.close();
-    // The file may name the people still, or nobody any more.
-    for (const named of [readFileSync(users, 'utf8'), '{}']) {
-      writeFileSync(users, named);
-      const again = await importing(kept, [lines, '--users', users]);
-      expect(again.said).toContain(
+    await look(async (bob) => {
+      await history.write.erase({ user: gone, messages, at: Date.now() });
+      await expect.poll(() => shown(bob)).toEqual(left);
+    }, '43');
+    // The export may name the people still, or nobody any more.
+    for (const named of [users, {}]) {
+      expect((await importing(lines, { users: named })).said).toContain(
         '✓ Imported: 0 messages and 0 files in 1 rooms; 1 were there already; 1 of people who were erased here are left out',
       );
     }
-    await serve(kept, async (site) => {
-      const bob = await site.person({}, '43');
-      expect(await shown(bob)).toEqual(left);
-      bob.close();
-    });
+    await look(async (bob) => expect(await shown(bob)).toEqual(left), '43');
   },
 );
 
@@ -731,7 +761,7 @@ if (soak) {
       (await boss.request('room:list', {})).rooms.find(({ name }) => name === 'Den')?.id as string;
     const kinds = async (boss: Person) =>
       (await boss.request('moderate:acts', {})).acts.map(({ kind }) => kind);
-    expect(await importing(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
+    expect(await commanding(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
     await serve(kept, async (site) => {
       const boss = await site.person({ roles: 'admin' }, '42');
       const room = await denOf(boss);
@@ -744,7 +774,7 @@ if (soak) {
     const db = new DatabaseSync(kept.path);
     db.exec('UPDATE chat_audit SET at = at - 60000');
     db.close();
-    expect(await importing(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
+    expect(await commanding(kept, [lines, '--users', users])).toMatchObject({ code: 0 });
     await serve(kept, async (site) => {
       const boss = await site.person({ roles: 'admin' }, '42');
       expect(await denOf(boss)).toBeDefined();
@@ -764,11 +794,11 @@ test('what is wrong is said with its line, and nothing outside of the folder is 
     [[message], /line 1: the room "c9" has no line before this one/],
     [[room, message, { ...message, id: 'b', at: at - 1 }], /line 3: it is older than the message before it/],
   ] as const) {
-    const { code, said } = await importing(kept, [file('wrong.jsonl', lines)]);
+    const { code, said } = await importing(file('wrong.jsonl', lines));
     expect([code, said]).toEqual([65, expect.stringMatching(says)]);
   }
-  expect((await importing(kept, [join(folder, 'none')])).code).toBe(65);
-  expect((await importing(kept, [join(folder, 'few.jsonl'), '--from', 'icq'])).code).toBe(64);
+  expect((await commanding(kept, [join(folder, 'none')])).code).toBe(65);
+  expect((await commanding(kept, [join(folder, 'many.jsonl'), '--from', 'icq'])).code).toBe(64);
   const escaping = {
     ...message,
     id: 'z',
@@ -776,9 +806,9 @@ test('what is wrong is said with its line, and nothing outside of the folder is 
     files: [{ path: '../../etc/passwd' }, { path: 'link' }, { path: '.' }],
   };
   symlinkSync('/etc/passwd', join(folder, 'link'));
-  const { said } = await importing(kept, [file('escape.jsonl', [room, escaping])]);
+  const { said } = await importing(file('escape.jsonl', [room, escaping]));
   expect(said).toContain('1 messages and 0 files in 1 rooms');
   expect(said).toContain('  3  files that are not in the export');
   const late = file('late.jsonl', [room, { ...message, at: Date.now() + 1e9 }]);
-  expect((await importing(kept, [late])).said).toMatch(/line 2: at: it is in the future/);
+  expect((await importing(late)).said).toMatch(/line 2: at: it is in the future/);
 });
