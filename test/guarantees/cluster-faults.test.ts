@@ -9,7 +9,12 @@ import { ownPort } from '../helpers/child.ts';
 import { startCuttableBus } from '../helpers/cuttable-bus.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
 import { hanging } from '../helpers/hanging.ts';
-import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import {
+  type HistoryDatabase,
+  mariadbDatabase,
+  openDatabase,
+  postgresDatabase,
+} from '../helpers/history-database.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { apiKey, say } from '../helpers/people.ts';
@@ -263,7 +268,16 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
       [there, bob] = [await connect(two, 7), await connect(two, 8)];
       open.push(...closing.splice(0));
       await ann.request('room:join', { room: 'hall' });
-      await Promise.all(Array.from({ length: 1000 }, () => say(ann, 'hall', 'of ann')));
+      const writing = await openDatabase(history.url, undefined, {
+        ...{ self: 'who writes much', look: 3_600_000 },
+        ...{ onSaid() {}, onForeign() {} },
+      });
+      const user = { id: '7', name: 'user 7' };
+      const message = { room: 'hall', user, text: 'of ann', sentAt: Date.now(), asMember: false };
+      await Promise.all(
+        Array.from({ length: 1000 }, () => writing.write.send({ ...message, clientId: newClientId() })),
+      );
+      await writing.close();
       await bob.request('room:join', { room: 'hall' });
       await bob.request('user:block', { user: '7', blocked: true });
       await api(one, 'POST', '/users/7/push', { name: 'order', data: 'secret order' });

@@ -53,6 +53,8 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   const given = [
     ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
     ...[
+      // To compile a statement takes longer than a test's few rows; nothing has to outlive the machine, or needs cleaning.
+      ...['jit=off', 'full_page_writes=off', 'autovacuum=off', 'wal_level=minimal', 'max_wal_senders=0'],
       'shared_buffers=8MB',
       'log_parameter_max_length=0',
       'ssl=on',
