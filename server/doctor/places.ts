@@ -14,22 +14,23 @@ const mostPlaces = 2000;
 
 /** All values of a session, the outer ones first, and those in strings that are themselves serialized. */
 export function placesIn(session: PhpValue): SessionPlace[] {
-  const found = inside({ path: [], value: session });
+  const found = inside({ path: [], value: session }, mostPlaces);
   // It grows meanwhile.
   for (const place of found) {
     if (found.length >= mostPlaces) break;
-    if (place.path.length < deepest) found.push(...inside(place).slice(0, mostPlaces));
+    if (place.path.length < deepest) found.push(...inside(place, mostPlaces));
   }
   return found.slice(0, mostPlaces);
 }
 
-/** The values in a value, one key deeper. Of a serialized string it takes those in the value that the string holds. */
-export function inside({ path, value }: SessionPlace): SessionPlace[] {
+/** The first values in a value, one key deeper. Of a serialized string it takes those in the value that the string holds. */
+export function inside({ path, value }: SessionPlace, most = Number.POSITIVE_INFINITY): SessionPlace[] {
   const container = isContainer(value) ? { path, value } : serialized({ path, value });
   if (container === null) return [];
   const properties = container.value instanceof PhpObject ? container.value.properties : container.value;
   const isObject = container.value instanceof PhpObject;
-  return Object.entries(properties as Record<string, PhpValue>).map(([key, one]) => ({
+  const entries = Object.entries(properties as Record<string, PhpValue>);
+  return entries.slice(0, most).map(([key, one]) => ({
     path: [...container.path, isObject ? propertyName(key) : key],
     value: one,
   }));

@@ -170,7 +170,7 @@ test('export: the archive of the API, in a file of this account alone, and on th
 
 test('erase: only with --yes where nobody can be asked, and the server does it', async () => {
   await talker('31');
-  const asked = await run('erase', '31', '--settings', settings);
+  const asked = await command('erase', '31', '--settings', settings);
   expect(asked).toEqual({ code: 64, said: expect.stringContaining('--yes erases without a question') });
   expect(await isKnown('31')).toBe(true);
   const done = await command('erase', '31', '--yes', '--settings', settings);

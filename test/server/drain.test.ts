@@ -70,7 +70,7 @@ test('SIGTERM: accepted requests are done and answered, clients are notified, ex
 });
 
 test('over CHAT_DRAIN: nobody is let in, one after the other is closed, who stays is served; the end comes with the last', async () => {
-  const server = await startChatServer({
+  const server = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_DRAIN: '1h',
@@ -79,7 +79,7 @@ test('over CHAT_DRAIN: nobody is let in, one after the other is closed, who stay
     [1, 2, 3, 4].map((user) => connectChat(server.url, `PHPSESSID=u${user}`)),
   );
   for (const client of clients) await client.request('room:join', { room: 'lobby' });
-  const exit = server.stop('SIGTERM');
+  const exit = server.stop();
   await Promise.race(clients.map(({ disconnected }) => disconnected));
   const staying = clients.filter(({ socket }) => socket.connected);
   expect(staying).toHaveLength(3);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -23,7 +24,6 @@ import { readConfig } from '../../server/settings/config.ts';
 import { givenSettings } from '../../server/settings/file.ts';
 import { loginsOf } from '../helpers/application-site.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
-import { phpRequest } from '../helpers/php-request.ts';
 import { startSiteDatabase, type TestDatabase } from '../helpers/site-database.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { keepReader } from '../helpers/warm-reader.ts';
@@ -205,7 +205,6 @@ test('a folder that other accounts may change: refused, as they could replace th
   for (const [mode, path] of [
     [0o777, file],
     [0o1777, file],
-    [0o777, join(at, 'below/settings')],
     [0o777, join(at, 'new/settings')],
   ] as const) {
     chmodSync(at, mode);
@@ -503,9 +502,10 @@ function plainSite() {
     'etc/php/8.2/fpm/pool.d/site.conf',
     `[site]\nuser = ${account}\nphp_admin_value[session.save_path] = ${sessions}\nphp_value[session.name] = SITE\n`,
   );
-  const id = phpRequest(
-    { 'session.save_path': sessions },
-    '$_SESSION = ["csrf" => "geheim", "cart" => ["id" => 3], "user" => ["id" => 7, "name" => "Zoë", "role" => "admin"]]',
+  const id = randomBytes(16).toString('hex');
+  writeFileSync(
+    join(sessions, `sess_${id}`),
+    'csrf|s:6:"geheim";cart|a:1:{s:2:"id";i:3;}user|a:3:{s:2:"id";i:7;s:4:"name";s:4:"Zoë";s:4:"role";s:5:"admin";}',
   );
   return { machine, sessions, id, path: join(machine, 'srv/site') };
 }

@@ -144,16 +144,15 @@ describe('where it listens', () => {
 
   test('with SESSION_SERVER_SOCKET alone: on that socket, of mode 660, which replaces that of a killed server', async () => {
     const path = socket().SESSION_SERVER_SOCKET;
-    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-      const server = await servers.start(socket());
-      expect(server.port).toBeUndefined();
-      expect((await stat(path)).mode & 0o777).toBe(0o660);
-      const client = await sessionClient({ path });
-      client.send('new\r\nput k v\r\nget k\r\nclose\r\n');
-      client.socket.end();
-      expect(await client.rest()).toMatch(/^ok [0-9a-f]{32}\r\nok\r\nok v\r\nok\r\n$/);
-      await server.stop(signal);
-    }
+    await (await servers.start(socket())).stop('SIGKILL');
+    expect((await stat(path)).isSocket()).toBe(true);
+    const server = await sessionServerForTest(socket());
+    expect((await stat(path)).mode & 0o777).toBe(0o660);
+    const client = await sessionClient({ path });
+    client.send('new\r\nput k v\r\nget k\r\nclose\r\n');
+    client.socket.end();
+    expect(await client.rest()).toMatch(/^ok [0-9a-f]{32}\r\nok\r\nok v\r\nok\r\n$/);
+    await server.close();
     await expect(stat(path)).rejects.toThrow(/ENOENT/);
   });
 

@@ -11,7 +11,7 @@ import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
 import { sqlVersionsContract } from '../../contracts/sql-versions.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { nextChatServer } from '../../helpers/chat-server.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
 import { ownPort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { pdoSite } from '../../helpers/pdo-request.ts';
@@ -286,7 +286,7 @@ test('a session that cannot be read, for two reasons: refused with the reason, a
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');
   const store = `postgres://${db.login}@127.0.0.1:${gate.port}/site?table=odd_sessions&id=id&data=data&expires=expires&timeout=3000ms`;
-  const chat = await nextChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
+  const chat = await chatServerHere({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
   onTestFinished(async () => void (await chat.stop()));
   const ids = ['charset', 'expiry', 'well'];
   for (const [n, id] of ids.entries()) {
