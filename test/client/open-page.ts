@@ -135,8 +135,9 @@ export class ChatPage {
     return until(() => {
       const found = this.all(role, name, inside);
       if (found.length !== 1)
-        throw new Error(
-          `${found.length} elements with role ${role} and name ${name}; the page has ${this.all(role).map(nameOf).join(' | ')}; it ends with: ${textOf(this.root).slice(-300)}`,
+        throw new NotYet(
+          () =>
+            `${found.length} elements with role ${role} and name ${name}; the page has ${this.all(role).map(nameOf).join(' | ')}; it ends with: ${textOf(this.root).slice(-300)}`,
         );
       return found[0] as HTMLElement;
     });
@@ -258,6 +259,14 @@ const TAGS: Record<string, string> = {
   textbox: 'input,textarea,',
 };
 
+/** What is said of it costs more than the look, so it is only said at the end. */
+class NotYet {
+  readonly said: () => string;
+  constructor(said: () => string) {
+    this.said = said;
+  }
+}
+
 /** Tries again until it throws no more, less and less often: each look at the page takes longer than what it waits for. */
 export async function until<T>(task: () => T): Promise<Awaited<T>> {
   const end = Date.now() + hanging;
@@ -265,7 +274,7 @@ export async function until<T>(task: () => T): Promise<Awaited<T>> {
     try {
       return await task();
     } catch (error) {
-      if (Date.now() > end) throw error;
+      if (Date.now() > end) throw error instanceof NotYet ? new Error(error.said()) : error;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
