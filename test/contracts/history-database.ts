@@ -31,7 +31,7 @@ import { size, soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { startChild } from '../helpers/child.ts';
+import { type Child, startChild } from '../helpers/child.ts';
 import { dice } from '../helpers/dice.ts';
 import { carryOutErasures, erasureSteps } from '../helpers/erasures.ts';
 import { everyRead, everyWrite } from '../helpers/every-call.ts';
@@ -188,8 +188,49 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         },
       };
     }
+    /** What chat servers say of which one starts while another one runs, and then in the place of that. */
+    async function startBesideAnother() {
+      const other = await engine.database();
+      const env = {
+        PATH: process.env.PATH,
+        CHAT_SESSION_STORE: 'file:///tmp',
+        CHAT_HISTORY: other.url,
+        CHAT_PORT: '0',
+        CHAT_DRAIN: '0s',
+      };
+      const children: Child[] = [];
+      const start = async (more: NodeJS.ProcessEnv) => {
+        const cwd = new URL('../../', import.meta.url).pathname;
+        const child = startChild(process.execPath, chatProgram, { cwd, env: { ...env, ...more } });
+        children.push(child);
+        await child.until(/another chat server uses the history: this one waits until it ends/);
+        return child;
+      };
+      try {
+        const first = await startChatServer({ ...env, CHAT_LOG_LEVEL: 'trace' });
+        children.push(first);
+        const refused = await start({ CHAT_CLUSTER: env.CHAT_HISTORY.split(':')[0] });
+        const ends = await once(refused.process, 'close');
+        const next = await start({});
+        const said = first.output();
+        await first.stop('SIGKILL');
+        await next.until(/"listening"/);
+        const password = /:([^:@]+)@/.exec(other.url)?.[1] as string;
+        return { said, password, ends, refused: refused.output() };
+      } finally {
+        for (const child of children) await child.stop('SIGKILL');
+        await other.close();
+      }
+    }
+    let waiting: ReturnType<typeof startBesideAnother>;
     let batches: number[];
     let kept: History;
+    beforeAll(async () => {
+      if (it !== test) return;
+      // Meanwhile the others run.
+      waiting = startBesideAnother();
+      waiting.catch(() => {});
+    });
     beforeAll(async () => {
       kept = await openDatabase(database.url, ({ messages }) => batches.push(messages));
     });
@@ -822,33 +863,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     it('a chat server waits for the end of another one, and fails if that goes on; after kill -9 it starts; no log shows the password', async () => {
-      const env = {
-        PATH: process.env.PATH,
-        CHAT_SESSION_STORE: 'file:///tmp',
-        CHAT_HISTORY: database.url,
-        CHAT_PORT: '0',
-        CHAT_DRAIN: '0s',
-      };
-      const first = await startChatServer({ ...env, CHAT_LOG_LEVEL: 'trace' });
-      closing.push(() => first.stop('SIGKILL'));
-      const password = /:([^:@]+)@/.exec(database.url)?.[1] as string;
-      expect(first.output()).toContain('CHAT_HISTORY');
-      for (const form of [password, decodeURIComponent(password)]) expect(first.output()).not.toContain(form);
-      const start = async (more: NodeJS.ProcessEnv) => {
-        const cwd = new URL('../../', import.meta.url).pathname;
-        const child = startChild(process.execPath, chatProgram, { cwd, env: { ...env, ...more } });
-        closing.push(() => child.stop('SIGKILL'));
-        await child.until(/another chat server uses the history: this one waits until it ends/);
-        return child;
-      };
-      const refused = await start({ CHAT_CLUSTER: env.CHAT_HISTORY.split(':')[0] });
-      expect(await once(refused.process, 'close')).toEqual([74, null]);
-      expect(refused.output()).toMatch(
+      const { said, password, ends, refused } = await waiting;
+      expect(said).toContain('CHAT_HISTORY');
+      for (const form of [password, decodeURIComponent(password)]) expect(said).not.toContain(form);
+      expect(ends).toEqual([74, null]);
+      expect(refused).toMatch(
         /another chat server, an import or a restore is using it.*the server cannot start/,
       );
-      const next = await start({});
-      await first.stop('SIGKILL');
-      await next.until(/"listening"/);
     });
 
     it('a database that hangs: every request is answered while it does, /readyz says it, and afterwards nothing is missing or twice', async () => {

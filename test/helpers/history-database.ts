@@ -2,6 +2,8 @@ import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
 import type { History } from '../../server/history/history.ts';
 import { dialectOf, openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import { namesIn } from '../../server/history/sql/beside.ts';
+import type { ServerDialect } from '../../server/history/sql/dialect.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
 import { openSqlHistory } from '../../server/history/sql/sql.ts';
 import type { Mariadb } from './mariadb.ts';
@@ -20,37 +22,10 @@ export interface HistoryDatabase {
   close(): Promise<void>;
 }
 
-const tables = [
-  'rooms',
-  'members',
-  'mentions',
-  'reactions',
-  'reports',
-  'files',
-  'messages',
-  'users',
-  'user_keys',
-  'bans',
-  'arrivals',
-  'days',
-  'blocked',
-  'invites',
-  'last_here',
-  'devices',
-  'mail_addresses',
-  'mail_stops',
-  'blocks',
-  'terms',
-  'writers',
-  'position',
-  'changes',
-  'consumers',
-  'audit',
-  'erasures',
-  'erased',
-  'erased_rooms',
-  'former_rooms',
-].map((name) => `chat_${name}`);
+/** Those that a history fills. */
+const tables = namesIn({ name: 'PostgreSQL' } as ServerDialect).tables.filter(
+  (name) => !['migrations', 'digest_key', 'commits', 'claims'].includes(name.slice('chat_'.length)),
+);
 
 let made = 0;
 
