@@ -226,12 +226,11 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     let batches: number[];
     let kept: History;
     beforeAll(async () => {
-      if (it !== test) return;
-      // Meanwhile the others run.
-      waiting = startBesideAnother();
-      waiting.catch(() => {});
-    });
-    beforeAll(async () => {
+      if (it === test) {
+        // Meanwhile the others run.
+        waiting = startBesideAnother();
+        waiting.catch(() => {});
+      }
       kept = await openDatabase(database.url, ({ messages }) => batches.push(messages));
     });
     afterAll(() => kept.close());

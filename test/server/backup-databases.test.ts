@@ -19,12 +19,7 @@ import { type Child, startChild } from '../helpers/child.ts';
 import { commandHere } from '../helpers/command-here.ts';
 import { download, origin, upload } from '../helpers/files.ts';
 import { forgedBackup } from '../helpers/forged-backup.ts';
-import {
-  type HistoryDatabase,
-  mariadbDatabase,
-  openDatabase,
-  postgresDatabase,
-} from '../helpers/history-database.ts';
+import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { startMariadb } from '../helpers/mariadb.ts';
 import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { startPostgres } from '../helpers/postgres.ts';
@@ -81,6 +76,8 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
   let photo: { id: string; name: string };
   let acknowledged: string[] = [];
   let early: Map<string, string>;
+  /** A database with a restored history. */
+  let before: HistoryDatabase | undefined;
 
   beforeAll(async () => {
     engine = await start();
@@ -91,6 +88,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
   });
   afterAll(async () => {
     await site.close();
+    await before?.close();
     await history.close();
     await engine.stop();
     kept.remove();
@@ -289,15 +287,14 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     await line.close();
     expect(await restoring(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
     await expectWhole(elsewhere, files);
-    await elsewhere.close();
     remove();
+    before = elsewhere;
   });
 
   // PostgreSQL renames in the transaction that removes what was there.
   if (name === 'MariaDB') {
     it('a restore that loses the database once the history is in its place has restored it, and the next one removes what is left', async () => {
-      const elsewhere = await engine.database();
-      await (await openDatabase(elsewhere.url)).close();
+      const elsewhere = before as HistoryDatabase;
       const port = portOf(elsewhere);
       let [isRenamed, isLost] = [false, false];
       const line = await startTcpProxy(
@@ -314,16 +311,15 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
         },
       );
       const { files, remove } = historyFolder();
-      const before = unknownIn(files);
+      const unknown = unknownIn(files);
       const cut = elsewhere.url.replace(`:${port}/`, `:${line.port}/`);
       expect(await restoring(cut, file, files)).toEqual({ code: 0, said: '' });
-      expect([existsSync(before), existsSync(storedAt(files, photo.id))]).toEqual([false, true]);
+      expect([existsSync(unknown), existsSync(storedAt(files, photo.id))]).toEqual([false, true]);
       const names = (await elsewhere.query(tables)).map(({ name }) => name);
       expect(names).toContain('replaced_chat_files');
       expect(await restoring(elsewhere.url, file, files)).toEqual({ code: 0, said: '' });
       await expectWhole(elsewhere, files);
       await line.close();
-      await elsewhere.close();
       remove();
     });
   }
@@ -336,23 +332,18 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const quoted = (name: string) => (other === 'PostgreSQL' ? `\`${name}\`` : name);
     const list = ['digest', 'at', 'erases'].map(quoted).join(', ');
     const forged = join(folder, 'forged.tar');
-    for (const statement of [
-      `INSERT INTO ${quoted('chat_erased')} (${list}) ${from}`,
-      `INSERT INTO ${quoted('chat_erased')} (${list}) VALUES\n((SELECT id FROM site_keys),1,'anonymise');`,
-      `INSERT INTO ${quoted('chat_erased')} (${list}) VALUES\n('x',1,'anonymise'),\n(concat('\\\\', (SELECT id FROM site_keys)),2,'anonymise');`,
-    ]) {
-      await forgedBackup(file, forged, (rows) => Buffer.concat([rows, Buffer.from(`\n${statement}\n`)]));
-      const { files, remove } = historyFolder();
-      const { code } = await restoring(elsewhere.url, forged, files);
-      // Of PostgreSQL such lines are no rows.
-      expect(code).toBe(other === 'PostgreSQL' ? 74 : 0);
-      for (const { name } of await elsewhere.query(tables)) {
-        if (name === 'site_keys') continue;
-        const all = JSON.stringify(await elsewhere.query(rows(name as string)));
-        expect(all, name as string).not.toContain('a key of the site');
-      }
-      remove();
+    const statement = `INSERT INTO ${quoted('chat_erased')} (${list}) ${from}`;
+    await forgedBackup(file, forged, (rows) => Buffer.concat([rows, Buffer.from(`\n${statement}\n`)]));
+    const { files, remove } = historyFolder();
+    const { code } = await restoring(elsewhere.url, forged, files);
+    // Of PostgreSQL such lines are no rows.
+    expect(code).toBe(other === 'PostgreSQL' ? 74 : 0);
+    for (const { name } of await elsewhere.query(tables)) {
+      if (name === 'site_keys') continue;
+      const all = JSON.stringify(await elsewhere.query(rows(name as string)));
+      expect(all, name as string).not.toContain('a key of the site');
     }
+    remove();
     await elsewhere.close();
   });
 
@@ -376,9 +367,6 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     await site.chat.stop();
     early = await contents(history);
     const whole = readFileSync(file);
-    const flipped = Buffer.from(whole);
-    const middle = Math.floor(whole.length / 2);
-    flipped.writeUInt8(flipped.readUInt8(middle) ^ 1, middle);
     // The database refuses this row before all bytes are checked.
     const text = whole.toString('latin1');
     const firstRow = /chat_messages`? \([^)]*\) (?:FROM stdin;\n|VALUES\s*\()/.exec(text);
@@ -395,7 +383,6 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     const kind = kinds[other as keyof typeof kinds];
     const wrong = join(folder, 'wrong.tar');
     for (const [bytes, code, said] of [
-      [flipped, 65, /is no whole backup: .*Nothing has changed/],
       [wrongRow, 65, /is no whole backup: .*Nothing has changed/],
       [withoutSeparator, 65, /is no whole backup: .*Nothing has changed/],
       [

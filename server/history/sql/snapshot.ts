@@ -409,7 +409,7 @@ const columnsOfRows = /^ \((?:`\w+`(?:, |(?=\))))+\) VALUES\s+/;
  * Whether an INSERT has values alone behind the name of its table. An expression, or a SELECT, would read whatever else the
  * user of the database may read.
  */
-function hasValuesAlone(text: string): boolean {
+export function hasValuesAlone(text: string): boolean {
   let at = columnsOfRows.exec(text)?.[0].length ?? 0;
   if (at === 0) return false;
   while (at < text.length) {

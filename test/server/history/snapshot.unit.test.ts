@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { hasValuesAlone } from '../../../server/history/sql/snapshot.ts';
+
+const start = ' (`digest`, `at`, `erases`) VALUES\n';
+
+test.each([
+  "('x',1,'anonymise');",
+  "('x',1,'anonymise'),\n(NULL,-1.5e+3,0xFF);",
+  String.raw`('it\'s; (SELECT 1)',1,_binary 'a\\');`,
+  "('two\nlines',1,'');",
+])('an INSERT with values alone: %j', (rows) => {
+  expect(hasValuesAlone(start + rows)).toBe(true);
+});
+
+test.each([
+  " (`digest`) SELECT id FROM site_keys WHERE id IN ('a key');",
+  `${start}((SELECT id FROM site_keys),1,'anonymise');`,
+  `${start}('x',1,'anonymise'),\n(concat('\\\\', (SELECT id FROM site_keys)),2,'anonymise');`,
+  `${start}('x',1,'a') ON DUPLICATE KEY UPDATE digest = (SELECT id FROM site_keys);`,
+  `${start}('x',1 'a');`,
+  `${start}(version(),1,'a');`,
+  `${start}('x',1,'a')`,
+  start,
+])('an INSERT with anything else, or cut off: %j', (rows) => {
+  expect(hasValuesAlone(rows)).toBe(false);
+});
