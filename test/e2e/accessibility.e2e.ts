@@ -21,6 +21,7 @@ async function faults({ page }: Person, rules?: string[], part?: string): Promis
 
 /** The parts of the chat that are new in these states. In an ordinary run, the rules are applied to nothing else of them. */
 const newParts: Record<string, string> = {
+  'menu of new rooms': '[role="menu"]',
   'new room': '[role="dialog"], dialog',
   replies: 'aside',
   details: 'aside',

@@ -243,16 +243,10 @@ test('the page of a published message is not shown if it has a listed word', asy
 });
 
 test('a moderator sees the page before it is published, and exactly that page is published', async () => {
-  const started = await startPeopleSite({
-    CHAT_PREVIEWS: 'on',
-    CHAT_PREVIEW_HOSTS: new URL(link).host,
-    CHAT_ORIGINS: origin,
-    CHAT_HOLD: 'links',
-  });
   const [moderator, reader, writer] = [
-    await started.person({ roles: 'moderator' }),
-    await started.person(),
-    await started.person(),
+    await site.person({ roles: 'moderator' }),
+    await site.person(),
+    await site.person(),
   ];
   for (const one of [moderator, reader, writer]) await one.request('room:join', { room: 'lobby' });
   const hold = async (event: string, over: object) => {
@@ -267,14 +261,14 @@ test('a moderator sees the page before it is published, and exactly that page is
 
   answer = page;
   asked = 0;
-  const { held } = await hold('message:send', { text: link, clientId: newClientId() });
+  const { held } = await hold('message:send', { text: `casino ${link}`, clientId: newClientId() });
   expect(held.preview).toEqual({ url: link });
   const { id } = held;
   await titleOf(id).toBe('Spring market');
   const preview = heldBy(moderator, id)?.preview;
   expect((await moderator.request('held:list', {})).held).toMatchObject([{ id, preview }]);
   const file = { id: preview?.image?.id ?? '', name: 'preview.webp' };
-  const statusFor = async (one: Person) => (await download(started.chat.url, one.cookie, file)).status;
+  const statusFor = async (one: Person) => (await download(site.chat.url, one.cookie, file)).status;
   expect([await statusFor(moderator), await statusFor(reader)]).toEqual([200, 404]);
 
   answer = (_, res) => res.setHeader('content-type', 'text/html').end('<title>Another page</title>');
@@ -284,11 +278,10 @@ test('a moderator sees the page before it is published, and exactly that page is
   expect(asked).toBe(1);
   // An edit to another page is held with that page.
   const { seq } = (await hold('message:send', { text: 'no link', clientId: newClientId() })).message;
-  const edit = (await hold('message:edit', { seq, text: `${link}/2` })).held;
+  const edit = (await hold('message:edit', { seq, text: `casino ${link}/2` })).held;
   await titleOf(edit.id).toBe('Another page');
   const approved = await moderator.request('held:approve', { id: edit.id });
   expect(approved.message).toMatchObject({ seq, preview: { url: `${link}/2`, title: 'Another page' } });
   expect(asked).toBe(2);
   for (const one of [moderator, reader, writer]) one.close();
-  await started.close();
 });
