@@ -445,10 +445,9 @@ test('a version of a package that asks for the second factor before the login ne
 });
 
 test('a device that changes the password stays, although its session is written after the row of the user', async () => {
-  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-  const { id, cookies } = await logIn(site.sessions, { name: site.name });
-  const put = (hash: string) =>
-    writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, password_hash_web: hash }));
+  const site = await inFiles();
+  const { cookies } = site;
+  const put = (hash: string) => site.put({ password_hash_web: hash });
   put('hash');
   const settings = readOptions({ site: site.folder }, (name) => name);
   if (!('site' in settings)) throw new Error('no site');
@@ -544,42 +543,39 @@ describe('guards of another class', () => {
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
 
   test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
-    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-    const { id, cookies } = await logIn(site.sessions, { name: site.name });
-    const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
-    site.write('vendor/lab404/laravel-impersonate/composer.json', '{}');
-    put({ [ofImpersonate]: 7 });
-    const logins = await open(site.folder);
-    const login = await logins.identify({ cookies });
-    if ('code' in login) throw new Error(login.reason);
-    expect(login.user).toEqual(user);
+    const { folder, write, cookies, put, login } = await inFiles();
+    write('vendor/lab404/laravel-impersonate/composer.json', '{}');
+    const as = (more: object) => put({ [ofWeb]: undefined, [ofImpersonate]: 7, ...more });
+    as({});
+    const logins = await open(folder);
+    const before = await login(logins);
+    expect(before.user).toEqual(user);
     // The id of the admin may be that of the user, too, in another table.
     for (const admin of [1, 7, 0, 'abc']) {
-      put({ [ofImpersonate]: 7, impersonated_by: admin });
+      as({ impersonated_by: admin });
       expect(await logins.identify({ cookies })).toMatchObject({
         code: 'unauthorized',
         reason: expect.stringContaining('acts as this user'),
       });
-      expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+      expect(await differing(logins, before)).toMatchObject({ state: 'nobody' });
     }
-    put({ [ofImpersonate]: 7, impersonated_by: null, impersonator_guard: 'web' });
+    as({ impersonated_by: null, impersonator_guard: 'web' });
     expect(await logins.identify({ cookies })).toMatchObject({ user });
-    site.write('config/laravel-impersonate.php', "<?php return ['session_key' => 'acts.as'];");
-    put({ [ofImpersonate]: 7, impersonated_by: 1 });
-    const byOwnKey = await open(site.folder);
+    write('config/laravel-impersonate.php', "<?php return ['session_key' => 'acts.as'];");
+    as({ impersonated_by: 1 });
+    const byOwnKey = await open(folder);
     expect(await byOwnKey.identify({ cookies })).toMatchObject({ user });
-    put({ [ofImpersonate]: 7, acts: { as: 1 } });
+    as({ acts: { as: 1 } });
     expect(await byOwnKey.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
   });
 
-  test.each(['web-staff'])('of the application itself: users of %s count by rows', async (guard) => {
-    const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-    const { id, cookies } = await logIn(site.sessions, { name: site.name });
-    const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', guard);
-    writeFileSync(join(site.sessions, id), JSON.stringify({ [userId]: 7 }));
-    const logins = await open(site.folder, { userId });
+  test('of the application itself: users of web-staff count by rows', async () => {
+    const { folder, db, cookies, put } = await inFiles();
+    const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', 'web-staff');
+    put({ [ofWeb]: undefined, [userId]: 7 });
+    const logins = await open(folder, { userId });
     expect(await logins.identify({ cookies })).toMatchObject({ user });
-    site.db.exec('DELETE FROM users');
+    db.exec('DELETE FROM users');
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
   });
 });
@@ -675,27 +671,24 @@ test('the table, the key and the column of the passwords that a model names', as
 });
 
 test('passwords in a column of another name count, too, and nobody is let in where they are not found', async () => {
-  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
-  site.db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
-  const { id, cookies } = await logIn(site.sessions, { name: site.name });
-  const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
-  put({ [ofWeb]: 7, password_hash_web: 'hash' });
-  const without = await open(site.folder);
+  const { folder, write, db, cookies, put, login } = await inFiles();
+  db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
+  put({ password_hash_web: 'hash' });
+  const without = await open(folder);
   expect(await without.identify({ cookies })).toMatchObject({
     code: 'unauthorized',
     reason: expect.stringContaining('no column password'),
     hint: expect.stringContaining('$authPasswordName'),
   });
   // Without the middleware `AuthenticateSession` Laravel compares none.
-  put({ [ofWeb]: 7 });
+  put({});
   expect(await without.identify({ cookies })).toMatchObject({ user });
-  put({ [ofWeb]: 7, password_hash_web: 'hash' });
-  site.write('app/Models/User.php', `<?php class User { protected $authPasswordName = 'passwd'; }`);
-  const logins = await open(site.folder);
-  const login = await logins.identify({ cookies });
-  if ('code' in login) throw new Error(login.reason);
-  site.db.exec("UPDATE users SET passwd = 'another'");
-  expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+  put({ password_hash_web: 'hash' });
+  write('app/Models/User.php', `<?php class User { protected $authPasswordName = 'passwd'; }`);
+  const logins = await open(folder);
+  const before = await login(logins);
+  db.exec("UPDATE users SET passwd = 'another'");
+  expect(await differing(logins, before)).toMatchObject({ state: 'nobody' });
 });
 
 test('a key of the application replaces the whole one of the framework, but for the lists that Laravel merges', async () => {
