@@ -106,6 +106,29 @@ test('the page’s own address of profiles takes precedence, unless it is a scri
   }
 });
 
+test('the site’s pictures hang over the initials, and one that is missing is not asked for again', async () => {
+  const id = await room('portraits');
+  for (const one of [bob, carol]) await say(one, id, 'hello');
+  const page = await enter(alice, 'portraits', {
+    attributes: { 'avatar-url': 'https://site.example/{id}.jpg' },
+  });
+  const pictures = (one: ChatPage) => [
+    ...one.timeline.querySelectorAll<HTMLImageElement>('.group > .avatar img'),
+  ];
+  const shown = (one: ChatPage, ...of: Person[]) =>
+    until(() =>
+      expect(pictures(one).map(({ src }) => src)).toEqual(
+        of.map((who) => `https://site.example/${who.id}.jpg`),
+      ),
+    );
+  await shown(page, bob, carol);
+  pictures(page)[1]?.dispatchEvent(new page.window.Event('load'));
+  expect(pictures(page).map(({ className }) => className)).toEqual(['', 'there']);
+  pictures(page)[0]?.dispatchEvent(new page.window.Event('error'));
+  await shown(page, carol);
+  await shown(await page.reload(), carol);
+});
+
 test('a name and a mention in the timeline open the card; a card that did not load is tried again', async () => {
   const id = await room('cards');
   await say(carol, id, 'Hi @Bob', { mentions: [{ user: bob.id, start: 3, length: 4 }] });
