@@ -455,6 +455,30 @@ describe('inviting', () => {
     expect([...dialog.querySelectorAll('.chip.bad bdi')].map(textOf)).toEqual(['Carol']);
   });
 
+  test('takes from an admin alone the ID of a person who has never been here', async () => {
+    const admin = await site.person({ firstname: 'Alice', roles: ['admin'] });
+    const { bob } = await two();
+    const id = await den(admin, [bob], { name: 'greenhouse' });
+    for (const one of [bob, admin]) {
+      const page = await open(one);
+      await page.open('greenhouse');
+      await choose(page, 'Room menu', 'Invite');
+      const dialog = await page.get('dialog', 'Invite to greenhouse');
+      type((await page.get('combobox', 'People', dialog)) as HTMLInputElement, 'newcomer-7');
+      await page.sees('Nobody found.', dialog);
+      const offered = page.all('option', undefined, dialog).map(textOf);
+      expect(offered).toEqual(one === bob ? [] : [expect.stringMatching(/newcomer-7.*Use this exact ID/)]);
+      if (one === bob) continue;
+      // A text may be a name: it is an ID only when it is chosen.
+      page.press('ArrowDown');
+      page.press('Enter');
+      await page.click('button', 'Invite', dialog);
+      await page.gone('dialog');
+    }
+    const { members } = await admin.request('room:members', { room: id });
+    expect(members.map(({ user }) => user.id)).toContain('newcomer-7');
+  });
+
   test('by a link lets somebody in by a press, also after a login, until it is turned off', async () => {
     const { alice } = await two();
     const guest = await site.person({ firstname: 'Guest' });
