@@ -604,7 +604,9 @@ describe('texts on the bus that were recorded before the database was restored',
     const [{ digest } = {}] = await before.query('SELECT digest FROM chat_digest_key');
     const key = Buffer.from(String(digest), 'hex');
     const code = createHmac('sha256', key).update(long).digest('base64');
-    await redis.ask('PUBLISH', String(recorded[0]?.[0]), code + long);
+    // The servers of the other tests have channels of their own.
+    const [channel] = recorded.find(([, text]) => text.includes('lost 19')) ?? [];
+    await redis.ask('PUBLISH', String(channel), code + long);
     await says(restored, /a text on the bus was ignored/);
   });
 });
