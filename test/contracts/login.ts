@@ -12,7 +12,6 @@ import { soak } from '../guarantees/size.ts';
 import { differing } from '../helpers/application-site.ts';
 import { patient } from '../helpers/patient-logins.ts';
 import type { TestDatabase } from '../helpers/site-database.ts';
-import { keepReader } from '../helpers/warm-reader.ts';
 
 /** A browser in which a user of the site is logged in. */
 export interface Device {
@@ -74,7 +73,6 @@ export function applicationContract(
     return {
       ...rest,
       async open() {
-        keepReader();
         return (await openSite({ folder: site.folder, checks })).logins;
       },
       logIn: (user, name) => site.logIn(user, name === undefined ? undefined : (named(name) as never)),

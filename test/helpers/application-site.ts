@@ -4,7 +4,6 @@ import { openSite } from '../../server/session/logins/applications.ts';
 import type { SitePlace } from '../../server/session/logins/site.ts';
 import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
-import { keepReader } from './warm-reader.ts';
 
 /** Databases for the tests of a file, which are emptied after them. */
 export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Promise<TestDatabase[]> {
@@ -27,7 +26,6 @@ interface Site {
 
 /** The logins of a site by its folder, until the end of the test. */
 export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
-  keepReader();
   const { logins } = await openSite({ folder, ...more });
   onTestFinished(() => logins.close());
   return patient(logins);

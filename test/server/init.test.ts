@@ -26,7 +26,6 @@ import { loginsOf } from '../helpers/application-site.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { startSiteDatabase, type TestDatabase } from '../helpers/site-database.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
-import { keepReader } from '../helpers/warm-reader.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -64,7 +63,6 @@ async function run(
   answers: string[] = [],
   machine?: string,
 ) {
-  keepReader();
   const said: string[] = [];
   const answer = async (question: string) => {
     said.push(question);

@@ -20,8 +20,8 @@ export type Reading = { file: string; surroundings: PhpSurroundings } | { files:
 
 /** Milliseconds for one reading: its bounds end it much earlier, but those of the parser are not ours. */
 const longest = 10_000;
-/** Milliseconds for which a thread waits for the next reading. */
-const idle = 500;
+/** An idle thread ends after this time: starting one takes ten times as long as reading a site. */
+const idleMs = 5000;
 
 const { NODE_COMPILE_CACHE: compiled } = process.env;
 
@@ -97,7 +97,7 @@ function keep(thread: Worker): void {
     waiting = undefined;
     void thread.terminate();
   };
-  waiting = { thread, ends: setTimeout(end, idle).unref() };
+  waiting = { thread, ends: setTimeout(end, idleMs).unref() };
 }
 
 /** The values of a configuration file. A value that only PHP can compute is an error where it is asked for. */

@@ -27,7 +27,6 @@ import { prestashopSite } from '../../../helpers/prestashop.ts';
 import type { TestDatabase } from '../../../helpers/site-database.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
-import { keepReader } from '../../../helpers/warm-reader.ts';
 
 const kinds = ['mysql', 'postgres'] as const;
 /** As `init` shows the sites of the helpers, with these rows. */
@@ -413,7 +412,6 @@ describe.each(databases)('$kind', (db) => {
     });
 
   async function identified(site: string, cookies: string, siteDatabase: string) {
-    keepReader();
     const place = placeOf({ site, siteDatabase });
     const { logins } = await openSite(place);
     onTestFinished(() => logins.close());

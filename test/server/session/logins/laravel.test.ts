@@ -26,7 +26,6 @@ import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { metrics } from '../../../helpers/server-figures.ts';
 import { sessionServerForTest } from '../../../helpers/session-server-here.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
-import { keepReader } from '../../../helpers/warm-reader.ts';
 
 const key = `base64:${randomBytes(32).toString('base64')}`;
 const previous = `base64:${randomBytes(32).toString('base64')}`;
@@ -177,7 +176,6 @@ async function logIn(sessions: string, job: { name: string; encrypt?: boolean; k
 
 /** The logins by the folder alone. */
 async function open(site: string, more: Record<string, string> = {}) {
-  keepReader();
   const settings = readOptions({ site, ...more }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, () => {});

@@ -13,7 +13,6 @@ import { stopClock } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { startChatServer } from '../../../helpers/chat-server.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
-import { keepReader } from '../../../helpers/warm-reader.ts';
 
 /** A folder with these files. */
 function folderOf(files: Record<string, string>): string {
@@ -27,7 +26,6 @@ function folderOf(files: Record<string, string>): string {
 }
 
 async function open(options: Record<string, string>) {
-  keepReader();
   const settings = readOptions(options, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, () => {});

@@ -11,7 +11,6 @@ import { readOptions } from '../../../../server/session/options.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
 import { lockedMemcached, memcachedSocket } from '../../../helpers/memcached-places.ts';
 import { startRedis } from '../../../helpers/redis.ts';
-import { keepReader } from '../../../helpers/warm-reader.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'php-site-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -61,7 +60,6 @@ class Machine {
   readonly problems: string[] = [];
 
   place(given: Record<string, string> = {}): SitePlace {
-    keepReader();
     const options = { site: this.site, userId: 'who.id', userName: 'who.name', ...given };
     const read = readOptions(options, (name) => name);
     if (!('site' in read)) throw new Error(JSON.stringify(read));
