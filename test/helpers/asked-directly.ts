@@ -1,7 +1,7 @@
 import pino from 'pino';
 import type { Chat } from '../../server/chat/chat.ts';
 import type { Connection } from '../../server/chat/model.ts';
-import { ConcurrencyLimit, RateLimit } from '../../server/limits/by-key.ts';
+import { ConcurrencyLimit, type Rate, RateLimit } from '../../server/limits/by-key.ts';
 import { QuietLog } from '../../server/log.ts';
 import { requestListener } from '../../server/requests/dispatch.ts';
 import { Drain } from '../../server/requests/drain.ts';
@@ -14,29 +14,34 @@ export interface Asker {
 }
 
 const ignore = () => {};
-const unlimited = () => new RateLimit({ count: 0, ms: 1000 });
+const unlimited = { count: 0, ms: 1000 };
+const noLimits = {
+  ...{ requests: unlimited, send: unlimited, search: unlimited, change: unlimited },
+  ...{ create: unlimited, invite: unlimited, report: unlimited },
+};
+
+/** Answers the requests of connections to a chat in this process, without sockets. A missing rate is no limit. */
+export function directRequests(
+  chat: Chat,
+  rates: Partial<Record<keyof typeof noLimits, Rate>> = {},
+  drain = new Drain(),
+): (connection: Connection) => ReturnType<typeof requestListener> {
+  const log = pino({ enabled: false });
+  const limits = Object.fromEntries(
+    Object.entries({ ...noLimits, ...rates }).map(([name, rate]) => [name, new RateLimit(rate)]),
+  ) as Record<keyof typeof noLimits, RateLimit>;
+  const services = {
+    ...{ chat, log, quiet: new QuietLog(log), drain, traces: noTraces, onRequest: ignore },
+    limits: { ...limits, reads: new ConcurrencyLimit(4), searches: new ConcurrencyLimit(1) },
+  };
+  const intake = { begin: ignore, end: ignore, punish: ignore };
+  return (connection) =>
+    requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
+}
 
 /** Connects people to a chat in this process, and carries out their requests as those of sockets, without limits. */
-export function askedDirectly(
-  chat: Chat,
-  drain = new Drain(),
-): (id: string, roles?: SiteRole[]) => Promise<Asker> {
-  const log = pino({ enabled: false });
-  const limits = {
-    requests: unlimited(),
-    send: unlimited(),
-    search: unlimited(),
-    change: unlimited(),
-    create: unlimited(),
-    invite: unlimited(),
-    report: unlimited(),
-    reads: new ConcurrencyLimit(4),
-    searches: new ConcurrencyLimit(1),
-  };
-  const services = {
-    ...{ chat, limits, log, quiet: new QuietLog(log) },
-    ...{ drain, traces: noTraces, onRequest: ignore },
-  };
+export function askedDirectly(chat: Chat, drain?: Drain): (id: string, roles?: SiteRole[]) => Promise<Asker> {
+  const requests = directRequests(chat, {}, drain);
   return async (id, roles = []) => {
     const connection = await chat.directory.connect(`c-${id}`, {
       id,
@@ -44,8 +49,7 @@ export function askedDirectly(
       roles,
       rooms: [],
     });
-    const intake = { begin: ignore, end: ignore, punish: ignore };
-    const listen = requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
+    const listen = requests(connection);
     const ask: Asker['ask'] = (event, payload) =>
       new Promise((done) => {
         listen(event, payload, (answer: never) => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { emptyHistory, type RunningChat, usual } from './chat-server.ts';
+import { textSink } from './text-sink.ts';
 
 type Parts = typeof import('./chat-parts.ts');
 
@@ -23,19 +23,8 @@ export async function chatServerHere(env: NodeJS.ProcessEnv): Promise<RunningCha
   client ??= readClientFiles();
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
   const config = readConfig({ ...usual, CHAT_HISTORY: history?.url, CHAT_FILES: history?.files, ...env });
-  let output = '';
-  const waiting = new Set<() => void>();
-  const log = createLog(
-    config.logLevel,
-    config.node,
-    new Writable({
-      write(line, _, done) {
-        output += line;
-        for (const check of waiting) check();
-        done();
-      },
-    }),
-  );
+  const output = textSink();
+  const log = createLog(config.logLevel, config.node, output.stream);
   const app = await startApp(config, client, log, (error) => {
     throw error;
   });
@@ -43,18 +32,8 @@ export async function chatServerHere(env: NodeJS.ProcessEnv): Promise<RunningCha
   return {
     port: app.port,
     url: `http://127.0.0.1:${app.port}`,
-    output: () => output,
-    until: (pattern, from = 0) =>
-      new Promise((resolve) => {
-        const check = () => {
-          const match = pattern.exec(output.slice(from));
-          if (match === null) return;
-          waiting.delete(check);
-          resolve(match);
-        };
-        waiting.add(check);
-        check();
-      }),
+    output: output.text,
+    until: output.until,
     stop() {
       stopped ??= app
         .close()

@@ -1,4 +1,3 @@
-import pino from 'pino';
 import { audit } from '../../server/changes/audit.ts';
 import { runConsumers } from '../../server/changes/consumer.ts';
 import { openChat } from '../../server/chat/chat.ts';
@@ -13,14 +12,11 @@ import { canOf, totalsOfPerson, totalsOfUser } from '../../server/chat/summary.t
 import { identityOf } from '../../server/connections/accepted.ts';
 import type { History } from '../../server/history/history.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
-import { ConcurrencyLimit, RateLimit } from '../../server/limits/by-key.ts';
+import { ConcurrencyLimit } from '../../server/limits/by-key.ts';
 import { FileBudget } from '../../server/limits/file-budget.ts';
-import { QuietLog } from '../../server/log.ts';
-import { requestListener } from '../../server/requests/dispatch.ts';
-import { Drain } from '../../server/requests/drain.ts';
-import { noTraces } from '../../server/traces/traces.ts';
 import { RequestError } from '../../server/wire/errors.ts';
 import type { SiteRole, User } from '../../server/wire/events.ts';
+import { directRequests } from './asked-directly.ts';
 import { ConnectRefused, newClientId } from './chat-client.ts';
 import { emptyHistory, usual } from './chat-server.ts';
 import type { ChatSite } from './chat-site.ts';
@@ -85,19 +81,12 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     onSweepFailure: unexpected,
     onOtherRoom: ({ id }) => unexpected(new Error(id)),
   });
-  const log = pino({ enabled: false });
   const { limitRequests, limitSend, limitSearch, limitChange, limitCreate, limitInvite, limitReport } =
     config;
-  const rates = {
+  const requests = directRequests(chat, {
     ...{ requests: limitRequests, send: limitSend, search: limitSearch, change: limitChange },
     ...{ create: limitCreate, invite: limitInvite, report: limitReport },
-  };
-  const limits = Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, new RateLimit(rate)]));
-  const reads = new ConcurrencyLimit(4);
-  const services = {
-    ...{ chat, log, quiet: new QuietLog(log), drain: new Drain(), traces: noTraces, onRequest: ignore },
-    limits: { ...limits, reads, searches: new ConcurrencyLimit(1) } as never,
-  };
+  });
   const identity = (id: string, session: Record<string, unknown>) => {
     const {
       firstname = `Name of ${id}`,
@@ -149,13 +138,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     if (chat.directory.banOf(id) !== null)
       throw new ConnectRefused('forbidden', { code: 'forbidden', retryable: false } as never);
     const connection = await chat.directory.connect(name, identity(id, session as never));
-    const parts = {
-      connection,
-      intake: { begin: ignore, end: ignore, punish: ignore },
-      weight: { received: 0 },
-      active: ignore,
-    };
-    const listen = requestListener(services, parts) as (...of: unknown[]) => void;
+    const listen = requests(connection) as (...of: unknown[]) => void;
     const raw = (event: string, ...args: unknown[]) =>
       new Promise<unknown>((done) => listen(event, ...sent(args), (answer: unknown) => done(sent(answer))));
     const client = {
@@ -204,7 +187,8 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
         return { status: 400, body: { error: { code: error.code } } };
       }
     },
-    me: ({ id, cookie }) => totalsOfUser(history, chat.directory, reads, identity(id, JSON.parse(cookie))),
+    me: ({ id, cookie }) =>
+      totalsOfUser(history, chat.directory, new ConcurrencyLimit(4), identity(id, JSON.parse(cookie))),
     mayUpload: ({ id, cookie }, room) =>
       mayUpload(chat, identity(id, JSON.parse(cookie)), room).then(
         () => 'ok',

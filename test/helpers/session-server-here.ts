@@ -1,9 +1,9 @@
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { createLog } from '../../server/log.ts';
 import { startSessionServer } from '../../session-server/server.ts';
 import { readSettings } from '../../session-server/settings.ts';
 import { type SessionClient, sessionClients } from './session-client.ts';
+import { textSink } from './text-sink.ts';
 
 /** A session server in this process: it costs a tenth of a process of its own. */
 export interface SessionServerHere {
@@ -15,22 +15,13 @@ export interface SessionServerHere {
 
 export async function sessionServerHere(env: NodeJS.ProcessEnv = {}): Promise<SessionServerHere> {
   const settings = readSettings({ SESSION_SERVER_HOST: '127.0.0.1', SESSION_SERVER_PORT: '0', ...env });
-  let output = '';
-  const log = createLog(
-    settings.logLevel,
-    undefined,
-    new Writable({
-      write(line, _, done) {
-        output += line;
-        done();
-      },
-    }),
-  );
+  const output = textSink();
+  const log = createLog(settings.logLevel, undefined, output.stream);
   const server = await startSessionServer(settings, log);
   let closed: Promise<void> | undefined;
   return {
     port: server.listening?.port ?? 0,
-    output: () => output,
+    output: output.text,
     close() {
       closed ??= server.close();
       return closed;
