@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './npm-packages.mjs';
 
-// Copies the durations that Vitest has kept of the last run to test/durations.json, in seconds, for machines that have none:
-// CI starts the longest files first. Once in a while is enough.
+// Copies the durations of Vitest's last run to test/durations.json. CI has no such run, and starts the longest files first by
+// this file. Update it occasionally.
 const folder = join(root, 'node_modules/.vite/vitest');
 if (!existsSync(folder)) throw new Error('no durations: run npm test before');
 const kept = join(folder, readdirSync(folder)[0], 'results.json');

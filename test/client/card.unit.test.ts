@@ -51,14 +51,14 @@ test.each([
   ['expired', 2, true, '2 unsent messages and your drafts are saved for you, Alice.'],
   ['logout', 2, true, 'Your messages are no longer shown on this device.'],
 ] as const)(
-  'after %s with %i unsent messages and drafts %s the card says what is kept',
+  'after %s with %i unsent messages and drafts %s the card lists what is saved',
   (reason, unsent, drafts, text) => {
     expect(cardOf(chatIn(ended({ reason }), unsent, drafts), strings, null)?.text).toBe(text);
   },
 );
 
 test.each([
-  ['nobody names an address', null, undefined, undefined],
+  ['no address is set', null, undefined, undefined],
   ['the server names it', null, 'https://shop.example/login', 'https://shop.example/login'],
   [
     'the page names another',
@@ -72,7 +72,7 @@ test.each([
     undefined,
     `https://shop.example/login?a=https%3A%2F%2Fshop.example%2F%2Fpath%3Fb%3D1%26c%23d&b=%2Fpath%3Fb%3D1%26c%23d&c=${encodeURIComponent(btoa('https://shop.example//path?b=1&c#d'))}`,
   ],
-  ['it is no address', 'http://[', undefined, 'reloaded'],
+  ['the address is invalid', 'http://[', undefined, 'reloaded'],
   ['it is a script', 'javascript:alert(1)', undefined, 'reloaded'],
 ] as const)('where a guest logs in if %s', (_, ofPage, ofServer, leadsTo) => {
   const state = ended({ reason: 'unauthorized', user: undefined, loginUrl: ofServer });

@@ -1,4 +1,4 @@
-/** What open-page.ts needs of jsdom: its own types would bring those of a browser to the server, too. */
+/** The part of jsdom that open-page.ts uses. jsdom's own types would add the browser's globals to the server's code. */
 declare module 'jsdom' {
   import type { Context } from 'node:vm';
 

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** A room of Alice and Bob with these messages of hers, which she has opened. */
+/** Creates a room of Alice and Bob with these messages by Alice, and opens it as Alice. */
 async function room(name: string, ...texts: string[]): Promise<{ id: string; page: ChatPage }> {
   const { id } = await site.den(alice, [bob], { name });
   await bob.request('room:join', { room: id });
@@ -117,7 +117,7 @@ test('asks before a message is deleted, and says when it could not be', async ()
   page.wire.answers.clear();
   await page.click('button', 'Delete', await page.get('alertdialog'));
   await texts(page, ['Message deleted', 'from Bob']);
-  // The owner deletes messages of others, too, and they see who did it.
+  // The owner may delete other members' messages, and the notice names the owner.
   await menuOf(page, 'from Bob', /^Delete/);
   await page.click('button', 'Delete', await page.get('alertdialog'));
   await texts(page, ['Message deleted', 'Deleted by a moderator']);
@@ -144,7 +144,7 @@ test('offers a member no deletion or edit of another’s message', async () => {
   ]);
 });
 
-test('says under a message who has seen it, where the room shows that', async () => {
+test('shows who has seen a message, if the room shows read receipts', async () => {
   const { id, page } = await room('seen', 'who has read this?');
   const message = await page.message('who has read this?');
   const line = () => page.get('button', /Seen by/, message);
@@ -253,7 +253,7 @@ test('shows who is mentioned where it happened, until it is read', async () => {
   await say(alice, id, '@Bob hello', { mentions });
   await page.sees('Alice mentioned you');
   await page.open('elsewhere');
-  // Nobody is told of a mention who has the room open elsewhere.
+  // A user who has the room open gets no notice of a mention.
   await bob.request('room:leave', { room: id });
   await say(alice, id, '@Bob look', { mentions });
   await page.get('button', /^spring.*1 unread, you were mentioned/);
@@ -301,7 +301,7 @@ test('draws code, lists, quotations and links, and reads them without their sign
   await page.get('button', /^drawn.*You ?: Bold, it and code: two spades/);
 });
 
-test('says of the user’s own messages whether they are sent', async () => {
+test('shows the delivery state of the user’s own messages', async () => {
   const { id, page } = await room('states');
   page.wire.held.add('message:send');
   await page.write('slow');

@@ -85,7 +85,7 @@ test('keys go to the next, delete, take back and keep, until they are turned off
   // The second decision sends the first.
   await until(async () => expect(await text('lobby', 1)).toBe(''));
   await until(async () => expect(await cases(page)).toHaveLength(1));
-  // With a modifier it is a key of the browser's.
+  // A key with a modifier belongs to the browser.
   key('a', { ctrlKey: true });
   await page.drawn();
   expect(await cases(page)).toHaveLength(1);
@@ -104,7 +104,7 @@ test('keys go to the next, delete, take back and keep, until they are turned off
   expect((await again.get('switch', 'Use these keys')).getAttribute('aria-checked')).toBe('false');
 });
 
-test('an entry on which another moderator decides goes, and a notice says so', async () => {
+test('an entry disappears with a notice when another moderator decides it', async () => {
   await threeReported();
   const page = await open(moderator);
   const other = await open(admin);
@@ -116,7 +116,7 @@ test('an entry on which another moderator decides goes, and a notice says so', a
 });
 
 test('a decision that is refused is taken back, with a notice', async () => {
-  // Nobody outranks an admin.
+  // A moderator may not moderate an admin.
   await admin.request('room:join', { room: 'lobby' });
   const { seq } = await say(admin, 'lobby', 'My own words');
   await reporter.request('room:join', { room: 'lobby' });
@@ -183,7 +183,7 @@ test('a message that waits is approved, or rejected with a reason', async () => 
   await page.fill('textbox', /^Reason, shown to Dimitri/, 'No sales here', dialog);
   page.press('Enter');
   await page.sees('Rejected. Dimitri can see the reason.');
-  // The second decision has sent the first.
+  // A decision is sent when the next one is made.
   await until(async () =>
     expect(
       (await boss.request('message:history', { room: 'lobby' })).messages.map(({ text }) => text),
@@ -192,7 +192,7 @@ test('a message that waits is approved, or rejected with a reason', async () => 
   await held.close();
 });
 
-test('people: one is found by name, muted, banned with the recent messages, and let back', async () => {
+test('people: a search by name, a mute, a ban that deletes recent messages, and its end', async () => {
   await reported('garden', 'You never listen.');
   const page = await open(moderator, '#people');
   const people = await page.get('region', 'People');

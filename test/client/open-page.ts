@@ -11,19 +11,19 @@ export type Name = string | RegExp;
 export interface PageOptions {
   readonly element?: 'php-chat' | 'php-chat-moderate';
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Of the element, in pixels: it decides which panes there are. */
+  /** Width of the element in pixels, which decides which panes it shows. */
   readonly width?: number;
   /** The part of the page's address behind `#`. */
   readonly hash?: string;
   /** Waits until the chat says that it is connected, unless `false`. */
   readonly connected?: boolean;
-  /** What the browser has stored. */
+  /** The initial content of `localStorage`. */
   readonly stored?: Storage;
 }
 
 /**
  * Opens the chat for one test in a window of its own, as the user with this cookie, connected to a real server. The window has no
- * layout, no style sheets and a single tab stop: what depends on these is for test/e2e.
+ * layout, no style sheets and a single tab stop, so tests of these belong in test/e2e.
  */
 export async function openPage(url: string, cookie = '', options: PageOptions = {}): Promise<ChatPage> {
   const script = await pageScript();
@@ -40,7 +40,7 @@ export class ChatPage {
   readonly window: BrowserWindow;
   readonly element: HTMLElement;
   readonly errors: unknown[] = [];
-  /** The hints in the console for whoever builds the page. */
+  /** Console warnings for the developer of the page. */
   readonly hints: string[] = [];
   /** What was copied. */
   readonly copied: string[] = [];
@@ -96,20 +96,20 @@ export class ChatPage {
     return this.element.shadowRoot as ShadowRoot;
   }
 
-  /** The same page once more, with what this one has stored. */
+  /** Opens the page again, with the same `localStorage`. */
   async reload(): Promise<ChatPage> {
     this.window.dispatchEvent(new this.window.Event('pagehide'));
     this.element.remove();
     return openPage(this.#url, this.#cookie, { ...this.#options, stored: this.window.localStorage });
   }
 
-  /** Another address of the page, behind `#`, by a link or by hand. */
+  /** Changes the part of the page's address behind `#`. */
   go(hash: string): void {
     this.window.history.pushState(null, '', hash);
     for (const name of ['popstate', 'hashchange']) this.window.dispatchEvent(new this.window.Event(name));
   }
 
-  /** Takes the network from the page, or gives it back. */
+  /** Sets whether the page has a network. */
   online(onLine: boolean): void {
     Object.defineProperty(this.window.navigator, 'onLine', { value: onLine, configurable: true });
     this.window.dispatchEvent(new this.window.Event(onLine ? 'online' : 'offline'));
@@ -130,7 +130,7 @@ export class ChatPage {
     );
   }
 
-  /** The only one, as soon as there is exactly one. */
+  /** Waits until exactly one element matches. */
   get(role: string, name?: Name, inside?: ParentNode): Promise<HTMLElement> {
     return until(() => {
       const found = this.all(role, name, inside);
@@ -143,7 +143,7 @@ export class ChatPage {
     });
   }
 
-  /** Resolves when there is no such element any more. */
+  /** Waits until no element matches. */
   gone(role: string, name?: Name, inside?: ParentNode): Promise<void> {
     return until(() => expect(this.all(role, name, inside).map(nameOf)).toEqual([]));
   }
@@ -191,7 +191,7 @@ export class ChatPage {
     return frame().then(frame);
   }
 
-  /** Opens a room by the list of rooms, and joins it where one has to. */
+  /** Opens a room from the list, and joins it if necessary. */
   async open(room: string): Promise<void> {
     const name = new RegExp(`^${room}\\b`);
     const list = await until(() => {
@@ -259,7 +259,7 @@ const TAGS: Record<string, string> = {
   textbox: 'input,textarea,',
 };
 
-/** What is said of it costs more than the look, so it is only said at the end. */
+/** A failure whose message is computed only if the wait times out, because that takes longer than the check. */
 class NotYet {
   readonly said: () => string;
   constructor(said: () => string) {
@@ -267,7 +267,7 @@ class NotYet {
   }
 }
 
-/** Tries again until it throws no more, less and less often: each look at the page takes longer than what it waits for. */
+/** Repeats the task until it does not throw. The pauses grow, because each check of the page takes CPU from the page. */
 export async function until<T>(task: () => T): Promise<Awaited<T>> {
   const end = Date.now() + hanging;
   for (let pause = 4; ; pause = Math.min(60, pause * 1.5)) {
@@ -310,7 +310,7 @@ export function click(element: HTMLElement): void {
   element.click();
 }
 
-/** Puts that text into a field, in place of what it has. */
+/** Replaces the text of a field. */
 export function type(field: HTMLInputElement | HTMLTextAreaElement, text: string): void {
   const { InputEvent } = field.ownerDocument.defaultView as BrowserWindow;
   field.focus();

@@ -67,7 +67,7 @@ async function make(): Promise<Script> {
       import('../../client/strings-plugin.ts'),
     ]);
     const texts = strings('chat');
-    // As `npm run dev`, which serves both pages.
+    // Like `npm run dev`, it includes the texts of both pages.
     Object.assign(texts, { buildStart: undefined });
     (texts.configResolved as (config: object) => void)({ command: 'serve' });
     await build({

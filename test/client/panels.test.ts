@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
 
-/** Another site, whose pages are shown under links to them. */
+/** Another site, for link previews. */
 const other = createServer((request, response) => {
   const title = request.url === '/empty' ? '' : '<title>Spring market</title>';
   const about = '<meta name="description" content="Forty growers from the valley.">';
@@ -90,7 +90,7 @@ test('a search finds words in the room or in all, and narrows down by author, ki
   await page.gone('complementary', 'Search');
 });
 
-test('older results that are refused take nothing away, and are tried again', async () => {
+test('a failed request for older results keeps the list, and can be retried', async () => {
   await room('shed', ...numbered(30, 'spanner'));
   const page = await enter('shed');
   await page.click('button', 'Search in this room');
@@ -110,12 +110,12 @@ test('older results that are refused take nothing away, and are tried again', as
   await until(() => expect(page.focused).toBe(page.root.querySelectorAll('button.hit')[25]));
 });
 
-test('a list of links that is refused says so, and is tried again', async () => {
+test('a failed request for the links shows an error, and can be retried', async () => {
   await room('links', ...numbered(3, 'https://garden.example/plan'));
   const page = await enter('links');
   await page.click('button', 'links', await page.get('region', 'links'));
   const details = await page.get('complementary', 'Details');
-  // While nothing has come there is a sign of it, after a moment.
+  // A spinner appears after a short delay.
   page.wire.held.add('room:files');
   await page.click('tab', 'Files', details);
   await until(() => expect(details.querySelector('.bone')).not.toBeNull());
@@ -202,7 +202,7 @@ test('replies are counted under the message, and read and written beside the roo
   const talk = await page.get('log', /^Replies to Bob/, panel);
   await until(() => expect(page.all('article', undefined, talk)).toHaveLength(2));
   await page.get('separator', '1 reply', talk);
-  // A draft of its own, kept while it is closed.
+  // The thread has a separate draft, which is kept while the thread is closed.
   const own = () => panel.querySelector('textarea') ?? page.root.querySelector('.talk textarea');
   type(own() as HTMLTextAreaElement, 'At six?');
   page.press('Escape');
@@ -225,7 +225,7 @@ test('replies are counted under the message, and read and written beside the roo
   await page.gone('complementary', 'Replies');
 });
 
-test('a quotation leads to its message, whose text it has', async () => {
+test('a quote shows the text of its message, and a press scrolls to the message', async () => {
   const id = await room('quotes', ...numbered(3, 'point'));
   await say(alice, id, 'an answer', { replyTo: 2 });
   const page = await enter('quotes');
@@ -267,7 +267,7 @@ test('a message is forwarded after a note into chats that are found by name; a r
     await until(async () =>
       expect((await texts(id)).map(({ text }) => text)).toEqual(['For Saturday', 'Gate opens at six.']),
     );
-  // A copy of a message of a private room names nobody, and cannot be edited.
+  // A forwarded message from a private room does not name its author, and cannot be edited.
   await bobs.open('den');
   const copy = await bobs.message('Gate opens at six.');
   expect(textOf(copy)).toMatch(/Forwarded(?! from)/);
@@ -297,7 +297,7 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await until(async () => expect(textOf(await card(again))).toContain('Forty growers'));
   await page.click('button', 'Remove preview for everyone');
   for (const one of [page, again]) await until(async () => expect(await card(one)).toBeNull());
-  // Without it a link goes alone, after a reload, too.
+  // Links are sent without a preview, also after a reload.
   type(field(page), `Quietly: ${link()}`);
   await page.click('button', 'Send without preview');
   await page.gone('button', 'Send without preview');
@@ -337,7 +337,7 @@ test('the user’s settings are saved at once, and put back where they cannot be
   expect(nameOf(page.focused as HTMLElement)).toBe('Settings');
 });
 
-test('where the site notifies people who are away, its settings are saved at once', async () => {
+test('if the site notifies offline users, their settings are saved immediately', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'webhook-'));
   writeFileSync(`${folder}/key`, `whsec_${Buffer.alloc(32).toString('base64')}`);
   const away = await startPeopleSite({

@@ -40,7 +40,7 @@ async function choose(page: ChatPage, name: string, item: string): Promise<void>
   await page.click('menuitem', item);
 }
 const field = (page: ChatPage) => page.root.querySelector('textarea') as HTMLTextAreaElement | null;
-/** What stands in place of the field. */
+/** Waits for the note that replaces the message field. */
 const note = (page: ChatPage, text: RegExp) =>
   until(() => expect(page.all('note').map(textOf).join()).toMatch(text));
 const row = (page: ChatPage, name: RegExp) =>
@@ -150,7 +150,7 @@ test('a name and a mention in the timeline open the card; a card that did not lo
   await until(() => expect(field(page)?.value).toBe('@Bob '));
 });
 
-test('the author of a message that a moderator deletes is told why', async () => {
+test('a moderator’s reason for deleting a message is shown to its author', async () => {
   const id = await room('moderated');
   const page = await enter(bob, 'moderated');
   await page.write('buy my watches');
@@ -164,7 +164,7 @@ test('the author of a message that a moderator deletes is told why', async () =>
   await page.sees('A moderator deleted your message in moderated: another');
 });
 
-test('members who have never been here come by pages, and one is found by name', async () => {
+test('members who never connected are loaded by page, and a search finds a member by name', async () => {
   const id = await room('assembly');
   const add = Array.from({ length: 60 }, (_, n) => ({
     id: `m${n}`,
@@ -187,7 +187,7 @@ test('members who have never been here come by pages, and one is found by name',
   await person(page, 'Alice');
 });
 
-test('nobody is said to be here while the connection is lost', async () => {
+test('the people list shows no one as online while the connection is lost', async () => {
   await room('watch');
   const page = await enter(alice, 'watch');
   await page.get('heading', 'Here now 3');
@@ -268,7 +268,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await bobs.click('menuitem', 'Report message');
   const report = await bobs.get('dialog', 'Report this message');
   const button = (await bobs.get('button', 'Report', report)) as HTMLButtonElement;
-  // Nobody is accused of something that was not chosen.
+  // No reason is preselected, so the report cannot be sent yet.
   expect(button.disabled || button.getAttribute('aria-disabled') === 'true').toBe(true);
   await bobs.click('radio', /^Insult or threat/, report);
   await bobs.fill('textbox', /^Note for the moderators/, 'Again.', report);
@@ -279,7 +279,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await page.click('menuitem', 'Reports · 1');
   const reports = await page.get('dialog', 'Reports');
   await page.sees(/Carol.*Cheap watches.*Insult or threat.*Bob/, reports);
-  // One that comes meanwhile is listed, too.
+  // The open dialog also lists a new report.
   await bob.request('message:report', { room: id, seq: 2, reason: 'spam' });
   await until(() => expect(page.all('button', 'Resolve', reports)).toHaveLength(2));
   click(page.all('button', 'Resolve', reports)[0] as HTMLElement);
@@ -312,7 +312,7 @@ test('a blocked user can notice it only by direct messages that cannot be sent',
   expect(page.all('button', 'Retry')).toEqual([]);
 });
 
-test('one cannot write to a person whom one has blocked, whose messages elsewhere are not unread', async () => {
+test('a blocked person cannot be written to, and messages from blocked people do not count as unread', async () => {
   const [dora, erin, fred] = (await Promise.all(
     ['Dora', 'Erin', 'Fred'].map((firstname) => site.person({ firstname })),
   )) as [Person, Person, Person];

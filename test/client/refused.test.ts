@@ -17,7 +17,7 @@ afterAll(async () => {
 const banner = ({ root }: ChatPage) => textOf(root.querySelector('.banner'));
 const closed = { connected: false };
 
-test('a page of a foreign origin says so, and names the setting in the console', async () => {
+test('a page of a foreign origin shows an error, and names the setting in the console', async () => {
   const alice = await other.person({ firstname: 'Alice' });
   const attributes = { server: other.chat.url };
   const page = await openPage(site.chat.url, alice.cookie, { ...closed, attributes });
@@ -26,7 +26,7 @@ test('a page of a foreign origin says so, and names the setting in the console',
   await until(() => expect(hints).toEqual([expect.stringContaining(`Add ${site.chat.url} to CHAT_ORIGINS`)]));
 });
 
-test('a user with too many connections is told so, and when the next attempt is', async () => {
+test('a user with too many connections sees the reason and the time of the next attempt', async () => {
   const bob = await other.person({ firstname: 'Bob' });
   const page = await openPage(other.chat.url, bob.cookie, closed);
   await until(() =>
@@ -35,7 +35,7 @@ test('a user with too many connections is told so, and when the next attempt is'
   bob.close();
 });
 
-test('a banned user is disconnected, and is told of the ban at the next visit', async () => {
+test('a banned user is disconnected, and sees the ban at the next visit', async () => {
   const carol = await site.person({ firstname: 'Carol' });
   const page = await openPage(site.chat.url, carol.cookie);
   await site.api('PUT', `/users/${carol.id}/ban`, {});
@@ -44,7 +44,7 @@ test('a banned user is disconnected, and is told of the ban at the next visit', 
   await again.get('heading', 'You may not use this chat');
 });
 
-test('a session that is there again within five seconds goes on', async () => {
+test('a session that is restored within five seconds continues', async () => {
   const dora = await site.person({ firstname: 'Dora' });
   const page = await openPage(site.chat.url, dora.cookie);
   await page.open('lobby');
@@ -56,7 +56,7 @@ test('a session that is there again within five seconds goes on', async () => {
   await until(() => expect(page.all('textbox', /^Message to/)[0]).toHaveProperty('value', 'half a thought'));
 });
 
-test('a session store that does not respond is no logout', async () => {
+test('a session store that does not respond is not a logout', async () => {
   const emil = await site.person({ firstname: 'Emil' });
   site.memcached.signal('SIGSTOP');
   try {
@@ -77,7 +77,7 @@ test('a room that the user cannot read is named in the console, and the first on
   await until(() => expect(hints).toEqual([expect.stringContaining('there is no room "no-such-room"')]));
 });
 
-test('a single room that the user leaves is not replaced by another one', async () => {
+test('an element with a single room shows no other room after the user leaves it', async () => {
   const gil = await site.person({ firstname: 'Gil' });
   await site.den(gil);
   await gil.request('room:join', { room: 'lobby' });

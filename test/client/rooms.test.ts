@@ -12,12 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** Two people whom no other test knows. */
+/** Two new users, so that tests do not share state. */
 async function two(): Promise<{ alice: Person; bob: Person }> {
   const [alice, bob] = await Promise.all(['Alice', 'Bob'].map((firstname) => site.person({ firstname })));
   return { alice, bob } as { alice: Person; bob: Person };
 }
-/** A private room of that owner that all of them have joined. */
+/** Creates a private room and joins the owner and all members. */
 async function den(owner: Person, members: Person[], over: object): Promise<string> {
   const { id } = await site.den(owner, members, over);
   for (const one of [owner, ...members]) await one.request('room:join', { room: id });
@@ -120,7 +120,7 @@ describe('the list of rooms', () => {
     await page.get('textbox', 'Message to bee keeping');
   });
 
-  test('says that one is a member of a new room until it is opened, at a later visit, too', async () => {
+  test('marks a room as new until the user opens it, also after a reload', async () => {
     const { alice, bob } = await two();
     const page = await open(bob);
     await page.open('lobby');
@@ -135,7 +135,7 @@ describe('the list of rooms', () => {
     await row(third, /^shed ?, private No messages yet$/);
   });
 
-  test('passes the focus of a room that goes to its neighbour, and says so', async () => {
+  test('moves the focus to the next room when the focused room is deleted, and shows a notice', async () => {
     const { alice, bob } = await two();
     const made: string[] = [];
     for (const name of ['elm', 'ash', 'yew']) made.push(await den(bob, [alice], { name }));
@@ -143,7 +143,7 @@ describe('the list of rooms', () => {
     const page = await open(alice);
     await until(() => expect(order(page)[0]).toBe('yew'));
     (await row(page, /^ash/)).focus();
-    // It is said for six seconds, which a busy machine may take for the answer.
+    // The notice disappears after six seconds, and a slow machine may take that long to answer the request.
     await Promise.all([page.sees('ash was deleted.'), bob.request('room:delete', { room: made[1] ?? '' })]);
     await until(() => expect(nameOf(page.focused as HTMLElement)).toMatch(/^elm/));
     page.press('ArrowUp');
@@ -172,7 +172,7 @@ describe('the list of rooms', () => {
 });
 
 describe('leaving', () => {
-  test('asks before, and Stay stays; a user who is removed is told', async () => {
+  test('asks for confirmation, and Stay cancels; a removed user sees a notice', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'shed' });
     const page = await open(alice);
@@ -244,7 +244,7 @@ describe('leaving', () => {
 });
 
 describe('a new room', () => {
-  test('says at the field what is wrong, and has those who were chosen', async () => {
+  test('shows errors at the fields, and adds the chosen people', async () => {
     const { alice, bob } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'New room');
@@ -266,7 +266,7 @@ describe('a new room', () => {
     expect(name.getAttribute('aria-invalid')).toBeNull();
     await page.fill('textbox', /^Topic/, 'Picking days', dialog);
     const people = (await page.get('combobox', /Invite/, dialog)) as HTMLInputElement;
-    // A text that is nobody's name is not taken for an ID.
+    // A name without a match is not used as an ID.
     type(people, 'nobody at all');
     await page.sees('Nobody found.');
     page.press('Enter');
@@ -308,7 +308,7 @@ describe('a new room', () => {
     expect(asked[1]).toEqual(asked[0]);
   });
 
-  test('is offered where there is none, or what else the user may do', async () => {
+  test('the empty list offers a new room, or else what the user may do', async () => {
     const bare = await startPeopleSite({
       CHAT_CREATE_ROOMS: 'none',
       CHAT_DIRECT: 'off',
@@ -348,7 +348,7 @@ describe('the settings of a room', () => {
     return page.get('tabpanel', undefined, await page.get('complementary', 'Details'));
   };
 
-  test('are changed by its owner for everybody; notifications are one’s own', async () => {
+  test('the owner changes the name and topic for all members; each member sets notifications for themselves', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'spring market' });
     const page = await open(alice);
@@ -373,7 +373,7 @@ describe('the settings of a room', () => {
     }
   });
 
-  test('let the owner hand it over, and delete it, asked before', async () => {
+  test('the owner transfers ownership, or deletes the room, after confirming', async () => {
     const { alice, bob } = await two();
     await den(alice, [bob], { name: 'old market' });
     const page = await open(alice);
@@ -430,7 +430,7 @@ describe('the settings of a room', () => {
 });
 
 describe('inviting', () => {
-  test('keeps those who cannot be invited, with the reason', async () => {
+  test('keeps people who cannot be invited in the dialog, with the reason', async () => {
     const { alice, bob } = await two();
     const carol = await site.person({ firstname: 'Carol' });
     const dave = await site.person({ firstname: 'Dave' });
@@ -469,7 +469,7 @@ describe('inviting', () => {
       const offered = page.all('option', undefined, dialog).map(textOf);
       expect(offered).toEqual(one === bob ? [] : [expect.stringMatching(/newcomer-7.*Use this exact ID/)]);
       if (one === bob) continue;
-      // A text may be a name: it is an ID only when it is chosen.
+      // The text may be a name, so it becomes an ID only when the option is chosen.
       page.press('ArrowDown');
       page.press('Enter');
       await page.click('button', 'Invite', dialog);
@@ -479,7 +479,7 @@ describe('inviting', () => {
     expect(members.map(({ user }) => user.id)).toContain('newcomer-7');
   });
 
-  test('by a link lets somebody in by a press, also after a login, until it is turned off', async () => {
+  test('a link admits a user who presses Join, also after a login, until the link is revoked', async () => {
     const { alice } = await two();
     const guest = await site.person({ firstname: 'Guest' });
     const id = await den(alice, [], { name: 'spring market', topic: 'Saturday' });
@@ -502,7 +502,7 @@ describe('inviting', () => {
     await page.click('button', 'New link', dialog);
     const { hash } = new URL(address);
     const attributes = { history: 'hash' };
-    // Nobody is logged in yet: the token is in no address.
+    // Before the login the page removes the token from its address.
     const nobody = await openPage(site.chat.url, '', { hash, attributes, connected: false });
     await nobody.get('heading', 'Please log in');
     expect(nobody.window.location.hash).toBe('');
@@ -522,7 +522,7 @@ describe('inviting', () => {
     expect(textOf(late.root)).not.toContain('spring market');
   });
 
-  test('by a link that cannot be looked at now says so', async () => {
+  test('shows an error if an invite link cannot be checked', async () => {
     const { alice, bob } = await two();
     const id = await den(bob, [], { name: 'market' });
     const { token } = await bob.request('invite:create', { room: id, seconds: 3600, uses: 5 });
@@ -570,7 +570,7 @@ describe('an address', () => {
   });
 });
 
-test('values that another script has put into the chat’s storage do not stop it', async () => {
+test('the chat starts with invalid values in its storage', async () => {
   const { alice } = await two();
   const page = await open(alice);
   await page.open('lobby');

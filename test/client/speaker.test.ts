@@ -40,7 +40,7 @@ test('says without being asked: messages of others, the connection, the end of t
   await said('');
 });
 
-test('says to a guest that one has to log in', async () => {
+test('asks a guest to log in', async () => {
   const page = await openPage(site.chat.url, '', { connected: false });
   await until(() => expect(assertive(page)).toBe('Please log in'));
 });

@@ -94,7 +94,7 @@ test('a file larger than allowed is not sent; one of that size is', async () => 
   expect(requests()).toHaveLength(1);
 });
 
-test('a file for which the message has no room waits until it is tried again', async () => {
+test('a file beyond the message’s limit is not sent until a retry', async () => {
   const upload = await add('a.txt', 100, { problem: 'tooMany' });
   expect(requests()).toEqual([]);
   uploads.retry(upload);
@@ -132,7 +132,7 @@ test('without a connection files wait, and one that was cut off is the first to 
   expect(requests().map(nameIn)).toEqual(['1', '1', '2']);
 });
 
-test('a pause of the session begins again what was on its way, in the same order', async () => {
+test('after a pause of the session, interrupted uploads restart in the same order', async () => {
   const all = [await add('1'), await add('2'), await add('3')];
   requests()[1]?.upload.onprogress?.({ loaded: 1, total: 2 });
   uploads.pause();
@@ -147,7 +147,7 @@ test('a pause of the session begins again what was on its way, in the same order
   expect(requests().map(nameIn)).toEqual(['1', '2', '1', '2', '3']);
 });
 
-test('the next user finds no file of this one', async () => {
+test('clearing the uploads aborts them and removes all files', async () => {
   const all = [await add('1'), await add('2'), await add('3')];
   uploads.clear();
   await settle();
@@ -155,7 +155,7 @@ test('the next user finds no file of this one', async () => {
   expect(requests().map(({ aborted }) => aborted)).toEqual([true, true]);
 });
 
-test('an upload of which a server takes nothing for a minute fails', async () => {
+test('an upload without progress for a minute fails', async () => {
   const upload = await add('1');
   await vi.advanceTimersByTimeAsync(59_999);
   requests()[0]?.upload.onprogress?.({ loaded: 1, total: 4 });

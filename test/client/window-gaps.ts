@@ -1,12 +1,12 @@
 import type { JSDOM } from 'jsdom';
 
-/** What becomes of a page's requests, by their names. */
+/** Observes and replaces the requests of a page, by name. */
 export interface Wire {
-  /** Those that were sent, with what they said. */
+  /** The requests sent, with their payloads. */
   readonly sent: [name: string, payload: unknown][];
-  /** An answer in place of the server's. */
+  /** Responses that replace the server's. */
   readonly answers: Map<string, object>;
-  /** Requests that get no answer. */
+  /** Requests without a response. */
   readonly held: Set<string>;
 }
 
@@ -20,7 +20,7 @@ export function fillGaps(
   const { Element, HTMLElement, CSSStyleSheet, document, location, navigator } = window;
   const nothing = () => {};
   const media = { matches: false, addEventListener: nothing, removeEventListener: nothing };
-  /** Without a network nothing listens there. */
+  /** An offline page connects to a closed port. */
   const reached = (address: string | URL) =>
     new URL(navigator.onLine ? address : '//127.0.0.1:9/', new URL(address, location.href)).href;
   Object.assign(window, {
@@ -66,7 +66,7 @@ export function fillGaps(
       unobserve = nothing;
       disconnect = nothing;
     },
-    // Node's own would join the windows of all users.
+    // Node's BroadcastChannel would connect the windows of all users.
     BroadcastChannel: class {
       addEventListener = nothing;
       postMessage = nothing;

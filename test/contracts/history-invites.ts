@@ -160,7 +160,7 @@ export function invitesContract(now: Now) {
     await accept(during, dan);
   });
 
-  test('a link of a site’s moderator lets nobody in while the site has taken the role away', async () => {
+  test('an invite by a site moderator does not work while the site denies its maker the role', async () => {
     await begin();
     const strong = await link(ben, { readmits: 1 });
     await expectRefusal(accept(strong, cat, {}, ben), 'unknown_invite');

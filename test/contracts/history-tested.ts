@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { type Change, type History, methods } from '../../server/history/history.ts';
 
-/** The storage of a history that is open meanwhile. */
+/** The storage under an open history. */
 interface Storage {
   open(): Promise<History>;
   /** Empties all tables. */

@@ -789,7 +789,7 @@ function contract(open: () => Promise<TestedHistory>) {
       from: 'one',
       what: { is: 'here', users: named },
     });
-    // Nor anybody whose erasure has begun: its look through the log may be over by the time this is stored.
+    // A user whose erasure has started is renamed here too, because the erasure may have scanned the log already.
     await write.erase({ user: ann.id, messages: 'anonymise', at });
     await write.broadcast({ from: 'one', what: { is: 'here', users: [users[0] as [string, object]] } });
     const erased = [ann.id, { name: ann.id, rooms: ['lobby'] }];

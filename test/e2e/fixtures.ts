@@ -73,7 +73,7 @@ const people: Record<string, { user_id: number; firstname: string; role?: string
   dimitri: { user_id: 4, firstname: 'Dimitri' },
 };
 
-/** The state of one's newest message once it is stored: others may have seen it by then. */
+/** The state of a stored message. Other users may have seen it already. */
 export const stored = /^Sent$|Seen by (everyone|\d)/;
 
 /** The id of somebody who is no user of the PHP application. */

@@ -23,13 +23,13 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { Tab } from '../helpers/tab.ts';
 import { size } from './size.ts';
 
-/** Servers of one chat that are killed or stand still, each a process. */
+/** Tests for nodes that are killed or suspended, so each node is a process. */
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = 9;
 const each = size(500, 10);
 const kills = size(10, 1);
-/** The shortest time for which a server stands still, in seconds. */
-const standing = size(40, 16);
+/** How long a node is suspended, at least. */
+const suspendedSeconds = size(40, 16);
 
 let memcached: Memcached;
 let redis: Redis;
@@ -159,7 +159,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     else mariadb = await startMariadb();
     history = postgres ? await postgresDatabase(postgres) : await mariadbDatabase(mariadb as Mariadb);
     if (bus === 'redis') line = await startCuttableBus(redis.port);
-    // With a port of its own, and so with one name: it replaces itself when it restarts.
+    // A fixed port gives the node a fixed name, so after a restart it replaces its former self.
     await Promise.all([startNode(), startNode()]);
     await startNode(await ownPort());
   });
@@ -216,7 +216,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     }
   });
 
-  test(`the users of a server that was killed, or stands still for ${standing} s, leave presence within 20 s; it says nothing of before when it goes on`, async () => {
+  test(`the users of a server that was killed, or suspended for ${suspendedSeconds} s, leave presence within 20 s; a resumed server sends no outdated presence`, async () => {
     await line?.mend();
     const [one, two, last] = three();
     const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
@@ -243,7 +243,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     expect(await api(one, 'DELETE', '/users/4/connections')).toEqual({ closed: 0 });
     await expect.poll(shown).toBe('1,3');
     expect(watcher.count).toBe(2);
-    await pause(Math.max(0, standing * 1000 - (performance.now() - stoppedAt)));
+    await pause(Math.max(0, suspendedSeconds * 1000 - (performance.now() - stoppedAt)));
 
     two.process.kill('SIGCONT');
     expect((await dan.ended).reason).toBe('kicked');
@@ -297,7 +297,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
           if (error === undefined) acknowledged.push(room);
         }
       });
-      // Those of the killed server fail.
+      // Requests to the killed server fail.
       const acting = Promise.allSettled(workers);
       await api(one, 'DELETE', '/users/7?messages=delete');
       const isBegun = async () => (await count(`chat_messages WHERE user_id = '0'`)) > 0;
@@ -312,7 +312,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
       for (const close of open) await close();
     });
 
-    test('another one carries out the rest of the erasure', async () => {
+    test('another server completes the erasure', async () => {
       expect(before.map((tables) => tables.length > 0)).toEqual([true, true, true]);
       await eventOf(there, 'session:ended').toEqual({ reason: 'kicked' });
       await eventOf(bob, 'blocked:changed').toEqual({ user: '7', blocked: false });
@@ -363,7 +363,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     await bob.request('room:join', { room: 'lobby' });
     const message = await say(ann, 'lobby');
     await eventOf(bob, 'message:new').toEqual(message);
-    // With each write, as far as the slowest consumer of the changes has come.
+    // Each write deletes old changes, up to the offset of the slowest consumer.
     const first = async () => {
       await say(ann, 'lobby');
       return Number((await history.query('SELECT min(num) AS num FROM chat_changes'))[0]?.num);

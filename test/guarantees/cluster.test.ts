@@ -298,7 +298,7 @@ describe('with their bus', () => {
       }
     });
 
-    test('tells nobody of the private room, or who wrote there', async () => {
+    test('does not reveal the private room or its author', async () => {
       const [{ files: [copied] = [], ...copy }] = copies as [Message];
       expect(copy).toMatchObject({ text: 'words', forwarded: {} });
       const cookie = await cookieOf('a-reader');
@@ -491,7 +491,7 @@ describe('without their bus', () => {
       await api('PATCH', `/rooms/${id}/members`, { add });
     };
 
-    test('says nothing to those who were in that one', async () => {
+    test('members of the deleted room get no events of the new room', async () => {
       const [ann, bob] = [await person(one), await person(two)];
       const [client] = bob.on as [ChatClient];
       for (const nth of rounds) {
@@ -514,7 +514,7 @@ describe('without their bus', () => {
       }
     });
 
-    test('gives no right that somebody had in that one', async () => {
+    test('roles in the deleted room give no rights in the new room', async () => {
       const bob = await person(two);
       for (const nth of rounds) {
         const id = `class-${nth}`;

@@ -94,7 +94,6 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
   let code: unknown;
   /** How many of the others have been connected, each time. */
   const connected: number[] = [];
-  /** Milliseconds until all of them were, after the last start. */
   const refusals: string[] = [];
 
   beforeAll(

@@ -48,7 +48,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     throw error;
   };
   const history = given ?? (await openSqliteHistory({ path, onFailure: unexpected }));
-  /** Those who get the events, by connection, and by the rooms that connections have joined. */
+  /** The clients by connection. `joined` has the connections by room. */
   const open = new Map<string, { client: Person; connection: Connection }>();
   const joined = new Map<string, Set<string>>();
   const hear = (ids: Iterable<string>, name: string, payload: unknown) => {

@@ -96,12 +96,12 @@ export async function openInterrupted(over: Partial<Parameters<typeof openChat>[
     history,
     told,
     ...roomsOf(history),
-    /** Once, before or after that is read or stored. */
+    /** Runs a change once, before or after this read or write. */
     once(when: 'before' | 'after', what: keyof Reads | `write ${keyof Writes}`, run: () => Promise<unknown>) {
       next = { when, what, run };
     },
     hasHappened: () => next === undefined,
-    /** Of the changes that this makes, the chat hears when it asks for what is current, or one by one. */
+    /** Delays the change events of `run` until the chat calls `current()`, or the test calls `hearOne()`. */
     async lateFor(run: () => Promise<unknown>) {
       isLate = true;
       await run();

@@ -5,7 +5,7 @@ import { readSettings } from '../../session-server/settings.ts';
 import { type SessionClient, sessionClients } from './session-client.ts';
 import { textSink } from './text-sink.ts';
 
-/** A session server in this process: it costs a tenth of a process of its own. */
+/** A session server in the test's process, which takes a tenth of the CPU of a separate process. */
 export interface SessionServerHere {
   readonly port: number;
   /** Its log. */
@@ -29,7 +29,7 @@ export async function sessionServerHere(env: NodeJS.ProcessEnv = {}): Promise<Se
   };
 }
 
-/** The same until the test has ended, with clients that end before it. */
+/** Starts a session server for one test, and closes its clients and the server afterwards. */
 export async function sessionServerForTest(
   env: NodeJS.ProcessEnv,
 ): Promise<SessionServerHere & { connect(): Promise<SessionClient> }> {
@@ -38,7 +38,7 @@ export async function sessionServerForTest(
   return { ...server, connect: sessionClients(() => server, onTestFinished) };
 }
 
-/** The same for all tests of a describe. */
+/** Starts a session server for all tests of a describe block. */
 export function sharedSessionServer(env: NodeJS.ProcessEnv = {}) {
   let server: SessionServerHere;
   beforeAll(async () => {

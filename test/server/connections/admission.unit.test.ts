@@ -52,7 +52,7 @@ test.each<[string, string, string?]>([
   ['two labels for a wildcard', 'https://a.b.blogs.example'],
   ['no label for a wildcard', 'https://blogs.example'],
   ['a wildcard within a label', 'https://evilblogs.example'],
-  ['another port than that of a wildcard', 'https://a.blogs.example:444'],
+  ['a wildcard host with another port', 'https://a.blogs.example:444'],
   ['a user name where a wildcard has a label', 'https://evil@a.blogs.example'],
   ['what ends a host where a wildcard has a label', 'https://evil\\.blogs.example'],
   ['another app', 'app://other'],
@@ -69,8 +69,8 @@ test.each<[string, string | undefined, string?]>([
   ['the own page on a listed host and scheme', 'https://good.example:7070', 'good.example:7070'],
   ['a label for a wildcard', 'https://a.blogs.example'],
   ['the own page on a host of a wildcard', 'https://a.blogs.example:7070', 'a.blogs.example:7070'],
-  ['an app with a scheme of its own', 'capacitor://localhost'],
-  ['an app with a name of its own', 'app://chat'],
+  ['an app with its own scheme', 'capacitor://localhost'],
+  ['an app with its own name', 'app://chat'],
   ['a native client', undefined],
 ])('an origin is allowed on both transports: %s', (_, origin, host = 'chat.example') => {
   expect(onBoth(admission, { origin, host })).toEqual(['admitted', 'admitted']);
@@ -98,7 +98,7 @@ test.each<[string, string | undefined, boolean]>([
   expect(refusalOf(strict, request({ origin, 'sec-fetch-site': site }))).toBe('admitted');
 });
 
-test('the longest origin that a header holds costs no more than another one', () => {
+test('the longest possible origin takes no longer to check than a short origin', () => {
   const signs = Array.from({ length: 1700 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000)));
   const req = request({ origin: `http://${encodeURIComponent(signs.join(''))}` });
   expect(refusalOf(admission, req)).toBe('origin_not_allowed');
@@ -155,7 +155,7 @@ test('refused requests have a limit of their own, and a connection refused becau
   expect(refusalOf(limited, request({}))).toBe('rate_limited');
 });
 
-test('a forwarded address counts from a trusted proxy only, and only what that one has written', () => {
+test('only trusted proxies may forward addresses, and only the address that the proxy added counts', () => {
   const limited = open({
     limitConnectAddress: { count: 1, ms: 3_600_000 },
     trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
@@ -166,7 +166,7 @@ test('a forwarded address counts from a trusted proxy only, and only what that o
     ['203.0.113.1', 'admitted'],
     ['203.0.113.2', 'admitted'],
     ['203.0.113.2', 'rate_limited'],
-    // The client itself has written what comes before; a proxy of ours in between is skipped.
+    // Clients can forge the addresses on the left. Trusted proxies on the right are skipped.
     ['198.51.100.7, 203.0.113.2', 'rate_limited'],
     ['203.0.113.2, 10.1.2.3', 'rate_limited'],
     ['::ffff:203.0.113.2', 'rate_limited'],
@@ -177,7 +177,7 @@ test('a forwarded address counts from a trusted proxy only, and only what that o
     ['2001:db8:1:3::1', 'admitted'],
   ] as const)
     expect([forwarded, from(forwarded)]).toEqual([forwarded, becomes]);
-  // From other addresses the header is ignored.
+  // The header of an untrusted peer is ignored.
   expect(from('203.0.113.77', '127.0.0.9')).toBe('admitted');
   expect(from('203.0.113.78', '127.0.0.9')).toBe('rate_limited');
 });
