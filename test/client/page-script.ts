@@ -1,17 +1,8 @@
-import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import type { Plugin } from 'vite';
+import { sourcesKey } from '../helpers/sources-key.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const folder = join(root, 'node_modules/.cache/page-script');
@@ -34,19 +25,6 @@ const oneScript: Plugin = {
       : undefined,
 };
 
-function newest(): string {
-  const hash = createHash('sha256');
-  const sources = ['client', 'server/wire'].flatMap((part) =>
-    readdirSync(join(root, part), { recursive: true, encoding: 'utf8' }).map((file) => join(part, file)),
-  );
-  for (const file of [...sources.sort(), 'package-lock.json', 'test/client/page-script.ts']) {
-    if (!/\.(ts|tsx|css|json)$/.test(file) || file.startsWith('client/dist')) continue;
-    const { mtimeMs, size } = statSync(join(root, file));
-    hash.update(`${file} ${mtimeMs} ${size}\n`);
-  }
-  return join(folder, `${hash.digest('hex').slice(0, 16)}.js`);
-}
-
 let script: Promise<Script> | undefined;
 
 /** The client's script for windows of jsdom, built once for the same sources. */
@@ -56,7 +34,9 @@ export function pageScript(): Promise<Script> {
 }
 
 async function make(): Promise<Script> {
-  const file = newest();
+  const sources = /^(?!client\/dist).*\.(ts|tsx|css|json)$/;
+  const files = ['package-lock.json', 'test/client/page-script.ts'];
+  const file = join(folder, `${sourcesKey(['client', 'server/wire'], sources, files)}.js`);
   if (!existsSync(file)) {
     mkdirSync(folder, { recursive: true });
     const made = mkdtempSync(join(folder, 'new-'));

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -12,6 +11,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'vite';
+import { sourcesKey } from './sources-key.ts';
 
 /**
  * Tests start some three hundred servers and as many threads, and most of each start is to load 700 files. So they start
@@ -43,23 +43,8 @@ const programs = [
 
 /** The folder of the bundles of the sources as they are. Its name changes with them. */
 function bundlesOf(): string {
-  const hash = createHash('sha256');
-  const note = (path: string) => {
-    const { mtimeMs, size } = statSync(join(root, path));
-    hash.update(`${path} ${mtimeMs} ${size}\n`);
-  };
-  for (const part of ['server', 'session-server']) {
-    const files = readdirSync(join(root, part), { recursive: true, encoding: 'utf8' });
-    for (const file of files.sort()) if (file.endsWith('.ts')) note(join(part, file));
-  }
-  for (const file of [
-    'package-lock.json',
-    'test/helpers/chat-parts.ts',
-    'test/helpers/next-chat-server.ts',
-    'test/helpers/make-bundles.ts',
-  ])
-    note(file);
-  return join(folder, hash.digest('hex').slice(0, 16));
+  const files = ['chat-parts', 'next-chat-server', 'make-bundles'].map((name) => `test/helpers/${name}.ts`);
+  return join(folder, sourcesKey(['server', 'session-server'], /\.ts$/, ['package-lock.json', ...files]));
 }
 
 /** In a module that starts another one with its own extension. */
