@@ -27,20 +27,9 @@ test.each(['/avatars/{id}.jpg', 'https://cdn.example/{id}'])('%s is a template',
   expect(configOf({ CHAT_USER_AVATAR: template }).profile).toEqual({ avatar: template });
 });
 
-test.each(['/avatars/', '//evil.example/{id}', 'javascript:{id}', 'http://cdn.example/{id}', 'avatars/{id}'])(
-  '%s is no template',
-  (template) => {
-    expect(problemsOf({ CHAT_USER_URL: template })).toContain('CHAT_USER_URL: ');
-  },
-);
-
 test('several keys of the API, while one replaces another', () => {
   const [old, fresh] = ['o'.repeat(20), 'n'.repeat(20)];
   expect(configOf({ CHAT_API_KEY: `${fresh},${old}` }).apiKeys).toEqual([fresh, old]);
-});
-
-test('the settings are frozen', () => {
-  expect(Object.isFrozen(configOf({}))).toBe(true);
 });
 
 test('paths, with a dot inside a key', () => {
@@ -70,15 +59,6 @@ test('all problems are listed together, with the accepted values', () => {
     expect(error).toMatch(new RegExp(`^ {2}${name}: ${repeated}not `, 'm'));
   }
 });
-
-test.each([
-  ...['https://*.example', 'https://a.*.example.org', 'app://*', 'file:///app', 'null', 'https://*'].map(
-    (origin) => ['CHAT_ORIGINS', origin] as const,
-  ),
-  ['CHAT_PREVIEW_HOSTS', '*.wiki.example'] as const,
-])('%s=%s, which would match nothing or everything, is rejected at the start', (name, value) =>
-  expect(problemsOf({ [name]: value })).toContain(name),
-);
 
 test('problems with files are listed with the rest', () => {
   const error = problemsOf({
@@ -171,39 +151,46 @@ describe('mails', () => {
     const page = { CHAT_PAGE_URL: 'https://garden.example/index.php?page=chat' };
     expect(configOf({ ...needed, ...page }).pageUrl).toBe(page.CHAT_PAGE_URL);
     expect(problemsOf({ CHAT_MAIL: 'smtp://localhost' })).toMatch(/CHAT_MAIL_FROM: [\s\S]*CHAT_URL: /);
-    for (const CHAT_URL of ['/chat', 'javascript:1', 'https://a/?b', 'https://a/#b'])
-      expect(problemsOf({ CHAT_URL })).toContain('CHAT_URL');
-    for (const from of ['a', 'a@b c', 'a@b>', 'A <b>', 'a@-b.example', '<a@b', 'A <a@b> c', 'a"@b.example'])
-      expect(problemsOf({ CHAT_MAIL_FROM: from }), from).toContain('CHAT_MAIL_FROM');
   });
 });
 
-test('pushes without a key to seal what is kept for them, and without a real contact, are refused', () => {
+test('pushes without a key to seal what is kept for them are refused', () => {
   expect(problemsOf({ CHAT_PUSH_CONTACT: 'mailto:owner@example.org' })).toMatch(
     /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* give the file of a key/,
   );
-  for (const wrong of ['owner@example.org', 'mailto:owner', 'https://localhost', 'http://example.org']) {
-    expect(problemsOf({ CHAT_PUSH_CONTACT: wrong })).toContain('CHAT_PUSH_CONTACT: ');
-  }
 });
 
 test.each([
-  ['CHAT_PUSH_KEY_FILE', 'geheim0123456789'],
+  ...['owner@example.org', 'mailto:owner', 'https://localhost', 'http://example.org'].map((value) => [
+    'CHAT_PUSH_CONTACT',
+    value,
+  ]),
+  ...['/avatars/', '//evil.example/{id}', 'javascript:{id}', 'http://cdn.example/{id}', 'avatars/{id}'].map(
+    (value) => ['CHAT_USER_URL', value],
+  ),
+  ...['/chat', 'javascript:1', 'https://a/?b', 'https://a/#b'].map((value) => ['CHAT_URL', value]),
+  ...['a', 'a@b c', 'a@b>', 'A <b>', 'a@-b.example', '<a@b', 'A <a@b> c', 'a"@b.example'].map((value) => [
+    'CHAT_MAIL_FROM',
+    value,
+  ]),
+  // They would match nothing or everything.
+  ...['https://*.example', 'https://a.*.example.org', 'app://*', 'file:///app', 'null', 'https://*'].map(
+    (value) => ['CHAT_ORIGINS', value],
+  ),
+  ['CHAT_PREVIEW_HOSTS', '*.wiki.example'],
+])('%s=%s is refused', (name = '', value = '') => {
+  expect(problemsOf({ [name]: value })).toContain(`${name}: `);
+});
+
+test.each([
   ['CHAT_API_KEY', 'kurz geheim'],
   ['CHAT_API_KEY_FILE', 'geheim0123456789'],
   ['CHAT_SESSION_STORE', 'redis://user:ge@geheim@host/0'],
   ['CHAT_SESSION_STORE', 'memcached://user:geheim@host/path?format=json'],
   ['CHAT_SESSION_STORE', 'memcached://host?format=json&geheim=1%'],
   ['CHAT_SESSION_COOKIE', 'signed:geheim'],
-  ['CHAT_HISTORY', 'postgres://user:geheim@host/chat?tls=maybe'],
-  ['CHAT_HISTORY', 'postgresql://user:geheim@ho st/chat'],
-  ['CHAT_HISTORY', 'mysql://host/chat?user=chat&password=geheim'],
-  ['CHAT_HISTORY', 'host=db password=geheim'],
   ['CHAT_WEBHOOK_URL', 'ftp://user:geheim@site.example/'],
   ['CHAT_WEBHOOK_KEY_FILE', 'whsec_geheim'],
-  ['CHAT_FILES', 's3://key:geheim@bucket?endpoint=x'],
-  ['CHAT_FILES', 's3://geheim@bucket'],
-  ['CHAT_CLUSTER', 'redis://:geheim@host'],
   ['CHAT_MAIL_PASSWORD_FILE', 'geheim'],
   ['CHAT_URL', 'https://user:geheim@host'],
   ['CHAT_ORIGINS', 'https://user:geheim@host'],
@@ -241,31 +228,23 @@ const malformed = {
     'postgres:///user:sesame@host/chat',
     'postgres:user:sesame@host/chat',
     'Postgres://user:sesame@host/chat',
-    'postgres//user:sesame@host/chat',
     'postgres://user:1@sesame@host/chat',
     'postgres://user:1/sesame@host/chat',
-    'postgres://user:1@host/chat;password=sesame',
     'postgres://user:1@host/chat?password=sesame',
     'postgres://user:1@host/chat#sesame',
-    'postgres://user:sesame',
-    'mysql:host=host;password=sesame',
+    'postgres://user:sesame@ho st/chat',
+    'postgres://user:sesame@host/chat?tls=maybe',
     'mysql://user:sesame@host',
     'sesame',
-    'sqlite://user:sesame@host/chat',
     'sqlite:user:sesame@host/chat',
   ],
   CHAT_CLUSTER: [
     'redis:/:sesame@host',
-    'redis:///:sesame@host',
-    'redis::sesame@host',
     'redis://:sesame@@host',
     'redis://:1/sesame@host',
     'redis://user:12/sesame',
-    'redis://sesame@host',
     'redis://host?password=sesame',
     'postgres:sesame',
-    'sesame:sesame@host',
-    'sesame',
   ],
   CHAT_MAIL: [
     'smtp:/user:sesame@host',
@@ -274,23 +253,18 @@ const malformed = {
     'smtps://user:sesame',
     'smtps://user:1@host?password=sesame',
     'smtps://user:1@host#sesame',
-    'user:sesame@host',
     'sesame',
   ],
   CHAT_FILES: [
     's3:/key:sesame@bucket',
-    's3:///key:sesame@bucket',
-    's3:key:sesame',
     's3://key:1/sesame@bucket',
     's3://key:1@sesame@bucket',
     's3://sesame@bucket',
+    's3://key:sesame@bucket?endpoint=x',
     's3://bucket?secret=sesame',
     's3://key:1@bucket?endpoint=https://:sesame@host',
-    's3://key:1@bucket?endpoint=https:/key:sesame@host',
     'dir://key:sesame@bucket',
-    'key:sesame@bucket',
     'sesame:1@bucket',
-    'sesame',
   ],
 };
 
@@ -338,26 +312,25 @@ test('the address of a history’s database, with a password of all that has to 
   });
 });
 
-test.each(['redis://redis:6379', 'postgres', 'mysql'])(
-  'CHAT_CLUSTER=%s is refused with a sqlite: history, naming both and what to do',
-  (value) => {
-    for (const history of [undefined, 'sqlite:./data/chat.db']) {
-      expect(problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: history })).toMatch(
-        /^ {2}CHAT_CLUSTER and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out/m,
-      );
-    }
-  },
-);
-
 const databases = { postgres: 'postgres://chat:geheim@host/chat', mysql: 'mysql://chat:geheim@host/chat' };
+const alone = / and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out/;
+const noBus = /: .*postgres or mysql/;
 
-test.each([
-  ['postgres', 'mysql'],
-  ['mysql', 'postgres'],
-] as const)('CHAT_CLUSTER=%s is refused with a history in %s', (bus, history) => {
-  const problems = problemsOf({ CHAT_CLUSTER: bus, CHAT_HISTORY: databases[history] });
-  expect(problems).toContain(`give ${history}, or a redis:// address`);
-  expect(problems).not.toContain('geheim');
+test.each<[string, string | undefined, RegExp]>([
+  ['redis://redis:6379', undefined, alone],
+  ['postgres', 'sqlite:./data/chat.db', alone],
+  ['mysql', undefined, alone],
+  ['postgres', databases.mysql, /.*give mysql, or a redis:\/\/ address/],
+  ['mysql', databases.postgres, /.*give postgres, or a redis:\/\/ address/],
+  ['anything', databases.postgres, noBus],
+  ['redis:', databases.postgres, noBus],
+  ['redis://:geh/eim@host', databases.postgres, noBus],
+  ['redis://user:geheim@host/x', databases.postgres, noBus],
+  ['redis://a@b@host', databases.postgres, noBus],
+])('CHAT_CLUSTER=%s is refused with the history %s', (bus, history, expected) => {
+  const problems = problemsOf({ CHAT_CLUSTER: bus, CHAT_HISTORY: history });
+  expect(problems).toMatch(new RegExp(`^ {2}CHAT_CLUSTER${expected.source}`, 'm'));
+  expect(problems).not.toMatch(/geh.?eim/);
 });
 
 test.each([
@@ -371,15 +344,6 @@ test.each([
 ] as const)('a drain with %o: %o', (env, times) => {
   expect(configOf(env).drain).toEqual(times);
 });
-
-test.each(['anything', 'redis:', 'redis://:geh/eim@host', 'redis://user:geheim@host/x', 'redis://a@b@host'])(
-  'CHAT_CLUSTER=%s is no bus',
-  (value) => {
-    const problems = problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: databases.postgres });
-    expect(problems).toMatch(/^ {2}CHAT_CLUSTER: .*postgres or mysql/m);
-    expect(problems).not.toMatch(/geh.?eim/);
-  },
-);
 
 test('a bus: a Redis with a login, or the database of the history', () => {
   const busOf = (bus: string, history: keyof typeof databases) =>
@@ -403,7 +367,6 @@ test.each([
   ['CHAT_ROOM', 'CHAT_ROOMS'],
   ['CHAT_SESION_CHECK', 'CHAT_SESSION_CHECK'],
   ['CHAT_USER_BANEND', 'CHAT_USER_BANNED'],
-  ['CHAT_NATIVE_CLIENT', 'CHAT_NATIVE_CLIENTS'],
   ['CHAT_User_Banned', 'CHAT_USER_BANNED'],
 ])('%s is a misspelling, and refused: %s was meant', (name, nearest) => {
   expect(problemsOf({ [name]: 'geheim' })).toMatch(
@@ -417,16 +380,10 @@ test('all misspelt names are listed together with the values that cannot be used
 });
 
 test.each([
-  // Names that Docker and Kubernetes make for a service called chat.
+  // A name that Docker and Kubernetes make for a service called chat.
   ['CHAT_PORT_7070_TCP_ADDR', 'CHAT_PORT'],
-  ['CHAT_SERVICE_HOST', 'CHAT_HOST'],
-  // Settings of other versions.
   ['CHAT_ARCHIVE', undefined],
-  ['CHAT_VIDEO_CODECS', undefined],
-  ['CHAT_MEETINGS', undefined],
-  // Perhaps meant as another setting.
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],
-  ['CHAT_TRUSTED_PROXY', 'CHAT_TRUSTED_PROXIES'],
 ])('%s is unknown, and no reason not to start; the nearest setting is %s', (name, nearest) => {
   expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
 });
@@ -483,35 +440,19 @@ describe('the list of all settings', () => {
   });
 
   test.each([
-    ['redis://user:geheim@host:1/3?prefix=x', 'redis://user:…@host:1/3?prefix=x'],
-    ['redis://:gehe%40im@host', 'redis://…@host'],
-    ['redis://geheim@host', 'redis://…@host'],
-    [
-      'mysql://chat:ge:heim@/db?socket=/s&table=t&id=i&data=d',
-      'mysql://chat:…@/db?socket=/s&table=t&id=i&data=d',
-    ],
-  ])('of %s it shows %s', (store, text) => {
-    expect(lineOf({ CHAT_SESSION_STORE: store }, 'CHAT_SESSION_STORE')).toEqual([`${text} (environment)`]);
-  });
-
-  test('shows no key and no password', () => {
-    const env = {
-      CHAT_API_KEY: 'geheim-geheim-geheim',
-      CHAT_LOGIN_URL: 'https://chat:geheim@host/',
-      CHAT_USER_URL: 'https://chat:geheim@host/{id}',
-      CHAT_WEBHOOK_URL: 'https://host/events?token=geheim',
-    };
-    expect(JSON.stringify(listSettings(env))).not.toContain('geheim');
-    expect(lineOf(env, 'CHAT_WEBHOOK_URL')).toEqual(['https://host/events?… (environment)']);
-    expect(lineOf(env, 'CHAT_API_KEY')).toEqual(['(not shown) (environment)']);
-  });
-
-  test.each([
-    ['HTTPS://host/events?token=geheim', 'HTTPS://host/events?…'],
-    ['https://host/events#token=geheim', 'https://host/events#…'],
-    ['https://chat:ge@heim@host/events', 'https://…@host/events'],
-  ])('of the address %s it shows %s', (address, text) => {
-    expect(lineOf({ CHAT_WEBHOOK_URL: address }, 'CHAT_WEBHOOK_URL')).toEqual([`${text} (environment)`]);
+    ['CHAT_SESSION_STORE', 'redis://user:geheim@host:1/3?prefix=x', 'redis://user:…@host:1/3?prefix=x'],
+    ['CHAT_SESSION_STORE', 'redis://:gehe%40im@host', 'redis://…@host'],
+    ['CHAT_SESSION_STORE', 'redis://geheim@host', 'redis://…@host'],
+    ['CHAT_SESSION_STORE', 'mysql://a:ge:heim@/db?socket=/s&table=t', 'mysql://a:…@/db?socket=/s&table=t'],
+    ['CHAT_WEBHOOK_URL', 'https://host/events?token=geheim', 'https://host/events?…'],
+    ['CHAT_WEBHOOK_URL', 'HTTPS://host/events?token=geheim', 'HTTPS://host/events?…'],
+    ['CHAT_WEBHOOK_URL', 'https://host/events#token=geheim', 'https://host/events#…'],
+    ['CHAT_WEBHOOK_URL', 'https://chat:ge@heim@host/events', 'https://…@host/events'],
+    ['CHAT_LOGIN_URL', 'https://chat:geheim@host/', 'https://…@host/'],
+    ['CHAT_USER_URL', 'https://chat:geheim@host/{id}', 'https://…@host/{id}'],
+    ['CHAT_API_KEY', 'geheim-geheim-geheim', '(not shown)'],
+  ])('of %s=%s it shows %s', (name, value, text) => {
+    expect(lineOf({ [name]: value }, name)).toEqual([`${text} (environment)`]);
   });
 });
 
