@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { soak } from '../guarantees/size.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import type { PhpApp } from '../helpers/php-app.ts';
 import { cutAt } from './cut-at.ts';
@@ -55,37 +54,6 @@ describe('one of two memcacheds stops', () => {
     expect(after.status).toBe(200);
     expect(after.headers['set-cookie']?.[0]).toMatch(/^PHPSESSID=/);
   });
-
-  if (soak)
-    test('ext-memcache: nobody notices; back and empty, it has lost the sessions that it is asked for first', async () => {
-      const [first, second] = await Promise.all([another(), another()]);
-      const url = memcachedUrl('memcache', first.port, second.port);
-      const app = await site(url);
-      const cookies = await Promise.all(Array.from({ length: 17 }, () => app.login('alice')));
-      await first.stop('SIGKILL');
-      for (const cookie of cookies) expect(await loggedInAs(app, cookie)).toBe('Alice');
-      expect(await loggedInAs(app, await app.login('bob'))).toBe('Bob');
-      const [ended = '', ...others] = cookies;
-      await app.logout(ended);
-      expect(await loggedInAs(app, ended)).toBeUndefined();
-
-      const empty = await startMemcached(first.port);
-      onTestFinished(async () => {
-        await empty.stop();
-      });
-      // A server whose PHP has not noticed the failure.
-      const fresh = await site(url);
-      const pages = await Promise.all(others.map((cookie) => raw(fresh.url, { headers: { cookie } })));
-      expect(pages.map(({ status }) => status)).toEqual(others.map(() => 200));
-      const lost = pages.filter(({ headers }) => headers['set-cookie'] !== undefined);
-      const kept = pages.filter(({ body }) => body.includes('<bdi>Alice</bdi>'));
-      expect(lost.length + kept.length).toBe(others.length);
-      expect(lost.length).toBeGreaterThan(0);
-      expect(kept.length).toBeGreaterThan(0);
-
-      await Promise.all([empty.stop('SIGKILL'), second.stop('SIGKILL')]);
-      expectUnavailable(await raw(fresh.url, { headers: { cookie: others[0] ?? '' } }));
-    });
 });
 
 test.each([

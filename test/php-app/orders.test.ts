@@ -157,15 +157,3 @@ test('a chat server that is down keeps nobody from logging in; the button says s
   expect(lonely.output()).not.toContain(key);
   await lonely.stop();
 });
-
-if (soak)
-  test('without a key there is no button, and nothing behind it', async () => {
-    const plain = await startPhpApp({ memcachedPort: memcached.port });
-    const cookie = await plain.login('alice');
-    const page = await (await fetch(`${plain.url}/`, { headers: { cookie } })).text();
-    expect(page).not.toContain('/orders');
-    expect((await post(`${plain.url}/orders`, cookie, { csrf: csrfToken(page), order: '1' })).status).toBe(
-      404,
-    );
-    await plain.stop();
-  });

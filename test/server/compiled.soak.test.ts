@@ -39,27 +39,3 @@ test('once `npm run build` has compiled the server, no thread that starts with i
   rmSync(cache, { recursive: true });
   expect(await started()).toEqual(new Set(['main.ts stripped: true', 'writer.ts stripped: true']));
 });
-
-test.each([
-  ['redis://127.0.0.1:1', []],
-  ['postgres://u:p@127.0.0.1:1/d?table=t&id=i&data=d', ['pg']],
-  ['mysql://u:p@127.0.0.1:1/d?table=t&id=i&data=d', ['mysql2']],
-])(
-  'with %s, of the drivers of PostgreSQL and MariaDB only %j is loaded, and no parser of PHP',
-  async (url, drivers) => {
-    const server = await startChatServer({
-      ...preload(`import { registerHooks } from 'node:module';
-      registerHooks({ load(url, context, next) {
-        process._rawDebug('loaded ' + /node_modules.((?:@[^/]+.)?[^/]+)|$/.exec(url)[1] + ';');
-        return next(url, context);
-      } });`),
-      CHAT_SESSION_STORE: url,
-    });
-    onTestFinished(async () => void (await server.stop()));
-    // A failed look-up has loaded all of its code.
-    expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
-    const all = ['pg', 'mysql2', 'php-parser'];
-    expect(server.output()).toContain('loaded socket.io;');
-    expect(all.filter((name) => server.output().includes(`loaded ${name};`))).toEqual(drivers);
-  },
-);

@@ -41,25 +41,6 @@ test('settings from a file: the server starts with them, and names the line of o
   }
 });
 
-test('settings, messages and files that the web server of the site hands out: the log says so', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'site-'));
-  const file = join(folder, 'settings');
-  writeFileSync(join(folder, 'index.php'), '<?php');
-  // The user is nowhere, so the server ends by itself.
-  writeFileSync(
-    file,
-    `CHAT_SITE=${folder}\nCHAT_HISTORY=sqlite:${folder}/chat.db\nCHAT_FILES=dir:${folder}/files\n`,
-  );
-  const program = [...chatProgram.slice(0, -1), '--settings', file];
-  const child = startChild(process.execPath, program, { cwd: root, env: { PATH: process.env.PATH } });
-  expect(await new Promise<number>((resolve) => child.process.on('close', resolve))).toBe(78);
-  for (const title of ['settings', 'history', 'files'])
-    expect(child.output()).toMatch(
-      new RegExp(`"reason":"The place of the ${title}, ${folder}/.*"msg":"this should be corrected"`),
-    );
-  rmSync(folder, { recursive: true });
-});
-
 describe('a session store that cannot be read: the server starts, and its log says what is wrong', () => {
   let folder: string;
   beforeAll(() => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
-import { size } from '../../guarantees/size.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import type { RunningChat } from '../../helpers/chat-server.ts';
@@ -174,31 +173,6 @@ describe.concurrent('by user', () => {
       new Set(['ok', 'rate_limited', 'unknown_event', 'bad_request']),
     );
   });
-
-  test('100 messages at once, as after a break, with the default limits: 20 are said, and the next request is answered', async (context) => {
-    const { expect } = context;
-    const server = await start(context, { CHAT_LIMIT_SEND: '', CHAT_LIMIT_REQUESTS: '' });
-    const client = await joined(server, 1);
-    const send = () => client.raw('message:send', message());
-    const answers = await Promise.all(Array.from({ length: 100 }, send));
-    const refused = answers.flatMap((answer) => (answer.ok ? [] : [answer.error]));
-    expect(refused).toHaveLength(80);
-    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['rate_limited']));
-    for (const { retryAfterMs } of refused) expect(retryAfterMs).toBeLessThanOrEqual(10_000);
-    await client.request('room:list', {});
-    client.close();
-  });
-
-  test.for(size(['polling', 'websocket'], ['websocket']))(
-    'a flood over %s makes its sender wait 10 ms for each request beyond the limit',
-    async (transport, { expect }) => {
-      const flooder = await connect(flooded, transport === 'polling' ? 16 : 17, { transports: [transport] });
-      const began = performance.now();
-      await Promise.all(Array.from({ length: 100 }, () => flooder.raw('room:list', {})));
-      await flooder.raw('room:list', {});
-      expect(performance.now() - began).toBeGreaterThan(750);
-    },
-  );
 
   test('the sender of a flood waits on his other connections too, those he opens meanwhile included', async ({
     expect,

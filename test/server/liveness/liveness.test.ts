@@ -39,16 +39,15 @@ describe('session:ended, then the connection is closed, and nothing after it', (
       'logout',
       (cookie) => site.memcached.set(site.key(cookie), '{"lang":"de"}'),
     ],
-    ['an array that PHP has emptied', 'logout', (cookie) => site.memcached.set(site.key(cookie), '[]')],
-    [
-      'nobody is logged in any more, beside keys __proto__',
-      'logout',
-      (cookie) => site.memcached.set(site.key(cookie), '{"cart":{"__proto__":[]},"__proto__":{"user_id":1}}'),
-    ],
     [
       'the record is made to expire before its TTL has run out',
       'logout',
       (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', -1),
+    ],
+    [
+      'the TTL of the record has run out',
+      'expired',
+      (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', 3),
     ],
     ['another user', 'user_changed', (cookie) => site.memcached.set(site.key(cookie), '{"user_id":99}')],
     [

@@ -222,17 +222,6 @@ describe.concurrent('a push', () => {
     expect(left('text')).toMatchObject([{ since: null }]);
   });
 
-  test('comes for a mention in a public room to somebody who is no member of it', async () => {
-    const [ann, ben] = [await site.person(), await withBrowser()];
-    await ann.request('room:join', { room: 'lobby' });
-    const mentions = [{ user: ben.person.id, start: 0, length: 4 }];
-    const { seq } = await say(ann, 'lobby', '@Ben, bring a rake', { mentions });
-    await isPushed(ben);
-    const data = { room: 'lobby', seq, unread: ['lobby'] };
-    const notification = { title: 'lobby', body: 'New message', data };
-    expect(ben.browser.pushes()).toMatchObject([{ notification }]);
-  });
-
   test('holds no words of users in a room that its reader has not accepted', async () => {
     const lure = 'Account locked! evil.example';
     const eve = await site.person({ firstname: lure });

@@ -425,14 +425,6 @@ describe('one of two devices gets a push, and the service of the other one is bu
     expect(gotBy(other)).toEqual([2, tries + 1]);
   });
 
-  test('it is removed: nothing goes out any more', async () => {
-    const { other, reached, tryAgain } = await halfWay(is, status);
-    reached();
-    await other.remove();
-    expect(await tryAgain()).toBeUndefined();
-    expect(gotBy(other)).toEqual([1, tries]);
-  });
-
   test('both are registered anew: each has got it once', async () => {
     const { other, reached, tryAgain, registerAgain } = await halfWay(is, status);
     reached();
