@@ -5,11 +5,6 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { alerts, alertsFile } from '../helpers/alerts.ts';
-import { connectChat, newClientId } from '../helpers/chat-client.ts';
-import { startChatServer } from '../helpers/chat-server.ts';
-import { startGate } from '../helpers/gate.ts';
-import { startMemcached } from '../helpers/memcached.ts';
-import { metrics } from '../helpers/server-figures.ts';
 
 /** Samples of every 15 s by the name of their series: some as it was, and then twenty minutes as it is. */
 type Series = Record<string, string>;
@@ -117,41 +112,4 @@ test('each alert fires for what it is about, and alone', () => {
       .map(({ alert }) => alert)
       .sort(),
   );
-});
-
-test('the metrics of a server raise no alert while all is well, and that of the session store once it is silent', async () => {
-  const memcached = await startMemcached();
-  onTestFinished(async () => void (await memcached.stop()));
-  const toStore = await startGate(memcached.port);
-  onTestFinished(() => toStore.close());
-  await memcached.set('sessions/u1', '{"user_id":1}');
-  const store = memcached.url.replace(String(memcached.port), String(toStore.port));
-  const server = await startChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_GRACE: '1h' });
-  onTestFinished(async () => void (await server.stop('SIGKILL')));
-  const ann = await connectChat(server.url, 'PHPSESSID=u1');
-  onTestFinished(() => ann.close());
-  await ann.request('room:join', { room: 'lobby' });
-  await ann.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
-  const [well, wrong] = [await metrics(server.url), await silent()];
-  async function silent() {
-    toStore.silence.begin();
-    let samples = await metrics(server.url);
-    const isMissing = async () => {
-      samples = await metrics(server.url);
-      return samples.get('chat_missing{part="session store"}');
-    };
-    await expect.poll(isMissing).toBe(1);
-    return samples;
-  }
-  const seriesOf = (is: Map<string, number>) =>
-    Object.fromEntries(
-      // Other programs that keep this machine busy are no failure of the server.
-      [...is].flatMap(([name, value]) =>
-        Number.isNaN(value) || name.startsWith('nodejs_') ? [] : [[name, then(well.get(name) ?? 0, value)]],
-      ),
-    );
-  expectAlerts([
-    ['all is well', seriesOf(well), []],
-    ['the session store is silent', seriesOf(wrong), ['ChatSessionStoreSilent']],
-  ]);
 });

@@ -84,11 +84,6 @@ describe('the chat page and the client', () => {
     expect(file.status).toBe(200);
     expect(file.headers.get('cache-control')).toContain('immutable');
   });
-
-  test('HEAD is GET without a body', async () => {
-    const head = await get('/', { method: 'HEAD' });
-    expect([head.status, await head.text()]).toEqual([200, '']);
-  });
 });
 
 describe('everything else is a JSON error', () => {

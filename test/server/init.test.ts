@@ -457,14 +457,6 @@ test('what a site calls its folder of sessions adds no line to the unit of a ser
   expect(said).not.toMatch(/^\s*ExecStartPre/m);
 });
 
-test('the doctor says what to do about a cookie of WordPress that logs nobody in', async () => {
-  const said: string[] = [];
-  const say = (line: string) => void said.push(line);
-  const args = ['--settings=', '--cookie', 'ann%7C1%7Ca%7Cb'];
-  expect(await doctor(args, { CHAT_SITE: site.folder }, { finding: say, problem: say })).toBe(1);
-  expect(said.join('\n')).toMatch(/^✗ The chat rejects this login: .*\n {2}→ Log in to the site again/m);
-});
-
 test('a database that knows this machine by no name of a host: no SQL for its administrator', async () => {
   const proxy = await startTcpProxy(db.port, (piece, client) =>
     client.write(piece.toString('latin1').replace(/@(127\.0\.0\.1|localhost)/g, "@1'; DROP "), 'latin1'),
@@ -583,21 +575,6 @@ test('a plain PHP site as a program: the answers come from its input, and the co
   expect(readFileSync(file, 'utf8')).toMatch(
     /CHAT_USER_ID=user\.id\nCHAT_USER_NAME=user\.name\n\n#.*\nCHAT_ADMINS=7\n\n/,
   );
-});
-
-test('Symfony: the tag with the condition of Twig', async () => {
-  const symfony = mkdtempSync(join(folder, 'symfony-'));
-  chmodSync(symfony, 0o755);
-  mkdirSync(join(symfony, 'config/packages'), { recursive: true });
-  writeFileSync(join(symfony, 'config/bundles.php'), '<?php return [FrameworkBundle::class => []];');
-  writeFileSync(join(symfony, 'config/packages/framework.yaml'), 'framework:\n');
-  const env = { CHAT_SESSION_STORE: `file://${symfony}`, CHAT_SESSION_NAME: 'PHPSESSID' };
-  const { code, said } = await run(
-    [symfony, '--settings', newFile(), '--yes', '--url', address, ...user],
-    env,
-  );
-  expect(said).toMatch(/\n {6}\{% if app\.user %\}\n {8}<script .*\n {8}<php-chat .*\n {6}\{% endif %\}\n/);
-  expect(code).toBe(0);
 });
 
 test('Laravel: the address, the cookie and the store by its folder', async () => {

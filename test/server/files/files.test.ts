@@ -474,19 +474,6 @@ test('in a private room: nobody else gets the picture or its preview, nor who wa
   expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({ status: 404 });
 });
 
-test('a user who is muted in a room, or may not write there, uploads nothing into it', async () => {
-  const room = await privateRoom();
-  await ann.request('room:mute', { room, user: '2', seconds: 60 });
-  const { status, code, headers } = await upload(site.chat.url, bensCookie, 'text', { room });
-  expect([status, code, Number(headers.get('retry-after')) > 50]).toEqual([403, 'muted', true]);
-  await ann.request('room:mute', { room, user: '2', seconds: 0 });
-  await ann.request('room:update', { room, write: 'moderators' });
-  expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({
-    status: 403,
-    code: 'forbidden',
-  });
-});
-
 test('a deleted message and a deleted room leave no bytes; an edit exchanges files', async () => {
   const room = await privateRoom();
   const [first, second, third] = await Promise.all(

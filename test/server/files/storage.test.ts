@@ -265,83 +265,57 @@ test('a file of a bucket that nobody reads on, or has begun to read, lets go of 
   bucket.close();
 });
 
-test('for an upload into a hidden room the history is asked the same as for one into none', async () => {
-  const asked: string[] = [];
-  const { chat, history, close } = await openChatOver((stored) => ({
-    read: methods((op, input) => {
-      // Old rows are looked for at the start.
-      if (op !== 'heldBefore' && op !== 'expired') asked.push(op);
-      return stored.read[op](input);
-    }),
-  }));
-  await history.write.putRoom({ id: 'den', name: 'den', kind: 'private', at: Date.now() });
-  const tried: string[][] = [];
-  for (const room of ['den', 'nowhere']) {
-    asked.length = 0;
-    await expect(mayUpload(chat, { id: '1', name: 'Ann', roles: [] }, room)).rejects.toThrow('no such room');
-    tried.push([...asked]);
-  }
-  expect(tried[0]).toEqual(tried[1]);
-  await close();
-});
-
-test('a user whose ban from a public room this server has not heard of gets no file of it, and uploads none', async () => {
-  const { chat, history, close } = await openChatOver((stored) => ({
-    onChange: (listener) =>
-      stored.onChange((change) => {
-        if (change.type !== 'restricted') listener(change);
-      }),
-  }));
-  const at = Date.now();
-  const about = { id: 'f'.repeat(32), name: 'x', type: 'text/plain', size: 1 };
-  const ann: SessionIdentity = { id: '1', name: 'Ann', roles: [] };
-  const ben: SessionIdentity = { id: '2', name: 'Ben', roles: [] };
-  await history.write.putRoom({ id: 'hall', name: 'hall', kind: 'public', at });
-  await history.write.addFile({ room: 'hall', user: ann.id, file: about, at });
-  const sent = { room: 'hall', user: ann, text: '', clientId: 'c', sentAt: at, asMember: false };
-  await history.write.send({ ...sent, files: [{ id: about.id }] });
-  expect(await fileFor(chat, ben, about.id)).toMatchObject({ about });
-  await mayUpload(chat, ben, 'hall');
-  const restriction = { by: ann.id };
-  await history.write.restrict({ room: 'hall', user: ben.id, kind: 'banned', restriction, at });
-  expect(await fileFor(chat, ben, about.id)).toBeNull();
-  await expect(mayUpload(chat, ben, 'hall')).rejects.toThrow('no such room');
-  await close();
-});
-
-test('a user whose ban from the whole site this server hears of late gets no file and no export, and uploads none', async () => {
-  const late: (() => void)[] = [];
-  const { chat, history, close } = await openChatOver((stored) => ({
-    onChange: (listener) =>
-      stored.onChange((change) => {
-        if (change.type === 'ban') late.push(() => listener(change));
-        else listener(change);
-      }),
-    async current() {
-      for (const hear of late.splice(0)) hear();
-    },
-  }));
-  Object.assign(chat.settings, { moderateData: true });
-  const at = Date.now();
+describe('a ban that this server has not heard of yet', () => {
   const about = { id: 'f'.repeat(32), name: 'x', type: 'text/plain', size: 1 };
   const ann: SessionIdentity = { id: '1', name: 'Ann', roles: [] };
   const ben: SessionIdentity = { id: '2', name: 'Ben', roles: ['admin'] };
-  await history.write.arrive({ user: { id: ann.id, name: ann.name }, at });
-  await history.write.putRoom({ id: 'hall', name: 'hall', kind: 'public', at });
-  await history.write.addFile({ room: 'hall', user: ann.id, file: about, at });
-  const sent = { room: 'hall', user: ann, text: '', clientId: 'c', sentAt: at, asMember: false };
-  await history.write.send({ ...sent, files: [{ id: about.id }] });
-  const whileBanned = async (ask: () => Promise<unknown>) => {
-    await history.write.setBan({ user: ben.id, ban: { by: ann.id } });
-    const answer = await ask().catch((error) => error.code);
-    await history.write.setBan({ user: ben.id, ban: null });
-    await history.current();
-    return answer;
-  };
-  expect(await whileBanned(() => fileFor(chat, ben, about.id))).toBeNull();
-  expect(await whileBanned(() => mayUpload(chat, ben, 'hall'))).toBe('forbidden');
-  expect(await whileBanned(() => exportFor(chat, ben, ann.id, async () => null))).toBe('forbidden');
-  await close();
+  /** A chat with a file of Ann's in a public room, which hears late of such changes. */
+  async function deaf(type: 'restricted' | 'ban') {
+    const late: (() => void)[] = [];
+    const { chat, history, close } = await openChatOver((stored) => ({
+      onChange: (listener) =>
+        stored.onChange((change) => {
+          if (change.type === type) late.push(() => listener(change));
+          else listener(change);
+        }),
+      async current() {
+        if (type === 'ban') for (const hear of late.splice(0)) hear();
+      },
+    }));
+    onTestFinished(close);
+    Object.assign(chat.settings, { moderateData: true });
+    const at = Date.now();
+    await history.write.arrive({ user: { id: ann.id, name: ann.name }, at });
+    await history.write.putRoom({ id: 'hall', name: 'hall', kind: 'public', at });
+    await history.write.addFile({ room: 'hall', user: ann.id, file: about, at });
+    const sent = { room: 'hall', user: ann, text: '', clientId: 'c', sentAt: at, asMember: false };
+    await history.write.send({ ...sent, files: [{ id: about.id }] });
+    return { chat, history };
+  }
+
+  test('from a public room: its user gets no file of it, and uploads none', async () => {
+    const { chat, history } = await deaf('restricted');
+    expect(await fileFor(chat, ben, about.id)).toMatchObject({ about });
+    await mayUpload(chat, ben, 'hall');
+    const ban = { room: 'hall', user: ben.id, kind: 'banned', at: Date.now() } as const;
+    await history.write.restrict({ ...ban, restriction: { by: ann.id } });
+    expect(await fileFor(chat, ben, about.id)).toBeNull();
+    await expect(mayUpload(chat, ben, 'hall')).rejects.toThrow('no such room');
+  });
+
+  test('from the whole site: its user gets no file and no export, and uploads none', async () => {
+    const { chat, history } = await deaf('ban');
+    const whileBanned = async (ask: () => Promise<unknown>) => {
+      await history.write.setBan({ user: ben.id, ban: { by: ann.id } });
+      const answer = await ask().catch((error) => error.code);
+      await history.write.setBan({ user: ben.id, ban: null });
+      await history.current();
+      return answer;
+    };
+    expect(await whileBanned(() => fileFor(chat, ben, about.id))).toBeNull();
+    expect(await whileBanned(() => mayUpload(chat, ben, 'hall'))).toBe('forbidden');
+    expect(await whileBanned(() => exportFor(chat, ben, ann.id, async () => null))).toBe('forbidden');
+  });
 });
 
 test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers of a stopped server by the next one', async () => {
