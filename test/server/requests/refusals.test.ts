@@ -5,8 +5,9 @@ import { codeOf, type Person, say } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 /**
- * Every request in the table of docs/protocol.md, refused once for each of its own reasons, and accepted at its limits.
- * `unknown_room` is in chat/hidden.test.ts; an unknown event, a draining server and a history that fails are elsewhere.
+ * Every request in the table of docs/protocol.md, refused once for each of its own reasons. What its schema alone
+ * rejects is in payloads.unit.test.ts, and `unknown_room` in chat/hidden.test.ts; an unknown event, a draining server
+ * and a history that fails are elsewhere.
  */
 type Code =
   | 'ok'
@@ -103,68 +104,29 @@ const forwarded =
     return { from, clientId: fresh(), ...(await before(scene)) };
   };
 /** A message of Ben's that waits for Ann. */
-const waiting = async ({ ben, room }: Scene): Promise<string> => {
+const waiting = async ({ ben, room }: Scene) => {
   const sent = await ben.raw('message:send', { room, text: 'cheap pallets', clientId: fresh() });
-  return sent.ok ? (sent.data as { held: { id: string } }).held.id : '';
+  return { id: sent.ok ? (sent.data as { held: { id: string } }).held.id : '' };
 };
 const taken = 'The taken name';
 
 const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readonly Payload[]>>>>> = {
   'room:list': {
-    ok: { eve: [{ member: false, query: 'x'.repeat(100), limit: 200 }] },
     bad_request: {
-      eve: [
-        { cursor: 'x' },
-        { cursor: cursor(['a', 'b']) },
-        { member: false, cursor: cursor([1, 'b']) },
-        { limit: 201 },
-        { query: 'x'.repeat(101) },
-      ],
+      eve: [{ cursor: 'x' }, { cursor: cursor(['a', 'b']) }, { member: false, cursor: cursor([1, 'b']) }],
     },
   },
-  'room:join': { bad_request: { ann: [{ since: -1 }] } },
-  'room:sync': {
-    ok: { ben: [{ since: 1, limit: 500 }] },
-    bad_request: { ben: [{}, { since: 0, limit: 501 }] },
-  },
-  'room:leave': { bad_request: { ben: [{ room: 7 }] } },
+  'room:join': {},
+  'room:sync': { ok: { ben: [{ since: 1, limit: 500 }] } },
+  'room:leave': {},
   'room:create': {
-    ok: {
-      eve: [() => made({ name: 'x'.repeat(80), topic: 'x'.repeat(250), clientId: fresh() })],
-    },
-    bad_request: {
-      eve: [
-        made({ name: ' ' }),
-        made({ name: 'x'.repeat(81) }),
-        made({ name: 'a\nb' }),
-        made({ name: 'a\u2028b' }),
-        made({ name: 'a\u202eb' }),
-        made({ topic: 'a\u2067b' }),
-        made({ topic: 'x'.repeat(251) }),
-        made({ kind: 'direct' }),
-        made({ clientId: undefined }),
-        made({ members: Array(101).fill('x') }),
-        made({ members: [''] }),
-      ],
-      ann: [made({ kind: 'public', members: ['x'] })],
-    },
+    ok: { eve: [() => made({ name: 'x'.repeat(80), topic: 'x'.repeat(250), clientId: fresh() })] },
+    bad_request: { ann: [made({ kind: 'public', members: ['x'] })] },
     forbidden: { eve: [made({ kind: 'public' })] },
     conflict: { ann: [() => made({ name: taken.toUpperCase(), kind: 'public', clientId: fresh() })] },
   },
   'room:update': {
     ok: { ann: [{ slow: 3600 }] },
-    bad_request: {
-      ann: [
-        ...[
-          { name: '\u200b' },
-          { topic: 'a\tb' },
-          { topic: 'a\u2029b' },
-          { write: 'nobody' },
-          { seen: 'all' },
-        ],
-        ...[-1, 3601, 1.5, '5'].map((slow) => ({ slow })),
-      ],
-    },
     forbidden: { ben: [{ name: 'New' }], eve: [{ room: 'lobby', name: 'New' }] },
     conflict: {
       ann: [
@@ -175,23 +137,13 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
       ],
     },
   },
-  'room:delete': {
-    bad_request: { ann: [{ room: '' }] },
-    forbidden: { ben: [{}], eve: [{ room: 'lobby' }] },
-  },
-  'room:invite': {
-    bad_request: {
-      ann: [{ users: [] }, { users: Array(101).fill('x') }, { users: ['x'.repeat(65)] }, { users: [7] }],
-    },
-    forbidden: { eve: [{ room: 'lobby', users: ['x'] }] },
-  },
+  'room:delete': { forbidden: { ben: [{}], eve: [{ room: 'lobby' }] } },
+  'room:invite': { forbidden: { eve: [{ room: 'lobby', users: ['x'] }] } },
   'room:remove': {
     ok: { ann: [{ user: 'nobody-there' }], eve: [({ eve }) => ({ room: 'lobby', user: eve.id })] },
-    bad_request: { ann: [{ user: '' }] },
     forbidden: { ben: [of('ann'), { user: 'nobody-there' }] },
   },
   'room:role': {
-    bad_request: { ann: [of('ben', { role: 'admin' })] },
     forbidden: {
       ben: [of('ben', { role: 'owner' }), { user: 'nobody-there', role: 'moderator' }],
       ann: [of('ann', { role: 'member' })],
@@ -199,40 +151,16 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     unknown_user: { ann: [{ user: 'nobody-there', role: 'moderator' }] },
   },
   'room:mute': {
-    ok: {
-      ann: [
-        of('ben', { seconds: 31_536_000, reason: 'x'.repeat(250) }),
-        { user: 'nobody-there', seconds: 0 },
-      ],
-    },
-    bad_request: {
-      ann: [
-        of('ben', { seconds: 31_536_001 }),
-        of('ben', { seconds: -1 }),
-        of('ben', { seconds: 0.5 }),
-        of('ben', { reason: 'x'.repeat(251) }),
-        of('ben', { reason: 'a\nb' }),
-        { user: '' },
-      ],
-    },
-    forbidden: {
-      ben: [of('ann'), { user: 'nobody-there' }],
-      ann: [of('ann')],
-    },
+    ok: { ann: [{ user: 'nobody-there', seconds: 0 }] },
+    forbidden: { ben: [of('ann'), { user: 'nobody-there' }], ann: [of('ann')] },
   },
-  'room:ban': {
-    bad_request: { ann: [of('ben', { seconds: '5' })] },
-    forbidden: { ben: [of('ann')], ann: [of('ann', { seconds: 0 })] },
-  },
+  'room:ban': { forbidden: { ben: [of('ann')], ann: [of('ann', { seconds: 0 })] } },
   'room:restricted': {
     bad_request: { ann: [{ cursor: 'x' }, { cursor: cursor([1]) }] },
     forbidden: { ben: [{}] },
   },
   'room:members': {
-    ok: { ben: [{ query: 'name', limit: 100 }] },
-    bad_request: {
-      ben: [{ limit: 101 }, { cursor: 'x' }, { cursor: cursor(['a']) }, { cursor: cursor([1, 'b']) }],
-    },
+    bad_request: { ben: [{ cursor: 'x' }, { cursor: cursor(['a']) }, { cursor: cursor([1, 'b']) }] },
   },
   'room:previews': {
     ok: { eve: [async (scene: Scene) => ({ room: await direct(scene), previews: 'on' })] },
@@ -245,15 +173,10 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
       ],
       ben: [onlyModerators({ previews: 'on' })],
     },
-    bad_request: { ben: [{ previews: 'maybe' }], ann: [{ previews: 'on' }] },
+    bad_request: { ann: [{ previews: 'on' }] },
   },
-  'room:notify': {
-    bad_request: { ben: [{ notify: 'loud' }] },
-    forbidden: { eve: [{ room: 'lobby', notify: 'none' }] },
-  },
+  'room:notify': { forbidden: { eve: [{ room: 'lobby', notify: 'none' }] } },
   'invite:create': {
-    ok: { ann: [{ seconds: 31_536_000, uses: 10_000 }] },
-    bad_request: { ann: [{ seconds: 31_536_001 }, { seconds: -1 }, { uses: 10_001 }, { uses: 0.5 }] },
     forbidden: { eve: [{ room: 'lobby' }] },
     limit_reached: {
       ben: [
@@ -264,208 +187,78 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
       ],
     },
   },
-  'invite:list': {
-    bad_request: { ben: [{ room: '' }] },
-    forbidden: { eve: [{ room: 'lobby' }] },
-  },
-  'invite:revoke': {
-    bad_request: { ben: [{ id: '' }] },
-    forbidden: { eve: [{ room: 'lobby', id: 'none' }] },
-  },
-  'invite:look': {
-    bad_request: { eve: [{ token: 'a b' }, { token: 'x'.repeat(129) }] },
-    unknown_invite: { eve: [{ token: 'none' }] },
-  },
+  'invite:list': { forbidden: { eve: [{ room: 'lobby' }] } },
+  'invite:revoke': { forbidden: { eve: [{ room: 'lobby', id: 'none' }] } },
+  'invite:look': { unknown_invite: { eve: [{ token: 'none' }] } },
   'invite:accept': {
-    bad_request: { eve: [{ token: '' }] },
     unknown_invite: { eve: [{ token: 'none' }] },
     limit_reached: {
       eve: [
         async ({ ann, room }) => {
           const { token } = await ann.request('invite:create', { room });
-          await ann.request('room:invite', {
-            room,
-            users: ['x', 'y', 'z', 'u', 'v'].map((id) => id + fresh()),
-          });
+          const users = ['x', 'y', 'z', 'u', 'v'].map((id) => id + fresh());
+          await ann.request('room:invite', { room, users });
           return { token };
         },
       ],
     },
   },
   'direct:open': {
-    bad_request: { eve: [of('eve'), { user: 'a\u0000' }] },
-    forbidden: {
-      eve: [async (scene) => ({ ...(await blocked()(scene)), user: scene.ann.id })],
-    },
+    bad_request: { eve: [of('eve')] },
+    forbidden: { eve: [async (scene) => ({ ...(await blocked()(scene)), user: scene.ann.id })] },
   },
   'message:report': {
-    ok: {
-      ben: [{ seq: 1, reason: 'spam', text: `two\nlines${'x'.repeat(491)}` }],
-      ann: [leaves('ann', { seq: 2, reason: 'other' })],
-    },
-    bad_request: {
-      ben: [
-        { seq: 1, reason: 'dull' },
-        { seq: 1 },
-        { seq: 1, reason: 'spam', text: 'x'.repeat(501) },
-        { seq: 1, reason: 'spam', text: 'a\u0000' },
-      ],
-    },
+    ok: { ann: [leaves('ann', { seq: 2, reason: 'other' })] },
     forbidden: { ann: [{ seq: 1, reason: 'spam' }] },
-    unknown_message: {
-      ben: [{ seq: 3, reason: 'spam' }, deleted({ seq: 1, reason: 'spam' })],
-    },
+    unknown_message: { ben: [{ seq: 3, reason: 'spam' }, deleted({ seq: 1, reason: 'spam' })] },
   },
-  'report:list': {
-    ok: { ann: [{ since: 0, limit: 100 }] },
-    bad_request: { ann: [{ since: -1 }, { limit: 101 }, { cursor: cursor([5]) }] },
-    forbidden: { eve: [{}] },
-  },
-  'held:list': {
-    bad_request: { ann: [{ limit: 101 }, { mine: false }, { cursor: cursor([5]) }] },
-    forbidden: { eve: [{}] },
-  },
+  'report:list': { bad_request: { ann: [{ cursor: cursor([5]) }] }, forbidden: { eve: [{}] } },
+  'held:list': { bad_request: { ann: [{ cursor: cursor([5]) }] }, forbidden: { eve: [{}] } },
   'held:approve': {
-    bad_request: { ann: [{ id: '' }] },
-    unknown_message: {
-      ann: [{ id: 'none' }],
-      eve: [async (scene) => ({ id: await waiting(scene) })],
-      ben: [
-        // Nobody decides about their own messages without a role.
-        async (scene) => ({ id: await waiting(scene) }),
-      ],
-    },
+    // Nobody decides about their own messages without a role.
+    unknown_message: { ann: [{ id: 'none' }], eve: [waiting], ben: [waiting] },
   },
-  'held:reject': {
-    bad_request: { ann: [{ id: 'x', reason: 'x'.repeat(251) }] },
-    unknown_message: { ann: [{ id: 'none' }], eve: [async (scene) => ({ id: await waiting(scene) })] },
-  },
-  'held:discard': {
-    ok: { eve: [async (scene) => ({ id: await waiting(scene) })] },
-    bad_request: { ben: [{ id: 5 }] },
-  },
+  'held:reject': { unknown_message: { ann: [{ id: 'none' }], eve: [waiting] } },
+  'held:discard': { ok: { eve: [waiting] } },
   'report:close': {
-    bad_request: {
-      ann: [
-        { id: 'x', done: 'all' },
-        { id: '', done: 'nothing' },
-        { id: 'x', done: 'muted', seconds: 0 },
-        { id: 'x', done: 'muted', reason: 'x'.repeat(251) },
-      ],
-    },
-    unknown_message: {
-      ann: [{ id: 'none', done: 'nothing' }],
-      eve: [reported('ann', 2)],
-    },
-    forbidden: {
-      ann: [reported('ben', 1)],
-    },
+    unknown_message: { ann: [{ id: 'none', done: 'nothing' }], eve: [reported('ann', 2)] },
+    forbidden: { ann: [reported('ben', 1)] },
   },
-  'report:context': {
-    bad_request: { ann: [{}] },
-    unknown_message: {
-      ann: [{ id: 'none' }],
-      eve: [reported('ann', 2)],
-    },
-  },
+  'report:context': { unknown_message: { ann: [{ id: 'none' }], eve: [reported('ann', 2)] } },
   'moderate:people': {
     ok: { ann: [{ query: 'name', limit: 100, cursor: cursor(['a', 'b']) }] },
     bad_request: {
-      ann: [
-        { cursor: 'x' },
-        { cursor: cursor(['a', 'b']) },
-        { query: 'name', cursor: cursor([5, 'a']) },
-        { limit: 101 },
-        { query: ' ' },
-      ],
+      ann: [{ cursor: 'x' }, { cursor: cursor(['a', 'b']) }, { query: 'name', cursor: cursor([5, 'a']) }],
     },
     forbidden: { eve: [{}] },
   },
-  'moderate:person': {
-    unknown_user: { ann: [{ user: 'never-seen' }] },
-    bad_request: { ann: [{ user: '' }] },
-    forbidden: { eve: [of('ann')] },
-  },
+  'moderate:person': { unknown_user: { ann: [{ user: 'never-seen' }] }, forbidden: { eve: [of('ann')] } },
   'moderate:ban': {
-    bad_request: {
-      ann: [
-        of('ben', { seconds: 0 }),
-        of('ben', { reason: 'a\nb' }),
-        of('ben', { reason: 'x', end: true }),
-        of('ben', { seconds: 5, end: true }),
-        of('ben', { messages: 'keep' }),
-        of('ben', { messages: 'delete', end: true }),
-      ],
-    },
     forbidden: { ben: [of('eve')], ann: [of('ann')] },
     unknown_user: { ann: [{ user: 'never-seen' }] },
   },
   // With it switched on: see chat/moderating.test.ts.
-  'moderate:erase': {
-    bad_request: {
-      ann: [of('ben'), of('ben', { name: 'x', reason: 'x'.repeat(251) })],
-    },
-    forbidden: { ann: [of('ben', { name: 'x' })] },
-  },
-  'moderate:acts': {
-    bad_request: { ann: [{ limit: 0 }, { limit: 101 }] },
-    forbidden: { ann: [{}] },
-  },
-  'moderate:rooms': {
-    bad_request: {
-      ann: [{ rooms: [] }, { rooms: ['no room'] }, { rooms: Array.from({ length: 101 }, (_, n) => `r${n}`) }],
-    },
-    forbidden: { eve: [{ rooms: ['lobby'] }] },
-  },
+  'moderate:erase': { forbidden: { ann: [of('ben', { name: 'x' })] } },
+  'moderate:acts': { forbidden: { ann: [{}] } },
+  'moderate:rooms': { forbidden: { eve: [{ rooms: ['lobby'] }] } },
   'moderate:overview': { forbidden: { eve: [{}] } },
   // This site takes no events.
   'moderate:retry': { forbidden: { ann: [{}], eve: [{}] } },
-  'user:block': {
-    bad_request: {
-      eve: [of('eve', { blocked: true }), { user: 'x' }, { user: '', blocked: true }],
-    },
-  },
+  'user:block': { bad_request: { eve: [of('eve', { blocked: true })] } },
   'user:blocked': {},
-  'user:about': { bad_request: { ben: [{}] } },
-  'user:hide': { bad_request: { eve: [{}] } },
+  'user:about': {},
+  'user:hide': {},
   // With pushes switched on: see push/devices.test.ts.
-  'device:register': {
-    bad_request: {
-      eve: [
-        {},
-        { token: 'a b' },
-        { token: 'a', page: 'http://localhost:8080/' },
-        { endpoint: 'https://fcm.googleapis.com/1', p256dh: 'a', auth: 'a', key: 'a' },
-        { token: 'a', name: 'x'.repeat(65) },
-      ],
-    },
-    forbidden: { eve: [{ token: 'a', name: 'x'.repeat(64) }] },
-  },
-  'device:remove': { bad_request: { eve: [{}, { id: '' }] } },
+  'device:register': { forbidden: { eve: [{ token: 'a', name: 'x'.repeat(64) }] } },
+  'device:remove': {},
   'device:list': {},
   // Nobody is notified here: see notify/notify.test.ts.
   'notify:get': { forbidden: { eve: [{}] } },
   'notify:set': {
     forbidden: { eve: [{ mail: 5, push: false, quiet: { from: '22:00', to: '07:00', zone: 'Asia/Tokyo' } }] },
-    bad_request: {
-      eve: [
-        { mail: 7 },
-        { quiet: { from: '24:00', to: '07:00' } },
-        { quiet: { from: '22:00', to: '07:00', zone: 'Europe/Nowhere' } },
-        { quiet: { from: '22:00', to: '07:00', zone: 'PST' } },
-        { text: 'all' },
-        { lang: 'not a language' },
-      ],
-    },
   },
-  'client:active': {
-    ok: { eve: [{ zone: 'Europe/Paris', lang: 'pt-BR' }] },
-    bad_request: { eve: [{ zone: 'x' }, { zone: 'PST' }] },
-  },
-  'user:find': {
-    ok: { ben: [{ query: 'N', limit: 20 }] },
-    bad_request: { ben: [{ query: ' ' }, { query: 'x', limit: 21 }] },
-  },
+  'client:active': { ok: { eve: [{ zone: 'Europe/Paris', lang: 'pt-BR' }] } },
+  'user:find': { ok: { ben: [{ query: 'N', limit: 20 }] } },
   'message:send': {
     ok: {
       ben: [
@@ -477,16 +270,9 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     bad_request: {
       ben: [
         { text: '\u00ad', clientId: 'a' },
-        { text: '👋🏽x', clientId: 'a', mentions: [at('1', 2, 2)] },
-        { text: 'x', clientId: 'a', mentions: [at('1', 0, 0)] },
-        { text: 'x', clientId: 'a', mentions: [at('1', -1, 2)] },
-        { text: 'x', clientId: 'a', mentions: [at('', 0)] },
-        { text: 'xyz', clientId: 'a', mentions: [at('1', 1, 2), at('2', 0, 2)] },
-        { text: 'x'.repeat(20), clientId: 'a', mentions: [...many(20), at('1', 0)] },
-        { text: 'x', clientId: 'a', files: Array.from({ length: 11 }, (_, n) => ({ id: `f${n}` })) },
-        { text: 'x', clientId: 'a', files: [{ id: 'f' }, { id: 'f' }] },
-        { text: 'x', clientId: 'a', files: [{ id: 'f', alt: 'x'.repeat(251) }] },
         { text: '', clientId: 'a', files: [] },
+        { text: '👋🏽x', clientId: 'a', mentions: [at('1', 2, 2)] },
+        { text: 'xyz', clientId: 'a', mentions: [at('1', 1, 2), at('2', 0, 2)] },
       ],
     },
     forbidden: {
@@ -508,13 +294,10 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     },
   },
   'message:forward': {
-    bad_request: { ben: [forwarded(0), { clientId: 'a' }] },
     forbidden: {
       ben: [forwarded(1, onlyModerators({}))],
-      eve: [
-        forwarded(1, blocked()), // Of a room that one may read without being a member.
-        forwarded(1, async () => ({ room: 'lobby' })),
-      ],
+      // The second one of a room that one may read without being a member.
+      eve: [forwarded(1, blocked()), forwarded(1, async () => ({ room: 'lobby' }))],
     },
     muted: { ben: [forwarded(1, muted({}))] },
     unknown_message: {
@@ -525,14 +308,11 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
       ],
     },
     rate_limited: { ben: [forwarded(1, under({ slow: 60 }, {}))] },
-    conflict: {
-      ben: [forwarded(1, repeats())],
-    },
+    conflict: { ben: [forwarded(1, repeats())] },
   },
   'message:edit': {
     bad_request: {
       ann: [
-        { seq: 0, text: 'x' },
         { seq: 1, text: ' ' },
         { seq: 1, text: 'x', mentions: [at('1', 1)] },
       ],
@@ -546,41 +326,26 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
     },
     muted: { ben: [muted({ seq: 2, text: 'x' })] },
     unknown_file: { ben: [{ seq: 2, text: 'x', files: [{ id: 'none' }] }] },
-    unknown_message: {
-      ann: [{ seq: 3, text: 'x' }, deleted({ seq: 1, text: 'x' })],
-    },
+    unknown_message: { ann: [{ seq: 3, text: 'x' }, deleted({ seq: 1, text: 'x' })] },
     conflict: {
       ann: [done('ann', 'message:edit', { seq: 1, text: 'newer' }, { seq: 1, text: 'older', rev: 1 })],
     },
   },
   'message:delete': {
-    bad_request: { ann: [{ seq: 2, reason: 'x'.repeat(251) }] },
     not_joined: { ben: [leaves('ben', { seq: 2 })] },
     forbidden: { ben: [{ seq: 1 }] },
     unknown_message: { ann: [{ seq: 3 }] },
   },
   'message:unpreview': {
-    bad_request: { ann: [{ seq: 0 }] },
     not_joined: { ben: [leaves('ben', { seq: 2 })] },
     forbidden: { ben: [{ seq: 1 }] },
     unknown_message: { ann: [{ seq: 3 }] },
   },
   'message:react': {
-    ok: { ben: [{ seq: 1, emoji: '👩🏽‍💻', on: true }, onlyModerators({ seq: 1, emoji: '👍', on: true })] },
-    bad_request: {
-      ben: [
-        { seq: 1, emoji: '👍👍', on: true },
-        { seq: 1, emoji: 'x', on: true },
-        { seq: 1, emoji: '', on: true }, // Without the variation selector it is a text character.
-        { seq: 1, emoji: '\u2764', on: true },
-        { seq: 1, emoji: '👍' },
-      ],
-    },
+    ok: { ben: [onlyModerators({ seq: 1, emoji: '👍', on: true })] },
     not_joined: { ben: [leaves('ben', { seq: 1, emoji: '👍', on: true })] },
     forbidden: { eve: [blocked({ seq: 1, emoji: '👍', on: true })] },
-    unknown_message: {
-      ben: [{ seq: 3, emoji: '👍', on: true }, deleted({ seq: 1, emoji: '👍', on: true })],
-    },
+    unknown_message: { ben: [{ seq: 3, emoji: '👍', on: true }, deleted({ seq: 1, emoji: '👍', on: true })] },
     limit_reached: {
       ben: [
         async ({ ann, room }) => {
@@ -593,28 +358,17 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   },
   'message:reactions': {
     ok: { ben: [leaves('ben', { seq: 1, emoji: '👍', cursor: cursor([7]) })] },
-    bad_request: {
-      ben: [
-        { seq: 1, emoji: 'thumbs up' },
-        { seq: 1, emoji: '👍', cursor: cursor(['7']) },
-      ],
-    },
+    bad_request: { ben: [{ seq: 1, emoji: '👍', cursor: cursor(['7']) }] },
     unknown_message: { ben: [{ seq: 3, emoji: '👍' }] },
   },
   'message:seen': {
-    bad_request: { ann: [{ seq: 0 }], eve: [blocked({ seq: 1 })] },
+    bad_request: { eve: [blocked({ seq: 1 })] },
     unknown_message: { ann: [{ seq: 3 }] },
-    forbidden: {
-      ben: [{ seq: 1 }],
-      eve: [
-        // Of a room that one may read without being a member.
-        { seq: 1, room: 'lobby' },
-      ],
-    },
+    // Eve of a room that one may read without being a member.
+    forbidden: { ben: [{ seq: 1 }], eve: [{ seq: 1, room: 'lobby' }] },
   },
   'message:pin': {
     ok: { ann: [muted({ seq: 1 })] },
-    bad_request: { ann: [{ seq: 0 }] },
     not_joined: { ann: [leaves('ann', { seq: 1 })] },
     forbidden: { ben: [{ seq: 1 }], eve: [blocked({ seq: 1 })] },
     unknown_message: { ann: [{ seq: 3 }, deleted({ seq: 1 })] },
@@ -631,51 +385,31 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   },
   'message:unpin': {
     ok: { ann: [deleted({ seq: 1 })] },
-    bad_request: { ann: [{}] },
     not_joined: { ann: [leaves('ann', { seq: 1 })] },
     forbidden: { ben: [pinned({ seq: 1 })], eve: [blocked({ seq: 1 })] },
     unknown_message: { ann: [{ seq: 3 }] },
   },
-  'room:files': {
-    ok: { ben: [leaves('ben', { what: 'links', before: 2, limit: 100 })] },
-    bad_request: { ben: [{}, { what: 'voices' }, { what: 'files', limit: 101 }] },
-  },
-  'room:pins': { bad_request: { ben: [{ room: 7 }] } },
+  'room:files': { ok: { ben: [leaves('ben', { what: 'links', before: 2, limit: 100 })] } },
+  'room:pins': {},
   'message:history': {
     ok: { ben: [leaves('ben', { after: 0, limit: 100 })] },
-    bad_request: { ben: [{ before: 2, after: 1 }, { limit: 101 }] },
+    bad_request: { ben: [{ before: 2, after: 1 }] },
   },
   'thread:get': {
     ok: { ben: [leaves('ben', { thread: 2, after: 0, limit: 100 })] },
-    bad_request: { ben: [{ thread: 0 }, { thread: 1, before: 2, after: 1 }, { thread: 1, limit: 101 }] },
+    bad_request: { ben: [{ thread: 1, before: 2, after: 1 }] },
     unknown_message: { ben: [{ thread: 3 }] },
   },
   'thread:follow': {
-    bad_request: { ben: [{ thread: 1, following: 1 }] },
     unknown_message: { ben: [{ thread: 3, following: true }] },
     forbidden: { eve: [{ room: 'lobby', thread: 1, following: true }] },
   },
   'message:search': {
     ok: { ben: [leaves('ben', { query: 'a', limit: 50 })] },
-    bad_request: {
-      ben: [
-        { query: 'x'.repeat(101) },
-        { query: 'x', cursor: '1' },
-        { query: 'x', limit: 51 },
-        {},
-        { has: 'voices' },
-        { from: '' },
-        { sentFrom: -1 },
-        { sentBefore: '2026-01-01' },
-      ],
-    },
+    bad_request: { ben: [{ query: 'x', cursor: '1' }, {}] },
   },
-  'read:mark': {
-    ok: { ben: [{ seq: 1, unread: true }, { seq: 0 }] },
-    bad_request: { ben: [{ seq: 3 }, { seq: -1 }] },
-  },
+  'read:mark': { ok: { ben: [{ seq: 1, unread: true }, { seq: 0 }] }, bad_request: { ben: [{ seq: 3 }] } },
   'typing:set': {
-    bad_request: { ben: [{ typing: 1 }] },
     forbidden: { ben: [onlyModerators({ typing: true })] },
     muted: { ben: [muted({ typing: true })] },
     not_joined: { ben: [leaves('ben', { typing: true })] },
