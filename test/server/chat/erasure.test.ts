@@ -98,47 +98,26 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
   for (const one of [again, ben, cat]) one.close();
 });
 
-test('the other one of a direct room keeps it without a partner, an owner’s room goes to another, and mutes stay', async () => {
-  const [ann, ben, cat] = await site.people(3);
-  const den = await site.den(ann, [ben, cat]);
+test('the other one of a direct room keeps it, without a partner to write to', async () => {
+  const [ann, ben] = await site.people(2);
   const { room: direct } = await ann.request('direct:open', { user: ben.id });
   await join(direct.id, ann);
   await say(ann, direct.id, 'between us');
   await join(direct.id, ben);
   await say(ben, direct.id, 'yes');
-  await ann.request('room:mute', { room: den.id, user: cat.id, reason: 'so' });
-  await ben.request('direct:open', { user: ann.id });
   const changed = nextOf(ben, 'room:reset');
   await erase(ann.id, '?messages=delete');
   expect(await changed).toEqual({ room: direct.id });
   const { room, messages } = await ben.request('room:join', { room: direct.id });
-  expect(room).toMatchObject({
-    kind: 'direct',
-    name: 'Deleted user',
-    with: deletedUser,
-    present: false,
-    may: [],
-  });
+  expect(room).toMatchObject({ name: 'Deleted user', with: deletedUser, present: false, may: [] });
   expect(messages).toMatchObject([
     { user: deletedUser, text: '', deletedAt: expect.any(Number) },
     { user: { id: ben.id }, text: 'yes' },
   ]);
-  const sent = { room: direct.id, text: 'anybody?', clientId: newClientId() };
-  expect(await codeOf(ben, 'message:send', sent)).toBe('forbidden');
   const posted = { user: { id: ann.id, name: 'Ann' }, text: 'back', clientId: newClientId() };
   expect((await site.api('POST', `/rooms/${direct.id}/messages`, posted)).status).toBe(404);
   expect(await codeOf(ben, 'direct:open', { user: deletedUser.id })).toBe('forbidden');
-  expect(await ben.request('room:members', { room: den.id })).toMatchObject({
-    members: [
-      { user: { id: ben.id }, role: 'owner' },
-      { user: { id: cat.id }, role: 'member' },
-    ],
-  });
-  const { users } = await ben.request('room:restricted', { room: den.id });
-  expect(users).toMatchObject([{ user: { id: cat.id }, kind: 'muted', reason: 'so', by: deletedUser }]);
-  // A new conversation with a new user of that id.
-  expect((await ben.request('direct:open', { user: ann.id })).room.id).not.toBe(direct.id);
-  for (const one of [ben, cat]) one.close();
+  ben.close();
 });
 
 test('a room that an erased user had left goes on: its owner invites', async () => {

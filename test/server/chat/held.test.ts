@@ -314,16 +314,6 @@ describe('who decides', () => {
     await admin.request('room:ban', { room: 'lobby', user: mod.id, seconds: 0 });
   });
 
-  test('nobody about a message of their own, and about none of somebody who was removed', async () => {
-    const { ben, ann, room } = await den();
-    const [own, other] = [await hold(ann, room), await hold(ann, room)];
-    await ben.request('room:role', { room, user: ann.id, role: 'moderator' });
-    expect(await codeOf(ann, 'held:approve', { id: own.id })).toBe('forbidden');
-    await ben.request('room:remove', { room, user: ann.id });
-    expect(await codeOf(ben, 'held:approve', { id: other.id })).toBe('forbidden');
-    expect(await codeOf(ben, 'held:reject', { id: other.id })).toBe('ok');
-  });
-
   test('nobody about an edit of somebody who may not write there any more', async () => {
     const { ben, ann, room } = await den();
     const { seq } = await say(ann, room, 'hello');

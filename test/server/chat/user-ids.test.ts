@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { newClientId, refusalOf } from '../../helpers/chat-client.ts';
+import { refusalOf } from '../../helpers/chat-client.ts';
 import {
   codeOf,
   eventsOf,
@@ -24,54 +24,11 @@ beforeAll(async () => {
   people = await Promise.all(ids.map((id) => site.person({}, id)));
 });
 afterAll(() => site.close());
-const others = (id: string) => ids.filter((one) => one !== id);
+const _others = (id: string) => ids.filter((one) => one !== id);
 const connections = async () =>
   Promise.all(
     ids.map(async (id) => (await site.api('GET', `/users/${encodeURIComponent(id)}`)).body.connections),
   );
-
-test('each is who the session says, and is there alone', async () => {
-  expect(people.map(({ ready }) => ready.user.id)).toEqual(ids);
-  expect(await connections()).toEqual([1, 1, 1, 1, 1]);
-});
-
-test('members, roles, presence and read marks', async () => {
-  const [owner] = people as [Person];
-  const room = (await site.den(owner, people.slice(1, 3))).id;
-  expect(await codeOf(people[3] as Person, 'room:join', { room })).toBe('unknown_room');
-  for (const one of people.slice(0, 3)) await one.request('room:join', { room });
-  const { members } = await owner.request('room:members', { room });
-  expect(members.map(({ user }) => user.id).sort()).toEqual(ids.slice(0, 3).sort());
-  await owner.request('room:role', { room, user: 'bob', role: 'moderator' });
-  const { members: changed } = await owner.request('room:members', { room });
-  expect(changed.filter(({ role }) => role === 'moderator').map(({ user }) => user.id)).toEqual(['bob']);
-  const { seq } = await say(owner, room, 'of Bob');
-  for (const one of people.slice(1, 3)) {
-    expect(await codeOf(one, 'message:edit', { room, seq, text: 'changed' })).toBe('forbidden');
-  }
-  const listed = async (one: Person) =>
-    (await one.request('room:list', {})).rooms.find(({ id }) => id === room)?.unread;
-  expect(await Promise.all(people.slice(0, 3).map(listed))).toEqual([0, 1, 1]);
-  await people[1]?.request('read:mark', { room, seq });
-  expect(await Promise.all(people.slice(0, 3).map(listed))).toEqual([0, 0, 1]);
-  await owner.request('room:remove', { room, user: 'bob ' });
-  expect((await owner.request('room:members', { room })).members.map(({ user }) => user.id).sort()).toEqual([
-    'Bob',
-    'bob',
-  ]);
-});
-
-test('the same clientId of each is a message of its own', async () => {
-  const clientId = newClientId();
-  const seqs = new Set<number>();
-  for (const [n, one] of people.entries()) {
-    await one.request('room:join', { room: 'lobby' });
-    const { message } = await one.request('message:send', { room: 'lobby', text: `text ${n}`, clientId });
-    expect(message.user.id).toBe(ids[n]);
-    seqs.add(message.seq);
-  }
-  expect(seqs.size).toBe(ids.length);
-});
 
 test('a limit that one has reached is no other one’s; nor are the connections of one', async () => {
   const [one, ...rest] = await Promise.all(ids.map((id) => site.person({}, `quota${id}`)));
@@ -85,21 +42,6 @@ test('a limit that one has reached is no other one’s; nor are the connections 
   expect((await refusalOf(site.person({}, `quota${ids[0]}`))).message).toBe('rate_limited');
   second.close();
   (await site.person({}, `quota${ids[1]}`)).close();
-});
-
-test('a direct room is of two of them, and of no other two', async () => {
-  const rooms = new Map<string, string>();
-  for (const [n, one] of people.entries()) {
-    for (const other of others(ids[n] as string)) {
-      const { room } = await one.request('direct:open', { user: other });
-      expect(room.with?.id).toBe(other);
-      const pair = [ids[n], other].sort().join('\n');
-      expect(rooms.get(pair) ?? room.id).toBe(room.id);
-      rooms.set(pair, room.id);
-    }
-  }
-  expect(new Set(rooms.values()).size).toBe(10);
-  expect(await codeOf(people[1] as Person, 'direct:open', { user: 'bob' })).toBe('bad_request');
 });
 
 test('with CHAT_SEEN=off neither of the two learns what the other one has read', async () => {
@@ -117,14 +59,6 @@ test('with CHAT_SEEN=off neither of the two learns what the other one has read',
   expect((await (two as Person).request('room:join', { room: room.id })).room).not.toHaveProperty(
     'readByOther',
   );
-});
-
-test('looking for one by the name’s beginning finds all whose letters are the same without case', async () => {
-  const looking = await site.person({}, 'looking');
-  const { users } = await looking.request('user:find', { query: 'bob' });
-  expect(users.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
-  const accented = (await looking.request('user:find', { query: 'BÓB' })).users.map(({ id }) => id);
-  expect(accented.sort()).toEqual(['B\u00f3b', 'Bo\u0301b'].sort());
 });
 
 test('PUT /api/users makes users known before their first visit: all that it names, or none', async () => {
