@@ -43,13 +43,17 @@ test('a site role changes the rights in the user’s rooms, and each is announce
   });
 });
 
-test('a new list of rooms in the session changes rooms, and nothing that `session:changed` would tell', async () => {
+test('a new list of rooms in the session changes rooms, of which `session:changed` says nothing', async () => {
   const ann = await site.person();
   const room = `team-${newClientId()}`;
   await site.writeSession(ann, { rooms: [room] });
   await expect.poll(() => eventsOf(ann, 'room:added')).toMatchObject([{ id: room }]);
   await site.writeSession(ann, { rooms: [room], firstname: 'Other' });
   await expect.poll(() => eventsOf(ann, 'session:changed')).toMatchObject([{ user: { name: 'Other' } }]);
+  await site.writeSession(ann, { rooms: [] });
+  const lost = { room, readable: false, reason: 'site' };
+  await expect.poll(() => eventsOf(ann, 'room:removed')).toEqual([lost]);
+  expect(await codeOf(ann, 'room:join', { room })).toBe('unknown_room');
 });
 
 test('an entry of the session’s list that is no room is logged once per content, without showing it', async () => {

@@ -299,7 +299,7 @@ describe('a membership from', () => {
   const roomOf = (client: ChatClient, id: string): RoomSummary | undefined =>
     client.ready.rooms.find((room) => room.id === id);
 
-  test('the session: neither left nor taken away by people; no owner; gone with the session’s list', async () => {
+  test('the session: neither left nor taken away by people; no owner', async () => {
     const id = `team-${newClientId()}`;
     const moderator = await user({ rooms: [id], roles: 'moderator' });
     const member = await user({ rooms: { [id]: 'The team' } });
@@ -313,7 +313,7 @@ describe('a membership from', () => {
     await admin.request('room:role', { room: id, user: member.id, role: 'moderator' });
   });
 
-  test('the API: not left by the user, and kept when the session loses the room', async () => {
+  test('the API: not left by the user, and ended by the API', async () => {
     const id = `club-${newClientId()}`;
     expect(await api('PUT', `/rooms/${id}`, { name: 'Club', kind: 'private' })).toBe(201);
     const member = await user();

@@ -24,7 +24,6 @@ beforeAll(async () => {
   people = await Promise.all(ids.map((id) => site.person({}, id)));
 });
 afterAll(() => site.close());
-const _others = (id: string) => ids.filter((one) => one !== id);
 const connections = async () =>
   Promise.all(
     ids.map(async (id) => (await site.api('GET', `/users/${encodeURIComponent(id)}`)).body.connections),
