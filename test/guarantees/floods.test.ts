@@ -125,9 +125,7 @@ describe(`${lasting / 1000} s of it: others are served meanwhile, memory grows b
       });
       // The memory is freed once the clients without CONNECT have had their 5 s.
       await expect
-        .poll(async () => megabytes((await liveHeap(server, key)) - heapBefore), {
-          interval: 500,
-        })
+        .poll(async () => megabytes((await liveHeap(server, key)) - heapBefore), { interval: 500 })
         .toBeLessThan(10);
     },
   );

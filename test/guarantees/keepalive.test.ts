@@ -19,10 +19,7 @@ async function activeAndIdle(
   onTestFinished(() => place.close());
   const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
   onTestFinished(async () => void (await php.stop()));
-  const chat = await chatServerHere({
-    CHAT_SESSION_STORE: place.url,
-    CHAT_SESSION_CHECK: '200ms',
-  });
+  const chat = await chatServerHere({ CHAT_SESSION_STORE: place.url, CHAT_SESSION_CHECK: '200ms' });
   onTestFinished(async () => void (await chat.stop()));
   const join = async (name: string) => {
     const cookie = await php.login(name);

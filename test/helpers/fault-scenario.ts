@@ -243,9 +243,7 @@ export class Scenario {
         const body = { user: { id: 'shop', name: 'Shop' }, text: `text ${clientId}`, clientId };
         const { message } = JSON.parse(
           String(await api(this.#url(), 'POST', '/rooms/lobby/messages', body)),
-        ) as {
-          message: Message;
-        };
+        ) as { message: Message };
         this.#acknowledged.set(clientId, message);
         await api(this.#url(), 'POST', `/users/${id}/push`, { name: 'order', data: {} });
         await api(this.#url(), 'PATCH', '/rooms/lobby/members', { add: [id] });

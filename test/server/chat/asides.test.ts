@@ -24,9 +24,7 @@ test('failures that no request waits for are in the log: with a code, and no tex
     read?: keyof Reads;
     current?: true;
     error: Error;
-  } = {
-    error: new Error('unset'),
-  };
+  } = { error: new Error('unset') };
   const { chat, history, close } = await openChatOver(
     (stored) => ({
       write: methods(async (op, input, asker) => {

@@ -205,9 +205,7 @@ const kinds: {
     'a new name': ({ id }) => rename(id),
     'a new name of the other side': ({ other }) => rename(other),
   },
-  ban: {
-    'a ban from the site': ({ id }) => history.write.setBan({ user: id, ban: { reason: 'spam' } }),
-  },
+  ban: { 'a ban from the site': ({ id }) => history.write.setBan({ user: id, ban: { reason: 'spam' } }) },
   restricted: {
     'a mute': (world) => restrict('muted', world),
     'a ban': (world) => restrict('banned', world),
@@ -243,9 +241,7 @@ const kinds: {
     'the erasure of the owner': ({ owner }) => erase(owner),
     'the erasure of the other side': ({ other }) => erase(other),
   },
-  erased: {
-    'the own erasure': ({ id }) => erase(id),
-  },
+  erased: { 'the own erasure': ({ id }) => erase(id) },
 };
 
 let connections = 0;

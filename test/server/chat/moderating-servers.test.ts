@@ -137,10 +137,7 @@ test('people count on whichever server they are, and a ban closes their connecti
   await expect.poll(overview).toMatchObject({ here: 3, servers: [server('one', 1), server('two', 2)] });
   await expect
     .poll(() => boss.request('moderate:overview', {}))
-    .toMatchObject({
-      here: 3,
-      servers: [server('one', 1), server('two', 2)],
-    });
+    .toMatchObject({ here: 3, servers: [server('one', 1), server('two', 2)] });
   const about = async () => ann.request('moderate:person', { user: ben.id });
   expect(await about()).toMatchObject({ here: true, may: { ban: true } });
   const ended = nextOf(ben, 'session:ended');
@@ -153,9 +150,7 @@ test('people count on whichever server they are, and a ban closes their connecti
     await expect(connectChat(url, ben.cookie)).rejects.toMatchObject({ data: { code: 'forbidden' } });
   await expect
     .poll(() => boss.request('moderate:person', { user: ben.id }))
-    .toMatchObject({
-      restrictions: [{ kind: 'banned' }],
-    });
+    .toMatchObject({ restrictions: [{ kind: 'banned' }] });
   await boss.request('moderate:ban', { user: ben.id, end: true });
   await expect.poll(async () => (await about()).restrictions).toEqual([]);
   // A role that somebody has on another server counts.

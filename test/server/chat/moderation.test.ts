@@ -126,13 +126,7 @@ describe('a mute', () => {
     expect(listed).toEqual(
       expect.arrayContaining([
         { user: named(moderator), kind: 'muted', by: named(owner) },
-        {
-          user: named(ben),
-          kind: 'muted',
-          reason: 'spam',
-          until: expect.any(Number),
-          by: named(moderator),
-        },
+        { user: named(ben), kind: 'muted', reason: 'spam', until: expect.any(Number), by: named(moderator) },
         { user: { id: 'never-seen', name: 'never-seen' }, kind: 'banned', by: named(moderator) },
       ]),
     );
