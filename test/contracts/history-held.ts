@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { mostHeld, type Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now, refused } from './history-tested.ts';
+import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -309,33 +309,17 @@ export function heldContract(now: Now) {
     await join(ann, ben);
     const sizes = [300_000, 100_000, 100_000, 100_000];
     for (const size of sizes) await hold({ text: 'x'.repeat(size) });
-    const pages: number[] = [];
-    for (let from: string | undefined; ; ) {
-      const all = { rooms: [room], everyPublic: false, limit: 9 };
-      const { held, next } = await read.heldIn({ ...all, ...(from === undefined ? {} : { from }) });
-      pages.push(held.length);
-      if (next === undefined) break;
-      from = next;
-    }
-    expect(pages).toEqual([2, 1, 1]);
+    const all = { rooms: [room], everyPublic: false, limit: 9 };
+    const pages = await pagesOf((place) => read.heldIn({ ...all, ...place }));
+    expect(pages.map(({ held }) => held.length)).toEqual([2, 1, 1]);
   });
 
   test('they are listed in pages by room, and forgotten after their time', async () => {
     await join(ann, ben);
     const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();
-    const listed: string[] = [];
-    let from: string | undefined;
-    do {
-      const page = await read.heldIn({
-        rooms: [room],
-        everyPublic: false,
-        limit: 2,
-        ...(from ? { from } : {}),
-      });
-      listed.push(...page.held.map(({ id }) => id));
-      from = page.next;
-    } while (from !== undefined);
-    expect(listed).toEqual(all);
+    const of = { rooms: [room], everyPublic: false, limit: 2 };
+    const pages = await pagesOf((place) => read.heldIn({ ...of, ...place }));
+    expect(pages.flatMap(({ held }) => held.map(({ id }) => id))).toEqual(all);
     expect((await read.heldIn({ rooms: ['none'], everyPublic: false, limit: 2 })).held).toEqual([]);
     const old = await read.heldBefore({ before: at + 1, limit: 9 });
     expect(old.map(({ id }) => id).sort()).toEqual([...all].sort());

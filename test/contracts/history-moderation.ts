@@ -2,12 +2,11 @@ import { expect, test } from 'vitest';
 import {
   maxPageBytes,
   mostBlocked,
-  type Reads,
   type RoomRecord,
   sources,
   type Writes,
 } from '../../server/history/history.ts';
-import { callsOf, expectRefusal, type Now, refused } from './history-tested.ts';
+import { callsOf, expectRefusal, type Now, pagesOf, refused } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -547,18 +546,9 @@ export function moderationContract(now: Now) {
       await write.report({ room: 'lobby', seq, by: ann.id, reason: 'spam', at });
     }
     for (const rooms of [null, ['lobby']]) {
-      const pages: number[][] = [];
-      let from: string | undefined;
-      do {
-        const page: Reads['reports']['out'] = await read.reports({
-          rooms,
-          ...(from === undefined ? {} : { from }),
-          limit: 100,
-        });
-        pages.push(page.reports.map(({ seq }) => seq));
-        from = page.next;
-      } while (from !== undefined);
-      expect(pages).toEqual([[6], [5, 4, 3], [2, 1]]);
+      const pages = await pagesOf((place) => read.reports({ rooms, limit: 100, ...place }));
+      const seqs = pages.map(({ reports }) => reports.map(({ seq }) => seq));
+      expect(seqs).toEqual([[6], [5, 4, 3], [2, 1]]);
     }
   });
 

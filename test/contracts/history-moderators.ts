@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Act, ArrivalPlace, Writes } from '../../server/history/history.ts';
 import { carryOutErasures } from '../helpers/erasures.ts';
-import { callsOf, expectRefusal, type Now } from './history-tested.ts';
+import { callsOf, expectRefusal, type Now, pagesOf } from './history-tested.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const day = 24 * 60 * 60 * 1000;
@@ -151,16 +151,12 @@ export function moderatorsContract(now: Now) {
       await write.arrive({ user, at: at + (n < 4 ? n : 4) });
     await write.arrive({ user: { ...ann, name: 'Anna' }, at: at + 9 });
     const pages = async (query?: string) => {
-      const found: string[] = [];
-      for (let after: ArrivalPlace | undefined, more = true; more; ) {
-        const of = { ...(query === undefined ? {} : { query }), ...(after === undefined ? {} : { after }) };
-        const page = await read.arrivals({ ...of, limit: 2 });
-        expect(page.users.length).toBeLessThanOrEqual(2);
-        found.push(...page.users.map(({ id }) => id));
-        after = page.next;
-        more = after !== undefined;
-      }
-      return found;
+      const of = { limit: 2, ...(query === undefined ? {} : { query }) };
+      const found = await pagesOf(({ from: after }: { from?: ArrivalPlace }) =>
+        read.arrivals({ ...of, ...(after && { after }) }),
+      );
+      for (const { users } of found) expect(users.length).toBeLessThanOrEqual(2);
+      return found.flatMap(({ users }) => users.map(({ id }) => id));
     };
     expect(await pages()).toEqual(['u6', 'u5', 'u4', 'u3', 'u2', 'u1', 'u0', ann.id]);
     expect([await read.arrived({ most: 99 }), await read.arrived({ most: 3 })]).toEqual([8, 3]);
@@ -328,14 +324,8 @@ export function moderatorsContract(now: Now) {
     ];
     await keep(list);
     const pages = async (rooms: readonly string[], except: readonly string[] = []) => {
-      const found: string[] = [];
-      for (let from: string | undefined, more = true; more; ) {
-        const page = await read.actsIn({ rooms, except, limit: 2, ...(from === undefined ? {} : { from }) });
-        found.push(...page.acts.map(({ kind, room = '' }) => `${kind} ${room}`));
-        from = page.next;
-        more = from !== undefined;
-      }
-      return found;
+      const found = await pagesOf((place) => read.actsIn({ rooms, except, limit: 2, ...place }));
+      return found.flatMap(({ acts }) => acts.map(({ kind, room = '' }) => `${kind} ${room}`));
     };
     expect(await pages([])).toEqual(['room_deleted garden', 'site_banned ', 'muted lobby']);
     expect(await pages(['den', 'none'])).toEqual([

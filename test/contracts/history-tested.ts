@@ -77,3 +77,13 @@ export const refused = (code: string, more = {}) => expect.objectContaining({ co
 /** Whether a call is refused with this code. */
 export const expectRefusal = (call: Promise<unknown>, code: string, more = {}) =>
   expect(call).rejects.toMatchObject({ code, ...more });
+
+/** All pages of a read, which gets its place as `from`, and nothing for the first page. */
+export async function pagesOf<Page extends { readonly next?: Place }, Place = string>(
+  read: (place: { from?: Place }) => Promise<Page>,
+): Promise<Page[]> {
+  const pages = [await read({})];
+  for (let from = pages[0]?.next; from !== undefined; from = pages.at(-1)?.next)
+    pages.push(await read({ from }));
+  return pages;
+}

@@ -253,26 +253,6 @@ list('Events', [
   ['an event that is none', event('room:explode', {}), 'unknown_event'],
 ]);
 
-test('Events: without an ack a request is not carried out', async () => {
-  const client = await connectChat(site.chat.url, cookie);
-  await client.request('room:join', { room: 'lobby' });
-  (client.socket.emit as (...args: unknown[]) => void)('message:send', message({ text: 'unasked' }));
-  await client.request('message:send', message({ text: 'asked' }));
-  const { messages } = await client.request('message:history', { room: 'lobby' });
-  expect(messages.map(({ text }) => text)).toEqual(['asked']);
-  client.close();
-  await nextIsServed();
-});
-
-test('Events: forbidden, for a message of somebody else', async () => {
-  const author = await connectChat(site.chat.url, 'PHPSESSID=with%2Ccomma');
-  await author.request('room:join', { room: 'lobby' });
-  const { message: sent } = await author.request('message:send', message());
-  expect(await event('message:delete', { room: 'lobby', seq: sent.seq })()).toBe('forbidden');
-  author.close();
-  await nextIsServed();
-});
-
 test('Events: rate_limited says when to come again', async () => {
   // From another address, as that of the others has had its connections.
   const client = await connectRaw(capped.port, cookie, 'lobby', '127.0.0.3');

@@ -4,7 +4,6 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
 import { carryOut } from '../../../server/history/sql/batch.ts';
 import type { Sql } from '../../../server/history/sql/dialect.ts';
-import { erasableOf } from '../../../server/history/sql/erasing.ts';
 import { queriesOf, unreadMentions } from '../../../server/history/sql/queries.ts';
 import { Transaction } from '../../../server/history/sql/transaction.ts';
 import { SqliteConnection, sqlite } from '../../../server/history/sqlite/dialect.ts';
@@ -129,14 +128,6 @@ test('no more unread mentions are looked at than are kept, however many there ar
   await mention(1500);
   expect(read()).toEqual(Array.from({ length: 1000 }, (_, n) => n + 2001));
   expect([ofFew > 0, looked]).toEqual([true, ofFew]);
-});
-
-test('restrictions by an erased moderator are found by an index, however many others there are', async () => {
-  const db = await emptyHistory();
-  const plan = planOf(db, erasableOf.restricted('1', sqlite(db)), 'members');
-  expect(plan).toEqual(
-    ['muter', 'banner'].map((by) => `SEARCH members USING INDEX chat_members_by_${by} (<expr>=?)`),
-  );
 });
 
 test('the content of a deleted room is removed bit by bit, over a restart too, until nothing is left', async () => {
@@ -360,32 +351,6 @@ test('to leave a thousand blocked people out of five hundred threads is little w
   expect(without[0]).toMatchObject({ authors: [], apart: [{ user: { id: 'u1' }, replies: 1 }] });
   const least = (apart: string[]) => Math.min(...[1, 2, 3].map(() => cpuOf(() => asked(apart))));
   expect(least(blocked) / least([])).toBeLessThan(4);
-});
-
-test('for the number of new replies a thousand of them are looked at, however many are the user’s own', async () => {
-  const history = await open(newFile());
-  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
-  await fill(history, 'lobby', 1, () => 'question');
-  const reply = (by: typeof user) => {
-    const message = { room: 'lobby', clientId: randomUUID(), user: by, text: 'answer', replyTo: 1 };
-    return history.write.send({ ...message, sentAt: at, asMember: false });
-  };
-  await reply({ id: '2', name: 'Ben' });
-  await Promise.all(Array.from({ length: 999 }, () => reply(user)));
-  const unread = { after: 0, user: user.id };
-  const found = () => history.read.threads({ room: 'lobby', threads: [1], unread });
-  expect(await found()).toMatchObject([{ replies: 1000, fresh: 1 }]);
-  await reply(user);
-  expect(await found()).toMatchObject([{ replies: 1001, fresh: 0 }]);
-});
-
-test('whether a message of a room names a user is found by an index, however many do elsewhere, or did', async () => {
-  const db = await emptyHistory();
-  const asking = queriesOf(sqlite(db), digestKeyOf(db)).isNamed({ room: 'lobby', user: '1' });
-  const [statement] = asking.next().value as readonly Sql[];
-  expect(planOf(db, statement as Sql, 'mentions')).toEqual([
-    'SEARCH mentions USING COVERING INDEX chat_mentions_by_user (user_id=? AND room=? AND seq>?)',
-  ]);
 });
 
 test('the files of a room are added up by an index alone, however many there are', async () => {

