@@ -66,7 +66,8 @@ export function checkSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
     { ...vitestStep('unit', reports), npmOnly: true, sources: ['.'] },
-    { name: 'types', command: scripts.types, npmOnly: true, sources: ['.'] },
+    // The compiler, written in Go, lets four times as much garbage gather: a fifth less CPU for 400 MB more memory.
+    { name: 'types', command: scripts.types, env: { GOGC: '400' }, npmOnly: true, sources: ['.'] },
     { name: 'lint', command: scripts.lint, npmOnly: true, sources: ['.'] },
   ];
 }
