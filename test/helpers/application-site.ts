@@ -37,7 +37,27 @@ export async function openedSite<Of extends Site>(made: Promise<Of>, more: Parti
   onTestFinished(async () => void (await site.remove()));
   const logins = await loginsOf(site.folder, more);
   const open = (options: Partial<SitePlace> = {}) => loginsOf(site.folder, { ...more, ...options });
-  return { ...site, ...askingOf(logins), logins, open };
+  const ask = async (options?: Partial<SitePlace>) => askingOf(await open(options));
+  return { ...site, ...askingOf(logins), logins, open, ask };
+}
+
+/** Logs user 7 in as each case says, and expects a user, nobody, or a session that cannot be read. */
+export async function expectLogins<Session>(
+  site: { logins: Logins; logIn(user: string, session: Session): Promise<Credentials> },
+  cases: Partial<Record<'user' | 'nobody' | 'invalid', Readonly<Record<string, Session>>>>,
+): Promise<void> {
+  const codes = { nobody: 'unauthorized', invalid: 'session_invalid' };
+  for (const [outcome, sessions] of Object.entries(cases))
+    for (const [what, session] of Object.entries(sessions))
+      expect(await site.logins.identify(await site.logIn('7', session)), what).toMatchObject(
+        outcome === 'user' ? { user: {} } : { code: codes[outcome as 'nobody'] },
+      );
+}
+
+/** Expects that each of these `Cookie` headers is refused. */
+export async function expectRefused(logins: Logins, headers: readonly string[]): Promise<void> {
+  for (const cookies of headers)
+    expect(await logins.identify({ cookies }), cookies).toMatchObject({ code: 'unauthorized' });
 }
 
 /** Short questions to logins. */
@@ -54,6 +74,8 @@ export function askingOf(logins: Logins) {
       const answer = await logins.identify(device);
       return 'code' in answer ? answer.reason : answer.user;
     },
+    /** Whether somebody is logged in. */
+    isUser: async (device: Credentials) => 'user' in (await logins.identify(device)),
     check: (login: Login) => logins.check([login as never])[0] as Promise<Verdict | null>,
     /** Whether the login still is one of a user. */
     async still(login: Login) {
@@ -63,6 +85,9 @@ export function askingOf(logins: Logins) {
     changed: (login: Login) => differing(logins, login),
   };
 }
+
+/** Seconds since 1970. */
+export const now = () => Math.floor(Date.now() / 1000);
 
 /** Stops the clock until the end of the test, however long that takes. */
 export function stopClock(): void {

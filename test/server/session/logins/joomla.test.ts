@@ -1,190 +1,168 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Login } from '../../../../server/session/login.ts';
+import { expect, test, vi } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { joomla } from '../../../../server/session/logins/joomla.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { applicationContract } from '../../../contracts/login.ts';
-import { size } from '../../../guarantees/size.ts';
-import { loginsOf, openedSite, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
-import { type JoomlaSession, joomlaSite } from '../../../helpers/joomla.ts';
-import type { TestDatabase } from '../../../helpers/site-database.ts';
+import {
+  expectLogins,
+  expectRefused,
+  now,
+  openedSite,
+  siteDatabase,
+  stopClock,
+} from '../../../helpers/application-site.ts';
+import { joomlaSite } from '../../../helpers/joomla.ts';
+import { siteFiles } from '../../../helpers/site-database.ts';
 
-// In PostgreSQL, viewed.test.ts and grants.test.ts have it in an ordinary run.
-const kinds = size<TestDatabase['kind'][]>(['mysql', 'postgres'], ['mysql']);
-const databases = await siteDatabases(kinds);
+// In PostgreSQL it is in viewed.test.ts and grants.test.ts.
+const db = await siteDatabase('mysql');
 
-const now = () => Math.floor(Date.now() / 1000);
+applicationContract('Joomla', db, () => joomlaSite(db));
 
-describe.each(databases)('$kind', (db) => {
-  applicationContract('Joomla', db, () => joomlaSite(db));
+const siteFor = (config: Record<string, string | boolean> = {}, options: SiteOptions = {}) =>
+  openedSite(joomlaSite(db, config), options);
 
-  const siteFor = (config: Record<string, string | boolean> = {}, options: SiteOptions = {}) =>
-    openedSite(joomlaSite(db, config), options);
-
-  test('the sessions that Joomla would take, and those that it would not', async () => {
-    stopClock();
-    const { logins, logIn, cookie } = await siteFor();
-    const cases: [string, JoomlaSession, 'user' | 'nobody' | 'invalid'][] = [
-      ['logged in', {}, 'user'],
-      ['a session of the backend', { row: { client_id: 1 } }, 'nobody'],
-      ['a session of the time when they were shared', { row: { client_id: null } }, 'nobody'],
-      ['a guest', { row: { guest: 1, userid: 0 }, userInSession: 0 }, 'nobody'],
-      ['a guest by the column alone', { row: { guest: 1 } }, 'nobody'],
-      ['a guest by the session alone', { userInSession: 0 }, 'nobody'],
-      ['another user in the session', { userInSession: 8 }, 'nobody'],
-      ['the second factor was given', { more: { com_users: { mfa_checked: 1 } } }, 'user'],
-      // A factor of Joomla before 4.2 gets its row at the first page.
-      ['no page since the login', { more: {} }, 'nobody'],
-      [
-        'a second factor has to be set up',
-        { more: { com_users: { mfa_checked: 0, mandatory_mfa_setup: 1 } } },
-        'nobody',
-      ],
-      ['the last second', { now: now() - 900 }, 'user'],
-      ['expired', { now: now() - 901 }, 'nobody'],
+test('the sessions that Joomla would take, and those that it would not', async () => {
+  stopClock();
+  const site = await siteFor();
+  await expectLogins(site, {
+    user: {
+      'logged in': {},
+      'the second factor was given': { more: { com_users: { mfa_checked: 1 } } },
+      'the last second': { now: now() - 900 },
       // At the start of a page Joomla 4 writes the beginning of the session.
-      ['a page is under way', { row: { time: 1 } }, 'user'],
-      ['a session that cannot be read', { row: { data: 'joomla|s:9:"' } }, 'invalid'],
-    ];
-    for (const [what, session, state] of cases) {
-      const answer = await logins.identify(await logIn('7', session));
-      const code = { nobody: 'unauthorized', invalid: 'session_invalid' };
-      expect(answer, what).toMatchObject(
-        state === 'user' ? { user: { id: '7', name: 'Ann' } } : { code: code[state] },
-      );
-    }
-    const device = await logIn('7');
-    for (const value of [device.id.toUpperCase(), `${device.id} `, `${device.id}%00`, `-${device.id}`]) {
-      expect(await logins.identify({ cookies: `${cookie}=${value}` })).toMatchObject({
-        code: 'unauthorized',
-      });
-    }
+      'a page is under way': { row: { time: 1 } },
+    },
+    nobody: {
+      'a session of the backend': { row: { client_id: 1 } },
+      'a session of the time when they were shared': { row: { client_id: null } },
+      'a guest': { row: { guest: 1, userid: 0 }, userInSession: 0 },
+      'a guest by the column alone': { row: { guest: 1 } },
+      'a guest by the session alone': { userInSession: 0 },
+      'another user in the session': { userInSession: 8 },
+      // A factor of Joomla before 4.2 gets its row at the first page.
+      'no page since the login': { more: {} },
+      'a second factor to set up': { more: { com_users: { mfa_checked: 0, mandatory_mfa_setup: 1 } } },
+      expired: { now: now() - 901 },
+    },
+    invalid: { 'a session that cannot be read': { row: { data: 'joomla|s:9:"' } } },
   });
+  const { id } = await site.logIn('7');
+  await expectRefused(
+    site.logins,
+    [id.toUpperCase(), `${id} `, `${id}%00`, `-${id}`].map((value) => `${site.cookie}=${value}`),
+  );
+});
 
-  test('changes while a user is logged in: out on one device, blocked, deleted, a second factor, an expiry', async () => {
-    const { logins, logIn, run } = await siteFor();
-    const [phone, desk] = [await logIn('7'), await logIn('7')];
-    const verdictOf = async (login: Login) => logins.check([login as never])[0];
-    const identified = async (device: typeof phone) => (await logins.identify(device)) as Login;
-    // When tables have changed last may be known from a moment ago.
-    const told = (login: Login) => expect.poll(() => verdictOf(login));
-    const [onPhone, onDesk] = [await identified(phone), await identified(desk)];
-    await phone.logOut();
-    await told(onPhone).toMatchObject({ state: 'nobody' });
-    expect(await verdictOf(onDesk)).toBeNull();
-    await run('UPDATE #__users SET block = 1');
-    await told(onDesk).toMatchObject({ state: 'nobody', reason: 'the user is blocked there' });
-    await run('UPDATE #__users SET block = 0');
+test('changes while a user is logged in: out on one device, blocked, deleted, a second factor, an expiry', async () => {
+  const { logins, logIn, run, login, check, isUser } = await siteFor();
+  const phone = await logIn('7');
+  const [onPhone, onDesk] = [await login(phone), await login(await logIn('7'))];
+  // When tables have changed last may be known from a moment ago.
+  const told = (known: typeof onDesk) => expect.poll(() => check(known));
+  await phone.logOut();
+  await told(onPhone).toMatchObject({ state: 'nobody' });
+  expect(await check(onDesk)).toBeNull();
+  for (const [column, reason] of [
+    ['block', 'the user is blocked there'],
     // Joomla sends them to the form for a new password, whichever page they ask for.
-    const reset = db.kind === 'mysql' ? 'requireReset' : '"requireReset"';
-    await run(`UPDATE #__users SET ${reset} = 1`);
-    await told(onDesk).toMatchObject({ reason: expect.stringContaining('new password') });
-    await run(`UPDATE #__users SET ${reset} = 0`);
-    await run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
-    expect(await logins.identify(await logIn('7', { more: {} }))).toMatchObject({ code: 'unauthorized' });
-    expect(await identified(await logIn('7'))).toMatchObject({ user: { id: '7' } });
-    const late = await identified(await logIn('9'));
-    stopClock();
-    vi.setSystemTime(Date.now() + 1_000_000);
-    await told(late).toMatchObject({ state: 'nobody', reason: 'the session has expired there' });
-    expect(await logins.ttl(late as never)).toBe(0);
-    await run('DELETE FROM #__users WHERE id = 7');
-    await told(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
-  });
+    ['requireReset', expect.stringContaining('new password')],
+  ]) {
+    await run(`UPDATE #__users SET ${column} = 1`);
+    await told(onDesk).toMatchObject({ state: 'nobody', reason });
+    await run(`UPDATE #__users SET ${column} = 0`);
+  }
+  await run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
+  expect(await isUser(await logIn('7', { more: {} }))).toBe(false);
+  expect(await isUser(await logIn('7'))).toBe(true);
+  const late = await login(await logIn('9'));
+  stopClock();
+  vi.setSystemTime(Date.now() + 1_000_000);
+  await told(late).toMatchObject({ state: 'nobody', reason: 'the session has expired there' });
+  expect(await logins.ttl(late as never)).toBe(0);
+  await run('DELETE FROM #__users WHERE id = 7');
+  await told(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
+});
 
-  test('who has not agreed to the privacy policy is nobody, where the plugin asks for it', async () => {
-    const { folder, logIn, run } = await siteFor();
-    await run("UPDATE #__extensions SET enabled = 1 WHERE element = 'privacyconsent'");
-    const logins = await loginsOf(folder);
-    const device = await logIn('7');
-    const subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT';
-    await run(`INSERT INTO #__privacy_consents VALUES (1, 7, 0, '${subject}'), (2, 8, 1, '${subject}')`);
-    expect(await logins.identify(device)).toMatchObject({
-      reason: expect.stringContaining('privacy policy'),
-    });
-    await run(`INSERT INTO #__privacy_consents VALUES (3, 7, 1, '${subject}')`);
-    const login = (await logins.identify(device)) as Login;
-    expect(login).toMatchObject({ user: { id: '7' } });
-    await run('UPDATE #__privacy_consents SET state = 0');
-    expect(await logins.check([login as never])[0]).toMatchObject({ state: 'nobody' });
-  });
+test('who has not agreed to the privacy policy is nobody, where the plugin asks for it', async () => {
+  const { logIn, run, ask } = await siteFor();
+  await run("UPDATE #__extensions SET enabled = 1 WHERE element = 'privacyconsent'");
+  const { who, login, check } = await ask();
+  const device = await logIn('7');
+  const subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT';
+  await run(`INSERT INTO #__privacy_consents VALUES (1, 7, 0, '${subject}'), (2, 8, 1, '${subject}')`);
+  expect(await who(device)).toContain('privacy policy');
+  await run(`INSERT INTO #__privacy_consents VALUES (3, 7, 1, '${subject}')`);
+  const known = await login(device);
+  await run('UPDATE #__privacy_consents SET state = 0');
+  expect(await check(known)).toMatchObject({ state: 'nobody' });
+});
 
-  test('the roles, also of groups within a group', async () => {
-    const { logins, logIn, run } = await siteFor();
-    const cases: [number, object][] = [
-      [2, { name: 'Zoë <b>' }],
-      [6, { roles: ['moderator'] }],
-      [7, { roles: ['admin', 'moderator'] }],
-      [8, { roles: ['admin'] }],
-      [20, { roles: ['admin'] }],
-    ];
-    for (const [group, user] of cases) {
-      await run(`INSERT INTO #__user_usergroup_map VALUES (${group + 100}, ${group})`);
-      const device = await logIn(String(group + 100), { name: 'Zoë <b>' });
-      expect(await logins.identify(device)).toEqual(
-        expect.objectContaining({ user: { id: String(group + 100), name: 'Zoë <b>', ...user } }),
-      );
-    }
-    const own = await siteFor({}, { admins: ['Helpers'], moderators: ['Registered'], nobody: ['9'] });
-    await own.run('INSERT INTO #__user_usergroup_map VALUES (7, 21), (7, 2), (8, 8)');
-    const roles = { roles: ['admin', 'moderator'] };
-    expect(await own.logins.identify(await own.logIn('7'))).toMatchObject({ user: roles });
-    expect(((await own.logins.identify(await own.logIn('8'))) as Login).user.roles).toBeUndefined();
-    expect(await own.logins.identify(await own.logIn('9'))).toMatchObject({ code: 'unauthorized' });
-  });
+test('the roles, also of groups within a group', async () => {
+  const { logIn, run, who, ask } = await siteFor();
+  for (const [group, user] of [
+    [2, {}],
+    [6, { roles: ['moderator'] }],
+    [7, { roles: ['admin', 'moderator'] }],
+    [8, { roles: ['admin'] }],
+    [20, { roles: ['admin'] }],
+  ] as const) {
+    const id = String(group + 100);
+    await run(`INSERT INTO #__user_usergroup_map VALUES (${id}, ${group})`);
+    expect(await who(await logIn(id, { name: 'Zoë <b>' }))).toEqual({ id, name: 'Zoë <b>', ...user });
+  }
+  const own = await ask({ admins: ['Helpers'], moderators: ['Registered'], nobody: ['9'] });
+  await run('INSERT INTO #__user_usergroup_map VALUES (7, 21), (7, 2), (8, 8)');
+  expect(await own.who(await logIn('7'))).toMatchObject({ roles: ['admin', 'moderator'] });
+  expect(await own.who(await logIn('8'))).toEqual({ id: '8', name: 'Ann' });
+  expect(await own.isUser(await logIn('9'))).toBe(false);
+});
 
-  test('sessions shared with the backend; another handler; a Joomla without a table of second factors', async () => {
-    const shared = await siteFor({ shared_session: '1', session_name: 'abc', lifetime: '0' });
-    const device = await shared.logIn('7', { row: { client_id: null } });
-    expect(await shared.logins.identify(device)).toMatchObject({ user: { id: '7' } });
-    const old = await shared.logIn('7', { now: now() - 902 });
-    expect(await shared.logins.identify(old)).toMatchObject({ code: 'unauthorized' });
-    // There the row says who is logged in, and not since when.
-    const files = await siteFor({ session_handler: 'filesystem' });
-    const metadata = await files.logIn('7', { row: { time: now() - 800, data: null } });
-    expect(await files.logins.identify(metadata)).toMatchObject({ user: { id: '7' } });
-    const idle = await files.logIn('8', { row: { time: now() - 901, data: null } });
-    expect(await files.logins.identify(idle)).toMatchObject({ code: 'unauthorized' });
-    await files.run('UPDATE #__extensions SET params = \'{"forceLogout":"0"}\'');
-    await expect(openSite({ folder: files.folder })).rejects.toThrow('switch on “Force Logout');
-    await files.run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
-    expect(await files.logins.identify(metadata)).toMatchObject({
-      code: 'unauthorized',
-      hint: expect.stringContaining('Database'),
-    });
-    const site = await joomlaSite(db);
-    onTestFinished(site.remove);
-    // A site that has come from an older version may lack them.
-    const optional = ['user_mfa', 'privacy_consents'].map((name) => site.prefix + name);
-    for (const name of optional) await db.run(`ALTER TABLE ${name} RENAME TO ${name}_other`);
-    const logins = await loginsOf(site.folder);
-    expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
-    for (const name of optional) await db.run(`ALTER TABLE ${name}_other RENAME TO ${name}`);
+test('sessions that are shared with the backend, for as long as configuration.php says', async () => {
+  const { logIn, isUser } = await siteFor({ shared_session: '1', session_name: 'abc', lifetime: '0' });
+  expect(await isUser(await logIn('7', { row: { client_id: null } }))).toBe(true);
+  expect(await isUser(await logIn('7', { now: now() - 902 }))).toBe(false);
+});
+
+test('with another handler the row says who is logged in, and not since when', async () => {
+  const { folder, logins, logIn, run, isUser } = await siteFor({ session_handler: 'filesystem' });
+  const metadata = await logIn('7', { row: { time: now() - 800, data: null } });
+  expect(await isUser(metadata)).toBe(true);
+  expect(await isUser(await logIn('8', { row: { time: now() - 901, data: null } }))).toBe(false);
+  await run('UPDATE #__extensions SET params = \'{"forceLogout":"0"}\'');
+  await expect(openSite({ folder })).rejects.toThrow('switch on “Force Logout');
+  await run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
+  expect(await logins.identify(metadata)).toMatchObject({
+    code: 'unauthorized',
+    hint: expect.stringContaining('Database'),
   });
 });
 
+test('a site that has come from an older version may lack some tables', async () => {
+  const { logIn, run, ask } = await siteFor();
+  const optional = ['user_mfa', 'privacy_consents'];
+  for (const name of optional) await run(`ALTER TABLE #__${name} RENAME TO #__${name}_other`);
+  expect(await (await ask()).isUser(await logIn('7'))).toBe(true);
+  for (const name of optional) await run(`ALTER TABLE #__${name}_other RENAME TO #__${name}`);
+});
+
+/** A folder with this configuration. */
+function configured(lines: string): string {
+  const { folder, write } = siteFiles('joomla');
+  write('configuration.php', `class JConfig {\n${lines}\n}\n`);
+  return folder;
+}
+
 test('the name of the cookie that Joomla 5.1 made of this secret', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'joomla-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  writeFileSync(
-    join(folder, 'configuration.php'),
-    "<?php\nclass JConfig {\npublic $secret = 'NbgDUbE5yG4VtLop';\n}\n",
-  );
+  const folder = configured("public $secret = 'NbgDUbE5yG4VtLop';");
   const found = await joomla.find(await siteFolder({ folder }), {});
   expect(found?.cookies[0]).toBe('45d2e9c58d5d76e0d6903d4fc10ba627');
 });
 
-test('a configuration that says that Joomla keeps no users in its table: the error names the setting', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'joomla-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const config = (lines: string) =>
-    writeFileSync(join(folder, 'configuration.php'), `<?php\nclass JConfig {\n${lines}\n}\n`);
-  config('public $session_metadata = false;');
-  await expect(openSite({ folder })).rejects.toThrow('switch on “Track Session Metadata”');
-  config("public $dbprefix = 'a b';");
-  await expect(openSite({ folder })).rejects.toThrow('the prefix of the tables of Joomla');
+test.each([
+  ['public $session_metadata = false;', 'switch on “Track Session Metadata”'],
+  ["public $dbprefix = 'a b';", 'the prefix of the tables of Joomla'],
+])('a configuration with %s is refused', async (lines, reason) => {
+  await expect(openSite({ folder: configured(lines) })).rejects.toThrow(reason);
 });

@@ -8,9 +8,9 @@ import { openSite } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { applicationContract } from '../../../contracts/login.ts';
-import { size } from '../../../guarantees/size.ts';
 import {
-  differing,
+  expectLogins,
+  expectRefused,
   loginsOf,
   openedSite,
   siteDatabase,
@@ -26,31 +26,34 @@ const siteFor = (config: OpencartConfig = {}, options: SiteOptions = {}) =>
 
 applicationContract('OpenCart', db, () => opencartSite(db), { named: (firstname) => ({ firstname }) });
 
-test('customers of OpenCart 3 and 4, their first names and groups, and those who may not come in', async () => {
-  for (const version of [3, 4] as const) {
-    const { logins, logIn, run, check, changed } = await siteFor(
-      { version },
-      { admins: ['Owners'], moderators: ['Our & Staff'] },
-    );
-    const login = (await logins.identify(await logIn('7', { firstname: 'Zoë &amp; Bo', group: 2 }))) as Login;
+test.each([3, 4] as const)(
+  'customers of OpenCart %s, their first names and groups, and those who may not come in',
+  async (version) => {
+    const options = { admins: ['Owners'], moderators: ['Our & Staff'] };
+    const { logIn, run, login, isUser, changed } = await siteFor({ version }, options);
+    const known = await login(await logIn('7', { firstname: 'Zoë &amp; Bo', group: 2 }));
     // The last name and the mail address are nobody's business.
-    expect(login.user).toEqual({ id: '7', name: 'Zoë & Bo', roles: ['moderator'] });
-    expect(await check(login)).toBeNull();
+    expect(known.user).toEqual({ id: '7', name: 'Zoë & Bo', roles: ['moderator'] });
     for (const [why, sql] of [
       ['disabled', 'UPDATE #__customer SET status = 0'],
       ['deleted', 'DELETE FROM #__customer'],
     ] as const) {
       await run(sql);
-      expect(await changed(login)).toMatchObject({ state: 'nobody', reason: expect.stringContaining(why) });
+      expect(await changed(known)).toMatchObject({ state: 'nobody', reason: expect.stringContaining(why) });
     }
-    expect(await logins.identify(await logIn('8', { status: 0 }))).toMatchObject({ code: 'unauthorized' });
-  }
-});
+    expect(await isUser(await logIn('8', { status: 0 }))).toBe(false);
+  },
+);
 
-test('where OpenCart asks for a second factor, a device counts only once it has given one', async () => {
-  for (const factors of ['customer_authorize', 'authorize']) {
+test.each(['customer_authorize', 'authorize'])(
+  'where OpenCart asks for a second factor, a device counts only once it has given one: cookie %s',
+  async (factors) => {
     const { logins, logIn, run, check, changed } = await siteFor({ factors });
     const { cookies } = await logIn('7');
+    const setFactor = async (value: 0 | 1) => {
+      await run(`UPDATE #__setting SET value = '${value}' WHERE setting_id = 3`);
+      await logins.reload?.();
+    };
     await run(
       "INSERT INTO #__customer_authorize (customer_authorize_id, customer_id, token, status) VALUES (1, 7, 'Asked', 0), (2, 7, 'Given', 1), (3, 8, 'Other', 1)",
     );
@@ -61,34 +64,26 @@ test('where OpenCart asks for a second factor, a device counts only once it has 
     const login = (await by('Given')) as Login;
     expect(login.user).toEqual({ id: '7', name: 'Ann' });
     expect(await check(login)).toBeNull();
-    await run('UPDATE #__customer SET status = 0');
-    expect(await changed(login)).toMatchObject({
-      state: 'nobody',
-      reason: expect.stringContaining('disabled'),
-    });
-    await run('UPDATE #__customer SET status = 1');
-    const open = (await by('Given')) as Login;
     await run('UPDATE #__customer_authorize SET status = 0 WHERE customer_authorize_id = 2');
     expect(await changed(login)).toMatchObject({ state: 'nobody' });
     await run('UPDATE #__customer_authorize SET status = 1 WHERE customer_authorize_id = 2');
-    await run("UPDATE #__setting SET value = '0' WHERE setting_id = 3");
-    await logins.reload?.();
+    await setFactor(0);
     expect(await by()).toMatchObject({ user: { id: '7' } });
-    const without = await changed(open);
+    const without = await changed(login);
     expect(without).toMatchObject({ state: 'user', login: { user: { id: '7' } } });
-    await run("UPDATE #__setting SET value = '1' WHERE setting_id = 3");
-    await logins.reload?.();
+    await setFactor(1);
     expect(await changed((without as { login: Login }).login)).toMatchObject({ state: 'user' });
-  }
-});
+  },
+);
 
-test('where a device has to give the second factor again, its login ends at that time of the shop', async () => {
-  stopClock();
-  for (const [zone, hours] of [
-    ['Asia/Tokyo', 9],
-    ['Nowhere/None', 0],
-  ] as const) {
-    const { logins, logIn, run, check, changed } = await siteFor({
+test.each([
+  ['Asia/Tokyo', 9],
+  ['Nowhere/None', 0],
+] as const)(
+  'where a device has to give the second factor again, its login ends at that time of the shop: %s',
+  async (zone, hours) => {
+    stopClock();
+    const { logIn, run, login, who, check, changed } = await siteFor({
       factors: 'customer_authorize',
       factorsEndIn: zone,
     });
@@ -99,98 +94,91 @@ test('where a device has to give the second factor again, its login ends at that
       there(-60),
       there(600),
     ]);
-    const by = (token: string) => logins.identify({ cookies: `${cookies}; customer_authorize=${token}` });
-    expect(await by('Ended'), zone).toMatchObject({ reason: expect.stringContaining('once more') });
-    const login = (await by('Given')) as Login;
-    expect(login.user).toEqual({ id: '7', name: 'Ann' });
+    const by = (token: string) => ({ cookies: `${cookies}; customer_authorize=${token}` });
+    expect(await who(by('Ended'))).toContain('once more');
+    const known = await login(by('Given'));
     vi.setSystemTime(Date.now() + 590_000);
-    expect(await check(login)).toBeNull();
+    expect(await check(known)).toBeNull();
     vi.setSystemTime(Date.now() + 15_000);
-    expect(await changed(login)).toMatchObject({
-      state: 'nobody',
-      reason: expect.stringContaining('once more'),
-    });
-  }
-});
+    const ended = { state: 'nobody', reason: expect.stringContaining('once more') };
+    expect(await changed(known)).toMatchObject(ended);
+  },
+);
 
-test('two devices, a new password, a session that ends, and sessions that name nobody', async () => {
-  const { logins, logIn, run, check, changed } = await siteFor();
+test('two devices, a new password, and a session that ends', async () => {
+  const { logIn, run, login, check, changed } = await siteFor();
   const [one, other] = [await logIn('7'), await logIn('7')];
-  const [here, there] = [await logins.identify(one), await logins.identify(other)] as [Login, Login];
+  const [here, there] = [await login(one), await login(other)];
   await one.logOut();
   expect(await changed(here)).toMatchObject({ state: 'nobody' });
-  expect(await check(there)).toBeNull();
   // As in OpenCart: a new password ends no session.
   await run("UPDATE #__customer SET password = 'another'");
   expect(await check(there)).toBeNull();
   await run("UPDATE #__session SET expire = '2020-01-01 00:00:00'");
   expect(await changed(there)).toMatchObject({ state: 'nobody' });
-  for (const data of [
-    {},
-    { customer_id: 0 },
-    { customer_id: ['7'] },
-    { user_id: 1 },
-    { customer: { customer_id: 7 } },
-  ])
-    expect(await logins.identify(await logIn('7', { data })), JSON.stringify(data)).toHaveProperty('code');
-  expect(await logins.identify(await logIn('7', { expire: -1 }))).toMatchObject({ code: 'unauthorized' });
-  expect(await logins.identify(await logIn('7', { data: { customer_id: 7 } }))).toMatchObject({
-    user: { id: '7', name: 'Ann' },
+});
+
+test('sessions and cookies that name nobody', async () => {
+  const site = await siteFor();
+  await expectLogins(site, {
+    user: { 'a number': { data: { customer_id: 7 } } },
+    nobody: {
+      anonymous: { data: {} },
+      'customer 0': { data: { customer_id: 0 } },
+      'an administrator': { data: { user_id: 1 } },
+      'the id elsewhere': { data: { customer: { customer_id: 7 } } },
+      expired: { expire: -1 },
+    },
+    invalid: { 'a list': { data: { customer_id: ['7'] } } },
   });
-  for (const id of [
-    'a'.repeat(21),
-    'a'.repeat(53),
-    `${(await logIn('7')).session}'`,
-    'a/../b'.padEnd(30, 'a'),
-  ])
-    expect(await logins.identify({ cookies: `OCSESSID=${id}` })).toMatchObject({ code: 'unauthorized' });
+  const { session } = await site.logIn('7');
+  await expectRefused(
+    site.logins,
+    ['a'.repeat(21), 'a'.repeat(53), `${session}'`, 'a/../b'.padEnd(30, 'a')].map((id) => `OCSESSID=${id}`),
+  );
 });
 
 test('an administrator who is in the store as a customer is nobody, where OpenCart notes it', async () => {
-  const { logins, logIn, changed } = await siteFor();
+  const { logIn, login, who, isUser, changed } = await siteFor();
   const session = (type?: string) => ({
     data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', ...(type && { type }) } },
   });
-  expect(await logins.identify(await logIn('7', session()))).toMatchObject({ user: { id: '7' } });
+  expect(await isUser(await logIn('7', session()))).toBe(true);
   // A row of customer_token beside that of the customer: OpenCart 4.1.0.4.
-  const verdict = { reason: expect.stringContaining('administrator') };
-  expect(await logins.identify(await logIn('7', session('login')))).toMatchObject({
-    ...{ code: 'unauthorized', ...verdict },
-  });
+  expect(await who(await logIn('7', session('login')))).toContain('administrator');
   const device = await logIn('7', session());
-  const login = (await logins.identify(device)) as Login;
+  const known = await login(device);
   await device.rewrite(JSON.stringify(session('login').data));
-  expect(await changed(login)).toMatchObject({ state: 'nobody', ...verdict });
+  const verdict = { state: 'nobody', reason: expect.stringContaining('administrator') };
+  expect(await changed(known)).toMatchObject(verdict);
 });
 
 describe('other engines', () => {
-  test.each(size<(3 | 4)[]>([3, 4], [4]))('files of OpenCart %s', async (version) => {
-    const { logins, logIn, run, changed } = await siteFor({ version, engine: 'File' });
+  test.each([3, 4] as const)('files of OpenCart %s', async (version) => {
+    const { logIn, run, login, isUser, changed } = await siteFor({ version, engine: 'File' });
     const device = await logIn('7');
-    const login = (await logins.identify(device)) as Login;
-    expect(login).toMatchObject({ user: { id: '7', name: 'Ann' } });
+    const known = await login(device);
     await run("UPDATE #__customer SET firstname = 'Zoë'");
-    expect(await changed(login)).toMatchObject({ login: { user: { name: 'Zoë' } } });
+    expect(await changed(known)).toMatchObject({ login: { user: { name: 'Zoë' } } });
     // Of 3 the limit is that of the PHP of this machine, of 4 the setting of the shop.
-    if (version === 4) expect(await logins.identify(await logIn('7', { age: 2000 }))).toHaveProperty('user');
+    if (version === 4) expect(await isUser(await logIn('7', { age: 2000 }))).toBe(true);
     const age = version === 4 ? 3700 : 400_000_000;
-    expect(await logins.identify(await logIn('7', { age }))).toMatchObject({ code: 'unauthorized' });
+    expect(await isUser(await logIn('7', { age }))).toBe(false);
     await device.logOut();
-    expect(await changed(login)).toMatchObject({ state: 'nobody' });
+    expect(await changed(known)).toMatchObject({ state: 'nobody' });
   });
 
   test('Redis', async () => {
     const redis = await startRedis();
     onTestFinished(redis.remove);
-    const { logins, logIn, check, changed } = await siteFor({ engine: 'redis', port: redis.port });
+    const { logins, logIn, login, check, changed } = await siteFor({ engine: 'redis', port: redis.port });
     const device = await logIn('7');
-    const login = (await logins.identify(device)) as Login;
-    expect(login).toMatchObject({ user: { id: '7' } });
-    expect(await logins.ttl(login as never)).toBeGreaterThan(3_000_000);
+    const known = await login(device);
+    expect(await logins.ttl(known as never)).toBeGreaterThan(3_000_000);
     await redis.ask('SET', `shop.session.${device.session}`, '');
-    expect(await changed(login)).toMatchObject({ state: 'empty' });
+    expect(await changed(known)).toMatchObject({ state: 'empty' });
     await redis.remove();
-    await expect(check(login)).rejects.toThrow('Redis');
+    await expect(check(known)).rejects.toThrow('Redis');
     expect(await logins.fault()).not.toBeNull();
   });
 
@@ -224,26 +212,23 @@ describe('other engines', () => {
     expect(await sessions.readSession('OCSESSID=a')).toMatchObject({
       reason: expect.stringContaining('leave it out'),
     });
-    const store = `file://${site.sessions}?format=json`;
-    const logins = await loginsOf(site.folder, { store });
-    expect(await logins.identify({ cookies: 'OCSESSID=abcdefabcdefabcdefabcdef00' })).toMatchObject({
-      user: { id: '7' },
-    });
+    const logins = await loginsOf(site.folder, { store: `file://${site.sessions}?format=json` });
+    expect(await logins.identify({ cookies: 'OCSESSID=abcdefabcdefabcdefabcdef00' })).toHaveProperty('user');
   });
 });
 
 test('a session is renewed as a page view would renew it', async () => {
   stopClock();
-  const { logins, logIn, run } = await siteFor();
-  const login = (await logins.identify(await logIn('7', { expire: 60 }))) as Login;
-  await logins.renew(login as never, 3600);
-  expect(await logins.ttl(login as never)).toBeGreaterThan(3_500_000);
+  const { logins, logIn, run, login } = await siteFor();
+  const known = (await login(await logIn('7', { expire: 60 }))) as never;
+  await logins.renew(known, 3600);
+  expect(await logins.ttl(known)).toBeGreaterThan(3_500_000);
   await run('DELETE FROM #__session');
-  expect(await logins.ttl(login as never)).toBeNull();
+  expect(await logins.ttl(known)).toBeNull();
 });
 
-test('the views of the doctor decide what others see of a customer, and show a logout', async () => {
-  const { folder, logIn, run } = await siteFor();
+test('the views of the doctor decide what others see of a customer', async () => {
+  const { folder, logIn, run, ask } = await siteFor();
   const lines = await grants({ folder });
   if ('problem' in lines) throw new Error(lines.problem);
   const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
@@ -253,12 +238,6 @@ test('the views of the doctor decide what others see of a customer, and show a l
   for (const view of views)
     await run(view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"));
   const at = `mysql://${db.user}:${encodeURIComponent(db.password)}@127.0.0.1:${db.port}/${db.name}`;
-  const logins = await loginsOf(folder, { database: parseDatabaseUrl(at) });
-  const device = await logIn('7');
-  const login = (await logins.identify(device)) as Login;
-  expect(login).toMatchObject({ user: { id: '7', name: 'Ann L.' } });
-  await logins.renew(login as never, 9000);
-  expect(await logins.ttl(login as never)).toBeGreaterThan(3_700_000);
-  await device.logOut();
-  expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+  const { who } = await ask({ database: parseDatabaseUrl(at) });
+  expect(await who(await logIn('7'))).toEqual({ id: '7', name: 'Ann L.' });
 });

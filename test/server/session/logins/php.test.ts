@@ -350,424 +350,315 @@ test('CodeIgniter takes its settings from the environment of PHP, too, also with
   });
 });
 
+/** A known application: its files, and the cookie and the store that are found, or the error. */
+type Known = [kind: string, files: Record<string, string>, outcome: RegExp, given?: Record<string, string>];
+
+const roundcubeBy = (storage: string, outcome: RegExp): Known => [
+  'roundcube',
+  {
+    'program/lib/Roundcube/rcube.php': '',
+    'config/config.inc.php': `<?php $config['db_dsnw'] = 'mysql://u:p@db/mail'; $config['session_storage'] = ${storage}`,
+  },
+  outcome,
+];
+const mediaWikiBy = (more: string, outcome: RegExp): Known => [
+  'mediawiki',
+  {
+    'LocalSettings.php': `<?php $wgDBtype = 'mysql'; $wgDBserver = 'db'; $wgDBuser = 'u'; $wgDBpassword = 'p'; $wgDBname = 'my.wiki'; $wgDBprefix = 'w_'; ${more}`,
+  },
+  outcome,
+];
+const dokuWikiBy = (files: Record<string, string>, outcome: RegExp): Known => [
+  'dokuwiki',
+  { 'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');", ...files },
+  outcome,
+];
+const phpMyAdminBy = (config: string, outcome: RegExp, files: Record<string, string> = {}): Known => [
+  'phpmyadmin',
+  {
+    'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
+    'config.inc.php': phpConfig(config),
+    ...files,
+  },
+  outcome,
+];
+const cactiBy = (values: string, outcome: RegExp): Known => [
+  'cacti',
+  { 'include/global.php': '<?php $cacti_session_name;', 'include/config.php': phpConfig(values) },
+  outcome,
+];
+const samlBy = (values: string, outcome: RegExp): Known => [
+  'simplesamlphp',
+  { 'src/SimpleSAML/SessionHandlerPHP.php': '', 'config/config.php': phpConfig(`$config = [${values}];`) },
+  outcome,
+];
+/** Symfony with these lines below `session:`, or with a value behind it. */
+const symfonyBy = (session: string, outcome: RegExp, files: Record<string, string> = {}): Known => [
+  'symfony',
+  {
+    'config/bundles.php': phpConfig('return [FrameworkBundle::class => []];'),
+    'vendor/symfony/http-kernel/Kernel.php': "<?php const VERSION = '7.1.2';",
+    'config/packages/framework.yaml': `framework:\n    secret: '%env(APP_SECRET)%'\n    session: ${session.includes(': ') && !session.startsWith('{') ? `\n${session.replace(/^/gm, '        ')}` : session}\nwhen@test:\n    framework:\n        session:\n            name: test\n`,
+    ...files,
+  },
+  outcome,
+];
+const handledBy = (id: string, outcome: RegExp, files?: Record<string, string>) =>
+  symfonyBy(`handler_id: '${id}'`, outcome, files);
+const codeIgniterBy = (
+  files: Record<string, string>,
+  outcome: RegExp,
+  change = (text: string) => text,
+): Known => [
+  'codeigniter',
+  {
+    spark: '',
+    'app/Config/Session.php': phpConfig(
+      change(
+        "namespace Config; class Session extends BaseConfig { public string $driver = FileHandler::class; public string $cookieName = 'ci'; public int $expiration = 7200; public string $savePath = WRITEPATH . 'session'; public bool $matchIP = false; }",
+      ),
+    ),
+    ...files,
+  },
+  outcome,
+  { userId: 'user.id', userName: 'user.id' },
+];
+const codeIgniterIn = (handler: string, savePath: string, outcome: RegExp) =>
+  codeIgniterBy(
+    {
+      '.env': `session.driver = ${handler}\ndatabase.default.database = app\ndatabase.default.hostname = db`,
+      'app/Config/Database.php': phpConfig(
+        "namespace Config; class Database extends Config { public string $defaultGroup = 'default'; public array $default = ['DSN' => '', 'hostname' => 'localhost', 'username' => 'u', 'password' => 'p', 'database' => '', 'DBDriver' => 'MySQLi', 'DBPrefix' => 't_', 'port' => 3306]; }",
+      ),
+    },
+    outcome,
+    (text) => text.replace("WRITEPATH . 'session'", `'${savePath}'`),
+  );
+
+const twoFactor = (local: string) => ({
+  'lib/plugins/twofactor/plugin.info.txt': 'base twofactor',
+  'conf/plugins.local.php': phpConfig(local),
+});
+const redisUrl = (env: Record<string, string>, outcome: RegExp) =>
+  handledBy('%env(REDIS_URL)%', outcome, env);
+const twoServers = (one: number, other: number) =>
+  `$cfg['LoginCookieDeleteAll'] = false; $cfg['Servers'][${one}]['host'] = 'a'; $cfg['Servers'][${other}]['host'] = 'b';`;
+const ofPhp = /^OWN file:\/\/\/of\/php/;
+const unreadable = /handler_id is none that can be read: set CHAT_SESSION_STORE/;
+
+/** @param site the folder of the site */
+const knownSites = (site: string): Known[] => [
+  roundcubeBy(
+    "'redis'; $config['redis_hosts'] = ['r:6380:2:geheim'];",
+    /^\w+ redis:\/\/:geheim@r:6380\?prefix=&format=php_serialize&database=2$/,
+  ),
+  roundcubeBy(
+    "'memcached'; $config['memcache_hosts'] = ['m:11212'];",
+    /^\w+ memcached:\/\/m:11212\?prefix=$/,
+  ),
+  roundcubeBy("'memcache'; $config['memcache_hosts'] = ['m:11212'];", /&distribution=memcache$/),
+  mediaWikiBy('$wgSessionCacheType = CACHE_DB;', /^my_wiki_w__session mysql:/),
+  mediaWikiBy("$wgCookiePrefix = 'own'; $wgSessionCacheType = CACHE_DB;", /^own_session mysql:/),
+  mediaWikiBy("$wgSharedDB = 'main'; $wgSharedPrefix = 'w_';", /^main_w__session mysql:/),
+  mediaWikiBy("$wgSessionName = 'sid';", /^sid mysql:/),
+  mediaWikiBy(
+    "$wgMainCacheType = 'redis'; $wgObjectCaches['redis'] = [ 'class' => 'RedisBagOStuff', 'servers' => [ 'r:6380' ] ];",
+    /^my_wiki_w__session redis:\/\/r:6380.*prefix=my\.wiki-w_/,
+  ),
+  mediaWikiBy(
+    "$wgSessionCacheType = CACHE_MEMCACHED; $wgMemCachedServers = [ 'm:11212' ];",
+    /^my_wiki_w__session memcached:\/\/m:11212.*prefix=my\.wiki-w_/,
+  ),
+  dokuWikiBy({}, /^DokuWiki file:\/\/\/of\/php\?format=php&lifetime=900$/),
+  dokuWikiBy(
+    twoFactor(''),
+    /the plugin twofactor keeps in a cookie of its own whether the second factor was/,
+  ),
+  dokuWikiBy(twoFactor('$plugins["twofactor"] = 0;'), /^DokuWiki file:\/\/\/of\/php/),
+  [
+    'postfixadmin',
+    { 'common.php': "<?php session_name('postfixadmin_session');" },
+    /^postfixadmin_session file:\/\/\/of\/php/,
+  ],
+  [
+    'shaarli',
+    { 'application/security/SessionManager.php': '<?php namespace Shaarli\\Security;' },
+    /^shaarli file:\/\/\/of\/php/,
+  ],
+  [
+    'icingaweb2',
+    { 'application/controllers/AuthenticationController.php': '<?php namespace Icinga\\Controllers;' },
+    /^Icingaweb2 file:\/\/\/of\/php/,
+  ],
+  phpMyAdminBy("$cfg['SessionSavePath'] = '/pma';", /^phpMyAdmin file:\/\/\/pma\?/),
+  // It sets the handler `files` with its path.
+  phpMyAdminBy(
+    "$cfg['SessionSavePath'] = '/pma'; $cfg['PmaAbsoluteUri'] = 'https://db.example.org/';",
+    /^phpMyAdmin_https file:\/\/\/pma\?/,
+    { '.user.ini': 'session.save_handler = redis' },
+  ),
+  [
+    'phpmyadmin',
+    { 'src/Session.php': '<?php namespace PhpMyAdmin;' },
+    /phpMyAdmin 6 keeps the name of nobody in its sessions/,
+  ],
+  phpMyAdminBy(
+    "$cfg['AllowArbitraryServer'] = true;",
+    /AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like/,
+  ),
+  phpMyAdminBy(
+    "$cfg['AllowArbitraryServer'] = ($_ENV['PMA_ARBITRARY'] ?? '') === '1';",
+    /AllowArbitraryServer depends on the environment variable PMA_ARBITRARY/,
+  ),
+  phpMyAdminBy("$cfg['AllowArbitraryServer'] = false;", /^phpMyAdmin file:\/\/\/of\/php/),
+  phpMyAdminBy(
+    twoServers(1, 2),
+    /LoginCookieDeleteAll is off: a logout from one of several servers leaves the/,
+  ),
+  phpMyAdminBy(twoServers(1, 1), /^phpMyAdmin file:\/\/\/of\/php/),
+  // As its image for containers, and Debian's package.
+  ...[`return ['configFile' => '${site}/etc/config.inc.php'];`, `define('CONFIG_DIR', '${site}/etc/');`].map(
+    (vendor) =>
+      phpMyAdminBy('', /etc\/config\.inc\.php: AllowArbitraryServer is on/, {
+        'libraries/vendor_config.php': phpConfig(vendor),
+        'etc/config.inc.php': "<?php $cfg['AllowArbitraryServer'] = true;",
+      }),
+  ),
+  cactiBy("$cacti_session_name = 'C2'; $cacti_db_session = false;", /^C2 file:\/\/\/of\/php/),
+  cactiBy(
+    "$cacti_db_session = true; $database_hostname = 'db'; $database_username = 'u'; $database_password = 'p@'; $database_default = 'c';",
+    /^Cacti mysql:\/\/u:p%40@db:3306\/c\?table=sessions&id=id&data=data&last=access&lifetime=900$/,
+  ),
+  samlBy(
+    "'session.phpsession.cookiename' => 'S', 'session.phpsession.savepath' => '/saml'",
+    /^S file:\/\/\/saml\?/,
+  ),
+  samlBy("'store.type' => 'redis'", /config\.php: store\.type is redis: set CHAT_SESSION_STORE/),
+  symfonyBy('true', ofPhp),
+  symfonyBy('handler_id: null # php.ini\nname: "sf"', /^sf file:\/\/\/of\/php/),
+  symfonyBy(
+    "handler_id: session.handler.native_file\nsave_path: '%kernel.project_dir%/var/sessions/%kernel.environment%'",
+    /^test file:\/\/\/.*\/site\/var\/sessions\/test\?/,
+    { '.env': 'APP_ENV=test' },
+  ),
+  // NativeSessionStorage::setOptions() sets PHP's setting.
+  symfonyBy('handler_id: null\ngc_maxlifetime: 86400', /^OWN file:\/\/\/of\/php\?.*lifetime=86400/),
+  symfonyBy('gc_maxlifetime: ~\nhandler_id: ~', /^OWN file:\/\/\/of\/php\?.*lifetime=900/),
+  symfonyBy("handler_id: 'file:///f'\ngc_maxlifetime: 60", /^OWN file:\/\/\/f\?.*lifetime=60$/),
+  symfonyBy("save_path: '/s'\ngc_maxlifetime: 60", /^OWN file:\/\/\/s\?.*lifetime=60$/),
+  symfonyBy(
+    "handler_id: null\ngc_maxlifetime: '%env(int:LIFETIME)%'",
+    /framework\.yaml: gc_maxlifetime is no plain number: set CHAT_SESSION_STORE/,
+  ),
+  redisUrl({}, /the session handler %env\(REDIS_URL\)% is not found by the folder: set CHAT_SESSION_STORE/),
+  redisUrl(
+    { '.env': 'REDIS_URL=redis://localhost', '.env.prod': 'REDIS_URL=redis://p%40@r:6380/3?prefix=own' },
+    /^OWN redis:\/\/:p%40@r:6380\/3\?prefix=own&format=php$/,
+  ),
+  redisUrl(
+    {
+      '.env': 'REDIS_HOST=a\nREDIS_URL=redis://old\nREDIS_URL=redis://$REDIS_HOST:6380/1',
+      '.env.local': `REDIS_HOST=b\nREDIS_URL="\${REDIS_URL}2?prefix=\${NONE:-a#b}"`,
+    },
+    /^OWN redis:\/\/a:6380\/12\?prefix=a&format=php$/,
+  ),
+  // As `RedisTrait::createConnection()` takes the database.
+  ...['redis://r?dbindex=2', 'redis://r/?dbindex=2', 'redis://r/2?dbindex=2&timeout=5'].map((dsn) =>
+    handledBy(dsn, /^OWN redis:\/\/r:6379\/2\?/),
+  ),
+  ...[
+    ...['/1?dbindex=2', '?dbindex=two', '?dbindex=', '?host[s:6379]', '?host%5Bs%5D=', '?auth=p'],
+    ...['?redis_cluster=1', '?redis_sentinel=main', '?sentinel_master=main', '?auth[]=u&auth[]=p'],
+  ].map((rest) => handledBy(`redis://r${rest}`, unreadable)),
+  handledBy(
+    'redis://ann:p@r',
+    /framework\.yaml: the place of the sessions in handler_id is none that can be read/,
+  ),
+  handledBy('memcached://m', /^OWN memcached:\/\/m:11211\?prefix=sf2s&format=php$/),
+  handledBy(
+    '%env(resolve:DATABASE_URL)%',
+    /^OWN mysql:\/\/u:p%40@db:3307\/app\?table=sessions&id=sess_id&data=sess_data&expires=sess_lifetime&format=php$/,
+    { '.env': 'DATABASE_URL="mysql://u:p%40@db:3307/app?serverVersion=8.0&charset=utf8mb4"' },
+  ),
+  handledBy('postgresql://u:p@db/app?db_table=own', /^OWN postgres:\/\/u:p@db\/app\?table=own&id=sess_id/),
+  handledBy(
+    'sqlite:///%kernel.project_dir%/var/data.db',
+    /^OWN sqlite:\/.*\/site\/var\/data\.db\?table=sessions&/,
+  ),
+  handledBy('file://%kernel.project_dir%/var/own', /^OWN file:\/\/\/.*\/site\/var\/own\?/),
+  handledBy(
+    'pgsql:host=db;user=u;password=secret',
+    /the session handler in handler_id is not found by the folder/,
+  ),
+  handledBy('redis://old', /^p file:\/\/\/of\/php/, {
+    'config/packages/prod/framework.yaml':
+      'framework:\n    session:\n        handler_id: null\n        name: p',
+  }),
+  handledBy('redis://old', /^no redis:\/\/new:6379/, {
+    'config/packages/z.yaml':
+      "when@prod:\n    framework:\n        session:\n            handler_id: 'redis://new'",
+    'config/packages/a.yaml': 'framework:\n    session:\n        name: no',
+    'config/packages/other.yaml': 'other: [a]',
+  }),
+  symfonyBy('true', ofPhp, {
+    '.env': 'APP_ENV=test',
+    'config/packages/framework.yaml':
+      "framework:\n    session:\n        handler_id: 'redis://old'\nwhen@test:\n    framework:\n        session:\n            handler_id: ~",
+  }),
+  symfonyBy('true', /packages\/session\.php: sessions that are set there are not found by the folder/, {
+    'config/packages/session.php': "<?php $framework->session()->handlerId('x');",
+  }),
+  symfonyBy('true', ofPhp, { 'config/packages/cache.php': '<?php // Not for the session.' }),
+  symfonyBy('true', /packages\/z\.yaml: the session handler App\\Own is not found by the folder/, {
+    'config/packages/z.yaml': "framework:\n    session:\n        handler_id: 'App\\Own'",
+  }),
+  symfonyBy('{ handler_id: null }', /framework\.yaml line 3: what stands here is not read/),
+  codeIgniterBy({}, /^ci file:\/\/\/.*\/site\/writable\/session\?prefix=ci&format=php&lifetime=7200$/),
+  codeIgniterBy(
+    { '.env': "session.savePath = '/ci'\nsession.cookieName = env" },
+    /^env file:\/\/\/ci\?prefix=env&/,
+  ),
+  // The names of BaseConfig::getEnvValue(), of which the first counts.
+  codeIgniterBy({ '.env': 'session_cookieName = a\nConfig\\Session.cookieName = b' }, /^a file:/),
+  codeIgniterBy({ '.env': 'Config\\Session_cookieName = c\nConfig\\Session.cookieName = b' }, /^b file:/),
+  codeIgniterBy({ '.env': 'Config\\Session_cookieName = c' }, /^c file:/),
+  codeIgniterBy(
+    { '.env': "session_cookieName = a\nsession.cookieName = d\nsession_savePath = '/u'" },
+    /^d file:\/\/\/u\?/,
+  ),
+  codeIgniterBy({}, /matchIP is on/, (text) => text.replace('false', 'true')),
+  codeIgniterIn(
+    'RedisHandler',
+    'tcp://r:6380?auth=p@&database=2',
+    /^ci redis:\/\/:p%40@r:6380\/2\?prefix=ci_session%3Aci%3A&format=php$/,
+  ),
+  codeIgniterIn('RedisHandler', 'tls://r?prefix=own', /^ci rediss:\/\/r:6379\/0\?prefix=own&format=php$/),
+  codeIgniterIn(
+    'RedisHandler',
+    '/run/redis.sock?database=1',
+    /^ci redis:\/\/\/run\/redis.sock\?prefix=ci_session%3Aci%3A&format=php&database=1$/,
+  ),
+  codeIgniterIn('RedisHandler', 'tcp://', /savePath names no Redis that can be read: set CHAT_SESSION_STORE/),
+  codeIgniterIn(
+    'MemcachedHandler',
+    'm:11211:2,n:11212',
+    /^ci memcached:\/\/m:11211,n:11212\?prefix=ci_session%3Aci%3A&format=php&lifetime=7200$/,
+  ),
+  codeIgniterIn(
+    'DatabaseHandler',
+    'sessions',
+    /^ci mysql:\/\/u:p@db:3306\/app\?table=t_sessions&id=id&prefix=ci%3A&data=data&last=timestamp&last_unit=datetime&lifetime=7200&format=php$/,
+  ),
+  codeIgniterIn('OwnHandler', '', /sessions of the driver OwnHandler are not found by the folder/),
+];
+
 test('known applications are found by their folders, with the sessions that PHP keeps for them', async () => {
   const machine = new Machine({
     'session.save_path': '/of/php',
     'session.gc_maxlifetime': '900',
     'session.name': 'OWN',
   });
-  const symfony = {
-    'config/bundles.php': phpConfig('return [FrameworkBundle::class => []];'),
-    'vendor/symfony/http-kernel/Kernel.php': "<?php const VERSION = '7.1.2';",
-  };
-  const yaml = (session: string) => ({
-    ...symfony,
-    'config/packages/framework.yaml': `framework:\n    secret: '%env(APP_SECRET)%'\n    session: ${session}\nwhen@test:\n    framework:\n        session:\n            name: test\n`,
-  });
-  const codeIgniter = (values: string) => ({
-    spark: '',
-    'app/Config/Session.php': phpConfig(
-      `namespace Config; class Session extends BaseConfig { public string $driver = FileHandler::class; ${values} }`,
-    ),
-  });
-  const session = `public string $cookieName = 'ci'; public int $expiration = 7200; public string $savePath = WRITEPATH . 'session'; public bool $matchIP = false;`;
-  const saml = (values: string) => ({
-    'src/SimpleSAML/SessionHandlerPHP.php': '',
-    'config/config.php': phpConfig(`$config = [${values}];`),
-  });
-  const cacti = (values: string) => ({
-    'include/global.php': '<?php $cacti_session_name;',
-    'include/config.php': phpConfig(values),
-  });
-  const cases: [
-    kind: string,
-    files: Record<string, string>,
-    outcome: RegExp,
-    given?: Record<string, string>,
-  ][] = [
-    ...(
-      [
-        [
-          "'redis'; $config['redis_hosts'] = ['r:6380:2:geheim'];",
-          /^\w+ redis:\/\/:geheim@r:6380\?prefix=&format=php_serialize&database=2$/,
-        ],
-        ["'memcached'; $config['memcache_hosts'] = ['m:11212'];", /^\w+ memcached:\/\/m:11212\?prefix=$/],
-        ["'memcache'; $config['memcache_hosts'] = ['m:11212'];", /&distribution=memcache$/],
-      ] as const
-    ).map(([storage, outcome]): (typeof cases)[number] => [
-      'roundcube',
-      {
-        'program/lib/Roundcube/rcube.php': '',
-        'config/config.inc.php': `<?php $config['db_dsnw'] = 'mysql://u:p@db/mail'; $config['session_storage'] = ${storage}`,
-      },
-      outcome,
-    ]),
-    ...(
-      [
-        ['$wgSessionCacheType = CACHE_DB;', /^my_wiki_w__session mysql:/],
-        ["$wgCookiePrefix = 'own'; $wgSessionCacheType = CACHE_DB;", /^own_session mysql:/],
-        ["$wgSharedDB = 'main'; $wgSharedPrefix = 'w_';", /^main_w__session mysql:/],
-        ["$wgSessionName = 'sid';", /^sid mysql:/],
-        [
-          "$wgMainCacheType = 'redis'; $wgObjectCaches['redis'] = [ 'class' => 'RedisBagOStuff', 'servers' => [ 'r:6380' ] ];",
-          /^my_wiki_w__session redis:\/\/r:6380.*prefix=my\.wiki-w_/,
-        ],
-        [
-          "$wgSessionCacheType = CACHE_MEMCACHED; $wgMemCachedServers = [ 'm:11212' ];",
-          /^my_wiki_w__session memcached:\/\/m:11212.*prefix=my\.wiki-w_/,
-        ],
-      ] as const
-    ).map(([more, outcome]): (typeof cases)[number] => [
-      'mediawiki',
-      {
-        'LocalSettings.php': `<?php $wgDBtype = 'mysql'; $wgDBserver = 'db'; $wgDBuser = 'u'; $wgDBpassword = 'p'; $wgDBname = 'my.wiki'; $wgDBprefix = 'w_'; ${more}`,
-      },
-      outcome,
-    ]),
-    [
-      'dokuwiki',
-      { 'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');" },
-      /^DokuWiki file:\/\/\/of\/php\?format=php&lifetime=900$/,
-    ],
-    ...(
-      [
-        ['', /the plugin twofactor keeps in a cookie of its own whether the second factor was given/],
-        ['$plugins["twofactor"] = 0;', /^DokuWiki file:\/\/\/of\/php/],
-      ] as const
-    ).map(([local, outcome]): (typeof cases)[number] => [
-      'dokuwiki',
-      {
-        'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');",
-        'lib/plugins/twofactor/plugin.info.txt': 'base twofactor',
-        'conf/plugins.local.php': phpConfig(local),
-      },
-      outcome,
-    ]),
-    [
-      'postfixadmin',
-      { 'common.php': "<?php session_name('postfixadmin_session');" },
-      /^postfixadmin_session file:\/\/\/of\/php/,
-    ],
-    [
-      'shaarli',
-      { 'application/security/SessionManager.php': '<?php namespace Shaarli\\Security;' },
-      /^shaarli file:\/\/\/of\/php/,
-    ],
-    [
-      'icingaweb2',
-      { 'application/controllers/AuthenticationController.php': '<?php namespace Icinga\\Controllers;' },
-      /^Icingaweb2 file:\/\/\/of\/php/,
-    ],
-    [
-      'phpmyadmin',
-      {
-        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
-        'config.inc.php': "<?php $cfg['SessionSavePath'] = '/pma';",
-      },
-      /^phpMyAdmin file:\/\/\/pma\?/,
-    ],
-    [
-      'phpmyadmin',
-      {
-        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
-        // It sets the handler `files` with its path.
-        '.user.ini': 'session.save_handler = redis',
-        'config.inc.php':
-          "<?php $cfg['SessionSavePath'] = '/pma'; $cfg['PmaAbsoluteUri'] = 'https://db.example.org/';",
-      },
-      /^phpMyAdmin_https file:\/\/\/pma\?/,
-    ],
-    [
-      'phpmyadmin',
-      { 'src/Session.php': '<?php namespace PhpMyAdmin;' },
-      /phpMyAdmin 6 keeps the name of nobody in its sessions/,
-    ],
-    ...(
-      [
-        ['true', /AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like/],
-        [
-          "($_ENV['PMA_ARBITRARY'] ?? '') === '1'",
-          /AllowArbitraryServer depends on the environment variable PMA_ARBITRARY/,
-        ],
-        ['false', /^phpMyAdmin file:\/\/\/of\/php/],
-      ] as const
-    ).map(([value, outcome]): (typeof cases)[number] => [
-      'phpmyadmin',
-      {
-        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
-        'config.inc.php': `<?php $cfg['AllowArbitraryServer'] = ${value};`,
-      },
-      outcome,
-    ]),
-    ...(
-      [
-        ['1', '2', /LoginCookieDeleteAll is off: a logout from one of several servers leaves the session/],
-        ['1', '1', /^phpMyAdmin file:\/\/\/of\/php/],
-      ] as const
-    ).map(([one, other, outcome]): (typeof cases)[number] => [
-      'phpmyadmin',
-      {
-        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
-        'config.inc.php': `<?php $cfg['LoginCookieDeleteAll'] = false; $cfg['Servers'][${one}]['host'] = 'a'; $cfg['Servers'][${other}]['host'] = 'b';`,
-      },
-      outcome,
-    ]),
-    // As its image for containers, and Debian's package.
-    ...[
-      `return ['configFile' => '${machine.site}/etc/config.inc.php'];`,
-      `define('CONFIG_DIR', '${machine.site}/etc/');`,
-    ].map((vendor): (typeof cases)[number] => [
-      'phpmyadmin',
-      {
-        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
-        'libraries/vendor_config.php': phpConfig(vendor),
-        'etc/config.inc.php': "<?php $cfg['AllowArbitraryServer'] = true;",
-      },
-      /etc\/config\.inc\.php: AllowArbitraryServer is on/,
-    ]),
-    ['cacti', cacti("$cacti_session_name = 'C2'; $cacti_db_session = false;"), /^C2 file:\/\/\/of\/php/],
-    [
-      'cacti',
-      cacti(
-        "$cacti_db_session = true; $database_hostname = 'db'; $database_username = 'u'; $database_password = 'p@'; $database_default = 'c';",
-      ),
-      /^Cacti mysql:\/\/u:p%40@db:3306\/c\?table=sessions&id=id&data=data&last=access&lifetime=900$/,
-    ],
-    [
-      'simplesamlphp',
-      saml("'session.phpsession.cookiename' => 'S', 'session.phpsession.savepath' => '/saml'"),
-      /^S file:\/\/\/saml\?/,
-    ],
-    [
-      'simplesamlphp',
-      saml("'store.type' => 'redis'"),
-      /config\.php: store\.type is redis: set CHAT_SESSION_STORE/,
-    ],
-    ['symfony', yaml('true'), /^OWN file:\/\/\/of\/php/],
-    ['symfony', yaml('\n        handler_id: null # php.ini\n        name: "sf"'), /^sf file:\/\/\/of\/php/],
-    [
-      'symfony',
-      {
-        ...yaml(
-          "\n        handler_id: session.handler.native_file\n        save_path: '%kernel.project_dir%/var/sessions/%kernel.environment%'",
-        ),
-        '.env': 'APP_ENV=test',
-      },
-      /^test file:\/\/\/.*\/site\/var\/sessions\/test\?/,
-    ],
-    // NativeSessionStorage::setOptions() sets PHP's setting.
-    ...(
-      [
-        ['handler_id: null\n        gc_maxlifetime: 86400', /^OWN file:\/\/\/of\/php\?.*lifetime=86400/],
-        ['gc_maxlifetime: ~\n        handler_id: ~', /^OWN file:\/\/\/of\/php\?.*lifetime=900/],
-        ["handler_id: 'file:///f'\n        gc_maxlifetime: 60", /^OWN file:\/\/\/f\?.*lifetime=60$/],
-        ["save_path: '/s'\n        gc_maxlifetime: 60", /^OWN file:\/\/\/s\?.*lifetime=60$/],
-        [
-          "handler_id: null\n        gc_maxlifetime: '%env(int:LIFETIME)%'",
-          /framework\.yaml: gc_maxlifetime is no plain number: set CHAT_SESSION_STORE/,
-        ],
-      ] as const
-    ).map(([session, outcome]): (typeof cases)[number] => ['symfony', yaml(`\n        ${session}`), outcome]),
-    [
-      'symfony',
-      yaml("\n        handler_id: '%env(REDIS_URL)%'"),
-      /framework\.yaml: the session handler %env\(REDIS_URL\)% is not found by the folder: set CHAT_SESSION_STORE/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml("\n        handler_id: '%env(REDIS_URL)%'"),
-        '.env': 'REDIS_URL=redis://localhost',
-        '.env.prod': 'REDIS_URL=redis://p%40@r:6380/3?prefix=own',
-      },
-      /^OWN redis:\/\/:p%40@r:6380\/3\?prefix=own&format=php$/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml("\n        handler_id: '%env(REDIS_URL)%'"),
-        '.env': 'REDIS_HOST=a\nREDIS_URL=redis://old\nREDIS_URL=redis://$REDIS_HOST:6380/1',
-        '.env.local': `REDIS_HOST=b\nREDIS_URL="\${REDIS_URL}2?prefix=\${NONE:-a#b}"`,
-      },
-      /^OWN redis:\/\/a:6380\/12\?prefix=a&format=php$/,
-    ],
-    // As `RedisTrait::createConnection()` takes the database.
-    ...(
-      [
-        ['redis://r?dbindex=2', /^OWN redis:\/\/r:6379\/2\?/],
-        ['redis://r/?dbindex=2', /^OWN redis:\/\/r:6379\/2\?/],
-        ['redis://r/2?dbindex=2&timeout=5', /^OWN redis:\/\/r:6379\/2\?/],
-        ...[
-          ...['/1?dbindex=2', '?dbindex=two', '?dbindex=', '?host[s:6379]', '?host%5Bs%5D=', '?auth=p'],
-          ...['?redis_cluster=1', '?redis_sentinel=main', '?sentinel_master=main', '?auth[]=u&auth[]=p'],
-        ].map(
-          (rest) =>
-            [`redis://r${rest}`, /handler_id is none that can be read: set CHAT_SESSION_STORE/] as const,
-        ),
-      ] as const
-    ).map(([dsn, outcome]): (typeof cases)[number] => [
-      'symfony',
-      yaml(`\n        handler_id: '${dsn}'`),
-      outcome,
-    ]),
-    [
-      'symfony',
-      yaml("\n        handler_id: 'redis://ann:p@r'"),
-      /framework\.yaml: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE/,
-    ],
-    [
-      'symfony',
-      yaml("\n        handler_id: 'memcached://m'"),
-      /^OWN memcached:\/\/m:11211\?prefix=sf2s&format=php$/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml("\n        handler_id: '%env(resolve:DATABASE_URL)%'"),
-        '.env': 'DATABASE_URL="mysql://u:p%40@db:3307/app?serverVersion=8.0&charset=utf8mb4"',
-      },
-      /^OWN mysql:\/\/u:p%40@db:3307\/app\?table=sessions&id=sess_id&data=sess_data&expires=sess_lifetime&format=php$/,
-    ],
-    [
-      'symfony',
-      yaml("\n        handler_id: 'postgresql://u:p@db/app?db_table=own'"),
-      /^OWN postgres:\/\/u:p@db\/app\?table=own&id=sess_id/,
-    ],
-    [
-      'symfony',
-      yaml("\n        handler_id: 'sqlite:///%kernel.project_dir%/var/data.db'"),
-      /^OWN sqlite:\/.*\/site\/var\/data\.db\?table=sessions&/,
-    ],
-    [
-      'symfony',
-      yaml("\n        handler_id: 'file://%kernel.project_dir%/var/own'"),
-      /^OWN file:\/\/\/.*\/site\/var\/own\?/,
-    ],
-    [
-      'symfony',
-      yaml("\n        handler_id: 'pgsql:host=db;user=u;password=secret'"),
-      /framework\.yaml: the session handler in handler_id is not found by the folder: set CHAT_SESSION_STORE/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml("\n        handler_id: 'redis://old'"),
-        'config/packages/prod/framework.yaml':
-          'framework:\n    session:\n        handler_id: null\n        name: p',
-      },
-      /^p file:\/\/\/of\/php/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml("\n        handler_id: 'redis://old'"),
-        'config/packages/z.yaml':
-          "when@prod:\n    framework:\n        session:\n            handler_id: 'redis://new'",
-        'config/packages/a.yaml': 'framework:\n    session:\n        name: no',
-        'config/packages/other.yaml': 'other: [a]',
-      },
-      /^no redis:\/\/new:6379/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml("\n        handler_id: 'redis://old'"),
-        '.env': 'APP_ENV=test',
-        'config/packages/framework.yaml':
-          "framework:\n    session:\n        handler_id: 'redis://old'\nwhen@test:\n    framework:\n        session:\n            handler_id: ~",
-      },
-      /^OWN file:\/\/\/of\/php/,
-    ],
-    [
-      'symfony',
-      { ...yaml('true'), 'config/packages/session.php': "<?php $framework->session()->handlerId('x');" },
-      /packages\/session\.php: sessions that are set there are not found by the folder: set CHAT_SESSION_STORE/,
-    ],
-    [
-      'symfony',
-      { ...yaml('true'), 'config/packages/cache.php': '<?php // Not for the session.' },
-      /^OWN file:\/\/\/of\/php/,
-    ],
-    [
-      'symfony',
-      {
-        ...yaml('true'),
-        'config/packages/z.yaml': "framework:\n    session:\n        handler_id: 'App\\Own'",
-      },
-      /packages\/z\.yaml: the session handler App\\Own is not found by the folder/,
-    ],
-    ['symfony', yaml('{ handler_id: null }'), /framework\.yaml line 3: what stands here is not read/],
-    [
-      'codeigniter',
-      codeIgniter(session),
-      /^ci file:\/\/\/.*\/site\/writable\/session\?prefix=ci&format=php&lifetime=7200$/,
-      { userId: 'user.id', userName: 'user.id' },
-    ],
-    [
-      'codeigniter',
-      { ...codeIgniter(session), '.env': "session.savePath = '/ci'\nsession.cookieName = env" },
-      /^env file:\/\/\/ci\?prefix=env&/,
-      { userId: 'user.id', userName: 'user.id' },
-    ],
-    // The names of BaseConfig::getEnvValue(), of which the first counts.
-    ...(
-      [
-        ['session_cookieName = a\nConfig\\Session.cookieName = b', /^a file:/],
-        ['Config\\Session_cookieName = c\nConfig\\Session.cookieName = b', /^b file:/],
-        ['Config\\Session_cookieName = c', /^c file:/],
-        ["session_cookieName = a\nsession.cookieName = d\nsession_savePath = '/u'", /^d file:\/\/\/u\?/],
-      ] as const
-    ).map(([env, outcome]): (typeof cases)[number] => [
-      'codeigniter',
-      { ...codeIgniter(session), '.env': env },
-      outcome,
-      { userId: 'user.id', userName: 'user.id' },
-    ]),
-    ['codeigniter', codeIgniter(session.replace('false', 'true')), /matchIP is on/],
-    ...(
-      [
-        [
-          'RedisHandler',
-          'tcp://r:6380?auth=p@&database=2',
-          /^ci redis:\/\/:p%40@r:6380\/2\?prefix=ci_session%3Aci%3A&format=php$/,
-        ],
-        ['RedisHandler', 'tls://r?prefix=own', /^ci rediss:\/\/r:6379\/0\?prefix=own&format=php$/],
-        [
-          'RedisHandler',
-          '/run/redis.sock?database=1',
-          /^ci redis:\/\/\/run\/redis.sock\?prefix=ci_session%3Aci%3A&format=php&database=1$/,
-        ],
-        ['RedisHandler', 'tcp://', /savePath names no Redis that can be read: set CHAT_SESSION_STORE/],
-        [
-          'MemcachedHandler',
-          'm:11211:2,n:11212',
-          /^ci memcached:\/\/m:11211,n:11212\?prefix=ci_session%3Aci%3A&format=php&lifetime=7200$/,
-        ],
-        [
-          'DatabaseHandler',
-          'sessions',
-          /^ci mysql:\/\/u:p@db:3306\/app\?table=t_sessions&id=id&prefix=ci%3A&data=data&last=timestamp&last_unit=datetime&lifetime=7200&format=php$/,
-        ],
-        [
-          'OwnHandler',
-          '',
-          /sessions of the driver OwnHandler are not found by the folder: set CHAT_SESSION_STORE/,
-        ],
-      ] as const
-    ).map(([handler, savePath, outcome]): (typeof cases)[number] => [
-      'codeigniter',
-      {
-        ...codeIgniter(session.replace("WRITEPATH . 'session'", `'${savePath}'`)),
-        '.env': `session.driver = ${handler}\ndatabase.default.database = app\ndatabase.default.hostname = db`,
-        'app/Config/Database.php': phpConfig(
-          "namespace Config; class Database extends Config { public string $defaultGroup = 'default'; public array $default = ['DSN' => '', 'hostname' => 'localhost', 'username' => 'u', 'password' => 'p', 'database' => '', 'DBDriver' => 'MySQLi', 'DBPrefix' => 't_', 'port' => 3306]; }",
-        ),
-      },
-      outcome,
-      { userId: 'user.id', userName: 'user.id' },
-    ]),
-  ];
-  for (const [kind, files, outcome, given] of cases) {
+  for (const [kind, files, outcome, given] of knownSites(machine.site)) {
     rmSync(machine.site, { recursive: true, force: true });
     for (const [name, text] of Object.entries(files)) machine.write(join('srv/site', name), text);
     const place = machine.place({ userId: '', userName: '', ...given });

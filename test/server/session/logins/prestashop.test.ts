@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Login } from '../../../../server/session/login.ts';
 import type { SiteOptions } from '../../../../server/session/logins/application.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { applicationContract } from '../../../contracts/login.ts';
-import { loginsOf, openedSite, siteDatabase } from '../../../helpers/application-site.ts';
-import { cookieOf, type PrestashopSession, prestashopSite } from '../../../helpers/prestashop.ts';
+import { expectLogins, expectRefused, openedSite, siteDatabase } from '../../../helpers/application-site.ts';
+import { cookieOf, prestashopSite } from '../../../helpers/prestashop.ts';
 
 const db = await siteDatabase('mysql');
 
@@ -16,31 +15,27 @@ const siteFor = (options: SiteOptions = {}) => openedSite(prestashopSite(db), op
 applicationContract('PrestaShop', db, () => prestashopSite(db), { named: (firstname) => ({ firstname }) });
 
 test('customers, their first names and groups, and those who may not come in', async () => {
-  const { logins, logIn, run, check, changed } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });
+  const { logIn, run, login, changed } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });
   const device = await logIn('7', { firstname: 'Zoë' });
   await run('INSERT INTO #__customer_group VALUES (7, 4)');
-  const login = (await logins.identify(device)) as Login;
+  const known = await login(device);
   // The last name and the mail address are nobody's business.
-  expect(login.user).toEqual({ id: '7', name: 'Zoë', roles: ['moderator'] });
-  const other = (await logins.identify(await logIn('7'))) as Login;
-  await device.logOut();
-  expect(await changed(login)).toMatchObject({ state: 'nobody' });
-  expect(await check(other)).toBeNull();
+  expect(known.user).toEqual({ id: '7', name: 'Zoë', roles: ['moderator'] });
   for (const change of ['active = 0', 'active = 1, deleted = 1', 'deleted = 0, is_guest = 1']) {
     await run(`UPDATE #__customer SET ${change}`);
-    expect(await changed(other), change).toMatchObject({ state: 'nobody' });
+    expect(await changed(known), change).toMatchObject({ state: 'nobody' });
   }
   await run('DELETE FROM #__customer');
-  expect(await changed(other)).toMatchObject({ state: 'nobody' });
+  expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
 test('a new password ends all sessions but that of the new cookie', async () => {
-  const { logins, logIn, run, check, changed } = await siteFor();
-  const login = (await logins.identify(await logIn('7'))) as Login;
+  const { logIn, run, login, check, changed } = await siteFor();
+  const known = await login(await logIn('7'));
   const another = { passwd: '$2y$10$another' };
   const device = await logIn('7', { customer: another, content: another });
-  expect(await changed(login)).toMatchObject({ state: 'nobody' });
-  const own = (await logins.identify(device)) as Login;
+  expect(await changed(known)).toMatchObject({ state: 'nobody' });
+  const own = await login(device);
   expect(await check(own)).toBeNull();
   // Other letters are another hash.
   await run("UPDATE #__customer SET passwd = '$2y$10$ANOTHER'");
@@ -48,100 +43,86 @@ test('a new password ends all sessions but that of the new cookie', async () => 
 });
 
 test('the cookies that PrestaShop would take, and those that it would not', async () => {
-  const { logins, logIn } = await siteFor();
-  const one = await logIn('7');
-  const other = await logIn('8');
-  const cases: [string, PrestashopSession, 'user' | 'nobody'][] = [
-    ['logged in', {}, 'user'],
-    ['anonymous', { content: { id_customer: null, session_id: null, session_token: null } }, 'nobody'],
-    ['without a session', { content: { session_id: null } }, 'nobody'],
-    ['without a token', { content: { session_token: null } }, 'nobody'],
-    ['with another token', { content: { session_token: other.token } }, 'nobody'],
-    [
-      'with the session of another',
-      { content: { session_id: other.id, session_token: other.token } },
-      'nobody',
-    ],
-    ['with the hash of another password', { content: { passwd: '$2y$10$Hash' } }, 'nobody'],
-    ['without the hash of the password', { content: { passwd: null } }, 'nobody'],
-    ['for another customer', { content: { id_customer: '8' } }, 'nobody'],
-    ['of the back office', { content: { id_employee: '1' } }, 'nobody'],
-    ['of another key', { key: randomBytes(32) }, 'nobody'],
-    ['of another salt', { iv: 'another' }, 'nobody'],
-  ];
-  for (const [what, session, state] of cases) {
-    expect(await logins.identify(await logIn('7', session)), what).toMatchObject(
-      state === 'user' ? { user: { id: '7', name: 'Ann' } } : { code: 'unauthorized' },
-    );
-  }
+  const site = await siteFor();
+  const [one, other] = [await site.logIn('7'), await site.logIn('8')];
+  await expectLogins(site, {
+    user: { 'logged in': {} },
+    nobody: {
+      anonymous: { content: { id_customer: null, session_id: null, session_token: null } },
+      'without a session': { content: { session_id: null } },
+      'without a token': { content: { session_token: null } },
+      'with another token': { content: { session_token: other.token } },
+      'with the session of another': { content: { session_id: other.id, session_token: other.token } },
+      'with the hash of another password': { content: { passwd: '$2y$10$Hash' } },
+      'without the hash of the password': { content: { passwd: null } },
+      'for another customer': { content: { id_customer: '8' } },
+      'of the back office': { content: { id_employee: '1' } },
+      'of another key': { key: randomBytes(32) },
+      'of another salt': { iv: 'another' },
+    },
+  });
   const [version = '', salt = '', iv = '', box = '', code = ''] = one.secrets;
-  const name = cookieOf('ps-s1');
-  for (const value of [
-    ...[
-      `${version}${salt}${iv}${other.secrets[3]}${code}`,
-      `${version}${salt}${iv}${box}${other.secrets[4]}`,
-    ],
-    ...[version, `${version}${salt}${iv}${code}`, `${version}${salt}${iv}${box}${code}0`, 'z'.repeat(200)],
-    'ab'.repeat(5000),
-  ]) {
-    expect(await logins.identify({ cookies: `${name}=${value}` })).toMatchObject({ code: 'unauthorized' });
-  }
+  const head = `${version}${salt}${iv}`;
+  await expectRefused(
+    site.logins,
+    [
+      ...[`${head}${other.secrets[3]}${code}`, `${head}${box}${other.secrets[4]}`, `${head}${code}`],
+      ...[version, `${head}${box}${code}0`, 'z'.repeat(200), 'ab'.repeat(5000)],
+    ].map((value) => `${cookieOf('ps-s1')}=${value}`),
+  );
 });
 
 test('a new cookie_iv ends the logins by the one before', async () => {
-  const { logins, logIn, folder, changed } = await siteFor();
-  const login = (await logins.identify(await logIn('7'))) as Login;
+  const { logins, logIn, folder, login, changed } = await siteFor();
+  const known = await login(await logIn('7'));
   const file = join(folder, 'app/config/parameters.php');
-  const parameters = readFileSync(file, 'utf8');
-  writeFileSync(file, parameters.replace("'cookie_iv' => '", '$&x'));
+  writeFileSync(file, readFileSync(file, 'utf8').replace("'cookie_iv' => '", '$&x'));
   await logins.reload?.();
-  expect(readFileSync(file, 'utf8')).not.toBe(parameters);
-  expect(await changed(login)).toMatchObject({ state: 'nobody' });
+  expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
 test('the cookies of several shops: one that names a customer, or the one that is set', async () => {
-  const site = await siteFor();
-  const { logins, logIn, folder } = site;
+  const { logins, logIn, who, ask } = await siteFor();
   const guest = { id_customer: null, session_id: null, session_token: null };
   const [one, two, none] = [
     await logIn('7'),
     await logIn('8', { name: cookieOf('ps-s2') }),
     await logIn('9', { name: cookieOf('ps-s3'), content: guest }),
   ];
-  expect(await logins.identify({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({
-    user: { id: '7' },
-  });
-  expect(await logins.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
+  const both = { cookies: `${one.cookies}; ${two.cookies}` };
+  expect(await who({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({ id: '7' });
+  expect(await logins.identify(both)).toMatchObject({
     reason: 'there are cookies of several customers',
     hint: expect.stringContaining('CHAT_SESSION_NAME'),
   });
+  expect(await (await ask({ cookieName: cookieOf('ps-s2') })).who(both)).toMatchObject({ id: '8' });
   // A page of a sibling subdomain can set a second cookie of a name that everybody knows, and many others.
   const [name] = one.cookies.split('=');
   const junk = Array.from({ length: 8 }, (_, n) => `${cookieOf(`ps-j${n}`)}=x`).join('; ');
-  for (const cookies of [
+  await expectRefused(logins, [
     `${one.cookies}; ${name}=x; ${two.cookies}`,
     `${junk}; ${one.cookies}`,
     `${two.cookies}; ${junk}; ${one.cookies}`,
-  ])
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-  // PrestaShop makes a new cookie with each change of the cart. It is the same login.
+  ]);
+});
+
+test('a cookie with another cart, or of the PrestaShop before an update, is the same login', async () => {
+  const { logins, logIn, who } = await siteFor();
+  const one = await logIn('7');
   const again = await logIn('7', {
     content: { session_id: one.id, session_token: one.token, id_cart: '6' },
   });
   expect(logins.binding(again)).toBe(logins.binding(one));
   // The name of the cookie has the version of PrestaShop: that of the one before stays in the browser.
   const before = await logIn('7', { name: cookieOf('ps-s0') });
-  for (const header of [`${one.cookies}; ${before.cookies}`, `${before.cookies}; ${one.cookies}`]) {
-    expect(await logins.identify({ cookies: header })).toMatchObject({ user: { id: '7' } });
-  }
+  for (const cookies of [`${one.cookies}; ${before.cookies}`, `${before.cookies}; ${one.cookies}`])
+    expect(await who({ cookies })).toMatchObject({ id: '7' });
   await before.logOut();
-  expect(await logins.identify({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({
-    user: { id: '7' },
-  });
-  const second = await loginsOf(folder, { cookieName: cookieOf('ps-s2') });
-  expect(await second.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
-    user: { id: '8' },
-  });
+  expect(await who({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({ id: '7' });
+});
+
+test('a key of the cookies that is damaged is refused', async () => {
+  const { folder } = await siteFor();
   const file = join(folder, 'app/config/parameters.php');
   writeFileSync(file, readFileSync(file, 'utf8').replace('def00000', 'def00001'));
   await expect(openSite({ folder })).rejects.toThrow('new_cookie_key');
