@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface JoomlaSession {
@@ -98,9 +97,6 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
     cookie,
     run,
     logIn: (user: string, session: JoomlaSession = {}) => inTurn(() => logIn(user, session)),
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

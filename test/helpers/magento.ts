@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface MagentoConfig {
@@ -176,9 +176,6 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
     run,
     agent: Buffer.from(agent).toString('latin1'),
     logIn: (user: string, session: MagentoSession = {}) => inTurn(() => logIn(user, session)),
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface MoodleSession {
@@ -95,9 +94,6 @@ require_once(__DIR__ . '/lib/setup.php');
     folder,
     run,
     logIn: (user: string, session: MoodleSession = {}) => inTurn(() => logIn(user, session)),
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 const types = { mysql: 'mysqli', postgres: 'pgsql', sqlite: 'sqlite' };
@@ -83,9 +82,6 @@ $config['super_admins'] = '1';
     insert,
     /** A new login of a user with that id, who is made if there is none. */
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface OpencartConfig {
@@ -155,9 +155,6 @@ ${more}`,
     run,
     sessions,
     logIn: (user: string, session: OpencartSession = {}) => inTurn(() => logIn(user, session)),
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

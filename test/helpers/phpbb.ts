@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { phpAnswer } from './php-answer.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 const dbms = { mysql: 'mysqli', postgres: 'postgres', sqlite: 'sqlite3' };
@@ -114,9 +113,6 @@ $phpbb_adm_relative_path = 'adm/';
         },
       };
     },
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

@@ -49,6 +49,12 @@ export function siteFiles(name: string) {
   };
 }
 
+/** Removes the folder and the tables of a site. */
+export const removing = (folder: string, drop: () => Promise<void>) => async () => {
+  rmSync(folder, { recursive: true });
+  await drop();
+};
+
 /** Tables of a site by their names and columns. In statements `#_` or `#__` stands for the prefix. */
 export async function siteTables(
   db: TestDatabase,

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { phpAnswer } from './php-answer.ts';
-import { siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { removing, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 /** The tables and the folder of an SMF, with rows as it writes them. @param secret `$auth_secret`; none: the file counts */
@@ -120,9 +120,6 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
     insert,
     /** A login of a user with that id, who is made if there is none. */
     logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
-    async remove() {
-      rmSync(folder, { recursive: true });
-      await drop();
-    },
+    remove: removing(folder, drop),
   };
 }

@@ -43,6 +43,24 @@ afterEach(() => rm(folder, { recursive: true }));
 const session = { data: Buffer.from('a:0:{}'), revision: 1, lifetime: 60, expiresAt: Date.now() + 60_000 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
+test('only the owner can read the files of sessions, whatever the umask', async () => {
+  const before = process.umask(0);
+  try {
+    const path = join(folder, 'deep', 'sessions');
+    const files = await filesContainer(path, options);
+    const sqlite = sqliteContainer(join(path, 'sessions.db'));
+    for (const container of [files, sqlite]) await container.commit('a', session);
+    expect(await modeOf(path)).toBe(0o700);
+    const names = await readdir(path);
+    expect(names).toEqual(expect.arrayContaining(['a.txt', 'sessions.db', 'sessions.db-wal']));
+    for (const name of names)
+      if (name !== '.lock') expect(`${name} ${await modeOf(join(path, name))}`).toBe(`${name} ${0o600}`);
+    for (const container of [files, sqlite]) await container.close();
+  } finally {
+    process.umask(before);
+  }
+});
+
 test('the service of the Debian package keeps the sessions in its own folder, over a restart', async () => {
   const unit = new URL('../../deploy/debian/php-session-chat-sessions.service', import.meta.url);
   const lines = (await readFile(unit, 'utf8')).split('\n');
@@ -96,20 +114,6 @@ test('memory: holds at most its bytes, and has room again after a destroy', asyn
 });
 
 describe('files', () => {
-  test('only the owner can read the files, whatever the umask', async () => {
-    const before = process.umask(0);
-    try {
-      const path = join(folder, 'deep', 'sessions');
-      const container = await filesContainer(path, options);
-      await container.commit('a', session);
-      expect(await modeOf(path)).toBe(0o700);
-      expect(await modeOf(join(path, 'a.txt'))).toBe(0o600);
-      await container.close();
-    } finally {
-      process.umask(before);
-    }
-  });
-
   test('a folder that others can list gets mode 700, and one that they can write to is refused', async () => {
     const [listed, shared] = [join(folder, 'listed'), join(folder, 'shared')];
     await mkdir(listed);
@@ -221,22 +225,6 @@ describe('files', () => {
 });
 
 describe('sqlite', () => {
-  test('only the owner can read its files, whatever the umask', async () => {
-    const before = process.umask(0);
-    try {
-      const path = join(folder, 'sessions.db');
-      const container = sqliteContainer(path);
-      await container.commit('a', session);
-      const names = await readdir(folder);
-      expect(names).toContain('sessions.db-wal');
-      for (const name of names)
-        expect(`${name} ${await modeOf(join(folder, name))}`).toBe(`${name} ${0o600}`);
-      await container.close();
-    } finally {
-      process.umask(before);
-    }
-  });
-
   test('a transaction that fails changes neither the sessions nor their count', async () => {
     const path = join(servers.folder, 'sessions.db');
     const container = sqliteContainer(path);

@@ -167,13 +167,3 @@ describe('lost', () => {
     });
   }
 });
-
-test('ended: no notifications any more, and memcached has no watcher left', async () => {
-  const server = await mortal();
-  const store = subscribed(open('prefix=sessions/', server.port));
-  await store.active;
-  store.end();
-  await server.set('sessions/one', 'x');
-  await expect.poll(() => server.ask('stats\r\n')).toMatch(/STAT log_watchers 0\r\n/);
-  expect(store.received).toEqual([lost(null)]);
-});

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { SessionBusyError, type SessionStore } from '../../../server/session/store.ts';
 import { storeConnectionContract } from '../../contracts/store-connection.ts';
@@ -62,25 +61,6 @@ test.each(nonsense.slice(0, 4))('in place of a size, %s: a failure', async (_, b
 });
 
 describe('large sessions', () => {
-  test('40 of 0.9 MB, asked for again and again, delay no small one', async () => {
-    const large = Array.from({ length: 40 }, (_, n) => `large${n}`);
-    for (const id of large) await redis.ask('SETRANGE', `PHPREDIS_SESSION:${id}`, '899999', 'x');
-    await put('honest', 'user_id|i:7;');
-    const sessions = store();
-    let attacking = true;
-    const attack = async () => {
-      while (attacking) await Promise.allSettled(large.map(sessions.get));
-    };
-    const attacked = attack();
-    try {
-      for (let n = 0; n < 5; n++) expect(await text(sessions.get('honest'))).toBe('user_id|i:7;');
-    } finally {
-      attacking = false;
-      await attacked;
-      await redis.ask('FLUSHALL');
-    }
-  });
-
   test('that never come fail after 250 ms, and no small one fails', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     await put('small', 'here');
@@ -162,24 +142,5 @@ describe('a refusal of Redis', () => {
     const node = await another(['--cluster-enabled', 'yes']);
     const sessions = store(`127.0.0.1:${node.port}`);
     expect(await failureOf(sessions.get('one'))).toMatch(/CLUSTERDOWN.*node of a cluster/);
-  });
-
-  test('as many clients as it takes: an error that says so', async () => {
-    const full = await another(['--maxclients', '1']);
-    await store(`127.0.0.1:${full.port}`).get('one');
-    expect(await failureOf(store(`127.0.0.1:${full.port}`).get('one'))).toMatch(/maxclients/);
-  });
-
-  test('still loading its data: an error that says so, and an answer when it has loaded', async () => {
-    const first = await startRedis();
-    for (const n of Array(8).keys()) await first.ask('SET', `PHPREDIS_SESSION:${n}`, randomBytes(2000));
-    await first.ask('SAVE');
-    await first.stop();
-    const sessions = store(`127.0.0.1:${first.port}`);
-    const slowly = ['--key-load-delay', '100000', '--loading-process-events-interval-bytes', '1024'];
-    const starting = another(slowly, first);
-    await expect.poll(() => failureOf(sessions.get('1'))).toMatch(/LOADING.*loading its data/);
-    await starting;
-    await expect.poll(() => orNull(sessions.get('1'))).toHaveLength(2000);
   });
 });

@@ -23,7 +23,6 @@ const open = (place: string | number) =>
 const key = (id: string) => `PHPREDIS_SESSION:${id}`;
 const failure = expect.objectContaining({ name: 'StoreError' });
 const message = (pattern: RegExp) => expect.objectContaining({ message: expect.stringMatching(pattern) });
-const subscribers = async () => String(await redis.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')).trim();
 /** A session that is written and deleted. */
 async function logout(on: Redis, id = 'one', prefix = 'PHPREDIS_SESSION:'): Promise<void> {
   await on.ask('SET', prefix + id, 'x');
@@ -74,18 +73,6 @@ test('a session that expires or is evicted; no other keys, and no other database
   );
 });
 
-const others = 5000;
-test(`${others} events of other keys: that of ours comes through`, async () => {
-  const store = subscribed(open(redis.port));
-  await store.active;
-  const ended = store.until({ kind: 'changed', id: 'one' });
-  const flood = `for n = 1, ${others / 2} do redis.call('SET', 'other' .. n, 'x'); redis.call('DEL', 'other' .. n) end
-    redis.call('SET', '${key('one')}', 'x'); redis.call('DEL', '${key('one')}')`;
-  await redis.ask('EVAL', flood, '0');
-  await ended;
-  expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
-});
-
 describe('lost', () => {
   test('with its connection, once, and active again by itself', async () => {
     const store = subscribed(open(redis.port));
@@ -129,14 +116,9 @@ describe('lost', () => {
     await store.active;
   });
 
-  test('after nonsense of four kinds, and active again by itself', async () => {
-    const kinds = [
-      '$5\r\nnever asked',
-      '-ERR never asked\r\n',
-      'HTTP/1.1 400 Bad Request\r\n\r\n',
-      '*3\r\n$9\r\nsubscribe\r\n',
-    ];
-    const stores = kinds.map(async (nonsense) => {
+  test.each(['-ERR never asked\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', '*3\r\n$9\r\nsubscribe\r\n'])(
+    'after nonsense, and active again by itself: %j',
+    async (nonsense) => {
       let said = false;
       const proxy = await spoilingProxy(redis.port, (piece, client) => {
         client.write(piece);
@@ -146,13 +128,11 @@ describe('lost', () => {
         setTimeout(() => client.end(), 50);
       });
       const store = subscribed(open(proxy.port));
-      await store.until({ kind: 'lost' }, 0);
-      await expect.poll(() => store.received, { message: nonsense }).toContainEqual(lost(failure));
+      await expect.poll(() => store.received).toContainEqual(lost(failure));
       await store.until(lost(null), 1);
       expect(said).toBe(true);
-    });
-    await Promise.all(stores);
-  });
+    },
+  );
 });
 
 // Pings come every 15 s: these processes have a clock ten times as fast.
@@ -202,16 +182,6 @@ describe.concurrent('noticed by a ping', () => {
     gate.silence.end();
     await child.until(/lost: .*\nactive\n/);
   });
-});
-
-test('ended: no notifications any more, and no connection is left', async () => {
-  const store = subscribed(open(redis.port));
-  await store.active;
-  expect(await subscribers()).not.toBe('');
-  store.end();
-  await logout(redis);
-  await expect.poll(subscribers).toBe('');
-  expect(store.received).toEqual([lost(null)]);
 });
 
 test('a process that ends its subscription ends by itself', () => {

@@ -128,25 +128,23 @@ describe('reading', () => {
     expect(await text(sessions.get('locked'))).toBe('last');
   });
 
-  const many = 6;
-  test(`${many} large sessions, asked for again and again, delay no small one`, async () => {
-    const large = Array.from({ length: many }, (_, n) => `large${n}`);
+  test('large sessions, asked for again and again, delay no small one', async () => {
+    const large = Array.from({ length: 6 }, (_, n) => `large${n}`);
     for (const id of large) await kept.put(id, Buffer.alloc(900_000, 'x'));
     await kept.put('honest', 'user_id|i:7;');
     const sessions = store(500);
     // Each is read once, from which on it is known to be large.
     for (const id of large) await sessions.get(id);
     let attacking = true;
-    const attack = async () => {
+    const attacked = (async () => {
       while (attacking) await Promise.allSettled(large.map(sessions.get));
-    };
-    const attacked = attack();
-    try {
-      for (let n = 0; n < many; n++) expect(await text(sessions.get('honest'))).toBe('user_id|i:7;');
-    } finally {
-      attacking = false;
-      await attacked;
+    })();
+    for (let n = 0; n < 6; n++) {
+      const answer = await text(sessions.get('honest')).catch(String);
+      attacking &&= n < 5;
+      expect(answer).toBe('user_id|i:7;');
     }
+    await attacked;
   });
 });
 

@@ -6,14 +6,12 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readConfiguration } from '../../../../server/session/configuration/configuration.ts';
-import type { Logins } from '../../../../server/session/login.ts';
 import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { laravel } from '../../../../server/session/logins/laravel.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
-import { size } from '../../../guarantees/size.ts';
-import { differing } from '../../../helpers/application-site.ts';
+import { askingOf, differing, now } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatServerHere } from '../../../helpers/chat-here.ts';
 import { hanging } from '../../../helpers/hanging.ts';
@@ -48,14 +46,6 @@ const versions = {
     store: "$this->prefix = ! empty($prefix) ? $prefix.':' : '';",
     name: 'my_site_session',
     keys: { cache: 'my_site_cache_:', redis: 'my_site_database_' },
-  },
-  11: {
-    cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
-    cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache_'",
-    redis: "Str::slug(env('APP_NAME', 'laravel'), '_').'_database_'",
-    store: '$this->prefix = $prefix;',
-    name: 'my_site_session',
-    keys: { cache: 'my_site_cache_', redis: 'my_site_database_' },
   },
   13: {
     cookie: "Str::slug((string) env('APP_NAME', 'laravel')).'-session'",
@@ -183,24 +173,21 @@ async function open(site: string, more: Record<string, string> = {}) {
   return patient(logins);
 }
 
+const ask = async (site: string, more?: Record<string, string>) => askingOf(await open(site, more));
+
 describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => {
   test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
     const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
-    const logins = await open(site.folder);
-    for (const by of version < 11 ? [key] : [key, previous]) {
-      const { cookies, id } = await logIn(site.sessions, { name: site.name, encrypt: true, key: by });
-      const login = await logins.identify({ cookies });
-      expect(login).toMatchObject({ user });
-      rmSync(join(site.sessions, id));
-      if ('code' in login) throw new Error(login.reason);
-      expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
-      expect(await logins.identify({ cookies: `${site.name}=${id}` })).toMatchObject({
-        code: 'unauthorized',
-      });
-    }
+    const { login, isUser, check } = await ask(site.folder);
+    const by = (of: string) => logIn(site.sessions, { name: site.name, encrypt: true, key: of });
+    const { cookies, id } = await by(key);
+    const known = await login({ cookies });
+    expect(known.user).toEqual(user);
+    rmSync(join(site.sessions, id));
+    expect(await check(known)).toMatchObject({ state: 'nobody' });
+    expect(await isUser({ cookies: `${site.name}=${(await by(key)).id}` })).toBe(false);
     // As Laravel 10.50 has been seen.
-    const earlier = await logIn(site.sessions, { name: site.name, encrypt: true, key: previous });
-    expect(await logins.identify(earlier)).toMatchObject(version < 11 ? { code: 'unauthorized' } : { user });
+    expect(await isUser(await by(previous))).toBe(version > 10);
   });
 
   test.each(version === 13 ? ['', 'own:'] : [''])(
@@ -250,75 +237,42 @@ test('in memcached with a login', async () => {
 
 test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
   const site = siteOf(13, {
-    SESSION_DRIVER: 'database',
-    SESSION_LIFETIME: 5,
-    SESSION_SERIALIZATION: 'json',
+    ...{ SESSION_DRIVER: 'database', SESSION_LIFETIME: 5, SESSION_SERIALIZATION: 'json' },
     DB_PREFIX: 'my_',
   });
   const { id, cookies } = await logIn(site.sessions, { name: site.name });
-  const { db } = site;
-  db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+  site.db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
   const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
-  const used = (seconds: number) =>
-    db
-      .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
-      .run(id, payload, Math.floor(Date.now() / 1000) - seconds);
-  const logins = await open(join(site.folder, 'public'));
-  used(240);
-  expect(await logins.identify({ cookies })).toMatchObject({ user });
-  used(360);
-  expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  const { isUser } = await ask(join(site.folder, 'public'));
+  for (const [seconds, may] of [
+    [240, true],
+    [360, false],
+  ] as const) {
+    const put = site.db.prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)');
+    put.run(id, payload, now() - seconds);
+    expect(await isUser({ cookies })).toBe(may);
+  }
 });
 
-test.each(size<('mysql' | 'postgres')[]>(['mysql', 'postgres'], ['postgres']))(
-  'in a table of %s, by its parts and by DB_URL',
-  async (kind) => {
-    const db = await startSiteDatabase(kind);
-    onTestFinished(() => db.remove());
-    await db.run('CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, payload TEXT, last_activity INTEGER)');
-    await db.run(`CREATE TABLE users ${usersTable}`);
-    await db.run("INSERT INTO users VALUES (7, 'Ann', 'hash', NULL)");
-    const parts = {
-      DB_HOST: '127.0.0.1',
-      DB_PORT: db.port,
-      DB_DATABASE: db.name,
-      DB_USERNAME: db.user,
-      DB_PASSWORD: `'${db.password}'`,
-    };
-    const account = [db.user, db.password].map(encodeURIComponent).join(':');
-    const url = { DB_URL: `${kind}://${account}@127.0.0.1:${db.port}/${db.name}`, DB_HOST: 'nowhere' };
-    for (const env of [parts, url]) {
-      const driver = kind === 'mysql' ? 'mariadb' : 'pgsql';
-      const site = siteOf(11, { SESSION_DRIVER: 'database', DB_CONNECTION: driver, ...env });
-      const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
-      const payload = bytes.toString('base64');
-      await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
-      expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
-    }
-    const site = siteOf(11, {
-      ...{ SESSION_DRIVER: 'database', SESSION_SERIALIZATION: 'json', ...parts },
-      DB_CONNECTION: kind === 'mysql' ? 'mariadb' : 'pgsql',
-    });
-    const { id, cookies } = await logIn(site.sessions, { name: site.name });
-    const put = async (hash: string) => {
-      const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7, password_hash_web: hash })).toString('base64');
-      await db.run('DELETE FROM sessions WHERE id = ?', [id]);
-      await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
-    };
-    await put('hash');
-    const logins = await open(site.folder);
-    const login = await logins.identify({ cookies });
-    if ('code' in login) throw new Error(login.reason);
-    await db.run("UPDATE users SET name = 'Zoë'");
-    const renamed = await differing(logins, login);
-    expect(renamed).toMatchObject({ login: { handle: login.handle, user: { id: '7', name: 'Zoë' } } });
-    await put('before');
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
-    await put('hash');
-    await db.run("UPDATE users SET deleted_at = '2026-01-01 00:00:00'");
-    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
-  },
-);
+test('in a table of PostgreSQL, by its parts and by DB_URL', async () => {
+  const db = await startSiteDatabase('postgres');
+  onTestFinished(() => db.remove());
+  await db.run('CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+  await db.run(`CREATE TABLE users ${usersTable}`);
+  await db.run("INSERT INTO users VALUES (7, 'Ann', 'hash', NULL)");
+  const parts = {
+    ...{ DB_HOST: '127.0.0.1', DB_PORT: db.port, DB_DATABASE: db.name },
+    ...{ DB_USERNAME: db.user, DB_PASSWORD: `'${db.password}'` },
+  };
+  const account = [db.user, db.password].map(encodeURIComponent).join(':');
+  const url = { DB_URL: `postgres://${account}@127.0.0.1:${db.port}/${db.name}`, DB_HOST: 'nowhere' };
+  for (const env of [parts, url]) {
+    const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql', ...env });
+    const { id, bytes, cookies } = await logIn(site.sessions, { name: site.name });
+    await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, bytes.toString('base64'), now()]);
+    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  }
+});
 
 /** The logins of a site with sessions in files, and how to store its one session. */
 async function inFiles(version: keyof typeof versions = 13) {
@@ -327,110 +281,102 @@ async function inFiles(version: keyof typeof versions = 13) {
   const put = (session: object) =>
     writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, ...session }));
   put({});
-  const login = async (logins: Logins) => {
-    const found = await logins.identify({ cookies });
-    if ('code' in found) throw new Error(found.reason);
-    return found;
-  };
-  return { ...site, id, cookies, put, login };
+  return { ...site, id, cookies, device: { cookies }, put };
 }
 
 test('the name, a deletion and another id of the user count, although the session stays', async () => {
-  const { folder, db, cookies, login } = await inFiles();
-  const logins = await open(folder);
-  const first = await login(logins);
+  const { folder, db, device } = await inFiles();
+  const { login, check, changed, isUser } = await ask(folder);
+  const first = await login(device);
   expect(first.user).toEqual(user);
-  expect(await logins.check([first])[0]).toBeNull();
+  expect(await check(first)).toBeNull();
   db.exec("UPDATE users SET name = 'Zoë' WHERE id = 7");
-  const renamed = await differing(logins, first);
+  const renamed = await changed(first);
   if (renamed.state !== 'user') throw new Error('no user');
   expect(renamed.login).toMatchObject({ handle: first.handle, user: { id: '7', name: 'Zoë' } });
-  expect(await logins.check([renamed.login])[0]).toBeNull();
+  expect(await check(renamed.login)).toBeNull();
   for (const [change, back] of [
     ["UPDATE users SET deleted_at = '2026-01-01 00:00:00'", 'UPDATE users SET deleted_at = NULL'],
     ['UPDATE users SET id = 8', 'UPDATE users SET id = 7'],
   ] as const) {
     db.exec(change);
-    expect(await differing(logins, renamed.login)).toMatchObject({ state: 'nobody' });
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    expect(await changed(renamed.login)).toMatchObject({ state: 'nobody' });
+    expect(await isUser(device)).toBe(false);
     db.exec(back);
-    expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7' } });
+    expect(await isUser(device)).toBe(true);
   }
 });
 
 test.each([10, 13] as const)(
   'another password ends the login where the session has its hash: Laravel %s',
   async (version) => {
-    const { folder, db, cookies, put, login } = await inFiles(version);
-    const logins = await open(folder);
+    const { folder, db, device, put } = await inFiles(version);
+    const { login, changed, isUser } = await ask(folder);
     // The middleware AuthenticateSession, in its earlier form and in that since 12.45.
     for (const hash of ['hash', createHmac('sha256', key).update('hash').digest('hex')]) {
       put({ password_hash_web: hash });
-      const device = await login(logins);
+      const known = await login(device);
       db.exec("UPDATE users SET password = 'another'");
-      expect(await differing(logins, device)).toMatchObject({ state: 'nobody' });
-      expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+      expect(await changed(known)).toMatchObject({ state: 'nobody' });
+      expect(await isUser(device)).toBe(false);
       // Since version 11 the middleware looks no further where `getAuthPassword()` is false in PHP.
       for (const none of ["''", "'0'", 'NULL']) {
         db.exec(`UPDATE users SET password = ${none}`);
-        expect(await logins.identify({ cookies })).toMatchObject(
-          version < 11 ? { code: 'unauthorized' } : { user: { id: '7' } },
-        );
+        expect(await isUser(device), none).toBe(version > 10);
       }
       db.exec("UPDATE users SET password = 'hash'");
     }
     // Jetstream compares with the hash under the name of Sanctum's guard.
-    for (const [web, sanctum, answer] of [
-      [undefined, 'hash', { user: { id: '7' } }],
-      [undefined, 'before', { code: 'unauthorized' }],
-      ['hash', 'before', { code: 'unauthorized' }],
-      ['before', 'hash', { code: 'unauthorized' }],
+    for (const [web, sanctum, may] of [
+      [undefined, 'hash', true],
+      [undefined, 'before', false],
+      ['hash', 'before', false],
+      ['before', 'hash', false],
     ] as const) {
       put({ ...(web && { password_hash_web: web }), password_hash_sanctum: sanctum });
-      expect(await logins.identify({ cookies })).toMatchObject(answer);
+      expect(await isUser(device), `${web} ${sanctum}`).toBe(may);
     }
   },
 );
 
-test('the second factor that a package asks for after the login has to be shown', async () => {
-  const { folder, write, cookies, put } = await inFiles();
-  const filament = 'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php';
-  for (const [path, file, text, factor] of [
-    [
-      'google2fa.auth_passed',
-      'pragmarx/google2fa-laravel/composer.json',
-      '{}',
-      { google2fa: { auth_passed: true } },
-    ],
-    [
-      'login_2fa_challenge_passed_*',
-      filament,
-      "<?php $sessionKey = 'login_2fa_challenge_passed_' . $this->id;",
-      { login_2fa_challenge_passed_7: 'abc' },
-    ],
-    [
-      'login:challenge:secret:*',
-      filament,
-      '<?php session()->put("login:challenge:secret:$this->id", $this->two_factor_secret);',
-      { 'login:challenge:secret:7': 'abc' },
-    ],
-    [
-      'breezy_session_id',
-      'jeffgreco13/filament-breezy/src/Middleware/MustTwoFactor.php',
-      '<?php',
-      { breezy_session_id: '8f14e45fceea167a5a36dedd4bea2543' },
-    ],
-  ] as const) {
+const filament = 'stephenjude/filament-two-factor-authentication/src/TwoFactorAuthenticatable.php';
+test.each([
+  [
+    'google2fa.auth_passed',
+    'pragmarx/google2fa-laravel/composer.json',
+    '{}',
+    { google2fa: { auth_passed: true } },
+  ],
+  [
+    'login_2fa_challenge_passed_*',
+    filament,
+    "<?php $sessionKey = 'login_2fa_challenge_passed_' . $this->id;",
+    { login_2fa_challenge_passed_7: 'abc' },
+  ],
+  [
+    'login:challenge:secret:*',
+    filament,
+    '<?php session()->put("login:challenge:secret:$this->id", $this->two_factor_secret);',
+    { 'login:challenge:secret:7': 'abc' },
+  ],
+  [
+    'breezy_session_id',
+    'jeffgreco13/filament-breezy/src/Middleware/MustTwoFactor.php',
+    '<?php',
+    { breezy_session_id: '8f14e45fceea167a5a36dedd4bea2543' },
+  ],
+])(
+  'the second factor that a package asks for after the login has to be shown: %s',
+  async (path, file, text, factor) => {
+    const { folder, write, device, put } = await inFiles();
     write(`vendor/${file}`, text);
-    await expect(open(folder), path).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
-    const logins = await open(folder, { userRequire: path });
-    put({});
-    expect(await logins.identify({ cookies }), path).toMatchObject({ code: 'unauthorized' });
+    await expect(open(folder)).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
+    const { isUser } = await ask(folder, { userRequire: path });
+    expect(await isUser(device)).toBe(false);
     put(factor);
-    expect(await logins.identify({ cookies }), path).toMatchObject({ user });
-    rmSync(join(folder, 'vendor', file));
-  }
-});
+    expect(await isUser(device)).toBe(true);
+  },
+);
 
 test('a version of a package that asks for the second factor before the login needs no setting', async () => {
   const { folder, write, cookies } = await inFiles();
@@ -524,15 +470,12 @@ test('other guards, and a cookie that is not encrypted', async () => {
 test.each(['impersonated_by', 'nova_impersonated_by'])(
   'while an admin acts as a user, which the session says under %s, it is nobody’s',
   async (mark) => {
-    const { folder, cookies, put, login } = await inFiles();
-    const logins = await open(folder);
-    const before = await login(logins);
+    const { folder, device, put } = await inFiles();
+    const { login, who, changed } = await ask(folder);
+    const before = await login(device);
     put({ [mark]: 1 });
-    expect(await logins.identify({ cookies })).toMatchObject({
-      code: 'unauthorized',
-      reason: expect.stringContaining('acts as this user'),
-    });
-    expect(await differing(logins, before)).toMatchObject({ state: 'nobody' });
+    expect(await who(device)).toContain('acts as this user');
+    expect(await changed(before)).toMatchObject({ state: 'nobody' });
   },
 );
 
@@ -541,40 +484,37 @@ describe('guards of another class', () => {
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
 
   test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
-    const { folder, write, cookies, put, login } = await inFiles();
+    const { folder, write, device, put } = await inFiles();
     write('vendor/lab404/laravel-impersonate/composer.json', '{}');
     const as = (more: object) => put({ [ofWeb]: undefined, [ofImpersonate]: 7, ...more });
     as({});
-    const logins = await open(folder);
-    const before = await login(logins);
+    const { login, who, isUser, changed } = await ask(folder);
+    const before = await login(device);
     expect(before.user).toEqual(user);
     // The id of the admin may be that of the user, too, in another table.
     for (const admin of [1, 7, 0, 'abc']) {
       as({ impersonated_by: admin });
-      expect(await logins.identify({ cookies })).toMatchObject({
-        code: 'unauthorized',
-        reason: expect.stringContaining('acts as this user'),
-      });
-      expect(await differing(logins, before)).toMatchObject({ state: 'nobody' });
+      expect(await who(device)).toContain('acts as this user');
+      expect(await changed(before)).toMatchObject({ state: 'nobody' });
     }
     as({ impersonated_by: null, impersonator_guard: 'web' });
-    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    expect(await isUser(device)).toBe(true);
     write('config/laravel-impersonate.php', "<?php return ['session_key' => 'acts.as'];");
     as({ impersonated_by: 1 });
-    const byOwnKey = await open(folder);
-    expect(await byOwnKey.identify({ cookies })).toMatchObject({ user });
+    const byOwnKey = await ask(folder);
+    expect(await byOwnKey.isUser(device)).toBe(true);
     as({ acts: { as: 1 } });
-    expect(await byOwnKey.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    expect(await byOwnKey.isUser(device)).toBe(false);
   });
 
   test('of the application itself: users of web-staff count by rows', async () => {
-    const { folder, db, cookies, put } = await inFiles();
+    const { folder, db, device, put } = await inFiles();
     const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', 'web-staff');
     put({ [ofWeb]: undefined, [userId]: 7 });
-    const logins = await open(folder, { userId });
-    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    const { isUser } = await ask(folder, { userId });
+    expect(await isUser(device)).toBe(true);
     db.exec('DELETE FROM users');
-    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    expect(await isUser(device)).toBe(false);
   });
 });
 
@@ -582,22 +522,16 @@ test('a new APP_KEY ends the open logins by the one before, unless that is a pre
   const site = siteOf(13, {});
   const { cookies } = await logIn(site.sessions, { name: site.name });
   const logins = await open(site.folder);
-  const login = await logins.identify({ cookies });
-  if ('code' in login) throw new Error(login.reason);
+  const { login, check } = askingOf(logins);
   const [, session] = cookies.split(`${site.name}=`);
-  const native = await logins.identify({ session });
-  if ('code' in native) throw new Error(native.reason);
+  const known = [await login({ cookies }), await login({ session })];
   site.setEnv({ APP_KEY: previous, APP_PREVIOUS_KEYS: key });
   await logins.reload?.();
-  for (const each of [login, native])
-    expect(await logins.check([each])[0]).toMatchObject({ login: { handle: each.handle, user } });
+  for (const each of known) expect(await check(each)).toMatchObject({ login: { handle: each.handle, user } });
   site.setEnv({ APP_KEY: previous });
   await logins.reload?.();
-  for (const each of [login, native])
-    expect(await logins.check([each])[0]).toMatchObject({
-      state: 'nobody',
-      reason: expect.stringMatching(/another key/),
-    });
+  const ended = { state: 'nobody', reason: expect.stringMatching(/another key/) };
+  for (const each of known) expect(await check(each)).toMatchObject(ended);
 });
 
 test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
@@ -669,48 +603,42 @@ test('the table, the key and the column of the passwords that a model names', as
 });
 
 test('passwords in a column of another name count, too, and nobody is let in where they are not found', async () => {
-  const { folder, write, db, cookies, put, login } = await inFiles();
+  const { folder, write, db, device, put } = await inFiles();
   db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
   put({ password_hash_web: 'hash' });
   const without = await open(folder);
-  expect(await without.identify({ cookies })).toMatchObject({
+  expect(await without.identify(device)).toMatchObject({
     code: 'unauthorized',
     reason: expect.stringContaining('no column password'),
     hint: expect.stringContaining('$authPasswordName'),
   });
   // Without the middleware `AuthenticateSession` Laravel compares none.
   put({});
-  expect(await without.identify({ cookies })).toMatchObject({ user });
+  expect(await without.identify(device)).toMatchObject({ user });
   put({ password_hash_web: 'hash' });
   write('app/Models/User.php', `<?php class User { protected $authPasswordName = 'passwd'; }`);
-  const logins = await open(folder);
-  const before = await login(logins);
+  const { login, changed } = await ask(folder);
+  const before = await login(device);
   db.exec("UPDATE users SET passwd = 'another'");
-  expect(await differing(logins, before)).toMatchObject({ state: 'nobody' });
+  expect(await changed(before)).toMatchObject({ state: 'nobody' });
 });
 
 test('a key of the application replaces the whole one of the framework, but for the lists that Laravel merges', async () => {
-  const site = siteOf(11, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
+  const site = siteOf(13, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
   const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
-  const found = async () => laravel.find?.(await siteFolder({ folder: site.folder }), {});
-  const redis = (prefix: string) => ({ store: expect.stringContaining(`?database=0&prefix=${prefix}&`) });
-  expect(await found()).toMatchObject({
-    options: redis('my_site_database_my_site_cache_'),
-    accounts: { database: { place: { path: '/elsewhere.sqlite' } }, basis: { table: 'users' } },
-  });
+  const expectFound = async (prefix: string, path: string) =>
+    expect(await laravel.find?.(await siteFolder({ folder: site.folder }), {})).toMatchObject({
+      options: { store: expect.stringContaining(`?database=0&prefix=${prefix}&`) },
+      accounts: { database: { place: { path } }, basis: { guard: 'web', table: 'users' } },
+    });
+  await expectFound('my-site-database-my-site-cache-', '/elsewhere.sqlite');
   // As `config()` of Laravel 11.56 and 13.26 has been seen.
   own('cache', `'prefix' => null`);
   own('database', `'redis' => ['default' => ['host' => '127.0.0.1']]`);
   own('auth', `'providers' => ['users' => ['driver' => 'database']], 'defaults' => []`);
-  expect(await found()).toMatchObject({
-    options: redis(''),
-    accounts: { database: { place: { path: '/elsewhere.sqlite' } }, basis: { guard: 'web', table: 'users' } },
-  });
+  await expectFound('', '/elsewhere.sqlite');
   own('database', `'connections' => ['sqlite' => ['driver' => 'sqlite', 'database' => '/own.sqlite']]`);
-  expect(await found()).toMatchObject({
-    options: redis('my_site_database_'),
-    accounts: { database: { place: { path: '/own.sqlite' } } },
-  });
+  await expectFound('my-site-database-', '/own.sqlite');
 });
 
 test('names become cookies as in Laravel', async () => {

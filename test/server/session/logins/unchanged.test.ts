@@ -4,10 +4,8 @@ import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
-import { size, soak } from '../../../guarantees/size.ts';
 import { laravelSite } from '../../../helpers/account-sites.ts';
 import { differing, loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
-import { mybbSite } from '../../../helpers/mybb.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 
@@ -33,38 +31,32 @@ async function readsLittle(logins: Logins, login: Login): Promise<void> {
   await expect.poll(() => keysOfCheck(logins, login), { timeout: 20_000 }).toBeLessThan(all);
 }
 
-test.each(size(['the user of the site', 'a user with the least rights'], ['a user with the least rights']))(
-  'tables that have not changed are not read, by %s, and every change is seen',
-  async (who) => {
-    const site = await phpbbSite(db);
-    onTestFinished(site.remove);
-    const own = who.startsWith('a ');
-    if (own) {
-      const lines = await grants({ folder: site.folder });
-      if ('problem' in lines) throw new Error(lines.problem);
-      for (const line of lines.filter((line) => !line.startsWith('-- ')))
-        await db.run(line.replace(/;$/, '').replace("'PASSWORD'", "'own'"));
-    }
-    const url = `mysql://chat:own@127.0.0.1:${db.port}/${db.name}`;
-    const logins = await loginsOf(site.folder, own ? { database: parseDatabaseUrl(url) } : {});
-    const device = await site.logIn('7', { name: 'Ann' });
-    let login = (await logins.identify(device)) as Login;
-    await readsLittle(logins, login);
-    for (const name of ['Bea', 'Zoë', 'Ann', 'Cem']) {
-      await db.run('BEGIN');
-      await device.rename(name);
-      expect(await checked(logins, login)).toBeNull();
-      await db.run('COMMIT');
-      const verdict = await differing(logins, login);
-      expect(verdict).toMatchObject({ state: 'user', login: { user: { name } } });
-      login = (verdict as { login: Login }).login;
-    }
-    await site.insert('user_group', { group_id: 2, user_id: 7, user_pending: 0 });
-    expect(await differing(logins, login)).toMatchObject({ login: { user: { roles: ['admin'] } } });
-    await site.insert('banlist', { ban_userid: 7 });
-    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
-  },
-);
+test('tables that have not changed are not read by a user with the least rights, and every change is seen', async () => {
+  const site = await phpbbSite(db);
+  onTestFinished(site.remove);
+  const lines = await grants({ folder: site.folder });
+  if ('problem' in lines) throw new Error(lines.problem);
+  for (const line of lines.filter((line) => !line.startsWith('-- ')))
+    await db.run(line.replace(/;$/, '').replace("'PASSWORD'", "'own'"));
+  const database = parseDatabaseUrl(`mysql://chat:own@127.0.0.1:${db.port}/${db.name}`);
+  const logins = await loginsOf(site.folder, { database });
+  const device = await site.logIn('7', { name: 'Ann' });
+  let login = (await logins.identify(device)) as Login;
+  await readsLittle(logins, login);
+  for (const name of ['Bea', 'Zoë', 'Ann']) {
+    await db.run('BEGIN');
+    await device.rename(name);
+    expect(await checked(logins, login)).toBeNull();
+    await db.run('COMMIT');
+    const verdict = await differing(logins, login);
+    expect(verdict).toMatchObject({ state: 'user', login: { user: { name } } });
+    login = (verdict as { login: Login }).login;
+  }
+  await site.insert('user_group', { group_id: 2, user_id: 7, user_pending: 0 });
+  expect(await differing(logins, login)).toMatchObject({ login: { user: { roles: ['admin'] } } });
+  await site.insert('banlist', { ban_userid: 7 });
+  expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
+});
 
 test('of a login whose session has changed, the row of the session is read again, and no other', async () => {
   const site = await phpbbSite(db);
@@ -142,41 +134,6 @@ test('a page view that changes a PHP session reads the session again, and not th
   await put({ ...own, login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 8 });
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
-
-if (soak)
-  test('tables of MyISAM', async () => {
-    const site = await mybbSite(db);
-    onTestFinished(site.remove);
-    const logins = await loginsOf(site.folder);
-    // A table with a single row is read without its key.
-    await site.logIn('8', 'Bob');
-    const device = await site.logIn('7', 'Ann');
-    let login = (await logins.identify(device)) as Login;
-    await readsLittle(logins, login);
-    for (const name of ['Bea', 'Zoë', 'Ann', 'Cem']) {
-      await device.rename(name);
-      const verdict = await differing(logins, login);
-      expect(verdict).toMatchObject({ state: 'user', login: { user: { name } } });
-      login = (verdict as { login: Login }).login;
-    }
-    // Of a group that the user was not in before, everything is known.
-    for (const [group, user] of [
-      [4, { roles: ['admin', 'moderator'] }],
-      [2, { id: '7' }],
-    ] as const) {
-      await site.run('UPDATE #_users SET usergroup = ? WHERE uid = 7', [group]);
-      const verdict = await differing(logins, login);
-      expect(verdict).toMatchObject({ login: { user } });
-      login = (verdict as { login: Login }).login;
-    }
-    await site.run('UPDATE #_users SET usergroup = 7 WHERE uid = 7');
-    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
-    await site.run('UPDATE #_users SET usergroup = 2 WHERE uid = 7');
-    login = (await logins.identify(device)) as Login;
-    await readsLittle(logins, login);
-    await site.run('UPDATE #_usergroups SET isbannedgroup = 1 WHERE gid = 2');
-    expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
-  });
 
 test('a user gets into a group with another name', async () => {
   const site = await smfSite(db);
