@@ -135,6 +135,19 @@ describe('the list of rooms', () => {
     await row(third, /^shed ?, private No messages yet$/);
   });
 
+  test('marks a room as new that the user was taken into while offline', async () => {
+    const { alice, bob } = await two();
+    // With a room of others, the list needs a further request.
+    await site.api('PUT', '/rooms/others', { name: 'of others', kind: 'public' });
+    const page = await open(bob);
+    await page.open('lobby');
+    page.online(false);
+    await page.sees('You’re offline');
+    await den(alice, [bob], { name: 'shed' });
+    page.online(true);
+    await row(page, /^shed ?, private, New No messages yet$/);
+  });
+
   test('moves the focus to the next room when the focused room is deleted, and shows a notice', async () => {
     const { alice, bob } = await two();
     const made: string[] = [];

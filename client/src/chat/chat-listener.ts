@@ -43,6 +43,8 @@ export interface ChatListener {
 export interface Follower {
   /** Over a new connection. */
   ready?(): void;
+  /** All rooms of the user are listed, if `ready` did not list them. */
+  listed?(): void;
   /** The user has logged out for good: nothing of that user may stay. */
   over?(): void;
   members?(change: MembersChange): void;

@@ -103,6 +103,9 @@ export class Chat implements ConnectionListener {
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
+      listed: () => {
+        for (const follower of this.followers) follower.listed?.();
+      },
       removed: (room, removal) => this.#removed(room, removal),
       changed,
     });

@@ -5,6 +5,8 @@ import { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
 
 export interface RoomsPort {
+  /** All of one's own rooms are listed, which took further requests. */
+  listed?(): void;
   /** It is in the list no more. */
   removed(room: Room, removal: RoomRemoval): void;
   changed(): void;
@@ -249,6 +251,7 @@ export class Rooms {
         } while (cursor !== undefined);
         this.whole = true;
         this.#unlisted = { unread: 0, mentions: 0 };
+        this.#port.listed?.();
         this.#port.changed();
       });
       void this.loadOthers();

@@ -21,11 +21,19 @@ export class RoomNews implements Follower {
   constructor(context: Context, speaker: Speaker) {
     this.#context = context;
     this.#speaker = speaker;
-    this.ready();
+    this.#mark();
   }
 
-  /** Perhaps he was taken into rooms while he was away. */
   ready(): void {
+    this.#mark();
+  }
+
+  listed(): void {
+    this.#mark();
+  }
+
+  /** Marks the rooms that the user was taken into while he was away. */
+  #mark(): void {
     const { chat } = this.#context;
     const seen = chat.store?.get(SEEN, list(text));
     // At a first visit all is new, and so nothing is.
