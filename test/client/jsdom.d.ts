@@ -5,6 +5,7 @@ declare module 'jsdom' {
   export class CookieJar {
     setCookieSync(cookie: string, url: string): void;
     getCookieStringSync(url: string): string;
+    removeAllCookiesSync(): void;
   }
 
   export class VirtualConsole {
@@ -25,5 +26,6 @@ declare module 'jsdom' {
     );
     readonly window: Window & typeof globalThis;
     getInternalVMContext(): Context;
+    reconfigure(settings: { url: string }): void;
   }
 }

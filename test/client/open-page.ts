@@ -1,9 +1,10 @@
+import type { Script } from 'node:vm';
 import { computeAccessibleName, getRole } from 'dom-accessibility-api';
 import { CookieJar, JSDOM, VirtualConsole } from 'jsdom';
 import { expect, onTestFinished } from 'vitest';
 import { hanging } from '../helpers/hanging.ts';
 import { pageScript } from './page-script.ts';
-import { fillGaps, type Wire } from './window-gaps.ts';
+import { fillGaps, type Gaps, type Wire } from './window-gaps.ts';
 
 type BrowserWindow = JSDOM['window'];
 export type Name = string | RegExp;
@@ -18,7 +19,7 @@ export interface PageOptions {
   /** Waits until the chat says that it is connected, unless `false`. */
   readonly connected?: boolean;
   /** The initial content of `localStorage`. */
-  readonly stored?: Storage;
+  readonly stored?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -26,17 +27,48 @@ export interface PageOptions {
  * layout, no style sheets and a single tab stop, so tests of these belong in test/e2e.
  */
 export async function openPage(url: string, cookie = '', options: PageOptions = {}): Promise<ChatPage> {
-  const script = await pageScript();
-  const page = new ChatPage(url, cookie, options);
+  const page = new ChatPage(free.get(url)?.pop() ?? new Tab(await pageScript(), url), cookie, options);
   onTestFinished(() => page.close());
-  script.runInContext(page.dom.getInternalVMContext());
   page.window.document.body.append(page.element);
   if (options.connected ?? options.element === undefined) await page.sees('Connected');
   return page;
 }
 
-export class ChatPage {
+/** A window with the client's script. Tests reuse it, because the script is much slower in a new one. */
+class Tab {
+  readonly url: string;
   readonly dom: JSDOM;
+  readonly jar = new CookieJar();
+  readonly gaps: Gaps = {
+    width: 0,
+    cookies: (address) => this.jar.getCookieStringSync(address),
+    wire: { sent: [], answers: new Map(), held: new Set() },
+  };
+  page?: ChatPage;
+
+  constructor(script: Script, url: string) {
+    this.url = url;
+    const virtualConsole = new VirtualConsole();
+    virtualConsole.on('warn', (text) => this.page?.hints.push(text));
+    virtualConsole.on('jsdomError', ({ type, cause }) => {
+      if (type !== 'not-implemented') this.page?.errors.push(cause ?? type);
+    });
+    this.dom = new JSDOM('<!doctype html><html lang="en"><body></body></html>', {
+      url: `${url}/`,
+      runScripts: 'outside-only',
+      pretendToBeVisual: true,
+      cookieJar: this.jar,
+      virtualConsole,
+    });
+    fillGaps(this.dom.window, this.gaps);
+    script.runInContext(this.dom.getInternalVMContext());
+  }
+}
+
+/** By address of the server, which the script computes once. */
+const free = new Map<string, Tab[]>();
+
+export class ChatPage {
   readonly window: BrowserWindow;
   readonly element: HTMLElement;
   readonly errors: unknown[] = [];
@@ -45,50 +77,44 @@ export class ChatPage {
   /** What was copied. */
   readonly copied: string[] = [];
   readonly wire: Wire = { sent: [], answers: new Map(), held: new Set() };
-  readonly #url: string;
+  readonly #tab: Tab;
   readonly #cookie: string;
   readonly #options: PageOptions;
+  #closed = false;
 
-  constructor(url: string, cookie: string, options: PageOptions) {
-    this.#url = url;
+  constructor(tab: Tab, cookie: string, options: PageOptions) {
+    this.#tab = tab;
     this.#cookie = cookie;
     this.#options = options;
-    const cookieJar = new CookieJar();
-    if (cookie !== '') cookieJar.setCookieSync(cookie, url);
-    const virtualConsole = new VirtualConsole();
-    virtualConsole.on('warn', (text) => this.hints.push(text));
-    virtualConsole.on('jsdomError', ({ type, cause }) => {
-      if (type !== 'not-implemented') this.errors.push(cause ?? type);
-    });
-    this.dom = new JSDOM('<!doctype html><html lang="en"><body></body></html>', {
-      url: `${url}/${options.hash ?? ''}`,
-      runScripts: 'outside-only',
-      pretendToBeVisual: true,
-      cookieJar,
-      virtualConsole,
-    });
-    this.window = this.dom.window;
-    fillGaps(
-      this.dom.window,
-      options.width ?? 1280,
-      (address) => cookieJar.getCookieStringSync(address),
-      this.wire,
-    );
-    for (const [key, value] of Object.entries(options.stored ?? {}))
-      this.window.localStorage.setItem(key, value);
+    this.window = tab.dom.window;
+    const { document, localStorage, sessionStorage, navigator } = this.window;
+    tab.page = this;
+    tab.gaps.width = options.width ?? 1280;
+    tab.gaps.wire = this.wire;
+    tab.jar.removeAllCookiesSync();
+    if (cookie !== '') tab.jar.setCookieSync(cookie, tab.url);
+    tab.dom.reconfigure({ url: `${tab.url}/${options.hash ?? ''}` });
+    document.title = '';
+    for (const storage of [localStorage, sessionStorage]) storage.clear();
+    for (const [key, value] of Object.entries(options.stored ?? {})) localStorage.setItem(key, value);
     const writeText = async (text: string) => void this.copied.push(text);
-    Object.defineProperty(this.window.navigator, 'clipboard', { value: { writeText } });
-    this.element = this.window.document.createElement(options.element ?? 'php-chat');
+    Object.defineProperties(navigator, {
+      clipboard: { value: { writeText }, configurable: true },
+      onLine: { value: true, configurable: true },
+    });
+    this.element = document.createElement(options.element ?? 'php-chat');
     for (const [name, value] of Object.entries({ ...options.attributes }))
       this.element.setAttribute(name, value);
   }
 
-  /** Takes the chat from the page, and closes the window. An error that the page has not caught fails the test. */
+  /** Takes the chat from the page. An error that the page has not caught fails the test. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.element.remove();
     // An element that is only moved stays connected.
     await null;
-    this.window.close();
+    free.set(this.#tab.url, [...(free.get(this.#tab.url) ?? []), this.#tab]);
     expect(this.errors).toEqual([]);
   }
 
@@ -99,8 +125,9 @@ export class ChatPage {
   /** Opens the page again, with the same `localStorage`. */
   async reload(): Promise<ChatPage> {
     this.window.dispatchEvent(new this.window.Event('pagehide'));
-    this.element.remove();
-    return openPage(this.#url, this.#cookie, { ...this.#options, stored: this.window.localStorage });
+    await this.close();
+    const stored = { ...this.window.localStorage };
+    return openPage(this.#tab.url, this.#cookie, { ...this.#options, stored });
   }
 
   /** Changes the part of the page's address behind `#`. */

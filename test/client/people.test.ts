@@ -366,6 +366,8 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     ]),
   );
   page.press('Escape');
+  // Otherwise the line for new messages may come between the two.
+  await until(() => expect(page.wire.sent).toContainEqual(['read:mark', { room: id, seq: 3 }]));
   const again = await page.reload();
   await again.sees('2 messages from someone you blocked', again.timeline);
   await again.click('button', 'Show', again.timeline);

@@ -10,13 +10,15 @@ export interface Wire {
   readonly held: Set<string>;
 }
 
+/** What differs between the pages of a window. */
+export interface Gaps {
+  width: number;
+  wire: Wire;
+  readonly cookies: (address: string) => string;
+}
+
 /** Puts into a window what the client needs of a browser and jsdom lacks. Nothing has a size but the width of all. */
-export function fillGaps(
-  window: JSDOM['window'],
-  width: number,
-  cookies: (address: string) => string,
-  wire: Wire,
-): void {
+export function fillGaps(window: JSDOM['window'], gaps: Gaps): void {
   const { Element, HTMLElement, CSSStyleSheet, document, location, navigator } = window;
   const nothing = () => {};
   const media = { matches: false, addEventListener: nothing, removeEventListener: nothing };
@@ -36,6 +38,7 @@ export function fillGaps(
       override send(packet: string): void {
         const [, id, json = '[]'] = /^42(\d+)(.*)$/s.exec(packet) ?? [];
         const [name, payload] = JSON.parse(json) as [string?, unknown?];
+        const { wire } = gaps;
         const answer = wire.answers.get(name ?? '');
         if (name !== undefined) wire.sent.push([name, payload]);
         if (wire.held.has(name ?? '')) return;
@@ -56,7 +59,7 @@ export function fillGaps(
         this.#observed = observed;
       }
       observe(): void {
-        queueMicrotask(() => this.#observed([{ contentRect: { width, height: 0 } }]));
+        queueMicrotask(() => this.#observed([{ contentRect: { width: gaps.width, height: 0 } }]));
       }
       unobserve = nothing;
       disconnect = nothing;
@@ -76,14 +79,14 @@ export function fillGaps(
     scrollTo: nothing,
     async fetch(address: string | URL, init: RequestInit = {}) {
       const url = reached(address);
-      const headers = { ...init.headers, origin: location.origin, cookie: cookies(url) };
+      const headers = { ...init.headers, origin: location.origin, cookie: gaps.cookies(url) };
       return fetch(url, { ...init, headers, signal: null });
     },
   });
   Object.defineProperties(Element.prototype, {
-    clientWidth: { get: () => width },
+    clientWidth: { get: () => gaps.width },
     // Something, for a reader to see.
-    getClientRects: { value: () => [{ width, height: 1 }] },
+    getClientRects: { value: () => [{ width: gaps.width, height: 1 }] },
     checkVisibility: {
       value(this: Element) {
         return this.isConnected && this.closest('[hidden]') === null;
