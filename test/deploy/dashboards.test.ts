@@ -127,28 +127,6 @@ test('each metric and label in the dashboard is in the answer of a server, and e
   expect(ours.filter((name) => !shown.includes(name))).toEqual([]);
 });
 
-test('the dashboard can be imported: each panel has its id, its place and the data source that was chosen', () => {
-  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
-  const taken = new Set<string>();
-  for (const { type, gridPos, datasource, targets = [] } of panels) {
-    const cells = Array.from(
-      { length: gridPos.w * gridPos.h },
-      (_, n) => `${gridPos.x + (n % gridPos.w)}:${gridPos.y + Math.floor(n / gridPos.w)}`,
-    );
-    expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
-    expect(cells.filter((cell) => taken.has(cell))).toEqual([]);
-    for (const cell of cells) taken.add(cell);
-    const sources = type === 'row' ? [] : [datasource, ...targets.map((one) => one.datasource)];
-    for (const source of sources) expect(source?.uid).toMatch(/^\$\{datasource\}$/);
-  }
-  const variables = templating.list.map(({ name }) => name);
-  for (const [, name] of expressions()
-    .join('\n')
-    .matchAll(/\$(\w+)/g)) {
-    if (!name?.startsWith('__')) expect(variables).toContain(name);
-  }
-});
-
 test('docs/operate.md says what to do about each alert, and names no others', () => {
   const rows = [...operate.matchAll(/^\| `(Chat\w+)` \|/gm)].map(([, name]) => name);
   expect(rows).toEqual(alerts().map(({ alert }) => alert));

@@ -100,34 +100,3 @@ test.each([
   },
   1_800_000,
 );
-
-test.each([
-  ['types', []],
-  ['pictures', []],
-  ['pages', ['connect to a port', 'send a datagram', 'ask for a name', 'fetch an address', 'listen']],
-])(
-  'in the container, code that has taken over the process for %s reaches no more than it needs',
-  async (kind, network) => {
-    await engine.build('chat-image', 'Dockerfile', '--target=chat', '.');
-    // As the compose files start it.
-    const confined = [
-      '--read-only',
-      '--read-only-tmpfs=false',
-      '--tmpfs=/tmp',
-      '--cap-drop=ALL',
-      '--memory=2g',
-    ];
-    const helpers = new URL('../helpers', import.meta.url).pathname;
-    const output = await engine.podman(
-      ...['run', '--rm', '--pull=never', ...confined, '--security-opt=no-new-privileges'],
-      ...[`--volume=${helpers}:/srv/chat/test/helpers:ro`, 'chat-image'],
-      ...['node', 'test/helpers/try-stand-in.ts', kind, 'taken over'],
-    );
-    const { attempts, done, user } = JSON.parse(output);
-    expect({ attempts, done, user }).toEqual({
-      attempts: 38,
-      done: ['call native code', 'run a text as code', ...network],
-      user: '1000',
-    });
-  },
-);

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -95,16 +95,6 @@ describe('misconfigured', () => {
     expect(answer.headers).not.toHaveProperty('set-cookie');
     expect(wrong.output()).toMatch(message);
     expect(wrong.output()).not.toContain('secret');
-  });
-
-  test('a data folder that cannot be made', async () => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, 'file'), '');
-    const wrong = await siteWith({ APP_DATA: join(folder, 'file', 'data') });
-    const answer = await raw(wrong.url);
-    expect(answer.status).toBe(500);
-    expect(answer.headers).not.toHaveProperty('set-cookie');
-    expect(wrong.output()).toContain('Misconfigured: APP_DATA: the folder');
   });
 });
 

@@ -1,5 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import type { PhpApp } from '../helpers/php-app.ts';
@@ -39,24 +38,6 @@ describe('a store that is gone is 503 on every page, and no cookie is lost', () 
   test('ext-memcached’s handler, memcached down', async () => {
     const own = await another();
     await expectNothingLost(await site(memcachedUrl('memcached', own.port)), () => own.stop('SIGKILL'));
-  });
-
-  test('phpredis’s handler, Redis silent', async () => {
-    await expectNothingLost(
-      await site(redisUrl(redis.port)),
-      () => redis.signal('SIGSTOP'),
-      () => redis.signal('SIGCONT'),
-    );
-  });
-
-  test('PHP’s files, without their folder', async () => {
-    const folder = join(temporaryFolder(), 'sessions');
-    mkdirSync(folder);
-    await expectNothingLost(
-      await site(`file://${folder}`),
-      () => renameSync(folder, `${folder}-away`),
-      () => renameSync(`${folder}-away`, folder),
-    );
   });
 });
 

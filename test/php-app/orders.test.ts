@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { soak } from '../guarantees/size.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
 import type { RunningChat } from '../helpers/chat-server.ts';
@@ -112,23 +109,6 @@ test.each<Forged>([
   expect((await post(`${app.url}/orders`, cookie, fields)).status).toBe(status);
   expect(await textsOf(carol, 'orders-3')).toEqual(before);
 });
-
-if (soak)
-  test('the sample talk is written once, with pictures, a voice message and reactions', async () => {
-    const seed = () => promisify(execFile)('php', ['php-app/seed/seed.php', app.url, chat.url]);
-    await seed();
-    await seed();
-    const carol = await connect(await app.login('carol'));
-    const { messages } = await carol.request('message:history', { room: 'lobby' });
-    expect(messages).toHaveLength(10);
-    const files = messages.flatMap((message) => message.files ?? []);
-    expect(files.map(({ type }) => type)).toEqual([
-      'image/webp',
-      'image/webp',
-      expect.stringContaining('audio/'),
-    ]);
-    expect(messages.flatMap((message) => message.reactions ?? [])).toHaveLength(6);
-  });
 
 test('a visitor who is not logged in orders nothing', async () => {
   const form = await fetch(`${app.url}/`);

@@ -200,15 +200,6 @@ describe('every page', () => {
     expect((await raw(app.url, { method: 'HEAD', path: '/logout' })).status).toBe(405);
   });
 
-  test('stylesheet and icon are served', async () => {
-    expect((await raw(app.url, { path: '/site.css' })).headers['content-type']).toContain('text/css');
-    expect((await raw(app.url, { path: '/icon.svg?1' })).headers['content-type']).toContain('image/svg+xml');
-    expect((await raw(app.url, { path: '/avatars/1.svg' })).headers['content-type']).toContain(
-      'image/svg+xml',
-    );
-    expect((await raw(app.url, { path: '/none.css' })).status).toBe(404);
-  });
-
   test.each([
     [undefined, 'en', 'Log in to the club'],
     ['fr-CH, fr;q=0.9, en;q=0.8', 'fr', 'Connexion au club'],

@@ -9,11 +9,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Message } from '../../server/wire/events.ts';
-import { connectChat } from '../helpers/chat-client.ts';
 import { type Child, startChild } from '../helpers/child.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 
@@ -204,47 +202,6 @@ test('the pages of the documentation that it names are there, also in the manual
     );
   expect(page).toMatch(/ \/usr\/share\/doc\/php\\-session\\-chat\/docs\/settings\.md\.$/m);
   expect(page).not.toContain(folder.replaceAll('-', '\\-'));
-});
-
-test('a small PHP site: init writes the settings, run starts with them, and two users of PHP sessions talk', async () => {
-  const site = join(folder, 'small');
-  const sessions = join(folder, 'small-sessions');
-  for (const made of [site, sessions]) mkdirSync(made);
-  writeFileSync(join(site, 'index.php'), '<?php session_start();');
-  const cookie = (id: number, name: string) =>
-    `PHPSESSID=${phpRequest({ 'session.save_handler': 'files', 'session.save_path': sessions }, `$_SESSION["user_id"] = ${id}; $_SESSION["firstname"] = "${name}"`)}`;
-  const [ann, bob] = [cookie(1, 'Ann'), cookie(2, 'Bob')];
-  const settings = join(folder, 'small-settings');
-  const args = [
-    'init',
-    site,
-    '--url',
-    'http://localhost:8080',
-    '--settings',
-    settings,
-    '--user',
-    userInfo().username,
-  ];
-  const init = started(args, { CHAT_SESSION_STORE: `file://${sessions}`, CHAT_PORT: '0' }, 'pipe');
-  init.process.stdin?.end(`${ann}\n\n\n`);
-  const { code, output } = await said(init);
-  expect(output).toContain(`Written: ${settings}`);
-  expect(output).toMatch(/\n +php-session-chat run --settings [\s\S]*: php-session-chat doctor --settings /);
-  expect(output).not.toMatch(/npm run/);
-  expect(code).toBe(0);
-
-  const chat = started(['run', '--settings', settings]);
-  const [, port] = await chat.until(/"port":(\d+),.*"msg":"listening"/);
-  const url = `http://127.0.0.1:${port}`;
-  const [reader, writer] = await Promise.all([connectChat(url, ann), connectChat(url, bob)]);
-  for (const client of [reader, writer]) await client.request('room:join', { room: 'lobby' });
-  const text = 'Hello from an installed chat';
-  const arrived = new Promise<Message>((resolve) => reader.socket.once('message:new', resolve));
-  await writer.request('message:send', { room: 'lobby', text, clientId: 'c-1' });
-  expect(await arrived).toMatchObject({ text, user: { id: '2', name: 'Bob' } });
-  for (const path of ['/', '/php-chat.js', '/sw.js']) expect((await fetch(url + path)).status).toBe(200);
-  for (const client of [reader, writer]) client.close();
-  expect(await chat.stop()).toBe(0);
 });
 
 test.each(runtimes)('knows the user of a PHP session, on Node $major', ({ program }) => {

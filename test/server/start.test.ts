@@ -7,7 +7,6 @@ import { chatServerHere } from '../helpers/chat-here.ts';
 import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
-import { startLockedRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -75,17 +74,6 @@ describe('a session store that cannot be read: the server starts, and its log sa
       /there is no SQLite file .*none\.db/,
     );
     expect(await reasonWith(`sqlite:${folder}/site.db${table}`)).toMatch(/no such table as table= names/);
-  });
-
-  test('a wrong password', async () => {
-    const redis = await startLockedRedis('secret');
-    try {
-      expect(await reasonWith(`redis://:geheim@127.0.0.1:${redis.port}`)).toMatch(
-        /the password .* is refused/,
-      );
-    } finally {
-      await redis.remove();
-    }
   });
 
   if (process.getuid?.() === 0) {

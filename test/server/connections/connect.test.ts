@@ -61,15 +61,6 @@ describe('a session with a user', () => {
     client.close();
   });
 
-  test.each([
-    ['polling', ['polling']],
-    ['polling, then WebSocket', ['polling', 'websocket']],
-  ])('over %s', async (_, transports) => {
-    const client = await connect(await site.session(1), { transports });
-    expect(await client.request('room:list', { member: false })).toMatchObject({ rooms: { length: 2 } });
-    client.close();
-  });
-
   test('auth.session instead of a cookie, which is then not looked at', async () => {
     const [, id] = (await site.session(7)).split('=');
     const client = await connect(await site.session(8), { auth: { session: id } });

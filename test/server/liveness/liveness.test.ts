@@ -3,9 +3,6 @@ import type { PresenceChange } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
-import { startLockedRedis } from '../../helpers/redis.ts';
-import { metrics } from '../../helpers/server-figures.ts';
 
 let site: ChatSite;
 /** A second server on the same store, with a short grace for its silence. */
@@ -85,32 +82,6 @@ describe('session:ended, then the connection is closed, and nothing after it', (
   });
 });
 
-test('a record that cannot be read for a moment ends nothing', async () => {
-  const reads = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
-  for (;;) {
-    const cookie = await site.session(1);
-    const tab = await joined(cookie);
-    const before = await reads();
-    let unread = performance.now();
-    await site.memcached.set(site.key(cookie), '');
-    // When it has been read as empty once, PHP continues to write.
-    while ((await reads()) === before) unread = performance.now();
-    await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"User 1"}');
-    const moment = performance.now() - unread;
-    const seen = await reads();
-    // The server reads again after 0.1 s. If this test stood still for so long, the session may be over.
-    if (moment > 90) {
-      tab.close();
-      continue;
-    }
-    await expect.poll(reads).toBeGreaterThan(seen + 2);
-    await send(tab);
-    expect(tab.events.some(({ name }) => name === 'session:ended')).toBe(false);
-    tab.close();
-    return;
-  }
-});
-
 test('a name that changes in the session is the sender’s from then on, and reaches everybody in the room', async () => {
   const cookie = await site.session(1, 'Ann');
   const tab = await joined(cookie);
@@ -164,56 +135,4 @@ test('the store is silent for longer than the grace: the transport is closed wit
   } finally {
     site.memcached.signal('SIGCONT');
   }
-});
-
-test('one of two memcached servers is gone: logged once, however many sessions are on either, and once when it is back', async () => {
-  const [one, two] = [await startMemcached(), await startMemcached()];
-  const lost = two.port;
-  const chat = await nextChatServer({
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${one.port},127.0.0.1:${lost}?prefix=sessions/&format=json`,
-    CHAT_SESSION_CHECK: '50ms',
-  });
-  for (const server of [one, two]) {
-    for (let n = 0; n < 20; n++) await server.set(`sessions/s${n}`, `{"user_id":${n + 1}}`);
-  }
-  const clients = await Promise.all(
-    Array.from({ length: 20 }, (_, n) => connectChat(chat.url, `PHPSESSID=s${n}`)),
-  );
-  await two.stop('SIGKILL');
-  await chat.until(/the session store does not answer/);
-  const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total') ?? 0;
-  const before = await checks();
-  await expect.poll(checks).toBeGreaterThan(before + 200);
-  // Empty, so that its sessions end; the others stay.
-  const again = await startMemcached(lost);
-  await chat.until(/the session store answers again/);
-  expect(chat.output().match(/the session store/g)).toHaveLength(2);
-  for (const client of clients) client.close();
-  await chat.stop();
-  for (const server of [one, again]) await server.stop();
-});
-
-test('the store’s account may not renew sessions: logged once, however often it is tried, and the chat goes on', async () => {
-  const password = 'secret of the site';
-  const redis = await startLockedRedis(password);
-  await redis.ask('SET', 'siam_a', 'user_id|i:1;', 'EX', '1000');
-  const store = `redis://chat:${encodeURIComponent(password)}@127.0.0.1:${redis.port}?prefix=siam_&lifetime=1`;
-  const chat = await nextChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '50ms' });
-  const client = await connectChat(chat.url, 'PHPSESSID=a');
-  await client.request('room:join', { room: 'lobby' });
-  await send(client);
-  const refusals = async () =>
-    ((await redis.ask('ACL', 'LOG')) as unknown[][])
-      .filter((entry) => String(entry[entry.findIndex((part) => String(part) === 'object') + 1]) === 'pttl')
-      .reduce((sum, [, count]) => sum + Number(count), 0);
-  // The first one reads the TTL as the connection begins.
-  await expect.poll(refusals).toBeGreaterThan(2);
-  await chat.until(/could not be renewed while its user writes/);
-  await send(client);
-  expect(client.socket.connected).toBe(true);
-  const warnings = chat.output().match(/.*could not be renewed while its user writes.*/g);
-  expect(warnings).toEqual([expect.stringContaining('+pttl')]);
-  client.close();
-  await chat.stop();
-  await redis.remove();
 });

@@ -397,25 +397,6 @@ describe('a store that is silent', () => {
     expect(seen.store).toEqual(['silent', null]);
   });
 
-  test('answers again also when the one who had asked has gone, or gets a session that cannot be read', async () => {
-    const { hold, notify, seen, subscribe, answers, willSee } = site();
-    const one = subscribe();
-    answers.check = silent;
-    await wait(1.5 * interval);
-    const answer = hold();
-    notify();
-    one.end();
-    answer(null);
-    await wait(0);
-    expect(seen.store).toEqual(['silent', null]);
-    subscribe();
-    answers.check = silent;
-    await wait(interval);
-    willSee(new SessionBusyError('busy'));
-    await wait(interval);
-    expect(seen.store).toEqual(['silent', null, 'silent', null]);
-  });
-
   test('is not what one session means that cannot be read', async () => {
     const { seen, subscribe, willSee } = site();
     subscribe();
@@ -507,15 +488,6 @@ describe('a session that the store follows', () => {
     expect(seen.unconfirmed).toBe(0);
     await wait(2 * interval);
     expect(seen.unconfirmed).toBe(1);
-  });
-
-  test('is followed as long as it has connections', () => {
-    const { followed, subscribe } = site();
-    const [first, second] = [subscribe(), subscribe()];
-    first.end();
-    expect([...followed.keys()]).toEqual(['a']);
-    second.end();
-    expect(followed.size).toBe(0);
   });
 });
 

@@ -127,18 +127,6 @@ test('the services of the browsers are endpoints', () => {
   }
 });
 
-test('a name of a service that led inside would not be connected to', async () => {
-  // As a known service, whose name someone has made resolve to this machine.
-  const posted = request(new URL('https://localhost/1'), {
-    method: 'POST',
-    headers: {},
-    body: Buffer.of(1),
-    allowed: new Set(),
-    signal: AbortSignal.timeout(60_000),
-  });
-  await expect(posted).rejects.toThrow(new NotFetched('no public address'));
-});
-
 test('a connection that leads inside is ended before a byte is sent, whatever its address was a moment ago', async () => {
   let got = '';
   const inner = createServer((socket) => {

@@ -11,7 +11,7 @@ import {
   vi,
 } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import type { History, Reads, Writes } from '../../../server/history/history.ts';
+import type { History, Writes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import type { Fcm } from '../../../server/push/fcm.ts';
 import { PushServices } from '../../../server/push/push-service.ts';
@@ -19,7 +19,6 @@ import { Pushes } from '../../../server/push/pushes.ts';
 import type { DeviceAddress, DeviceLogin } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
 import { VapidKeys } from '../../../server/push/vapid-keys.ts';
-import { size } from '../../guarantees/size.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
@@ -460,50 +459,6 @@ test('a server ends while it sends to one of two devices: another one counts tha
   expect(gotBy(other)).toEqual([1, 1]);
   expect(next.lost()).toBe(1);
   response.writeHead(201).end();
-});
-
-test('the pushes of a user are looked at in turn, and read no texts of other rooms than their own', async () => {
-  const rooms = Array.from({ length: size(30, 10) }, (_, n) => `of many ${n}`);
-  let texts = 0;
-  let atOnce = 0;
-  let most = 0;
-  const read = Object.assign(Object.create(history.read) as History['read'], {
-    async user(input: Reads['user']['in']) {
-      most = Math.max(most, ++atOnce);
-      return history.read.user(input).finally(() => atOnce--);
-    },
-    async after(input: Reads['after']['in']) {
-      const page = await history.read.after(input);
-      texts += page.messages.length;
-      return page;
-    },
-    async messages(input: Reads['messages']['in']) {
-      const found = await history.read.messages(input);
-      texts += found.length;
-      return found;
-    },
-  });
-  const { user, note, wake } = await scene(undefined, undefined, read);
-  answered(201);
-  const [ann, at] = [{ id: 'ann', name: 'Ann' }, Date.now()];
-  for (const room of rooms) {
-    const made = { kind: 'private', name: room, by: ann, clientId: room, most: 0, at } as const;
-    await history.write.createRoom({ id: room, ...made });
-    const users = [{ id: user }];
-    await history.write.addMembers({ room, users, source: 'people', mayReturn: false, at });
-    const sends = Array.from({ length: 6 }, (_, n) =>
-      history.write.send({
-        ...{ room, clientId: `${n}`, user: ann, text: 'x'.repeat(3000), sentAt: at, asMember: true },
-      }),
-    );
-    await Promise.all(sends);
-    await note(room);
-  }
-  wake();
-  await vi.waitFor(() => expect(service.taken).toHaveLength(rooms.length), hanging);
-  expect(most).toBe(1);
-  // Each push is looked at twice, and all messages of its room are few.
-  expect(texts).toBeLessThanOrEqual(rooms.length * 2 * 6);
 });
 
 test('a device that no key opens gets nothing, which the log says, and another one gets its push', async () => {
