@@ -55,6 +55,7 @@ test.each(
   functions that are called later: $x = ['a' => 1, 'b' => 1, 'c' => 1]; $f = function ($v) use (&$x) { $x['a'] = $v; }; $f(2); (function () use (&$x) { $x['b'] = 2; })(); array_map(function ($k) { $x = $k; }, ['c']); ⇒ {"ka":"UNKNOWN","kb":2,"kc":1}
   references: $a = ['b' => ['c' => 1]]; $r = &$a['b']; $r['c'] = 2; unset($r); $r['c'] = 3; $x = [$a['b']['c'], $r['c']]; ⇒ {"k0":2,"k1":3}
   comparisons with true and false: $x = [false == 'true', '1' == true, false != 'a', '0' == false]; ⇒ {"k0":false,"k1":true,"k2":true,"k3":true}
+  casts: $x = [(int) '12 items', (int) 'no', (bool) '0', (string) 1, (array) ['a']]; ⇒ {"k0":12,"k1":0,"k2":false,"k3":"1","k4":{"k0":"a"}}
   nested keys: $x['a']['b'] = 1; $x['a']['c'] = 2; $x[] = 3; ⇒ {"ka":{"kb":1,"kc":2},"k0":3}
   objects: $x = new stdClass(); $x->a = 'b'; $x->c = $x->a; ⇒ {"ka":"b","kc":"b"}
   globals: $GLOBALS['x']['y'] = 1; ⇒ {"ky":1}
