@@ -554,24 +554,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await cut.current();
     });
 
-    it('connections that end: messages sent meanwhile are stored once, or refused', async () => {
-      const history = await empty();
-      const sends: Promise<PromiseSettledResult<unknown>[]>[] = [];
-      for (let round = 0; round < 2; round++) {
-        sends.push(Promise.allSettled(Array.from({ length: 20 }, () => history.write.send(message()))));
-        await engine.disconnect(database);
-      }
-      const outcomes = (await Promise.all(sends)).flat();
-      const stored = outcomes.filter(({ status }) => status === 'fulfilled').length;
-      for (const outcome of outcomes) {
-        if (outcome.status === 'rejected')
-          expect(outcome.reason).toMatchObject({ code: 'storage_unavailable' });
-      }
-      const { messages } = await all(history, 'lobby');
-      expect(messages).toHaveLength(stored);
-      expect(messages.map(({ seq }) => seq)).toEqual(messages.map((_, i) => i + 1));
-    });
-
     it('a database that is gone refuses with storage_unavailable; when it is back, all goes on', async () => {
       await empty();
       const line = await startLine();

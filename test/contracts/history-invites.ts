@@ -21,19 +21,10 @@ let n = 0;
 export function invitesContract(now: Now) {
   const { write, read } = callsOf(now);
   const begin = async () => {
-    await write.createRoom({
-      id: room,
-      kind: 'private',
-      name: 'Den',
-      by: ann,
-      clientId: `r${n++}`,
-      most: 0,
-      at,
-    });
+    await write.createRoom({ id: room, name: 'Den', by: ann, clientId: `r${n++}` });
     await add(ben);
   };
-  const add = (user: typeof ann) =>
-    write.addMembers({ room, users: [user], source: 'people', by: ann.id, mayReturn: true, at });
+  const add = (user: typeof ann) => write.addMembers({ room, users: [user], by: ann.id, mayReturn: true });
   const link = async (
     by: typeof ann,
     over: Partial<Writes['createInvite']['in']['invite']> = {},
@@ -55,9 +46,9 @@ export function invitesContract(now: Now) {
   const accept = (id: string, user: typeof ann, over = {}, by = ann) =>
     write.acceptInvite({ room, id, by: by.id, user, most: 0, at, ...over });
   const remove = (user: typeof ann, cause: 'left' | 'removed' = 'removed') =>
-    write.removeMembers({ room, users: [user.id], sources: 7, by: 'people', cause, at });
+    write.removeMembers({ room, users: [user.id], sources: 7, cause });
   const ban = (user: typeof ann, restriction: { by: string } | null) =>
-    write.restrict({ room, user: user.id, kind: 'banned', restriction, at });
+    write.restrict({ room, user: user.id, kind: 'banned', restriction });
   const links = async () => (await read.invites({ room })).map(({ id }) => id).sort();
   const isMember = async ({ id }: typeof ann) =>
     (await read.membersOf({ room, users: [id] }))[0]?.sources === 4;
@@ -164,7 +155,7 @@ export function invitesContract(now: Now) {
     await begin();
     const strong = await link(ben, { readmits: 1 });
     await expectRefusal(accept(strong, cat, {}, ben), 'unknown_invite');
-    await write.arrive({ user: ben, siteRole: 'moderator', at });
+    await write.arrive({ user: ben, siteRole: 'moderator' });
     await accept(strong, cat, {}, ben);
     const open = await read.invite({ digest: `of ${strong}`, user: dan.id });
     expect(open).toMatchObject({

@@ -16,7 +16,7 @@ let n = 0;
 export function previewsContract(now: Now) {
   const { write, read } = callsOf(now);
   const begin = async () => {
-    for (const user of [ann, ben]) await write.join({ room, user, at });
+    for (const user of [ann, ben]) await write.join({ room, user });
   };
   const send = async (over: Partial<NewMessage> = {}) => {
     const message = { room, user: ann, text, preview: url, clientId: `p${n++}`, sentAt: at, ...over };
@@ -35,7 +35,7 @@ export function previewsContract(now: Now) {
   const picture = async (id: string) => {
     const image = { width: 4, height: 3, blur: 'L' };
     const file = { id, name: 'preview.webp', type: 'image/webp', size: 5, image };
-    await write.addFile({ room, user: ann.id, file, at });
+    await write.addFile({ room, user: ann.id, file });
     return { id, width: 4, height: 3 };
   };
   const stateOf = async (id: string) => (await read.file({ id, user: ben.id }))?.file.state;
@@ -68,7 +68,7 @@ export function previewsContract(now: Now) {
     // The page of the link before comes late.
     expect(await fill(other.seq, { title: 'Old', image: await picture('late') })).toEqual({ changed: false });
     await fill(gone.seq, { title: 'Old', image: await picture('p3') });
-    await write.delete({ room, seq: gone.seq, user: ann.id, moderator: false, at });
+    await write.delete({ room, seq: gone.seq, user: ann.id });
     expect(await shown(gone.seq)).toBeUndefined();
     const { ids } = await write.dropFiles({ before: 0, most: 10 });
     expect(ids.sort()).toEqual(['late', 'p2', 'p3']);
@@ -96,7 +96,7 @@ export function previewsContract(now: Now) {
     expect((await send()).preview).toBeUndefined();
     await fill(waits.seq, { title: 'Late' });
     expect(await shown(waits.seq)).toBeUndefined();
-    const direct = await write.openDirect({ id: 'd', by: ann, other: ben.id, at });
+    const direct = await write.openDirect({ id: 'd', by: ann, other: ben.id });
     const inDirect = async () => (await send({ room: direct.room.id })).preview !== undefined;
     const want = (user: string, previews: 'on' | 'off') =>
       write.setPreviews({ room: direct.room.id, user, previews });

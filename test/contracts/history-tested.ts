@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type Change, type History, methods } from '../../server/history/history.ts';
+import { type Change, type History, methods, sources, type Writes } from '../../server/history/history.ts';
 
 /** The storage under an open history. */
 interface Storage {
@@ -66,9 +66,41 @@ export async function openTested({ open, close, ...storage }: Storage): Promise<
 
 export type Now = () => TestedHistory;
 
+/** The time at which everything is written, if not said otherwise. */
+const at = 1_700_000_000_000;
+
+/** What most tests write, so that they name only what they are about. */
+const usual = {
+  createRoom: { kind: 'private', most: 0, at },
+  putRoom: { kind: 'private', at },
+  openDirect: { at },
+  addMembers: { source: 'people', mayReturn: false, at },
+  removeMembers: { sources: sources.people, by: 'people', cause: 'removed', at },
+  join: { at },
+  arrive: { at },
+  addFile: { at },
+  edit: { at },
+  delete: { moderator: false, at },
+  pin: { pinned: true, at },
+  report: { reason: 'spam', at },
+  closeReport: { done: 'nothing', at },
+  restrict: { kind: 'muted', at },
+  block: { blocked: true, at },
+  erase: { messages: 'anonymise', at },
+} as const satisfies { [Op in keyof Writes]?: Partial<Writes[Op]['in']> };
+
+type Input<Op extends keyof Writes> = Op extends keyof typeof usual
+  ? Omit<Writes[Op]['in'], keyof (typeof usual)[Op]> &
+      Partial<Pick<Writes[Op]['in'], keyof (typeof usual)[Op] & keyof Writes[Op]['in']>>
+  : Writes[Op]['in'];
+type UsualWrites = { readonly [Op in keyof Writes]: (input: Input<Op>) => Promise<Writes[Op]['out']> };
+
 /** The calls of the history that is open. */
 export const callsOf = (now: Now) => ({
-  write: methods<History['write']>((op, input) => now().history.write[op](input)),
+  write: methods<History['write']>((op, input) => {
+    const defaults = usual[op as keyof typeof usual];
+    return now().history.write[op]({ ...defaults, ...(input as object) } as never);
+  }) as unknown as UsualWrites,
   read: methods<History['read']>((query, input) => now().history.read[query](input)),
 });
 

@@ -20,7 +20,7 @@ let n = 0;
 export function threadsContract(now: Now) {
   const room = 'lobby';
   const { write, read } = callsOf(now);
-  const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user, at })));
+  const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user })));
   const send = async (user: typeof ann, replyTo?: number, over: Partial<Writes['send']['in']> = {}) =>
     (
       await write.send({
@@ -29,8 +29,7 @@ export function threadsContract(now: Now) {
         ...over,
       })
     ).message;
-  const remove = (user: typeof ann, seq: number) =>
-    write.delete({ room, seq, user: user.id, moderator: false, at });
+  const remove = (user: typeof ann, seq: number) => write.delete({ room, seq, user: user.id });
   const of = async (thread: number, over: Partial<Reads['threads']['in']> = {}) =>
     (await read.threads({ room, threads: [thread], ...over }))[0];
   const ids = (people: { user: { id: string } }[] = []) => people.map(({ user }) => user.id);
@@ -164,7 +163,7 @@ export function threadsContract(now: Now) {
     await send(cat, 1, { mentions: named });
     expect(await mentionsOf(ben)).toEqual([3, 4]);
     now().changes.length = 0;
-    await write.edit({ room, seq: 4, user: cat.id, text: 'other', mentions: [], at });
+    await write.edit({ room, seq: 4, user: cat.id, text: 'other', mentions: [] });
     expect(now().changes.map(({ type }) => type)).toEqual(['message', 'mentions', 'concerned']);
     expect(now().changes.at(-1)).toMatchObject({ users: [ben.id], is: 'again' });
     expect(await mentionsOf(ben)).toEqual([3, 4]);
@@ -215,14 +214,14 @@ export function threadsContract(now: Now) {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben]) await send(user, 1);
-    await write.erase({ user: ben.id, messages: 'anonymise', at });
+    await write.erase({ user: ben.id });
     await carryOutErasures(now().history);
     expect(await of(1)).toMatchObject({
       replies: 3,
       authors: [{ user: deletedUser, replies: 2, seq: 4 }, { user: cat }],
     });
     expect(await following(1, ben)).toEqual([false]);
-    await write.erase({ user: cat.id, messages: 'delete', at });
+    await write.erase({ user: cat.id, messages: 'delete' });
     await carryOutErasures(now().history);
     expect(await of(1)).toMatchObject({ replies: 2, authors: [{ user: deletedUser }] });
     await join(ben);

@@ -1,14 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/wire/events.ts';
-import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { connectChat } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
 import { within } from '../helpers/hanging.ts';
-import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { size } from './size.ts';
@@ -104,39 +101,6 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
     expect(list.slice(-50)).toEqual(newest);
     expect(list).toEqual(stored(messages).slice(-list.length));
   }
-});
-
-test('messages that wait in a file are sent by the next process, once', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'chat-outbox-'));
-  const open = async <App extends JavaClient>(app: App) => {
-    apps.add(app);
-    await app.ask('setCookie', { page: 'http://127.0.0.1/', value: 'java1' });
-    await app.ask('chat', { server: `http://127.0.0.1:${gate.port}`, outbox: folder });
-    await app.ask('start');
-    await app.ask('open', { room: 'lobby' });
-    return app;
-  };
-  const first = await open(startJavaClient());
-  await gate.outage.begin();
-  await first.isTold('state', ({ kind }) => kind === 'OFFLINE');
-  const from = newClientId();
-  const ids: string[] = [];
-  for (const n of [1, 2, 3])
-    ids.push(await first.ask<string>('send', { room: 'lobby', text: `${from} ${n}` }));
-  await first.isTold('messages', ({ pending }) => pending === 3);
-  await first.stop('SIGKILL');
-  apps.delete(first);
-  await gate.outage.end();
-  const second = await open(nextJavaClient());
-  await second.isTold('messages', ({ last, pending }) => last === `${from} 3` && pending === 0);
-  const sentBy = async (app: JavaClient) =>
-    (await app.messages('lobby')).flatMap(({ clientId, text }) =>
-      text.startsWith(from) ? [{ clientId, text }] : [],
-    );
-  const expected = ids.map((clientId, n) => ({ clientId, text: `${from} ${n + 1}` }));
-  expect(await sentBy(second)).toEqual(expected);
-  expect(await sentBy(await open(nextJavaClient()))).toEqual(expected);
-  rmSync(folder, { recursive: true });
 });
 
 test('a logout in PHP reaches the app within 2 s; after another login it continues', async () => {

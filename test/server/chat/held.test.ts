@@ -108,19 +108,6 @@ describe('which messages wait', () => {
     expect((await hold(ann, 'lobby', 'look', { files: [{ id: named }] })).why).toBe('words');
   });
 
-  test('none of moderators, of owners in their rooms, and in direct rooms', async () => {
-    const { ann, mod } = await lobby();
-    const { ben, room } = await den();
-    const direct = await ann.request('direct:open', { user: ben.id });
-    await ann.request('room:join', { room: direct.room.id });
-    for (const [one, where] of [
-      [mod, 'lobby'],
-      [ben, room],
-      [ann, direct.room.id],
-    ] as const)
-      expect(await send(one, where, 'pallets: https://a.example')).toHaveProperty('message');
-  });
-
   test('the first one of a user, until one is approved; a direct message is none', async () => {
     const first = await startPeopleHere({
       CHAT_ROOMS: 'lobby',

@@ -220,26 +220,3 @@ test('an own file is gone with the room, whether it is still there or not', asyn
   await lost(ann, room);
   expect(await statuses()).toEqual([404, 404]);
 });
-
-test('an edit elsewhere that names a file of the room is refused in one way, whether the file is still there or not', async () => {
-  const codes: string[] = [];
-  const mod = await user({ roles: 'moderator' }, served);
-  for (const isDeleted of [false, true]) {
-    const { ben, ann, room } = await den(served);
-    const { file } = await upload(served.chat.url, ann.cookie, 'text', { room, name: 'pallets.txt' });
-    const files = [{ id: file.id }];
-    const sent = await send(ann, room, 'look', { files });
-    if (!('held' in sent)) throw new Error('the message does not wait');
-    const { message } = await ben.request('held:approve', { id: sent.held.id });
-    await ann.request('room:join', { room: 'lobby' });
-    const first = await send(ann, 'lobby');
-    if (!('held' in first)) throw new Error('the message does not wait');
-    const { seq } = (await mod.request('held:approve', { id: first.held.id })).message;
-    await ben.request('room:remove', { room, user: ann.id });
-    await lost(ann, room);
-    if (isDeleted) await ben.request('message:delete', { room, seq: message.seq });
-    for (let n = 0; n < 20; n++) await hold(ann, 'lobby');
-    codes.push(await codeOf(ann, 'message:edit', { room: 'lobby', seq, text: 'hello', files }));
-  }
-  expect(codes).toEqual(['unknown_file', 'unknown_file']);
-});

@@ -300,26 +300,6 @@ test('typing: sent to others, ends with the message, with a leave and by itself'
   expect(ann.events.some(({ name }) => name === 'typing:changed')).toBe(false);
 });
 
-test('typing: sent again every few seconds while it continues, since clients forget it after 6 s', async () => {
-  const { room, ann, ben } = await talk();
-  const told = () => ben.events.filter(({ name }) => name === 'typing:changed');
-  const began = performance.now();
-  await expect
-    .poll(
-      async () => {
-        await ann.request('typing:set', { room, typing: true });
-        return told().length;
-      },
-      { interval: 100 },
-    )
-    .toBe(2);
-  expect(performance.now() - began).toBeGreaterThan(2400);
-  expect(told().map(({ payload }) => payload)).toEqual([
-    { room, user: { id: '1', name: 'User 1' }, typing: true },
-    { room, user: { id: '1', name: 'User 1' }, typing: true },
-  ]);
-});
-
 test('activity of a room that a member does not show: one event at once, then the latest state', async () => {
   const { room, ann, ben } = await talk();
   await ben.request('room:leave', { room });

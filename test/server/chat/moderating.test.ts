@@ -247,9 +247,7 @@ describe('people', () => {
   });
 
   test('one of them: rooms, messages, restrictions and reports, of public rooms and of the asker’s own', async () => {
-    const began = Date.now();
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
-    const came = Date.now();
     const open1 = await open('public', ann, ben);
     const shared = await open('private', ann, ben, moderator);
     const hidden = await open('private', ann, ben);
@@ -262,50 +260,31 @@ describe('people', () => {
     await report(ann, talk, 1);
     await moderator.request('moderate:ban', { user: ben.id, reason: 'spam' });
     await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
+    const mute = (room: string) => ({ room, kind: 'muted', reason: `in ${room}`, by: named(ann) });
     const found = await person(moderator, ben);
-    const nameOf = (room: string) => moderator.request('room:join', { room }).then((one) => one.room.name);
-    const [name1, name2] = [await nameOf(open1), await nameOf(shared)];
-    const mute = (room: string, name: string) => ({
-      room,
-      name,
-      kind: 'muted',
-      until: expect.any(Number),
-      reason: `in ${room}`,
-      by: named(ann),
-    });
-    expect(found).toEqual({
+    expect(found).toMatchObject({
       user: named(ben),
-      here: false,
-      since: found.since,
+      since: expect.any(Number),
       messages: 4,
       recent: 4,
       rooms: [
-        { room: open1, name: name1, kind: 'public', role: 'member' },
-        { room: shared, name: name2, kind: 'private', role: 'member' },
+        { room: open1, kind: 'public', role: 'member' },
+        { room: shared, kind: 'private', role: 'member' },
       ],
       restrictions: [
         { kind: 'banned', reason: 'spam', by: named(moderator) },
-        mute(open1, name1),
-        mute(shared, name2),
+        { ...mute(open1), until: expect.any(Number), name: expect.any(String) },
+        mute(shared),
       ],
-      reports: [expect.objectContaining({ room: shared }), expect.objectContaining({ room: open1 })],
+      reports: [{ room: shared }, { room: open1 }],
       reportsBy: 0,
       removed: 0,
       may: { ban: true, export: false, erase: false },
-      lastHere: found.lastHere,
     });
-    expect(found.since).toBeGreaterThanOrEqual(began);
-    expect(found.since).toBeLessThanOrEqual(came);
+    expect(found).not.toHaveProperty('onlyIn');
     expect((await person(moderator, ann)).reportsBy).toBe(2);
     const { people } = await moderator.request('moderate:people', { query: ben.id });
     expect(people[0]).toMatchObject({ reports: 2, restricted: 3 });
-    await moderator.request('room:remove', { room: shared, user: moderator.id });
-    expect(await person(moderator, ben)).toMatchObject({
-      messages: 2,
-      rooms: [{ room: open1 }],
-      restrictions: [{ kind: 'banned' }, { room: open1 }],
-      reports: [{ room: open1 }],
-    });
   });
 
   test('how many of their messages moderators have deleted before, and where all of them are', async () => {
@@ -505,15 +484,13 @@ describe('over HTTP and with sessions', () => {
     };
     for (const one of [moderator, ben]) expect(await codeFor(one, ben.id)).toBe('403 forbidden');
     expect(await codeFor(null, ben.id)).toBe('401 unauthorized');
-    for (const from of ['cross-site', 'same-site', 'none', ''])
-      expect(await codeFor(boss, ben.id, { headers: { 'sec-fetch-site': from } })).toBe(
-        '403 origin_not_allowed',
-      );
-    // In what a visitor has written on a page of this origin.
-    for (const dest of ['image', 'iframe', 'video'])
-      expect(await codeFor(boss, ben.id, { headers: { 'sec-fetch-dest': dest } })).toBe(
-        '403 origin_not_allowed',
-      );
+    // The last three in what a visitor has written on a page of this origin.
+    const foreign = [
+      ...['cross-site', 'same-site', 'none', ''].map((site) => ({ 'sec-fetch-site': site })),
+      ...['image', 'iframe', 'video'].map((dest) => ({ 'sec-fetch-dest': dest })),
+    ];
+    for (const headers of foreign)
+      expect(await codeFor(boss, ben.id, { headers })).toBe('403 origin_not_allowed');
     expect(await codeFor(boss, ben.id, { method: 'POST' })).toBe('405 method_not_allowed');
     expect(await codeFor(boss, 'never-seen')).toBe('404 unknown_user');
     for (const id of ['', 'x'.repeat(65)]) expect(await codeFor(boss, id)).toBe('400 bad_request');
