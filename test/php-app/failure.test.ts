@@ -59,16 +59,6 @@ test.each([
   expectUnavailable(await raw(cut.url, { path, method: 'POST', headers: { cookie }, body }));
 });
 
-test('a session over the item limit is 500 and no silent logout', async () => {
-  const cookie = `PHPSESSID=${'b'.repeat(26)}`;
-  const record = JSON.stringify({ user_id: 1, firstname: 'A'.repeat(1_048_400) });
-  await memcached.set(`sessions/${idOf(cookie)}`, record);
-  const answer = await raw(app.url, { headers: { cookie } });
-  expect(answer.status).toBe(500);
-  expect(answer.headers).not.toHaveProperty('set-cookie');
-  expect(app.output()).toContain("over memcached's item limit");
-});
-
 test('a record that is not JSON is 500, and stays as it is', async () => {
   const cookie = `PHPSESSID=${'c'.repeat(26)}`;
   await memcached.set(`sessions/${idOf(cookie)}`, 'user_id|i:1;');

@@ -155,23 +155,17 @@ describe('other settings', () => {
 describe('every page', () => {
   test.each([
     ['GET', '/', 200],
-    ['GET', '/?a=b', 200],
     ['GET', '/session', 200],
-    ['GET', '/nodes', 200],
     ['GET', '/members/1', 200],
     ['GET', '/members/01', 404],
     ['GET', '/orders', 404],
     ['GET', '/nothing', 404],
-    ['GET', '/index.php', 404],
     ['GET', '/..%2f', 404],
     ['GET', '/../src/App.php', 404],
     ['GET', '//evil.example/', 404],
     ['GET', '/login', 405],
-    ['GET', '/logout', 405],
     ['POST', '/', 405],
-    ['PUT', '/login', 405],
     ['DELETE', '/session', 405],
-    ['OPTIONS', '/', 405],
   ])('%s %s is %i with the security headers', async (method, path, status) => {
     const answer = await raw(app.url, { method, path });
     expect(answer.status).toBe(status);
@@ -192,19 +186,9 @@ describe('every page', () => {
     expect((await raw(app.url, { path: '/', method: 'POST' })).headers.allow).toBe('GET, HEAD');
   });
 
-  test('HEAD is GET without the body', async () => {
-    const answer = await raw(app.url, { method: 'HEAD' });
-    expect(answer.status).toBe(200);
-    expect(answer.body).toBe('');
-    expect(answer.headers).toHaveProperty('content-security-policy');
-    expect((await raw(app.url, { method: 'HEAD', path: '/logout' })).status).toBe(405);
-  });
-
   test.each([
     [undefined, 'en', 'Log in to the club'],
     ['fr-CH, fr;q=0.9, en;q=0.8', 'fr', 'Connexion au club'],
-    ['zh-CN,zh;q=0.9', 'zh-Hans', '登录俱乐部'],
-    ['de, en;q=0.1, fr;q=0.5', 'fr', 'Connexion au club'],
     ['fr;q=0, de', 'en', 'Log in to the club'],
     ['"><script>', 'en', 'Log in to the club'],
   ])('Accept-Language %s: %s', async (languages, language, heading) => {

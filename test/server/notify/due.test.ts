@@ -56,7 +56,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   };
   if (events) delete options.mail;
   const directory = { banOf: () => null, isVisible: () => true } as unknown as Directory;
-  const due = new Due({ ...options, directory, firstLook: 0 });
+  let due = new Due({ ...options, directory, firstLook: 0 });
   onTestFinished(() => due.stop());
   /** Looks at everybody whose time has come. */
   const look = async () => {
@@ -71,6 +71,12 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       answer = outcome;
     },
     wake: () => due.wake(),
+    /** Another server takes over. @returns ends the one before */
+    takeOver() {
+      const former = due;
+      due = new Due({ ...options, directory, firstLook: 0 });
+      return () => former.stop();
+    },
     /** It is that time by now. */
     async at(time: string) {
       vi.setSystemTime(Date.parse(time));
@@ -236,6 +242,21 @@ test('a mail server that does not answer holds up no pushes', async () => {
   answer.resolve('sent');
   await at('2030-10-01T12:15Z');
   expect(outcomes).toEqual(['sent']);
+});
+
+test('a mail under way when its server ends is lost: the next server does not send it again', async () => {
+  const { mails, outcomes, at, message, answerWith, wake, takeOver } = await scene('15', '2030-10-01T12:00Z');
+  const answer = Promise.withResolvers<NoticeOutcome>();
+  answerWith(answer.promise);
+  await message();
+  vi.setSystemTime(Date.parse('2030-10-01T12:15Z'));
+  wake();
+  await vi.waitFor(() => expect(mails).toHaveLength(1), hanging);
+  const end = takeOver();
+  await at('2030-10-01T12:18Z');
+  expect([mails.length, outcomes]).toEqual([1, ['lost']]);
+  answer.resolve('sent');
+  await end();
 });
 
 test('a stored time zone that the server does not know is that of the site', async () => {
