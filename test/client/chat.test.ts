@@ -2,16 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Chat } from '../../client/src/chat/chat.ts';
 import { newId } from '../../client/src/chat/outbox.ts';
-import { RoomMembers } from '../../client/src/chat/room-members.ts';
 import { Search } from '../../client/src/chat/search.ts';
 import { Connection } from '../../client/src/connection/connection.ts';
 import type { Room } from '../../client/src/store/room.ts';
-import { OthersTyping } from '../../client/src/views/messages/typing.tsx';
 import { size } from '../guarantees/size.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { apiKey } from '../helpers/people.ts';
-import { metrics } from '../helpers/server-figures.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { closeChats, openChat } from './open-chat.ts';
 
@@ -323,32 +320,6 @@ describe('the list of rooms', () => {
     await expect.poll(() => names(again.list.own())).toEqual(listed);
   });
 
-  test('an empty room that one joins while the place of another is asked for stands where it belongs, too', async () => {
-    const ann = await person();
-    const ben = await other();
-    const create = (name: string) => ben.request('room:create', { name, kind: 'public', clientId: newId() });
-    const older = (await create('older')).room;
-    const newer = (await create('newer')).room;
-    const { chat } = await open(ann.cookie);
-    await expect.poll(() => names(chat.list.own())).toEqual(['lobby']);
-    const [asked, joined] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const { request } = chat.connection;
-    chat.connection.request = (async (name: string, payload: object) => {
-      const answer = await request.call(chat.connection, name as never, payload as never);
-      if (name === 'room:list' && !('member' in payload)) {
-        asked.resolve();
-        await joined.promise;
-      }
-      return answer;
-    }) as typeof request;
-    await chat.openRoom(newer.id, true);
-    await asked.promise;
-    await chat.openRoom(older.id, true);
-    await expect.poll(() => chat.rooms.get(older.id)?.joined).toBe(true);
-    joined.resolve();
-    await expect.poll(() => names(chat.list.own())).toEqual(['newer', 'older', 'lobby']);
-  });
-
   test('a newly joined empty room is below rooms with messages that arrive while the list is loading', async () => {
     const ann = await person();
     const ben = await other();
@@ -453,46 +424,9 @@ describe('the list of rooms', () => {
     expect(asked.filter((name) => name === 'read:mark')).toEqual([]);
     expect(asked.length).toBeLessThan(10);
   });
-
-  test('a muted room does not count', async () => {
-    const ann = await person();
-    const ben = await other();
-    const room = await privateRoom(ben, [ann.id]);
-    const { chat } = await open(ann.cookie);
-    await chat.notify(chat.rooms.get(room) as Room, 'none');
-    await ben.request('room:join', { room });
-    await write(ben, room, 'x');
-    await expect.poll(() => chat.rooms.get(room)?.unread).toBe(1);
-    expect(chat.totals.unread).toBe(0);
-  });
 });
 
 describe('actions on rooms', () => {
-  test('create, rename, notify, leave and delete', async () => {
-    const ann = await person();
-    const ben = await person();
-    const { chat } = await open(ann.cookie);
-    const clientId = newId();
-    const payload = { name: 'plans', kind: 'private' as const, members: [ben.id], clientId };
-    const { room, failed } = await chat.createRoom(payload);
-    expect(failed).toEqual([]);
-    expect((await chat.createRoom(payload)).room.id).toBe(room.id);
-    expect(chat.list.own()[0]?.id).toBe(room.id);
-    expect(room.may).toContain('invite');
-    chat.open(room.id);
-    await expect.poll(() => chat.current?.joined).toBe(true);
-    await chat.updateRoom({ room: room.id, name: 'great plans', topic: 'for us' });
-    expect(chat.current?.summary).toMatchObject({ name: 'great plans', topic: 'for us' });
-    const benToo = await connectChat(site.chat.url, ben.cookie);
-    clients.add(benToo);
-    await chat.leaveRoom(chat.current as Room);
-    expect(chat.rooms.has(room.id)).toBe(false);
-    expect(chat.current?.id).toBe('lobby');
-    const second = await chat.createRoom({ name: 'other', kind: 'private', clientId: newId() });
-    await chat.deleteRoom(chat.rooms.get(second.room.id) as Room);
-    expect(chat.rooms.has(second.room.id)).toBe(false);
-  });
-
   test('a public room that was left stays offered, and is not joined again by itself', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
@@ -521,29 +455,6 @@ describe('actions on rooms', () => {
     await ben.request('room:invite', { room, users: [ann.id] });
     await expect.poll(() => chat.rooms.get(room)?.summary.member).toBe(true);
     expect(news).toEqual(['removed', room]);
-  });
-
-  test('a direct room: opened by the id of the other, whose presence shows before it is joined', async () => {
-    const ann = await person();
-    const ben = await other();
-    const { chat } = await open(ann.cookie);
-    const room = await chat.openDirect(ben.id);
-    expect(room).toMatchObject({ summary: { kind: 'direct', name: ben.id } });
-    await expect.poll(() => chat.current === room && room.joined).toBe(true);
-    expect(chat.send('hello Ben')).toBe(true);
-    await expect.poll(() => ben.events.some(({ name }) => name === 'room:added')).toBe(true);
-    await ben.request('room:join', { room: room.id });
-    await write(ben, room.id, 'hello Ann');
-    await expect.poll(() => texts(room)).toEqual(['hello Ann', 'hello Ben'].reverse());
-    await expect.poll(() => room.summary).toMatchObject({ name: `Person ${ben.id}`, present: true });
-    chat.open('lobby');
-    await expect.poll(() => room.joined).toBe(false);
-    ben.close();
-    await expect.poll(() => room.summary.present).toBe(false);
-    clients.add(await connectChat(site.chat.url, ben.cookie));
-    await expect.poll(() => room.summary.present).toBe(true);
-    const refused = await chat.openDirect(ann.id).catch((error: { code: string }) => error.code);
-    expect(refused).toBe('bad_request');
   });
 });
 
@@ -648,89 +559,6 @@ describe('reading', () => {
     await expect.poll(() => chat.current?.marked).toBe(1);
     expect(chat.current?.unread).toBe(0);
   });
-
-  test('in a direct room one learns how far the other has read', async () => {
-    const ann = await person();
-    const ben = await other();
-    const { chat } = await open(ann.cookie);
-    const room = await chat.openDirect(ben.id);
-    await expect.poll(() => room.joined).toBe(true);
-    chat.send('read me');
-    await expect.poll(() => chat.pending()).toEqual([]);
-    await ben.request('read:mark', { room: room.id, seq: 1 });
-    await expect.poll(() => room.readByOther).toBe(1);
-    // After a reload too, whether the other user is connected or not.
-    const again = await open(ann.cookie);
-    expect(again.chat.rooms.get(room.id)?.readByOther).toBe(1);
-    ben.close();
-    const later = await open(ann.cookie);
-    expect(later.chat.rooms.get(room.id)?.readByOther).toBe(1);
-  });
-});
-
-describe('typing', () => {
-  test('of others: by name, until it ends; the user’s own is sent and withdrawn', async () => {
-    const ann = await person();
-    const ben = await other();
-    const room = await privateRoom(ben, [ann.id]);
-    await ben.request('room:join', { room });
-    const { chat } = await open(ann.cookie, room);
-    const typing = new OthersTyping(() => {});
-    chat.followers.add(typing);
-    await ben.request('typing:set', { room, typing: true });
-    await expect.poll(() => typing.in(room).map(({ id }) => id)).toEqual([ben.id]);
-    await write(ben, room, 'done');
-    await expect.poll(() => typing.in(room)).toEqual([]);
-    const heard = () =>
-      ben.events
-        .filter(({ name }) => name === 'typing:changed')
-        .map(({ payload }) => (payload as { typing: boolean }).typing);
-    chat.ownTyping.typed(room);
-    chat.ownTyping.typed(room);
-    await expect.poll(heard).toEqual([true]);
-    chat.send('done, too');
-    await expect.poll(heard).toEqual([true, false]);
-    await expect.poll(() => texts(chat.current)).toEqual(['done', 'done, too']);
-  });
-});
-
-describe('people', () => {
-  test('present and absent members, by pages, kept up to date', async () => {
-    const ann = await person();
-    const ben = await other();
-    const away = await Promise.all(Array.from({ length: 60 }, person));
-    const room = await privateRoom(ben, [ann.id, ...away.map(({ id }) => id)]);
-    const { chat } = await open(ann.cookie, room);
-    const people = new RoomMembers(chat.connection, chat.tasks, chat.current as Room, () => {});
-    chat.followers.add(people);
-    people.ready();
-    const ids = (present: boolean) => people.list(present, 'en').map(({ user }) => user.id);
-    await expect.poll(() => ids(false)).toHaveLength(50);
-    expect(ids(true).sort()).toEqual([ann.id, ben.id].sort());
-    expect(people.list(true, 'en').find(({ user }) => user.id === ben.id)?.role).toBe('owner');
-    expect(people.more(false)).toBe(true);
-    await people.load(false);
-    expect(ids(false)).toHaveLength(60);
-    expect(people.more(false)).toBe(false);
-    const [carol] = away;
-    if (carol === undefined) throw new Error('nobody is away');
-    const client = await connectChat(site.chat.url, carol.cookie);
-    await client.request('room:join', { room });
-    await expect.poll(() => ids(true)).toContain(carol.id);
-    expect(ids(false)).not.toContain(carol.id);
-    client.close();
-    await expect.poll(() => ids(false)).toContain(carol.id);
-    await ben.request('room:remove', { room, user: carol.id });
-    await expect.poll(() => ids(false)).not.toContain(carol.id);
-    expect(chat.current?.summary.members).toBe(61);
-    await ben.request('room:role', { room, user: ann.id, role: 'moderator' });
-    await expect
-      .poll(() => people.list(true, 'en').find(({ user }) => user.id === ann.id)?.role)
-      .toBe('moderator');
-    await expect.poll(() => chat.current?.summary.may).toContain('remove');
-    await people.find('person');
-    expect(people.found?.length).toBeGreaterThan(0);
-  });
 });
 
 describe('messages', () => {
@@ -742,52 +570,6 @@ describe('messages', () => {
     const { chat } = await open(ann.cookie, room);
     return { ann, chat, ben, room };
   }
-
-  test('edit and delete; a conflict carries the message as it is', async () => {
-    const { chat, ben, room } = await talk();
-    const outdated = outdatedIn(chat);
-    chat.send('helo');
-    await expect.poll(() => texts(chat.current)).toEqual(['helo']);
-    expect(outdated).toEqual([]);
-    const [seen] = chat.current?.timeline.list() ?? [];
-    if (seen === undefined) throw new Error('nothing was sent');
-    await chat.edit(seen, 'hello');
-    expect(texts(chat.current)).toEqual(['hello']);
-    expect(chat.current?.summary.last?.text).toBe('hello');
-    expect(new Set(outdated.splice(0).map(String))).toEqual(new Set([`${room},1,false`]));
-    const refused = await chat.edit(seen, 'hallo').catch((error) => error);
-    expect(refused).toMatchObject({ code: 'conflict', current: { text: 'hello' } });
-    const [now] = chat.current?.timeline.list() ?? [];
-    await chat.delete(now ?? seen);
-    expect(chat.current?.timeline.list()[0]).toMatchObject({ text: '', deletedBy: 'author' });
-    expect(outdated.at(-1)).toEqual([room, 1, true]);
-    const answer = await ben.raw('message:delete', { room, seq: 9 });
-    expect(answer).toMatchObject({ ok: false });
-  });
-
-  test('reactions of others are known, and nothing is asked for again after them', async () => {
-    const ann = await person();
-    const ben = await other();
-    const id = await privateRoom(ben, [ann.id]);
-    await ben.request('room:join', { room: id });
-    await write(ben, id, 'one');
-    const { chat } = await open(ann.cookie, id);
-    const room = chat.current;
-    const syncs = async () =>
-      [...(await metrics(site.chat.url))].filter(
-        ([name]) => name.startsWith('chat_requests_total') && name.includes('room:sync'),
-      );
-    const before = await syncs();
-    await ben.request('message:react', { room: id, seq: 1, emoji: '👍', on: true });
-    await write(ben, id, 'two');
-    await expect.poll(() => texts(room)).toEqual(['one', 'two']);
-    expect(room?.timeline.get(1)).toMatchObject({
-      rev: 2,
-      reactions: [{ emoji: '👍', count: 1, users: [ben.id] }],
-    });
-    expect(room?.timeline.head).toBe(3);
-    expect(await syncs()).toEqual(before);
-  });
 
   test('a reset room is read again: the shown messages stay until then, and unsent ones always', async () => {
     const [ann, ben] = [await person(), await other()];

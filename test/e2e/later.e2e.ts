@@ -16,10 +16,6 @@ async function holdUp(page: Page, which = code): Promise<{ asked: Promise<unknow
 
 const menu = (page: Page) => page.getByRole('button', { name: 'Room menu' });
 
-/** Whatever is due to be drawn has been drawn. */
-const drawn = (page: Page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-
 test('the code of menus, people and dialogs comes by itself, after the first messages', async ({
   visitor,
   site,
@@ -41,39 +37,6 @@ test('the code of menus, people and dialogs comes by itself, after the first mes
   await menu(page).click();
   await page.getByRole('menuitem', { name: 'Leave room' }).click();
   await expect(page.getByRole('alertdialog')).toBeVisible();
-});
-
-test('a button that is pressed before its code is loaded opens it afterwards', { tag: '@soak' }, async ({
-  visitor,
-  site,
-}) => {
-  const { page } = visitor;
-  await visitor.login(site.php.chatPage, 'alice');
-  const held = await holdUp(page);
-  await page.reload();
-  await held.asked;
-  await menu(page).click();
-  await expect(page.getByRole('menu')).toHaveCount(0);
-  held.letGo();
-  await expect(page.getByRole('menuitem').first()).toBeFocused();
-  await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
-});
-
-test('a menu whose code comes when another room is shown does not open', { tag: '@soak' }, async ({
-  visitor,
-  site,
-}) => {
-  const { page } = visitor;
-  await visitor.login(site.php.chatPage, 'alice');
-  const held = await holdUp(page);
-  await page.reload();
-  await held.asked;
-  await menu(page).click();
-  await visitor.open('garden');
-  held.letGo();
-  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
-  await drawn(page);
-  await expect(page.getByRole('menu')).toHaveCount(0);
 });
 
 /** Blocks everything that is loaded after the first messages, while `fails` is true. */
@@ -118,15 +81,4 @@ test('code that cannot be loaded: Try again opens it, and at the second time rel
   await again.click();
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
   expect(loads).toBe(1);
-});
-
-test('a guest is asked to log in even if no more code can be loaded', { tag: '@soak' }, async ({
-  visitor,
-  site,
-}) => {
-  const { page } = visitor;
-  await cutOff(page);
-  await page.goto(`${site.chat.url}/`);
-  await expect(page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
-  await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible();
 });

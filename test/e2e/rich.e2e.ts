@@ -40,62 +40,6 @@ async function wrong(page: Page): Promise<string[]> {
   );
 }
 
-/** The elements of that part that extend beyond the element, or scroll sideways. */
-const beyond = (page: Page, part: string) =>
-  page.locator('php-chat').evaluate((chat, selector) => {
-    const edge = chat.getBoundingClientRect();
-    const found = [...(chat.shadowRoot?.querySelectorAll(selector) ?? [])];
-    if (found.length === 0) return ['it is not there'];
-    return found.flatMap((one) => {
-      const box = one.getBoundingClientRect();
-      if (box.left < edge.left - 1 || box.right > edge.right + 1) return [`${box.left} to ${box.right}`];
-      return one.scrollWidth > one.clientWidth + 1
-        ? [`scrolls: ${one.scrollWidth} in ${one.clientWidth}`]
-        : [];
-    });
-  }, part);
-
-test('with text of 200 % on 280 pixels, from right to left, all of a rich message is within the element', {
-  tag: '@soak',
-}, async ({ alice, site }) => {
-  const { page } = alice;
-  await richRoom(site, alice, 'large text');
-  const before = page.viewportSize() ?? { width: 1280, height: 800 };
-  await page.evaluate(() => {
-    document.documentElement.style.fontSize = '200%';
-    document.querySelector('php-chat')?.setAttribute('dir', 'rtl');
-  });
-  for (const width of [360, 280]) {
-    await page.setViewportSize({ width, height: 740 });
-    await expect(alice.messages.last()).toBeVisible();
-    for (const part of ['.timeline', '.reacts', '.imgs', '.doc', '.bubble', '.composer'])
-      expect(await beyond(page, part), `${part} at ${width}`).toEqual([]);
-    await alice.messages.last().focus();
-    await page.keyboard.press('+');
-    await expect(page.getByRole('menu', { name: 'Add a reaction' })).toBeVisible();
-    expect(await beyond(page, '.menu'), `reactions at ${width}`).toEqual([]);
-    await page.getByRole('menuitem', { name: 'More emoji' }).click();
-    await expect(page.getByRole('dialog', { name: 'Emoji' })).toBeVisible();
-    expect(await beyond(page, '.emojis, .emojis .scroll'), `emoji at ${width}`).toEqual([]);
-    await page.keyboard.press('Escape');
-    await alice.field.fill('');
-    await alice.field.pressSequentially('@');
-    await expect(page.getByRole('listbox')).toBeVisible();
-    expect(await beyond(page, '.suggest'), `people at ${width}`).toEqual([]);
-    await alice.field.fill('selected');
-    await alice.field.selectText();
-    await expect(page.getByRole('toolbar', { name: 'Format' })).toBeVisible();
-    expect(await beyond(page, '.fmt'), `formats at ${width}`).toEqual([]);
-    await alice.field.fill('');
-    await alice.messages.last().locator('.imgs button').first().click();
-    await expect(page.getByRole('dialog', { name: 'Picture 1 of 2' })).toBeVisible();
-    expect(await beyond(page, '.lightbox .bar, .lightbox .caption'), `large at ${width}`).toEqual([]);
-    await alice.shot(`rich-200-${width}`);
-    await page.keyboard.press('Escape');
-  }
-  await page.setViewportSize(before);
-});
-
 test('forced colours: pressed, chosen and named elements have a shape; axe finds nothing, in the dark too', {
   tag: '@soak',
 }, async ({ alice, site }) => {

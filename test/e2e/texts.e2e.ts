@@ -1,10 +1,8 @@
 import type { Locator } from '@playwright/test';
-import { asUser, privateRoom } from './as-user.ts';
 import { expect, stored, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
 import { numbered, seed } from './seed.ts';
-import { shot } from './shot.ts';
 
 /** The characters of an element in their visual order, from left to right. */
 const asShown = (element: Locator) =>
@@ -71,26 +69,6 @@ test('stacked combining marks paint over no other message, no quote and no name'
   const decoder = await alice.page.context().newPage();
   for (const [n, shot] of plain.entries())
     expect(await differingPixels(decoder, shot, stacked[n] ?? shot)).toBe(0);
-});
-
-test('stacked combining marks in the name of a room paint over nothing at its start', {
-  tag: '@soak',
-}, async ({ alice, site }) => {
-  const days: Buffer[] = [];
-  for (const name of ['a room', `a room${'\u0323'.repeat(70)}`]) {
-    await asUser(site, 'bob', async (ask) => {
-      const clientId = `named-${days.length}`;
-      const { room } = await ask('room:create', { name, kind: 'private', members: ['1'], clientId });
-      await ask('room:join', { room: room.id });
-      await ask('message:send', { room: room.id, text: 'a message', clientId });
-    });
-    await alice.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name }).first().click();
-    await expect(alice.timeline.getByText(`This is the start of ${name}.`)).toBeVisible();
-    days.push(await alice.timeline.locator('.day').screenshot({ animations: 'disabled' }));
-  }
-  const [plain, stacked] = days as [Buffer, Buffer];
-  // The site's policy does not let its own pages decode one.
-  expect(await differingPixels(await alice.page.context().newPage(), plain, stacked)).toBe(0);
 });
 
 /** The painted lines of a message's text. */
@@ -179,45 +157,5 @@ test('a text is copied on a page without TLS, too', { tag: '@soak' }, async ({ b
   await page.keyboard.press('c');
   await expect(page.getByText('Copied.')).toBeVisible();
   expect(await page.evaluate('readClipboard()')).toBe('copied without TLS');
-  await context.close();
-});
-
-/** Whether the first letter of a name is visible when the name is cut. */
-const beginsInSight = (name: Locator) =>
-  name.evaluate((bdi) => {
-    const letter = document.createRange();
-    letter.setStart(bdi.firstChild as Text, 0);
-    letter.setEnd(bdi.firstChild as Text, 1);
-    const { left, right } = letter.getBoundingClientRect();
-    let box: Element | null = bdi;
-    while (box !== null && getComputedStyle(box).overflowX === 'visible') box = box.parentElement;
-    if (box === null || box.scrollWidth <= box.clientWidth) throw new Error('it is not cut');
-    const sight = box.getBoundingClientRect();
-    return left >= sight.left && right <= sight.right;
-  });
-
-test('a name from right to left that is too long is cut at its end, and begins where others do', {
-  tag: '@soak',
-}, async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const long = 'عبد الرحمن بن محمد بن عبد العزيز آل سعود من المدينة المنورة';
-  const { id } = await ownUser(site, context, { firstname: long });
-  const name = `حديقة المدينة الكبيرة وملتقى المتطوعين ${id}`;
-  await privateRoom(site, 'bob', name, [id]);
-  const page = await context.newPage();
-  await page.goto(site.chat.url);
-  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
-  const chat = page.locator('php-chat');
-  await expect(chat.locator('.side .person').first()).toBeVisible();
-  for (const place of ['.rooms .room[aria-current] bdi', '.side .name bdi', '.me b bdi'])
-    expect(await beginsInSight(chat.locator(place).filter({ hasText: /^[حع]/ })), place).toBe(true);
-  const left = async (place: string) => (await chat.locator(place).first().boundingBox())?.x;
-  // The list is redrawn when somebody comes or goes.
-  await expect(async () => {
-    const begin = await left('.side .name bdi');
-    expect(begin).toBeDefined();
-    expect(begin).toBe(await left('.side .name'));
-  }).toPass();
-  await shot(page, 'texts-right-to-left');
   await context.close();
 });

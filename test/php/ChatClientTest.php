@@ -60,23 +60,6 @@ final class ChatClientTest extends TestCase
         self::assertFalse($error->isTemporary());
     }
 
-    /** @return iterable<string, array{string, int, callable(ChatClient): mixed}> */
-    public static function refusals(): iterable
-    {
-        yield 'a room that is not there' => ['unknown_room', 404, static fn (ChatClient $chat) => $chat->postMessage('none', 1, 'Ann', 'x')];
-        yield 'a text that is too long' => ['too_long', 400, static fn (ChatClient $chat) => $chat->postMessage('lobby', 1, 'Ann', str_repeat('x', 4001))];
-        yield 'a room of the other kind' => ['conflict', 409, static fn (ChatClient $chat) => $chat->putRoom('lobby', 'Lobby', 'private')];
-    }
-
-    /** @dataProvider refusals */
-    public function testARefusalHasACodeAStatusAndASentence(string $code, int $status, callable $call): void
-    {
-        $error = self::errorOf(fn () => $call($this->chat));
-        self::assertSame([$code, $status], [$error->getErrorCode(), $error->getStatus()]);
-        self::assertMatchesRegularExpression("/^$code: .{10}/", $error->getMessage());
-        self::assertFalse($error->isTemporary());
-    }
-
     public function testAPushReachesWhoIsThere(): void
     {
         $id = self::newId();

@@ -71,20 +71,6 @@ final class DocumentationTest extends TestCase
         self::assertSame($expected, array_map($bare, array_combine($found[1], $found[2])));
     }
 
-    public function testTheTableOfClassesHasEachClassOnce(): void
-    {
-        $folder = self::ROOT . '/php/src/';
-        $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($folder, \FilesystemIterator::SKIP_DOTS));
-        $classes = [];
-        foreach ($files as $file) {
-            $classes[] = strtr(substr((string) $file, strlen($folder), -strlen('.php')), '/', '\\');
-        }
-        $table = strstr(self::read('php/README.md'), '| class | for |');
-        preg_match_all('/^\| (`.*?`) \|/m', $table, $rows);
-        preg_match_all('/`([\w\\\\]+)`/', implode(' ', $rows[1]), $named);
-        self::assertEqualsCanonicalizing($classes, $named[1]);
-    }
-
     private static function read(string $file): string
     {
         return file_get_contents(self::ROOT . "/$file");

@@ -66,17 +66,6 @@ final class LockTest extends TestCase
         self::assertSame(['n' => $count], $this->stored($store, $id));
     }
 
-    public function testWithoutALockTheLastToWriteWins(): void
-    {
-        $store = Store::named('redis');
-        $id = $this->begin($store);
-        [$first, $firstData] = $this->open($store, $id, '&lock=none');
-        [$second, $secondData] = $this->open($store, $id, '&lock=none');
-        $this->countUp($first, $id, $firstData);
-        $this->countUp($second, $id, $secondData);
-        self::assertSame(['n' => 1], $this->stored($store, $id));
-    }
-
     public function testARequestThatWaitsTooLongFailsWithSessionUnavailable(): void
     {
         $requests = $holders = [];

@@ -59,22 +59,6 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame('', $this->handler->read($this->id));
     }
 
-    public function testASessionOverMemcachedsItemLimitIsAnError(): void
-    {
-        $this->write(['user_id' => 1]);
-        $this->expectException(SessionDataError::class);
-        $this->expectExceptionMessage('over memcached\'s item limit');
-        $this->write(['user_id' => 1, 'text' => str_repeat('a', 2_000_000)]);
-    }
-
-    public function testAnItemThatIsNotAStringIsAnError(): void
-    {
-        // Flags 4: a Memcached object stores an array with them.
-        MemcachedProcess::ask($this->port, "set sessions/$this->id 4 60 6\r\na:0:{}");
-        $this->expectException(SessionDataError::class);
-        $this->handler->read($this->id);
-    }
-
     /** The object could run code of the site, also where sessions are JSON or encrypted. */
     public function testAnItemWhoseFlagsSayThatItIsSerializedMakesNoObject(): void
     {
@@ -123,16 +107,6 @@ final class MemcachedHandlerTest extends TestCase
         self::assertTrue($handler->validateId($this->id));
         self::assertSame('a:0:{}', $handler->read($this->id));
         $again->end();
-    }
-
-    public function testUpdateTimestampRenewsTheLifetimeAndWritesNothing(): void
-    {
-        self::assertTrue($this->handler->updateTimestamp($this->id, serialize(['user_id' => 1])));
-        self::assertFalse($this->handler->validateId($this->id));
-        MemcachedProcess::ask($this->port, "set sessions/$this->id 0 60 2\r\n{}");
-        self::assertTrue($this->handler->updateTimestamp($this->id, serialize(['not' => 'written'])));
-        self::assertEqualsWithDelta(1440, $this->remaining(), 60);
-        self::assertSame(serialize([]), $this->handler->read($this->id));
     }
 
     public function testTheEndOfASessionLeavesALogoutMarkerAndANewIdDoesToo(): void
@@ -310,12 +284,6 @@ final class MemcachedHandlerTest extends TestCase
     private function write(array $data): bool
     {
         return $this->handler->write($this->id, serialize($data));
-    }
-
-    /** Seconds until the item expires. */
-    private function remaining(): int
-    {
-        return (int) substr(MemcachedProcess::ask($this->port, "mg sessions/$this->id t")[0], strlen('HD t'));
     }
 
     private function gets(): int

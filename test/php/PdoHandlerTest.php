@@ -5,13 +5,10 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests;
 
 use PhpSessionChat\Session\Database\SqlDialect;
-use PhpSessionChat\Session\DatabaseUrl;
-use PhpSessionChat\Session\Handler\HandlerSettings;
 use PhpSessionChat\Session\Handler\PdoHandler;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
-use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\TableStore;
 use PHPUnit\Framework\TestCase;
@@ -145,15 +142,6 @@ final class PdoHandlerTest extends TestCase
             }
         }
         self::assertFalse($handler->gc(1440));
-    }
-
-    public function testAFailureOfTheSitesOwnFunctionIsUnavailable(): void
-    {
-        $connect = static fn () => new \PDO('mysql:host=127.0.0.1;port=1', 'me', 'secret');
-        $handler = $this->opened(new PdoHandler($connect));
-        $this->expectException(SessionUnavailable::class);
-        $this->expectExceptionMessage('PDO: SQLSTATE');
-        $handler->read(self::ID);
     }
 
     public function testAConnectionWithoutExceptionsIsRefused(): void

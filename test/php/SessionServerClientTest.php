@@ -64,28 +64,6 @@ final class SessionServerClientTest extends TestCase
         self::assertSame(['x', 'x'], [$client->get('a'), $client->get('b')]);
     }
 
-    public function testAfterACommitTheSessionCanOnlyBeReadAndWhatIsNotSavedIsLost(): void
-    {
-        $client = $this->client();
-        $id = $client->create();
-        $client->put('n', '1');
-        $client->commit();
-        self::assertSame(['n' => '1'], $this->client()->peek($id));
-        $this->assertThrows(\LogicException::class, fn () => $client->put('n', '2'));
-        $this->assertThrows(\LogicException::class, fn () => $client->destroy());
-        self::assertSame('1', $client->get('n'));
-        $client->open($id);
-        $client->put('n', '3');
-        $other = $this->client();
-        $other->lockTimeout(0);
-        self::assertFalse($other->open($id, 'w'));
-        self::assertTrue($other->open($id, 'r'));
-        $client->disconnect();
-        self::assertSame(['n' => '1'], $client->peek($id));
-        self::assertFalse($other->open('0123456789abcdef', 'r'), 'there is none');
-        self::assertNull($other->id());
-    }
-
     public function testAClientThatHasLostItsLockChangesNothing(): void
     {
         $server = new SessionServerProcess(['LOCK_HOLD' => '100ms']);
@@ -196,22 +174,6 @@ final class SessionServerClientTest extends TestCase
             $this->assertThrows(SessionDataError::class, fn () => $client->open($malformed));
         }
         self::assertSame(['' => 'user_id|i:1;'], $client->peek($victim));
-    }
-
-    public function testAMegabyteIsStoredAndTooMuchIsRefusedWithoutLoss(): void
-    {
-        $client = $this->client();
-        $id = $client->create();
-        $megabyte = random_bytes(1_000_000);
-        $client->put('much', $megabyte);
-        $this->assertThrows(SessionDataError::class, fn () => $client->put('more', str_repeat('a', 100_000)));
-        $client->close();
-        foreach (['put' => ['more', str_repeat('a', 9_000_000)], 'putAll' => [[str_repeat("\0", 3_000_000)]]] as $name => $with) {
-            // The server does not read a line that is too long to its end.
-            $client->open($id);
-            $this->assertThrows(SessionDataError::class, fn () => $client->$name(...$with));
-            self::assertTrue(['much' => $megabyte] === $client->peek($id));
-        }
     }
 
     private function client(): SessionServerClient

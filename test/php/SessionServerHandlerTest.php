@@ -118,22 +118,6 @@ final class SessionServerHandlerTest extends TestCase
         self::assertTrue($this->admin->open(self::ID), 'although the page goes on');
     }
 
-    public function testWritingWaitsForTheLockAndThenFails(): void
-    {
-        $this->write($this->handler(), 'something');
-        $this->admin->open(self::ID);
-        $handler = $this->handler(new HandlerSettings(lockWait: 1));
-        $start = hrtime(true);
-        try {
-            $handler->write(self::ID, 'other');
-            self::fail('written');
-        } catch (SessionUnavailable $error) {
-            self::assertStringEndsWith('have kept it locked for 1 s.', $error->getMessage());
-            self::assertGreaterThan(0.9, (hrtime(true) - $start) / 1e9);
-        }
-        self::assertSame(['' => 'something'], $this->admin->peek(self::ID));
-    }
-
     public function testValuesOfOtherProgramsStay(): void
     {
         $this->admin->open(self::ID);
@@ -145,25 +129,6 @@ final class SessionServerHandlerTest extends TestCase
         self::assertSame(['cart' => [1, 2], '' => "a\r\nb\0"], $this->admin->peek(self::ID));
         $this->handler()->destroy(self::ID);
         self::assertNull($this->admin->peek(self::ID));
-    }
-
-    public function testASessionThatWasDestroyedIsNotCreatedAgain(): void
-    {
-        foreach ([null, 1] as $lock) {
-            $handler = $this->handler(new HandlerSettings(lockWait: $lock));
-            $this->write($handler, 'something');
-            $handler->read(self::ID);
-            if ($lock === null) {
-                $this->admin->open(self::ID);
-                $this->admin->destroy();
-            } else {
-                $handler->destroy(self::ID);
-            }
-            $handler->write(self::ID, 'what the page had');
-            $handler->updateTimestamp(self::ID, 'something');
-            $handler->close();
-            self::assertNull($this->admin->peek(self::ID));
-        }
     }
 
     public function testTooMuchDataIsRefusedAndNothingIsLost(): void

@@ -89,22 +89,6 @@ final class TableSessionFailureTest extends TestCase
         self::assertSame('', $this->site->page($cookie, self::STORE)->error);
     }
 
-    public function testADatabaseThatDoesNotAnswerIsUnavailableUntilItDoes(): void
-    {
-        $this->site = TableSite::on('mariadb');
-        $cookie = $this->site->visitor(['user_id' => 7]);
-        MariadbProcess::shared()->pause();
-        try {
-            $start = microtime(true);
-            $answer = $this->site->page($cookie, '', ['database' => "{$this->site->url}?timeout=10ms"]);
-            self::assertLessThan(Patience::SECONDS, microtime(true) - $start);
-        } finally {
-            MariadbProcess::shared()->resume();
-        }
-        $this->assertUnavailable($answer, $cookie);
-        self::assertSame(7, $this->site->page($cookie, 'return $session->getValue("user_id");')->value);
-    }
-
     /** @dataProvider unstorable */
     public function testAValueThatWouldNotComeBackTheSameIsRefused(string $key, string $value, string $reason): void
     {

@@ -80,35 +80,6 @@ final class TableSessionTest extends TestCase
         self::assertEquals(['first' => 1] + array_fill_keys($kept, ['n' => null]), $this->site->values($cookie));
     }
 
-    /** @dataProvider databases */
-    public function testManyRandomChangesGiveTheSameAsInAnArray(string $database): void
-    {
-        $this->site = TableSite::on($database);
-        $seed = random_int(0, PHP_INT_MAX);
-        mt_srand($seed);
-        $pieces = [...array_map('chr', range(1, 127)), 'é', '张', '😀', '\\', '\\', '"', '"', '\\u0000', 'u0000', 'FDd0', '$', '.', '-'];
-        $text = static fn (string ...$more): string => implode('', array_map(
-            static fn () => [...$pieces, ...$more][mt_rand(0, count($pieces) + count($more) - 1)],
-            array_fill(0, mt_rand(1, 5), null),
-        ));
-        $expected = $steps = [];
-        for ($step = 0, $count = Soak::size(300, 10); $step < $count; $step++) {
-            $key = mt_rand(0, 1) === 0 && $expected !== [] ? (string) array_rand($expected) : $text();
-            $value = [$text("\0"), [$text() => [mt_rand(), 1.0 * mt_rand(0, 9), lcg_value(), null]], null][mt_rand(0, 2)];
-            $remove = mt_rand(0, 2) === 0;
-            $steps[] = [$key, $remove, $value];
-            unset($expected[$key]);
-            $expected += $remove ? [] : [$key => $value];
-        }
-        $cookie = $this->site->visitor(['' => 0]);
-        $this->value($cookie, 'foreach (' . TableSite::literal($steps) . ' as [$key, $remove, $value]) {
-            $session = PhpSessionChat\Session\TableSession::open(...$open);
-            $remove ? $session->remove($key) : $session->storeValue($key, $value);
-            $session->save();
-        }');
-        self::assertEquals(['' => 0] + $expected, $this->site->values($cookie), "seed $seed");
-    }
-
     /** @dataProvider oneDatabase */
     public function testAPageReadsItsOwnChanges(string $database): void
     {
@@ -134,27 +105,6 @@ final class TableSessionTest extends TestCase
             return $session->getValue("a");';
         self::assertSame(1, $this->value($cookie, $code), 'the values are loaded once');
         self::assertEquals(['a' => 2, 'c' => ['y' => 1], 'd' => 2, 'new' => 1, 'more' => 1], $this->site->values($cookie));
-    }
-
-    /** @dataProvider databases */
-    public function testOfManyProcessesAtTheSameMomentNoneLosesItsChange(string $database): void
-    {
-        $count = Soak::size(40, 4);
-        $this->site = TableSite::on($database);
-        $cookie = $this->site->visitor(['first' => 1]);
-        $arguments = [(string) $count, $this->site->url, $this->site->keyFile, $this->site->table, $cookie];
-        $process = proc_open(
-            [PHP_BINARY, __DIR__ . '/Support/parallel-table-requests.php', ...$arguments],
-            [1 => ['pipe', 'w'], 2 => ['redirect', 1]],
-            $pipes,
-        );
-        self::assertSame('', stream_get_contents($pipes[1]));
-        self::assertSame(0, proc_close($process));
-        $expected = ['first' => 1];
-        for ($n = 0; $n < $count; $n++) {
-            $expected["key $n"] = $n;
-        }
-        self::assertEquals($expected, $this->site->values($cookie));
     }
 
     /** @dataProvider oneDatabase */
