@@ -1,17 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { soak } from '../guarantees/size.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
-import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 
 let site: PeopleSite;
 let mod: Person;
 let app: JavaClient;
 let gate: Gate;
-const outbox = mkdtempSync(join(tmpdir(), 'chat-outbox-'));
 beforeAll(async () => {
   site = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_HOLD_WORDS: 'pallets' });
   mod = await site.person({ roles: 'moderator' });
@@ -23,7 +18,6 @@ afterAll(async () => {
   mod.close();
   await gate.close();
   await site.close();
-  rmSync(outbox, { recursive: true });
 });
 
 async function start(): Promise<Person> {
@@ -33,7 +27,7 @@ async function start(): Promise<Person> {
   user.close();
   return user;
 }
-async function enter({ cookie }: Person, chat: { server: string; outbox?: string }): Promise<void> {
+async function enter({ cookie }: Person, chat: { server: string }): Promise<void> {
   await app.ask('setCookie', { page: 'http://127.0.0.1/', value: cookie.split('=')[1] });
   await app.ask('chat', chat);
   await app.ask('start');
@@ -122,42 +116,6 @@ test('a message that is discarded without a connection is discarded over the nex
   expect(await app.messages('lobby')).not.toContainEqual(expect.objectContaining({ clientId }));
   user.close();
 });
-
-if (soak) {
-  test('a message that was discarded without a connection is discarded by the next process, too', async () => {
-    const user = await site.person();
-    const kept = { ...throughGate(), outbox };
-    const first = startJavaClient();
-    app = first;
-    await enter(user, kept);
-    const held = async (text: string) => {
-      const from = app.told.length;
-      await app.ask('send', { room: 'lobby', text });
-      return (await unsent('held', from)).clientId;
-    };
-    const before = await held('pallets, discarded before');
-    const approved = await held('pallets, approved');
-    const after = await held('pallets, discarded after');
-    await offline();
-    const from = app.told.length;
-    await app.ask('discard', { clientId: before });
-    await app.ask('discard', { clientId: approved });
-    await pending(1, from);
-    await first.stop('SIGKILL');
-    const { id } = (await waiting()).find(({ clientId }) => clientId === approved) ?? { id: '' };
-    await mod.request('held:approve', { id });
-
-    await gate.outage.end();
-    app = startJavaClient();
-    await enter(user, kept);
-    await app.ask('discard', { clientId: after });
-    await expect.poll(waiting).toEqual([]);
-    const left = async () =>
-      (await app.messages('lobby')).filter(({ clientId }) => [before, approved, after].includes(clientId));
-    await expect.poll(left).toMatchObject([{ text: 'pallets, approved', seq: expect.any(Number) }]);
-    user.close();
-  });
-}
 
 test('an edit that waits says so, and leaves the message as it is', async () => {
   const user = await start();

@@ -234,32 +234,6 @@ test('people: found, written to directly, seen to come, type, read and go', asyn
   await app.isTold('present', ({ users }) => !(users as string[]).includes('eva'), from);
 });
 
-if (soak) {
-  test('far back: older pages, a window around one message, and the end again', async () => {
-    await start();
-    const writer = await site.person({}, 'writer');
-    await writer.request('room:join', { room: 'garden' });
-    for (let n = 1; n <= 230; n++) await say(writer, 'garden', `g${n}`);
-    await app.ask('open', { room: 'garden' });
-    const seqs = async () => (await app.messages('garden')).map(({ seq }) => seq);
-    expect((await seqs()).at(0)).toBe(181);
-    await app.ask('older', { room: 'garden' });
-    await expect.poll(async () => (await seqs()).at(0)).toBe(131);
-    await app.ask('jumpTo', { room: 'garden', seq: 40 });
-    await app.isTold('messages', ({ atEnd }) => atEnd === false);
-    expect(await seqs()).toEqual(Array.from({ length: 50 }, (_, n) => 15 + n));
-    // It is not inserted at a wrong position; the live end has it.
-    await say(writer, 'garden', 'meanwhile');
-    await app.ask('newer', { room: 'garden' });
-    await expect.poll(async () => (await seqs()).at(-1)).toBe(114);
-    const from = app.told.length;
-    await app.ask('jumpToEnd', { room: 'garden' });
-    await app.isTold('messages', ({ last, atEnd }) => last === 'meanwhile' && atEnd === true, from);
-    expect((await seqs()).at(-1)).toBe(231);
-    writer.close();
-  });
-}
-
 test('unread mentions fall by those that are read on another device, and none comes with an edit of what was read', async () => {
   const also = await start();
   const gil = await site.person({}, 'gil');
@@ -574,6 +548,3 @@ test('a user is erased: an open room is loaded again without the user, at once o
   await expect.poll(async () => (await shown())[2]).toEqual([also.id, 'after it']);
   also.close();
 });
-
-if (soak) {
-}

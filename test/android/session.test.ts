@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { size, soak } from '../guarantees/size.ts';
+import { size } from '../guarantees/size.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
@@ -128,9 +128,6 @@ test.each(blocks.slice(0, size(3, 1)))(
     await proxy.close();
   },
 );
-
-if (soak) {
-}
 
 test('a session id that the app has already is enough, over WebSocket', async () => {
   const [, id] = (await php.login('alice')).split('=');

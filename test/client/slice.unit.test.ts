@@ -50,12 +50,3 @@ test('while one reads back, what arrives moves nothing', () => {
   const before = slice.of(list(0, 1000), true);
   expect(slice.of(list(-50, 1300), true)).toEqual(before);
 });
-
-test('at the end, the oldest make room for what arrives', () => {
-  const slice = new Slice();
-  for (let to = 100; to <= 10_000; to += 37) {
-    const part = slice.of(list(0, to), false);
-    expect(part.length).toBeLessThanOrEqual(200);
-    expect(part.at(-1)?.key).toBe(`k${to - 1}`);
-  }
-});

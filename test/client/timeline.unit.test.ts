@@ -62,24 +62,6 @@ describe('the timeline', () => {
     );
   });
 
-  test('a list without the older pages has no gap and ends with the newest', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), limit, (steps, limit) => {
-        const log = new Log();
-        const client = new Client(log);
-        const count = { n: 0 };
-        for (const step of steps) perform(log, client, step, count);
-        client.connect(limit);
-        settle(client);
-        client.timeline.toEnd();
-        const list = client.timeline.list();
-        expectContiguous(list);
-        expect(list).toEqual(log.messages.slice(log.messages.length - list.length));
-      }),
-      { numRuns: size(2000, 200) },
-    );
-  });
-
   test('paging forwards from any window ends at the newest, and is live there', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80, size: 'max' }), limit, small, (steps, limit, at) => {
@@ -105,34 +87,6 @@ describe('the timeline', () => {
       }),
       { numRuns: size(1000, 100) },
     );
-  });
-
-  test('expired messages leave the list, and nothing older is requested', () => {
-    const log = new Log();
-    const client = new Client(log);
-    for (let i = 0; i < 20; i++) log.write(me, `c${i}`);
-    client.connect(5);
-    settle(client);
-    const { timeline } = client;
-    const seqs = () => timeline.list().map(({ seq }) => seq);
-    timeline.expire(10);
-    expect(seqs()).toEqual([16, 17, 18, 19, 20]);
-    expect(timeline.complete).toBe(false);
-    // A page that was under way is dropped; the next one ends where the history does.
-    const page = { answer: log.before(16, 5), epoch: timeline.epoch };
-    timeline.expire(15);
-    timeline.older(page.answer, 16, page.epoch);
-    expect(seqs()).toEqual([16, 17, 18, 19, 20]);
-    timeline.older({ messages: log.before(16, 1).messages, complete: true }, 16, timeline.epoch);
-    timeline.expire(19);
-    timeline.expire(3);
-    expect(seqs()).toEqual([19, 20]);
-    expect(timeline).toMatchObject({ complete: true, first: 19, head: log.head });
-    timeline.expire(21);
-    expect(seqs()).toEqual([]);
-    client.hear(log.write(me, 'new'));
-    settle(client);
-    expect(seqs()).toEqual([21]);
   });
 
   test('somebody who reads far back sees the end where all of that is too old', () => {
@@ -220,21 +174,6 @@ describe('the timeline', () => {
     expect(timeline.list()).toEqual([]);
   });
 
-  test('an ack shows the message at once and leaves the head where it is', () => {
-    const log = new Log();
-    const timeline = new Timeline();
-    timeline.joined(log.join(timeline.join(), 50), undefined);
-    const missed = log.write(others[0] as User, 'x');
-    const mine = log.write(me, 'y');
-    timeline.stored(mine);
-    expect(timeline.list()).toEqual([mine]);
-    expect(timeline.head).toBe(0);
-    timeline.live(missed, me.id);
-    timeline.live(mine, me.id);
-    expect(timeline.list()).toEqual([missed, mine]);
-    expect(timeline.head).toBe(2);
-  });
-
   test('more events than are held come with the sync', () => {
     const log = new Log();
     const timeline = new Timeline();
@@ -246,18 +185,6 @@ describe('the timeline', () => {
     for (let since = timeline.syncFrom; since !== undefined; since = timeline.syncFrom) {
       timeline.synced(log.since(since, 500), since);
     }
-    expect(timeline.list()).toEqual(log.messages);
-  });
-
-  test('trimming keeps the newest and lets the rest be fetched again', () => {
-    const log = new Log();
-    for (let i = 0; i < 20; i++) log.write(me, `c${i}`);
-    const timeline = new Timeline();
-    timeline.joined(log.join(timeline.join(), 50), undefined);
-    expect(timeline.complete).toBe(true);
-    timeline.trim(5);
-    expect(timeline.list()).toEqual(log.messages.slice(-5));
-    timeline.older(log.before(timeline.first, 50), timeline.first, timeline.epoch);
     expect(timeline.list()).toEqual(log.messages);
   });
 });
@@ -291,15 +218,6 @@ describe('the user’s own reactions', () => {
       expect(timeline.get(1)).toMatchObject({ text: 't1*', rev: log.head });
       expect(timeline.get(1)?.reactions).toHaveLength(more ? 2 : 1);
     }
-  });
-
-  test('stays over an edit that comes before the page', () => {
-    const { log, timeline } = reacted(5);
-    const page = log.before(timeline.first, 50);
-    timeline.live(event(log.change(0, false) as Message), me.id);
-    timeline.older(page, timeline.first, timeline.epoch);
-    expect(ownOf(timeline)).toEqual(['👍']);
-    expect(timeline.get(1)).toMatchObject({ text: 't1*', rev: log.head });
   });
 
   test('comes with an answer of the same rev', () => {
@@ -363,17 +281,5 @@ describe('pending messages', () => {
     const after = entries([stored], [pending], me);
     expect(after.map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(after[0]?.message).toBe(stored);
-  });
-
-  test('the same clientId of somebody else takes nobody’s place', () => {
-    const foreign = { ...stored, user: { id: '2', name: 'Bob' } };
-    expect(entries([foreign], [pending], me)).toHaveLength(2);
-  });
-
-  test('a conflict stands beside the message that was stored', () => {
-    expect(entries([stored], [{ ...pending, failed: 'conflict' }], me).map(({ key }) => key)).toEqual([
-      '1/a',
-      '1/a/conflict',
-    ]);
   });
 });
