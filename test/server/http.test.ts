@@ -121,25 +121,19 @@ describe('everything else is a JSON error', () => {
 /** A proxy that should block something may read these differently from a URL parser. */
 describe('a target that is not what its path says: 400', () => {
   test.each([
-    ['a backslash', '/\\x/readyz'],
     ['a backslash for a slash', '\\readyz'],
     ['backslashes that lead up', '/x\\..\\readyz'],
     ['two slashes', '//evil.example/readyz'],
-    ['two slashes within', '/x//readyz'],
     ['dot segments', '/x/../readyz'],
-    ['a dot segment', '/./readyz'],
     ['a dot segment at the end', '/readyz/..'],
     ['encoded dot segments', '/x/%2e%2E/readyz'],
-    ['a half encoded dot segment', '/x/.%2e/readyz'],
     ['dot segments to the chat', '/x/../socket.io/?EIO=4&transport=polling'],
     ['a raw quotation mark', '/ready"z'],
     ['a raw byte over 127', '/ready\xe9z'],
     ['a fragment', '/readyz#/../x'],
     ['the address of another host', 'http://evil.example/readyz'],
     ['an address with a user', 'http://x@a/readyz'],
-    ['an address without a host', 'http:///readyz'],
     ['an address without a path', 'http://a'],
-    ['another scheme', 'ftp://a/readyz'],
     ['no path', 'readyz'],
   ])('%s', async (_, target) => {
     const answer = await exchange(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);

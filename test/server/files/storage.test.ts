@@ -428,43 +428,6 @@ describe('examining processes', () => {
     expect(processOf('pictures')).not.toBe(pid);
   });
 
-  test('files of a user who has used no time lately come before those of users who keep the process busy', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] });
-    const order: string[] = [];
-    /** A file that takes 10 s. @returns ends it, once it is examined */
-    const slow = (name: string) => {
-      const begun = Promise.withResolvers<void>();
-      const file = {
-        path: words(),
-        maxBytes,
-        // Read when the process gets the task.
-        get types() {
-          begun.resolve();
-          return types;
-        },
-      };
-      const stop = new AbortController();
-      const done = examiner.examine(name.charAt(0), file, stop.signal).catch(() => void order.push(name));
-      return async () => {
-        await begun.promise;
-        vi.advanceTimersByTime(10_000);
-        stop.abort();
-        await done;
-      };
-    };
-    const [endA1, endB1] = [slow('a1'), slow('b1')];
-    await endA1();
-    const endA2 = slow('a2');
-    const small = ['c1', 'c2', 'c3'].map(async (name) => {
-      expect(await examine('c', words())).toEqual(text);
-      order.push(name);
-    });
-    await endB1();
-    await endA2();
-    expect(order).toEqual(['a1', 'b1', 'c1', 'c2', 'c3', 'a2']);
-    await Promise.all(small);
-  });
-
   test('a file that takes too long, or waits too long, is refused with a time to try again; the file of another user outwaits it', async () => {
     const later = { code: 'rate_limited', retryAfterMs: 25_000 };
     /** One file is examined, and the other waits. */

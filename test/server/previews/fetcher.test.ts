@@ -231,20 +231,6 @@ describe('nothing comes of', () => {
     await reads('/deep', { title: 'Deep' });
   });
 
-  test('links that wait behind slow ones leave room for those of others, who come first', async () => {
-    pages['/silent'] = () => {};
-    pages['/fast'] = html('<title>Fast</title><body>');
-    const own = new Fetcher((error) => {
-      throw error;
-    });
-    const fetchedFor = (user: string, path: string) =>
-      own.fetch(user, { url: `http://${host}${path}`, allowed: [host], picture: false });
-    const slow = Array.from({ length: 1200 }, (_, n) => fetchedFor(`slow${n % 12}`, '/silent'));
-    expect(await fetchedFor('other', '/fast')).toEqual({ title: 'Fast' });
-    own.close();
-    expect(new Set(await Promise.all(slow))).toEqual(new Set([undefined]));
-  });
-
   test('the part of a page beyond 512 KB, also where it was compressed, and a larger picture', async () => {
     const filler = `<head>${' '.repeat(600 * 1024)}`;
     pages['/late'] = html(`${filler}<title>late</title>`);
