@@ -473,31 +473,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(50);
     });
 
-    it('an invite link used by way of two servers at once lets in as many as it may, and counts each once', async () => {
-      const histories = [await empty(), await open()];
-      const { write } = histories[0] as History;
-      await write.createRoom({
-        id: 'den',
-        kind: 'private',
-        name: 'Den',
-        by: ann,
-        clientId: 'd',
-        most: 0,
-        at: 0,
-      });
-      const invite = { id: 'i', room: 'den', digest: 'of i', by: ann.id, at: 0, uses: 20 };
-      await write.createInvite({ invite });
-      const users = Array.from({ length: 30 }, (_, i) => ({ id: `guest${i}`, name: 'Guest' }));
-      // Each by way of both servers: who is a member already is not counted again.
-      const accept = (history: History) =>
-        users.map((user) =>
-          history.write.acceptInvite({ room: 'den', id: 'i', by: ann.id, user, most: 0, at: 1 }),
-        );
-      await Promise.allSettled(histories.flatMap(accept));
-      expect(await histories[1]?.read.invites({ room: 'den' })).toMatchObject([{ used: 20 }]);
-      expect(await histories[0]?.read.room({ room: 'den' })).toMatchObject({ members: 21 });
-    });
-
     test.each(['alone', 'one of several'])(
       'the answer to a COMMIT is lost, %s: the message is stored once, and its sender is told so',
       async (how) => {

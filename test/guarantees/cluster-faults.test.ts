@@ -349,7 +349,7 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
     });
   });
 
-  test('messages between servers are kept for an hour by the clock of the database; a server that stood still for longer ends', async () => {
+  test('messages between servers are kept for an hour by the clock of the database', async () => {
     const clock = fakeClock();
     closing.push(() => clock.remove());
     clock.jump(2 * 3600);
@@ -369,13 +369,5 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
       return Number((await history.query('SELECT min(num) AS num FROM chat_changes'))[0]?.num);
     };
     await expect.poll(first).toBe(Number(num) + 1);
-
-    await line?.cut();
-    ahead.signal('SIGSTOP');
-    // The server that stands still may hold locks that the others wait for, until the database ends its transaction.
-    for (let n = 0; n < 3; n++) await vi.waitFor(() => say(ann, 'lobby'), hanging);
-    await history.query('DELETE FROM chat_changes WHERE num < (SELECT num FROM chat_position)');
-    ahead.process.kill('SIGCONT');
-    await ahead.until(/this server stood still for too long/);
   });
 });

@@ -1,14 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { onTestFinished as afterTest, type TestContext, test } from 'vitest';
-import { soak } from '../../guarantees/size.ts';
+import { type TestContext, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
 import { startChatSite } from '../../helpers/chat-site.ts';
 import { origin, upload } from '../../helpers/files.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
 import { apiKey, say } from '../../helpers/people.ts';
 
 /** It takes seconds, and to read all files takes long. */
@@ -161,66 +158,3 @@ test.concurrent('an erased user is in no file of the server: neither id, name, f
   await site.chat.stop();
   expect(found(...gone)).toEqual([]);
 });
-
-if (soak) {
-  test('a deleted text is not in the memory of the server, though its room was shown with it; nor is an erased user', async (context) => {
-    const memcached = await startMemcached();
-    afterTest(async () => void (await memcached.stop()));
-    for (const user of [1, 2]) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
-    const folder = mkdtempSync(join(tmpdir(), 'chat-heap-'));
-    afterTest(() => rmSync(folder, { recursive: true }));
-    const server = await startChatServer({
-      CHAT_SESSION_STORE: memcached.url,
-      CHAT_API_KEY: 'an-api-key-for-tests',
-      NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}`,
-    });
-    afterTest(async () => {
-      await server.stop();
-    });
-    const ann = await connectChat(server.url, 'PHPSESSID=u1');
-    await ann.request('room:join', { room: 'lobby' });
-    const [deleted, kept] = ['Wm4kZ-deleted-Tq8', 'Wm4kZ-kept-Tq8'];
-    for (const text of [deleted, kept]) {
-      await ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
-    }
-    const bob = await connectChat(server.url, 'PHPSESSID=u2');
-    context.expect((await bob.request('room:join', { room: 'lobby' })).messages).toHaveLength(2);
-    await ann.request('message:delete', { room: 'lobby', seq: 1 });
-    const erased = ['Wm4kZ-id-Tq8', 'Wm4kZ-name-Tq8', 'Wm4kZ-erased-Tq8'];
-    const [id = '', name, text = ''] = erased;
-    await memcached.set('sessions/u3', JSON.stringify({ user_id: id, firstname: name }));
-    const cat = await connectChat(server.url, 'PHPSESSID=u3');
-    await cat.request('room:join', { room: 'lobby' });
-    await cat.request('message:send', { room: 'lobby', text, clientId: newClientId() });
-    await bob.request('message:send', {
-      room: 'lobby',
-      text: 'Hello',
-      clientId: newClientId(),
-      mentions: [{ user: id, start: 0, length: 5 }],
-    });
-    await bob.request('message:history', { room: 'lobby' });
-    await fetch(`${server.url}/api/users/${id}?messages=delete`, {
-      method: 'DELETE',
-      headers: { authorization: 'Bearer an-api-key-for-tests' },
-    });
-    await context.expect.poll(() => bob.events.some((event) => event.name === 'room:reset')).toBe(true);
-    await bob.request('room:join', { room: 'lobby' });
-    // In the main thread's memory, texts are identified by the one that is kept.
-    const inMemory = async () => {
-      const before = readdirSync(folder).length;
-      server.process.kill('SIGUSR2');
-      let snapshot = '';
-      const isWhole = () => {
-        const names = readdirSync(folder).sort();
-        snapshot = names.length > before ? readFileSync(join(folder, names.at(-1) as string), 'latin1') : '';
-        return /\]\}\n?$/.test(snapshot.slice(-3));
-      };
-      await context.expect.poll(isWhole).toBe(true);
-      return [kept, deleted, ...erased].filter((one) => snapshot.includes(one));
-    };
-    // A user who has left is remembered for a moment, since reloading a page brings them back.
-    await context.expect.poll(inMemory, { interval: 1000 }).toEqual([kept]);
-    ann.close();
-    bob.close();
-  });
-}
