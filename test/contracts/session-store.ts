@@ -195,13 +195,6 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     }
     if (!proves('failures')) return;
 
-    test('closed: the questions under way end', async () => {
-      const sessions = open();
-      const answers = Promise.allSettled([sessions.get('one'), sessions.get('two')]);
-      sessions.close();
-      expect(await answers).toHaveLength(2);
-    });
-
     /** Each kind of request fails with a StoreError that does not name the session. */
     const allFail = async (sessions: SessionStore, id: string) => {
       const answers = await Promise.allSettled([

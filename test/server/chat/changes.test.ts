@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { size } from '../../guarantees/size.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, eventsOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
@@ -80,22 +79,6 @@ test('an entry of the session’s list that is no room is logged once per conten
   const third = 'only the first 500 rooms count';
   await expect.poll(logged).toEqual([first, second, third]);
   expect(site.chat.output()).not.toContain('very secret');
-});
-
-test('joining a public room in the moment of the removal from it: a member who has joined it, or neither', async () => {
-  const [boss, ben] = [await site.person({ roles: 'admin' }), await site.person()];
-  const made = { name: newClientId(), kind: 'public' as const, clientId: newClientId() };
-  const room = (await boss.request('room:create', made)).room.id;
-  for (let round = 0; round < size(100, 20); round++) {
-    await ben.request('room:join', { room });
-    const removing = boss.request('room:remove', { room, user: ben.id });
-    // At another moment of the removal in each round.
-    for (const until = performance.now() + (round % 20) / 10; performance.now() < until; );
-    await Promise.all([removing, ben.raw('room:join', { room })]);
-    const member = (await ben.request('room:list', {})).rooms.some(({ id }) => id === room);
-    const sent = await codeOf(ben, 'message:send', { room, text: 'x', clientId: `r${round}` });
-    expect([round, sent]).toEqual([round, member ? 'ok' : 'not_joined']);
-  }
 });
 
 test('that a member whom all know has opened the room for the first time is in no event', async () => {

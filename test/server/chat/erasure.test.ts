@@ -15,7 +15,6 @@ import {
   say,
   startPeopleSite,
 } from '../../helpers/people.ts';
-import { metrics } from '../../helpers/server-figures.ts';
 
 const kept = historyFolder();
 let site: PeopleSite;
@@ -130,39 +129,6 @@ test('a room that an erased user had left goes on: its owner invites', async () 
     added: [cat.id],
   });
   for (const one of [ann, ben, cat]) one.close();
-});
-
-test('what was asked for over a page that is closed, and still waits, is not carried out once the connections are closed', async () => {
-  const [ann, ben] = await site.people(2);
-  const den = await site.den(ann, [ben]);
-  const figure = async (name: string) => (await metrics(site.chat.url)).get(name) ?? 0;
-  const [ended, refused] = [
-    'chat_sessions_ended_total{reason="kicked"}',
-    'chat_requests_total{event="room:delete",code="forbidden"}',
-  ];
-  const before = { ended: await figure(ended), refused: await figure(refused) };
-  const other = new DatabaseSync(kept.path, { timeout: 5000 });
-  onTestFinished(() => other.close());
-  other.exec('BEGIN IMMEDIATE');
-  // Each of them waits for a second at most, and the next one behind it.
-  const asked = Array.from({ length: 8 }, (_, n) =>
-    ann.raw('room:update', { room: den.id, topic: `topic ${n}` }),
-  );
-  asked.push(ann.raw('room:delete', { room: den.id }));
-  ann.close();
-  const unanswered = await Promise.allSettled(asked);
-  expect(unanswered.map(({ status }) => status)).toEqual(asked.map(() => 'rejected'));
-  await expect
-    .poll(async () => (await site.api('GET', `/users/${ann.id}`)).body)
-    .toMatchObject({ connections: 0 });
-  const kicking = site.api('DELETE', `/users/${ann.id}/connections`);
-  await expect.poll(() => figure(ended)).toBe(before.ended + 1);
-  other.exec('ROLLBACK');
-  expect(await kicking).toEqual({ status: 200, body: { closed: 0 } });
-  await expect.poll(() => figure(refused)).toBe(before.refused + 1);
-  const { rooms } = await ben.request('room:list', { member: true });
-  expect(rooms.map(({ id }) => id)).toContain(den.id);
-  ben.close();
 });
 
 test('an upload that is under way is refused, and a report that goes is one less to those who see it', async () => {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Room } from '../../../server/chat/model.ts';
-import type { Order, OrderAnswer, OtherServers } from '../../../server/chat/other-servers.ts';
+import type { OrderAnswer, OtherServers } from '../../../server/chat/other-servers.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
@@ -152,25 +152,6 @@ test.each(['answer', 'fail to'] as const)(
     await expect.poll(texts).toEqual(['as it is now']);
   },
 );
-
-test('the other servers are asked once about all users whom a message concerns', async () => {
-  const asked: Order[] = [];
-  const { mentions, connect, den, say } = await besideOthers({
-    isConnected: (user) => user !== '1',
-    async orderOthers(_, order) {
-      asked.push(order);
-      return { count: 2, joined: ['3', '20'] };
-    },
-  });
-  const users = Array.from({ length: 20 }, (_, n) => `${n + 1}`);
-  for (const id of users) await connect(id);
-  await den(room, ['ben', ...users]);
-  await say(room, 'ben', 'x'.repeat(20), { mentions: named(...users) });
-  const elsewhere = users.slice(1);
-  const told = elsewhere.filter((id) => id !== '3' && id !== '20').map((id) => `c${id}`);
-  await expect.poll(() => mentions().map(({ ids }) => ids)).toEqual([['c1'], told]);
-  expect(asked).toEqual([{ is: 'joined', room, users: elsewhere }]);
-});
 
 test('a server says which of the users have joined a room, counts for one of an earlier version, and pushes nothing of a lost room', async () => {
   const { chat, close } = await openChatOver(

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
-import { openDirect } from '../../../server/chat/members.ts';
 import { type History, methods } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -85,23 +84,6 @@ describe.concurrent('somebody who comes back', () => {
     expect([...(person?.memberships.get('u-ann')?.room.here ?? [])]).toContain(person);
   });
 
-  test('to a direct room is seen there as before', async () => {
-    const { room } = await history.write.openDirect({ id: 'd-1', by: nameOf('dan'), other: 'eve', at });
-    await connect('dan');
-    const told = await connect('eve');
-    for (const id of ['dan', 'eve']) await say(room.id, id);
-    const partner = () => chat.directory.find(told.person, room.id)?.partners.get('dan')?.user.name;
-    expect(partner()).toBe('Name of dan');
-    chat.directory.disconnect(await connect('dan'));
-    for (const one of chat.directory.person('dan')?.connections ?? []) chat.directory.disconnect(one);
-    await gone('dan');
-    expect(chat.directory.find(told.person, room.id)?.present.has('dan')).toBe(false);
-    await connect('dan');
-    expect(asked.has('dan')).toBe(false);
-    expect(chat.directory.find(told.person, room.id)?.present.get('dan')).toEqual(nameOf('dan'));
-    expect(partner()).toBe('Name of dan');
-  });
-
   const meanwhile: { [title: string]: (id: string) => Promise<unknown> } = {
     'was removed from a room': (id) => rooms.remove(`u-${id}`, id),
     'was invited to another room': (id) => den(`u-other-${id}`, `owner-of-other-${id}`, [id]),
@@ -138,23 +120,6 @@ describe.concurrent('somebody who comes back', () => {
     const direct = memberships.find((one) => one.room.id === room.id);
     expect(direct?.partner?.shares).toBe(false);
     expect(chat.directory.room(room.id)?.partners.get('quin')?.shares).toBe(false);
-  });
-
-  test('and opens a direct room hears of what the partner does while the history is asked', async () => {
-    const room = { by: nameOf('cal'), other: 'deb', at };
-    await history.write.arrive({ user: nameOf('deb'), at });
-    const connection = await connect('cal');
-    asked.delete('cal');
-    const hold = Promise.withResolvers<void>();
-    held.set('cal', hold.promise);
-    const opening = openDirect(chat, connection, { user: 'deb' });
-    await vi.waitUntil(() => asked.has('cal'), { timeout: hanging });
-    const { id } = (await history.write.openDirect({ id: 'd-none', ...room })).room;
-    await say(id, 'cal');
-    await history.write.join({ room: id, user: { id: 'deb', name: 'Another name' }, at });
-    hold.resolve();
-    const { answer } = await opening;
-    expect(answer.room.with).toEqual({ id: 'deb', name: 'Another name' });
   });
 
   test('to a room that nobody has kept in memory is read again', async () => {

@@ -13,8 +13,7 @@ import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { addTerms } from '../../../server/history/terms.ts';
 import { size } from '../../guarantees/size.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
-import { cpuOf, tenMillionBytes } from '../../helpers/cpu.ts';
-import { everyRead, everyWrite, room, sent } from '../../helpers/every-call.ts';
+import { everyRead, everyWrite } from '../../helpers/every-call.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
 // Data that one user can write within the limits in an hour or less must not delay others.
@@ -58,20 +57,6 @@ function preparedBy(db: DatabaseSync): string[] {
     statements.push(sql);
     return prepare(sql, ...more);
   };
-  return statements;
-}
-
-/** Carries out a write. @returns the statements that it has taken */
-function statementsOf<Op extends keyof Writes>(db: DatabaseSync, op: Op, input: Writes[Op]['in']): string[] {
-  const prepare = db.prepare;
-  const statements = preparedBy(db);
-  const transaction = new Transaction();
-  const place = { dialect: sqlite(db), transaction, digestKey: digestKeyOf(db) };
-  const connection = new SqliteConnection(db);
-  const { outcomes } = connection.answered(carryOut(place, [{ op, input }]));
-  connection.answered(transaction.flush());
-  db.prepare = prepare;
-  expect(outcomes.filter((one) => 'error' in one)).toEqual([]);
   return statements;
 }
 
@@ -299,60 +284,6 @@ test('people whom others have only named cost a search for people nothing', asyn
   expect(await history.read.findUsers(asked)).toMatchObject([{ id: 'u7' }]);
 });
 
-test('a user in hundreds of rooms finds people with little work', async () => {
-  const path = newFile();
-  const history = await open(path);
-  const rooms = Array.from({ length: 500 }, (_, n) => ({ id: `team-${n}`, name: `Team ${n}` }));
-  await history.write.arrive({ user, rooms, at });
-  await history.write.putRoom({ id: 'other', name: 'Other', kind: 'private', at });
-  for (let n = 0; n < 2000; n += 1000) {
-    const users = Array.from({ length: 1000 }, (_, m) => ({ id: `u${n + m}`, name: `Person ${n + m}` }));
-    await history.write.addMembers({ room: 'other', users, source: 'api', mayReturn: true, at });
-  }
-  await history.close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
-  const connection = new SqliteConnection(db);
-  const queries = queriesOf(sqlite(db), digestKeyOf(db));
-  const find = () => {
-    const asked = { user: user.id, query: 'person', onlyShared: true, limit: 20 };
-    expect(connection.answered(queries.findUsers(asked))).toEqual([]);
-  };
-  expect(cpuOf(find)).toBeLessThan(20 * tenMillionBytes());
-});
-
-test('to leave a thousand blocked people out of five hundred threads is little work', async () => {
-  const path = newFile();
-  const history = await open(path);
-  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
-  const count = 500;
-  await fill(history, 'lobby', count, (n) => `question ${n}`);
-  await Promise.all(
-    Array.from({ length: count }, (_, n) =>
-      history.write.send({
-        ...{ room: 'lobby', clientId: randomUUID(), user: { id: `u${n % 9}`, name: 'x' } },
-        ...{ text: 'answer', replyTo: n + 1, sentAt: at, asMember: false },
-      }),
-    ),
-  );
-  await history.close();
-  const db = new DatabaseSync(path);
-  onTestFinished(() => db.close());
-  const connection = new SqliteConnection(db);
-  const queries = queriesOf(sqlite(db), digestKeyOf(db));
-  const threads = Array.from({ length: count }, (_, n) => n + 1);
-  const asked = (apart: string[]) =>
-    connection.answered(
-      queries.threads({ room: 'lobby', threads, apart, unread: { after: 0, user: user.id } }),
-    );
-  const blocked = ['u1', ...Array.from({ length: 999 }, (_, n) => `blocked-${n}`)];
-  const without = asked(blocked).filter(({ fresh }) => fresh === 0);
-  expect(without).toHaveLength(Math.ceil((count - 1) / 9));
-  expect(without[0]).toMatchObject({ authors: [], apart: [{ user: { id: 'u1' }, replies: 1 }] });
-  const least = (apart: string[]) => Math.min(...[1, 2, 3].map(() => cpuOf(() => asked(apart))));
-  expect(least(blocked) / least([])).toBeLessThan(4);
-});
-
 test('the files of a room are added up by an index alone, however many there are', async () => {
   const db = await emptyHistory();
   const asking = queriesOf(sqlite(db), digestKeyOf(db)).filesIn({ rooms: ['lobby'], most: 9 });
@@ -362,31 +293,6 @@ test('the files of a room are added up by an index alone, however many there are
   expect(planOf(db, statement as Sql, 'chat_files')).toEqual([
     'SEARCH chat_files USING COVERING INDEX chat_files_by_size (room=? AND state=? AND seq>?)',
   ]);
-});
-
-test('where the only reply of a user in a thread is deleted, no other one is looked for', async () => {
-  const db = await emptyHistory();
-  statementsOf(db, 'putRoom', { id: room, kind: 'private', name: 'Den', at });
-  statementsOf(db, 'addMembers', { room, users: [user], source: 'api', mayReturn: true, at });
-  const message = { ...sent, mentions: [] };
-  statementsOf(db, 'send', { ...message, clientId: '1' });
-  for (const clientId of ['2', '3']) statementsOf(db, 'send', { ...message, clientId, replyTo: 1 });
-  const looksFor = (seq: number) => {
-    const deleted = { room, seq, user: user.id, moderator: false, at };
-    return statementsOf(db, 'delete', deleted).filter((sql) => inThread.test(sql)).length;
-  };
-  expect([looksFor(3), looksFor(2)]).toEqual([1, 0]);
-});
-
-test('the owner of a room is looked for, among all its members, only where another one becomes it', async () => {
-  const db = await emptyHistory();
-  statementsOf(db, 'putRoom', { id: room, kind: 'private', name: 'Den', at });
-  statementsOf(db, 'addMembers', { room, users: [user], source: 'api', mayReturn: true, at });
-  const looksFor = (role: 'owner' | 'moderator' | 'member') => {
-    const statements = statementsOf(db, 'setRole', { room, user: user.id, role });
-    return statements.filter((sql) => sql.includes("role = 'owner'")).length;
-  };
-  expect([looksFor('moderator'), looksFor('owner'), looksFor('member')]).toEqual([0, 1, 0]);
 });
 
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
