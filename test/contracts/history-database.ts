@@ -473,6 +473,32 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(50);
     });
 
+    test('of two servers that ask at once one is given a user to mail, and one a push to send', async () => {
+      const histories = [await empty(), await open()];
+      const { write } = histories[0] as History;
+      const users = Array.from({ length: 20 }, (_, n) => `away${n}`).sort();
+      for (const id of users) await write.arrive({ user: { id, name: id }, at: 0 });
+      const consumer = { name: 'notify', by: 'me', types: ['message'], lease: 60_000, most: 9 } as const;
+      const taken = await write.consume(consumer);
+      const pushes = users.map((user) => ({ user, room: 'den' }));
+      const concerned = { users, rooms: [], due: 1, roomsDue: 1, pushes, pushDue: 1 };
+      const done = 'upTo' in taken ? taken.upTo : 0;
+      await write.consume({ ...consumer, done, rows: { concerned } });
+      const claim = { at: 1, until: 60_000, most: 2 };
+      const given = { users: [] as string[], pushes: [] as string[] };
+      for (let left = 1; left > 0; ) {
+        const due = await Promise.all(histories.map(({ write }) => write.claimDueUsers(claim)));
+        const push = await Promise.all(
+          histories.map(({ write }) => write.claimPushes({ ...claim, before: 0 })),
+        );
+        given.users.push(...due.flatMap((one) => one.users.map(({ user }) => user)));
+        given.pushes.push(...push.flatMap((one) => one.pushes.map(({ user }) => user)));
+        left = due.flatMap((one) => one.users).length + push.flatMap((one) => one.pushes).length;
+      }
+      expect(given.users.sort()).toEqual(users);
+      expect(given.pushes.sort()).toEqual(users);
+    });
+
     test.each(['alone', 'one of several'])(
       'the answer to a COMMIT is lost, %s: the message is stored once, and its sender is told so',
       async (how) => {
