@@ -389,8 +389,8 @@ test('a value is the one that PHP has, or unknown: 300 expressions at random', (
   expect(known).toBeGreaterThan(150);
 });
 
-test('a file of the environment', () => {
-  const text = `
+const before = { before: { OUT: 'out' } };
+const plainFile = `
 # a comment
 A=1
 export B = two words # and a comment
@@ -402,47 +402,42 @@ F="two
 lines"
 G=a#b
 `;
-  expect({ ...parseEnv(text, '.env') }).toEqual({
-    A: '1',
-    B: 'two words',
-    C: '$A "x" \\n',
-    D: '1\n"q" $A',
-    E: '',
-    F: 'two\nlines',
-    G: 'a#b',
-  });
-  for (const wrong of ['X="no end', "X='a' b"]) {
-    expect(() => parseEnv(`A=1\n${wrong}`, '/site/.env')).toThrow(/^\/site\/\.env line 2: /);
-  }
-});
-
-test('a file of the environment as Laravel and Bedrock read it', () => {
+test.each<[form: 'plain' | 'phpdotenv' | 'symfony', text: string, values: object]>([
+  [
+    'plain',
+    plainFile,
+    { A: '1', B: 'two words', C: '$A "x" \\n', D: '1\n"q" $A', E: '', F: 'two\nlines', G: 'a#b' },
+  ],
   // As Laravel 10.50 and 13.26 with phpdotenv 5 have been seen.
-  for (const [text, wanted] of [
-    ['A=1\nA=2', { A: '2' }],
-    ['A=x#y\nB="x#y"\nC="x"#y', { A: 'x', B: 'x#y', C: 'x' }],
-    [`A=1\nB=\\$A\${A}\\\${A}\nC="\\\${A}"`, { A: '1', B: '\\$A1\\1', C: `\${A}` }],
-    ['A=1\nA\nB=2', { B: '2' }],
-    ['"A"=1\n\'B\'=2', { A: '1', B: '2' }],
-    [`A=\${OUT}\${NONE}\nA=\${A}b`, { A: `out\${NONE}b` }],
-  ] as const)
-    expect({ ...parseEnv(text, '.env', 'phpdotenv', { before: { OUT: 'out' } }) }).toEqual(wanted);
+  ['phpdotenv', 'A=1\nA=2', { A: '2' }],
+  ['phpdotenv', 'A=x#y\nB="x#y"\nC="x"#y', { A: 'x', B: 'x#y', C: 'x' }],
+  ['phpdotenv', `A=1\nB=\\$A\${A}\\\${A}\nC="\\\${A}"`, { A: '1', B: '\\$A1\\1', C: `\${A}` }],
+  ['phpdotenv', 'A=1\nA\nB=2', { B: '2' }],
+  ['phpdotenv', '"A"=1\n\'B\'=2', { A: '1', B: '2' }],
+  ['phpdotenv', `A=\${OUT}\${NONE}\nA=\${A}b`, { A: `out\${NONE}b` }],
+  // As Dotenv of Symfony 7.2 has been seen.
+  ['symfony', 'A=1\nA=2', { A: '2' }],
+  ['symfony', 'A=x#y\nB=x #y\nC="x"#y\nD= # no\n', { A: 'x#y', B: 'x', C: 'x#y', D: '' }],
+  [
+    'symfony',
+    `A=a\nB=$A\${A}b\\$A\${NONE}\${NONE:-c}$OUT\nexport C="$A\\$A"'$A'x`,
+    { A: 'a', B: 'aab$Acout', C: 'a$A$Ax' },
+  ],
+  [
+    'symfony',
+    'A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'',
+    { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' },
+  ],
+])('a file of the environment, %s: %j', (form, text, values) => {
+  expect({ ...parseEnv(text, '.env', form, before) }).toEqual(values);
 });
 
-test('a file of the environment as Symfony reads it', () => {
-  // As Dotenv of Symfony 7.2 has been seen.
-  for (const [text, wanted] of [
-    ['A=1\nA=2', { A: '2' }],
-    ['A=x#y\nB=x #y\nC="x"#y\nD= # no\n', { A: 'x#y', B: 'x', C: 'x#y', D: '' }],
-    [
-      `A=a\nB=$A\${A}b\\$A\${NONE}\${NONE:-c}$OUT\nexport C="$A\\$A"'$A'x`,
-      { A: 'a', B: 'aab$Acout', C: 'a$A$Ax' },
-    ],
-    ['A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'', { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' }],
-  ] as const)
-    expect({ ...parseEnv(text, '.env', 'symfony', { before: { OUT: 'out' } }) }, text).toEqual(wanted);
-  for (const wrong of ['A', 'X="no end', "X='no end", '=x'])
-    expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', 'symfony')).toThrow(/^\/site\/\.env line 2: /);
+test.each([
+  ['plain', ['X="no end', "X='a' b"]],
+  ['symfony', ['A', 'X="no end', "X='no end", '=x']],
+] as const)('an error in a file of the environment names the line: %s', (form, lines) => {
+  for (const wrong of lines)
+    expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', form)).toThrow(/^\/site\/\.env line 2: /);
 });
 
 test('variables in a value of a file: of PHP first, then of the file, then of files before it', () => {

@@ -150,6 +150,7 @@ describe('a damaged item is an invalid session, and no failure of the store', ()
     ['nothing at all', 0x30, () => Buffer.alloc(0)],
     ['FastLZ cut off', 0x50, () => behindLength(fastlz.subarray(0, -1))],
     ['FastLZ of another length', 0x50, () => behindLength(fastlz, text.length - 1)],
+    ['FastLZ that says it is larger', 0x50, () => behindLength(fastlz, text.length + 1)],
     ['FastLZ of a third level', 0x50, () => behindLength(Buffer.of(0x40, 1), 1)],
     ['FastLZ that reaches back too far', 0x50, () => behindLength(Buffer.of(0, 1, 0x20, 1), 4)],
     ['zstd cut off', 0x90, () => behindLength(zstd.subarray(0, -8))],

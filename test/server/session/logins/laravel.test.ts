@@ -152,7 +152,7 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
 }
 
 /** A request by Laravel's own classes: the session's file, and the cookie of the response. */
-async function logIn(sessions: string, job: { name: string; encrypt?: boolean; key?: string }) {
+async function logIn(sessions: string, job: { name: string; cipher?: string; encrypt?: boolean; key?: string }) {
   const jobs = [{ cipher: 'aes-256-cbc', encrypt: false, ...job, key: (job.key ?? key).slice(7) }];
   const [answer]: { id: string; cookie: string }[] = await phpAnswer(
     'laravel-login.php',
@@ -219,6 +219,21 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
     await memcached.set(`${site.keys.cache}${id}`, bytes);
     expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
   });
+});
+
+test.each([
+  ['aes-256-gcm', 32],
+  ['aes-128-gcm', 16],
+])('by %s, and neither with the id itself nor with the cookie of another name', async (cipher, bytes) => {
+  const own = `base64:${randomBytes(bytes).toString('base64')}`;
+  const site = siteOf(13, { SESSION_ENCRYPT: 'true', APP_KEY: own });
+  const by = (name: string) => logIn(site.sessions, { name, cipher, encrypt: true, key: own });
+  const { who } = await ask(site.folder);
+  const { id, cookies } = await by(site.name);
+  expect(await who({ cookies })).toEqual(user);
+  const other = (await by('other')).cookies.replace('other=', `${site.name}=`);
+  for (const wrong of [`${site.name}=${id}`, other])
+    expect(await who({ cookies: wrong })).toMatch(/is not a session ID that Laravel has encrypted/);
 });
 
 test('in memcached with a login', async () => {

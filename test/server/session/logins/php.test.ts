@@ -83,37 +83,31 @@ test('the folder of a PHP site is enough: where its sessions are and what its co
     await Promise.all([redis, socket, locked].map((one) => one.remove()));
   });
   const files = new Machine({});
+  const path = (at: string, more: Record<string, string> = {}) => ({ 'session.save_path': at, ...more });
+  const by = (handler: string) => ({ 'session.serialize_handler': handler });
   const machines: [string, Record<string, string>][] = [
-    ['files', { 'session.save_path': files.sessions, 'session.name': 'ID' }],
-    [
-      'files',
-      { 'session.save_path': `0;600;${files.sessions}`, 'session.serialize_handler': 'php_serialize' },
-    ],
-    ['memcached', { 'session.save_path': `127.0.0.1:${memcached.port}`, 'memcached.sess_prefix': 'own.' }],
+    ['files', path(files.sessions, { 'session.name': 'ID' })],
+    ['files', path(`0;600;${files.sessions}`, by('php_serialize'))],
+    ['memcached', path(`127.0.0.1:${memcached.port}`, { 'memcached.sess_prefix': 'own.' })],
     [
       'memcache',
-      {
-        'session.save_path': `tcp://127.0.0.1:${memcached.port}?persistent=1&weight=2`,
-        'session.serialize_handler': 'igbinary',
+      path(`tcp://127.0.0.1:${memcached.port}?persistent=1&weight=2`, {
+        ...by('igbinary'),
         'memcache.session_prefix_static_key': 'site_',
-      },
+      }),
     ],
-    ['redis', { 'session.save_path': `tcp://127.0.0.1:${redis.port}?database=3&prefix=a%26b:&weight=1` }],
-    ['redis', { 'session.save_path': `127.0.0.1:${redis.port}`, 'session.serialize_handler': 'msgpack' }],
+    ['redis', path(`tcp://127.0.0.1:${redis.port}?database=3&prefix=a%26b:&weight=1`)],
+    ['redis', path(`127.0.0.1:${redis.port}`, by('msgpack'))],
+    ['memcached', path(`127.0.0.1:${textOnly.port}`, { 'memcached.sess_binary_protocol': '0' })],
+    ['memcached', path(socket.path)],
+    ['memcached', path(`${socket.path}:0`, { 'memcached.sess_prefix': 'own.' })],
+    ['memcache', path(`unix://${socket.path}:0`)],
     [
       'memcached',
-      { 'session.save_path': `127.0.0.1:${textOnly.port}`, 'memcached.sess_binary_protocol': '0' },
-    ],
-    ['memcached', { 'session.save_path': socket.path }],
-    ['memcached', { 'session.save_path': `${socket.path}:0`, 'memcached.sess_prefix': 'own.' }],
-    ['memcache', { 'session.save_path': `unix://${socket.path}:0` }],
-    [
-      'memcached',
-      {
-        'session.save_path': `127.0.0.1:${locked.port}`,
+      path(`127.0.0.1:${locked.port}`, {
         'memcached.sess_sasl_username': 'chat',
         'memcached.sess_sasl_password': 'p@ss/w:rd+%',
-      },
+      }),
     ],
   ];
   for (const [handler, settings] of machines) {
