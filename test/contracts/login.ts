@@ -8,7 +8,6 @@ import {
   type Verdict,
 } from '../../server/session/login.ts';
 import { openSite } from '../../server/session/logins/applications.ts';
-import { soak } from '../guarantees/size.ts';
 import { differing } from '../helpers/application-site.ts';
 import { patient } from '../helpers/patient-logins.ts';
 import type { TestDatabase } from '../helpers/site-database.ts';
@@ -82,18 +81,14 @@ export function applicationContract(
   });
 }
 
-const proved = new Set<string>();
-
-/** They prove all of it in an ordinary run, too: a session by one cookie, and a cookie that names the user. */
+/** They prove all of it: a session by one cookie, and a cookie that names the user. */
 const whole = ['PHP session', 'WordPress'];
 
 /**
- * The contract of `Logins`, which each kind of login must keep. An ordinary run proves it on the first database of an
- * application, and in all but two only as far as it depends on the application's own cookies and rows.
+ * The contract of `Logins`, which each kind of login must keep. All but two prove it only as far as it depends on the
+ * application's own cookies and rows.
  */
 export function loginContract(name: string, start: () => Promise<LoginSite>): void {
-  if (proved.has(name) && !soak) return;
-  proved.add(name);
   describe(`a login by ${name}`, () => {
     let site: LoginSite;
     let logins: Logins;
@@ -191,7 +186,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       expect(reasons.join()).toContain('PHP uses the first in the header');
     });
 
-    if (!whole.includes(name) && !soak) return;
+    if (!whole.includes(name)) return;
 
     test('without its cookies: unauthorized, with a reason', async () => {
       const [cookieName] = (await site.logIn('7')).cookies.split('=');
