@@ -113,7 +113,9 @@ const ours: [string, () => string][] = [
 /** A format is the same in all stores: each has one of them. */
 const cases = [
   ...native.map(([name, url], n) => [name, ofPhp[n % 5] ?? 'php', 'native', url] as const),
-  ...ours.map(([name, url], n) => [name, ([...ofPhp, 'json'] as const)[n % 6] ?? 'php', 'ours', url] as const),
+  ...ours.map(
+    ([name, url], n) => [name, ([...ofPhp, 'json'] as const)[n % 6] ?? 'php', 'ours', url] as const,
+  ),
 ];
 
 describe('every value of every session, and its user, is what PHP finds there', () => {

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { databaseUrl } from '../../../../server/session/configuration/database-host.ts';
-import type { Login, Logins } from '../../../../server/session/login.ts';
+import type { Logins } from '../../../../server/session/login.ts';
 import { ConfigurationError, findSite, openSite } from '../../../../server/session/logins/applications.ts';
 import type { SitePlace } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
+import { askingOf } from '../../../helpers/application-site.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
 import { lockedMemcached, memcachedSocket } from '../../../helpers/memcached-places.ts';
 import { startRedis } from '../../../helpers/redis.ts';
@@ -193,8 +194,18 @@ test('servers of memcached are read as libmemcached reads them', async () => {
   );
 });
 
-test('what the code of a site changes counts before php.ini, or is an error that names the line', async () => {
-  const machine = new Machine({ 'session.name': 'INI', 'session.save_path': '/nowhere' });
+test('what the code of a site changes counts before php.ini', async () => {
+  const machine = new Machine({});
+  started(machine);
+  machine.write('srv/site/broken.php', '<?php session_name("X"');
+  machine.ini({ 'session.name': 'CODE', 'session.save_path': machine.sessions });
+  const cookies = machine.session('7');
+  machine.ini({ 'session.name': 'INI', 'session.save_path': '/nowhere' });
+  expect(await (await machine.logins()).identify({ cookies })).toMatchObject(zoe);
+});
+
+/** Code of a site that sets the place and the name of its sessions, beside that of a library. */
+function started(machine: Machine): void {
   machine.write(
     'srv/site/inc/start.php',
     `<?php\n\\ini_set('session.save_path', dirname(__DIR__, 3) . '/sessions');\nini_set('display_errors', f());\nif (true) { session_start(['name' => "CODE", 'read_and_close' => true]); }`,
@@ -203,51 +214,45 @@ test('what the code of a site changes counts before php.ini, or is an error that
     'srv/site/vendor/lib.php',
     `<?php session_set_save_handler(new Own()); session_name('VENDOR');`,
   );
-  machine.write('srv/site/broken.php', '<?php session_name("X"');
-  machine.ini({ 'session.name': 'CODE', 'session.save_path': machine.sessions });
-  const cookies = machine.session('7');
-  machine.ini({ 'session.name': 'INI', 'session.save_path': '/nowhere' });
-  expect(await (await machine.logins()).identify({ cookies })).toMatchObject(zoe);
+}
 
-  const file = join(machine.site, 'own.php');
-  for (const [code, given, error] of [
-    [
-      `session_name('OTHER');`,
-      {},
-      /^session\.name is "OTHER" by session_name\(\) in .*own\.php line 1 and "CODE" by session_start\(\) in .* line 4, .*: set CHAT_SESSION_NAME$/,
-    ],
-    [
-      `session_name('A' . $b);`,
-      { store: 'file:///x' },
-      /own\.php line 1: session\.name depends on the call of session_name\(\), which only PHP knows: set CHAT_SESSION_NAME$/,
-    ],
-    [
-      `session_set_save_handler($own);`,
-      {},
-      /own\.php line 1: session\.save_handler depends on a handler of its own, .*: set CHAT_SESSION_STORE$/,
-    ],
-    [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
-  ] as const) {
-    writeFileSync(file, `<?php ${code}`);
-    const opened = openSite(machine.place(given));
-    if (error === undefined) (await opened).logins.close();
-    else await expect(opened).rejects.toThrow(error);
-  }
+test.each([
+  [
+    `session_name('OTHER');`,
+    {},
+    /^session\.name is "OTHER" by session_name\(\) in .*own\.php line 1 and "CODE" by session_start\(\) in .* line 4, .*: set CHAT_SESSION_NAME$/,
+  ],
+  [
+    `session_name('A' . $b);`,
+    { store: 'file:///x' },
+    /own\.php line 1: session\.name depends on the call of session_name\(\), which only PHP knows: set CHAT_SESSION_NAME$/,
+  ],
+  [
+    `session_set_save_handler($own);`,
+    {},
+    /own\.php line 1: session\.save_handler depends on a handler of its own, .*: set CHAT_SESSION_STORE$/,
+  ],
+  [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
+] as const)('code that only PHP knows is an error that names the line: %s %o', async (code, given, error) => {
+  const machine = new Machine({});
+  started(machine);
+  machine.write('srv/site/own.php', `<?php ${code}`);
+  const opened = openSite(machine.place(given));
+  if (error === undefined) (await opened).logins.close();
+  else await expect(opened).rejects.toThrow(error);
 });
 
 test('what visitors may have uploaded is no code of the site', async () => {
-  const machine = new Machine({ 'session.name': 'ID' });
+  const machine = new Machine({});
   machine.ini({ 'session.name': 'ID', 'session.save_path': machine.sessions });
   const cookies = machine.session('7');
+  const save = (folder: string) => `<?php session_save_path('${machine.site}/data/${folder}');`;
   for (const folder of ['uploads', 'user_uploads', 'files', 'media', 'images', 'avatars', 'attachments']) {
-    machine.write(
-      `srv/site/data/${folder}/a.inc`,
-      `<?php session_save_path('${machine.site}/data/${folder}');`,
-    );
+    machine.write(`srv/site/data/${folder}/a.inc`, save(folder));
     machine.write(`srv/site/data/${folder}/sess_forged`, 'who|a:1:{s:2:"id";i:1;}');
   }
   // Every account of the machine could put it there.
-  machine.write('srv/site/scans/a.inc', `<?php session_save_path('${machine.site}/data/uploads');`);
+  machine.write('srv/site/scans/a.inc', save('uploads'));
   chmodSync(join(machine.site, 'scans'), 0o777);
   const logins = await machine.logins();
   expect(await logins.identify({ cookies })).toMatchObject(zoe);
@@ -262,54 +267,45 @@ test('a changed configuration counts without a restart, and ends no login that s
   const machine = new Machine({});
   const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
   machine.ini(settings);
-  const before = machine.session('7');
-  const other = machine.session('8');
+  const [before, other] = [machine.session('7'), machine.session('8')];
   const logins = await machine.logins();
-  const login = (await logins.identify({ cookies: before })) as Login;
-  const notified: string[] = [];
-  const watch = logins.watch(() => {});
-  const followed = watch.add(login, { notified: () => void notified.push('changed'), opened: () => {} });
-  onTestFinished(() => watch.end());
-  const checked = () => Promise.all(logins.check([login]));
-  expect(await checked()).toEqual([null]);
+  const { login, isUser, check } = askingOf(logins);
+  const known = await login({ cookies: before });
+  const followed = logins.watch(() => {}).add(known as never, { notified() {}, opened() {} });
+  onTestFinished(() => followed.end());
+  const reread = async (change: () => unknown) => {
+    change();
+    await logins.reload?.();
+  };
+  expect(await check(known)).toBeNull();
 
-  machine.ini({ ...settings, 'session.name': 'after' });
-  await logins.reload?.();
-  expect(await logins.identify({ cookies: before })).toMatchObject({ code: 'unauthorized' });
-  expect(await logins.identify({ cookies: other.replace('before', 'after') })).toMatchObject({
-    user: { id: '8' },
-  });
+  await reread(() => machine.ini({ ...settings, 'session.name': 'after' }));
+  expect(await isUser({ cookies: before })).toBe(false);
+  expect(await isUser({ cookies: other.replace('before', 'after') })).toBe(true);
   // It is judged once more, and then known again.
-  expect(await checked()).toMatchObject([{ state: 'user', login: { handle: login.handle, ...zoe } }]);
-  expect(await checked()).toEqual([null]);
+  expect(await check(known)).toMatchObject({ state: 'user', login: { handle: known.handle, ...zoe } });
+  expect(await check(known)).toBeNull();
 
   // A file that is missing, half-written or not usable changes nothing, and is reported once.
-  const ini = join(machine.root, 'etc/php/8.2/fpm/php.ini');
-  renameSync(ini, `${ini}.new`);
-  await logins.reload?.();
-  await logins.reload?.();
-  machine.write('etc/php/8.2/fpm/php.ini', 'session.name = "half');
-  await logins.reload?.();
-  machine.write('etc/php/8.2/fpm/php.ini', 'session.save_handler = none');
-  await logins.reload?.();
+  const ini = 'etc/php/8.2/fpm/php.ini';
+  await reread(() => renameSync(join(machine.root, ini), join(machine.root, `${ini}.new`)));
+  await reread(() => {});
+  await reread(() => machine.write(ini, 'session.name = "half'));
+  await reread(() => machine.write(ini, 'session.save_handler = none'));
   expect(machine.problems).toEqual([
     expect.stringMatching(/php\.ini is gone, or counts no more/),
     expect.stringMatching(/php\.ini line 1: PHP cannot read the rest of the file/),
     expect.stringMatching(/session\.save_handler is "": sessions that are kept so cannot be read/),
   ]);
-  expect(await checked()).toEqual([null]);
+  expect(await check(known)).toBeNull();
 
   // The code of the site has removed everything from the session.
   writeFileSync(join(machine.sessions, `sess_${before.split('=')[1]}`), '');
-  machine.ini({ ...settings, 'session.name': 'later' });
-  await logins.reload?.();
-  expect(await checked()).toMatchObject([{ state: 'empty' }]);
-
+  await reread(() => machine.ini({ ...settings, 'session.name': 'later' }));
+  expect(await check(known)).toMatchObject({ state: 'empty' });
   // Elsewhere there is no such session.
-  machine.ini({ 'session.save_path': join(machine.root, 'srv'), 'session.name': 'after' });
-  await logins.reload?.();
-  expect(await checked()).toMatchObject([{ state: 'nobody' }]);
-  followed.end();
+  await reread(() => machine.ini({ ...settings, 'session.save_path': join(machine.root, 'srv') }));
+  expect(await check(known)).toMatchObject({ state: 'nobody' });
 });
 
 const phpConfig = (values: string) => `<?php\n${values}`;
