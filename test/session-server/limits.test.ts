@@ -199,3 +199,20 @@ test('at most SESSION_SERVER_WAITERS clients wait for locks, and others are serv
   expect(replies).toEqual(Array(20).fill('err Could not open session.'));
   await say(holder, 'put k v', 'close');
 });
+
+test('a small request does not wait for 20 large ones', async () => {
+  const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '1024MB' });
+  const maker = await connect();
+  const list = Array.from({ length: 8000 }, (_, n) => `i:${n};i:1;`).join('');
+  await say(maker, 'open big', `put_all a:1:{s:1:"k";a:8000:{${list}}}`, 'close');
+  const many = await clientsOf(connect, 20);
+  const small = await connect();
+  let served = 0;
+  const all = many.map(async (client) => {
+    expect(await client.ask('open big r')).toBe('ok');
+    served++;
+  });
+  await say(small, 'new', 'put k v');
+  expect(served).toBeLessThan(many.length);
+  await Promise.all(all);
+});

@@ -71,7 +71,6 @@ describe('subscriptions to sessions in files', () => {
     expect(await watcher.ask('ping')).toBe('ok');
     expect(await watcher.ask('new')).toMatch(/^ok [0-9a-f]{32}$/);
   });
-
 });
 
 test('a subscriber that does not read gets `event lost` in place of the events beyond its write buffer', async () => {

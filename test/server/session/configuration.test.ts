@@ -423,11 +423,7 @@ test.each<[form: 'plain' | 'phpdotenv' | 'symfony', text: string, values: object
     `A=a\nB=$A\${A}b\\$A\${NONE}\${NONE:-c}$OUT\nexport C="$A\\$A"'$A'x`,
     { A: 'a', B: 'aab$Acout', C: 'a$A$Ax' },
   ],
-  [
-    'symfony',
-    'A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'',
-    { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' },
-  ],
+  ['symfony', 'A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'', { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' }],
 ])('a file of the environment, %s: %j', (form, text, values) => {
   expect({ ...parseEnv(text, '.env', form, before) }).toEqual(values);
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { parseCookieForm, RequestCookies, sessionIdFrom } from '../../../server/session/cookie.ts';
+import { parseCookieForm, sessionIdFrom } from '../../../server/session/cookie.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../helpers/config.ts';
 
@@ -27,19 +27,6 @@ test.each([
   ['two that differ', `PHPSESSID=${id}; PHPSESSID=other`, null],
 ])('the session id in a Cookie header: %s', (_, header, expected) => {
   expect(read(header)).toBe(expected);
-});
-
-test('the header is parsed once, however many of its cookies are read', () => {
-  const header = Array.from({ length: 430 }, (_, n) => `DW${String(n).padStart(32, '0')}=${n}`).join('; ');
-  const { names } = new RequestCookies(header);
-  const timeOf = (wanted: readonly string[]) => {
-    const begun = performance.now();
-    const cookies = new RequestCookies(header);
-    expect(wanted.map((name) => cookies.value(name)).at(-1)).toBe('429');
-    return performance.now() - begun;
-  };
-  const least = (wanted: readonly string[]) => Math.min(...Array.from({ length: 10 }, () => timeOf(wanted)));
-  expect(least(names) / least(names.slice(-1))).toBeLessThan(names.length / 10);
 });
 
 describe('a signed cookie', () => {
@@ -89,14 +76,6 @@ describe('a signed cookie', () => {
     ['a megabyte', sign('a'.repeat(1_000_000))],
   ])('refused: %s', (_, value) => {
     expect(form.idIn(value)).toBeNull();
-  });
-
-  test('a change of any character is refused', () => {
-    const value = sign(id);
-    for (let n = 0; n < value.length; n++) {
-      const other = value[n] === '1' ? '2' : '1';
-      expect(form.idIn(value.slice(0, n) + other + value.slice(n + 1)), `at ${n}`).toBeNull();
-    }
   });
 
   test('a key that was removed from the file is refused', () => {

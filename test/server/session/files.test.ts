@@ -228,12 +228,6 @@ describe('the owner of a file', () => {
       expect(await text(store().get(id))).toBe('user_id|i:7;');
       await expect(store('owner=nobody').get(planted)).rejects.toThrow(FormatError);
     });
-  } else {
-    test('in a folder that everybody may write to, a file of this user is a session', () => {
-      chmodSync(folder, 0o1777);
-      const id = request('$_SESSION["user_id"] = 7');
-      expect(getAs(nobody, [id])).toEqual(['user_id|i:7;']);
-    });
   }
 
   test('a link, a FIFO, a folder and a socket are no sessions, and none is waited for', async () => {

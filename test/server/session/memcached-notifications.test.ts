@@ -167,3 +167,11 @@ describe('lost', () => {
     });
   }
 });
+
+test('ended: memcached has no watcher left', async () => {
+  const server = await mortal();
+  const store = subscribed(open('prefix=sessions/', server.port));
+  await store.active;
+  store.end();
+  await expect.poll(() => server.ask('stats\r\n')).toMatch(/STAT log_watchers 0\r\n/);
+});

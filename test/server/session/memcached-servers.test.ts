@@ -47,14 +47,6 @@ describe('of three servers, only the one that PHP has chosen is asked', () => {
   test.each<Case>([
     ['handler=memcached&weight=3,1,2', { writer: 'memcached', weights }],
     [
-      'handler=memcached&distribution=modula&weight=3,1,2',
-      { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash': 0 } },
-    ],
-    [
-      'handler=memcached&distribution=ketama_weighted&weight=3,1,2',
-      { writer: 'memcached', weights, ini: { 'memcached.sess_consistent_hash_type': 'ketama_weighted' } },
-    ],
-    [
       'handler=memcache&redundancy=3&distribution=memcache_fnv&weight=3,1,2',
       { writer: 'memcache', weights, ini: { ...fnv, 'memcache.session_redundancy': 3 } },
     ],

@@ -128,7 +128,10 @@ describe('reading', () => {
   });
 
   test('a thousand sessions are compared by two MGET, and a STRLEN each; those of another length are not read', async () => {
-    const asked = Array.from({ length: 1000 }, (_, n) => ({ id: `same${n}`, bytes: Buffer.from(`value ${n}`) }));
+    const asked = Array.from({ length: 1000 }, (_, n) => ({
+      id: `same${n}`,
+      bytes: Buffer.from(`value ${n}`),
+    }));
     const fill = "for n = 0, 999 do redis.call('SET', 'PHPREDIS_SESSION:same' .. n, 'value ' .. n) end";
     await redis.ask('EVAL', fill, '0');
     await put('same7', 'valve 7');

@@ -181,16 +181,4 @@ describe('in SQLite only', () => {
     }
     await expect.poll(() => orNull(text(sessions.get('a')))).toBe('x');
   });
-
-  test('a Node without SQLite: an error that says which Node has it', () => {
-    const module = resolve(import.meta.dirname, '../../../server/session/store-url.ts');
-    const program = `import { parseStoreUrl } from '${module}';
-      await parseStoreUrl('sqlite:${path}?${columns}').open().get('a').catch(({ name, message }) => console.log(name, message));`;
-    const said = execFileSync(
-      process.execPath,
-      ['--no-experimental-sqlite', '--input-type=module', '-e', program],
-      { encoding: 'utf8' },
-    );
-    expect(said).toMatch(/^StoreError sqlite: needs Node 22\.13 or later, and this is v\d/);
-  });
 });

@@ -152,7 +152,10 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
 }
 
 /** A request by Laravel's own classes: the session's file, and the cookie of the response. */
-async function logIn(sessions: string, job: { name: string; cipher?: string; encrypt?: boolean; key?: string }) {
+async function logIn(
+  sessions: string,
+  job: { name: string; cipher?: string; encrypt?: boolean; key?: string },
+) {
   const jobs = [{ cipher: 'aes-256-cbc', encrypt: false, ...job, key: (job.key ?? key).slice(7) }];
   const [answer]: { id: string; cookie: string }[] = await phpAnswer(
     'laravel-login.php',
@@ -462,21 +465,19 @@ test('other guards, and a cookie that is not encrypted', async () => {
   const site = siteOf(13, { AUTH_GUARD: 'staff', SESSION_SERIALIZATION: 'json' });
   site.db.exec("CREATE TABLE staff (id INTEGER PRIMARY KEY, email TEXT); INSERT INTO staff VALUES (9, 'x')");
   const { id, cookies } = await logIn(site.sessions, { name: site.name });
-  const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
-  put({ [ofWeb.replace('web', 'staff')]: 9, [ofWeb]: 7 });
-  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({
-    user: { id: '9', name: '9' },
-  });
-  const byWeb = await open(site.folder, { userId: ofWeb });
-  expect(await byWeb.identify({ cookies })).toMatchObject({ user });
-  const plain = `${site.name}=${id}`;
-  expect(await byWeb.identify({ cookies: plain })).toMatchObject({ code: 'unauthorized' });
+  const session = { [ofWeb.replace('web', 'staff')]: 9, [ofWeb]: 7 };
+  writeFileSync(join(site.sessions, id), JSON.stringify(session));
+  expect(await (await ask(site.folder)).who({ cookies })).toEqual({ id: '9', name: '9' });
+  const byWeb = await ask(site.folder, { userId: ofWeb });
+  expect(await byWeb.who({ cookies })).toEqual(user);
+  const plain = { cookies: `${site.name}=${id}` };
+  expect(await byWeb.isUser(plain)).toBe(false);
   site.write(
     'bootstrap/app.php',
     `<?php // ->encryptCookies(except: [])
     $middleware->encryptCookies(except: ['theme', '${site.name}']);`,
   );
-  expect(await (await open(site.folder)).identify({ cookies: plain })).toMatchObject({ user: { id: '9' } });
+  expect(await (await ask(site.folder)).who(plain)).toMatchObject({ id: '9' });
   await expect(open(siteOf(13, { AUTH_GUARD: 'api' }).folder)).rejects.toThrow(
     /the guard api keeps no users in sessions .*CHAT_USER_ID=login_GUARD/,
   );
@@ -562,31 +563,29 @@ test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
 
 test('addresses that are not confirmed get no mails, where the model wants them confirmed', async () => {
   const site = siteOf(13, {});
-  const model = (head: string) =>
+  const mails = async (head = 'class User extends Authenticatable implements Other, MustVerifyEmail') => {
     site.write('app/Models/User.php', `<?php namespace App\\Models;\nuse MustVerifyEmail;\n${head}\n{ }`);
-  const mails = async () => {
     const logins = await open(site.folder);
     return [await logins.mailOf?.('7'), await logins.mailOf?.('8')];
   };
-  site.db.exec("ALTER TABLE users ADD COLUMN email TEXT DEFAULT 'a@example.org'");
+  const mail = 'a@example.org';
+  site.db.exec(`ALTER TABLE users ADD COLUMN email TEXT DEFAULT '${mail}'`);
   site.db.exec("INSERT INTO users (id, name, password) VALUES (8, 'Bo', 'hash')");
-  model('class User extends Authenticatable implements Other, MustVerifyEmail');
   // Without the column it is the application that knows.
-  expect(await mails()).toEqual(['a@example.org', 'a@example.org']);
+  expect(await mails()).toEqual([mail, mail]);
   site.db.exec('ALTER TABLE users ADD COLUMN email_verified_at TEXT');
   site.db.exec("UPDATE users SET email_verified_at = '2026-01-01 00:00:00' WHERE id = 7");
-  expect(await mails()).toEqual(['a@example.org', null]);
+  expect(await mails()).toEqual([mail, null]);
   const { cookies } = await logIn(site.sessions, { name: site.name });
   site.db.exec('UPDATE users SET email_verified_at = NULL');
-  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  expect(await (await ask(site.folder)).isUser({ cookies })).toBe(true);
   expect(await mails()).toEqual([null, null]);
   // As applications call the contract that have the trait beside it.
-  model('class User extends Authenticatable implements MustVerifyEmailContract');
-  expect(await mails()).toEqual([null, null]);
-  model('class User extends Authenticatable // implements MustVerifyEmail');
-  expect(await mails()).toEqual(['a@example.org', 'a@example.org']);
+  const head = 'class User extends Authenticatable';
+  expect(await mails(`${head} implements MustVerifyEmailContract`)).toEqual([null, null]);
+  expect(await mails(`${head} // implements MustVerifyEmail`)).toEqual([mail, mail]);
   site.db.exec("UPDATE users SET deleted_at = '2026-01-01 00:00:00' WHERE id = 7");
-  expect(await mails()).toEqual([null, 'a@example.org']);
+  expect(await mails(head)).toEqual([null, mail]);
 });
 
 test('the table, the key and the column of the passwords that a model names', async () => {
@@ -690,23 +689,21 @@ test('a cached configuration is what counts, as in Laravel', async () => {
   }
 });
 
-test('what cannot be read is refused in words', async () => {
-  const site = siteOf(13, {});
-  for (const [env, words] of [
-    [{ SESSION_DRIVER: 'cookie' }, /SESSION_DRIVER=cookie keeps the whole session in the browser/],
-    [{ SESSION_DRIVER: 'array' }, /SESSION_DRIVER=array cannot be read: set another driver/],
-    [{ APP_KEY: '' }, /APP_KEY/],
-    [{ APP_NAME: 'Café' }, /config\/session\.php line \d+: .*: set CHAT_SESSION_NAME$/],
-    [
-      { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
-      /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
-    ],
-  ] as const) {
-    site.setEnv(env);
-    await expect(open(site.folder), JSON.stringify(env)).rejects.toThrow(words);
-  }
-  site.setEnv({});
-  await expect(open(site.folder, { siteBlog: '2' })).rejects.toThrow(
+test.each<[Record<string, string>, RegExp]>([
+  [{ SESSION_DRIVER: 'cookie' }, /SESSION_DRIVER=cookie keeps the whole session in the browser/],
+  [{ SESSION_DRIVER: 'array' }, /SESSION_DRIVER=array cannot be read: set another driver/],
+  [{ APP_KEY: '' }, /APP_KEY/],
+  [{ APP_NAME: 'Café' }, /config\/session\.php line \d+: .*: set CHAT_SESSION_NAME$/],
+  [
+    { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
+    /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
+  ],
+])('%o cannot be read, and is refused in words', async (env, words) => {
+  await expect(open(siteOf(13, env).folder)).rejects.toThrow(words);
+});
+
+test('an option of tables is refused', async () => {
+  await expect(open(siteOf(13, {}).folder, { siteBlog: '2' })).rejects.toThrow(
     /^siteBlog: Laravel has PHP sessions; leave it out$/,
   );
 });

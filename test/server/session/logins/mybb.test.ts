@@ -80,10 +80,8 @@ test('a banned group counts whatever characters its title has, and groups that c
   const { run, logins, isUser, logIn } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_users SET usergroup = 7');
-  for (const separator of ['\u2028', '\r\n', '\n']) {
-    await run('UPDATE #_usergroups SET title = ? WHERE gid = 7', [`Banned${separator}here`]);
-    expect(await isUser(device), JSON.stringify(separator)).toBe(false);
-  }
+  await run('UPDATE #_usergroups SET title = ? WHERE gid = 7', ['Banned\u2028\r\nhere']);
+  expect(await isUser(device)).toBe(false);
   await run('UPDATE #_usergroups SET isbannedgroup = -1 WHERE gid = 7');
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
 });
