@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
 import { RoomRestricted } from '../../client/src/chat/room-restricted.ts';
-import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
-import { Room } from '../../client/src/store/room.ts';
-import type { Answers, RoomSummary } from '../../server/wire/events.ts';
-
-type Answer = Answers['room:restricted'];
+import type { RoomSummary } from '../../server/wire/events.ts';
+import { answeredByTest, roomOf } from './room-requests.ts';
 
 const by = { id: '1', name: 'Ann' };
 const [ben, cid] = [
@@ -13,38 +10,10 @@ const [ben, cid] = [
   { id: '3', name: 'Cid' },
 ];
 
-/** The people of a room in which the user may do that, over a connection whose answers the test gives. */
 function start(may: RoomSummary['may']) {
-  const asked: { payload: RequestOf<'room:restricted'>; answer(answer: Answer): Promise<void> }[] = [];
-  const connection = {
-    state: { kind: 'ready' },
-    request: (_: string, payload: RequestOf<'room:restricted'>) => {
-      const { promise, resolve } = Promise.withResolvers<Answer>();
-      const answer = async (given: Answer) => {
-        resolve(given);
-        // Code that waits for it continues in later turns.
-        await new Promise((done) => setImmediate(done));
-      };
-      asked.push({ payload, answer });
-      return promise;
-    },
-  };
-  const room = new Room({
-    id: 'r',
-    name: 'r',
-    kind: 'public',
-    member: true,
-    members: 3,
-    may,
-    notify: 'all',
-    write: 'all',
-    head: 0,
-    lastSeq: 0,
-    readSeq: 0,
-    unread: 0,
-    mentions: 0,
-  });
-  const restricted = new RoomRestricted(connection as unknown as Connection, new Tasks(), room, () => {});
+  const { asked, connection } = answeredByTest<'room:restricted'>();
+  const room = roomOf('r', may);
+  const restricted = new RoomRestricted(connection, new Tasks(), room, () => {});
   restricted.ready();
   const banned = () => restricted.banned.map(({ user }) => user.id);
   return { asked, room, restricted, banned };
