@@ -11,11 +11,14 @@ use PhpSessionChat\Tests\Support\ChatServerProcess;
 use PhpSessionChat\Tests\Support\ChatVisitor;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\ServerProcess;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /** Against a real chat server. */
 final class ChatClientTest extends TestCase
 {
+    use Thrown;
+
     private static int $count = 0;
     private ChatClient $chat;
 
@@ -32,12 +35,7 @@ final class ChatClientTest extends TestCase
 
     private static function errorOf(callable $call): ChatError
     {
-        try {
-            $call();
-        } catch (ChatError $error) {
-            return $error;
-        }
-        self::fail('The call was not refused.');
+        return self::thrown(ChatError::class, $call);
     }
 
     public function testAMessageIsStoredAsItWasSent(): void
@@ -125,12 +123,8 @@ final class ChatClientTest extends TestCase
         $export = (string) file_get_contents($file);
         self::assertStringStartsWith("PK\x03\x04", $export);
         self::assertStringContainsString('messages.jsonl', $export);
-        try {
-            $this->chat->exportUser($id, $file);
-            self::fail('The file was taken over.');
-        } catch (InvalidArgumentException $error) {
-            self::assertStringContainsString('must not exist', $error->getMessage());
-        }
+        $error = self::thrown(InvalidArgumentException::class, fn () => $this->chat->exportUser($id, $file));
+        self::assertStringContainsString('must not exist', $error->getMessage());
         self::assertStringEqualsFile($file, $export);
     }
 

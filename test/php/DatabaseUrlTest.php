@@ -12,10 +12,13 @@ use PhpSessionChat\Tests\Support\MariadbProcess;
 use PhpSessionChat\Tests\Support\Patience;
 use PhpSessionChat\Tests\Support\PostgresProcess;
 use PhpSessionChat\Tests\Support\ServerProcess;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 final class DatabaseUrlTest extends TestCase
 {
+    use Thrown;
+
     private string $before;
 
     protected function setUp(): void
@@ -69,13 +72,9 @@ final class DatabaseUrlTest extends TestCase
             "$file/text" => 'no SQLite database',
             "$file/none/site.db" => 'cannot be opened',
         ] as $path => $meaning) {
-            try {
-                DatabaseUrl::parse("sqlite:$path")->connect();
-                self::fail('opened');
-            } catch (SessionUnavailable $error) {
-                self::assertStringContainsString("the file $path: ", $error->getMessage());
-                self::assertStringContainsString($meaning, $error->getMessage());
-            }
+            $error = self::thrown(SessionUnavailable::class, fn () => DatabaseUrl::parse("sqlite:$path")->connect());
+            self::assertStringContainsString("the file $path: ", $error->getMessage());
+            self::assertStringContainsString($meaning, $error->getMessage());
         }
     }
 
@@ -183,12 +182,8 @@ final class DatabaseUrlTest extends TestCase
         $folder = Folder::temporary();
         ServerProcess::certificate($folder);
         foreach (["$server->url?tls=on&ca=$folder/tls.pem", str_replace('127.0.0.1', '127.0.0.2', $server->url) . "?tls=on&ca=$server->folder/tls.pem"] as $url) {
-            try {
-                DatabaseUrl::parse($url)->connect();
-                self::fail('trusted');
-            } catch (SessionUnavailable $error) {
-                self::assertStringContainsString('its certificate is not trusted', $error->getMessage());
-            }
+            $error = self::thrown(SessionUnavailable::class, fn () => DatabaseUrl::parse($url)->connect());
+            self::assertStringContainsString('its certificate is not trusted', $error->getMessage());
         }
     }
 
@@ -203,17 +198,13 @@ final class DatabaseUrlTest extends TestCase
             preg_replace('~/site$~', '/geheim', $server->url) => 'there is no such database, or this user may not use it',
             "$name://site:geheim@127.0.0.1:$closed/site" => 'it cannot be reached',
         ] as $url => $meaning) {
-            try {
-                DatabaseUrl::parse($url)->connect();
-                self::fail('connected');
-            } catch (SessionUnavailable $error) {
-                $said = "/^the database cannot be used: [\\w.]+:\\d+: $meaning, SQLSTATE \\w{5} \\(\\d+\\)$/";
-                self::assertMatchesRegularExpression($said, $error->getMessage());
-                self::assertNull($error->getPrevious());
-                $all = self::shown($error) . print_r(DatabaseUrl::parse($url), true);
-                foreach (['geheim', 'niemand', MariadbProcess::PASSWORD] as $secret) {
-                    self::assertStringNotContainsString($secret, $all);
-                }
+            $error = self::thrown(SessionUnavailable::class, fn () => DatabaseUrl::parse($url)->connect());
+            $said = "/^the database cannot be used: [\\w.]+:\\d+: $meaning, SQLSTATE \\w{5} \\(\\d+\\)$/";
+            self::assertMatchesRegularExpression($said, $error->getMessage());
+            self::assertNull($error->getPrevious());
+            $all = self::shown($error) . print_r(DatabaseUrl::parse($url), true);
+            foreach (['geheim', 'niemand', MariadbProcess::PASSWORD] as $secret) {
+                self::assertStringNotContainsString($secret, $all);
             }
         }
     }
@@ -221,13 +212,9 @@ final class DatabaseUrlTest extends TestCase
     /** @dataProvider refused */
     public function testAUrlThatCannotBeUsedIsRefused(string $url, string $message): void
     {
-        try {
-            DatabaseUrl::parse($url);
-            self::fail('not refused');
-        } catch (InvalidSettings $error) {
-            self::assertStringContainsString($message, $error->getMessage());
-            self::assertStringNotContainsString('geheim', $error->getMessage());
-        }
+        $error = self::thrown(InvalidSettings::class, fn () => DatabaseUrl::parse($url));
+        self::assertStringContainsString($message, $error->getMessage());
+        self::assertStringNotContainsString('geheim', $error->getMessage());
     }
 
     /** @return iterable<array{string, string}> */

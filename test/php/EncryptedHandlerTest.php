@@ -12,11 +12,14 @@ use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\SiteAnswer;
 use PhpSessionChat\Tests\Support\Store;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /** The protection by encryption. HandlerContractTest covers sessions with it. */
 final class EncryptedHandlerTest extends TestCase
 {
+    use Thrown;
+
     private const NO_KEY_OPENS_IT = SessionDataError::class . ': The stored session is encrypted with none of the keys';
 
     private string $old;
@@ -107,12 +110,8 @@ final class EncryptedHandlerTest extends TestCase
     public function testKeysOfAnotherLengthAreRefused(): void
     {
         foreach ([[], ['short'], [$this->new, str_repeat('k', 33)]] as $keys) {
-            try {
-                new EncryptedHandler(new MemcachedHandler([['127.0.0.1', 1]]), $keys);
-                self::fail('not refused');
-            } catch (InvalidSettings $error) {
-                self::assertSame('sessions are encrypted with keys of 32 bytes', $error->getMessage());
-            }
+            $error = self::thrown(InvalidSettings::class, fn () => new EncryptedHandler(new MemcachedHandler([['127.0.0.1', 1]]), $keys));
+            self::assertSame('sessions are encrypted with keys of 32 bytes', $error->getMessage());
         }
     }
 

@@ -15,10 +15,13 @@ use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\Keys;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 final class HandlerFactoryTest extends TestCase
 {
+    use Thrown;
+
     private const COLUMNS = 'table=sessions&id=id&data=data&expires=expires&format=php_serialize';
 
     private const OURS = 'HandlerFactory::fromUrl($argv[2]);';
@@ -133,13 +136,9 @@ final class HandlerFactoryTest extends TestCase
     /** @dataProvider refused */
     public function testAUrlThatCannotBeUsedIsRefusedWithoutQuotingASecret(string $url, string $message): void
     {
-        try {
-            HandlerFactory::fromUrl($url);
-            self::fail('not refused');
-        } catch (InvalidSettings $error) {
-            self::assertStringContainsString($message, $error->getMessage());
-            self::assertStringNotContainsString('secret', $error->getMessage());
-        }
+        $error = self::thrown(InvalidSettings::class, fn () => HandlerFactory::fromUrl($url));
+        self::assertStringContainsString($message, $error->getMessage());
+        self::assertStringNotContainsString('secret', $error->getMessage());
     }
 
     /** @return iterable<array{string, string}> */

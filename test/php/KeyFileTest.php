@@ -7,10 +7,13 @@ namespace PhpSessionChat\Tests;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\KeyFile;
 use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 final class KeyFileTest extends TestCase
 {
+    use Thrown;
+
     private string $file;
 
     protected function setUp(): void
@@ -33,12 +36,8 @@ final class KeyFileTest extends TestCase
     public function testAFileThatIsNotAKeyFileIsRefused(string $text, string $message): void
     {
         file_put_contents($this->file, $text);
-        try {
-            KeyFile::read($this->file);
-            self::fail('not refused');
-        } catch (InvalidSettings $error) {
-            self::assertSame(str_replace('FILE', $this->file, $message), $error->getMessage());
-        }
+        $error = self::thrown(InvalidSettings::class, fn () => KeyFile::read($this->file));
+        self::assertSame(str_replace('FILE', $this->file, $message), $error->getMessage());
     }
 
     /** @return iterable<string, array{string, string}> */
@@ -66,12 +65,8 @@ final class KeyFileTest extends TestCase
         $folder = dirname($this->file);
         $paths = [$this->file => $this->file, $folder => $folder] + array_fill_keys(['', ...$keys], 'given');
         foreach ($paths as $path => $named) {
-            try {
-                KeyFile::read($path);
-                self::fail('not refused');
-            } catch (InvalidSettings $error) {
-                self::assertSame("the key file $named cannot be read", $error->getMessage());
-            }
+            $error = self::thrown(InvalidSettings::class, fn () => KeyFile::read($path));
+            self::assertSame("the key file $named cannot be read", $error->getMessage());
         }
     }
 }

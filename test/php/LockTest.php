@@ -11,6 +11,7 @@ use PhpSessionChat\Tests\Support\Parallel;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\Store;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -20,6 +21,8 @@ use PHPUnit\Framework\TestCase;
  */
 final class LockTest extends TestCase
 {
+    use Thrown;
+
     private const FORMAT = '&format=php_serialize';
 
     private const WITH_LEASE = ['memcached', 'redis', 'mariadb', 'postgres', 'sqlite'];
@@ -259,11 +262,7 @@ final class LockTest extends TestCase
 
     private function assertLockLost(\Closure $write): void
     {
-        try {
-            $write();
-            self::fail('not refused');
-        } catch (SessionUnavailable $error) {
-            self::assertStringContainsString('longer than its lock', $error->getMessage());
-        }
+        $error = self::thrown(SessionUnavailable::class, $write);
+        self::assertStringContainsString('longer than its lock', $error->getMessage());
     }
 }

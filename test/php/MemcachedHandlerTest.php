@@ -16,6 +16,7 @@ use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -24,6 +25,8 @@ use PHPUnit\Framework\TestCase;
  */
 final class MemcachedHandlerTest extends TestCase
 {
+    use Thrown;
+
     private const MONTH = 30 * 24 * 60 * 60;
 
     private JsonHandler $handler;
@@ -76,12 +79,8 @@ final class MemcachedHandlerTest extends TestCase
                 $plant("sessions/$this->id");
                 $handler = self::opened($url);
                 $handler->validateId($this->id);
-                try {
-                    $handler->read($this->id);
-                    self::fail('not refused');
-                } catch (SessionDataError $error) {
-                    self::assertStringContainsString('not a string', $error->getMessage());
-                }
+                $error = self::thrown(SessionDataError::class, fn () => $handler->read($this->id));
+                self::assertStringContainsString('not a string', $error->getMessage());
             }
             // The lock, too.
             $this->handler->write($this->id, serialize([]));

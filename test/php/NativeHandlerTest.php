@@ -11,6 +11,7 @@ use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\NativeSite;
 use PhpSessionChat\Tests\Support\RedisProcess;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -18,6 +19,8 @@ use PHPUnit\Framework\TestCase;
  */
 final class NativeHandlerTest extends TestCase
 {
+    use Thrown;
+
     private const STAY = '$_SESSION["user_id"] = 7; $session->close();';
 
     /**
@@ -115,12 +118,8 @@ final class NativeHandlerTest extends TestCase
         }
         foreach (['/3?database=4', '/3?database=03', '/0?database=3', '/3?database=', '/site', '//3'] as $place) {
             foreach ([NativeHandler::class, HandlerFactory::class] as $class) {
-                try {
-                    $class::fromUrl("redis://h$place");
-                    self::fail("$class takes $place");
-                } catch (InvalidSettings $error) {
-                    self::assertStringContainsString('database', $error->getMessage());
-                }
+                $error = self::thrown(InvalidSettings::class, fn () => $class::fromUrl("redis://h$place"), "$class takes $place");
+                self::assertStringContainsString('database', $error->getMessage());
             }
         }
     }

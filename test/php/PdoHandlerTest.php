@@ -11,11 +11,14 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\TableStore;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /** Properties of tables alone. HandlerContractTest and LockTest cover those of all handlers. */
 final class PdoHandlerTest extends TestCase
 {
+    use Thrown;
+
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
     /** @return iterable<string, array{string}> */
@@ -92,12 +95,8 @@ final class PdoHandlerTest extends TestCase
         $pdo->exec('CREATE OR REPLACE TABLE narrow (id VARCHAR(99) PRIMARY KEY, data VARBINARY(20), expires BIGINT)');
         $handler = $this->opened(new PdoHandler($pdo, 'narrow'));
         $handler->write(self::ID, str_repeat('a', 20));
-        try {
-            $handler->write(self::ID, str_repeat('a', 21));
-            self::fail('not refused');
-        } catch (SessionDataError $error) {
-            self::assertSame(str_repeat('a', 20), $handler->read(self::ID));
-        }
+        self::thrown(SessionDataError::class, fn () => $handler->write(self::ID, str_repeat('a', 21)));
+        self::assertSame(str_repeat('a', 20), $handler->read(self::ID));
     }
 
     /** @dataProvider databases */
@@ -132,14 +131,10 @@ final class PdoHandlerTest extends TestCase
         ];
         foreach ($calls as $call) {
             $cut();
-            try {
-                $call();
-                self::fail('no error');
-            } catch (SessionUnavailable $error) {
-                $said = '/^\w+: (it ended [^"]*|there is no such table, )?SQLSTATE \w+ \(\d+\)\z/';
-                self::assertMatchesRegularExpression($said, $error->getMessage());
-                self::assertNull($error->getPrevious());
-            }
+            $error = self::thrown(SessionUnavailable::class, $call);
+            $said = '/^\w+: (it ended [^"]*|there is no such table, )?SQLSTATE \w+ \(\d+\)\z/';
+            self::assertMatchesRegularExpression($said, $error->getMessage());
+            self::assertNull($error->getPrevious());
         }
         self::assertFalse($handler->gc(1440));
     }
@@ -159,12 +154,8 @@ final class PdoHandlerTest extends TestCase
                 static fn () => SqlDialect::PostgreSql->createTable($name),
                 static fn () => SqlDialect::MySql->quoted($name),
             ] as $use) {
-                try {
-                    $use();
-                    self::fail("$name: not refused");
-                } catch (InvalidSettings $error) {
-                    self::assertStringContainsString('have names of letters', $error->getMessage());
-                }
+                $error = self::thrown(InvalidSettings::class, $use, "$name: not refused");
+                self::assertStringContainsString('have names of letters', $error->getMessage());
             }
         }
     }

@@ -9,11 +9,14 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\ServerProcess;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /** Properties of Redis alone. HandlerContractTest and LockTest cover those of all handlers. */
 final class RedisHandlerTest extends TestCase
 {
+    use Thrown;
+
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
     /** With the characters that must be escaped in a URL. */
@@ -84,15 +87,11 @@ final class RedisHandlerTest extends TestCase
             'PORT' => (string) self::$server->port,
             'CA' => self::$authority,
         ]);
-        try {
-            $this->handler($url)->read(self::ID);
-            self::fail('no error');
-        } catch (SessionUnavailable $error) {
-            self::assertStringStartsWith("redis: GET: $message", $error->getMessage());
-            self::assertStringNotContainsString(self::PASSWORD, $error->getMessage());
-            self::assertStringNotContainsString(self::ID, $error->getMessage());
-            self::assertNull($error->getPrevious(), 'whose trace could hold the password');
-        }
+        $error = self::thrown(SessionUnavailable::class, fn () => $this->handler($url)->read(self::ID));
+        self::assertStringStartsWith("redis: GET: $message", $error->getMessage());
+        self::assertStringNotContainsString(self::PASSWORD, $error->getMessage());
+        self::assertStringNotContainsString(self::ID, $error->getMessage());
+        self::assertNull($error->getPrevious(), 'whose trace could hold the password');
     }
 
     /** @return iterable<string, array{string, string}> */

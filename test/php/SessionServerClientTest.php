@@ -8,6 +8,7 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionServerClient;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -16,6 +17,8 @@ use PHPUnit\Framework\TestCase;
  */
 final class SessionServerClientTest extends TestCase
 {
+    use Thrown;
+
     public function testValuesArePutReadListedAndRemoved(): void
     {
         $client = $this->client();
@@ -183,12 +186,6 @@ final class SessionServerClientTest extends TestCase
 
     private function assertThrows(string $class, \Closure $call): void
     {
-        try {
-            $call();
-            self::fail("no $class");
-        } catch (SessionDataError | SessionUnavailable | \LogicException $error) {
-            self::assertInstanceOf($class, $error, $error->getMessage());
-            self::assertStringNotContainsString('mushroom', $error->getMessage());
-        }
+        self::assertStringNotContainsString('mushroom', self::thrown($class, $call)->getMessage());
     }
 }

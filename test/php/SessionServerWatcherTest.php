@@ -10,10 +10,13 @@ use PhpSessionChat\Session\SessionServerWatcher;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 final class SessionServerWatcherTest extends TestCase
 {
+    use Thrown;
+
     private const PATIENCE = 20_000;
 
     private SessionServerClient $client;
@@ -83,12 +86,8 @@ final class SessionServerWatcherTest extends TestCase
         self::assertSame(['lost', null, null], $watcher->next(0));
         for ($fetched = 0; $watcher->next(0) !== null; $fetched++);
         self::assertSame(11_999 - 10_001, $fetched);
-        try {
-            $watcher->watch('any');
-            self::fail('no failure');
-        } catch (SessionDataError $error) {
-            self::assertSame('The session server watches no more sessions.', $error->getMessage());
-        }
+        $error = self::thrown(SessionDataError::class, fn () => $watcher->watch('any'));
+        self::assertSame('The session server watches no more sessions.', $error->getMessage());
         $server->end();
     }
 
@@ -122,11 +121,7 @@ final class SessionServerWatcherTest extends TestCase
 
     private function assertUnavailable(\Closure $call): void
     {
-        try {
-            $call();
-            self::fail('no failure');
-        } catch (SessionUnavailable $error) {
-            self::assertStringNotContainsString('any', $error->getMessage());
-        }
+        $error = self::thrown(SessionUnavailable::class, $call);
+        self::assertStringNotContainsString('any', $error->getMessage());
     }
 }

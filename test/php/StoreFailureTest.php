@@ -14,6 +14,7 @@ use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -21,6 +22,8 @@ use PHPUnit\Framework\TestCase;
  */
 final class StoreFailureTest extends TestCase
 {
+    use Thrown;
+
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
     private const FORMAT = '&format=php_serialize';
@@ -155,13 +158,9 @@ final class StoreFailureTest extends TestCase
     private function assertUnavailable(string $name, \Closure $call): void
     {
         $start = microtime(true);
-        try {
-            $call();
-            self::fail("$name: no error");
-        } catch (SessionUnavailable $error) {
-            self::assertLessThan(Patience::SECONDS, microtime(true) - $start, $name);
-            self::assertStringNotContainsString(self::ID, $error->getMessage());
-        }
+        $error = self::thrown(SessionUnavailable::class, $call, "$name: no error");
+        self::assertLessThan(Patience::SECONDS, microtime(true) - $start, $name);
+        self::assertStringNotContainsString(self::ID, $error->getMessage());
     }
 
     /** Stores a session with that ID in the files of Site, for pages that then start another session with it. */

@@ -5,12 +5,15 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests;
 
 use InvalidArgumentException;
+use PhpSessionChat\Tests\Support\Thrown;
 use PHPUnit\Framework\TestCase;
 use PhpSessionChat\Webhook;
 use PhpSessionChat\WebhookError;
 
 final class WebhookTest extends TestCase
 {
+    use Thrown;
+
     // The example of the libraries of Standard Webhooks.
     private const KEY = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     private const BODY = '{"test": 2432232314}';
@@ -73,12 +76,8 @@ final class WebhookTest extends TestCase
     public function testAKeyOfAnotherFormIsRefused(): void
     {
         foreach (['', 'whsec_', 'whsec_AAAA', substr(self::KEY, 6), self::KEY . "\nwhsec_AAAA"] as $key) {
-            try {
-                new Webhook($key);
-                self::fail("$key was taken");
-            } catch (InvalidArgumentException $error) {
-                self::assertStringContainsString('whsec_', $error->getMessage());
-            }
+            $error = self::thrown(InvalidArgumentException::class, fn () => new Webhook($key), "$key was taken");
+            self::assertStringContainsString('whsec_', $error->getMessage());
         }
     }
 }
