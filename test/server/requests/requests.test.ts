@@ -85,12 +85,6 @@ test.each<[string, string, ...unknown[]]>([
   expect(await code(...request)).toBe(expected);
 });
 
-test('not_joined: a room that this connection has not joined, or has left', async () => {
-  await client.request('room:leave', { room: 'lobby' });
-  expect(await code('message:send', send())).toBe('not_joined');
-  expect(await code('room:leave', { room: 'lobby' })).toBe('ok');
-});
-
 test('a sender is who the session says, whatever the payload claims', async () => {
   const { message } = await client.request(
     'message:send',
