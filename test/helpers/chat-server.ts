@@ -115,24 +115,9 @@ const mostIdle = 4;
  * tests of starts, ends and memory need a new process. `stop()` leaves the process for the next server; other signals
  * reach the process itself.
  */
-export const nextChatServer = (env: NodeJS.ProcessEnv): Promise<ChatServer> => nextOf(idle, env);
-
-/** The same in processes with this environment, which end when the test says so. */
-export function nextChatServersIn(environment: NodeJS.ProcessEnv) {
-  const own = new Set<Child>();
-  return {
-    start: (env: NodeJS.ProcessEnv): Promise<ChatServer> => nextOf(own, env, environment),
-    end: () => Promise.all([...own].map((child) => child.stop('SIGKILL'))),
-  };
-}
-
-async function nextOf(
-  idle: Set<Child>,
-  env: NodeJS.ProcessEnv,
-  environment?: NodeJS.ProcessEnv,
-): Promise<ChatServer> {
+export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
-  const [child = startNext(idle, environment)] = idle;
+  const [child = startNext()] = idle;
   idle.delete(child);
   const from = child.output().length;
   child.process.send({ ...usual, CHAT_HISTORY: history?.url, CHAT_FILES: history?.files, ...env });
@@ -162,18 +147,18 @@ async function nextOf(
 
 /** Loads a process for the next server before that is needed: a server is then away for a fifth of the time of a start. */
 export async function loadNext(): Promise<void> {
-  const child = startNext(idle);
+  const child = startNext();
   await child.until(/^loaded$/m);
   idle.add(child);
 }
 
-function startNext(idle: Set<Child>, environment: NodeJS.ProcessEnv = {}): Child {
+function startNext(): Child {
   const child = startChild(
     process.execPath,
     [...chatProgram.slice(0, -3), 'test/helpers/next-chat-server.ts'],
     {
       cwd: root,
-      env: { PATH: process.env.PATH, ...environment },
+      env: { PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     },
   );
