@@ -382,6 +382,14 @@ describe('a store that is silent', () => {
     expect(seen.store).toEqual(['silent', null]);
   });
 
+  test('is reported once while others of its servers answer', async () => {
+    const { asked, seen, subscribe, answers } = site();
+    for (const handle of ['a', 'b']) subscribe(login(handle));
+    answers.check = () => (asked.checks.at(-1) === 'a' ? silent() : Promise.resolve(null));
+    await wait(3 * interval);
+    expect(seen.store).toEqual(['silent']);
+  });
+
   test.each<[string, (subscription: { end(): void }) => unknown]>([
     ['have gone', (subscription) => subscription.end()],
     ['were closed after the time of grace', () => wait(grace)],
