@@ -36,6 +36,7 @@ const hostOnly = { path: '/', domain: '', secure: false };
 test.each<[given: string | null, known: string | null, cookie: object, chat: string, way: string]>([
   // The address of the site, and that of the chat.
   ['https://a.org', null, {}, 'https://a.org/chat/', 'path'],
+  ['http://a.org', null, {}, 'http://a.org/chat/', 'path'],
   ['https://a.org/shop', null, {}, 'https://a.org/shop/chat/', 'path'],
   ['https://a.org/shop/chat', null, {}, 'https://a.org/shop/chat/', 'path'],
   [null, 'https://a.org/blog', { path: '/blog/' }, 'https://a.org/blog/chat/', 'path'],
