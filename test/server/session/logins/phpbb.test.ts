@@ -234,14 +234,15 @@ test('the time without a page view: writing in the chat renews it, and nothing b
   expect(await who(await logIn('7', { ago: 3650 }))).toMatchObject({ id: '7' });
 });
 
-test('a ban in phpBB 4, and its end', async () => {
-  const { insert, run, logIn, isUser } = await phpBB('4.0.0');
+test('a ban in phpBB 4, and its end, for the login and for those who look for the user', async () => {
+  const { insert, run, logIn, isUser, logins } = await phpBB('4.0.0');
   const phone = await logIn('7');
-  expect(await isUser(phone)).toBe(true);
+  const isThere = async () => [await isUser(phone), (await logins.accounts?.names(['7']))?.has('7')];
+  expect(await isThere()).toEqual([true, true]);
   await insert('bans', { ban_userid: 7, ban_mode: 'user', ban_item: '7', ban_end: now() + day });
-  expect(await isUser(phone)).toBe(false);
+  expect(await isThere()).toEqual([false, false]);
   await run('UPDATE #_bans SET ban_end = 5');
-  expect(await isUser(phone)).toBe(true);
+  expect(await isThere()).toEqual([true, true]);
 });
 
 test('more bans of addresses than the database gives are no answer: it may have left out the one that counts', async () => {
