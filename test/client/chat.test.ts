@@ -545,6 +545,24 @@ describe('reading', () => {
     expect(fresh()).toBe(2);
   });
 
+  test('in a direct room one learns how far the other has read', async () => {
+    const ann = await person();
+    const ben = await other();
+    const { chat } = await open(ann.cookie);
+    const room = await chat.openDirect(ben.id);
+    await expect.poll(() => room.joined).toBe(true);
+    chat.send('read me');
+    await expect.poll(() => chat.pending()).toEqual([]);
+    await ben.request('read:mark', { room: room.id, seq: 1 });
+    await expect.poll(() => room.readByOther).toBe(1);
+    // After a reload too, whether the other user is connected or not.
+    const again = await open(ann.cookie);
+    expect(again.chat.rooms.get(room.id)?.readByOther).toBe(1);
+    ben.close();
+    const later = await open(ann.cookie);
+    expect(later.chat.rooms.get(room.id)?.readByOther).toBe(1);
+  });
+
   test('read marks set without a connection are sent over the next one', async () => {
     const ann = await person();
     const ben = await other();
