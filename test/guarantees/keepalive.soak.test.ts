@@ -1,0 +1,58 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type TestContext, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { startPhpApp } from '../helpers/php-app.ts';
+import { sessionPlaces } from '../helpers/session-places.ts';
+
+// Long enough for a machine that stands still for a second or two between a message and the renewal.
+const lifetime = 5;
+const seconds = 30;
+
+/** A visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
+async function activeAndIdle(
+  open: (typeof sessionPlaces)[number]['open'],
+  { expect, onTestFinished }: TestContext,
+): Promise<void> {
+  const place = await open(`lifetime=${lifetime}`);
+  onTestFinished(() => place.close());
+  const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
+  onTestFinished(async () => void (await php.stop()));
+  const chat = await chatServerHere({
+    CHAT_SESSION_STORE: place.url,
+    CHAT_SESSION_CHECK: '200ms',
+  });
+  onTestFinished(async () => void (await chat.stop()));
+  const join = async (name: string) => {
+    const cookie = await php.login(name);
+    const client = await connectChat(chat.url, cookie);
+    await client.request('room:join', { room: 'lobby' });
+    return { client, cookie };
+  };
+  const active = await join('alice');
+  const idle = await join('bob');
+  let idleEnded: string | undefined;
+  void idle.client.ended.then(({ reason }) => {
+    idleEnded = reason;
+  });
+  const send = (client: ChatClient) =>
+    client.request('message:send', { room: 'lobby', text: 'x', clientId: newClientId() });
+  for (let n = 0; n < seconds; n++) {
+    await send(active.client);
+    await pause(1000);
+  }
+  expect(idleEnded).toBe('expired');
+  expect(active.client.socket.connected).toBe(true);
+  // PHP considers it alive too, and the chat does not restore a session that PHP ends.
+  await php.logout(active.cookie);
+  expect((await active.client.ended).reason).toBe('logout');
+  const form = await (await fetch(`${php.url}/`, { headers: { cookie: active.cookie } })).text();
+  expect(form).toContain('name="password"');
+  // A busy machine may let the store answer late once; the next renewal comes in time.
+  expect(chat.output().replaceAll(/.*did not answer within.*/g, '')).not.toContain('could not be renewed');
+}
+
+test.concurrent.for(sessionPlaces)(
+  `a chat in use outlives a session of ${lifetime} s for ${seconds} s, an idle one expires: $name`,
+  ({ open }, context) => activeAndIdle(open, context),
+);
