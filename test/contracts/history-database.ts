@@ -1041,6 +1041,21 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect([found.length, places]).toEqual([1100, [1000, 100]]);
     });
 
+    it('entries for other servers are kept for an hour by the clock of the database', async () => {
+      await empty();
+      const { write } = await open(database.url, undefined, shared);
+      for (let sent = 0; sent < 3; sent++) await write.send(message());
+      const nums = async () =>
+        (await database.query('SELECT num FROM chat_changes ORDER BY num')).map(({ num }) => Number(num));
+      const [oldest, ...others] = await nums();
+      await database.query(`UPDATE chat_changes SET since = since - 3600001 WHERE num = ${oldest}`);
+      const twoHoursAhead = Date.now() + 2 * 3_600_000;
+      const clock = vi.spyOn(Date, 'now').mockReturnValue(twoHoursAhead);
+      closing.push(() => clock.mockRestore());
+      await open(database.url, undefined, { ...shared, self: 'two' });
+      await expect.poll(nums).toEqual(others);
+    });
+
     test('entries of the log of changes that are old are found by an index', async () => {
       await empty();
       const dialect = engine.dialect(database);

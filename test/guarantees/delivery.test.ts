@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/wire/events.ts';
 import { type ChatClient, chatSocket, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { dice } from '../helpers/dice.ts';
 import { startFrameProxy } from '../helpers/frame-proxy.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -10,9 +11,14 @@ import { size } from './size.ts';
 const missed = size(5000, 300);
 let memcached: Memcached;
 const history = historyFolder();
-let server: ChatServer;
+let server: RunningChat;
+/** In the soak run a process that is killed; durability.test.ts kills one in each run. */
 const start = () =>
-  startChatServer({
+  size(
+    startChatServer,
+    chatServerHere,
+  )({
+    CHAT_DRAIN: '0s',
     CHAT_HISTORY: history.url,
     CHAT_ROOMS: 'repeats,order,resume,joins',
     CHAT_SESSION_STORE: memcached.url,
@@ -89,7 +95,8 @@ test(`${sends} sends of which 30 % lose their ack, with a restart among them: ea
           .emitWithAck('message:send', { room: 'repeats', text: clientId, clientId })
           .catch(() => null);
         if (answer?.ok) results.set(clientId, answer.data.message);
-        else if (answer !== null) throw new Error(answer.error.code);
+        else if (answer !== null && answer.error.code !== 'server_draining')
+          throw new Error(answer.error.code);
         else if (!socket.connected) await reconnected;
       }
     }

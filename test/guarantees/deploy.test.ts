@@ -4,7 +4,8 @@ import type { Message } from '../../server/wire/events.ts';
 import { closeChats, openChat } from '../client/open-chat.ts';
 import { startHaproxy, startNginxBalancer } from '../helpers/balancer.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { within } from '../helpers/hanging.ts';
 import { postgresDatabase } from '../helpers/history-database.ts';
@@ -24,7 +25,7 @@ let postgres: Postgres;
 let redis: Redis;
 let env: NodeJS.ProcessEnv;
 let ports: number[];
-let servers: ChatServer[];
+let servers: RunningChat[];
 const closing: (() => unknown)[] = [];
 beforeAll(async () => {
   [memcached, postgres, redis] = await Promise.all([startMemcached(), startPostgres(), startRedis()]);
@@ -51,9 +52,9 @@ afterAll(async () => {
   await Promise.all([memcached.stop(), postgres.remove(), redis.remove()]);
 });
 
-/** Named by its port. durability.test.ts shows in each run how a process ends after SIGTERM. */
+/** Named by its port. drain.test.ts shows in each run how a process ends after SIGTERM. */
 const start = (port: number) =>
-  size(startChatServer, nextChatServer)({ ...env, CHAT_PORT: String(port), CHAT_NODE: `node-${port}` });
+  size(startChatServer, chatServerHere)({ ...env, CHAT_PORT: String(port), CHAT_NODE: `node-${port}` });
 
 async function ready(server: { url: string }): Promise<void> {
   await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
@@ -138,7 +139,7 @@ test.each(balancers.slice(0, size(2, 1)))(
     }, 20);
 
     for (const [n, port] of ports.entries()) {
-      expect(await (servers[n] as ChatServer).stop('SIGTERM')).toBe(0);
+      expect(await (servers[n] as RunningChat).stop('SIGTERM')).toBe(0);
       const again = await start(port);
       servers[n] = again;
       await ready(again);

@@ -6,12 +6,14 @@ import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat
 import { ownPort } from '../helpers/child.ts';
 import { hanging, within } from '../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
-import { size } from './size.ts';
+import { size, soak } from './size.ts';
 
 const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const senders = size(20, 10);
 const each = size(500, 16);
 const kills = size(10, 1);
+/** Ends by SIGTERM, which drain.test.ts shows in each run. */
+const orderly = size(1, 0);
 /** Clients that are only there. */
 const storm = size(1000, 15);
 
@@ -120,7 +122,7 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
       };
       await allReady();
       const sending = Promise.all(Array.from({ length: senders }, (_, n) => sender(n, acknowledged)));
-      for (let stop = 1; stop <= kills + 1; stop++) {
+      for (let stop = 1; stop <= kills + orderly; stop++) {
         // At a random moment of the share of the work that belongs to this stop.
         const moment = Math.floor((total / (kills + 2)) * (stop - 0.5 + randomInt(1000) / 1000));
         await vi.waitUntil(() => acknowledged.size > moment, { timeout: hanging, interval: 1 });
@@ -136,7 +138,7 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
     size(3_600_000, 120_000),
   );
 
-  test(`killed and started ${kills} times, and once more after SIGTERM: lost 0, doubled 0, gaps 0`, async () => {
+  test(`killed and started ${kills} times: lost 0, doubled 0, gaps 0`, async () => {
     await memcached.set('sessions/reader', '{"user_id":1000}');
     const reader = chatSocket(server.url, 'PHPSESSID=reader');
     reader.connect();
@@ -160,11 +162,13 @@ describe(`${senders} senders × ${each} messages to 10 rooms and ${storm} other 
   });
 
   test(`all ${storm} others are back within 30 s, and none gets unauthorized`, () => {
-    expect(connected).toEqual(Array(kills + 2).fill(storm));
+    expect(connected).toEqual(Array(kills + orderly + 1).fill(storm));
     expect(refusals).toEqual([]);
   });
 
-  test('SIGTERM while messages come ends it with exit code 0, which it has within 10 s alone', () => {
-    expect(code).toBe(0);
-  });
+  if (soak) {
+    test('SIGTERM while messages come ends it with exit code 0, which it has within 10 s alone', () => {
+      expect(code).toBe(0);
+    });
+  }
 });

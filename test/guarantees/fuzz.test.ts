@@ -196,11 +196,13 @@ const kinds: Record<keyof typeof counts, (cases: number, from: number) => Promis
 };
 
 /** What is left when the attackers have gone. */
-async function left() {
+async function left(handlesBefore = Number.POSITIVE_INFINITY) {
   for (const { socket } of idle.splice(0)) socket.destroy();
   await expect.poll(async () => (await metrics(server.url)).get('chat_connections')).toBe(2);
-  const heap = await liveHeap(server);
-  return { heap, handles: (await metrics(server.url)).get('nodejs_active_handles_total') ?? Number.NaN };
+  const openHandles = async () =>
+    (await metrics(server.url)).get('nodejs_active_handles_total') ?? Number.NaN;
+  await expect.poll(openHandles, { interval: 500 }).toBeLessThan(handlesBefore + 10);
+  return { heap: await liveHeap(server), handles: await openHandles() };
 }
 
 let before: Awaited<ReturnType<typeof left>>;
@@ -249,8 +251,7 @@ test('nothing is left of the attackers: connections, handles, memory', async () 
   // more after 30 s.
   await vi.waitFor(
     async () => {
-      const after = await left();
-      expect(after.handles - before.handles).toBeLessThan(10);
+      const after = await left(before.handles);
       expect(after.heap - before.heap).toBeLessThan(3_000_000);
     },
     { timeout: hanging, interval: 1000 },

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/wire/events.ts';
 import { connectChat } from '../helpers/chat-client.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import { historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
 import { within } from '../helpers/hanging.ts';
@@ -11,13 +12,17 @@ import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { size } from './size.ts';
 
 let memcached: Memcached;
-let server: ChatServer;
+let server: RunningChat;
 let port: number;
 let gate: Gate;
 let php: PhpApp;
 const history = historyFolder();
 const start = () =>
-  startChatServer({
+  size(
+    startChatServer,
+    chatServerHere,
+  )({
+    CHAT_DRAIN: '0s',
     CHAT_PORT: String(port),
     CHAT_HISTORY: history.url,
     CHAT_ROOMS: 'lobby',
@@ -71,8 +76,9 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
     // While it is sending.
     await expect.poll(listed, { interval: 10 }).toBeGreaterThan(sent);
     if (round % 2 === 0) {
-      await server.stop('SIGKILL');
+      await Promise.all([gate.outage.begin(), server.stop('SIGKILL')]);
       server = await start();
+      await gate.outage.end();
     } else {
       await gate.outage.begin();
       await gate.outage.end();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatServerHere } from '../helpers/chat-here.ts';
-import { chatProgram, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
+import { chatProgram, type RunningChat } from '../helpers/chat-server.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 
@@ -16,28 +16,53 @@ async function said({ output }: RunningChat, pattern: RegExp): Promise<string> {
   return pattern.exec(output())?.[0] ?? '';
 }
 
-test('settings from a file: the server starts with them, and names the line of one that cannot be used', async () => {
+describe('settings from a file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'settings-'));
   const file = join(folder, 'settings');
-  const program = [...chatProgram.slice(0, -1), '--settings', file];
-  const start = (text: string) => {
-    writeFileSync(
-      file,
-      `CHAT_SESSION_STORE='file:///tmp?prefix=a'\nCHAT_HISTORY=sqlite:${folder}/chat.db\n${text}`,
-    );
+  const start = (...lines: string[]) => {
+    writeFileSync(file, [`CHAT_HISTORY=sqlite:${folder}/chat.db`, 'CHAT_PORT=1', ...lines].join('\n'));
     const env = { PATH: process.env.PATH, CHAT_PORT: '0', CHAT_FILES: 'off' };
+    const program = [...chatProgram.slice(0, -1), '--settings', file];
     return startChild(process.execPath, program, { cwd: root, env });
   };
-  try {
-    const refused = start('CHAT_PORT=1\nCHAT_DIRECT=perhaps\n');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('the error names the line of one that cannot be used', async () => {
+    const refused = start('CHAT_SESSION_STORE=file:///tmp', 'CHAT_DIRECT=perhaps');
     expect(await new Promise<number>((resolve) => refused.process.on('close', resolve))).toBe(78);
     expect(refused.output()).toContain(`  ${file} line 4: CHAT_DIRECT: "perhaps" is not on or off`);
-    const chat = start('CHAT_PORT=1\nCHAT_HOST=127.0.0.1\n');
+  });
+
+  test('the log has those that differ from the default, without keys and passwords, those to correct, and names that have no effect', async () => {
+    const chat = start(
+      ...["CHAT_SESSION_STORE='redis://site:geheim@127.0.0.1:1'", 'CHAT_API_KEY=geheim-geheim-geheim'],
+      ...['CHAT_SITE=symfony:', 'CHAT_USER_ID=_sf2_attributes._security\\.last_username'],
+      ...['CHAT_ORIGINS=https://www.example.org', 'CHAT_STORE=geheim', 'CHAT_HOST=127.0.0.1'],
+    );
     await chat.until(/"host":"127\.0\.0\.1","port":(?!1,)/);
     await chat.stop();
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+    const lines = chat
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.find(({ msg }) => msg === 'settings')?.settings).toMatchObject({
+      CHAT_SESSION_STORE: 'redis://site:…@127.0.0.1:1',
+      CHAT_API_KEY: '(not shown)',
+      CHAT_USER_NAME: '_sf2_attributes._security_main!.2.0.username',
+    });
+    const wrong = lines.filter(({ msg }) => msg === 'this should be corrected');
+    expect(wrong.map(({ hint }) => hint)).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining('CHAT_TRUSTED_PROXIES=127.0.0.1'),
+        expect.stringContaining('Never use it'),
+      ]),
+    );
+    expect(chat.output()).toMatch(
+      /"settings":\["CHAT_STORE: .*CHAT_SESSION_STORE"\],"msg":"unknown settings/,
+    );
+    expect(chat.output()).not.toContain('geheim');
+  });
 });
 
 describe('a session store that cannot be read: the server starts, and its log says what is wrong', () => {
@@ -99,40 +124,4 @@ describe('a session store that cannot be read: the server starts, and its log sa
       await other.stop();
     }
   });
-});
-
-test('the log has the settings that differ from the default, without keys and passwords, those to correct, and names that have no effect', async () => {
-  const chat = await startChatServer({
-    CHAT_SESSION_STORE: 'redis://site:geheim@127.0.0.1:1',
-    CHAT_API_KEY: 'geheim-geheim-geheim',
-    CHAT_SITE: 'symfony:',
-    CHAT_USER_ID: '_sf2_attributes._security\\.last_username',
-    CHAT_ORIGINS: 'https://www.example.org',
-    CHAT_STORE: 'geheim',
-  });
-  try {
-    const lines = chat
-      .output()
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines.find(({ msg }) => msg === 'settings')?.settings).toMatchObject({
-      CHAT_SESSION_STORE: 'redis://site:…@127.0.0.1:1',
-      CHAT_API_KEY: '(not shown)',
-      CHAT_USER_NAME: '_sf2_attributes._security_main!.2.0.username',
-    });
-    const wrong = lines.filter(({ msg }) => msg === 'this should be corrected');
-    expect(wrong.map(({ hint }) => hint)).toEqual(
-      expect.arrayContaining([
-        expect.stringContaining('CHAT_TRUSTED_PROXIES=127.0.0.1'),
-        expect.stringContaining('Never use it'),
-      ]),
-    );
-    expect(chat.output()).toMatch(
-      /"settings":\["CHAT_STORE: .*CHAT_SESSION_STORE"\],"msg":"unknown settings/,
-    );
-    expect(chat.output()).not.toContain('geheim');
-  } finally {
-    await chat.stop();
-  }
 });
