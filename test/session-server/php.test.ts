@@ -69,7 +69,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
 
 test('put_all and get_all keep line feeds and bytes above 127', async () => {
   const client = await hello();
-  const data = php('echo serialize(["a" => "x\ny", "é" => ["b\n" => "ü"], 5 => "\r\n"]);');
+  const data = php('echo serialize(["a" => "x\ny", "é" => ["b\n" => "ü"], 5 => "\r\n", "" => ""]);');
   await client.ask('new');
   client.send(`put_all ${onTheWire(data)}\r\nget_all\r\n`);
   expect(await client.line()).toBe('ok');
