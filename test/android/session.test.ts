@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { size } from '../guarantees/size.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
+import type { RunningChat } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -10,11 +11,11 @@ import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
 let memcached: Memcached;
 let php: PhpApp;
-let chat: ChatServer;
+let chat: RunningChat;
 beforeAll(async () => {
   memcached = await startMemcached();
   const phpPort = await ownPort();
-  chat = await nextChatServer({
+  chat = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
     CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,

@@ -76,10 +76,10 @@ test('offline, and online again with the messages sent meanwhile', async () => {
 });
 
 test('a server that hangs is noticed as soon as somebody looks', async () => {
-  const own = await startChatSite({ CHAT_ROOMS: 'lobby' });
-  const app = await start(await own.session(1), own.chat.url);
+  const gate = await startGate(site.chat.port);
+  const app = await start(await site.session(1), `http://127.0.0.1:${gate.port}`);
   await enters(app, 'ONLINE');
-  own.chat.signal('SIGSTOP');
+  gate.silence.begin();
   await expect
     .poll(
       async () => {
@@ -89,10 +89,10 @@ test('a server that hangs is noticed as soon as somebody looks', async () => {
       { interval: 500 },
     )
     .toBe('OFFLINE');
-  own.chat.signal('SIGCONT');
+  gate.silence.end();
   const from = app.told.length;
   await enters(app, 'ONLINE', from);
-  await own.close();
+  await gate.close();
 });
 
 if (soak) {

@@ -239,7 +239,7 @@ describe('with their bus', () => {
   });
 
   describe('a copy that is forwarded on both servers', () => {
-    const times = size(10, 4);
+    const times = size(10, 2);
     const secrets = ['Wm4kZ'];
     const copies: Message[] = [];
     const readers: ChatClient[] = [];

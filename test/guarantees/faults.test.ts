@@ -165,7 +165,7 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
   },
   'SQLite, files and sessions on one disk': async (closing) => {
     // With these steps most places in the server that call the disk have their turn.
-    const few = ['connect', 'delete', 'files', 'erasure'] as const;
+    const few = ['connect', 'files', 'erasure'] as const;
     const weak = disk('the disk', closing, few);
     const sessions = folder(closing);
     const store = `file://${sessions}?format=json`;

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { chatServerHere } from '../helpers/chat-here.ts';
 import { ChatModel } from '../helpers/chat-model.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
 import { dice } from '../helpers/dice.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
@@ -24,12 +25,12 @@ test(`${steps} random requests with kills and restarts, seed ${seed}: rooms, mem
   const history = historyFolder();
   closing.push(() => history.remove());
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url, CHAT_CREATE_ROOMS: 'all' };
-  let server: ChatServer;
+  let server: RunningChat;
   const clients = new Map<string, ChatClient>();
   const model = new ChatModel();
 
   async function start(): Promise<void> {
-    server = await startChatServer(env);
+    server = await size(startChatServer, chatServerHere)(env);
     for (const user of users) {
       const client = await connectChat(server.url, `PHPSESSID=${user}`);
       clients.set(user, client);

@@ -96,7 +96,7 @@ async function listening(child: Child, from = 0): Promise<{ port: number; url: s
 
 /** The chat server as a separate process, ready when its log says `listening`; its history is deleted with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
-  const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
+  const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
   const child = startChild(process.execPath, chatProgram, {
     cwd,
     env: { ...usual, PATH: process.env.PATH, CHAT_HISTORY: history?.url, CHAT_FILES: history?.files, ...env },

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PresenceChange } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
+import { chatServerHere } from '../../helpers/chat-here.ts';
+import type { RunningChat } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
-let site: ChatSite;
+let site: ChatSite<RunningChat>;
 /** A second server on the same store, with a short grace for its silence. */
-let hasty: ChatServer;
+let hasty: RunningChat;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' });
-  hasty = await nextChatServer({
+  site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' }, chatServerHere);
+  hasty = await chatServerHere({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_SESSION_CHECK: '100ms',
     CHAT_SESSION_GRACE: '1s',
@@ -58,7 +59,7 @@ describe('session:ended, then the connection is closed, and nothing after it', (
     const cookie = await site.session(1);
     const tabs = await Promise.all([joined(cookie), joined(cookie), joined(cookie, ['polling'])]);
     const witness = await joined(await site.session(2));
-    const writing = setInterval(() => send(witness).catch(() => {}), 5);
+    const writing = setInterval(() => send(witness).catch(() => {}), 50);
     await change(cookie);
     for (const tab of tabs) {
       expect((await tab.ended).reason).toBe(reason);
