@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,6 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { erasuresOf } from '../../server/history/erased-users.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
-import { migrationsFolder } from '../../server/history/migrations.ts';
 import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 import { deleteOld, entriesAfter } from '../../server/history/sql/change-log.ts';
 import {
@@ -27,7 +26,7 @@ import type { RequestError } from '../../server/wire/errors.ts';
 import { size, soak } from '../guarantees/size.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatServerHere } from '../helpers/chat-here.ts';
-import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { chatProgram, emptyHistory, startChatServer } from '../helpers/chat-server.ts';
 import { type Child, startChild } from '../helpers/child.ts';
 import { carryOutErasures, erasureSteps } from '../helpers/erasures.ts';
 import { everyRead, everyWrite } from '../helpers/every-call.ts';
@@ -263,42 +262,40 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('a migration is carried out once and under no limit of statements; a server that starts meanwhile waits and says so', async () => {
       const fresh = await engine.database();
       closing.push(() => fresh.close());
-      await open(fresh.url);
       const dialect = engine.dialect(fresh);
       const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
       closing.push(() => rmSync(folder, { recursive: true }));
-      cpSync(migrationsFolder, folder, { recursive: true });
       const limit = fresh.url.startsWith('mysql')
         ? '@@max_statement_time'
         : `current_setting('statement_timeout')`;
-      // It can only be carried out once.
-      writeFileSync(
-        join(folder, '099-next.sql'),
-        `-- needs: 1\nCREATE TABLE seen AS SELECT ${limit} AS was;`,
-      );
-
+      const add = (num: string, statement: string) =>
+        writeFileSync(join(folder, `${num}-next.sql`), `-- needs: 1\n${statement};`);
       const [holder, ...others] = await Promise.all([1, 2, 3].map(() => dialect.connect()));
       closing.push(() => {
         for (const one of [holder, ...others]) one?.destroy();
       });
-      await holder?.query(dialect.tryLock);
       const said: unknown[] = [];
       const waiting = Promise.withResolvers<void>();
-      const migrating = others.map((one) =>
+      const carryOut = (by = holder) =>
         migrate(
-          one,
+          by as DatabaseConnection,
           dialect,
           (is) => {
             said.push(is);
             if (said.length === 2) waiting.resolve();
           },
           { folder: pathToFileURL(`${folder}/`) },
-        ),
-      );
+        );
+      add('001', 'CREATE TABLE chat_digest_key (digest VARCHAR(64))');
+      await carryOut();
+      // It can only be carried out once.
+      add('002', `CREATE TABLE seen AS SELECT ${limit} AS was`);
+      await holder?.query(dialect.tryLock);
+      const migrating = others.map(carryOut);
       await waiting.promise;
       await holder?.query(dialect.unlock);
       await Promise.all(migrating);
-      expect(said).toEqual(['waiting', 'waiting', { migration: '099-next' }]);
+      expect(said).toEqual(['waiting', 'waiting', { migration: '002-next' }]);
       expect((await fresh.query('SELECT was FROM seen')).map(({ was }) => Number(was))).toEqual([0]);
     });
 
@@ -308,10 +305,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const alone = await claimed(database.url);
       await expect(claimed(database.url)).rejects.toThrow(inUse);
       await expect(claimed(database.url, { shared })).rejects.toThrow(inUse);
-      // That of another database of the same server.
-      const other = await engine.database();
-      closing.push(() => other.close());
-      await (await claimed(other.url)).close();
+      // Another database of the same server, without connections of before, which may take a moment to end.
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const restoring = await connectAlone(engine.dialect(fresh));
+      closing.push(() => restoring.destroy());
+      await expect(claimed(fresh.url)).rejects.toThrow(inUse);
+      await expect(claimed(fresh.url, { shared })).rejects.toThrow(inUse);
       await alone.close();
       const together = [await claimed(database.url, { shared }), await claimed(database.url, { shared })];
       for (const history of together) {
@@ -319,13 +319,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         await history.close();
       }
       await (await claimed(database.url)).close();
-      // It has no connections of before, which the database may take a moment to end.
-      const fresh = await engine.database();
-      closing.push(() => fresh.close());
-      const restoring = await connectAlone(engine.dialect(fresh));
-      closing.push(() => restoring.destroy());
-      await expect(claimed(fresh.url)).rejects.toThrow(inUse);
-      await expect(claimed(fresh.url, { shared })).rejects.toThrow(inUse);
     });
 
     it('a server that loses the database and finds it again goes on, unless another one has got it: then it fails', async () => {
@@ -711,7 +704,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test('each kind of call has the same outcome as with SQLite', async () => {
-      const folder = historyFolder();
+      const folder = await emptyHistory();
       closing.push(() => folder.remove());
       await database.empty();
       const both = [await open(), await open(folder.url)] as const;
@@ -922,28 +915,29 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },
         deleted: { text: '', deletedAt: 2, deletedBy: 'author' },
       };
-      for (const from of ['the room', 'the site']) {
-        for (const how of ['edited', 'deleted'] as const) {
-          const { writing, others, between, messages, mentions, message } = await following();
-          const { mentions: _, ...sent } = message;
-          const { room, seq, rev, user } = sent;
-          const one = { room, seq, user: user.id, at: 2 };
-          between.push(async () => {
-            await (from === 'the room'
-              ? banned(writing.write, 'b')
-              : writing.write.setBan({ user: 'b', ban: {} }));
-            await (how === 'edited'
-              ? writing.write.edit({ ...one, text: changed.edited.text, preview })
-              : writing.write.delete({ ...one, moderator: false }));
-          });
-          await others.upTo(4);
-          expect(between).toEqual([]);
-          expect(messages()).toEqual([
-            { type: 'message', is: 'new', message: { ...sent, text: '' } },
-            { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
-          ]);
-          expect(mentions()[0]?.message).toEqual({ ...sent, text: '' });
-        }
+      for (const [from, how] of [
+        ['the room', 'edited'],
+        ['the site', 'deleted'],
+      ] as const) {
+        const { writing, others, between, messages, mentions, message } = await following();
+        const { mentions: _, ...sent } = message;
+        const { room, seq, rev, user } = sent;
+        const one = { room, seq, user: user.id, at: 2 };
+        between.push(async () => {
+          await (from === 'the room'
+            ? banned(writing.write, 'b')
+            : writing.write.setBan({ user: 'b', ban: {} }));
+          await (how === 'edited'
+            ? writing.write.edit({ ...one, text: changed.edited.text, preview })
+            : writing.write.delete({ ...one, moderator: false }));
+        });
+        await others.upTo(4);
+        expect(between).toEqual([]);
+        expect(messages()).toEqual([
+          { type: 'message', is: 'new', message: { ...sent, text: '' } },
+          { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
+        ]);
+        expect(mentions()[0]?.message).toEqual({ ...sent, text: '' });
       }
     });
 

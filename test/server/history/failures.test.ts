@@ -1,11 +1,12 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import { size, soak } from '../../guarantees/size.ts';
-import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
 import {
+  type ChatServer,
   chatProgram,
   historyFolder,
   nextChatServer,
@@ -117,89 +118,93 @@ if (soak) {
   });
 }
 
-test('a disk that hangs: every request, over HTTP too, is answered while it hangs and still carried out', async () => {
-  const { path, env } = setUp();
-  const hangs = `${path}-hangs`;
-  const key = 'a key of more than 16'.replaceAll(' ', '-');
-  const server = await startChatServer({
-    ...env,
-    CHAT_API_KEY: key,
-    HANGING_DISK: hangs,
-    NODE_OPTIONS: `--import=${new URL('../../helpers/hanging-disk.ts', import.meta.url).pathname}`,
-  });
-  closing.push(() => server.stop('SIGKILL'));
-  const client = await connectChat(server.url, 'PHPSESSID=u1');
-  closing.push(() => client.close());
-  await client.request('room:join', { room: 'lobby' });
-
-  writeFileSync(hangs, '');
-  const sent = message();
-  const socket = async (event: string, payload: unknown) => {
-    const answer = await client.raw(event, payload);
-    return answer.ok ? 'ok' : answer.error.code;
-  };
-  const http = async (path: string, init: RequestInit) => {
-    const answer = await fetch(`${server.url}${path}`, init);
-    return [answer.status, ((await answer.json()) as { error?: object }).error];
-  };
-  const outcomes = await Promise.all([
-    socket('message:send', sent),
-    // These wait for those before them.
-    socket('room:notify', { room: 'lobby', notify: 'all' }),
-    socket('room:notify', { room: 'lobby', notify: 'none' }),
-    socket('message:history', { room: 'lobby' }),
-    socket('message:search', { query: 'hello' }),
-    http('/api/rooms/lobby/messages', {
-      method: 'POST',
-      headers: { Authorization: `Bearer ${key}` },
-      body: JSON.stringify({ user: { id: 'shop', name: 'Shop' }, text: 'hello', clientId: newClientId() }),
-    }),
-    http('/me', { headers: { Cookie: 'PHPSESSID=u2', 'Sec-Fetch-Site': 'same-origin' } }),
-  ]);
-  expect(outcomes.slice(0, 5)).toEqual(Array(5).fill('storage_unavailable'));
-  // The reason is for the log alone.
-  const error = { code: 'storage_unavailable', message: requestErrors.storage_unavailable };
-  expect(outcomes.slice(5)).toEqual(Array(2).fill([503, error]));
-  const logged = /"code":"storage_unavailable","reason":"no outcome after 7000 ms".*a request failed/g;
-  await server.until(/a request failed/);
-  expect(server.output().match(logged)).toHaveLength(1);
-  expect(await socket('room:explode', {})).toBe('unknown_event');
-
-  rmSync(hangs);
-  const { rooms } = await client.request('room:list', {});
-  expect(rooms[0]).toMatchObject({ id: 'lobby', notify: 'none' });
-  // The post over HTTP may still have been on its way to the writer when the disk came back.
-  const messages = await vi.waitFor(async () => {
-    const history = await client.request('message:history', { room: 'lobby' });
-    expect(history.messages).toHaveLength(2);
-    return history.messages;
-  }, hanging);
-  expect(messages.map(({ clientId }) => clientId)).toContain(sent.clientId);
-  // The repeat of the unknown one returns the stored message.
-  expect(await client.request('message:send', sent)).toEqual({
-    message: messages.find(({ clientId }) => clientId === sent.clientId),
-  });
-  expect(await server.stop()).toBe(0);
-});
-
-test('a disk that fails when a deleted text is to go: it goes the next time', async () => {
-  const { path, env } = setUp();
+describe('a disk with faults', () => {
+  const history = historyFolder();
+  const hangs = `${history.path}-hangs`;
   const disk = faultyDisk();
-  closing.push(() => disk.close());
-  const server = await startChatServer({ ...env, ...disk.env });
-  closing.push(() => server.stop());
-  const client = await connectChat(server.url, 'PHPSESSID=u1');
-  closing.push(() => client.close());
-  await client.request('room:join', { room: 'lobby' });
-  const { seq } = (await client.request('message:send', message())).message;
-  disk.fail('SQLite: run at history/sqlite/searcher.ts: DELETE FROM former_t', 'EIO');
-  await client.request('message:delete', { room: 'lobby', seq });
-  const file = new DatabaseSync(path, { readOnly: true });
-  closing.push(() => file.close());
-  const former = () => file.prepare('SELECT count(*) AS n FROM former_texts').get()?.n;
-  await expect.poll(former).toBe(0);
-  expect(disk.failed()).toContain('DELETE FROM former_t');
-  expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
+  const key = 'a-key-of-more-than-16';
+  let server: ChatServer;
+  let client: ChatClient;
+  beforeAll(async () => {
+    const hangingDisk = new URL('../../helpers/hanging-disk.ts', import.meta.url).pathname;
+    server = await startChatServer({
+      ...{ CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url, CHAT_ROOMS: 'lobby,garden' },
+      ...{ CHAT_API_KEY: key, HANGING_DISK: hangs },
+      ...disk.env,
+      NODE_OPTIONS: `${disk.env.NODE_OPTIONS} --import=${hangingDisk}`,
+    });
+    client = await connectChat(server.url, 'PHPSESSID=u1');
+    for (const room of ['lobby', 'garden']) await client.request('room:join', { room });
+  });
+  afterAll(async () => {
+    client.close();
+    await server.stop('SIGKILL');
+    disk.close();
+    history.remove();
+  });
+
+  test('a disk that fails when a deleted text is to go: it goes the next time', async () => {
+    const { seq } = (await client.request('message:send', { ...message(), room: 'garden' })).message;
+    disk.fail('SQLite: run at history/sqlite/searcher.ts: DELETE FROM former_t', 'EIO');
+    await client.request('message:delete', { room: 'garden', seq });
+    const file = new DatabaseSync(history.path, { readOnly: true });
+    closing.push(() => file.close());
+    const former = () => file.prepare('SELECT count(*) AS n FROM former_texts').get()?.n;
+    await expect.poll(former).toBe(0);
+    expect(disk.failed()).toContain('DELETE FROM former_t');
+    expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
+  });
+
+  test('a disk that hangs: every request, over HTTP too, is answered while it hangs and still carried out', async () => {
+    writeFileSync(hangs, '');
+    const sent = message();
+    const socket = async (event: string, payload: unknown) => {
+      const answer = await client.raw(event, payload);
+      return answer.ok ? 'ok' : answer.error.code;
+    };
+    const http = async (path: string, init: RequestInit) => {
+      const answer = await fetch(`${server.url}${path}`, init);
+      return [answer.status, ((await answer.json()) as { error?: object }).error];
+    };
+    const outcomes = await Promise.all([
+      socket('message:send', sent),
+      // These wait for those before them.
+      socket('room:notify', { room: 'lobby', notify: 'all' }),
+      socket('room:notify', { room: 'lobby', notify: 'none' }),
+      socket('message:history', { room: 'lobby' }),
+      socket('message:search', { query: 'hello' }),
+      http('/api/rooms/lobby/messages', {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${key}` },
+        body: JSON.stringify({ user: { id: 'shop', name: 'Shop' }, text: 'hello', clientId: newClientId() }),
+      }),
+      http('/me', { headers: { Cookie: 'PHPSESSID=u2', 'Sec-Fetch-Site': 'same-origin' } }),
+    ]);
+    expect(outcomes.slice(0, 5)).toEqual(Array(5).fill('storage_unavailable'));
+    // The reason is for the log alone.
+    const error = { code: 'storage_unavailable', message: requestErrors.storage_unavailable };
+    expect(outcomes.slice(5)).toEqual(Array(2).fill([503, error]));
+    const logged = /"code":"storage_unavailable","reason":"no outcome after 7000 ms".*a request failed/g;
+    await server.until(/a request failed/);
+    expect(server.output().match(logged)).toHaveLength(1);
+    expect(await socket('room:explode', {})).toBe('unknown_event');
+
+    rmSync(hangs);
+    const { rooms } = await client.request('room:list', {});
+    expect(rooms[0]).toMatchObject({ id: 'lobby', notify: 'none' });
+    // The post over HTTP may still have been on its way to the writer when the disk came back.
+    const messages = await vi.waitFor(async () => {
+      const history = await client.request('message:history', { room: 'lobby' });
+      expect(history.messages).toHaveLength(2);
+      return history.messages;
+    }, hanging);
+    expect(messages.map(({ clientId }) => clientId)).toContain(sent.clientId);
+    // The repeat of the unknown one returns the stored message.
+    expect(await client.request('message:send', sent)).toEqual({
+      message: messages.find(({ clientId }) => clientId === sent.clientId),
+    });
+    expect(await server.stop()).toBe(0);
+  });
 });
 
 test('a second chat server on the same file, by a symbolic link too, ends with 74 and names it; the next starts after kill -9 of the first', async () => {

@@ -116,7 +116,7 @@ test('the page of a link comes after the message, with its picture; who may not 
 });
 
 test('the picture of a preview counts for the author of the message: beyond the limit the page comes without it', async () => {
-  const noise = sharp(randomBytes(400 * 400 * 3), { raw: { width: 400, height: 400, channels: 3 } });
+  const noise = sharp(randomBytes(200 * 200 * 3), { raw: { width: 200, height: 200, channels: 3 } });
   const large = await noise.jpeg().toBuffer();
   picture = large;
   onTestFinished(() => {
