@@ -12,7 +12,7 @@ import { purger } from '../../../server/history/sqlite/purge.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { addTerms } from '../../../server/history/terms.ts';
 import { size } from '../../guarantees/size.ts';
-import { historyFolder } from '../../helpers/chat-server.ts';
+import { emptyHistory } from '../../helpers/chat-server.ts';
 import { everyRead, everyWrite } from '../../helpers/every-call.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
@@ -34,8 +34,9 @@ async function fill(history: History, room: string, count: number, text: (n: num
   await Promise.all(sends);
 }
 
-function newFile(): string {
-  const folder = historyFolder();
+/** Of an empty history. */
+async function newFile(): Promise<string> {
+  const folder = await emptyHistory();
   onTestFinished(() => folder.remove());
   return folder.path;
 }
@@ -60,20 +61,15 @@ function preparedBy(db: DatabaseSync): string[] {
   return statements;
 }
 
-/** The database of a history that no server has open. */
-async function emptyHistory(): Promise<DatabaseSync> {
-  const path = newFile();
-  await (await open(path)).close();
-  const db = new DatabaseSync(path);
+/** The database of an empty history that no server has open. */
+async function emptyDatabase(): Promise<DatabaseSync> {
+  const db = new DatabaseSync(await newFile());
   onTestFinished(() => db.close());
   return db;
 }
 
 test('unread mentions are found by an index, however many have been read', async () => {
-  const path = newFile();
-  await (await open(path)).close();
-  const file = new DatabaseSync(path, { readOnly: true });
-  onTestFinished(() => file.close());
+  const file = await emptyDatabase();
   const searches = ['newer', 'mentions', 'newer', 'mentions'].map(
     (name) => `SEARCH ${name} USING COVERING INDEX chat_mentions_by_user (user_id=? AND room=? AND seq>?)`,
   );
@@ -81,7 +77,7 @@ test('unread mentions are found by an index, however many have been read', async
 });
 
 test('no more unread mentions are looked at than are kept, however many there are', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   await history.write.putRoom({ id: 'den', kind: 'private', name: 'Den', at });
   const users = [user, { id: '9', name: 'Ida' }];
@@ -116,7 +112,7 @@ test('no more unread mentions are looked at than are kept, however many there ar
 });
 
 test('the content of a deleted room is removed bit by bit, over a restart too, until nothing is left', async () => {
-  const path = newFile();
+  const path = await newFile();
   const first = await open(path);
   await first.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   const filled = size(2999, 1499);
@@ -156,7 +152,7 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
 });
 
 test('very many edits that the search index has missed are applied some at a time, and the result is complete', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   await history.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   const search = (query: string) =>
@@ -203,7 +199,7 @@ test('very many edits that the search index has missed are applied some at a tim
 });
 
 test('no text and no query makes a search take long; the rest is on the next page', async () => {
-  const history = await open(newFile());
+  const history = await open(await newFile());
   await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const needle = `${'a'.repeat(98)}ba`;
   await fill(history, 'lobby', 1, () => `here it is: ${needle}`);
@@ -228,7 +224,7 @@ test('no text and no query makes a search take long; the rest is on the next pag
 });
 
 test('people are looked up in a room of 5,000 page after page, each of a part of them', async () => {
-  const history = await open(newFile());
+  const history = await open(await newFile());
   await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const people = Array.from({ length: 5000 }, (_, n) => ({ id: `u${n}`, name: `Person number ${n}` }));
   people.push({ id: 'last', name: 'Zoë Zander' });
@@ -257,7 +253,7 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
 });
 
 test('people whom others have only named cost a search for people nothing', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   await history.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   const named = Array.from({ length: 100 }, (_, n) => ({ id: `u${n}`, name: `Person ${n}` }));
@@ -285,7 +281,7 @@ test('people whom others have only named cost a search for people nothing', asyn
 });
 
 test('the files of a room are added up by an index alone, however many there are', async () => {
-  const db = await emptyHistory();
+  const db = await emptyDatabase();
   const asking = queriesOf(sqlite(db), digestKeyOf(db)).filesIn({ rooms: ['lobby'], most: 9 });
   asking.next();
   const { value } = asking.next([[{ num: 1, id: 'lobby', first_seq: 1 }]]);
@@ -296,7 +292,7 @@ test('the files of a room are added up by an index alone, however many there are
 });
 
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
-  const db = await emptyHistory();
+  const db = await emptyDatabase();
   const prepare = db.prepare.bind(db);
   const statements = preparedBy(db);
   const connection = new SqliteConnection(db);

@@ -11,15 +11,16 @@ import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyContract } from '../../contracts/history.ts';
 import { openTested } from '../../contracts/history-tested.ts';
 import { size } from '../../guarantees/size.ts';
-import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
+import { emptyHistory } from '../../helpers/chat-server.ts';
 
 const folders: { remove(): void }[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) folder.remove();
 });
 
-function newFile(): string {
-  const folder = historyFolder();
+/** Of an empty history. */
+async function newFile(): Promise<string> {
+  const folder = await emptyHistory();
   folders.push(folder);
   return folder.path;
 }
@@ -80,7 +81,7 @@ const lobby = { rooms: [{ id: 'lobby', name: 'lobby' }], at: 0 };
 
 test('many senders share a transaction, which holds at most 1,000 messages', async () => {
   const batches: number[] = [];
-  const history = await open(newFile(), ({ messages }) => batches.push(messages));
+  const history = await open(await newFile(), ({ messages }) => batches.push(messages));
   await history.write.publicRooms(lobby);
   await Promise.all(Array.from({ length: 2500 }, (_, i) => history.write.send(message(`c${i}`))));
   expect(batches.reduce((sum, size) => sum + size, 0)).toBe(2500);
@@ -90,7 +91,7 @@ test('many senders share a transaction, which holds at most 1,000 messages', asy
 });
 
 test('the log of changes keeps what a consumer has not passed, and almost nothing else; what is lost is counted', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   const db = new DatabaseSync(path, { timeout: 5000 });
   const count = () => db.prepare('SELECT count(*) AS n FROM chat_changes').get()?.n;
@@ -122,7 +123,7 @@ test('the log of changes keeps what a consumer has not passed, and almost nothin
 describe('an index for searching that does not fit is made again at the start, without a search', () => {
   /** A closed and indexed history with this message. */
   async function closedHistory(text: string): Promise<string> {
-    const path = newFile();
+    const path = await newFile();
     const history = await open(path);
     await history.write.publicRooms(lobby);
     await history.write.send({ ...message('a'), text });
@@ -173,7 +174,7 @@ describe('an index for searching that does not fit is made again at the start, w
 });
 
 test('after a copy from before an edit and deletions was restored, all of it is found and nothing else', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   const user = { id: '1', name: 'Ann' };
   await history.write.publicRooms({ rooms: [...lobby.rooms, { id: 'den', name: 'den' }], at: 0 });
@@ -204,7 +205,7 @@ test('after a copy from before an edit and deletions was restored, all of it is 
 });
 
 test('a deleted text cannot be read from the digest without its key', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);
   await history.write.send(message('a'));
@@ -216,7 +217,7 @@ test('a deleted text cannot be read from the digest without its key', async () =
 });
 
 test('a transaction that fails leaves nothing behind: the next message has its number', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);
   await history.write.send(message('c1'));
@@ -233,13 +234,13 @@ test('a transaction that fails leaves nothing behind: the next message has its n
 });
 
 test('a file that is no database is reported at the start', async () => {
-  const path = newFile();
+  const path = await newFile();
   writeFileSync(path, 'this is not a database, whatever its name says. '.repeat(100));
   await expect(open(path)).rejects.toThrow(/not a database/);
 });
 
 test('a migration of a later version is carried out once, and what is stored stays', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   await history.write.publicRooms(lobby);
   await history.write.send(message('a'));
@@ -267,7 +268,7 @@ test('a migration of a later version is carried out once, and what is stored sta
 });
 
 test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {
-  const path = newFile();
+  const path = await newFile();
   const history = await open(path);
   const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);
   for (const room of rooms) await history.write.putRoom({ id: room, name: room, kind: 'private', at: 0 });
