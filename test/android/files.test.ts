@@ -124,7 +124,7 @@ test('a picture and a file: uploaded, sent without a text, fetched by who may re
   other.close();
 });
 
-test('a message waits for its files, which are sent straight from their source; later messages overtake it', async () => {
+test('later messages overtake a message that waits for its files', async () => {
   const ben = await site.person();
   const app = await start(ben);
   const size = 4000 * KB;
@@ -179,7 +179,7 @@ test('an upload cut by the network restarts over the next connection, and the me
   cem.close();
 });
 
-test('a file that will not be sent says why; the message is then sent without it, or not at all', async () => {
+test('a message waits until its failed file is sent or cancelled', async () => {
   const dan = await site.person();
   const app = await start(dan);
   writeFileSync(join(folder, 'zeros'), Buffer.alloc(100));
@@ -261,7 +261,7 @@ if (soak) {
   });
 }
 
-test('a session id without a cookie is enough; a site of which the server does not know is refused', async () => {
+test('a session ID without a cookie is enough to upload and download', async () => {
   const fay = await site.person();
   const app = nextJavaClient();
   apps.add(app);
@@ -274,7 +274,11 @@ test('a session id without a cookie is enough; a site of which the server does n
   await shows(app, 'by its id');
   const { seq } = (await app.messages('lobby')).at(-1) as { seq: number };
   expect(await app.ask('download', { seq, index: 0 })).toMatchObject({ status: 200 });
+  fay.close();
+});
 
+test('an upload from an origin that is not allowed is refused', async () => {
+  const fay = await site.person();
   const foreign = await start(fay, { origin: 'https://elsewhere.example/' });
   const other = await foreign.ask('upload', { room: 'lobby', name: 'a.txt', size: 10 });
   const failed = await uploads(foreign, other, (one) => one.failed !== undefined);

@@ -86,7 +86,7 @@ test('a message that the server refuses is reported, kept, and sent again or dis
   await shows('short');
 });
 
-test('rooms: created, changed, filled, left, deleted; roles and rights are typed', async () => {
+test('an app manages rooms and their members, with typed roles and rights', async () => {
   const also = await start();
   const ben = await site.person({}, 'ben');
   const { room: den } = await app.ask<{ room: JavaRoom }>('createRoom', {

@@ -64,7 +64,7 @@ const texts = (room: Room | undefined) => room?.timeline.list().map(({ text }) =
 const names = (rooms: Room[]) => rooms.map(({ summary }) => summary.name);
 
 describe('which room is shown', () => {
-  test('the one the page names, listed or not; else the one shown last; else the first of the settings', async () => {
+  test('the one that the page names, otherwise the first of the settings', async () => {
     const ann = await person();
     const first = await open(ann.cookie);
     expect(first.chat.current?.id).toBe('lobby');
@@ -205,7 +205,7 @@ describe('which room is shown', () => {
     expect(await heard()).toBe(2000);
   });
 
-  test('it alone is joined; a room that was left lives on by its activity', async () => {
+  test('the chat joins it alone, and follows other rooms by their activity', async () => {
     const ann = await person();
     const ben = await other();
     const { chat, told } = await open(ann.cookie);
@@ -669,7 +669,7 @@ describe('messages', () => {
     expect(search.state).toBeUndefined();
   });
 
-  test('search: the hits of a room go with it, also those on their way; what one may still read is found again', async () => {
+  test('search drops the hits of a room that the user can no longer read', async () => {
     const { ann, chat, ben, room } = await talk();
     const yard = { name: `yard ${ann.id}`, kind: 'public', clientId: newId() } as const;
     const open = (await ben.request('room:create', yard)).room.id;

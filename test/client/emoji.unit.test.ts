@@ -8,7 +8,7 @@ const load = emoji().load as (id: string) => string;
 const moduleOf = (name: string) => load(`\0virtual:emoji/${name}`);
 const dataOf = (name: string) => JSON.parse(moduleOf(name).replace('export default ', ''));
 
-test('the grid has what the server takes, in seven tabs, with words for each in every language; at most 40 KB', () => {
+test('each emoji of the grid has words in every language, within 40 KB', () => {
   const tabs = dataOf('all') as string[];
   const all = tabs.flatMap((tab) => tab.split(' '));
   expect(tabs).toHaveLength(7);
@@ -24,7 +24,7 @@ test('the grid has what the server takes, in seven tabs, with words for each in 
   }
 });
 
-test('a skin tone applies to everybody in the picture; an emoji without one gets none', () => {
+test('a skin tone applies to all people of an emoji', () => {
   const medium = '\u{1f3fd}';
   expect(toned('👋', medium)).toBe('👋🏽');
   expect(toned('🧑‍🤝‍🧑', medium)).toBe('🧑🏽‍🤝‍🧑🏽');

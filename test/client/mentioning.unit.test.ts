@@ -58,7 +58,7 @@ describe('the users whom a text mentions', () => {
   });
 });
 
-test('a mention is shown with the name of now, also within other formats; as code it is words', () => {
+test('a mention shows the current name of its user', () => {
   const message = (text: string, mentions: Message['mentions'] = []) => {
     const user = { id: '2', name: 'Bob' };
     const stored = { id: 'm', room: 'r', seq: 1, rev: 1, clientId: 'c', user, text, sentAt: 0, mentions };

@@ -94,7 +94,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('all pages: a message once, most reports first, then what came first; one that waits counts like a report', async () => {
+test('the queue lists each message once, most reports first, then the oldest', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/waits', 'late/1']);

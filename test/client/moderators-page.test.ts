@@ -135,7 +135,7 @@ test('a decision that is refused is taken back, with a notice', async () => {
   expect(await text('lobby', seq)).toBe('My own words');
 });
 
-test('a report stands among the messages around it; an author is banned from all rooms', async () => {
+test('a moderator reads the messages around a report and bans its author from all rooms', async () => {
   await reporter.request('room:join', { room: 'lobby' });
   for (const n of [1, 2, 3, 4]) await say(reporter, 'lobby', `before ${n}`);
   await reported('lobby', 'You never listen.');

@@ -91,7 +91,7 @@ test('what changes while the list is read counts more than the list', async () =
   expect(shown([])).toEqual(['known', 'new']);
 });
 
-test('who does not decide sees nothing, and asks anew when that has changed; after the session nothing is left', async () => {
+test('only a logged-in moderator sees pending messages', async () => {
   const { onHold, asked, chat, summary, shown } = start();
   shown([]);
   await asked[0]?.({ held: [held('one', 1)] });

@@ -19,7 +19,7 @@ async function limited(retryAfter: string | undefined): Promise<number> {
   }
 }
 
-test('Retry-After is seconds, or a date as a proxy says it; never nothing, and an hour at most', async () => {
+test('Retry-After in seconds or as a date gives a delay of a second to an hour', async () => {
   expect(await limited('30')).toBe(30_000);
   expect(await limited(undefined)).toBe(1000);
   const date = await limited(new Date(Date.now() + 20_000).toUTCString());

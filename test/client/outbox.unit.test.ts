@@ -198,7 +198,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([]);
   });
 
-  test('two tabs with a lock send each message once; without one, twice at most and in order', async () => {
+  test('two tabs send each message in order, once with a lock and at most twice without', async () => {
     for (const [alone, requests] of [
       [locks(), 3],
       [direct, 6],

@@ -128,7 +128,7 @@ test('a failed request for the links shows an error, and can be retried', async 
   await count(page, '.filelist a', 3);
 });
 
-test('pinned messages stand in a bar that leads from one to the next; unpinning can be undone', async () => {
+test('a bar shows the pinned messages and jumps from one to the next', async () => {
   const id = await room('market', 'Stall plan: we have **11**', ...numbered(3, 'message'), 'Gate opens');
   const page = await enter('market');
   (await page.message('Gate opens')).focus();
@@ -235,7 +235,7 @@ test('a quote shows the text of its message, and a press scrolls to the message'
   await until(async () => expect(page.focused).toBe(await page.message('point 2')));
 });
 
-test('a message is forwarded after a note into chats that are found by name; a refusal is tried again', async () => {
+test('a message is forwarded with a note into several chats', async () => {
   const from = await room('source', 'Gate opens at six.');
   const den = await room('den');
   const market = await room('Café Nord');

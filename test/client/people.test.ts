@@ -129,7 +129,7 @@ test('the site’s pictures hang over the initials, and one that is missing is n
   await shown(await page.reload(), carol);
 });
 
-test('a name and a mention in the timeline open the card; a card that did not load is tried again', async () => {
+test('a name and a mention in the timeline open the card of the user', async () => {
   const id = await room('cards');
   await say(carol, id, 'Hi @Bob', { mentions: [{ user: bob.id, start: 3, length: 4 }] });
   const page = await enter(alice, 'cards');

@@ -54,7 +54,7 @@ test('a cancelled one has no effect, and does not end the one that was started a
   expect(submission.cancel()).toBe(false);
 });
 
-test('a refusal is put into words; the next attempt begins without them', async () => {
+test('an error is shown in words until the next attempt', async () => {
   const submission = new Submission(context);
   const refuse = async () => {
     throw new RequestError('unknown_room');

@@ -111,7 +111,7 @@ const textOf = (content: ComponentChildren): string => {
 };
 
 describe('formatting', () => {
-  test('a backslash within a link is part of it; beside a link it is not', () => {
+  test('a backslash inside a link belongs to it', () => {
     const [block] = blocks('\\*https://a.b/x\\_y\\* **www.a.b/\\-c** https://\\*');
     expect(block).toMatchObject({
       inline: [

@@ -26,7 +26,7 @@ function shape(messages: Message[], newFrom?: number): string[] {
   );
 }
 
-test('messages of one author within five minutes are a group; seq orders, whatever the clocks say', () => {
+test('adjacent messages of one author within five minutes form a group', () => {
   expect(
     shape([message('a', noon), message('a', noon + 5 * minute), message('a', noon + 11 * minute)]),
   ).toEqual(['day', '2', '1']);

@@ -66,7 +66,7 @@ test('files beyond those of one message wait beside them, and go when there is r
   expect(tiles(page)).toEqual({});
 });
 
-test('a refused file says why; a reload keeps the uploaded ones, which can be sent', async () => {
+test('a reload keeps only the uploaded files', async () => {
   const page = await inDen();
   await attach(page, { 'a.exe': 'MZ\0\0\0\0', 'up.txt': 'words', 'huge.zip': new Uint8Array(11 * 2 ** 20) });
   await seesTiles(page, {

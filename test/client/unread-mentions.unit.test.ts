@@ -35,7 +35,7 @@ test('a mention that is read as it arrives, or was read before, causes no reques
   expect(asked).toHaveLength(1);
 });
 
-test('a reply causes a request, for the reader may follow its thread; another message does not', () => {
+test('a reply causes a request, because the reader may follow its thread', () => {
   const { asked, come } = start(false);
   come(5, {});
   expect(asked).toHaveLength(0);

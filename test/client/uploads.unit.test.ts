@@ -87,7 +87,7 @@ test.each([
   expect(upload.stored).toEqual(stored);
 });
 
-test('a file larger than allowed is not sent; one of that size is', async () => {
+test('a file is sent up to the largest size allowed', async () => {
   expect((await add('a.txt', 4)).problem).toBe('tooLarge');
   expect(requests()).toEqual([]);
   expect((await add('a.txt', 5)).problem).toBeUndefined();
@@ -102,7 +102,7 @@ test('a file beyond the message’s limit is not sent until a retry', async () =
   expect(requests()).toHaveLength(1);
 });
 
-test('two files are sent at once; the third follows, unless it is cancelled', async () => {
+test('at most two files are sent at once', async () => {
   const [first, , third] = [await add('1'), await add('2'), await add('3'), await add('4')];
   expect(requests().map(nameIn)).toEqual(['1', '2']);
   uploads.cancel(third?.key ?? '');

@@ -99,7 +99,7 @@ test('the launcher in the pages of a shop', async ({ page, site }) => {
     await expect(panel).toBeHidden();
   });
 
-  await test.step('data-chat-with opens a direct room; the panel stays open on the next page, without the focus', async () => {
+  await test.step('the panel that data-chat-with opened stays open on the next page', async () => {
     const inside = `<input aria-label="Search the shop" autofocus><button data-chat-with="2">Ask Bob</button>
       <style>php-chat-launcher { --pc-accent: #a3420b }</style>`;
     await page.goto(shop(site, inside));

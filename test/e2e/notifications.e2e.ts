@@ -133,7 +133,7 @@ async function openPages(alice: Person, site: Site): Promise<void> {
     await focus(alice, true);
   });
 
-  await test.step('the owner of the page may omit private texts; they go when the user is removed or looks', async () => {
+  await test.step('with notify-text="off", notifications of private rooms omit the text', async () => {
     await page.locator('php-chat').evaluate((chat) => chat.setAttribute('notify-text', 'off'));
     const den = await privateRoom(site, 'bob', 'den', ['1']);
     await expect(page.getByRole('button', { name: /^den\b/ })).toBeVisible();

@@ -5,7 +5,7 @@ import { expect, test } from './fixtures.ts';
 
 test.use({ notices: true });
 
-test('push: blocked by the browser, from the Home Screen of an iPhone alone, refused, on; other devices can be removed', {
+test('the settings show the push state of this device and list the others', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const { page } = alice;

@@ -40,7 +40,7 @@ async function wrong(page: Page): Promise<string[]> {
   );
 }
 
-test('forced colours: pressed, chosen and named elements have a shape; axe finds nothing, in the dark too', {
+test('rich messages and menus stay distinguishable in dark and forced colours', {
   tag: '@soak',
 }, async ({ alice, site }) => {
   const { page } = alice;

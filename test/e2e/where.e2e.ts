@@ -6,7 +6,7 @@ const field = (page: Page, room: string) =>
   page.getByRole('textbox', { name: `Message to ${room}`, exact: true });
 const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 
-test('on a phone Back closes what lies above the room, then leads to the rooms; Forward leads back', async ({
+test('Back and Forward on a phone move between the rooms, the room and its overlays', async ({
   page,
   site,
 }) => {

@@ -58,7 +58,7 @@ const noticesOf = async (cookie: string) => {
   return { status: answer.status, page: await answer.text() };
 };
 
-test('an admin sees who has missed messages, others see no such page; the member is mailed once', async () => {
+test('a member is mailed once about missed messages, which only an admin sees listed', async () => {
   const [alice, carol] = [await app.login('alice'), await app.login('carol')];
   expect((await noticesOf(alice)).page).toContain('Nobody has missed anything yet.');
   const away = await connectChat(chat.url, carol);

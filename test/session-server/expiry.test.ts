@@ -7,7 +7,7 @@ import { say, sessionServerForTest } from '../helpers/session-server-here.ts';
 /** Milliseconds: longer than the machine may stand still. */
 const lifetime = 2000;
 
-test('a session expires when its lifetime is over without use; open, touch and saves restart it, peek does not', async () => {
+test('a session expires when no open, touch or save used it for its lifetime', async () => {
   const { connect } = await sessionServerForTest({
     SESSION_SERVER_LIFETIME: '2',
     SESSION_SERVER_COLLECT: '100ms',

@@ -162,7 +162,7 @@ test('clients that are silent, or send a line slowly, are closed after their dea
   await say(polite, 'ping');
 });
 
-test('if all connections are in use, the longest idle one is closed; one with an open session is not', async () => {
+test('when all connections are in use, the longest idle one without an open session is closed', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_CONNECTIONS: '6' });
   const holders = await clientsOf(connect, 3);
   for (const client of holders) await say(client, 'new');

@@ -212,7 +212,7 @@ test('the environment of PHP is what the operator gives, and not that of this pr
   expect(plain(read(`$x = getenv('SECRET_OF_THE_SERVER');`).variables.get('x'))).toBe('UNKNOWN');
 });
 
-test('included files are read, but for the application itself; a file that includes itself ends', () => {
+test('included files are read, except for the application itself, up to 20', () => {
   written(`<?php $x = 'other'; return ['k' => 1];`, 'other.php');
   const code = `$r = require __DIR__ . '/other.php'; @include 'missing.php'; require_once __DIR__ . '/wp-settings.php'; include __FILE__;`;
   expect(() => read(code)).toThrow(/wp-settings\.php is not there$/);

@@ -73,7 +73,7 @@ test('folders for the first characters of the id, and a folder that is created l
   await store.until({ kind: 'changed', id: 'cc0' }, 0);
 });
 
-test('a folder that is moved away: lost once; moved back: active again', async () => {
+test('lost while the folder is moved away, active again after it is back', async () => {
   const store = subscribe();
   await store.active;
   renameSync(folder, `${folder}-away`);

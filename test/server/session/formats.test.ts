@@ -241,7 +241,7 @@ test('igbinary: a typed property that was never set', () => {
   }
 });
 
-test('the case of an enum by its name; its value is not in the session', () => {
+test('an enum case only by its name, because the session does not hold its value', () => {
   const code = 'enum Role: string { case Admin = "7"; } $_SESSION["role"] = Role::Admin;';
   for (const { format, bytes } of phpReads(code, '1', phpFormats.slice(0, 4))) {
     expect(who(format, bytes, 'role.name'), format).toEqual(user('Admin'));

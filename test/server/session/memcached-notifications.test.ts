@@ -77,7 +77,7 @@ test.each(['memcached', 'memcache'] as const)(
   },
 );
 
-test('an id with any characters; no other items', async () => {
+test('a session ID with any characters, and no items that are not sessions', async () => {
   const store = subscribed(open('handler=memcached'));
   await store.active;
   for (const name of ['lock.', 'é']) await memcached.set(`memc.sess.key.${name}`, 'x');

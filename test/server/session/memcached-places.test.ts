@@ -99,7 +99,7 @@ test.each(places)(
 );
 
 describe('a twemproxy', () => {
-  test('sends no notifications, which is reported once; a server behind it that is gone is a failure', async () => {
+  test('sends no notifications, and reports a server that is gone as a failure', async () => {
     const server = await textOnly();
     const { port } = await forNow(twemproxy([server]));
     const url = `memcached://127.0.0.1:${port}?prefix=sessions/&timeout=5000ms`;

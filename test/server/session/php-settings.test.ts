@@ -273,7 +273,7 @@ test('in Apache: php.ini, the server, the host, its folders and .htaccess, where
 
 const fpmConf = '[global]\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n';
 
-test('of several pools the web server names the one of a folder; PHP elsewhere is an error', async () => {
+test('the configuration of the web server decides which pool runs a folder', async () => {
   const root = join(folder, 'pools');
   const pools = ['a', 'b', 'c'].map((name, n) => {
     const listen = n === 2 ? '9002' : `/run/php/${name}.sock`;

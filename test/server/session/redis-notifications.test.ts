@@ -48,7 +48,7 @@ test('phpredis’s handler: a logout, and a write if Redis is configured to send
   await ended;
 });
 
-test('a session that expires or is evicted; no other keys, and no other databases', async () => {
+test('an expired or evicted session, and no key outside its prefix or database', async () => {
   const own = await another([...active, '--maxmemory-policy', 'allkeys-random']);
   const store = subscribed(open(`127.0.0.1:${own.port}/3?prefix=siam_`));
   await store.active;
@@ -86,7 +86,7 @@ describe('lost', () => {
     expect(store.received.slice(0, 3)).toEqual([lost(null), lost(failure), lost(null)]);
   });
 
-  test('for a user who may not subscribe, with what to permit; active as soon as it is permitted', async () => {
+  test('for a user without the permission to subscribe, until it is granted', async () => {
     const own = await startLockedRedis(password);
     onTestFinished(() => own.remove());
     await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Egx');
@@ -102,7 +102,7 @@ describe('lost', () => {
     expect(store.received).toHaveLength(3);
   });
 
-  test('if Redis is configured to send no logouts, with the setting to change; other notifications are passed on', async () => {
+  test('if Redis is configured to send no logouts, with the setting to change', async () => {
     const own = await another(['--notify-keyspace-events', 'Ex$']);
     const store = subscribed(open(own.port));
     await store.until({ kind: 'lost' }, 0);
@@ -156,7 +156,7 @@ describe.concurrent('noticed by a ping', () => {
     await child.until(/^active\nlost: .*\nactive\n$/);
   });
 
-  test('a silent Redis: lost; a Redis whose user may not ping is not', async ({ expect, onTestFinished }) => {
+  test('a silent Redis is lost, one that rejects the ping is not', async ({ expect, onTestFinished }) => {
     const own = await startLockedRedis(password);
     const gate = await startGate(own.port);
     await own.ask('ACL', 'SETUSER', 'chat', '+subscribe', '&__keyevent@*');

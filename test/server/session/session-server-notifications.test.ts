@@ -67,7 +67,7 @@ test('each change of a followed session, and no change of another', async () => 
   expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
 });
 
-test('a session that is gone when it is followed, at once; none that is followed no longer', async () => {
+test('a session is followed until its last follower ends', async () => {
   const store = subscribed(open(server.port));
   store.follow('gone');
   await store.until({ kind: 'changed', id: 'gone' }, 0);
@@ -90,7 +90,7 @@ test('a session that is gone when it is followed, at once; none that is followed
   expect(store.received.slice(before).map((one) => 'id' in one && one.id)).not.toContain('two');
 });
 
-test('a cut connection: lost once and nothing is certain; then everything is followed again', async () => {
+test('after a cut connection all sessions are followed again', async () => {
   await kept.put('cut', 'x');
   let cut = () => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {

@@ -168,7 +168,7 @@ describe('connecting', () => {
   };
   const notifications = (url: string) => subscribed(parseStoreUrl(url).open());
 
-  test('a token opens the session server; without it, or with another, an error that does not repeat it', async () => {
+  test('only the right token opens the session server, and no error repeats a wrong one', async () => {
     const { url } = await start({ SESSION_SERVER_AUTH_FILE: file('token') });
     expect(await storeAt(`${url}?auth_file=${file('token')}`).get('one')).toBeNull();
     await notifications(`${url}?auth_file=${file('token')}`).active;

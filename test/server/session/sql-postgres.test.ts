@@ -135,7 +135,7 @@ describe('in PostgreSQL only', () => {
       await expect(open(`${at()}?table=${table}&id=id&data=data`).get('one')).rejects.toThrow(reason);
   });
 
-  test('a user who may only read: an error for the renewal; permission for the one column is enough', async () => {
+  test('a renewal needs permission to update only the one column', async () => {
     await db.query('CREATE TABLE read_only (id TEXT, data TEXT, ends BIGINT)');
     await db.query("INSERT INTO read_only VALUES ('one', 'x', extract(epoch from now()) + 100)");
     const sessions = open(`${at()}?table=read_only&id=id&data=data&expires=ends`);
@@ -252,7 +252,7 @@ describe('notifications', () => {
     ]);
   });
 
-  test('lost with a wrong password, which is not repeated; of several hosts the next one is used', async () => {
+  test('are lost with a wrong password, which the error does not repeat', async () => {
     const refused = subscribe(undefined, 'site:wrong');
     await refused.until({ kind: 'lost' }, 0);
     const [first] = refused.received;
@@ -260,6 +260,9 @@ describe('notifications', () => {
       lost(expect.objectContaining({ message: expect.stringMatching(/refuses the user or the password/) })),
     );
     expect(JSON.stringify(first)).not.toContain('wrong');
+  });
+
+  test('come from the next one of several hosts', async () => {
     const store = subscribe(`127.0.0.1:${await ownPort()},127.0.0.1:${db.port}`);
     await store.active;
     expect(store.received).toEqual([lost(null)]);

@@ -361,7 +361,7 @@ describe.each(databases)('$kind', (db) => {
     });
 
   if (db.kind === 'mysql')
-    test('the lines can be run again after a change of what the views are made of; the password stays', async () => {
+    test('the statements run again after the tables of the views have changed', async () => {
       const site = await laravelSite(db);
       const place = placeOf({ site: site.folder });
       await db.run('ALTER TABLE users DROP COLUMN deleted_at');

@@ -182,7 +182,7 @@ describe('other engines', () => {
     expect(await logins.fault()).not.toBeNull();
   });
 
-  test('a table with times of the shop is refused, unless its zone is UTC; files are read', async () => {
+  test('a session table is refused if its times are not in UTC', async () => {
     const open = async (zone: string, config: OpencartConfig) => {
       const site = await opencartSite(db, config);
       onTestFinished(site.remove);

@@ -414,7 +414,7 @@ test('a block ends the login where $wgBlockDisablesLogin of MediaWiki is on', as
   expect(await logins.mailOf?.('7')).toBeNull();
 });
 
-test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends the login, and so does a user who is disabled or deleted', async () => {
+test('Tiny Tiny RSS: a login of its session table ends with a new password, a disabled or a deleted user', async () => {
   const postgres = await startSiteDatabase('postgres');
   onTestFinished(() => postgres.remove());
   onTestFinished(async () => {

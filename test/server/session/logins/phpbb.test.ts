@@ -79,7 +79,7 @@ test('the name of a group gives and takes no role: not by a line break, a letter
   expect(await named.identify(leader)).not.toHaveProperty('user.roles');
 });
 
-test('a listed name counts if one group alone has it, an id always; the doctor names the groups', async () => {
+test('a listed group name counts only if it is unique, a group ID always', async () => {
   const { folder, open, insert, run, logIn } = await phpBB();
   const [real, other] = [await logIn('20'), await logIn('21')];
   const join = (group: number, user: number) =>
@@ -132,7 +132,7 @@ test('a listed name counts if one group alone has it, an id always; the doctor n
   expect(await changed(known)).not.toHaveProperty('login.user.roles');
 });
 
-test('bans: of the user, of an address, with an end, with an exception; founders have none', async () => {
+test('a ban of the user or of an address counts until its end, except for founders', async () => {
   const { insert, run, logIn, login, still, isUser } = await phpBB();
   const device = await logIn('7', { address: '203.0.113.9', remember: true });
   const known = await login(device);
@@ -162,7 +162,7 @@ test('bans: of the user, of an address, with an end, with an exception; founders
   expect(await isUser(device)).toBe(true);
 });
 
-test('bans of addresses: that of the visitor, beside the one that phpBB has noted; a new one in the row counts at once', async () => {
+test('an address ban counts for the address of the visitor and for that in the session row', async () => {
   const { open, insert, run, set, logIn } = await phpBB();
   const device = await logIn('7', { address: '203.0.113.9', remember: true });
   const forwarding = { address: '203.0.113.9', forwardedFor: '192.0.2.1 192.0.2.2' };
@@ -262,7 +262,7 @@ async function chatOf(folder: string, env: NodeJS.ProcessEnv = {}) {
   return server;
 }
 
-test('the chat of a phpBB: the address and the browser of the request count; a logout ends the connection', async () => {
+test('the chat admits a session only from its address and browser, and until the logout', async () => {
   const { folder, logIn } = await phpBB();
   const server = await chatOf(folder);
   const device = await logIn('7', { name: 'Ann &amp; Co', address: '127.0.0.1' });
@@ -357,7 +357,7 @@ test('cookies: of a session that is gone, of the browser, of two users, changed'
   expect(await userOf({ u: '7', k: phone.key }, four.logins)).toBe('7');
 });
 
-test('remembered: a session lasts without page views, and its row may be cleaned away; a logout ends it', async () => {
+test('a remembered login lasts without page views and without its session row until the logout', async () => {
   const { ask, run, set, logIn, login, check, isUser } = await phpBB();
   const one = await logIn('7', { remember: true, ago: day });
   const two = await logIn('7', { remember: true });

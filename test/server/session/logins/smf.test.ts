@@ -38,7 +38,7 @@ test('names, groups, and accounts that are not active', async () => {
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 
-test('bans: by user, mail and address, with an end, from writing alone; administrators have none', async () => {
+test('a ban by user, mail or address counts until its end, except for administrators', async () => {
   const { run, insert, logIn, logins } = await siteFor();
   const device = await logIn('7');
   type Row = Record<string, string | number | null>;

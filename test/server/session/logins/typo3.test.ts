@@ -211,7 +211,7 @@ test.each([
   await expect(openSite({ folder: site.folder })).rejects.toThrow(name);
 });
 
-test('a new encryptionKey ends the logins by the one before; other settings do not', async () => {
+test('of the changed settings only a new encryptionKey ends logins', async () => {
   const { logins, logIn, folder, login, check } = await siteFor({}, {}, sqlite);
   const known = await login(await logIn('7'));
   const file = join(folder, 'config/system/settings.php');

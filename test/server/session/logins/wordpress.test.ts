@@ -62,7 +62,7 @@ test('the name without entities, and the roles that exist there', async () => {
   }
 });
 
-test('the roles and users of the settings; a listed role counts also where no option has it, as plugins add roles by code', async () => {
+test('roles and users come from the settings, also roles that only the code of a plugin knows', async () => {
   const { prefix, who, isUser, logIn, setMeta } = await wordPress(
     {},
     {
@@ -348,7 +348,7 @@ test('a network: its plugins, and a file that has all that is read of the networ
   await expect(open()).rejects.toThrow('WP Cerber asks for the second factor after the login');
 });
 
-test('WordPress in a folder of its own below index.php; MULTISITE that is switched off; no SQLite', async () => {
+test('WordPress is found in a folder of its own below index.php, but not with SQLite', async () => {
   const { folder, logIn, ask } = await wordPress({
     config: `${keys}define('MULTISITE', false); define('SUBDOMAIN_INSTALL', true);`,
   });
@@ -473,7 +473,7 @@ test('the chat of a WordPress: who is logged in there, a changed name and role, 
   for (const secret of [...phone.secrets, ...desk.secrets]) expect(server.output()).not.toContain(secret);
 });
 
-test('while the database of the site stands still, open chats go on and messages arrive; a logout counts after it', async () => {
+test('open chats go on while the database of the site is silent', async () => {
   const site = await wordPress();
   const { server, connect } = await chatOf(site);
   const [device, other] = [await site.logIn('7'), await site.logIn('8')];
@@ -554,7 +554,7 @@ test('members who have never been here are found by name, as far as CHAT_FIND_PE
   expect(await codeOf(other, 'direct:open', { user: '8' })).toBe('storage_unavailable');
 });
 
-test('a changed wp-config.php counts when it is read again; a half-written one does not; logins that fit stay', async () => {
+test('a changed wp-config.php counts only when it is completely written', async () => {
   const problems: (string | null)[] = [];
   const site = await wordPress(
     { config: keys },
