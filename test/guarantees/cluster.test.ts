@@ -10,7 +10,7 @@ import { codeIgniterSite } from '../helpers/code-igniter.ts';
 import { type CuttableBus, startCuttableBus } from '../helpers/cuttable-bus.ts';
 import { download, origin, upload } from '../helpers/files.ts';
 import { hanging, within } from '../helpers/hanging.ts';
-import { type HistoryDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import { type HistoryDatabase, openDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { apiKey, eventsOf, say } from '../helpers/people.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
@@ -521,7 +521,7 @@ describe('texts on the bus that were recorded before the database was restored',
     const [before, url] = [await postgresDatabase(postgres), `redis://127.0.0.1:${redis.port}`];
     closing.push(() => before.close());
     const store = { CHAT_SESSION_STORE: site.memcached.url };
-    await (await startNode('lost', before.url, url, store)).stop();
+    await (await openDatabase(before.url)).close();
     const name = new URL(before.url).pathname.slice(1);
     await postgres.query(`CREATE DATABASE restored TEMPLATE ${name} OWNER site`);
     const said = await listen();
