@@ -259,7 +259,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect([ann.id, '2'].map(erasedAt)).toEqual([9, undefined]);
     });
 
-    test('a migration is carried out once and under no limit of statements; a server that starts meanwhile waits and says so', async () => {
+    test('of several servers that start, one runs a migration, without a statement limit', async () => {
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const dialect = engine.dialect(fresh);
@@ -548,7 +548,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await cut.current();
     });
 
-    it('a database that is gone refuses with storage_unavailable; when it is back, all goes on', async () => {
+    it('requests fail with storage_unavailable until the database is back', async () => {
       await empty();
       const line = await startLine();
       const history = await open(line.url);
@@ -568,7 +568,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await all(history, 'lobby')).messages).toHaveLength(2);
     });
 
-    it('a search in a large room uses its index; edited, deleted and unindexed messages are found in their current state', async () => {
+    it('a search finds messages in their current state, indexed or not', async () => {
       const history = await empty();
       await history.write.join({ room: 'lobby', user: ann, at: 0 });
       const text = (i: number) => (i % 50 === 0 ? `Nadel 针${i}` : `hay ${i}`);
@@ -617,7 +617,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_rooms')).toBe(0);
     });
 
-    it('long texts end a page of a search earlier; the rest is on the next one', async () => {
+    it('long texts end a page of a search early', async () => {
       const history = await empty();
       const text = 'x'.repeat(4000);
       await Promise.all(Array.from({ length: 1100 }, () => history.write.send(message(text))));
@@ -627,7 +627,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await history.read.search({ ...input, from: page.next as string })).toEqual({ messages: [] });
     });
 
-    it('what is deleted or edited is in no row of any table; of a deleted room nothing is', async () => {
+    it('no table holds deleted or edited texts, or anything of a deleted room', async () => {
       const history = await empty();
       await history.write.join({ room: 'lobby', user: ann, at: 0 });
       await history.write.putRoom({ id: 'den', kind: 'private', name: 'Wm4kZ-room', at: 0 });
@@ -749,7 +749,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('a chat server waits for the end of another one, and starts after kill -9 of it; no log shows the password', async () => {
+    it('the log of a server that waits for its history does not show the password', async () => {
       const { said, password } = await waiting;
       expect(said).toContain('CHAT_HISTORY');
       for (const form of [password, decodeURIComponent(password)]) expect(said).not.toContain(form);

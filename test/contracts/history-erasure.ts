@@ -455,7 +455,7 @@ export function erasureContract(now: Now) {
     expect((await write.dropFiles({ before: 0, most: 10 })).ids).toContain(id);
   });
 
-  test('another holder continues an erasure; meanwhile nobody else takes a step, and later data belongs to a new user', async () => {
+  test('one holder at a time carries out an erasure, which spares later data of the same ID', async () => {
     await write.join({ room: 'lobby', user: ann });
     const sent: string[] = [];
     for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);

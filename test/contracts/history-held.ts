@@ -164,7 +164,7 @@ export function heldContract(now: Now) {
     await reject(other.id);
   });
 
-  test('an edit waits while the old text stays; the next one, and a deletion, discard it', async () => {
+  test('a pending edit leaves the text, until a later edit or a deletion discards it', async () => {
     await join(ann, ben);
     const { seq } = await say(ben, 'before');
     const edit = (text: string) => write.holdEdit({ room, seq, user: ben.id, text, why: 'links', at: later });
@@ -202,7 +202,7 @@ export function heldContract(now: Now) {
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
   });
 
-  test('its page is published if it was there before the approval; otherwise its picture is dropped', async () => {
+  test('its preview is published only if it was there before the approval', async () => {
     await join(ann, ben);
     const url = 'https://garden.example/spring';
     const about = { name: 'preview.webp', type: 'image/webp', size: 1 };

@@ -53,7 +53,7 @@ export function invitesContract(now: Now) {
   const isMember = async ({ id }: typeof ann) =>
     (await read.membersOf({ room, users: [id] }))[0]?.sources === 4;
 
-  test('an invite link makes members, as many as it may, also after reopening; members are not counted', async () => {
+  test('an invite link admits new members up to its number of uses and its end', async () => {
     await begin();
     const id = await link(ann, { uses: 1, until: at + 10 });
     await accept(id, ben);
@@ -167,7 +167,7 @@ export function invitesContract(now: Now) {
     expect(await read.invite({ digest: 'of none', user: dan.id })).toBeNull();
   });
 
-  test('a user has so many links to a room and no more; who has made them turns them off, or anybody who may', async () => {
+  test('a user has a limited number of links to a room until some are revoked', async () => {
     await begin();
     const first = await link(ben);
     const all = [];

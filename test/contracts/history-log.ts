@@ -59,7 +59,7 @@ export function logContract(now: Now) {
     });
   });
 
-  test('what a consumer is not done with comes again, also after a restart; the rest does not, and no number is used again', async () => {
+  test('entries come again until their consumer is done with them, also after a restart', async () => {
     await taken();
     for (const n of range(1, 5)) await send(`${n}`);
     const first = await taken({ most: 2 });
@@ -147,7 +147,7 @@ export function logContract(now: Now) {
       return write.restrict({ room: 'lobby', user, restriction });
     };
 
-    test('each is listed once with who, whom, where and why, over a restart; what changed nothing is none', async () => {
+    test('each change by a moderator is listed once with who, whom, where and why', async () => {
       let consumers = follow();
       for (const id of ['2', '3']) await write.join({ room: 'lobby', user: { id, name: id } });
       for (const id of ['a', 'b']) {

@@ -104,7 +104,7 @@ export function moderationContract(now: Now) {
     expect(await seen()).toBeUndefined();
   });
 
-  test('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
+  test('a room keeps its posting permission and slow mode', async () => {
     const { room } = await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30 });
     const settings = { write: 'moderators', slow: 30 };
     expect(room).toMatchObject({ name: 'lobby', settings });
@@ -117,7 +117,7 @@ export function moderationContract(now: Now) {
     expect((await read.room({ room: 'lobby' }))?.settings).toEqual({});
   });
 
-  test('where moderators alone write, others are refused; a repeat is not, and the site is free', async () => {
+  test('only moderators and the site send new messages to a room that is closed to others', async () => {
     await join(ann, ben);
     const before = { clientId: 'once' };
     const first = await send(ben, before);
@@ -133,7 +133,7 @@ export function moderationContract(now: Now) {
     await expectRefusal(send(ann), 'forbidden');
   });
 
-  test('slow mode counts from the last message that is stored, also after reopening; moderators are free', async () => {
+  test('slow mode counts from the last stored message, except for moderators', async () => {
     await join(ann, ben);
     await send(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
@@ -198,7 +198,7 @@ export function moderationContract(now: Now) {
   const lobbyNow = async () => (await read.room({ room: 'lobby' })) as RoomRecord;
   const by = '1';
 
-  test('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
+  test('a muted user can neither send nor edit until the mute ends', async () => {
     await join(ann, ben);
     await send(ben);
     const decidedFor = await lobbyNow();
@@ -274,7 +274,7 @@ export function moderationContract(now: Now) {
     });
   });
 
-  test('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
+  test('a user without restrictions can be added by members, except after leaving', async () => {
     const room = 'den';
     await write.putRoom({ id: room, name: room });
     const add = async (...ids: string[]) => {
@@ -297,7 +297,7 @@ export function moderationContract(now: Now) {
     expect(await memberOf('1', room)).not.toHaveProperty('left');
   });
 
-  test('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
+  test('bans of users who are not members end by time or with the room', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {
       await restrict(user, 'banned', { until: at + n, by });
@@ -313,7 +313,7 @@ export function moderationContract(now: Now) {
     expect(await write.endRestrictions({ before: at + 9, most: 5 })).toEqual({ ended: 0 });
   });
 
-  test('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
+  test('a blocked user can neither open nor use the direct room', async () => {
     const block = (other: string, blocked = true, when = at) =>
       write.block({ user: ann.id, other, blocked, at: when });
     await block('3', true, at - 1);
@@ -364,7 +364,7 @@ export function moderationContract(now: Now) {
     await expectRefusal(block('beyond'), 'limit_reached');
   });
 
-  test('a report keeps the message as it was until it is closed; one a user and message; the room counts the open ones', async () => {
+  test('each user has one report of a message, which keeps the reported text', async () => {
     await join(ann, ben, { id: '3', name: 'Cy' });
     await send(ben, { text: 'rude' });
     await send(ben, { text: 'ruder' });
@@ -511,7 +511,7 @@ export function moderationContract(now: Now) {
     ]);
   });
 
-  test('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {
+  test('reports come in pages of limited size', async () => {
     await join(ann, ben);
     const length = maxPageBytes / 4;
     for (let seq = 1; seq <= 6; seq++) {
@@ -525,7 +525,7 @@ export function moderationContract(now: Now) {
     }
   });
 
-  test('a message is pinned once and unpinned once; the last one is first; pins go with their messages and the room', async () => {
+  test('a message has one pin until it is unpinned, expired or deleted with its room', async () => {
     await join(ann, ben);
     for (const text of ['first', 'second', 'third']) await send(ben, { text });
     const decidedFor = await lobbyNow();
@@ -574,7 +574,7 @@ export function moderationContract(now: Now) {
     expect((await read.pinsBy({ user: ann.id, from: '', limit: 9 })).pins).toEqual([]);
   });
 
-  test('messages are listed by what they hold, newest first, page by page; not when they are deleted or too old', async () => {
+  test('current messages are listed by what they hold, newest first', async () => {
     await join(ann);
     const file = (id: string, image?: object) => ({
       room: 'lobby',

@@ -45,7 +45,7 @@ export function threadsContract(now: Now) {
     return all.map((one) => one?.following);
   };
 
-  test('a thread is all that replies to one message, at whatever depth; it counts replies and names the last authors', async () => {
+  test('a thread has all replies to one message, at any depth', async () => {
     await join(ann, ben, cat, dan);
     await send(ann);
     await send(ben);
@@ -71,7 +71,7 @@ export function threadsContract(now: Now) {
     await expectRefusal(send(ann, 99), 'unknown_message');
   });
 
-  test('authors apart, such as those whom the asker has blocked, are named and counted by themselves; so are new replies', async () => {
+  test('excluded authors, such as blocked ones, are listed and counted separately', async () => {
     await join(ann, ben, cat, dan);
     await send(ann);
     for (const user of [ben, cat, cat, dan]) await send(user, 1);
@@ -174,7 +174,7 @@ export function threadsContract(now: Now) {
     expect(await mentionsOf(ann)).toEqual([]);
   });
 
-  test(`a thread has at most ${mostFollowers} followers; whoever replies to it then does not follow it`, async () => {
+  test(`a thread has at most ${mostFollowers} followers`, async () => {
     await join(ann, ben);
     await send(ann);
     const many = Array.from({ length: mostFollowers }, (_, each) => ({ id: `f${each}`, name: `F${each}` }));
@@ -210,7 +210,7 @@ export function threadsContract(now: Now) {
     expect(await read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({ threads: [] });
   });
 
-  test('an erased user’s replies are nobody’s, or gone; nobody follows, and nothing concerns that user', async () => {
+  test('an erased user is neither author, follower nor notified of a thread', async () => {
     await join(ann, ben, cat);
     await send(ann);
     for (const user of [ben, cat, ben]) await send(user, 1);

@@ -134,7 +134,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 10)).messages).toHaveLength(2);
     });
 
-    test('a probe returns the result of a repeat, and null for a new message; it changes nothing', async () => {
+    test('a probe returns the result of a repeat without storing a new message', async () => {
       const sent = message();
       expect(await tested.history.probe.send(sent)).toBeNull();
       const first = await write.send(sent);
@@ -180,7 +180,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(answers[4]).toMatchObject({ value: { seq: 2, rev: 2 } });
     });
 
-    test('an edit keeps place and seq, and takes the next rev; the same text changes nothing', async () => {
+    test('an edit with another text takes the next rev, and keeps its seq', async () => {
       await join(ann);
       await send(message({ text: 'one' }));
       await send(message({ text: 'two' }));
@@ -193,7 +193,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await read.room({ room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
     });
 
-    test('of two edits the one based on the newest rev wins; the other gets the current message', async () => {
+    test('only an edit based on the newest rev succeeds', async () => {
       await join(ann);
       await send(message({ text: 'one' }));
       const edit = (text: string) => write.edit({ room: 'lobby', seq: 1, user: ann.id, text, rev: 1 });
@@ -202,7 +202,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(second).toMatchObject({ reason: { code: 'conflict', current: { text: 'uno', rev: 2 } } });
     });
 
-    test('a deleted message stays in its place without its text; deleting again changes nothing', async () => {
+    test('a message deleted by its author or a moderator stays in its place without its text', async () => {
       await join(ann, ben);
       await send(message({ text: 'secret' }));
       await send(message({ text: 'reply', replyTo: 1 }));
@@ -238,7 +238,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 1)).messages).toMatchObject([{ text: 'secret', rev: 1 }]);
     });
 
-    test('a repeat of a deleted message is that message; with another text it is a conflict', async () => {
+    test('a repeat of a deleted message returns its tombstone', async () => {
       await join(ann);
       const sent = message({ text: 'secret' });
       await send(sent);
@@ -264,7 +264,7 @@ function contract(open: () => Promise<TestedHistory>) {
       tested.changes.length = 0;
     });
 
-    test('reactions of several users are one change; the first ten are named by time, also when one of them is withdrawn', async () => {
+    test('a message names the first ten users of a reaction by time', async () => {
       const { message: first, results } = await react([
         ...all('👍', ids),
         ...all('❤️', ['p3']),
@@ -676,7 +676,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
     });
 
-    test('an edit without mentions keeps those of the same text, and has none with another text; a repeat changes nothing', async () => {
+    test('an edit without mentions keeps those of the same text only', async () => {
       await join(ann, bob);
       await send(message({ text, mentions: named(bob.id) }));
       const same = await edit(1);
@@ -696,7 +696,7 @@ function contract(open: () => Promise<TestedHistory>) {
   });
 
   describe('pages', () => {
-    test('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
+    test('come by seq, up to a number or after one', async () => {
       for (let i = 0; i < 10; i++) await send(message());
       const page = await newest('lobby', 8, 3);
       expect(page).toMatchObject({ complete: false, messages: [{ seq: 6 }, { seq: 7 }, { seq: 8 }] });
@@ -784,7 +784,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await send(message())).toMatchObject({ seq: 2 });
     });
 
-    test('members have read everything when they come, and what they send; a mark never falls', async () => {
+    test('a member’s read marker starts at the newest message and never falls', async () => {
       await send(message({ user: ben }));
       expect(await memberOf('lobby', ann.id)).toBeNull();
       await write.join({ room: 'lobby', user: ann });
@@ -817,7 +817,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 2 });
     });
 
-    test('a room that a user makes is theirs; the same clientId is the same room', async () => {
+    test('a user owns the room created once with a clientId', async () => {
       const wanted = newRoom({ topic: 'quiet' });
       const [first, second] = await Promise.all([
         write.createRoom(wanted),
@@ -828,7 +828,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(wanted.id, ann.id)).toMatchObject({ role: 'owner' });
     });
 
-    test('a public room has a name of its own, without regard to case; so many rooms a user', async () => {
+    test('a public room has a name of its own, ignoring case', async () => {
       await expectRefusal(create({ kind: 'public', name: 'GARDEN' }), 'conflict');
       expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });
       const room = await create({ kind: 'public', name: 'Été' });
@@ -836,6 +836,11 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await write.updateRoom({ room: room.id, name: 'ÉTÉ', topic: '' })).toMatchObject({
         room: { name: 'ÉTÉ' },
       });
+    });
+
+    test('a user makes a limited number of rooms', async () => {
+      await create();
+      await create();
       await expectRefusal(create({ most: 2 }), 'limit_reached');
     });
 
@@ -906,7 +911,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await memberOf(id, ben.id)).not.toHaveProperty('left');
     });
 
-    test('users who were removed come back by owner and moderators alone; a room has so many members', async () => {
+    test('only the owner and moderators add a removed user again', async () => {
       const { id } = await create();
       await addPeople(id, [ben.id, '3']);
       await write.removeMembers({ room: id, users: [ben.id] });
@@ -1008,7 +1013,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await numbers('other')).toEqual({ head: 0, reset: undefined, lastSeq: 0 });
     });
 
-    test('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {
+    test('two users have one direct room, whoever opens it', async () => {
       const direct = (id: string, by: typeof ann, other: string) => write.openDirect({ id, by, other });
       const first = await direct('d-1', ann, ben.id);
       expect(first).toMatchObject({ repeated: false, room: { id: 'd-1', kind: 'direct', members: 1 } });
@@ -1334,7 +1339,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
     });
 
-    test('bans are kept, replaced and lifted; those that are over are deleted when the history is opened', async () => {
+    test('the latest ban of a user lasts until its end or until it is lifted', async () => {
       const until = Date.now() + 3_600_000;
       await write.setBan({ user: ann.id, ban: { reason: 'spam' } });
       await write.setBan({ user: ann.id, ban: { until } });
@@ -1525,7 +1530,7 @@ function contract(open: () => Promise<TestedHistory>) {
     });
   });
 
-  test('closing finishes pending requests; afterwards everything is refused', async () => {
+  test('closing finishes pending requests and rejects new ones', async () => {
     const sends = Array.from({ length: 100 }, () => send(message()));
     await tested.history.close();
     await Promise.all(sends);

@@ -48,7 +48,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       return ids.filter((_, n) => answers[n] !== null);
     };
 
-    test('expires=, in each unit; Unix seconds without one', async () => {
+    test('the unit of expires=, or Unix seconds without one', async () => {
       expect(await found('&expires=a_unix')).toEqual(['live', 'ever']);
       for (const [unit, column] of Object.entries(units))
         expect(await found(`&expires=${column}&expires_unit=${unit}`), unit).toEqual(['live', 'ever']);

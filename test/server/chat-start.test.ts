@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { methods } from '../../server/history/history.ts';
 import { openChatOver } from '../helpers/chat-over-history.ts';
 
-test('at a start missing rooms of CHAT_ROOMS are created; an existing one keeps its name and kind, and the operator is notified', async () => {
+test('a start creates the missing rooms of CHAT_ROOMS and leaves the existing ones as they are', async () => {
   const differing: object[] = [];
   const { chat, close } = await openChatOver(
     (stored) => ({

@@ -384,9 +384,12 @@ test.each([
   ['CHAT_PORT_7070_TCP_ADDR', 'CHAT_PORT'],
   ['CHAT_ARCHIVE', undefined],
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],
-])('%s is unknown, and no reason not to start; the nearest setting is %s', (name, nearest) => {
-  expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
-});
+])(
+  'the unknown %s is reported with the nearest setting %s, but does not prevent a start',
+  (name, nearest) => {
+    expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
+  },
+);
 
 test('places for files: a folder, a bucket of Amazon or of another server, with a key of its own or of the environment', () => {
   const files = (setting: string, env = {}) => configOf({ CHAT_FILES: setting, ...env }).files;

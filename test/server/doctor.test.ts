@@ -262,7 +262,7 @@ test('the settings that differ from the default, all of them with --all, and no 
   expect(all).not.toContain('The other settings');
 });
 
-test('a misspelt name is refused, another unknown one is a warning; both with the nearest setting', async () => {
+test('a misspelt name is refused, another unknown one is a warning', async () => {
   const { CHAT_SESSION_STORE } = inFiles();
   expect(await doctor(78, { CHAT_SESION_STORE: CHAT_SESSION_STORE })).toMatch(
     /^ {2}CHAT_SESION_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE$/m,
@@ -529,7 +529,7 @@ describe('a session under a prefix that nobody has heard of', () => {
     );
   });
 
-  test('in Redis; and where there is none, the prefixes that are there', async () => {
+  test('in Redis, otherwise the prefixes that it has', async () => {
     const redis = await startLockedRedis('secret');
     onTestFinished(() => redis.remove());
     const other = randomBytes(16).toString('hex');

@@ -72,7 +72,7 @@ test('SIGTERM: accepted requests are done and answered, clients are notified, ex
   await again.stop();
 });
 
-test('over CHAT_DRAIN: nobody is let in, one after the other is closed, who stays is served; the end comes with the last', async () => {
+test('a server closes its connections one by one over CHAT_DRAIN, and serves the rest', async () => {
   const server = await chatServerHere({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,

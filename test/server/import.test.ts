@@ -313,7 +313,7 @@ async function importedFrom(from: string, kind: 'slack' | 'mattermost' | 'rocket
   return { imported: /✓ Imported: (.*)/.exec(said)?.[1], counts: counts.sort(), places };
 }
 
-test('an export of Slack as people read it: names, mentions, links, threads and the texts of bots; the rest is counted and listed', async () => {
+test('an export of Slack is imported as users read it, and the rest is counted', async () => {
   const slack = folderWith('slack');
   slack.put('users.json', [
     { id: 'U1', name: 'ann', profile: { display_name: 'Ann' } },
@@ -397,7 +397,7 @@ test('an export of Slack as people read it: names, mentions, links, threads and 
   });
 });
 
-test('an export of Mattermost: replies, files and bots; null lists, other teams and notices are no messages', async () => {
+test('an export of Mattermost is imported with replies, files and bots', async () => {
   const { path } = folderWith('data');
   writeFileSync(join(path, 'plan.txt'), 'the plan');
   const post = (message: string, n: number, over: object = {}) => {
@@ -451,7 +451,7 @@ test('an export of Mattermost: replies, files and bots; null lists, other teams 
   });
 });
 
-test('an export of Rocket.Chat: messages in the order of their times; what has no author and notices are left out', async () => {
+test('an export of Rocket.Chat is imported in the order of its times', async () => {
   const rocket = folderWith('rocket');
   rocket.lines('channels.json', [{ roomId: 'R1', roomName: 'seeds', type: 'c' }]);
   const line = (n: number, over: object) => {

@@ -130,7 +130,7 @@ test('WordPress: what is found, the settings that a server takes, and what is le
   }
 });
 
-test('a file that is there stays, unless --force is given; --print writes nothing', async () => {
+test('only --force replaces an existing file', async () => {
   const file = newFile();
   mkdirSync(join(file, '..'));
   writeFileSync(file, 'own\n');
@@ -245,7 +245,7 @@ test('settings, messages or files where the web server would hand them out: refu
   expect(readdirSync(blog)).toEqual(before);
 });
 
-test('the settings of the environment are taken over; a wrong one is refused before anything is written', async () => {
+test('the settings of the environment are written if they are valid', async () => {
   const file = newFile();
   const url = `mysql://${login()}@127.0.0.1:${db.port}/site`;
   const own = {

@@ -128,7 +128,7 @@ test('a file is written whole, readable by its group, or not at all', () => {
   expect(readdirSync(dirname(file))).toEqual(['settings']);
 });
 
-test('only a file is replaced: no device, pipe or folder; a link itself, and not the file that it leads to', () => {
+test('only a regular file or a link itself is replaced', () => {
   const folder = newFolder();
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);

@@ -84,7 +84,7 @@ test.each<[string, string | Buffer, RegExp]>([
   expect(() => givenSettings(fileWith(text), {})).toThrow(expected);
 });
 
-test('a file that is named must be there; an empty name is none', () => {
+test('a file that is named must be readable', () => {
   expect(givenSettings('', { A: '1' })).toEqual({ env: { A: '1' }, lines: new Map() });
   expect(() => givenSettings(join(folder, 'none'), {})).toThrow(/none cannot be read \(ENOENT\)/);
   expect(() => givenSettings(folder, {})).toThrow(/cannot be read \(EISDIR\)/);

@@ -107,7 +107,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
     });
   }
 
-  test('memcached that is down, one of several too; and the log says when it can be read', async () => {
+  test('one of several memcached servers that is down, until it is back', async () => {
     const other = await startMemcached();
     const port = await ownPort();
     const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;

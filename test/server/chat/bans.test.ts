@@ -5,7 +5,7 @@ import { type PeopleHere, startPeopleHere } from '../../helpers/people-here.ts';
 afterEach(() => void vi.useRealTimers());
 const [second, began] = [1000, Date.now()];
 
-test('a ban survives a restart and lasts for its time by the wall clock; without a time it is permanent', async () => {
+test('a ban lasts for its time by the wall clock, also after a restart', async () => {
   const kept = historyFolder();
   onTestFinished(() => kept.remove());
   let site: PeopleHere | undefined;

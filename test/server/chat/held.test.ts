@@ -108,7 +108,7 @@ describe('which messages wait', () => {
     expect((await hold(ann, 'lobby', 'look', { files: [{ id: named }] })).why).toBe('words');
   });
 
-  test('the first one of a user, until one is approved; a direct message is none', async () => {
+  test('all of a new user in public rooms, until one is approved', async () => {
     const first = await startPeopleHere({
       CHAT_ROOMS: 'lobby',
       CHAT_CREATE_ROOMS: 'all',

@@ -23,7 +23,7 @@ async function talk() {
 }
 const changesOf = (client: ChatClient) => eventsOf(client, 'message:changed');
 
-test('a pinned message is listed with who pinned it, and announced to everybody who has joined; it follows its edits', async () => {
+test('a pinned message is announced to all who joined, and listed in its current state', async () => {
   const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
   const room = (await ann.request('direct:open', { user: '2' })).room.id;
   await ann.request('room:join', { room });
@@ -63,7 +63,7 @@ test('a pinned message is listed with who pinned it, and announced to everybody 
   for (const client of [ann, ben, eve]) client.close();
 });
 
-test('a mark that is moved back counts again on all devices, mentions too; the other one of a direct room learns nothing of it', async () => {
+test('a read marker that is moved back counts again on all devices of its user only', async () => {
   const [ann, ben] = [await connect(11), await connect(12)];
   const room = (await ann.request('direct:open', { user: '12' })).room.id;
   await ann.request('room:join', { room });
@@ -112,7 +112,7 @@ describe('reacting', () => {
     (await client.request('message:react', { room, seq, emoji, on })).message;
   const reactedOf = (client: ChatClient) => eventsOf(client, 'message:reacted');
 
-  test('within 250 ms it is one change; each answer marks the user’s own, the event does not', async () => {
+  test('within 250 ms is one change, in which only the answers mark the user’s own reactions', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room, 'the first');
     const answers = await Promise.all([react(ann, room), react(ben, room), react(ben, room, '❤️')]);
@@ -159,7 +159,7 @@ describe('reacting', () => {
     expect(await ben.request('message:reactions', { room, seq: 1, emoji: '👍' })).toEqual({ users });
   });
 
-  test('a repeat is ok and notifies nobody; withdrawn, it is gone', async () => {
+  test('again is ok, and sends no event', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room);
     const first = await react(ann, room);
@@ -174,7 +174,7 @@ describe('reacting', () => {
       ]);
   });
 
-  test('is no reason for a conflict; the user’s next request does not overtake it', async () => {
+  test('takes effect before the user’s next request, and causes no conflict of edits', async () => {
     const { room, ann, ben } = await talk();
     const { rev } = await send(ann, room, 'one');
     await react(ben, room);

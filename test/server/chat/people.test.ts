@@ -65,7 +65,7 @@ describe('the first event of a connection', () => {
     });
   });
 
-  test('the user’s rooms come first, the newest message first; read messages stay read', async () => {
+  test('the rooms of the user come first, the newest message first', async () => {
     const [ann, ben] = await users(2);
     const [older, newer] = [await den(ann, [ben]), await den(ann, [ben])];
     for (const room of [older, newer]) {
@@ -164,7 +164,7 @@ describe('rooms that people make', () => {
     expect((await ann.request('room:join', { room: 'general' })).room.member).toBe(true);
   });
 
-  test('members: by name, present ones, a count; changes go to users who show the room', async () => {
+  test('members are listed by name or presence, and their changes are sent', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -341,7 +341,7 @@ describe('rooms that people make', () => {
 });
 
 describe('direct rooms', () => {
-  test('one per pair, whoever opens it; the other side gets it with the first message', async () => {
+  test('one per pair, which the other side gets with the first message', async () => {
     const [ann, ben] = await users(2);
     const { room } = await ann.request('direct:open', { user: ben.id });
     expect(room).toMatchObject({ kind: 'direct', may: ['send', 'pin'], members: 2, with: { id: ben.id } });

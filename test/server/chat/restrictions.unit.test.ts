@@ -48,7 +48,7 @@ test('an expired restriction that is not lifted yet takes no place', () => {
   expect(restrictions.hasPlaceFor('den', 'new')).toBe(false);
 });
 
-test('a moderator may restrict so many users in all rooms together; others, and the users who are restricted already, are not concerned', () => {
+test('each moderator may restrict a limited number of users in all rooms together', () => {
   const restrictions = new Restrictions();
   const most = mostRestricted;
   for (let n = 0; n < most; n++) restrictions.set(`den ${n % 2}`, `${n}`, 'muted', { by: '1' });

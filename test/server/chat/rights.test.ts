@@ -236,7 +236,7 @@ describe.each(places)('in $title', (place) => {
 });
 
 test.each(['member', 'admin', 'stranger'] as const)(
-  'in a direct room somebody who is %s may send, pin and nothing else; a stranger does not see it',
+  'in a direct room only the two users may act, and only send and pin: %s',
   async (role) => {
     const one = await user(role === 'admin' ? { roles: 'admin' } : {});
     const opener = role === 'stranger' ? maker : one;
@@ -299,7 +299,7 @@ describe('a membership from', () => {
   const roomOf = (client: ChatClient, id: string): RoomSummary | undefined =>
     client.ready.rooms.find((room) => room.id === id);
 
-  test('the session: neither left nor taken away by people; no owner', async () => {
+  test('the session can be ended by no user of the chat, and has no owner', async () => {
     const id = `team-${newClientId()}`;
     const moderator = await user({ rooms: [id], roles: 'moderator' });
     const member = await user({ rooms: { [id]: 'The team' } });

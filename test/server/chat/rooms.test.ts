@@ -35,7 +35,7 @@ const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i
 const heard = (client: ChatClient, rev: number) =>
   expect.poll(() => client.messages().some((message) => message.rev === rev)).toBe(true);
 
-test('a user who has joined gets each message once, the sender included; one who has not, or has left, gets none', async () => {
+test('only users who have joined get a message, once each, the sender included', async () => {
   const room = newRoom();
   const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
   for (const client of [ann, ben, eve]) await client.request('room:join', { room });
@@ -49,7 +49,7 @@ test('a user who has joined gets each message once, the sender included; one who
   expect(eve.messages()).toEqual([]);
 });
 
-test('joining makes a member, with earlier messages read; later ones count as unread', async () => {
+test('messages count as unread from the first join on', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(1), await connect(2)];
   await ann.request('room:join', { room });
@@ -84,7 +84,7 @@ test('joining makes a member, with earlier messages read; later ones count as un
   expect(mine((await connect(9)).ready)).toMatchObject({ member: false, unread: 0 });
 });
 
-test('a join brings the newest 50; older ones come by pages of history', async () => {
+test('a join returns the newest 50 messages, and the history older ones by page', async () => {
   const room = newRoom();
   const ann = await connect(1);
   await ann.request('room:join', { room });

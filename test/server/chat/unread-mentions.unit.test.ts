@@ -25,7 +25,7 @@ test('they count by their authors: not those of blocked users, and not expired o
   expect(countMentions(mentions, new Set(['ben']), 2)).toBe(1);
 });
 
-test('read, edited and deleted ones are removed, whoever their author is by now; an empty list takes no memory', () => {
+test('mentions that are read, edited or deleted are removed', () => {
   const mentions = of(['ann', 1], ['ann', 5], ['ben', 3]);
   expect(stillUnread(mentions, 0)).toBe(mentions);
   expect(stillUnread(mentions, 3)).toEqual(new Map([['ann', [5]]]));
@@ -44,7 +44,7 @@ test('the newest of more than 1,000 stay, as the history finds them', () => {
   expect(withMention(mentions, 'ben', 1002, nobody).get('ben')).toEqual([1002]);
 });
 
-test('mentions by blocked users push out no others, and leave when others come; unblocked, they count', () => {
+test('mentions by blocked users displace no others', () => {
   const blocked = new Set(['eve']);
   let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
   for (let seq = 3; seq <= 2000; seq++) mentions = withMention(mentions, 'eve', seq, blocked);

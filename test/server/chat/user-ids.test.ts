@@ -29,7 +29,7 @@ const connections = async () =>
     ids.map(async (id) => (await site.api('GET', `/users/${encodeURIComponent(id)}`)).body.connections),
   );
 
-test('a limit that one has reached is no other one’s; nor are the connections of one', async () => {
+test('similar user IDs have limits and connections of their own', async () => {
   const [one, ...rest] = await Promise.all(ids.map((id) => site.person({}, `quota${id}`)));
   for (const client of [one, ...rest] as Person[]) await client.request('room:join', { room: 'lobby' });
   for (let n = 0; n < 3; n++) await say(one as Person, 'lobby');

@@ -381,7 +381,7 @@ test('a server takes the place of a killed one of the same name at once', async 
   expect([one.silent, one.sameName]).toEqual([0, []]);
 });
 
-test('a server is listed with its users until it ends; a silent one without them, and not beside its successor', async () => {
+test('a server is listed until it ends or its successor runs, with its users unless it is silent', async () => {
   const { database, servers } = await start(3);
   const [one, two, three] = servers as [Server, Server, Server];
   two.come('bob', ['hall']);
@@ -502,7 +502,7 @@ test('a server that has ended tells nothing more, whatever it still has to tell'
   expect([one.known, one.silent]).toEqual([[], 0]);
 });
 
-test('a database that does not answer is waited for; a bug of this program is reported', async () => {
+test('only errors other than an unavailable database are reported', async () => {
   const { database, servers } = await start(1);
   const [server] = servers as [Server];
   database.down = true;
@@ -558,7 +558,7 @@ describe('the configuration of the site', () => {
     expect(new Server(database, 'server-1', read('b')).ready).toBe(false);
   });
 
-  test('one that runs with another one for 90 s is not ready; with that of most it is again', async () => {
+  test('a server whose configuration differs from most for 90 s is not ready', async () => {
     const { servers, readiness } = await running('a', 'a', 'a');
     changed(servers[0], 'b');
     await seconds(85);

@@ -174,7 +174,7 @@ test('a flood of pings, pongs or CONNECTs to unknown namespaces closes that conn
   await nextIsServed();
 });
 
-test('a polling connection has one WebSocket at a time to be upgraded to; a flood of pongs on it closes both', async () => {
+test('a polling connection upgrades to one WebSocket at a time, whose flood closes both', async () => {
   const before = await closedFor('ping_flood');
   const cookie = await site.session(1);
   const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
@@ -208,7 +208,7 @@ describe('flood: far more parts than any client makes', () => {
   const inParts = (count: number) =>
     fragments(...request, ...Array.from({ length: count - request.length }, () => ''));
 
-  test('a message of 128 fragments, some of them empty, is taken; one of 129 closes that connection', async () => {
+  test('a message of more than 128 fragments closes its connection', async () => {
     const before = await closedFor('flood');
     const client = await connectRaw(site.chat.port, await site.session(1));
     const answer = client.packet((packet) => packet.startsWith('430'));
@@ -220,7 +220,7 @@ describe('flood: far more parts than any client makes', () => {
     await nextIsServed();
   });
 
-  test('a POST of 500 packets is taken; one of 501 closes that connection', async () => {
+  test('a POST of more than 500 packets closes its connection', async () => {
     const before = await closedFor('flood');
     const cookie = await site.session(1);
     const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
@@ -240,7 +240,7 @@ describe('flood: far more parts than any client makes', () => {
   });
 });
 
-test('a client that polls no more is closed when too much waits for it; the others get everything', async () => {
+test('a client that stops polling is closed when too much is queued for it', async () => {
   const before = await closedFor('slow_reader');
   const writer = await connectChat(site.chat.url, await site.session(1));
   const slow = await connectChat(site.chat.url, await site.session(3), { transports: ['polling'] });

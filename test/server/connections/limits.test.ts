@@ -105,7 +105,7 @@ describe.concurrent('by user', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
   });
 
-  test('sends: rate_limited with the time to wait, over all connections and reconnects; others go on', async (context) => {
+  test('sends, counted over all connections and reconnects of the user', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_SEND: '5/3s' });
     const [tab, other, ben] = [await joined(server, 1), await joined(server, 1), await joined(server, 2)];
@@ -208,7 +208,7 @@ describe.concurrent('by user', () => {
     others.close();
   });
 
-  test('requests of all kinds; what would be refused anyway says why', async (context) => {
+  test('requests of all kinds, except those refused for another cause', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_REQUESTS: '4/1h' });
     const client = await joined(server, 1);

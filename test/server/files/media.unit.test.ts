@@ -15,7 +15,7 @@ test('sound: its type without the name of a codec, and its duration', async () =
   expect(await read('audio/flac', Buffer.from('fLaC'))).toEqual({ type: 'audio/flac' });
 });
 
-test('a recording without a stated duration has that of its blocks or fragments; without a picture it is sound', async () => {
+test('a recording without a stated duration has that of its blocks or fragments', async () => {
   const media = { duration: 2000 };
   expect(await read('video/webm', webm({ duration: 2, live: true }))).toEqual({ type: 'audio/webm', media });
   expect(await read('video/webm', webm({ duration: 2 }))).toEqual({ type: 'audio/webm', media });

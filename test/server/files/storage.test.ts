@@ -428,7 +428,7 @@ describe('examining processes', () => {
     expect(processOf('pictures')).not.toBe(pid);
   });
 
-  test('a file that takes too long, or waits too long, is refused with a time to try again; the file of another user outwaits it', async () => {
+  test('a file that takes or waits too long is refused without delaying those of others', async () => {
     const later = { code: 'rate_limited', retryAfterMs: 25_000 };
     /** One file is examined, and the other waits. */
     const underWay = async () => {

@@ -198,7 +198,7 @@ test('very many edits that the search index has missed are applied some at a tim
   );
 });
 
-test('no text and no query makes a search take long; the rest is on the next page', async () => {
+test('a search over long repetitive texts is spread over pages', async () => {
   const history = await open(await newFile());
   await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const needle = `${'a'.repeat(98)}ba`;

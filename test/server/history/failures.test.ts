@@ -207,7 +207,7 @@ describe('a disk with faults', () => {
   });
 });
 
-test('a second chat server on the same file, by a symbolic link too, ends with 74 and names it; the next starts after kill -9 of the first', async () => {
+test('one chat server at a time uses a history', async () => {
   const { path, env, start } = setUp();
   const { server, client } = await start(nextChatServer);
   const stored = await client.request('message:send', message());

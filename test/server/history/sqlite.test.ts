@@ -90,7 +90,7 @@ test('many senders share a transaction, which holds at most 1,000 messages', asy
   await history.close();
 });
 
-test('the log of changes keeps what a consumer has not passed, and almost nothing else; what is lost is counted', async () => {
+test('the change log keeps entries until their consumer has passed them', async () => {
   const path = await newFile();
   const history = await open(path);
   const db = new DatabaseSync(path, { timeout: 5000 });

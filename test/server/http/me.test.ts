@@ -23,7 +23,7 @@ const me = async (headers: Record<string, string>) => {
   return { status: answer.status, headers: answer.headers, body: (await answer.json()) as object };
 };
 
-test('the logged-in user, with unread counts, connected or not; nobody becomes present by it', async () => {
+test('the logged-in user and the unread counts, without becoming present', async () => {
   const cookie = await site.session(1, 'Ann');
   expect((await me({ cookie, ...sameOrigin })).body).toEqual({
     user: { id: '1', name: 'Ann' },
@@ -99,7 +99,7 @@ test('nobody: no cookie, no such session, nobody logged in', async () => {
   }
 });
 
-test('an allowed origin may read it; a foreign page and one without an origin may not', async () => {
+test('only an allowed origin may read it', async () => {
   const cookie = await site.session(1);
   const allowed = await me({ cookie, origin: 'https://www.example.org' });
   expect(allowed.status).toBe(200);
@@ -118,7 +118,7 @@ test('an allowed origin may read it; a foreign page and one without an origin ma
   }
 });
 
-test('too many of one address: 429 with Retry-After; a silent store: 503, for files too', async () => {
+test('while the store is down, the answer is 503, also for files', async () => {
   const cookie = await site.session(1);
   await site.memcached.stop();
   expect(await me({ cookie, ...sameOrigin })).toMatchObject({
@@ -136,6 +136,9 @@ test('too many of one address: 429 with Retry-After; a silent store: 503, for fi
       { error: { code: 'session_store_unavailable' } },
     ]);
   }
+});
+
+test('too many requests of one address get 429 with Retry-After', async () => {
   let answer = await me(sameOrigin);
   for (let n = 0; n < 50 && answer.status === 200; n++) answer = await me(sameOrigin);
   expect(answer).toMatchObject({ status: 429, body: { error: { code: 'rate_limited' } } });

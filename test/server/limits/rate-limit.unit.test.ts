@@ -17,7 +17,7 @@ test('20 at the end of one period and 20 at the beginning of the next are 20 too
 });
 
 test.each([1, 2, 3])(
-  'no period has more than the rate, whatever comes when; after the time to wait the next is let through (seed %i)',
+  'no period has more than the rate, and the returned waiting time suffices (seed %i)',
   (seed) => {
     const roll = dice(seed);
     const rate = { count: 15, ms: 1000 };

@@ -360,7 +360,7 @@ describe('an identity that changes', () => {
 });
 
 describe('a store that is silent', () => {
-  test('ends nothing for the time of grace; then the connections are closed without a verdict', async () => {
+  test('closes connections as unconfirmed only after the grace time', async () => {
     const { seen, subscribe, answers } = site();
     subscribe();
     await wait(interval);

@@ -176,7 +176,7 @@ ${footer}`);
     expect(letter.why).toBe('You’re getting this because you chose one email a day.');
   });
 
-  test('times in the zone and the form of the reader; another day is named', () => {
+  test('times have the zone and the format of the reader', () => {
     const time = (lang: string, zone: string, now: number) =>
       new MailTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
     const tomorrow = at(9, 50) + 24 * 3_600_000;

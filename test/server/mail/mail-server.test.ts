@@ -139,7 +139,7 @@ test('nothing is sent over a line without TLS, to a certificate of another, or w
   plain.close();
 });
 
-test('nobody knows whether a mail was taken if the connection breaks before the answer; it is not sent without one', async () => {
+test('a mail is lost if the connection breaks before the answer to it', async () => {
   const breaking = createServer((socket) => {
     socket.on('error', () => {});
     socket.write('220 localhost\r\n');
@@ -158,7 +158,7 @@ test('nobody knows whether a mail was taken if the connection breaks before the 
   expect(await send()).toMatchObject({ is: 'down' });
 });
 
-test('a mail under way ends with the server’s end; one that has not begun may be sent again', async () => {
+test('at the end of the server only a mail that was being sent is lost', async () => {
   const server = await startMailServer();
   const connected = new Promise<void>((resolve) => {
     server.greet = () => resolve();

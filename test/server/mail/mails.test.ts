@@ -442,7 +442,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('a mail is not sent if its text has changed while the mail server greets, or if that cannot be said; the next one is', async () => {
+  test('a mail is sent only if its content did not change while the mail server greeted', async () => {
     const mails = await open();
     await arrive('liz', 'liz@site.example');
     const plan = { id: 'f', name: 'plan.txt', type: 'text/plain', size: 1 };

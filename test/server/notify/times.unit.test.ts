@@ -23,7 +23,7 @@ test('quiet hours of one day, and none', () => {
   expect(end({ from: '13:00', to: '13:00' }, '2026-07-01T13:00:00+02:00')).toBeUndefined();
 });
 
-test('an hour that the day lacks is the one after it; an hour that comes twice is quiet to its second end', () => {
+test('quiet hours end right on days with a missing or repeated hour', () => {
   // The clock is put from 2:00 to 3:00 on 29 March, and from 3:00 back to 2:00 on 25 October.
   expect(end({ from: '23:00', to: '02:30' }, '2026-03-29T01:59:00+01:00')).toBe('2026-03-29T01:30:00.000Z');
   expect(end({ from: '23:00', to: '02:30' }, '2026-10-25T02:29:00+02:00')).toBe('2026-10-25T01:30:00.000Z');

@@ -85,7 +85,7 @@ const stored = async (seq: number) => {
   return messages[0];
 };
 
-test('the page of a link comes after the message, with its picture; who may not read the room gets none of it', async () => {
+test('the preview of a link comes after the message, for readers of the room only', async () => {
   answer = page;
   const look = async () => {
     const sent = await send(`Look: ${link}.`);

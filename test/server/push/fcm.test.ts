@@ -141,7 +141,7 @@ test('a push whose token is not taken any more is sent with a new one, once', as
   expect(asked.filter(({ path }) => path === '/token')).toHaveLength(2);
 });
 
-test('a token that is not taken any more is asked for again; without one, and without an answer, nothing is sent', async () => {
+test('after a rejected token nothing is sent until a new one is issued', async () => {
   const fcm = open();
   answer = (response) => response.writeHead(401).end();
   expect(await fcm.send('device', push)).toEqual({ is: 'refused', reason: 'status 401' });

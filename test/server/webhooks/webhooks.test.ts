@@ -180,7 +180,7 @@ describe.concurrent('an event that was not taken', () => {
     expect(created).toEqual([]);
   });
 
-  test('comes again under its id, with the message as it is then; others do not wait', async () => {
+  test('comes again under its ID, with the current message, and delays no others', async () => {
     const ann = await site.person();
     const den = await site.den(ann);
     await ann.request('room:join', { room: den.id });
@@ -267,7 +267,7 @@ describe.concurrent('an event that was not taken', () => {
   });
 });
 
-test('an answer without end, a redirect, an upgrade and no answer are failures; 410 and Retry-After are reported', async () => {
+test('any answer other than a success is reported as a failure, with its Retry-After', async () => {
   const endpoint = new Endpoint(new URL(url), keys, 9);
   const before = taken.length;
   const post = () => endpoint.post('an-id', '{"type":"room.created","data":{}}');
