@@ -32,7 +32,7 @@ function pathsIn({ properties }: Schema, path = ''): string[] {
   return Object.entries(properties).flatMap(([name, inner]) => pathsIn(inner, `${path}.${name}`));
 }
 
-test('the templates use all values, and no others; the schema knows exactly these', () => {
+test('templates, values and schema of the chart agree', () => {
   const used = [...templates.values()].flatMap((text) =>
     [...text.matchAll(/\.Values((?:\.\w+)+)/g)].map(([, path = '']) => path),
   );
@@ -85,7 +85,7 @@ test('a server may do no more than it needs, as the user of the image', () => {
   }
 });
 
-test('no value can hold a secret; the Secret in docs/operate.md and the settings there can be used', () => {
+test('no value of the chart can hold a secret', () => {
   const { propertyNames, additionalProperties } = schema.properties?.settings ?? {};
   const { not } = additionalProperties as { not: { pattern: string } };
   expect(propertyNames?.not.enum).toContain('CHAT_API_KEY');
@@ -97,7 +97,9 @@ test('no value can hold a secret; the Secret in docs/operate.md and the settings
   }
   // No key of a Secret is made here, so none is in a release.
   expect([...templates.values()].join('\n')).not.toMatch(/^kind: Secret$/m);
+});
 
+test('the Secret and the settings for Kubernetes in docs/operate.md are valid', () => {
   const [, section = ''] = /\n## Kubernetes\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
   const [, secret = ''] = /<<'END'\n([\s\S]*?)END\n/.exec(section) ?? [];
   const env = Object.fromEntries(

@@ -127,7 +127,7 @@ describe.each([[['polling']], [['polling', 'websocket']]])('python-socketio over
     await client.next('disconnect');
   });
 
-  test('comes back after a break and gets what it missed; not after the end of its session', async () => {
+  test('continues after a break, but not after the end of its session', async () => {
     const gate = await startGate(Number(new URL(site.chat.url).port));
     onTestFinished(() => gate.close());
     const ann = await inLobby();

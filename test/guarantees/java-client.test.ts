@@ -109,7 +109,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
   }
 });
 
-test('a logout in PHP reaches the app within 2 s; after another login it continues', async () => {
+test('a logout in PHP ends the session of the app within 2 s, until another login', async () => {
   const app = nextJavaClient();
   apps.add(app);
   const logIn = () => app.ask<string>('logIn', { page: php.url, user: 'alice', password: 'alice' });
