@@ -64,7 +64,7 @@ const isThere = ({ file }: Uploaded) => file !== undefined;
 const shows = (app: JavaClient, text: string) =>
   app.isTold('messages', ({ last, pending }) => last === text && pending === 0);
 
-test('a picture and a file: uploaded, sent without a text, fetched by who may read it, and left out by an edit', async () => {
+test('an app uploads, sends and downloads files', async () => {
   const ann = await site.person();
   const other = await site.person();
   const app = await start(ann);

@@ -32,7 +32,7 @@ const refused = (code: string) => expect.objectContaining({ code });
 const shows = (text: string, of = 'lobby') =>
   app.isTold('messages', ({ room, last, pending }) => room === of && last === text && pending === 0);
 
-test('messages: replied to, edited, deleted, searched for, and a conflict with another device', async () => {
+test('an app replies to, edits, finds and deletes messages', async () => {
   const also = await start();
   await also.request('room:join', { room: 'lobby' });
   await app.ask('open', { room: 'lobby' });
@@ -198,7 +198,7 @@ if (soak) {
   });
 }
 
-test('people: found, written to directly, seen to come, type, read and go', async () => {
+test('an app shows who is online, types and reads in a direct room', async () => {
   await start();
   const eva = await site.person({}, 'eva');
   await expect
@@ -255,7 +255,7 @@ test('unread mentions fall by those that are read on another device, and none co
   also.close();
 });
 
-test('mentions and reactions: counted, reported, shown with current names and users', async () => {
+test('mentions and reactions show current names and users', async () => {
   const also = await start();
   const frank = await site.person({}, 'frank');
   const den = await site.den(frank, [also]);
@@ -347,7 +347,7 @@ if (soak) {
   });
 }
 
-test('invite links: made, listed, looked at, used and turned off', async () => {
+test('an app creates, lists, accepts and revokes invite links', async () => {
   const also = await start();
   const [owner, guest] = [await site.person(), await site.person()];
   const theirs = await site.den(owner, [], { topic: 'Saturday' });
@@ -371,7 +371,7 @@ test('invite links: made, listed, looked at, used and turned off', async () => {
   await expect(app.ask('acceptInvite', { token: 'none' })).rejects.toEqual(refused('unknown_invite'));
 });
 
-test('order among people: reports, mutes, bans, slow mode and who may write', async () => {
+test('an app moderates a room', async () => {
   const also = await start();
   expect(await app.isTold('identity')).toMatchObject({
     limits: { text: 4000, mentions: 20, file: 10_485_760, files: 10 },

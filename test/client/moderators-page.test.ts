@@ -192,7 +192,7 @@ test('a message that waits is approved, or rejected with a reason', async () => 
   await held.close();
 });
 
-test('people: a search by name, a mute, a ban that deletes recent messages, and its end', async () => {
+test('a user is found by name and banned, with recent messages, until the ban is ended', async () => {
   await reported('garden', 'You never listen.');
   const page = await open(moderator, '#people');
   const people = await page.get('region', 'People');

@@ -11,7 +11,7 @@ afterAll(() => site.close());
 const polite = ({ root }: ChatPage) => textOf(root.querySelector('[role=status][aria-live=polite]'));
 const assertive = ({ root }: ChatPage) => textOf(root.querySelector('[aria-live=assertive]'));
 
-test('says without being asked: messages of others, the connection, the end of the session', async () => {
+test('screen readers announce messages of others and changes of the connection', async () => {
   const alice = await site.person({ firstname: 'Alice' });
   const bob = await site.person({ firstname: 'Bob' });
   await site.den(alice, [bob]);

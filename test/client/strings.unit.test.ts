@@ -8,7 +8,7 @@ import type { RoomSummary } from '../../server/wire/events.ts';
 const stringsIn = (lang: string, browser?: readonly string[]) =>
   new Strings({ lang, by: textsIn(lang) }, browser);
 
-test('the language: exact, by its base, else English', () => {
+test('the language is chosen exactly, by its base, or is English', () => {
   expect(
     ['fr-CH', 'zh-TW', 'zh', 'en-GB', 'pt', 'cs', '', 'not a tag'].map((tag) => bestLanguage(tag)),
   ).toEqual(['fr', 'zh-Hans', 'zh-Hans', 'en', 'pt-BR', 'en', 'en', 'en']);

@@ -755,7 +755,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       for (const form of [password, decodeURIComponent(password)]) expect(said).not.toContain(form);
     });
 
-    it('a database that hangs: every request is answered while it does, /readyz says it, and afterwards nothing is missing or twice', async () => {
+    it('while the database hangs every request is answered, and afterwards nothing is missing or doubled', async () => {
       await database.empty();
       const memcached = await startMemcached();
       closing.push(() => memcached.stop());
@@ -909,7 +909,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
-    it('a message that is changed after a ban, while another server reads that it is new, has nothing of that there before the ban', async () => {
+    it('another server that reads a message late delivers its changes only after the ban before them', async () => {
       const preview = 'https://secret.example/';
       const changed = {
         edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },
@@ -988,7 +988,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    it('such a server tells those who follow a thread of a deleted room nothing of the message in its place in a room of the same id', async () => {
+    it('such a server notifies no followers of a thread if another room has the ID of its deleted room', async () => {
       const { writing, others, between, messages, concerned, message: first } = await following();
       const { room } = first;
       await writing.write.join({ room, user: { id: '2', name: 'Ben' }, at: 0 });

@@ -403,7 +403,7 @@ export function erasureContract(now: Now) {
     );
   });
 
-  test('reports and acts that come while the messages are still to be erased name the user no more, and a report of a new user stays', async () => {
+  test('reports and audit entries during an erasure do not name the erased user', async () => {
     const audit = { name: 'audit', by: 'one', types: ['act'] } as const;
     await write.consume({ ...audit, lease: 1, most: 0 });
     for (const messages of ['anonymise', 'delete'] as const) {

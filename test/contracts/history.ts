@@ -945,7 +945,7 @@ function contract(open: () => Promise<TestedHistory>) {
       await expectRefusal(write.setRole({ room: id, user: '9', role: 'member' }), 'unknown_user');
     });
 
-    test('a decision that was made for a deleted room is stale in the next one of its id, and whoever is no member there adds nobody', async () => {
+    test('a decision for a deleted room is stale in the next room of its ID', async () => {
       const made = { id: 'team', kind: 'private', name: 'Team' } as const;
       const room = made.id;
       const now = async () => stateOf((await read.room({ room })) as RoomRecord);

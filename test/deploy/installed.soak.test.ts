@@ -141,7 +141,7 @@ async function nextPackage(file: string): Promise<string> {
   return join(folder, `php-session-chat_${nextVersion}_${file.split('_').at(-1)}`);
 }
 
-test('the Debian package: init, a message in a browser, an upgrade, a second site, and a purge that keeps messages alone', async () => {
+test('the Debian package runs the chat of two sites, through an upgrade to a purge that keeps only messages', async () => {
   const architecture = process.arch === 'x64' ? 'amd64' : 'arm64';
   const file = join(folder, `php-session-chat_${version}_${architecture}.deb`);
   const make = `import('./scripts/debian-package.mjs').then((its) => its.makeDebianPackage('${tarball}', '${architecture}', '${version}', '${folder}'))`;

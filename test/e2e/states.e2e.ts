@@ -1,7 +1,7 @@
 import { expect, Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-test('on a touch screen: a long press, a sheet, the way back to the rooms', { tag: '@soak' }, async ({
+test('on a touch screen a long press opens the actions of a message', { tag: '@soak' }, async ({
   browser,
   site,
 }) => {

@@ -179,7 +179,7 @@ test('a voice message from the first key to the last listener', async ({ alice, 
   });
 });
 
-test('voice messages: played in order, recorded by a finger, and ended after five minutes', {
+test('voice messages', {
   tag: '@soak',
 }, async ({ alice, bob, site }) => {
   const { page } = alice;

@@ -126,7 +126,7 @@ describe('other settings', () => {
     expect(policy.get('connect-src')).toBe('https://chat.example.org wss://chat.example.org');
   });
 
-  test('https: Secure cookie, HSTS, chat over https', async () => {
+  test('https sets a Secure cookie and HSTS, and loads the chat over https', async () => {
     // PHP's own server does not support TLS: the variable is set as by a web server in front of PHP.
     const folder = temporaryFolder();
     const index = join(root, 'php-app/public/index.php');

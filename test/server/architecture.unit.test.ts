@@ -222,7 +222,7 @@ test('the history takes nothing but types from the schemas of the wire: each of 
   expect(found).toEqual([]);
 });
 
-test('the browser client takes nothing but types from the server, and its rules for links, initials and hues, and names of files', () => {
+test('the browser client imports only types and a few rules of the server', () => {
   const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(

@@ -293,7 +293,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
 
   // PostgreSQL renames in the transaction that removes what was there.
   if (name === 'MariaDB') {
-    it('a restore that loses the database once the history is in its place has restored it, and the next one removes what is left', async () => {
+    it('a restore that loses the database after it renamed the tables succeeds, and the next one cleans up', async () => {
       const elsewhere = before as HistoryDatabase;
       const port = portOf(elsewhere);
       let [isRenamed, isLost] = [false, false];

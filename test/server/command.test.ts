@@ -110,7 +110,7 @@ test.each<[string[], RegExp]>([
     ['run', '--prot', '1'],
     /^✗ Unknown option '--prot'[\s\S]*\nnpm run server -- \[--settings FILE\] \[--check\]\n/,
   ],
-])('%j: what is wrong, the use, and code 64', async (args, expected) => {
+])('%j explains the mistake and the usage, and exits with 64', async (args, expected) => {
   expect(await run(...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
 });
 
@@ -148,7 +148,7 @@ test('session-server: settings of a file, below those of the environment', async
   });
 });
 
-test('export: the archive of the API, in a file of this account alone, and on the standard output', async () => {
+test('export writes the archive of the API to a private file or the standard output', async () => {
   // An address with this id is another one once it is resolved.
   await talker('..');
   const messages = (archive: string) =>

@@ -119,7 +119,7 @@ describe('mails', () => {
   };
   const mailOf = (CHAT_MAIL: string) => configOf({ ...needed, CHAT_MAIL }).mail?.server;
 
-  test('the server: TLS from the first byte, by STARTTLS, and none only to this machine', () => {
+  test('the server is reached without TLS only on this machine', () => {
     const login = { user: 'chat@garden.example', password: 'p/@:?#%' };
     const address = `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@mail.example`;
     expect(mailOf(`smtps://${address}`)).toEqual({ host: 'mail.example', port: 465, tls: 'first', ...login });
@@ -391,7 +391,7 @@ test.each([
   },
 );
 
-test('places for files: a folder, a bucket of Amazon or of another server, with a key of its own or of the environment', () => {
+test('files are stored in a folder, or in a bucket with its key or that of the environment', () => {
   const files = (setting: string, env = {}) => configOf({ CHAT_FILES: setting, ...env }).files;
   const credentials = { key: 'k', secret: 's/e+c' };
   const aws = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's/e+c' };

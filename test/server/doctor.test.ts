@@ -194,7 +194,7 @@ test('a store that fails midway: its message, and no stack', async () => {
   expect(said).not.toMatch(/^ +at /m);
 });
 
-test('logout notifications of Redis that are not active, that are, and that nobody may ask about, and a user who may only read: no failure', async () => {
+test('logout notifications and renewals that Redis does not permit are warnings', async () => {
   const redis = await startLockedRedis('secret');
   onTestFinished(() => redis.remove());
   const said = async (user = '') => {
@@ -335,7 +335,7 @@ test('docs/operate.md shows what the doctor says', async () => {
 });
 
 describe('the requirements of the server besides the sessions', () => {
-  test('the history: a folder that can be made, a file in place of a folder, and what this user may not write', async () => {
+  test('the folders of the history and the files can be created and written by this account', async () => {
     const history = join(folder, 'not', 'yet', 'chat.db');
     expect(await doctor(0, { ...inFiles(), CHAT_HISTORY: `sqlite:${history}` })).toContain(
       `✓ The history ${history} can be made`,
@@ -390,7 +390,7 @@ describe('the requirements of the server besides the sessions', () => {
     expect(said).not.toContain('geheim');
   });
 
-  test('the origin of a page: listed, another scheme or host, none but this machine', async () => {
+  test('the origin of a page is listed in CHAT_ORIGINS', async () => {
     const env = { ...inFiles(), CHAT_ORIGINS: 'https://www.example.org', CHAT_TRUSTED_PROXIES: '127.0.0.1' };
     expect(await doctor(0, env, '--origin', 'https://www.example.org/forum/?page=1')).toContain(
       '✓ Pages of https://www.example.org may connect.',
@@ -553,7 +553,7 @@ describe('a session under a prefix that nobody has heard of', () => {
   });
 });
 
-test('MariaDB: a missing table, a prefix, and a user who may only read, and so not renew a session', async () => {
+test('MariaDB with a missing table, a prefix or a user who may only read is explained', async () => {
   const db = await startSiteDatabase('mysql');
   onTestFinished(() => db.remove());
   await db.run('CREATE TABLE s (id VARBINARY(99) PRIMARY KEY, data BLOB, ends INT)');
@@ -581,7 +581,7 @@ test('MariaDB: a missing table, a prefix, and a user who may only read, and so n
   expect(may).toMatch(lastLine('.*prefix=odd:'));
 });
 
-test('PostgreSQL: a missing table, a prefix, and NOTIFY as the bus', async () => {
+test('PostgreSQL with a missing table, a prefix or NOTIFY as the bus is explained', async () => {
   const db = await startSiteDatabase('postgres');
   onTestFinished(() => db.remove());
   const other = randomBytes(16).toString('hex');
@@ -640,7 +640,7 @@ describe('several servers', () => {
     });
   });
 
-  test('at the address of the chat: sticky, not sticky, without WebSocket, and something else', async () => {
+  test('at the address of the chat WebSocket works, and polling is sticky', async () => {
     const env = inFiles();
     const servers = await Promise.all([chatServerHere(env), chatServerHere(env)]);
     const ports = servers.map(({ port }) => port);

@@ -47,7 +47,7 @@ describe('the chat page and the client', () => {
   test.each([
     ['/', "'self'"],
     ['/moderate', "'none'"],
-  ])('the page at %s: a strict policy, frames of %s, and the way to the login', async (path, framedBy) => {
+  ])('the page at %s has a strict policy with frames of %s', async (path, framedBy) => {
     const page = await get(path);
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');

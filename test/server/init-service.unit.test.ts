@@ -49,7 +49,7 @@ test('rights of an earlier run that this site does not need are taken back', () 
   ]);
 });
 
-test('one more site: a service of its own, of the unit that docs/operate.md makes, too', () => {
+test('each further site gets a service of the unit in docs/operate.md', () => {
   const at = join(machine, 'etc/systemd/system');
   onTestFinished(() => rmSync(join(machine, 'etc'), { recursive: true }));
   mkdirSync(at, { recursive: true });

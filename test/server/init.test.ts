@@ -93,7 +93,7 @@ function otherFolder(config: string | null): string {
   return other;
 }
 
-test('WordPress: what is found, the settings that a server takes, and what is left to do', async () => {
+test('WordPress is found, its settings are written, and the next steps are listed', async () => {
   const file = newFile();
   const { code, said } = await run([site.folder, '--settings', file, '--yes', ...user]);
   expect(said).toContain('To let them find all users of the site, add CHAT_FIND_PEOPLE=all');
@@ -337,7 +337,7 @@ test('a folder above or below that of the application: the right one is named', 
   expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain('WordPress is in');
 });
 
-test('the database: not there, with a wrong password, and without the tables', async () => {
+test('a database that cannot be used is explained', async () => {
   const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
   const port = await ownPort();
   await db.run("CREATE USER norights@'%' IDENTIFIED BY 'x'");
@@ -500,7 +500,7 @@ test('a plain PHP site whose PHP runs elsewhere, as in another container: the se
   expect(code).toBe(0);
 });
 
-test('a plain PHP site: one login is shown, its keys without values are confirmed, and a server knows the user', async () => {
+test('a plain PHP site is set up from the keys of one login', async () => {
   const { machine, sessions, id, path } = plainSite();
   const file = newFile();
   const args = [path, '--settings', file];

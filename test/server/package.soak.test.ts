@@ -85,7 +85,7 @@ const filesIn = (path: string) =>
 /** The parts of the package that are JavaScript. */
 const parts = ['server', 'session-server'];
 
-test('contains every file of the server, compiled, the folder of sessions with its types, the built client and the documentation, and no more', () => {
+test('contains exactly the compiled server, the types of sessions, the client and the documentation', () => {
   const built = parts.flatMap((part) =>
     filesIn(join(root, part))
       .filter((name) => !/\.md$|tsconfig/.test(name))

@@ -33,7 +33,7 @@ describe('settings from a file', () => {
     expect(refused.output()).toContain(`  ${file} line 4: CHAT_DIRECT: "perhaps" is not on or off`);
   });
 
-  test('the log has those that differ from the default, without keys and passwords, those to correct, and names that have no effect', async () => {
+  test('the log has those that differ from the default or need correction, without secrets', async () => {
     const chat = start(
       ...["CHAT_SESSION_STORE='redis://site:geheim@127.0.0.1:1'", 'CHAT_API_KEY=geheim-geheim-geheim'],
       ...['CHAT_SITE=symfony:', 'CHAT_USER_ID=_sf2_attributes._security\\.last_username'],

@@ -135,7 +135,7 @@ describe('where it listens', () => {
     client.socket.destroy();
   });
 
-  test('with SESSION_SERVER_SOCKET alone: on that socket, of mode 660, which replaces that of a killed server', async () => {
+  test('with only SESSION_SERVER_SOCKET: on that socket, which replaces that of a killed server', async () => {
     const path = socket().SESSION_SERVER_SOCKET;
     await (await servers.start(socket())).stop('SIGKILL');
     expect((await stat(path)).isSocket()).toBe(true);

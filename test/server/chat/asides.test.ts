@@ -9,7 +9,7 @@ import { asideFailures } from '../../../server/requests/aside-failures.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-test('failures that no request waits for are in the log: with a code, and no text, name or id', async () => {
+test('failures of background tasks are logged with a code, without any text, name or ID', async () => {
   const lines: Record<string, unknown>[] = [];
   const sink = new Writable({
     write(line, _, done) {

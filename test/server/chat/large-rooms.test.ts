@@ -104,7 +104,7 @@ describe('a room of 130 present users', () => {
   });
 });
 
-test('150 members at once: one event names 100 of them, says that there are more, and how many', async () => {
+test('one event about 150 new members names 100 of them and the number of all', async () => {
   const ann = await site.person();
   const room = `bulk-${newClientId()}`;
   await site.api('PUT', `/rooms/${room}`, { name: 'Bulk', kind: 'private' });

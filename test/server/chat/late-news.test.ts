@@ -293,7 +293,7 @@ test('a server that hears late that a room is gone lays none of its mutes and ba
   expect(await ask('message:send', sent)).toMatchObject({ ok: true });
 });
 
-test('a server that hears late that a room was made again under its id decides nothing in the new one by what it knew of the old one', async () => {
+test('a server that hears late of a new room with the same ID decides nothing there by the old one', async () => {
   const { chat, history, other } = await lateChat();
   const { ask } = await askedDirectly(chat)('ben');
   const [ann, madeAt] = [{ id: 'ann' }, Date.now()];

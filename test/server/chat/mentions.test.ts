@@ -86,7 +86,7 @@ describe('mentions', () => {
     expect((await ann.request('room:join', { room })).messages).toEqual(messages);
   });
 
-  test('are counted while unread: by all connections, after a new login, and less by reading, an edit or a deletion', async () => {
+  test('are counted until they are read, edited or deleted', async () => {
     const [ann, ben, bob] = await site.people(3);
     const room = await publicRoom(ann, ben, bob);
     await ann.request('room:notify', { room, notify: 'all' });

@@ -284,7 +284,7 @@ describe('reading', () => {
   });
 });
 
-test('typing: sent to others, ends with the message, with a leave and by itself', async () => {
+test('typing is sent to others until the message, a leave or a timeout', async () => {
   const { room, ann, ben } = await talk();
   const told = () => eventsOf(ben, 'typing:changed').map(({ typing }) => typing);
   await ann.request('typing:set', { room, typing: true });

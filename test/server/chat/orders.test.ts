@@ -153,7 +153,7 @@ test.each(['answer', 'fail to'] as const)(
   },
 );
 
-test('a server says which of the users have joined a room, counts for one of an earlier version, and pushes nothing of a lost room', async () => {
+test('a server answers others which users have joined a room, also in the earlier format', async () => {
   const { chat, close } = await openChatOver(
     () => ({}),
     () => ({ rooms: [{ name: 'lobby' }] }),

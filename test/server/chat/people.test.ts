@@ -218,7 +218,7 @@ describe('rooms that people make', () => {
     expect(told().slice(2)).toEqual(shown.map((user) => ({ user, gone: true })));
   });
 
-  test('about somebody: role, presence and the last visit, for members who may know them, and nothing of others', async () => {
+  test('role, presence and last visit of a user are shown only to members who may know them', async () => {
     const [ann, ben, cat, eve] = await users(4);
     const room = await den(ann, [ben, cat]);
     const about = (who: Person, user: string, of = room) => who.request('user:about', { room: of, user });

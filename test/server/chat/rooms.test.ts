@@ -126,7 +126,7 @@ test('a join with since, and sync, bring what changed after it', async () => {
     expect(await ann.request(event, { room, since: 251 })).toMatchObject({ reset: true });
 });
 
-test('presence: by user, whatever a tab shows, gathered, with a count', async () => {
+test('presence is counted by user, not by connection', async () => {
   const room = newRoom();
   const ann = await connect(71);
   expect(await ann.request('room:join', { room })).toMatchObject({

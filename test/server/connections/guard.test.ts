@@ -53,7 +53,7 @@ describe('a packet that is too large or has attachments', () => {
     },
   );
 
-  test('events with attachments of two connections at once: each is put together by itself, answered, and no payload', async () => {
+  test('events with attachments of two connections do not mix, and are rejected', async () => {
     const clients = await Promise.all(
       [1, 2].map(async (user) => connectChat(site.chat.url, await site.session(user))),
     );

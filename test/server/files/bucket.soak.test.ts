@@ -65,7 +65,7 @@ const picture = () =>
     .png()
     .toBuffer();
 
-test('a file and a picture: stored, sent in parts and as a preview, and gone with their message', async () => {
+test('files are in the bucket until their message is deleted', async () => {
   const { chat, ann, leftovers } = await open();
   const [text, image] = await Promise.all([
     upload(chat.url, cookie, '0123456789', { name: 'é ü.txt' }),
@@ -99,7 +99,7 @@ test('a file and a picture: stored, sent in parts and as a preview, and gone wit
 });
 
 test.each(['busy', 'forbidden', 'silent'] as const)(
-  'a server that is %s: uploads and downloads are 503 in time and leave nothing behind, messages work, and files deleted meanwhile are removed later',
+  'while the bucket is %s, only uploads and downloads fail, with 503',
   async (mode) => {
     const { chat, ann, leftovers } = await open({ CHAT_FILES_ORPHANS: '2s' });
     const { file } = await upload(chat.url, cookie, 'text');
@@ -131,7 +131,7 @@ test.each(['busy', 'forbidden', 'silent'] as const)(
   },
 );
 
-test('a secret that is wrong: the log says it, uploads are 503, and the chat goes on', async () => {
+test('with a wrong secret only uploads fail, and the log contains the reason', async () => {
   const { chat, ann } = await open({}, { id: s3.key.id, secret: 'wrong-secret' });
   await expect.poll(() => chat.output()).toContain('the bucket answers 403 SignatureDoesNotMatch');
   expect(await attempt(chat)).toEqual([503, 'storage_unavailable']);

@@ -16,7 +16,7 @@ import { smallDisk } from '../../helpers/small-disk.ts';
 const KB = 1024;
 const MB = 1024 * KB;
 
-test('each type: no stored file is larger than CHAT_LIMIT_FILE, no preview than 1 MB, others than pictures are stored byte for byte, and no user stores more than CHAT_LIMIT_FILES_USER', async () => {
+test('no file of any type, no preview and no user exceeds the limits of storage', async () => {
   const limit = 64 * KB;
   const folder = await mkdtemp(join(tmpdir(), 'chat-budget-'));
   const site = await startPeopleSite({
@@ -78,7 +78,7 @@ test('each type: no stored file is larger than CHAT_LIMIT_FILE, no preview than 
   for (const one of [ann, ben]) one.close();
 });
 
-test('a full disk: an upload is refused as a whole, space that one has still to fill is given to no other one, and the texts and small files of others are all taken', async () => {
+test('an upload that does not fit on the disk is refused as a whole, and affects no others', async () => {
   const memcached = await startMemcached();
   for (const id of ['ann', 'ben'])
     await memcached.set(`sessions/${id}`, `{"user_id":"${id}","firstname":"${id}"}`);

@@ -91,7 +91,7 @@ const privateRoom = async () => {
   return room.id;
 };
 
-test('a picture: turned upright and re-encoded without its metadata, with a preview and a blur, and in the message', async () => {
+test('a picture is turned upright and re-encoded without its metadata', async () => {
   expect(ann.ready).toMatchObject({ can: { files: true }, limits: { file: 1_048_576, files: 10 } });
   const bytes = await noise(1600, 400)
     .jpeg()
@@ -178,7 +178,7 @@ test('the error of a rejected picture or video names the limit or another format
   }
 });
 
-test('hostile files: none runs, none leaks, and none harms the next', async () => {
+test('no hostile file runs, leaks or harms the next', async () => {
   const files = await hostileFiles();
   const logged = site.chat.output().length;
   expect(files.length).toBeGreaterThanOrEqual(40);
@@ -218,7 +218,7 @@ test('hostile files: none runs, none leaks, and none harms the next', async () =
   expect(site.chat.output().slice(logged)).not.toMatch(/"level":(50|60)/);
 });
 
-test('names: no path, nothing unseen, and an ending that stays', async () => {
+test('names have no path and nothing invisible, and keep their ending', async () => {
   for (const [given, seen] of hostileNames) {
     const { status, file } = await upload(site.chat.url, annsCookie, 'text', { name: given });
     expect({ given, status }).toEqual({ given, status: 201 });
@@ -318,7 +318,7 @@ test('text that every editor opens, and a PDF behind other bytes: accepted, stor
   ]);
 });
 
-test('sound, video and voice: what their containers say, in the message, and played in parts', async () => {
+test('sound and video have the metadata of their containers, and are played in parts', async () => {
   const add = async (bytes: Buffer, name: string, peaks?: string) => {
     const options = { name, ...(peaks === undefined ? {} : { peaks }) };
     const { status, file, code } = await upload(site.chat.url, annsCookie, bytes, options);
@@ -394,7 +394,7 @@ test('a client that goes away before its file is opened leaves no open file behi
   await expect.poll(isOpen).toBe(false);
 });
 
-test('uploads that are refused: of whom, from where, and of what', async () => {
+test('uploads are refused by user, origin, size and type', async () => {
   const room = await privateRoom();
   const zoe = await site.session(9, 'Zoe');
   const evil = { headers: { origin: 'https://evil.example' } };
@@ -430,7 +430,7 @@ test('uploads that are refused: of whom, from where, and of what', async () => {
   ]);
 });
 
-test('downloads: by the cookie, or by the session that an app sends itself, and of nobody else', async () => {
+test('a download needs the session, as a cookie or sent by an app', async () => {
   const url = site.chat.url;
   const app = { authorization: `Session ${annsCookie.split('=')[1]}` };
   const made = await fetch(`${url}/files?room=lobby&name=x`, { method: 'POST', headers: app, body: 'x' });
@@ -454,7 +454,7 @@ test('downloads: by the cookie, or by the session that an app sends itself, and 
   expect((await fetch(`${url}/files`, { headers: { cookie } })).status).toBe(405);
 });
 
-test('in a private room: nobody else gets the picture or its preview, nor who was removed from the room, or banned from it', async () => {
+test('only current members of a private room get its pictures', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, await noise(40, 30).png().toBuffer(), { room });
   await send([{ id: file.id }], room);
@@ -535,7 +535,7 @@ async function archive(answer: Response) {
   return { files, text, lines };
 }
 
-test('all data of a user is one archive: messages, reactions and files, and nobody else’s', async () => {
+test('an export has all data of the user and no data of others', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
   const { message: own } = await send([{ id: file.id }], room, 'with a file');

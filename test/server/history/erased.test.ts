@@ -42,7 +42,7 @@ async function open({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv = {}
 }
 
 // They mostly wait.
-test.concurrent('a deleted and an edited text are in no file of the server, within 60 s and after a clean end, but for the copy in an open report', async (context) => {
+test.concurrent('deleted and edited texts are in no file of the server within 60 s, except in open reports', async (context) => {
   const { expect } = context;
   const { site, connect, found } = await open(context, {
     CHAT_USER_ROLES: 'roles',
@@ -104,7 +104,7 @@ test.concurrent('data older than CHAT_RETENTION leaves the rooms, the unread cou
   expect(found(direct)).toEqual([direct]);
 });
 
-test.concurrent('an erased user is in no file of the server: neither id, name, files, nor the texts that are to be deleted', async (context) => {
+test.concurrent('no data of an erased user is in any file of the server', async (context) => {
   const { expect } = context;
   const { site, connect, found } = await open(context, { CHAT_ORIGINS: origin });
   const send = (client: ChatClient, over: object) => say(client, 'lobby', '', over);

@@ -56,7 +56,7 @@ async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; o
 
 const message = () => ({ room: 'lobby', text: 'hello', clientId: newClientId() });
 
-test('locked by another program: sends are refused with that, reading works, and sending recovers by itself', async () => {
+test('while another program locks the history, only sending fails', async () => {
   const { path, start } = setUp();
   const { server, client } = await start(chatServerHere);
   const first = message();
@@ -155,7 +155,7 @@ describe('a disk with faults', () => {
     expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
   });
 
-  test('a disk that hangs: every request, over HTTP too, is answered while it hangs and still carried out', async () => {
+  test('while the disk hangs every request is answered', async () => {
     writeFileSync(hangs, '');
     const sent = message();
     const socket = async (event: string, payload: unknown) => {

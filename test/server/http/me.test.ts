@@ -91,7 +91,7 @@ test('thirty requests of one user who is not connected: four read at once', asyn
   expect(most).toBe(4);
 });
 
-test('nobody: no cookie, no such session, nobody logged in', async () => {
+test('without a logged-in user the answer is empty', async () => {
   for (const cookie of ['', 'PHPSESSID=unknown', await site.rawSession('{"cart":[]}')]) {
     const answer = await me({ cookie, ...sameOrigin });
     expect([answer.status, answer.body]).toEqual([200, {}]);

@@ -55,7 +55,7 @@ test.each([
   },
 );
 
-test('a service that kills processes at the calls of Landlock, as an older unit does: they start without it, and the server learns of it', async () => {
+test('under a service that forbids Landlock, the processes start without it', async () => {
   expect(await attempt('types', 1234, 'filtered', [])).toEqual({
     ...confined,
     filters: 0,
@@ -65,7 +65,7 @@ test('a service that kills processes at the calls of Landlock, as an older unit 
   });
 });
 
-test('root that may not become another user, as in a container without capabilities: the processes run as root, and the log says so', async () => {
+test('root without the capability to become another user runs the processes as root and logs it', async () => {
   const [launcher = '', ...args] = ['setpriv', '--bounding-set', '-setuid,-setgid'];
   const done = ['become root'];
   expect(await attempt('pictures', 0, 'running', done, root, [launcher, ...args])).toEqual({

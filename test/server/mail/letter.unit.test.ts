@@ -294,7 +294,7 @@ test('the languages are those of the client, each with all texts, values and plu
   }
 });
 
-test('the language: exact, by its base, else English', () => {
+test('the language is chosen exactly, by its base, or is English', () => {
   expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(mailLanguage)).toEqual([
     'fr',
     'zh-Hans',

@@ -73,7 +73,7 @@ test('a server that greets late, against senders of spam, gets the mail', async 
   }
 });
 
-test('no header and no command comes from a value: line ends of all kinds, long ones, marks of direction', async () => {
+test('no header and no command comes from a value, whatever characters it has', async () => {
   const evil = 'x\r\nBcc: evil@site.example\nX-A: 1\u2028X-B: 2\u0085X-C: 3\u202egnp\u0000.';
   const before = tls.mails.length;
   await over(tls.url, async (client) => {
@@ -181,7 +181,7 @@ test('at the end of the server only a mail that was being sent is lost', async (
   await server.stop();
 });
 
-test('the doctor: takes the login, a wrong password, not there, and no word of the password', async () => {
+test('the doctor checks the mail server without printing its password', async () => {
   const examine = async (url: string, more: Record<string, string> = {}) => {
     const said: string[] = [];
     const env = {

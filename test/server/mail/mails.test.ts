@@ -428,7 +428,7 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  test('the site’s own table has the address: none, one, and no answer', async () => {
+  test('takes the address only from the table of the site', async () => {
     const mails = await open({
       async addressOf(user) {
         if (user === 'hal') throw new Error('the table does not answer');

@@ -262,7 +262,7 @@ test.each([
   [429, '5', 30 * second],
   [429, '99999999', hour],
 ])(
-  'a device whose service answers %i with Retry-After: %s gets nothing until then, half a minute at least and an hour at most',
+  'a device whose service answers %i with Retry-After: %s gets nothing for that time, within bounds',
   async (status, after, wait) => {
     const { message, later, wake, devices } = await scene();
     answered(status, { 'retry-after': after });

@@ -38,7 +38,7 @@ test.each([
   ['windows-1251', 'ann', '\\xc0\\xed\\xed\\xe0', '\\xc7\\xe0\\xeb', 'ann', 'Анна', 'Зал'],
   ['Shift_JIS', 'ann', '\\x8e\\x52\\x93\\x63', 'Room', 'ann', '山田', 'Room'],
   ['utf-8', 'ann', 'Zoë', 'Café', 'ann', 'Zoë', 'Café'],
-])('texts in %s: id, name, room and address', async (charset, id, name, room, ...expected) => {
+])('all texts of a user can be in %s', async (charset, id, name, room, ...expected) => {
   const session = written(id, name, room, `${name}@example.org`);
   expect(await userOf(charset, session)).toMatchObject({
     user: {

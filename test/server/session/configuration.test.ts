@@ -436,7 +436,7 @@ test.each([
     expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', form)).toThrow(/^\/site\/\.env line 2: /);
 });
 
-test('variables in a value of a file: of PHP first, then of the file, then of files before it', () => {
+test('a variable in a value is that of PHP, of the file, or of files before it', () => {
   const others = { before: { B: 'before', C: 'before' }, environment: { A: 'php' } };
   for (const form of ['plain', 'phpdotenv', 'symfony'] as const)
     expect(parseEnv(`A=own\nB=own\nX="\${A} \${B} \${C}"`, '.env', form, others).X).toBe('php own before');

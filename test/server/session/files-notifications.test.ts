@@ -23,7 +23,7 @@ const request = (code: string, id?: string) =>
   phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder }, code, id);
 const write = (id: string, inner = '') => writeFileSync(join(folder, inner, `sess_${id}`), 'user_id|i:7;');
 
-test('notified: a session that PHP writes, renews, destroys and collects', async () => {
+test('notifies of each session that PHP writes, renews, destroys or collects', async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const store = subscribe();
   await store.active;

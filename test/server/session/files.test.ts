@@ -255,7 +255,7 @@ describe('faults', () => {
     await expect(storeAt(`file://${folder}/file`).get('abc')).rejects.toThrow(StoreError);
   });
 
-  test('a disk that does not answer: all questions fail, later ones at once, and succeed again afterwards', async () => {
+  test('while the disk does not answer all requests fail, later ones at once', async () => {
     const id = written();
     const sessions = store('timeout=100ms');
     const failure = new StoreError(`the disk with the session folder ${folder} did not answer within 100 ms`);

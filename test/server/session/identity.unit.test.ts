@@ -36,7 +36,7 @@ describe('the user of a JSON session', () => {
     ['marks of direction', '\u202e\u200f\u2066\u061c'],
     ['letters that are drawn as nothing', '\u3164\u115f\uffa0\u2800'],
     ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
-  ])('a name of %s alone is none: neither of a user, nor of a room, of the site or of anybody', (_, name) => {
+  ])('a name of only %s is not a name of a user or a room', (_, name) => {
     expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toEqual({ user: { id: '7', name: '7' } });
     const session = decodeJson(Buffer.from(JSON.stringify({ user_id: 7, rooms: { kitchen: name } })));
     expect(identify(session, { id: ['user_id'], name: ['none'], rooms: ['rooms'] })).toMatchObject({

@@ -68,35 +68,31 @@ const places: [string, () => Promise<[Settings, string]>][] = [
   ],
 ];
 
-test.each(places)(
-  '%s: the users of five sessions, a change of user, a renewal and a logout',
-  async (_, start) => {
-    const [settings, url] = await start();
-    const php = (code: string, id?: string) =>
-      phpRequest({ 'session.save_handler': 'memcached', ...settings }, code, id);
-    const ids = Array.from({ length: 5 }, (_, n) => php(`$_SESSION["user_id"] = ${n + 1}`));
-    const sessions = readerAt(`${url}&timeout=5000ms`);
-    const answers = await Promise.all(ids.map((session) => sessions.identify({ session })));
-    for (const [n, answer] of answers.entries())
-      expect(answer).toMatchObject({ user: { id: String(n + 1) } });
-    const [kept, changed, gone] = answers as Login<PhpSession>[] as [
-      Login<PhpSession>,
-      Login<PhpSession>,
-      Login<PhpSession>,
-    ];
-    php('$_SESSION["user_id"] = 70', ids[1]);
-    php('session_destroy()', ids[2]);
-    await Promise.all([kept, changed, gone].map((one) => sessions.renew(one, 600)));
-    // More than once: a proxy ends the connection for each question of a kind that it does not know.
-    for (let n = 0; n < 3; n++) {
-      expect(await checked(sessions, kept)).toBeNull();
-      expect(await checked(sessions, changed)).toMatchObject({ login: { user: { id: '70' } } });
-      expect(await checked(sessions, gone)).toMatchObject({ state: 'nobody' });
-      expect(await sessions.ttl(kept)).toSatisfy((ttl) => ttl === null || Number(ttl) <= 600_000);
-    }
-    expect(await sessions.fault()).toBeNull();
-  },
-);
+test.each(places)('%s: sessions are read, checked and renewed', async (_, start) => {
+  const [settings, url] = await start();
+  const php = (code: string, id?: string) =>
+    phpRequest({ 'session.save_handler': 'memcached', ...settings }, code, id);
+  const ids = Array.from({ length: 5 }, (_, n) => php(`$_SESSION["user_id"] = ${n + 1}`));
+  const sessions = readerAt(`${url}&timeout=5000ms`);
+  const answers = await Promise.all(ids.map((session) => sessions.identify({ session })));
+  for (const [n, answer] of answers.entries()) expect(answer).toMatchObject({ user: { id: String(n + 1) } });
+  const [kept, changed, gone] = answers as Login<PhpSession>[] as [
+    Login<PhpSession>,
+    Login<PhpSession>,
+    Login<PhpSession>,
+  ];
+  php('$_SESSION["user_id"] = 70', ids[1]);
+  php('session_destroy()', ids[2]);
+  await Promise.all([kept, changed, gone].map((one) => sessions.renew(one, 600)));
+  // More than once: a proxy ends the connection for each question of a kind that it does not know.
+  for (let n = 0; n < 3; n++) {
+    expect(await checked(sessions, kept)).toBeNull();
+    expect(await checked(sessions, changed)).toMatchObject({ login: { user: { id: '70' } } });
+    expect(await checked(sessions, gone)).toMatchObject({ state: 'nobody' });
+    expect(await sessions.ttl(kept)).toSatisfy((ttl) => ttl === null || Number(ttl) <= 600_000);
+  }
+  expect(await sessions.fault()).toBeNull();
+});
 
 describe('a twemproxy', () => {
   test('sends no notifications, and reports a server that is gone as a failure', async () => {

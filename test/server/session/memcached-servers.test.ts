@@ -152,7 +152,7 @@ describe('one of three servers is', () => {
     return { there, elsewhere: ids.filter((id) => !keys.has(prefix + id)) };
   }
 
-  test('dead: its sessions are unavailable, for PHP too, and the others are read', async () => {
+  test('dead: only its sessions are unavailable, as in PHP', async () => {
     const ids = newIds(120);
     expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
     const { there, elsewhere } = await parted(ids, 'memc.sess.key.');

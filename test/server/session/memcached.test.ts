@@ -201,7 +201,7 @@ describe('TTL, to within 1 s', () => {
     ['a TTL that is none', 'HD t12x\r\n'],
     ['a line that does not end', 'x'.repeat(3000)],
     ['two answers', 'EN\r\nEN\r\n'],
-  ])('%s: a failure without the id, or null, and the next question gets its answer', async (_, nonsense) => {
+  ])('after %s the next request gets its own response', async (_, nonsense) => {
     const proxy = await spoilingProxy(memcached.port, (piece, client, nth) =>
       client.write(nth === 0 ? nonsense : piece),
     );

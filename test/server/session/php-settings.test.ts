@@ -168,7 +168,7 @@ const valuesIn = async (site: string, root: string): Promise<unknown> => {
   return Object.fromEntries(changed.map((name) => [name, settings.get(name).value]));
 };
 
-test('under PHP-FPM: php.ini and its sections for folders, the pool, nginx and .user.ini, in this order', async () => {
+test('under PHP-FPM each setting has the value that PHP uses, whichever file sets it', async () => {
   const random = dice(64);
   const program = readdirSync('/usr/sbin').find((name) => name.startsWith('php-fpm')) ?? 'php-fpm';
   for (let n = 0; n < size(8, 3); n++) {
@@ -227,7 +227,7 @@ test('under PHP-FPM: php.ini and its sections for folders, the pool, nginx and .
   }
 });
 
-test('in Apache: php.ini, the server, the host, its folders and .htaccess, where it counts', async () => {
+test('in Apache each setting has the value that PHP uses, whichever file sets it', async () => {
   const random = dice(6);
   const modules = '/usr/lib/apache2/modules';
   const php = readdirSync(modules).find((name) => name.startsWith('libphp')) ?? 'libphp.so';

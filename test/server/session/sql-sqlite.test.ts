@@ -78,7 +78,7 @@ describe('in SQLite only', () => {
     expect(await store(columns, file).get('a')).toEqual(Buffer.from('610062ff7c', 'hex'));
   });
 
-  test('a writer has the file locked: the event loop goes on, then a failure, or the answer when it is unlocked', async () => {
+  test('while a writer locks the file a request waits for its timeout without blocking the event loop', async () => {
     const file = join(folder, 'locked.db');
     const writer = database(file, `'x'`);
     const sessions = store(`${columns}&timeout=200ms`, file);
@@ -164,7 +164,7 @@ describe('in SQLite only', () => {
     expect(await sessions.ttl('a')).toBeGreaterThan(800_000);
   });
 
-  test('a disk that does not answer: questions fail, later ones within 50 ms, and succeed again afterwards', async () => {
+  test('while the disk does not answer all requests fail, later ones within 50 ms', async () => {
     const file = join(folder, 'hung.db');
     database(file, `'x'`).close();
     const sessions = store(`${columns}&timeout=100ms`, file);

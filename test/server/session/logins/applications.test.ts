@@ -106,7 +106,7 @@ describe('the user of a known application, by its kind alone', () => {
     expect(kinds.sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
   });
 
-  test('nobody: a guest account, a missing second factor, and the session of the id before the login', () => {
+  test('not logged in with a guest account, a missing second factor or the ID before the login', () => {
     expect(who('cacti', 'a guest')).toHaveProperty('nobody');
     for (const application of ['phpmyadmin', 'postfixadmin'])
       expect(who(application, 'before the second factor'), application).toHaveProperty('nobody');

@@ -122,7 +122,7 @@ test('the cookie of a host that nobody has named, of http and https, and beside 
   expect(await ofDomain.isUser({ cookies: device.cookies })).toBe(false);
 });
 
-test('settings.php: of a project of Composer, of a site of several, with a file that it includes', async () => {
+test('settings.php is read with its includes, and must be named if there are several', async () => {
   const site = await siteFor({ kind: 'drupal' } as SiteOptions);
   const device = await site.logIn('7');
   const isUser = async (folder = site.folder) => (await site.ask({ folder })).isUser(device);

@@ -55,7 +55,7 @@ test('the sessions that Joomla would take, and those that it would not', async (
   );
 });
 
-test('changes while a user is logged in: out on one device, blocked, deleted, a second factor, an expiry', async () => {
+test('a login ends with a logout, a block, a deletion or an expiry', async () => {
   const { logins, logIn, run, login, check, isUser } = await siteFor();
   const phone = await logIn('7');
   const [onPhone, onDesk] = [await login(phone), await login(await logIn('7'))];

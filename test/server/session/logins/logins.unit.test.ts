@@ -54,7 +54,7 @@ test('a handle separates its parts, and differs for each kind of login', () => {
   expect(new Set(handles).size).toBe(handles.length);
 });
 
-test('when a session gets another user, the connections of the earlier one are checked at once, and all learn of later changes', async () => {
+test('when a session gets another user, the connections of the earlier one are checked at once', async () => {
   const site = await filesSite();
   onTestFinished(site.close);
   const logins = await site.open();

@@ -128,7 +128,7 @@ test('a Magento whose code is elsewhere is refused: it would look like an old ve
   await expect(siteFor({ vendor: 'none' })).rejects.toThrow(/module-customer|framework/);
 });
 
-test('what the settings say: accounts of all websites, a longer life, address and browser', async () => {
+test('the settings decide on websites, lifetime, address and browser', async () => {
   const { logIn, agent, login, who, changed, isUser, ask } = await siteFor({
     settings: {
       ...{ 'customer/account_share/scope': '0', 'web/cookie/cookie_lifetime': '60' },

@@ -55,7 +55,7 @@ test('the sessions that Moodle would take, and those that it would not', async (
   );
 });
 
-test('changes while a user is logged in: suspended, used again, expired', async () => {
+test('a login ends with a suspension or an expiry, and is renewed by use', async () => {
   const { logins, logIn, run, login, check } = await siteFor();
   const known = await login(await logIn('7'));
   await run('UPDATE #__user SET suspended = 1');

@@ -229,7 +229,7 @@ test('a logout on one of two devices, a new password, and sessions that MyBB rep
   for (const known of [five, displaced]) expect(await stateOf(known)).toContain('key');
 });
 
-test('cookies: with and without a prefix, of two users, changed', async () => {
+test('only an unchanged cookie of one user counts, with its prefix or without', async () => {
   const { run, logIn, logins, who } = await siteFor('my_');
   const [one, other] = [await logIn('7'), await logIn('8')];
   const [key, foreign] = [one.secrets[0] ?? '', other.secrets[0] ?? ''];

@@ -57,7 +57,7 @@ function roundcubeOf(more: string) {
 
 const vars = 'user_id|i:7;username|s:3:"ann";auth_secret|s:3:"Xy1";';
 
-test('Roundcube by its folder: the table of its database, its cookies, and the user in its table', async () => {
+test('a Roundcube login needs the session, the second cookie and the user in its tables', async () => {
   stopClock();
   const { folder, db } = roundcubeOf("$config['session_name'] = 'mail'; $config['session_lifetime'] = 5;");
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, changed TEXT, vars TEXT)');
@@ -265,7 +265,7 @@ const token = (own: string) =>
     encoding: 'utf8',
   });
 
-test('MediaWiki by its folder: its table of sessions, all its cookies, and the token and the name of the user', async () => {
+test('a MediaWiki login needs the session, all cookies, and the token and name of the user', async () => {
   const folder = folderOf({ 'LocalSettings.php': '' });
   writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder));
   const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));

@@ -52,7 +52,7 @@ test('names, roles, and who is nobody', async () => {
   expect(await who(gone)).toEqual(expect.any(String));
 });
 
-test('the name of a group gives and takes no role: not by a line break, a letter that phpBB tells apart, or the type of a built-in group', async () => {
+test('the name of a group cannot imitate that of a group with a role', async () => {
   const { open, insert, logIn } = await phpBB();
   await insert('groups', { group_id: 10, group_type: 1, group_name: 'Team A' });
   // phpBB takes none of these for a name that there is (utf8_clean_string), and a leader can give any type.
@@ -319,7 +319,7 @@ test('the doctor recommends CHAT_SITE_CHECKS=off only where the row of a login h
   expect(await recommends(proxied, { CHAT_SITE_CHECKS: 'off' })).toBe(false);
 });
 
-test('cookies: of a session that is gone, of the browser, of two users, changed', async () => {
+test('the session of the cookies decides, then the key of the browser', async () => {
   const { cookie, open, set, logIn, logins } = await phpBB();
   const [one, other] = [await logIn('7', { remember: true }), await logIn('8', { remember: true })];
   const userOf = async (cookies: Record<string, string>, of = logins) => {

@@ -145,7 +145,7 @@ test('the folder that is served is enough', async () => {
   expect(await (await ask({ folder: join(folder, 'public') })).isUser(await logIn('7'))).toBe(true);
 });
 
-test('the settings: a longer life, a cookie of a domain, and what additional.php says', async () => {
+test('the settings decide on lifetime and domain, those of additional.php last', async () => {
   const { logIn, who, isUser } = await siteFor({
     fe: "'sessionTimeout' => 60, 'cookieDomain' => 'old.example.org'",
     more: "$GLOBALS['TYPO3_CONF_VARS'] = array_replace_recursive($GLOBALS['TYPO3_CONF_VARS'], ['FE' => ['lifetime' => 600]]);\nif (Environment::getContext()->isDevelopment()) $GLOBALS['TYPO3_CONF_VARS']['SYS']['displayErrors'] = 1;\n$GLOBALS['TYPO3_CONF_VARS']['FE']['cookieDomain'] = '.example.org';",

@@ -211,7 +211,7 @@ test('a renamed user stays while the database takes the name in the cookie for t
   expect(await who(await logIn('7', { login: 'USER 7' }))).toMatchObject({ id: '7' });
 });
 
-test('sessions of WordPress that end: here, everywhere, by the clock, and with a row that cannot be read', async () => {
+test('a login ends with its token, a new password, the user or a row that cannot be read', async () => {
   const { login, check, run, logIn, setMeta } = await wordPress();
   const tokens = [
     null,
@@ -495,7 +495,7 @@ test('open chats go on while the database of the site is silent', async () => {
   expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
 });
 
-test('members who have never been here are found by name, as far as CHAT_FIND_PEOPLE lets, and IDs that WordPress does not have are rejected', async () => {
+test('users who were never here are found as far as CHAT_FIND_PEOPLE permits', async () => {
   const site = await wordPress();
   const key = 'a-key-for-the-test-of-users';
   const all = await chatOf(site, { CHAT_FIND_PEOPLE: 'all', CHAT_API_KEY: key });
