@@ -20,8 +20,9 @@ const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_26
 
 const folder = mkdtempSync(join(tmpdir(), 'configuration-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-/** A file that is there if anything of a configuration has run. */
-const mark = join(folder, 'was-run');
+/** A file that exists if anything of a configuration has run. A random name would make other cases of the same seed. */
+const mark = '/tmp/configuration-fuzz-was-run';
+rmSync(mark, { force: true });
 const run = `file_put_contents('${mark}', 'x'); system('touch ${mark}'); $run = \`touch ${mark}\`; eval("touch('${mark}');");`;
 
 const php: Record<string, string> = {
