@@ -6,7 +6,7 @@
 export const diskFaults = ['EIO', 'ENOSPC', 'EIO, done'] as const;
 export type DiskFault = (typeof diskFaults)[number] | 'killed';
 
-/** The call that fails: the nth of all, or the next whose name begins with this text. */
+/** The call that fails: the nth of all, or the next whose name begins with this text; `…` in it stands for anything. */
 export interface Next {
   nth: number;
   name?: string;

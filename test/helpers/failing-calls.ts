@@ -33,8 +33,12 @@ function faultOf(call: string, detail = ''): DiskFault | undefined {
   if (!existsSync(next)) return undefined;
   try {
     const { nth, name: only, fault } = JSON.parse(readFileSync(next, 'utf8')) as Next;
-    if (only === undefined ? fstatSync(counted).size < nth * recordBytes : !name.startsWith(only))
-      return undefined;
+    const [begin = '', rest = ''] = only?.split('…') ?? [];
+    const isMeant =
+      only === undefined
+        ? fstatSync(counted).size >= nth * recordBytes
+        : name.startsWith(begin) && name.includes(rest);
+    if (!isMeant) return undefined;
     // Only the first of several threads succeeds.
     renameSync(next, join(folder, 'failed'));
     writeFileSync(join(folder, 'failed'), name);

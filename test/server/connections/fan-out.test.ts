@@ -39,7 +39,7 @@ test('each message of a burst reaches clients of all transports once and in orde
       for (let n = 0; n < 10; n++) sending.push(send(sender, `${n}`));
     }
   };
-  const talking = setInterval(burst, 10);
+  const talking = setInterval(burst, 30);
   try {
     for (const options of size([...ways, ...ways], ways)) {
       const reader = await connect(options);

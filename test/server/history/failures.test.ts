@@ -121,7 +121,7 @@ if (soak) {
 describe('a disk with faults', () => {
   const history = historyFolder();
   const hangs = `${history.path}-hangs`;
-  const disk = faultyDisk();
+  const disk = faultyDisk(false);
   const key = 'a-key-of-more-than-16';
   let server: ChatServer;
   let client: ChatClient;
@@ -145,7 +145,7 @@ describe('a disk with faults', () => {
 
   test('a disk that fails when a deleted text is to go: it goes the next time', async () => {
     const { seq } = (await client.request('message:send', { ...message(), room: 'garden' })).message;
-    disk.fail('SQLite: run at history/sqlite/searcher.ts: DELETE FROM former_t', 'EIO');
+    disk.fail('SQLite: run at …DELETE FROM former_t', 'EIO');
     await client.request('message:delete', { room: 'garden', seq });
     const file = new DatabaseSync(history.path, { readOnly: true });
     closing.push(() => file.close());

@@ -62,7 +62,7 @@ const applications: Record<string, Application> = {
   },
   Joomla: {
     site: joomlaSite,
-    kinds: ['postgres', 'mysql'],
+    kinds: ['mysql', 'postgres'],
     portrait: { administrators: 0, ...cookie('/', '', false) },
     shutOut: [['block = 1', 'block = 0']],
     secret: { login: { row: { client_id: 1 } } },
@@ -125,7 +125,7 @@ const applications: Record<string, Application> = {
   },
   SMF: {
     site: smfSite,
-    kinds: ['postgres', 'mysql'],
+    kinds: ['mysql', 'postgres'],
     rows: ["INSERT INTO #_settings (variable, value) VALUES ('localCookies', '1'), ('secureCookies', '0')"],
     portrait: {
       ...{ address: 'http://127.0.0.1/smf', administrators: 0 },
