@@ -59,7 +59,7 @@ function start() {
 
 const bobIsBlocked = { users: [{ id: 'bob', name: 'Bob' }] };
 
-test('a message that comes before the blocked people are known is announced only then, and none of theirs', async () => {
+test('messages are announced once the blocked users are known, except those of blocked users', async () => {
   const { blocking, room, asked, told, arrive } = start();
   arrive(1, 'bob');
   arrive(2, 'carol');

@@ -89,7 +89,7 @@ describe('which room is shown', () => {
     await expect.poll(() => chat.current?.id).toBe(room);
   });
 
-  test('a user who is let in again after the card of a logout goes on in the same room, with the unsent messages', async () => {
+  test('a user who logs in again returns to the same room with the unsent messages', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -138,7 +138,7 @@ describe('which room is shown', () => {
     expect(await asked).toBe('offline');
   });
 
-  test('unsent messages stay while only the network says no, and go when the server does', async () => {
+  test('unsent messages are discarded only when the server says that the session is over', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -369,7 +369,7 @@ describe('the list of rooms', () => {
     expect(chat.list.own().map(({ id }) => id)).toEqual(['lobby']);
   });
 
-  test('a room that one joins while public rooms are listed is one’s own, where it belongs', async () => {
+  test('a room that is joined during a search for public rooms is listed with the own rooms', async () => {
     const ann = await person();
     const ben = await other();
     const { room } = await ben.request('room:create', { name: 'found', kind: 'public', clientId: newId() });
@@ -440,7 +440,7 @@ describe('actions on rooms', () => {
     expect(chat.list.own()).toEqual([]);
   });
 
-  test('removed by somebody else: the room goes, and with it what waited for it', async () => {
+  test('a removal by a moderator removes the room until the next invitation', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);

@@ -263,7 +263,7 @@ test('a decision that was interrupted ends after a minute, in a computer that sl
   }
 });
 
-test('what another moderator has decided goes, and is told once: by an event, or by the answer', async () => {
+test('a case that another moderator has decided is removed and announced once', async () => {
   const all = queue();
   await all.load();
   expect(keys(all)).toHaveLength(4);
@@ -324,7 +324,7 @@ test('a page of the log that is refused is not asked for again by itself', async
   expect(asked).toHaveLength(2);
 });
 
-test('a place in the address, and what is none', () => {
+test('the address has the section and the entry, or stands for the queue', () => {
   for (const place of [
     { section: 'queue' },
     { section: 'queue', id: 'lobby/1' },
@@ -365,7 +365,7 @@ test('CSV where `;` separates cells: the quotes are within one, and none is a fo
   expect(cells.filter((cell) => /^\s*[=+\-@]/.test(cell))).toEqual([]);
 });
 
-test('a key by its letter, by its place where the layout has others, and none with a modifier', () => {
+test('a key counts by its letter, or by its position on other layouts, without modifiers', () => {
   const press = (key: string, more: object = {}) =>
     plainKey({ key, code: '', composedPath: () => [], ...more } as unknown as KeyboardEvent);
   expect(press('j')).toBe('j');

@@ -62,7 +62,7 @@ function start() {
   return { onHold, asked, chat, timeline, summary, shown };
 }
 
-test('a message that waits stands where it was sent, an edit behind its message, and none that is known by now', async () => {
+test('pending messages appear where they were sent until they are approved', async () => {
   const { onHold, asked, timeline, shown } = start();
   expect(shown([message(1)])).toEqual(['message 1']);
   await asked[0]?.({ held: [edit('edit', 2), held('late', 35), held('early', 5)], next: 'more' });

@@ -52,7 +52,7 @@ test('requested again while the answer to a search is under way: the later answe
   expect(found()).toEqual(['2']);
 });
 
-test('an answer takes back nothing of what events have said since it was asked for', async () => {
+test('a response does not override events that came after its request', async () => {
   const { answer, people, ids } = start();
   const gone = { user: { id: '3', name: 'Cat' }, gone: true } as const;
   // Ben comes, and Cat is no member any more.
@@ -68,7 +68,7 @@ test('an answer takes back nothing of what events have said since it was asked f
   expect([ids(true), ids(false)]).toEqual([['1'], ['2']]);
 });
 
-test('of people whom events do not tell wholly, an answer that was asked for before them says the rest', async () => {
+test('a response adds what events do not say of users, even if they came after its request', async () => {
   const { answer, people, ids } = start();
   const roles = () => people.list(true, 'en').map(({ role }) => role);
   // Nobody is known yet: Ann goes, and Ben comes.

@@ -34,7 +34,7 @@ test('all pages of mutes and bans are loaded, without those that have ended', as
   expect(banned()).toEqual(['3']);
 });
 
-test('whoever does not moderate asks for nothing, and knows nothing once the right is gone', async () => {
+test('only a moderator loads and keeps the list of mutes and bans', async () => {
   expect(start(['send']).asked).toHaveLength(0);
   const { asked, room, restricted, banned } = start(['moderate']);
   await asked[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
@@ -46,7 +46,7 @@ test('whoever does not moderate asks for nothing, and knows nothing once the rig
   expect(asked).toHaveLength(1);
 });
 
-test('it is asked once more after a member has gone or somebody of the list is back, however many do, and not for others', async () => {
+test('the list is loaded again when a member leaves or a listed user is back, once for several', async () => {
   const { asked, restricted, banned } = start(['moderate']);
   await asked[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
   const changed = (change: Parameters<typeof restricted.members>[0]['changed'][number], room = 'r') =>

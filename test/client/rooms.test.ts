@@ -295,7 +295,7 @@ describe('a new room', () => {
     await page.get('button', /^Bob/, await page.get('complementary', 'People'));
   });
 
-  test('is made once, however often it is tried, and closes by Esc only while nothing was typed', async () => {
+  test('is created once, also by a repeated request', async () => {
     const { alice } = await two();
     const page = await open(alice);
     await choose(page, 'New room or message', 'New room');
@@ -550,7 +550,7 @@ describe('inviting', () => {
 });
 
 describe('an address', () => {
-  test('leads to a message of a room that one may read, and says the same of all others', async () => {
+  test('leads to a message of a readable room, and reveals nothing of other rooms', async () => {
     const { alice, bob } = await two();
     await site.api('PUT', '/rooms/garden', { name: 'garden', kind: 'public' });
     await bob.request('room:join', { room: 'garden' });

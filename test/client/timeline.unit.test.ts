@@ -206,7 +206,7 @@ describe('the user’s own reactions', () => {
   const ownOf = (timeline: Timeline) =>
     timeline.get(1)?.reactions?.flatMap(({ emoji, mine }) => (mine ? emoji : []));
 
-  test('comes with the page after an edit, and after an edit and a reaction of somebody else', () => {
+  test('comes with a page that is older than an edit or a reaction', () => {
     for (const more of [false, true]) {
       const { log, timeline } = reacted(5);
       timeline.live(event(log.change(0, false) as Message), me.id);

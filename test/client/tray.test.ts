@@ -45,7 +45,7 @@ const retry = async (page: ChatPage, name: string) =>
 
 const many = 'Up to 10 files per message.';
 
-test('files beyond those of one message wait beside them, and go when there is room, or with the next', async () => {
+test('files beyond the maximum of a message wait for room in it or the next one', async () => {
   const page = await inDen();
   const names = Array.from({ length: 12 }, (_, n) => `${n}.txt`);
   await attach(page, Object.fromEntries(names.map((name) => [name, 'words'])));

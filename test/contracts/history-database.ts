@@ -321,7 +321,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await (await claimed(database.url)).close();
     });
 
-    it('a server that loses the database and finds it again goes on, unless another one has got it: then it fails', async () => {
+    it('a server that lost the database continues unless another server has claimed it', async () => {
       let asked = 0;
       const line = await startLine(undefined, (piece) => {
         if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
@@ -345,7 +345,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test.each(['alone', 'one of several'])(
-      'a server, %s, that finds the database again after another one was alone there fails, though that one has ended',
+      'a server, %s, that lost the database fails if another one used it alone since then',
       async (how) => {
         const line = await startLine();
         const failed = Promise.withResolvers<Error>();
@@ -435,7 +435,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(size(400, 120));
     });
 
-    test('statements that belong together: after a failed one none has an effect, not even a COMMIT', async () => {
+    test('statements that belong together have no effect after one of them fails', async () => {
       await database.empty();
       const connection = await engine.dialect(database).connect();
       closing.push(() => connection.destroy());
@@ -689,7 +689,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
     });
 
-    it('texts of a deleted room go though the index for searching fails, which is told', async () => {
+    it('texts of a deleted room are removed although the search index fails', async () => {
       const killed = await open();
       await empty();
       await killed.write.send(message('Wm4kZ-left'));
@@ -736,7 +736,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
     });
 
-    it('a newer version has changed the tables beyond what this one knows: it says so', async () => {
+    it('a server refuses tables that a newer version has changed incompatibly', async () => {
       await database.query('INSERT INTO chat_migrations (num, needs) VALUES (99, 98)');
       try {
         await expect(open()).rejects.toThrow(

@@ -145,7 +145,7 @@ export function erasureContract(now: Now) {
     return JSON.stringify(all).replaceAll(JSON.stringify(ann.id).slice(1, -1), ann.id);
   }
 
-  test('an erased user is in no data any more, and the messages stay without an author', async () => {
+  test('an erasure removes the user from all data, and keeps the messages without an author', async () => {
     const { den, alone, direct, unseen, carried, bare, closed } = await live();
     const rooms = ['lobby', den, alone, direct];
     expect(await everything(rooms)).toContain(mark);
@@ -283,7 +283,7 @@ export function erasureContract(now: Now) {
     expect((await newest('lobby')).at(-1)).toMatchObject({ seq: later.seq, text: '', deletedAt: at + 1 });
   });
 
-  test('on request, an erased user’s messages are deleted: in place, and by nobody', async () => {
+  test('on request, an erasure deletes the messages of the user in place', async () => {
     const { den, alone, direct } = await live();
     await send(cat, { room: den, text: 'a' });
     await send(ann, { room: den, text: `b ${mark}`, mentions: [{ user: '*', start: 0, length: 1 }] });

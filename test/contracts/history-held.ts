@@ -102,7 +102,7 @@ export function heldContract(now: Now) {
     expect(await read.hasWritten({ user: cat.id, room })).toBe(false);
   });
 
-  test('who has lost the right when the decision is stored decides nothing', async () => {
+  test('a decision needs the right at the time when it is stored', async () => {
     await join(ann, ben);
     const held = await hold();
     const place = { room, id: held.id, by: ann.id, at: later };
@@ -125,7 +125,7 @@ export function heldContract(now: Now) {
     expect(await approveNow()).toMatchObject({ message: { text: 'pallets' } });
   });
 
-  test('a message that waited, and was sent once more while none had to wait, is approved without a copy', async () => {
+  test('approving a message that was published by a repeat makes no copy', async () => {
     await join(ann, ben);
     const sent = input();
     const held = await hold(sent);
@@ -150,7 +150,7 @@ export function heldContract(now: Now) {
     expect(await texts()).toEqual([]);
   });
 
-  test('nobody decides about a message of their own, and nobody’s is approved who may not write any more', async () => {
+  test('a message is approved only by another user, and while its author may write', async () => {
     await join(ann, ben);
     const [own, other] = [await hold({ user: ann }), await hold()];
     // Ann is no moderator, so her message waits; later she is.
@@ -187,7 +187,7 @@ export function heldContract(now: Now) {
     expect(await edit('by hand').catch((error) => error)).toEqual(refused('unknown_message'));
   });
 
-  test('its files are nobody’s orphans while it waits, and become such when it is discarded', async () => {
+  test('its files become orphans only when it is discarded', async () => {
     await join(ann, ben);
     const about = { name: 'a.png', type: 'image/png', size: 1 };
     const add = async (id: string) => {
@@ -267,7 +267,7 @@ export function heldContract(now: Now) {
     expect(message).toMatchObject({ text, files: [{ name: 'a.png', alt: 'a cat' }] });
   });
 
-  test('slow mode counts when a message is sent, and a user has only so many that wait in a room', async () => {
+  test('pending messages count for slow mode, and are limited in number', async () => {
     await join(ann, ben);
     await write.updateRoom({ room, slow: 60 });
     await hold();
@@ -337,7 +337,7 @@ export function heldContract(now: Now) {
     await expectRefusal(approve(held), 'unknown_room');
   });
 
-  test('none is in a room that is made again under the id of theirs, in the same transaction either', async () => {
+  test('none is in a new room with the ID of a deleted one, even in the same transaction', async () => {
     await join(ann, ben);
     const { write: direct } = now().history;
     const [, waiting] = await Promise.all([

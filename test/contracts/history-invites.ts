@@ -95,7 +95,7 @@ export function invitesContract(now: Now) {
     expect(await links()).toEqual([]);
   });
 
-  test('a link ends with the right of who has made it, and does not come back with it', async () => {
+  test('a link ends permanently when its creator loses the right to invite', async () => {
     await begin();
     const ends: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
       ['removed', () => remove(ben), () => add(ben)],

@@ -70,7 +70,7 @@ export function moderatorsContract(now: Now) {
     expect(await byDay([])).toEqual([{ day: today, messages: 2 }]);
   });
 
-  test('the files that the messages of a room carry are added up, as many as asked for, and none that is gone', async () => {
+  test('the sizes of the attached files of a room are added up to a maximum number', async () => {
     await den();
     await write.join({ room: 'lobby', user: ann, at });
     await write.addMembers({ room: 'den', users: [ann], source: 'api', mayReturn: true, at });

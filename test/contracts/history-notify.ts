@@ -52,7 +52,7 @@ export function notifyContract(now: Now) {
   const concerned = async (room: string, everyone = false) =>
     (await read.concernedMembers({ room, everyone, after: '', limit: 9 })).users;
 
-  test('a user whom something concerns is given once, again if its server has ended, and not after that', async () => {
+  test('a notified user is claimed by one server at a time until the claim is settled', async () => {
     await note(['1', '2']);
     await note(['2']);
     expect(await claim({ at: at - 1 })).toEqual({ users: [], rooms: [], next: at });
@@ -69,7 +69,7 @@ export function notifyContract(now: Now) {
     await settle([{ user: '2' }]);
   });
 
-  test('what concerns a user while a server looks is looked at again', async () => {
+  test('activity during a claim makes the user due again', async () => {
     await note(['1']);
     await claim();
     await note(['1']);
@@ -212,7 +212,7 @@ export function notifyContract(now: Now) {
     expect(await claim(2 * until)).toEqual({ pushes: [] });
   });
 
-  test('what was pushed is remembered for a while, and meanwhile a newer message is due as usual', async () => {
+  test('pushed messages are remembered for a while without delaying newer ones', async () => {
     const [sent, waiting] = [
       { user: '1', room: 'sent' },
       { user: '1', room: 'waiting' },
@@ -275,7 +275,7 @@ export function notifyContract(now: Now) {
     await write.settlePushes({ pushes: [kit], until: held, at });
   });
 
-  test('what waits is due now when its user chooses other times, also if a server looks at it meanwhile', async () => {
+  test('new settings of a user make queued notifications due, even during a claim', async () => {
     await write.arrive({ user: { id: 'hal', name: 'Hal' } });
     const push = { user: 'hal', room: 'den' };
     const choose = (set: Writes['setNotices']['in']['set']) => write.setNotices({ user: 'hal', set });
@@ -408,7 +408,7 @@ export function notifyContract(now: Now) {
     expect([await read.mailStop({ id: 'old' }), await read.mailStop({ id: 'none' })]).toEqual([null, null]);
   });
 
-  test('settings are stored as far as they are chosen, and of nobody whom nobody knows', async () => {
+  test('only chosen settings of known users are stored', async () => {
     await write.arrive({ user: { id: 'fay', name: 'Fay' } });
     await write.setNotices({ user: 'fay', set: { mail: '5', push: 0, quiet: 'off', zone: 'Asia/Tokyo' } });
     await write.setNotices({ user: 'fay', set: { mail: null, shows: 'name', lang: 'pt-BR' } });

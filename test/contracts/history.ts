@@ -225,7 +225,7 @@ function contract(open: () => Promise<TestedHistory>) {
       ]);
     });
 
-    test('somebody who is no member any more edits and deletes nothing', async () => {
+    test('a former member can neither edit nor delete', async () => {
       await join(ann, ben);
       await send(message({ text: 'secret' }));
       const remove = { room: 'lobby', users: [ann.id, ben.id], sources: sources.people } as const;
@@ -485,7 +485,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await dropped()).stored.sort()).toEqual(['f1', 'f2']);
     });
 
-    test('an edit without files leaves them, one with files exchanges them, and none without text', async () => {
+    test('an edit replaces the files only if it lists files', async () => {
       for (const id of ['f1', 'f2', 'f3']) await add(id);
       await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
       const { files: _, ...plain } = { room: 'lobby', seq: 1, user: ann.id, text: 'new', at, files: [] };
@@ -1304,7 +1304,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await found('qu', { onlyShared: false })).toEqual(['8', 'quaint', '9', '6', '7']);
     });
 
-    test('where everybody is found, it is who has been here or written in public, not whom others have only named', async () => {
+    test('users are found after their first visit or public message, not by being named', async () => {
       const { id } = await create();
       await addPeople(id, ['quill-1']);
       await addPeople(id, [], { users: [{ id: '5', name: 'Quill Smith' }], source: 'api' });
@@ -1351,7 +1351,7 @@ function contract(open: () => Promise<TestedHistory>) {
     });
   });
 
-  test('what was read is handed out once the history is current, however close the read was to the transaction', async () => {
+  test('reads are delivered only once the history is current', async () => {
     const lost = new Set<string>();
     tested.history.onChange((change) => {
       if (change.type === 'member' && change.now.sources === 0) lost.add(change.room.id);

@@ -55,7 +55,7 @@ test('messages written without a connection arrive once and in order', async ({ 
     await visitor.shot('offline-2-reloaded');
   });
 
-  await test.step('online again: they are sent behind those of others, and leave the storage', async () => {
+  await test.step('online again they are sent after those of others', async () => {
     await network.block(false);
     const all = ['before', 'meanwhile', 'one', 'two', 'three'];
     await expect(visitor.texts).toHaveText(all);

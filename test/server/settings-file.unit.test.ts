@@ -38,7 +38,7 @@ test.each<[string, Record<string, string>]>([
   expect(valuesIn(text)).toEqual(expected);
 });
 
-test('lines that are none: each by its number, and no value of them', () => {
+test('invalid lines are listed by number, without their values', () => {
   const text = '# one\nA="1\n2"\ngeheim\nexport B=geheim\nC D=geheim\nE=\'geheim\nF=geheim';
   expect(() => parseSettings(text, '/etc/f')).toThrow(
     /^Settings that cannot be used:\n {2}\/etc\/f line 4: it is neither.*\n {2}\/etc\/f line 5: a name .*\n {2}\/etc\/f line 6: a name .*\n {2}\/etc\/f line 7: E: a quote has no end$/,
@@ -90,32 +90,29 @@ test('a file that is named must be readable', () => {
   expect(() => givenSettings(folder, {})).toThrow(/cannot be read \(EISDIR\)/);
 });
 
-test.runIf(process.getuid?.() === 0)(
-  'a file that nobody has named is not taken from another account in an open folder, and from its owner in any other',
-  () => {
-    const before = process.cwd();
-    const [open, elsewhere] = [mkdtempSync(join(folder, 'open-')), mkdtempSync(join(folder, 'elsewhere-'))];
-    const file = join(open, 'settings');
-    const given = () => {
-      process.chdir(open);
-      try {
-        return givenSettings(undefined, {}).env;
-      } finally {
-        process.chdir(before);
-      }
-    };
-    writeFileSync(file, 'A=own\n');
-    chmodSync(open, 0o1777);
-    expect(given()).toEqual({ A: 'own' });
-    chownSync(file, 65_534, 65_534);
-    expect(given).toThrow(`${file} belongs to another account`);
-    rmSync(file);
-    writeFileSync(join(elsewhere, 'settings'), 'A=own\n');
-    symlinkSync(join(elsewhere, 'settings'), file);
-    lchownSync(file, 65_534, 65_534);
-    expect(given).toThrow(`${file} belongs to another account`);
-    // Where only its owner writes, as in a container with a folder of the host, the file is the owner's.
-    chmodSync(open, 0o755);
-    expect(given()).toEqual({ A: 'own' });
-  },
-);
+test.runIf(process.getuid?.() === 0)('the default file in an open folder must belong to this account', () => {
+  const before = process.cwd();
+  const [open, elsewhere] = [mkdtempSync(join(folder, 'open-')), mkdtempSync(join(folder, 'elsewhere-'))];
+  const file = join(open, 'settings');
+  const given = () => {
+    process.chdir(open);
+    try {
+      return givenSettings(undefined, {}).env;
+    } finally {
+      process.chdir(before);
+    }
+  };
+  writeFileSync(file, 'A=own\n');
+  chmodSync(open, 0o1777);
+  expect(given()).toEqual({ A: 'own' });
+  chownSync(file, 65_534, 65_534);
+  expect(given).toThrow(`${file} belongs to another account`);
+  rmSync(file);
+  writeFileSync(join(elsewhere, 'settings'), 'A=own\n');
+  symlinkSync(join(elsewhere, 'settings'), file);
+  lchownSync(file, 65_534, 65_534);
+  expect(given).toThrow(`${file} belongs to another account`);
+  // Where only its owner writes, as in a container with a folder of the host, the file is the owner's.
+  chmodSync(open, 0o755);
+  expect(given()).toEqual({ A: 'own' });
+});

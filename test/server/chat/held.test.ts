@@ -259,7 +259,7 @@ describe('a message that waits', () => {
     );
   });
 
-  test('a user has only so many that wait, in all rooms together', async () => {
+  test('a user has a limited number in all rooms together', async () => {
     const { ann: member, room } = await den();
     await member.request('room:join', { room: 'lobby' });
     const texts = Array.from({ length: 20 }, (_, n) => `pallets ${n}`);

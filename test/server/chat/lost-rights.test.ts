@@ -41,7 +41,7 @@ test('the ban of a user deletes no message in a room that the moderator has left
   expect(texts.sort()).toEqual(['again: hello', 'kept: ', 'left: hello']);
 });
 
-test('a ban deletes what was just being stored, and nothing is carried out of what the user had asked for behind it', async () => {
+test('a ban deletes the message being stored and drops later requests of the user', async () => {
   const drain = new Drain();
   const { chat, history, once, hasHappened } = await openInterrupted({
     kick: (user) => drain.changesOf(user),
@@ -212,7 +212,7 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   expect(toBen.filter((one) => one.includes(secret))).toEqual([]);
 });
 
-test('an event of a message that waits tells nobody who was removed while it was read that it was rejected', async () => {
+test('a user who is removed meanwhile gets no event of the rejection of a pending message', async () => {
   const { chat, history, told, once, lateFor, den, hold, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   for (const id of ['ann', 'ben', 'cat']) await connect(id);

@@ -86,7 +86,7 @@ test.each([
   expect(waits).toEqual([true, true]);
 });
 
-test('what is decided about a message that waits there is told nobody who was removed', async () => {
+test('a removed user is not notified of decisions about own pending messages there', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den();
     const later = await site.again(ann);
@@ -118,7 +118,7 @@ test('what waits there, or is deleted with the room, does not count', async () =
   await hold(ann, 'lobby');
 });
 
-test('who is let into room after room, and removed from each, does not fill the history', async () => {
+test('pending messages in lost rooms are limited in number', async () => {
   const [ben, ann] = await users(2);
   const fill = async () => {
     const { id } = await site.den(ben, [ann]);

@@ -149,7 +149,7 @@ describe('mentions', () => {
     expect(bob.messages()).toEqual([first, all]);
   });
 
-  test('that an edit adds neither reach those who have read the message, nor count for them', async () => {
+  test('that an edit adds do not notify users who have read the message', async () => {
     const [ann, ben, kim] = await site.people(3);
     const { id: room } = await site.den(ann, [ben, kim]);
     await ann.request('room:join', { room });

@@ -232,7 +232,7 @@ describe('reacting', () => {
     for (const client of clients) client.close();
   });
 
-  test('is no message: it is not unread, and nobody’s list of rooms changes its order', async () => {
+  test('does not make a room unread or its newest message newer', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room);
     await ben.request('read:mark', { room, seq: 1 });

@@ -231,7 +231,7 @@ describe('a ban', () => {
     expect(await told(ben)).toEqual([]);
   });
 
-  test('shows to nobody without `moderate` by a mention: it looks like that of somebody who has left, and reaches nobody', async () => {
+  test('looks in mentions like a departure, except to moderators', async () => {
     const { room, owner, moderator, others } = await talk(3);
     const [ben, eve, bob] = others as [Person, Person, Person];
     await bob.request('room:remove', { room, user: bob.id });

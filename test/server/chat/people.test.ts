@@ -620,7 +620,7 @@ describe('the PHP application', () => {
     expect((await api('DELETE', `/rooms/${id}`)).status).toBe(404);
   });
 
-  test('makes a room again under its id: whoever knows the deleted one begins again, however many messages the new one has', async () => {
+  test('makes a room again under its ID, which clients of the deleted one read from the start', async () => {
     const ann = await person();
     const room = newClientId();
     /** A room with these messages. */

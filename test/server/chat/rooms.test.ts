@@ -160,7 +160,7 @@ test('presence: a name that changed is the new one for who joins later', async (
     .toContain('Anna');
 });
 
-test('presence: who joins while somebody is away for a moment hears of the return', async () => {
+test('presence: a user who joins during a short absence of another gets the return', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(81), await connect(82)];
   for (const client of [ann, ben]) await client.request('room:join', { room });

@@ -158,7 +158,7 @@ describe('following a thread', () => {
     second.close();
   });
 
-  test('ends with the membership, and is no longer begun by others then', async () => {
+  test('ends with the membership, and does not start without one', async () => {
     const [ann, ben, cat] = await site.people(3);
     const room = 'lobby';
     for (const one of [ann, ben, cat]) await one.request('room:join', { room });

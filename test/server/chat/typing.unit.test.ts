@@ -36,7 +36,7 @@ function start() {
   return { typing, told, first, other, ann, ben, inTurn };
 }
 
-test('begun and ended in turn, it is announced four times, and then once in 2.5 s, in each room and of each user', () => {
+test('typing that starts and stops rapidly is announced at a limited rate', () => {
   const { first, other, ann, ben, inTurn } = start();
   expect(inTurn(first, ann, 100)).toEqual([4, 4]);
   expect([inTurn(other, ann, 2), inTurn(first, ben, 2)]).toEqual([
@@ -51,7 +51,7 @@ test('begun and ended in turn, it is announced four times, and then once in 2.5 
   expect(inTurn(first, ann, 100)).toEqual([4, 4]);
 });
 
-test('whoever has begun too often is announced by the next word of the same typing', () => {
+test('typing that exceeded the rate is announced when it continues', () => {
   const { typing, told, first, ann, inTurn } = start();
   inTurn(first, ann, 100);
   told.length = 0;

@@ -60,7 +60,7 @@ test('with CHAT_SEEN=off neither of the two learns what the other one has read',
   );
 });
 
-test('PUT /api/users makes users known before their first visit: all that it names, or none', async () => {
+test('PUT /api/users makes all of its users known before their first visit, or none', async () => {
   const looking = await site.person();
   const found = async () => (await looking.request('user:find', { query: 'kim' })).users;
   const users = [

@@ -294,7 +294,7 @@ test('the users of a server that is cut off leave within 20 s and are back when 
   expect(one.silent).toBe(0);
 });
 
-test('a user who is removed from a room is not seen there any more, though the server that says so is cut off', async () => {
+test('a user who is removed from a room leaves its presence, even if their server is cut off', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall', 'attic']);
@@ -408,7 +408,7 @@ test('a server is listed until it ends or its successor runs, with its users unl
   expect(one.states).toEqual(['server-1 true dee']);
 });
 
-test('two servers of one name both count, and each server says once that there are two', async () => {
+test('two servers with the same name both count, and are reported once', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall']);
@@ -424,7 +424,7 @@ test('two servers of one name both count, and each server says once that there a
   }
 });
 
-test('an order is carried out on all other servers, and sums those who answer within a second', async () => {
+test('a command runs on all other servers and sums the responses of a second', async () => {
   const { servers } = await start(3);
   const [one, two, three] = servers as [Server, Server, Server];
   for (const server of servers) server.come('bob', []);
@@ -536,7 +536,7 @@ describe('the configuration of the site', () => {
     if (server !== undefined) server.site = read(is);
   };
 
-  test('a server that starts with another one is never ready, until it has read the same', async () => {
+  test('a server that starts with another one is not ready until it reads that of the others', async () => {
     const { readiness, start } = await running('a', 'a');
     const third = start(read('b'));
     for (let n = 0; n < 200; n++) {
@@ -550,7 +550,7 @@ describe('the configuration of the site', () => {
     expect(third.differs).toEqual([['server-0', 'server-1'], null]);
   });
 
-  test('of two the one that has held it for longer stays ready, whatever starts again', async () => {
+  test('of two servers the one that has used its own for longer stays ready', async () => {
     const { database, readiness, start } = await running('a');
     start(read('b'));
     await seconds(200);

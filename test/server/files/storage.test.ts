@@ -240,7 +240,7 @@ test('where a server with a bucket was killed in the middle of an upload, the ne
   await expect(open().work()).rejects.toThrow('set TMPDIR');
 });
 
-test('a file of a bucket that nobody reads on, or has begun to read, lets go of its connection', async () => {
+test('a file of a bucket that is not read to its end closes its connection', async () => {
   // Its results are kept: otherwise the connection would end with the next garbage collection.
   vi.spyOn(globalThis, 'fetch');
   onTestFinished(() => void vi.restoreAllMocks());
@@ -407,7 +407,7 @@ describe('examining processes', () => {
     expect(found).toMatchObject({ code: 'file_type' });
   });
 
-  test('no text waits behind pictures, and of a client that has gone nothing waits or goes on', async () => {
+  test('texts do not wait for pictures, and a disconnected client cancels its own', async () => {
     const picture = join(folder, 'picture');
     writeFileSync(picture, pngOfOnePixel);
     expect(await examine('1', picture)).toHaveProperty('made');

@@ -133,7 +133,7 @@ test('hints of missing entries cost a few reads a second and delay no others', a
   expect(world.reads).toBeLessThanOrEqual(5);
 });
 
-test('entries that are gone are reported, and nothing after them is handed out', async () => {
+test('missing entries are reported and end the delivery', async () => {
   const world = start({ gone: 4 });
   world.committed = 6;
   world.delivery.hint(6);

@@ -88,7 +88,7 @@ test('locked for a moment only: the send waits for it', async () => {
 });
 
 if (soak) {
-  test('a file that cannot be opened when it is first read: nobody is let in, the server lives on and lets in who comes later', async () => {
+  test('a server survives a history file that cannot be opened at the first read', async () => {
     const { path, env } = setUp();
     const away = async () => {
       const server = await startChatServer(env);

@@ -160,7 +160,7 @@ ${footer}`);
     expect(mail([market], { shows: 'name' }).letter.title).toBe('Owen Price mentioned you');
   });
 
-  test('of many rooms and messages: three of five, and how many more', () => {
+  test('of many rooms and messages shows the first and the number of the others', () => {
     const many = Array.from({ length: 7 }, (_, n) => message(n + 1, bob, at(9, n), `number ${n}`));
     const five = Array.from({ length: 5 }, (_, n) => ({
       ...lobby,

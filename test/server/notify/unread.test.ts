@@ -64,7 +64,7 @@ test('nothing is in a notice to somebody whom another server has just banned', a
   expect(await unreadOf({ read: history.read, current }, directory, 'eve', { notified: [] })).toBeUndefined();
 });
 
-test('after a notice about a public room only a newer mention is a reason for another, for somebody who is no member', async () => {
+test('after a notice about a public room, only a newer mention notifies a user who is not a member', async () => {
   await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at: 1 });
   const first = await named('ben', 5 * hour);
   expect(await unread('ben')).toEqual([{ unread: 1, mentions: 1, since: first }]);
@@ -103,7 +103,7 @@ test('the numbers of a room end at 100', async () => {
   expect(await unread('flo')).toEqual([{ unread: 100, mentions: 100, since }]);
 });
 
-test('messages that do not count hide none that come after them, and the newest of more than 100 is the last one', async () => {
+test('messages that do not count hide no later ones', async () => {
   const [hal, ida] = [
     { id: 'hal', name: 'Hal' },
     { id: 'ida', name: 'Ida' },
@@ -209,7 +209,7 @@ test('nothing of a private room is in a notice about a public one that had its i
   expect(found?.rooms).toEqual([]);
 });
 
-test('it is looked for mentions in the room alone that somebody opens without being a member', async () => {
+test('opening a room without being a member searches for mentions only there', async () => {
   await history.write.arrive({ user: { id: 'lea', name: 'Lea' }, at: 1 });
   await named('lea', hour);
   await history.write.createRoom({ ...room, id: 'yard', kind: 'public', name: 'Yard', clientId: 'y' });

@@ -137,7 +137,7 @@ test('the picture of a preview counts for the author of the message: beyond the 
   for (const one of [eva, dan]) one.close();
 });
 
-test('nothing is asked for without a link, without wanting it, in a direct room, or where the room has none', async () => {
+test('no page is requested without a link or where previews are off', async () => {
   asked = 0;
   answer = page;
   expect((await send('no link')).preview).toBeUndefined();

@@ -152,7 +152,7 @@ describe.concurrent('a push', () => {
   });
 
   // notify/situations.test.ts has whom a message concerns.
-  test('says as much as its reader wants, and nothing to who has logged out', async () => {
+  test('says as much as its reader wants, until the logout', async () => {
     const named = {} as Record<string, { person: Person; browser: RegisteredBrowser }>;
     const wants: Record<string, object> = {
       text: {},

@@ -310,7 +310,7 @@ test('the service cannot find out by the topic which room it is, since that depe
   expect(again?.headers.topic).not.toBe(first?.headers.topic);
 });
 
-test('a message is pushed once, however often its room is looked through, and again if it mentions the user since', async () => {
+test('a message is pushed once, and again only if an edit adds a mention', async () => {
   const { message, later, again, another, mention } = await scene();
   answered(201);
   const room = await message();
@@ -444,7 +444,7 @@ describe('one of two devices gets a push, and the service of the other one is bu
   });
 });
 
-test('a server ends while it sends to one of two devices: another one counts that as lost, and sends to the other device', async () => {
+test('when a server ends during a push, another one continues with the other device', async () => {
   const [first, next] = [await scene(), await scene()];
   const other = await first.elsewhere('unknown');
   const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
@@ -461,7 +461,7 @@ test('a server ends while it sends to one of two devices: another one counts tha
   response.writeHead(201).end();
 });
 
-test('a device that no key opens gets nothing, which the log says, and another one gets its push', async () => {
+test('a device that no key opens is logged, without affecting another one', async () => {
   const { user, message, later, elsewhere, refusals } = await scene();
   const other = await elsewhere();
   unopened.add(deviceOf(user));

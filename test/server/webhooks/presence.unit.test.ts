@@ -27,7 +27,7 @@ function watched(names: readonly string[]) {
   return { users, said, watch, kill, on: (name: string) => users.get(name) as Set<string> };
 }
 
-test('somebody has come who stays for 10 s, and has left who stays away for 10 s', () => {
+test('a user is reported online or offline after 10 s', () => {
   const { on, said } = watched(['a']);
   on('a').add('ann').add('ben');
   vi.advanceTimersByTime(8000);
@@ -46,7 +46,7 @@ test('somebody has come who stays for 10 s, and has left who stays away for 10 s
   expect(said).toEqual(['a: user.online ann', 'a: user.offline ann']);
 });
 
-test('of two servers one notifies the site, and the other goes on', () => {
+test('one of two servers notifies the site, and the other takes over', () => {
   const { on, users, said, watch, kill } = watched(['a', 'b']);
   on('b').add('ann');
   vi.advanceTimersByTime(14_000);

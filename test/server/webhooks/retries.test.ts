@@ -157,7 +157,7 @@ test('after a 410 nothing is sent until the next start', async () => {
   expect(taken.toSorted()).toEqual(['first', 'first', 'second']);
 });
 
-test('an event is tried ten times in 75 hours, in growing pauses, and then it is given up', async () => {
+test('an event is given up after ten attempts with growing delays', async () => {
   answer = answers(500);
   await store('only');
   const { outcomes, later, look } = sender();

@@ -162,7 +162,7 @@ test('a module that asks for the second factor after the login is refused', asyn
   }
 });
 
-test('such a module that is added meanwhile ends no login, and lets nobody in until it is gone', async () => {
+test('while an unsupported module is installed no login can be checked, and none ends', async () => {
   const { folder, logIn } = await siteFor();
   const { logins } = await openSite({ folder });
   onTestFinished(() => logins.close());
