@@ -98,7 +98,7 @@ test('offers to send a message anew that was deleted while it was edited', async
   await texts(page, ['Message deleted', 'still here']);
 });
 
-test('asks before a message is deleted, and says when it could not be', async () => {
+test('deletes a message only after a confirmation', async () => {
   const { id, page } = await room('deletions', 'from Alice');
   await say(bob, id, 'from Bob');
   const message = await page.message('from Alice');
@@ -204,7 +204,7 @@ test('shows a finger the reactions on top of the sheet of a message', async () =
   expect(textOf(page.all('menuitem', undefined, sheet)[0] ?? null)).toBe('👍');
 });
 
-test('mentions a person who is chosen from the list, and nobody by a name typed by hand', async () => {
+test('mentions only a user who is chosen from the list', async () => {
   const { page } = await room('market');
   const list = () => page.all('option', undefined, page.root).map(textOf);
   await page.fill('textbox', /^Message to/, 'mail a@b and @');
@@ -264,7 +264,7 @@ test('shows who is mentioned where it happened, until it is read', async () => {
   await until(() => expect(field(page).value).toBe('@Alice '));
 });
 
-test('formats the selection by keys, and continues lists by itself', async () => {
+test('formats the selection by keys and continues lists', async () => {
   const { page } = await room('formats');
   const input = field(page);
   await page.fill('textbox', /^Message to/, 'bring two spades');

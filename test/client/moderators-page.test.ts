@@ -306,9 +306,12 @@ test('a room’s moderator sees the reports of that room alone', async () => {
   await shows(page, [/Mine.*own room/]);
 });
 
-test('a user who moderates nothing gets a card, and a visitor the way to log in', async () => {
+test('a visitor is asked to log in', async () => {
   const visitor = await openPage(site.chat.url, '', { element: 'php-chat-moderate' });
   await visitor.get('heading', 'Please log in');
+});
+
+test('a user who is not a moderator gets an explanation', async () => {
   const page = await open(marek);
   await page.get('heading', 'For moderators only');
   await page.sees('You’re logged in as Marek, who isn’t a moderator here.');

@@ -126,7 +126,7 @@ describe('the outbox', () => {
     },
   );
 
-  test('a conflict is sent as a new message, and only when the user says so', async () => {
+  test('a conflict is sent as a new message only when the user retries it', async () => {
     const port = new Fake();
     port.refuse = ['conflict'];
     const outbox = open(port);
@@ -140,7 +140,7 @@ describe('the outbox', () => {
     expect(new Set(port.requests).size).toBe(2);
   });
 
-  test('a message that waits for a moderator is kept and not sent again, until the server says what became of it', async () => {
+  test('a pending message is kept, without sending it again, until it is decided on', async () => {
     const port = new Fake();
     const outbox = open(port);
     const waits: Held = {

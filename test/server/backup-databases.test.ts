@@ -267,7 +267,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
 
   const portOf = ({ url }: HistoryDatabase) => /(?<=:)\d+(?=\/)/.exec(url)?.[0] ?? '';
 
-  it('a restore that does not hear whether the history is in its place says so, and leaves the files until the next one', async () => {
+  it('a restore without a response to its last statement keeps the files for the next one', async () => {
     const elsewhere = await engine.database();
     const left = [...placing];
     const line = await startTcpProxy(

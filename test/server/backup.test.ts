@@ -189,7 +189,7 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-test('a client begins again after each restore of the same backup, also if it has read more than the chat has by then', async () => {
+test('a client reads from the start after each restore of the same backup', async () => {
   const to = historyFolder();
   try {
     // The backup has not got the second one.
@@ -231,7 +231,7 @@ test('a restore refuses the history of a running server', async () => {
   });
 });
 
-test('a restore beside the files of another history asks first, and can leave them alone', async () => {
+test('a restore replaces the files of another history only with consent', async () => {
   const { file: later } = await upload(site.chat.url, ann.cookie, 'on Tuesday', { room: 'garden' });
   await say(ann, 'garden', 'look', { files: [{ id: later.id }] });
   const trial = { ...historyFolder(), files: kept.files };

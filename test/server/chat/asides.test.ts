@@ -92,7 +92,7 @@ test('failures of background tasks are logged with a code, without any text, nam
   expect(JSON.stringify(lines)).not.toMatch(/secret|ben-7|boss-7|Name of/);
 });
 
-test('the rooms and the name of a session that has changed while the history fails are stored when it is well again', async () => {
+test('changes of a session during a failure of the history are stored after it', async () => {
   let failures = 0;
   let failing = false;
   let underWay = 0;

@@ -64,7 +64,7 @@ test.each(['moderator', 'admin'])(
   },
 );
 
-test('who is removed hears nothing of the room after that, and finds and changes nothing in it', async () => {
+test('a removed user has no access to the room and gets no events of it', async () => {
   const mole = await member();
   const sent = { room: den, text: 'mine', clientId: newClientId() };
   const { seq } = (await mole.request('message:send', sent)).message;

@@ -9,7 +9,7 @@ function connectionTo(room: Room, id: string): Connection {
   return { id, gone: false, person: { memberships } } as Connection;
 }
 
-test('all of a large room get it, a few in each turn, and once, however often the room changes meanwhile', async () => {
+test('all connections of a large room get the latest change, a few in each tick', async () => {
   const told: string[] = [];
   const summaries = new ChangedSummaries((_, { id }) => told.push(id));
   const [large, small] = [roomOf('large'), roomOf('small')];

@@ -28,7 +28,7 @@ test('the activity of a direct room names the other one to each side', async () 
       .toMatchObject({ room: room.id, members: 2, name: `Name of ${partner.id}`, last: { text: 'news' } });
 });
 
-test('a site role changes the rights in the user’s rooms, and each is announced', async () => {
+test('a new site role changes the rights in each room of the user', async () => {
   const [ann, ben] = await site.people(2);
   const { id } = await site.den(ann, [ben]);
   await ben.request('room:join', { room: 'lobby' });

@@ -131,7 +131,7 @@ test('a room that an erased user had left goes on: its owner invites', async () 
   for (const one of [ann, ben, cat]) one.close();
 });
 
-test('an upload that is under way is refused, and a report that goes is one less to those who see it', async () => {
+test('an erasure removes the reports and the current upload of the user', async () => {
   const [ann, ben, cat] = await site.people(3);
   const den = await site.den(ben, [ann, cat]);
   await join(den.id, cat, ben);
@@ -158,7 +158,7 @@ test('an upload that is under way is refused, and a report that goes is one less
   for (const one of [ben, cat]) one.close();
 });
 
-test('an upload of somebody whose erasure another one is at is refused, and nothing of it stays', async () => {
+test('an upload of a user whom another server erases is refused and removed', async () => {
   const ann = await site.person();
   await join('lobby', ann);
   const files = () => readdirSync(kept.files.slice('dir:'.length), { recursive: true, encoding: 'utf8' });

@@ -80,7 +80,7 @@ async function den() {
 }
 
 describe('which messages wait', () => {
-  test('those with a link or a word of the list, whatever its case and form, and no others', async () => {
+  test('only those with a link or a listed word, in any case and form', async () => {
     const { ann } = await lobby();
     const waits = async (text: string) => {
       const sent = await send(ann, 'lobby', text);
@@ -187,7 +187,7 @@ describe('a message that waits', () => {
     expect((await ann.request('held:list', { mine: true })).held).toEqual([]);
   });
 
-  test('is shown to its author when it is rejected, with the reason, and can be discarded', async () => {
+  test('is shown to its author as rejected, until the author discards it', async () => {
     const { ann, mod } = await lobby();
     const held = await hold(ann, 'lobby');
     await mod.request('held:reject', { id: held.id, reason: 'an advertisement' });
@@ -206,7 +206,7 @@ describe('a message that waits', () => {
     ]);
   });
 
-  test('an edit that would wait is held, and the old text stays', async () => {
+  test('an edit that needs approval leaves the old text', async () => {
     const { ann, mod, eve } = await lobby(served);
     const { seq } = await say(ann, 'lobby', 'hello');
     const edit = { room: 'lobby', seq, text: 'see https://a.example' };
@@ -231,7 +231,7 @@ describe('a message that waits', () => {
     expect(await text()).toBe(edit.text);
   });
 
-  test('its files are for its author and moderators, and for all once it is approved', async () => {
+  test('its files are only for its author and moderators until it is approved', async () => {
     const { ann, mod, eve } = await lobby(served);
     const { file } = await upload(served.chat.url, ann.cookie, 'plan', { room: 'lobby' });
     const held = await hold(ann, 'lobby', 'pallets', { files: [{ id: file.id }] });
@@ -370,7 +370,7 @@ describe('words that cannot wait', () => {
   );
 });
 
-test('erasing a user removes what waits, and moderators learn that it is gone', async () => {
+test('erasing a user removes pending messages, also from the list of moderators', async () => {
   const { ann, mod } = await lobby();
   const held = await hold(ann, 'lobby');
   await site.api('DELETE', `/users/${ann.id}`);

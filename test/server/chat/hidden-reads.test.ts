@@ -7,7 +7,7 @@ import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { roomsOf } from '../../helpers/rooms-of.ts';
 
 /** Each read is a part of the time that an answer takes. */
-test('as much is read of somebody who is connected as of somebody who is not, so that no time shows who is here', async () => {
+test('requests read the same of online and offline users, so that no response time tells them apart', async () => {
   const reads: string[] = [];
   const { chat, history, close } = await openChatOver((stored) => ({
     read: methods((query, input) => {

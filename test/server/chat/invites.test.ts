@@ -23,7 +23,7 @@ const triesOf = async (who: Person, token: string) => [
   await who.raw('invite:accept', { token }),
 ];
 
-test('a link shows its room to whom it lets in, who joins by a press, and to members', async () => {
+test('a link shows its room to those who may join by it and to members', async () => {
   const [ann, ben, eve] = await users(3);
   const { id: room } = await site.den(ann, [ben], { name: 'Den', topic: 'Saturday' });
   const { invite, token } = await link(ben, room);

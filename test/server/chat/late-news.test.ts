@@ -39,7 +39,7 @@ async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   return { ...opened, other };
 }
 
-test('a server that hears late of a ban from the site counts nothing for that user, and lets nobody more of them in', async () => {
+test('a server that gets a ban from the site late serves nothing more to its user', async () => {
   const { chat, history, other } = await lateChat();
   const ben = { id: 'ben', name: 'Ben', roles: [], rooms: [] };
   const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), ben);

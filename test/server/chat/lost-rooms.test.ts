@@ -182,7 +182,7 @@ test('an export says nothing of a room in which the user never was, whatever is 
   expect(acts).toEqual([]);
 });
 
-test('an export says why a room was lost, and nothing of what moderators do there since', async () => {
+test('an export has the loss of a room, but no later acts of its moderators', async () => {
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den(served);
     const held = await hold(ann, room);

@@ -126,7 +126,7 @@ describe('mentions', () => {
     expect(await summaryOf(later, room)).toMatchObject({ mentions: 1 });
   });
 
-  test('reach all connections of those who are named and look at another room, and nobody else', async () => {
+  test('notify only the named users who do not show the room, on all their connections', async () => {
     const [ann, ben, bob, kim] = await site.people(4);
     const { id: room } = await site.den(ann, [ben, bob, kim]);
     for (const client of [ann, bob]) await client.request('room:join', { room });

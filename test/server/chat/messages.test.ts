@@ -95,7 +95,7 @@ test('a read marker that is moved back counts again on all devices of its user o
 });
 
 describe('editing', () => {
-  test('is one’s own, keeps its place, and reaches everybody as a change', async () => {
+  test('reaches all members as a change that keeps the place', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room, 'helo');
     await send(ben, room);
@@ -206,7 +206,7 @@ describe('reacting', () => {
     expect(await codeOf(ben, 'message:reactions', { room, seq: 1, emoji: '👍' })).toBe('unknown_message');
   });
 
-  test('the first ten of many are named, and a user who is not among them still gets the own mark', async () => {
+  test('the own reaction is marked even if it is not among the first ten', async () => {
     const { room, ann } = await talk();
     await send(ann, room);
     const clients = await Promise.all(Array.from({ length: 12 }, (_, n) => connect(100 + n)));
@@ -274,7 +274,7 @@ describe('deleting', () => {
 });
 
 describe('reading', () => {
-  test('sending marks as read, and says so to one’s other devices', async () => {
+  test('sending a message marks it as read on all devices of its author', async () => {
     const { room, ann, ben } = await talk();
     const benToo = await connect(2);
     await send(ann, room);

@@ -62,7 +62,7 @@ const report = (by: Person, room: string, seq: number, more: object = {}) =>
   by.request('message:report', { room, seq, reason: 'spam', ...more });
 
 describe('the context of a report', () => {
-  test('is three messages before and after as the asker gets them, and the open reports of that message', async () => {
+  test('has three messages before and after, and the open reports of the message', async () => {
     const [ann, ben, cat, moderator] = [await user(), await user(), await user(), await siteModerator()];
     const room = await open('private', ann, ben, cat);
     for (let n = 1; n <= 9; n++) await say(n === 4 ? cat : ben, room, `text ${n}`);
@@ -287,7 +287,7 @@ describe('people', () => {
     expect(people[0]).toMatchObject({ reports: 2, restricted: 3 });
   });
 
-  test('how many of their messages moderators have deleted before, and where all of them are', async () => {
+  test('are shown with the number of messages that moderators deleted', async () => {
     const [moderator, ben] = [await siteModerator(), await user()];
     const room = await open('public', ben, moderator);
     for (let n = 0; n < 2; n++) await say(ben, room);
@@ -401,7 +401,7 @@ describe('a ban from the whole site', () => {
 });
 
 describe('erasing a person', () => {
-  test('takes the exact name, deletes the messages, and is an act without the person', async () => {
+  test('needs the exact name, and leaves an audit entry without the user', async () => {
     const [boss, ben] = [await admin(), await user()];
     const room = await open('public', boss, ben);
     await say(ben, room, 'words');
@@ -506,7 +506,7 @@ describe('over HTTP and with sessions', () => {
     ).toEqual([]);
   });
 
-  test('a role that is taken away takes the page with it at once, and one that is given brings it', async () => {
+  test('a changed role grants or revokes the page at once', async () => {
     const one = await siteModerator();
     const changed = nextOf(one, 'session:changed');
     await served.writeSession(one, {});

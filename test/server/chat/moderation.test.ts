@@ -65,7 +65,7 @@ test('where moderators alone write, others are notified and can still react', as
     .toMatchObject({ write: 'all', may: ['send', 'leave'] });
 });
 
-test('slow mode is announced, and counts for all connections of a user', async () => {
+test('slow mode counts for all connections of a user', async () => {
   const { room, owner, ben } = await talk();
   await say(ben, room);
   const told = nextOf(ben, 'room:changed');
@@ -115,7 +115,7 @@ describe('a mute', () => {
     expect(eventsOf(eve, 'room:changed')).toEqual([]);
   });
 
-  test('permanent, lifted, and found in the list of the moderators with its moderator', async () => {
+  test('is in the list of the moderators until it is lifted', async () => {
     const { room, owner, moderator, ben } = await talk();
     await owner.request('room:mute', { room, user: moderator.id });
     await moderator.request('room:mute', { room, user: ben.id, seconds: 600, reason: 'spam' });
@@ -193,7 +193,7 @@ describe('a ban', () => {
     },
   );
 
-  test('is told, with its reason and end, to its user alone, over each connection that begins before its end', async () => {
+  test('is sent with reason and end only to its user, on each new connection', async () => {
     const { room, owner, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const stranger = await user();

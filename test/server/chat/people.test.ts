@@ -32,7 +32,7 @@ const { writeSession, api }: Pick<PeopleSite, 'writeSession' | 'api'> = {
 const den = async (...of: Parameters<PeopleSite['den']>) => (await site.den(...of)).id;
 
 describe('the first event of a connection', () => {
-  test('its user, its rights, and the rooms of the settings in order', async () => {
+  test('has the user, the rights and the rooms of the settings', async () => {
     const ann = await person();
     expect(ann.ready).toEqual({
       protocol: 1,
@@ -265,7 +265,7 @@ describe('rooms that people make', () => {
     await expect.poll(() => about(ann, ben.id, 'lobby')).toEqual(isUnknown);
   });
 
-  test('seen by: names for the author alone, and a total that no block and no hiding changes', async () => {
+  test('read receipts name users only to the author, and their total is independent of blocks', async () => {
     const [ann, ben, cat, dan] = await users(4);
     const room = await den(ann, [ben, cat, dan]);
     for (const each of [ann, ben, cat]) await each.request('room:join', { room });
@@ -327,7 +327,7 @@ describe('rooms that people make', () => {
     expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('limit_reached');
   });
 
-  test('notify is the user’s own setting: sent to all devices, and counted in the totals', async () => {
+  test('notify is a setting of the user for all devices', async () => {
     const [ann, ben] = await users(2);
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -500,7 +500,7 @@ describe('the people whom a user may find', () => {
     eve.close();
   });
 
-  test('a user whom the site has put into a room is known there by name and presence, and to nobody else', async () => {
+  test('a user whom the site adds to a room is known only there', async () => {
     const [club, shown] = [`club-${newClientId()}`, `shown-${newClientId()}`];
     await api('PUT', `/rooms/${club}`, { name: 'Club', kind: 'private' });
     await api('PUT', `/rooms/${shown}`, { name: `Shown ${shown}`, kind: 'public' });
@@ -644,7 +644,7 @@ describe('the PHP application', () => {
     expect(await ann.request('room:join', { room, since: known })).not.toHaveProperty('reset');
   });
 
-  test('bans a user for a time, looks up, and lifts the ban', async () => {
+  test('bans a user until it lifts the ban', async () => {
     const ann = await person();
     expect(await api('GET', `/users/${ann.id}`)).toEqual({
       status: 200,

@@ -101,7 +101,7 @@ test('a join returns the newest 50 messages, and the history older ones by page'
   expect(await ann.request('message:history', { room, before: 1 })).toEqual({ messages: [], complete: true });
 });
 
-test('a join with since, and sync, bring what changed after it', async () => {
+test('room:join and room:sync with since return what changed after it', async () => {
   const room = newRoom();
   const ann = await connect(1);
   await ann.request('room:join', { room });

@@ -28,7 +28,7 @@ const announced = (who: Person, thread: number) =>
     .findLast((one) => one.thread === thread);
 
 describe('a thread', () => {
-  test('is announced to those who have joined, and comes with the timeline, with what is new to whom', async () => {
+  test('is announced to users who have joined, and returned with the number of new replies', async () => {
     const [ann, ben, cat] = await site.people(3);
     const { room, thread, reply } = await scene(ann, ben, cat);
     const replies = [await reply(ben), await reply(ann), await reply(ben)];
@@ -125,7 +125,7 @@ describe('a thread', () => {
 });
 
 describe('following a thread', () => {
-  test('is announced, concerns the user like a mention, and ends', async () => {
+  test('notifies the user of replies like a mention', async () => {
     const [ann, ben, cat] = await site.people(3);
     const { room, thread, reply } = await scene(ann, ben, cat);
     const second = await site.again(ann);

@@ -12,7 +12,7 @@ import { startMariadb } from '../../helpers/mariadb.ts';
 import { codeOf } from '../../helpers/people.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
-test('a plain PHP site names its table of users: they are found by name before they come, and other IDs are rejected', async () => {
+test('users in the table of a plain PHP site are found before their first visit, and others rejected', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'user-table-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'site.db');

@@ -459,7 +459,7 @@ test('one order asks all other servers who has joined a room', async () => {
   expect(database.answers).toBe(2);
 });
 
-test('a server that is more than 10 s late carries out kicks alone, and answers nothing', async () => {
+test('a server that is more than 10 s late runs only kicks', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', []);
