@@ -50,7 +50,7 @@ test.each([
   });
 });
 
-test('HTML entities in names of users and rooms are decoded once, and in ids they are not', async () => {
+test('HTML entities are decoded once in names of users and rooms, but not in IDs', async () => {
   const session = written('O&#039;Brien', 'O&#039;Brien &amp;amp; S&ouml;hne', 'Q&amp;A');
   expect(await userOf('', session)).toMatchObject({
     user: {
@@ -61,7 +61,7 @@ test('HTML entities in names of users and rooms are decoded once, and in ids the
   });
 });
 
-test('a name or an id that is not in the character set: the log, the client and the doctor say why', async () => {
+test('a name or an ID outside the character set is explained in the log, to the client and by the doctor', async () => {
   const env = settings('');
   const chat = await nextChatServer(env);
   onTestFinished(async () => void (await chat.stop()));

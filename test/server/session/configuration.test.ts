@@ -198,7 +198,7 @@ test('a file that is included in a function', () => {
   expect(variables.get('y')).toBe(1);
 });
 
-test('the environment of PHP is what the operator gives, and not that of this process', () => {
+test('the environment of PHP is given by the operator, not taken from this process', () => {
   process.env.SECRET_OF_THE_SERVER = 'secret';
   const code = `$x = [getenv('A'), env('B', 'b'), $_ENV['A'] ?? 'none', getenv('SECRET_OF_THE_SERVER'), env('T'), getenv_docker('A', 'c')];`;
   expect(plain(read(code, { environment: { A: 'a', T: '(true)' } }).variables.get('x'))).toEqual({
@@ -442,7 +442,7 @@ test('a variable in a value is that of PHP, of the file, or of files before it',
     expect(parseEnv(`A=own\nB=own\nX="\${A} \${B} \${C}"`, '.env', form, others).X).toBe('php own before');
 });
 
-test('hostile files of text: none costs more than its length, and none grows', () => {
+test('the cost of hostile text files is limited by their length', () => {
   const long = 50_000;
   const blanks = ' '.repeat(long);
   const straight = cpuOf(() =>

@@ -84,7 +84,7 @@ describe('a signed cookie', () => {
     expect(after.idIn(sign(id))).toBe(id);
   });
 
-  test('two different cookies are none, though both are signed', () => {
+  test('two different cookies are rejected, even if both are signed', () => {
     const other = sign('f'.repeat(32));
     expect(sessionIdFrom(`SESSION=${sign(id)}; SESSION=${other}`, form)).toBeNull();
   });

@@ -44,7 +44,7 @@ test('a session that counts all the time: another user is noticed', async () => 
 });
 
 const seconds = size(10, 0.4);
-test(`a visitor whose session changes in size all the time stays in for ${seconds} s, gets in again, and is logged out`, async () => {
+test(`a user whose session changes in size all the time stays in for ${seconds} s until the logout`, async () => {
   const id = request('$_SESSION["user_id"] = 7');
   const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];
   await busy(id, '$_SESSION["pad"] = str_repeat("x", random_int(0, 50000))');

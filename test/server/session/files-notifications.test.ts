@@ -51,7 +51,7 @@ test('not notified: other files and other prefixes', async () => {
   );
 });
 
-test('folders for the first characters of the id, and a folder that is created later', async () => {
+test('folders for the first characters of the ID are watched, also if created later', async () => {
   for (const inner of ['a/b', 'a/c', 'b/a']) mkdirSync(join(folder, inner), { recursive: true });
   mkdirSync(join(folder, 'lost+found'));
   const store = subscribe('?depth=2');
@@ -132,7 +132,7 @@ test('a folder with 4160 folders: lost, since that is too many', async () => {
   });
 });
 
-test('an ended subscription gets no notifications, and leaves no watch', async () => {
+test('an ended subscription gets no notifications and leaves no watch', async () => {
   const watches = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
   const before = watches();
   const store = subscribe();

@@ -111,7 +111,7 @@ describe('reading', () => {
     }
   });
 
-  test('PHP may hold the lock, and no byte and no time is changed', async () => {
+  test('a session is read unchanged while PHP holds its lock', async () => {
     const id = request('$_SESSION["user_id"] = 7');
     const holding = spawn('php', [
       ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],
@@ -170,7 +170,7 @@ describe('TTL', () => {
     expect(existsSync(file('nobody'))).toBe(false);
   });
 
-  test('a link has none, and the file behind it is not renewed', async () => {
+  test('a link has none and does not renew its file', async () => {
     const id = written();
     age(id, 1000);
     const { mtimeMs } = statSync(file(id));
@@ -233,7 +233,7 @@ describe('the owner of a file', () => {
     });
   }
 
-  test('a link, a FIFO, a folder and a socket are no sessions, and none is waited for', async () => {
+  test('a link, a FIFO, a folder and a socket are rejected without waiting', async () => {
     const id = written();
     symlinkSync(file(id), file('link'));
     execFileSync('mkfifo', [file('fifo')]);
@@ -248,7 +248,7 @@ describe('the owner of a file', () => {
 });
 
 describe('faults', () => {
-  test('a folder that does not exist, or is none: errors that say so', async () => {
+  test('a folder that does not exist or is not a folder is explained', async () => {
     const gone = storeAt(`file://${folder}/gone`);
     await expect(gone.get('abc')).rejects.toThrow(/gone cannot be read \(ENOENT\): there is no such folder/);
     writeFileSync(join(folder, 'file'), '');

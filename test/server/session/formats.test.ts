@@ -25,7 +25,7 @@ describe.each(phpFormats)('%s, as PHP writes it', (format) => {
     expect(found).toEqual({ user: { id: '7', name: '7' } });
   });
 
-  test('a path leads through objects, and nothing is found in a prototype', () => {
+  test('a path leads through objects, but not into a prototype', () => {
     for (const [name, path, found] of [
       ['objects', 'cart.secret', { user: { id: 'x|;' } }],
       ['objects', 'cart.list.1', { user: { id: '2' } }],
@@ -82,7 +82,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "id" => 7, "me" => ${me}];`;
   const serialized = phpFormats.slice(0, 3);
 
-  test('one behind a class with Serializable is refused, since nobody but the class knows its number', () => {
+  test('one behind a class with Serializable is refused, because only the class knows its number', () => {
     for (const { format, bytes, read } of phpReads(behindOld('$user'), '$_SESSION["me"]->id', serialized)) {
       expect(read).toBe(666);
       expect(() => formats[format](bytes)).toThrow(/^expected a reference to an earlier value at byte \d+$/);
@@ -136,19 +136,16 @@ describe('a value in many levels', () => {
     // Its first level is the session itself.
     ['php_serialize', 4095, 'unserialize_max_depth'],
     ['msgpack', 1023, 'ext-msgpack'],
-  ] as const)(
-    '%s: read in as many levels as PHP reads, and one more is named as the reason',
-    (format, levels, limit) => {
-      const { bytes, read } = nested(levels, format);
-      expect(read).toBe(7);
-      expect(who(format, bytes, 'id')).toEqual(user('7'));
-      const deeper = nested(levels + 1, format);
-      expect(deeper.read).toBeNull();
-      expect(() => formats[format](deeper.bytes)).toThrow(
-        expect.objectContaining({ explanation: expect.stringContaining(limit) }),
-      );
-    },
-  );
+  ] as const)('%s is read in as many levels as PHP reads', (format, levels, limit) => {
+    const { bytes, read } = nested(levels, format);
+    expect(read).toBe(7);
+    expect(who(format, bytes, 'id')).toEqual(user('7'));
+    const deeper = nested(levels + 1, format);
+    expect(deeper.read).toBeNull();
+    expect(() => formats[format](deeper.bytes)).toThrow(
+      expect.objectContaining({ explanation: expect.stringContaining(limit) }),
+    );
+  });
 
   test('igbinary: in any number', () => {
     const { bytes, read } = nested(20_000, 'igbinary');

@@ -110,7 +110,7 @@ test('sessions that take this thread long are decoded in another one, compressed
   }
 });
 
-test('of too many large sessions of a visitor some are refused, and those of others come first', async () => {
+test('too many large sessions of one visitor are refused without delaying others', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
   const bytes = Buffer.from(padded({ id: 7 }, 1_000_000));
@@ -183,7 +183,7 @@ describe('a session that is large when unpacked', () => {
   });
 });
 
-test('a packed session that cannot be decoded is unpacked once, and judged again when it changes', async () => {
+test('a packed session that cannot be decoded is unpacked once until it changes', async () => {
   const source = parseStoreUrl(`file://${folder}?format=json&layers=zlib&timeout=9999ms`);
   const [layer] = source.layers as [Layer];
   const unwrap = vi.spyOn(layer, 'unwrap');

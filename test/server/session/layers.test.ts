@@ -67,7 +67,7 @@ describe('a session that a site’s own handler has encoded', () => {
   });
 });
 
-describe('a session with another encoding is session_invalid, and the log says what to change', () => {
+describe('a session with another encoding is session_invalid, with the fix in the log', () => {
   test.each([
     ['base64', 'inflate', /: layers=base64: not base64; the bytes look like/],
     ['unserialize', 'base64', /: layers=unserialize: not a serialized string; /],

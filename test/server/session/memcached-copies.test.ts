@@ -81,7 +81,7 @@ async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<
   return { seen, asked };
 }
 
-test('the chat asks the servers that PHP asks, and sees what PHP sees', async () => {
+test('the chat reads from the same servers as PHP', async () => {
   const [redundancy, weights, count] = [2, [1, 1, 1], 40];
   const first = await mortal();
   const on = [first, ...others];

@@ -99,7 +99,7 @@ test('a number or a boolean is no session', async () => {
   }
 });
 
-test('an item that unpacks to 1 MiB is read, and one byte more is refused', async () => {
+test('an item is read if it unpacks to at most 1 MiB', async () => {
   php(`foreach ([0, 1] as $more) {
     $text = str_repeat('x', 1048576 + $more);
     foreach (['FASTLZ', 'ZLIB'] as $type) {
@@ -118,7 +118,7 @@ test('an item that unpacks to 1 MiB is read, and one byte more is refused', asyn
   }
 });
 
-describe('a damaged item is an invalid session, and no failure of the store', () => {
+describe('a damaged item is an invalid session, not a failure of the store', () => {
   const text = Buffer.from(`{"user_id":7,"pad":"${secret.repeat(500)}"}`);
   /** A login that was seen when its session was as `text`. */
   const known = (id: string) => ({

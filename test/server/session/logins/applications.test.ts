@@ -93,7 +93,7 @@ describe('the user of a known application, by its kind alone', () => {
     expect(who('dokuwiki', 'by a database')).toMatchObject({ user: { id: 'Ann', name: 'Ann' } });
   });
 
-  test('an id that stands for others in the chat is nobody’s', () => {
+  test('an ID that is reserved in the chat is not accepted', () => {
     for (const id of ['*', '0', 0]) {
       const { user } = sessionsOf({});
       expect(identify({ user_id: id }, user), String(id)).not.toHaveProperty('user');
@@ -131,7 +131,7 @@ test('Symfony with an authenticator of the site, whose token has the user in ano
   expect(inSession(of, own).found).toHaveProperty('nobody');
 });
 
-test('Symfony with users who are entities: their ids count, and no username that a form may have changed', () => {
+test('Symfony users who are entities are known by ID, not by a username that a form may have changed', () => {
   const uuid = '018f3a2c-0000-7000-8000-00000000000';
   for (const [of, id] of [
     ['an entity', '7'],
@@ -278,7 +278,7 @@ describe('CodeIgniter', () => {
     return { run, identify: (id: string) => logins.identify({ cookies: `ci_session=${id}` }), logins };
   }
 
-  test('Shield: a user whose second factor or activation is still wanted is nobody', async () => {
+  test('Shield: a user without the second factor or activation is not logged in', async () => {
     const { run, identify } = codeIgniter();
     const user = `$_SESSION['user'] = ['auth_action' => 'Email2FA', 'id' => 7, 'name' => 'Ann'];`;
     const id = run('a'.repeat(32), user);
@@ -322,7 +322,7 @@ describe('CodeIgniter', () => {
   });
 });
 
-test('a session that a program makes by a token of DokuWiki’s API is nobody’s, that of a plugin for logins its user’s', async () => {
+test('a session by a token of the DokuWiki API is not a login, one by a login plugin is', async () => {
   const { logins, run } = inFolder({ CHAT_SITE: 'dokuwiki:' });
   /** As `auth_tokenlogin()` and plugins with `trustExternal()` write them. */
   const of = async (auth: string) => {
@@ -341,7 +341,7 @@ test('a session that a program makes by a token of DokuWiki’s API is nobody’
 test.each([
   ['its key', 34],
   ['a beginning of it', 3],
-])('two DokuWikis in one session: by %s the cookie of one counts, and its user', async (_, length) => {
+])('two DokuWikis in one session are told apart by %s', async (_, length) => {
   const [here, there] = ['DW'.padEnd(34, '0'), 'DW'.padEnd(34, '1')];
   const path = `${here.slice(0, length)}${length < here.length ? '*' : ''}.auth.user`;
   const { logins, run } = inFolder({ CHAT_SITE: 'dokuwiki:', CHAT_USER_ID: path });

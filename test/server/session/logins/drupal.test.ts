@@ -23,7 +23,7 @@ applicationContract('Drupal', db, () => drupalSite(db));
 
 const siteFor = (options: SiteOptions = {}) => openedSite(drupalSite(mysql), options);
 
-test('the name, the roles, and users who are blocked or deleted while they are logged in', async () => {
+test('a user has name and roles until blocked or deleted', async () => {
   const { logIn, run, login, check } = await siteFor();
   const known = await login(await logIn('7', { name: 'Zoë & <b>' }));
   expect(known.user).toEqual({ id: '7', name: 'Zoë & <b>' });
@@ -37,7 +37,7 @@ test('the name, the roles, and users who are blocked or deleted while they are l
   expect(await check(known)).toMatchObject({ state: 'nobody', reason: 'there is no such user' });
 });
 
-test('the text of the session says who is logged in, and the column cannot contradict it', async () => {
+test('the user is in the data of the session, which the column cannot contradict', async () => {
   const site = await siteFor();
   await expectLogins(site, {
     user: {
@@ -70,7 +70,7 @@ test('the text of the session says who is logged in, and the column cannot contr
   expect(await site.logins.identify(device)).toMatchObject({ code: 'session_invalid' });
 });
 
-test('the roles of user 1, and those of the settings', async () => {
+test('user 1 is an admin unless the settings name the roles', async () => {
   const { logIn, run, who, ask } = await siteFor();
   expect(await who(await logIn('1'))).toMatchObject({ roles: ['admin'] });
   const own = await ask({ admins: ['boss'], moderators: ['helper'], nobody: ['9'] });
@@ -96,7 +96,7 @@ test('without its policy of the super user, Drupal gives user 1 the rights of th
   expect(await who(off)).toHaveProperty('roles', ['admin']);
 });
 
-test('the cookie of a host that nobody has named, of http and https, and beside those of other sites', async () => {
+test('the cookie is found for any host, http or https, next to those of other sites', async () => {
   const { folder, logins, logIn, who, ask } = await siteFor();
   const [device, other] = [await logIn('7'), await logIn('8')];
   const cookie = cookieOf('www.example.org');

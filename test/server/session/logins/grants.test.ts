@@ -226,7 +226,7 @@ const on = (kind: TestDatabase['kind'], kinds: readonly string[]) =>
 
 describe.each(databases)('$kind', (db) => {
   test.each(Object.entries(applications).filter(([, { kinds }]) => on(db.kind, kinds)))(
-    'the rights that the doctor prints are enough for %s, and no more',
+    'the rights that the doctor prints are just enough for %s',
     async (_, { site: makeSite, rows = [], portrait, shutOut }) => {
       const site = await makeSite(db);
       const { folder } = site;
@@ -346,7 +346,7 @@ describe.each(databases)('$kind', (db) => {
   });
 
   if (db.kind === 'mysql')
-    test('a condition that is added to the view of Laravel’s users keeps those out whom the application has banned', async () => {
+    test('a condition added to the view of Laravel’s users excludes those banned by the application', async () => {
       const site = await laravelSite(db);
       await db.run('ALTER TABLE users ADD banned_at VARCHAR(99)');
       const place = placeOf({ site: site.folder });

@@ -23,7 +23,7 @@ applicationContract('Joomla', db, () => joomlaSite(db));
 const siteFor = (config: Record<string, string | boolean> = {}, options: SiteOptions = {}) =>
   openedSite(joomlaSite(db, config), options);
 
-test('the sessions that Joomla would take, and those that it would not', async () => {
+test('exactly the sessions that Joomla accepts are accepted', async () => {
   stopClock();
   const site = await siteFor();
   await expectLogins(site, {
@@ -85,7 +85,7 @@ test('a login ends with a logout, a block, a deletion or an expiry', async () =>
   await told(onDesk).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
 });
 
-test('who has not agreed to the privacy policy is nobody, where the plugin asks for it', async () => {
+test('a user without consent to the privacy policy is rejected if the plugin requires it', async () => {
   const { logIn, run, ask } = await siteFor();
   await run("UPDATE #__extensions SET enabled = 1 WHERE element = 'privacyconsent'");
   const { who, login, check } = await ask();
@@ -125,7 +125,7 @@ test('sessions that are shared with the backend, for as long as configuration.ph
   expect(await isUser(await logIn('7', { now: now() - 902 }))).toBe(false);
 });
 
-test('with another handler the row says who is logged in, and not since when', async () => {
+test('with another handler the row names the user, but not the time of the login', async () => {
   const { folder, logins, logIn, run, isUser } = await siteFor({ session_handler: 'filesystem' });
   const metadata = await logIn('7', { row: { time: now() - 800, data: null } });
   expect(await isUser(metadata)).toBe(true);

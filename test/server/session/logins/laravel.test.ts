@@ -179,7 +179,7 @@ async function open(site: string, more: Record<string, string> = {}) {
 const ask = async (site: string, more?: Record<string, string>) => askingOf(await open(site, more));
 
 describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => {
-  test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
+  test('is read from encrypted files until the logout', async () => {
     const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
     const { login, isUser, check } = await ask(site.folder);
     const by = (of: string) => logIn(site.sessions, { name: site.name, encrypt: true, key: of });
@@ -227,7 +227,7 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
 test.each([
   ['aes-256-gcm', 32],
   ['aes-128-gcm', 16],
-])('by %s, and neither with the id itself nor with the cookie of another name', async (cipher, bytes) => {
+])('by %s, only with the encrypted ID in the cookie of its name', async (cipher, bytes) => {
   const own = `base64:${randomBytes(bytes).toString('base64')}`;
   const site = siteOf(13, { SESSION_ENCRYPT: 'true', APP_KEY: own });
   const by = (name: string) => logIn(site.sessions, { name, cipher, encrypt: true, key: own });
@@ -253,7 +253,7 @@ test('in memcached with a login', async () => {
   expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
 });
 
-test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
+test('in a table, until SESSION_LIFETIME is over', async () => {
   const site = siteOf(13, {
     ...{ SESSION_DRIVER: 'database', SESSION_LIFETIME: 5, SESSION_SERIALIZATION: 'json' },
     DB_PREFIX: 'my_',
@@ -439,7 +439,7 @@ test('a device that changes the password stays, although its session is written 
   expect(await differing(logins, (here as { login: typeof login }).login)).toMatchObject({ state: 'nobody' });
 });
 
-test('a session server that notifies of each change of the session says nothing of the row of the user', async () => {
+test('the row of the user is checked although a session server notifies of session changes', async () => {
   const server = await sessionServerForTest({});
   const kept = await keptSessions(server.port);
   onTestFinished(() => kept.close());
@@ -484,7 +484,7 @@ test('other guards, and a cookie that is not encrypted', async () => {
 });
 
 test.each(['impersonated_by', 'nova_impersonated_by'])(
-  'while an admin acts as a user, which the session says under %s, it is nobody’s',
+  'while an admin acts as a user, marked by %s, the session is rejected',
   async (mark) => {
     const { folder, device, put } = await inFiles();
     const { login, who, changed } = await ask(folder);
@@ -499,7 +499,7 @@ describe('guards of another class', () => {
   const own = (of: string) => ofWeb.replace(/[0-9a-f]{40}$/, of);
   const ofImpersonate = own('3dc7a913ef5fd4b890ecabe3487085573e16cf82');
 
-  test('of lab404/laravel-impersonate by the folder: while somebody acts as a user, the session is nobody’s', async () => {
+  test('of lab404/laravel-impersonate reject a session while an admin acts as its user', async () => {
     const { folder, write, device, put } = await inFiles();
     write('vendor/lab404/laravel-impersonate/composer.json', '{}');
     const as = (more: object) => put({ [ofWeb]: undefined, [ofImpersonate]: 7, ...more });
@@ -616,7 +616,7 @@ test('the table, the key and the column of the passwords that a model names', as
     expect(await of('class User', body), body).toMatchObject({ password });
 });
 
-test('passwords in a column of another name count, too, and nobody is let in where they are not found', async () => {
+test('passwords in a column of another name count, and are required if sessions have a hash', async () => {
   const { folder, write, db, device, put } = await inFiles();
   db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
   put({ password_hash_web: 'hash' });
@@ -637,7 +637,7 @@ test('passwords in a column of another name count, too, and nobody is let in whe
   expect(await changed(before)).toMatchObject({ state: 'nobody' });
 });
 
-test('a key of the application replaces the whole one of the framework, but for the lists that Laravel merges', async () => {
+test('a key of the application replaces that of the framework, except lists that Laravel merges', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
   const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
   const expectFound = async (prefix: string, path: string) =>
@@ -698,7 +698,7 @@ test.each<[Record<string, string>, RegExp]>([
     { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
     /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
   ],
-])('%o cannot be read, and is refused in words', async (env, words) => {
+])('%o cannot be read and is explained', async (env, words) => {
   await expect(open(siteOf(13, env).folder)).rejects.toThrow(words);
 });
 

@@ -43,7 +43,7 @@ async function filesSite(): Promise<LoginSite & { folder: string }> {
 
 loginContract('PHP session', filesSite);
 
-test('a handle separates its parts, and differs for each kind of login', () => {
+test('a handle differs for other parts and for each kind of login', () => {
   const handles = [
     handleOf('php', '7', ['ab', 'c']),
     handleOf('php', '7', ['a', 'bc']),
@@ -83,7 +83,7 @@ test('when a session gets another user, the connections of the earlier one are c
   ofFirst.end();
 });
 
-test('a fingerprint is the same wherever databases and stores are, and another one for any other value', () => {
+test('a fingerprint depends on all values except the places of databases and stores', () => {
   const values = {
     prefix: 'wp_',
     database: { place: { password: 'one' } },

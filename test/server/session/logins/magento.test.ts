@@ -16,7 +16,7 @@ const siteFor = (config: MagentoConfig = {}, options: SiteOptions = {}) =>
 
 applicationContract('Magento', db, () => magentoSite(db), { named: (firstname) => ({ firstname }) });
 
-test('customers, their first names and groups, and those who may not come in', async () => {
+test('active customers are users with first name and roles by group', async () => {
   const { logIn, run, login, check, changed } = await siteFor(
     { settings: { 'customer/create_account/confirm': '1' } },
     { admins: ['Owners'], moderators: ['Staff'] },
@@ -71,7 +71,7 @@ test('a key of confirmation counts where the website of the customer wants a con
   }
 });
 
-test('the sessions that Magento would take, and those that it would not', async () => {
+test('exactly the sessions that Magento accepts are accepted', async () => {
   stopClock();
   const site = await siteFor();
   const of = (customer: object) => ({ session: { customer_base: { customer_id: '7', ...customer } } });
@@ -102,7 +102,7 @@ test('the sessions that Magento would take, and those that it would not', async 
 });
 
 test.each([{}, { vendor: 'mage-os' }] as const)(
-  'a new password ends the sessions of other devices, and those that were begun before it: %o',
+  'a new password ends earlier sessions of other devices: %o',
   async (config) => {
     const { logIn, run, login, isUser, changed } = await siteFor(config);
     const [one, other] = [await logIn('7', { begun: 500 }), await logIn('7', { begun: 400 })];
@@ -147,7 +147,7 @@ test('the settings decide on websites, lifetime, address and browser', async () 
   expect(await (await ask({ checks: false })).isUser(device)).toBe(true);
 });
 
-test('what the settings say counts for logins from before, too, and so does a new key', async () => {
+test('changed settings and a new key count for existing logins', async () => {
   const { logins, logIn, agent, run, folder, login, changed } = await siteFor();
   const from = { ...(await logIn('7')), userAgent: agent };
   const here = await login({ ...from, address: '192.0.2.1' });

@@ -27,7 +27,7 @@ const siteFor = async (config = '', options: SiteOptions = {}, ...before: string
   return openedSite(Promise.resolve(site), options);
 };
 
-test('the sessions that Moodle would take, and those that it would not', async () => {
+test('exactly the sessions that Moodle accepts are accepted', async () => {
   stopClock();
   const site = await siteFor();
   let users = 50;
@@ -74,7 +74,7 @@ test('a login ends with a suspension or an expiry, and is renewed by use', async
   expect(await logins.ttl(late as never)).toBe(0);
 });
 
-test('names as Moodle writes them, and the roles of its administrators and managers', async () => {
+test('users have the names of Moodle, and roles as administrators or managers', async () => {
   const { logIn, run, login, who, changed } = await siteFor(
     "$CFG->fullnamedisplay = 'lastname, firstname (alternatename)';",
   );
@@ -99,7 +99,7 @@ test('names as Moodle writes them, and the roles of its administrators and manag
   }
 });
 
-test('the roles of the settings, and the administrators of config.php', async () => {
+test('the settings and config.php name the roles', async () => {
   const own = await siteFor('', { admins: ['manager'], moderators: ['student'], nobody: ['9'] });
   await own.run('INSERT INTO #__role_assignments VALUES (1, 1, 1, 7), (2, 2, 1, 2)');
   expect(await own.who(await own.logIn('7'))).toMatchObject({ roles: ['admin'] });
@@ -109,7 +109,7 @@ test('the roles of the settings, and the administrators of config.php', async ()
   expect(await fixed.who(await fixed.logIn('7'))).toMatchObject({ roles: ['admin'] });
 });
 
-test('who has to change the password first is nobody', async () => {
+test('a user who must change the password first is rejected', async () => {
   const { logIn, run, login, who, isUser, changed } = await siteFor();
   const device = await logIn('7');
   const known = await login(device);
@@ -138,7 +138,7 @@ test.each<[asks: boolean, config: string, before: string[]]>([
   [false, '', [page, handler]],
   [false, '', [handler, ...policy(2)]],
   [true, '', [handler, ...policy(1)]],
-])('who has not agreed to the site policy is nobody: %s with %s %j', async (asks, config, before) => {
+])('a user without consent to the site policy is rejected: %s with %s %j', async (asks, config, before) => {
   const { logIn, isUser } = await siteFor(config, { admins: ['nobody'] }, ...before);
   expect(await isUser(await logIn('7'))).toBe(!asks);
   expect(await isUser(await logIn('8', { user: { policyagreed: 1 } }))).toBe(true);

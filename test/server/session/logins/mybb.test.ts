@@ -76,7 +76,7 @@ test('names, roles and bans', async () => {
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 
-test('a banned group counts whatever characters its title has, and groups that cannot be read are no answer', async () => {
+test('a banned group counts whatever characters its title has, if the groups can be read', async () => {
   const { run, logins, isUser, logIn } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_users SET usergroup = 7');
@@ -172,7 +172,7 @@ test('bans of mail addresses, unless the board lets members keep these', async (
   expect(await (await ask()).isUser(device)).toBe(true);
 });
 
-test('while the plugin My2FA is active, which asks for the second factor after the login, nobody is let in', async () => {
+test('while the plugin My2FA is active, all logins are rejected', async () => {
   const { folder, run, insert, logIn, logins, isUser } = await siteFor();
   await insert('datacache', { title: 'plugins', cache: 'a:1:{s:6:"active";a:0:{}}' });
   const device = await logIn('7');
@@ -191,7 +191,7 @@ test('while the plugin My2FA is active, which asks for the second factor after t
   expect(await isUser(device)).toBe(true);
 });
 
-test('a logout on one of two devices, a new password, and sessions that MyBB replaces or clears away', async () => {
+test('a login ends with its logout or a new password, not with a replaced session row', async () => {
   const { run, logIn, logins } = await siteFor();
   const [one, two] = [await logIn('7'), await logIn('7')];
   const login = async (device: typeof one) => (await logins.identify(device)) as Login<never>;

@@ -27,7 +27,7 @@ const siteFor = (config: OpencartConfig = {}, options: SiteOptions = {}) =>
 applicationContract('OpenCart', db, () => opencartSite(db), { named: (firstname) => ({ firstname }) });
 
 test.each([3, 4] as const)(
-  'customers of OpenCart %s, their first names and groups, and those who may not come in',
+  'active customers of OpenCart %s are users with first name and roles by group',
   async (version) => {
     const options = { admins: ['Owners'], moderators: ['Our & Staff'] };
     const { logIn, run, login, isUser, changed } = await siteFor({ version }, options);
@@ -105,7 +105,7 @@ test.each([
   },
 );
 
-test('two devices, a new password, and a session that ends', async () => {
+test('a login ends with its own session, not with a new password', async () => {
   const { logIn, run, login, check, changed } = await siteFor();
   const [one, other] = [await logIn('7'), await logIn('7')];
   const [here, there] = [await login(one), await login(other)];
@@ -118,7 +118,7 @@ test('two devices, a new password, and a session that ends', async () => {
   expect(await changed(there)).toMatchObject({ state: 'nobody' });
 });
 
-test('sessions and cookies that name nobody', async () => {
+test('sessions and cookies without a customer are rejected', async () => {
   const site = await siteFor();
   await expectLogins(site, {
     user: { 'a number': { data: { customer_id: 7 } } },
@@ -138,7 +138,7 @@ test('sessions and cookies that name nobody', async () => {
   );
 });
 
-test('an administrator who is in the store as a customer is nobody, where OpenCart notes it', async () => {
+test('a session of an administrator as a customer is rejected if OpenCart records it', async () => {
   const { logIn, login, who, isUser, changed } = await siteFor();
   const session = (type?: string) => ({
     data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', ...(type && { type }) } },

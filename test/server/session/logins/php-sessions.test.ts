@@ -96,7 +96,7 @@ test('Roundcube with sessions of PHP: by the store that is given', async () => {
   expect(await who({ cookies })).toEqual({ id: '7', name: 'ann' });
 });
 
-test('mails go to the address that a user of Roundcube logs in by, and not to one that the user may write', async () => {
+test('the mail address of a Roundcube user is the one of the login, if it is one', async () => {
   const { folder, db } = roundcubeOf("$config['session_storage'] = 'db';");
   db.exec(
     "CREATE TABLE rc_identities (user_id INTEGER, standard INTEGER, del INTEGER, email TEXT); INSERT INTO rc_identities VALUES (7, 1, 0, 'eve@example.org'), (7, 0, 0, 'second@example.org'), (7, 1, 1, 'deleted@example.org')",
@@ -138,7 +138,7 @@ test.each([
   },
 );
 
-test('a user of Roundcube who has not given the second factor of a plugin is nobody', async () => {
+test('a Roundcube user without the second factor of a plugin is rejected', async () => {
   const { folder } = roundcubeOf(plugins("['twofactor_gauthenticator']"));
   mkdirSync(join(folder, 'sessions'));
   const { isUser } = await open({
@@ -158,7 +158,7 @@ test('a user of Roundcube who has not given the second factor of a plugin is nob
   expect(await by(done.replace(/auth_secret.*?;/, ''), '')).toBe(false);
 });
 
-test('a second factor that is switched on meanwhile: nobody is let in until the configuration can be read again', async () => {
+test('after a second factor is switched on, logins are rejected until the configuration can be read', async () => {
   const { folder, file } = roundcubeOf('');
   mkdirSync(join(folder, 'sessions'));
   writeFileSync(join(folder, 'sessions/sess_abc'), vars);
@@ -466,7 +466,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   );
 });
 
-test('Cacti by its folder: where it asks for second factors, who has not given one yet is nobody', async () => {
+test('a Cacti user without the required second factor is rejected', async () => {
   const sessions = folderOf({
     sess_password: 'sess_user_id|s:1:"7";',
     sess_refused: 'sess_user_id|s:1:"7";sess_user_2fa|b:0;',

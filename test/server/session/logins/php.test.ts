@@ -263,7 +263,7 @@ test('what visitors may have uploaded is no code of the site', async () => {
   expect(await misled.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
 });
 
-test('a changed configuration counts without a restart, and ends no login that still fits', async () => {
+test('a changed configuration counts without a restart', async () => {
   const machine = new Machine({});
   const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
   machine.ini(settings);

@@ -20,7 +20,7 @@ const phpBB = (version?: string, more: Partial<SitePlace> = {}, on = db) =>
 
 applicationContract('phpBB', mysql, () => phpbbSite(mysql), { checks: false });
 
-test('names, roles, and who is nobody', async () => {
+test('users have names and roles of phpBB', async () => {
   const { ask, logIn, insert, run, who } = await phpBB();
   for (const [group, id, pending] of [
     [2, 20, 0],
@@ -218,7 +218,7 @@ test('an address ban counts for the address of the visitor and for that in the s
   expect(await unchecked.check([login])[0]).toMatchObject({ state: 'nobody' });
 });
 
-test('the time without a page view: writing in the chat renews it, and nothing brings an expired session back', async () => {
+test('writing in the chat renews a session until it has expired', async () => {
   const { run, logIn, login, check, who, logins } = await phpBB();
   const left = async (of: Login) => Math.round(((await logins.ttl(of as never)) ?? 0) / 60_000);
   const known = await login(await logIn('7', { ago: 3000 }));
@@ -234,7 +234,7 @@ test('the time without a page view: writing in the chat renews it, and nothing b
   expect(await who(await logIn('7', { ago: 3650 }))).toMatchObject({ id: '7' });
 });
 
-test('a ban in phpBB 4, and its end, for the login and for those who look for the user', async () => {
+test('a ban in phpBB 4 counts until its end, also for finding the user', async () => {
   const { insert, run, logIn, isUser, logins } = await phpBB('4.0.0');
   const phone = await logIn('7');
   const isThere = async () => [await isUser(phone), (await logins.accounts?.names(['7']))?.has('7')];
@@ -245,7 +245,7 @@ test('a ban in phpBB 4, and its end, for the login and for those who look for th
   expect(await isThere()).toEqual([true, true]);
 });
 
-test('more bans of addresses than the database gives are no answer: it may have left out the one that counts', async () => {
+test('too many address bans are a failure, because the database may have left out one', async () => {
   const { run, logIn, login, check, logins } = await phpBB(undefined, {}, mysql);
   const device = await logIn('7');
   const known = await login(device);
@@ -302,7 +302,7 @@ test('the operator learns when a listed name comes to be that of several groups'
   expect(doubts).toEqual([expect.stringMatching(/several groups have the name R&D,.* id:10, id:4/)]);
 });
 
-test('the doctor recommends CHAT_SITE_CHECKS=off only where the row of a login has what no visitor has, and warns', async () => {
+test('the doctor recommends CHAT_SITE_CHECKS=off only for rows without the address or browser of the visitor', async () => {
   const { folder, logIn } = await phpBB();
   const recommends = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
     const { cookies } = await logIn('7', { browser: 'Mozilla', ...given });

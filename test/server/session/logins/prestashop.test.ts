@@ -14,7 +14,7 @@ const siteFor = (options: SiteOptions = {}) => openedSite(prestashopSite(db), op
 
 applicationContract('PrestaShop', db, () => prestashopSite(db), { named: (firstname) => ({ firstname }) });
 
-test('customers, their first names and groups, and those who may not come in', async () => {
+test('active customers are users with first name and roles by group', async () => {
   const { logIn, run, login, changed } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });
   const device = await logIn('7', { firstname: 'Zoë' });
   await run('INSERT INTO #__customer_group VALUES (7, 4)');
@@ -42,7 +42,7 @@ test('a new password ends all sessions but that of the new cookie', async () => 
   expect(await changed(own)).toMatchObject({ state: 'nobody' });
 });
 
-test('the cookies that PrestaShop would take, and those that it would not', async () => {
+test('exactly the cookies that PrestaShop accepts are accepted', async () => {
   const site = await siteFor();
   const [one, other] = [await site.logIn('7'), await site.logIn('8')];
   await expectLogins(site, {
@@ -81,7 +81,7 @@ test('a new cookie_iv ends the logins by the one before', async () => {
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('the cookies of several shops: one that names a customer, or the one that is set', async () => {
+test('of the cookies of several shops, only one may name a customer unless the settings choose', async () => {
   const { logins, logIn, who, ask } = await siteFor();
   const guest = { id_customer: null, session_id: null, session_token: null };
   const [one, two, none] = [

@@ -11,7 +11,7 @@ applicationContract('SMF', db, () => smfSite(db), { oneLoginPerUser: true, named
 /** A site for one test, and its logins. */
 const siteFor = (secret?: string) => openedSite(smfSite(db, secret));
 
-test('names, groups, and accounts that are not active', async () => {
+test('active accounts are users with roles by group', async () => {
   const { run, logIn, logins, ask } = await siteFor();
   const device = await logIn('7', 'Zoë &amp; &lt;Bo&gt; &#039;');
   const cases: [group: number, more: string, activated: number, string[] | null][] = [
@@ -126,7 +126,7 @@ test('more bans than the database gives are no answer', async () => {
   await asked(device).toMatchObject({ user: { id: '7' } });
 });
 
-test('who has to set up a second factor and has not is nobody', async () => {
+test('a user without the required second factor is rejected', async () => {
   const { run, insert, logIn, ask } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_membergroups SET tfa_required = 1 WHERE id_group IN (4, 12)');
@@ -169,7 +169,7 @@ test('a logout and a new password end the logins on all devices', async () => {
   }
 });
 
-test('the cookie in all forms that SMF reads, and of nobody if it is changed', async () => {
+test('an unchanged cookie in any form that SMF reads is accepted', async () => {
   const { cookie, logIn, logins, who } = await siteFor();
   const [{ hash }, other] = [await logIn('7'), await logIn('8')];
   const header = (value: string) => `${cookie}=${encodeURIComponent(value)}`;

@@ -25,7 +25,7 @@ const siteFor = (config: Parameters<typeof typo3Site>[1] = {}, options: SiteOpti
 
 applicationContract('TYPO3', mysql, () => typo3Site(mysql));
 
-test('names, and the roles of groups and of the groups in them', async () => {
+test('users have names, and roles of their groups and subgroups', async () => {
   const { logIn, who } = await siteFor({}, { admins: ['Staff'], moderators: ['Helpers'] }, sqlite);
   const user = async (id: string, session: Typo3Session) => who(await logIn(id, session));
   expect(await user('7', { name: 'Zoë & <b>', user: { usergroup: '11,2' } })).toEqual({
@@ -44,7 +44,7 @@ const active = '{"totp":{"secret":"x","active":true}}';
 const inactive = '"totp":{"secret":"x","active":false}';
 const notGiven = 'the user has not yet given the second factor';
 
-test('who has a second factor and has not given it is nobody', async () => {
+test('a user without the second factor is rejected', async () => {
   const { logins, logIn, run, login, who, isUser } = await siteFor({}, {}, sqlite);
   const by = (mfa: string, data: string) => logIn('9', { user: { mfa }, row: { ses_data: data } });
   const given = 'a:1:{s:3:"mfa";b:1;}';
@@ -63,7 +63,7 @@ test('who has a second factor and has not given it is nobody', async () => {
   expect(await Promise.all(logins.check(known))).toMatchObject([factor, factor]);
 });
 
-test('a user who is disabled or deleted is nobody', async () => {
+test('a disabled or deleted user is rejected', async () => {
   const { logIn, run, login, check } = await siteFor({}, {}, sqlite);
   const known = await login(await logIn('7'));
   for (const [change, reason] of [
@@ -99,7 +99,7 @@ test('without a cookieDomain: a cookie of a host whose pages may not use the cha
   expect(await who({ ...other, isPageHost })).toBe('its cookie is that of another domain');
 });
 
-test('the sessions that TYPO3 would take, and those that it would not', async () => {
+test('exactly the sessions that TYPO3 accepts are accepted', async () => {
   stopClock();
   const site = await siteFor({}, {}, sqlite);
   await expectLogins(site, {
@@ -185,7 +185,7 @@ require Environment::getConfigPath() . '/system/' . strtolower((string)Environme
   expect(await who(await at(700))).toBe('the session has expired there');
 });
 
-test('another table of sessions, another connection, and a URL of the database', async () => {
+test('the session table can have another name and connection', async () => {
   const login = `${encodeURIComponent(mysql.user)}:${encodeURIComponent(mysql.password).replaceAll("'", '%27')}`;
   const { run, logIn, isUser } = await siteFor({
     more: `$GLOBALS['TYPO3_CONF_VARS']['SYS']['session']['FE']['options']['table'] = 'own_sessions';

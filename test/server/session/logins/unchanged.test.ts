@@ -31,7 +31,7 @@ async function readsLittle(logins: Logins, login: Login): Promise<void> {
   await expect.poll(() => keysOfCheck(logins, login), { timeout: 20_000 }).toBeLessThan(all);
 }
 
-test('tables that have not changed are not read by a user with the least rights, and every change is seen', async () => {
+test('with the least rights, only changed tables are read', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   const lines = await grants({ folder: site.folder });
@@ -58,7 +58,7 @@ test('tables that have not changed are not read by a user with the least rights,
   expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('of a login whose session has changed, the row of the session is read again, and no other', async () => {
+test('after a change of the session only its row is read again', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   const logins = await loginsOf(site.folder, { checks: false });
@@ -100,7 +100,7 @@ test('of a login whose session has changed, the row of the session is read again
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('a page view that changes a PHP session reads the session again, and not the row of its user', async () => {
+test('after a change of a PHP session the row of its user is not read again', async () => {
   const site = await laravelSite(db);
   onTestFinished(site.remove);
   const settings = readOptions({ site: site.folder }, (name) => name);

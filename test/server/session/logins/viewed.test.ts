@@ -67,7 +67,7 @@ async function phpBB() {
 }
 
 describe('after a page view', () => {
-  test('the session alone is read again, and later changes of everything else are seen', async () => {
+  test('only the session is read again, until something else changes', async () => {
     const { run, view, login: first, changed, checked } = await phpBB();
     const hide = (from: string, to: string) => run(`ALTER TABLE #_users RENAME ${from} TO ${to}`);
     // A login that is read whole needs the column.
@@ -93,7 +93,7 @@ describe('after a page view', () => {
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
-  test('its end is seen, and so is the end of the user', async () => {
+  test('the end of the session or the user is noticed', async () => {
     const { run, view, login: first, changed, checked, device } = await phpBB();
     await run(view());
     const login = await changed(first);

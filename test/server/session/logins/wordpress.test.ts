@@ -35,7 +35,7 @@ const seven = { user: { id: '7' } };
 const wordPress = (options: WordPressOptions = {}, more: Partial<SitePlace> = {}) =>
   openedSite(wordPressSite(db, options), more);
 
-test('the name without entities, and the roles that exist there', async () => {
+test('the name has no entities, and roles come from capabilities', async () => {
   const { prefix, who, logIn, setMeta } = await wordPress();
   const cases: [string | null, string, object][] = [
     ['a:1:{s:13:"administrator";b:1;}', 'Zoë &amp; &quot;Bo&quot;', { name: 'Zoë & "Bo"', roles: ['admin'] }],
@@ -81,7 +81,7 @@ test('roles and users come from the settings, also roles that only the code of a
   expect(await isUser(await logIn('9'))).toBe(false);
 });
 
-test('users that BuddyPress has marked as spammers, bbPress has blocked or BuddyBoss has suspended are kept out', async () => {
+test('users that BuddyPress, bbPress or BuddyBoss has banned are banned in the chat', async () => {
   const { prefix, run, login, who, changed, logIn, setMeta, addBuddyBoss, setSuspended, logins } =
     await wordPress();
   await addBuddyBoss();
@@ -105,7 +105,7 @@ test('users that BuddyPress has marked as spammers, bbPress has blocked or Buddy
 test.each([
   ['User Switching', 'switched_from'],
   ['Login as User', 'logged_in_from'],
-])('who is another user by the plugin %s is nobody', async (plugin, from) => {
+])('a session as another user by the plugin %s is rejected', async (plugin, from) => {
   const { who, logIn } = await wordPress();
   const session = (id: number | false) => ({ [`${from}_id`]: id, [`${from}_session`]: '' });
   expect(await who(await logIn('7', { session: session(1) }))).toBe(
@@ -119,7 +119,7 @@ test.each([
 const cerberPolicies = (mode: string) =>
   `a:1:{s:17:"crb_role_policies";a:1:{s:10:"subscriber";a:1:{s:7:"2famode";${mode};}}}`;
 
-test('WP Cerber asks for the second factor after the login: where roles have it, nobody is let in', async () => {
+test('while WP Cerber requires a second factor for roles, all logins are rejected', async () => {
   const { folder, logins, logIn, addCerber, setOption } = await wordPress();
   await addCerber();
   const device = await logIn('7');
@@ -150,7 +150,7 @@ test('WP Cerber asks for the second factor after the login: where roles have it,
   expect(await set('active_plugins', 'a:0:{}')).toMatchObject(seven);
 });
 
-test('where WP Cerber asks a single user for a second factor, that user is nobody', async () => {
+test('a user whom WP Cerber asks for a second factor is rejected', async () => {
   const { login, who, isUser, changed, logIn, addCerber, setCerberFactor, logins } = await wordPress();
   await addCerber();
   await logins.reload?.();
@@ -304,7 +304,7 @@ async function network() {
   };
 }
 
-test('a network: its address as it is stored, the roles of one blog, and its super admins', async () => {
+test('a network has the roles of the blog and its super admins', async () => {
   const { run, logins, login, who, changed, device, configure } = await network();
   expect(await who(await device('7'))).toEqual({ id: '7', name: 'Ann', roles: ['moderator'] });
   const admin = await login(await device('8'));
@@ -321,7 +321,7 @@ test('a network: its address as it is stored, the roles of one blog, and its sup
   expect(await who(await device('8'))).toMatchObject({ roles: ['admin'] });
 });
 
-test('a network: who is marked as spam, deleted or suspended is kept out', async () => {
+test('a network bans users who are marked as spam, deleted or suspended', async () => {
   const { run, logins, login, who, check, device, addBuddyBoss, setSuspended } = await network();
   const known = await login(await device('7'));
   for (const column of ['spam', 'deleted']) {
@@ -335,7 +335,7 @@ test('a network: who is marked as spam, deleted or suspended is kept out', async
   expect(await who(await device('7'))).toMatchObject({ banned: true });
 });
 
-test('a network: its plugins, and a file that has all that is read of the network', async () => {
+test('a network counts its own plugins, also if a file has its other settings', async () => {
   const { ask, open, device, cookie, configure, addCerber, ofNetwork } = await network();
   const all = `define('MULTISITE', true); ${define('LOGGED_IN_SALT', 'S')}define('COOKIEHASH', '${cookie.slice(20)}');`;
   configure("define('MULTISITE', true);", all);
@@ -364,7 +364,7 @@ test('WordPress is found in a folder of its own below index.php, but not with SQ
   await expect(ask()).rejects.toThrow('keeps its data in SQLite');
 });
 
-test('Bedrock by its .env, wp-config.php in the folder above, and the file of one host of Debian’s', async () => {
+test('the configuration is found in .env, in the folder above and in the file of a Debian host', async () => {
   const site = await wordPress();
   const device = await site.logIn('7');
   const at = (...path: string[]) => join(site.folder, ...path);
@@ -427,7 +427,7 @@ test('rows that a connection in latin1 has written', async () => {
   expect(await who(device)).toEqual({ id: '7', name: 'Jürgen €' });
 });
 
-test('a password of the database that only PHP knows: the error names the line, and CHAT_SITE_DATABASE replaces it', async () => {
+test('CHAT_SITE_DATABASE replaces a database password that only PHP knows', async () => {
   const { folder, logIn, ask } = await wordPress();
   const file = join(folder, 'wp-config.php');
   const secret = "define('DB_PASSWORD', file_get_contents('/run/secret'));";
@@ -454,7 +454,7 @@ async function chatOf({ folder }: { folder: string }, env: NodeJS.ProcessEnv = {
   return { server, connect };
 }
 
-test('the chat of a WordPress: who is logged in there, a changed name and role, a logout on one of two devices', async () => {
+test('a login in the chat follows a changed name and role, and ends with its own logout', async () => {
   const site = await wordPress();
   const { server, connect } = await chatOf(site);
   const name = 'Ann &amp; Co';
@@ -577,7 +577,7 @@ test('a changed wp-config.php counts only when it is completely written', async 
   expect(await who(await site.logIn('7', { secret: 'rotatedS' }))).toMatchObject({ id: '7' });
 });
 
-test('a new WordPress, in which nobody has logged in: the first login is enough', async () => {
+test('a new WordPress works after the first login', async () => {
   const { logins, isUser, logIn, setOption } = await wordPress({ config: '' });
   const device = await logIn('7', { secret: 'KS' });
   expect(await logins.identify(device)).toMatchObject({
