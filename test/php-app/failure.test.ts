@@ -59,7 +59,7 @@ test.each([
   expectUnavailable(await raw(cut.url, { path, method: 'POST', headers: { cookie }, body }));
 });
 
-test('a record that is not JSON is 500, and stays as it is', async () => {
+test('a record that is not JSON is 500, without changing it', async () => {
   const cookie = `PHPSESSID=${'c'.repeat(26)}`;
   await memcached.set(`sessions/${idOf(cookie)}`, 'user_id|i:1;');
   const answer = await raw(app.url, { headers: { cookie } });

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([memcached?.stop(), redis?.remove()]));
 
 const redisUrl = (port: number) => `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}?timeout=200ms`;
-describe('a store that is gone is 503 on every page, and no cookie is lost', () => {
+describe('while the store is down every page is 503, without losing a cookie', () => {
   async function expectNothingLost(app: PhpApp, begin: () => unknown, end?: () => unknown): Promise<void> {
     const cookie = await app.login('alice');
     const { csrf } = await openForm(app, cookie);

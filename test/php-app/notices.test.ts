@@ -106,7 +106,7 @@ test('a member is mailed once about missed messages, which only an admin sees li
   expect(await noticesOf(carol)).toMatchObject({ status: 404 });
 });
 
-test('a forged event is refused, and a site without the key has no address for events', async () => {
+test('only a site with the key accepts events, if they are signed', async () => {
   const forged = { type: 'notify.due', data: { user: { id: '2' }, total: 9 } };
   const send = (url: string) =>
     fetch(`${url}/chat-events`, {

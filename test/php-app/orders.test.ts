@@ -44,7 +44,7 @@ const orderOf = (page: string) => /name="order" value="(\d+)"/.exec(page)?.[1] ?
 const textsOf = async (client: ChatClient, room: string) =>
   (await client.request('message:history', { room })).messages.map(({ text, user }) => [user.id, text]);
 
-test('a welcome waits in the chat after the first login, and comes once, in whatever language the next one is', async () => {
+test('the first login sends one welcome, in its language', async () => {
   const alice = await connect(await app.login('alice'));
   expect(alice.ready.rooms[0]).toMatchObject({
     id: 'orders-1',
@@ -72,7 +72,7 @@ test('a welcome waits in the chat after the first login, and comes once, in what
   expect(await textsOf(alice, 'orders-1')).toHaveLength(1);
 });
 
-test('an order is confirmed in the chat, once however often it is pressed, and nobody else', async () => {
+test('an order is confirmed once, and only to its user', async () => {
   const [bobs, carols] = [await app.login('bob'), await app.login('carol')];
   const [bob, carol] = [await connect(bobs), await connect(carols)];
   await bob.request('room:join', { room: 'orders-2' });
@@ -100,7 +100,7 @@ test.each<Forged>([
   ['another CSRF token', { csrf: 'f'.repeat(64) }, 403],
   ['a product that is none of ours', { product: 'class' }, 400],
   ['a number that is none of ours', { order: '-1' }, 400],
-])('%s: refused, and nothing is written', async (_, over, status) => {
+])('%s is refused without a message', async (_, over, status) => {
   const cookie = await app.login('carol');
   const carol = await connect(cookie);
   const before = await textsOf(carol, 'orders-3');

@@ -87,7 +87,7 @@ describe('chat page', () => {
     },
   );
 
-  test('every page has the launcher, and the page of another member a button that opens a conversation', async () => {
+  test('every page has the launcher, and that of another member a chat button', async () => {
     const cookie = await app.login('carol');
     const page = async (path: string) => (await raw(app.url, { path, headers: { cookie } })).body;
     for (const path of ['/', '/members', '/members/2']) {

@@ -90,7 +90,7 @@ const isKnown = async (id: string) => {
   return (await fetch(`${site.chat.url}/api/users/${id}`, { headers })).status === 200;
 };
 
-test('--help lists all commands, and the help of each has its use and an example', async () => {
+test('--help lists all commands, and each has a usage and an example', async () => {
   const { code, said } = await run('--help');
   expect(code).toBe(0);
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
@@ -124,7 +124,7 @@ test.each<[keyof typeof commands, string[], RegExp]>([
     ['--url', 'https://127.0.0.1.example.org', '--cookie-file', 'none', '--room', 'lobby'],
     /^127\.0\.0\.1\.example\.org is not this machine, .*--yes-this-server-is-mine$/,
   ],
-])('%s %j: what is wrong, and code 64', async (name, args, expected) => {
+])('%s %j explains the mistake and exits with 64', async (name, args, expected) => {
   expect(await command(name, ...args)).toEqual({ code: 64, said: expect.stringMatching(expected) });
 });
 
@@ -168,7 +168,7 @@ test('export writes the archive of the API to a private file or the standard out
   expect(messages(piped)).toBe(messages(file));
 });
 
-test('erase: only with --yes where nobody can be asked, and the server does it', async () => {
+test('erase needs --yes without a terminal', async () => {
   await talker('31');
   const asked = await command('erase', '31', '--settings', settings);
   expect(asked).toEqual({ code: 64, said: expect.stringContaining('--yes erases without a question') });
@@ -229,7 +229,7 @@ test.each([
   },
 );
 
-test('load: users write into a room at a rate, and each message is acknowledged and arrives once at all of them', async () => {
+test('load sends messages at a rate and reports those acknowledged and received', async () => {
   const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));
   const to = (file: string, ...more: string[]) =>
     command('load', '--url', site.chat.url, '--cookie-file', file, ...more);

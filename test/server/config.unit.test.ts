@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../helpers/config.ts';
 
-test('neither a store nor a site is set: the server says so, and shows an example of each', () => {
+test('without a store and a site, the error has an example of each', () => {
   expect(() => readConfig({})).toThrow(
     /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:.*set CHAT_SITE, such as \//,
   );
@@ -92,7 +92,7 @@ test('settings that hold a password can be in files, as Docker and Kubernetes gi
   rmSync(folder, { recursive: true });
 });
 
-test('keys in a file: one a line, and one that was commented out is refused', () => {
+test('a key file has one key per line, without comments', () => {
   const folder = mkdtempSync(join(tmpdir(), 'keys-'));
   const path = join(folder, 'keys');
   const keys = ['first-key-0123456', 'second-key-01234'];
@@ -269,7 +269,7 @@ const malformed = {
 };
 
 test.each(Object.entries(malformed))(
-  '%s: a malformed address is refused, and not repeated',
+  '%s: a malformed address is refused without repeating it',
   (name, texts) => {
     const refused = (text: string) => {
       try {
@@ -368,13 +368,13 @@ test.each([
   ['CHAT_SESION_CHECK', 'CHAT_SESSION_CHECK'],
   ['CHAT_USER_BANEND', 'CHAT_USER_BANNED'],
   ['CHAT_User_Banned', 'CHAT_USER_BANNED'],
-])('%s is a misspelling, and refused: %s was meant', (name, nearest) => {
+])('the misspelling %s is refused with the name %s', (name, nearest) => {
   expect(problemsOf({ [name]: 'geheim' })).toMatch(
     new RegExp(`^  ${name}: there is no such setting; the nearest is ${nearest}$`, 'm'),
   );
 });
 
-test('all misspelt names are listed together with the values that cannot be used, and other unknown names too', () => {
+test('unknown names are listed together with invalid values', () => {
   const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_ARCHIVE: '1s' });
   expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_ARCHIVE']);
 });
@@ -418,7 +418,7 @@ test('files are stored in a folder, or in a bucket with its key or that of the e
   });
 });
 
-test('an empty name, and those of the PHP application, are not unknown', () => {
+test('empty settings and those of the PHP application are not unknown', () => {
   const env = { CHAT_PORT: '1', CHAT_API_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
   expect(configOf(env).unknown).toEqual([]);
 });

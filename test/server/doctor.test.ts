@@ -140,7 +140,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
     {},
     { CHAT_SESSION_NAME: 'sid' },
   ],
-])('%s: what is wrong, and what to change', async (_, expected, { folder: at = folder, ...options }, env) => {
+])('%s is explained, with what to change', async (_, expected, { folder: at = folder, ...options }, env) => {
   const cookie = env?.CHAT_SESSION_NAME === undefined ? id : `lang=de; PHPSESSID=${id}`;
   const store = `file://${at}?${new URLSearchParams(options)}`;
   const said = await doctor(1, { CHAT_SESSION_STORE: store, ...env }, '--cookie', cookie);
@@ -185,7 +185,7 @@ test('a session that is expired by the options of the store URL', async () => {
   expect(await doctor(1, env, ...args)).toMatch(/it has expired[\s\S]*lifetime=/);
 });
 
-test('a store that fails midway: its message, and no stack', async () => {
+test('a store that fails midway is explained without a stack', async () => {
   const db = join(folder, 'site.db');
   sqlite(db, `CREATE TABLE s (id, data, ends); INSERT INTO s VALUES ('${id}', 'user_id|i:7;', 'soon')`);
   const env = { CHAT_SESSION_STORE: `sqlite:${db}?table=s&id=id&data=data&expires=ends` };
@@ -221,7 +221,7 @@ test('logout notifications and renewals that Redis does not permit are warnings'
   expect(await said('reader')).toMatch(/^! Writing in the chat does not keep a session alive: .*\+expire/m);
 });
 
-test('without a cookie, with an unknown one, with what is none, and with a wrong option', async () => {
+test('the cookie is optional, and a wrong one is explained', async () => {
   const env = { CHAT_SESSION_STORE: memcached.url };
   expect(await doctor(0, env)).toMatch(
     /✓ The session store answers\.\n[\s\S]*: npm run doctor -- --cookie -\n/,
@@ -238,7 +238,7 @@ test('without a cookie, with an unknown one, with what is none, and with a wrong
   expect(await doctor(64, {}, '--cake')).toContain("Unknown option '--cake'");
 });
 
-test('the settings that differ from the default, all of them with --all, and no key and no password', async () => {
+test('settings are listed without keys and passwords, those of the default only with --all', async () => {
   const keyFile = join(folder, 'api-key');
   writeFileSync(keyFile, 'geheim-geheim-geheim');
   const env = {

@@ -192,7 +192,7 @@ test.each([
 });
 
 describe('/metrics', () => {
-  test('from this machine: all that docs/operate.md names, and the delay of the event loop', async () => {
+  test('from this machine has all metrics of docs/operate.md', async () => {
     const text = await (await get('/metrics')).text();
     const page = readFileSync(new URL('../../docs/operate.md', import.meta.url), 'utf8');
     const named = [...page.matchAll(/^\| `(chat_\w+)` \|/gm)].map(([, name]) => name);

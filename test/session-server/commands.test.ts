@@ -35,7 +35,7 @@ test.each(Object.keys(conversations))(
   },
 );
 
-test('a line may end with LF alone, and an unfinished line at the end of the connection is not run', async () => {
+test('a command is run when its line ends, with LF or CRLF', async () => {
   const client = await connect();
   client.send('open lf\nput a b\nclose\nopen lf\nput a c\nclo');
   client.socket.end();
@@ -61,7 +61,7 @@ test('an open ends the session before it, without saving', async () => {
   expect(await client.ask('peek Y')).toBe('ok a:1:{s:3:"who";s:1:"Y";}');
 });
 
-test('a value with a line feed is refused by get, and get_all and peek escape it', async () => {
+test('a value with a line feed is escaped or refused', async () => {
   const [writer, old] = [await connect(), await connect()];
   await say(writer, 'encoding percent', 'open feed', 'put k a%0Aok%20b', 'close');
   await say(old, 'open feed r');

@@ -86,7 +86,7 @@ test.each(['file', 'sqlite'])(
   },
 );
 
-test('memory: holds at most its bytes, and has room again after a destroy', async () => {
+test('memory: holds at most its bytes until a session is destroyed', async () => {
   const container = await memoryContainer('', { ...options, memory: 3000 });
   const large = { ...session, data: Buffer.alloc(1500) };
   await container.commit('a', large);
@@ -98,7 +98,7 @@ test('memory: holds at most its bytes, and has room again after a destroy', asyn
 });
 
 describe('files', () => {
-  test('a folder that others can list gets mode 700, and one that they can write to is refused', async () => {
+  test('a folder is private, or refused if others can write to it', async () => {
     const [listed, shared] = [join(folder, 'listed'), join(folder, 'shared')];
     await mkdir(listed);
     await mkdir(shared);
@@ -110,7 +110,7 @@ describe('files', () => {
     expect((await stat(shared)).mode & 0o1777).toBe(0o1777);
   });
 
-  test('files of commits that were cut off are deleted, and no others', async () => {
+  test('only the files of unfinished commits are deleted', async () => {
     const leftover = join(folder, 'a.0123456789abcdef.tmp');
     await writeFile(leftover, 'torn');
     await writeFile(join(folder, 'of somebody.else'), 'kept');

@@ -19,7 +19,7 @@ describe('with the default limits', () => {
   });
 
   test.each(['put_all a:1:{i:0;S:999999999:"a";}', 'put_all a:1:{S:9999999999:"a";N;}'])(
-    '%s is refused, and other clients are served',
+    '%s is refused without affecting other clients',
     async (line) => {
       const client = await connect();
       await client.ask('new');
@@ -131,7 +131,7 @@ test('the server keeps at most SESSION_SERVER_SESSIONS sessions', async () => {
   await say(client, 'open a', 'put k v', 'commit', 'open a', 'destroy', 'open d', 'close');
 });
 
-test('without memory for a reply it is not sent, and the memory of its connection is free for others', async () => {
+test('a reply without memory closes its connection, which frees its memory', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_BUFFER: '4MB' });
   const clients = [await connect(), await connect()];
   for (const client of clients) {
@@ -182,7 +182,7 @@ test('when all connections are in use, the longest idle one without an open sess
   await expect.poll(async () => (await connect()).ask('ping').catch(() => '')).toBe('ok');
 });
 
-test('at most SESSION_SERVER_WAITERS clients wait for locks, and others are served', async () => {
+test('at most SESSION_SERVER_WAITERS clients wait for locks', async () => {
   const { connect } = await sessionServerForTest({ SESSION_SERVER_WAITERS: '10' });
   const holder = await connect();
   await say(holder, 'open one');

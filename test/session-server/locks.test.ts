@@ -66,7 +66,7 @@ test('opening an own open session does not wait, and drops unsaved changes', asy
   await say(other, 'open own');
 });
 
-test('an open gives up after its time, and the others wait on', async () => {
+test('an open gives up after its own timeout', async () => {
   const [holder, short, none] = [await connect(), await connect(), await connect()];
   await say(holder, 'open patience');
   const long = await waiter('patience');
@@ -81,7 +81,7 @@ test('an open gives up after its time, and the others wait on', async () => {
   expect(await long.granted).toBe('ok');
 });
 
-test('a holder that does nothing loses the lock to a client that waits, and can save nothing any more', async () => {
+test('an idle holder loses the lock to a waiting client and can no longer save', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
   const began = performance.now();
   await say(late, 'open idle', 'put k late');
@@ -101,7 +101,7 @@ test('a holder that does nothing loses the lock to a client that waits, and can 
   expect(await next.ask('peek idle')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('a holder that works keeps the lock, and so does an idle one if no client waits', async () => {
+test('a holder keeps the lock while it works or no client waits', async () => {
   const [holder, idle] = [await connectToHolding(), await connectToHolding()];
   await say(idle, 'open alone', 'put k kept');
   await say(holder, 'open busy');
@@ -131,7 +131,7 @@ test('a client that comes after the holder has been idle for too long gets the l
   expect(await next.ask('peek long')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('a client that waited for a session that was destroyed gets a new one, and its changes are saved', async () => {
+test('a client that waited for a destroyed session gets a new one', async () => {
   const holder = await connect();
   await say(holder, 'open doomed', 'put k old', 'commit', 'open doomed');
   const next = await waiter('doomed');

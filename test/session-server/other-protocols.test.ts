@@ -15,7 +15,7 @@ test('without another protocol before them, the lines of the attack write a sess
   await say(await connect(), ...attack.replaceAll('victim', 'own').trim().split('\r\n'));
 });
 
-describe('HTTP: the connection is closed, and no command in the request is run', () => {
+describe('HTTP closes the connection without running a command of the request', () => {
   test.each([
     ['GET', 'GET /?x=1 HTTP/1.1\r\nX-Line: new\r\n'],
     ['CONNECT', 'CONNECT 127.0.0.1:9090 HTTP/1.1\r\n'],
@@ -51,7 +51,7 @@ test.each([
   ['STUN, as WebRTC in a page sends it', '\x00\x03\x00\x24\x21\x12\xa4\x42aaaaaaaaaaaa\r\n'],
   ['Redis', '*2\r\n$4\r\nAUTH\r\n$90\r\n'],
   ['XML', '<?xml version="1.0"?>\r\n'],
-])('%s: the connection is closed, and no command that follows is run', async (_, head) => {
+])('%s closes the connection without running a later command', async (_, head) => {
   expect(await answerTo(head + attack)).toBe('err unknown command\r\n');
   expect(await victim()).toBe('err No such session.');
 });

@@ -43,7 +43,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test('PHP reads back what it has put, and the server keeps its bytes', async () => {
+  test('PHP reads back the bytes that it has put', async () => {
     const asPhpReads = php(code(data), data);
     const replies = new Set<string>();
     const client = await hello();
@@ -106,7 +106,7 @@ test('a form field never becomes a command', async () => {
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
 });
 
-test('a put that is no session as PHP writes it is refused, and what follows it is not run', async () => {
+test('an invalid put is refused without running what follows it', async () => {
   const owner = await connect();
   await say(owner, 'open victim', 'put  user|s:4:"Anna";', 'close');
   for (const text of [

@@ -83,7 +83,7 @@ describe('settings', () => {
     expect(problemsOf({ SESSION_SERVER_HOST: host, ...(await tokenFile()) })).toEqual([]);
   });
 
-  test('a certificate with the key of another one, and a path that is too long for a socket', () => {
+  test('unusable certificates and sockets are refused', () => {
     mkdirSync(join(servers.folder, 'other'));
     const { SESSION_SERVER_TLS_KEY } = tls(join(servers.folder, 'other'));
     expect(problemsOf({ ...tls(), SESSION_SERVER_TLS_KEY })).toEqual([
@@ -103,7 +103,7 @@ describe('settings', () => {
 });
 
 describe('where it listens', () => {
-  test('without settings: only on the socket data/session-server.sock, where PHP and the chat reach it', async () => {
+  test('without settings: only on the socket data/session-server.sock', async () => {
     // Like at the first start, when the folder does not exist yet.
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '' }, servers.folder);
     const path = join(servers.folder, 'data/session-server.sock');
@@ -126,7 +126,7 @@ describe('where it listens', () => {
     store.close();
   });
 
-  test('with a port: only there, and the log warns that there is no token', async () => {
+  test('with a port: only there, with a warning if there is no token', async () => {
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '0' }, servers.folder);
     expect(server.socket).toBeUndefined();
     const client = await sessionClient(server);
@@ -176,7 +176,7 @@ describe('auth', () => {
     expect(server.output()).not.toContain(token);
   });
 
-  test('three wrong tokens, a line of more than 1 KB before the token, and 1 s without it close the connection', async () => {
+  test('a client without the token is closed after three attempts, 1 KB or 1 s', async () => {
     const { connect } = await sessionServerForTest({
       ...(await tokenFile()),
       SESSION_SERVER_FIRST_COMMAND: '1s',
@@ -191,7 +191,7 @@ describe('auth', () => {
     expect(await quiet.rest()).toBe('err Timed out.\r\n');
   });
 
-  test('a client without the token that reads no replies is closed, and takes no memory from those with it', async () => {
+  test('a client without the token takes no memory from those with it', async () => {
     await sessionServerForTest({ ...socket(), ...(await tokenFile()), SESSION_SERVER_BUFFER: '2MB' });
     const path = socket().SESSION_SERVER_SOCKET;
     const strangers = await Promise.all(Array.from({ length: 24 }, () => sessionClient({ path })));
@@ -211,7 +211,7 @@ describe('auth', () => {
 });
 
 describe('TLS', () => {
-  test('serves clients that speak TLS, even after a half-close, and no others', async () => {
+  test('serves only clients that speak TLS, even after a half-close', async () => {
     const { port } = await sessionServerForTest(tls());
     // In two steps, since only net.connect has the option allowHalfOpen.
     const raw = tcp({ host: '127.0.0.1', port, allowHalfOpen: true });
@@ -252,7 +252,7 @@ describe('TLS', () => {
 });
 
 describe('SIGTERM', () => {
-  test('running commands are finished, unsaved changes are dropped, and the server exits with 0', async () => {
+  test('the server finishes running commands, without saving open sessions', async () => {
     const env = { SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'sessions')}` };
     const server = await servers.start(env);
     const clients = await Promise.all(Array.from({ length: 5 }, () => sessionClient(server)));

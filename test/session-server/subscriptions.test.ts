@@ -49,7 +49,7 @@ describe('subscriptions to sessions in files', () => {
     expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"2";}');
   });
 
-  test('a session that expires sends its event, and not before', async () => {
+  test('an event is sent when a session expires', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     // Before it is made: its second may be over before the next command.
     expect(await watcher.ask('watch short')).toBe('ok gone');
@@ -61,7 +61,7 @@ describe('subscriptions to sessions in files', () => {
     expect(await watcher.ask('peek short')).toBe('err No such session.');
   });
 
-  test('after unwatch no event is sent, and all commands are allowed again', async () => {
+  test('unwatch ends the events and permits all commands again', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     await say(watcher, 'watch quiet');
     await say(writer, 'open quiet', 'put k 1', 'commit');

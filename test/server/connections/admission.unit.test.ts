@@ -76,7 +76,7 @@ test.each<[string, string | undefined, string?]>([
   expect(onBoth(admission, { origin, host })).toEqual(['admitted', 'admitted']);
 });
 
-test('without native clients an upgrade needs an Origin, and a GET of the own page may lack it', () => {
+test('without native clients an upgrade needs an Origin', () => {
   expect(onBoth(strict, {})).toEqual(['admitted', 'origin_not_allowed']);
   expect(onBoth(strict, { origin: 'https://good.example' })).toEqual(['admitted', 'admitted']);
 });
@@ -126,7 +126,7 @@ test('the credentials of a request have the whole address of the client, and nev
   });
 });
 
-test('new connections of an address are limited in time, and those of another address are not', () => {
+test('the rate of new connections is limited per address', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const limited = open({ limitConnectAddress: { count: 2, ms: 10_000 } });
   const ask = (from?: string) => limited.refusal(request({}, from), address(false), false);
@@ -137,7 +137,7 @@ test('new connections of an address are limited in time, and those of another ad
   expect(ask()).toBeNull();
 });
 
-test('refused requests have a limit of their own, and a connection refused because too many are open is not counted', () => {
+test('refused requests have a limit of their own', () => {
   const limited = open({ limitConnectAddress: { count: 2, ms: 3_600_000 }, limitConnectionsAddress: 1 });
   const image = request({ 'sec-fetch-site': 'cross-site' });
   expect([1, 2, 3].map(() => refusalOf(limited, image))).toEqual([
@@ -155,7 +155,7 @@ test('refused requests have a limit of their own, and a connection refused becau
   expect(refusalOf(limited, request({}))).toBe('rate_limited');
 });
 
-test('only trusted proxies may forward addresses, and only the address that the proxy added counts', () => {
+test('only the address that a trusted proxy added counts', () => {
   const limited = open({
     limitConnectAddress: { count: 1, ms: 3_600_000 },
     trustedProxies: ['127.0.0.1', '10.0.0.0/8'],

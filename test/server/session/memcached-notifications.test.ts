@@ -96,7 +96,7 @@ test('a session ID with any characters, and no items that are not sessions', asy
 });
 
 describe('lost', () => {
-  test('with one of several servers, and active when all are back', async () => {
+  test('with one of several servers, until all are back', async () => {
     const servers = [await mortal(), await mortal()];
     const [first, second] = servers as [Memcached, Memcached];
     const store = subscribed(open('prefix=sessions/', first.port, second.port));
@@ -131,7 +131,7 @@ describe('lost', () => {
     expect(store.received[0]).toMatchObject(lostMessage(reason));
   });
 
-  test('while memcached has as many watchers as it accepts, and active when there is room', async () => {
+  test('while memcached accepts no more watchers', async () => {
     const server = await mortal();
     const others = Array.from({ length: 20 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
     const watching = others.map(

@@ -130,7 +130,7 @@ test('a proxy that does not know `gets`, as some versions of mcrouter: the sessi
 });
 
 describe('a login by SASL', () => {
-  test('a wrong password, and a login where there is none: an error that says so, without the password', async () => {
+  test('a wrong or unnecessary login is explained without the password', async () => {
     const locked = await forNow(lockedMemcached(user, password));
     const open = await memcachedWith();
     for (const [port, message] of [

@@ -33,7 +33,7 @@ function storeOf(options: string, on: readonly Memcached[] = [memcached]) {
 }
 
 describe('reading', () => {
-  test('the bytes as they are, and null for a key that does not exist', async () => {
+  test('the bytes of a session, or null without a key', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0x0a, 0x0d, 0x80]);
     await memcached.set('sessions/bytes', bytes);
     await memcached.set('sessions/empty', '');
@@ -43,7 +43,7 @@ describe('reading', () => {
     expect(await sessions.get('nobody')).toBeNull();
   });
 
-  test('an id whose key is empty, too long or more than a key is null, and spoils nothing', async () => {
+  test('null for an ID whose key is empty, too long or more than a key', async () => {
     await memcached.set('sessions/after', 'x', 100);
     const sessions = store();
     for (const id of ['a'.repeat(242), 'one t\r\nflush_all\r\nmg one', 'after 0 noreply', 'é']) {
@@ -91,7 +91,7 @@ describe('a reader of sessions', () => {
     }
   });
 
-  test('a memcached that was restarted, and counts from one again, is not taken for the old one', async () => {
+  test('notices a restarted memcached whose versions start again', async () => {
     const first = await startMemcached();
     const sessions = readerAt(first.url);
     await first.set('sessions/counted', '{"user_id":7}');
@@ -124,7 +124,7 @@ describe('TTL, to within 1 s', () => {
     Number(/^HD t(-?\d+)/.exec(await on.ask(`mg ${key} t\r\n`, /\r\n$/))?.[1]);
   const about = (wanted: number) => [wanted - 1, wanted, wanted + 1];
 
-  test('as PHP has set it, and renewed for up to forty days', async () => {
+  test('is that of PHP, and can be renewed up to forty days', async () => {
     const id = phpRequest(
       { 'session.save_handler': 'memcached', 'session.save_path': `127.0.0.1:${memcached.port}` },
       '$_SESSION["user_id"] = 7',
@@ -138,14 +138,11 @@ describe('TTL, to within 1 s', () => {
     expect(await text(sessions.get(id))).toBe('user_id|i:7;');
   });
 
-  test.each([0, -5, 0.2])(
-    'touched for %s seconds, a session expires, and does not live forever',
-    async (ttl) => {
-      await memcached.set('sessions/short', 'x');
-      await store().touch('short', ttl);
-      await expect.poll(() => store().get('short')).toBeNull();
-    },
-  );
+  test.each([0, -5, 0.2])('touched for %s seconds, a session expires', async (ttl) => {
+    await memcached.set('sessions/short', 'x');
+    await store().touch('short', ttl);
+    await expect.poll(() => store().get('short')).toBeNull();
+  });
 
   test('every copy is renewed, as by a page', async () => {
     const [id = ''] = newIds(1);

@@ -49,7 +49,7 @@ describe('the options of openSessions', () => {
     ]);
   });
 
-  test('a table of users: in the database of the sessions or of the site, and needless where the site has one that is known', () => {
+  test('a table of users is in the database of the sessions or of the site', () => {
     const userTable = 'site.people(nr, called)';
     const read = (options: Record<string, string>) => readOptions(options, (name) => name);
     const store = 'mysql://chat:p%40ss@db/site?table=sessions&id=id&data=data&charset=utf8mb4&expires=until';
@@ -72,7 +72,7 @@ describe('the options of openSessions', () => {
     });
   });
 
-  test('a missing store, and an unknown one', () => {
+  test('a store is required and must be known', () => {
     for (const options of [{}, { store: '' }, { store: undefined }]) {
       expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);
     }
@@ -119,7 +119,7 @@ describe('the options of openSessions', () => {
     ]);
   });
 
-  test('a kind of application, and the option that each of its sites has for itself', () => {
+  test('a kind of application may require options of each site', () => {
     expect(problemsOf({ store, site: 'roundcube:' })).toEqual([]);
     expect(problemsOf({ store, site: 'mediawiki:' })).toEqual([
       'cookieName: every site has its own, so it has to be given',

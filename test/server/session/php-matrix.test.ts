@@ -118,7 +118,7 @@ const cases = [
   ),
 ];
 
-describe('every value of every session, and its user, is what PHP finds there', () => {
+describe('each value and user of each session is what PHP reads', () => {
   test.concurrent.each(cases)('%s: %s', async (_, format, kind, url) => {
     const rows = await writtenByPhp(kind, url(), format);
     expect(await readByChat(url(), format, rows)).toEqual(rows);

@@ -83,7 +83,7 @@ test(`${random} texts at random have the values that PHP reads, or are refused b
   expect(read).toBeGreaterThan(random / 6);
 });
 
-test('the bounds of php.ini: deep, long and doubling values are errors of the configuration', () => {
+test('deep, long and doubling values of php.ini are errors', () => {
   for (const text of [`a = ${'('.repeat(5000)}1`, 'x'.repeat(2 ** 20 + 1)])
     expect(() => [...parseIni(text, 'php.ini')]).toThrow(ConfigurationError);
   const values = new Map([['a', 'x'.repeat(1000)]]);
@@ -313,7 +313,7 @@ test('the configuration of the web server decides which pool runs a folder', asy
   expect(get('session.save_path').value).toBe('/var/lib/php/sessions');
 });
 
-test('what .htaccess includes or defines does not count, since others than the administrator may write it', async () => {
+test('.htaccess cannot include or define, because others than the administrator may write it', async () => {
   const root = join(folder, 'htaccess');
   written(root, {
     'etc/php/8.2/apache2/php.ini': 'session.name = ini\n',
@@ -326,7 +326,7 @@ test('what .htaccess includes or defines does not count, since others than the a
   expect(files).not.toContain('/etc/other.conf');
 });
 
-test('the bounds of files and folders: an error names the file that is too many, and deep code is not read', async () => {
+test('the number of included files and the depth of folders are limited', async () => {
   const root = join(folder, 'many');
   const deep = 'a/b/c/d/e/f/g';
   written(root, {

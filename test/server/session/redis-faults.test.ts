@@ -61,7 +61,7 @@ test.each(nonsense.slice(0, 4))('in place of a size, %s: a failure', async (_, b
 });
 
 describe('large sessions', () => {
-  test('that never come fail after 250 ms, and no small one fails', async () => {
+  test('that never arrive fail after 250 ms without affecting small ones', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     await put('small', 'here');
     const sessions = await spoiled((piece, client, nth) => nth === 0 && client.write(piece));
@@ -74,7 +74,7 @@ describe('large sessions', () => {
     for (const failure of await large) expect(failure).toMatch(/250 ms/);
   });
 
-  test('more than can be sent in time: those that waited are busy, and Redis is not called silent', async () => {
+  test('beyond those sent in time are busy, not a failure of Redis', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     const sessions = await spoiled((piece, client) => isLength(piece) && client.write(piece));
     const [first, ...others] = await Promise.all(
@@ -98,13 +98,13 @@ describe('a refusal of Redis', () => {
       /NOPERM.*mget and strlen/,
     ],
     ['a database that does not exist', () => `127.0.0.1:${redis.port}/99`, /no database of that number/],
-  ])('%s: an error that says so, without the password and the id', async (_, place, reason) => {
+  ])('%s is explained without the password and the ID', async (_, place, reason) => {
     const failure = await failureOf(store(place()).get('an-id'));
     expect(failure).toMatch(reason);
     for (const secret of [password, inUrl, 'an-id']) expect(failure).not.toContain(secret);
   });
 
-  test('a user who may only read: an error for the TTL, and reading goes on', async () => {
+  test('sessions are still read by a user who may not read or renew the TTL', async () => {
     await locked.ask('SET', 'siam_one', 'user_id|i:7;', 'EX', '100');
     const sessions = store(`chat:${inUrl}@127.0.0.1:${locked.port}?prefix=siam_`);
     for (let n = 0; n < 3; n++) {
@@ -120,7 +120,7 @@ describe('a refusal of Redis', () => {
     }
   });
 
-  test('a replica: it has the TTL, and an error says why it renews none', async () => {
+  test('a replica has the TTL, but cannot renew it', async () => {
     await redis.ask('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
     const replica = await another(['--replicaof', '127.0.0.1', String(redis.port)]);
     await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');

@@ -35,7 +35,7 @@ async function another(args: readonly string[], again?: Redis): Promise<Redis> {
   return started;
 }
 
-test('phpredis’s handler: a logout, and a write if Redis is configured to send that', async () => {
+test('phpredis’s handler: a write and a logout', async () => {
   const store = subscribed(open(redis.port));
   await store.active;
   const id = phpRequest(
@@ -74,7 +74,7 @@ test('an expired or evicted session, and no key outside its prefix or database',
 });
 
 describe('lost', () => {
-  test('with its connection, once, and active again by itself', async () => {
+  test('once with its connection, until it is back', async () => {
     const store = subscribed(open(redis.port));
     await store.active;
     const back = store.until(lost(null));
@@ -117,7 +117,7 @@ describe('lost', () => {
   });
 
   test.each(['-ERR never asked\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', '*3\r\n$9\r\nsubscribe\r\n'])(
-    'after nonsense, and active again by itself: %j',
+    'after an invalid message, until the next connection: %j',
     async (nonsense) => {
       let said = false;
       const proxy = await spoilingProxy(redis.port, (piece, client) => {
@@ -142,7 +142,7 @@ describe.concurrent('noticed by a ping', () => {
       env: { ...process.env, ...fastClock(10) },
     });
 
-  test('a new configuration: lost, and active again', async ({ onTestFinished }) => {
+  test('a configuration that sends no logouts is lost until it is corrected', async ({ onTestFinished }) => {
     const own = await startRedis(['--notify-keyspace-events', 'Egx']);
     const child = program(`redis://127.0.0.1:${own.port}?timeout=9999ms`);
     onTestFinished(async () => {

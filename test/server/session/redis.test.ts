@@ -95,7 +95,7 @@ describe('reading', () => {
     expect(await text(store(url()).get(id))).toBe('user_id|i:7;');
   });
 
-  test('PHP may hold the lock, and it stays as it is', async () => {
+  test('a session is read unchanged while PHP holds its lock', async () => {
     const settings = {
       'session.save_handler': 'redis',
       'session.save_path': `tcp://127.0.0.1:${redis.port}`,
@@ -118,7 +118,7 @@ describe('reading', () => {
     await once(holding, 'close');
   });
 
-  test('a thousand questions take two MGET, a STRLEN each, and no other command', async () => {
+  test('a thousand reads take two MGET and a STRLEN each', async () => {
     for (const n of Array(10).keys()) await put(`n${n}`, `value ${n}`);
     const sessions = store();
     await redis.ask('CONFIG', 'RESETSTAT');
@@ -147,7 +147,7 @@ describe('reading', () => {
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1002', mget: '2' });
   });
 
-  test('a session of 2 MB is refused, and a visitor beside it gets in', async () => {
+  test('a session of 2 MB is refused without affecting another visitor', async () => {
     await put('large', Buffer.alloc(2 * 1024 * 1024, 'x'));
     await put('small', 'user_id|i:7;');
     const sessions = readerAt(`redis://127.0.0.1:${redis.port}`);

@@ -45,7 +45,7 @@ storeConnectionContract(
 );
 
 test.each(['HTTP/1.1 400 Bad Request\r\n\r\n', 'ok\r\nok\r\n', '\r\n'])(
-  'a server that says %j before it is asked: a failure, and the next question gets its answer',
+  'after an unexpected %j the next request gets its own response',
   async (nonsense) => {
     await kept.put('sane', 'here');
     const proxy = await spoilingProxy(server.port, (piece, client, nth) =>

@@ -43,7 +43,7 @@ async function ownServer() {
   };
 }
 
-test('each change of a followed session, and no change of another', async () => {
+test('each change of only the followed sessions', async () => {
   const store = subscribed(open(server.port));
   await store.active;
   for (const id of ['one', 'other']) await kept.put(id, 'user_id|i:1;');
@@ -110,7 +110,7 @@ test('after a cut connection all sessions are followed again', async () => {
   expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
 });
 
-test('a stopped server: nothing is certain within 5 s (timeout=100ms), and as before when it goes on', async () => {
+test('nothing is certain within 5 s of a suspension of the server, until it resumes', async () => {
   const own = await ownServer();
   const sessions = await keptSessions(own.port);
   await sessions.put('one', 'x');
@@ -150,7 +150,7 @@ test.each([
   ['an event of an unknown kind', 'event changed one\r\nevent exploded one\r\n'],
   ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ['a line without an end', 'x'.repeat(100_000)],
-])('%s: lost, and active again by itself', async (_, nonsense) => {
+])('lost by %s until the next connection', async (_, nonsense) => {
   let say = () => {};
   const proxy = await spoilingProxy(server.port, (piece, client, nth) => {
     client.write(piece);
@@ -172,7 +172,7 @@ test.each([
 describe('a chat server that would check each session ten times a second', () => {
   const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
 
-  test('checks none while the session server notifies, all while it is silent, and sees every end', async () => {
+  test('checks sessions only while the session server is silent, and notices each end', async () => {
     const own = await ownServer();
     const sessions = await keptSessions(own.port);
     const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });

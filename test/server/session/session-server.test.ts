@@ -73,7 +73,7 @@ describe('reading', () => {
   const damage = (question: Promise<unknown>) =>
     question.catch((error: unknown) => (error instanceof FormatError ? error.message : null));
 
-  test('all 256 bytes as they were stored, and text that looks like an encoded byte', async () => {
+  test('any bytes as they were stored', async () => {
     const sessions = store();
     const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     for (const bytes of [
@@ -92,7 +92,7 @@ describe('reading', () => {
     }
   });
 
-  test('a session without PHP’s key is empty, and one with a list there is no session', async () => {
+  test('a session without PHP’s key is empty', async () => {
     const sessions = store();
     await kept.do('open bare rw', 'close', 'open others rw', 'put a b', 'put 5 c', 'close');
     expect(await sessions.get('bare')).toEqual(Buffer.alloc(0));
@@ -114,7 +114,7 @@ describe('reading', () => {
     expect(await text(sessions.get('one'))).toBe('here');
   });
 
-  test('a page may have the session open and locked: it is read and renewed, and no lock stays', async () => {
+  test('a session is read and renewed while a page has it locked', async () => {
     await kept.put('locked', 'here');
     const page = await keptSessions(server.port);
     onTestFinished(() => page.close());
@@ -219,7 +219,7 @@ describe('connecting', () => {
   test.each([
     ['a file that holds no token', () => file('secrets', 'two secret words')],
     ['the token itself', () => 'secret'],
-  ])('auth_file= with %s is refused, and not repeated', (_, given) => {
+  ])('auth_file= with %s is refused without repeating it', (_, given) => {
     let failure: unknown;
     try {
       parseStoreUrl(`session-server://host?auth_file=${given()}`);

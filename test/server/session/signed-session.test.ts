@@ -52,7 +52,7 @@ async function page(path: string, cookie = ''): Promise<string> {
   return set?.split(';')[0] ?? cookie;
 }
 
-test('the chat knows the user of a TableSession, by the cookie and by its value, and a logout ends the connections', async () => {
+test('a TableSession logs in by its cookie or value until the logout', async () => {
   const cookie = await page('/login');
   const value = cookie.replace('SESSION=', '');
   const clients = [

@@ -150,7 +150,7 @@ describe('text in the character set of PHP’s connection', () => {
     }
   });
 
-  test('in another one a session could be another user’s: text beyond ASCII is read with charset= only', async () => {
+  test('text beyond ASCII is read only with charset=, because another one could change the user', async () => {
     await db.query('CREATE TABLE others (id VARCHAR(64), data TEXT CHARACTER SET utf8mb4)');
     // For PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8, these letters alone are 160.
     const bio = 'é'.repeat(40) + '";user_id|i:1;x|s:58:"'.padEnd(80, 'z');
@@ -185,7 +185,7 @@ test('a server with a limit for every SELECT: no session is left out', async () 
   expect(answers).toEqual(['A', 'B', 'C']);
 });
 
-test('an answer without rows: a failure, and no missing session', async () => {
+test('a response without rows is a failure, not a missing session', async () => {
   await db.query('CREATE TABLE spoilt (id VARCHAR(64), data BLOB)');
   // The first packet of a result with three columns is replaced by one that says OK.
   const [columns, ok] = [Buffer.from('0100000103', 'hex'), Buffer.from('0700000100000002000000', 'hex')];

@@ -95,7 +95,7 @@ sqlServerContract('PostgreSQL', async () => {
 });
 
 describe('in PostgreSQL only', () => {
-  test('the digest of a row computes each column once, and no other row has the same', async () => {
+  test('the digest of a row is unique and computes each column once', async () => {
     const digest = siteSql(postgres).digestOfAll?.(['a', 'b']);
     const counted = '(SELECT count(*)::text FROM pg_class AS c WHERE c.oid = t.oid)';
     const plan = await db.query(
@@ -151,7 +151,7 @@ describe('in PostgreSQL only', () => {
     await expect(counted.touch('one', 1000)).rejects.toThrow(/a view that cannot be written to/);
   });
 
-  test('digits that are no date: an error, and sessions beside it have a TTL', async () => {
+  test('digits that are not a date are an error of their session only', async () => {
     await db.query('CREATE TABLE odd (id TEXT, data TEXT, ends TEXT)');
     await db.query(
       "INSERT INTO odd VALUES ('feb', 'x', '99990231000000'), ('no', 'x', '9999'), ('one', 'x', '99991231235959')",
@@ -197,7 +197,7 @@ describe('in PostgreSQL only', () => {
     ['wants a login method that pg does not know', Buffer.from('520000000800000007', 'hex')],
     ['is none', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['says less than it announces', Buffer.from('440000000600ff', 'hex')],
-  ])('a server that %s: a failure, and nothing worse', async (_, nonsense) => {
+  ])('a server that %s is a failure', async (_, nonsense) => {
     const proxy = await spoilingProxy(db.port, (_piece, client) => client.write(nonsense));
     await expect(open(`${at(proxy.port)}?table=t&id=id&data=data`, '250ms').get('one')).rejects.toThrow(
       StoreError,
@@ -214,7 +214,7 @@ describe('notifications', () => {
   const notify = (payload: string) => db.query('SELECT pg_notify($1, $2)', ['chat_ended', payload]);
   const marker = 'abcdef0123456789'.repeat(2);
 
-  test('our handler: a logout by its marker, and nothing else', async () => {
+  test('our handler: only a logout, by its marker', async () => {
     makeSessionTable(socket, 'kept');
     const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
     const request = (code: string, id?: string) =>
@@ -236,7 +236,7 @@ describe('notifications', () => {
     expect(store.received.slice(1)).toEqual([{ kind: 'changed', marker: logoutMarker(id) }]);
   });
 
-  test('lost with the connection, once and with the reason, and active again by itself', async () => {
+  test('are lost once with the connection, until the next one', async () => {
     const store = subscribe();
     await store.active;
     const back = store.until(lost(null));
@@ -268,7 +268,7 @@ describe('notifications', () => {
     expect(store.received).toEqual([lost(null)]);
   });
 
-  test('ended: none any more, and no connection is left', async () => {
+  test('end with their connection', async () => {
     const store = subscribe();
     await store.active;
     store.end();
@@ -278,7 +278,7 @@ describe('notifications', () => {
   });
 });
 
-test('a session that cannot be read: refused with the reason, and the store is not called silent', async () => {
+test('a session that cannot be read is refused with the reason, not as a silent store', async () => {
   const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');

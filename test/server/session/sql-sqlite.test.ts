@@ -105,7 +105,7 @@ describe('in SQLite only', () => {
     writer.close();
   });
 
-  test('an unfinished write is a failure, and is left to the next writer', async () => {
+  test('an unfinished write is a failure, without changing it', async () => {
     const [file, left] = [join(folder, 'writing.db'), join(folder, 'left.db')];
     const writer = database(file, `'x'`);
     writer.exec('PRAGMA cache_size = 2; CREATE TABLE more (data); BEGIN');
@@ -127,7 +127,7 @@ describe('in SQLite only', () => {
     expect(await text(sessions.get('a'))).toBe('new');
   });
 
-  test('no file, and a file that is no database: an error that says so', async () => {
+  test('a missing file or one that is not a database is explained', async () => {
     const file = join(folder, 'none.db');
     await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
     await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);
@@ -136,7 +136,7 @@ describe('in SQLite only', () => {
     await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
   });
 
-  test('renewing creates no file, and an error says so if the file cannot be written to', async () => {
+  test('renewing needs an existing file that can be written', async () => {
     const file = join(folder, 'renewed.db');
     const ends = `${columns}&expires=ends`;
     await expect(store(ends, file).touch('a', 60)).rejects.toThrow(/there is no SQLite file .*renewed\.db/);

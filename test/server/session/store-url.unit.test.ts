@@ -96,7 +96,7 @@ test.each([
   ['sqlite:site.db', `${columns}&charset=latin1`, /charset= is not an option of sqlite:/],
   ['sqlite:', columns, /followed by the path/],
   ['sqlite://host/site.db', columns, /followed by the path/],
-])('%s?%s is refused, and its password is not repeated', (at, options, reason) => {
+])('%s?%s is refused without repeating its password', (at, options, reason) => {
   const parse = () => parseStoreUrl(`${at}?${options}`);
   expect(parse).toThrow(TypeError);
   expect(parse).toThrow(reason);

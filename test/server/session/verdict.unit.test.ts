@@ -43,7 +43,7 @@ describe('the verdict on a session that is written again and again', () => {
   });
 });
 
-test('other failures of the store are thrown, and damaged bytes are invalid', async () => {
+test('only damaged bytes are invalid, other failures of the store are thrown', async () => {
   for (const error of [new StoreError('silent'), new SessionBusyError('too large'), new Error('a mistake')])
     await expect(verdictOf(error)).rejects.toThrow(error);
   expect(await verdictOf(new FormatError('no file'))).toMatchObject({ state: 'invalid' });
