@@ -61,6 +61,7 @@ test('the queue has a message once, most reports first, sorted and filtered', as
   sort.value = 'board';
   sort.dispatchEvent(new page.window.Event('change', { bubbles: true }));
   await shows(page, [/Not what we agreed/]);
+  expect(sort.value).toBe('board');
   // A report that comes now is there at once.
   await reported('board', 'Late', 'other');
   await until(async () => expect(await cases(page)).toHaveLength(2));

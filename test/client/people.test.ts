@@ -150,6 +150,14 @@ test('a name and a mention in the timeline open the card of the user', async () 
   await until(() => expect(field(page)?.value).toBe('@Bob '));
 });
 
+test('the card of the user does not offer to mention oneself', async () => {
+  await room('mirror');
+  const page = await enter(alice, 'mirror');
+  click(await person(page, 'Alice'));
+  const card = await page.get('dialog', 'Alice');
+  await until(() => expect([...card.querySelectorAll('.quick > *')].map(textOf)).toEqual(['Profile']));
+});
+
 test('a moderator’s reason for deleting a message is shown to its author', async () => {
   const id = await room('moderated');
   const page = await enter(bob, 'moderated');
