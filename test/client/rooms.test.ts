@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { type ChatPage, click, nameOf, openPage, refused, textOf, type, until } from './open-page.ts';
 
@@ -135,18 +135,23 @@ describe('the list of rooms', () => {
     await row(third, /^shed ?, private No messages yet$/);
   });
 
-  test('marks a room as new that the user was taken into while offline', async () => {
-    const { alice, bob } = await two();
-    // With a room of others, the list needs a further request.
-    await site.api('PUT', '/rooms/others', { name: 'of others', kind: 'public' });
-    const page = await open(bob);
-    await page.open('lobby');
-    page.online(false);
-    await page.sees('You’re offline');
-    await den(alice, [bob], { name: 'shed' });
-    page.online(true);
-    await row(page, /^shed ?, private, New No messages yet$/);
-  });
+  // With a public room that the user has not joined, the list of rooms takes a second request.
+  test.each([0, 1])(
+    'marks a room as new that others added the user to while offline, with %i public rooms not joined',
+    async (others) => {
+      const own = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby' });
+      onTestFinished(() => own.close());
+      const [alice, bob] = [await own.person(), await own.person()];
+      if (others > 0) await own.api('PUT', '/rooms/others', { name: 'of others', kind: 'public' });
+      const page = await openPage(own.chat.url, bob.cookie);
+      await page.open('lobby');
+      page.online(false);
+      await page.sees('You’re offline');
+      await own.den(alice, [bob], { name: 'shed' });
+      page.online(true);
+      await row(page, /^shed ?, private, New No messages yet$/);
+    },
+  );
 
   test('moves the focus to the next room when the focused room is deleted, and shows a notice', async () => {
     const { alice, bob } = await two();

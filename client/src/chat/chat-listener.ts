@@ -43,7 +43,7 @@ export interface ChatListener {
 export interface Follower {
   /** Over a new connection. */
   ready?(): void;
-  /** All rooms of the user are listed, if `ready` did not list them. */
+  /** All rooms of the user are known over the new connection. */
   listed?(): void;
   /** The user has logged out for good: nothing of that user may stay. */
   over?(): void;

@@ -103,9 +103,7 @@ export class Chat implements ConnectionListener {
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
     this.list = new Rooms(this.connection, this.tasks, {
-      listed: () => {
-        for (const follower of this.followers) follower.listed?.();
-      },
+      listed: () => this.#listed(),
       removed: (room, removal) => this.#removed(room, removal),
       changed,
     });
@@ -420,8 +418,13 @@ export class Chat implements ConnectionListener {
     this.#deliver();
     this.#compareHeld(this.outbox);
     for (const follower of this.followers) follower.ready?.();
+    if (this.list.whole) this.#listed();
     this.#marks.changed();
     this.#listener.changed();
+  }
+
+  #listed(): void {
+    for (const follower of this.followers) follower.listed?.();
   }
 
   hide(): void {

@@ -5,7 +5,7 @@ import { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
 
 export interface RoomsPort {
-  /** All of one's own rooms are listed, which took further requests. */
+  /** Called when all rooms of the user are listed, if `session:ready` did not name them all. */
   listed?(): void;
   /** It is in the list no more. */
   removed(room: Room, removal: RoomRemoval): void;
@@ -28,7 +28,7 @@ export class Rooms {
   readonly #port: RoomsPort;
   /** Where the next page of the public rooms begins; null when all are here, undefined before the first page. */
   #next: string | null | undefined = null;
-  /** All of one's own are listed. */
+  /** Whether all rooms of the user are listed. */
   whole = false;
   /** Unread messages in the user's own rooms that are not listed yet. */
   #unlisted: Totals = { unread: 0, mentions: 0 };

@@ -21,19 +21,11 @@ export class RoomNews implements Follower {
   constructor(context: Context, speaker: Speaker) {
     this.#context = context;
     this.#speaker = speaker;
-    this.#mark();
+    this.listed();
   }
 
-  ready(): void {
-    this.#mark();
-  }
-
+  /** Marks the rooms that others added the user to while the user was away. */
   listed(): void {
-    this.#mark();
-  }
-
-  /** Marks the rooms that the user was taken into while he was away. */
-  #mark(): void {
     const { chat } = this.#context;
     const seen = chat.store?.get(SEEN, list(text));
     // At a first visit all is new, and so nothing is.
