@@ -226,36 +226,33 @@ test('a clock that was set back neither prevents a mail nor mails an online user
   expect(mails).toEqual([{ at: '2030-09-02T12:20', unread: 1 }]);
 });
 
-test('a mail server that does not answer holds up no pushes', async () => {
-  const { mails, outcomes, at, message, answerWith, lookThrough, wake } = await scene(
-    '15',
-    '2030-10-01T12:00Z',
-  );
+/** A mail that was handed to the mail server at 12:15, and has no answer before `respond`. */
+async function mailUnderWay() {
+  const started = await scene('15', '2030-10-01T12:00Z');
   const answer = Promise.withResolvers<NoticeOutcome>();
-  answerWith(answer.promise);
-  await message();
+  started.answerWith(answer.promise);
+  await started.message();
   vi.setSystemTime(Date.parse('2030-10-01T12:15Z'));
-  wake();
-  await vi.waitFor(() => expect(mails).toHaveLength(1), hanging);
+  started.wake();
+  await vi.waitFor(() => expect(started.mails).toHaveLength(1), hanging);
+  return { ...started, respond: answer.resolve };
+}
+
+test('a mail server that does not answer holds up no pushes', async () => {
+  const { outcomes, at, lookThrough, respond } = await mailUnderWay();
   await lookThrough();
   expect(outcomes).toEqual([]);
-  answer.resolve('sent');
+  respond('sent');
   await at('2030-10-01T12:15Z');
   expect(outcomes).toEqual(['sent']);
 });
 
 test('a mail under way when its server ends is lost: the next server does not send it again', async () => {
-  const { mails, outcomes, at, message, answerWith, wake, takeOver } = await scene('15', '2030-10-01T12:00Z');
-  const answer = Promise.withResolvers<NoticeOutcome>();
-  answerWith(answer.promise);
-  await message();
-  vi.setSystemTime(Date.parse('2030-10-01T12:15Z'));
-  wake();
-  await vi.waitFor(() => expect(mails).toHaveLength(1), hanging);
+  const { mails, outcomes, at, respond, takeOver } = await mailUnderWay();
   const end = takeOver();
   await at('2030-10-01T12:18Z');
   expect([mails.length, outcomes]).toEqual([1, ['lost']]);
-  answer.resolve('sent');
+  respond('sent');
   await end();
 });
 
