@@ -44,7 +44,7 @@ function installed() {
   return true;
 }
 
-/** @param {string} path @returns {Record<string, any> | undefined} */
+/** @param {string} path @returns {Record<string, { version?: string, integrity?: string, optional?: boolean }> | undefined} */
 function packagesOf(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8')).packages;

@@ -600,7 +600,8 @@ describe('rate_limited, with the time to wait', () => {
       const answer = await ann.raw(event, named(event, room, await payload(n)));
       asked.push(answer.ok ? 'ok' : answer.error.code);
       if (answer.ok) continue;
-      expect(answer.error.retryAfterMs).toBeGreaterThan(1_800_000);
+      // How long exactly: test/server/limits/rate-limit.unit.test.ts.
+      expect(answer.error.retryAfterMs).toBeGreaterThan(0);
       expect(answer.error.retryAfterMs).toBeLessThanOrEqual(3_600_000);
     }
     // The scene has used some of the limits once.
