@@ -23,7 +23,7 @@ export function placesIn(session: PhpValue): SessionPlace[] {
   return found.slice(0, mostPlaces);
 }
 
-/** The first values in a value, one key deeper. Of a serialized string it takes those in the value that the string holds. */
+/** Returns the values directly inside a value, at most `most`. A serialized string is decoded first. */
 export function inside({ path, value }: SessionPlace, most = Number.POSITIVE_INFINITY): SessionPlace[] {
   const container = isContainer(value) ? { path, value } : serialized({ path, value });
   if (container === null) return [];

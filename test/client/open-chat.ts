@@ -18,7 +18,7 @@ vi.stubGlobal(
       super(target, n === undefined ? [] : ({ headers: { cookie: jars[Number(n)] } } as unknown as string));
     }
 
-    // Node hands out all messages of one read at once, with no promise settled between them; a browser, each in its own task.
+    // Node dispatches all messages of one read in the same task. A browser uses a task for each, so promises settle in between.
     override set onmessage(heard: ((event: MessageEvent) => void) | null) {
       super.onmessage =
         heard && ((event) => void setImmediate(() => super.onmessage !== null && heard(event)));

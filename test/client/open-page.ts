@@ -263,7 +263,7 @@ export class ChatPage {
 /** For `wire.answers`. */
 export const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
-/** Elements that may have the role without saying so: the others need not be looked at. */
+/** Elements with an implicit role, so that not every element of the page must be examined. */
 const TAGS: Record<string, string> = {
   article: 'article,',
   button: 'button,summary,',

@@ -55,7 +55,7 @@ async function make(): Promise<Script> {
       configFile: false,
       root: join(root, 'client'),
       logLevel: 'error',
-      // In Vitest's mode each element would get its place in the source as an attribute, anew at each draw.
+      // Vitest's mode would set the position in the source as attributes of each element at each draw.
       oxc: { ...shared.oxc, jsx: { ...shared.oxc.jsx, development: false } },
       define: { 'import.meta.url': 'location.href' },
       plugins: [oneScript, texts, emoji()],

@@ -19,7 +19,7 @@ function start(may: RoomSummary['may']) {
   return { asked, room, restricted, banned };
 }
 
-test('all pages of mutes and bans are loaded, without those that have ended', async () => {
+test('all pages of mutes and bans are loaded, without expired ones', async () => {
   const { asked, restricted, banned } = start(['send', 'moderate']);
   await asked[0]?.answer({ users: [{ user: ben, kind: 'muted', by }], next: 'n' });
   expect(restricted.mute('2')).toBeUndefined();

@@ -519,7 +519,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await file('f3')).not.toBeNull();
     });
 
-    test('a file without a message is dropped after a while: no message can carry it from then on', async () => {
+    test('a file without a message is dropped after a while, and cannot be sent afterwards', async () => {
       for (const id of ['old', 'sent', 'kept']) await add(id, { added: at });
       await add('young', { added: at + 10 });
       // In one transaction, in this order.
@@ -671,7 +671,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('mentions');
       await tested.reload();
       expect(await unreadOf(eve.id)).toEqual({ lobby: [2] });
-      // For a user who comes later, everything before is read.
+      // For a user who joins later, all earlier messages are read.
       await join(zoë);
       expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
     });
@@ -749,7 +749,7 @@ function contract(open: () => Promise<TestedHistory>) {
     expect(tested.changes.at(-1)).toEqual({ type: 'broadcast', ...told });
   });
 
-  test('an announcement names nobody who is not known any more', async () => {
+  test('an announcement has the ID in place of the name of an unknown user', async () => {
     await write.join({ room: 'lobby', user: ann });
     const users = [ann.id, 'erased'].map((id) => [id, { name: 'Ann', rooms: ['lobby'] }]);
     await write.broadcast({ from: 'one', what: { is: 'here', users: [...users, ['ben', null]] } });
@@ -1215,7 +1215,7 @@ function contract(open: () => Promise<TestedHistory>) {
         });
       };
       expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
-      // Their names may change from now on.
+      // Connecting does not make their names known.
       await arrive('1', 'Ada');
       await arrive('4', 'Aaron');
       expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
@@ -1273,7 +1273,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(await find(ann.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
     });
 
-    test('people who are hidden push out nobody who is not, however many they are', async () => {
+    test('hidden people, however many, do not displace visible people in the results', async () => {
       const many = Array.from({ length: 2010 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
       await write.putRoom({ id: 'elsewhere', name: 'Elsewhere' });
       for (let n = 0; n < many.length; n += 500) {
@@ -1396,7 +1396,7 @@ function contract(open: () => Promise<TestedHistory>) {
     devicesContract(now);
   });
 
-  // Its statements are not those of the rules.
+  // Events have their own SQL statements.
   describe('events for the site', () => {
     webhooksContract(now);
   });
@@ -1489,7 +1489,7 @@ function contract(open: () => Promise<TestedHistory>) {
       expect(pages.map(({ messages }) => messages)).toEqual([[], []]);
     });
 
-    test('rooms that are not named leave no trace, in however many rooms is searched: no page has a next one because of them', async () => {
+    test('rooms that are not searched do not affect the pages, even in a search of many rooms', async () => {
       const { id: hidden } = await create();
       const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
       await Promise.all(rooms.map((room) => write.putRoom({ id: room, name: room })));

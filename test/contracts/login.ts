@@ -81,12 +81,12 @@ export function applicationContract(
   });
 }
 
-/** They prove all of it: a session by one cookie, and a cookie that names the user. */
+/** Kinds of login that run the whole contract: a session by one cookie, and a cookie that names the user. */
 const whole = ['PHP session', 'WordPress'];
 
 /**
- * The contract of `Logins`, which each kind of login must keep. All but two prove it only as far as it depends on the
- * application's own cookies and rows.
+ * The contract of `Logins`, which each kind of login must keep. Kinds that are not in `whole` run only the tests
+ * that depend on the application's own cookies and rows.
  */
 export function loginContract(name: string, start: () => Promise<LoginSite>): void {
   describe(`a login by ${name}`, () => {
@@ -101,7 +101,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       await site.close();
     });
 
-    /** Those of another server. */
+    /** Opens the logins once more, as another server would. */
     const openOthers = async () => {
       const others = await site.open();
       onTestFinished(() => others.close());

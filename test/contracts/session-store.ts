@@ -149,7 +149,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
             return longer <= 2000 && longer >= began - performance.now() - 2000;
           }, `${seconds} s`);
 
-        test('each of many concurrent requests gets that of its own session', async () => {
+        test('each of many concurrent requests gets the TTL of its own session', async () => {
           const sessions = open();
           const [short, long, expired] = [await login(), await login(), await login()];
           const began = performance.now();

@@ -86,7 +86,7 @@ test('the settings show the push state of this device and list the others', {
   await on.click();
   await expect(page.getByText('Push couldn’t be turned on.')).toBeVisible();
   await expect(on).not.toBeChecked();
-  // The notifications of an open page are on: with a push there would be two of one message.
+  // Notifications of the open page are on. A push would notify twice of one message.
   const ofPage = (on?: boolean) =>
     page.evaluate((on) => {
       const key = Object.keys(localStorage).find((one) => one.endsWith('/notifications')) ?? '';

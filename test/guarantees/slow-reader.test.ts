@@ -15,7 +15,7 @@ const batch = 5;
 const promised = size(200, 0);
 /** The kernel takes some 4 MB per connection before anything waits in the server. */
 const most = 700;
-/** Bytes of answers that a paused client has asked for: with them fewer messages fill the kernel. */
+/** Bytes of responses that the paused client requests first. They fill most of the kernel's buffers. */
 const ahead = size(0, 2_500_000);
 /** Bytes that may be published after a client is over the limit, until it is closed: four batches. */
 const grace = 4 * batch * 12_300;

@@ -41,7 +41,7 @@ export async function openedSite<Of extends Site>(made: Promise<Of>, more: Parti
   return { ...site, ...askingOf(logins), logins, open, ask };
 }
 
-/** Logs user 7 in as each case says, and expects a user, nobody, or a session that cannot be read. */
+/** Logs user 7 in with each session, and expects the outcome by which the sessions are grouped. */
 export async function expectLogins<Session>(
   site: { logins: Logins; logIn(user: string, session: Session): Promise<Credentials> },
   cases: Partial<Record<'user' | 'nobody' | 'invalid', Readonly<Record<string, Session>>>>,
@@ -63,7 +63,7 @@ export async function expectRefused(logins: Logins, headers: readonly string[]):
 /** Short questions to logins. */
 export function askingOf(logins: Logins) {
   return {
-    /** The login of a device of which it is expected. */
+    /** Returns the login. Throws if there is none. */
     async login(device: Credentials): Promise<Login> {
       const answer = await logins.identify(device);
       if ('code' in answer) throw new Error(answer.reason);
@@ -74,7 +74,7 @@ export function askingOf(logins: Logins) {
       const answer = await logins.identify(device);
       return 'code' in answer ? answer.reason : answer.user;
     },
-    /** Whether somebody is logged in. */
+    /** Whether the device belongs to a user. */
     isUser: async (device: Credentials) => 'user' in (await logins.identify(device)),
     check: (login: Login) => logins.check([login as never])[0] as Promise<Verdict | null>,
     /** Whether the login still is one of a user. */

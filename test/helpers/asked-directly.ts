@@ -39,7 +39,7 @@ export function directRequests(
     requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
 }
 
-/** Connects people to a chat in this process, and carries out their requests as those of sockets, without limits. */
+/** Connects users to a chat in this process, and runs their requests as if they came from sockets, but without limits. */
 export function askedDirectly(chat: Chat, drain?: Drain): (id: string, roles?: SiteRole[]) => Promise<Asker> {
   const requests = directRequests(chat, {}, drain);
   return async (id, roles = []) => {

@@ -208,7 +208,7 @@ export const everyRead: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query
   ],
   publicRooms: [null],
   bans: [null],
-  // Databases go on with their numbers after they were emptied.
+  // Emptying a database does not reset its sequences.
   acts: [{ limit: 9 }, { of: { user: '1', rooms: [room], lost: ['lobby'] }, before: 1e6, limit: 9 }],
   restrictions: [null],
   report: [{ id: 'r' }],

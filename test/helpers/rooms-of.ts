@@ -41,7 +41,7 @@ export function roomsOf({ read, write }: History, at = Date.now()) {
   };
 }
 
-/** A chat over a history, of which another server, or the site, changes something at a moment that the test chooses. */
+/** Opens a chat over a history in which another server or the site makes a change at a chosen moment. */
 export async function openInterrupted(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   let next: { when: 'before' | 'after'; what: string; run: () => Promise<unknown> } | undefined;
   const happen = async (when: 'before' | 'after', what: string) => {

@@ -4,7 +4,7 @@ interface TextSink {
   readonly stream: Writable;
   /** All text written so far. */
   text(): string;
-  /** Resolves with the first match after this many characters. */
+  /** Resolves with the first match at or after offset `from`. */
   until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
 }
 

@@ -336,7 +336,7 @@ describe.each(engines)('a history in $name', ({ name, other, start, tables, rows
     await forgedBackup(file, forged, (rows) => Buffer.concat([rows, Buffer.from(`\n${statement}\n`)]));
     const { files, remove } = historyFolder();
     const { code } = await restoring(elsewhere.url, forged, files);
-    // Of PostgreSQL such lines are no rows.
+    // A dump of PostgreSQL has COPY, not INSERT.
     expect(code).toBe(other === 'PostgreSQL' ? 74 : 0);
     for (const { name } of await elsewhere.query(tables)) {
       if (name === 'site_keys') continue;

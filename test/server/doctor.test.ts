@@ -129,7 +129,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
   ['no options', /→ CHAT_SESSION_STORE needs none: leave out the \? /, { depth: '1' }],
   ['another folder', /no such folder/, { folder: '/nowhere' }],
   [
-    'a user whom the settings refuse',
+    'a user refused by the settings',
     /auth_secret is not in the session[\s\S]*CHAT_USER_REQUIRE or CHAT_USER_NOBODY/,
     {},
     { CHAT_USER_ID: 'app.user.id', CHAT_USER_REQUIRE: 'auth_secret' },
@@ -148,7 +148,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
   expect(said).not.toContain('s3cret');
 });
 
-test('a session of a handler of PHP’s extensions, looked for where one’s own would be', async () => {
+test('a session written by the handler of a PHP extension, under the key of our handler', async () => {
   const examined = () => doctor(1, { CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
   expect(await examined()).toMatch(lastLine('handler=memcached'));
   // In ext-memcache's compressed form.
@@ -282,7 +282,7 @@ test.each([
   );
 });
 
-test('a chat whose certificate nobody has signed: what to set', async () => {
+test('a self-signed certificate of the chat is explained, with what to set', async () => {
   const { key, certificate } = makeCertificate(folder, 'localhost');
   const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) });
   onTestFinished(() => void server.close());

@@ -67,7 +67,7 @@ async function importingProcess(
 const commanding = (kept: Pick<Kept, 'url' | 'files'>, args: string[]) =>
   commandHere(run, args, settingsOf(kept));
 
-/** One history for most tests, whose exports have rooms of their own. */
+/** Shared by most tests, since each export has its own rooms. */
 let history: History;
 let into: () => Promise<Parameters<typeof importInto>[0]>;
 beforeAll(async () => {
@@ -89,7 +89,7 @@ beforeAll(async () => {
   };
 });
 
-/** Imports into it, and says what the command does. */
+/** Runs an import into `into`, and returns the output of the command. */
 const importing = (
   from: string,
   {
@@ -245,7 +245,7 @@ test('messages with their times, replies and files are imported once, in order, 
       expect(await (await download(site.chat.url, ann.cookie, note as never)).text()).toBe('note 100');
       const { messages } = await ann.request('message:search', { query: `message ${count - 1}` });
       expect(messages).toMatchObject([{ text: `message ${count - 1}` }]);
-      // Nobody is notified of what is imported.
+      // An import notifies no users.
       expect((await site.api('GET', '/webhooks')).body).toEqual({ waiting: 0, failed: [] });
     },
     hooks,
@@ -581,7 +581,7 @@ test('an import that is done again doubles nothing of people who have got anothe
   });
 });
 
-test('an import that is done again brings back nobody who was erased since', async () => {
+test('a repeated import does not bring back users who were erased since', async () => {
   const member = (user: string) => ({ type: 'member', room: 'c6', user });
   const message = (user: string, n: number, text: string) => {
     return { type: 'message', id: text, room: 'c6', user, at: at + n, text };
@@ -604,7 +604,7 @@ test('an import that is done again brings back nobody who was erased since', asy
     await history.write.erase({ user: 'gone', messages: 'delete', at: Date.now() });
     await expect.poll(() => shown(bob)).toEqual(left);
   }, '43');
-  // The export may name the people still, or nobody any more.
+  // Whether or not the repeated import names the users.
   for (const named of [users, {}]) {
     expect((await importing(lines, { users: named })).said).toContain(
       '✓ Imported: 0 messages and 0 files in 1 rooms; 1 were there already; 1 of people who were erased here are left out',

@@ -191,7 +191,7 @@ describe('auth', () => {
     expect(await quiet.rest()).toBe('err Timed out.\r\n');
   });
 
-  test('a client without the token takes no memory from those with it', async () => {
+  test('clients without the token cannot use up the memory of clients with it', async () => {
     await sessionServerForTest({ ...socket(), ...(await tokenFile()), SESSION_SERVER_BUFFER: '2MB' });
     const path = socket().SESSION_SERVER_SOCKET;
     const strangers = await Promise.all(Array.from({ length: 24 }, () => sessionClient({ path })));

@@ -77,7 +77,7 @@ export class Chat implements ConnectionListener {
   /** Settings of this browser, for every user. */
   readonly settings: Store;
 
-  /** Whether the user has blocked somebody, as far as that is known. */
+  /** Whether the user has blocked that user. False until the list of blocked users has loaded. */
   hasBlocked: (user: string) => boolean = () => false;
   /** Parts of the view that follow what happens in the rooms. */
   readonly followers = new Set<Follower>();

@@ -172,8 +172,8 @@ export class Rooms {
   }
 
   /**
-   * The name and the presence of somebody whom the user may not find are known only once he has written: no
-   * event says them.
+   * Fetches a direct room if a message of the other user has another name. The server sends no events with the name and
+   * presence of users whom this user may not find.
    */
   heard({ id, summary }: Room, { id: user, name }: User): void {
     const other = summary.with;

@@ -212,7 +212,7 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   expect(toBen.filter((one) => one.includes(secret))).toEqual([]);
 });
 
-test('a user who is removed meanwhile gets no event of the rejection of a pending message', async () => {
+test('a user who was just removed is not notified that a pending message was rejected', async () => {
   const { chat, history, told, once, lateFor, den, hold, remove } = await openInterrupted();
   const connect = askedDirectly(chat);
   for (const id of ['ann', 'ben', 'cat']) await connect(id);

@@ -18,7 +18,7 @@ interface Told {
   payload: unknown;
 }
 
-/** A chat beside other servers, which say nothing by themselves, with what its connections are told. */
+/** Opens a chat next to other servers that send nothing themselves, and records what its connections receive. */
 async function besideOthers(others: Pick<OtherServers, 'isConnected' | 'orderOthers'>) {
   const told: Told[] = [];
   const { chat, history, close } = await openChatOver(

@@ -536,7 +536,7 @@ describe('the configuration of the site', () => {
     if (server !== undefined) server.site = read(is);
   };
 
-  test('a server that starts with another one is not ready until it reads that of the others', async () => {
+  test('a server that starts with another configuration is not ready until it reads the current one', async () => {
     const { readiness, start } = await running('a', 'a');
     const third = start(read('b'));
     for (let n = 0; n < 200; n++) {

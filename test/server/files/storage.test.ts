@@ -265,7 +265,7 @@ test('a file of a bucket that is not read to its end closes its connection', asy
   bucket.close();
 });
 
-describe('a ban that this server has not heard of yet', () => {
+describe('a ban that was not announced to this server yet', () => {
   const about = { id: 'f'.repeat(32), name: 'x', type: 'text/plain', size: 1 };
   const ann: SessionIdentity = { id: '1', name: 'Ann', roles: [] };
   const ben: SessionIdentity = { id: '2', name: 'Ben', roles: ['admin'] };
@@ -293,7 +293,7 @@ describe('a ban that this server has not heard of yet', () => {
     return { chat, history };
   }
 
-  test('from a public room: its user gets no file of it, and uploads none', async () => {
+  test('refuses downloads from and uploads to a public room', async () => {
     const { chat, history } = await deaf('restricted');
     expect(await fileFor(chat, ben, about.id)).toMatchObject({ about });
     await mayUpload(chat, ben, 'hall');
@@ -303,7 +303,7 @@ describe('a ban that this server has not heard of yet', () => {
     await expect(mayUpload(chat, ben, 'hall')).rejects.toThrow('no such room');
   });
 
-  test('from the whole site: its user gets no file and no export, and uploads none', async () => {
+  test('refuses downloads, exports and uploads on the whole site', async () => {
     const { chat, history } = await deaf('ban');
     const whileBanned = async (ask: () => Promise<unknown>) => {
       await history.write.setBan({ user: ben.id, ban: { by: ann.id } });

@@ -34,7 +34,7 @@ async function fill(history: History, room: string, count: number, text: (n: num
   await Promise.all(sends);
 }
 
-/** Of an empty history. */
+/** Creates the file of an empty history. */
 async function newFile(): Promise<string> {
   const folder = await emptyHistory();
   onTestFinished(() => folder.remove());

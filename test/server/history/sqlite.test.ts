@@ -18,7 +18,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) folder.remove();
 });
 
-/** Of an empty history. */
+/** Creates the file of an empty history. */
 async function newFile(): Promise<string> {
   const folder = await emptyHistory();
   folders.push(folder);

@@ -156,7 +156,7 @@ test('no page is requested without a link or where previews are off', async () =
   expect(asked).toBe(0);
 });
 
-test('links in a direct room have previews when both want it, and nobody learns before that the other one does', async () => {
+test('links in a direct room have previews if both users want them, and neither learns the choice of the other before', async () => {
   const [eva, dan] = [await site.person(), await site.person()];
   onTestFinished(() => {
     for (const one of [eva, dan]) one.close();

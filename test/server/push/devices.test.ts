@@ -151,7 +151,7 @@ describe.concurrent('a push', () => {
     await vi.waitFor(() => expect(asked()).toContain('assertion='), hanging);
   });
 
-  // notify/situations.test.ts has whom a message concerns.
+  // Who is notified of a message: notify/situations.test.ts.
   test('says as much as its reader wants, until the logout', async () => {
     const named = {} as Record<string, { person: Person; browser: RegisteredBrowser }>;
     const wants: Record<string, object> = {

@@ -40,7 +40,7 @@ const refused = (code: 'unauthorized' | 'session_invalid') => ({
   kind: 'a reason',
 });
 
-test('a device that is registered again by a renewed session stays, though the former one is being looked at', async () => {
+test('a device that a renewed session registers again stays, although its earlier session is being checked', async () => {
   const { register, state, device } = await phone({
     async identify() {
       await register({ session: 'renewed' });

@@ -364,7 +364,7 @@ const table: Record<RequestName, Partial<Record<Code, Partial<Record<Who, readon
   'message:seen': {
     bad_request: { eve: [blocked({ seq: 1 })] },
     unknown_message: { ann: [{ seq: 3 }] },
-    // Eve of a room that one may read without being a member.
+    // Eve may read the lobby without being a member.
     forbidden: { ben: [{ seq: 1 }], eve: [{ seq: 1, room: 'lobby' }] },
   },
   'message:pin': {

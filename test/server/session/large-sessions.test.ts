@@ -154,7 +154,7 @@ describe('a session that is large when unpacked', () => {
   test.each(stores)('%s: is decoded once, until it changes', async (_, url, pack, store) => {
     const post = vi.spyOn(Worker.prototype, 'postMessage');
     onTestFinished(() => post.mockRestore());
-    // A thread of another test may still end, and is told so.
+    // A thread of another test may still be ending, and gets a message for that.
     const decoded = () => post.mock.calls.filter(([bytes]) => bytes instanceof Uint8Array).length;
     const source = parseStoreUrl(`${url()}&timeout=9999ms`);
     let unpacked = 0;

@@ -84,7 +84,7 @@ test('users have the names of Moodle, and roles as administrators or managers', 
     ...{ id: '33', name: `${name} (Zoë)`, roles: ['admin'] },
   });
   expect(await who(await logIn('7'))).toEqual({ id: '7', name, roles: ['moderator'] });
-  // A manager of a course is none of the site.
+  // A course manager has no role for the whole site.
   expect(await who(await logIn('8'))).toEqual({ id: '8', name });
   let known = await login(await logIn('2'));
   for (const [siteadmins, roles] of [

@@ -115,14 +115,14 @@ test('bans of addresses: of the last page view', async () => {
     await run('DELETE FROM #_banfilters');
     const known = await login(device);
     await insert('banfilters', { filter: '198.51.100.*', type: 1 });
-    // MyBB compares a name when somebody takes it.
+    // MyBB checks names only when a user chooses one.
     await insert('banfilters', { filter: '*', type: 2 });
     await insert('banfilters', { filter, type: 1 });
     expect(await still(known), `${address} ${filter}`).toBe(may);
   }
   await run('DELETE FROM #_banfilters');
   await insert('banfilters', { filter: '203.*', type: 1 });
-  // A page view leaves the address that the session of the browser has begun with.
+  // A page view does not change the address at which the session began.
   const [begun, here] = [bytes('C6336401'), bytes(four)];
   const seen = async (session: string, user: string) => {
     await run(`UPDATE #_sessions SET ip = ${session}`);
@@ -137,7 +137,7 @@ test('bans of addresses: of the last page view', async () => {
   expect(await seen(here, here)).toBe(false);
 });
 
-test('more bans of addresses than the database gives are no answer', async () => {
+test('too many address bans are a failure, because some may not have been read', async () => {
   const { run, logIn, logins } = await siteFor('', mysql);
   await run(
     "INSERT INTO #_banfilters (filter, type) SELECT CONCAT('2001:0db8:0000:0000:0000:0000:0000:', seq), 1 FROM seq_1_to_30000",
@@ -223,7 +223,7 @@ test('a login ends with its logout or a new password, not with a replaced sessio
   await logIn('8');
   await run('UPDATE #_sessions SET uid = 8 WHERE sid = ?', [four.sid]);
   expect(await stateOf(shared)).toContain('ended');
-  // A new password makes a new key: everybody is out.
+  // A new password changes the login key, so all devices are logged out.
   const five = await login(await logIn('7'));
   await run(`UPDATE #_users SET loginkey = 'another'`);
   for (const known of [five, displaced]) expect(await stateOf(known)).toContain('key');

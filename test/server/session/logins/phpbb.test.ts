@@ -94,7 +94,7 @@ test('a listed group name counts only if it is unique, a group ID always', async
     return answers.map((answer) => ('user' in answer ? answer.user.roles : answer.reason));
   };
   expect(await rolesOf(admins)).toEqual([['admin'], undefined]);
-  // The leader of another group gives it these names, and the type of those that are part of phpBB.
+  // A group's leader can give it these names, and the type of phpBB's built-in groups.
   await insert('groups', { group_id: 11, group_type: 3, group_name: 'Großes Team' });
   await insert('groups', { group_id: 12, group_type: 3, group_name: 'ADMINISTRATORS' });
   await join(11, 21);

@@ -107,7 +107,7 @@ test('a user with as many warnings as the settings say may not write', async () 
   }
 });
 
-test('more bans than the database gives are no answer', async () => {
+test('too many bans are a failure, because some may not have been read', async () => {
   const { run, insert, cookie, logIn, logins } = await siteFor();
   const device = await logIn('7');
   // With long numbers a third of the bans is enough.
