@@ -59,6 +59,7 @@ CMD ["apache2", "-DFOREGROUND"]
 FROM ${NODE_IMAGE} AS client
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
+COPY packages ./packages
 # The bundler's native part is one of the optional packages, so here they all come.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
@@ -73,10 +74,10 @@ FROM ${NODE_IMAGE} AS chat
 ENV NODE_ENV=production
 WORKDIR /srv/chat
 COPY package.json package-lock.json .npmrc ./
+COPY packages ./packages
 # The optional packages are Node, which the image has, and native code for pictures, which are decoded by WebAssembly.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 COPY server ./server
-COPY session-server ./session-server
 COPY bin ./bin
 COPY docs ./docs
 RUN ln -s /srv/chat/bin/php-session-chat /usr/local/bin/php-session-chat

@@ -1,7 +1,7 @@
 /** Sites of each application with as many logins as are wanted, for benchmarks of their checks. */
 import { createCipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { Credentials } from '../server/session/login.ts';
+import type { Credentials } from 'php-sessions';
 import {
   type AccountSite,
   laravelSite,

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import phpSerialize from 'php-serialize';
-import { type FormatName, formats } from '../server/session/formats/formats.ts';
+import { type FormatName, formats } from 'php-sessions';
 
 /** A session of a shop or a forum: a user, a token, flashes, a small cart; about 500 bytes. */
 const typical = `["user_id" => 4711, "firstname" => "Zoë", "csrf" => str_repeat("a1b2c3d4", 8), "started" => 1795160000,

@@ -13,10 +13,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import memjs from 'memjs';
+import type { Login } from 'php-sessions';
+import { openLogins, readOptions } from 'php-sessions';
 import { Liveness } from '../server/liveness/liveness.ts';
-import type { Login } from '../server/session/login.ts';
-import { openLogins } from '../server/session/logins/applications.ts';
-import { readOptions } from '../server/session/options.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 

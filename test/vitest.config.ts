@@ -21,7 +21,7 @@ const root = new URL('..', import.meta.url).pathname;
 
 /** The test files that have more in the soak run, by themselves or by what they share with others. */
 const more = /guarantees\/size\.ts|\.\/size\.ts|\/contracts\/|helpers\/(hidden|subscribed)\.ts/;
-const moreInSoak = globSync('test/**/*.test.ts', { cwd: root }).filter((file) =>
+const moreInSoak = globSync('{test,packages/*/test}/**/*.test.ts', { cwd: root }).filter((file) =>
   more.test(readFileSync(join(root, file), 'utf8')),
 );
 
@@ -37,7 +37,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/**/*.unit.test.ts'],
+          include: ['{test,packages/*/test}/**/*.unit.test.ts'],
           // As below. A process for each file would take as much CPU as all of the tests, and so do two that share the cores
           // with the other steps.
           isolate: false,
@@ -54,8 +54,8 @@ export default defineConfig({
           // Each file stops what it starts, so the modules need not be loaded again for the next file. A worker serves no
           // second project, so the guarantees have none of their own.
           isolate: false,
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.{unit,soak}.test.ts'],
+          include: ['{test,packages/*/test}/**/*.test.ts'],
+          exclude: ['**/*.{unit,soak}.test.ts', '**/node_modules/**'],
           // Within one file, where they mostly wait.
           maxConcurrency: 6,
           testTimeout: 3 * hanging,
@@ -71,7 +71,7 @@ export default defineConfig({
           // The guarantees with the promised counts; all combinations of stores, databases, applications and containers, of
           // which an ordinary run has one of each family; what another test shows by another way; and tests that need
           // installations.
-          include: ['test/**/*.soak.test.ts', ...moreInSoak],
+          include: ['{test,packages/*/test}/**/*.soak.test.ts', ...moreInSoak],
           env: { SOAK: '1' },
           testTimeout: 600_000,
           expect: { poll: { timeout: hanging } },

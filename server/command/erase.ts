@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openTerminal } from '../init/terminal.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { howToRun } from '../session/how-to-run.ts';
+import { lineForScreen } from '../wire/blank.ts';
+import { howToRun } from './how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { runningServer } from './running-server.ts';
 import { theUser } from './user.ts';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { callersFolder, howToRun } from '../session/how-to-run.ts';
+import { callersFolder, howToRun } from './how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { runningServer } from './running-server.ts';
 import { theUser } from './user.ts';

@@ -4,8 +4,8 @@ import type { RecordableHistogram } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { type Figures, load } from '../load/load.ts';
 import { loopback } from '../outgoing/addresses.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { callersFolder, howToRun } from '../session/how-to-run.ts';
+import { lineForScreen } from '../wire/blank.ts';
+import { callersFolder, howToRun } from './how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 

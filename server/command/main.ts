@@ -1,5 +1,5 @@
-import { forScreen } from '../session/blank.ts';
-import { howToRun, withDocs } from '../session/how-to-run.ts';
+import { forScreen } from '../wire/blank.ts';
+import { howToRun, withDocs } from './how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 
 /** A subcommand. */

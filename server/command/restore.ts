@@ -5,8 +5,8 @@ import type { Data } from '../backup/backup.ts';
 import { hasFiles, restoreBackup } from '../backup/restore.ts';
 import { placeOf } from '../history/sql/address.ts';
 import { openTerminal } from '../init/terminal.ts';
-import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { checkOwner, dataOf } from './data.ts';
+import { callersFolder, howToRun } from './how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 

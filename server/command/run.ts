@@ -1,18 +1,17 @@
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ConfigurationError } from 'php-sessions';
+import { typedPaths, warning } from 'php-sessions/doctor';
 import { startApp } from '../app.ts';
 import { dataInSite } from '../doctor/data-in-site.ts';
-import { warning } from '../doctor/finding.ts';
 import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
-import { typedPaths } from '../doctor/typed.ts';
 import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
-import { howToRun } from '../session/how-to-run.ts';
-import { ConfigurationError } from '../session/logins/applications.ts';
 import { type Config, ConfigError, listSettings, nodeName, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
+import { howToRun } from './how-to-run.ts';
 
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;

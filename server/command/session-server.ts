@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { runSessionServer } from '../../session-server/run.ts';
-import { howToRun } from '../session/how-to-run.ts';
+import { howToRun } from './how-to-run.ts';
+import { runSessionServer } from './run-session-server.ts';
 
 export const help = `${howToRun('session-server', '[--settings FILE]')}
 

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
+import type { Credentials, Login, Logins, Refusal } from 'php-sessions';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import type { Connection } from '../chat/model.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
@@ -11,7 +12,6 @@ import { OpenLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
 import { requestListener } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
-import type { Credentials, Login, Logins, Refusal } from '../session/login.ts';
 import { type ConnectErrorCode, connectErrors, RequestError } from '../wire/errors.ts';
 import type {
   ClientToServer,

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
+import type { Login, SessionUser } from 'php-sessions';
 import type { Chat } from '../chat/chat.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
-import type { Login, SessionUser } from '../session/login.ts';
 import type { EndReason, SessionChange } from '../wire/events.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';

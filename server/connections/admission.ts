@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Credentials, Logins } from 'php-sessions';
 import { isEmbedded } from '../http/answer.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import type { Drain } from '../requests/drain.ts';
-import type { Credentials, Logins } from '../session/login.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
 import { isListed } from '../wire/origins.ts';
 import { Addresses } from './address.ts';

@@ -1,5 +1,5 @@
+import type { SessionUser } from 'php-sessions';
 import type { Log } from '../log.ts';
-import type { SessionUser } from '../session/login.ts';
 
 /** Remembered logins. */
 const most = 10_000;

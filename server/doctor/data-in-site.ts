@@ -1,8 +1,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { pageFolders } from '../session/logins/site.ts';
+import { type Finding, pageFolders, wrong } from 'php-sessions/doctor';
 import type { Config } from '../settings/config.ts';
-import { type Finding, wrong } from './finding.ts';
 
 /**
  * The settings, messages and files of the chat that the web server of the site may hand out to everybody.

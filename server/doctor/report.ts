@@ -1,19 +1,27 @@
 import { parseArgs } from 'node:util';
+import { openLogins } from 'php-sessions';
+import {
+  examine,
+  examineSite,
+  type Finding,
+  grants,
+  mailAddresses,
+  printable,
+  siteCookie,
+  unreadableAccounts,
+  warning,
+  well,
+  wrongCookieName,
+} from 'php-sessions/doctor';
+import { howToRun } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { Addresses } from '../connections/address.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { howToRun } from '../session/how-to-run.ts';
-import { openLogins } from '../session/logins/applications.ts';
-import { grants } from '../session/logins/grants.ts';
 import { listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
-import { wrongCookieName } from './cookie-name.ts';
+import { lineForScreen } from '../wire/blank.ts';
 import { dataInSite } from './data-in-site.ts';
-import { examine } from './examine.ts';
-import { type Finding, printable, warning, well } from './finding.ts';
 import { serverFindings } from './server.ts';
-import { examineSite, mailAddresses, siteCookie, unreadableAccounts } from './site.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');

@@ -1,8 +1,10 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import { type Finding, warning, well, wrong } from 'php-sessions/doctor';
 import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
+import { howToRun } from '../command/how-to-run.ts';
 import { openStorage } from '../files/open.ts';
 import type { FilesPlace } from '../files/place.ts';
 import { tryDatabase } from '../history/open.ts';
@@ -11,10 +13,8 @@ import { clientFolder } from '../http/client-files.ts';
 import { openMailServer } from '../mail/mail-server.ts';
 import { placeOf as mailPlaceOf } from '../mail/place.ts';
 import { loopback } from '../outgoing/addresses.ts';
-import { howToRun } from '../session/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 import { isListed } from '../wire/origins.ts';
-import { type Finding, warning, well, wrong } from './finding.ts';
 
 /**
  * For the doctor: checks everything that the server needs besides the sessions.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { type Finding, warning, well, wrong } from 'php-sessions/doctor';
 import { WebSocket } from 'ws';
 import type { Config } from '../settings/config.ts';
-import { type Finding, warning, well, wrong } from './finding.ts';
 
 /** Milliseconds that one request may take. */
 const patience = 5000;

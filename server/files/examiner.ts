@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { FairQueue } from '../limits/fair-queue.ts';
 import { isAlive, startSeparate } from '../limits/separate-process.ts';
-import { Waiting } from '../session/waiting.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Media } from './media.ts';
 
@@ -117,7 +117,7 @@ interface Waiter {
 class ExaminingProcess {
   readonly #kind: 'types' | 'pictures';
   #process: Promise<ChildProcess> | undefined;
-  readonly #waiting = new Waiting<Waiter>();
+  readonly #waiting = new FairQueue<Waiter>();
   #busy = false;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;

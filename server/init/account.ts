@@ -11,7 +11,7 @@ import {
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
-import { lineForScreen } from '../session/blank.ts';
+import { lineForScreen } from '../wire/blank.ts';
 
 /** An account of this machine. */
 export interface Account {

@@ -1,6 +1,6 @@
+import type { CookieScope } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { loopback } from '../outgoing/addresses.ts';
-import type { CookieScope } from '../session/logins/application.ts';
 
 /** Where the pages of the site are, and where browsers reach the chat. */
 export interface ChatAddresses {

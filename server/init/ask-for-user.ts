@@ -1,8 +1,8 @@
+import type { SessionSettings } from 'php-sessions/doctor';
+import { describeSession } from 'php-sessions/doctor';
+import { howToRun } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
-import { describeSession } from '../doctor/describe.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { howToRun } from '../session/how-to-run.ts';
-import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import { lineForScreen } from '../wire/blank.ts';
 import { type Account, asAccount } from './account.ts';
 import type { Options } from './command-line.ts';
 import type { Found } from './found.ts';

@@ -1,10 +1,10 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { callersFolder, howToRun } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { usualFiles } from '../settings/file.ts';
+import { lineForScreen } from '../wire/blank.ts';
 import { parseAddress } from './address.ts';
 import { refuseExisting } from './settings-file.ts';
 

@@ -1,16 +1,14 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { CookieScope, Finding, SitePlace } from 'php-sessions/doctor';
+import { examineSite } from 'php-sessions/doctor';
+import { howToRun, withDocs } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { dataInSite } from '../doctor/data-in-site.ts';
-import type { Finding } from '../doctor/finding.ts';
 import { clientBuilt } from '../doctor/server.ts';
-import { examineSite } from '../doctor/site.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { howToRun, withDocs } from '../session/how-to-run.ts';
-import type { CookieScope } from '../session/logins/application.ts';
-import type { SitePlace } from '../session/logins/site.ts';
 import { type Config, ConfigError, listSettings, readConfig, settingNames } from '../settings/config.ts';
 import { givenSettings, parseSettings, usualFiles } from '../settings/file.ts';
+import { lineForScreen } from '../wire/blank.ts';
 import {
   type Account,
   accountOf,

@@ -1,18 +1,19 @@
-import { CommandProblem, exit } from '../command/problem.ts';
-import { lineForScreen } from '../session/blank.ts';
-import { StoreError } from '../session/login.ts';
-import type { Portrait, SiteDatabase } from '../session/logins/application.ts';
+import { StoreError } from 'php-sessions';
+import type { Portrait, SessionSettings, SiteDatabase } from 'php-sessions/doctor';
 import {
   ConfigurationError,
+  connected,
   findSite,
+  grants,
   NoSiteError,
+  type OpenSite,
   openTables,
+  pathText,
+  type SitePlace,
   sitesNear,
-} from '../session/logins/applications.ts';
-import { grants } from '../session/logins/grants.ts';
-import type { SessionSettings } from '../session/logins/php-sessions.ts';
-import { connected, type OpenSite, type SitePlace } from '../session/logins/site.ts';
-import { pathText } from '../session/path.ts';
+} from 'php-sessions/doctor';
+import { CommandProblem, exit } from '../command/problem.ts';
+import { lineForScreen } from '../wire/blank.ts';
 import type { Wanted } from './account.ts';
 
 /** A site as its folder and its database show it. */

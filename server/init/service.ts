@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { isLine } from '../session/blank.ts';
 import { usualFiles } from '../settings/file.ts';
+import { isLine } from '../wire/blank.ts';
 import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];

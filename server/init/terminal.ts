@@ -1,8 +1,8 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { forScreen, lineForScreen } from '../session/blank.ts';
-import { withDocs } from '../session/how-to-run.ts';
+import { withDocs } from '../command/how-to-run.ts';
+import { forScreen, lineForScreen } from '../wire/blank.ts';
 
 /** A conversation with the owner. */
 export interface Terminal {

@@ -8,7 +8,7 @@ import {
   type Verdict,
   type Watch,
   type Watcher,
-} from '../session/login.ts';
+} from 'php-sessions';
 import type { EndReason } from '../wire/events.ts';
 import { LoginTtl, type TtlOptions } from './ttl.ts';
 

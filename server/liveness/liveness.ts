@@ -1,4 +1,4 @@
-import { type Login, type Logins, SessionBusyError, type StoreError } from '../session/login.ts';
+import { type Login, type Logins, SessionBusyError, type StoreError } from 'php-sessions';
 import { CheckedLogin, type Subscriber, type Surroundings } from './checked-login.ts';
 import { Schedule } from './schedule.ts';
 

@@ -1,4 +1,4 @@
-import { type Login, type Logins, StoreError } from '../session/login.ts';
+import { type Login, type Logins, StoreError } from 'php-sessions';
 
 // Milliseconds, and times by the monotonic clock.
 

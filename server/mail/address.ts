@@ -1,4 +1,4 @@
-import { visibleLine } from '../session/blank.ts';
+import { visibleLine } from '../wire/blank.ts';
 
 /** A sender: the name that readers see, and the address. */
 export interface Mailbox {

@@ -1,6 +1,6 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
-import { visibleLine } from '../session/blank.ts';
+import { visibleLine } from '../wire/blank.ts';
 import type { RoomKind, User } from '../wire/events.ts';
 import type { MailTexts } from './texts.ts';
 

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
+import { FairQueue } from '../limits/fair-queue.ts';
 import { startSeparate } from '../limits/separate-process.ts';
-import { Waiting } from '../session/waiting.ts';
 
 /** A request to the fetching process. */
 export interface FetchTask {
@@ -44,7 +44,7 @@ const maxAge = 600_000;
 /** Has pages fetched by a process that any page may kill. */
 export class Fetcher {
   readonly #onFailure: (error: Error) => void;
-  readonly #waiting = new Waiting<Job>();
+  readonly #waiting = new FairQueue<Job>();
   /** The number of pages that are being fetched, by user. */
   readonly #busy = new Map<string, number>();
   readonly #running = new Map<number, (page: Fetched['page']) => void>();

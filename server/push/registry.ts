@@ -1,7 +1,7 @@
+import type { Credentials, Login, Logins } from 'php-sessions';
 import type { Devices } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
 import type { History, StoredDevice } from '../history/history.ts';
-import type { Credentials, Login, Logins } from '../session/login.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, RequestPayload } from '../wire/events.ts';
 import { isListed } from '../wire/origins.ts';

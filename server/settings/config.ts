@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { type OptionName, optionTexts, readOptions, useNames } from 'php-sessions';
 import { z } from 'zod';
 import { readBusPlace } from '../cluster/address.ts';
+import { howToRun } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { type FilesPlace, readFilesPlace } from '../files/place.ts';
 import { eventTypes } from '../history/history.ts';
@@ -11,7 +13,6 @@ import { readMailbox } from '../mail/address.ts';
 import { readMailPlace } from '../mail/place.ts';
 import { readTemplates } from '../mail/templates.ts';
 import { readServiceAccount } from '../push/fcm.ts';
-import { type OptionName, optionTexts, readOptions } from '../session/options.ts';
 import { presenceTypes } from '../webhooks/presence.ts';
 import { zone } from '../wire/events.ts';
 import {
@@ -86,6 +87,8 @@ const sessionSettings = {
   userBanned: 'CHAT_USER_BANNED',
   userMail: 'CHAT_USER_MAIL',
 } as const satisfies Record<OptionName, string>;
+
+useNames({ option: (name) => sessionSettings[name], grants: howToRun('doctor', '--grants') });
 
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const retentionForm = 'none, or a time such as 90d';

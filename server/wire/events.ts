@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { asLine, isBlank, isLine, visibleLine } from '../session/blank.ts';
+import { asLine, isBlank, isLine, visibleLine } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 
 /**

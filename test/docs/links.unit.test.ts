@@ -12,7 +12,7 @@ const pages = [
   'bench/README.md',
   'php-app/README.md',
   'server/README.md',
-  'server/session/README.md',
+  'packages/php-session/README.md',
   ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
 ];
 const read = (page: string) => readFileSync(join(root, page), 'utf8');

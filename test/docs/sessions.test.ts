@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openSessions, type SessionOptions } from '../../server/session/index.ts';
+import { openSessions, type SessionOptions } from '../../packages/php-session/src/index.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';

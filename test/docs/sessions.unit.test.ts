@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { parseStoreUrl } from '../../server/session/store-url.ts';
+import { parseStoreUrl } from '../../packages/php-session/src/store-url.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chat-docs-'));
 afterAll(() => rmSync(folder, { recursive: true }));

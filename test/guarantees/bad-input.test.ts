@@ -9,7 +9,7 @@ import { metrics } from '../helpers/server-figures.ts';
 
 /**
  * The list of bad input in docs/guarantees.md: each input gets the listed answer, and the next client is served as
- * usual. Input that only PHP's formats can contain (references, INF) is tested in test/server/session/.
+ * usual. Input that only PHP's formats can contain (references, INF) is tested in packages/php-session/test/.
  */
 const key = 'a-key-of-more-than-16-characters';
 const user = 'an-id-of-somebody-who-is-logged-in';

@@ -2,15 +2,15 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { parseEnv } from '../../server/session/configuration/env.ts';
-import { parseIni } from '../../server/session/configuration/ini.ts';
-import { readPhp } from '../../server/session/configuration/php.ts';
+import { parseEnv } from '../../packages/php-session/src/configuration/env.ts';
+import { parseIni } from '../../packages/php-session/src/configuration/ini.ts';
+import { readPhp } from '../../packages/php-session/src/configuration/php.ts';
 import {
   bounds,
   ConfigurationError,
   type ConfigurationValue,
   type PhpConfiguration,
-} from '../../server/session/configuration/value.ts';
+} from '../../packages/php-session/src/configuration/value.ts';
 import { dice } from '../helpers/dice.ts';
 import { size } from './size.ts';
 

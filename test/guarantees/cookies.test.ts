@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseCookieForm, sessionIdFrom } from '../../server/session/cookie.ts';
+import { parseCookieForm, sessionIdFrom } from '../../packages/php-session/src/cookie.ts';
 import { dice } from '../helpers/dice.ts';
 import { type PhpCookies, startPhpCookies } from '../helpers/php-cookies.ts';
 import { size } from './size.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FormatName, formats } from '../../server/session/formats/formats.ts';
-import { FormatError, newRecord, type PhpValue } from '../../server/session/formats/value.ts';
-import { follow, parsePath } from '../../server/session/path.ts';
+import { type FormatName, formats } from '../../packages/php-session/src/formats/formats.ts';
+import { FormatError, newRecord, type PhpValue } from '../../packages/php-session/src/formats/value.ts';
+import { follow, parsePath } from '../../packages/php-session/src/path.ts';
 import { digest, inWords } from '../helpers/php-digest.ts';
 import { recordPhpTests } from '../helpers/phpt.ts';
 import { type PhpReading, phpReadingAlone, phpReadings, readingsOf } from '../helpers/random-sessions.ts';

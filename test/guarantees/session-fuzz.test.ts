@@ -1,7 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type FormatName, formats } from '../../server/session/formats/formats.ts';
-import { FormatError } from '../../server/session/formats/value.ts';
+import { type FormatName, formats } from '../../packages/php-session/src/formats/formats.ts';
+import { FormatError } from '../../packages/php-session/src/formats/value.ts';
 import { dice } from '../helpers/dice.ts';
 import { phpSessions } from '../helpers/php-sessions.ts';
 import { size } from './size.ts';

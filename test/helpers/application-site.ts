@@ -1,7 +1,7 @@
 import { afterAll, expect, onTestFinished, vi } from 'vitest';
-import type { Credentials, Login, Logins, Verdict } from '../../server/session/login.ts';
-import { openSite } from '../../server/session/logins/applications.ts';
-import type { SitePlace } from '../../server/session/logins/site.ts';
+import type { Credentials, Login, Logins, Verdict } from '../../packages/php-session/src/login.ts';
+import { openSite } from '../../packages/php-session/src/logins/applications.ts';
+import type { SitePlace } from '../../packages/php-session/src/logins/site.ts';
 import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 

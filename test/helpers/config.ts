@@ -1,4 +1,4 @@
-import type { SessionSettings } from '../../server/session/logins/php-sessions.ts';
+import type { SessionSettings } from '../../packages/php-session/src/logins/php-sessions.ts';
 import { type Config, readConfig } from '../../server/settings/config.ts';
 
 /** The settings of a server with some session store, which has no default. */

@@ -34,9 +34,9 @@ const programs = [
   'server/limits/confined.ts',
   'server/limits/enter-sandbox.ts',
   'server/previews/fetch.ts',
-  'server/session/large-sessions-thread.ts',
-  'server/session/configuration/reader-thread.ts',
-  'server/session/stores/sql/sqlite-search-thread.ts',
+  'packages/php-session/src/large-sessions-thread.ts',
+  'packages/php-session/src/configuration/reader-thread.ts',
+  'packages/php-session/src/stores/sql/sqlite-search-thread.ts',
   'test/helpers/chat-parts.ts',
   'test/helpers/next-chat-server.ts',
 ];
@@ -44,7 +44,10 @@ const programs = [
 /** The folder of the bundles of the sources as they are. Its name changes with them. */
 function bundlesOf(): string {
   const files = ['chat-parts', 'next-chat-server', 'make-bundles'].map((name) => `test/helpers/${name}.ts`);
-  return join(folder, sourcesKey(['server', 'session-server'], /\.ts$/, ['package-lock.json', ...files]));
+  return join(
+    folder,
+    sourcesKey(['server', 'packages'], /\/src\/.*\.ts$|^server\/.*\.ts$/, ['package-lock.json', ...files]),
+  );
 }
 
 /** In a module that starts another one with its own extension. */
@@ -64,7 +67,7 @@ function places(bundles: string): Plugin {
     transform(code, id) {
       if (
         !code.includes('import.meta.url') ||
-        !/\/(session-)?server\//.test(id) ||
+        !/\/(server|packages)\//.test(id) ||
         id.includes('node_modules')
       )
         return;
@@ -102,7 +105,7 @@ export function threadsOfBundles(): Plugin {
     name: 'threads-of-bundles',
     enforce: 'pre',
     transform(code, id) {
-      if (!/\/server\//.test(id) || !code.includes(startsThread)) return;
+      if (!/\/(server|packages)\//.test(id) || !code.includes(startsThread)) return;
       const place = besideBundles('', id);
       const made = `(process.env.TEST_BUNDLES ? 'file://' + process.env.TEST_BUNDLES + '${place}' : import.meta.url)`;
       return { code: code.replaceAll('import.meta.url', made), map: null };

@@ -1,7 +1,7 @@
 import { execFileSync, type StdioOptions } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import type { SessionStore } from '../../server/session/store.ts';
-import { parseStoreUrl } from '../../server/session/store-url.ts';
+import type { SessionStore } from '../../packages/php-session/src/store.ts';
+import { parseStoreUrl } from '../../packages/php-session/src/store-url.ts';
 import type { Memcached } from './memcached.ts';
 
 const script = new URL('../fixtures/many-sessions.php', import.meta.url).pathname;

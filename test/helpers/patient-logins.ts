@@ -1,4 +1,4 @@
-import { type Logins, type SiteAccounts, StoreError } from '../../server/session/login.ts';
+import { type Logins, type SiteAccounts, StoreError } from '../../packages/php-session/src/login.ts';
 import { hanging } from './hanging.ts';
 
 const isLate = (why: string) => why.includes('did not answer within');

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
-import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../../server/session/formats/value.ts';
-import { isEmpty } from '../../server/session/path.ts';
+import {
+  PhpBytes,
+  PhpFloat,
+  PhpObject,
+  type PhpValue,
+} from '../../packages/php-session/src/formats/value.ts';
+import { isEmpty } from '../../packages/php-session/src/path.ts';
 
 /** The value in the format of `inWords` in random-sessions/reader.php. */
 export function inWords(value: PhpValue): [type: string, value: string, empty: string] {

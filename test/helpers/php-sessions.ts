@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { FormatName } from '../../server/session/formats/formats.ts';
+import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 
 /** A session that real PHP has written. */
 export interface Written {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import type { FormatName } from '../../server/session/formats/formats.ts';
+import type { FormatName } from '../../packages/php-session/src/formats/formats.ts';
 import { hanging } from './hanging.ts';
 
 /** PHP's result for a path: a value as `inWords` in random-sessions/reader.php prints it, or why there is none. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { createLog } from '../../server/log.ts';
-import { startSessionServer } from '../../session-server/server.ts';
-import { readSettings } from '../../session-server/settings.ts';
+import { startSessionServer } from '../../packages/session-server/src/server.ts';
+import { createLog, QuietLog } from '../../server/log.ts';
+import { readSettings } from '../../server/settings/session-server.ts';
 import { type SessionClient, sessionClients } from './session-client.ts';
 import { textSink } from './text-sink.ts';
 
@@ -17,7 +17,8 @@ export async function sessionServerHere(env: NodeJS.ProcessEnv = {}): Promise<Se
   const settings = readSettings({ SESSION_SERVER_HOST: '127.0.0.1', SESSION_SERVER_PORT: '0', ...env });
   const output = textSink();
   const log = createLog(settings.logLevel, undefined, output.stream);
-  const server = await startSessionServer(settings, log);
+  const quiet = new QuietLog(log);
+  const server = await startSessionServer(settings, (...event) => quiet.warn(...event));
   let closed: Promise<void> | undefined;
   return {
     port: server.listening?.port ?? 0,

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { parseCookieForm } from '../../server/session/cookie.ts';
-import type { Login, Logins, Verdict } from '../../server/session/login.ts';
-import { type PhpSession, phpSessions } from '../../server/session/logins/php-sessions.ts';
-import type { Path } from '../../server/session/path.ts';
-import type { SessionStore } from '../../server/session/store.ts';
-import { parseStoreUrl } from '../../server/session/store-url.ts';
+import { parseCookieForm } from '../../packages/php-session/src/cookie.ts';
+import type { Login, Logins, Verdict } from '../../packages/php-session/src/login.ts';
+import { type PhpSession, phpSessions } from '../../packages/php-session/src/logins/php-sessions.ts';
+import type { Path } from '../../packages/php-session/src/path.ts';
+import type { SessionStore } from '../../packages/php-session/src/store.ts';
+import { parseStoreUrl } from '../../packages/php-session/src/store-url.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** Opens the store at a URL until the test has ended. */

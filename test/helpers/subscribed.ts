@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Followed, SessionStore, StoreError } from '../../server/session/store.ts';
+import type { Followed, SessionStore, StoreError } from '../../packages/php-session/src/store.ts';
 
 export type Notification =
   | { kind: 'changed' | 'opened'; id?: string; marker?: string }
@@ -59,7 +59,7 @@ export function subscribed(store: SessionStore): Subscribed {
 /** The notification `lost` that a test expects. */
 export const lost = (reason: unknown) => ({ kind: 'lost', reason });
 
-const storeUrl = new URL('../../server/session/store-url.ts', import.meta.url).pathname;
+const storeUrl = new URL('../../packages/php-session/src/store-url.ts', import.meta.url).pathname;
 
 /** A program that subscribes to a store, and prints `active` or `lost` and the reason at each change. */
 export const subscribingProgram = (url: string): string => `

@@ -1,4 +1,4 @@
-import { StoreError } from '../../server/session/store.ts';
+import { StoreError } from '../../packages/php-session/src/store.ts';
 
 /** An error with its causes, as a log would show it. */
 export function everything(error: unknown): string {

@@ -1,4 +1,4 @@
-import { isBlank } from '../../session/blank.ts';
+import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 
 /**

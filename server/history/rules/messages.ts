@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isBlank } from '../../session/blank.ts';
+import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction } from '../../wire/events.ts';
 import {

@@ -1,6 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Subscriber } from '../../../server/liveness/checked-login.ts';
-import { Liveness } from '../../../server/liveness/liveness.ts';
 import {
   type Login,
   type Logins,
@@ -9,7 +7,9 @@ import {
   UnsettledError,
   type Verdict,
   type Watcher,
-} from '../../../server/session/login.ts';
+} from '../../../packages/php-session/src/login.ts';
+import type { Subscriber } from '../../../server/liveness/checked-login.ts';
+import { Liveness } from '../../../server/liveness/liveness.ts';
 import type { EndReason } from '../../../server/wire/events.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Logins } from '../../../packages/php-session/src/login.ts';
+import { openSite } from '../../../packages/php-session/src/logins/applications.ts';
+import { readOptions } from '../../../packages/php-session/src/options.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import type { StoredDevice } from '../../../server/history/history.ts';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
-import type { Logins } from '../../../server/session/login.ts';
-import { openSite } from '../../../server/session/logins/applications.ts';
-import { readOptions } from '../../../server/session/options.ts';
 import { roundcubeSite } from '../../helpers/account-sites.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../helpers/application-site.ts';
 import { mybbSite } from '../../helpers/mybb.ts';

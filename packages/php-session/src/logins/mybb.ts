@@ -1,0 +1,497 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  SecondFactorError,
+} from '../configuration/configuration.ts';
+import { databaseHost } from '../configuration/database-host.ts';
+import { displayName } from '../identity.ts';
+import { type SessionUser, StoreError } from '../login.ts';
+import {
+  type Application,
+  accountsIn,
+  because,
+  type Claim,
+  type GivenRoles,
+  loginPart,
+  mailsIn,
+  nobody,
+  type Row,
+  rolesIf,
+  type SiteDatabase,
+  type SiteFolder,
+  texts,
+  textsOf,
+} from './application.ts';
+import { type LoginRows, mayBeCutOff } from './sql.ts';
+
+/** The values of inc/config.php. */
+interface MybbFiles extends GivenRoles {
+  database: SiteDatabase;
+  prefix: string;
+  cookiePrefix: string | null;
+}
+
+interface MybbSite extends MybbFiles {
+  cookiePrefix: string;
+  /** Members may keep a mail address that is banned. */
+  keepsMail: boolean;
+}
+
+interface MybbClaim extends Claim {
+  table: 'sessions' | 'users';
+  uid: string;
+  loginkey: string;
+}
+
+const file = 'inc/config.php';
+
+/** The group of members who have not activated the account yet, or wait for an administrator: MyBB has the number in its code. */
+const awaitingActivation = '5';
+
+/** Seconds after which MyBB clears sessions away whose login goes on: inc/tasks/dailycleanup.php. */
+const clearedAfter = 86_400;
+
+/**
+ * MyBB 1.8: inc/class_session.php (init, load_user, update_session, create_session), inc/class_core.php (parse_cookies), member.php
+ * (logout), global.php, inc/functions.php (usergroup_permissions, is_banned_ip, is_banned_email).
+ *
+ * The key of a login is one for all devices of a user and outlives a logout. A connection is therefore bound to the
+ * session of its browser as well, while there is one: MyBB deletes it at a logout.
+ */
+export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
+  kind: 'mybb',
+  title: 'MyBB',
+
+  async find(folder, { cookieName, admins, moderators }) {
+    if (!(await folder.has(file)) || !/\$config\[.database.\]/.test(await folder.text(file))) return null;
+    const configuration = await folder.php(file);
+    const prefix = textIn(configuration, ['table_prefix']);
+    if (prefix === null || !/^\w{0,50}$/.test(prefix)) {
+      throw new ConfigurationError(
+        `${folder.path}/${file}: $config.database.table_prefix is none that MyBB takes; is MyBB installed?`,
+      );
+    }
+    return {
+      database: databaseOf(folder, configuration),
+      prefix,
+      cookiePrefix: cookieName?.replace(/mybbuser$/, '') ?? null,
+      admins,
+      moderators,
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: ({ prefix }) => ({
+    view: 'chat_mybb_settings',
+    columns: { value: 'text' },
+    names: ['cookieprefix', 'emailkeep', 'my2fa'],
+    select: `SELECT name AS name, value AS value FROM ${prefix}settings WHERE name IN ('cookieprefix', 'emailkeep') UNION ALL SELECT 'my2fa' AS name, '' AS value FROM ${prefix}datacache WHERE title = 'plugins' AND cache LIKE '%"my2fa"%'`,
+  }),
+
+  site(found, settings) {
+    if (settings.has('my2fa')) {
+      // https://github.com/demtor/mybb-2fa: inc/plugins/my2fa.php (my2fa_global_start).
+      throw new SecondFactorError(
+        'the plugin My2FA asks for the second factor after the login, so a password alone would be enough for the chat: deactivate the plugin, or do not use the chat there',
+      );
+    }
+    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    return {
+      ...found,
+      cookiePrefix: found.cookiePrefix ?? text('cookieprefix').replace(/[\n\r ]/g, ''),
+      keepsMail: text('emailkeep') === '1',
+    };
+  },
+
+  // install/resources/sqlite_db_tables.php: a key without AUTOINCREMENT.
+  doubts: ({ database }) =>
+    database.kind === 'sqlite'
+      ? [
+          {
+            reason:
+              'on SQLite it gives the id of a deleted member to the next one who registers, who then has the private rooms of the former one in the chat',
+            lasts: true,
+            hint: `After deleting a member, delete the data that your program keeps of this ID.`,
+          },
+        ]
+      : [],
+
+  mails: ({ prefix }) => mailsIn('chat_mybb_mails', openAccounts(prefix), 'uid', 'email'),
+
+  accounts: ({ prefix }) =>
+    accountsIn('chat_mybb_accounts', openAccounts(prefix), { id: 'uid', name: 'username' }),
+
+  logins({ prefix }, { hex, lines }) {
+    const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
+    const session = `CONCAT(o.sid, ' ', o.time)`;
+    const sessionsOf = (row: 's' | 'u', value = session) =>
+      `SELECT ${lines(value)} FROM ${prefix}sessions o WHERE o.uid = ${row}.uid`;
+    // A filter may match a part of the address, and its `*` any text.
+    const wanted =
+      "REPLACE(REPLACE(REPLACE(REPLACE(LOWER(f.filter), '!', '!!'), '%', '!%'), '_', '!_'), '*', '%')";
+    const mailBan = `SELECT COUNT(*) FROM ${prefix}banfilters f WHERE f.type = 3 AND LOWER(u.email) LIKE CONCAT('%', ${wanted}, '%') ESCAPE '!'`;
+    const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended, (${mailBan}) AS mail_ban`;
+    const before = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups`;
+    // The same for all logins: a user may get into any group.
+    const groups = `(SELECT ${lines(group)} FROM ${prefix}usergroups g) AS group_list`;
+    const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
+    const user = `u.uid AS uid, ${own}, ${before}, 1 AS everybody, ${groups}, ${filters}, (${sessionsOf('u')}) AS sessions`;
+    const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
+    const columns = texts(
+      ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
+      ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'everybody', 'group_list', 'filters', 'sessions'],
+    );
+    const ofUser = [
+      loginPart({
+        ...{
+          view: 'chat_mybb_own',
+          key: 'uid',
+          columns: [
+            ...['username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended', 'mail_ban'],
+          ],
+        },
+        tables: [`${prefix}users`, `${prefix}banfilters`],
+        select: `SELECT u.uid AS id, ${own} FROM ${prefix}users u`,
+      }),
+      loginPart({
+        ...{ view: 'chat_mybb_before', key: 'uid', columns: ['lifted', 'old_group', 'old_groups'] },
+        tables: [`${prefix}banned`],
+        select: `SELECT u.uid AS id, ${before} FROM ${prefix}users u ${banned}`,
+      }),
+      loginPart({
+        ...{ view: 'chat_mybb_all_groups', key: 'everybody', columns: ['group_list'] },
+        tables: [`${prefix}usergroups`],
+        select: `SELECT 1 AS id, ${groups}`,
+      }),
+      loginPart({
+        ...{ view: 'chat_mybb_filters', key: 'everybody', columns: ['filters'] },
+        tables: [`${prefix}banfilters`],
+        select: `SELECT 1 AS id, ${filters}`,
+      }),
+    ];
+    const ofUsers = [
+      [`${prefix}banned`, 'b', 'b.uid = u.uid'],
+      [`${prefix}sessions`, 'o', 'o.uid = u.uid'],
+    ] as const;
+    const shared = [[`${prefix}usergroups`], [`${prefix}banfilters`]] as const;
+    const viewed = { columns: ['uid', 'sessions'] };
+    const rows: Record<'sessions' | 'users', LoginRows> = {
+      sessions: {
+        key: 's.sid',
+        joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
+        shared,
+        viewed: {
+          rows: ['s', 'o'],
+          ...viewed,
+          select: (version) =>
+            `SELECT s.sid AS id, s.uid AS uid, (${sessionsOf('s')}) AS sessions, (${sessionsOf('s', version)}) AS version FROM ${prefix}sessions s`,
+        },
+      },
+      users: {
+        key: 'u.uid',
+        joined: [[`${prefix}users`, 'u'], ...ofUsers],
+        shared,
+        viewed: {
+          rows: ['o'],
+          ...viewed,
+          select: (version) =>
+            `SELECT u.uid AS id, u.uid AS uid, (${sessionsOf('u')}) AS sessions, (${sessionsOf('u', version)}) AS version FROM ${prefix}users u`,
+        },
+      },
+    };
+    const ofSessions = (lines: 'id' | true) =>
+      loginPart({
+        ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines },
+        select: `SELECT o.uid AS id, ${session} AS sessions FROM ${prefix}sessions o`,
+      });
+    return {
+      sessions: {
+        view: 'chat_mybb_sessions',
+        id: 'id',
+        lookup: 'id',
+        columns,
+        common: ['group_list', 'filters'],
+        select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
+        rows: rows.sessions,
+        parts: [ofSessions('id'), ...ofUser],
+      },
+      users: {
+        view: 'chat_mybb_users',
+        id: 'id',
+        lookup: 'id',
+        columns,
+        common: ['group_list', 'filters'],
+        select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
+        rows: rows.users,
+        parts: [ofSessions(true), ...ofUser],
+      },
+    };
+  },
+
+  claim({ cookiePrefix }, { cookies }) {
+    // The cookie without a prefix counts if there is none with it. Several with it are one whose value is unknown.
+    const named = (name: string) => {
+      const own = cookies.value(cookiePrefix + name);
+      if (own) return own;
+      return (own === null && cookies.has(cookiePrefix + name) ? null : cookies.value(name)) ?? '';
+    };
+    const [, digits, loginkey] = /^\s*\+?(\d{1,10})[^_]*_(.*)$/s.exec(named('mybbuser')) ?? [];
+    const uid = String(Number(digits));
+    if (
+      digits === undefined ||
+      loginkey === undefined ||
+      uid === '0' ||
+      Number(digits) > largestUid ||
+      loginkey === ''
+    ) {
+      const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is none that MyBB makes`;
+      const hint =
+        'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME';
+      return { ...because(reason, hint), cookie: `${cookiePrefix}mybbuser` };
+    }
+    const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
+    const sid = named('sid');
+    if (!/^[\x21-\x7e]{1,32}$/.test(sid)) return byKey;
+    return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], otherwise: byKey };
+  },
+
+  judge(site, { table, lookup, uid, loginkey }, row, now, memo) {
+    const text = textsOf(row);
+    if (row === null || text('uid') !== uid) {
+      return nobody(table === 'users' ? 'there is no such user' : 'the browser has no session of this user');
+    }
+    if (!isSame(row.loginkey ?? Buffer.alloc(0), loginkey))
+      return settled('the key of the login is no longer valid');
+    const sessions = new Map(
+      text('sessions')
+        .split('\n')
+        .map((line) => {
+          const [sid = '', seen = ''] = line.split(' ');
+          return [sid, seen];
+        }),
+    );
+    if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
+      return settled('the login has ended there');
+    const groups = groupsOf(row, now);
+    if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
+    // That of the last page view, as PHP saw it. A session keeps the address that it has begun with.
+    const address = Buffer.from(text('last_address'), 'hex');
+    const filters = text('filters');
+    if (mayBeCutOff(site.database, filters)) {
+      throw new StoreError(
+        'MyBB has more bans of addresses than the chat can read: remove those that are not needed',
+      );
+    }
+    if (filters.split('\n').some((filter) => isWithin(address, filter)))
+      return settled('the address of this user is banned there');
+    // Such a member reaches no page but the form for another address.
+    if (!site.keepsMail && text('mail_ban') !== '0')
+      return settled('the mail address of this user is banned there');
+    const isIn = (names: readonly string[] | undefined, can: 'isAdmin' | 'isModerator') =>
+      groups.some((group) => (names === undefined ? group[can] : names.includes(group.title)));
+    const user: SessionUser = {
+      id: uid,
+      name: displayName(text('username')) || uid,
+      ...rolesIf(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
+    };
+    // Both may read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends a suspension.
+    if (text('suspended') === '1' || groups[0]?.id === awaitingActivation) user.banned = true;
+    return {
+      state: 'user',
+      user,
+      // The key outlives a logout.
+      ...(table === 'users'
+        ? { mayBeOver: true }
+        : { memo: [sessions.get(lookup), ...sessions.keys()].join('\n') }),
+    };
+  },
+
+  async portrait(folder, { prefix, admins }, ask) {
+    const value = async (name: string) =>
+      ((await ask(`SELECT value FROM ${prefix}settings WHERE name = '${name}'`)) ?? '').replace(
+        /[\n\r]/g,
+        '',
+      );
+    const code = 'inc/class_core.php';
+    return {
+      version: (await folder.has(code))
+        ? /\$version = "([\d.]+)"/.exec(await folder.text(code))?.[1]
+        : undefined,
+      address: await value('bburl'),
+      login: 'member.php?action=login',
+      administrators:
+        admins === undefined
+          ? Number(
+              await ask(
+                `SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (SELECT 1 FROM ${prefix}usergroups g WHERE g.cancp = 1 AND (g.gid = u.usergroup OR CONCAT(',', u.additionalgroups, ',') LIKE CONCAT('%,', g.gid, ',%')))`,
+              ),
+            )
+          : undefined,
+      cookie: {
+        path: (await value('cookiepath')) || '/',
+        domain: await value('cookiedomain'),
+        secure: (await value('cookiesecureflag')) === '1',
+      },
+    };
+  },
+};
+
+/** PostgreSQL has no larger one in the column. */
+const largestUid = 2_147_483_647;
+
+/**
+ * Whether the missing session of a browser means a logout. MyBB also deletes it when the user comes with another
+ * browser that has none: then there is a new one.
+ * @param memo its last page view, and the sessions that the user had
+ */
+function isLoggedOut(memo: string, sids: readonly string[], now: number): boolean {
+  const [seen, ...before] = memo.split('\n');
+  const hasNew = sids.some((sid) => sid !== '' && !before.includes(sid));
+  return !hasNew && now - Number(seen) < clearedAfter;
+}
+
+/** Whether an address is one that an administrator has banned: `fetch_ip_range()` in inc/functions.php. */
+function isWithin(address: Buffer, filter: string): boolean {
+  const range = filter.includes('*')
+    ? byStars(filter)
+    : filter.includes('/')
+      ? byBits(filter)
+      : [filter, filter].map(packed);
+  const [first, last] = range;
+  if (!first || !last || address.length === 0) return false;
+  return Buffer.compare(first, address) <= 0 && Buffer.compare(address, last) <= 0;
+}
+
+/** `203.0.113.*`, `203.*`, `2001:db8::*`. */
+function byStars(filter: string): (Buffer | null)[] {
+  if (filter.includes(':')) return ['0', 'ffff'].map((part) => packed(filter.replaceAll('*', part)));
+  const missing = Math.max(0, 4 - filter.split('.').length);
+  const at = filter.lastIndexOf('*') + 1;
+  const whole = filter.slice(0, at) + '.*'.repeat(missing) + filter.slice(at);
+  return ['0', '255'].map((part) => packed(whole.replaceAll('*', part)));
+}
+
+/** `203.0.113.0/24`. */
+function byBits(filter: string): (Buffer | null)[] {
+  const [text = '', count = ''] = filter.split('/');
+  const [start, bits] = [packed(text), Number.parseInt(count, 10) || 0];
+  if (start === null || bits === 0) return [];
+  const at = (rest: number) =>
+    start.map((byte, n) => {
+      const free = 0xff >> Math.min(8, Math.max(0, bits - 8 * n));
+      return (byte & ~free) | (rest & free);
+    });
+  return [at(0), at(0xff)].map((each) => Buffer.from(each));
+}
+
+/** PHP's `inet_pton()`. */
+function packed(text: string): Buffer | null {
+  if (isIP(text) === 4) return Buffer.from(text.split('.').map(Number));
+  if (isIP(text) !== 6 || text.includes('%')) return null;
+  const [before = '', after] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::');
+  const [first, last] = [before, after ?? ''].map((part) => part.split(':').filter(Boolean)) as [
+    string[],
+    string[],
+  ];
+  const zeros = Array<string>(8 - first.length - last.length).fill('0');
+  const groups = [...first, ...zeros, ...last].map((group) => group.padStart(4, '0'));
+  return Buffer.from(groups.join(''), 'hex');
+}
+
+interface MybbGroup {
+  id: string;
+  isBanned: boolean;
+  isAdmin: boolean;
+  isModerator: boolean;
+  title: string;
+}
+
+/** The groups whose permissions count: the earlier ones as soon as a ban has run out. */
+function groupsOf(row: Row, now: number): MybbGroup[] {
+  const text = textsOf(row);
+  const known = new Map<string, MybbGroup>();
+  for (const line of text('group_list').split('\n')) {
+    const [, id, banned, admin, moderator, title = ''] = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s.exec(line) ?? [];
+    // It could be the group that shuts the user out.
+    if (id === undefined) throw new StoreError('the groups of MyBB cannot be read from its table usergroups');
+    known.set(id, {
+      ...{ id, title },
+      ...{ isBanned: banned === '1', isAdmin: admin === '1', isModerator: moderator === '1' },
+    });
+  }
+  const some = (ids: string) => ids.split(',').flatMap((id) => known.get(id.trim()) ?? []);
+  const own = some(text('own_group'));
+  const lifted = Number(text('lifted'));
+  const isOver = own.some(({ isBanned }) => isBanned) && lifted > 0 && lifted < now;
+  return isOver
+    ? [...some(text('old_group')), ...some(text('old_groups'))]
+    : [...own, ...some(text('own_groups'))];
+}
+
+/** `$config['database']` has one server, or several by number, or several for reading and for writing. */
+function textIn(configuration: Configuration, path: readonly string[]): string | null {
+  return asText(configuration.variable(['config', 'database', ...path], 'CHAT_SITE_DATABASE'));
+}
+
+function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatabase {
+  const type = textIn(configuration, ['type']) ?? '';
+  // Checks need what was written last.
+  const server = [[], ['write'], ['write', '0'], ['0'], ['read'], ['read', '0']].find(
+    (path) => textIn(configuration, [...path, 'database']) !== null,
+  );
+  const text = (name: string) => (server && textIn(configuration, [...server, name])) ?? '';
+  const charset = charsetOf(textIn(configuration, ['encoding']) ?? '');
+  if (type === 'sqlite') {
+    const path = text('database');
+    const place = {
+      user: '',
+      password: '',
+      hosts: [],
+      path: path.startsWith('/') ? path : `${folder.path}/${path}`,
+    };
+    return { kind: 'sqlite', place, charset: 'utf8' };
+  }
+  const kinds: Readonly<Record<string, 'mysql' | 'postgres'>> = {
+    ...{ mysql: 'mysql', mysqli: 'mysql', mysql_pdo: 'mysql', pgsql: 'postgres', pgsql_pdo: 'postgres' },
+  };
+  const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
+  if (kind === undefined) {
+    throw new ConfigurationError(
+      `${folder.path}/${file}: $config.database.type is none of ${Object.keys(kinds).join(', ')}, sqlite; is MyBB installed?`,
+    );
+  }
+  const { socket, ...host } = databaseHost(text('hostname'));
+  return {
+    kind,
+    place: {
+      user: text('username'),
+      password: text('password'),
+      // Without a host libpq takes its socket.
+      hosts: [type === 'pgsql' && /^(:|$)/.test(text('hostname')) ? { ...host, host: '' } : host],
+      path: `/${text('database')}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset: kind === 'mysql' ? charset : 'utf8',
+  };
+}
+
+/** Without an encoding MyBB talks in that of the server. */
+function charsetOf(encoding: string): SiteDatabase['charset'] {
+  if (encoding === '') return 'server';
+  return encoding.toLowerCase().startsWith('latin1') ? 'latin1' : 'utf8';
+}
+
+function isSame(stored: Buffer, given: string): boolean {
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
+  return stored.length > 0 && timingSafeEqual(digest(stored), digest(Buffer.from(given, 'latin1')));
+}
+
+/** The accounts that are confirmed, and whose primary group is not banned. */
+const openAccounts = (prefix: string) =>
+  `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`;
+
+const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });

@@ -1,0 +1,249 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type PhpFormat,
+  phpFormats,
+  phpReads,
+  phpSessions,
+  type Written,
+} from '../../../test/helpers/php-sessions.ts';
+import { formats } from '../src/formats/formats.ts';
+import { guessFormat } from '../src/formats/guess.ts';
+import { identify } from '../src/identity.ts';
+import { parsePath } from '../src/path.ts';
+
+/** The user that a PHP session has at a path. */
+const who = (format: PhpFormat, bytes: Buffer, path: string) =>
+  identify(formats[format](bytes), { id: parsePath(path), name: [] });
+const user = (id: string) => ({ user: { id, name: id } });
+
+describe.each(phpFormats)('%s, as PHP writes it', (format) => {
+  const sessions = phpSessions(format);
+  const bytesOf = (start: string) => (sessions.find(({ name }) => name.startsWith(start)) as Written).bytes;
+
+  test('a visitor who can write into a session does not become another user', () => {
+    const found = identify(formats[format](bytesOf('what looks')), { id: ['user_id'], name: ['firstname'] });
+    expect(found).toEqual({ user: { id: '7', name: '7' } });
+  });
+
+  test('a path leads through objects, but not into a prototype', () => {
+    for (const [name, path, found] of [
+      ['objects', 'cart.secret', { user: { id: 'x|;' } }],
+      ['objects', 'cart.list.1', { user: { id: '2' } }],
+      ['objects', 'cart', { invalid: expect.anything() }],
+      ['every scalar', 'exact', { user: { id: '9007199254740993' } }],
+      ['every scalar', 'float', { invalid: expect.anything() }],
+      ['every scalar', 'binary', { invalid: expect.anything() }],
+      ['a user', 'constructor', { nobody: expect.anything() }],
+      ['a user', 'toString.name', { nobody: expect.anything() }],
+    ] as const)
+      expect(who(format, bytesOf(name), path), path).toMatchObject(found);
+  });
+
+  test('it looks like itself, whatever the session holds', () => {
+    const stored = sessions.filter(({ bytes }) => bytes.length > 0);
+    expect(stored.length).toBeGreaterThan(8);
+    for (const { name, bytes } of stored)
+      expect([name, guessFormat(bytes)]).toEqual([
+        name,
+        expect.objectContaining({ looks: format, option: `format=${format}` }),
+      ]);
+  });
+});
+
+/** The visitor's input has `id` 1; the user, whose object is in two places, has 666. */
+const form = '"list" => [1], "form" => (object) ["id" => 1]';
+const twice = '$user = (object) ["id" => 666]; $_SESSION =';
+
+describe('a value that lies in several places, as PHP itself reads it', () => {
+  test('an object after one that is in three places', () => {
+    const code = `$one = new stdClass; ${twice} ["cart" => [$one, $one, $one], "user" => $user, ${form}, "me" => $user];`;
+    for (const { format, bytes, read } of phpReads(code, '$_SESSION["me"]->id')) {
+      expect(read).toBe(666);
+      expect(who(format, bytes, 'me.id'), format).toEqual(user('666'));
+      expect(who(format, bytes, 'form.id'), format).toEqual(user('1'));
+    }
+  });
+
+  test('an object that is a PHP reference, too', () => {
+    const code = `${twice} ["a" => &$user, "b" => &$user, "user_id" => 7];`;
+    for (const { format, bytes, read } of phpReads(code, '[$_SESSION["a"]->id, $_SESSION["b"]->id]')) {
+      expect(read).toEqual([666, 666]);
+      expect(who(format, bytes, 'a.id'), format).toEqual(user('666'));
+      expect(who(format, bytes, 'b.id'), format).toEqual(user('666'));
+      expect(who(format, bytes, 'user_id'), format).toEqual(user('7'));
+    }
+  });
+
+  const old = `class Old implements Serializable {
+    function serialize() { return serialize([1, 2]); }
+    function unserialize($data) { unserialize($data); }
+  }`;
+  const behindOld = (me: string) =>
+    `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "id" => 7, "me" => ${me}];`;
+  const serialized = phpFormats.slice(0, 3);
+
+  test('one behind a class with Serializable is refused, because only the class knows its number', () => {
+    for (const { format, bytes, read } of phpReads(behindOld('$user'), '$_SESSION["me"]->id', serialized)) {
+      expect(read).toBe(666);
+      expect(() => formats[format](bytes)).toThrow(/^expected a reference to an earlier value at byte \d+$/);
+    }
+    // Only the reference cannot be read.
+    for (const { format, bytes } of phpReads(behindOld('1'), '1', serialized)) {
+      expect(who(format, bytes, 'id'), format).toEqual(user('7'));
+      expect(who(format, bytes, 'user.id'), format).toEqual(user('666'));
+      expect(who(format, bytes, 'old.user'), format).toHaveProperty('invalid');
+    }
+  });
+
+  test('igbinary and msgpack: one behind a class with Serializable', () => {
+    const code = `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "me" => $user];`;
+    for (const { format, bytes, read } of phpReads(code, '$_SESSION["me"]->id', ['igbinary', 'msgpack'])) {
+      expect(read).toBe(666);
+      expect(who(format, bytes, 'me.id'), format).toEqual(user('666'));
+    }
+  });
+
+  test('msgpack: one of more than eight variables is refused, since PHP reads freed memory there', () => {
+    const others = Array.from({ length: 8 }, (_, n) => `"v${n}" => ${n}`).join(', ');
+    const code = `${twice} ["cart" => ["a" => 1], "user" => $user, ${others}, "me" => $user];`;
+    for (const { bytes } of phpReads(code, '1', ['msgpack']))
+      expect(() => formats.msgpack(bytes)).toThrow(/^expected a reference to an earlier value/);
+  });
+});
+
+test('bytes behind the session, such as a padding, count as they do for PHP', () => {
+  const padded = 'session_decode(session_encode() . "\\0\\0"); return $_SESSION["id"] ?? null;';
+  for (const { format, bytes, read } of phpReads(
+    '$_SESSION = ["id" => 7];',
+    `(function () { ${padded} })()`,
+  )) {
+    const stored = Buffer.concat([bytes, Buffer.alloc(2)]);
+    expect(read, format).toBe(format === 'php' || format === 'php_binary' ? null : 7);
+    if (read === null) expect(() => formats[format](stored)).toThrow(/^expected/);
+    else expect(who(format, stored, 'id'), format).toEqual(user('7'));
+  }
+});
+
+describe('a value in many levels', () => {
+  const nested = (levels: number, format: PhpFormat) => {
+    const code = `for ($deep = 1, $n = 0; $n < ${levels}; $n++) $deep = [$deep]; $_SESSION = ["deep" => $deep, "id" => 7];`;
+    const [found] = phpReads(code, '$_SESSION["id"] ?? null', [format]);
+    return found as { bytes: Buffer; read: unknown };
+  };
+
+  test.each([
+    ['php', 4096, 'unserialize_max_depth'],
+    // Its first level is the session itself.
+    ['php_serialize', 4095, 'unserialize_max_depth'],
+    ['msgpack', 1023, 'ext-msgpack'],
+  ] as const)('%s is read in as many levels as PHP reads', (format, levels, limit) => {
+    const { bytes, read } = nested(levels, format);
+    expect(read).toBe(7);
+    expect(who(format, bytes, 'id')).toEqual(user('7'));
+    const deeper = nested(levels + 1, format);
+    expect(deeper.read).toBeNull();
+    expect(() => formats[format](deeper.bytes)).toThrow(
+      expect.objectContaining({ explanation: expect.stringContaining(limit) }),
+    );
+  });
+
+  test('igbinary: in any number', () => {
+    const { bytes, read } = nested(20_000, 'igbinary');
+    expect(read).toBe(7);
+    expect(who('igbinary', bytes, 'id')).toEqual(user('7'));
+  });
+});
+
+describe('keys that could be taken for one another', () => {
+  test.each(['"é" => 1, "\\xe9" => 666', '"\\xe9" => 666, "é" => 1', '"é" => 1, "\\xc3" => 666'])(
+    'in UTF-8 and in ISO 8859-1: %s',
+    (keys) => {
+      for (const { format, bytes, read } of phpReads(
+        `$_SESSION = ["app" => [${keys}], ${keys}];`,
+        '$_SESSION["é"]',
+      )) {
+        expect(read).toBe(1);
+        expect(who(format, bytes, 'é'), format).toEqual(user('1'));
+        expect(who(format, bytes, 'app.é'), format).toEqual(user('1'));
+        expect(who(format, bytes, 'app.Ã'), format).toHaveProperty('nobody');
+      }
+    },
+  );
+
+  test('two keys that begin alike, one of them no UTF-8 further on', () => {
+    for (const { format, bytes } of phpReads(
+      '$_SESSION = ["DWé" => 1, "DWé\\xff" => 666, "x\\xff" => 7];',
+      '1',
+    )) {
+      expect(who(format, bytes, 'DWé*'), format).toEqual({ invalid: 'DWé* fits several keys' });
+      expect(who(format, bytes, 'x*'), format).toEqual(user('7'));
+    }
+  });
+
+  test('private properties of one name in a class and its parent', () => {
+    const classes = `class Account { private $id = 666; }
+      class User extends Account { private $id = 1; protected $name = 7; public $open = 8; }`;
+    const read = '(fn () => $this->id)->call($_SESSION["user"])';
+    for (const found of phpReads(`${classes} $_SESSION["user"] = new User;`, read)) {
+      const { format, bytes } = found;
+      expect(found.read).toBe(1);
+      expect(who(format, bytes, 'user.id'), format).toEqual({ invalid: 'user.id fits several keys' });
+      // Only the path must be readable.
+      expect(who(format, bytes, 'user.name'), format).toEqual(user('7'));
+      expect(who(format, bytes, 'user.open'), format).toEqual(user('8'));
+    }
+  });
+
+  test('a property that __sleep() names twice', () => {
+    const named = `class Sleepy { public $a; public $id = 7; function __sleep() { return ["a", "id", "a", "id"]; } }
+      $user = (object) ["id" => 666]; $one = new Sleepy; $one->a = [$user]; $_SESSION = ["one" => $one, "me" => 8];`;
+    const expression = '[$_SESSION["one"]->id, $_SESSION["one"]->a[0]->id, $_SESSION["me"]]';
+    for (const { format, bytes, read } of phpReads(named, expression)) {
+      expect(read).toEqual([7, 666, 8]);
+      expect(who(format, bytes, 'one.id'), format).toEqual(user('7'));
+      expect(who(format, bytes, 'one.a.0.id'), format).toEqual(user('666'));
+      expect(who(format, bytes, 'me'), format).toEqual(user('8'));
+    }
+  });
+
+  test('an integer as the name of a variable, as PHP reads it', () => {
+    for (const { format, bytes, read } of phpReads(
+      '$_SESSION = ["a" => 1, 5 => 666, "05" => 7];',
+      '$_SESSION[5] ?? null',
+    )) {
+      expect(read, format).toBe(format === 'php_serialize' ? 666 : null);
+      expect(who(format, bytes, '5'), format).toEqual(
+        format === 'php_serialize' ? user('666') : { nobody: 'nobody is logged in: 5 is not in the session' },
+      );
+      expect(who(format, bytes, '05'), format).toEqual(user('7'));
+    }
+  });
+});
+
+test('a key __proto__ is one like any other', () => {
+  const code =
+    '$_SESSION = ["app" => ["__proto__" => ["id" => 1]], "__proto__" => ["user_id" => 1, "id" => 7]];';
+  for (const { format, bytes } of phpReads(code, '1')) {
+    expect(who(format, bytes, 'user_id'), format).toHaveProperty('nobody');
+    expect(who(format, bytes, 'app.id'), format).toHaveProperty('nobody');
+    expect(who(format, bytes, '__proto__.id'), format).toEqual(user('7'));
+  }
+});
+
+test('igbinary: a typed property that was never set', () => {
+  const code = 'class App { public string $late; public int $id = 7; } $_SESSION["app"] = new App;';
+  for (const { bytes } of phpReads(code, '1', ['igbinary'])) {
+    expect(who('igbinary', bytes, 'app.id')).toEqual(user('7'));
+    expect(who('igbinary', bytes, 'app.late')).toHaveProperty('nobody');
+  }
+});
+
+test('an enum case only by its name, because the session does not hold its value', () => {
+  const code = 'enum Role: string { case Admin = "7"; } $_SESSION["role"] = Role::Admin;';
+  for (const { format, bytes } of phpReads(code, '1', phpFormats.slice(0, 4))) {
+    expect(who(format, bytes, 'role.name'), format).toEqual(user('Admin'));
+    expect(who(format, bytes, 'role.value'), format).toEqual({
+      invalid: 'role.value lies in an enum case or in an object that serializes itself',
+    });
+  }
+});

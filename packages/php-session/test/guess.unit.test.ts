@@ -1,0 +1,33 @@
+import { deflateRawSync, deflateSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { guessFormat } from '../src/formats/guess.ts';
+
+const session = 'user_id|i:7;bio|s:40:"a text that is long enough for 64 bytes.";';
+test.each([
+  ['json', '{"user_id":7}', 'format=json'],
+  ['json, empty', '[]', 'format=json'],
+  ['json, empty', '{}', 'format=json'],
+  ['zlib', deflateSync(session), 'layers=zlib'],
+  ['zlib at its fastest', deflateSync(session, { level: 1 }), 'layers=zlib'],
+  ['raw deflate', deflateRawSync(session), 'layers=inflate'],
+  ['raw deflate of what nobody knows', deflateRawSync('hello'), undefined],
+  ['an object', 'O:8:"stdClass":1:{s:2:"id";i:7;}', 'format=php_serialize'],
+  ['base64', Buffer.from(session).toString('base64'), 'layers=base64'],
+  ['base64 of a little', Buffer.from('user_id|i:7;').toString('base64'), 'layers=base64'],
+  ['URL-encoded', encodeURIComponent('a:1:{s:7:"user_id";i:7;}'), 'layers=urldecode'],
+  ['serialized again', 's:24:"a:1:{s:7:"user_id";i:7;}";', 'layers=unserialize'],
+  [
+    'of Laravel',
+    Buffer.from('{"iv":"…","value":"…","mac":"…"}').toString('base64'),
+    'layers=laravel:KEYFILE',
+  ],
+  ['plain text', 'hello', undefined],
+  ['nothing', '', undefined],
+])('what would read it: %s', (_, bytes, option) => {
+  expect(guessFormat(Buffer.from(bytes)).option).toBe(option);
+});
+
+test('compressed by a Memcached object', () => {
+  const bytes = Buffer.concat([Buffer.from([session.length, 0, 0, 0]), deflateSync(session)]);
+  expect(guessFormat(bytes)).toMatchObject({ looks: 'zlib compressed data' });
+});

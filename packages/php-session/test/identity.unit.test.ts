@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'vitest';
+import { roomName } from '../../../server/wire/events.ts';
+import { decodeJson } from '../src/formats/json.ts';
+import { identify } from '../src/identity.ts';
+import { parsePath } from '../src/path.ts';
+
+const who = (json: string) =>
+  identify(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });
+
+describe('the user of a JSON session', () => {
+  test.each([
+    ['an integer', '{"user_id":42,"firstname":"Ann"}', '42', 'Ann'],
+    ['a string', '{"user_id":"ann","firstname":"Ann"}', 'ann', 'Ann'],
+    ['no name: the id', '{"user_id":42}', '42', '42'],
+    ['a name that is no text: the id', '{"user_id":42,"firstname":["x"]}', '42', '42'],
+    ['2^63-1 exactly', '{"user_id":9223372036854775807}', '9223372036854775807', '9223372036854775807'],
+    ['2^53+1 exactly', '{"user_id":9007199254740993}', '9007199254740993', '9007199254740993'],
+    ['the last of equal keys', '{"user_id":1,"user_id":2}', '2', '2'],
+    ['Chinese', '{"user_id":7,"firstname":"\\u5f20\\u4f1f"}', '7', '张伟'],
+    ['a name with control characters', '{"user_id":7,"firstname":"A\\u0000\\nB"}', '7', 'AB'],
+    ['a name with ends of lines', '{"user_id":7,"firstname":"A\\u2028\\u2029B"}', '7', 'AB'],
+    ['a name that turns the direction', '{"user_id":7,"firstname":"Bob \\u202eecilA"}', '7', 'Bob ecilA'],
+    ['letters without a width', '{"user_id":7,"firstname":"\\u200b\\ufeffAl\\u00adice"}', '7', 'Alice'],
+    ['a name with an emoji of several', '{"user_id":7,"firstname":"👩\\u200d🚀"}', '7', '👩\u200d🚀'],
+    ['64 emoji', `{"user_id":"${'😀'.repeat(64)}"}`, '😀'.repeat(64), '😀'.repeat(64)],
+    ['| and ; elsewhere', '{"bio":"user_id|i:1;\\"}","user_id":7}', '7', '7'],
+    ['a long name is cut', `{"user_id":1,"firstname":"${'x'.repeat(65)}"}`, '1', 'x'.repeat(64)],
+  ])('%s', (_, json, id, name) => {
+    expect(who(json)).toEqual({ user: { id, name } });
+  });
+
+  test.each([
+    ['blanks', ' \u00a0\u3000'],
+    ['characters without a width', '\u200b\u200d\ufeff\u2060'],
+    ['control characters', '\u0000\u0007\n\u0085'],
+    ['marks of direction', '\u202e\u200f\u2066\u061c'],
+    ['letters that are drawn as nothing', '\u3164\u115f\uffa0\u2800'],
+    ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
+  ])('a name of only %s is not a name of a user or a room', (_, name) => {
+    expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toEqual({ user: { id: '7', name: '7' } });
+    const session = decodeJson(Buffer.from(JSON.stringify({ user_id: 7, rooms: { kitchen: name } })));
+    expect(identify(session, { id: ['user_id'], name: ['none'], rooms: ['rooms'] })).toMatchObject({
+      user: { rooms: [{ id: 'kitchen', name: 'kitchen' }] },
+    });
+    expect(roomName.safeParse(name).success).toBe(false);
+    const allowed = name.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '');
+    expect(roomName.safeParse(`${allowed}A`).success).toBe(true);
+  });
+
+  test.each([
+    ['no field', '{}'],
+    ['PHP’s empty session', '[]'],
+    ['null', '{"user_id":null}'],
+    ['false', '{"user_id":false}'],
+    ['0', '{"user_id":0}'],
+    ['"0"', '{"user_id":"0"}'],
+    ['""', '{"user_id":""}'],
+    ['[]', '{"user_id":[]}'],
+    ['0.0, which is empty in PHP too', '{"user_id":0.0}'],
+    ['a list of nothing of the kind', '[1,2]'],
+    ['-0, which is an integer in PHP', '{"user_id":-0}'],
+    ['only under __proto__', '{"__proto__":{"user_id":1}}'],
+    ['beside a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
+  ])('nobody: %s', (_, json) => {
+    expect(who(json)).toHaveProperty('nobody');
+  });
+
+  test.each([
+    ['true', '{"user_id":true}'],
+    ['a list', '{"user_id":[1]}'],
+    ['an object', '{"user_id":{"a":1}}'],
+    ['a float', '{"user_id":1.0}'],
+    ['a float with an exponent', '{"user_id":1e3}'],
+    ['a negative number', '{"user_id":-1}'],
+    ['more than 64 bits, a float in PHP', '{"user_id":92233720368547758080}'],
+    ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
+    ['a control character', '{"user_id":"a\\u0007"}'],
+    ['an end of a line', '{"user_id":"a\\u2028b"}'],
+    ['nothing to see', '{"user_id":" \\u200b"}'],
+  ])('invalid: %s', (_, json) => {
+    expect(who(json)).toHaveProperty('invalid');
+  });
+
+  test.each([
+    ['{}', 'app is not in the session'],
+    ['{"app":[]}', 'app is there, app.user is not'],
+    ['{"app":{"user":{"geheim":"geheim"}}}', 'app.user is there, app.user.id is not'],
+    ['{"app":{"user":{"id":""}}}', 'app.user.id is empty'],
+    ['{"app":{"user":"geheim"}}', 'app.user is there, app.user.id is not'],
+  ])('the reason names the part of the path that is missing: %s', (json, reason) => {
+    const paths = { id: parsePath('app.user.id'), name: parsePath('app.name') };
+    expect(identify(decodeJson(Buffer.from(json)), paths)).toEqual({
+      nobody: `nobody is logged in: ${reason}`,
+    });
+  });
+
+  describe('with a second path that must not be empty', () => {
+    const paths = { id: parsePath('user_id'), name: parsePath('firstname'), require: parsePath('app!.in') };
+    const loggedIn = (json: string) => identify(decodeJson(Buffer.from(json)), paths);
+
+    test.each([
+      ['"x"', 's:1:"x";'],
+      ['true', 'b:1;'],
+      ['an array', 'a:1:{i:0;i:1;}'],
+    ])('there: %s', (_, value) => {
+      expect(loggedIn(JSON.stringify({ user_id: 7, app: `in|${value}` }))).toEqual({
+        user: { id: '7', name: '7' },
+      });
+    });
+
+    test.each([
+      ['absent', { user_id: 7 }, 'app is not in the session'],
+      ['empty on the way', { user_id: 7, app: '' }, 'app is empty'],
+      ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app! is there, app!.in is not'],
+      ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
+      ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
+    ])('nobody: %s', (_, session, reason) => {
+      expect(loggedIn(JSON.stringify(session))).toEqual({ nobody: `nobody is logged in: ${reason}` });
+    });
+
+    test('a path that does not fit is no logout', () => {
+      expect(loggedIn('{"user_id":7,"app":"geheim"}')).toEqual({
+        invalid: 'app is a string, but not a serialized one',
+      });
+    });
+  });
+
+  test.each([
+    ['{"user_id":3}', 'nobody'],
+    ['{"user_id":"3"}', 'nobody'],
+    ['{"user_id":"guest"}', 'nobody'],
+    ['{"user_id":33}', 'user'],
+    ['{"user_id":"Guest"}', 'user'],
+  ])('ids of guests: %s is %s', (json, outcome) => {
+    const paths = { id: ['user_id'], name: ['firstname'], nobody: ['3', 'guest'] };
+    expect(identify(decodeJson(Buffer.from(json)), paths)).toHaveProperty(outcome);
+  });
+
+  test('users whom the operator names have a role beside those in the session', () => {
+    const paths = {
+      id: ['user_id'],
+      name: ['firstname'],
+      roles: ['role'],
+      admins: ['3', 'Eve'],
+      moderators: ['3', '4'],
+    };
+    for (const [session, roles] of [
+      ['{"user_id":3}', ['admin', 'moderator']],
+      ['{"user_id":"4","role":"admin"}', ['admin', 'moderator']],
+      ['{"user_id":"eve"}', undefined],
+      ['{"user_id":33}', undefined],
+    ] as const) {
+      const found = identify(decodeJson(Buffer.from(session)), paths);
+      expect('user' in found && found.user.roles, session).toEqual(roles);
+    }
+    // As typed at the login, in any case.
+    const typed = identify(decodeJson(Buffer.from('{"user_id":"EVE"}')), { ...paths, typed: true });
+    expect(typed).toMatchObject({ user: { id: 'eve', roles: ['admin'] } });
+  });
+
+  test('a name that cannot be reached is the id', () => {
+    const session = decodeJson(Buffer.from('{"user_id":7,"token":"not serialized","DW1":1,"DW2":2}'));
+    for (const name of ['token!.name', 'DW*.name', 'token.name']) {
+      expect(identify(session, { id: ['user_id'], name: parsePath(name) })).toEqual({
+        user: { id: '7', name: '7' },
+      });
+    }
+  });
+
+  test('an error says nothing of the content', () => {
+    expect(() => who('{"user_id":1,"password":secret}')).toThrow(/^expected a value at byte 24$/);
+  });
+});

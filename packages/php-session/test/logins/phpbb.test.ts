@@ -1,0 +1,443 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { askingOf, now, openedSite, siteDatabase } from '../../../../test/helpers/application-site.ts';
+import { connectChat } from '../../../../test/helpers/chat-client.ts';
+import { chatServerHere } from '../../../../test/helpers/chat-here.ts';
+import { doctorSays } from '../../../../test/helpers/doctor-says.ts';
+import { type PhpbbLogin, phpbbSite } from '../../../../test/helpers/phpbb.ts';
+import type { Credentials, Login } from '../../src/login.ts';
+import { openSite } from '../../src/logins/applications.ts';
+import type { SitePlace } from '../../src/logins/site.ts';
+import { applicationContract } from '../contracts/login.ts';
+
+const day = 86_400;
+
+const db = await siteDatabase('sqlite');
+const mysql = await siteDatabase('mysql');
+
+/** A site for one test, and its logins. */
+const phpBB = (version?: string, more: Partial<SitePlace> = {}, on = db) =>
+  openedSite(phpbbSite(on, version), { checks: false, ...more });
+
+applicationContract('phpBB', mysql, () => phpbbSite(mysql), { checks: false });
+
+test('users have names and roles of phpBB', async () => {
+  const { ask, logIn, insert, run, who } = await phpBB();
+  for (const [group, id, pending] of [
+    [2, 20, 0],
+    [3, 20, 0],
+    [3, 21, 0],
+    [2, 21, 1],
+    [4, 22, 0],
+  ] as const)
+    await insert('user_group', { group_id: group, user_id: id, user_pending: pending });
+  expect(await who(await logIn('20', { name: 'Zoë &amp; &lt;Bo&gt;' }))).toEqual({
+    ...{ id: '20', name: 'Zoë & <Bo>', roles: ['admin', 'moderator'] },
+  });
+  expect(await who(await logIn('21'))).toEqual({ id: '21', name: 'Ann', roles: ['moderator'] });
+  expect(await who(await logIn('22'))).toEqual({ id: '22', name: 'Ann' });
+  await run('UPDATE #_users SET user_type = 3 WHERE user_id = 22');
+  expect(await who(await logIn('22'))).toEqual({ id: '22', name: 'Ann', roles: ['admin'] });
+  const others = await ask({ admins: ['R&D'], moderators: [], nobody: ['21'] });
+  expect(await others.who(await logIn('22'))).toMatchObject({ roles: ['admin'] });
+  expect(await others.who(await logIn('20'))).not.toHaveProperty('roles');
+  expect(await others.isUser(await logIn('21'))).toBe(false);
+  // Guests, inactive users and robots have rows, too.
+  expect(await who(await logIn('1'))).toContain('guest');
+  for (const type of [1, 2]) {
+    await run(`UPDATE #_users SET user_type = ${type} WHERE user_id = 20`);
+    expect(await who(await logIn('20'))).toContain('inactive');
+  }
+  const gone = await logIn('21');
+  await run('DELETE FROM #_users WHERE user_id = 21');
+  expect(await who(gone)).toEqual(expect.any(String));
+});
+
+test('the name of a group cannot imitate that of a group with a role', async () => {
+  const { open, insert, logIn } = await phpBB();
+  await insert('groups', { group_id: 10, group_type: 1, group_name: 'Team A' });
+  // phpBB takes none of these for a name that there is (utf8_clean_string), and a leader can give any type.
+  for (const [group, type, name] of [
+    [11, 0, 'Team \u00aa'],
+    [12, 0, '\u00aaDMINISTRATORS'],
+    [13, 3, 'GLOBAL_MODER\u00aaTORS'],
+    [14, 0, 'Cats\nADMINISTRATORS'],
+    [15, 0, 'Cats\n3 GLOBAL_MODERATORS'],
+    [16, 0, 'ADMINISTRATORS'],
+  ] as const) {
+    await insert('groups', { group_id: group, group_type: type, group_name: name });
+    await insert('user_group', { group_id: group, user_id: 21, user_pending: 0 });
+  }
+  for (const group of [2, 3, 10])
+    await insert('user_group', { group_id: group, user_id: 20, user_pending: 0 });
+  const [member, leader] = [await logIn('20'), await logIn('21')];
+  for (const given of [{}, { admins: ['Team A'] }]) {
+    const logins = await open(given);
+    expect(await logins.identify(member)).toMatchObject({ user: { roles: ['admin', 'moderator'] } });
+    expect(await logins.identify(leader)).not.toHaveProperty('user.roles');
+  }
+  const named = await open({ admins: ['Cats'], moderators: ['3 GLOBAL_MODERATORS', 'GLOBAL_MODERATORS'] });
+  expect(await named.identify(leader)).not.toHaveProperty('user.roles');
+});
+
+test('a listed group name counts only if it is unique, a group ID always', async () => {
+  const { folder, open, insert, run, logIn } = await phpBB();
+  const [real, other] = [await logIn('20'), await logIn('21')];
+  const join = (group: number, user: number) =>
+    insert('user_group', { group_id: group, user_id: user, user_pending: 0 });
+  await insert('groups', { group_id: 10, group_type: 1, group_name: 'Großes Team' });
+  await join(10, 20);
+  await join(2, 20);
+  const admins = { admins: ['Großes Team'] };
+  const rolesOf = async (options: Partial<SitePlace>) => {
+    const logins = await open(options);
+    const answers = await Promise.all([real, other].map((device) => logins.identify(device)));
+    return answers.map((answer) => ('user' in answer ? answer.user.roles : answer.reason));
+  };
+  expect(await rolesOf(admins)).toEqual([['admin'], undefined]);
+  // A group's leader can give it these names, and the type of phpBB's built-in groups.
+  await insert('groups', { group_id: 11, group_type: 3, group_name: 'Großes Team' });
+  await insert('groups', { group_id: 12, group_type: 3, group_name: 'ADMINISTRATORS' });
+  await join(11, 21);
+  await join(12, 21);
+  expect(await rolesOf(admins)).toEqual([undefined, undefined]);
+  expect(await rolesOf({})).toEqual([undefined, undefined]);
+  expect(await rolesOf({ admins: ['id:10'], moderators: ['id:2'] })).toEqual([
+    ['admin', 'moderator'],
+    undefined,
+  ]);
+  expect(
+    await doctorSays({ CHAT_SITE: folder, CHAT_SITE_ADMINS: 'Großes Team,id:10,No Team,id:99' }),
+  ).toMatch(
+    /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id.*\n.*no group has the name No Team, .*\n.*by its id.*\n.*no group has the id 99, /,
+  );
+  // Servers that have read the groups at other times have the same configuration nevertheless.
+  const fingerprint = async () => {
+    const { logins } = await openSite({ folder, ...admins });
+    onTestFinished(() => logins.close());
+    return logins.fingerprint?.((text) => text);
+  };
+  const before = await fingerprint();
+  const rename = (name: string) => run('UPDATE #_groups SET group_name = ? WHERE group_id = 11', [name]);
+  await rename('Team');
+  expect(await fingerprint()).toEqual(before);
+  await rename('GROßES TEAM ');
+  expect(await rolesOf(admins)).toEqual([undefined, undefined]);
+  await rename('Another');
+  const logins = await open(admins);
+  const { login, changed } = askingOf(logins);
+  const known = await login(real);
+  expect(known.user.roles).toEqual(['admin']);
+  await rename('Großes Team');
+  await logins.reload?.();
+  expect(await changed(known)).not.toHaveProperty('login.user.roles');
+});
+
+test('a ban of the user or of an address counts until its end, except for founders', async () => {
+  const { insert, run, logIn, login, still, isUser } = await phpBB();
+  const device = await logIn('7', { address: '203.0.113.9', remember: true });
+  const known = await login(device);
+  const cases: [Record<string, string | number>[], boolean][] = [
+    [[], true],
+    [[{ ban_userid: 7 }], false],
+    [[{ ban_userid: 8 }], true],
+    [[{ ban_userid: 7, ban_end: now() - 1 }], true],
+    [[{ ban_userid: 7, ban_end: now() + day }], false],
+    [[{ ban_ip: '203.0.113.*' }], false],
+    [[{ ban_ip: '203.0.113.9' }], false],
+    [[{ ban_ip: '203.0.113.90' }], true],
+    [[{ ban_ip: '*.9' }, { ban_userid: 7, ban_exclude: 1 }], true],
+    [[{ ban_userid: 7 }, { ban_ip: '203.*', ban_exclude: 1, ban_end: now() - 1 }], false],
+    [[{ ban_email: 'ann@example.org', ban_userid: 7 }], true],
+  ];
+  for (const [bans, may] of cases) {
+    await run('DELETE FROM #_banlist');
+    for (const ban of bans) await insert('banlist', ban);
+    expect([await isUser(device), await still(known)], JSON.stringify(bans)).toEqual([may, may]);
+  }
+  await insert('banlist', { ban_ip: '*' });
+  // By the key of the browser, too.
+  await device.dropSession();
+  expect(await isUser(device)).toBe(false);
+  await run('UPDATE #_users SET user_type = 3');
+  expect(await isUser(device)).toBe(true);
+});
+
+test('an address ban counts for the address of the visitor and for that in the session row', async () => {
+  const { open, insert, run, set, logIn } = await phpBB();
+  const device = await logIn('7', { address: '203.0.113.9', remember: true });
+  const forwarding = { address: '203.0.113.9', forwardedFor: '192.0.2.1 192.0.2.2' };
+  const far = await logIn('8', forwarding);
+  const [logins, unchecked] = [await open({ checks: true }), await open()];
+  await set('forwarded_for_check', '1');
+  const proxied = await open({ checks: true });
+  const credentials = { ...device, address: '203.0.113.77' };
+  const behind = { ...far, ...forwarding };
+  const byKey = { ...credentials, cookies: device.cookies.replace(/_sid=\w/, '_sid=0') };
+  const known = await Promise.all(
+    (
+      [
+        [logins, credentials],
+        [logins, byKey],
+        [unchecked, credentials],
+        [proxied, behind],
+      ] as const
+    ).map(async ([of, from]) => [of, from, (await of.identify(from)) as Login] as const),
+  );
+  const all = (...may: boolean[]) => may;
+  const cases: [string[], exceptions: string[], boolean[]][] = [
+    [[], [], all(true, true, true, true)],
+    [['203.0.113.77'], [], all(false, false, true, true)],
+    [['203.0.113.9'], [], all(false, false, false, false)],
+    [['198.51.100.1', '2*.113.7*7', '*.1.*'], [], all(false, false, true, true)],
+    [
+      ['203.0.113.7', '03.0.113.77', '203.0.113.77*7', '*0.77', '2*3.113.*.77'],
+      [],
+      all(true, true, true, true),
+    ],
+    [['203.*'], ['203.0.113.77'], all(false, false, false, false)],
+    [['203.*'], ['*.77', '*.9'], all(true, true, true, true)],
+    [['192.0.2.2'], [], all(true, true, true, false)],
+    [['192.0.2.1'], ['192.0.2.2'], all(true, true, true, true)],
+  ];
+  for (const [bans, exceptions, may] of cases) {
+    await run('DELETE FROM #_banlist');
+    for (const ban_ip of bans) await insert('banlist', { ban_ip });
+    for (const ban_ip of exceptions) await insert('banlist', { ban_ip, ban_exclude: 1 });
+    const message = JSON.stringify([bans, exceptions]);
+    for (const [n, [of, from, login]] of known.entries()) {
+      const { isUser, still } = askingOf(of);
+      expect([await isUser(from), await still(login)], `${message} ${n}`).toEqual([may[n], may[n]]);
+    }
+  }
+  await run('DELETE FROM #_banlist');
+  await insert('banlist', { ban_ip: '2001:DB8::*' });
+  const [, , ofUnchecked] = known;
+  const login = ofUnchecked?.[2] as Login;
+  expect(await Promise.all(unchecked.check([login]))).not.toMatchObject([{ state: 'nobody' }]);
+  await run("UPDATE #_sessions SET session_ip = '2001:db8::5' WHERE session_user_id = 7");
+  expect(await unchecked.check([login])[0]).toMatchObject({ state: 'nobody' });
+});
+
+test('writing in the chat renews a session until it has expired', async () => {
+  const { run, logIn, login, check, who, logins } = await phpBB();
+  const left = async (of: Login) => Math.round(((await logins.ttl(of as never)) ?? 0) / 60_000);
+  const known = await login(await logIn('7', { ago: 3000 }));
+  expect(await left(known)).toBe(11);
+  await logins.renew(known as never, 3600);
+  const verdict = await check(known);
+  if (verdict?.state !== 'user') throw new Error('no user');
+  expect(await left(verdict.login)).toBe(61);
+  await run(`UPDATE #_sessions SET session_time = ${now() - 3700}`);
+  await logins.renew(verdict.login as never, 3600);
+  expect(await check(verdict.login)).toMatchObject({ state: 'nobody' });
+  expect(await who(await logIn('7', { ago: 3662 }))).toEqual(expect.any(String));
+  expect(await who(await logIn('7', { ago: 3650 }))).toMatchObject({ id: '7' });
+});
+
+test('a ban in phpBB 4 counts until its end, also for finding the user', async () => {
+  const { insert, run, logIn, isUser, logins } = await phpBB('4.0.0');
+  const phone = await logIn('7');
+  const isThere = async () => [await isUser(phone), (await logins.accounts?.names(['7']))?.has('7')];
+  expect(await isThere()).toEqual([true, true]);
+  await insert('bans', { ban_userid: 7, ban_mode: 'user', ban_item: '7', ban_end: now() + day });
+  expect(await isThere()).toEqual([false, false]);
+  await run('UPDATE #_bans SET ban_end = 5');
+  expect(await isThere()).toEqual([true, true]);
+});
+
+test('too many address bans are a failure, because the database may have left out one', async () => {
+  const { run, logIn, login, check, logins } = await phpBB(undefined, {}, mysql);
+  const device = await logIn('7');
+  const known = await login(device);
+  await run(
+    "INSERT INTO #_banlist (ban_ip) SELECT CONCAT('2001:0db8:0000:0000:0000:0000:0000:', seq) FROM seq_1_to_30000",
+  );
+  await expect(check(known)).rejects.toThrow('phpBB has 30000 bans of addresses, more than');
+  expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
+});
+
+async function chatOf(folder: string, env: NodeJS.ProcessEnv = {}) {
+  const server = await chatServerHere({ CHAT_SITE: folder, ...env });
+  onTestFinished(async () => void (await server.stop()));
+  return server;
+}
+
+test('the chat admits a session only from its address and browser, and until the logout', async () => {
+  const { folder, logIn } = await phpBB();
+  const server = await chatOf(folder);
+  const device = await logIn('7', { name: 'Ann &amp; Co', address: '127.0.0.1' });
+  const client = await connectChat(server.url, device.cookies);
+  expect(client.ready).toMatchObject({ user: { id: '7', name: 'Ann & Co' }, roles: [] });
+  for (const elsewhere of [{ address: '203.0.113.9' }, { address: '127.0.0.1', browser: 'Another' }]) {
+    const { cookies } = await logIn('7', elsewhere);
+    await expect(connectChat(server.url, cookies)).rejects.toThrow('unauthorized');
+  }
+  await device.logOut();
+  expect(await client.ended).toMatchObject({ reason: 'logout' });
+  expect(server.output()).not.toContain(device.sid);
+});
+
+test('of two connections of one session, each is compared with bans by its own address', async () => {
+  const { folder, logIn, insert } = await phpBB();
+  const server = await chatOf(folder, { CHAT_TRUSTED_PROXIES: '127.0.0.1' });
+  const { cookies } = await logIn('7', { address: '203.0.113.9' });
+  const from = (address: string) =>
+    connectChat(server.url, null, { extraHeaders: { cookie: cookies, 'x-forwarded-for': address } });
+  const [first, second] = [await from('203.0.113.77'), await from('203.0.113.78')];
+  await insert('banlist', { ban_ip: '203.0.113.78' });
+  expect(await second.ended).toMatchObject({ reason: 'logout' });
+  await first.request('room:join', { room: 'lobby' });
+  await insert('banlist', { ban_ip: '203.0.113.77' });
+  expect(await first.ended).toMatchObject({ reason: 'logout' });
+});
+
+test('the operator learns when a listed name comes to be that of several groups', async () => {
+  const doubts: string[] = [];
+  const { insert, logins } = await phpBB(undefined, {
+    ...{ admins: ['R&D'], onDoubt: ({ reason }) => void doubts.push(reason) },
+  });
+  expect(doubts).toEqual([]);
+  await insert('groups', { group_id: 10, group_type: 1, group_name: 'r&amp;d' });
+  await logins.reload?.();
+  expect(doubts).toEqual([expect.stringMatching(/several groups have the name R&D,.* id:10, id:4/)]);
+});
+
+test('the doctor recommends CHAT_SITE_CHECKS=off only for rows without the address or browser of the visitor', async () => {
+  const { folder, logIn } = await phpBB();
+  const recommends = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
+    const { cookies } = await logIn('7', { browser: 'Mozilla', ...given });
+    const settings = { CHAT_SITE: folder, CHAT_TRUSTED_PROXIES: '10.0.0.0/8,127.0.0.1', ...env };
+    return /✗ phpBB has noted (10\.1\.2\.3|no browser) .*refuses everybody\.\n {2}→ .*CHAT_SITE_CHECKS=off .*Be warned/.test(
+      await doctorSays(settings, '--cookie', cookies),
+    );
+  };
+  const proxied = { address: '10.1.2.3' };
+  expect(await recommends(proxied)).toBe(true);
+  expect(await recommends({ address: '203.0.113.9', browser: '' })).toBe(true);
+  expect(await recommends({ address: '203.0.113.9' })).toBe(false);
+  expect(await recommends(proxied, { CHAT_TRUSTED_PROXIES: '' })).toBe(false);
+  expect(await recommends(proxied, { CHAT_SITE_CHECKS: 'off' })).toBe(false);
+});
+
+test('the session of the cookies decides, then the key of the browser', async () => {
+  const { cookie, open, set, logIn, logins } = await phpBB();
+  const [one, other] = [await logIn('7', { remember: true }), await logIn('8', { remember: true })];
+  const userOf = async (cookies: Record<string, string>, of = logins) => {
+    const header = Object.entries(cookies).map(([part, value]) => `${cookie}_${part}=${value}`);
+    const answer = await of.identify({ cookies: header.join('; ') });
+    return 'code' in answer ? null : answer.user.id;
+  };
+  const nothing = 'f'.repeat(32);
+  const wrong = nothing.slice(16);
+  // The session of a guest that holds wins over the key.
+  const guest = await logIn('1');
+  const cases: [Record<string, string>, string | null][] = [
+    [{ sid: one.sid }, '7'],
+    [{ sid: `%20${one.sid}%0a` }, '7'],
+    // The session decides, and the others are not compared with it.
+    [{ sid: one.sid, u: '8', k: other.key }, '7'],
+    [{ sid: one.sid, u: '7', k: wrong }, '7'],
+    [{ sid: nothing, u: '7', k: one.key }, '7'],
+    [{ sid: nothing, u: '8', k: one.key }, null],
+    [{ sid: nothing, u: '7', k: wrong }, null],
+    [{ sid: nothing, u: '7' }, null],
+    [{ sid: '', u: '7', k: one.key }, null],
+    [{ u: '7', k: one.key }, null],
+    [{ sid: one.sid.toUpperCase() }, null],
+    [{ 'sid[]': one.sid }, null],
+    [{ sid: guest.sid, u: '7', k: one.key }, null],
+  ];
+  for (const [cookies, user] of cases) expect(await userOf(cookies), JSON.stringify(cookies)).toBe(user);
+  await set('allow_autologin', '0');
+  const strict = await open();
+  expect(await userOf({ sid: nothing, u: '7', k: one.key }, strict)).toBeNull();
+  expect(await userOf({ sid: one.sid }, strict)).toBeNull();
+  const four = await phpBB('4.0.0');
+  const phone = await four.logIn('7', { remember: true });
+  expect(await userOf({ u: '7', k: phone.key }, four.logins)).toBe('7');
+});
+
+test('a remembered login lasts without page views and without its session row until the logout', async () => {
+  const { ask, run, set, logIn, login, check, isUser } = await phpBB();
+  const one = await logIn('7', { remember: true, ago: day });
+  const two = await logIn('7', { remember: true });
+  const known = await login(one);
+  expect(known.ends).toBeUndefined();
+  await one.dropSession();
+  const verdict = await check(known);
+  expect(verdict).toMatchObject({ state: 'user', login: { handle: known.handle, user: { id: '7' } } });
+  if (verdict?.state !== 'user') throw new Error('no user');
+  expect(await check(verdict.login)).toBeNull();
+  await one.logOut();
+  expect(await check(verdict.login)).toMatchObject({ state: 'nobody' });
+  // The other device of the user stays, until a new password ends its session and all keys.
+  expect(await isUser(two)).toBe(true);
+  await run('DELETE FROM #_sessions_keys');
+  expect(await isUser(two)).toBe(true);
+  await two.dropSession();
+  expect(await isUser(two)).toBe(false);
+  await set('max_autologin_time', '1');
+  const bounded = await ask();
+  const old = await logIn('7', { remember: true, ago: day - 30 });
+  await run('DELETE FROM #_sessions_keys');
+  expect(await bounded.isUser(old)).toBe(false);
+  expect(await bounded.isUser(await logIn('7', { remember: true, ago: day - 90 }))).toBe(true);
+});
+
+test('the address and the browser as phpBB compares them', async () => {
+  const { open, run, set, logIn } = await phpBB();
+  const agent = 'Mozilla/5.0 (X11; "A" & <B>) Zoë';
+  const header = Buffer.from(agent).toString('latin1');
+  const cases: [given: Partial<PhpbbLogin>, Credentials, boolean, settings?: Record<string, string>][] = [
+    [{ address: '203.0.113.9', browser: agent }, { address: '203.0.113.77', userAgent: header }, true],
+    [{ address: '203.0.113.9' }, { address: '::ffff:203.0.113.77' }, true],
+    [{ address: '203.0.113.9' }, { address: '203.0.114.9' }, false],
+    [{ address: '203.0.113.9' }, { address: '2001:db8::1' }, false],
+    [{ address: '2001:db8::1' }, { address: '2001:db8:0:0:5::9' }, true],
+    [{ address: '2001:db8::1' }, { address: '2001:db8:0:1:5::9' }, false],
+    [{ browser: agent }, { userAgent: header.toUpperCase().replace('ZOÃ«', 'ZOÃ«') }, true],
+    [{ browser: agent }, { userAgent: 'Another' }, false],
+    [{ browser: agent }, {}, false],
+    // Blanks of PHP alone are cut off, and marks of the byte order are left out.
+    [{ browser: `${agent}\u00a0` }, { userAgent: `${header}\u00c2\u00a0` }, true],
+    [{ browser: `\ufeff${agent}` }, { userAgent: `\u00ef\u00bb\u00bf${header}` }, true],
+    [{ browser: 'M'.repeat(200) }, { userAgent: 'm'.repeat(180) }, true],
+    [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3' }, true],
+    [{ address: '203.0.113.9' }, { address: '203.0.113.77' }, false, { ip_check: '4' }],
+    [{ address: '2001:db8::1' }, { address: '2001:db8::2' }, false, { ip_check: '4' }],
+    [{ address: '203.0.113.9' }, { address: '2001:db8::1' }, true, { ip_check: '0' }],
+    [{ address: '2001:db8::1' }, { address: '2001:db8:0:1:5::9' }, true, { ip_check: '2' }],
+    [{ browser: agent }, { userAgent: 'Another' }, true, { browser_check: '0' }],
+    [
+      { forwardedFor: '192.0.2.1 192.0.2.2' },
+      { forwardedFor: '192.0.2.1, 192.0.2.2' },
+      true,
+      { forwarded_for_check: '1' },
+    ],
+    [{ forwardedFor: '192.0.2.1' }, { forwardedFor: '192.0.2.3' }, false, { forwarded_for_check: '1' }],
+    [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3, unknown' }, true, { forwarded_for_check: '1' }],
+    // A comma without an address after it, and a zone: phpBB keeps nothing of such a header.
+    [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3,' }, true, { forwarded_for_check: '1' }],
+    [{ forwardedFor: '' }, { forwardedFor: 'fe80::1%eth0' }, true, { forwarded_for_check: '1' }],
+  ];
+  const free = await open();
+  let current = '';
+  let logins = await open({ checks: true });
+  for (const [given, credentials, fits, settings = {}] of cases) {
+    if (JSON.stringify(settings) !== current) {
+      current = JSON.stringify(settings);
+      await run("DELETE FROM #_config WHERE config_name LIKE '%_check'");
+      for (const [name, value] of Object.entries(settings)) await set(name, value);
+      logins = await open({ checks: true });
+    }
+    const { cookies } = await logIn('7', given);
+    const answer = await logins.identify({ ...credentials, cookies });
+    expect('user' in answer, JSON.stringify([given, credentials, settings])).toBe(fits);
+    if (fits) continue;
+    expect(answer).toMatchObject({
+      reason: expect.stringContaining('another'),
+      hint: expect.stringContaining('CHAT_SITE_CHECKS'),
+    });
+    expect(await free.identify({ ...credentials, cookies })).toMatchObject({ user: { id: '7' } });
+  }
+});

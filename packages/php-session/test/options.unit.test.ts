@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError } from '../../../server/settings/config.ts';
+import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
+import { openSessions, type SessionOptions } from '../src/index.ts';
+import { readOptions } from '../src/options.ts';
+import { pathText } from '../src/path.ts';
+import { mysql } from '../src/stores/sql/mysql.ts';
+import { sqlite } from '../src/stores/sql/sqlite.ts';
+
+const store = 'file:///var/lib/php/sessions';
+
+/** The problems with these options, one a line; TypeScript would not accept all of them. */
+function problemsOf(options: Record<string, unknown>): string[] {
+  try {
+    openSessions(options as unknown as SessionOptions).close();
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError);
+    const [title, ...lines] = (error as Error).message.split('\n  ');
+    expect(title).toBe('options that cannot be used:');
+    return lines;
+  }
+  return [];
+}
+
+describe('the options of openSessions', () => {
+  test('all problems are listed together, by the names of the options', () => {
+    const problems = problemsOf({
+      store: 'redis://HOST:PORT',
+      cookieName: 'a=b',
+      cookie: 'sealed',
+      userId: 'app..id',
+      userName: 'a!!!!!',
+      userRequire: 'a..b',
+      userNobody: ['3'],
+      site: 'wordpres:',
+      userid: 'id',
+    });
+    const names = problems.map((problem) => problem.split(':')[0]).sort();
+    expect(names).toEqual([
+      'cookie',
+      'cookieName',
+      'site',
+      'store',
+      'userId',
+      'userName',
+      'userNobody',
+      'userRequire',
+      'userid',
+    ]);
+  });
+
+  test('a table of users is in the database of the sessions or of the site', () => {
+    const userTable = 'site.people(nr, called)';
+    const read = (options: Record<string, string>) => readOptions(options, (name) => name);
+    const store = 'mysql://chat:p%40ss@db/site?table=sessions&id=id&data=data&charset=utf8mb4&expires=until';
+    expect(read({ store, userTable })).toMatchObject({
+      users: { table: 'site.people', id: 'nr', name: 'called', database: { driver: mysql } },
+    });
+    const files = 'file:///var/lib/php/sessions';
+    expect(read({ store: files, userTable, siteDatabase: 'sqlite:/site.db' })).toMatchObject({
+      users: { database: { driver: sqlite } },
+    });
+    expect(problemsOf({ store: files, userTable })).toEqual([
+      expect.stringMatching(/^userTable: .* by siteDatabase$/),
+    ]);
+    for (const wrong of ['people', 'people(id)', 'people(id,name) WHERE 1', "people(id,'x')"])
+      expect(problemsOf({ store, userTable: wrong })).toEqual([
+        expect.stringContaining('such as users(id,name)'),
+      ]);
+    expect(read({ site: '/srv', userTable, siteDatabase: 'sqlite:/site.db' })).toMatchObject({
+      site: { sessions: { notForTables: ['userTable'], notForSessions: [] } },
+    });
+  });
+
+  test('a store is required and must be known', () => {
+    for (const options of [{}, { store: '' }, { store: undefined }]) {
+      expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);
+    }
+    expect(problemsOf({ store: 7 })).toEqual(['store: a string is needed']);
+    expect(problemsOf({ store: 'gopher://x' })).toEqual([
+      expect.stringMatching(/^store: this version reads/),
+    ]);
+  });
+
+  test('a password is never repeated', () => {
+    for (const url of [
+      'redis://:hunter2@',
+      'redis://a:hunter2@host:port',
+      'memcached://u:hunter2@localhost/path',
+      'redis://user:12?hunter2&x@host',
+      'redis://user:12?Hunter=hunter2@host',
+    ]) {
+      expect(problemsOf({ store: url, userId: '.' }).join()).toMatch(/^store: (?!.*hunter2).*userId: /);
+    }
+  });
+
+  test('a key that is given instead of its file is never repeated', () => {
+    const key = Buffer.alloc(32, 7).toString('base64');
+    const given = { store: `${store}?layers=decrypt:${key}`, cookie: `laravel:base64:${key}` };
+    const problems = problemsOf(given);
+    expect(problems).toHaveLength(2);
+    expect(problems.join()).not.toContain(key);
+  });
+
+  test('undefined and an empty text stand for the default', () => {
+    for (const none of [undefined, '']) {
+      const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'site'];
+      const options = Object.fromEntries(names.map((name) => [name, none]));
+      expect(problemsOf({ ...options, store })).toEqual([]);
+      expect(problemsOf({ ...options, store, site: 'roundcube:' })).toEqual([]);
+      expect(problemsOf({ ...options, store, site: 'mediawiki:' })).toHaveLength(1);
+    }
+  });
+
+  test('a wrong value is repeated if it is no secret', () => {
+    expect(problemsOf({ store, cookieName: 'a=b', userRequire: 'a..b' })).toEqual([
+      expect.stringMatching(/^cookieName: "a=b" is not /),
+      expect.stringMatching(/^userRequire: "a..b" is not a path .*: a key of the path is empty$/),
+    ]);
+  });
+
+  test('a kind of application may require options of each site', () => {
+    expect(problemsOf({ store, site: 'roundcube:' })).toEqual([]);
+    expect(problemsOf({ store, site: 'mediawiki:' })).toEqual([
+      'cookieName: every site has its own, so it has to be given',
+    ]);
+    expect(problemsOf({ store, site: 'mediawiki:', cookieName: 'wiki_session' })).toEqual([]);
+    expect(problemsOf({ store, site: '__proto__:' })).toEqual([
+      expect.stringMatching(/^site: "__proto__:" is not the folder of .*roundcube/),
+    ]);
+  });
+});
+
+describe('the settings of the chat server', () => {
+  const settingsOf = (env: NodeJS.ProcessEnv) => {
+    const { cookie, user } = sessionsOf(env);
+    return [
+      cookie.name,
+      pathText(user.id),
+      pathText(user.name),
+      user.require && pathText(user.require),
+      user.nobody,
+    ];
+  };
+
+  test('a kind of application gives every option that is not set', () => {
+    expect(settingsOf({})).toEqual(['PHPSESSID', 'user_id', 'firstname', undefined, []]);
+    const roundcube = ['roundcube_sessid', 'user_id', 'username', 'auth_secret', []];
+    expect(settingsOf({ CHAT_SITE: 'roundcube:' })).toEqual(roundcube);
+    expect(settingsOf({ CHAT_SITE: 'roundcube:', CHAT_USER_ID: '', CHAT_SESSION_NAME: '' })).toEqual(
+      roundcube,
+    );
+    expect(
+      settingsOf({
+        CHAT_SITE: 'roundcube:',
+        CHAT_SESSION_NAME: 'mail',
+        CHAT_USER_ID: 'vars!.user_id',
+        CHAT_USER_NAME: 'vars!.username',
+        CHAT_USER_REQUIRE: 'vars!.auth_secret',
+        CHAT_USER_NOBODY: 'demo, 5',
+      }),
+    ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
+  });
+
+  test('settings of tables are refused beside a kind alone', () => {
+    expect(
+      problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
+    ).toMatch(/CHAT_SITE_DATABASE: for a site with a folder\n {2}CHAT_SITE_BLOG: for a site with a folder/);
+  });
+
+  function problemOf(env: NodeJS.ProcessEnv): string {
+    try {
+      configOf(env);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+    }
+    throw new Error('accepted');
+  }
+});

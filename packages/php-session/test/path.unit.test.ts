@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { decodeJson } from '../src/formats/json.ts';
+import { decodePhpSerialize } from '../src/formats/php-serialize.ts';
+import type { PhpValue } from '../src/formats/value.ts';
+import { follow, parsePath, pathText } from '../src/path.ts';
+
+const json = (text: string) => decodeJson(Buffer.from(text));
+/** A session with this string, as if PHP had serialized it, under `s`. */
+const holding = (text: string | Buffer) => {
+  const bytes = Buffer.from(text);
+  return decodePhpSerialize(
+    Buffer.concat([Buffer.from(`a:1:{s:1:"s";s:${bytes.length}:"`), bytes, Buffer.from('";}')]),
+  );
+};
+const at = (session: string, path: string) => follow(json(session), parsePath(path));
+
+describe('a path as it is written', () => {
+  test.each([
+    ['user_id', '{"user_id":7}'],
+    ['app.user.id', '{"app":{"user":{"id":7}}}'],
+    ['users.0.id', '{"users":[{"id":7}]}'],
+    ['a key of blanks and bars| .x', '{"a key of blanks and bars| ":{"x":7}}'],
+    ['app\\.v2.id', '{"app.v2":{"id":7}}'],
+    ['wow\\!.id', '{"wow!":{"id":7}}'],
+    ['w!o!w.id', '{"w!o!w":{"id":7}}'],
+    ['star\\*', '{"star*":7}'],
+    ['App\\User.id', '{"App\\\\User":{"id":7}}'],
+    ['App\\\\User.id', '{"App\\\\User":{"id":7}}'],
+    ['end\\', '{"end\\\\":7}'],
+    ['end\\\\.id', '{"end\\\\":{"id":7}}'],
+    ['DW*.user', '{"x":1,"DW0f3a":{"user":7},"dw":2}'],
+    ['DW*', '{"DW":7}'],
+  ])('%s', (path, session) => {
+    expect(at(session, path)).toEqual({ value: 7 });
+  });
+
+  test.each(['', '.', 'a..b', '.a', 'a.', '!', 'a.!', '*', 'a.*.b', 'a!!!!!', 'a!.b!.c!!!'])(
+    'refused: %j',
+    (path) => {
+      expect(() => parsePath(path)).toThrow(TypeError);
+    },
+  );
+
+  test.each(['user_id', 'a.0.b', 'app\\.v2.id', 'a!.b!!.c', 'DW*.x', 'a*!', 'wow\\!', 'star\\*', 'a\\\\b'])(
+    'and told again: %s',
+    (path) => {
+      expect(pathText(parsePath(path))).toBe(path);
+    },
+  );
+});
+
+describe('missing keys, reported by names of the path alone', () => {
+  const session = '{"app":{"user":{"secret":1},"list":[1,2],"text":"abc","none":null}}';
+  test.each([
+    ['user_id', 'user_id is not in the session'],
+    ['DW*.auth', 'DW* is not in the session'],
+    ['app.user.id', 'app.user is there, app.user.id is not'],
+    ['app.v\\.2', 'app is there, app.v\\.2 is not'],
+    ['app.list.2', 'app.list is there, app.list.2 is not'],
+    ['app.list.length', 'app.list is there, app.list.length is not'],
+    ['app.text.0', 'app.text is there, app.text.0 is not'],
+    ['app.text.length', 'app.text is there, app.text.length is not'],
+    ['app.none.id', 'app.none is there, app.none.id is not'],
+    ['app.none!.id', 'app.none is empty'],
+    ['app.constructor.name', 'app is there, app.constructor is not'],
+  ])('%s', (path, absent) => {
+    expect(at(session, path)).toEqual({ absent });
+  });
+
+  test.each([
+    ['app!.id', 'app is no string that could be decoded'],
+    ['app.list!.0', 'app.list is no string that could be decoded'],
+    ['app.text!.0', 'app.text is a string, but not a serialized one'],
+  ])('%s', (path, wrong) => {
+    expect(at(session, path)).toEqual({ wrong });
+  });
+
+  test('a key that visitors might add beside the site’s own', () => {
+    expect(at('{"DW1":{"user":1},"DW2":{"user":2}}', 'DW*.user')).toEqual({ wrong: 'DW* fits several keys' });
+  });
+
+  test('under __proto__, which is a key like any other', () => {
+    for (const session of ['{"__proto__":{"user":1}}', '{"a":1,"__proto__":{"DW1":1}}']) {
+      expect(at(session, 'user')).toHaveProperty('absent');
+      expect(at(session, 'DW*')).toHaveProperty('absent');
+    }
+    expect(at('{"__proto__":{"user":1}}', '__proto__.user')).toEqual({ value: 1 });
+  });
+});
+
+describe('a string that is itself serialized', () => {
+  test.each([
+    ['serialize()', 'a:1:{s:4:"user";i:7;}', 's!.user'],
+    ['a scalar', 'i:7;', 's!'],
+    ['the format php', 'lang|s:2:"en";user|i:7;', 's!.user'],
+    ['what looks like another in it', 'bio|s:13:"x";user|i:1;}";user|i:7;', 's!.user'],
+    [
+      'serialize() with what looks like a session in it',
+      'a:2:{s:1:"b";s:9:"|user|i:1";s:4:"user";i:7;}',
+      's!.user',
+    ],
+    ['twice', 's:21:"a:1:{s:4:"user";i:7;}";', 's!!.user'],
+    ['one in another', 'a:1:{s:1:"t";s:21:"a:1:{s:4:"user";i:7;}";}', 's!.t!.user'],
+    [
+      'with bytes that are no UTF-8',
+      Buffer.from('a:2:{s:1:"x";s:1:"\xff";s:4:"user";i:7;}', 'latin1'),
+      's!.user',
+    ],
+    ['an object', 'O:3:"App":1:{s:7:"\0*\0user";i:7;}', 's!.user'],
+  ])('%s', (_, text, path) => {
+    expect(follow(holding(text), parsePath(path))).toEqual({ value: 7 });
+  });
+
+  test.each([
+    ['cut off', 'a:1:{s:4:"user";i:7;', 20],
+    ['with something behind it', 'a:1:{s:4:"user";i:7;}x', 21],
+    ['of a wrong length', 'a:1:{s:9:"user";i:7;}', 19],
+    ['of a count that is not there', 'a:2000000000:{s:4:"user";i:7;}', 14],
+    ['a session in the format php, cut off', 'x|i:5;user|i:7', 14],
+  ])('not decoded: %s', (_, text, at) => {
+    const problem = new RegExp(
+      `^s is a serialized string, but it is cut off or damaged, expected .* at byte ${at}$`,
+    );
+    expect(follow(holding(text), parsePath('s!.user'))).toEqual({ wrong: expect.stringMatching(problem) });
+  });
+
+  test.each([
+    ['JSON', '{"user":7}'],
+    ['bytes', Buffer.from([0xff, 0xfe])],
+  ])('not decoded: %s', (_, text) => {
+    const wrong = 's is a string, but not a serialized one';
+    expect(follow(holding(text), parsePath('s!.user'))).toEqual({ wrong });
+  });
+
+  test('a text of serialize() is never read as a session, though it could be', () => {
+    expect(follow(holding('s:13:"user|s:3:"eve";'), parsePath('s!.s:13:"user'))).toHaveProperty('absent');
+  });
+
+  test('decoded once for all paths through it', () => {
+    const session = holding('a:1:{s:4:"user";a:1:{s:2:"id";i:7;}}');
+    const [first, second] = [1, 2].map(() => follow(session, parsePath('s!.user')) as { value: PhpValue });
+    expect(first?.value).toBe(second?.value);
+  });
+
+  test.each(['', '0'])('empty, as PHP has it: %j', (text) => {
+    expect(follow(holding(text), parsePath('s!.user'))).toEqual({ absent: 's is empty' });
+  });
+});

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type KeptSessions, keptSessions } from '../../../test/helpers/kept-sessions.ts';
+import { type SessionServerHere, sessionServerHere } from '../../../test/helpers/session-server-here.ts';
+import { orNull, spoilingProxy, storeAt, text } from '../../../test/helpers/session-stores.ts';
+import { failureOf } from '../../../test/helpers/whole-error.ts';
+import { storeConnectionContract } from './contracts/store-connection.ts';
+
+let server: SessionServerHere;
+let kept: KeptSessions;
+beforeAll(async () => {
+  server = await sessionServerHere();
+  kept = await keptSessions(server.port);
+});
+afterAll(async () => {
+  kept.close();
+  await server.close();
+});
+
+const urlOf = (port: number) => `session-server://127.0.0.1:${port}`;
+
+storeConnectionContract(
+  {
+    nonsense: [
+      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not asked/],
+      ['the answer to another question', 'ok\r\n', /not asked/],
+      ['an event', 'event destroyed one\r\n', /not asked/],
+      ['an error of no meaning', 'err unknown command one\r\n', /not asked/],
+      ['an encoding that is none', 'ok a:1:{s:0:"";s:1:"%4";}\r\n', /not asked/],
+      ['half a value', 'ok a:1:{s:0:"";s:9:"x', /250 ms/],
+      ['a value that ends too soon', 'ok a:1:{s:0:"";s:9:"x";}\r\n', /^expected/],
+      ['no array', 'ok i:1;\r\n', /^expected an array/],
+      ['nothing', 'ok \r\n', /^expected/],
+      ['lists in lists', `ok ${'a:1:{i:0;'.repeat(100_000)}\r\n`, /^expected/],
+      ['a line without an end', 'x'.repeat(8_000_000), /250 ms/],
+    ],
+    waitsToReconnect: true,
+  },
+  () => ({
+    port: server.port,
+    url: (port, timeout) => `${urlOf(port)}?timeout=${timeout}ms`,
+    put: (id, value) => kept.put(id, value),
+    answerIn: (piece) => piece.indexOf('ok a:1:{'),
+    unasked: Buffer.from('ok a:1:{s:0:"";s:12:"user_id|i:1;";}\r\n'),
+  }),
+);
+
+test.each(['HTTP/1.1 400 Bad Request\r\n\r\n', 'ok\r\nok\r\n', '\r\n'])(
+  'after an unexpected %j the next request gets its own response',
+  async (nonsense) => {
+    await kept.put('sane', 'here');
+    const proxy = await spoilingProxy(server.port, (piece, client, nth) =>
+      client.write(nth === 0 ? nonsense : piece),
+    );
+    const sessions = storeAt(urlOf(proxy.port));
+    expect(await failureOf(sessions.get('sane'))).toMatch(/not asked/);
+    await expect.poll(() => orNull(text(sessions.get('sane')))).toBe('here');
+  },
+);

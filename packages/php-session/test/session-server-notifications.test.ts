@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { connectChat } from '../../../test/helpers/chat-client.ts';
+import { nextChatServer } from '../../../test/helpers/chat-server.ts';
+import { within } from '../../../test/helpers/hanging.ts';
+import { type KeptSessions, keptSessions } from '../../../test/helpers/kept-sessions.ts';
+import { metrics } from '../../../test/helpers/server-figures.ts';
+import { startSessionServer } from '../../../test/helpers/session-server.ts';
+import { type SessionServerHere, sessionServerHere } from '../../../test/helpers/session-server-here.ts';
+import { spoilingProxy } from '../../../test/helpers/session-stores.ts';
+import { lost, subscribed } from '../../../test/helpers/subscribed.ts';
+import { parseStoreUrl } from '../src/store-url.ts';
+
+let server: SessionServerHere;
+let kept: KeptSessions;
+beforeAll(async () => {
+  server = await sessionServerHere();
+  kept = await keptSessions(server.port);
+});
+afterAll(async () => {
+  kept.close();
+  await server.close();
+});
+
+const open = (port: number, options = '') =>
+  parseStoreUrl(`session-server://127.0.0.1:${port}${options}`).open();
+const failure = lost(expect.objectContaining({ name: 'StoreError' }));
+const losses = ({ received }: ReturnType<typeof subscribed>) =>
+  received.filter(({ kind }) => kind === 'lost');
+
+/** A session server that ends with the test, and can be restarted on its port. */
+async function ownServer() {
+  let own = await startSessionServer();
+  const { port, url } = own;
+  onTestFinished(async () => void (await own.stop('SIGKILL')));
+  return {
+    port,
+    url,
+    signal: (name: NodeJS.Signals) => own.signal(name),
+    async restart() {
+      await own.stop('SIGKILL');
+      own = await startSessionServer({ SESSION_SERVER_PORT: String(port) });
+    },
+  };
+}
+
+test('each change of only the followed sessions', async () => {
+  const store = subscribed(open(server.port));
+  await store.active;
+  for (const id of ['one', 'other']) await kept.put(id, 'user_id|i:1;');
+  const followed = store.follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  for (const change of [
+    () => kept.put('one', 'user_id|i:2;'),
+    () => kept.destroy('one'),
+    () => kept.put('one', 'user_id|i:3;'),
+    () => kept.regenerate('one'),
+    () => kept.do('open one rw', 'put  user_id', 'lifetime 1', 'close'),
+  ]) {
+    const changed = store.until({ kind: 'changed', id: 'one' });
+    await kept.put('other', String(performance.now()));
+    await change();
+    await changed;
+  }
+  // The five changes, and the end after its second, which a slow machine may have sent by now.
+  const ofOne = () => store.received.filter((one) => 'id' in one && one.id === 'one');
+  await expect.poll(ofOne).toHaveLength(6);
+  expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
+});
+
+test('a session is followed until its last follower ends', async () => {
+  const store = subscribed(open(server.port));
+  store.follow('gone');
+  await store.until({ kind: 'changed', id: 'gone' }, 0);
+  for (const id of ['two', 'three']) await kept.put(id, 'x');
+  const [two, again, three] = ['two', 'two', 'three'].map(store.follow);
+  await expect.poll(() => three?.since).toBeTypeOf('number');
+  // There is another follower.
+  for (let n = 0; n < 2; n++) two?.end();
+  const changed = store.until({ kind: 'changed', id: 'two' });
+  await kept.put('two', 'y');
+  await changed;
+  again?.end();
+  // The server gets this request after those for the first two.
+  const after = store.follow('after');
+  await expect.poll(() => after.since).toBeTypeOf('number');
+  const before = store.received.length;
+  const last = store.until({ kind: 'changed', id: 'three' });
+  for (const id of ['two', 'three']) await kept.put(id, 'last');
+  await last;
+  expect(store.received.slice(before).map((one) => 'id' in one && one.id)).not.toContain('two');
+});
+
+test('after a cut connection all sessions are followed again', async () => {
+  await kept.put('cut', 'x');
+  let cut = () => {};
+  const proxy = await spoilingProxy(server.port, (piece, client) => {
+    cut = () => client.destroy();
+    client.write(piece);
+  });
+  const store = subscribed(open(proxy.port));
+  const followed = store.follow('cut');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const before = followed.since as number;
+  const back = store.until(lost(null));
+  cut();
+  await expect.poll(() => followed.since).toBeUndefined();
+  await kept.destroy('cut');
+  await Promise.all([back, store.until({ kind: 'changed', id: 'cut' })]);
+  await expect.poll(() => followed.since).toBeGreaterThan(before);
+  expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
+});
+
+test('nothing is certain within 5 s of a suspension of the server, until it resumes', async () => {
+  const own = await ownServer();
+  const sessions = await keptSessions(own.port);
+  await sessions.put('one', 'x');
+  const store = subscribed(open(own.port, '?timeout=100ms'));
+  const followed = store.follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const before = followed.since;
+  own.signal('SIGSTOP');
+  const began = performance.now();
+  await expect.poll(() => followed.since, { interval: 10 }).toBeUndefined();
+  expect(performance.now() - began).toBeLessThan(within(5000));
+  const changed = store.until({ kind: 'changed', id: 'one' });
+  const destroyed = sessions.destroy('one');
+  own.signal('SIGCONT');
+  await Promise.all([destroyed, changed]);
+  await expect.poll(() => followed.since).toBe(before);
+  expect(losses(store)).toEqual([lost(null)]);
+});
+
+test('a server that has lost events: nothing before that is certain', async () => {
+  await kept.put('one', 'x');
+  let say = (_: string) => {};
+  const proxy = await spoilingProxy(server.port, (piece, client) => {
+    say = (text) => client.write(text);
+    client.write(piece);
+  });
+  const followed = subscribed(open(proxy.port)).follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const before = performance.now();
+  say('event lost\r\n');
+  await expect.poll(() => followed.since).toBeGreaterThan(before);
+});
+
+test.each([
+  ['replies that nobody waits for', 'ok\r\nok\r\nok\r\n'],
+  ['an event of no session', 'event destroyed\r\n'],
+  ['an event of an unknown kind', 'event changed one\r\nevent exploded one\r\n'],
+  ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+  ['a line without an end', 'x'.repeat(100_000)],
+])('lost by %s until the next connection', async (_, nonsense) => {
+  let say = () => {};
+  const proxy = await spoilingProxy(server.port, (piece, client, nth) => {
+    client.write(piece);
+    if (nth > 0) return;
+    say = () => {
+      client.write(nonsense);
+      // Without an end, only the next ping would notice it.
+      if (!nonsense.includes('\n')) client.end();
+    };
+  });
+  const store = subscribed(open(proxy.port));
+  await store.active;
+  const back = store.until(lost(null));
+  say();
+  await back;
+  expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
+});
+
+describe('a chat server that would check each session ten times a second', () => {
+  const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
+
+  test('checks sessions only while the session server is silent, and notices each end', async () => {
+    const own = await ownServer();
+    const sessions = await keptSessions(own.port);
+    const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
+    onTestFinished(async () => void (await chat.stop()));
+    await chat.until(/store notifications are/);
+    const ids = Array.from({ length: 5 }, (_, n) => `session${n}`);
+    for (const [n, id] of ids.entries()) await sessions.put(id, user(n + 1, 'Ann'));
+    const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));
+    const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total') ?? Number.NaN;
+    const checksIn = async (milliseconds: number) => {
+      const before = await checks();
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      return (await checks()) - before;
+    };
+
+    await expect.poll(() => checksIn(300)).toBe(0);
+    for (const [n, [end, reason]] of [
+      [() => sessions.destroy('session0'), 'logout'] as const,
+      [() => sessions.put('session1', user(99, 'Eve')), 'user_changed'] as const,
+      [() => sessions.regenerate('session2'), 'logout'] as const,
+      [() => sessions.put('session3', 'user_id|'), 'invalid'] as const,
+    ].entries()) {
+      await end();
+      expect((await clients[n]?.ended)?.reason).toBe(reason);
+    }
+    await expect.poll(() => checksIn(500)).toBe(0);
+    own.signal('SIGSTOP');
+    await expect.poll(() => checksIn(300)).toBeGreaterThan(0);
+    own.signal('SIGCONT');
+    await expect.poll(() => checksIn(300)).toBe(0);
+    expect(clients[4]?.socket.connected).toBe(true);
+    // Like after a restart without its sessions.
+    await own.restart();
+    expect((await clients[4]?.ended)?.reason).toBe('logout');
+  });
+});

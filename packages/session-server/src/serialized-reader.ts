@@ -1,0 +1,244 @@
+/** The default of PHP's `unserialize_max_depth`. */
+const maxDepth = 4096;
+
+/** The text is not in the format of PHP's serialize(). The message names the position, never the content. */
+export class SerializedError extends Error {
+  constructor(expected: string, at: number) {
+    super(`expected ${expected} at byte ${at}`);
+    this.name = 'SerializedError';
+  }
+}
+
+/** `R:7;` or `r:7;`, and the position of its digits in the text. */
+export interface Reference {
+  from: number;
+  to: number;
+  /** The number of the value that it refers to. */
+  slot: number;
+}
+
+/** Each reference costs twenty times its bytes, and real sessions have few. */
+const maxReferences = 10_000;
+
+const digits = /\d{1,10}/y;
+const boolean = /[01];/y;
+const integer = /[+-]?\d{1,20};/y;
+const float = /([+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
+
+/**
+ * Reads a whole text in the format of serialize(), checks it, and finds the end of each value and its references. Makes
+ * no values and no objects of it. Texts are byte strings: one character per byte. Lengths and counts are checked
+ * against the bytes that are there. `SerializedScanner` is for text that is still arriving.
+ */
+export class SerializedReader {
+  readonly text: string;
+  at: number;
+  /** How many values there were so far, as `R:` and `r:` count them: without keys and without the content of a `C:`. */
+  slots = 0;
+  /**
+   * Up to this slot the numbers are those of PHP. After the first `C:` they are not: PHP also counts the values in its
+   * content, and only the class knows that. The content may refer to any slot, too.
+   */
+  certainSlots = Number.POSITIVE_INFINITY;
+  /** How many `C:` there were so far. */
+  payloads = 0;
+  readonly references: Reference[] = [];
+  #depth = 0;
+
+  constructor(text: string, at = 0) {
+    this.text = text;
+    this.at = at;
+  }
+
+  fail(expected: string): never {
+    throw new SerializedError(expected, this.at);
+  }
+
+  value(): void {
+    /** How many entries are left in each open array or object. */
+    const open: number[] = [];
+    for (;;) {
+      const count = this.#begin();
+      if (count !== undefined) open.push(count);
+      while (open.at(-1) === 0) {
+        open.pop();
+        this.close();
+      }
+      if (open.length === 0) return;
+      open.push((open.pop() as number) - 1);
+      this.key();
+    }
+  }
+
+  /** Reads a scalar, or an array or object up to its entries. @returns how many entries follow */
+  #begin(): number | undefined {
+    const type = this.text[this.at];
+    if (type === 'N') {
+      this.expect('N;');
+      this.slots++;
+      return undefined;
+    }
+    this.at++;
+    this.expect(':');
+    if (type === 'R' || type === 'r') {
+      this.#reference(type);
+      return undefined;
+    }
+    this.slots++;
+    switch (type) {
+      case 'b':
+        this.#match(boolean, '0 or 1');
+        return undefined;
+      case 'i':
+        this.#match(integer, 'an integer');
+        return undefined;
+      case 'd':
+        this.#match(float, 'a float');
+        return undefined;
+      case 's':
+        this.string();
+        return undefined;
+      case 'S':
+        this.escaped();
+        return undefined;
+      case 'a':
+        return this.open();
+      case 'O':
+        this.#className();
+        this.expect(':');
+        return this.open();
+      case 'C':
+        this.#className();
+        this.expect(':');
+        this.certainSlots = Math.min(this.certainSlots, this.slots);
+        this.payloads++;
+        this.#payload();
+        return undefined;
+      case 'E':
+        this.#className();
+        this.expect(';');
+        return undefined;
+      default:
+        this.at -= 2;
+        return this.fail('a value');
+    }
+  }
+
+  /** Reads `3:"abc";`. @returns the position of its bytes */
+  string(): { from: number; to: number } {
+    const place = this.#quoted();
+    this.expect(';');
+    return place;
+  }
+
+  /** Reads `3:"a\0ab";`, where any byte may be written as `\` and two hexadecimal digits. */
+  escaped(): { from: number; to: number } {
+    const length = this.#count(':');
+    this.expect('"');
+    // Each byte takes one character at least. Without this check a few bytes could keep the server busy for minutes.
+    if (length > this.text.length - this.at) this.fail('so many bytes');
+    const from = this.at;
+    for (let n = 0; n < length; n++) {
+      if (this.text[this.at] !== '\\') this.at++;
+      else if (/^[0-9a-fA-F]{2}$/.test(this.text.slice(this.at + 1, this.at + 3))) this.at += 3;
+      else this.fail('two hexadecimal digits');
+    }
+    const to = this.at;
+    this.expect('";');
+    return { from, to };
+  }
+
+  /** Reads `3:{`. @returns how many entries follow, of which the shortest is `i:0;N;` */
+  open(): number {
+    const count = this.#count(':');
+    this.expect('{');
+    if (count * 6 > this.text.length - this.at) this.fail('fewer entries');
+    if (++this.#depth > maxDepth) this.fail(`at most ${maxDepth} levels`);
+    return count;
+  }
+
+  close(): void {
+    this.#depth--;
+    this.expect('}');
+  }
+
+  /** Reads the key of an array. To PHP `5` and `"5"` are the same key. */
+  key(): string {
+    const type = this.text[this.at];
+    this.at++;
+    this.expect(':');
+    if (type === 's') {
+      const { from, to } = this.string();
+      return this.text.slice(from, to);
+    }
+    if (type === 'S') {
+      const { from, to } = this.escaped();
+      return unescaped(this.text.slice(from, to));
+    }
+    if (type !== 'i') this.fail('a key');
+    const number = BigInt(this.#match(integer, 'an integer').slice(0, -1).replace('+', ''));
+    if (BigInt.asIntN(64, number) !== number) this.fail('an integer of 64 bits');
+    return String(number);
+  }
+
+  expect(text: string): void {
+    if (!this.text.startsWith(text, this.at)) this.fail(text);
+    this.at += text.length;
+  }
+
+  #reference(type: 'R' | 'r'): void {
+    const from = this.at;
+    const slot = this.#count(';');
+    if (slot < 1 || (slot > this.slots && this.payloads === 0)) this.fail('a reference to an earlier value');
+    if (this.references.length === maxReferences) this.fail(`at most ${maxReferences} references`);
+    this.references.push({ from, to: this.at - 1, slot });
+    // `R:` is the same value again; `r:` is the same object as a value of its own, which counts.
+    if (type === 'r') this.slots++;
+  }
+
+  /** Skips what a class with PHP's interface `Serializable` has written: only the class knows its format. */
+  #payload(): void {
+    const length = this.#count(':');
+    this.expect('{');
+    this.#skip(length);
+    this.expect('}');
+  }
+
+  #className(): void {
+    this.#quoted();
+  }
+
+  #quoted(): { from: number; to: number } {
+    const length = this.#count(':');
+    this.expect('"');
+    const from = this.at;
+    this.#skip(length);
+    this.expect('"');
+    return { from, to: from + length };
+  }
+
+  #skip(length: number): void {
+    if (length > this.text.length - this.at) this.fail('so many bytes');
+    this.at += length;
+  }
+
+  #count(end: string): number {
+    const count = Number(this.#match(digits, 'a count'));
+    this.expect(end);
+    return count;
+  }
+
+  #match(pattern: RegExp, expected: string): string {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text)?.[0] ?? this.fail(expected);
+    this.at += found.length;
+    return found;
+  }
+}
+
+/** Decodes the bytes of an `S:` string. */
+export function unescaped(text: string): string {
+  return text.replace(/\\([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { ClientSubscriptions, Subscriptions } from '../src/subscriptions.ts';
+
+/** A subscription whose read of the state ends when the test says so. */
+function begin() {
+  const subscriptions = new Subscriptions(10);
+  const pushed: string[] = [];
+  const own = new ClientSubscriptions(subscriptions, (event) => pushed.push(event));
+  const read = Promise.withResolvers<{ revision: number } | null>();
+  const reply = own.subscribe('id', () => read.promise);
+  return { subscriptions, own, pushed, read, reply };
+}
+
+test('events during the read follow the reply, without those that it includes', async () => {
+  const { subscriptions, own, pushed, read, reply } = begin();
+  subscriptions.publish('id', { kind: 'changed', revision: 5 });
+  subscriptions.publish('id', { kind: 'changed', revision: 6 });
+  subscriptions.publish('id', { kind: 'destroyed' });
+  read.resolve({ revision: 5 });
+  expect(await reply).toBe(5);
+  // Between the read and the reply.
+  subscriptions.publish('id', { kind: 'changed', revision: 7 });
+  expect(pushed).toEqual([]);
+  own.replied();
+  expect(pushed).toEqual(['event changed id 6', 'event destroyed id', 'event changed id 7']);
+  subscriptions.publish('id', { kind: 'expired' });
+  expect(pushed.at(-1)).toBe('event expired id');
+});
+
+test('no end is sent of a session that was already gone when it was read', async () => {
+  const { subscriptions, own, pushed, read, reply } = begin();
+  subscriptions.publish('id', { kind: 'destroyed' });
+  read.resolve(null);
+  expect(await reply).toBeNull();
+  own.replied();
+  expect(pushed).toEqual([]);
+  subscriptions.publish('id', { kind: 'changed', revision: 8 });
+  expect(pushed).toEqual(['event changed id 8']);
+});
+
+test('a read that fails leaves no subscription', async () => {
+  const { subscriptions, own, pushed, read, reply } = begin();
+  read.reject(new Error('the container fails'));
+  await expect(reply).rejects.toThrow(/fails/);
+  own.replied();
+  expect(own.any).toBe(false);
+  subscriptions.publish('id', { kind: 'changed', revision: 9 });
+  expect(pushed).toEqual([]);
+});
+
+test('a second subscription whose read fails leaves the first one as it was', async () => {
+  const { subscriptions, own, pushed, read, reply } = begin();
+  read.resolve({ revision: 5 });
+  await reply;
+  own.replied();
+  const again = own.subscribe('id', async () => {
+    subscriptions.publish('id', { kind: 'changed', revision: 6 });
+    throw new Error('the container fails');
+  });
+  await expect(again).rejects.toThrow(/fails/);
+  expect(pushed).toEqual([]);
+  own.replied();
+  subscriptions.publish('id', { kind: 'destroyed' });
+  expect(pushed).toEqual(['event changed id 6', 'event destroyed id']);
+});
+
+test('the limit counts the subscriptions of all connections, each session of a connection once', async () => {
+  const subscriptions = new Subscriptions(2);
+  const [one, two] = [
+    new ClientSubscriptions(subscriptions, () => {}),
+    new ClientSubscriptions(subscriptions, () => {}),
+  ];
+  const none = async () => null;
+  expect(await one.subscribe('a', none)).toBeNull();
+  expect(await one.subscribe('a', none)).toBeNull();
+  expect(await two.subscribe('a', none)).toBeNull();
+  expect(await two.subscribe('b', none)).toBeUndefined();
+  one.clear();
+  expect(await two.subscribe('b', none)).toBeNull();
+});

@@ -1,0 +1,212 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { containers, defaultSocket, type OpenContainer } from 'php-session-server';
+import { z } from 'zod';
+import { CommandProblem, exit } from '../command/problem.ts';
+import { apiKey, count, duration, readEach, readTexts, size, type Texts } from './forms.ts';
+import { addUnknown, unknownSettings } from './names.ts';
+
+/** Settings that cannot be used. The message lists them all, for the operator. */
+export class SettingsError extends CommandProblem {
+  constructor(problems: readonly string[]) {
+    super(
+      exit.configuration,
+      `Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
+    this.name = 'SettingsError';
+  }
+}
+
+const number = (least: number, most: number) => count.pipe(z.int().min(least).max(most));
+const onOff = z.enum(['on', 'off']).transform((value) => value === 'on');
+const someBytes = size.refine((bytes) => bytes > 0);
+const digest = (text: string) => createHash('sha256').update(text).digest();
+
+/** The content of a file. Errors never repeat it. */
+const file = <T>(read: (content: string) => T) =>
+  z.string().transform((path, context) => {
+    if (path === '') return undefined;
+    try {
+      return read(readFileSync(path, 'utf8'));
+    } catch {
+      context.addIssue('it cannot be read, or does not hold what it should');
+      return z.NEVER;
+    }
+  });
+
+/** Bytes of a socket's path on Linux. */
+const longestSocket = 107;
+
+/** Every setting: its default, its form, and in words what it accepts. */
+const settings = {
+  SESSION_SERVER_HOST: [
+    '127.0.0.1',
+    z.string().refine((value) => isIP(value) !== 0 || /^[A-Za-z0-9.-]+$/.test(value)),
+    'an address or a host name',
+  ],
+  SESSION_SERVER_PORT: ['9090', number(0, 65_535), 'a port, 0 to 65535'],
+  SESSION_SERVER_SOCKET: [
+    defaultSocket,
+    z
+      .string()
+      .transform((path) => resolve(path))
+      .refine((path) => Buffer.byteLength(path) <= longestSocket),
+    `a path that has ${longestSocket} bytes or less with its folders`,
+  ],
+  SESSION_SERVER_CONTAINER: [
+    'memory:',
+    z.string().transform((url, context) => {
+      const container = containerOf(url);
+      if (container !== null) return container;
+      context.addIssue('no container');
+      return z.NEVER;
+    }),
+    Object.keys(containers).join(', '),
+  ],
+  SESSION_SERVER_LIFETIME: [
+    '1440',
+    z
+      .string()
+      .regex(/^\d{1,9}$/)
+      .transform(Number)
+      .pipe(z.int().max(315_360_000)),
+    'seconds, 0 (for ever) to 315360000',
+  ],
+  SESSION_SERVER_LOCK_TIMEOUT: ['20s', duration, 'a duration such as 20s, 10ms to 24h'],
+  SESSION_SERVER_LOCK_HOLD: ['60s', duration, 'a duration such as 60s, 10ms to 24h'],
+  SESSION_SERVER_COLLECT: ['60s', duration, 'a duration such as 60s, 10ms to 24h'],
+  SESSION_SERVER_FIRST_COMMAND: ['30s', duration, 'a duration such as 30s, 10ms to 24h'],
+  SESSION_SERVER_LINE_TIME: ['60s', duration, 'a duration such as 60s, 10ms to 24h'],
+  SESSION_SERVER_AUTH_FILE: [
+    '',
+    file((content) => digest(apiKey.parse(content.trim()))),
+    'the path of a file with a token of 16 characters or more, without blanks',
+    'key file',
+  ],
+  SESSION_SERVER_TLS_CERT: ['', file(String), 'the path of a certificate in PEM form'],
+  SESSION_SERVER_TLS_KEY: ['', file(String), 'the path of its key in PEM form', 'key file'],
+  SESSION_SERVER_HELP_PHP: ['off', onOff, 'on or off'],
+  SESSION_SERVER_MEMORY: ['256MB', someBytes, 'a size such as 256MB'],
+  SESSION_SERVER_BUFFER: ['128MB', someBytes, 'a size such as 128MB'],
+  SESSION_SERVER_SESSION_SIZE: [
+    '1MB',
+    someBytes.pipe(z.int().max(64 * 1024 * 1024)),
+    'a size such as 512KB or 1MB, up to 64MB',
+  ],
+  SESSION_SERVER_SESSIONS: ['1000000', number(1, 9_999_999), '1 to 9999999'],
+  SESSION_SERVER_CONNECTIONS: ['5000', number(1, 100_000), '1 to 100000'],
+  SESSION_SERVER_WAITERS: ['2000', number(0, 100_000), '0 to 100000'],
+  SESSION_SERVER_WAITERS_SESSION: ['500', number(0, 100_000), '0 to 100000'],
+  SESSION_SERVER_LOG_LEVEL: [
+    'info',
+    z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    'fatal, error, warn, info, debug, trace or silent',
+  ],
+} as const;
+
+type Parsed = { [K in keyof typeof settings]: z.output<(typeof settings)[K][1]> };
+
+/** The settings of one run, frozen. Durations are in milliseconds, the lifetime is in seconds. */
+export type Settings = ReturnType<typeof readSettings>;
+
+/**
+ * Reads the settings from the environment, all at once.
+ * @throws SettingsError naming every setting that cannot be used
+ */
+export function readSettings(env: NodeJS.ProcessEnv) {
+  const { texts, problems: flaws } = readTexts(Object.keys(settings), env);
+  if (flaws.length > 0) throw new SettingsError(flaws);
+  const { parsed, problems } = readEach(settings, texts);
+  const value = parsed as Partial<Parsed>;
+  const { SESSION_SERVER_AUTH_FILE: token, SESSION_SERVER_HOST: host = '' } = value;
+  const port = opensPort(texts);
+  // Anyone who reaches the port can read and change every session.
+  if (!texts.SESSION_SERVER_AUTH_FILE && port && host !== '' && !isLoopback(host)) {
+    problems.push(
+      `SESSION_SERVER_HOST: ${JSON.stringify(host)} can be reached from other machines; set SESSION_SERVER_AUTH_FILE, or use 127.0.0.1, ::1 or localhost`,
+    );
+  }
+  if (!texts.SESSION_SERVER_TLS_CERT !== !texts.SESSION_SERVER_TLS_KEY) {
+    problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: give both, or none');
+  }
+  const tls = tlsOf(value);
+  if (tls === null)
+    problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: they do not belong together');
+  const unknown = unknownSettings(env, 'SESSION_SERVER_', Object.keys(settings));
+  addUnknown(problems, unknown);
+  if (problems.length > 0) throw new SettingsError(problems);
+  const socket = Boolean(texts.SESSION_SERVER_SOCKET) || !port;
+  return Object.freeze({
+    ...settingsOf(parsed as Parsed, { port, socket }, tls ?? undefined, token),
+    /** Names that look like settings but are unknown to this version. */
+    unknown,
+  });
+}
+
+/** The port is opened only if SESSION_SERVER_PORT is set, or a setting that is only for ports and no socket. */
+function opensPort(texts: Texts): boolean {
+  if (texts.SESSION_SERVER_PORT) return true;
+  return !texts.SESSION_SERVER_SOCKET && Boolean(texts.SESSION_SERVER_HOST || texts.SESSION_SERVER_TLS_CERT);
+}
+
+function settingsOf(
+  value: Parsed,
+  open: { port: boolean; socket: boolean },
+  tls: { cert: string; key: string } | undefined,
+  token: Buffer | undefined,
+) {
+  return {
+    /** Null: listens on the socket only. */
+    listen: open.port ? { host: value.SESSION_SERVER_HOST, port: value.SESSION_SERVER_PORT } : null,
+    /** Undefined: listens on the port only. */
+    socket: open.socket ? value.SESSION_SERVER_SOCKET : undefined,
+    tls,
+    container: value.SESSION_SERVER_CONTAINER,
+    lifetime: value.SESSION_SERVER_LIFETIME,
+    lockTimeout: value.SESSION_SERVER_LOCK_TIMEOUT,
+    lockHold: value.SESSION_SERVER_LOCK_HOLD,
+    collect: value.SESSION_SERVER_COLLECT,
+    firstCommand: value.SESSION_SERVER_FIRST_COMMAND,
+    lineTime: value.SESSION_SERVER_LINE_TIME,
+    /** Compares digests, so that the time it takes shows neither the length nor the content of the token. */
+    isToken: token === undefined ? null : (given: string) => timingSafeEqual(digest(given), token),
+    helpPhp: value.SESSION_SERVER_HELP_PHP,
+    memory: value.SESSION_SERVER_MEMORY,
+    buffer: value.SESSION_SERVER_BUFFER,
+    sessionSize: value.SESSION_SERVER_SESSION_SIZE,
+    sessions: value.SESSION_SERVER_SESSIONS,
+    connections: value.SESSION_SERVER_CONNECTIONS,
+    waiters: value.SESSION_SERVER_WAITERS,
+    waitersPerSession: value.SESSION_SERVER_WAITERS_SESSION,
+    logLevel: value.SESSION_SERVER_LOG_LEVEL,
+  };
+}
+
+/** @returns null if no container has this form */
+function containerOf(url: string): { open: OpenContainer; path: string } | null {
+  for (const [form, open] of Object.entries(containers)) {
+    const scheme = form.replace('PATH', '');
+    const path = url.slice(scheme.length);
+    if (url.startsWith(scheme) && (form !== scheme) === (path !== '')) return { open, path };
+  }
+  return null;
+}
+
+/** @returns undefined if there is no certificate or no key; null if they do not belong together */
+function tlsOf(value: Partial<Parsed>): { cert: string; key: string } | undefined | null {
+  const { SESSION_SERVER_TLS_CERT: cert, SESSION_SERVER_TLS_KEY: key } = value;
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    createSecureContext({ cert, key });
+    return { cert, key };
+  } catch {
+    return null;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

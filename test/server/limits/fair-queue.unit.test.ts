@@ -1,0 +1,40 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { FairQueue } from '../../../server/limits/fair-queue.ts';
+
+test('users take turns, however many tasks each of them has', () => {
+  const waiting = new FairQueue<string>();
+  for (const task of ['a1', 'a2', 'a3', 'b1', 'b2', 'b3', 'c1']) waiting.add(task.charAt(0), task);
+  expect(waiting.remove('a', 'a2')).toBe(true);
+  expect(waiting.remove('a', 'a2')).toBe(false);
+  const order: (string | undefined)[] = [];
+  for (let n = 0; n < 4; n++) order.push(waiting.next());
+  waiting.add('c', 'c2');
+  for (let n = 0; n < 4; n++) order.push(waiting.next());
+  expect(order).toEqual(['a1', 'b1', 'c1', 'a3', 'b2', 'c2', 'b3', undefined]);
+});
+
+test('a queue that is too long loses the newest task of the user who has the most', () => {
+  const waiting = new FairQueue<string>();
+  for (const task of ['a1', 'b1', 'b2', 'c1', 'b3', 'a2']) waiting.add(task.charAt(0), task);
+  expect([waiting.dropLast(), waiting.dropLast(), waiting.size]).toEqual(['b3', 'a2', 4]);
+  expect([waiting.next((user) => user !== 'a'), waiting.size]).toEqual(['b1', 3]);
+});
+
+test('the user whose tasks have taken the least time comes first, until that time is forgotten', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const waiting = new FairQueue<string>();
+  const order = (...tasks: string[]) => {
+    for (const task of tasks) waiting.add(task.charAt(0), task);
+    return tasks.map(() => waiting.next());
+  };
+  waiting.count('a', 10_000);
+  waiting.count('b', 9000);
+  expect(order('a1', 'b1', 'c1', 'c2')).toEqual(['c1', 'c2', 'b1', 'a1']);
+  vi.advanceTimersByTime(5 * 60_000);
+  waiting.count('c', 4600);
+  expect(order('a1', 'b1', 'c1')).toEqual(['b1', 'c1', 'a1']);
+  vi.advanceTimersByTime(24 * 3_600_000);
+  waiting.count('c', 1);
+  expect(order('c1', 'a1', 'b1')).toEqual(['a1', 'b1', 'c1']);
+});
