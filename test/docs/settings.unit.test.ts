@@ -26,7 +26,7 @@ test.each(rows.filter(({ fallback }) => fallback !== undefined))(
 );
 
 test('a setting that docs/settings.md says has no default is empty without one', () => {
-  const code = ['server/settings/config.ts', 'server/session/options.ts']
+  const code = ['server/settings/config.ts', 'packages/php-session/src/options.ts']
     .map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
     .join('\n');
   const optionOf = (name: string) => new RegExp(`(\\w+): '${name}'`).exec(code)?.[1] ?? name;

@@ -33,14 +33,12 @@ function importsOf(file: string): Import[] {
 
 /** The allowed imports of each folder or file beside itself; packages are checked below. The flow is one way. */
 const mayImport: Record<string, readonly string[]> = {
-  'server/session/': [],
-  'server/wire/': ['server/session/blank.ts'],
+  'server/wire/': [],
   'server/limits/': ['server/wire/errors.ts'],
-  'server/history/': ['server/session/blank.ts', 'server/wire/'],
+  'server/history/': ['server/wire/'],
   'server/changes/': ['server/history/history.ts'],
   'server/chat/': [
     'server/changes/consumer.ts',
-    'server/session/blank.ts',
     'server/history/history.ts',
     'server/history/text-keys.ts',
     'server/wire/',
@@ -53,12 +51,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/sql/postgres.ts',
     'server/wire/',
   ],
-  'server/files/': [
-    'server/history/history.ts',
-    'server/limits/',
-    'server/session/waiting.ts',
-    'server/wire/',
-  ],
+  'server/files/': ['server/history/history.ts', 'server/limits/', 'server/wire/'],
   'server/backup/': [
     'server/command/problem.ts',
     'server/files/',
@@ -68,13 +61,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'server/outgoing/': [],
   'server/notify/': ['server/changes/', 'server/chat/', 'server/history/history.ts', 'server/wire/'],
-  'server/mail/': [
-    'server/history/history.ts',
-    'server/notify/',
-    'server/outgoing/',
-    'server/session/blank.ts',
-    'server/wire/',
-  ],
+  'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/outgoing/', 'server/wire/'],
   'server/push/': [
     'server/changes/rounds.ts',
     'server/chat/',
@@ -82,7 +69,6 @@ const mayImport: Record<string, readonly string[]> = {
     'server/mail/',
     'server/notify/',
     'server/outgoing/',
-    'server/session/login.ts',
     'server/wire/',
   ],
   'server/previews/': [
@@ -90,10 +76,9 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/history.ts',
     'server/limits/',
     'server/outgoing/',
-    'server/session/waiting.ts',
     'server/wire/',
   ],
-  'server/liveness/': ['server/session/login.ts', 'server/wire/events.ts'],
+  'server/liveness/': ['server/wire/events.ts'],
   'server/connections/': [
     'server/chat/',
     'server/http/answer.ts',
@@ -102,8 +87,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/log.ts',
     'server/outgoing/addresses.ts',
     'server/requests/',
-    'server/session/how-to-run.ts',
-    'server/session/login.ts',
+    'server/command/how-to-run.ts',
     'server/traces/traces.ts',
     'server/wire/',
   ],
@@ -116,14 +100,6 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'server/traces/': ['server/history/history.ts', 'server/wire/'],
   'server/http/': ['server/limits/', 'server/log.ts', 'server/outgoing/addresses.ts', 'server/wire/'],
-  'session-server/': [
-    'server/history/sqlite/claim.ts',
-    'server/session/formats/',
-    'server/command/problem.ts',
-    'server/log.ts',
-    'server/settings/forms.ts',
-    'server/settings/names.ts',
-  ],
 };
 
 test.each(Object.entries(mayImport))('%s imports of the project only %j', (part, allowed) => {
@@ -133,6 +109,27 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
         ({ from }) => existsSync(join(root, from)) && ![part, ...allowed].some((a) => from.startsWith(a)),
       )
       .map(({ from }) => `${file} → ${from}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test.each(['php-session', 'session-server'])('packages/%s imports no file of another package', (name) => {
+  const own = `packages/${name}/`;
+  const found = filesIn(`${own}src`, /\.ts$/).flatMap((file) =>
+    importsOf(file)
+      .filter(({ from }) => existsSync(join(root, from)) && !from.startsWith(own))
+      .map(({ from }) => `${file} → ${from}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test('the chat imports the packages by name', () => {
+  const found = ['server', 'client/src', 'scripts', 'bench'].flatMap((folder) =>
+    filesIn(folder, /\.(ts|tsx|mjs)$/).flatMap((file) =>
+      importsOf(file)
+        .filter(({ from }) => from.startsWith('packages/'))
+        .map(({ from }) => `${file} → ${from}`),
+    ),
   );
   expect(found).toEqual([]);
 });
@@ -149,29 +146,6 @@ test.each([
   const folders = readdirSync(join(root, place), { withFileTypes: true }).filter((one) => one.isDirectory());
   const listed = [...read(page).matchAll(/^\| `(\w+)\/` \|/gm)].map(([, name]) => name);
   expect(listed.sort()).toEqual(folders.map(({ name }) => name).sort());
-});
-
-test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
-  const others: Record<string, RegExp> = {
-    'server/app.ts': /^logins\/applications\.ts$/,
-    'server/command/': /^logins\/applications\.ts$/,
-    // It says why a session or a login does not count.
-    'server/doctor/':
-      /^(configuration\/configuration|cookie|decode|formats\/value|identity|logins\/(application|applications|grants|php-sessions|site|tables)|path|source|store)\.ts$/,
-    'server/init/': /^(logins\/(application|applications|grants|php-sessions|site)|path)\.ts$/,
-    'server/settings/': /^options\.ts$/,
-  };
-  const found = filesIn('server', /^server\/(?!session\/).*\.ts$/).flatMap((file) => {
-    const [, own = /^$/] = Object.entries(others).find(([part]) => file.startsWith(part)) ?? [];
-    return importsOf(file)
-      .filter(({ from }) => from.startsWith('server/session/'))
-      .map(({ from }) => from.slice('server/session/'.length))
-      .filter(
-        (from) => !['login.ts', 'blank.ts', 'how-to-run.ts', 'waiting.ts'].includes(from) && !own.test(from),
-      )
-      .map((from) => `${file} → ${from}`);
-  });
-  expect(found).toEqual([]);
 });
 
 /** The files of an import cycle, with the first one again at its end; undefined if there is none. */
@@ -194,16 +168,18 @@ function cycleIn(files: readonly string[]): string[] | undefined {
   return undefined;
 }
 
-test('no imports form a cycle in server, session-server and client/src, types and dynamic ones included', () => {
-  const files = ['server', 'session-server', 'client/src'].flatMap((folder) => filesIn(folder, /\.tsx?$/));
+test('no imports form a cycle in a package, types and dynamic ones included', () => {
+  const files = ['server', 'packages/php-session/src', 'packages/session-server/src', 'client/src'].flatMap(
+    (folder) => filesIn(folder, /\.tsx?$/),
+  );
   expect(cycleIn(files)?.join(' → ')).toBeUndefined();
 });
 
 test.each<[string, RegExp]>([
-  ['server/session', /^(socket\.io|engine\.io|zod|pino)/],
+  ['packages/php-session/src', /^(socket\.io|engine\.io|zod|pino)/],
   ['server/chat', /^(socket\.io|engine\.io|node:(?!crypto))/],
   ['server/liveness', /^(socket\.io|engine\.io)/],
-  ['session-server', /^(socket\.io|engine\.io)/],
+  ['packages/session-server/src', /^(socket\.io|engine\.io)/],
 ])('%s imports no package that matches %s', (folder, forbidden) => {
   const found = filesIn(folder, /\.tsx?$/).flatMap((file) =>
     importsOf(file)
@@ -238,7 +214,7 @@ test('the browser client imports only types and a few rules of the server', () =
 
 test.each([
   ['server/README.md', 'server'],
-  ['session-server/README.md', 'session-server'],
+  ['packages/session-server/README.md', 'packages/session-server/src'],
   ['CONTRIBUTING.md', '.'],
 ])('everything that %s names exists in the file that it names', (page, folder) => {
   const named = [...read(page).matchAll(/`#?(\w+)`\s+in\s+`([\w/.-]+\.tsx?)`/g)];

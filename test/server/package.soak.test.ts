@@ -82,19 +82,20 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-/** The parts of the package that are JavaScript. */
-const parts = ['server', 'session-server'];
-
 test('contains exactly the compiled server, the types of sessions, the client and the documentation', () => {
-  const built = parts.flatMap((part) =>
-    filesIn(join(root, part))
-      .filter((name) => !/\.md$|tsconfig/.test(name))
-      .flatMap((name) => {
-        const js = name.replace(/ts$/, 'js');
-        return part === 'server' && name.startsWith('session/') ? [js, name.replace(/ts$/, 'd.ts')] : [js];
-      })
-      .map((name) => join('dist', part, name)),
-  );
+  const built = filesIn(join(root, 'server'))
+    .filter((name) => !name.endsWith('.md'))
+    .map((name) => join('dist/server', name.replace(/ts$/, 'js')));
+  for (const [folder, name] of [
+    ['php-session', 'php-sessions'],
+    ['session-server', 'php-session-server'],
+  ] as const)
+    for (const file of filesIn(join(root, 'packages', folder, 'src')))
+      built.push(
+        ...['js', 'd.ts'].map((ending) =>
+          join('dist/node_modules', name, 'dist', file.replace(/ts$/, ending)),
+        ),
+      );
   const others =
     /^(dist\/(client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
   expect(
@@ -105,7 +106,8 @@ test('contains exactly the compiled server, the types of sessions, the client an
     [
       ...built,
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/package.json', 'package.json'],
-      ...['bin/php-session-chat', 'server/session/README.md'],
+      ...['bin/php-session-chat', 'dist/session.d.ts', 'dist/session.js'],
+      ...['php-sessions', 'php-session-server'].map((name) => `dist/node_modules/${name}/package.json`),
     ].sort(),
   );
 });
@@ -269,7 +271,7 @@ test('its types accept right uses and refuse wrong ones, libraries checked too',
   // @ts-expect-error: it may be a refusal
   answer.user;
   // @ts-expect-error: not exported
-  import('php-session-chat/dist/server/session/store-url.js');`,
+  import('php-session-chat/dist/node_modules/php-sessions/dist/store-url.js');`,
   );
   const options =
     '{ "module": "nodenext", "strict": true, "exactOptionalPropertyTypes": true, "noEmit": true }';

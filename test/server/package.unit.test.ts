@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -12,34 +12,44 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-test('depends on the packages that its files import, and on no others', () => {
-  const imported = ['server', 'session-server'].flatMap((part) =>
-    filesIn(join(root, part))
+/** The npm packages that the files of a folder import. */
+const importedIn = (folder: string) =>
+  new Set(
+    filesIn(join(root, folder))
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => [
-        ...readFileSync(join(root, part, name), 'utf8').matchAll(
+        ...readFileSync(join(root, folder, name), 'utf8').matchAll(
           /(?:^(?:import|export) (?!type )(?:[^;'"]* from )?|\bimport\()'(?!\.|node:)((?:@[^/']+\/)?[^/']+)/gm,
         ),
       ])
       .map(([, name = '']) => name),
   );
+
+test.each([
+  ['php-session', 'packages/php-session'],
+  ['session-server', 'packages/session-server'],
+])('packages/%s depends on the packages that its files import, and on no others', (_, folder) => {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  expect(Object.keys(dependencies).sort()).toEqual([...importedIn(join(folder, 'src'))].sort());
+});
+
+test('the chat depends on the packages that it and its own packages import, in the same versions', () => {
+  const own = ['php-session', 'session-server'].map((name) =>
+    JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')),
+  );
+  const names = [...importedIn('server')].filter((name) => !own.some((one) => one.name === name));
+  for (const { dependencies = {} } of own) {
+    expect(manifest.dependencies).toMatchObject(dependencies);
+    names.push(...Object.keys(dependencies));
+  }
   // sharp loads it by itself where native code may not run.
-  const all = new Set([...imported, '@img/sharp-wasm32']);
+  const all = new Set([...names, '@img/sharp-wasm32']);
   expect(Object.keys(manifest.dependencies).sort()).toEqual([...all].sort());
 });
 
 test('runs no script when it is installed', () => {
   const installing = /^(pre|post)?(install|prepare)$/;
   expect(Object.keys(manifest.scripts).filter((name) => installing.test(name))).toEqual([]);
-});
-
-test('the README of the sessions links to files that the package contains', () => {
-  const readme = join(root, 'server/session/README.md');
-  const links = [...readFileSync(readme, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)];
-  const targets = links.map(([, to = '']) => resolve(readme, '..', to));
-  expect(targets.length).toBeGreaterThan(0);
-  const packed = /^(docs\/[\w-]+\.md|server\/session\/README\.md|CHANGELOG\.md|README\.md|LICENSE)$/;
-  expect(targets.filter((to) => !existsSync(to) || !packed.test(to.slice(root.length + 1)))).toEqual([]);
 });
 
 test('the chart is packed in the way of helm, in the same bytes each time', () => {

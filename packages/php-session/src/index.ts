@@ -34,8 +34,8 @@ export {
 } from './login.ts';
 export { ConfigurationError, type LoginSettings, openLogins } from './logins/applications.ts';
 export type { PhpSession } from './logins/php-sessions.ts';
-export { type Names, useNames } from './names.ts';
-export { type OptionName, optionTexts, readOptions } from './options.ts';
+export { type Names, type OptionName, useNames } from './names.ts';
+export { optionTexts, readOptions } from './options.ts';
 
 /** Where a site keeps its logins, and who is in them: its folder, or a store with all that belongs to it. */
 export type SessionOptions = StoreOptions | FolderOptions;

@@ -1,4 +1,31 @@
-import type { OptionName } from './options.ts';
+/** The options that describe a PHP session and its user. */
+export type SessionOption =
+  | 'store'
+  | 'cookieName'
+  | 'cookie'
+  | 'charset'
+  | 'userId'
+  | 'userName'
+  | 'userRequire'
+  | 'userRooms'
+  | 'userRoles'
+  | 'userBanned'
+  | 'userMail'
+  | 'userNobody'
+  | 'userTable'
+  | 'admins'
+  | 'moderators';
+
+/** All options, with those of a site's folder. */
+export type OptionName =
+  | SessionOption
+  | 'site'
+  | 'siteDatabase'
+  | 'siteEnv'
+  | 'siteBlog'
+  | 'siteAdmins'
+  | 'siteModerators'
+  | 'siteChecks';
 
 /** What a program calls this package's options and commands. Messages tell its users what to change in these words. */
 export interface Names {

@@ -5,6 +5,7 @@ import { parseCookieForm } from './cookie.ts';
 import type { UserTable } from './logins/application.ts';
 import { applications, asKnown, type LoginSettings } from './logins/applications.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
+import type { OptionName } from './names.ts';
 import { parsePath } from './path.ts';
 import { databaseOfStore, parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
@@ -40,9 +41,10 @@ const table = {
   userTable: ['', (text) => (text === '' ? undefined : parseUserTable(text))],
   admins: ['', listed],
   moderators: ['', listed],
-} as const satisfies Record<string, [fallback: string, parse: (text: string, context: Context) => unknown]>;
-
-export type OptionName = keyof typeof table;
+} as const satisfies Record<
+  OptionName,
+  [fallback: string, parse: (text: string, context: Context) => unknown]
+>;
 
 type Texts = Partial<Record<OptionName, string | null>>;
 

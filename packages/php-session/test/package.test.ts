@@ -5,14 +5,14 @@ import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { phpRequest } from '../../../test/helpers/php-request.ts';
 
-/** `server/session/` as others use it: compiled, and on the oldest Node of this machine. */
+/** The package as others use it: compiled, and on the oldest Node of this machine. */
 const root = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'php-session-'));
 const compiled = join(folder, 'session');
 
 beforeAll(() => {
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const project = join(root, 'server/session/tsconfig.build.json');
+  const project = join(root, 'packages/php-session/tsconfig.build.json');
   execFileSync(process.execPath, [compiler, '--noCheck', '-p', project, '--outDir', compiled]);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));

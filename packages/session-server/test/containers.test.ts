@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { containers } from '../src/index.ts';
 import { sessionClient, sessionClients } from '../../../test/helpers/session-client.ts';
 import type { SessionServer } from '../../../test/helpers/session-server.ts';
 import { say, sessionServerForTest } from '../../../test/helpers/session-server-here.ts';
@@ -12,6 +11,7 @@ import type { OpenContainer } from '../src/containers/container.ts';
 import { filesContainer } from '../src/containers/files.ts';
 import { memoryContainer } from '../src/containers/memory.ts';
 import { sqliteContainer } from '../src/containers/sqlite.ts';
+import { containers } from '../src/index.ts';
 import { sessionContainerContract } from './contracts/session-container.ts';
 
 const servers = sessionServers();

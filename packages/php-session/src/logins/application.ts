@@ -7,6 +7,7 @@ import type { RequestCookies, SessionCookie } from '../cookie.ts';
 import { displayName, type SessionUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import type { Credentials, Explanation } from '../login.ts';
+import type { SessionOption } from '../names.ts';
 import type { StoreUrl } from '../source.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 import type { GivenDatabase } from '../store-url.ts';
@@ -354,23 +355,6 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
 
 /** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */
 export type SessionTexts = Readonly<Partial<Record<SessionOption, string | null>>>;
-
-type SessionOption =
-  | 'store'
-  | 'cookieName'
-  | 'cookie'
-  | 'userId'
-  | 'userName'
-  | 'userRequire'
-  | 'userRooms'
-  | 'userRoles'
-  | 'userBanned'
-  | 'userMail'
-  | 'charset'
-  | 'userNobody'
-  | 'userTable'
-  | 'admins'
-  | 'moderators';
 
 /** An application that keeps its users in PHP sessions. A single file in `logins/` says all of it. */
 export interface SessionApplication {
