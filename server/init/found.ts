@@ -147,11 +147,8 @@ const hasUsers = ({ kind }: SiteDatabase) => kind !== 'sqlite';
 const asking =
   (database: OpenSite['database'], driver: OpenSite['driver']) =>
   async (select: string): Promise<string | null> => {
-    const [row] = await database.rows(
-      `SELECT one.name, ${driver.asText(`(${select})`)}, NULL FROM (SELECT 'any' AS name) AS one WHERE one.name`,
-      ['any'],
-    );
-    return row?.data?.toString('utf8') ?? null;
+    const [[value = null] = []] = await database.query(`SELECT ${driver.asText(`(${select})`)}`);
+    return value;
   };
 
 async function databaseTitle(

@@ -74,6 +74,7 @@ export function openTable(driver: SqlDriver, database: Database, text: string): 
   const shared: Database = {
     timeout,
     rows: (select, ids) => database.rows(select, ids),
+    query: (select) => database.query(select),
     search: (...of) => database.search(...of),
     change: (update, id) => database.change(update, id),
     close() {},

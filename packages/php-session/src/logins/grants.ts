@@ -30,9 +30,9 @@ function columnsOf(options: Readonly<Record<string, string>>, driver: SiteSql) {
 
 /** This machine as MariaDB or MySQL sees it, which is a part of the name of each user there. */
 async function hostSeen(database: Database): Promise<string> {
-  const [row] = await database.rows("SELECT 'any', NULL, USER() FROM DUAL WHERE 'any'", ['any']);
-  const user = row?.state ?? '';
-  const host = user.slice(user.lastIndexOf('@') + 1);
+  const [[user] = []] = await database.query('SELECT USER()');
+
+  const host = user?.slice(user.lastIndexOf('@') + 1) ?? '';
   // An administrator of the database runs the SQL.
   if (!/^[\w.:%-]+$/.test(host))
     throw new StoreError(

@@ -244,6 +244,7 @@ function inWordsOfSite(database: Database, given: boolean): Database {
   return {
     timeout: database.timeout,
     rows: (select, ids) => database.rows(select, ids).catch(explained),
+    query: (select) => database.query(select).catch(explained),
     search: (...of) => database.search(...of).catch(explained),
     change: (update, id) => database.change(update, id).catch(explained),
     close: () => database.close(),
@@ -261,10 +262,8 @@ export async function connected(
   const driver = siteSql(plain);
   const database = inWordsOfSite(open(), place.database !== undefined);
   if (own.charset !== 'server') return { driver, database, charset: own.charset };
-  const [row] = await database.rows("SELECT 'any', @@character_set_server, NULL FROM DUAL WHERE 'any'", [
-    'any',
-  ]);
-  return { driver, database, charset: String(row?.data ?? '').startsWith('latin1') ? 'latin1' : 'utf8' };
+  const [[charset] = []] = await database.query('SELECT @@character_set_server');
+  return { driver, database, charset: charset?.startsWith('latin1') ? 'latin1' : 'utf8' };
 }
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
@@ -295,10 +294,7 @@ async function settingsOf(
   if (table === null) {
     const logins = views ? Object.values(application.logins(application.site(found, new Map()), driver)) : [];
     // Otherwise only the first login would show that there are no views.
-    for (const { view } of logins)
-      await database.rows(`SELECT 'any', NULL, NULL FROM ${tableIn(view, driver)} WHERE 1 = 0 AND 'any'`, [
-        'any',
-      ]);
+    for (const { view } of logins) await database.query(`SELECT 1 FROM ${tableIn(view, driver)} WHERE 1 = 0`);
     return new Map();
   }
   const { packed, from } = packedRows(driver, table, { charset, views });
@@ -392,9 +388,9 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
     async isReplica() {
       const { driver, database } = await this.open();
       if (driver.isReplica === undefined) return false;
-      const state = `CASE WHEN ${driver.isReplica} THEN 'replica' ELSE 'primary' END`;
-      const sql = `SELECT 'any', NULL, ${state} FROM (SELECT 1 AS one) AS one WHERE 'any'`;
-      return (await database.rows(sql, ['any']))[0]?.state === 'replica';
+      const sql = `SELECT CASE WHEN ${driver.isReplica} THEN 'replica' ELSE 'primary' END`;
+      const [[role] = []] = await database.query(sql);
+      return role === 'replica';
     },
     async fingerprint(digest) {
       await this.open().catch((error: unknown) => {

@@ -57,7 +57,7 @@ export interface SiteSql extends SqlDriver {
    */
   versions?(rows: LoginRows): string;
   /**
-   * A SELECT as `Database.rows` takes it, to be asked for with any id, of the tables with these names. Its third column
+   * A SELECT of the tables with these names. Its second column
    * says when a table has changed last. It is NULL if the database does not know, or if that is so recent that another
    * change could have the same time. Absent if the database keeps no such times, or only late ones.
    */
@@ -105,7 +105,7 @@ const ofMysql: OfSites = {
     // none. The time of MyISAM is that of its file. Of MySQL this is not known.
     const last = `COALESCE(UPDATE_TIME, CONCAT(UUID_SHORT() >> 24, ' ', TABLE_ROWS))`;
     const isKnown = `FALSE /*M!100600 OR ENGINE IN ('InnoDB', 'MyISAM') AND CREATE_OPTIONS NOT LIKE '%partitioned%' AND (UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL 2 SECOND) */`;
-    return `SELECT TABLE_NAME, NULL, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (${tables.map(literal).join(', ')}) AND 'any'`;
+    return `SELECT TABLE_NAME, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END AS changed FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (${tables.map(literal).join(', ')})`;
   },
   isReplica: `@@global.read_only <> 0 /*M! OR EXISTS (SELECT 1 FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVES_RUNNING' AND VARIABLE_VALUE > 0) */`,
 };

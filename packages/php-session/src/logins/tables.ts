@@ -352,8 +352,8 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 /** @param changed see `SiteSql` */
 async function changesBy(database: OpenSite['database'], changed: string): Promise<Changes> {
   try {
-    const rows = await database.rows(changed, ['any']);
-    return new Map(rows.flatMap(({ id, state }) => (state === null ? [] : [[id, state]])));
+    const rows = await database.query(changed);
+    return new Map(rows.flatMap(([name, time]) => (name == null || time == null ? [] : [[name, time]])));
   } catch (error) {
     if (error instanceof StoreError) return new Map();
     throw error;
@@ -450,11 +450,7 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
   const compared = (text: string) => (ignoresCase ? text.toLowerCase() : text);
   return {
     // The keys may have any type.
-    ask: () =>
-      database.rows(
-        `SELECT 'any', ${digestSql === 'NULL' ? packed : 'NULL'}, ${digestSql} FROM ${from} WHERE 1 = 0 AND 'any'`,
-        ['any'],
-      ),
+    ask: () => database.query(`SELECT ${digestSql === 'NULL' ? packed : digestSql} FROM ${from} WHERE 1 = 0`),
     async find(lookup) {
       for (const id of await idsOf(lookup)) {
         const at = await row(id);

@@ -37,13 +37,12 @@ const versionsIn = (driver: SiteSql, { rows }: Pick<LoginTable, 'rows'>): string
  */
 export async function haveVersions(
   tables: readonly LoginTable[],
-  { driver, database }: { driver: SiteSql; database: Pick<Database, 'rows'> },
+  { driver, database }: { driver: SiteSql; database: Pick<Database, 'query'> },
 ): Promise<boolean> {
   try {
     for (const table of tables) {
       const from = versionsIn(driver, table);
-      if (from !== undefined)
-        await database.rows(`SELECT 'any', NULL, v.version FROM ${from} WHERE 1 = 0 AND 'any'`, ['any']);
+      if (from !== undefined) await database.query(`SELECT v.version FROM ${from} WHERE 1 = 0`);
     }
     return true;
   } catch (error) {

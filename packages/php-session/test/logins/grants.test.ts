@@ -340,8 +340,8 @@ describe.each(databases)('$kind', (db) => {
     const asChat = parseDatabaseUrl(urlOf(db, ['chat', 'own'])).open();
     onTestFinished(() => asChat.close());
     for (const [table, column] of site.hidden) {
-      const select = `SELECT 'x', NULL, NULL FROM ${table} WHERE ${column} IS NULL AND 'x'`;
-      await expect(asChat.rows(select, ['x']), `${table}.${column}`).rejects.toThrow('GRANT');
+      const select = `SELECT 1 FROM ${table} WHERE ${column} IS NULL`;
+      await expect(asChat.query(select), `${table}.${column}`).rejects.toThrow('GRANT');
     }
   });
 

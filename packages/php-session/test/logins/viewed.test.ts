@@ -30,6 +30,7 @@ function siteOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> 
         await happens?.();
         return rows;
       },
+      query: (select: string) => database.query(select),
       change: (update: string, id: string) => database.change(update, id),
       close: () => database.close(),
     });

@@ -69,7 +69,7 @@ function charset(name: string | undefined): SqlServer['charset'] {
 const mostConnections = 3;
 
 /** A connection to a database server. It is asked one thing at a time. */
-export interface SqlConnection extends Pick<Database, 'rows' | 'search' | 'change'> {
+export interface SqlConnection extends Pick<Database, 'rows' | 'query' | 'search' | 'change'> {
   /** Ends it at once, and the question that is under way. */
   destroy(): void;
 }
@@ -144,6 +144,10 @@ export class ConnectionPool implements Database {
 
   rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
     return this.#inTime('read', (connection) => connection.rows(select, ids));
+  }
+
+  query(select: string): Promise<(string | null)[][]> {
+    return this.#inTime('read', (connection) => connection.query(select));
   }
 
   search(...of: Parameters<Database['search']>): Promise<SqlRow[]> {

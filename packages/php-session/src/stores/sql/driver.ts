@@ -29,6 +29,13 @@ export interface Database {
    */
   rows(select: string, ids: readonly string[]): Promise<SqlRow[]>;
   /**
+   * Runs a SELECT without parameters.
+   * @param select its columns are texts or bytes and have different names
+   * @returns the values of each row, bytes read as UTF-8
+   * @throws StoreError after the timeout at the latest
+   */
+  query(select: string): Promise<(string | null)[][]>;
+  /**
    * Finds rows by a text, whatever its case.
    * @param select a SELECT as in `rows`, up to the table
    * @param pattern as for LIKE, with `likeEscape` before its own `%` and `_`

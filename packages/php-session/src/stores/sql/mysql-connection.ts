@@ -55,8 +55,7 @@ async function prepared(
     `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
   );
   async function ask(sql: string, values: readonly string[]): Promise<SqlRow[]> {
-    const [rows, fields] = await execute(client, sql, values);
-    if (!isRows(rows)) throw new StoreError('the database answered something that was not asked');
+    const { rows, fields } = await select(client, sql, values);
     const exact = charset !== undefined || fields[1]?.characterSet === binary;
     return rows.map(([id = null, data = null, state = null]) => ({
       id: String(id),
@@ -78,6 +77,10 @@ async function prepared(
         },
         isForeign,
       ),
+    async query(sql) {
+      const { rows } = await select(client, sql);
+      return rows.map((row) => row.map((value) => value && String(value)));
+    },
     search: (select, column, pattern, limit) =>
       readComparable(
         [pattern],
@@ -96,9 +99,11 @@ async function prepared(
   };
 }
 
-/** Whether the server sent rows. It answers other statements with something else. */
-function isRows(found: unknown): found is (Buffer | null)[][] {
-  return Array.isArray(found);
+async function select(client: Client, sql: string, values?: readonly string[]) {
+  const [rows, fields] = await execute(client, sql, values);
+  // A server responds to other statements with an object.
+  if (!Array.isArray(rows)) throw new StoreError('the database answered something that was not asked');
+  return { rows: rows as (Buffer | null)[][], fields };
 }
 
 /** Executes a prepared statement. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -112,6 +112,13 @@ class SqliteFile implements Database {
       rows.push(...(await this.#whenFree('ro', deadline, (db) => this.#read(db, select, some))));
     }
     return rows;
+  }
+
+  query(select: string): Promise<(string | null)[][]> {
+    return this.#whenFree('ro', performance.now() + this.timeout, (db) => {
+      const rows = db.prepare(select).all();
+      return rows.map((row) => Object.values(row).map(asText));
+    });
   }
 
   search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]> {
@@ -241,6 +248,9 @@ function asRow(row: object): SqlRow {
   const [id, data, state] = Object.values(row) as [Uint8Array, Uint8Array | null, string | null];
   return { id: String(Buffer.from(id)), data: data && Buffer.from(data), state, exact: true };
 }
+
+const asText = (value: SQLOutputValue) =>
+  value === null ? null : value instanceof Uint8Array ? String(Buffer.from(value)) : String(value);
 
 function resultCode(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: number };

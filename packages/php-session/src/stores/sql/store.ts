@@ -9,8 +9,6 @@ const maxIdBytes = 512;
 const maxSmallBytes = 16 * 1024;
 /** Large rows that are asked for together. */
 const largeTogether = 4;
-/** Stands for an id where none is asked for. */
-const anyId = 'any';
 /** Unix seconds stay below this for three thousand years. A datetime that is read as a number is above it. */
 const maxUnixSeconds = 99_999_999_999;
 
@@ -55,9 +53,8 @@ export function sqlStore(driver: SqlDriver): StoreKind {
       version: driver.digest && bySize(driver.digest(data)),
       ttl: select('NULL', expiring?.ttl ?? `'live'`),
       after: expiry?.after ?? 0,
-      // The database asks for rows by their ids, and the last condition is one that each row of the list fulfils.
       ending: (pattern) =>
-        `SELECT found, NULL, 'live' FROM (SELECT ${driver.start(id, maxIdBytes)} AS found FROM ${table} WHERE ${id} LIKE '${pattern}' LIMIT ${mostKeys}) AS ids WHERE '${anyId}'`,
+        `SELECT ${driver.start(id, maxIdBytes)} FROM ${table} WHERE ${id} LIKE '${pattern}' LIMIT ${mostKeys}`,
       renew:
         expiring &&
         ((seconds) =>
@@ -87,7 +84,7 @@ interface Statements {
   /** Its third column has seconds, to which `after` is added, or a state in words. */
   ttl: string;
   after: number;
-  /** The IDs that match a pattern, to be run with `anyId`. */
+  /** The IDs that match a pattern. */
   ending(pattern: string): string;
   /** Undefined if sessions live as long as their rows. */
   renew: ((seconds: number) => string) | undefined;
@@ -174,8 +171,8 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     async keys(end) {
       // `_` matches any character, so no ID becomes SQL, and the IDs are compared here again.
       const pattern = `%${end.replace(/[^A-Za-z0-9,-]/g, '_')}`;
-      const rows = await database.rows(statements.ending(pattern), [anyId]);
-      return rows.map((row) => row.id).filter((id) => id.endsWith(end));
+      const rows = await database.query(statements.ending(pattern));
+      return rows.map(([id]) => String(id)).filter((id) => id.endsWith(end));
     },
     close: () => database.close(),
   };
