@@ -2,6 +2,7 @@
 // All that the published package php-session-chat/session exports.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Credentials, Login, Logins, Refusal, Verdict } from './login.ts';
+import { LoginEnds } from './login-ends.ts';
 import { ConfigurationError, openLogins } from './logins/applications.ts';
 import type { PhpSession } from './logins/php-sessions.ts';
 import { readOptions } from './options.ts';
@@ -109,6 +110,12 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
    * @throws StoreError if the store gives no usable answer
    */
   changed(login: Login<State>): Promise<Verdict<State> | null>;
+  /**
+   * Calls `ended` once when the user logs out, the session expires, or the session gets another user. While the store
+   * does not answer, nothing has ended.
+   * @returns a function that stops following the login
+   */
+  onEnd(login: Login<State>, ended: () => void): () => void;
 }
 
 /**
@@ -123,12 +130,19 @@ export function openSessions(options: SessionOptions): Sessions {
     throw new TypeError(`options that cannot be used:\n  ${settings.problems.join('\n  ')}`);
   }
   let opening: Promise<Logins> | undefined;
+  let ends: LoginEnds | undefined;
   const open = () => {
-    // The next session tries again.
-    opening ??= openLogins(settings, () => {}).catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
+    opening ??= openLogins(settings, () => {}).then(
+      (logins) => {
+        ends = new LoginEnds(logins);
+        return logins;
+      },
+      (error: unknown) => {
+        // The next call tries again.
+        opening = undefined;
+        throw error;
+      },
+    );
     return opening;
   };
   return {
@@ -146,7 +160,14 @@ export function openSessions(options: SessionOptions): Sessions {
         (logins) => logins.answers(),
         () => false,
       ),
-    close: () => void opening?.then((logins) => logins.close()).catch(() => {}),
+    onEnd(login, ended) {
+      if (ends === undefined) throw new TypeError('the login was not read by these sessions');
+      return ends.follow(login, ended);
+    },
+    close() {
+      ends?.close();
+      void opening?.then((logins) => logins.close()).catch(() => {});
+    },
   };
 }
 

@@ -1,0 +1,97 @@
+import { type Login, type Logins, StoreError, type Watch } from './login.ts';
+
+const checkIntervalMs = 1000;
+/** PHP empties a session before it writes it again, so an empty or unreadable session counts at the second check. */
+const recheckDelayMs = 100;
+
+interface FollowedLogin {
+  login: Login;
+  /** The last check returned an empty or unreadable session. */
+  isDoubtful: boolean;
+  isInFlight: boolean;
+  end(): void;
+}
+
+/** Checks all followed logins together, every second and when the store notifies of a change. */
+export class LoginEnds {
+  readonly #logins: Logins;
+  readonly #followed = new Set<FollowedLogin>();
+  #watch: Watch | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(logins: Logins) {
+    this.#logins = logins;
+  }
+
+  /** @returns a function that stops following the login */
+  follow(login: Login, onEnd: () => void): () => void {
+    if (this.#isClosed) return () => {};
+    const followed: FollowedLogin = {
+      login,
+      isDoubtful: false,
+      isInFlight: false,
+      end() {
+        stop();
+        onEnd();
+      },
+    };
+    const stop = () => {
+      if (!this.#followed.delete(followed)) return;
+      watched.end();
+      if (this.#followed.size === 0) this.#stopTimer();
+    };
+    // If notifications are lost, the timer still checks.
+    this.#watch ??= this.#logins.watch(() => {});
+    const watched = this.#watch.add(login, {
+      notified: () => this.#check([followed]),
+      opened: () => this.#recheck(followed),
+    });
+    this.#followed.add(followed);
+    this.#timer ??= setInterval(() => this.#check([...this.#followed]), checkIntervalMs).unref();
+    return stop;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#followed.clear();
+    this.#stopTimer();
+    this.#watch?.end();
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #recheck(followed: FollowedLogin): void {
+    setTimeout(() => this.#check([followed]), recheckDelayMs).unref();
+  }
+
+  #check(logins: readonly FollowedLogin[]): void {
+    for (const { login, end } of logins) if (login.ends !== undefined && login.ends <= Date.now()) end();
+    const due = logins.filter((followed) => this.#followed.has(followed) && !followed.isInFlight);
+    const checks = this.#logins.check(due.map(({ login }) => login));
+    due.forEach((followed, n) => void this.#apply(followed, checks[n] as (typeof checks)[number]));
+  }
+
+  async #apply(followed: FollowedLogin, check: ReturnType<Logins['check']>[number]): Promise<void> {
+    followed.isInFlight = true;
+    try {
+      const verdict = (await check) ?? { state: 'user', login: followed.login };
+      if (!this.#followed.has(followed)) return;
+      const wasDoubtful = followed.isDoubtful;
+      followed.isDoubtful = verdict.state === 'empty' || verdict.state === 'invalid';
+      if (verdict.state === 'user' && verdict.login.user.id === followed.login.user.id)
+        followed.login = verdict.login;
+      else if (followed.isDoubtful && !wasDoubtful) this.#recheck(followed);
+      else followed.end();
+    } catch (error) {
+      // Without an answer from the store the login is neither confirmed nor ended.
+      if (!(error instanceof StoreError)) throw error;
+      followed.isDoubtful = false;
+    } finally {
+      followed.isInFlight = false;
+    }
+  }
+}

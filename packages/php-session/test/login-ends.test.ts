@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, type TestContext, test, vi } from 'vitest';
+import { phpRequest } from '../../../test/helpers/php-request.ts';
+import { type Login, type Logins, openSessions, StoreError, type Verdict } from '../src/index.ts';
+import { LoginEnds } from '../src/login-ends.ts';
+
+const request = (folder: string, code: string, id?: string) =>
+  phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder }, code, id);
+
+/** Follows the login of a new PHP session. */
+async function followSession({ onTestFinished }: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  const id = request(folder, '$_SESSION["user_id"] = 7');
+  const sessions = openSessions({ store: `file://${folder}` });
+  onTestFinished(() => {
+    sessions.close();
+    for (const path of [folder, `${folder}-away`]) rmSync(path, { recursive: true, force: true });
+  });
+  const login = await sessions.readSession(`PHPSESSID=${id}`);
+  if ('code' in login) throw new Error(login.reason);
+  // Vitest clears mocks when another test ends.
+  const calls: 'ended'[] = [];
+  const stop = sessions.onEnd(login, () => calls.push('ended'));
+  return { calls, stop, sessions, folder, id, request: (code: string) => request(folder, code, id) };
+}
+/** Longer than the interval between two checks. */
+const nextCheck = () => delay(1300);
+
+test.concurrent.for([
+  ['the user logs out', 'session_destroy()'],
+  ['the session loses its user', '$_SESSION = ["cart" => 1]'],
+  ['the session gets another user', '$_SESSION["user_id"] = 8'],
+] as const)('reports the end once when %s', async ([, code], context) => {
+  const { calls, request } = await followSession(context);
+  request(code);
+  await context.expect.poll(() => calls.length).toBe(1);
+  await nextCheck();
+  expect(calls).toEqual(['ended']);
+});
+
+test.concurrent('reports no end while the store cannot be read, and the logout afterwards', async (context) => {
+  const { calls, folder, request } = await followSession(context);
+  renameSync(folder, `${folder}-away`);
+  await nextCheck();
+  renameSync(`${folder}-away`, folder);
+  await nextCheck();
+  expect(calls).toEqual([]);
+  request('session_destroy()');
+  await context.expect.poll(() => calls.length).toBe(1);
+});
+
+test.concurrent('reports no end for a session that PHP is writing again', async (context) => {
+  const { calls, folder, id } = await followSession(context);
+  const file = join(folder, `sess_${id}`);
+  const bytes = readFileSync(file);
+  writeFileSync(file, '');
+  await delay(20);
+  writeFileSync(file, bytes);
+  await nextCheck();
+  expect(calls).toEqual([]);
+});
+
+test.concurrent.for(['stop', 'close'] as const)('reports no end after %s', async (call, context) => {
+  const { calls, stop, sessions, request } = await followSession(context);
+  if (call === 'stop') stop();
+  else sessions.close();
+  request('session_destroy()');
+  await nextCheck();
+  expect(calls).toEqual([]);
+});
+
+test('rejects a login that other sessions have read', async () => {
+  const sessions = openSessions({ store: 'file:///tmp' });
+  expect(() => sessions.onEnd({} as Login<never>, () => {})).toThrow('was not read by these sessions');
+});
+
+const login = (id: string, ends?: number): Login => ({
+  handle: id,
+  user: { id, name: id },
+  state: null,
+  ...(ends && { ends }),
+});
+
+/** Logins whose checks return `verdict`, without notifications. */
+function stubLogins(verdict: () => Promise<Verdict | null>) {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const check = vi.fn((logins: readonly Login[]) => logins.map(verdict));
+  const watch = () => ({ add: () => ({ since: undefined, end: () => {} }), end: () => {} });
+  return { check, ends: new LoginEnds({ check, watch } as unknown as Logins) };
+}
+
+test('checks all followed logins in one call a second, and none after the last is stopped', async () => {
+  const { check, ends } = stubLogins(async () => null);
+  const stops = ['1', '2', '3'].map((id) => ends.follow(login(id), () => {}));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(check.mock.calls.map(([logins]) => logins.map(({ user }) => user.id))).toEqual([
+    ['1', '2', '3'],
+    ['1', '2', '3'],
+  ]);
+  for (const stop of stops) stop();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('reports an end that is known in advance, even if the store does not answer', async () => {
+  const { ends } = stubLogins(() => Promise.reject(new StoreError('silent')));
+  const ended = vi.fn();
+  ends.follow(login('1', Date.now() + 1500), ended);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(ended).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(ended).toHaveBeenCalledTimes(1);
+});
