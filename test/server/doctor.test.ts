@@ -358,7 +358,7 @@ describe('the requirements of the server besides the sessions', () => {
     for (const line of [
       /^✗ Files cannot be stored in the folder \/usr\/files \(EACCES\)\.\n {2}→ .*CHAT_FILES/m,
       /^✗ The history \/usr\/chat\.db cannot be written \(EACCES\)\.\n {2}→ Let the account/m,
-      /^✓ The chat notices a logout at the next regular check \(CHAT_SESSION_CHECK\)\./m,
+      /^✓ A logout is noticed at the next regular check\./m,
     ])
       expect(forbidden).toMatch(line);
     expect(forbidden).not.toContain('This is root');

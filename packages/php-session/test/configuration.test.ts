@@ -242,8 +242,8 @@ test('a value that is not known is an error only where it is asked for', async (
   const configuration = await readConfiguration(file);
   expect(configuration.constant('A', 'X')).toBe('a');
   expect(configuration.constant('C', 'X')).toBeNull();
-  expect(() => configuration.constant('B', 'CHAT_B')).toThrow(
-    `${file} line 3: B depends on the function f(), which only PHP knows: set CHAT_B`,
+  expect(() => configuration.constant('B', 'optionB')).toThrow(
+    `${file} line 3: B depends on the function f(), which only PHP knows: set optionB`,
   );
   symlinkSync('loop', join(folder, 'loop'));
   for (const name of ['loop', 'not-there.php', '']) {
@@ -258,8 +258,8 @@ test.each([
 ])('a constant is not absent if the file may define it: %s', async (_, code, reason) => {
   const configuration = await readConfiguration(written(`<?php\ndefine('A', 'a');\n${code}`));
   expect(configuration.constant('A', 'X')).toBe('a');
-  expect(() => configuration.constant('C', 'CHAT_C')).toThrow(
-    `line 3: C depends on ${reason}, which only PHP knows: set CHAT_C`,
+  expect(() => configuration.constant('C', 'optionC')).toThrow(
+    `line 3: C depends on ${reason}, which only PHP knows: set optionC`,
   );
 });
 
@@ -311,8 +311,8 @@ $h = $_SERVER['HTTP_HOST'];
   );
   for (const [name, reason] of [
     ['x', 'line 2: $x depends on a character of a text, which only PHP knows: set X'],
-    ['y', 'line 3: $y depends on the environment variable Y, which only PHP knows: set X, or CHAT_SITE_ENV'],
-    ['z', 'line 4: $z depends on the environment variable Z, which only PHP knows: set X, or CHAT_SITE_ENV'],
+    ['y', 'line 3: $y depends on the environment variable Y, which only PHP knows: set X, or siteEnv'],
+    ['z', 'line 4: $z depends on the environment variable Z, which only PHP knows: set X, or siteEnv'],
     ['h', 'line 5: $h depends on $_SERVER, which only PHP knows: set X'],
   ] as const)
     expect(() => configuration.variable([name], 'X')).toThrow(reason);

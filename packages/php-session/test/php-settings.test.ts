@@ -307,9 +307,7 @@ test('the configuration of the web server decides which pool runs a folder', asy
   await expect(settings('far')).rejects.toThrow(/passes PHP of .*far to 192\.0\.2\.1:9000, which is no pool/);
   const { title, get } = await settings('other');
   expect(title).toBe('PHP-FPM 8.2, pool a or PHP-FPM 8.2, pool b or PHP-FPM 8.2, pool c');
-  expect(() => get('session.name')).toThrow(
-    /^session\.name is "a" in .* and "b" in .*: set CHAT_SESSION_NAME$/,
-  );
+  expect(() => get('session.name')).toThrow(/^session\.name is "a" in .* and "b" in .*: set cookieName$/);
   expect(get('session.save_path').value).toBe('/var/lib/php/sessions');
 });
 

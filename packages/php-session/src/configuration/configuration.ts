@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { option } from '../names.ts';
 import { filesWithCalls, type SessionCall } from './session-calls.ts';
 import {
   bounds,
@@ -164,7 +165,9 @@ export class Configuration {
     if (!isUnknown(value)) return value ?? null;
     if (this.#given.has(instead)) return null;
     const { file, line, why } = value.unknown;
-    const given = why.startsWith('the environment variable ') ? ', or CHAT_SITE_ENV to a file with it' : '';
+    const given = why.startsWith('the environment variable ')
+      ? `, or ${option('siteEnv')} to a file with it`
+      : '';
     throw new ConfigurationError(
       `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}${given}`,
     );

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { option } from '../names.ts';
 import { type ApacheSite, apacheSites } from './apache.ts';
 import { type IniValue, parseIni } from './ini.ts';
 import { nginxSites } from './nginx.ts';
@@ -27,14 +28,14 @@ export interface PhpSettings {
   broken: string | undefined;
   /**
    * A setting that concerns sessions, by its name in php.ini.
-   * @param instead the setting of the chat to give if only PHP knows the value
+   * @param instead the option to set if only PHP knows the value
    * @throws ConfigurationError that names it
    */
   get(name: string, instead?: string): PhpSetting;
 }
 
 export interface PhpMachine {
-  /** CHAT_SITE_ENV: the environment of PHP. */
+  /** The environment of PHP, as `siteEnv` names it. */
   environment?: Readonly<Record<string, string>> | undefined;
   /** The configuration of the machine, if that is not this one. */
   system?: System | undefined;
@@ -370,7 +371,7 @@ async function candidatesOf(look: Look, folder: string): Promise<Candidate[]> {
       }
       if (!known)
         throw new ConfigurationError(
-          `the web server passes PHP of ${site.root} to ${fpm}, which is no pool of PHP-FPM on this machine: set CHAT_SESSION_STORE and CHAT_SESSION_NAME as its php.ini says`,
+          `the web server passes PHP of ${site.root} to ${fpm}, which is no pool of PHP-FPM on this machine: set ${option('store')} and ${option('cookieName')} as its php.ini says`,
         );
     }
   }
@@ -412,7 +413,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
   const [first, ...others] = candidates;
   if (first === undefined)
     throw new ConfigurationError(
-      'no PHP is found on this machine: set CHAT_SESSION_STORE and CHAT_SESSION_NAME as php.ini says',
+      `no PHP is found on this machine: set ${option('store')} and ${option('cookieName')} as php.ini says`,
     );
   return {
     title: [...new Set(candidates.map(({ title }) => title))].join(' or '),
@@ -464,7 +465,7 @@ const shown = (name: string, value: string) =>
     ? '…'
     : JSON.stringify(value.replace(/(auth[^=&]*=)[^&,\s]*/gi, '$1…').replace(/\/\/[^@/]*@/g, '//…@'));
 
-const insteadOf = (name: string) => (name === 'session.name' ? 'CHAT_SESSION_NAME' : 'CHAT_SESSION_STORE');
+const insteadOf = (name: string) => option(name === 'session.name' ? 'cookieName' : 'store');
 
 function settingOf({ settings }: Candidate, name: string, instead: string): PhpSetting {
   const placed = settings.get(name);

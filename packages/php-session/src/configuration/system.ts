@@ -1,5 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { option } from '../names.ts';
 import { readRegularFile } from './regular-file.ts';
 import { bounds, ConfigurationError } from './value.ts';
 
@@ -45,7 +46,7 @@ export function openSystem(root = '/'): System {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOENT' || code === 'ENOTDIR') return null;
         throw new ConfigurationError(
-          `${file} cannot be read (${code}): let the account of this server read it, or set CHAT_SESSION_STORE and CHAT_SESSION_NAME`,
+          `${file} cannot be read (${code}): let the account of this server read it, or set ${option('store')} and ${option('cookieName')}`,
           { cause: error },
         );
       }
@@ -58,7 +59,7 @@ export function openSystem(root = '/'): System {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOENT' || code === 'ENOTDIR') return [];
         throw new ConfigurationError(
-          `${folder} cannot be listed (${code}): let the account of this server read it, or set CHAT_SESSION_STORE and CHAT_SESSION_NAME`,
+          `${folder} cannot be listed (${code}): let the account of this server read it, or set ${option('store')} and ${option('cookieName')}`,
           { cause: error },
         );
       }

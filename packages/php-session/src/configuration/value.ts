@@ -58,8 +58,8 @@ export class ConfigurationError extends Error {
 }
 
 /**
- * The site asks for a second factor where the chat cannot see whether it was given: by the configuration before, a password
- * alone would be enough.
+ * The site asks for a second factor, and this package cannot see whether it was given. With the configuration so far a
+ * password alone would be enough.
  */
 export class SecondFactorError extends ConfigurationError {}
 

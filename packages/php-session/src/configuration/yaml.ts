@@ -1,3 +1,4 @@
+import { option } from '../names.ts';
 import { ConfigurationError } from './value.ts';
 
 /**
@@ -13,7 +14,7 @@ export function yamlScalar(text: string, file: string, path: readonly string[]):
     if (/^\s*(?:#.*)?$|^---\s*$/.test(row)) continue;
     const unclear = () =>
       new ConfigurationError(
-        `${file} line ${n + 1}: what stands here is not read: set CHAT_SESSION_STORE and CHAT_SESSION_NAME`,
+        `${file} line ${n + 1}: what stands here is not read: set ${option('store')} and ${option('cookieName')}`,
       );
     const indent = row.search(/[^ ]/);
     while ((inside.at(-1)?.indent ?? -1) >= indent) inside.pop();

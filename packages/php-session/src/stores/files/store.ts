@@ -162,15 +162,15 @@ function openFiles(settings: FilesSettings): SessionStore {
       try {
         // The kernel notifies of what is in a folder those who may list it.
         await onDisk(async () => (await opendir(folder)).close());
-        return { text: 'The session folder can be watched: the chat notices a logout at once.' };
+        return { text: 'The session folder can be watched: a logout is noticed at once.' };
       } catch (error) {
         if (error instanceof StoreError) throw error;
         const { code } = error as NodeJS.ErrnoException;
-        const text = 'The chat notices a logout at the next regular check (CHAT_SESSION_CHECK)';
-        // Debian's own folder is so.
+        const text = 'A logout is noticed at the next regular check';
+        // Debian lets only root list its folder, so this is no fault.
         if (code === 'EACCES')
           return {
-            text: `${text}. It would at once if it might list the session folder: docs/install.md, "An account of its own".`,
+            text: `${text}. To notice it at once, this server must be allowed to list the session folder.`,
           };
         return {
           text: `${text}: the session folder cannot be watched (${code}).`,

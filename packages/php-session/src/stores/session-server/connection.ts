@@ -55,7 +55,7 @@ export type Line = Buffer | null;
 /** Errors of a session server, and what they mean to the operator. No others are logged: they could hold anything. */
 const refusals: Record<string, string> = {
   'err Not authorized.': 'wants a token: auth_file= names the file that holds it',
-  'err unknown command': 'is of another kind: the chat reads from the session server of this project only',
+  'err unknown command': 'is of another kind: only the session server of this project can be read',
   'err Too many connections.': 'has no room for more connections',
   'err Out of memory.': 'has no memory left for this connection',
 };
