@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
+  type CheckResult,
   type Followed,
   type Login,
   type SessionUser,
   StoreError,
   UnsettledError,
-  type Verdict,
   type Watch,
   type Watcher,
 } from 'php-sessions';
@@ -202,21 +202,21 @@ export class CheckedLogin implements Watcher {
     this.#around.onRelease(this);
   }
 
-  /** @param verdict null if nothing has changed, as in nearly all checks */
-  answered(verdict: Verdict | null): void {
+  /** @param result null if nothing has changed, as in nearly all checks */
+  answered(result: CheckResult | null): void {
     this.#around.onAnswer(this);
     if (this.#state === 'ended') return;
     this.#answered = this.#began;
-    if (verdict === null) return this.#alive();
-    switch (verdict.state) {
+    if (result === null) return this.#alive();
+    switch (result.state) {
       case 'user':
-        if (verdict.login.user.id !== this.#login.user.id) return this.end('user_changed');
-        this.#replace(verdict.login);
+        if (result.login.user.id !== this.#login.user.id) return this.end('user_changed');
+        this.#replace(result.login);
         return this.#alive();
       case 'nobody':
         return void this.#endWithNobody();
       default:
-        if (this.#doubtful) return this.end(verdict.state === 'empty' ? 'logout' : 'invalid');
+        if (this.#doubtful) return this.end(result.state === 'empty' ? 'logout' : 'invalid');
         this.#doubtful = true;
         return this.#on('doubtful');
     }

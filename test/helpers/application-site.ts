@@ -1,5 +1,5 @@
 import { afterAll, expect, onTestFinished, vi } from 'vitest';
-import type { Credentials, Login, Logins, Verdict } from '../../packages/php-session/src/login.ts';
+import type { CheckResult, Credentials, Login, Logins } from '../../packages/php-session/src/login.ts';
 import { openSite } from '../../packages/php-session/src/logins/applications.ts';
 import type { SitePlace } from '../../packages/php-session/src/logins/site.ts';
 import { patient } from './patient-logins.ts';
@@ -76,7 +76,7 @@ export function askingOf(logins: Logins) {
     },
     /** Whether the device belongs to a user. */
     isUser: async (device: Credentials) => 'user' in (await logins.identify(device)),
-    check: (login: Login) => logins.check([login as never])[0] as Promise<Verdict | null>,
+    check: (login: Login) => logins.check([login as never])[0] as Promise<CheckResult | null>,
     /** Whether the login still is one of a user. */
     async still(login: Login) {
       const verdict = await logins.check([login as never])[0];
@@ -96,9 +96,9 @@ export function stopClock(): void {
 }
 
 /** The verdict on a login that differs by now. The times of tables are asked for a few times a second. */
-export async function differing(logins: Pick<Logins, 'check'>, login: Login): Promise<Verdict> {
-  let verdict: Verdict | null = null;
+export async function differing(logins: Pick<Logins, 'check'>, login: Login): Promise<CheckResult> {
+  let verdict: CheckResult | null = null;
   const check = async () => (await logins.check([login as never])[0]) ?? null;
   await expect.poll(async () => (verdict = await check())).not.toBeNull();
-  return verdict as unknown as Verdict;
+  return verdict as unknown as CheckResult;
 }

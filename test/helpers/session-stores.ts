@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { parseCookieForm } from '../../packages/php-session/src/cookie.ts';
-import type { Login, Logins, Verdict } from '../../packages/php-session/src/login.ts';
+import type { CheckResult, Login, Logins } from '../../packages/php-session/src/login.ts';
 import { type PhpSession, phpSessions } from '../../packages/php-session/src/logins/php-sessions.ts';
 import type { Path } from '../../packages/php-session/src/path.ts';
 import type { SessionStore } from '../../packages/php-session/src/store.ts';
@@ -34,8 +34,11 @@ export const openReader = (url: string, id: Path = ['user_id'], name: Path = ['f
   });
 
 /** The verdict of a check of one login. */
-export function checked<State>(logins: Logins<State>, login: Login<State>): Promise<Verdict<State> | null> {
-  return logins.check([login])[0] as Promise<Verdict<State> | null>;
+export function checked<State>(
+  logins: Logins<State>,
+  login: Login<State>,
+): Promise<CheckResult<{ login: Login<State> }> | null> {
+  return logins.check([login])[0] as Promise<CheckResult<{ login: Login<State> }> | null>;
 }
 
 /**

@@ -3,7 +3,7 @@ import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './layers/key-file.ts';
 import { decryptLaravel, readAppKeys } from './layers/laravel.ts';
-import type { Explanation } from './login.ts';
+import type { Explanation, NotLoggedIn } from './login.ts';
 import { probeId } from './store.ts';
 
 /**
@@ -147,10 +147,10 @@ export class RequestCookies {
   }
 
   /** Adds the conflict that `value` has met. It replaces the reason that a cookie is missing. */
-  explain(why: Explanation): Explanation {
+  explain(why: NotLoggedIn): NotLoggedIn {
     const conflict = this.#conflict;
     if (conflict === null) return why;
-    if (why.cookie !== undefined) return conflict;
+    if (why.cookie !== undefined) return { state: why.state, ...conflict };
     return {
       ...why,
       reason: `${why.reason}; ${conflict.reason}`,

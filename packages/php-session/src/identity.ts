@@ -1,31 +1,15 @@
 import { withoutEntities } from './entities.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
+import { type CheckResult, type NotLoggedIn, notLoggedIn, type SessionUser } from './login.ts';
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 import { isBlank, isLine, visibleLine } from './visible-text.ts';
 
-/** The user whom a session names. `id`: 1 to 64 characters; `name`: at most 64; neither is blank or has control characters. */
-export interface SessionUser {
-  id: string;
-  name: string;
-  /** Roles on the whole site, by `userRoles`; absent where there are none. */
-  roles?: ('admin' | 'moderator')[];
-  /** The rooms that the site puts this user into, by `userRooms`. */
-  rooms?: { id: string; name: string }[] | 'unreadable';
-  /** A name or an address that is not in the character set of the session. Holds nothing of the text. */
-  textProblem?: string;
-  /** Says what is wrong with the value at `userRooms`, and holds nothing of that value. */
-  roomsProblem?: string;
-  /** The site keeps this user out of the chat, by `userBanned`. */
-  banned?: true;
-  /** The text at `userMail`, as it is, empty if the value there is none; absent if there is no value. */
-  mail?: string;
+/** What a session says of its user. `proof` has the texts at `UserPaths.proof`, `regenerated` the one at `newIdAt`. */
+export interface FoundUser {
+  user: SessionUser;
+  proof: readonly (string | null)[];
+  regenerated?: string;
 }
-
-/** `proof` has the texts at `UserPaths.proof`, `regenerated` the one at `newIdAt` if it is there. */
-export type Identity =
-  | { user: SessionUser; proof?: readonly (string | null)[]; regenerated?: string }
-  | { nobody: string }
-  | { invalid: string };
 
 const maxCharacters = 64;
 /** Longer than any address. */
@@ -64,8 +48,8 @@ export interface UserPaths {
   proof?: readonly Path[] | undefined;
 }
 
-/** The user in a decoded session. */
-export function identify(session: PhpValue, paths: UserPaths): Identity {
+/** Finds the user in a decoded session. */
+export function findUser(session: PhpValue, paths: UserPaths): CheckResult<FoundUser> {
   const at =
     [...(paths.before ?? []), paths.id, ...(paths.others ?? [])].find(
       (path) => 'value' in present(session, path),
@@ -79,7 +63,7 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   const { charset } = paths;
   const given = asText(found.value, charset);
   const id = userId(isTyped ? accountName(given) : given);
-  if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(given, charset)}` };
+  if (id === null) return invalid(`${pathText(at)} is not a user id but ${kindOf(given, charset)}`);
   const isAmong = (ids: readonly string[] = []) =>
     ids.some((one) => (isTyped ? accountName(one) : one) === id);
   if (isAmong(paths.nobody)) return noUser({ absent: `${pathText(at)} is that of a guest` });
@@ -107,10 +91,10 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
     // A copy, as of the id.
     user.mail = typeof value === 'string' && value.length <= longestMail ? [...value].join('') : '';
   }
-  const proof = paths.proof?.map((path) => bytesOf(follow(session, path)));
+  const proof = paths.proof?.map((path) => bytesOf(follow(session, path))) ?? [];
   // Most sessions have no such key, and cost no path that is followed.
   const regenerated = Object.hasOwn(Object(session), newIdAt) ? bytesOf(follow(session, [newIdAt])) : null;
-  return { user, ...(proof && { proof }), ...(regenerated !== null && { regenerated }) };
+  return { state: 'user', user, proof, ...(regenerated !== null && { regenerated }) };
 }
 
 /** The value of the name, by the first path that has one; if none has, why the first has none. */
@@ -206,9 +190,22 @@ function present(session: PhpValue, path: Path): Found {
   return 'value' in found && isEmpty(found.value) ? { absent: `${pathText(path)} is empty` } : found;
 }
 
-function noUser(found: Exclude<Found, { value: PhpValue }>): Identity {
-  return 'wrong' in found ? { invalid: found.wrong } : { nobody: `nobody is logged in: ${found.absent}` };
+function noUser(found: Exclude<Found, { value: PhpValue }>): NotLoggedIn {
+  return 'wrong' in found
+    ? invalid(found.wrong)
+    : notLoggedIn(
+        `nobody is logged in: ${found.absent}`,
+        'if every visitor gets this: the user is elsewhere in the sessions of this site than the path says',
+      );
 }
+
+const invalid = (reason: string): NotLoggedIn => ({
+  ...notLoggedIn(
+    reason,
+    'the path has to lead to one user id, an integer or a string, and to decode (!) only what is serialized',
+  ),
+  state: 'invalid',
+});
 
 /**
  * The same for all names by which a login takes one account: in any case, and LDAP with any `*` in it. Directories and

@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 // All that the published package php-session-chat/session exports.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Credentials, Login, Logins, Refusal, Verdict } from './login.ts';
+import type { CheckResult, Credentials, Login, Logins, Refusal } from './login.ts';
 import { LoginEnds } from './login-ends.ts';
 import { ConfigurationError, openLogins } from './logins/applications.ts';
 import type { PhpSession } from './logins/php-sessions.ts';
@@ -17,19 +17,20 @@ export {
   type PhpValue,
   propertyName,
 } from './formats/value.ts';
-export type { SessionUser } from './identity.ts';
 export {
+  type CheckResult,
   type Credentials,
   type Followed,
   type Login,
   type Logins,
+  type NotLoggedIn,
   type Refusal,
   type RefusalCode,
   SessionBusyError,
+  type SessionUser,
   type SiteAccounts,
   StoreError,
   UnsettledError,
-  type Verdict,
   type Watch,
   type Watcher,
 } from './login.ts';
@@ -109,7 +110,7 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
    * Checks a login again; null if nothing has changed.
    * @throws StoreError if the store gives no usable answer
    */
-  changed(login: Login<State>): Promise<Verdict<State> | null>;
+  changed(login: Login<State>): Promise<CheckResult<{ login: Login<State> }> | null>;
   /**
    * Calls `ended` once when the user logs out, the session expires, or the session gets another user. While the store
    * does not answer, nothing has ended.

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeStored } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
-import { identify } from './identity.ts';
+import { findUser } from './identity.ts';
 import type { DecodeReply, ThreadSettings } from './large-sessions.ts';
 
 /** The thread of `LargeSessions`. */
@@ -13,7 +13,7 @@ parentPort?.on('message', (bytes: Uint8Array) => {
 
 function answer(bytes: Buffer): DecodeReply {
   try {
-    return { found: identify(decodeStored(format, bytes), user) };
+    return { result: findUser(decodeStored(format, bytes), user) };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { wrong: error.message, explanation: error.explanation };

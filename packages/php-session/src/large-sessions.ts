@@ -2,7 +2,8 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { StoredFormat } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
-import type { Identity, UserPaths } from './identity.ts';
+import type { FoundUser, UserPaths } from './identity.ts';
+import type { CheckResult } from './login.ts';
 import { SessionBusyError, StoreError } from './store.ts';
 
 export interface ThreadSettings {
@@ -10,11 +11,13 @@ export interface ThreadSettings {
   user: UserPaths;
 }
 
-export type DecodeReply = { found: Identity } | { wrong: string; explanation: string | undefined };
+export type DecodeReply =
+  | { result: CheckResult<FoundUser> }
+  | { wrong: string; explanation: string | undefined };
 
 interface Job {
   bytes: Uint8Array;
-  resolve(found: Identity): void;
+  resolve(result: CheckResult<FoundUser>): void;
   reject(error: Error): void;
 }
 
@@ -39,13 +42,13 @@ export class LargeSessions {
   }
 
   /**
-   * The same as `identify` of the decoded bytes.
+   * Decodes a session and calls `findUser` of identity.ts.
    * @param visitor takes turns with the other visitors
    * @throws FormatError as the decoder does
    * @throws SessionBusyError if too much waits already
    * @throws StoreError if the thread has ended
    */
-  identify(visitor: string, bytes: Uint8Array): Promise<Identity> {
+  findUser(visitor: string, bytes: Uint8Array): Promise<CheckResult<FoundUser>> {
     return new Promise((resolve, reject) => {
       const job = { bytes, resolve, reject };
       const waiting = this.#waiting.get(visitor);
@@ -109,7 +112,7 @@ export class LargeSessions {
     const thread = new Worker(file, { workerData: this.#settings });
     thread.on('message', (reply: DecodeReply) => {
       const job = this.#done();
-      if ('found' in reply) job?.resolve(reply.found);
+      if ('result' in reply) job?.resolve(reply.result);
       else job?.reject(new FormatError(reply.wrong, { explanation: reply.explanation }));
     });
     thread.on('error', (cause) => this.#fail(thread, cause));

@@ -78,12 +78,12 @@ export class LoginEnds {
   async #apply(followed: FollowedLogin, check: ReturnType<Logins['check']>[number]): Promise<void> {
     followed.isInFlight = true;
     try {
-      const verdict = (await check) ?? { state: 'user', login: followed.login };
+      const result = (await check) ?? { state: 'user', login: followed.login };
       if (!this.#followed.has(followed)) return;
       const wasDoubtful = followed.isDoubtful;
-      followed.isDoubtful = verdict.state === 'empty' || verdict.state === 'invalid';
-      if (verdict.state === 'user' && verdict.login.user.id === followed.login.user.id)
-        followed.login = verdict.login;
+      followed.isDoubtful = result.state === 'empty' || result.state === 'invalid';
+      if (result.state === 'user' && result.login.user.id === followed.login.user.id)
+        followed.login = result.login;
       else if (followed.isDoubtful && !wasDoubtful) this.#recheck(followed);
       else followed.end();
     } catch (error) {

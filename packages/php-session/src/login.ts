@@ -1,8 +1,6 @@
 import { hash } from 'node:crypto';
-import type { SessionUser } from './identity.ts';
 import { type Followed, StoreError } from './store.ts';
 
-export type { SessionUser } from './identity.ts';
 export { type Followed, SessionBusyError, StoreError, UnsettledError } from './store.ts';
 
 /** The parts of a request by which a login is recognised. */
@@ -23,6 +21,24 @@ export interface Credentials {
   isPageHost?(name: string): boolean;
   /** When the request came, in milliseconds since 1970, if that is not now: a cookie may count for some minutes only. */
   at?: number;
+}
+
+/** The user of a login. `id`: 1 to 64 characters; `name`: at most 64; neither is blank or has control characters. */
+export interface SessionUser {
+  id: string;
+  name: string;
+  /** Roles on the whole site, by `userRoles`; absent where there are none. */
+  roles?: ('admin' | 'moderator')[];
+  /** The rooms that the site puts this user into, by `userRooms`. */
+  rooms?: { id: string; name: string }[] | 'unreadable';
+  /** A name or an address that is not in the character set of the session. Holds nothing of the text. */
+  textProblem?: string;
+  /** Says what is wrong with the value at `userRooms`, and holds nothing of that value. */
+  roomsProblem?: string;
+  /** The site keeps this user out of the chat, by `userBanned`. */
+  banned?: true;
+  /** The text at `userMail`, as it is, empty if the value there is none; absent if there is no value. */
+  mail?: string;
 }
 
 /** A user who is logged in, as one request has shown. */
@@ -54,6 +70,26 @@ export interface Explanation {
   forClient?: true;
 }
 
+/** The result of a check that has found no user. `empty`: the record exists, but the site has stored nothing in it. */
+export interface NotLoggedIn extends Explanation {
+  state: 'nobody' | 'empty' | 'invalid';
+  /** No other cookie of the request can log the user in. */
+  isFinal?: true;
+}
+
+/**
+ * The result of a check: a user, or why there is none. A store that does not answer is neither, so the check throws.
+ * @typeParam User what the check has found out about the user, such as the whole login
+ */
+export type CheckResult<User = { login: Login }> = ({ state: 'user' } & User) | NotLoggedIn;
+
+export const notLoggedIn = (reason: string, hint?: string): NotLoggedIn & { state: 'nobody' } => ({
+  state: 'nobody',
+  kind: reason,
+  reason,
+  hint,
+});
+
 /** Nobody can find out the text from what it returns. */
 export type Digest = (text: string) => string;
 
@@ -65,14 +101,10 @@ export interface Fingerprint {
   site: string;
 }
 
+/** The answer to a request without a login. Unlike a check it also says so if the store is unavailable. */
 export interface Refusal extends Explanation {
   code: RefusalCode;
 }
-
-/** The result of a check. `empty`: there is a record, but the site has nothing in it at present. */
-export type Verdict<State = unknown> =
-  | { state: 'user'; login: Login<State> }
-  | ({ state: 'nobody' | 'empty' | 'invalid' } & Explanation);
 
 /** The accounts on the site that can log in, whether their users have been in the chat or not. */
 export interface SiteAccounts {
@@ -87,10 +119,10 @@ export interface Logins<State = unknown> {
   /** Never rejects. */
   identify(credentials: Credentials): Promise<Login<State> | Refusal>;
   /**
-   * Checks logins again: everything that `identify` has compared. Each verdict is null if nothing has changed, and
+   * Checks logins again: everything that `identify` has compared. Each result is null if nothing has changed, and
    * rejects with StoreError if there is none; this never means that a login has ended.
    */
-  check(logins: readonly Login<State>[]): Promise<Verdict<State> | null>[];
+  check(logins: readonly Login<State>[]): Promise<CheckResult<{ login: Login<State> }> | null>[];
   /**
    * Ties the later requests of a connection to its first one, without any store: a request that has another value
    * comes with another login. A secret; null if the request carries no login that could be one.
@@ -158,8 +190,7 @@ export function handleOf(kind: string, user: string, secrets: readonly string[])
   return hash('sha256', JSON.stringify(['php-session-chat', kind, user, ...secrets]), 'base64url');
 }
 
-/** The refusal of a visitor with that verdict. */
-export function refusalOf({ state, ...why }: Exclude<Verdict, { state: 'user' }>): Refusal {
+export function refusalOf({ state, isFinal, ...why }: NotLoggedIn): Refusal {
   return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
 }
 

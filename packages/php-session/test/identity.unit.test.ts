@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { roomName } from '../../../server/wire/events.ts';
 import { decodeJson } from '../src/formats/json.ts';
-import { identify } from '../src/identity.ts';
+import { findUser } from '../src/identity.ts';
 import { parsePath } from '../src/path.ts';
 
 const who = (json: string) =>
-  identify(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });
+  findUser(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });
 
 describe('the user of a JSON session', () => {
   test.each([
@@ -26,7 +26,7 @@ describe('the user of a JSON session', () => {
     ['| and ; elsewhere', '{"bio":"user_id|i:1;\\"}","user_id":7}', '7', '7'],
     ['a long name is cut', `{"user_id":1,"firstname":"${'x'.repeat(65)}"}`, '1', 'x'.repeat(64)],
   ])('%s', (_, json, id, name) => {
-    expect(who(json)).toEqual({ user: { id, name } });
+    expect(who(json)).toEqual({ state: 'user', user: { id, name }, proof: [] });
   });
 
   test.each([
@@ -37,9 +37,11 @@ describe('the user of a JSON session', () => {
     ['letters that are drawn as nothing', '\u3164\u115f\uffa0\u2800'],
     ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
   ])('a name of only %s is not a name of a user or a room', (_, name) => {
-    expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toEqual({ user: { id: '7', name: '7' } });
+    expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toMatchObject({
+      user: { id: '7', name: '7' },
+    });
     const session = decodeJson(Buffer.from(JSON.stringify({ user_id: 7, rooms: { kitchen: name } })));
-    expect(identify(session, { id: ['user_id'], name: ['none'], rooms: ['rooms'] })).toMatchObject({
+    expect(findUser(session, { id: ['user_id'], name: ['none'], rooms: ['rooms'] })).toMatchObject({
       user: { rooms: [{ id: 'kitchen', name: 'kitchen' }] },
     });
     expect(roomName.safeParse(name).success).toBe(false);
@@ -62,7 +64,7 @@ describe('the user of a JSON session', () => {
     ['only under __proto__', '{"__proto__":{"user_id":1}}'],
     ['beside a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
   ])('nobody: %s', (_, json) => {
-    expect(who(json)).toHaveProperty('nobody');
+    expect(who(json)).toHaveProperty('state', 'nobody');
   });
 
   test.each([
@@ -78,7 +80,7 @@ describe('the user of a JSON session', () => {
     ['an end of a line', '{"user_id":"a\\u2028b"}'],
     ['nothing to see', '{"user_id":" \\u200b"}'],
   ])('invalid: %s', (_, json) => {
-    expect(who(json)).toHaveProperty('invalid');
+    expect(who(json)).toHaveProperty('state', 'invalid');
   });
 
   test.each([
@@ -89,21 +91,22 @@ describe('the user of a JSON session', () => {
     ['{"app":{"user":"geheim"}}', 'app.user is there, app.user.id is not'],
   ])('the reason names the part of the path that is missing: %s', (json, reason) => {
     const paths = { id: parsePath('app.user.id'), name: parsePath('app.name') };
-    expect(identify(decodeJson(Buffer.from(json)), paths)).toEqual({
-      nobody: `nobody is logged in: ${reason}`,
+    expect(findUser(decodeJson(Buffer.from(json)), paths)).toMatchObject({
+      state: 'nobody',
+      reason: `nobody is logged in: ${reason}`,
     });
   });
 
   describe('with a second path that must not be empty', () => {
     const paths = { id: parsePath('user_id'), name: parsePath('firstname'), require: parsePath('app!.in') };
-    const loggedIn = (json: string) => identify(decodeJson(Buffer.from(json)), paths);
+    const loggedIn = (json: string) => findUser(decodeJson(Buffer.from(json)), paths);
 
     test.each([
       ['"x"', 's:1:"x";'],
       ['true', 'b:1;'],
       ['an array', 'a:1:{i:0;i:1;}'],
     ])('there: %s', (_, value) => {
-      expect(loggedIn(JSON.stringify({ user_id: 7, app: `in|${value}` }))).toEqual({
+      expect(loggedIn(JSON.stringify({ user_id: 7, app: `in|${value}` }))).toMatchObject({
         user: { id: '7', name: '7' },
       });
     });
@@ -115,12 +118,16 @@ describe('the user of a JSON session', () => {
       ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
       ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
     ])('nobody: %s', (_, session, reason) => {
-      expect(loggedIn(JSON.stringify(session))).toEqual({ nobody: `nobody is logged in: ${reason}` });
+      expect(loggedIn(JSON.stringify(session))).toMatchObject({
+        state: 'nobody',
+        reason: `nobody is logged in: ${reason}`,
+      });
     });
 
     test('a path that does not fit is no logout', () => {
-      expect(loggedIn('{"user_id":7,"app":"geheim"}')).toEqual({
-        invalid: 'app is a string, but not a serialized one',
+      expect(loggedIn('{"user_id":7,"app":"geheim"}')).toMatchObject({
+        state: 'invalid',
+        reason: 'app is a string, but not a serialized one',
       });
     });
   });
@@ -133,7 +140,7 @@ describe('the user of a JSON session', () => {
     ['{"user_id":"Guest"}', 'user'],
   ])('ids of guests: %s is %s', (json, outcome) => {
     const paths = { id: ['user_id'], name: ['firstname'], nobody: ['3', 'guest'] };
-    expect(identify(decodeJson(Buffer.from(json)), paths)).toHaveProperty(outcome);
+    expect(findUser(decodeJson(Buffer.from(json)), paths)).toHaveProperty('state', outcome);
   });
 
   test('users whom the operator names have a role beside those in the session', () => {
@@ -150,18 +157,18 @@ describe('the user of a JSON session', () => {
       ['{"user_id":"eve"}', undefined],
       ['{"user_id":33}', undefined],
     ] as const) {
-      const found = identify(decodeJson(Buffer.from(session)), paths);
+      const found = findUser(decodeJson(Buffer.from(session)), paths);
       expect('user' in found && found.user.roles, session).toEqual(roles);
     }
     // As typed at the login, in any case.
-    const typed = identify(decodeJson(Buffer.from('{"user_id":"EVE"}')), { ...paths, typed: true });
+    const typed = findUser(decodeJson(Buffer.from('{"user_id":"EVE"}')), { ...paths, typed: true });
     expect(typed).toMatchObject({ user: { id: 'eve', roles: ['admin'] } });
   });
 
   test('a name that cannot be reached is the id', () => {
     const session = decodeJson(Buffer.from('{"user_id":7,"token":"not serialized","DW1":1,"DW2":2}'));
     for (const name of ['token!.name', 'DW*.name', 'token.name']) {
-      expect(identify(session, { id: ['user_id'], name: parsePath(name) })).toEqual({
+      expect(findUser(session, { id: ['user_id'], name: parsePath(name) })).toMatchObject({
         user: { id: '7', name: '7' },
       });
     }

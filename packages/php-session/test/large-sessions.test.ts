@@ -58,7 +58,7 @@ const session = (id: number, over: object = {}) => ({
 /** Above 16 KB. */
 const padded = (value: object, bytes = 50_000) => JSON.stringify({ ...value, more: 'x'.repeat(bytes) });
 
-test('a large session is judged as a small one is', async () => {
+test('finds the same user in a large session as in a small one', async () => {
   const reader = open();
   for (const [id, over] of [
     [7, {}],
@@ -101,7 +101,7 @@ test('sessions that take this thread long are decoded in another one, compressed
     await reader.identify({ session: 'small' });
     expect(threads).toEqual([]);
     write('large', bytes);
-    const decode = vi.spyOn(LargeSessions.prototype, 'identify');
+    const decode = vi.spyOn(LargeSessions.prototype, 'findUser');
     const answer = await reader.identify({ session: 'large', client: '192.0.2.1' });
     expect(answer).toMatchObject({ user: { id: '7' } });
     expect(threads).toHaveLength(1);
@@ -116,7 +116,7 @@ test('too many large sessions of one visitor are refused without delaying others
   const bytes = Buffer.from(padded({ id: 7 }, 1_000_000));
   const order: string[] = [];
   const ask = (user: string) =>
-    large.identify(user, bytes).then(
+    large.findUser(user, bytes).then(
       () => order.push(user),
       (error) => {
         expect(error).toBeInstanceOf(SessionBusyError);
@@ -201,6 +201,6 @@ test('requests while a thread is ending are answered by the next one', async () 
   onTestFinished(() => large.close());
   // Not bytes: the thread fails on it, as on a bug.
   const deadly = { length: 1 } as Buffer;
-  await expect(large.identify('', deadly)).rejects.toBeInstanceOf(StoreError);
-  expect(await large.identify('', Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });
+  await expect(large.findUser('', deadly)).rejects.toBeInstanceOf(StoreError);
+  expect(await large.findUser('', Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest';
 import { phpRequest } from '../../../test/helpers/php-request.ts';
-import { type Login, type Logins, openSessions, StoreError, type Verdict } from '../src/index.ts';
+import { type CheckResult, type Login, type Logins, openSessions, StoreError } from '../src/index.ts';
 import { LoginEnds } from '../src/login-ends.ts';
 
 const request = (folder: string, code: string, id?: string) =>
@@ -84,11 +84,11 @@ const login = (id: string, ends?: number): Login => ({
   ...(ends && { ends }),
 });
 
-/** Logins whose checks return `verdict`, without notifications. */
-function stubLogins(verdict: () => Promise<Verdict | null>) {
+/** Logins whose checks return `result`, without notifications. */
+function stubLogins(result: () => Promise<CheckResult | null>) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  const check = vi.fn((logins: readonly Login[]) => logins.map(verdict));
+  const check = vi.fn((logins: readonly Login[]) => logins.map(result));
   const watch = () => ({ add: () => ({ since: undefined, end: () => {} }), end: () => {} });
   return { check, ends: new LoginEnds({ check, watch } as unknown as Logins) };
 }

@@ -124,7 +124,7 @@ describe('a damaged item is an invalid session, not a failure of the store', () 
   const known = (id: string) => ({
     handle: id,
     user: { id: '7', name: 'Zoë' },
-    state: { id, bytes: text, version: null },
+    state: { id, bytes: text, version: null, proof: [] },
   });
   const behindLength = (stream: Buffer, length = text.length) => {
     const head = Buffer.alloc(4);

@@ -15,7 +15,7 @@ import { makeSessionTable } from '../../../test/helpers/session-table.ts';
 import { decodeSession } from '../src/decode.ts';
 import type { FormatName } from '../src/formats/formats.ts';
 import { newRecord } from '../src/formats/value.ts';
-import { identify } from '../src/identity.ts';
+import { findUser } from '../src/identity.ts';
 import { parseStoreUrl } from '../src/store-url.ts';
 
 let memcached: Memcached[];
@@ -84,7 +84,7 @@ async function readByChat(url: string, format: FormatName, rows: readonly Row[])
     const bytes = await store.get(id);
     if (!bytes) return [name, id, null, null];
     const session = decodeSession(source, id, bytes) ?? newRecord();
-    const found = identify(session, { id: ['user_id'], name: [] });
+    const found = findUser(session, { id: ['user_id'], name: [] });
     return [name, id, digest(session, mostValues), 'user' in found ? found.user.id : null];
   };
   return Promise.all(rows.map(read)).finally(() => store.close());

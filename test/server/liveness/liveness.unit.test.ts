@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
+  type CheckResult,
   type Login,
   type Logins,
   SessionBusyError,
   StoreError,
   UnsettledError,
-  type Verdict,
   type Watcher,
 } from '../../../packages/php-session/src/login.ts';
 import type { Subscriber } from '../../../server/liveness/checked-login.ts';
@@ -24,8 +24,8 @@ const login = (handle = 'a', user: Login['user'] = { id: '1', name: 'Ann' }): Lo
   user,
   state: {},
 });
-const user = (name: string, id = '1'): Verdict => ({ state: 'user', login: login('a', { id, name }) });
-const seen = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reason: state, kind: state });
+const user = (name: string, id = '1'): CheckResult => ({ state: 'user', login: login('a', { id, name }) });
+const seen = (state: 'nobody' | 'empty' | 'invalid'): CheckResult => ({ state, reason: state, kind: state });
 const nobody = seen('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
@@ -33,7 +33,7 @@ const silent = () => Promise.reject(new StoreError('silent'));
 function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
-    check: async (): Promise<Verdict | null> => null,
+    check: async (): Promise<CheckResult | null> => null,
     ttl: async (): Promise<number | null> => 1_440_000,
   };
   const followed = new Map<string, { since: number | undefined }>();
@@ -96,7 +96,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     return subscription;
   };
   /** The results of the following checks, in order; the last one from then on. */
-  const willSee = (...verdicts: (Verdict | null | Error)[]) => {
+  const willSee = (...verdicts: (CheckResult | null | Error)[]) => {
     answers.check = async () => {
       const verdict = verdicts.length > 1 ? verdicts.shift() : verdicts[0];
       if (verdict instanceof Error) throw verdict;
@@ -105,7 +105,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   };
   /** The next check waits for its answer. */
   const hold = () => {
-    const { promise, resolve } = Promise.withResolvers<Verdict | null>();
+    const { promise, resolve } = Promise.withResolvers<CheckResult | null>();
     answers.check = () => {
       answers.check = async () => null;
       return promise;
@@ -236,7 +236,7 @@ describe('a check', () => {
 });
 
 describe('what a check leads to', () => {
-  test.each<[string, (Verdict | null | Error)[], EndReason[]]>([
+  test.each<[string, (CheckResult | null | Error)[], EndReason[]]>([
     ['nobody: logout', [nobody], ['logout']],
     ['another user: user_changed', [user('Ben', '2')], ['user_changed']],
     ['empty twice: logout', [seen('empty')], ['logout']],

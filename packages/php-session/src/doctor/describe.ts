@@ -1,5 +1,6 @@
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../formats/value.ts';
-import { identify, type SessionUser } from '../identity.ts';
+import { findUser } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
 import { phpSessions, type SessionSettings } from '../logins/php-sessions.ts';
 import { type Key, parsePath, pathText } from '../path.ts';
 import { StoreError } from '../store.ts';
@@ -71,13 +72,12 @@ function described(session: PhpValue): DescribedSession {
     roles: likely('roles', isRoles),
     userAt(id, name, roles) {
       try {
-        const found = identify(session, {
+        const result = findUser(session, {
           id: parsePath(id),
           name: parsePath(name),
           ...(roles === '' ? {} : { roles: parsePath(roles) }),
         });
-        if ('user' in found) return found.user;
-        return { problem: 'nobody' in found ? found.nobody : found.invalid };
+        return result.state === 'user' ? result.user : { problem: result.reason };
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
         return { problem: error.message };

@@ -1,5 +1,5 @@
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue, propertyName } from '../formats/value.ts';
-import { displayName, identify } from '../identity.ts';
+import { displayName, findUser } from '../identity.ts';
 import { decoding, follow, isEmpty, type Key, type Path } from '../path.ts';
 import { leadsToTyped } from './typed.ts';
 
@@ -93,7 +93,7 @@ export function mayBe(
   session: PhpValue,
 ): boolean {
   if (leadsToTyped(path) || keysOf(path).includes('')) return false;
-  if (what === 'id') return 'user' in identify(session, { id: path, name: path });
+  if (what === 'id') return findUser(session, { id: path, name: path }).state === 'user';
   return what !== 'name' || displayName(value) !== '';
 }
 

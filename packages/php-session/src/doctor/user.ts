@@ -1,5 +1,6 @@
 import { PhpObject, type PhpValue } from '../formats/value.ts';
-import { displayName, identify, nameIn, type SessionUser, type UserPaths } from '../identity.ts';
+import { displayName, findUser, nameIn, type UserPaths } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
 import { follow, type Path, pathText } from '../path.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
 import { inside, keysOf, likelyPlaces, mayBe, placesIn, serialized } from './places.ts';
@@ -21,7 +22,7 @@ export function* userFindings(session: PhpValue, paths: UserPaths, user: Session
 
 /** What to change if the server finds no user in a session. */
 export function pathAdvice(session: PhpValue, paths: UserPaths): string {
-  return 'user' in identify(session, { id: paths.id, name: paths.name })
+  return findUser(session, { id: paths.id, name: paths.name }).state === 'user'
     ? 'There is a user, but CHAT_USER_REQUIRE or CHAT_USER_NOBODY excludes it.'
     : `Log in to the site first, if that was not done. ${adviceFor('CHAT_USER_ID', session, paths.id)}`;
 }

@@ -4,14 +4,23 @@ import type { PhpSettings } from '../configuration/php-settings.ts';
 import type { SessionCall } from '../configuration/session-calls.ts';
 import type { PhpSurroundings } from '../configuration/value.ts';
 import type { RequestCookies, SessionCookie } from '../cookie.ts';
-import { displayName, type SessionUser } from '../identity.ts';
+import { displayName, type FoundUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
-import type { Credentials, Explanation } from '../login.ts';
-import type { SessionOption } from '../names.ts';
+import {
+  type CheckResult,
+  type Credentials,
+  type Explanation,
+  type NotLoggedIn,
+  notLoggedIn,
+  type SessionUser,
+} from '../login.ts';
+import { option, type SessionOption } from '../names.ts';
 import type { StoreUrl } from '../source.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 import type { GivenDatabase } from '../store-url.ts';
 import type { LoginRows, SiteSql } from './sql.ts';
+
+export { notLoggedIn } from '../login.ts';
 
 /** The folder of a site, as an application reads its configuration from it. */
 export interface SiteFolder {
@@ -143,7 +152,7 @@ export interface LoginTable extends SiteTable {
 export interface AccountTable extends SiteTable {
   /** Columns of the view by whose beginning an account is found. Only what the chat shows of a user may be searched. */
   search: readonly string[];
-  /** The name that the chat shows, as `judge` makes it; empty without one. @param text of a column */
+  /** The name that the chat shows, as `checkRow` makes it; empty without one. @param text of a column */
   name(text: (column: string) => string): string;
 }
 
@@ -184,25 +193,18 @@ export interface Claim {
   readonly otherwise?: this;
 }
 
-/** A verdict on a claim. */
-export type Judged =
-  | {
-      state: 'user';
-      user: SessionUser;
-      /** As in `Login`. */
-      ends?: number;
-      /** From this second since 1970 on the row is judged again even if nothing in it has changed. */
-      idle?: number;
-      /** For the next judgement of this login, also by the claim that counts otherwise. */
-      memo?: string;
-      /** As in `Login`. */
-      mayBeOver?: true;
-    }
-  | ({
-      state: 'nobody' | 'invalid';
-      /** The other claims do not count. */
-      settled?: true;
-    } & Explanation);
+/** The user of a row, and what the next check needs. */
+export interface RowUser {
+  user: SessionUser;
+  /** As in `Login`. */
+  ends?: number;
+  /** From this second since 1970 on the row is checked again even if nothing in it has changed. */
+  idle?: number;
+  /** For the next check of this login, also by the claim that counts otherwise. */
+  memo?: string;
+  /** As in `Login`. */
+  mayBeOver?: true;
+}
 
 /** For the operator; nobody is refused for it. */
 export type Doubt = Pick<Explanation, 'reason' | 'hint'> & {
@@ -247,7 +249,7 @@ export interface Portrait {
  */
 export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
-  claim(site: Site, source: ClaimSource): Cookies | Explanation;
+  claim(site: Site, source: ClaimSource): Cookies | NotLoggedIn;
   /**
    * For the doctor: what the login noted of the request that began it, as far as others are compared with it; null where
    * they are not.
@@ -264,7 +266,7 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
 export interface MemberApplication<Found = unknown, Site = unknown, Named extends Claim = Claim>
   extends SiteApplication<Found, Site, Named> {
   sessions(site: Site): MemberSessions;
-  claim(site: Site, session: NamingSession, source: ClaimSource): Named | Explanation;
+  claim(site: Site, session: NamingSession, source: ClaimSource): Named | NotLoggedIn;
 }
 
 /** A session that names somebody. */
@@ -322,7 +324,7 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   compared?(site: Site): unknown;
   /** For the log and the doctor: settings of the site or of the operator that do not have the effect that one would think. */
   doubts?(site: Site): readonly Doubt[];
-  /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */
+  /** The keys that a cookie is taken by before `checkRow` sees it: new ones end the logins by those before. */
   keys?(site: Site): unknown;
   /**
    * The addresses of users for mails: the columns `id` and `mail`. They are read when a mail is sent. No row is there for an
@@ -335,11 +337,11 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   /** By the names that the claims have for them. */
   logins(site: Site, sql: SiteSql): Readonly<Record<string, LoginTable>>;
   /**
-   * Judges a claim by the row that it names.
+   * Checks a claim by the row that it names.
    * @param now in seconds since 1970
-   * @param memo of the judgement before; undefined for a login that is new
+   * @param memo of the check before; undefined for a login that is new
    */
-  judge(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): Judged;
+  checkRow(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): CheckResult<RowUser>;
   /**
    * For `init`.
    * @param ask for the only value of a SELECT; null for NULL
@@ -407,13 +409,7 @@ export interface Beside {
    * Why they do not belong to the session; null if they do.
    * @param cookies undefined if the client sends the value of the session's cookie itself
    */
-  refuses(cookies: RequestCookies | undefined, named: NamedUser): Explanation | null;
-}
-
-/** A session that names a user, with what `proof` leads to. */
-export interface NamedUser {
-  user: SessionUser;
-  proof: readonly (string | null)[];
+  refuses(cookies: RequestCookies | undefined, named: FoundUser): NotLoggedIn | null;
 }
 
 /** Other cookies of the browser, and the user's row in a table of the site, which count beside the session. */
@@ -426,7 +422,7 @@ export interface Accounts {
    * @param cookie the value of a cookie by its name; null if there is none
    * @param at when the browser sent them, in seconds since 1970
    */
-  refuses?(cookie: (name: string) => string | null, named: NamedUser, at: number): Explanation | null;
+  refuses?(cookie: (name: string) => string | null, named: FoundUser, at: number): NotLoggedIn | null;
   database: SiteDatabase;
   /** All values of the configuration that these functions use: what is the same has not changed. */
   basis: unknown;
@@ -438,12 +434,9 @@ export interface Accounts {
   mails?(sql: SiteSql, known: ReadonlySet<string>): SiteTable;
   /** As `SiteApplication.accounts`. @param known as in `users` */
   all(sql: SiteSql, known: ReadonlySet<string>): AccountTable;
-  /** The user by the row of that id, or why nobody is logged in. */
-  judge(row: Row | null, named: NamedUser): { user: SessionUser } | Explanation;
+  /** Checks the user by the row of that id. */
+  checkRow(row: Row | null, named: FoundUser): CheckResult<{ user: SessionUser }>;
 }
-
-/** The reason of a refusal, which is one of a small set. */
-export const because = (reason: string, hint?: string): Explanation => ({ reason, kind: reason, hint });
 
 /** The addresses in a table. @param from the table, which may have the alias `u` and a condition */
 export const mailsIn = (view: string, from: string, id: string, mail: string): SiteTable => ({
@@ -476,26 +469,20 @@ export function rolesIf(isAdmin = false, isModerator = false): Pick<SessionUser,
   return roles.length === 0 ? {} : { roles };
 }
 
-/** The verdict that nobody is logged in. */
-export const nobody = (reason: string, hint?: string) => ({
-  state: 'nobody' as const,
-  ...because(reason, hint),
-});
-
-/** The verdict on the text of a session that SELECT cuts off at `maxSessionBytes`; null if it is whole. */
-export function ifCutOff(session: Buffer | null | undefined): Judged | null {
+/** Rejects the text of a session that SELECT cuts off at `maxSessionBytes`; null if it is whole. */
+export function checkSize(session: Buffer | null | undefined): NotLoggedIn | null {
   if (!session || session.length < maxSessionBytes) return null;
   return { state: 'invalid', ...new SessionTooLargeError().why };
 }
 
-/** The verdict on a login that the keys of the site no longer lead to. */
-export const byAnotherKey = nobody('the site has another key for its logins now');
+/** The keys of the site no longer accept the login. */
+export const keyChanged = notLoggedIn('the site has another key for its logins now');
 
-/** The refusal of a request without the cookie. @param hint if every visitor gets it: how the site sets the cookie */
-export const noCookie = (name: string, hint: string): Explanation => ({
-  ...because(
+/** @param hint if every visitor gets it: how the site sets the cookie */
+export const noCookie = (name: string, hint: string): NotLoggedIn => ({
+  ...notLoggedIn(
     `there is no cookie ${name}`,
-    `if every visitor gets this: ${hint}; CHAT_SESSION_NAME sets another name`,
+    `if every visitor gets this: ${hint}; ${option('cookieName')} sets another name`,
   ),
   cookie: name,
 });

@@ -1,10 +1,10 @@
 import {
+  type CheckResult,
   type Digest,
   type Fingerprint,
   type Login,
   type Logins,
   unavailable,
-  type Verdict,
   type Watcher,
 } from '../login.ts';
 import type { Followed } from '../store.ts';
@@ -61,7 +61,7 @@ export function changingLogins(
     setTimeout(() => before.close(), closedAfter).unref();
   }, onProblem);
 
-  async function check(login: Login, by: WeakSet<object>): Promise<Verdict | null> {
+  async function check(login: Login, by: WeakSet<object>): Promise<CheckResult | null> {
     const { state } = login as Login<object>;
     const verdict = await logins.check([by.has(state) ? login : logins.unjudged(login)])[0];
     by.add(state);

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, urlWith } from '../configuration/database-host.ts';
-import { because, type SessionApplication, type SiteDatabase, type SiteFolder } from './application.ts';
+import { notLoggedIn, type SessionApplication, type SiteDatabase, type SiteFolder } from './application.ts';
 
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';
@@ -21,7 +21,7 @@ export const codeigniter: SessionApplication = {
     refuses: (_, { proof: [action = null] }) =>
       action === null || action === '' || action === '0'
         ? null
-        : because('Shield still waits for the second factor or the activation of the user'),
+        : notLoggedIn('Shield still waits for the second factor or the activation of the user'),
   },
 
   async find(folder, given) {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
-import { because, noCookie, type SessionApplication, type SiteFolder } from './application.ts';
+import { noCookie, notLoggedIn, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** DokuWiki: inc/auth.php (auth_login, auth_tokenlogin, auth_getCookie, auth_setCookie). */
@@ -22,7 +22,7 @@ export const dokuwiki: SessionApplication = {
     proof: ['DW*.auth.pass', 'DW*.auth.user'],
     refuses(cookies, { proof: [digest = null, user] }) {
       // auth_tokenlogin(): the token comes with each request of a program, and may be withdrawn.
-      if (digest === 'nope') return because('a program has made the session by a token of the API');
+      if (digest === 'nope') return notLoggedIn('a program has made the session by a token of the API');
       // A plugin that knows its users by other means keeps something else there, or nothing: `not-set` that of oauth, the
       // password those whose trustExternal() follows the example in inc/Extension/AuthPlugin.php.
       if (digest === null || !/^[0-9a-f]{40}$/.test(digest)) return null;
@@ -36,7 +36,7 @@ export const dokuwiki: SessionApplication = {
         const isUser = Buffer.from(name64, 'base64').toString('latin1') === user;
         return isUser && timingSafeEqual(given, Buffer.from(digest, 'hex'));
       });
-      return isOne ? null : because('the cookie DW… is not that of the session');
+      return isOne ? null : notLoggedIn('the cookie DW… is not that of the session');
     },
   },
 

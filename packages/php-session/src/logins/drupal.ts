@@ -10,21 +10,20 @@ import type { RequestCookies } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import type { NotLoggedIn, SessionUser } from '../login.ts';
 import { follow, type Path, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   accountsIn,
-  because,
   type Claim,
+  checkSize,
   type GivenRoles,
-  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
@@ -146,37 +145,37 @@ export const drupal: Application<Found, Found> = {
   // A site with a name of each host takes the value under all of them.
   onlyCookie: ({ cookie, ending }) => cookie ?? `SESS${ending ?? '0'.repeat(32)}`,
 
-  claim({ cookie, ending }, { cookies }): Claim | ReturnType<typeof because> {
+  claim({ cookie, ending }, { cookies }): Claim | NotLoggedIn {
     const name = cookie ?? cookieName(cookies, ending);
     if (typeof name !== 'string') return name;
     const id = cookies.value(name);
     if (id === null) return noCookie(name, 'Drupal makes the name of the host and path of the page');
-    if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return because('its cookie is no session id');
+    if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return notLoggedIn('its cookie is no session id');
     const sid = createHash('sha256').update(id).digest('base64url');
     return { table: 'sessions', lookup: sid, secrets: [id] };
   },
 
-  judge({ admins, moderators, hasSuperUser }, _, row) {
+  checkRow({ admins, moderators, hasSuperUser }, _, row) {
     const text = textsOf(row);
-    if (row === null) return nobody('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const session = sessionIn(row.session ?? null);
     if (session === undefined) {
       return (
-        ifCutOff(row.session) ?? {
-          state: 'invalid',
-          ...because(
+        checkSize(row.session) ?? {
+          ...notLoggedIn(
             'the session is not what Drupal writes',
             'session.serialize_handler of PHP must be “php”, its default',
           ),
+          state: 'invalid',
         }
       );
     }
     const { user, isMasquerade } = session;
-    if (user === null) return nobody('nobody is logged in in this session');
-    if (isMasquerade) return nobody('somebody is another user there, by the module Masquerade');
+    if (user === null) return notLoggedIn('nobody is logged in in this session');
+    if (isMasquerade) return notLoggedIn('somebody is another user there, by the module Masquerade');
     // The column of the user is written together with the session.
-    if (row.uid === null || text('uid') !== user) return nobody('there is no such user');
-    if (text('status') !== '1') return nobody('the user is blocked there');
+    if (row.uid === null || text('uid') !== user) return notLoggedIn('there is no such user');
+    if (text('status') !== '1') return notLoggedIn('the user is blocked there');
     const own = text('roles').split('\n');
     const isOne = (names: readonly string[]) => names.some((name) => own.includes(name));
     const isAdmin =
@@ -245,15 +244,15 @@ function sessionIn(session: Buffer | null): { user: string | null; isMasquerade:
  * Drupal makes the name of the host and the path that a page is asked for by (`getUnprefixedName()`), which settings.php
  * does not say. So the cookie is known by its form. Of one name only `SSESS…` counts on pages by https.
  */
-function cookieName(cookies: RequestCookies, ending: string | null): string | ReturnType<typeof because> {
+function cookieName(cookies: RequestCookies, ending: string | null): string | NotLoggedIn {
   const names = cookies.names.filter(
     (name) => /^S?SESS[0-9a-f]{32}$/.test(name) && (ending === null || name.endsWith(ending)),
   );
   const endings = new Set(names.map((name) => name.slice(-32)));
   if (endings.size === 1) return names.find((name) => name.startsWith('SS')) ?? (names[0] as string);
   return endings.size === 0
-    ? because('there is no cookie of the form SESS… or SSESS…')
-    : because(
+    ? notLoggedIn('there is no cookie of the form SESS… or SSESS…')
+    : notLoggedIn(
         'there are several cookies of the form SESS… or SSESS…',
         'set CHAT_SESSION_NAME to the name of the cookie of this site: its visitors have cookies of other sites, too',
       );

@@ -16,14 +16,13 @@ import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   accountsIn,
-  because,
+  checkSize,
   type GivenRoles,
-  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   tableIn,
@@ -234,32 +233,34 @@ export const joomla: Application<Found, Site> = {
     if (id === undefined) {
       return noCookie(names[0], 'Joomla makes the name of the cookie of its secret');
     }
-    if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return because('its cookie is no session id');
+    if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return notLoggedIn('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id] };
   },
 
-  judge(site, _, row, now) {
+  checkRow(site, _, row, now) {
     const text = textsOf(row);
-    if (row === null) return nobody('there is no such session, or it has ended there');
-    if (!site.shared && text('client') !== '0') return nobody('the session is not that of the site');
+    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
+    if (!site.shared && text('client') !== '0') return notLoggedIn('the session is not that of the site');
     const id = text('userid');
-    if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return nobody('the session is that of a guest');
-    if (row.name === null) return nobody('the user has been deleted');
-    if (text('block') !== '0') return nobody('the user is blocked there');
-    if (text('reset') !== '0') return nobody('the user has to set a new password first');
+    if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session is that of a guest');
+    if (row.name === null) return notLoggedIn('the user has been deleted');
+    if (text('block') !== '0') return notLoggedIn('the user is blocked there');
+    if (text('reset') !== '0') return notLoggedIn('the user has to set a new password first');
     if (site.needsConsent && text('consents') === '0')
-      return nobody('the user has not yet agreed to the privacy policy');
+      return notLoggedIn('the user has not yet agreed to the privacy policy');
     const session = sessionIn(row.data ?? null);
     if (session === undefined)
-      return ifCutOff(row.data) ?? { state: 'invalid', ...because('the session is not what Joomla writes') };
+      return (
+        checkSize(row.data) ?? { ...notLoggedIn('the session is not what Joomla writes'), state: 'invalid' }
+      );
     if (session?.user !== undefined && session.user !== id)
-      return nobody('the session is that of another user, or of a guest');
-    if (session?.mustSetUp === true) return nobody('the user has to set up a second factor first');
+      return notLoggedIn('the session is that of another user, or of a guest');
+    if (session?.mustSetUp === true) return notLoggedIn('the user has to set up a second factor first');
     // The first page after the login marks the sessions of users without factors, too, and moves those of versions before
     // 4.2 from `otpKey` into the table (MultiFactorAuthenticationHandler.php).
     const mustBeChecked = (site.secondFactors && site.hasTexts) || text('factors') !== '0';
     if (mustBeChecked && session?.checked !== true) {
-      return nobody(
+      return notLoggedIn(
         'the user has not yet given the second factor, or seen a page since the login',
         !site.hasTexts
           ? 'for users with a second factor the chat needs the session handler “Database” of Joomla'
@@ -273,7 +274,7 @@ export const joomla: Application<Found, Site> = {
     };
     // Each page writes the time, whichever handler has the session itself (MetadataManagerListener.php).
     const last = Math.max(Number(text('time')), session?.now ?? 0);
-    if (last + site.lifetime < now) return nobody('the session has expired there');
+    if (last + site.lifetime < now) return notLoggedIn('the session has expired there');
     return { state: 'user', user, idle: last + site.lifetime + 1 };
   },
 

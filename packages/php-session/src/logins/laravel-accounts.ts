@@ -4,9 +4,9 @@ import { displayName } from '../identity.ts';
 import {
   type Accounts,
   accountsIn,
-  because,
   columnsIn,
   mailsIn,
+  notLoggedIn,
   type SessionTexts,
   type SiteFolder,
   seldomChanged,
@@ -148,23 +148,23 @@ export async function accountsOf({
       const accounts = accountsIn('chat_laravel_accounts', from, { id: tableIn(model.key, sql), name });
       return isNamed ? accounts : { ...accounts, search: [] };
     },
-    judge(row, { user, proof }) {
+    checkRow(row, { user, proof }) {
       if (proof.slice(hashPaths.length).some((mark) => mark !== null))
-        return because('somebody else acts as this user there');
-      if (row === null) return because('there is no such user any more');
-      if (row.deleted_at !== null) return because('the user is deleted');
+        return notLoggedIn('somebody else acts as this user there');
+      if (row === null) return notLoggedIn('there is no such user any more');
+      if (row.deleted_at !== null) return notLoggedIn('the user is deleted');
       const { password } = row;
       const hashes = proof.slice(0, hashPaths.length).filter((hash) => hash !== null);
       if (hashes.length > 0 && !password)
-        return because(
+        return notLoggedIn(
           `the application ends logins by a new password, but its users have no column ${model.password}`,
           `name the column of the passwords in the model, by $authPasswordName; or set CHAT_SITE=laravel: without the folder, and ${storeSetting}: then the session alone says who is logged in`,
         );
       const isCompared = password && !(skipsEmpty && isEmpty(password));
       if (isCompared && !hashes.every((hash) => isOf(password, hash, appKey)))
-        return because('the user has a new password, or has ended the logins of other devices');
+        return notLoggedIn('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
-      return { user: { ...user, name } };
+      return { state: 'user', user: { ...user, name } };
     },
   };
 }

@@ -10,13 +10,12 @@ import { inflated, type Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   accountsIn,
-  because,
   type Claim,
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
   mailsIn,
-  nobody,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
@@ -257,7 +256,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
       (_, n) => isNumber(more[n]) && !marks.some((_, mark) => has(mark + 1, n)),
     );
     const customer = more[which];
-    if (!customer) return because('the session names no customer, or one who has not logged in');
+    if (!customer) return notLoggedIn('the session names no customer, or one who has not logged in');
     const differs = differing(site, { address, agent }, from);
     const claim: Member = {
       ...{ table: 'customers', lookup: customer, secrets, customer },
@@ -269,9 +268,12 @@ export const magento: MemberApplication<Found, Site, Member> = {
     return { ...claim, table: 'visitors', lookup: visitor, otherwise: claim };
   },
 
-  judge(site, { customer: id, table, ends, differs }, row, now) {
+  checkRow(site, { customer: id, table, ends, differs }, row, now) {
     const text = textsOf(row);
-    const settled = (reason: string, hint?: string) => ({ ...nobody(reason, hint), settled: true as const });
+    const settled = (reason: string, hint?: string) => ({
+      ...notLoggedIn(reason, hint),
+      isFinal: true as const,
+    });
     if (differs !== undefined) {
       return settled(
         `the session was begun with another ${differs}`,
@@ -279,7 +281,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
       );
     }
     if (ends !== undefined && now > ends) return settled('the session has got another id since');
-    if (row === null || text('customer_id') !== id) return nobody('the customer has been deleted');
+    if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
       return settled('the session has ended there, as at a new password');
     if (text('is_active') !== '1') return settled('the customer is disabled there');

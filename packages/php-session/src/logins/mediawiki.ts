@@ -3,10 +3,10 @@ import { databaseHost, hostAndPort, urlWith } from '../configuration/database-ho
 import {
   type Accounts,
   accountsIn,
-  because,
   columnsIn,
   type FoundSessions,
   noCookie,
+  notLoggedIn,
   type Row,
   type SessionApplication,
   type SiteDatabase,
@@ -206,7 +206,9 @@ function accountsOf({
     basis: { users, cookiePrefix, version, blocks },
     refuses(cookie, { user, proof: [name = null, token = null, provider = null] }) {
       if (provider !== null && !ofBrowsers.test(provider))
-        return because('the session is not that of a browser: a robot’s, an app’s, or one of an extension');
+        return notLoggedIn(
+          'the session is not that of a browser: a robot’s, an app’s, or one of an extension',
+        );
       // A browser that deletes no cookies.
       const sent = (part: string) => {
         const value = cookie(cookiePrefix + part);
@@ -220,7 +222,7 @@ function accountsOf({
         );
       const isUser = Number(/^\s*\+?(\d{1,10})/.exec(id)?.[1]) === Number(user.id);
       if (!isUser || (given !== null && given !== name) || (remembered !== null && remembered !== token))
-        return because('the cookies are not all of the user of the session');
+        return notLoggedIn('the cookies are not all of the user of the session');
       return null;
     },
     database,
@@ -275,25 +277,25 @@ function accountsOf({
       const end = driver.value('digits', `(${until})`);
       return { ...from, select: `${select} AND COALESCE(${end}, '') < ${driver.moment('digits', 0)}` };
     },
-    judge(row, { user, proof: [name = null, token = null, , source = null] }) {
+    checkRow(row, { user, proof: [name = null, token = null, , source = null] }) {
       // Its end is in the tables and sessions of all wikis together. That of this wiki alone is `Local`.
       if (source === 'CentralAuth')
-        return because(
+        return notLoggedIn(
           'the session is one of CentralAuth for several wikis, and the chat does not see when another wiki ends it',
           'with $wgCentralAuthCookies = false each wiki has sessions of its own, which the chat takes',
         );
-      if (row === null) return because('there is no such user any more');
+      if (row === null) return notLoggedIn('there is no such user any more');
       if (row.temporary?.toString() === '1')
-        return because(
+        return notLoggedIn(
           'it is a temporary account, which MediaWiki makes for people who edit without a login',
         );
       if ((row.blocked?.toString('latin1') ?? '') >= timestamp())
-        return because('the user is blocked there, and $wgBlockDisablesLogin is on');
+        return notLoggedIn('the user is blocked there, and $wgBlockDisablesLogin is on');
       if (name !== null && row.name?.toString('latin1') !== name)
-        return because('the user has another name now, with which MediaWiki wants a new login');
+        return notLoggedIn('the user has another name now, with which MediaWiki wants a new login');
       if (token !== null && tokenOf(row, version) !== token)
-        return because('the user has a new password, or has been logged out everywhere');
-      return { user };
+        return notLoggedIn('the user has a new password, or has been logged out everywhere');
+      return { state: 'user', user };
     },
   };
 }

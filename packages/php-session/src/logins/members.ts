@@ -1,19 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { onlyCookies, RequestCookies } from '../cookie.ts';
+import type { FoundUser } from '../identity.ts';
 import {
+  type CheckResult,
   type Credentials,
-  type Explanation,
   type Login,
   type Logins,
+  type NotLoggedIn,
   type Refusal,
   refusalOf,
   unavailable,
-  type Verdict,
 } from '../login.ts';
 import { parsePath } from '../path.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
-import type { Accounts, Claim, MemberApplication, MemberSessions, NamedUser } from './application.ts';
+import type { Accounts, Claim, MemberApplication, MemberSessions } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
@@ -59,10 +60,10 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
       rows,
       sessions: async () => sessionsOf(await rows.open()),
       beside: (site) => application.sessions(site).beside ?? [],
-      claim: (site, { state: { id, proof = [] } }, from) => {
+      claim: (site, { state: { id, proof } }, from) => {
         const cookies = new RequestCookies(from.cookies);
         const claim = application.claim(site, { secrets: [id], proof }, { ...from, cookies });
-        return 'reason' in claim ? cookies.explain(claim) : claim;
+        return 'state' in claim ? cookies.explain(claim) : claim;
       },
     }),
     binding: (credentials) => (reader.last ? sessionsOf(reader.last).binding(credentials) : null),
@@ -89,15 +90,12 @@ export function accountLogins(
   { application, reader }: SiteTables,
   hasMails: boolean,
 ): SessionLogins<MemberLogin> {
-  const named = ({ user, state }: Login<PhpSession>): NamedUser => ({ user, proof: state.proof ?? [] });
+  const named = ({ user, state }: Login<PhpSession>): FoundUser => ({ user, proof: state.proof });
   const rows = claimedLogins(
     {
       kind: 'php',
       logins: application.logins,
-      judge(_, claim: Claim & NamedUser, row) {
-        const verdict = accounts.judge(row, claim);
-        return 'reason' in verdict ? { state: 'nobody', ...verdict } : { state: 'user', ...verdict };
-      },
+      checkRow: (_, claim: Claim & FoundUser, row) => accounts.checkRow(row, claim),
     },
     reader,
   );
@@ -149,11 +147,11 @@ interface Members {
   /** @throws StoreError */
   sessions(): SessionLogins<PhpSession> | Promise<SessionLogins<PhpSession>>;
   /** Why the other cookies of a browser do not belong to its session, when it logs in. */
-  refuses?(session: Login<PhpSession>, credentials: Credentials): Explanation | null;
+  refuses?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;
   /** The names of other cookies that make a claim. */
   beside?(site: unknown): readonly string[];
   /** The claim of a session that names somebody. */
-  claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | Explanation;
+  claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | NotLoggedIn;
 }
 
 /** A login counts by its session and by the row of the user whom the session names. */
@@ -165,9 +163,12 @@ function withRows({
   claim: claimOf,
 }: Members): Pick<Logins<MemberLogin>, 'identify' | 'check' | 'ttl' | 'renew' | 'answers' | 'fault'> {
   /** The verdict on a session that names somebody. */
-  async function judged(session: Login<PhpSession>, from: Credentials): Promise<Verdict<MemberLogin>> {
+  async function judged(
+    session: Login<PhpSession>,
+    from: Credentials,
+  ): Promise<CheckResult<{ login: Login<MemberLogin> }>> {
     const claim = claimOf((await rows.open()).site, session, from);
-    if ('reason' in claim) return { state: 'nobody', ...claim };
+    if ('state' in claim) return claim;
     return asMember(await rows.look(claim), session, from);
   }
 
@@ -176,7 +177,7 @@ function withRows({
       const session = await (await current()).identify(credentials);
       if ('code' in session) return session;
       const wrong = refuses(session, credentials);
-      if (wrong !== null) return { code: 'unauthorized', ...wrong };
+      if (wrong !== null) return refusalOf(wrong);
       const { address, userAgent } = credentials;
       const cookies = onlyCookies(credentials.cookies, beside((await rows.open()).site));
       const found = await judged(session, { address, userAgent, cookies });
@@ -193,9 +194,9 @@ function withRows({
    */
   async function ofChanged(
     { state: { row, from } }: Login<MemberLogin>,
-    changed: Verdict<PhpSession>,
-    ofRow: () => Promise<Verdict<TableLogin> | null>,
-  ): Promise<Verdict<MemberLogin>> {
+    changed: CheckResult<{ login: Login<PhpSession> }>,
+    ofRow: () => Promise<CheckResult<{ login: Login<TableLogin> }> | null>,
+  ): Promise<CheckResult<{ login: Login<MemberLogin> }>> {
     if (changed.state !== 'user') return changed;
     if (!(await hasSameClaim(row, changed.login, from))) return judged(changed.login, from);
     const found = (await ofRow()) ?? { state: 'user', login: row };
@@ -210,9 +211,9 @@ function withRows({
    */
   async function ofUnchanged(
     { state: { session, row, from } }: Login<MemberLogin>,
-    found: Verdict<TableLogin> | null,
-  ): Promise<Verdict<MemberLogin> | null> {
-    if (found?.state === 'nobody' && session.state.proof?.some((text) => text !== null)) {
+    found: CheckResult<{ login: Login<TableLogin> }> | null,
+  ): Promise<CheckResult<{ login: Login<MemberLogin> }> | null> {
+    if (found?.state === 'nobody' && session.state.proof.some((text) => text !== null)) {
       // Applications store a new password before the session of the device that has changed it.
       await pause(secondLookAfter);
       const later = await checkedAgain(session).catch(() => null);
@@ -262,7 +263,7 @@ function withRows({
       return logins.map((login, n) => {
         const ofSession =
           ofSessions instanceof Promise ? ofSessions.then((all) => all[n] ?? null) : ofSessions[n];
-        return (ofSession as Promise<Verdict<PhpSession> | null>).then((changed) => {
+        return (ofSession as Promise<CheckResult<{ login: Login<PhpSession> }> | null>).then((changed) => {
           const { row } = login.state;
           const ofRow = known?.(row);
           // Nearly all checks end here, thousands in a second: few promises.
@@ -304,10 +305,10 @@ function openSessions(
 }
 
 function asMember(
-  found: Verdict<TableLogin>,
+  found: CheckResult<{ login: Login<TableLogin> }>,
   session: Login<PhpSession>,
   from: Credentials,
-): Verdict<MemberLogin> {
+): CheckResult<{ login: Login<MemberLogin> }> {
   if (found.state !== 'user') return found;
   return { state: 'user', login: { ...found.login, state: { session, row: found.login, from } } };
 }

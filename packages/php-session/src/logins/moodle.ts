@@ -16,15 +16,14 @@ import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
-  because,
   type Claim,
+  checkSize,
   type GivenRoles,
-  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
@@ -270,31 +269,32 @@ export const moodle: Application<Found, Site, Cookie> = {
     if (id === null) {
       return noCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
     }
-    if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return because('its cookie is no session id');
+    if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return notLoggedIn('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id], address };
   },
 
-  judge(site, { address }, row, now) {
+  checkRow(site, { address }, row, now) {
     const text = textsOf(row);
-    if (row === null) return nobody('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || id === site.guest || text('username') === 'guest')
-      return nobody('the session is that of a guest');
+      return notLoggedIn('the session is that of a guest');
     const ends = Number(text('used')) + site.timeout;
-    if (ends < now) return nobody('the session has expired there');
-    if (text('deleted') !== '0') return nobody('the user has been deleted');
-    if (text('suspended') !== '0' || text('auth') === 'nologin') return nobody('the user is suspended there');
+    if (ends < now) return notLoggedIn('the session has expired there');
+    if (text('deleted') !== '0') return notLoggedIn('the user has been deleted');
+    if (text('suspended') !== '0' || text('auth') === 'nologin')
+      return notLoggedIn('the user is suspended there');
     // Moodle notes it at the first page after the login, in the text of the session.
     if (site.tiedToAddress && text('address') !== address) {
-      return nobody(
+      return notLoggedIn(
         'the address is not the one of the login',
         'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
       );
     }
     if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
       return (
-        ifCutOff(row.data) ??
-        nobody(
+        checkSize(row.data) ??
+        notLoggedIn(
           'the user has not yet given the second factor',
           site.hasTexts
             ? undefined
@@ -302,12 +302,12 @@ export const moodle: Application<Found, Site, Cookie> = {
         )
       );
     }
-    if (isTrue(text('must_change'))) return nobody('the user has to change the password first');
+    if (isTrue(text('must_change'))) return notLoggedIn('the user has to change the password first');
     const siteAdmins = (site.siteAdmins ?? text('site_admins')).split(',');
     const needsPolicy = site.needsPolicy === 'policies' ? text('policies') !== '0' : site.needsPolicy;
     const isAsked = needsPolicy && !siteAdmins.includes(id) && text('auth') !== 'webservice';
     if (isAsked && !isTrue(text('policyagreed')))
-      return nobody('the user has not yet agreed to the policy of the site');
+      return notLoggedIn('the user has not yet agreed to the policy of the site');
     const own = text('roles').split('\n');
     const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
     const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : isOne(site.admins);

@@ -12,12 +12,11 @@ import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   accountsIn,
-  because,
   type Claim,
   type GivenRoles,
   loginPart,
   mailsIn,
-  nobody,
+  notLoggedIn,
   type Row,
   rolesIf,
   type SiteDatabase,
@@ -251,7 +250,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is none that MyBB makes`;
       const hint =
         'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME';
-      return { ...because(reason, hint), cookie: `${cookiePrefix}mybbuser` };
+      return { ...notLoggedIn(reason, hint), cookie: `${cookiePrefix}mybbuser` };
     }
     const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
     const sid = named('sid');
@@ -259,10 +258,12 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], otherwise: byKey };
   },
 
-  judge(site, { table, lookup, uid, loginkey }, row, now, memo) {
+  checkRow(site, { table, lookup, uid, loginkey }, row, now, memo) {
     const text = textsOf(row);
     if (row === null || text('uid') !== uid) {
-      return nobody(table === 'users' ? 'there is no such user' : 'the browser has no session of this user');
+      return notLoggedIn(
+        table === 'users' ? 'there is no such user' : 'the browser has no session of this user',
+      );
     }
     if (!isSame(row.loginkey ?? Buffer.alloc(0), loginkey))
       return settled('the key of the login is no longer valid');
@@ -494,4 +495,4 @@ function isSame(stored: Buffer, given: string): boolean {
 const openAccounts = (prefix: string) =>
   `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`;
 
-const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });
+const settled = (reason: string) => ({ ...notLoggedIn(reason), isFinal: true as const });

@@ -11,13 +11,12 @@ import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
   accountsIn,
-  because,
   type Claim,
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
   mailsIn,
-  nobody,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
@@ -196,26 +195,27 @@ export const opencart: MemberApplication<Found, Site, Member> = {
   },
 
   claim({ needsFactor, factorCookie }, { secrets, proof: [customer, by] }, { cookies }) {
-    if (!customer || !/^[1-9]\d{0,17}$/.test(customer)) return because('the session names no customer');
+    if (!customer || !/^[1-9]\d{0,17}$/.test(customer)) return notLoggedIn('the session names no customer');
     // 4.1.0.4 puts the row of the token beside that of the customer. Versions before it leave no mark.
-    if (by === 'login') return because('an administrator is there as the customer');
+    if (by === 'login') return notLoggedIn('an administrator is there as the customer');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookies.value(factorCookie ?? '') ?? '';
     return /^[\x21-\x7e]{1,96}$/.test(token)
       ? { table: 'devices', lookup: token, secrets: [...secrets, token], customer }
-      : because(noFactor);
+      : notLoggedIn(noFactor);
   },
 
-  judge(site, { table, customer: id }, row, now) {
+  checkRow(site, { table, customer: id }, row, now) {
     const text = textsOf(row);
     if (table === 'devices' && (row === null || text('customer_id') !== id || text('trusted') !== '1'))
-      return nobody(noFactor);
+      return notLoggedIn(noFactor);
     const left =
       site.factorEnds && table === 'devices' ? secondsUntil(text('date_expire'), now, site.zone) : null;
     // Also a date that cannot be read is none in the future.
-    if (left !== null && !(left > 0)) return nobody('the device has to give the second factor once more');
-    if (row === null) return nobody('the customer has been deleted');
-    if (text('status') !== '1') return nobody('the customer is disabled there, or not yet approved');
+    if (left !== null && !(left > 0))
+      return notLoggedIn('the device has to give the second factor once more');
+    if (row === null) return notLoggedIn('the customer has been deleted');
+    if (text('status') !== '1') return notLoggedIn('the customer is disabled there, or not yet approved');
     const groups = text('group_names').split('\n').map(withoutEntities);
     const isOne = (wanted: readonly string[] = []) => wanted.some((name) => groups.includes(name));
     const user: SessionUser = {

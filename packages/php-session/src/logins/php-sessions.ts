@@ -1,16 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { formHint, RequestCookies, type SessionCookie, sessionIdFrom } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
-import type { UserPaths } from '../identity.ts';
+import type { FoundUser, UserPaths } from '../identity.ts';
 import {
-  type Explanation,
+  type CheckResult,
   handleOf,
   type Login,
   type Logins,
+  type NotLoggedIn,
+  notLoggedIn,
   type Refusal,
   refusalOf,
   unavailable,
-  type Verdict,
   type Watcher,
 } from '../login.ts';
 import { logoutMarker } from '../logout-marker.ts';
@@ -24,8 +25,8 @@ import {
   type Versioned,
 } from '../store.ts';
 import { within } from '../stores/deadline.ts';
-import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
-import { type Beside, because, byAnotherKey, noCookie } from './application.ts';
+import { findUserInReadings, openUserFinder } from '../user-finder.ts';
+import { type Beside, keyChanged, noCookie } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 
@@ -53,11 +54,13 @@ export interface PhpSession {
   readonly bytes: Buffer;
   /** The version of these bytes, once the store has told it. */
   version: string | null;
-  /** As in `Identity`. */
-  readonly proof?: readonly (string | null)[];
-  /** As in `Identity`. */
+  /** As in `FoundUser`. */
+  readonly proof: FoundUser['proof'];
+  /** As in `FoundUser`. */
   readonly regenerated?: string;
 }
+
+type SessionResult = CheckResult<{ login: Login<PhpSession> }>;
 
 /** Where the sessions are, which cookie holds the id, and where in a session the user is. */
 export interface SessionSettings {
@@ -72,51 +75,58 @@ export interface SessionSettings {
 export function phpSessions({ source, cookie, user, refuses }: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
   const read = sharedReads(store);
-  const judge = createJudge(source, user);
+  const users = openUserFinder(source, user);
 
   /** The ids of sessions that browsers have left, and when that was seen, in this order. */
   const left = new Map<string, number>();
 
-  async function from(sent: Sent, client: string): Promise<Login<PhpSession> | Refusal> {
+  async function readLogin(sent: Sent, client: string): Promise<Login<PhpSession> | Refusal> {
     try {
       const checkWithin = (budget: number) =>
         readWithRetries(sent.id, budget).then(
-          (found) => judged(sent, client, found?.bytes ?? null, found?.version ?? null),
-          judgedUnread(sent, client),
+          (found) => loginIn(sent, client, found?.bytes ?? null, found?.version ?? null),
+          loginInReadings(sent, client),
         );
-      let verdict = await checkWithin(firstBudget);
-      if (verdict.state === 'nobody' || verdict.state === 'empty') {
+      let result = await checkWithin(firstBudget);
+      if (result.state === 'nobody' || result.state === 'empty') {
         await pause(secondCheckAfter);
-        verdict = await checkWithin(secondBudget);
+        result = await checkWithin(secondBudget);
       }
-      return verdict.state === 'user' ? verdict.login : refusalOf(verdict);
+      return result.state === 'user' ? result.login : refusalOf(result);
     } catch (error) {
       return unavailable(error);
     }
   }
 
   /** @param by the client, or the user of an open login */
-  async function judged(
+  async function loginIn(
     sent: Sent,
     by: string,
     bytes: Buffer | null,
     version: string | null,
-  ): Promise<Verdict<PhpSession>> {
-    const verdict = await judge.verdict(sent.id, bytes, by);
-    if (verdict.state !== 'user') return verdict;
-    if (isLeft(sent, verdict) && !left.has(sent.id)) {
+  ): Promise<SessionResult> {
+    const result = await users.find(sent.id, bytes, by);
+    if (result.state !== 'user') return result;
+    if (isLeft(sent, result) && !left.has(sent.id)) {
       left.set(sent.id, performance.now());
       if (left.size > mostLeft) left.delete(left.keys().next().value as string);
     }
     const leftAt = left.get(sent.id);
-    if (leftAt === undefined) return asLogin(sent, verdict, version);
-    if (performance.now() - leftAt >= leftFor) return leftBehind;
-    // Without its bytes it is judged again at each check.
-    return asLogin(sent, { ...verdict, bytes: Buffer.alloc(0) }, null);
+    if (leftAt === undefined) return asLogin(sent, result, bytes as Buffer, version);
+    if (performance.now() - leftAt >= leftFor) return notLoggedIn('the session has got another id');
+    // Without its bytes it is decoded again at each check.
+    return asLogin(sent, result, noBytes, null);
   }
 
-  const judgedUnread = (sent: Sent, by: string) => async (error: unknown) =>
-    asLogin(sent, await judgeFailure(error, (bytes) => judge.verdict(sent.id, bytes, by)), null);
+  const loginInReadings = (sent: Sent, by: string) => (error: unknown) =>
+    findUserInReadings(
+      error,
+      async (bytes): Promise<SessionResult> => {
+        const result = await users.find(sent.id, bytes, by);
+        return result.state === 'user' ? asLogin(sent, result, bytes, null) : result;
+      },
+      ({ login }) => login.user.id,
+    );
 
   /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
   async function readWithRetries(id: string, budget: number): Promise<Versioned | null> {
@@ -142,21 +152,21 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
   function compare(
     { state, user }: Login<PhpSession>,
     version: string | null,
-  ): Promise<Verdict<PhpSession> | null> {
+  ): Promise<SessionResult | null> {
     const { id, bytes } = state;
     return store.get(id).then(
       (found) => {
-        if (bytes.length === 0 || !found?.equals(bytes)) return judged(state, user.id, found, version);
+        if (bytes.length === 0 || !found?.equals(bytes)) return loginIn(state, user.id, found, version);
         if (version !== null) state.version = version;
         return null;
       },
-      judgedUnread(state, user.id),
+      loginInReadings(state, user.id),
     );
   }
 
-  function check(login: Login<PhpSession>): Promise<Verdict<PhpSession> | null> {
+  function check(login: Login<PhpSession>): Promise<SessionResult | null> {
     const { id, sent = id, bytes } = login.state;
-    if (bytes.length === 0 && cookie.idIn(sent) !== id) return Promise.resolve(byAnotherKey);
+    if (bytes.length === 0 && cookie.idIn(sent) !== id) return Promise.resolve(keyChanged);
     // Nearly all checks end here, thousands in a second: few promises.
     if (store.version === undefined) return compare(login, null);
     return store.version(id).then(
@@ -166,7 +176,7 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
   }
 
   /** A store without versions compares many sessions at once: a chain of promises for each costs more than the answer. */
-  function checkAll(logins: readonly Login<PhpSession>[]): Promise<Verdict<PhpSession> | null>[] {
+  function checkAll(logins: readonly Login<PhpSession>[]): Promise<SessionResult | null>[] {
     if (store.unchanged === undefined) return logins.map(check);
     const answer = store.unchanged(logins.map(({ state }) => state));
     return logins.map((login, n) => answer.then((same) => (same[n] ? null : check(login))));
@@ -184,19 +194,16 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
             : sent === null
               ? all.explain(noCookie(cookie.name, cookieSettings))
               : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
-        return { code: 'unauthorized', ...why };
+        return refusalOf(why);
       }
-      const answer = await from(sent === id ? { id } : { id, sent: String(sent) }, client);
+      const answer = await readLogin(sent === id ? { id } : { id, sent: String(sent) }, client);
       if ('code' in answer || refuses === undefined) return answer;
       const { user, state } = answer;
-      const wrong = refuses(all, { user, proof: state.proof ?? [] });
-      return wrong === null ? answer : { code: 'unauthorized', ...(all?.explain(wrong) ?? wrong) };
+      const wrong = refuses(all, { user, proof: state.proof });
+      return wrong === null ? answer : refusalOf(all?.explain(wrong) ?? wrong);
     },
     check: checkAll,
-    unjudged: (login) => ({
-      ...login,
-      state: { ...login.state, bytes: Buffer.alloc(0), version: null },
-    }),
+    unjudged: (login) => ({ ...login, state: { ...login.state, bytes: noBytes, version: null } }),
     binding: ({ cookies }) => sessionIdFrom(cookies, cookie),
     watch: (onNotifications) => watchSessions(store, onNotifications),
     lifetime: source.lifetime,
@@ -219,7 +226,7 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
       }
     },
     close() {
-      judge.close();
+      users.close();
       store.close();
     },
   };
@@ -235,21 +242,30 @@ type Sent = Pick<PhpSession, 'id' | 'sent' | 'regenerated'>;
 const isLeft = ({ regenerated: before }: Sent, { regenerated: now }: { regenerated?: string }): boolean =>
   before !== undefined && now !== undefined && before !== now;
 
-const leftBehind = { state: 'nobody' as const, ...because('the session has got another id') };
+const noBytes = Buffer.alloc(0);
 
-function asLogin({ id, sent }: Sent, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
-  if (verdict.state !== 'user') return verdict;
-  const { user, bytes, proof, regenerated } = verdict;
-  const handle = handleOf('php', user.id, [id]);
+/** Small buffers share their memory with others. A login stays for hours, so it gets a copy that keeps no other data. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+function asLogin(
+  { id, sent }: Sent,
+  { user, proof, regenerated }: FoundUser,
+  bytes: Buffer,
+  version: string | null,
+): SessionResult {
   const state = {
     id,
     ...(sent !== undefined && { sent }),
-    bytes,
+    bytes: ownCopy(bytes),
     version,
-    ...(proof && { proof }),
+    proof,
     ...(regenerated !== undefined && { regenerated }),
   };
-  return { state: 'user', login: { handle, user, state } };
+  return { state: 'user', login: { handle: handleOf('php', user.id, [id]), user, state } };
 }
 
 /** Passes the notifications of a store, which name a session by its id or by the marker of a logout, to watchers. */
@@ -325,5 +341,5 @@ function noVersion(error: unknown): null {
   throw error;
 }
 
-const notAnId = (what: string, expected: string, value: unknown): Explanation =>
-  because(`${what} is not ${expected}`, formHint(value));
+const notAnId = (what: string, expected: string, value: unknown): NotLoggedIn =>
+  notLoggedIn(`${what} is not ${expected}`, formHint(value));

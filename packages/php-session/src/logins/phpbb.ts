@@ -11,8 +11,8 @@ import {
   type GivenRoles,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   type Row,
   rolesIf,
   type SiteDatabase,
@@ -311,17 +311,17 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     };
   },
 
-  judge(site, claim, row, now) {
+  checkRow(site, claim, row, now) {
     const text = textsOf(row);
     if (claim.table === 'keys') {
       if (row === null || text('user_id') !== claim.user)
-        return nobody('the key of the browser is not valid');
+        return notLoggedIn('the key of the browser is not valid');
       return userIn(site, claim, row, now);
     }
-    if (row === null) return nobody('there is no such session: it has ended, or expired');
+    if (row === null) return notLoggedIn('there is no such session: it has ended, or expired');
     const wrong = site.checks ? differing(site, claim, text) : null;
     if (wrong !== null) {
-      return nobody(
+      return notLoggedIn(
         `the session was begun with another ${wrong}`,
         'if every visitor gets this: the chat must be reached by the same way as phpBB, or CHAT_TRUSTED_PROXIES name that way; CHAT_SITE_CHECKS=off leaves the comparison out',
       );
@@ -329,12 +329,12 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const seen = Number(text('seen'));
     if (text('autologin') === '0') {
       const idle = seen + site.sessionLength + 61;
-      return idle <= now ? nobody('the session has expired') : userIn(site, claim, row, now, idle);
+      return idle <= now ? notLoggedIn('the session has expired') : userIn(site, claim, row, now, idle);
     }
-    if (!site.allowAutologin) return nobody('its automatic login is no longer allowed');
+    if (!site.allowAutologin) return notLoggedIn('its automatic login is no longer allowed');
     if (site.longestAutologin === 0) return userIn(site, claim, row, now);
     const idle = seen + site.longestAutologin - 59;
-    return idle <= now ? nobody('the session has expired') : userIn(site, claim, row, now, idle);
+    return idle <= now ? notLoggedIn('the session has expired') : userIn(site, claim, row, now, idle);
   },
 
   async portrait(_, { prefix, admins }, ask) {
@@ -374,9 +374,9 @@ function userIn(
   row: Row,
   now: number,
   idle?: number,
-): ReturnType<typeof phpbb.judge> {
+): ReturnType<typeof phpbb.checkRow> {
   const text = textsOf(row);
-  const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });
+  const settled = (reason: string) => ({ ...notLoggedIn(reason), isFinal: true as const });
   const [id, type] = [text('user_id'), text('user_type')];
   if (id === anonymous) return settled('it is the session of a guest');
   if (type !== types.normal && type !== types.founder)

@@ -2,16 +2,15 @@ import { createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } f
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
-import type { Explanation, SessionUser } from '../login.ts';
+import type { NotLoggedIn, SessionUser } from '../login.ts';
 import {
   type Application,
   accountsIn,
-  because,
   type Claim,
   type GivenRoles,
   loginPart,
   mailsIn,
-  nobody,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   texts,
@@ -152,7 +151,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     }
     const [first, ...more] = claims.values();
     if (more.some(({ customer }) => customer !== first?.customer)) {
-      return because(
+      return notLoggedIn(
         'there are cookies of several customers',
         'if a visitor may be logged in at several shops: CHAT_SESSION_NAME names the cookie of one',
       );
@@ -162,17 +161,17 @@ export const prestashop: Application<Found, Found, Cookie> = {
     return [first, ...more].reduceRight((otherwise, claim) => ({ ...claim, otherwise }));
   },
 
-  judge(site, { customer: id, token, password }, row) {
+  checkRow(site, { customer: id, token, password }, row) {
     const text = textsOf(row);
-    if (row === null) return nobody('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const [given, known] = [Buffer.from(token), row.token ?? Buffer.alloc(0)];
     if (text('id_customer') !== id || given.length !== known.length || !timingSafeEqual(given, known))
-      return nobody('the session is that of another login');
+      return notLoggedIn('the session is that of another login');
     if (!timingSafeEqual(Buffer.from(password), row.password ?? Buffer.alloc(password.length)))
-      return nobody('the customer has a new password since');
+      return notLoggedIn('the customer has a new password since');
     if (text('active') !== '1' || text('deleted') !== '0')
-      return nobody('the customer has been disabled or deleted there');
-    if (text('is_guest') !== '0') return nobody('the customer ordered as a guest, without an account');
+      return notLoggedIn('the customer has been disabled or deleted there');
+    if (text('is_guest') !== '0') return notLoggedIn('the customer ordered as a guest, without an account');
     const own = text('group_names').split('\n');
     const isOne = (wanted: readonly string[] = []) => wanted.some((name) => own.includes(name));
     const user: SessionUser = {
@@ -206,21 +205,21 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
 const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.test(text ?? '');
 
-const tooManyCookies = because(
+const tooManyCookies = notLoggedIn(
   `there are more than ${mostCookies} cookies of PrestaShop`,
   'CHAT_SESSION_NAME names the cookie of the shop',
 );
 
-const noneThere = because(
+const noneThere = notLoggedIn(
   'there is no cookie of PrestaShop',
   'if every visitor gets this: PrestaShop sets its cookie for the host and the path of the shop',
 );
 
-function missing(isThere: boolean, isReadable: boolean): Explanation {
+function missing(isThere: boolean, isReadable: boolean): NotLoggedIn {
   if (!isThere) return noneThere;
   return isReadable
-    ? because('nobody is logged in by its cookie')
-    : because(
+    ? notLoggedIn('nobody is logged in by its cookie')
+    : notLoggedIn(
         'its cookie is none that this PrestaShop makes, or it was changed',
         'if every visitor gets this: new_cookie_key or cookie_iv is not the one that PHP has',
       );

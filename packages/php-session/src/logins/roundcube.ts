@@ -7,10 +7,10 @@ import { rawUrlDecode } from '../encodings.ts';
 import {
   type Accounts,
   accountsIn,
-  because,
   type FoundSessions,
   mailsIn,
   noCookie,
+  notLoggedIn,
   type SessionApplication,
   type SessionTexts,
   type SiteDatabase,
@@ -183,7 +183,7 @@ function accountsOf({
       const isOne = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
         isSame(given, `${expected}-${time}`),
       );
-      return isOne ? null : because(`the cookie ${cookie} is not that of the session, or has expired`);
+      return isOne ? null : notLoggedIn(`the cookie ${cookie} is not that of the session, or has expired`);
     },
     database,
     basis: { users, identities, lifetime, cookie },
@@ -209,7 +209,8 @@ function accountsOf({
         id: 'u.user_id',
         name: 'u.username',
       }),
-    judge: (row, { user }) => (row === null ? because('there is no such user any more') : { user }),
+    checkRow: (row, { user }) =>
+      row === null ? notLoggedIn('there is no such user any more') : { state: 'user', user },
   };
 }
 

@@ -1,6 +1,6 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hasCookieOf } from '../cookie.ts';
-import { because, noCookie, type SessionApplication } from './application.ts';
+import { noCookie, notLoggedIn, type SessionApplication } from './application.ts';
 import { ownSessions } from './own-sessions.ts';
 
 /** SimpleSAMLphp: src/SimpleSAML/Session.php (getSession, doLogin). */
@@ -24,7 +24,7 @@ export const simplesamlphp: SessionApplication = {
       // Its name is a setting (`session.authtoken.cookiename`), and nobody can guess its value.
       return hasCookieOf(cookies.header, token)
         ? null
-        : because(
+        : notLoggedIn(
             'no cookie has the token of the session (SimpleSAMLAuthToken)',
             'if every visitor gets this: SimpleSAMLphp sets it for the same path and domain as that of the session',
           );

@@ -14,8 +14,8 @@ import {
   type LoginTable,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   type Row,
   rolesIf,
   type SiteDatabase,
@@ -211,8 +211,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     return { table, lookup: id, secrets: [id, hash, factor], hash, second: factor, marks };
   },
 
-  judge(site, { lookup: id, hash, second, marks }, row, now) {
-    if (row === null) return nobody('there is no such user');
+  checkRow(site, { lookup: id, hash, second, marks }, row, now) {
+    if (row === null) return notLoggedIn('there is no such user');
     const text = textsOf(row);
     const bytes = (name: string) => row[name] ?? Buffer.alloc(0);
     const key = Buffer.concat([Buffer.from(site.secret), bytes('salt')]);
@@ -222,22 +222,22 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       return expected.length === actual.length && timingSafeEqual(expected, actual);
     };
     if (!isSigned('passwd', hash)) {
-      return nobody(
+      return notLoggedIn(
         'its cookie is not valid: the user has logged out on some device, or has a new password',
         'if every visitor gets this: $auth_secret in Settings.php is not the one that PHP has',
       );
     }
     if (text('activated') !== '1' && text('activated') !== '11')
-      return nobody('the account is not activated, or waits for approval or deletion');
+      return notLoggedIn('the account is not activated, or waits for approval or deletion');
     const hasFactor = text('tfa_secret') !== '';
     if (site.factors > 0 && hasFactor && !isSigned('tfa_backup', second))
-      return nobody('the second factor has not been given');
+      return notLoggedIn('the second factor has not been given');
     const groups = groupsOf(row);
     // SMF sends them to that page alone.
     const mustHaveFactor =
       site.factors > ofSome ||
       (site.factors === ofSome && [...groups.values()].some(({ needsFactor }) => needsFactor));
-    if (mustHaveFactor && !hasFactor) return nobody('the user has to set up a second factor first');
+    if (mustHaveFactor && !hasFactor) return notLoggedIn('the user has to set up a second factor first');
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
     if (mayBeCutOff(site.database, text('all_bans')))
@@ -248,7 +248,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
         .map((line) => line.split(' ') as [string, string]),
     );
     const isMarked = !isAdministrator && marks.some((mark) => Number(bans.get(mark)) > now);
-    if (lasts('shut_out') || isMarked) return nobody('this user is banned there');
+    if (lasts('shut_out') || isMarked) return notLoggedIn('this user is banned there');
     const isIn = (names: readonly string[] | undefined, usual: string) =>
       names === undefined ? groups.has(usual) : [...groups.values()].some(({ name }) => names.includes(name));
     const user: SessionUser = {

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../configuration/configuration.ts';
 import { RequestCookies } from '../cookie.ts';
 import { mergeRoles } from '../identity.ts';
 import {
+  type CheckResult,
   type Credentials,
   handleOf,
   type Login,
@@ -13,17 +14,16 @@ import {
   type SessionUser,
   StoreError,
   unavailable,
-  type Verdict,
 } from '../login.ts';
+import { option } from '../names.ts';
 import { batched } from '../stores/lookups.ts';
 import {
   type Application,
-  byAnotherKey,
   type Claim,
-  type Judged,
+  keyChanged,
   type LoginTable,
   type NamedRoles,
-  nobody,
+  notLoggedIn,
   type Row,
   type SiteTable,
 } from './application.ts';
@@ -46,7 +46,7 @@ export interface TableLogin extends Look {
   id: string;
   /** The settings that it was judged by: with others it is judged again. */
   site: unknown;
-  /** As in `Judged`. */
+  /** As in `RowUser`. */
   idle: number | undefined;
   memo: string | undefined;
 }
@@ -115,20 +115,22 @@ export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'>
   /** The site that claims are made and judged by. @throws StoreError */
   open(): Promise<OpenSite>;
   /** The verdict on a claim, or on the next one that finds a user. @param memo of the judgement before @throws StoreError */
-  look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>>;
+  look(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>>;
   /** As `Logins.check`. */
-  check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[];
+  check(logins: readonly Login<TableLogin>[]): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[];
   /** The same for all of them at once. */
   differing(logins: readonly Login<TableLogin>[]): Promise<Differing>;
   fault(): Promise<StoreError | null>;
 }
 
 /** The verdict on a login that may have changed; null for one that has not. */
-export type Differing = (login: Login<TableLogin>) => Promise<Verdict<TableLogin>> | null;
+export type Differing = (
+  login: Login<TableLogin>,
+) => Promise<CheckResult<{ login: Login<TableLogin> }>> | null;
 
 /** Judges claims, whatever they are made of, by the tables of an application. */
 export function claimedLogins(
-  application: Pick<Application, 'kind' | 'keys' | 'logins' | 'judge'>,
+  application: Pick<Application, 'kind' | 'keys' | 'logins' | 'checkRow'>,
   reader: SiteReader,
 ): ClaimedLogins {
   let known: { open: OpenSite; tables: Tables } | undefined;
@@ -149,15 +151,15 @@ export function claimedLogins(
     claim: Claim,
     found: ({ id: string } & Found) | null,
     before?: string,
-  ): Verdict<TableLogin> & { settled?: true } {
+  ): CheckResult<{ login: Login<TableLogin> }> {
     const now = Math.floor(Date.now() / 1000);
-    const judged: Judged = application.judge(site, claim, found?.row ?? null, now, before);
+    const judged = application.checkRow(site, claim, found?.row ?? null, now, before);
     if (judged.state !== 'user') return judged;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
     const { ends, idle, memo, mayBeOver } = judged;
     const user = withNamedRoles(judged.user, reader.named);
     if (reader.nobody.includes(user.id))
-      return { ...nobody('this user is nobody, by CHAT_USER_NOBODY'), settled: true };
+      return { ...notLoggedIn(`this user is nobody, by ${option('userNobody')}`), isFinal: true };
     const { id, digest, parts, kept } = found;
     return {
       state: 'user',
@@ -171,10 +173,10 @@ export function claimedLogins(
     };
   }
 
-  async function look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>> {
+  async function look(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>> {
     const { site, table } = await tables();
     const found = verdict(site, claim, await table(claim.table).find(claim.lookup), memo);
-    return 'settled' in found || found.state !== 'nobody' || claim.otherwise === undefined
+    return found.state !== 'nobody' || found.isFinal || claim.otherwise === undefined
       ? found
       : look(claim.otherwise, memo);
   }
@@ -210,7 +212,9 @@ export function claimedLogins(
     };
   }
 
-  function check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[] {
+  function check(
+    logins: readonly Login<TableLogin>[],
+  ): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[] {
     const judging = differing(logins);
     // Nobody may wait for it.
     judging.catch(() => {});
@@ -220,20 +224,20 @@ export function claimedLogins(
   async function judgedAgain(
     { handle, user, state }: Login<TableLogin>,
     change: Change,
-  ): Promise<Verdict<TableLogin>> {
+  ): Promise<CheckResult<{ login: Login<TableLogin> }>> {
     const { claim, id, memo } = state;
     const now = await tables();
     if (
       now.site !== state.site &&
       !isDeepStrictEqual(application.keys?.(now.site), application.keys?.(state.site))
     )
-      return byAnotherKey;
+      return keyChanged;
     if (!now.has(claim.table))
-      return nobody('by its settings, the site keeps its logins in other tables now');
+      return notLoggedIn('by its settings, the site keeps its logins in other tables now');
     // By other settings it may have other columns.
     const at = await now.table(claim.table).again(state, now.site === state.site ? change : []);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
-    if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
+    if (found.state !== 'nobody' || found.isFinal || claim.otherwise === undefined) return found;
     let other = await look(claim.otherwise, memo);
     if (at === null && other.state === 'nobody') {
       // The application may be about to write another row.
@@ -304,16 +308,17 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     try {
       const { site } = await open();
       const sent = asCookie(credentials, () => application.onlyCookie?.(site));
-      if (sent === null) return refusalOf(nobody('the value that the client sent is no login of this site'));
+      if (sent === null)
+        return refusalOf(notLoggedIn('the value that the client sent is no login of this site'));
       const cookies = new RequestCookies(sent.cookies);
       const claim = application.claim(site, { ...sent, cookies });
-      if ('reason' in claim) return refusalOf({ state: 'nobody', ...cookies.explain(claim) });
+      if ('state' in claim) return refusalOf(cookies.explain(claim));
       let found = await look(claim);
       if (found.state === 'nobody') {
         await pause(secondLookAfter);
         found = await look(claim);
       }
-      return found.state === 'user' ? found.login : refusalOf({ ...found, ...cookies.explain(found) });
+      return found.state === 'user' ? found.login : refusalOf(cookies.explain(found));
     } catch (error) {
       return unavailable(error);
     }
@@ -330,7 +335,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
         ...credentials,
         cookies: new RequestCookies(credentials.cookies),
       });
-      if ('reason' in claim) return null;
+      if ('state' in claim) return null;
       const secrets: (readonly string[])[] = [];
       for (let each: Claim | undefined = claim; each !== undefined; each = each.otherwise) {
         secrets.push(each.secrets);

@@ -1,8 +1,8 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import {
-  because,
   type FoundSessions,
   mailsIn,
+  notLoggedIn,
   type SessionApplication,
   type SiteDatabase,
 } from './application.ts';
@@ -89,12 +89,12 @@ export const ttrss: SessionApplication = {
           select: `SELECT id FROM ttrss_users WHERE access_level <> ${disabled}`,
           name: () => '',
         }),
-        judge(row, { user, proof: [hash = null] }) {
-          if (row === null) return because('there is no such user any more');
-          if (row.level?.toString() === disabled) return because('the account is disabled there');
+        checkRow(row, { user, proof: [hash = null] }) {
+          if (row === null) return notLoggedIn('there is no such user any more');
+          if (row.level?.toString() === disabled) return notLoggedIn('the account is disabled there');
           return row.password?.toString('latin1') === hash
-            ? { user }
-            : because('the user has a new password');
+            ? { state: 'user', user }
+            : notLoggedIn('the user has a new password');
         },
       },
     };

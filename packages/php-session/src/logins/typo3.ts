@@ -11,15 +11,14 @@ import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   accountsIn,
-  because,
   type Claim,
+  checkSize,
   type GivenRoles,
-  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
@@ -155,7 +154,7 @@ export const typo3: Application<Found, Found, Cookie> = {
   accounts: (_, sql) =>
     accountsIn('chat_typo3_accounts', `fe_users WHERE ${activeNow(sql)}`, {
       id: 'uid',
-      // As `judge` does.
+      // As `checkRow` does.
       name: "CASE WHEN name <> '' THEN name WHEN first_name <> '' OR last_name <> '' THEN TRIM(CONCAT(first_name, ' ', last_name)) ELSE username END",
     }),
 
@@ -223,16 +222,16 @@ export const typo3: Application<Found, Found, Cookie> = {
     }
     const payload = verified(value, site);
     if (payload === null) {
-      return because(
+      return notLoggedIn(
         'its cookie is none that TYPO3 makes, or is signed with another key',
         'if every visitor gets this: the encryptionKey is not the one that PHP has',
       );
     }
     const { identifier, scope } = payload as { identifier?: unknown; scope?: unknown };
     if (typeof identifier !== 'string' || !/^[0-9a-f]{1,128}$/.test(identifier))
-      return because('its cookie names no session');
+      return notLoggedIn('its cookie names no session');
     if (isOfAnother(scope, site.domain, isPageHost))
-      return because(
+      return notLoggedIn(
         'its cookie is that of another domain',
         'if every visitor gets this: CHAT_ORIGINS lists the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings',
       );
@@ -246,29 +245,29 @@ export const typo3: Application<Found, Found, Cookie> = {
     return { ...(first as Cookie), ...(other === undefined ? {} : { otherwise: other }) };
   },
 
-  judge(site, { address }, row, now) {
+  checkRow(site, { address }, row, now) {
     const text = textsOf(row);
     const number = (name: string) => Number(text(name));
-    if (row === null) return nobody('there is no such session, or it has ended there');
+    if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const lock = text('iplock');
     if (site.lock !== null && lock !== noLock && lock !== lockOf(address, site.lock))
-      return nobody(
+      return notLoggedIn(
         'the address is not the one of the login',
         'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
       );
     const id = text('userid');
-    if (!/^[1-9]\d*$/.test(id)) return nobody('nobody is logged in in this session');
+    if (!/^[1-9]\d*$/.test(id)) return notLoggedIn('nobody is logged in in this session');
     const ends = number('used') + site.timeout;
-    if (site.timeout === 0 || now > ends) return nobody('the session has expired there');
-    if (row.uid === null || text('deleted') !== '0') return nobody('the user has been deleted');
-    if (text('disable') !== '0') return nobody('the user is disabled there');
+    if (site.timeout === 0 || now > ends) return notLoggedIn('the session has expired there');
+    if (row.uid === null || text('deleted') !== '0') return notLoggedIn('the user has been deleted');
+    if (text('disable') !== '0') return notLoggedIn('the user is disabled there');
     // TYPO3 counts in whole minutes here.
     const minute = now - (now % 60);
     const [starts, stops] = [number('starttime'), number('endtime')];
     if (starts > minute || (stops !== 0 && stops <= minute))
-      return nobody('the user is not active at present');
+      return notLoggedIn('the user is not active at present');
     if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
-      return ifCutOff(row.data) ?? nobody('the user has not yet given the second factor');
+      return checkSize(row.data) ?? notLoggedIn('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
     const groups = groupsIn(site.database, text('all_groups'));
     // Editors may give a new group the title of another.

@@ -19,15 +19,14 @@ import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   accountsIn,
-  because,
   type Claim,
+  checkSize,
   type GivenRoles,
-  ifCutOff,
   type LoginTable,
   loginPart,
   mailsIn,
-  nobody,
   noCookie,
+  notLoggedIn,
   type Row,
   rolesIf,
   type SiteDatabase,
@@ -281,40 +280,41 @@ export const wordpress: Application<Found, Site, Cookie> = {
       !/^[0-9a-f]{64}$/.test(hmac) ||
       more.length > 0
     )
-      return because('its cookie is none that WordPress makes');
+      return notLoggedIn('its cookie is none that WordPress makes');
     // WordPress puts backslashes before these in cookies, and then finds no such user.
-    if (/['"\\\0]/.test(login)) return because('WordPress itself takes no cookie of a user with such a name');
+    if (/['"\\\0]/.test(login))
+      return notLoggedIn('WordPress itself takes no cookie of a user with such a name');
     return {
       ...{ table: 'users', lookup: login, secrets: [expiration, token, hmac] },
       ...{ login, expiration, token, hmac },
     };
   },
 
-  judge(site, { login, expiration, token, hmac }, row, now) {
-    if (Number(expiration) < now) return nobody('its cookie has expired');
+  checkRow(site, { login, expiration, token, hmac }, row, now) {
+    if (Number(expiration) < now) return notLoggedIn('its cookie has expired');
     const text = textsOf(row);
     // The user may have had the name in other letters; it is signed as it stands in the cookie.
     if (row === null || text('login').toLowerCase() !== login.toLowerCase())
-      return nobody('there is no such user');
+      return notLoggedIn('there is no such user');
     const signed = `${login}|${expiration}|${token}`;
     const key = createHmac('md5', site.secret)
       .update(`${login}|${text('fragment')}|${expiration}|${token}`)
       .digest('hex');
     const expected = createHmac('sha256', key).update(signed).digest();
     if (!timingSafeEqual(expected, Buffer.from(hmac, 'hex'))) {
-      return nobody(
+      return notLoggedIn(
         'its cookie is signed with another key, or before the password was changed',
         'if every visitor gets this: the keys and salts of wp-config.php are not those that PHP has, or a plugin replaces the login',
       );
     }
     const session = part(decoded(row.tokens ?? null), createHash('sha256').update(token).digest('hex'));
     const until = expirationOf(session);
-    if (until === null) return ifCutOff(row.tokens) ?? nobody('the login has ended there');
-    if (until < now) return nobody('the login has expired there');
+    if (until === null) return checkSize(row.tokens) ?? notLoggedIn('the login has ended there');
+    if (until < now) return notLoggedIn('the login has expired there');
     const by = switchers.find(({ from }) => Number(part(session, from)) > 0);
-    if (by) return nobody(`somebody is another user there, by the plugin ${by.plugin}`);
+    if (by) return notLoggedIn(`somebody is another user there, by the plugin ${by.plugin}`);
     if (text('factor') === '1') {
-      return nobody(
+      return notLoggedIn(
         'the plugin WP Cerber asks this user for a second factor after the login',
         'the chat does not see whether it was given: switch it off in the profile of the user, and take another plugin for it, which asks before',
       );

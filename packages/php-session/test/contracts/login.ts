@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { differing } from '../../../../test/helpers/application-site.ts';
 import { patient } from '../../../../test/helpers/patient-logins.ts';
 import type { TestDatabase } from '../../../../test/helpers/site-database.ts';
-import { type Login, type Logins, type Refusal, StoreError, type Verdict } from '../../src/login.ts';
+import { type CheckResult, type Login, type Logins, type Refusal, StoreError } from '../../src/login.ts';
 import { openSite } from '../../src/logins/applications.ts';
 
 /** A browser in which a user of the site is logged in. */
@@ -43,7 +43,7 @@ function userOf(answer: Login | Refusal): Login {
   return answer;
 }
 
-const checked = (logins: Logins, login: Login) => logins.check([login])[0] as Promise<Verdict | null>;
+const checked = (logins: Logins, login: Login) => logins.check([login])[0] as Promise<CheckResult | null>;
 
 /** The contract for an application, with a site that its helper makes. */
 export function applicationContract(

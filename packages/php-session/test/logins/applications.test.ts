@@ -12,7 +12,7 @@ import { userFindings } from '../../src/doctor/user.ts';
 import { decodePhp } from '../../src/formats/php.ts';
 import { decodePhpSerialize } from '../../src/formats/php-serialize.ts';
 import type { PhpRecord } from '../../src/formats/value.ts';
-import { identify } from '../../src/identity.ts';
+import { findUser } from '../../src/identity.ts';
 import type { Login } from '../../src/login.ts';
 import type { FoundSessions } from '../../src/logins/application.ts';
 import { applications } from '../../src/logins/applications.ts';
@@ -30,7 +30,7 @@ const who = (application: string, of: string) => {
   const session = sessions.find((one) => one.application === application && one.case === of);
   if (session === undefined) throw new Error(`no session of ${application}: ${of}`);
   const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:` });
-  return identify(decodePhp(session.bytes), user);
+  return findUser(decodePhp(session.bytes), user);
 };
 
 describe('the user of a known application, by its kind alone', () => {
@@ -49,7 +49,7 @@ describe('the user of a known application, by its kind alone', () => {
     ['ttrss', '7', 'Ann'],
   ])('%s', (application, id, name) => {
     expect(who(application, 'in')).toMatchObject({ user: { id, name } });
-    expect(who(application, 'out')).toHaveProperty('nobody');
+    expect(who(application, 'out')).toHaveProperty('state', 'nobody');
   });
 
   test.each([
@@ -66,7 +66,7 @@ describe('the user of a known application, by its kind alone', () => {
         const bytes = (text: string) => Buffer.from(text).toString('latin1');
         const text =
           found?.bytes.toString('latin1').replaceAll(bytes(written(id)), bytes(written(name))) ?? '';
-        return identify(decodePhp(Buffer.from(text, 'latin1')), user);
+        return findUser(decodePhp(Buffer.from(text, 'latin1')), user);
       };
       for (const name of typed) expect(as(name)).toMatchObject({ user: { id } });
       const [user, domain] = id.split('@');
@@ -81,11 +81,11 @@ describe('the user of a known application, by its kind alone', () => {
         'a\u0301nn',
         `${user}\ufeff`,
       ])
-        expect(as(at(name)), JSON.stringify(name)).toHaveProperty('invalid');
-      for (const name of ['0*', '*']) expect(as(name), name).toHaveProperty('invalid');
+        expect(as(at(name)), JSON.stringify(name)).toHaveProperty('state', 'invalid');
+      for (const name of ['0*', '*']) expect(as(name), name).toHaveProperty('state', 'invalid');
       const [first = ''] = typed;
-      expect(as(id, { CHAT_USER_NOBODY: first })).toHaveProperty('nobody');
-      expect(as(first, { CHAT_USER_NOBODY: first })).toHaveProperty('nobody');
+      expect(as(id, { CHAT_USER_NOBODY: first })).toHaveProperty('state', 'nobody');
+      expect(as(first, { CHAT_USER_NOBODY: first })).toHaveProperty('state', 'nobody');
     },
   );
 
@@ -96,7 +96,7 @@ describe('the user of a known application, by its kind alone', () => {
   test('an ID that is reserved in the chat is not accepted', () => {
     for (const id of ['*', '0', 0]) {
       const { user } = sessionsOf({});
-      expect(identify({ user_id: id }, user), String(id)).not.toHaveProperty('user');
+      expect(findUser({ user_id: id }, user), String(id)).not.toHaveProperty('user');
     }
   });
 
@@ -107,11 +107,12 @@ describe('the user of a known application, by its kind alone', () => {
   });
 
   test('not logged in with a guest account, a missing second factor or the ID before the login', () => {
-    expect(who('cacti', 'a guest')).toHaveProperty('nobody');
+    expect(who('cacti', 'a guest')).toHaveProperty('state', 'nobody');
     for (const application of ['phpmyadmin', 'postfixadmin'])
-      expect(who(application, 'before the second factor'), application).toHaveProperty('nobody');
-    expect(who('roundcube', 'the record of the id before the login')).toEqual({
-      nobody: 'nobody is logged in: auth_secret is not in the session',
+      expect(who(application, 'before the second factor'), application).toHaveProperty('state', 'nobody');
+    expect(who('roundcube', 'the record of the id before the login')).toMatchObject({
+      state: 'nobody',
+      reason: 'nobody is logged in: auth_secret is not in the session',
     });
   });
 });
@@ -120,15 +121,15 @@ describe('the user of a known application, by its kind alone', () => {
 const inSession = (of: string, env: NodeJS.ProcessEnv, decode: typeof decodePhpSerialize = decodePhp) => {
   const content = decode(sessions.find((one) => one.case === of)?.bytes ?? Buffer.alloc(0)) as PhpRecord;
   const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', ...env });
-  return { content, user, found: identify(content, user) };
+  return { content, user, found: findUser(content, user) };
 };
 const symfony = { CHAT_SITE: 'symfony:' };
 
 test('Symfony with an authenticator of the site, whose token has the user in another place', () => {
   const of = 'by an authenticator of the site';
-  expect(who('symfony', of)).toEqual({ user: { id: 'ann', name: 'ann' } });
+  expect(who('symfony', of)).toMatchObject({ user: { id: 'ann', name: 'ann' } });
   const own = { ...symfony, CHAT_USER_ID: '_sf2_attributes._security_main!.2.0.roles.0' };
-  expect(inSession(of, own).found).toHaveProperty('nobody');
+  expect(inSession(of, own).found).toHaveProperty('state', 'nobody');
 });
 
 test('Symfony users who are entities are known by ID, not by a username that a form may have changed', () => {
@@ -139,7 +140,7 @@ test('Symfony users who are entities are known by ID, not by a username that a f
     ['an entity with a Uuid', `${uuid}7`],
     ['an entity with a Uuid of Ramsey', `${uuid}8`],
   ] as const)
-    expect(who('symfony', of), of).toEqual({ user: { id, name: 'ann' } });
+    expect(who('symfony', of), of).toMatchObject({ user: { id, name: 'ann' } });
   const own = { ...symfony, CHAT_USER_ID: '_sf2_attributes._security_main!.2.0.username' };
   expect(inSession('an entity', own).found).toMatchObject({ user: { id: 'ann' } });
 });
@@ -161,7 +162,7 @@ test('Roundcube with a storage of its own, where the session is a string', () =>
     CHAT_USER_REQUIRE: 'vars!.auth_secret',
   };
   const { found } = inSession('its own storage', own, decodePhpSerialize);
-  expect(found).toEqual({ user: { id: '7', name: 'ann' } });
+  expect(found).toMatchObject({ user: { id: '7', name: 'ann' } });
 });
 
 /** The logins of sessions in a new folder, and the code of pages there. */

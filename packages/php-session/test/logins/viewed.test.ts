@@ -3,7 +3,7 @@ import { loginsOf, siteDatabases } from '../../../../test/helpers/application-si
 import { mybbSite } from '../../../../test/helpers/mybb.ts';
 import { phpbbSite } from '../../../../test/helpers/phpbb.ts';
 import type { TestDatabase } from '../../../../test/helpers/site-database.ts';
-import type { Login, Verdict } from '../../src/login.ts';
+import type { CheckResult, Login } from '../../src/login.ts';
 import type { SitePlace } from '../../src/logins/site.ts';
 import { siteSql } from '../../src/logins/sql.ts';
 import { parseDatabaseUrl } from '../../src/store-url.ts';
@@ -48,7 +48,7 @@ async function phpBB() {
   const device = await site.logIn('7');
   await site.logIn('8');
   let seen = Math.floor(Date.now() / 1000);
-  const checked = (login: Login): Promise<Verdict | null> => logins.check([login])[0] as never;
+  const checked = (login: Login): Promise<CheckResult | null> => logins.check([login])[0] as never;
   return {
     ...site,
     device,
@@ -163,7 +163,7 @@ test('MyBB: sessions of a user that come and go between page views', async () =>
   onTestFinished(site.remove);
   const logins = await siteOf(site.folder);
   const [device, other] = [await site.logIn('7'), await site.logIn('7')];
-  const checked = (login: Login): Promise<Verdict | null> => logins.check([login])[0] as never;
+  const checked = (login: Login): Promise<CheckResult | null> => logins.check([login])[0] as never;
   const view = (sid: string) => site.run('UPDATE #_sessions SET time = time + 1 WHERE sid = ?', [sid]);
   let login = (await logins.identify(device)) as Login;
   const next = async () => {

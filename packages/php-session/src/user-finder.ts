@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { formHint } from './cookie.ts';
+import { UnreadableError, unreadable, unwrapped } from './decode.ts';
+import { decodeStored } from './formats/formats.ts';
+import { FormatError } from './formats/value.ts';
+import { type FoundUser, findUser, type UserPaths } from './identity.ts';
+import { LargeSessions } from './large-sessions.ts';
+import { type CheckResult, type NotLoggedIn, notLoggedIn } from './login.ts';
+import type { SessionSource } from './source.ts';
+import { SessionTooLargeError, UnsettledError } from './store.ts';
+
+type UserResult = CheckResult<FoundUser>;
+
+/** Unpacked sessions of this size or more are decoded in a separate thread. */
+const minLargeBytes = 16 * 1024;
+const maxCachedResults = 100;
+/** So many of the last decodable readings of an unsettled session must agree. */
+const minEqualReadings = 4;
+
+export interface UserFinder {
+  /**
+   * Finds the user in the stored bytes of a session: at once, unless the session is large.
+   * @param by the client or user, for fair turns with large sessions
+   * @throws StoreError if the thread for large sessions is overloaded or has failed
+   */
+  find(id: string, bytes: Buffer | null, by: string): UserResult | Promise<UserResult>;
+  close(): void;
+}
+
+export function openUserFinder(source: SessionSource, paths: UserPaths): UserFinder {
+  /** Results that cost more than a digest of the stored bytes, by session ID. */
+  const cache = new Map<string, { digest: string; result: Promise<UserResult> }>();
+  const large = new LargeSessions(source.format, paths);
+
+  function decode(id: string, bytes: Buffer, by: string): UserResult | Promise<UserResult> {
+    try {
+      const inner = unwrapped(source, id, bytes);
+      if (inner.length === 0) return { ...notLoggedIn('the session is empty'), state: 'empty' };
+      const failed = (error: unknown) => undecodable(unreadable(error, source, inner));
+      if (inner.length >= minLargeBytes) return large.findUser(by, inner).catch(failed);
+      try {
+        return findUser(decodeStored(source.format, inner), paths);
+      } catch (error) {
+        return failed(error);
+      }
+    } catch (error) {
+      return undecodable(error);
+    }
+  }
+
+  /** Adds the entry, or makes it the newest. */
+  function keep(id: string, entry: { digest: string; result: Promise<UserResult> }): void {
+    cache.delete(id);
+    cache.set(id, entry);
+    if (cache.size > maxCachedResults) cache.delete(cache.keys().next().value as string);
+  }
+
+  return {
+    find(id, bytes, by) {
+      if (bytes === null)
+        return notLoggedIn(
+          'there is no such session',
+          formHint(id) ??
+            'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
+        );
+      const cached = cache.get(id);
+      if (cached !== undefined && cached.digest === digestOf(bytes)) {
+        keep(id, cached);
+        return cached.result;
+      }
+      cache.delete(id);
+      const result = decode(id, bytes, by);
+      // A few stored bytes may unpack to a megabyte, also while the format of undecodable ones is guessed.
+      if (!(result instanceof Promise) && result.state !== 'invalid') return result;
+      const entry = { digest: digestOf(bytes), result: Promise.resolve(result) };
+      keep(id, entry);
+      // A failure says nothing about the session.
+      entry.result.catch(() => {
+        if (cache.get(id) === entry) cache.delete(id);
+      });
+      return result;
+    },
+    close: () => large.close(),
+  };
+}
+
+const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64');
+
+/** @throws the error if it says nothing about the session */
+function undecodable(error: unknown): NotLoggedIn {
+  const invalid = (kind: string, reason: string, hint?: string): NotLoggedIn => ({
+    state: 'invalid',
+    kind,
+    reason,
+    hint,
+  });
+  if (error instanceof SessionTooLargeError) return { state: 'invalid', ...error.why };
+  if (error instanceof UnreadableError) return invalid(error.looks, error.message, error.hint);
+  if (!(error instanceof FormatError)) throw error;
+  return invalid('what the store holds is damaged', error.message);
+}
+
+/**
+ * Finds the user of a session that its store could not deliver whole. Half of a session may look like another user's, or
+ * like a logout, but halves of several versions do not agree.
+ * @param error of the store
+ * @throws the error if it says nothing about the session
+ */
+export async function findUserInReadings<User extends object>(
+  error: unknown,
+  find: (bytes: Buffer) => Promise<CheckResult<User>>,
+  idOf: (user: User) => string,
+): Promise<CheckResult<User>> {
+  if (!(error instanceof UnsettledError)) return undecodable(error);
+  const results = (await Promise.all(error.readings.map(find)))
+    .filter(({ state }) => state === 'user' || state === 'nobody')
+    .slice(-minEqualReadings);
+  const last = results.at(-1);
+  const ids = new Set(results.map((result) => (result.state === 'user' ? idOf(result) : undefined)));
+  if (last === undefined || results.length < minEqualReadings || ids.size > 1) throw error;
+  return last;
+}
