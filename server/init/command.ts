@@ -74,10 +74,10 @@ async function setUp(
   const place = { ...placeIn(config), machine };
   const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
 
-  const known = addressOf(found.portrait.address);
-  const cookie = found.portrait.cookie ?? { path: '/', domain: '', secure: false };
+  const known = addressOf(found.description.address);
+  const cookie = found.description.cookie ?? { path: '/', domain: '', secure: false };
   const isOn = known === null ? '' : ` at ${known.href.replace(/\/$/, '')}`;
-  const version = found.portrait.version ? ` ${found.portrait.version}` : '';
+  const version = found.description.version ? ` ${found.description.version}` : '';
   say({
     is: 'well',
     text: [
@@ -165,7 +165,7 @@ async function setUp(
       port: checked.port,
       isBuilt: clientBuilt().is === 'well',
       userPath: values.CHAT_USER_ID,
-      condition: found.portrait.condition,
+      condition: found.description.condition,
       usesSiteUser: found.hasTables && place.database === undefined,
       machine,
     },
@@ -278,7 +278,7 @@ function addressOf(text: string | null | undefined): URL | null {
   }
 }
 
-function administratorsIn({ portrait: { administrators: count } }: Found): string {
+function administratorsIn({ description: { administrators: count } }: Found): string {
   if (count === undefined) return '';
   return count === 1 ? '1 administrator' : `${count} administrators`;
 }
@@ -303,7 +303,7 @@ async function askForAddress({ yes }: Options, terminal: Terminal): Promise<URL>
 
 /** The account that writes the sessions, if they are in a folder of its own. */
 function ownerOfSessions(found: Found): string | undefined {
-  if (found.portrait.account !== undefined) return found.portrait.account;
+  if (found.description.account !== undefined) return found.description.account;
   const folder = folderOfStore(found.store);
   if (folder === undefined) return undefined;
   try {
@@ -338,7 +338,7 @@ async function testAs(account: Account, place: SitePlace, say: (finding: Finding
 /** The address of the login page of the site. */
 async function loginPage(
   { yes }: Options,
-  { portrait: { login } }: Found,
+  { description: { login } }: Found,
   { site }: ChatAddresses,
   terminal: Terminal,
 ): Promise<URL> {

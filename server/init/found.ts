@@ -1,5 +1,5 @@
 import { StoreError } from 'php-sessions';
-import type { Portrait, SessionSettings, SiteDatabase } from 'php-sessions/doctor';
+import type { SessionSettings, SiteDatabase, SiteDescription } from 'php-sessions/doctor';
 import {
   ConfigurationError,
   connected,
@@ -19,7 +19,7 @@ import type { Wanted } from './account.ts';
 /** A site as its folder and its database show it. */
 export interface Found {
   title: string;
-  portrait: Portrait;
+  description: SiteDescription;
   /** Where the logins are, in words. */
   logins: string;
   /** The files and folders that the server looks at. */
@@ -50,7 +50,7 @@ export async function lookAt(
     if (files.get(path) !== 'read') files.set(path, wanted);
   };
   try {
-    return await portraitOf({ ...withoutUser(place), onFile }, files);
+    return await describeSite({ ...withoutUser(place), onFile }, files);
   } catch (error) {
     if (error instanceof ConfigurationError) {
       const near = error instanceof NoSiteError ? await elsewhere(place) : null;
@@ -96,7 +96,7 @@ export function withoutUser(place: SitePlace): SitePlace {
   };
 }
 
-async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>): Promise<Found> {
+async function describeSite(place: SitePlace, files: ReadonlyMap<string, Wanted>): Promise<Found> {
   const site = await findSite(place);
   const { title } = site.application;
   if ('session' in site) {
@@ -108,7 +108,7 @@ async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>):
     return {
       ...{ title, files, sessions: session, store, userKnown },
       hasTables: tables !== undefined && hasUsers(tables.application.database(tables.found)),
-      portrait: (await application.portrait?.(folder)) ?? {},
+      description: (await application.describe?.(folder)) ?? {},
       logins: `sessions in ${storeTitle(session.source.protocol, store)}`,
       elsewhere: application.kind === 'php' ? await elsewhere(place) : null,
     };
@@ -127,14 +127,14 @@ async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>):
     const ask = asking(database, driver);
     const where = `logins in ${await databaseTitle(application.database(found).kind, ask)}`;
     // A user of the chat's own may not read all of this.
-    const portrait = application.portrait?.(folder, found, ask, driver).catch((error: unknown) => {
+    const description = application.describe?.(folder, found, ask, driver).catch((error: unknown) => {
       if (error instanceof StoreError || error instanceof ConfigurationError) return {};
       throw error;
     });
     const hasTables = hasUsers(application.database(found));
     return {
       ...{ title, files, store: '', userKnown: true, hasTables, logins: where },
-      portrait: (await portrait) ?? {},
+      description: (await description) ?? {},
     };
   } finally {
     database.close();

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Portrait } from 'php-sessions/doctor';
+import type { SiteDescription } from 'php-sessions/doctor';
 import { howToRun } from '../command/how-to-run.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
@@ -27,8 +27,8 @@ interface Done {
   isBuilt: boolean;
   /** Where the user is in a PHP session. */
   userPath: string | undefined;
-  /** As in a `Portrait`. */
-  condition: Portrait['condition'];
+  /** As in a `SiteDescription`. */
+  condition: SiteDescription['condition'];
   /** Whether the chat reads the tables of the site by the database user of the site itself. */
   usesSiteUser: boolean;
   /** The root of the machine. */
@@ -157,7 +157,7 @@ function page({ addresses: { site, chat, way }, login, userPath, condition }: Do
 const attribute = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
 
 /** Whether somebody is logged in, by a path of plain keys. */
-function phpCondition(path: string | undefined): Portrait['condition'] {
+function phpCondition(path: string | undefined): SiteDescription['condition'] {
   if (path === undefined || !/^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/.test(path)) return undefined;
   const keys = path.split('.').map((key) => `['${key}']`);
   return {

@@ -1,6 +1,6 @@
 // The public interface of php-sessions/doctor: why a site's logins are not recognised, and what the site is.
 
-export type { CookieScope, Portrait, SiteDatabase } from '../logins/application.ts';
+export type { CookieScope, SiteDatabase, SiteDescription } from '../logins/application.ts';
 export { ConfigurationError, findSite, NoSiteError, openTables, sitesNear } from '../logins/applications.ts';
 export { grants } from '../logins/grants.ts';
 export type { SessionSettings } from '../logins/php-sessions.ts';

@@ -19,7 +19,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
       const isRejected = session !== undefined && (yield* examine(session, how));
       const isInTables = session === undefined || session.user.proof !== undefined;
-      if (isInTables && session?.refuses === undefined) {
+      if (isInTables && session?.check === undefined) {
         const fault = await logins.fault();
         // With a hint it ends by itself.
         const find = fault?.hint === undefined ? wrong : warning;
@@ -30,7 +30,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
               'Set CHAT_SITE_DATABASE to the primary, which the site writes to.',
             )
           : well('The database of the site answers.');
-        yield* doubts(place);
+        yield* warnings(place);
       }
       yield* unreadableAccounts(logins, place.users);
       if (how.mails) yield await mailAddresses(logins, session?.user);
@@ -48,7 +48,7 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
       const { id, name, roles = [], banned } = answer.user;
       const more = [...roles, ...(banned ? ['kept out of the chat'] : [])];
       const suffix = more.length === 0 ? '' : `, ${more.join(', ')}`;
-      yield* begun(place, cookies, how);
+      yield* loginOrigin(place, cookies, how);
       yield well(`The user ${printable(id)} is logged in, whom others see as ${printable(name)}${suffix}.`);
     } finally {
       logins.close();
@@ -107,19 +107,23 @@ const leaveOut =
   'where that cannot be, CHAT_SITE_CHECKS=off leaves the comparison out. Be warned: a stolen session id then works from everywhere.';
 
 /** Compares the row of a login with what the chat sees of visitors. @throws StoreError */
-async function* begun(place: SitePlace, cookies: string, { isProxy }: Examination): AsyncGenerator<Finding> {
+async function* loginOrigin(
+  place: SitePlace,
+  cookies: string,
+  { isProxy }: Examination,
+): AsyncGenerator<Finding> {
   if (isProxy === undefined) return;
   const found = await findSite(place);
   if (!('reader' in found)) return;
   const { application, reader } = found;
   try {
-    if ('sessions' in application || application.begun === undefined) return;
+    if ('sessions' in application || application.loginOrigin === undefined) return;
     const open = await reader.open();
     const claim = application.claim(open.site, { cookies: new RequestCookies(cookies) });
     if ('reason' in claim) return;
     const table = application.logins(open.site, open.driver)[claim.table];
     const row = table && (await questions(table, open).find(claim.lookup))?.row;
-    const noted = row && application.begun(open.site, claim, row);
+    const noted = row && application.loginOrigin(open.site, claim, row);
     if (!noted) return;
     const { title } = application;
     if (noted.address !== null && isProxy(noted.address))
@@ -145,13 +149,13 @@ async function isReplica(place: SitePlace): Promise<boolean> {
 }
 
 /** @throws StoreError */
-async function* doubts(place: SitePlace): AsyncGenerator<Finding> {
+async function* warnings(place: SitePlace): AsyncGenerator<Finding> {
   const found = await findSite(place);
   if (!('reader' in found)) return;
   const { application, reader } = found;
   try {
     const { site } = await reader.open();
-    for (const { reason, hint } of application.doubts?.(site) ?? [])
+    for (const { reason, hint } of application.warnings?.(site) ?? [])
       yield warning(`${application.title}: ${printable(reason, 400)}.`, hint);
   } finally {
     reader.close();

@@ -190,7 +190,7 @@ export interface Claim {
   /** Everything secret that is verified, and what else of the request a check compares, in a fixed order. */
   readonly secrets: readonly string[];
   /** The claim that counts if nobody is logged in by this one. */
-  readonly otherwise?: this;
+  readonly fallback?: this;
 }
 
 /** The user of a row, and what the next check needs. */
@@ -207,9 +207,9 @@ export interface RowUser {
 }
 
 /** For the operator; nobody is refused for it. */
-export type Doubt = Pick<Explanation, 'reason' | 'hint'> & {
+export type SiteWarning = Pick<Explanation, 'reason' | 'hint'> & {
   /** Nobody can correct it, so the doctor alone says it, and not the log at each start. */
-  lasts?: true;
+  isPermanent?: true;
 };
 
 /** Where the settings lie that an application keeps in its database. */
@@ -227,7 +227,7 @@ export interface CookieScope {
 }
 
 /** Helps an owner to recognise the site. Unknown parts are left out. */
-export interface Portrait {
+export interface SiteDescription {
   version?: string | null | undefined;
   address?: string | null | undefined;
   /** The page of its login, relative to the address, with a placeholder of docs/element.md for the page to return to. */
@@ -254,7 +254,11 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
    * For the doctor: what the login noted of the request that began it, as far as others are compared with it; null where
    * they are not.
    */
-  begun?(site: Site, claim: Cookies, row: Row): { address: string | null; browser: string | null } | null;
+  loginOrigin?(
+    site: Site,
+    claim: Cookies,
+    row: Row,
+  ): { address: string | null; browser: string | null } | null;
   /** The name of the cookie, where a login has only one: a client may then send its value itself. */
   onlyCookie?(site: Site): string;
 }
@@ -289,7 +293,7 @@ export interface MemberSessions {
   /** The paths to the texts that make the claim. */
   proof: readonly string[];
   /** The names of other cookies that make the claim. */
-  beside?: readonly string[];
+  otherCookies?: readonly string[];
 }
 
 export interface MemberTable extends SiteTable {
@@ -321,9 +325,9 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
    */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
   /** The part that all servers have to read alike, without what users change at any time; all of it if absent. */
-  compared?(site: Site): unknown;
+  comparedSettings?(site: Site): unknown;
   /** For the log and the doctor: settings of the site or of the operator that do not have the effect that one would think. */
-  doubts?(site: Site): readonly Doubt[];
+  warnings?(site: Site): readonly SiteWarning[];
   /** The keys that a cookie is taken by before `checkRow` sees it: new ones end the logins by those before. */
   keys?(site: Site): unknown;
   /**
@@ -347,12 +351,12 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
    * @param ask for the only value of a SELECT; null for NULL
    * @throws ConfigurationError, StoreError
    */
-  portrait?(
+  describe?(
     folder: SiteFolder,
     found: Found,
     ask: (select: string) => Promise<string | null>,
     sql: SiteSql,
-  ): Promise<Portrait>;
+  ): Promise<SiteDescription>;
 }
 
 /** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */
@@ -372,7 +376,7 @@ export interface SessionApplication {
   /** The same of the name. */
   otherNames?: readonly string[];
   /** Absent if the browser needs no other cookie. */
-  beside?: Beside;
+  loginCheck?: LoginCheck;
   /**
    * Reads the configuration; absent if it does not say where the sessions are.
    * @param given options of the operator, which need not be found
@@ -382,7 +386,7 @@ export interface SessionApplication {
    */
   find?(folder: SiteFolder, given: SessionTexts, before?: FoundSessions): Promise<FoundSessions | null>;
   /** For `init`. @throws ConfigurationError */
-  portrait?(folder: SiteFolder): Promise<Portrait>;
+  describe?(folder: SiteFolder): Promise<SiteDescription>;
 }
 
 export interface FoundSessions {
@@ -402,14 +406,14 @@ export interface FoundSessions {
 }
 
 /** Cookies of a browser that count beside its session when it logs in, and what else its session says of that. */
-export interface Beside {
+export interface LoginCheck {
   /** Paths in the session. */
   proof: readonly string[];
   /**
    * Why they do not belong to the session; null if they do.
    * @param cookies undefined if the client sends the value of the session's cookie itself
    */
-  refuses(cookies: RequestCookies | undefined, named: FoundUser): NotLoggedIn | null;
+  check(cookies: RequestCookies | undefined, found: FoundUser): NotLoggedIn | null;
 }
 
 /** Other cookies of the browser, and the user's row in a table of the site, which count beside the session. */
@@ -422,7 +426,7 @@ export interface Accounts {
    * @param cookie the value of a cookie by its name; null if there is none
    * @param at when the browser sent them, in seconds since 1970
    */
-  refuses?(cookie: (name: string) => string | null, named: FoundUser, at: number): NotLoggedIn | null;
+  checkCookies?(cookie: (name: string) => string | null, named: FoundUser, at: number): NotLoggedIn | null;
   database: SiteDatabase;
   /** All values of the configuration that these functions use: what is the same has not changed. */
   basis: unknown;
@@ -439,7 +443,7 @@ export interface Accounts {
 }
 
 /** The addresses in a table. @param from the table, which may have the alias `u` and a condition */
-export const mailsIn = (view: string, from: string, id: string, mail: string): SiteTable => ({
+export const selectMails = (view: string, from: string, id: string, mail: string): SiteTable => ({
   view,
   columns: { mail: 'text' },
   select: `SELECT ${id} AS id, ${mail} AS mail FROM ${from}`,
@@ -451,7 +455,7 @@ export const mailsIn = (view: string, from: string, id: string, mail: string): S
  * @param name the column, which may be any expression
  * @param decode undoes what the application does to a name that it stores
  */
-export const accountsIn = (
+export const selectAccounts = (
   view: string,
   from: string,
   { id, name, decode = (text) => text }: { id: string; name: string; decode?: (text: string) => string },
@@ -464,7 +468,7 @@ export const accountsIn = (
 });
 
 /** The roles of a user in the chat. */
-export function rolesIf(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
+export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
   const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
   return roles.length === 0 ? {} : { roles };
 }
@@ -479,7 +483,7 @@ export function checkSize(session: Buffer | null | undefined): NotLoggedIn | nul
 export const keyChanged = notLoggedIn('the site has another key for its logins now');
 
 /** @param hint if every visitor gets it: how the site sets the cookie */
-export const noCookie = (name: string, hint: string): NotLoggedIn => ({
+export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   ...notLoggedIn(
     `there is no cookie ${name}`,
     `if every visitor gets this: ${hint}; ${option('cookieName')} sets another name`,
@@ -488,14 +492,14 @@ export const noCookie = (name: string, hint: string): NotLoggedIn => ({
 });
 
 /** The name of a table for SQL, whatever its prefix has. A dot ends the name of a database or a schema. */
-export const tableIn = (name: string, { quote }: Pick<SiteSql, 'quote'>): string =>
+export const quoteTable = (name: string, { quote }: Pick<SiteSql, 'quote'>): string =>
   name
     .split('.')
     .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
     .join('.');
 
 /** The settings that say which of these columns a table has. @param table may stand in a schema */
-export function columnsIn(
+export function selectColumns(
   table: string,
   names: readonly string[],
   { view, kind, schema: own }: { view: string; kind: SiteDatabase['kind']; schema: string },

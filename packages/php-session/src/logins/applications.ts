@@ -7,11 +7,11 @@ import { type Path, parsePath, type Step } from '../path.ts';
 import type {
   Accounts,
   Application,
-  Doubt,
   FoundSessions,
   MemberApplication,
   SessionApplication,
   SiteFolder,
+  SiteWarning,
   UserTable,
 } from './application.ts';
 import { cacti } from './cacti.ts';
@@ -94,16 +94,16 @@ export const applications: readonly (Application | MemberApplication | SessionAp
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings; users?: UserTable | undefined };
 
 /**
- * @param onProblem, onDoubt as in `SitePlace`
+ * @param onProblem, onWarning as in `SitePlace`
  * @throws ConfigurationError
  */
 export async function openLogins(
   settings: LoginSettings,
   onProblem: OnProblem,
-  onDoubt: (doubt: Doubt) => void = () => {},
+  onWarning: (warning: SiteWarning) => void = () => {},
 ): Promise<Logins> {
   if ('session' in settings) return withUserTable(phpSessions(settings.session), settings.users);
-  return (await openSite({ ...settings.site, onProblem, onDoubt })).logins;
+  return (await openSite({ ...settings.site, onProblem, onWarning })).logins;
 }
 
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */
@@ -250,13 +250,13 @@ async function findSessions(
  */
 export function asKnown(
   {
-    beside,
+    loginCheck,
     options: { userId, userName },
     otherIds,
     idsBefore,
     typed,
     otherNames,
-  }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds' | 'idsBefore' | 'typed' | 'otherNames'>,
+  }: Pick<SessionApplication, 'loginCheck' | 'options' | 'otherIds' | 'idsBefore' | 'typed' | 'otherNames'>,
   { user: given, ...session }: SessionSettings,
 ): SessionSettings {
   const [own] = userId ? parsePath(userId) : [];
@@ -282,11 +282,11 @@ export function asKnown(
         otherNames: otherNames?.map(through),
       }),
   };
-  if (beside === undefined) return { ...session, user };
+  if (loginCheck === undefined) return { ...session, user };
   return {
     ...session,
-    user: { ...user, proof: beside.proof.map(through) },
-    refuses: beside.refuses,
+    user: { ...user, proof: loginCheck.proof.map(through) },
+    check: loginCheck.check,
   };
 }
 

@@ -15,10 +15,10 @@ export const codeigniter: SessionApplication = {
   kind: 'codeigniter',
   title: 'CodeIgniter',
   options: { cookieName: 'ci_session', userId: null, userName: null },
-  beside: {
+  loginCheck: {
     proof: ['user.auth_action'],
     // Shield has the user in the session before the action is done: checkUserState() in Authenticators/Session.php.
-    refuses: (_, { proof: [action = null] }) =>
+    check: (_, { proof: [action = null] }) =>
       action === null || action === '' || action === '0'
         ? null
         : notLoggedIn('Shield still waits for the second factor or the activation of the user'),

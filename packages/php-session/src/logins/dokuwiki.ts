@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
-import { noCookie, notLoggedIn, type SessionApplication, type SiteFolder } from './application.ts';
+import { missingCookie, notLoggedIn, type SessionApplication, type SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** DokuWiki: inc/auth.php (auth_login, auth_tokenlogin, auth_getCookie, auth_setCookie). */
@@ -18,9 +18,9 @@ export const dokuwiki: SessionApplication = {
   // Of LDAP and Active Directory: fetchUserData() in lib/plugins/authldap/auth.php.
   typed: 'DW*.auth.info.dn',
 
-  beside: {
+  loginCheck: {
     proof: ['DW*.auth.pass', 'DW*.auth.user'],
-    refuses(cookies, { proof: [digest = null, user] }) {
+    check(cookies, { proof: [digest = null, user] }) {
       // auth_tokenlogin(): the token comes with each request of a program, and may be withdrawn.
       if (digest === 'nope') return notLoggedIn('a program has made the session by a token of the API');
       // A plugin that knows its users by other means keeps something else there, or nothing: `not-set` that of oauth, the
@@ -28,7 +28,10 @@ export const dokuwiki: SessionApplication = {
       if (digest === null || !/^[0-9a-f]{40}$/.test(digest)) return null;
       const names = (cookies?.names ?? []).filter((name) => /^DW[0-9a-f]{32}$/.test(name));
       if (names.length === 0)
-        return noCookie('DW…', 'DokuWiki sets it beside that of the session, for the same path and domain');
+        return missingCookie(
+          'DW…',
+          'DokuWiki sets it beside that of the session, for the same path and domain',
+        );
       // Another wiki of this host has a cookie of its own.
       const isOne = names.some((name) => {
         const [name64 = '', , password64 = ''] = cookies?.value(name)?.split('|') ?? [];

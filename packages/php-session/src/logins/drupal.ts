@@ -15,20 +15,20 @@ import { follow, type Path, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   checkSize,
   type GivenRoles,
   type LoginTable,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
-  rolesIf,
+  quoteTable,
   type SiteDatabase,
   type SiteFolder,
-  tableIn,
+  selectAccounts,
+  selectMails,
   textsOf,
+  toRoles,
 } from './application.ts';
 
 /** The values of settings.php. */
@@ -83,24 +83,24 @@ export const drupal: Application<Found, Found> = {
   site: (found) => found,
 
   mails: ({ prefix }, sql) =>
-    mailsIn(
+    selectMails(
       'chat_drupal_mails',
-      `${tableIn(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1`,
+      `${quoteTable(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1`,
       'uid',
       // As of the name.
       "COALESCE(mail, '')",
     ),
 
   accounts: ({ prefix }, sql) =>
-    accountsIn(
+    selectAccounts(
       'chat_drupal_accounts',
       // The user 0 is everybody who is not logged in.
-      `${tableIn(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1 AND uid > 0`,
+      `${quoteTable(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1 AND uid > 0`,
       { id: 'uid', name: "COALESCE(name, '')" },
     ),
 
   logins({ prefix }, { quote, lines, start }) {
-    const table = (name: string) => tableIn(prefix + name, { quote });
+    const table = (name: string) => quoteTable(prefix + name, { quote });
     const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
     const ofSession = `s.sid AS sid, ${start('s.session', maxSessionBytes)} AS session`;
     // COALESCE: in SQLite a column keeps its collation, NOCASE_UTF8, which only Drupal has.
@@ -149,7 +149,7 @@ export const drupal: Application<Found, Found> = {
     const name = cookie ?? cookieName(cookies, ending);
     if (typeof name !== 'string') return name;
     const id = cookies.value(name);
-    if (id === null) return noCookie(name, 'Drupal makes the name of the host and path of the page');
+    if (id === null) return missingCookie(name, 'Drupal makes the name of the host and path of the page');
     if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return notLoggedIn('its cookie is no session id');
     const sid = createHash('sha256').update(id).digest('base64url');
     return { table: 'sessions', lookup: sid, secrets: [id] };
@@ -183,13 +183,13 @@ export const drupal: Application<Found, Found> = {
     const found: SessionUser = {
       id: user,
       name: displayName(text('name')) || user,
-      ...rolesIf(isAdmin, isOne(moderators ?? ['content_editor'])),
+      ...toRoles(isAdmin, isOne(moderators ?? ['content_editor'])),
     };
     return { state: 'user', user: found };
   },
 
-  async portrait(folder, { prefix, admins, hasSuperUser }, ask, sql) {
-    const table = (name: string) => tableIn(prefix + name, sql);
+  async describe(folder, { prefix, admins, hasSuperUser }, ask, sql) {
+    const table = (name: string) => quoteTable(prefix + name, sql);
     const place = await settingsOf(folder);
     const file = join(place?.root ?? folder.path, 'core/lib/Drupal.php');
     const roles = `SELECT 1 FROM ${table('user__roles')} r WHERE r.entity_id = u.uid AND r.roles_target_id = 'administrator'`;

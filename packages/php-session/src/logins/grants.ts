@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { Database } from '../stores/sql/driver.ts';
-import { type MemberApplication, tableIn } from './application.ts';
+import { type MemberApplication, quoteTable } from './application.ts';
 import { findSite } from './applications.ts';
 import type { SitePlace } from './site.ts';
 import type { SiteSql } from './sql.ts';
@@ -24,8 +24,12 @@ export async function grants(place: SitePlace, mails = false): Promise<string[] 
 /** The columns of a session table that the chat reads, and the one that it renews. @param options of its store URL */
 function columnsOf(options: Readonly<Record<string, string>>, driver: SiteSql) {
   const { table = '', id = '', data = '', expires, last = '' } = options;
-  const column = tableIn(expires ?? last, driver);
-  return { table: tableIn(table, driver), read: [id, data].map((name) => tableIn(name, driver)), column };
+  const column = quoteTable(expires ?? last, driver);
+  return {
+    table: quoteTable(table, driver),
+    read: [id, data].map((name) => quoteTable(name, driver)),
+    column,
+  };
 }
 
 /** This machine as MariaDB or MySQL sees it, which is a part of the name of each user there. */
@@ -58,7 +62,7 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     const { kind, place: own } = application.database(found);
     if (kind === 'sqlite')
       throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
-    const quoted = (name: string) => tableIn(name, driver);
+    const quoted = (name: string) => quoteTable(name, driver);
     const logins = Object.values(application.logins(state, driver));
     const settings = application.settings(found, driver);
     const parts = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
@@ -103,7 +107,7 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
         `GRANT SELECT ON ${quoted(view)} TO ${user};`,
       ]),
       // A user with any right on a table sees when it has changed last. This right gives nothing else.
-      ...[...changing].map((table) => `GRANT REFERENCES ON ${tableIn(table, driver)} TO ${user};`),
+      ...[...changing].map((table) => `GRANT REFERENCES ON ${quoteTable(table, driver)} TO ${user};`),
       ...renewed.map(
         ({ table, read, column }) =>
           `GRANT SELECT (${[...read, column].join(', ')}), UPDATE (${column}) ON ${table} TO ${user};`,

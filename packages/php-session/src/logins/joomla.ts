@@ -15,19 +15,19 @@ import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
-  accountsIn,
   checkSize,
   type GivenRoles,
   type LoginTable,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
-  rolesIf,
+  quoteTable,
   type SiteDatabase,
-  tableIn,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
 
@@ -156,10 +156,10 @@ export const joomla: Application<Found, Site> = {
   ...withListedGroups,
 
   mails: ({ prefix }, sql) =>
-    mailsIn('chat_joomla_mails', `${tableIn(`${prefix}users`, sql)} WHERE block = 0`, 'id', 'email'),
+    selectMails('chat_joomla_mails', `${quoteTable(`${prefix}users`, sql)} WHERE block = 0`, 'id', 'email'),
 
   accounts: ({ prefix }, sql) =>
-    accountsIn('chat_joomla_accounts', `${tableIn(`${prefix}users`, sql)} WHERE block = 0`, {
+    selectAccounts('chat_joomla_accounts', `${quoteTable(`${prefix}users`, sql)} WHERE block = 0`, {
       id: 'id',
       name: 'name',
     }),
@@ -231,7 +231,7 @@ export const joomla: Application<Found, Site> = {
   claim({ cookies: names }, { cookies }) {
     const id = names.map((name) => cookies.value(name)).find((value) => value !== null);
     if (id === undefined) {
-      return noCookie(names[0], 'Joomla makes the name of the cookie of its secret');
+      return missingCookie(names[0], 'Joomla makes the name of the cookie of its secret');
     }
     if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return notLoggedIn('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id] };
@@ -278,7 +278,7 @@ export const joomla: Application<Found, Site> = {
     return { state: 'user', user, idle: last + site.lifetime + 1 };
   },
 
-  async portrait(folder, { prefix, admins }, ask) {
+  async describe(folder, { prefix, admins }, ask) {
     const configuration = await folder.php(file);
     const text = (name: string) => ifKnown(() => configuration.member(`JConfig::${name}`, '')) ?? '';
     const version = (await folder.has(versionFile)) ? await folder.php(versionFile) : null;
@@ -348,7 +348,7 @@ function rolesIn(site: Site, own: readonly string[], directly: readonly string[]
     listed === undefined
       ? ids.some((id) => own.includes(String(id)))
       : listed.some((id) => directly.includes(id));
-  return rolesIf(
+  return toRoles(
     isIn(site.listed.admins, [groups.superUsers, groups.administrators]),
     isIn(site.listed.moderators, [groups.managers]),
   );

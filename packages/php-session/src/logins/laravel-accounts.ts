@@ -3,14 +3,14 @@ import { ConfigurationError } from '../configuration/configuration.ts';
 import { displayName } from '../identity.ts';
 import {
   type Accounts,
-  accountsIn,
-  columnsIn,
-  mailsIn,
   notLoggedIn,
+  quoteTable,
   type SessionTexts,
   type SiteFolder,
   seldomChanged,
-  tableIn,
+  selectAccounts,
+  selectColumns,
+  selectMails,
   texts,
   textsOf,
 } from './application.ts';
@@ -109,13 +109,13 @@ export async function accountsOf({
       ...{ key: model.key, password: model.password, confirmsMail: model.confirmsMail },
     },
     settings: ({ schema }) =>
-      columnsIn(table, [...columns, mail, confirmed], {
+      selectColumns(table, [...columns, mail, confirmed], {
         view: 'chat_laravel_columns',
         kind: database.kind,
         schema,
       }),
     users(sql, known) {
-      const value = (name: string) => (known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL');
+      const value = (name: string) => (known.has(name) ? `u.${quoteTable(name, sql)}` : 'NULL');
       // NULL where the table has no such column. Versions before 11 take a password that is NULL for another one.
       const password = known.has(model.password) ? `COALESCE(${value(model.password)}, '')` : 'NULL';
       const read = `${value('name')} AS name, ${password} AS password, ${value('deleted_at')} AS deleted_at`;
@@ -124,7 +124,7 @@ export async function accountsOf({
         id: 'id',
         lookup: 'id',
         columns: texts('id', 'name', 'password', 'deleted_at'),
-        select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read} FROM ${tableIn(table, sql)} AS u`,
+        select: `SELECT u.${quoteTable(model.key, sql)} AS id, ${read} FROM ${quoteTable(table, sql)} AS u`,
       };
       return seldomChanged(users, [table]);
     },
@@ -133,19 +133,22 @@ export async function accountsOf({
         ...(known.has('deleted_at') ? ['deleted_at IS NULL'] : []),
         ...(model.confirmsMail && known.has(confirmed) ? [`${confirmed} IS NOT NULL`] : []),
       ];
-      return mailsIn(
+      return selectMails(
         'chat_laravel_mails',
-        tableIn(table, sql) + (conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`),
-        tableIn(model.key, sql),
-        known.has(mail) ? tableIn(mail, sql) : 'NULL',
+        quoteTable(table, sql) + (conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`),
+        quoteTable(model.key, sql),
+        known.has(mail) ? quoteTable(mail, sql) : 'NULL',
       );
     },
     all(sql, known) {
-      const from = `${tableIn(table, sql)}${known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''}`;
+      const from = `${quoteTable(table, sql)}${known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''}`;
       // Otherwise the name is in the session.
       const isNamed = known.has('name') && !given.userName;
-      const name = isNamed ? tableIn('name', sql) : 'NULL';
-      const accounts = accountsIn('chat_laravel_accounts', from, { id: tableIn(model.key, sql), name });
+      const name = isNamed ? quoteTable('name', sql) : 'NULL';
+      const accounts = selectAccounts('chat_laravel_accounts', from, {
+        id: quoteTable(model.key, sql),
+        name,
+      });
       return isNamed ? accounts : { ...accounts, search: [] };
     },
     checkRow(row, { user, proof }) {

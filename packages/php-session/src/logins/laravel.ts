@@ -61,7 +61,7 @@ export const laravel: SessionApplication = {
     };
   },
 
-  async portrait(folder) {
+  async describe(folder) {
     const root = await rootOf(folder);
     if (root === null) return {};
     const { config } = await configurationOf(folder, root);

@@ -9,19 +9,19 @@ import { displayName } from '../identity.ts';
 import { inflated, type Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
-  accountsIn,
   type Claim,
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
-  mailsIn,
   notLoggedIn,
-  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   seldomChanged,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 
 /** The values of app/etc/env.php and config.php. */
@@ -209,10 +209,10 @@ export const magento: MemberApplication<Found, Site, Member> = {
     };
   },
 
-  mails: (site) => mailsIn('chat_magento_mails', openAccounts(site), 'entity_id', 'email'),
+  mails: (site) => selectMails('chat_magento_mails', openAccounts(site), 'entity_id', 'email'),
 
   accounts: (site) =>
-    accountsIn('chat_magento_accounts', openAccounts(site), { id: 'c.entity_id', name: 'c.firstname' }),
+    selectAccounts('chat_magento_accounts', openAccounts(site), { id: 'c.entity_id', name: 'c.firstname' }),
 
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
@@ -265,7 +265,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
     };
     if (!hasCutoff || ofVisitor !== customer || !isNumber(visitor)) return claim;
     // The row of the visitor says when the session was begun. Magento clears such rows away.
-    return { ...claim, table: 'visitors', lookup: visitor, otherwise: claim };
+    return { ...claim, table: 'visitors', lookup: visitor, fallback: claim };
   },
 
   checkRow(site, { customer: id, table, ends, differs }, row, now) {
@@ -293,12 +293,12 @@ export const magento: MemberApplication<Found, Site, Member> = {
     const user: SessionUser = {
       id,
       name: displayName(text('firstname')) || id,
-      ...rolesIf(site.admins?.includes(group), site.moderators?.includes(group)),
+      ...toRoles(site.admins?.includes(group), site.moderators?.includes(group)),
     };
     return { state: 'user', user, ...(ends === undefined ? {} : { idle: ends + 1 }) };
   },
 
-  async portrait(_, { prefix }, ask) {
+  async describe(_, { prefix }, ask) {
     const value = async (path: string) =>
       (await ask(
         `SELECT value FROM ${prefix}core_config_data WHERE scope = 'default' AND scope_id = 0 AND path = '${path}'`,

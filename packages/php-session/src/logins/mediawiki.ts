@@ -2,16 +2,16 @@ import { asText, type Configuration, ConfigurationError } from '../configuration
 import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import {
   type Accounts,
-  accountsIn,
-  columnsIn,
   type FoundSessions,
-  noCookie,
+  missingCookie,
   notLoggedIn,
+  quoteTable,
   type Row,
   type SessionApplication,
   type SiteDatabase,
   seldomChanged,
-  tableIn,
+  selectAccounts,
+  selectColumns,
 } from './application.ts';
 import { hmacWhirlpool } from './whirlpool.ts';
 
@@ -204,7 +204,7 @@ function accountsOf({
       'metadata.providerMetadata.CentralAuthSource',
     ],
     basis: { users, cookiePrefix, version, blocks },
-    refuses(cookie, { user, proof: [name = null, token = null, provider = null] }) {
+    checkCookies(cookie, { user, proof: [name = null, token = null, provider = null] }) {
       if (provider !== null && !ofBrowsers.test(provider))
         return notLoggedIn(
           'the session is not that of a browser: a robot’s, an app’s, or one of an extension',
@@ -216,7 +216,7 @@ function accountsOf({
       };
       const [id, given, remembered] = [sent('UserID'), sent('UserName'), sent('Token')];
       if (id === null)
-        return noCookie(
+        return missingCookie(
           `${cookiePrefix}UserID`,
           'MediaWiki sets it beside that of the session, for the same path and domain',
         );
@@ -229,9 +229,9 @@ function accountsOf({
     // Since MediaWiki 1.41 and 1.42.
     settings({ schema }) {
       const place = { view: 'chat_mediawiki_columns', kind: database.kind, schema };
-      const ofUsers = columnsIn(users, [isTemporary], place);
+      const ofUsers = selectColumns(users, [isTemporary], place);
       if (blocks === null) return ofUsers;
-      const { select } = columnsIn(targetsOf(blocks), [blockedUser], place);
+      const { select } = selectColumns(targetsOf(blocks), [blockedUser], place);
       return {
         ...ofUsers,
         names: [isTemporary, blockedUser],
@@ -249,7 +249,7 @@ function accountsOf({
             ...{ id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
             ...(blocked && { blocked: 'bytes' }),
           },
-          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary${blocked ? `, (${blocked.until}) AS blocked` : ''} FROM ${tableIn(users, driver)} AS u`,
+          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary${blocked ? `, (${blocked.until}) AS blocked` : ''} FROM ${quoteTable(users, driver)} AS u`,
         },
         [users, ...(blocked?.tables ?? [])],
       );
@@ -262,15 +262,15 @@ function accountsOf({
           ? [`COALESCE(${driver.value('digits', `(${blocked})`)}, '') < ${driver.moment('digits', 0)}`]
           : []),
       ];
-      return accountsIn(
+      return selectAccounts(
         'chat_mediawiki_accounts',
-        `${tableIn(users, driver)} AS u${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`,
+        `${quoteTable(users, driver)} AS u${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`,
         { id: 'u.user_id', name: driver.anyCase('u.user_name') },
       );
     },
     // Addresses that their users have confirmed.
     mails(driver, known) {
-      const select = `SELECT u.user_id AS id, u.user_email AS mail FROM ${tableIn(users, driver)} AS u WHERE u.user_email_authenticated IS NOT NULL`;
+      const select = `SELECT u.user_id AS id, u.user_email AS mail FROM ${quoteTable(users, driver)} AS u WHERE u.user_email_authenticated IS NOT NULL`;
       const from = { view: 'chat_mediawiki_mails', columns: { mail: 'bytes' } } as const;
       if (blocks === null) return { ...from, select };
       const { until } = blockedIn(blocks, driver, known.has(blockedUser));
@@ -305,10 +305,10 @@ const targetsOf = (prefix: string) => `${prefix}block_target`;
 /** The end of the longest block of a user: `infinity` is greater than all digits. */
 function blockedIn(
   prefix: string,
-  driver: Parameters<typeof tableIn>[1],
+  driver: Parameters<typeof quoteTable>[1],
   haveTargets: boolean,
 ): { until: string; tables: string[] } {
-  const table = (name: string) => tableIn(name, driver);
+  const table = (name: string) => quoteTable(name, driver);
   if (!haveTargets) {
     const name = `${prefix}ipblocks`;
     const until = `SELECT MAX(b.ipb_expiry) FROM ${table(name)} AS b WHERE b.ipb_user = u.user_id`;

@@ -59,7 +59,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     ...withRows({
       rows,
       sessions: async () => sessionsOf(await rows.open()),
-      beside: (site) => application.sessions(site).beside ?? [],
+      otherCookies: (site) => application.sessions(site).otherCookies ?? [],
       claim: (site, { state: { id, proof } }, from) => {
         const cookies = new RequestCookies(from.cookies);
         const claim = application.claim(site, { secrets: [id], proof }, { ...from, cookies });
@@ -105,10 +105,10 @@ export function accountLogins(
     ...withRows({
       rows,
       sessions: () => sessions,
-      refuses(session, { cookies, session: sent, at = Date.now() }) {
+      checkCookies(session, { cookies, session: sent, at = Date.now() }) {
         const all = new RequestCookies(sent === undefined ? cookies : undefined);
         const value = (name: string) => all.value(name);
-        const why = accounts.refuses?.(value, named(session), Math.floor(at / 1000)) ?? null;
+        const why = accounts.checkCookies?.(value, named(session), Math.floor(at / 1000)) ?? null;
         return why && all.explain(why);
       },
       claim(_, session) {
@@ -147,9 +147,9 @@ interface Members {
   /** @throws StoreError */
   sessions(): SessionLogins<PhpSession> | Promise<SessionLogins<PhpSession>>;
   /** Why the other cookies of a browser do not belong to its session, when it logs in. */
-  refuses?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;
+  checkCookies?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;
   /** The names of other cookies that make a claim. */
-  beside?(site: unknown): readonly string[];
+  otherCookies?(site: unknown): readonly string[];
   /** The claim of a session that names somebody. */
   claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | NotLoggedIn;
 }
@@ -158,8 +158,8 @@ interface Members {
 function withRows({
   rows,
   sessions: current,
-  refuses = () => null,
-  beside = () => [],
+  checkCookies = () => null,
+  otherCookies = () => [],
   claim: claimOf,
 }: Members): Pick<Logins<MemberLogin>, 'identify' | 'check' | 'ttl' | 'renew' | 'answers' | 'fault'> {
   /** The verdict on a session that names somebody. */
@@ -176,10 +176,10 @@ function withRows({
     try {
       const session = await (await current()).identify(credentials);
       if ('code' in session) return session;
-      const wrong = refuses(session, credentials);
+      const wrong = checkCookies(session, credentials);
       if (wrong !== null) return refusalOf(wrong);
       const { address, userAgent } = credentials;
-      const cookies = onlyCookies(credentials.cookies, beside((await rows.open()).site));
+      const cookies = onlyCookies(credentials.cookies, otherCookies((await rows.open()).site));
       const found = await judged(session, { address, userAgent, cookies });
       return found.state === 'user' ? found.login : refusalOf(found);
     } catch (error) {

@@ -21,15 +21,15 @@ import {
   type GivenRoles,
   type LoginTable,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
-  rolesIf,
+  quoteTable,
   type SiteDatabase,
   type SiteFolder,
-  tableIn,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 
 /** The values of config.php. A value that also lies in the table of settings is null if the file does not give it. */
@@ -158,9 +158,9 @@ export const moodle: Application<Found, Site, Cookie> = {
   },
 
   mails: ({ prefix }, sql) =>
-    mailsIn(
+    selectMails(
       'chat_moodle_mails',
-      `${tableIn(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin'`,
+      `${quoteTable(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin'`,
       'id',
       'email',
     ),
@@ -171,7 +171,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       view: 'chat_moodle_accounts',
       columns: texts(...shown),
       search: shown,
-      select: `SELECT id, ${shown.join(', ')} FROM ${tableIn(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin' AND username <> 'guest' AND id <> ${Number(guest) || 0}`,
+      select: `SELECT id, ${shown.join(', ')} FROM ${quoteTable(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin' AND username <> 'guest' AND id <> ${Number(guest) || 0}`,
       name: (text) => displayName(nameOf(nameFormat, text)),
     };
   },
@@ -267,7 +267,7 @@ export const moodle: Application<Found, Site, Cookie> = {
   claim({ cookie }, { cookies, address = '' }) {
     const id = cookies.value(cookie);
     if (id === null) {
-      return noCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
+      return missingCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
     }
     if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return notLoggedIn('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id], address };
@@ -314,12 +314,12 @@ export const moodle: Application<Found, Site, Cookie> = {
     const user: SessionUser = {
       id,
       name: displayName(nameOf(site.nameFormat, text)) || id,
-      ...rolesIf(isAdmin, isOne(site.moderators ?? ['manager'])),
+      ...toRoles(isAdmin, isOne(site.moderators ?? ['manager'])),
     };
     return { state: 'user', user, idle: ends + 1 };
   },
 
-  async portrait(folder, { prefix, siteAdmins, admins }, ask) {
+  async describe(folder, { prefix, siteAdmins, admins }, ask) {
     const file = await configurationOf(folder);
     if (file === null) return {};
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });

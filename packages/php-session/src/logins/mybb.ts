@@ -11,18 +11,18 @@ import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   type GivenRoles,
   loginPart,
-  mailsIn,
   notLoggedIn,
   type Row,
-  rolesIf,
   type SiteDatabase,
   type SiteFolder,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
@@ -107,22 +107,22 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   },
 
   // install/resources/sqlite_db_tables.php: a key without AUTOINCREMENT.
-  doubts: ({ database }) =>
+  warnings: ({ database }) =>
     database.kind === 'sqlite'
       ? [
           {
             reason:
               'on SQLite it gives the id of a deleted member to the next one who registers, who then has the private rooms of the former one in the chat',
-            lasts: true,
+            isPermanent: true,
             hint: `After deleting a member, delete the data that your program keeps of this ID.`,
           },
         ]
       : [],
 
-  mails: ({ prefix }) => mailsIn('chat_mybb_mails', openAccounts(prefix), 'uid', 'email'),
+  mails: ({ prefix }) => selectMails('chat_mybb_mails', openAccounts(prefix), 'uid', 'email'),
 
   accounts: ({ prefix }) =>
-    accountsIn('chat_mybb_accounts', openAccounts(prefix), { id: 'uid', name: 'username' }),
+    selectAccounts('chat_mybb_accounts', openAccounts(prefix), { id: 'uid', name: 'username' }),
 
   logins({ prefix }, { hex, lines }) {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
@@ -255,7 +255,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
     const sid = named('sid');
     if (!/^[\x21-\x7e]{1,32}$/.test(sid)) return byKey;
-    return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], otherwise: byKey };
+    return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], fallback: byKey };
   },
 
   checkRow(site, { table, lookup, uid, loginkey }, row, now, memo) {
@@ -297,7 +297,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const user: SessionUser = {
       id: uid,
       name: displayName(text('username')) || uid,
-      ...rolesIf(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
+      ...toRoles(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
     };
     // Both may read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends a suspension.
     if (text('suspended') === '1' || groups[0]?.id === awaitingActivation) user.banned = true;
@@ -311,7 +311,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     };
   },
 
-  async portrait(folder, { prefix, admins }, ask) {
+  async describe(folder, { prefix, admins }, ask) {
     const value = async (name: string) =>
       ((await ask(`SELECT value FROM ${prefix}settings WHERE name = '${name}'`)) ?? '').replace(
         /[\n\r]/g,

@@ -1,5 +1,5 @@
 import { StoreError } from '../login.ts';
-import type { Doubt, GivenRoles, SiteDatabase } from './application.ts';
+import type { GivenRoles, SiteDatabase, SiteWarning } from './application.ts';
 import { mayBeCutOff } from './sql.ts';
 
 export interface SiteGroup {
@@ -23,7 +23,7 @@ export function groupsIn(database: SiteDatabase, list: string): SiteGroup[] {
 
 /** The ids of the groups whose members have these roles; undefined where no setting lists any. */
 export interface ListedGroups extends GivenRoles {
-  doubts: readonly Doubt[];
+  warnings: readonly SiteWarning[];
 }
 
 /**
@@ -31,23 +31,23 @@ export interface ListedGroups extends GivenRoles {
  * a name that one group alone has.
  */
 export function groupsListed(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
-  const doubts: Doubt[] = [];
+  const warnings: SiteWarning[] = [];
   const idOf = (text: string) => {
     const [, own] = /^id:(\d+)$/.exec(text) ?? [];
     const listed = groups.find(({ id, name }) => (own === undefined ? name === text : id === own));
     const alike = groups.filter(({ name }) => folded(name) === folded(text));
     if (listed !== undefined && (own !== undefined || alike.length === 1)) return [listed.id];
-    doubts.push(listed === undefined ? missing(text, own) : ambiguous(text, alike));
+    warnings.push(listed === undefined ? missing(text, own) : ambiguous(text, alike));
     return [];
   };
-  return { admins: given.admins?.flatMap(idOf), moderators: given.moderators?.flatMap(idOf), doubts };
+  return { admins: given.admins?.flatMap(idOf), moderators: given.moderators?.flatMap(idOf), warnings };
 }
 
 /** For an application that has them in its site. */
 export const withListedGroups = {
   // They change where somebody names a group.
-  compared: ({ listed, ...site }: { listed: ListedGroups }): unknown => site,
-  doubts: ({ listed }: { listed: ListedGroups }) => listed.doubts,
+  comparedSettings: ({ listed, ...site }: { listed: ListedGroups }): unknown => site,
+  warnings: ({ listed }: { listed: ListedGroups }) => listed.warnings,
 };
 
 /**
@@ -57,7 +57,7 @@ export const withListedGroups = {
 const folded = (name: string) => name.toLowerCase().trim();
 
 // Somebody who may name groups could take a name that none has.
-const missing = (name: string, id: string | undefined): Doubt => ({
+const missing = (name: string, id: string | undefined): SiteWarning => ({
   reason:
     id === undefined
       ? `no group has the name ${name}, so it gives nobody a role in the chat until one is called so`
@@ -65,7 +65,7 @@ const missing = (name: string, id: string | undefined): Doubt => ({
   hint: 'List a group by its id in CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS, or take this one out.',
 });
 
-const ambiguous = (name: string, groups: readonly SiteGroup[]): Doubt => ({
+const ambiguous = (name: string, groups: readonly SiteGroup[]): SiteWarning => ({
   reason: `several groups have the name ${name}, so it gives nobody a role in the chat: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
   hint: 'List the right one by its id in CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS, or give the others other names.',
 });

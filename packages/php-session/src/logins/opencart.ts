@@ -10,19 +10,19 @@ import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
-  accountsIn,
   type Claim,
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
-  mailsIn,
   notLoggedIn,
-  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   seldomChanged,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 import { lifetimeOfPhp } from './own-sessions.ts';
 
@@ -149,15 +149,15 @@ export const opencart: MemberApplication<Found, Site, Member> = {
         (sessions.is === 'db' ? inTable : sessions.is === 'file' ? inFiles(sessions.url) : sessions.url),
       ids: ['customer_id'],
       proof: ['customer_id', 'customer.type'],
-      ...(factorCookie === null ? {} : { beside: [factorCookie] }),
+      ...(factorCookie === null ? {} : { otherCookies: [factorCookie] }),
     };
   },
 
   mails: ({ prefix }) =>
-    mailsIn('chat_opencart_mails', `${prefix}customer WHERE status = 1`, 'customer_id', 'email'),
+    selectMails('chat_opencart_mails', `${prefix}customer WHERE status = 1`, 'customer_id', 'email'),
 
   accounts: ({ prefix }) =>
-    accountsIn('chat_opencart_accounts', `${prefix}customer c WHERE status = 1`, {
+    selectAccounts('chat_opencart_accounts', `${prefix}customer c WHERE status = 1`, {
       id: 'c.customer_id',
       name: 'c.firstname',
       decode: withoutEntities,
@@ -221,12 +221,12 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const user: SessionUser = {
       id,
       name: displayName(withoutEntities(text('firstname'))) || id,
-      ...rolesIf(isOne(site.admins), isOne(site.moderators)),
+      ...toRoles(isOne(site.admins), isOne(site.moderators)),
     };
     return { state: 'user', user, ...(left === null ? {} : { idle: now + left }) };
   },
 
-  async portrait(folder) {
+  async describe(folder) {
     const configuration = await folder.php('config.php');
     const address = ['HTTPS_SERVER', 'HTTP_SERVER']
       .map((name) => ifKnown(() => configuration.constant(name, '')))

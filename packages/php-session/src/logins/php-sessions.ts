@@ -26,7 +26,7 @@ import {
 } from '../store.ts';
 import { within } from '../stores/deadline.ts';
 import { findUserInReadings, openUserFinder } from '../user-finder.ts';
-import { type Beside, keyChanged, noCookie } from './application.ts';
+import { keyChanged, type LoginCheck, missingCookie } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 
@@ -67,12 +67,17 @@ export interface SessionSettings {
   source: SessionSource;
   cookie: SessionCookie;
   user: UserPaths;
-  /** As in `Beside`. */
-  refuses?: Beside['refuses'];
+  /** As in `LoginCheck`. */
+  check?: LoginCheck['check'];
 }
 
 /** The logins of a site that keeps its users in PHP sessions. */
-export function phpSessions({ source, cookie, user, refuses }: SessionSettings): SessionLogins<PhpSession> {
+export function phpSessions({
+  source,
+  cookie,
+  user,
+  check: checkLogin,
+}: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
   const read = sharedReads(store);
   const users = openUserFinder(source, user);
@@ -192,14 +197,14 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
           all === undefined
             ? notAnId('the value that the client sent', cookie.expected, sent)
             : sent === null
-              ? all.explain(noCookie(cookie.name, cookieSettings))
+              ? all.explain(missingCookie(cookie.name, cookieSettings))
               : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
         return refusalOf(why);
       }
       const answer = await readLogin(sent === id ? { id } : { id, sent: String(sent) }, client);
-      if ('code' in answer || refuses === undefined) return answer;
+      if ('code' in answer || checkLogin === undefined) return answer;
       const { user, state } = answer;
-      const wrong = refuses(all, { user, proof: state.proof });
+      const wrong = checkLogin(all, { user, proof: state.proof });
       return wrong === null ? answer : refusalOf(all?.explain(wrong) ?? wrong);
     },
     check: checkAll,

@@ -26,7 +26,7 @@ export const php: SessionApplication = {
     };
   },
 
-  async portrait(folder) {
+  async describe(folder) {
     // PHP may be on another machine, or in another container. Then `find` was given all that is needed.
     const here = await folder.settings().catch((error: Error) => {
       if (error instanceof ConfigurationError) return null;

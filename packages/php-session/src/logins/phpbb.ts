@@ -6,19 +6,19 @@ import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   type GivenRoles,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
   type Row,
-  rolesIf,
   type SiteDatabase,
   type SiteFolder,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
@@ -153,7 +153,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       listed: {
         admins: listed.admins ?? usual.admins,
         moderators: listed.moderators ?? usual.moderators,
-        doubts: [...listed.doubts, ...usual.doubts],
+        warnings: [...listed.warnings, ...usual.warnings],
       },
       cookie: cookieName,
       isFour: number('version') >= 4,
@@ -169,7 +169,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   ...withListedGroups,
 
   mails: ({ prefix }) =>
-    mailsIn(
+    selectMails(
       'chat_phpbb_mails',
       // The account is inactive until a changed address is confirmed: includes/ucp/ucp_profile.php.
       `${prefix}users WHERE user_type IN (${types.normal}, ${types.founder})`,
@@ -182,7 +182,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const banned = isFour
       ? `SELECT 1 FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user' AND ${lasts}`
       : `SELECT 1 FROM ${prefix}banlist b WHERE b.ban_userid = u.user_id AND b.ban_exclude = 0 AND ${lasts}`;
-    return accountsIn(
+    return selectAccounts(
       'chat_phpbb_accounts',
       `${prefix}users u WHERE user_type = ${types.founder} OR (user_type = ${types.normal} AND NOT EXISTS (${banned}))`,
       { id: 'user_id', name: sql.anyCase('username'), decode: withoutEntities },
@@ -295,14 +295,17 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     if (isGiven(sid)) {
       return {
         ...{ table: 'sessions' as const, lookup: sid, secrets: [sid, ...place], from },
-        ...(byKey === undefined ? {} : { otherwise: byKey }),
+        ...(byKey === undefined ? {} : { fallback: byKey }),
       };
     }
     if (isFour && byKey !== undefined) return byKey;
-    return noCookie(`${cookie}_sid`, 'phpBB sets the cookie for the domain and path of its cookie settings');
+    return missingCookie(
+      `${cookie}_sid`,
+      'phpBB sets the cookie for the domain and path of its cookie settings',
+    );
   },
 
-  begun({ checks, ipCheck, browserCheck }, { table }, row) {
+  loginOrigin({ checks, ipCheck, browserCheck }, { table }, row) {
     if (!checks || table !== 'sessions') return null;
     const text = textsOf(row);
     return {
@@ -337,7 +340,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     return idle <= now ? notLoggedIn('the session has expired') : userIn(site, claim, row, now, idle);
   },
 
-  async portrait(_, { prefix, admins }, ask) {
+  async describe(_, { prefix, admins }, ask) {
     const value = async (name: string) =>
       (await ask(`SELECT config_value FROM ${prefix}config WHERE config_name = '${name}'`)) ?? '';
     const [host, port, domain] = [
@@ -399,7 +402,7 @@ function userIn(
   const user: SessionUser = {
     id,
     name: displayName(withoutEntities(text('username'))) || id,
-    ...rolesIf(isAdmin, isIn(site.listed.moderators)),
+    ...toRoles(isAdmin, isIn(site.listed.moderators)),
   };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
 }

@@ -5,16 +5,16 @@ import { displayName } from '../identity.ts';
 import type { NotLoggedIn, SessionUser } from '../login.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   type GivenRoles,
   loginPart,
-  mailsIn,
   notLoggedIn,
-  rolesIf,
   type SiteDatabase,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 
 /** The values of app/config/parameters.php. */
@@ -28,7 +28,7 @@ interface Found extends GivenRoles {
 }
 
 interface Cookie extends Claim {
-  readonly otherwise?: this;
+  readonly fallback?: this;
   customer: string;
   token: string;
   /** A digest of the password's hash. */
@@ -86,7 +86,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
   keys: ({ key, salt }) => [key, salt],
 
   mails: ({ prefix }) =>
-    mailsIn(
+    selectMails(
       'chat_prestashop_mails',
       `${prefix}customer WHERE active = 1 AND deleted = 0`,
       'id_customer',
@@ -94,7 +94,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     ),
 
   accounts: ({ prefix }) =>
-    accountsIn(
+    selectAccounts(
       'chat_prestashop_accounts',
       `${prefix}customer c WHERE active = 1 AND deleted = 0 AND is_guest = 0`,
       { id: 'c.id_customer', name: 'c.firstname' },
@@ -158,7 +158,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     }
     if (first === undefined) return missing(names.length > 0, isReadable);
     // The name has the version of PrestaShop: the cookie of an older one stays in the browser.
-    return [first, ...more].reduceRight((otherwise, claim) => ({ ...claim, otherwise }));
+    return [first, ...more].reduceRight((fallback, claim) => ({ ...claim, fallback }));
   },
 
   checkRow(site, { customer: id, token, password }, row) {
@@ -177,12 +177,12 @@ export const prestashop: Application<Found, Found, Cookie> = {
     const user: SessionUser = {
       id,
       name: displayName(text('firstname')) || id,
-      ...rolesIf(isOne(site.admins), isOne(site.moderators)),
+      ...toRoles(isOne(site.admins), isOne(site.moderators)),
     };
     return { state: 'user', user };
   },
 
-  async portrait(_, { prefix }, ask) {
+  async describe(_, { prefix }, ask) {
     const column = (sql: string) =>
       ask(`SELECT ${sql} FROM ${prefix}shop_url WHERE main = 1 AND active = 1 ORDER BY id_shop_url LIMIT 1`);
     const setting = (name: string) =>

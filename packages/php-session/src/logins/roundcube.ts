@@ -6,17 +6,17 @@ import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import {
   type Accounts,
-  accountsIn,
   type FoundSessions,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
+  quoteTable,
   type SessionApplication,
   type SessionTexts,
   type SiteDatabase,
   type SiteFolder,
   seldomChanged,
-  tableIn,
+  selectAccounts,
+  selectMails,
 } from './application.ts';
 import { asksAfterLogin } from './own-sessions.ts';
 
@@ -172,11 +172,14 @@ function accountsOf({
 }): Accounts {
   return {
     proof: ['auth_secret', inVars.userRequire],
-    refuses(value, { proof }, at) {
+    checkCookies(value, { proof }, at) {
       const expected = proof.find((secret) => secret);
       const given = value(cookie);
       if (given === null || !expected)
-        return noCookie(cookie, 'Roundcube sets it beside that of the session, for the same path and domain');
+        return missingCookie(
+          cookie,
+          'Roundcube sets it beside that of the session, for the same path and domain',
+        );
       const slot = Math.floor(lifetime / 2);
       const start = at - (at % slot);
       // The later one is that of a server whose clock is ahead.
@@ -188,7 +191,7 @@ function accountsOf({
     database,
     basis: { users, identities, lifetime, cookie },
     users(driver) {
-      const select = `SELECT u.user_id AS id FROM ${tableIn(users, driver)} AS u`;
+      const select = `SELECT u.user_id AS id FROM ${quoteTable(users, driver)} AS u`;
       const columns = { id: 'text' } as const;
       return seldomChanged({ view: 'chat_roundcube_users', id: 'id', lookup: 'id', columns, select }, [
         users,
@@ -196,16 +199,16 @@ function accountsOf({
     },
     // Users write what they like as the address of an identity (identities_level); they log in by their own.
     mails(driver) {
-      const standard = `SELECT MIN(i.email) FROM ${tableIn(identities, driver)} AS i WHERE i.user_id = u.user_id AND i.standard = 1 AND i.del = 0`;
-      return mailsIn(
+      const standard = `SELECT MIN(i.email) FROM ${quoteTable(identities, driver)} AS i WHERE i.user_id = u.user_id AND i.standard = 1 AND i.del = 0`;
+      return selectMails(
         'chat_roundcube_mails',
-        `${tableIn(users, driver)} AS u`,
+        `${quoteTable(users, driver)} AS u`,
         'u.user_id',
         `CASE WHEN u.username LIKE '%_@_%' THEN u.username ELSE (${standard}) END`,
       );
     },
     all: (driver) =>
-      accountsIn('chat_roundcube_accounts', `${tableIn(users, driver)} AS u`, {
+      selectAccounts('chat_roundcube_accounts', `${quoteTable(users, driver)} AS u`, {
         id: 'u.user_id',
         name: 'u.username',
       }),

@@ -1,6 +1,6 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hasCookieOf } from '../cookie.ts';
-import { noCookie, notLoggedIn, type SessionApplication } from './application.ts';
+import { missingCookie, notLoggedIn, type SessionApplication } from './application.ts';
 import { ownSessions } from './own-sessions.ts';
 
 /** SimpleSAMLphp: src/SimpleSAML/Session.php (getSession, doLogin). */
@@ -13,14 +13,14 @@ export const simplesamlphp: SessionApplication = {
     userName: 'SimpleSAMLphp_SESSION!.authData.default-sp.Attributes.displayName.0',
   },
 
-  beside: {
+  loginCheck: {
     // In a session of PHP, in a table, in memcached.
     proof: ['SimpleSAMLphp_SESSION!.authToken', 'authToken', 'data.authToken'],
-    refuses(cookies, { proof }) {
+    check(cookies, { proof }) {
       const token = proof.find((one) => one !== null);
       if (token === undefined) return null;
       if (cookies?.header === undefined)
-        return noCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
+        return missingCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
       // Its name is a setting (`session.authtoken.cookiename`), and nobody can guess its value.
       return hasCookieOf(cookies.header, token)
         ? null

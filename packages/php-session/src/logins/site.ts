@@ -19,15 +19,15 @@ import { type Database, DatabaseError } from '../stores/sql/driver.ts';
 import {
   type Accounts,
   type Application,
-  type Doubt,
   type MemberApplication,
   type NamedRoles,
+  quoteTable,
   type Row,
   type SessionTexts,
   type SiteDatabase,
   type SiteFolder,
   type SiteOptions,
-  tableIn,
+  type SiteWarning,
   type UserTable,
 } from './application.ts';
 import { asText } from './fingerprint.ts';
@@ -85,8 +85,8 @@ export interface SitePlace extends SiteOptions {
   /** Called with each file and folder that is looked at, also if that is forbidden. */
   onFile?(path: string, wanted: 'seen' | 'read'): void;
   onProblem?: OnProblem;
-  /** Called once with each doubt that somebody can correct. */
-  onDoubt?(doubt: Doubt): void;
+  /** Called once with each warning that somebody can correct. */
+  onWarning?(warning: SiteWarning): void;
 }
 
 /** The operator's options of PHP sessions beside a folder. */
@@ -197,8 +197,8 @@ type AnyApplication = Pick<
   | 'logins'
   | 'mails'
   | 'accounts'
-  | 'doubts'
-  | 'compared'
+  | 'warnings'
+  | 'comparedSettings'
 >;
 
 /** An application with tables, and its place. */
@@ -294,7 +294,8 @@ async function settingsOf(
   if (table === null) {
     const logins = views ? Object.values(application.logins(application.site(found, new Map()), driver)) : [];
     // Otherwise only the first login would show that there are no views.
-    for (const { view } of logins) await database.query(`SELECT 1 FROM ${tableIn(view, driver)} WHERE 1 = 0`);
+    for (const { view } of logins)
+      await database.query(`SELECT 1 FROM ${quoteTable(view, driver)} WHERE 1 = 0`);
     return new Map();
   }
   const { packed, from } = packedRows(driver, table, { charset, views });
@@ -319,7 +320,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   let opening: Promise<OpenSite> | undefined;
   let closed = false;
   const reread = rereading(reload, place.onProblem);
-  let doubted: readonly string[] = [];
+  let reported: readonly string[] = [];
 
   async function connect(): Promise<OpenSite> {
     const now = open ?? (await connected(application, place, found));
@@ -340,9 +341,10 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       if (open === undefined || versions !== open.versions || !isDeepStrictEqual(site, open.site))
         open = { ...now, site, views: byViews, versions };
       last = open;
-      const doubts = application.doubts?.(site) ?? [];
-      for (const doubt of doubts) if (!doubt.lasts && !doubted.includes(doubt.reason)) place.onDoubt?.(doubt);
-      doubted = doubts.map(({ reason }) => reason);
+      const warnings = application.warnings?.(site) ?? [];
+      for (const warning of warnings)
+        if (!warning.isPermanent && !reported.includes(warning.reason)) place.onWarning?.(warning);
+      reported = warnings.map(({ reason }) => reason);
       return open;
     } catch (error) {
       if (open?.database !== now.database) now.database.close();
@@ -398,8 +400,8 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
         if (!(error instanceof StoreError || error instanceof ConfigurationError)) throw error;
       });
       if (last === undefined) return null;
-      const { title, compared = (site: unknown) => site } = application;
-      return fingerprintOf(place, title, compared(last.site), digest);
+      const { title, comparedSettings = (site: unknown) => site } = application;
+      return fingerprintOf(place, title, comparedSettings(last.site), digest);
     },
     close() {
       closed = true;

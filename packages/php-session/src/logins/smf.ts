@@ -7,21 +7,21 @@ import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   type GivenRoles,
   type LoginPart,
   type LoginTable,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
   type Row,
-  rolesIf,
   type SiteDatabase,
   type SiteTable,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 import { mayBeCutOff } from './sql.ts';
 
@@ -115,7 +115,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   },
 
   mails: ({ prefix }) =>
-    mailsIn(
+    selectMails(
       'chat_smf_mails',
       // As those of SMF itself: 2 is a member with an address that is not confirmed, and 11 one who is banned.
       `${prefix}members WHERE is_activated = 1`,
@@ -124,7 +124,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     ),
 
   accounts: ({ prefix }) =>
-    accountsIn('chat_smf_accounts', `${prefix}members WHERE is_activated = 1`, {
+    selectAccounts('chat_smf_accounts', `${prefix}members WHERE is_activated = 1`, {
       id: 'id_member',
       name: 'real_name',
       decode: withoutEntities,
@@ -197,7 +197,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   claim(site, { cookies }) {
     const first = partsOf(cookies.value(site.cookie));
     if (first === null) {
-      return noCookie(
+      return missingCookie(
         site.cookie,
         'SMF sets the cookie for the domain and path of its address, by its cookie settings',
       );
@@ -254,7 +254,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const user: SessionUser = {
       id,
       name: displayName(withoutEntities(text('name'))) || id,
-      ...rolesIf(isIn(site.admins, administrators), isIn(site.moderators, globalModerators)),
+      ...toRoles(isIn(site.admins, administrators), isIn(site.moderators, globalModerators)),
     };
     // A ban from writing alone leaves the login; the chat has no such right.
     const isWarned = site.mutedFrom > 0 && Number(text('warning')) >= site.mutedFrom;
@@ -262,7 +262,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     return { state: 'user', user };
   },
 
-  async portrait(folder, { prefix, admins }, ask) {
+  async describe(folder, { prefix, admins }, ask) {
     const configuration = await folder.php(file);
     const address = ifKnown(() => configuration.variable(['boardurl'], '')) ?? '';
     const value = async (name: string) =>

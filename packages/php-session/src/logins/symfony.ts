@@ -29,7 +29,7 @@ export const symfony: SessionApplication = {
   otherIds: [`${userOfOwn}.id`, `${user}.username`, `${userOfOwn}.username`],
   otherNames: [`${userOfOwn}.username`],
 
-  portrait: async () => ({
+  describe: async () => ({
     condition: { language: 'Twig', open: '{% if app.user %}', close: '{% endif %}' },
   }),
 

@@ -176,9 +176,9 @@ export function claimedLogins(
   async function look(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>> {
     const { site, table } = await tables();
     const found = verdict(site, claim, await table(claim.table).find(claim.lookup), memo);
-    return found.state !== 'nobody' || found.isFinal || claim.otherwise === undefined
+    return found.state !== 'nobody' || found.isFinal || claim.fallback === undefined
       ? found
-      : look(claim.otherwise, memo);
+      : look(claim.fallback, memo);
   }
 
   /** The logins that have to be judged again. */
@@ -237,8 +237,8 @@ export function claimedLogins(
     // By other settings it may have other columns.
     const at = await now.table(claim.table).again(state, now.site === state.site ? change : []);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
-    if (found.state !== 'nobody' || found.isFinal || claim.otherwise === undefined) return found;
-    let other = await look(claim.otherwise, memo);
+    if (found.state !== 'nobody' || found.isFinal || claim.fallback === undefined) return found;
+    let other = await look(claim.fallback, memo);
     if (at === null && other.state === 'nobody') {
       // The application may be about to write another row.
       await pause(secondLookAfter);
@@ -337,7 +337,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
       });
       if ('state' in claim) return null;
       const secrets: (readonly string[])[] = [];
-      for (let each: Claim | undefined = claim; each !== undefined; each = each.otherwise) {
+      for (let each: Claim | undefined = claim; each !== undefined; each = each.fallback) {
         secrets.push(each.secrets);
       }
       return JSON.stringify(secrets);

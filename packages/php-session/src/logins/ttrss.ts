@@ -1,10 +1,10 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import {
   type FoundSessions,
-  mailsIn,
   notLoggedIn,
   type SessionApplication,
   type SiteDatabase,
+  selectMails,
 } from './application.ts';
 import { says } from './own-sessions.ts';
 
@@ -80,7 +80,7 @@ export const ttrss: SessionApplication = {
           select: 'SELECT u.id AS id, u.pwd_hash AS password, u.access_level AS level FROM ttrss_users AS u',
         }),
         mails: () =>
-          mailsIn('chat_ttrss_mails', `ttrss_users WHERE access_level <> ${disabled}`, 'id', 'email'),
+          selectMails('chat_ttrss_mails', `ttrss_users WHERE access_level <> ${disabled}`, 'id', 'email'),
         all: () => ({
           view: 'chat_ttrss_accounts',
           columns: { id: 'text' },

@@ -10,20 +10,20 @@ import { follow, isEmpty, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   checkSize,
   type GivenRoles,
   type LoginTable,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
-  rolesIf,
   type SiteDatabase,
   type SiteFolder,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 import { groupsListed, linesOfGroups, type SiteGroup } from './named-groups.ts';
 import type { SiteSql } from './sql.ts';
@@ -53,7 +53,7 @@ type Key = 'joined' | 'hkdf';
 type Hash = 'sha256' | 'sha3-256';
 
 interface Cookie extends Claim {
-  readonly otherwise?: this;
+  readonly fallback?: this;
   address: string;
 }
 
@@ -149,10 +149,10 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   keys: ({ encryptionKey }) => encryptionKey,
 
-  mails: (_, sql) => mailsIn('chat_typo3_mails', `fe_users WHERE ${activeNow(sql)}`, 'uid', 'email'),
+  mails: (_, sql) => selectMails('chat_typo3_mails', `fe_users WHERE ${activeNow(sql)}`, 'uid', 'email'),
 
   accounts: (_, sql) =>
-    accountsIn('chat_typo3_accounts', `fe_users WHERE ${activeNow(sql)}`, {
+    selectAccounts('chat_typo3_accounts', `fe_users WHERE ${activeNow(sql)}`, {
       id: 'uid',
       // As `checkRow` does.
       name: "CASE WHEN name <> '' THEN name WHEN first_name <> '' OR last_name <> '' THEN TRIM(CONCAT(first_name, ' ', last_name)) ELSE username END",
@@ -218,7 +218,7 @@ export const typo3: Application<Found, Found, Cookie> = {
   claim(site, { cookies, address = '', isPageHost }) {
     const value = cookies.value(site.cookie);
     if (value === null) {
-      return noCookie(site.cookie, 'TYPO3 sets the cookie for its own host and path');
+      return missingCookie(site.cookie, 'TYPO3 sets the cookie for its own host and path');
     }
     const payload = verified(value, site);
     if (payload === null) {
@@ -242,7 +242,7 @@ export const typo3: Application<Found, Found, Cookie> = {
       address,
     });
     const [first, other] = site.hashes.map(claimOf);
-    return { ...(first as Cookie), ...(other === undefined ? {} : { otherwise: other }) };
+    return { ...(first as Cookie), ...(other === undefined ? {} : { fallback: other }) };
   },
 
   checkRow(site, { address }, row, now) {
@@ -277,13 +277,13 @@ export const typo3: Application<Found, Found, Cookie> = {
     const user: SessionUser = {
       id,
       name: names.map(displayName).find((name) => name !== '') || id,
-      ...rolesIf(isIn(listed.admins), isIn(listed.moderators)),
+      ...toRoles(isIn(listed.admins), isIn(listed.moderators)),
     };
     const ended = stops === 0 ? Number.POSITIVE_INFINITY : Math.ceil(stops / 60) * 60;
     return { state: 'user', user, idle: Math.min(ends + 1, ended) };
   },
 
-  async portrait(folder, { domain }) {
+  async describe(folder, { domain }) {
     const place = await settingsOf(folder);
     const version = place === null ? null : await versionOf(folder, place.root);
     return {

@@ -1,7 +1,7 @@
 import type { Logins, SiteAccounts } from '../login.ts';
 import { StoreError } from '../login.ts';
 import { DatabaseError } from '../stores/sql/driver.ts';
-import { accountsIn, tableIn, type UserTable } from './application.ts';
+import { quoteTable, selectAccounts, type UserTable } from './application.ts';
 import { accountsOf } from './site-accounts.ts';
 import { siteSql } from './sql.ts';
 
@@ -23,8 +23,11 @@ export function withUserTable(logins: Logins, given: UserTable | undefined): Log
   const { table, id, name, nobody } = given;
   const database = given.database.open();
   const driver = siteSql(given.database.driver);
-  const quoted = (text: string) => tableIn(text, driver);
-  const users = accountsIn('users', quoted(table), { id: quoted(id), name: driver.anyCase(quoted(name)) });
+  const quoted = (text: string) => quoteTable(text, driver);
+  const users = selectAccounts('users', quoted(table), {
+    id: quoted(id),
+    name: driver.anyCase(quoted(name)),
+  });
   const open = { site: null, driver, database, charset: 'utf8', views: false, versions: false } as const;
   const { names, search } = accountsOf({ accounts: () => users }, nobody, async () => open);
   const accounts: SiteAccounts = {

@@ -18,22 +18,22 @@ import { type SessionUser, StoreError } from '../login.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
-  accountsIn,
   type Claim,
   checkSize,
   type GivenRoles,
   type LoginTable,
   loginPart,
-  mailsIn,
-  noCookie,
+  missingCookie,
   notLoggedIn,
   type Row,
-  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   type SiteOptions,
+  selectAccounts,
+  selectMails,
   texts,
   textsOf,
+  toRoles,
 } from './application.ts';
 
 /** The values of wp-config.php and wp-includes/version.php. */
@@ -174,7 +174,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
   },
 
   mails: (site) =>
-    mailsIn(
+    selectMails(
       'chat_wordpress_mails',
       `${quoted(site.users)} AS u WHERE NOT ${endedIn(site)}`,
       'ID',
@@ -183,7 +183,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
 
   accounts(site) {
     const blocked = `SELECT 1 FROM ${quoted(site.usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(capabilitiesOf(site))} AND m.meta_value LIKE '%"${blockedRole}"%'`;
-    return accountsIn(
+    return selectAccounts(
       'chat_wordpress_accounts',
       `${quoted(site.users)} AS u WHERE NOT ${endedIn(site)} AND NOT EXISTS (${blocked})`,
       { id: 'u.ID', name: 'u.display_name', decode: withoutEntities },
@@ -264,7 +264,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
   claim({ cookie }, { cookies }) {
     const value = cookies.value(cookie);
     if (value === null) {
-      return noCookie(
+      return missingCookie(
         cookie,
         'WordPress names the cookie after its address (siteurl), and sets it for that host and path',
       );
@@ -327,7 +327,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };
   },
 
-  async portrait(folder, { prefix, users, usermeta, network, superAdmins: given, admins }, ask) {
+  async describe(folder, { prefix, users, usermeta, network, superAdmins: given, admins }, ask) {
     const configuration = await configurationOf(folder);
     if (configuration === null) return {};
     const text = (name: string) => ifKnown(() => configuration.constant(name, ''));
@@ -590,7 +590,7 @@ function rolesIn(site: Site, row: Row) {
   const superAdmins = () => site.superAdmins ?? superAdminsIn(row.super_admins ?? null);
   const isSuperAdmin = () => superAdmins().includes(textsOf(row)('login'));
   const isAdmin = isOne(site.admins, 'administrator') || (site.admins === undefined && isSuperAdmin());
-  return rolesIf(isAdmin, isOne(site.moderators, 'editor'));
+  return toRoles(isAdmin, isOne(site.moderators, 'editor'));
 }
 
 function superAdminsIn(bytes: Buffer | null): string[] {

@@ -42,7 +42,7 @@ interface Application {
   /** The kinds of databases that it can have. An ordinary run has the first. */
   kinds: readonly TestDatabase['kind'][];
   rows?: string[];
-  portrait: object;
+  description: object;
   /** How the site shuts an account out, or marks an address that is not confirmed, and takes that back. */
   shutOut: readonly (readonly [string, string])[];
   /** Something of a user that the chat does not need, and how it gets there. */
@@ -56,28 +56,28 @@ const applications: Record<string, Application> = {
   WordPress: {
     site: wordPressSite,
     kinds: ['mysql'],
-    portrait: { version: '6.9.7' },
+    description: { version: '6.9.7' },
     shutOut: [['user_status = 1', 'user_status = 0']],
     secret: { text: '$P$BabcdefghiJKLMNOPqrstuvwxyz0123' },
   },
   Joomla: {
     site: joomlaSite,
     kinds: ['mysql', 'postgres'],
-    portrait: { administrators: 0, ...cookie('/', '', false) },
+    description: { administrators: 0, ...cookie('/', '', false) },
     shutOut: [['block = 1', 'block = 0']],
     secret: { login: { row: { client_id: 1 } } },
   },
   Drupal: {
     site: (db) => drupalSite(db, { prefix: 'a-drupal_' }),
     kinds: ['mysql', 'postgres'],
-    portrait: { administrators: 0, ...cookie('/', '.', false) },
+    description: { administrators: 0, ...cookie('/', '.', false) },
     shutOut: [['status = 0', 'status = 1']],
   },
   Moodle: {
     site: moodleSite,
     kinds: ['postgres', 'mysql'],
     rows: ["INSERT INTO #__config VALUES (9, 'sitepolicyhandler', 'tool_policy')"],
-    portrait: { address: 'https://learn.example.org', administrators: 2, ...cookie('/', '', true) },
+    description: { address: 'https://learn.example.org', administrators: 2, ...cookie('/', '', true) },
     shutOut: [
       ['suspended = 1', 'suspended = 0'],
       ['confirmed = 0', 'confirmed = 1'],
@@ -87,7 +87,7 @@ const applications: Record<string, Application> = {
   TYPO3: {
     site: typo3Site,
     kinds: ['mysql', 'postgres'],
-    portrait: { version: '13.4', ...cookie('/', '', false) },
+    description: { version: '13.4', ...cookie('/', '', false) },
     shutOut: [
       ['disable = 1', 'disable = 0'],
       ['starttime = 4102444800', 'starttime = 1'],
@@ -102,7 +102,7 @@ const applications: Record<string, Application> = {
       "INSERT INTO #_config (config_name, config_value) VALUES ('server_protocol', 'https://'), ('server_name', 'www.example.org'), ('server_port', '443'), ('script_path', '/forum'), ('cookie_domain', 'example.org'), ('cookie_path', '/forum'), ('cookie_secure', '1')",
       "INSERT INTO #_users (user_id, user_type, username) VALUES (91, 3, 'founder'), (92, 0, 'member')",
     ],
-    portrait: {
+    description: {
       ...{ version: '3.3.16', address: 'https://www.example.org/forum', administrators: 1 },
       ...cookie('/forum', 'example.org', true),
     },
@@ -114,7 +114,7 @@ const applications: Record<string, Application> = {
     rows: [
       "INSERT INTO #_settings (name, value) VALUES ('bburl', 'https://www.example.org/forum'), ('cookiepath', '/forum/'), ('cookiedomain', '.example.org'), ('cookiesecureflag', '1')",
     ],
-    portrait: {
+    description: {
       ...{ address: 'https://www.example.org/forum', administrators: 0 },
       ...cookie('/forum/', '.example.org', true),
     },
@@ -127,7 +127,7 @@ const applications: Record<string, Application> = {
     site: smfSite,
     kinds: ['mysql', 'postgres'],
     rows: ["INSERT INTO #_settings (variable, value) VALUES ('localCookies', '1'), ('secureCookies', '0')"],
-    portrait: {
+    description: {
       ...{ address: 'http://127.0.0.1/smf', administrators: 0 },
       ...cookie('/smf/', '127.0.0.1', false),
     },
@@ -140,7 +140,7 @@ const applications: Record<string, Application> = {
   OpenCart: {
     site: opencartSite,
     kinds: ['mysql', 'postgres'],
-    portrait: { version: '4.0.4.1', address: 'http://shop.example.org/', ...cookie('/', '', false) },
+    description: { version: '4.0.4.1', address: 'http://shop.example.org/', ...cookie('/', '', false) },
     shutOut: [['status = 0', 'status = 1']],
     secret: { login: { data: { user_id: 1, user_token: 'a' } } },
   },
@@ -150,7 +150,7 @@ const applications: Record<string, Application> = {
     rows: [
       "INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES ('default', 0, 'web/secure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/unsecure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/cookie/cookie_domain', '.example.org'), ('default', 0, 'customer/account_information/confirm', '1'), ('websites', 1, 'customer/account_information/confirm', '0')",
     ],
-    portrait: { address: 'https://example.org/shop/', ...cookie('/shop/', '.example.org', true) },
+    description: { address: 'https://example.org/shop/', ...cookie('/shop/', '.example.org', true) },
     shutOut: [
       ['is_active = 0', 'is_active = 1'],
       ["confirmation = 'key'", 'confirmation = NULL'],
@@ -163,7 +163,11 @@ const applications: Record<string, Application> = {
       "INSERT INTO #__shop_url VALUES (1, 'example.org', 'www.example.org', '/shop/', 1, 1)",
       "INSERT INTO #__configuration VALUES (1, 'PS_SSL_ENABLED', '1'), (2, 'PS_VERSION_DB', '8.1.7')",
     ],
-    portrait: { version: '8.1.7', address: 'https://www.example.org/shop/', ...cookie('/shop/', '', true) },
+    description: {
+      version: '8.1.7',
+      address: 'https://www.example.org/shop/',
+      ...cookie('/shop/', '', true),
+    },
     shutOut: [
       ['active = 0', 'active = 1'],
       ['deleted = 1', 'deleted = 0'],
@@ -227,11 +231,11 @@ const on = (kind: TestDatabase['kind'], kinds: readonly string[]) =>
 describe.each(databases)('$kind', (db) => {
   test.each(Object.entries(applications).filter(([, { kinds }]) => on(db.kind, kinds)))(
     'the rights that the doctor prints are just enough for %s',
-    async (_, { site: makeSite, rows = [], portrait, shutOut }) => {
+    async (_, { site: makeSite, rows = [], description, shutOut }) => {
       const site = await makeSite(db);
       const { folder } = site;
       for (const row of rows) await site.run(row);
-      expect((await lookAt({ folder }, async () => null)).portrait).toMatchObject(portrait);
+      expect((await lookAt({ folder }, async () => null)).description).toMatchObject(description);
       const device = await site.logIn('7');
       // The user of the site itself needs no views, as where only the host is another for the chat.
       const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));

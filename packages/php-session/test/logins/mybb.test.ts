@@ -259,7 +259,7 @@ test('only an unchanged cookie of one user counts, with its prefix or without', 
 
 test('the doctor alone warns where MyBB gives the id of a deleted member to the next one', async () => {
   const doubts: unknown[] = [];
-  const { folder } = await openedSite(mybbSite(db), { onDoubt: (doubt) => void doubts.push(doubt) });
+  const { folder } = await openedSite(mybbSite(db), { onWarning: (doubt) => void doubts.push(doubt) });
   expect(await doctorSays({ CHAT_SITE: folder })).toMatch(/MyBB: .* id of a deleted member.*\n.*erase/);
   expect(doubts).toEqual([]);
 });

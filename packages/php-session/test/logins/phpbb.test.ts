@@ -294,7 +294,7 @@ test('of two connections of one session, each is compared with bans by its own a
 test('the operator learns when a listed name comes to be that of several groups', async () => {
   const doubts: string[] = [];
   const { insert, logins } = await phpBB(undefined, {
-    ...{ admins: ['R&D'], onDoubt: ({ reason }) => void doubts.push(reason) },
+    ...{ admins: ['R&D'], onWarning: ({ reason }) => void doubts.push(reason) },
   });
   expect(doubts).toEqual([]);
   await insert('groups', { group_id: 10, group_type: 1, group_name: 'r&amp;d' });
