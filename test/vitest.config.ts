@@ -37,6 +37,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: ['test/helpers/option-names.ts'],
           include: ['{test,packages/*/test}/**/*.unit.test.ts'],
           // As below. A process for each file would take as much CPU as all of the tests, and so do two that share the cores
           // with the other steps.
@@ -50,6 +51,7 @@ export default defineConfig({
         plugins: [threadsOfBundles()],
         test: {
           name: 'integration',
+          setupFiles: ['test/helpers/option-names.ts'],
           globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
           // Each file stops what it starts, so the modules need not be loaded again for the next file. A worker serves no
           // second project, so the guarantees have none of their own.
@@ -67,6 +69,7 @@ export default defineConfig({
       {
         test: {
           name: 'soak',
+          setupFiles: ['test/helpers/option-names.ts'],
           globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
           // The guarantees with the promised counts; all combinations of stores, databases, applications and containers, of
           // which an ordinary run has one of each family; what another test shows by another way; and tests that need

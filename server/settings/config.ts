@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { type OptionName, optionTexts, readOptions, useNames } from 'php-sessions';
+import { type Names, type OptionName, optionTexts, readOptions, useNames } from 'php-sessions';
 import { z } from 'zod';
 import { readBusPlace } from '../cluster/address.ts';
 import { howToRun } from '../command/how-to-run.ts';
@@ -88,7 +88,14 @@ const sessionSettings = {
   userMail: 'CHAT_USER_MAIL',
 } as const satisfies Record<OptionName, string>;
 
-useNames({ option: (name) => sessionSettings[name], grants: howToRun('doctor', '--grants') });
+/** What the messages of `php-sessions` call its options. */
+export const sessionNames: Names = {
+  option: (name) => sessionSettings[name],
+  grants: howToRun('doctor', '--grants'),
+  trustedProxies: 'CHAT_TRUSTED_PROXIES',
+  pageOrigins: 'CHAT_ORIGINS',
+};
+useNames(sessionNames);
 
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const retentionForm = 'none, or a time such as 90d';

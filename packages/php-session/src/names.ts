@@ -32,14 +32,27 @@ export interface Names {
   option(name: OptionName): string;
   /** How to print the rights that the database user needs. */
   grants: string;
+  /** The list of proxies whose `X-Forwarded-For` counts. */
+  trustedProxies: string;
+  /** The list of addresses of the pages, which `Credentials.isPageHost` compares. */
+  pageOrigins: string;
 }
 
-let names: Names = { option: (name) => name, grants: '`grants()`' };
+const ownNames: Names = {
+  option: (name) => name,
+  grants: '`grants()`',
+  trustedProxies: 'the trusted proxies of this server',
+  pageOrigins: 'the list behind isPageHost',
+};
 
-/** Sets the names for all messages of this process. Call it before opening sessions. */
-export function useNames(own: Names): void {
-  names = own;
+let names = ownNames;
+
+/** Sets the names for all messages of this process. Call it before opening sessions. Without names, the package's own are used. */
+export function useNames(given: Names = ownNames): void {
+  names = given;
 }
 
 export const option = (name: OptionName): string => names.option(name);
 export const grantsCommand = (): string => names.grants;
+export const trustedProxies = (): string => names.trustedProxies;
+export const pageOrigins = (): string => names.pageOrigins;

@@ -14,7 +14,7 @@ import {
   notLoggedIn,
   type SessionUser,
 } from '../login.ts';
-import { option, type SessionOption } from '../names.ts';
+import { option, type SessionOption, trustedProxies } from '../names.ts';
 import type { StoreUrl } from '../source.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 import type { GivenDatabase } from '../store-url.ts';
@@ -490,6 +490,10 @@ export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   ),
   cookie: name,
 });
+
+/** The hint if the visitor's address is not the one of the login. */
+export const addressHint = () =>
+  `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off leaves the comparison out`;
 
 /** The name of a table for SQL, whatever its prefix has. A dot ends the name of a database or a schema. */
 export const quoteTable = (name: string, { quote }: Pick<SiteSql, 'quote'>): string =>

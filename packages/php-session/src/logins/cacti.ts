@@ -1,4 +1,5 @@
 import { asText } from '../configuration/configuration.ts';
+import { option } from '../names.ts';
 import type { SessionApplication } from './application.ts';
 import { lifetimeOfPhp, ownSessions, says } from './own-sessions.ts';
 
@@ -19,9 +20,9 @@ export const cacti: SessionApplication = {
     if (!(await folder.has(file)) || !(await says(folder, 'include/global.php', 'cacti_session_name')))
       return null;
     const configuration = await folder.php(file);
-    const value = (name: string, instead = 'CHAT_SESSION_STORE') =>
+    const value = (name: string, instead = option('store')) =>
       asText(configuration.variable([name], instead)) ?? '';
-    const cookieName = given.cookieName ?? (value('cacti_session_name', 'CHAT_SESSION_NAME') || 'Cacti');
+    const cookieName = given.cookieName ?? (value('cacti_session_name', option('cookieName')) || 'Cacti');
     // Since Cacti has second factors, its pages set this where none is needed, too. The id is there before.
     const options = (await folder.has('auth_2fa.php')) ? { userRequire: 'sess_user_2fa' } : {};
     if (given.store || !['1', 'true'].includes(value('cacti_db_session'))) {

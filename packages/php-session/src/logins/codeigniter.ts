@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, urlWith } from '../configuration/database-host.ts';
+import { option } from '../names.ts';
 import { notLoggedIn, type SessionApplication, type SiteDatabase, type SiteFolder } from './application.ts';
 
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';
-const storeSetting = 'CHAT_SESSION_STORE';
 
 /**
  * CodeIgniter 4.3 and later: system/Session/Session.php (configure, start), Session/Handlers/*.php, Config/BaseConfig.php. The
@@ -34,24 +34,24 @@ export const codeigniter: SessionApplication = {
       constants: { WRITEPATH: `${root}/writable/` },
     });
     const value = valuesOf(configuration, environment);
-    const cookieName = given.cookieName ?? (value('cookieName', 'CHAT_SESSION_NAME') || 'ci_session');
+    const cookieName = given.cookieName ?? (value('cookieName', option('cookieName')) || 'ci_session');
     if (given.store) return { options: { cookieName } };
     const driver = givenIn(environment, 'Session', 'driver') ?? (await driverOf(folder, `${root}/${file}`));
     const [handler = ''] = /(File|Redis|Memcached|Database|MySQLi|Postgre)Handler$/.exec(driver) ?? [];
     const refused = (why: string) => new ConfigurationError(`${configuration.file}: ${why}`);
     if (handler === '')
       throw refused(
-        `sessions of the driver ${driver || 'that it names'} are not found by the folder: set ${storeSetting}`,
+        `sessions of the driver ${driver || 'that it names'} are not found by the folder: set ${option('store')}`,
       );
-    if (/^(?:1|true)$/.test(value('matchIP', storeSetting)))
+    if (/^(?:1|true)$/.test(value('matchIP', option('store'))))
       throw refused(
         'matchIP is on, which puts the address of a visitor into the name of the session: switch it off',
       );
     const settings = await folder.settings();
-    const expiration = value('expiration', storeSetting);
+    const expiration = value('expiration', option('store'));
     const format = settings.get('session.serialize_handler').value;
     const lifetime = Number(expiration) > 0 ? expiration : settings.get('session.gc_maxlifetime').value;
-    const savePath = value('savePath', storeSetting);
+    const savePath = value('savePath', option('store'));
     const found = (store: string, options: Readonly<Record<string, string>>) => ({
       files: settings.files,
       broken: settings.broken,
@@ -65,17 +65,22 @@ export const codeigniter: SessionApplication = {
     const prefix = `ci_session:${cookieName}:`;
     if (handler === 'RedisHandler') {
       const redis = redisOf(savePath);
-      if (redis === null) throw refused(`savePath names no Redis that can be read: set ${storeSetting}`);
+      if (redis === null) throw refused(`savePath names no Redis that can be read: set ${option('store')}`);
       return found(redis.place, { prefix, format, ...redis.options });
     }
     if (handler === 'MemcachedHandler') {
       const servers = [...savePath.matchAll(/([^,:\s]+):(\d{1,5})(?::(\d+))?/g)];
-      if (servers.length === 0) throw refused(`savePath names no memcached: set ${storeSetting}`);
+      if (servers.length === 0) throw refused(`savePath names no memcached: set ${option('store')}`);
       const place = `memcached://${servers.map(([, host, port]) => `${host}:${port}`).join(',')}`;
       // Their weights do not count, as without a consistent hash.
       return found(place, { prefix, format, lifetime });
     }
-    const { database, tables } = await databaseOf(folder, root, environment, value('DBGroup', storeSetting));
+    const { database, tables } = await databaseOf(
+      folder,
+      root,
+      environment,
+      value('DBGroup', option('store')),
+    );
     return {
       files: settings.files,
       broken: settings.broken,
@@ -122,17 +127,17 @@ async function databaseOf(
   const group =
     named ||
     (givenIn(environment, 'Database', 'defaultGroup') ??
-      asText(configuration.member('Database::defaultGroup', storeSetting)) ??
+      asText(configuration.member('Database::defaultGroup', option('store'))) ??
       '') ||
     'default';
   const value = (key: string) =>
     givenIn(environment, 'Database', `${group}.${key}`) ??
-    asText(configuration.member(`Database::${group}`, storeSetting, [key])) ??
+    asText(configuration.member(`Database::${group}`, option('store'), [key])) ??
     '';
   const driver = value('DBDriver');
   if ((driver !== 'MySQLi' && driver !== 'Postgre') || value('DSN') !== '')
     throw new ConfigurationError(
-      `${configuration.file}: the sessions are in a database that is not found by the folder (${group}): set ${storeSetting}`,
+      `${configuration.file}: the sessions are in a database that is not found by the folder (${group}): set ${option('store')}`,
     );
   const isMysql = driver === 'MySQLi';
   const host = value('hostname') || 'localhost';

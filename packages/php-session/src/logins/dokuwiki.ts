@@ -47,7 +47,7 @@ export const dokuwiki: SessionApplication = {
     if (!(await says(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
     if (await hasPlugin(folder, 'twofactor'))
       throw new SecondFactorError(
-        `${folder.path}: the plugin twofactor keeps in a cookie of its own whether the second factor was given, which the chat cannot verify, so a password alone would be enough for it: disable the plugin, or do not use the chat there`,
+        `${folder.path}: the plugin twofactor keeps in a cookie of its own whether the second factor was given, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program there`,
       );
     return ownSessions(folder, given);
   },

@@ -11,6 +11,7 @@ import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { NotLoggedIn, SessionUser } from '../login.ts';
+import { option } from '../names.ts';
 import { follow, type Path, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
@@ -254,7 +255,7 @@ function cookieName(cookies: RequestCookies, ending: string | null): string | No
     ? notLoggedIn('there is no cookie of the form SESS… or SSESS…')
     : notLoggedIn(
         'there are several cookies of the form SESS… or SSESS…',
-        'set CHAT_SESSION_NAME to the name of the cookie of this site: its visitors have cookies of other sites, too',
+        `set ${option('cookieName')} to the name of the cookie of this site: its visitors have cookies of other sites, too`,
       );
 }
 
@@ -269,7 +270,7 @@ async function refuseEmailFactor(folder: SiteFolder, root: string, site: string)
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
       throw new SecondFactorError(
-        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough for the chat: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use the chat there`,
+        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough here: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use this program there`,
       );
   }
 }
@@ -307,7 +308,9 @@ async function settingsOf(folder: SiteFolder): Promise<{ root: string; site: str
       if (await folder.has(join(root, 'sites', each, 'settings.php'))) sites.push(each);
     }
     if (sites.length === 1) return { root, site: `sites/${sites[0]}` };
-    const choices = sites.map((each) => `\n  CHAT_SITE=drupal:${root}/sites/${each}/settings.php`).join('');
+    const choices = sites
+      .map((each) => `\n  ${option('site')}=drupal:${root}/sites/${each}/settings.php`)
+      .join('');
     throw new ConfigurationError(
       sites.length === 0
         ? `${root}: Drupal is here, but no sites/default/settings.php: is it installed, and may this server read it?`
@@ -322,7 +325,7 @@ const kinds = { mysql: 'mysql', pgsql: 'postgres', sqlite: 'sqlite' } as const;
 /** `$databases['default']['default']`: the others are replicas, or belong to modules. */
 function databaseOf(configuration: Configuration, root: string): SiteDatabase & { prefix: string } {
   const text = (name: string) =>
-    asText(configuration.variable(['databases', 'default', 'default', name], 'CHAT_SITE_DATABASE')) ?? '';
+    asText(configuration.variable(['databases', 'default', 'default', name], option('siteDatabase'))) ?? '';
   const driver = text('driver') || (/\\(\w+)$/.exec(text('namespace'))?.[1] ?? '');
   if (!Object.hasOwn(kinds, driver)) {
     throw new ConfigurationError(

@@ -11,6 +11,7 @@ import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
@@ -98,7 +99,7 @@ export const joomla: Application<Found, Site> = {
         `${folder.path}/${file}: Joomla does not write into its table who is logged in: switch on “Track Session Metadata” in its global configuration`,
       );
     }
-    const name = md5((text('secret', 'CHAT_SESSION_NAME') ?? '') + (text('session_name') || 'site'));
+    const name = md5((text('secret', option('cookieName')) ?? '') + (text('session_name') || 'site'));
     const minutes = Number(text('lifetime') ?? 0);
     return {
       database: databaseOf(configuration),
@@ -263,7 +264,7 @@ export const joomla: Application<Found, Site> = {
       return notLoggedIn(
         'the user has not yet given the second factor, or seen a page since the login',
         !site.hasTexts
-          ? 'for users with a second factor the chat needs the session handler “Database” of Joomla'
+          ? 'for users with a second factor this program needs the session handler “Database” of Joomla'
           : undefined,
       );
     }
@@ -356,7 +357,8 @@ function rolesIn(site: Site, own: readonly string[], directly: readonly string[]
 
 /** `host`, `host:port`, `host:/socket`, `unix:/socket` or `[v6]:port`: MysqliDriver::connect() of joomla-framework/database. */
 function databaseOf(configuration: Configuration): SiteDatabase {
-  const text = (name: string) => asText(configuration.member(`JConfig::${name}`, 'CHAT_SITE_DATABASE')) ?? '';
+  const text = (name: string) =>
+    asText(configuration.member(`JConfig::${name}`, option('siteDatabase'))) ?? '';
   const { socket, ...host } = databaseHost(text('host').replace(/^unix:/, ':'));
   return {
     kind: /^(pgsql|postgresql)$/.test(text('dbtype')) ? 'postgres' : 'mysql',

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { displayName } from '../identity.ts';
+import { option } from '../names.ts';
 import {
   type Accounts,
   notLoggedIn,
@@ -14,7 +15,7 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { type Config, databaseOf, storeSetting, withoutComments } from './laravel-configuration.ts';
+import { type Config, databaseOf, withoutComments } from './laravel-configuration.ts';
 
 /**
  * `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user.
@@ -67,18 +68,18 @@ export async function accountsOf({
   appKey: string | null;
   given: SessionTexts;
 }): Promise<Accounts> {
-  const auth = (...keys: string[]) => config('auth', keys, 'CHAT_USER_ID');
+  const auth = (...keys: string[]) => config('auth', keys, option('userId'));
   const driver = (await auth('guards', guard, 'driver')) ?? 'session';
   if (driver !== 'session')
     throw new ConfigurationError(
-      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD', impersonation.hasOtherGuards)} with the name of another guard`,
+      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set ${option('userId')}=${userOf('GUARD', impersonation.hasOtherGuards)} with the name of another guard`,
     );
   const provider = (await auth('guards', guard, 'provider')) ?? 'users';
   const ofProvider = (key: string) => auth('providers', provider, key);
   const kind = (await ofProvider('driver')) ?? 'eloquent';
   if (kind !== 'eloquent' && kind !== 'database')
     throw new ConfigurationError(
-      `${root}: the users of the guard ${guard} are kept in a way of this application (auth.providers.${provider}.driver is ${kind}), which cannot be read: set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,
+      `${root}: the users of the guard ${guard} are kept in a way of this application (auth.providers.${provider}.driver is ${kind}), which cannot be read: set ${option('site')}=laravel: without the folder, and ${option('store')}`,
     );
   const model =
     kind === 'eloquent'
@@ -161,7 +162,7 @@ export async function accountsOf({
       if (hashes.length > 0 && !password)
         return notLoggedIn(
           `the application ends logins by a new password, but its users have no column ${model.password}`,
-          `name the column of the passwords in the model, by $authPasswordName; or set CHAT_SITE=laravel: without the folder, and ${storeSetting}: then the session alone says who is logged in`,
+          `name the column of the passwords in the model, by $authPasswordName; or set ${option('site')}=laravel: without the folder, and ${option('store')}: then the session alone says who is logged in`,
         );
       const isCompared = password && !(skipsEmpty && isEmpty(password));
       if (isCompared && !hashes.every((hash) => isOf(password, hash, appKey)))

@@ -1,9 +1,8 @@
 import { dirname, join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { rawUrlDecode } from '../encodings.ts';
+import { option } from '../names.ts';
 import type { SiteDatabase, SiteFolder } from './application.ts';
-
-export const storeSetting = 'CHAT_SESSION_STORE';
 
 /** The configuration of a site: `config('FILE.KEY.KEY')`. */
 export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;
@@ -33,7 +32,7 @@ export async function configurationOf(
     const cached = await read(cache);
     const previousKeys: string[] = [];
     for (let n = 0; ; n++) {
-      const key = asText(cached.returned(['app', 'previous_keys', String(n)], 'CHAT_SESSION_COOKIE'));
+      const key = asText(cached.returned(['app', 'previous_keys', String(n)], option('cookie')));
       if (key === null) break;
       previousKeys.push(key);
     }
@@ -71,11 +70,11 @@ export async function connectionOf(
   config: Config,
   keys: readonly string[],
 ): Promise<(key: string) => Promise<string>> {
-  const value = async (key: string) => (await config('database', [...keys, key], storeSetting)) ?? '';
+  const value = async (key: string) => (await config('database', [...keys, key], option('store'))) ?? '';
   const given = await value('url');
   if (given === '') return value;
   if (!URL.canParse(given))
-    throw new ConfigurationError(`the url of ${keys.join('.')} is none: set ${storeSetting}`);
+    throw new ConfigurationError(`the url of ${keys.join('.')} is none: set ${option('store')}`);
   const url = new URL(given);
   const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
   const parts: Record<string, string> = {
@@ -105,7 +104,7 @@ export async function databaseOf(
   config: Config,
   given: string | null,
 ): Promise<{ database: SiteDatabase; prefix: string }> {
-  const name = given || ((await config('database', ['default'], storeSetting)) ?? '');
+  const name = given || ((await config('database', ['default'], option('store'))) ?? '');
   const value = await connectionOf(config, ['connections', name]);
   const [kind, prefix, path] = [kinds[await value('driver')], await value('prefix'), await value('database')];
   const charset = 'utf8';
@@ -116,7 +115,7 @@ export async function databaseOf(
   const [host, socket] = [await value('host'), kind === 'mysql' ? await value('unix_socket') : ''];
   if (kind === undefined || (host === '' && socket === ''))
     throw new ConfigurationError(
-      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,
+      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set ${option('site')}=laravel: without the folder, and ${option('store')}`,
     );
   const port = await value('port');
   const place = {

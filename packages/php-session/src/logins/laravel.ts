@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
+import { option } from '../names.ts';
 import type { FoundSessions, SessionApplication, SiteFolder } from './application.ts';
 import { accountsOf, guardIn, impersonationIn, userOf } from './laravel-accounts.ts';
 import {
@@ -8,7 +9,6 @@ import {
   connectionOf,
   databaseOf,
   rootOf,
-  storeSetting,
   withoutComments,
 } from './laravel-configuration.ts';
 import { asksAfterLogin, says } from './own-sessions.ts';
@@ -35,14 +35,14 @@ export const laravel: SessionApplication = {
     const { config, previousKeys } = await configurationOf(folder, root);
     const guard = given.userId
       ? guardIn.exec(given.userId)?.[1]
-      : ((await config('auth', ['defaults', 'guard'], 'CHAT_USER_ID')) ?? 'web');
+      : ((await config('auth', ['defaults', 'guard'], option('userId'))) ?? 'web');
     const impersonation = await impersonationIn(folder, root, config);
     const user = userOf(guard ?? 'web', impersonation.hasOtherGuards);
-    const appKey = await config('app', ['key'], 'CHAT_SESSION_COOKIE');
+    const appKey = await config('app', ['key'], option('cookie'));
     if (!appKey && !given.cookie)
       throw new ConfigurationError(`${root}: there is no APP_KEY: php artisan key:generate makes it`);
     const appKeys = given.cookie ? [] : [appKey ?? '', ...previousKeys].map((text) => keyOf(root, text));
-    const cookieName = given.cookieName ?? (await needed(root, config, 'cookie', 'CHAT_SESSION_NAME'));
+    const cookieName = given.cookieName ?? (await needed(root, config, 'cookie', option('cookieName')));
     const stored = given.store ? {} : await storeOf(folder, root, config);
     return {
       appKeys,
@@ -132,8 +132,8 @@ function keyOf(root: string, text: string): Buffer {
 
 /** Where the sessions are. */
 async function storeOf(folder: SiteFolder, root: string, config: Config): Promise<Partial<FoundSessions>> {
-  const session = (key: string) => config('session', [key], storeSetting);
-  const driver = await needed(root, config, 'driver', storeSetting);
+  const session = (key: string) => config('session', [key], option('store'));
+  const driver = await needed(root, config, 'driver', option('store'));
   const encrypted = await session('encrypt');
   const layers =
     encrypted === null || encrypted === '' || encrypted === '0' ? [] : ['laravel', 'unserialize'];
@@ -167,9 +167,9 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
     }
     case 'memcached': {
       const store = (await session('store')) || 'memcached';
-      const part = (...keys: string[]) => config('cache', ['stores', store, ...keys], storeSetting);
+      const part = (...keys: string[]) => config('cache', ['stores', store, ...keys], option('store'));
       if (await part('servers', '1', 'host'))
-        throw new ConfigurationError(`${root}: several memcached servers: set ${storeSetting}`);
+        throw new ConfigurationError(`${root}: several memcached servers: set ${option('store')}`);
       const login = [await part('sasl', '0'), await part('sasl', '1')].map((text) =>
         encodeURIComponent(text ?? ''),
       );
@@ -211,14 +211,16 @@ async function isPlain(folder: SiteFolder, root: string, cookieName: string): Pr
 }
 
 async function redisOf(config: Config, name: string): Promise<Place> {
-  const option = async (key: string) => config('database', ['redis', 'options', key], storeSetting);
+  const optionOf = async (key: string) => config('database', ['redis', 'options', key], option('store'));
   for (const key of ['serializer', 'compression']) {
-    if (!['', '0', null].includes(await option(key)))
-      throw new ConfigurationError(`the ${key} of database.redis.options is not read: set ${storeSetting}`);
+    if (!['', '0', null].includes(await optionOf(key)))
+      throw new ConfigurationError(
+        `the ${key} of database.redis.options is not read: set ${option('store')}`,
+      );
   }
   const value = await connectionOf(config, ['redis', name]);
   const [scheme, host, password] = [await value('scheme'), await value('host'), await value('password')];
-  if (host === '') throw new ConfigurationError(`database.redis.${name} has no host: set ${storeSetting}`);
+  if (host === '') throw new ConfigurationError(`database.redis.${name} has no host: set ${option('store')}`);
   const login =
     password === '' ? '' : `${encodeURIComponent(await value('username'))}:${encodeURIComponent(password)}@`;
   const isTls = /^(tls|rediss)$/.test(scheme) || host.startsWith('tls://');
@@ -227,7 +229,7 @@ async function redisOf(config: Config, name: string): Promise<Place> {
   return {
     place: `${isTls ? 'rediss' : 'redis'}://${login}${place}`,
     options: { database: (await value('database')) || '0' },
-    prefix: (await value('prefix')) || ((await option('prefix')) ?? ''),
+    prefix: (await value('prefix')) || ((await optionOf('prefix')) ?? ''),
   };
 }
 
@@ -240,14 +242,14 @@ async function withColon(folder: SiteFolder, root: string): Promise<boolean> {
   const [, version] = /"laravel\/framework"\s*:\s*"\D*(\d+)/.exec(wanted) ?? [];
   if (version !== undefined) return Number(version) <= 10;
   throw new ConfigurationError(
-    `${root}: neither vendor/laravel/framework nor composer.json says which version of Laravel this is, and so what its prefixes are: set ${storeSetting}`,
+    `${root}: neither vendor/laravel/framework nor composer.json says which version of Laravel this is, and so what its prefixes are: set ${option('store')}`,
   );
 }
 
 /** The prefix of a cache store. Until version 10 a colon follows it. */
 async function cachePrefix(folder: SiteFolder, root: string, config: Config, store: string): Promise<string> {
-  const own = await config('cache', ['stores', store, 'prefix'], storeSetting);
-  const prefix = own ?? (await config('cache', ['prefix'], storeSetting));
+  const own = await config('cache', ['stores', store, 'prefix'], option('store'));
+  const prefix = own ?? (await config('cache', ['prefix'], option('store')));
   if (prefix === null || prefix === '') return '';
   return (await withColon(folder, root)) ? `${prefix}:` : prefix;
 }

@@ -8,7 +8,9 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { inflated, type Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+import { option } from '../names.ts';
 import {
+  addressHint,
   type Claim,
   type GivenRoles,
   type MemberApplication,
@@ -275,10 +277,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
       isFinal: true as const,
     });
     if (differs !== undefined) {
-      return settled(
-        `the session was begun with another ${differs}`,
-        'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
-      );
+      return settled(`the session was begun with another ${differs}`, addressHint());
     }
     if (ends !== undefined && now > ends) return settled('the session has got another id since');
     if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
@@ -372,10 +371,8 @@ function fixedIn(files: readonly Configuration[], name: Setting): string | null 
   return null;
 }
 
-const storeSetting = 'CHAT_SESSION_STORE';
-
 async function handlerOf(folder: SiteFolder, root: string, env: Configuration): Promise<Handler> {
-  const value = (...keys: string[]) => asText(env.returned(['session', ...keys], storeSetting)) ?? '';
+  const value = (...keys: string[]) => asText(env.returned(['session', ...keys], option('store'))) ?? '';
   const save = value('save') || 'files';
   switch (save) {
     case 'db': {
@@ -394,14 +391,14 @@ async function handlerOf(folder: SiteFolder, root: string, env: Configuration): 
       return { is: 'url', url: redisOf(env.file, (key) => value(save, key)), expires: true };
     default:
       throw new ConfigurationError(
-        `${env.file}: sessions with ${JSON.stringify(save)} are not read: set ${storeSetting}`,
+        `${env.file}: sessions with ${JSON.stringify(save)} are not read: set ${option('store')}`,
       );
   }
 }
 
 /** The last key, by which Magento encrypts and hashes. */
 function keyOf(env: Configuration): Buffer {
-  const keys = (asText(env.returned(['crypt', 'key'], storeSetting)) ?? '').trim().split(/\s+/);
+  const keys = (asText(env.returned(['crypt', 'key'], option('store'))) ?? '').trim().split(/\s+/);
   const key = keys.at(-1) ?? '';
   if (key === '') throw new ConfigurationError(`${env.file}: there is no crypt.key`);
   return key.startsWith('base64') ? Buffer.from(key.slice(6), 'base64') : Buffer.from(key);
@@ -416,11 +413,11 @@ async function filesOf(folder: SiteFolder, root: string, file: string, given: st
 
 async function phpSavePath(folder: SiteFolder, file: string): Promise<string> {
   try {
-    return (await folder.settings()).get('session.save_path', storeSetting).value;
+    return (await folder.settings()).get('session.save_path', option('store')).value;
   } catch (cause) {
     if (!(cause instanceof ConfigurationError)) throw cause;
     throw new ConfigurationError(
-      `${file} has no session.save_path, and that of PHP is not known (${cause.message}): set ${storeSetting}`,
+      `${file} has no session.save_path, and that of PHP is not known (${cause.message}): set ${option('store')}`,
       { cause },
     );
   }
@@ -428,7 +425,7 @@ async function phpSavePath(folder: SiteFolder, file: string): Promise<string> {
 
 function redisOf(file: string, value: (key: string) => string): string {
   if (value('sentinel_servers') !== '' || value('sentinel_master') !== '')
-    throw new ConfigurationError(`${file}: the sessions are behind Redis Sentinel: set ${storeSetting}`);
+    throw new ConfigurationError(`${file}: the sessions are behind Redis Sentinel: set ${option('store')}`);
   const library = value('compression_library');
   if (!['', 'gzip', 'none'].includes(library))
     throw new ConfigurationError(
@@ -463,7 +460,7 @@ const uncompressed: Layer = {
 
 function databaseOf(env: Configuration): SiteDatabase {
   const text = (name: string) =>
-    asText(env.returned(['db', 'connection', 'default', name], 'CHAT_SITE_DATABASE')) ?? '';
+    asText(env.returned(['db', 'connection', 'default', name], option('siteDatabase'))) ?? '';
   const given = text('host');
   const { socket, ...place } = databaseHost(given.startsWith('/') ? `:${given}` : given);
   return {

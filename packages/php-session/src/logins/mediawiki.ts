@@ -1,5 +1,6 @@
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
+import { option } from '../names.ts';
 import {
   type Accounts,
   type FoundSessions,
@@ -16,8 +17,8 @@ import {
 import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';
-const storeSetting = 'CHAT_SESSION_STORE';
-const byHand = `set CHAT_SITE=mediawiki: without the folder, CHAT_SESSION_NAME and ${storeSetting}`;
+const byHand = () =>
+  `set ${option('site')}=mediawiki: without the folder, ${option('cookieName')} and ${option('store')}`;
 
 /** includes/Defines.php. */
 const constants = {
@@ -71,10 +72,10 @@ export const mediawiki: SessionApplication = {
         asText(configuration.variable([name, ...keys], instead)) ?? '';
     const value = settings('its value itself');
     const shared = value('wgSharedDB');
-    const cookiePrefix = prefixOf(settings('CHAT_SESSION_NAME'));
+    const cookiePrefix = prefixOf(settings(option('cookieName')));
     const cookieName = given.cookieName ?? (value('wgSessionName') || `${cookiePrefix}_session`);
     const database = databaseOf(value, folder.path);
-    const stored = given.store ? {} : storeOf(settings(storeSetting), configuration, database);
+    const stored = given.store ? {} : storeOf(settings(option('store')), configuration, database);
     const tables =
       shared === '' ? value('wgDBprefix') : `${shared}.${value('wgSharedPrefix') || value('wgDBprefix')}`;
     const version = configuration.variable(['wgAuthenticationTokenVersion'], 'its value itself');
@@ -107,7 +108,7 @@ function databaseOf(value: Settings, folder: string): SiteDatabase {
     value('wgLBFactoryConf', 'class') !== ''
   )
     throw new ConfigurationError(
-      `${folder}/${file}: the chat reads one server of MariaDB or MySQL, or SQLite, and the database of this wiki is another: ${byHand}`,
+      `${folder}/${file}: this wiki has another database than one server of MariaDB or MySQL, or SQLite, which alone can be read: ${byHand()}`,
     );
   const { socket, ...host } = databaseHost(value('wgDBserver'));
   return {
@@ -175,7 +176,7 @@ function storeOf(
       return at(`redis://${login}${hostAndPort(host, port)}`);
   }
   throw new ConfigurationError(
-    `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ', that of APCu' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${storeSetting}`,
+    `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ', that of APCu' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${option('store')}`,
   );
 }
 
@@ -281,8 +282,8 @@ function accountsOf({
       // Its end is in the tables and sessions of all wikis together. That of this wiki alone is `Local`.
       if (source === 'CentralAuth')
         return notLoggedIn(
-          'the session is one of CentralAuth for several wikis, and the chat does not see when another wiki ends it',
-          'with $wgCentralAuthCookies = false each wiki has sessions of its own, which the chat takes',
+          'the session is one of CentralAuth for several wikis, and this program does not see when another wiki ends it',
+          'with $wgCentralAuthCookies = false each wiki has sessions of its own, which can be used',
         );
       if (row === null) return notLoggedIn('there is no such user any more');
       if (row.temporary?.toString() === '1')

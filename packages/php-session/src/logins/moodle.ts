@@ -12,10 +12,12 @@ import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
+  addressHint,
   type Claim,
   checkSize,
   type GivenRoles,
@@ -43,7 +45,7 @@ interface Found extends GivenRoles {
   forced: Readonly<Record<string, boolean>>;
   /** `session_handler_class`; empty if Moodle chooses one. */
   handler: string;
-  /** Whether CHAT_SITE_CHECKS lets addresses be compared. */
+  /** Whether `siteChecks` lets addresses be compared. */
   checks: boolean;
 }
 
@@ -286,10 +288,7 @@ export const moodle: Application<Found, Site, Cookie> = {
       return notLoggedIn('the user is suspended there');
     // Moodle notes it at the first page after the login, in the text of the session.
     if (site.tiedToAddress && text('address') !== address) {
-      return notLoggedIn(
-        'the address is not the one of the login',
-        'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
-      );
+      return notLoggedIn('the address is not the one of the login', addressHint());
     }
     if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
       return (
@@ -435,7 +434,7 @@ async function releaseOf(folder: SiteFolder): Promise<string | undefined> {
 
 function databaseOf(configuration: Configuration): SiteDatabase {
   const text = (...path: [string, ...string[]]) =>
-    asText(configuration.variable(['CFG', ...path], 'CHAT_SITE_DATABASE')) ?? '';
+    asText(configuration.variable(['CFG', ...path], option('siteDatabase'))) ?? '';
   const type = text('dbtype');
   if (!/^(mysqli|mariadb|auroramysql|pgsql)$/.test(type))
     throw new ConfigurationError(`${configuration.file}: the database ${type} of Moodle cannot be read`);

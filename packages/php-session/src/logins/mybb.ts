@@ -9,6 +9,7 @@ import {
 import { databaseHost } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
+import { option } from '../names.ts';
 import {
   type Application,
   type Claim,
@@ -95,7 +96,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     if (settings.has('my2fa')) {
       // https://github.com/demtor/mybb-2fa: inc/plugins/my2fa.php (my2fa_global_start).
       throw new SecondFactorError(
-        'the plugin My2FA asks for the second factor after the login, so a password alone would be enough for the chat: deactivate the plugin, or do not use the chat there',
+        'the plugin My2FA asks for the second factor after the login, so a password alone would be enough here: deactivate the plugin, or do not use this program there',
       );
     }
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
@@ -112,7 +113,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       ? [
           {
             reason:
-              'on SQLite it gives the id of a deleted member to the next one who registers, who then has the private rooms of the former one in the chat',
+              'on SQLite it gives the id of a deleted member to the next one who registers, who then gets the data that programs such as this one keep under it',
             isPermanent: true,
             hint: `After deleting a member, delete the data that your program keeps of this ID.`,
           },
@@ -248,8 +249,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       loginkey === ''
     ) {
       const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is none that MyBB makes`;
-      const hint =
-        'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME';
+      const hint = `if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by ${option('cookieName')}`;
       return { ...notLoggedIn(reason, hint), cookie: `${cookiePrefix}mybbuser` };
     }
     const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
@@ -284,7 +284,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const filters = text('filters');
     if (mayBeCutOff(site.database, filters)) {
       throw new StoreError(
-        'MyBB has more bans of addresses than the chat can read: remove those that are not needed',
+        'MyBB has more bans of addresses than can be read: remove those that are not needed',
       );
     }
     if (filters.split('\n').some((filter) => isWithin(address, filter)))
@@ -435,7 +435,7 @@ function groupsOf(row: Row, now: number): MybbGroup[] {
 
 /** `$config['database']` has one server, or several by number, or several for reading and for writing. */
 function textIn(configuration: Configuration, path: readonly string[]): string | null {
-  return asText(configuration.variable(['config', 'database', ...path], 'CHAT_SITE_DATABASE'));
+  return asText(configuration.variable(['config', 'database', ...path], option('siteDatabase')));
 }
 
 function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatabase {

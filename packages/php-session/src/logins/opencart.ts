@@ -9,6 +9,7 @@ import { escapedPath } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import { option } from '../names.ts';
 import {
   type Claim,
   type GivenRoles,
@@ -317,13 +318,13 @@ function engineOf(engine: string, constant: (name: string) => string, isFour: bo
     }
     default:
       throw new ConfigurationError(
-        `OpenCart’s session_engine is ${JSON.stringify(engine)}, which is not read: set CHAT_SESSION_STORE`,
+        `OpenCart’s session_engine is ${JSON.stringify(engine)}, which is not read: set ${option('store')}`,
       );
   }
 }
 
 function databaseOf(configuration: Configuration): SiteDatabase {
-  const text = (name: string) => asText(configuration.constant(name, 'CHAT_SITE_DATABASE')) ?? '';
+  const text = (name: string) => asText(configuration.constant(name, option('siteDatabase'))) ?? '';
   const driver = text('DB_DRIVER').toLowerCase();
   if (!/^(mysqli|mpdo|pdo|pgsql)$/.test(driver) && driver !== '')
     throw new ConfigurationError(`${configuration.file}: the database driver ${driver} is not known`);

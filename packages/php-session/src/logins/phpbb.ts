@@ -4,6 +4,7 @@ import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+import { option, trustedProxies } from '../names.ts';
 import {
   type Application,
   type Claim,
@@ -92,7 +93,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       /\$dbms\b/.test(await folder.text('config.php')) || (await folder.has('phpbb/session.php'));
     if (!isPhpbb) return null;
     const configuration = await folder.php('config.php');
-    const text = (name: string) => asText(configuration.variable([name], 'CHAT_SITE_DATABASE')) ?? '';
+    const text = (name: string) => asText(configuration.variable([name], option('siteDatabase'))) ?? '';
     const prefix = asText(configuration.variable(['table_prefix'], 'its value in config.php itself')) ?? '';
     if (!/^[A-Za-z]\w{0,49}$/.test(prefix)) {
       throw new ConfigurationError(
@@ -326,7 +327,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     if (wrong !== null) {
       return notLoggedIn(
         `the session was begun with another ${wrong}`,
-        'if every visitor gets this: the chat must be reached by the same way as phpBB, or CHAT_TRUSTED_PROXIES name that way; CHAT_SITE_CHECKS=off leaves the comparison out',
+        `if every visitor gets this: this server must be reached by the same way as phpBB, or ${trustedProxies()} name that way; ${option('siteChecks')}=off leaves the comparison out`,
       );
     }
     const seen = Number(text('seen'));
@@ -458,7 +459,7 @@ function parsedBans(list: string): AddressBan[] {
 
 const tooMany = (list: string) =>
   new StoreError(
-    `phpBB has ${Number.parseInt(list, 10)} bans of addresses, more than the chat can read: remove those that are not needed`,
+    `phpBB has ${Number.parseInt(list, 10)} bans of addresses, more than can be read: remove those that are not needed`,
   );
 
 /** Whether an address is what a ban names, in which `*` is any text. */
@@ -513,7 +514,7 @@ function databaseOf(
     };
   }
   throw new ConfigurationError(
-    `${folder.path}/config.php: phpBB has its tables in a database that the chat cannot read (${/^\w{1,30}$/.test(dbms) ? dbms : 'of another name'}); it reads MariaDB, MySQL, PostgreSQL and SQLite`,
+    `${folder.path}/config.php: phpBB has its tables in a database that cannot be read (${/^\w{1,30}$/.test(dbms) ? dbms : 'of another name'}), only MariaDB, MySQL, PostgreSQL and SQLite can`,
   );
 }
 

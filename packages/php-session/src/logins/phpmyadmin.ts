@@ -1,5 +1,6 @@
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
 import { isArray, rest } from '../configuration/value.ts';
+import { option } from '../names.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
@@ -18,7 +19,7 @@ export const phpmyadmin: SessionApplication = {
   async find(folder, given) {
     if (!given.userId && (await says(folder, 'src/Session.php', 'PhpMyAdmin')))
       throw new ConfigurationError(
-        `${folder.path}: phpMyAdmin 6 keeps the name of nobody in its sessions: the chat can use phpMyAdmin 4.8 to 5.2`,
+        `${folder.path}: phpMyAdmin 6 keeps no user name in its sessions: use phpMyAdmin 4.8 to 5.2`,
       );
     if (!(await says(folder, 'libraries/classes/Session.php', 'PhpMyAdmin'))) return null;
     const file = await configFile(folder);
@@ -28,20 +29,20 @@ export const phpmyadmin: SessionApplication = {
       asText(configuration.variable(['cfg', name], instead)) ?? '';
     if (isTrue(value('AllowArbitraryServer', 'its value itself')))
       throw new ConfigurationError(
-        `${configuration.file}: AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like, so the chat cannot know them: switch it off`,
+        `${configuration.file}: AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like, so their names prove nothing: switch it off`,
       );
     const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'its value itself');
     if (!isTrue(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))
       throw new ConfigurationError(
-        `${configuration.file}: LoginCookieDeleteAll is off: a logout from one of several servers leaves the session, so the chat cannot see it: switch it on`,
+        `${configuration.file}: LoginCookieDeleteAll is off: a logout from one of several servers leaves the session, so it is not noticed: switch it on`,
       );
     return ownSessions(folder, given, {
       file: configuration.file,
       // It also names the cookie so where the request comes by HTTPS, which no file says.
-      ...(!given.cookieName && /^https:/i.test(value('PmaAbsoluteUri', 'CHAT_SESSION_NAME'))
+      ...(!given.cookieName && /^https:/i.test(value('PmaAbsoluteUri', option('cookieName')))
         ? { cookieName: 'phpMyAdmin_https' }
         : {}),
-      ...(given.store ? {} : { savePath: value('SessionSavePath', 'CHAT_SESSION_STORE') }),
+      ...(given.store ? {} : { savePath: value('SessionSavePath', option('store')) }),
       handler: 'files',
     });
   },

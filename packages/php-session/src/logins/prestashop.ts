@@ -3,6 +3,7 @@ import { asText, type Configuration, ConfigurationError } from '../configuration
 import { databaseHost } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import type { NotLoggedIn, SessionUser } from '../login.ts';
+import { option } from '../names.ts';
 import {
   type Application,
   type Claim,
@@ -67,7 +68,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
         `${configuration.file}: database_prefix has other characters than A-Z a-z 0-9 _`,
       );
     return {
-      database: databaseOf((name) => text(name, 'CHAT_SITE_DATABASE')),
+      database: databaseOf((name) => text(name, option('siteDatabase'))),
       prefix,
       cookieName: cookieName ?? null,
       key: keyOf(configuration, text('new_cookie_key')),
@@ -132,7 +133,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
       site.cookieName === null ? cookies.names.filter((name) => nameForm.test(name)) : [site.cookieName];
     const claims = new Map<string, Cookie>();
     let isReadable = false;
-    if (names.length > mostCookies) return tooManyCookies;
+    if (names.length > mostCookies) return tooManyCookies();
     for (const name of names) {
       const value = cookies.value(name);
       // A sibling subdomain may have set a second one, and its own customer's cookie would be the only one left.
@@ -153,7 +154,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     if (more.some(({ customer }) => customer !== first?.customer)) {
       return notLoggedIn(
         'there are cookies of several customers',
-        'if a visitor may be logged in at several shops: CHAT_SESSION_NAME names the cookie of one',
+        `if a visitor may be logged in at several shops: ${option('cookieName')} names the cookie of one`,
       );
     }
     if (first === undefined) return missing(names.length > 0, isReadable);
@@ -205,10 +206,11 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
 const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.test(text ?? '');
 
-const tooManyCookies = notLoggedIn(
-  `there are more than ${mostCookies} cookies of PrestaShop`,
-  'CHAT_SESSION_NAME names the cookie of the shop',
-);
+const tooManyCookies = () =>
+  notLoggedIn(
+    `there are more than ${mostCookies} cookies of PrestaShop`,
+    `${option('cookieName')} names the cookie of the shop`,
+  );
 
 const noneThere = notLoggedIn(
   'there is no cookie of PrestaShop',

@@ -4,6 +4,7 @@ import { asText, type Configuration, ConfigurationError, ifKnown } from '../conf
 import { escapedPath, hostAndPort } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
+import { option } from '../names.ts';
 import {
   type Accounts,
   type FoundSessions,
@@ -42,7 +43,7 @@ export const roundcube: SessionApplication = {
     const { file } = configuration;
     const value = (key: string, instead: string) =>
       asText(configuration.variable(['config', key], instead)) ?? '';
-    const setting = (key: string) => value(key, 'CHAT_SESSION_STORE');
+    const setting = (key: string) => value(key, option('store'));
     const storageOf = () => setting('session_storage') || 'db';
     // First: no other fault of the configuration may hide it.
     if (!given.userRequire) {
@@ -52,13 +53,13 @@ export const roundcube: SessionApplication = {
       const place = userId.startsWith('vars!.') ? 'vars!.' : '';
       if (plugin) throw asksAfterLogin(file, `the plugin ${plugin.name}`, place + plugin.given);
     }
-    const cookieName = given.cookieName ?? value('session_name', 'CHAT_SESSION_NAME');
+    const cookieName = given.cookieName ?? value('session_name', option('cookieName'));
     const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
     const database = databaseOf(value('db_dsnw', 'its value itself'), file);
     const prefix = value('db_prefix', 'its value itself');
     const storage = storageOf();
     const first = (key: string) =>
-      asText(configuration.variable(['config', key, '0'], 'CHAT_SESSION_STORE')) ?? '';
+      asText(configuration.variable(['config', key, '0'], option('store'))) ?? '';
     const inTable = !given.store && storage === 'db';
     const found = given.store || inTable ? {} : { store: cacheOf(storage, first, file), ...inVars };
     const options: SessionTexts = { ...(cookieName === '' ? {} : { cookieName }), ...found };
@@ -91,7 +92,7 @@ const askingPlugins = [
 
 /** The first of these that is on. Where only PHP knows the list, as in the image for containers, each that is there counts. */
 async function askingPlugin(folder: SiteFolder, root: string, configuration: Configuration) {
-  const read = () => configuration.variable(['config', 'plugins'], 'CHAT_USER_REQUIRE');
+  const read = () => configuration.variable(['config', 'plugins'], option('userRequire'));
   const list = ifKnown(read) === undefined ? undefined : read();
   for (const plugin of askingPlugins) {
     const { name } = plugin;
@@ -148,7 +149,7 @@ function cacheOf(storage: string, first: (key: string) => string, file: string):
     if (host !== undefined) return `memcached://${host}:${port}?prefix=${object}`;
   }
   throw new ConfigurationError(
-    `${file}: session_storage is ${storage}: set CHAT_SESSION_STORE as docs/sessions.md says`,
+    `${file}: session_storage is ${storage}: set ${option('store')} as docs/sessions.md says`,
   );
 }
 
@@ -236,7 +237,7 @@ function databaseOf(dsn: string, file: string): SiteDatabase {
     );
   if (parts === null)
     throw new ConfigurationError(
-      `${file}: db_dsnw names no database of MariaDB, MySQL, PostgreSQL or SQLite: set CHAT_SITE=roundcube: without the folder, and CHAT_SESSION_STORE`,
+      `${file}: db_dsnw names no database of MariaDB, MySQL, PostgreSQL or SQLite: set ${option('site')}=roundcube: without the folder, and ${option('store')}`,
     );
   const [, kind = '', user = '', password = '', host = '', port, socket, database = ''] = parts;
   const isMysql = kind.startsWith('mysql');

@@ -1,5 +1,6 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hasCookieOf } from '../cookie.ts';
+import { option } from '../names.ts';
 import { missingCookie, notLoggedIn, type SessionApplication } from './application.ts';
 import { ownSessions } from './own-sessions.ts';
 
@@ -37,15 +38,15 @@ export const simplesamlphp: SessionApplication = {
     const has = async (source: string) => folder.has(`${source}/SimpleSAML/SessionHandlerPHP.php`);
     if (!((await has('src')) || (await has('lib'))) || !(await folder.has(file))) return null;
     const configuration = await folder.php(file);
-    const value = (key: string, instead = 'CHAT_SESSION_STORE') =>
+    const value = (key: string, instead = option('store')) =>
       asText(configuration.variable(['config', key], instead)) ?? '';
-    const cookieName = given.cookieName ?? value('session.phpsession.cookiename', 'CHAT_SESSION_NAME');
+    const cookieName = given.cookieName ?? value('session.phpsession.cookiename', option('cookieName'));
     const named = cookieName === '' ? {} : { cookieName };
     if (given.store) return { options: named };
     const type = value('store.type') || 'phpsession';
     if (type !== 'phpsession')
       throw new ConfigurationError(
-        `${configuration.file}: store.type is ${type}: set CHAT_SESSION_STORE, CHAT_SESSION_NAME, CHAT_USER_ID and CHAT_USER_NAME as docs/sessions.md says`,
+        `${configuration.file}: store.type is ${type}: set ${option('store')}, ${option('cookieName')}, ${option('userId')} and ${option('userName')} as docs/sessions.md says`,
       );
     const savePath = value('session.phpsession.savepath');
     return ownSessions(folder, given, { ...named, savePath, file: configuration.file });

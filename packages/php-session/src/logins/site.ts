@@ -13,7 +13,7 @@ import { readPhpSettings } from '../configuration/php-settings.ts';
 import { readRegularFile } from '../configuration/regular-file.ts';
 import { openSystem, type System } from '../configuration/system.ts';
 import { type Digest, type Fingerprint, StoreError } from '../login.ts';
-import { grantsCommand } from '../names.ts';
+import { grantsCommand, option } from '../names.ts';
 import { type GivenDatabase, parseDatabaseUrl } from '../store-url.ts';
 import { type Database, DatabaseError } from '../stores/sql/driver.ts';
 import {
@@ -125,8 +125,8 @@ export async function siteFolder({
   'folder' | 'environment' | 'database' | 'cookieName' | 'machine' | 'onFile'
 >): Promise<SiteFolder> {
   const given = new Set<string>();
-  if (database !== undefined) given.add('CHAT_SITE_DATABASE');
-  if (cookieName !== undefined) given.add('CHAT_SESSION_NAME');
+  if (database !== undefined) given.add(option('siteDatabase'));
+  if (cookieName !== undefined) given.add(option('cookieName'));
   const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ConfigurationError(`${path} cannot be read (${cause.code})`, { cause });
   });

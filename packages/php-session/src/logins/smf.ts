@@ -5,6 +5,7 @@ import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
+import { option } from '../names.ts';
 import {
   type Application,
   type Claim,
@@ -85,7 +86,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const prefix = text('db_prefix');
     if (!/^\w{1,50}$/.test(prefix))
       throw new ConfigurationError(`${folder.path}/${file}: $db_prefix is none that SMF takes`);
-    const cookie = cookieName ?? text('cookiename', 'CHAT_SESSION_NAME');
+    const cookie = cookieName ?? text('cookiename', option('cookieName'));
     if (cookie === '') throw new ConfigurationError(`${folder.path}/${file}: $cookiename is not set`);
     const secret = text('auth_secret');
     return {
@@ -241,7 +242,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
     if (mayBeCutOff(site.database, text('all_bans')))
-      throw new StoreError('SMF has more bans than the chat can read: remove those that are not needed');
+      throw new StoreError('SMF has more bans than can be read: remove those that are not needed');
     const bans = new Map(
       text('all_bans')
         .split('\n')
@@ -256,7 +257,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       name: displayName(withoutEntities(text('name'))) || id,
       ...toRoles(isIn(site.admins, administrators), isIn(site.moderators, globalModerators)),
     };
-    // A ban from writing alone leaves the login; the chat has no such right.
+    // A ban from writing alone leaves the login.
     const isWarned = site.mutedFrom > 0 && Number(text('warning')) >= site.mutedFrom;
     if (lasts('muted') || (isWarned && !isAdministrator)) user.banned = true;
     return { state: 'user', user };
@@ -359,7 +360,7 @@ function decodedFrom(bytes: Buffer): unknown {
 }
 
 function databaseOf(configuration: Configuration, path: string): SiteDatabase {
-  const text = (name: string) => asText(configuration.variable([name], 'CHAT_SITE_DATABASE')) ?? '';
+  const text = (name: string) => asText(configuration.variable([name], option('siteDatabase'))) ?? '';
   const type = text('db_type').toLowerCase() || 'mysql';
   const kinds: Readonly<Record<string, 'mysql' | 'postgres'>> = {
     ...{ mysql: 'mysql', mysqli: 'mysql', postgresql: 'postgres' },

@@ -2,6 +2,7 @@ import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { yamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
+import { option } from '../names.ts';
 import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
@@ -39,7 +40,7 @@ export const symfony: SessionApplication = {
     const name = `${root}/${file}`;
     if (!(await folder.has(name)))
       throw new ConfigurationError(
-        `${name} is not there: set CHAT_SITE=symfony: without the folder, and CHAT_SESSION_STORE`,
+        `${name} is not there: set ${option('site')}=symfony: without the folder, and ${option('store')}`,
       );
     if (given.store && given.cookieName) return { options: {} };
     const environment = await environmentOf(folder, root);
@@ -71,7 +72,7 @@ export const symfony: SessionApplication = {
       const found = sessionsAt(resolved(dsn), settings.get('session.serialize_handler').value);
       if (found === null)
         throw new ConfigurationError(
-          `${handlerFile}: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE`,
+          `${handlerFile}: the place of the sessions in handler_id is none that can be read: set ${option('store')}`,
         );
       if ('savePath' in found)
         return ownSessions(folder, given, {
@@ -89,12 +90,12 @@ export const symfony: SessionApplication = {
     const which = handler && /^(?:%.*%|[\w.\\-]+)$/.test(handler) ? handler : 'in handler_id';
     if (!isFile || !savePath)
       throw new ConfigurationError(
-        `${handlerFile}: the session handler ${handler ? which : 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
+        `${handlerFile}: the session handler ${handler ? which : 'that is the default of this version'} is not found by the folder: set ${option('store')} as docs/sessions.md says, or handler_id: null`,
       );
     const path = resolved(savePath);
     if (path.includes('%'))
       throw new ConfigurationError(
-        `${savePathFile}: save_path has a parameter that is not known: set CHAT_SESSION_STORE`,
+        `${savePathFile}: save_path has a parameter that is not known: set ${option('store')}`,
       );
     return ownSessions(folder, given, { ...named, savePath: path, lifetime: lifetime(), file: savePathFile });
   },
@@ -119,7 +120,7 @@ async function settingsOf(
       if (!(isPhp ? /['"]session['"]|\bsession\s*\(/ : /\bsession\b/).test(text)) continue;
       if (isPhp)
         throw new ConfigurationError(
-          `${path}: sessions that are set there are not found by the folder: set CHAT_SESSION_STORE and CHAT_SESSION_NAME`,
+          `${path}: sessions that are set there are not found by the folder: set ${option('store')} and ${option('cookieName')}`,
         );
       files.unshift([path, text]);
     }
@@ -138,7 +139,7 @@ async function settingsOf(
 function lifetimeIn({ value, path }: { value: string | null | undefined; path: string }): string {
   if (value == null || /^\d{1,9}$/.test(value)) return value ?? '';
   throw new ConfigurationError(
-    `${path}: gc_maxlifetime is no plain number: set CHAT_SESSION_STORE as docs/sessions.md says, or a number there`,
+    `${path}: gc_maxlifetime is no plain number: set ${option('store')} as docs/sessions.md says, or a number there`,
   );
 }
 
@@ -161,7 +162,7 @@ async function variableOf(
 ): Promise<string | undefined> {
   const compiled = `${root}/.env.local.php`;
   if (await folder.has(compiled))
-    return asText((await folder.php(compiled)).returned([name], 'CHAT_SESSION_STORE')) ?? undefined;
+    return asText((await folder.php(compiled)).returned([name], option('store'))) ?? undefined;
   let variables: Readonly<Record<string, string>> = {};
   for (const file of ['.env', '.env.local', `.env.${environment}`, `.env.${environment}.local`]) {
     if (file === '.env.local' && environment === 'test') continue;

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { option } from '../names.ts';
 import {
   type FoundSessions,
   notLoggedIn,
@@ -34,7 +35,7 @@ export const ttrss: SessionApplication = {
     const cookieName = given.cookieName ?? (value('SESSION_NAME') || 'ttrss_sid');
     if (value('DB_USER') === '' || value('DB_NAME') === '')
       throw new ConfigurationError(
-        `${folder.path}/${file}: no putenv() in it names the database (TTRSS_DB_USER, TTRSS_DB_NAME): set CHAT_SITE=ttrss: without the folder, and CHAT_SESSION_STORE`,
+        `${folder.path}/${file}: no putenv() in it names the database (TTRSS_DB_USER, TTRSS_DB_NAME): set ${option('site')}=ttrss: without the folder, and ${option('store')}`,
       );
     const kind = value('DB_TYPE') === 'mysql' ? 'mysql' : 'postgres';
     const database: SiteDatabase = {

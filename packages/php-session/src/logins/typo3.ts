@@ -6,10 +6,12 @@ import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { Credentials, SessionUser } from '../login.ts';
+import { option, pageOrigins } from '../names.ts';
 import { follow, isEmpty, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
+  addressHint,
   type Claim,
   checkSize,
   type GivenRoles,
@@ -109,7 +111,7 @@ export const typo3: Application<Found, Found, Cookie> = {
         `${settings.file}: SYS.session.FE.options.table has other characters than A-Z a-z 0-9 _`,
       );
     const connections = [table, 'fe_users', 'fe_groups'].map(
-      (name) => text('CHAT_SITE_DATABASE', 'DB', 'TableMapping', name) || 'Default',
+      (name) => text(option('siteDatabase'), 'DB', 'TableMapping', name) || 'Default',
     );
     const [connection = ''] = connections;
     if (connections.some((name) => name !== connection))
@@ -125,10 +127,10 @@ export const typo3: Application<Found, Found, Cookie> = {
     return {
       database: databaseOf(
         settings,
-        (name) => text('CHAT_SITE_DATABASE', 'DB', 'Connections', connection, name) ?? '',
+        (name) => text(option('siteDatabase'), 'DB', 'Connections', connection, name) ?? '',
       ),
       table,
-      cookie: cookieName ?? (text('CHAT_SESSION_NAME', 'FE', 'cookieName')?.trim() || 'fe_typo_user'),
+      cookie: cookieName ?? (text(option('cookieName'), 'FE', 'cookieName')?.trim() || 'fe_typo_user'),
       keys: version === null ? ['joined', 'hkdf'] : [version >= 1403 ? 'hkdf' : 'joined'],
       hashes: version === null ? ['sha3-256', 'sha256'] : [version >= 1400 ? 'sha3-256' : 'sha256'],
       encryptionKey,
@@ -233,7 +235,7 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (isOfAnother(scope, site.domain, isPageHost))
       return notLoggedIn(
         'its cookie is that of another domain',
-        'if every visitor gets this: CHAT_ORIGINS lists the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings',
+        `if every visitor gets this: ${pageOrigins()} must list the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings`,
       );
     const claimOf = (hash: Hash) => ({
       table: 'sessions',
@@ -251,10 +253,7 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const lock = text('iplock');
     if (site.lock !== null && lock !== noLock && lock !== lockOf(address, site.lock))
-      return notLoggedIn(
-        'the address is not the one of the login',
-        'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
-      );
+      return notLoggedIn('the address is not the one of the login', addressHint());
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id)) return notLoggedIn('nobody is logged in in this session');
     const ends = number('used') + site.timeout;
@@ -479,7 +478,7 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
 function partsOf(given: string, file: string): Readonly<Record<string, string>> {
   if (given === '') return {};
   if (!URL.canParse(given))
-    throw new ConfigurationError(`${file}: the url of the database is none: set CHAT_SITE_DATABASE`);
+    throw new ConfigurationError(`${file}: the url of the database is none: set ${option('siteDatabase')}`);
   const url = new URL(given);
   const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
   const path = decoded(url.pathname.slice(1));
@@ -505,7 +504,7 @@ function databaseOf({ file }: Configuration, text: (name: string) => string): Si
     const path = own('path');
     if (!isAbsolute(path))
       throw new ConfigurationError(
-        `${file}: the path of the database is not absolute: set CHAT_SITE_DATABASE`,
+        `${file}: the path of the database is not absolute: set ${option('siteDatabase')}`,
       );
     return { kind, place: { user: '', password: '', hosts: [], path }, charset: 'utf8' };
   }

@@ -15,6 +15,7 @@ import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
+import { option } from '../names.ts';
 import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
@@ -149,7 +150,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const value = (name: string) => settings.get(name)?.value ?? null;
     if (value(cerber)?.toString() === 'roles') {
       throw new SecondFactorError(
-        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough for the chat: switch two-factor authentication off for each role in the user policies of WP Cerber, and take another plugin for it, which asks before, such as Two Factor; or deactivate WP Cerber; or do not use the chat there',
+        'the plugin WP Cerber asks for the second factor after the login, so a password alone would be enough here: switch two-factor authentication off for each role in the user policies of WP Cerber, and take another plugin for it, which asks before, such as Two Factor; or deactivate WP Cerber; or do not use this program there',
       );
     }
     const text = (name: string) => {
@@ -157,7 +158,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       if (bytes !== null && bytes.length > 0) return bytes.toString('utf8');
       // WordPress makes it when somebody logs in for the first time.
       throw new StoreError(`WordPress has no ${name} yet, neither in wp-config.php nor in its options`, {
-        hint: 'log in to the site once: WordPress then makes it, and the chat goes on by itself',
+        hint: 'log in to the site once: WordPress then makes it, and this program goes on by itself',
       });
     };
     const roles = value(rolesOption(found.prefix, found.network?.blog ?? 1));
@@ -316,7 +317,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     if (text('factor') === '1') {
       return notLoggedIn(
         'the plugin WP Cerber asks this user for a second factor after the login',
-        'the chat does not see whether it was given: switch it off in the profile of the user, and take another plugin for it, which asks before',
+        'this program does not see whether it was given: switch it off in the profile of the user, and take another plugin for it, which asks before',
       );
     }
     const id = text('id');
@@ -331,10 +332,10 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const configuration = await configurationOf(folder);
     if (configuration === null) return {};
     const text = (name: string) => ifKnown(() => configuration.constant(name, ''));
-    const option = (name: string) =>
+    const optionOf = (name: string) =>
       ask(`SELECT option_value FROM ${quoted(`${prefix}options`)} WHERE option_name = ${literal(name)}`);
     const home = text('WP_HOME');
-    const address = home === null ? await option('home') : home;
+    const address = home === null ? await optionOf('home') : home;
     const path = URL.canParse(address ?? '') ? new URL(`${address}/`).pathname : '/';
     const below = network !== null && text('SUBDOMAIN_INSTALL') === '1' ? text('DOMAIN_CURRENT_SITE') : '';
     const named = network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`;
@@ -390,7 +391,7 @@ async function configurationOf(folder: SiteFolder): Promise<Configuration | null
       .filter((name) => /^config-.+\.php$/.test(name))
       .sort();
     if (names.length === 1) return folder.php(`/etc/wordpress/${names[0]}`, surroundings);
-    const choices = names.map((name) => `\n  CHAT_SITE=wordpress:/etc/wordpress/${name}`).join('');
+    const choices = names.map((name) => `\n  ${option('site')}=wordpress:/etc/wordpress/${name}`).join('');
     throw new ConfigurationError(
       names.length === 0
         ? `${folder.path}/wp-config.php: there is no /etc/wordpress/config-HOST.php`
@@ -433,7 +434,7 @@ async function foundIn(
   const phrase = (name: string) => usablePhrase(configuration, name);
   const siteUrl =
     cookieName === undefined
-      ? text('WP_SITEURL', 'CHAT_SESSION_NAME, to the name of the cookie wordpress_logged_in_…')
+      ? text('WP_SITEURL', `${option('cookieName')}, to the name of the cookie wordpress_logged_in_…`)
       : null;
   return {
     database: databaseOf(configuration),
@@ -446,8 +447,8 @@ async function foundIn(
     superAdmins: isNetwork && admins === undefined ? namedIn(configuration) : null,
     // In a network the address counts that is stored with it.
     siteUrl: siteUrl === null || isNetwork ? null : siteUrl.replace(/\/+$/, ''),
-    cookieHash: cookieName === undefined ? text('COOKIEHASH', 'CHAT_SESSION_NAME') : null,
-    cookieName: cookieName ?? text('LOGGED_IN_COOKIE', 'CHAT_SESSION_NAME'),
+    cookieHash: cookieName === undefined ? text('COOKIEHASH', option('cookieName')) : null,
+    cookieName: cookieName ?? text('LOGGED_IN_COOKIE', option('cookieName')),
     key: phrase('LOGGED_IN_KEY') ?? phrase('SECRET_KEY'),
     salt: phrase('LOGGED_IN_SALT'),
     newFragments: await hasNewFragments(configuration, folder),
@@ -459,7 +460,7 @@ async function foundIn(
 /** `$super_admins`, which `get_super_admins()` takes before the stored ones; null if it is not set. */
 function namedIn(configuration: Configuration): string[] | null {
   const variable = (...keys: string[]) =>
-    configuration.variable(['super_admins', ...keys], 'CHAT_SITE_ADMINS');
+    configuration.variable(['super_admins', ...keys], option('siteAdmins'));
   const names = variable();
   if (names === null) return null;
   return isArray(names) ? [...names.keys()].flatMap((key) => asText(variable(key)) ?? []) : [];
@@ -494,7 +495,7 @@ async function versionOf(configuration: Configuration, folder: SiteFolder): Prom
 
 /** `DB_HOST`: `wpdb::parse_db_host()`. */
 function databaseOf(configuration: Configuration): SiteDatabase {
-  const text = (name: string) => asText(configuration.constant(name, 'CHAT_SITE_DATABASE')) ?? '';
+  const text = (name: string) => asText(configuration.constant(name, option('siteDatabase'))) ?? '';
   const { socket, ...host } = databaseHost(text('DB_HOST'));
   const charset = text('DB_CHARSET').toLowerCase();
   return {

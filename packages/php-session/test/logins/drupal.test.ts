@@ -109,7 +109,7 @@ test('the cookie is found for any host, http or https, next to those of other si
   const both = { cookies: `${cookieOf('example.org')}=${other.id}; ${device.cookies}` };
   expect(await logins.identify(both)).toMatchObject({
     code: 'unauthorized',
-    hint: expect.stringContaining('CHAT_SESSION_NAME'),
+    hint: expect.stringContaining('cookieName'),
   });
   expect(await (await ask({ cookieName: cookie })).who(both)).toMatchObject(seven);
   writeFileSync(

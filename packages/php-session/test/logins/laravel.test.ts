@@ -479,7 +479,7 @@ test('other guards, and a cookie that is not encrypted', async () => {
   );
   expect(await (await ask(site.folder)).who(plain)).toMatchObject({ id: '9' });
   await expect(open(siteOf(13, { AUTH_GUARD: 'api' }).folder)).rejects.toThrow(
-    /the guard api keeps no users in sessions .*CHAT_USER_ID=login_GUARD/,
+    /the guard api keeps no users in sessions .*userId=login_GUARD/,
   );
 });
 
@@ -693,10 +693,10 @@ test.each<[Record<string, string>, RegExp]>([
   [{ SESSION_DRIVER: 'cookie' }, /SESSION_DRIVER=cookie keeps the whole session in the browser/],
   [{ SESSION_DRIVER: 'array' }, /SESSION_DRIVER=array cannot be read: set another driver/],
   [{ APP_KEY: '' }, /APP_KEY/],
-  [{ APP_NAME: 'Café' }, /config\/session\.php line \d+: .*: set CHAT_SESSION_NAME$/],
+  [{ APP_NAME: 'Café' }, /config\/session\.php line \d+: .*: set cookieName$/],
   [
     { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
-    /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
+    /"other" cannot be read, .*: otherwise set site=laravel: .*store/,
   ],
 ])('%o cannot be read and is explained', async (env, words) => {
   await expect(open(siteOf(13, env).folder)).rejects.toThrow(words);

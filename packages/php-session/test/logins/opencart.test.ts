@@ -204,7 +204,7 @@ describe('other engines', () => {
   test('a store of the operator’s own, and an engine that is not known', async () => {
     const site = await opencartSite(db, { engine: 'own' });
     onTestFinished(site.remove);
-    await expect(openSite({ folder: site.folder })).rejects.toThrow('CHAT_SESSION_STORE');
+    await expect(openSite({ folder: site.folder })).rejects.toThrow('set store');
     writeFileSync(join(site.sessions, 'sess_abcdefabcdefabcdefabcdef00'), '{"customer_id":"7"}');
     await site.logIn('7');
     const sessions = openSessions({ site: site.folder, userId: 'customer_id', store: 'file:///tmp' });

@@ -88,7 +88,7 @@ test('Roundcube with sessions of PHP: by the store that is given', async () => {
   const { folder } = roundcubeOf(
     "$config['session_storage'] = 'php'; $config['session_auth_name'] = 'second';",
   );
-  await expect(open({ site: folder })).rejects.toThrow('session_storage is php: set CHAT_SESSION_STORE');
+  await expect(open({ site: folder })).rejects.toThrow('session_storage is php: set store');
   mkdirSync(join(folder, 'sessions'));
   writeFileSync(join(folder, 'sessions/sess_abc'), vars);
   const { who } = await open({ site: folder, store: `file://${folder}/sessions` });
@@ -364,8 +364,8 @@ test('a MediaWiki login needs the session, all cookies, and the token and name o
   expect(await (await open({ site: folder })).who(withPrefix(noName))).toEqual(ann);
   for (const [more, words] of [
     ['$wgMainCacheType = CACHE_ACCEL;', /that of APCu: put \$wgSessionCacheType = CACHE_DB; there/],
-    ["$wgSessionCacheType = 'own';", /put \$wgSessionCacheType = CACHE_DB; there, or set CHAT_SESSION_STORE/],
-    ['$wgDBtype = "postgres";', /one server of MariaDB or MySQL, or SQLite.*set CHAT_SITE=mediawiki:/],
+    ["$wgSessionCacheType = 'own';", /put \$wgSessionCacheType = CACHE_DB; there, or set store/],
+    ['$wgDBtype = "postgres";', /one server of MariaDB or MySQL, or SQLite.*set site=mediawiki:/],
   ] as const) {
     write(more);
     await expect(open({ site: folder }), more).rejects.toThrow(words);
@@ -462,7 +462,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
   expect(await (await open({ site, siteDatabase })).isUser(device)).toBe(true);
   await expect(open({ site: folderOf({ ...code, 'config.php': config() }) })).rejects.toThrow(
-    /no putenv\(\) in it names the database .*set CHAT_SITE=ttrss: without the folder, and CHAT_SESSION_STORE/,
+    /no putenv\(\) in it names the database .*set site=ttrss: without the folder, and store/,
   );
 });
 

@@ -136,7 +136,7 @@ test('a setting that is not certain, or not read, is an error with the place and
 
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '[other]\nphp_value[session.save_path] = /other\n');
   const two =
-    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which one runs the site: set CHAT_SESSION_STORE';
+    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which one runs the site: set store';
   expect(await problem()).toBe(two);
   // The setting that is given does not matter any more, and no other differs.
   expect(await problem({ store: 'file:///given' })).toBeUndefined();
@@ -220,17 +220,17 @@ test.each([
   [
     `session_name('OTHER');`,
     {},
-    /^session\.name is "OTHER" by session_name\(\) in .*own\.php line 1 and "CODE" by session_start\(\) in .* line 4, .*: set CHAT_SESSION_NAME$/,
+    /^session\.name is "OTHER" by session_name\(\) in .*own\.php line 1 and "CODE" by session_start\(\) in .* line 4, .*: set cookieName$/,
   ],
   [
     `session_name('A' . $b);`,
     { store: 'file:///x' },
-    /own\.php line 1: session\.name depends on the call of session_name\(\), which only PHP knows: set CHAT_SESSION_NAME$/,
+    /own\.php line 1: session\.name depends on the call of session_name\(\), which only PHP knows: set cookieName$/,
   ],
   [
     `session_set_save_handler($own);`,
     {},
-    /own\.php line 1: session\.save_handler depends on a handler of its own, .*: set CHAT_SESSION_STORE$/,
+    /own\.php line 1: session\.save_handler depends on a handler of its own, .*: set store$/,
   ],
   [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
 ] as const)('code that only PHP knows is an error that names the line: %s %o', async (code, given, error) => {
@@ -434,7 +434,7 @@ const redisUrl = (env: Record<string, string>, outcome: RegExp) =>
 const twoServers = (one: number, other: number) =>
   `$cfg['LoginCookieDeleteAll'] = false; $cfg['Servers'][${one}]['host'] = 'a'; $cfg['Servers'][${other}]['host'] = 'b';`;
 const ofPhp = /^OWN file:\/\/\/of\/php/;
-const unreadable = /handler_id is none that can be read: set CHAT_SESSION_STORE/;
+const unreadable = /handler_id is none that can be read: set store/;
 
 /** @param site the folder of the site */
 const knownSites = (site: string): Known[] => [
@@ -490,7 +490,7 @@ const knownSites = (site: string): Known[] => [
   [
     'phpmyadmin',
     { 'src/Session.php': '<?php namespace PhpMyAdmin;' },
-    /phpMyAdmin 6 keeps the name of nobody in its sessions/,
+    /phpMyAdmin 6 keeps no user name in its sessions/,
   ],
   phpMyAdminBy(
     "$cfg['AllowArbitraryServer'] = true;",
@@ -523,7 +523,7 @@ const knownSites = (site: string): Known[] => [
     "'session.phpsession.cookiename' => 'S', 'session.phpsession.savepath' => '/saml'",
     /^S file:\/\/\/saml\?/,
   ),
-  samlBy("'store.type' => 'redis'", /config\.php: store\.type is redis: set CHAT_SESSION_STORE/),
+  samlBy("'store.type' => 'redis'", /config\.php: store\.type is redis: set store/),
   symfonyBy('true', ofPhp),
   symfonyBy('handler_id: null # php.ini\nname: "sf"', /^sf file:\/\/\/of\/php/),
   symfonyBy(
@@ -538,9 +538,9 @@ const knownSites = (site: string): Known[] => [
   symfonyBy("save_path: '/s'\ngc_maxlifetime: 60", /^OWN file:\/\/\/s\?.*lifetime=60$/),
   symfonyBy(
     "handler_id: null\ngc_maxlifetime: '%env(int:LIFETIME)%'",
-    /framework\.yaml: gc_maxlifetime is no plain number: set CHAT_SESSION_STORE/,
+    /framework\.yaml: gc_maxlifetime is no plain number: set store/,
   ),
-  redisUrl({}, /the session handler %env\(REDIS_URL\)% is not found by the folder: set CHAT_SESSION_STORE/),
+  redisUrl({}, /the session handler %env\(REDIS_URL\)% is not found by the folder: set store/),
   redisUrl(
     { '.env': 'REDIS_URL=redis://localhost', '.env.prod': 'REDIS_URL=redis://p%40@r:6380/3?prefix=own' },
     /^OWN redis:\/\/:p%40@r:6380\/3\?prefix=own&format=php$/,
@@ -628,7 +628,7 @@ const knownSites = (site: string): Known[] => [
     '/run/redis.sock?database=1',
     /^ci redis:\/\/\/run\/redis.sock\?prefix=ci_session%3Aci%3A&format=php&database=1$/,
   ),
-  codeIgniterIn('RedisHandler', 'tcp://', /savePath names no Redis that can be read: set CHAT_SESSION_STORE/),
+  codeIgniterIn('RedisHandler', 'tcp://', /savePath names no Redis that can be read: set store/),
   codeIgniterIn(
     'MemcachedHandler',
     'm:11211:2,n:11212',

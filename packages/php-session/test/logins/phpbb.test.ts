@@ -436,7 +436,7 @@ test('the address and the browser as phpBB compares them', async () => {
     if (fits) continue;
     expect(answer).toMatchObject({
       reason: expect.stringContaining('another'),
-      hint: expect.stringContaining('CHAT_SITE_CHECKS'),
+      hint: expect.stringContaining('siteChecks'),
     });
     expect(await free.identify({ ...credentials, cookies })).toMatchObject({ user: { id: '7' } });
   }

@@ -98,7 +98,7 @@ test('of the cookies of several shops, only one may name a customer unless the s
   expect(await who({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({ id: '7' });
   expect(await logins.identify(both)).toMatchObject({
     reason: 'there are cookies of several customers',
-    hint: expect.stringContaining('CHAT_SESSION_NAME'),
+    hint: expect.stringContaining('cookieName'),
   });
   expect(await (await ask({ cookieName: cookieOf('ps-s2') })).who(both)).toMatchObject({ id: '8' });
   // A page of a sibling subdomain can set a second cookie of a name that everybody knows, and many others.

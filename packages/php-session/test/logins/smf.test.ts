@@ -121,7 +121,7 @@ test('too many bans are a failure, because some may not have been read', async (
   const asked = (by: typeof marked) => expect.poll(() => logins.identify(by), { interval: 500 });
   await asked(marked).toMatchObject({
     code: 'session_store_unavailable',
-    reason: expect.stringContaining('more bans than the chat can read'),
+    reason: expect.stringContaining('more bans than can be read'),
   });
   await asked(device).toMatchObject({ user: { id: '7' } });
 });

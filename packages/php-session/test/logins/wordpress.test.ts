@@ -420,7 +420,7 @@ test('the configuration is found in .env, in the folder above and in the file of
   expect(await wordpress.find(folder, {})).toMatchObject({ prefix: site.prefix });
   writeFileSync(at('etc/config-b.example.org.php'), config);
   await expect(wordpress.find(folder, {})).rejects.toThrow(
-    /set one of\n {2}CHAT_SITE=wordpress:\/etc\/wordpress\/config-a\.example\.org\.php\n {2}CHAT_SITE=.*config-b/,
+    /set one of\n {2}site=wordpress:\/etc\/wordpress\/config-a\.example\.org\.php\n {2}site=.*config-b/,
   );
 });
 
@@ -433,7 +433,7 @@ test('rows that a connection in latin1 has written', async () => {
   expect(await who(device)).toEqual({ id: '7', name: 'Jürgen €' });
 });
 
-test('CHAT_SITE_DATABASE replaces a database password that only PHP knows', async () => {
+test('siteDatabase replaces a database password that only PHP knows', async () => {
   const { folder, logIn, ask } = await wordPress();
   const file = join(folder, 'wp-config.php');
   const secret = "define('DB_PASSWORD', file_get_contents('/run/secret'));";
@@ -441,7 +441,7 @@ test('CHAT_SITE_DATABASE replaces a database password that only PHP knows', asyn
   writeFileSync(file, config);
   const line = config.split('\n').indexOf(secret) + 1;
   await expect(openSite({ folder })).rejects.toThrow(
-    `${realpathSync(folder)}/wp-config.php line ${line}: DB_PASSWORD depends on the function file_get_contents(), which only PHP knows: set CHAT_SITE_DATABASE`,
+    `${realpathSync(folder)}/wp-config.php line ${line}: DB_PASSWORD depends on the function file_get_contents(), which only PHP knows: set siteDatabase`,
   );
   const login = [db.user, db.password].map(encodeURIComponent).join(':');
   const database = parseDatabaseUrl(`mysql://${login}@127.0.0.1:${db.port}/site`);
