@@ -4,21 +4,18 @@ import { type CheckResult, type NotLoggedIn, notLoggedIn, type SessionUser } fro
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 import { isBlank, isLine, visibleLine } from './visible-text.ts';
 
-/** What a session says of its user. `proof` has the texts at `UserPaths.proof`, `regenerated` the one at `newIdAt`. */
+/** The user of a session, and the texts in it that further checks need. */
 export interface FoundUser {
   user: SessionUser;
+  /** The texts at `UserPaths.proof`. */
   proof: readonly (string | null)[];
-  regenerated?: string;
+  /** The text at `UserPaths.idVersionKey`. */
+  idVersion?: string;
 }
 
 const maxCharacters = 64;
 /** Longer than any address. */
 const longestMail = 300;
-/**
- * The time at which CodeIgniter has given a session its id: `regenerate()` in system/Session/Session.php, and
- * `sess_regenerate()` in system/libraries/Session/Session.php of version 3.
- */
-const newIdAt = '__ci_last_regenerate';
 
 /** Where in a session its user lies. */
 export interface UserPaths {
@@ -46,6 +43,8 @@ export interface UserPaths {
   mail?: Path | undefined;
   /** Texts that are compared with other cookies, or with the user's row in a table of the site. */
   proof?: readonly Path[] | undefined;
+  /** The key in the session of a text that changes when the site gives the session another ID. */
+  idVersionKey?: string | undefined;
 }
 
 /** Finds the user in a decoded session. */
@@ -92,9 +91,13 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
     user.mail = typeof value === 'string' && value.length <= longestMail ? [...value].join('') : '';
   }
   const proof = paths.proof?.map((path) => bytesOf(follow(session, path))) ?? [];
-  // Most sessions have no such key, and cost no path that is followed.
-  const regenerated = Object.hasOwn(Object(session), newIdAt) ? bytesOf(follow(session, [newIdAt])) : null;
-  return { state: 'user', user, proof, ...(regenerated !== null && { regenerated }) };
+  const { idVersionKey } = paths;
+  // Most sessions lack the key, and need no path followed.
+  const idVersion =
+    idVersionKey !== undefined && Object.hasOwn(Object(session), idVersionKey)
+      ? bytesOf(follow(session, [idVersionKey]))
+      : null;
+  return { state: 'user', user, proof, ...(idVersion !== null && { idVersion }) };
 }
 
 /** The value of the name, by the first path that has one; if none has, why the first has none. */

@@ -4,6 +4,7 @@ import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
 import type { UserTable } from './logins/application.ts';
 import { applications, asKnown, type LoginSettings } from './logins/applications.ts';
+import { php } from './logins/php.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
 import type { OptionName } from './names.ts';
 import { parsePath } from './path.ts';
@@ -122,7 +123,7 @@ export function readOptions(
     if (problems.length > 0) return { problems };
     const session = settingsOf(read.parsed);
     return {
-      session: application && 'options' in application ? asKnown(application, session) : session,
+      session: asKnown(application && 'options' in application ? application : php, session),
       users,
     };
   }

@@ -375,6 +375,11 @@ export interface SessionApplication {
   typed?: true | string;
   /** The same of the name. */
   otherNames?: readonly string[];
+  /**
+   * The key in the session of a text that changes when the session gets another ID. If it changes under one ID, the
+   * browser has moved on to the new ID, though the old record still names the user.
+   */
+  idVersionKey?: string | undefined;
   /** Absent if the browser needs no other cookie. */
   loginCheck?: LoginCheck;
   /**

@@ -256,7 +256,11 @@ export function asKnown(
     idsBefore,
     typed,
     otherNames,
-  }: Pick<SessionApplication, 'loginCheck' | 'options' | 'otherIds' | 'idsBefore' | 'typed' | 'otherNames'>,
+    idVersionKey,
+  }: Pick<
+    SessionApplication,
+    'loginCheck' | 'options' | 'otherIds' | 'idsBefore' | 'typed' | 'otherNames' | 'idVersionKey'
+  >,
   { user: given, ...session }: SessionSettings,
 ): SessionSettings {
   const [own] = userId ? parsePath(userId) : [];
@@ -271,6 +275,7 @@ export function asKnown(
   const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, through(text));
   const user = {
     ...given,
+    idVersionKey,
     ...(isOwn(given.id, userId) && {
       before: idsBefore?.map(through),
       others: otherIds?.map(through),

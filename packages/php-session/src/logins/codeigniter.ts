@@ -15,6 +15,8 @@ export const codeigniter: SessionApplication = {
   kind: 'codeigniter',
   title: 'CodeIgniter',
   options: { cookieName: 'ci_session', userId: null, userName: null },
+  // `regenerate()` in system/Session/Session.php, and `sess_regenerate()` in system/libraries/Session/Session.php of version 3.
+  idVersionKey: '__ci_last_regenerate',
   loginCheck: {
     proof: ['user.auth_action'],
     // Shield has the user in the session before the action is done: checkUserState() in Authenticators/Session.php.

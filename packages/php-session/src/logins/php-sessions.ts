@@ -36,10 +36,10 @@ const secondCheckAfter = 250;
 /** The time for each of the two checks of a visitor, with all retries. */
 const firstBudget = 900;
 const secondBudget = 500;
-/** The ids that browsers have left and that are remembered, of some 100 bytes each. */
-const mostLeft = 100_000;
-/** A browser has the new id when the page is done: until then the old one counts. */
-const leftFor = 30_000;
+/** Each takes some 100 bytes. */
+const maxSupersededIds = 100_000;
+/** A browser gets its new ID at the end of the page, so the old one still counts for this time. */
+const supersededGraceMs = 30_000;
 /** The pause before a retry. */
 const retryPause = 50;
 
@@ -57,7 +57,7 @@ export interface PhpSession {
   /** As in `FoundUser`. */
   readonly proof: FoundUser['proof'];
   /** As in `FoundUser`. */
-  readonly regenerated?: string;
+  readonly idVersion?: string;
 }
 
 type SessionResult = CheckResult<{ login: Login<PhpSession> }>;
@@ -82,8 +82,8 @@ export function phpSessions({
   const read = sharedReads(store);
   const users = openUserFinder(source, user);
 
-  /** The ids of sessions that browsers have left, and when that was seen, in this order. */
-  const left = new Map<string, number>();
+  /** When the supersession of an ID was detected, oldest first. */
+  const supersededAt = new Map<string, number>();
 
   async function readLogin(sent: Sent, client: string): Promise<Login<PhpSession> | Refusal> {
     try {
@@ -112,13 +112,14 @@ export function phpSessions({
   ): Promise<SessionResult> {
     const result = await users.find(sent.id, bytes, by);
     if (result.state !== 'user') return result;
-    if (isLeft(sent, result) && !left.has(sent.id)) {
-      left.set(sent.id, performance.now());
-      if (left.size > mostLeft) left.delete(left.keys().next().value as string);
+    if (isSuperseded(sent, result) && !supersededAt.has(sent.id)) {
+      supersededAt.set(sent.id, performance.now());
+      if (supersededAt.size > maxSupersededIds)
+        supersededAt.delete(supersededAt.keys().next().value as string);
     }
-    const leftAt = left.get(sent.id);
-    if (leftAt === undefined) return asLogin(sent, result, bytes as Buffer, version);
-    if (performance.now() - leftAt >= leftFor) return notLoggedIn('the session has got another id');
+    const since = supersededAt.get(sent.id);
+    if (since === undefined) return asLogin(sent, result, bytes as Buffer, version);
+    if (performance.now() - since >= supersededGraceMs) return notLoggedIn('the session has got another id');
     // Without its bytes it is decoded again at each check.
     return asLogin(sent, result, noBytes, null);
   }
@@ -237,14 +238,13 @@ export function phpSessions({
   };
 }
 
-type Sent = Pick<PhpSession, 'id' | 'sent' | 'regenerated'>;
+type Sent = Pick<PhpSession, 'id' | 'sent' | 'idVersion'>;
 
 /**
- * Whether the browser has left an open session for another id, though its record stays. Unless CodeIgniter is set to delete
- * the record, it writes the time of the new id into it, too, and no logout deletes it. A session that has had no time yet
- * gets its first one under the same id.
+ * Whether the browser of an open session has moved on to another ID, though the record under the old ID remains. A session
+ * without an ID version so far gets its first one under the same ID.
  */
-const isLeft = ({ regenerated: before }: Sent, { regenerated: now }: { regenerated?: string }): boolean =>
+const isSuperseded = ({ idVersion: before }: Sent, { idVersion: now }: FoundUser): boolean =>
   before !== undefined && now !== undefined && before !== now;
 
 const noBytes = Buffer.alloc(0);
@@ -258,7 +258,7 @@ function ownCopy(bytes: Buffer): Buffer {
 
 function asLogin(
   { id, sent }: Sent,
-  { user, proof, regenerated }: FoundUser,
+  { user, proof, idVersion }: FoundUser,
   bytes: Buffer,
   version: string | null,
 ): SessionResult {
@@ -268,7 +268,7 @@ function asLogin(
     bytes: ownCopy(bytes),
     version,
     proof,
-    ...(regenerated !== undefined && { regenerated }),
+    ...(idVersion !== undefined && { idVersion }),
   };
   return { state: 'user', login: { handle: handleOf('php', user.id, [id]), user, state } };
 }

@@ -1,6 +1,7 @@
 import { ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
+import { codeigniter } from './codeigniter.ts';
 import { storeOfPhp } from './php-store.ts';
 import { pageFolders } from './site.ts';
 
@@ -9,6 +10,8 @@ export const php: SessionApplication = {
   kind: 'php',
   title: 'a site in PHP',
   options: { userId: null, userName: null },
+  // Its code may be made with CodeIgniter, also with version 3, which no other application recognises.
+  idVersionKey: codeigniter.idVersionKey,
 
   async find(folder, given, before) {
     if (!(await hasPhp(folder))) return null;
