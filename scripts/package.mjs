@@ -10,18 +10,23 @@ const dist = join(root, 'dist');
 const packages = ['php-session', 'session-server'];
 
 /**
- * Makes what `npm pack` packs: without arguments the chat, with the name of a folder in `packages/` that package. Node
- * runs no TypeScript in a package.
+ * `npm pack` runs this before it packs the chat, or the package in the named folder of `packages/`; with `--restore` after
+ * it. Node does not run TypeScript in an installed package.
  */
 async function build() {
   const [option, folder = option] = process.argv.slice(2);
   if (folder === undefined) return await buildChat();
   if (!packages.includes(folder)) throw new Problem(`package.mjs: there is no package ${folder}`, USAGE);
-  if (option !== '--restore') {
-    await buildPackage(folder);
-    cpSync(join(root, 'LICENSE'), join(root, 'packages', folder, 'LICENSE'));
+  const place = join(root, 'packages', folder);
+  const license = join(place, 'LICENSE');
+  if (option === '--restore') {
+    writeManifest(place, readManifest(folder, toSources));
+    rmSync(license, { force: true });
+    return 0;
   }
-  writeManifest(join(root, 'packages', folder), manifestOf(folder, option !== '--restore'));
+  await buildPackage(folder);
+  cpSync(join(root, 'LICENSE'), license);
+  writeManifest(place, readManifest(folder, toCompiled));
   return 0;
 }
 
@@ -43,7 +48,7 @@ async function buildChat() {
   });
   for (const folder of packages) {
     await buildPackage(folder);
-    const manifest = manifestOf(folder, true);
+    const manifest = readManifest(folder, toCompiled);
     // npm would not pack a folder of this name at the top.
     const into = join(dist, 'node_modules', manifest.name);
     cpSync(join(root, 'packages', folder, 'dist'), join(into, 'dist'), { recursive: true });
@@ -61,18 +66,31 @@ async function buildPackage(folder) {
   await compile(`packages/${folder}/tsconfig.build.json`);
 }
 
+/** @typedef {string | { types: string, default: string }} Export the source in the checkout, or the compiled files */
+
+/** @param {Export} file @returns {Export} */
+const toCompiled = (file) => {
+  if (typeof file !== 'string') return file;
+  const path = file.replace(/^\.\/src\/(.*)\.ts$/, './dist/$1');
+  return { types: `${path}.d.ts`, default: `${path}.js` };
+};
+
+/** @param {Export} file @returns {Export} */
+const toSources = (file) =>
+  typeof file === 'string' ? file : file.default.replace(/^\.\/dist\/(.*)\.js$/, './src/$1.ts');
+
 /**
- * The manifest of a package. In the checkout its `exports` name the sources, which Node runs as they are; `npm pack`
- * needs those that `publishConfig` holds.
+ * Reads the manifest of a package, whose `exports` may be those of a pack that was interrupted.
  * @param {string} folder
- * @param {boolean} packed
+ * @param {(file: Export) => Export} convert
  */
-function manifestOf(folder, packed) {
+function readManifest(folder, convert) {
   const manifest = JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'));
-  const { publishConfig } = manifest;
-  const isPacked = typeof manifest.exports['.'] === 'object';
-  if (isPacked === packed) return manifest;
-  return { ...manifest, exports: publishConfig.exports, publishConfig: { exports: manifest.exports } };
+  const names = Object.keys(manifest.exports);
+  return {
+    ...manifest,
+    exports: Object.fromEntries(names.map((name) => [name, convert(manifest.exports[name])])),
+  };
 }
 
 /** @param {string} folder @param {object} manifest */

@@ -40,6 +40,10 @@ test.each(pages)('each link of %s leads to a file and a heading that exist', (pa
   expect(broken.map(([link]) => link)).toEqual([]);
 });
 
+test('the README of php-sessions, which npm shows without this repository, links only to itself', () => {
+  expect(read('packages/php-session/README.md')).not.toMatch(/\]\((?!#)/);
+});
+
 test('CONTRIBUTING.md names files and folders that exist', () => {
   const named = [...read('CONTRIBUTING.md').matchAll(/`([\w-]+(?:\/[\w.-]+)*\/(?:[\w-]+\.\w+)?)`/g)].map(
     ([, path = '']) => path,

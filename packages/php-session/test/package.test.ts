@@ -1,21 +1,26 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { phpRequest } from '../../../test/helpers/php-request.ts';
+import { connectTo, startReadmeProgram } from './readme-programs.ts';
 
-/** The package as others use it: compiled, and on the oldest Node of this machine. */
+/** A project with the compiled package, for the oldest Node of this machine. */
 const root = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'php-session-'));
-const compiled = join(folder, 'session');
 
 beforeAll(() => {
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const modules = join(root, 'node_modules');
+  const installed = join(folder, 'node_modules/php-sessions');
+  mkdirSync(installed, { recursive: true });
+  const compiler = join(modules, 'typescript/bin/tsc');
   const project = join(root, 'packages/php-session/tsconfig.build.json');
-  execFileSync(process.execPath, [compiler, '--noCheck', '-p', project, '--outDir', compiled]);
+  execFileSync(process.execPath, [compiler, '--noCheck', '-p', project, '--outDir', join(installed, 'dist')]);
+  writeFileSync(join(installed, 'package.json'), '{ "type": "module", "main": "./dist/index.js" }');
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  for (const name of readdirSync(modules).filter((name) => name !== 'php-sessions'))
+    symlinkSync(join(modules, name), join(folder, 'node_modules', name));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -38,7 +43,7 @@ const { program, version } = [
 /** Runs code with the package, which prints its answers as JSON. */
 function run(code: string): unknown {
   const file = join(folder, 'read.js');
-  writeFileSync(file, `import { formats, openSessions, StoreError } from '${compiled}/index.js'; ${code}`);
+  writeFileSync(file, `import { formats, openSessions, StoreError } from 'php-sessions'; ${code}`);
   return JSON.parse(execFileSync(program, [file], { cwd: folder, encoding: 'utf8' }));
 }
 
@@ -97,4 +102,17 @@ test('knows the users of real PHP sessions', () => {
     42,
     expect.stringContaining(version >= 22.13 ? 'no SQLite file' : 'sqlite: needs Node 22.13'),
   ]);
+});
+
+test('the README program for Socket.IO sends the user, and disconnects at the logout', async () => {
+  const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
+  const id = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann"');
+  const port = await startReadmeProgram('Socket.IO', program, folder, { store: `file://${folder}` });
+  const cookie = `PHPSESSID=${id}`;
+  const { user, disconnected } = connectTo(port, cookie);
+  expect(await user).toEqual({ id: '42', name: 'Ann' });
+  await expect(connectTo(port, `PHPSESSID=${'n'.repeat(26)}`).user).rejects.toThrow('unauthorized');
+  await expect(connectTo(port, cookie, 'https://evil.example').user).rejects.toThrow('websocket error');
+  phpRequest(settings, 'session_destroy()', id);
+  expect(await disconnected).toBe('io server disconnect');
 });
