@@ -1,4 +1,4 @@
-import { mostTogether } from '../stores/lookups.ts';
+import { maxBatchSize } from '../stores/lookups.ts';
 
 /** Milliseconds for which the answer of `asked` is used again. */
 const answersFor = 250;
@@ -16,14 +16,14 @@ export function asked(ask: () => Promise<boolean>): () => Promise<boolean> {
   };
 }
 
-/** Asks the store for ids that are all known by now, as `batched` does. */
+/** Asks the store for ids that are all known by now, as `batchLookups` does. */
 export async function together<T>(
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, T>> {
   if (ids.length === 0) return new Map();
-  if (ids.length <= mostTogether) return load(ids);
+  if (ids.length <= maxBatchSize) return load(ids);
   const found: Promise<ReadonlyMap<string, T>>[] = [];
-  for (let n = 0; n < ids.length; n += mostTogether) found.push(load(ids.slice(n, n + mostTogether)));
+  for (let n = 0; n < ids.length; n += maxBatchSize) found.push(load(ids.slice(n, n + maxBatchSize)));
   return new Map((await Promise.all(found)).flatMap((one) => [...one]));
 }

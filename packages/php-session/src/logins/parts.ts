@@ -1,4 +1,4 @@
-import { batched } from '../stores/lookups.ts';
+import { batchLookups } from '../stores/lookups.ts';
 import { type LoginTable, type Row, textsOf } from './application.ts';
 import { together } from './lookups.ts';
 import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
@@ -104,7 +104,7 @@ export function partsOf(
       const place = { ...part, columns: Object.fromEntries(kinds) };
       const { packed, from } = packedRows(driver, place, { charset, views });
       const select = readers[nth]?.select(`CONCAT(${packed}, ${measured(part.short, own)})`, from) ?? '';
-      const read = batched(async (keys) => {
+      const read = batchLookups(async (keys) => {
         const found = await database.rows(select, keys);
         return new Map(found.map((row) => [row.id, row]));
       });

@@ -24,7 +24,7 @@ import {
   StoreError,
   type Versioned,
 } from '../store.ts';
-import { within } from '../stores/deadline.ts';
+import { withTimeout } from '../stores/deadline.ts';
 import { findUserInReadings, openUserFinder } from '../user-finder.ts';
 import { keyChanged, type LoginCheck, missingCookie } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
@@ -141,7 +141,7 @@ export function phpSessions({
     const late = () => failure ?? new StoreError('the store did not answer in time');
     for (;;) {
       try {
-        return await within(end - performance.now(), read(id), late);
+        return await withTimeout(end - performance.now(), read(id), late);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() + retryPause >= end) throw error;
         // The failure of an earlier try tells the operator more than that the last one took too long.

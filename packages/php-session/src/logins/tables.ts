@@ -16,7 +16,7 @@ import {
   unavailable,
 } from '../login.ts';
 import { option } from '../names.ts';
-import { batched } from '../stores/lookups.ts';
+import { batchLookups } from '../stores/lookups.ts';
 import {
   type Application,
   type Claim,
@@ -422,10 +422,10 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
     return new Map(rows.map((row) => [row.id, row]));
   };
   const whole = select(table.id, packed, digestSql);
-  const found = batched(rowsBy(whole));
+  const found = batchLookups(rowsBy(whole));
   const readDigests =
     versions?.read ?? rowsBy(digestSql === 'NULL' ? whole : select(table.id, 'NULL', digestSql));
-  const keys = batched(rowsBy(parts?.keys ?? select(table.id, 'NULL', 'NULL')));
+  const keys = batchLookups(rowsBy(parts?.keys ?? select(table.id, 'NULL', 'NULL')));
   /** The id is in the row; what a database considers equal may be several rows. */
   const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
   /** Where the database computes no digest, the row itself is compared. */

@@ -1,5 +1,5 @@
 import { StoreError } from '../login.ts';
-import { batched } from '../stores/lookups.ts';
+import { batchLookups } from '../stores/lookups.ts';
 import type { Database, SqlRow } from '../stores/sql/driver.ts';
 import type { LoginTable, Row } from './application.ts';
 import { packedRows, unpacked } from './rows.ts';
@@ -96,7 +96,7 @@ function readerOf(
   const id = `${driver.quote}${table.id}${driver.quote}`;
   const key = table.columns[table.id] === 'bytes' ? id : driver.asText(id);
   const sql = `SELECT ${key}, ${packed}, version FROM ${from} WHERE ${id}`;
-  const read = batched(async (ids) => {
+  const read = batchLookups(async (ids) => {
     const rows = await database.rows(sql, ids);
     return new Map(rows.map((row) => [row.id, row]));
   });

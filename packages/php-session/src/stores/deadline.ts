@@ -1,52 +1,51 @@
-/** A deadline is cut into so many intervals, so that a hold-up of this process costs it one of them at most. */
-const parts = 5;
+/** A stalled process then loses at most one interval of the deadline. */
+const intervals = 5;
 
 /**
- * Calls `late` when an answer has not come within so many milliseconds of this process's running time. A busy or
- * paused machine can hold a process up for seconds, and its timers then fire before it reads an answer that arrived
- * long ago. The deadline therefore counts intervals, and waits one full turn of the event loop before its end, in
- * which everything that has arrived is read.
- * @returns the function to call when the answer has come
+ * Calls `onTimeout` unless the returned function is called before `timeoutMs` have passed. A busy machine can stall a
+ * process for seconds, and timers then fire before responses that arrived long ago are read. So the deadline counts
+ * intervals and waits for one turn of the event loop before it fires.
+ * @returns cancels the deadline
  */
-export function deadline(milliseconds: number, late: () => void): () => void {
-  let waiting = true;
-  let passed = 0;
+export function startDeadline(timeoutMs: number, onTimeout: () => void): () => void {
+  let active = true;
+  let elapsed = 0;
   const timer = setInterval(
     () => {
-      if (++passed < parts) return;
+      if (++elapsed < intervals) return;
       clearInterval(timer);
       setImmediate(() =>
         setImmediate(() => {
-          if (waiting) late();
+          if (active) onTimeout();
         }),
       );
     },
-    Math.ceil(milliseconds / parts),
+    Math.ceil(timeoutMs / intervals),
   );
   return () => {
-    waiting = false;
+    active = false;
     clearInterval(timer);
   };
 }
 
 /**
- * The outcome of `work`, or the failure `late` if that takes more than so many milliseconds.
- * @param signal ends the deadline; `work` may then take any time
+ * Returns the result of `work`, or rejects with `timeoutError` after `timeoutMs`.
+ * @param signal cancels the deadline, not the work
  */
-export function within<T>(
-  milliseconds: number,
+export function withTimeout<T>(
+  timeoutMs: number,
   work: Promise<T>,
-  late: () => Error,
+  timeoutError: () => Error,
   signal?: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    // Work that is late already still gets the turn of the event loop in which its answer may be read.
-    const done = deadline(Math.max(0, milliseconds), () => reject(late()));
-    signal?.addEventListener('abort', done);
-    const ended = () => {
-      done();
-      signal?.removeEventListener('abort', done);
+    // Even without time left, one turn of the event loop may still read the response.
+    const cancel = startDeadline(Math.max(0, timeoutMs), () => reject(timeoutError()));
+    signal?.addEventListener('abort', cancel);
+    const settle = () => {
+      cancel();
+      signal?.removeEventListener('abort', cancel);
     };
-    work.finally(ended).then(resolve, reject);
+    work.finally(settle).then(resolve, reject);
   });
 }

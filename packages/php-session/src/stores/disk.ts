@@ -1,41 +1,40 @@
 import { StoreError } from '../store.ts';
-import { deadline } from './deadline.ts';
+import { startDeadline } from './deadline.ts';
 import { Semaphore } from './semaphore.ts';
 
-/** Node has four threads for all work on files; the stores leave two of them to everything else. */
-const mostThreads = 2;
+/** Node has four threads for file operations. The stores leave two of them to the rest of the process. */
+const maxThreads = 2;
 
-/** Does one piece of work on the disk. @throws StoreError if the disk does not answer in time */
-export type OnDisk = <T>(work: () => Promise<T>) => Promise<T>;
+/** Runs one operation on the disk. @throws StoreError if the disk does not respond in time */
+export type RunOnDisk = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
- * Bounds the work on a disk. A disk that does not answer, such as one on NFS, holds a thread for as long as that
- * lasts, and nothing can end it. When it holds all threads, further work fails at once. The time that work waits for
- * a thread is not part of its timeout, since the work before it either ends or fails within its own.
- * @param timeout of one piece of work, in milliseconds
- * @param place the folder or file on the disk, for the error
+ * Bounds the operations on a disk. A disk that hangs, such as NFS, blocks a thread, and nothing can cancel the
+ * operation. While it blocks all threads, further operations fail at once.
+ * @param timeoutMs of one operation, without the time in which it waits for a thread
+ * @param path of the folder or file, for the error
  */
-export function limitDiskWork(timeout: number, place: string): OnDisk {
-  const threads = new Semaphore(mostThreads);
+export function limitDiskWork(timeoutMs: number, path: string): RunOnDisk {
+  const threads = new Semaphore(maxThreads);
   let hanging = 0;
-  const failure = () => new StoreError(`the disk with ${place} did not answer within ${timeout} ms`);
+  const timeoutError = () => new StoreError(`the disk with ${path} did not answer within ${timeoutMs} ms`);
   return async (work) => {
-    if (hanging === mostThreads) throw failure();
+    if (hanging === maxThreads) throw timeoutError();
     await threads.acquire();
     return new Promise((resolve, reject) => {
       let hangs = false;
-      const answered = deadline(timeout, () => {
+      const cancelDeadline = startDeadline(timeoutMs, () => {
         hangs = true;
         hanging++;
-        reject(failure());
-        if (hanging === mostThreads) threads.failWaiting(failure);
+        reject(timeoutError());
+        if (hanging === maxThreads) threads.rejectWaiters(timeoutError);
       });
-      const done = () => {
-        answered();
+      const release = () => {
+        cancelDeadline();
         if (hangs) hanging--;
         threads.release();
       };
-      work().finally(done).then(resolve, reject);
+      work().finally(release).then(resolve, reject);
     });
   };
 }

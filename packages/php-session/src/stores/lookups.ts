@@ -1,92 +1,84 @@
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SessionBusyError } from '../store.ts';
-import { deadline } from './deadline.ts';
+import { startDeadline } from './deadline.ts';
 import { Semaphore } from './semaphore.ts';
 
-/** A batch holds so many ids at most. */
-export const mostTogether = 500;
-/** The store remembers so many large sessions at most. */
-const mostRemembered = 10_000;
+/** IDs in one batch. */
+export const maxBatchSize = 500;
+const maxLargeIds = 10_000;
 
 /**
- * Gathers the ids that are asked for in one turn of the event loop and asks the store once for all of them. Each
- * caller gets the answer for its own id, or the failure of the whole question.
- * @param load asks the store; its answer has the ids that exist
- * @param most ids in one question
+ * Batches the IDs that are requested in one turn of the event loop into one query. Each caller gets the result for its
+ * ID, or the error of the whole query.
+ * @param load returns a result for each ID that exists
  */
-export function batched<T>(
+export function batchLookups<T>(
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
-  most = mostTogether,
+  maxIds = maxBatchSize,
 ): (id: string) => Promise<T | null> {
-  let gathered = new Set<string>();
-  let answer: Promise<ReadonlyMap<string, T>>;
+  let batch = new Set<string>();
+  let results: Promise<ReadonlyMap<string, T>>;
   return (id) => {
-    if (gathered.size === 0 || gathered.size === most) {
+    if (batch.size === 0 || batch.size === maxIds) {
       const ids = new Set<string>();
-      gathered = ids;
-      answer = turnOfTheLoop().then(() => {
-        if (gathered === ids) gathered = new Set();
+      batch = ids;
+      results = nextTurn().then(() => {
+        if (batch === ids) batch = new Set();
         return load([...ids]);
       });
     }
-    gathered.add(id);
-    return answer.then((found) => found.get(id) ?? null);
+    batch.add(id);
+    return results.then((resultById) => resultById.get(id) ?? null);
   };
 }
 
 /**
- * A visitor can make a session large, for example by what they type. Large sessions are therefore asked for apart
- * from the others and one question at a time, so that small sessions never wait for them.
+ * Reads large sessions one at a time, so that they do not delay small ones. A visitor can make a session large, for
+ * example by what they type.
  */
-export class LargeLookups {
-  readonly #known = new Set<string>();
-  readonly #timeout: number;
+export class LargeSessionQueue {
+  readonly #ids = new Set<string>();
+  readonly #timeoutMs: number;
   readonly #store: string;
-  /**
-   * A random waiter is next: sessions are checked in the same order again and again, and the same ones would always
-   * be served too late.
-   */
-  readonly #question = new Semaphore(1, (waiting) => Math.floor(Math.random() * waiting));
+  /** The next waiter is random. Sessions are checked in a fixed order, so the last ones would always time out. */
+  readonly #slot = new Semaphore(1, (count) => Math.floor(Math.random() * count));
 
   /**
-   * @param timeout for which a question waits for those before it, in milliseconds
+   * @param timeoutMs for which a query waits for its turn
    * @param store the name of the store, for the error
    */
-  constructor(timeout: number, store: string) {
-    this.#timeout = timeout;
+  constructor(timeoutMs: number, store: string) {
+    this.#timeoutMs = timeoutMs;
     this.#store = store;
   }
 
-  /** Whether the session was large when it was last asked for. */
+  /** Whether the session was large when it was last read. */
   has(id: string): boolean {
-    return this.#known.has(id);
+    return this.#ids.has(id);
   }
 
-  note(id: string, large: boolean): void {
-    this.#known.delete(id);
-    if (!large) return;
-    this.#known.add(id);
-    if (this.#known.size > mostRemembered) this.#known.delete(this.#known.values().next().value as string);
+  record(id: string, isLarge: boolean): void {
+    this.#ids.delete(id);
+    if (!isLarge) return;
+    this.#ids.add(id);
+    if (this.#ids.size > maxLargeIds) this.#ids.delete(this.#ids.values().next().value as string);
   }
 
-  /**
-   * Asks the question when no other one is under way.
-   * @throws SessionBusyError if the others take all the time; the queue therefore never grows without bound
-   */
-  async oneAtATime<T>(question: () => Promise<T>): Promise<T> {
+  /** @throws SessionBusyError after the timeout, which also bounds the queue */
+  async run<T>(query: () => Promise<T>): Promise<T> {
     const control = new AbortController();
-    const started = deadline(this.#timeout, () =>
+    const cancelDeadline = startDeadline(this.#timeoutMs, () =>
       control.abort(
         new SessionBusyError(
-          `${this.#store} has more large sessions to send than it can in ${this.#timeout} ms`,
+          `${this.#store} has more large sessions to send than it can in ${this.#timeoutMs} ms`,
         ),
       ),
     );
-    await this.#question.acquire(control.signal).finally(started);
+    await this.#slot.acquire(control.signal).finally(cancelDeadline);
     try {
-      return await question();
+      return await query();
     } finally {
-      this.#question.release();
+      this.#slot.release();
     }
   }
 }

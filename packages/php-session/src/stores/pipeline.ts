@@ -1,109 +1,104 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectSecurely } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import { StoreError } from '../store.ts';
-import { deadline } from './deadline.ts';
+import { startDeadline } from './deadline.ts';
 
-/** Where a server listens. `ca`: certificates in PEM that replace those of the well-known authorities. */
+/** `ca`: PEM certificates that replace the default authorities. */
 export type ServerAddress =
   | { host: string; port: number; tls?: { ca?: string } | undefined }
   | { path: string };
 
-/** A kind of server that answers the questions on a connection in their order. */
+/** How to talk to a server that responds to requests in their order. */
 export interface Protocol<Reply> {
-  /** Of the server, for errors. */
+  /** The name of the server in errors. */
   name: string;
-  at: ServerAddress;
-  /** Whether an error of the connection adds the address. */
-  namesAddress?: boolean;
+  address: ServerAddress;
+  /** Adds the address to errors of the connection. */
+  showAddress?: boolean;
   /**
-   * Reads the replies on one connection out of pieces that end anywhere.
-   * @throws Error if a piece belongs to no reply
+   * Creates the parser of one connection. Chunks may end anywhere.
+   * @throws Error on an invalid reply
    */
-  reader(take: (reply: Reply) => void): (piece: Buffer) => void;
+  createParser(onReply: (reply: Reply) => void): (chunk: Buffer) => void;
   /** Of the requests; UTF-8 by default. */
   encoding?: 'latin1';
-  /** The first questions on each connection. A refusal of one ends it. */
+  /** Requests at the start of each connection. An error of one of them closes it. */
   greeting?: readonly { request: string; read: ReadReply<Reply, unknown> }[];
-  /** Takes what the server sends without a question; false for all else. */
-  pushed?(reply: Reply): boolean;
-  /** A connection has ended. */
-  failed?(error: StoreError): void;
+  /** Handles a message that is not a reply; returns false for replies. */
+  onPush?(reply: Reply): boolean;
+  onDisconnect?(error: StoreError): void;
 }
 
 /**
- * Reads a reply; undefined if it does not fit the question.
- * @throws an error that concerns this question only
+ * Converts a reply; undefined if it does not fit the request.
+ * @throws an error of this request only
  */
 export type ReadReply<Reply, T> = (reply: Reply) => T | undefined;
 
-interface Question<Reply> {
-  /** When it was asked. */
-  at: number;
-  count: number;
+interface Query<Reply> {
+  sentAt: number;
+  replyCount: number;
   read: ReadReply<Reply, unknown>;
-  /** The answers that have come. */
-  answers: unknown[];
-  resolve(answers: unknown[]): void;
-  fail(error: unknown): void;
+  results: unknown[];
+  resolve(results: unknown[]): void;
+  reject(error: unknown): void;
 }
 
-/** A question that follows a failure sooner than this, in milliseconds, gets the same failure and no new connection. */
-const reconnectAfter = 50;
+/** Queries within this time after a failure fail with the same error, without a new connection. */
+const reconnectDelayMs = 50;
 
 /**
- * Holds a single connection to a server at a time. The first question opens it, and so does the first question after a
- * failure. A reply that is late or does not fit the oldest question ends the connection, and fails all questions that
- * wait.
+ * Sends queries over one connection, which the first query opens. A late or unexpected reply closes the connection and
+ * rejects all its queries, so no reply can reach another query. The next query connects again.
  */
 export class Pipeline<Reply> {
   readonly #protocol: Protocol<Reply>;
-  readonly #timeout: number;
-  /** The oldest first, which the next reply answers. */
-  #asked: Question<Reply>[] = [];
-  /** Ends the deadline of the oldest question. If its answer is late, so are all behind it: one at a time is enough. */
-  #answered: (() => void) | undefined;
-  /** The requests of one turn of the event loop are sent together: a write for each would cost the most of all. */
+  readonly #timeoutMs: number;
+  /** In the order of their replies. */
+  #queries: Query<Reply>[] = [];
+  /** The deadline of the first query is enough: if its reply is late, so are all others. */
+  #cancelDeadline: (() => void) | undefined;
+  /** All requests of one turn of the event loop are sent with one write, because a write costs the most. */
   #outgoing = '';
   #socket: Socket | undefined;
   #failure: StoreError | undefined;
   #closed = false;
-  #connections = 0;
+  #connectionCount = 0;
 
-  /** @param timeout of one answer, connecting included, in milliseconds */
-  constructor(protocol: Protocol<Reply>, timeout: number) {
+  /** @param timeoutMs of one reply, connecting included */
+  constructor(protocol: Protocol<Reply>, timeoutMs: number) {
     this.#protocol = protocol;
-    this.#timeout = timeout;
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** The number of connections so far: over a new one there may be another server. */
-  get connections(): number {
-    return this.#connections;
+  /** The number of connections so far. A new connection may lead to another server. */
+  get connectionCount(): number {
+    return this.#connectionCount;
   }
 
-  /** The number of questions under way. */
-  get underWay(): number {
-    return this.#asked.length;
+  get inFlight(): number {
+    return this.#queries.length;
   }
 
-  /** For how many milliseconds the server has owed an answer. */
-  get silentFor(): number {
-    const [oldest] = this.#asked;
-    return oldest === undefined ? 0 : performance.now() - oldest.at;
+  /** For how long the oldest query has waited for its reply. */
+  get silentMs(): number {
+    const [first] = this.#queries;
+    return first === undefined ? 0 : performance.now() - first.sentAt;
   }
 
   /** @throws StoreError after the timeout at the latest, and any error of `read` */
-  async ask<T>(request: string, read: ReadReply<Reply, T>): Promise<T> {
-    const [answer] = await this.askAll(request, 1, read);
-    return answer as T;
+  async query<T>(request: string, read: ReadReply<Reply, T>): Promise<T> {
+    const [result] = await this.queryAll(request, 1, read);
+    return result as T;
   }
 
-  /** Asks so many questions together, at least one. @returns their answers, in the same order */
-  askAll<T>(request: string, count: number, read: ReadReply<Reply, T>): Promise<T[]> {
-    return new Promise((resolve, fail) => {
-      if (this.#closed) return fail(new StoreError('the store was closed'));
-      if (this.#failure !== undefined) return fail(this.#failure);
+  /** Sends requests with `replyCount` replies, at least one, and returns the results in the same order. */
+  queryAll<T>(request: string, replyCount: number, read: ReadReply<Reply, T>): Promise<T[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new StoreError('the store was closed'));
+      if (this.#failure !== undefined) return reject(this.#failure);
       this.#socket ??= this.#open();
-      this.#write(request, { count, read, resolve: (answers) => resolve(answers as T[]), fail });
+      this.#send(request, { replyCount, read, resolve: (results) => resolve(results as T[]), reject });
     });
   }
 
@@ -112,77 +107,78 @@ export class Pipeline<Reply> {
     this.#fail(new StoreError('the store was closed'));
   }
 
-  #write(request: string, question: Omit<Question<Reply>, 'at' | 'answers'>): void {
-    this.#asked.push({ ...question, at: performance.now(), answers: [] });
-    if (this.#answered === undefined) this.#expectAnswer();
-    if (this.#outgoing === '') setImmediate(() => this.#send());
+  #send(request: string, query: Omit<Query<Reply>, 'sentAt' | 'results'>): void {
+    this.#queries.push({ ...query, sentAt: performance.now(), results: [] });
+    if (this.#cancelDeadline === undefined) this.#startDeadline();
+    if (this.#outgoing === '') setImmediate(() => this.#flush());
     this.#outgoing += request;
   }
 
-  #send(): void {
+  #flush(): void {
     const requests = this.#outgoing;
     this.#outgoing = '';
-    // Empty if the questions have failed in the same turn.
+    // Empty if the connection has failed since.
     if (requests !== '') this.#socket?.write(requests, this.#protocol.encoding);
   }
 
-  #expectAnswer(): void {
-    const [oldest] = this.#asked;
-    this.#answered = undefined;
-    if (oldest === undefined) return;
-    this.#answered = deadline(Math.max(0, this.#timeout - this.silentFor), () => {
-      if (this.#asked[0] !== oldest) this.#expectAnswer();
-      else this.#fail(new StoreError(`${this.#protocol.name} did not answer within ${this.#timeout} ms`));
+  #startDeadline(): void {
+    const [first] = this.#queries;
+    this.#cancelDeadline = undefined;
+    if (first === undefined) return;
+    this.#cancelDeadline = startDeadline(Math.max(0, this.#timeoutMs - this.silentMs), () => {
+      if (this.#queries[0] !== first) this.#startDeadline();
+      else this.#fail(new StoreError(`${this.#protocol.name} did not answer within ${this.#timeoutMs} ms`));
     });
   }
 
   #open(): Socket {
-    const { name, at, reader, greeting = [] } = this.#protocol;
-    const socket = openSocket(at);
-    this.#connections++;
-    const failed = (error: StoreError) => {
+    const { name, address, showAddress, createParser, greeting = [] } = this.#protocol;
+    const socket = openSocket(address);
+    this.#connectionCount++;
+    const fail = (error: StoreError) => {
       if (this.#socket === socket) this.#fail(error);
     };
-    const read = reader((reply) => {
-      if (this.#socket === socket) this.#take(reply);
+    const parse = createParser((reply) => {
+      if (this.#socket === socket) this.#receive(reply);
     });
-    socket.on('data', (piece: Buffer) => {
+    socket.on('data', (chunk: Buffer) => {
       try {
-        read(piece);
+        parse(chunk);
       } catch (cause) {
-        failed(new StoreError(`${name} sent something that is not a reply`, { cause }));
+        fail(new StoreError(`${name} sent something that is not a reply`, { cause }));
       }
     });
-    const place = this.#protocol.namesAddress
-      ? `${name} at ${'path' in at ? at.path : `${at.host}:${at.port}`}`
-      : name;
-    socket.on('error', (error) => failed(StoreError.unreachable(place, error)));
+    const place = 'path' in address ? address.path : `${address.host}:${address.port}`;
+    socket.on('error', (error) =>
+      fail(StoreError.unreachable(showAddress ? `${name} at ${place}` : name, error)),
+    );
     for (const event of ['end', 'close'])
-      socket.on(event, () => failed(new StoreError(`${name} closed the connection`)));
-    const fail = (error: unknown) => failed(error as StoreError);
-    for (const { request, read } of greeting) this.#write(request, { count: 1, read, resolve() {}, fail });
+      socket.on(event, () => fail(new StoreError(`${name} closed the connection`)));
+    const reject = (error: unknown) => fail(error as StoreError);
+    for (const { request, read } of greeting)
+      this.#send(request, { replyCount: 1, read, resolve() {}, reject });
     return socket;
   }
 
-  #take(reply: Reply): void {
-    if (this.#protocol.pushed?.(reply)) return;
-    const oldest = this.#asked[0];
-    if (oldest === undefined) return this.#unasked();
-    let answer: unknown;
+  #receive(reply: Reply): void {
+    if (this.#protocol.onPush?.(reply)) return;
+    const first = this.#queries[0];
+    if (first === undefined) return this.#failUnexpected();
+    let result: unknown;
     try {
-      answer = oldest.read(reply);
-      if (answer === undefined) return this.#unasked();
+      result = first.read(reply);
+      if (result === undefined) return this.#failUnexpected();
     } catch (error) {
-      oldest.fail(error);
+      first.reject(error);
     }
-    if (oldest.answers.push(answer) < oldest.count) return;
-    // Not if that has ended the connection.
-    if (this.#asked[0] === oldest) this.#asked.shift();
-    oldest.resolve(oldest.answers);
+    if (first.results.push(result) < first.replyCount) return;
+    // A rejected greeting has already emptied the list.
+    if (this.#queries[0] === first) this.#queries.shift();
+    first.resolve(first.results);
   }
 
-  /** The reply may hold anything, so no error repeats it. */
-  #unasked(): void {
+  /** The error does not contain the reply, which may hold session data. */
+  #failUnexpected(): void {
     this.#fail(new StoreError(`${this.#protocol.name} answered something that was not asked`));
   }
 
@@ -190,24 +186,24 @@ export class Pipeline<Reply> {
     this.#socket?.destroy();
     this.#socket = undefined;
     this.#outgoing = '';
-    this.#answered?.();
-    this.#answered = undefined;
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = undefined;
     if (!this.#closed) {
       this.#failure = error;
       setTimeout(() => {
         this.#failure = undefined;
-      }, reconnectAfter).unref();
+      }, reconnectDelayMs).unref();
     }
-    for (const { fail } of this.#asked.splice(0)) fail(error);
-    this.#protocol.failed?.(error);
+    for (const { reject } of this.#queries.splice(0)) reject(error);
+    this.#protocol.onDisconnect?.(error);
   }
 }
 
-/** Text that is written to the socket at once is sent when it is connected. */
-function openSocket(at: ServerAddress): Socket {
-  if ('path' in at) return connect(at.path);
-  const { host, port, tls } = at;
+/** The socket sends what is written before it is connected. */
+function openSocket(address: ServerAddress): Socket {
+  if ('path' in address) return connect(address.path);
+  const { host, port, tls } = address;
   if (tls === undefined) return connect({ host, port, noDelay: true });
-  // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
-  return connectSecurely({ host, port, ...tls, rejectUnauthorized: true }).setNoDelay(true);
+  // `rejectUnauthorized` overrides the environment variable NODE_TLS_REJECT_UNAUTHORIZED.
+  return connectTls({ host, port, ...tls, rejectUnauthorized: true }).setNoDelay(true);
 }

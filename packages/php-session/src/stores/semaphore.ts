@@ -3,22 +3,21 @@ interface Waiter {
   reject(reason: unknown): void;
 }
 
-/** Lets so many pieces of work run at a time; the others wait for a slot. */
+/** Limits how many operations run at the same time. */
 export class Semaphore {
-  readonly #waiting: Waiter[] = [];
-  readonly #next: (waiting: number) => number;
+  readonly #waiters: Waiter[] = [];
+  readonly #chooseWaiter: (count: number) => number;
   #free: number;
 
-  /** @param next the position of the waiter that gets the next free slot; by default that of the first */
-  constructor(slots: number, next: (waiting: number) => number = () => 0) {
+  /** @param chooseWaiter returns the index of the waiter that gets the next slot; by default the first */
+  constructor(slots: number, chooseWaiter: (count: number) => number = () => 0) {
     this.#free = slots;
-    this.#next = next;
+    this.#chooseWaiter = chooseWaiter;
   }
 
   /**
-   * Waits for a slot. The caller gives it back with `release`.
-   * @param signal ends the waiting
-   * @throws the reason of the signal, or of `failWaiting`
+   * Waits for a slot, which the caller returns with `release`.
+   * @throws the reason of `signal` or of `rejectWaiters`
    */
   acquire(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason);
@@ -28,23 +27,22 @@ export class Semaphore {
     }
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject };
-      this.#waiting.push(waiter);
+      this.#waiters.push(waiter);
       signal?.addEventListener('abort', () => {
-        const at = this.#waiting.indexOf(waiter);
-        if (at !== -1) this.#waiting.splice(at, 1);
+        const index = this.#waiters.indexOf(waiter);
+        if (index !== -1) this.#waiters.splice(index, 1);
         reject(signal.reason);
       });
     });
   }
 
   release(): void {
-    const [waiter] = this.#waiting.splice(this.#next(this.#waiting.length), 1);
+    const [waiter] = this.#waiters.splice(this.#chooseWaiter(this.#waiters.length), 1);
     if (waiter === undefined) this.#free++;
     else waiter.resolve();
   }
 
-  /** Fails all that wait for a slot. */
-  failWaiting(reason: () => Error): void {
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(reason());
+  rejectWaiters(reason: () => Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason());
   }
 }

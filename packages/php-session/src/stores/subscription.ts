@@ -1,44 +1,44 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError, type StoreListener } from '../store.ts';
-import { within } from './deadline.ts';
+import { withTimeout } from './deadline.ts';
 
-// Milliseconds.
-/** The interval of pings. A store that is gone without a word looks like one that has nothing to notify of. */
-const pingEvery = 15_000;
-/** The timeout of connecting and subscribing together, and of a ping. */
-const timeout = 10_000;
-/** The pause before the next connection. It doubles after each connection that did not last. */
-const pauses = { shortest: 1000, longest: 30_000 };
+/** Without pings, a store that is gone looks like a store without notifications. */
+const pingIntervalMs = 15_000;
+/** Of a ping, and of connecting and subscribing together. */
+const timeoutMs = 10_000;
+/** The delay doubles after each connection that ends before its first ping. */
+const minReconnectDelayMs = 1000;
+const maxReconnectDelayMs = 30_000;
 
-/** Takes what comes over one connection of a subscription. After the end of that connection it drops everything. */
+/** Receives the notifications of one connection. It ignores everything after the connection has ended. */
 export interface Sink extends Pick<StoreListener, 'changed' | 'opened'> {
-  /** The connection is lost, or what comes over it makes no sense. */
+  /** Ends a connection that is lost or sends invalid data. */
   failed(error: StoreError): void;
-  /** Aborted when the connection has failed or is no longer wanted; it must then be ended, connected or not. */
+  /** Aborted when the connection must be closed, even while it is being opened. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connects, and settles when the store has agreed to send notifications. It needs no timeout of its own.
- * @returns a ping: asks the store anything at all, to see that it is still there
- * @throws StoreError; anything else is a bug in this program, and ends it as an unhandled rejection
+ * Connects and subscribes, without a timeout of its own.
+ * @returns pings the store
+ * @throws StoreError; any other error is a bug and becomes an unhandled rejection
  */
 export type Listen = (sink: Sink) => Promise<() => Promise<unknown>>;
 
 /**
- * Keeps a connection for notifications, and replaces it when it is lost.
- * @returns ends the subscription: from then on nothing is notified, and no connection or timer is left
+ * Keeps a connection for notifications open, and reconnects when it is lost.
+ * @returns ends the subscription with its connection and timers
  */
 export function keepSubscribed(listen: Listen, listener: StoreListener): () => void {
   let current: AbortController;
-  let reopening: NodeJS.Timeout | undefined;
+  let reconnectTimer: NodeJS.Timeout | undefined;
   let failures = 0;
-  let active: boolean | undefined;
+  let isActive: boolean | undefined;
 
-  function report(reason: StoreError | null): void {
-    if (active === (reason === null)) return;
-    active = reason === null;
-    listener.lost(reason);
+  function report(error: StoreError | null): void {
+    if (isActive === (error === null)) return;
+    isActive = error === null;
+    listener.lost(error);
   }
 
   function open(): void {
@@ -48,15 +48,16 @@ export function keepSubscribed(listen: Listen, listener: StoreListener): () => v
     const failed = (error: unknown) => {
       if (signal.aborted) return;
       control.abort();
-      // To try again would hide it.
+      // A reconnect would hide a bug.
       if (!(error instanceof StoreError)) throw error;
-      const longest = Math.min(pauses.longest, pauses.shortest * 2 ** failures++);
-      // Random, or all connections that a restart has cut off would come back at the same moment.
-      reopening = setTimeout(open, longest * (0.5 + Math.random() / 2));
+      const delayMs = Math.min(maxReconnectDelayMs, minReconnectDelayMs * 2 ** failures++);
+      // Jitter, because a restart of the store cuts off all servers at the same time.
+      reconnectTimer = setTimeout(open, delayMs * (0.5 + Math.random() / 2));
       report(error);
     };
-    const late = () => new StoreError(`the store did not answer its subscription within ${timeout} ms`);
-    const inTime = <T>(work: Promise<T>) => within(timeout, work, late, signal);
+    const timeoutError = () =>
+      new StoreError(`the store did not answer its subscription within ${timeoutMs} ms`);
+    const inTime = <T>(work: Promise<T>) => withTimeout(timeoutMs, work, timeoutError, signal);
     const sink: Sink = {
       changed(session) {
         if (!signal.aborted) listener.changed(session);
@@ -72,7 +73,7 @@ export function keepSubscribed(listen: Listen, listener: StoreListener): () => v
       if (signal.aborted) return;
       report(null);
       for (;;) {
-        await pause(pingEvery, undefined, { signal });
+        await sleep(pingIntervalMs, undefined, { signal });
         await inTime(ping());
         failures = 0;
       }
@@ -82,7 +83,7 @@ export function keepSubscribed(listen: Listen, listener: StoreListener): () => v
 
   open();
   return () => {
-    clearTimeout(reopening);
+    clearTimeout(reconnectTimer);
     current.abort();
   };
 }

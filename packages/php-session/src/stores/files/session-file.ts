@@ -4,42 +4,41 @@ import { join } from 'node:path';
 import { FormatError } from '../../formats/value.ts';
 import { probeId, StoreError } from '../../store.ts';
 
-/** Follows no link, as in mod_files.c, and does not wait for a writer of a FIFO. */
-const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** There is no such file, or the name is too long for one. */
-const missing = new Set(['ENOENT', 'ENAMETOOLONG']);
-/** A link or a socket. */
-const unusual = new Set(['ELOOP', 'ENXIO']);
-/** A file that was last written more than so many milliseconds ago is whole, and a later write changes its time. */
-export const settled = 50;
-/** The IDs of PHP's files handler: `php_session_valid_key()` in session.c. None of them leads out of the folder. */
+/** Does not follow links, like mod_files.c, and does not wait for the writer of a FIFO. */
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** The file does not exist, or its name is too long to exist. */
+const missingCodes = new Set(['ENOENT', 'ENAMETOOLONG']);
+/** The file is a link or a socket. */
+const notRegularCodes = new Set(['ELOOP', 'ENXIO']);
+/** A file written longer ago is complete, and a later write changes its time. */
+export const settleMs = 50;
+/** As `php_session_valid_key()` in session.c. No such ID leads out of the folder. */
 const validId = /^[A-Za-z0-9,-]{1,256}$/;
-/** The number of the user root. */
-export const root = 0;
+export const rootUid = 0;
 
 export interface FilesSettings {
   folder: string;
   depth: number;
   prefix: string;
-  /** In seconds; 0: sessions do not expire. */
-  lifetime: number;
-  /** The number of PHP's user. */
-  owner: number | undefined;
-  /** Of one piece of work on the disk, in milliseconds. */
-  timeout: number;
+  /** 0: sessions do not expire. */
+  lifetimeSeconds: number;
+  /** The user that PHP runs as. */
+  ownerUid: number | undefined;
+  /** Of one operation on the disk. */
+  timeoutMs: number;
 }
 
 export interface SessionFile {
   handle: FileHandle;
   stats: Stats;
-  /** The time since PHP last wrote it or renewed its TTL, in milliseconds. */
-  age: number;
+  /** The time since PHP last wrote the file or renewed its TTL. */
+  ageMs: number;
 }
 
 /**
- * Opens the file of a session for a piece of work, and closes it afterwards.
- * @returns null if there is no such file, or PHP's files handler rejects the ID
- * @throws StoreError if the disk reports any other error
+ * Opens the file of a session for `work`, and closes it afterwards.
+ * @returns null if the file does not exist, or PHP's files handler rejects the ID
+ * @throws StoreError on any other error of the disk
  * @throws FormatError if the file is not PHP's
  */
 export async function withFile<T>(
@@ -48,74 +47,75 @@ export async function withFile<T>(
   work: (file: SessionFile) => Promise<T>,
 ): Promise<T | null> {
   if (!isPossible(id)) return null;
-  const { folder, depth, owner } = settings;
+  const { folder, depth, ownerUid } = settings;
   const folders = Array.from({ length: depth + 1 }, (_, n) => join(folder, ...id.slice(0, n)));
   try {
-    const handle = await openIfThere(pathOf(id, settings));
+    const handle = await openIfExists(filePath(id, settings));
     try {
-      // The folders for the first characters may be missing too.
-      const owners = await ownersIn(handle === null ? [folder] : folders, owner);
+      // Without the file, the folders for its first characters may not exist either.
+      const allowedUids = await findAllowedUids(handle === null ? [folder] : folders, ownerUid);
       if (handle === null) return null;
       const stats = await handle.stat();
-      if (!stats.isFile() || owners?.has(stats.uid) === false) throw notPhps();
-      return await work({ handle, stats, age: Date.now() - stats.mtimeMs });
+      if (!stats.isFile() || allowedUids?.has(stats.uid) === false) throw notPhps();
+      return await work({ handle, stats, ageMs: Date.now() - stats.mtimeMs });
     } finally {
       await handle?.close();
     }
   } catch (error) {
-    throw unreadable(folder, error);
+    throw toReadError(folder, error);
   }
 }
 
 /**
- * A value that changes when the file is written or replaced.
- * @returns null if there is no such file, or it was just written
+ * Returns a value that changes when the file is written or replaced.
+ * @returns null if the file does not exist, is expired, or was written within `settleMs`
  */
-export async function versionOf(id: string, settings: FilesSettings): Promise<string | null> {
+export async function readVersion(id: string, settings: FilesSettings): Promise<string | null> {
   if (!isPossible(id)) return null;
-  const stats = await lstat(pathOf(id, settings)).catch(() => null);
+  const stats = await lstat(filePath(id, settings)).catch(() => null);
   if (stats === null) return null;
   const { dev, ino, size, mtimeMs, ctimeMs } = stats;
-  const age = Date.now() - mtimeMs;
-  if (age <= settled || (settings.lifetime > 0 && age > settings.lifetime * 1000)) return null;
+  const ageMs = Date.now() - mtimeMs;
+  const { lifetimeSeconds } = settings;
+  if (ageMs <= settleMs || (lifetimeSeconds > 0 && ageMs > lifetimeSeconds * 1000)) return null;
   return `${dev}/${ino}/${size}/${mtimeMs}/${ctimeMs}`;
 }
 
 const isPossible = (id: string) => validId.test(id) || id === probeId;
 
-/** @param id one that `withFile` has found */
-export function pathOf(id: string, { folder, depth, prefix }: FilesSettings): string {
+/** @param id must be possible */
+export function filePath(id: string, { folder, depth, prefix }: FilesSettings): string {
   return join(folder, ...id.slice(0, depth), prefix + id);
 }
 
-async function openIfThere(path: string): Promise<FileHandle | null> {
+async function openIfExists(path: string): Promise<FileHandle | null> {
   try {
-    return await open(path, readOnly);
+    return await open(path, openFlags);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (missing.has(code)) return null;
-    throw unusual.has(code) ? notPhps() : error;
+    if (missingCodes.has(code)) return null;
+    throw notRegularCodes.has(code) ? notPhps() : error;
   }
 }
 
 /**
- * The users whose files are sessions; undefined for all. Anyone could place a session in a folder that everybody may
- * write to, such as Debian's. PHP then accepts its own files and root's only (`mod_files.c`).
+ * Returns the users whose files are sessions; undefined for all users. In a folder that all users may write to, such as
+ * Debian's, any user could create a session. PHP accepts its own files and those of root (`mod_files.c`).
  */
-async function ownersIn(
+async function findAllowedUids(
   folders: readonly string[],
-  owner: number | undefined,
+  ownerUid: number | undefined,
 ): Promise<ReadonlySet<number> | undefined> {
-  const found = await Promise.all(folders.map((folder) => stat(folder)));
-  const self = process.geteuid?.() ?? root;
-  if (owner !== undefined) return new Set([root, self, owner]);
-  if (found.every(({ mode }) => (mode & constants.S_IWOTH) === 0)) return undefined;
-  if (self === root) {
+  const folderStats = await Promise.all(folders.map((folder) => stat(folder)));
+  const ownUid = process.geteuid?.() ?? rootUid;
+  if (ownerUid !== undefined) return new Set([rootUid, ownUid, ownerUid]);
+  if (folderStats.every(({ mode }) => (mode & constants.S_IWOTH) === 0)) return undefined;
+  if (ownUid === rootUid) {
     throw new StoreError(
       'everybody may write into the session folder, and this server runs as root, so it cannot tell PHP’s files by their owner: run it as the user of the PHP site, or name that user in owner=',
     );
   }
-  return new Set([root, self]);
+  return new Set([rootUid, ownUid]);
 }
 
 function notPhps(): FormatError {
@@ -124,8 +124,8 @@ function notPhps(): FormatError {
   );
 }
 
-/** The failure for an error of the disk, any other error as it is. It does not name the file: that is the session id. */
-export function unreadable(folder: string, error: unknown): Error {
+/** Converts an error of the disk. The message does not name the file, because that is the session ID. */
+export function toReadError(folder: string, error: unknown): Error {
   if (error instanceof StoreError || error instanceof FormatError) return error;
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const advice =

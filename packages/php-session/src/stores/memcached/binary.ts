@@ -1,98 +1,96 @@
 import memjs, { type Response } from 'memjs';
 import { StoreError } from '../../store.ts';
 import { Pipeline, type ServerAddress } from '../pipeline.ts';
-import type { CountedItem } from './item.ts';
+import type { VersionedItem } from './item.ts';
 
-// memjs writes and parses the messages. Its connection is not used: with memjs 1.3.2 calls in flight never settle when it
-// closes, and a reply that is cut off shifts all later ones, so that calls get another key's value.
+// memjs 1.3.2 encodes and decodes the messages. Its connection is not used: calls never settle after a disconnect, and
+// after a truncated reply a call gets the value of another key.
 
-/** The largest item that memcached can be configured to hold (`-I`), and some room for the header. */
+/** The largest item that memcached can be configured to store (`-I`), with the header. */
 const maxReplyBytes = 128 * 1024 * 1024 + 1024;
 const headerBytes = 24;
 const responseMagic = 0x81;
 const opcodes = { get: 0x00, touch: 0x1c, login: 0x21 };
-const status = { done: 0x00, missing: 0x01, rejected: 0x20, unknown: 0x81 };
+const status = { ok: 0x00, notFound: 0x01, authError: 0x20, unknownCommand: 0x81 };
 
-/** For SASL. */
 export interface MemcachedLogin {
   user: string;
   password: string;
 }
 
-/** The number of the last request: a reply repeats that of its own. */
-let last = 0;
+/** Replies repeat the number of their request. */
+let lastRequest = 0;
 
-/** A connection to one memcached that wants a login by SASL, which the binary protocol alone has. */
+/** Connects to a memcached that requires a SASL login, which only the binary protocol has. */
 export function openBinary(
   name: string,
-  at: ServerAddress,
-  timeout: number,
+  address: ServerAddress,
+  timeoutMs: number,
   { user, password }: MemcachedLogin,
 ) {
-  const asPlain = memjs.Utils.makeRequestBuffer(opcodes.login, 'PLAIN', '', `\0${user}\0${password}`, 0);
-  const greeting = { request: asPlain.toString('latin1'), read: loggedIn };
-  const server = new Pipeline({ name, at, reader, encoding: 'latin1', greeting: [greeting] }, timeout);
+  const login = memjs.Utils.makeRequestBuffer(opcodes.login, 'PLAIN', '', `\0${user}\0${password}`, 0);
+  const greeting = [{ request: login.toString('latin1'), read: readLogin }];
+  const server = new Pipeline({ name, address, createParser, encoding: 'latin1', greeting }, timeoutMs);
 
-  function loggedIn({ header }: Response): true | undefined {
+  function readLogin({ header }: Response): true | undefined {
     if (header.opcode !== opcodes.login) return undefined;
-    if (header.status === status.done) return true;
+    if (header.status === status.ok) return true;
     throw new StoreError(
-      header.status === status.unknown
+      header.status === status.unknownCommand
         ? `${name} has no login (SASL): leave the user and the password out of the store URL`
         : `${name} rejects the user or the password of the store URL`,
     );
   }
 
-  /** @param found reads a reply that is not an error */
-  function ask<T>(opcode: number, key: string, extras: Buffer, found: (reply: Response) => T) {
-    last = (last + 1) >>> 0;
-    const number = last;
+  function query<T>(opcode: number, key: string, extras: Buffer, read: (reply: Response) => T) {
+    lastRequest = (lastRequest + 1) >>> 0;
+    const number = lastRequest;
     const request = memjs.Utils.makeRequestBuffer(opcode, key, extras as never, '', number);
-    return server.ask(request.toString('latin1'), (reply: Response): T | null | undefined => {
+    return server.query(request.toString('latin1'), (reply: Response): T | null | undefined => {
       const { header } = reply;
       if (header.opcode !== opcode || header.opaque !== number) return undefined;
-      if (header.status === status.missing) return null;
-      if (header.status !== status.done)
+      if (header.status === status.notFound) return null;
+      if (header.status !== status.ok)
         throw new StoreError(`${name} rejected the request (status ${header.status})`);
-      return found(reply);
+      return read(reply);
     }) as Promise<T | null>;
   }
 
   return {
-    get: (key: string): Promise<CountedItem | null> =>
-      ask(opcodes.get, key, Buffer.alloc(0), ({ header, extras, val }) => {
+    get: (key: string): Promise<VersionedItem | null> =>
+      query(opcodes.get, key, Buffer.alloc(0), ({ header, extras, val }) => {
         if (extras.length !== 4) throw new StoreError(`${name} sent an item without its flags`);
-        return { bytes: val, flags: extras.readUInt32BE(0), count: String(header.cas.readBigUInt64BE(0)) };
+        return { bytes: val, flags: extras.readUInt32BE(0), cas: String(header.cas.readBigUInt64BE(0)) };
       }),
-    async touch(key: string, expires: number): Promise<void> {
+    async touch(key: string, expiry: number): Promise<void> {
       const extras = Buffer.alloc(4);
-      extras.writeUInt32BE(expires);
-      await ask(opcodes.touch, key, extras, () => true);
+      extras.writeUInt32BE(expiry);
+      await query(opcodes.touch, key, extras, () => true);
     },
     close: () => server.close(),
   };
 }
 
-function reader(take: (reply: Response) => void): (piece: Buffer) => void {
-  let pieces: Buffer[] = [];
-  let held = 0;
-  let needed = headerBytes;
-  return (piece) => {
-    pieces.push(piece);
-    held += piece.length;
-    if (held < needed) return;
-    let rest = pieces.length === 1 ? piece : Buffer.concat(pieces, held);
-    for (needed = headerBytes; rest.length >= headerBytes; needed = headerBytes) {
-      needed += rest.readUInt32BE(8);
-      if (rest[0] !== responseMagic || needed > maxReplyBytes) throw new Error('no reply');
-      if (rest.length < needed) break;
+function createParser(onReply: (reply: Response) => void): (chunk: Buffer) => void {
+  let chunks: Buffer[] = [];
+  let bufferedBytes = 0;
+  let neededBytes = headerBytes;
+  return (chunk) => {
+    chunks.push(chunk);
+    bufferedBytes += chunk.length;
+    if (bufferedBytes < neededBytes) return;
+    let rest = chunks.length === 1 ? chunk : Buffer.concat(chunks, bufferedBytes);
+    for (neededBytes = headerBytes; rest.length >= headerBytes; neededBytes = headerBytes) {
+      neededBytes += rest.readUInt32BE(8);
+      if (rest[0] !== responseMagic || neededBytes > maxReplyBytes) throw new Error('no reply');
+      if (rest.length < neededBytes) break;
       const reply = memjs.Utils.parseMessage(rest) as Response | false;
       if (reply === false) throw new Error('lengths that do not add up');
-      take(reply);
-      rest = rest.subarray(needed);
+      onReply(reply);
+      rest = rest.subarray(neededBytes);
     }
-    // A copy: the few bytes left over would keep a large reply in memory.
-    pieces = rest.length === 0 ? [] : [Buffer.from(rest)];
-    held = rest.length;
+    // A copy, because a view would keep a large reply in memory.
+    chunks = rest.length === 0 ? [] : [Buffer.from(rest)];
+    bufferedBytes = rest.length;
   };
 }

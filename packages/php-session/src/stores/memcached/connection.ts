@@ -2,69 +2,68 @@ import { decodePercent } from '../../encodings.ts';
 import { mostKeys, StoreError } from '../../store.ts';
 import { Pipeline, type ServerAddress } from '../pipeline.ts';
 import { type MemcachedLogin, openBinary } from './binary.ts';
-import type { CountedItem } from './item.ts';
+import type { VersionedItem } from './item.ts';
 import type { MemcachedServer } from './servers.ts';
 
-/** The largest item that memcached can be configured to hold (`-I`). */
+/** The largest item that memcached can be configured to store (`-I`). */
 const maxItemBytes = 128 * 1024 * 1024;
-/** More than the longest line, which has a key of 250 bytes with three characters for each byte. */
+/** More than the longest line, with a percent-encoded key of 250 bytes. */
 const maxLineBytes = 2048;
 const lineEnd = '\r\n';
 const itemEnd = '\r\nEND\r\n';
-/** The line before an item: key, flags, size and count. A proxy may leave out the count. */
+/** The line before an item: key, flags, size and CAS number, which a proxy may omit. */
 const itemLine = /^VALUE (\S{1,250}) (\d{1,10}) (\d{1,10})(?: (\d{1,20}))?$/;
-/** The text after the first word is the server's own; it is shown only if it cannot hold a key or an address. */
+/** The text after the first word is shown only if it cannot contain a key or an address. */
 const errorLine = /^((?:CLIENT_|SERVER_)?ERROR)(?:( [A-Za-z ]{1,80})|\b.*)$/;
 const touchLine = /^(?:TOUCHED|NOT_FOUND)$/;
 
-/** One memcached. */
 export interface MemcachedConnection {
   /**
-   * The value is a part of the received bytes: a caller that keeps it copies it.
+   * The value is a view of the received data. Copy it to keep it.
    * @param key 1 to 250 visible ASCII characters
    */
-  get(key: string): Promise<CountedItem | null>;
-  /** Sets when an item expires, as memcached's `touch` does. An item that does not exist is no error. */
-  touch(key: string, expires: number): Promise<void>;
-  /** For meta commands, which proxies do not know. Absent with a login: they are not in the binary protocol. */
+  get(key: string): Promise<VersionedItem | null>;
+  /** Sets the expiry of an item, as memcached's `touch` does. A missing item is not an error. */
+  touch(key: string, expiry: number): Promise<void>;
+  /** For meta commands, which proxies and the binary protocol do not have. Undefined with a login. */
   lines?: Pipeline<string>;
   close(): void;
 }
 
-/** Connects over the text protocol, which all servers and proxies know, unless there is a login. */
+/** Connects over the text protocol, which all servers and proxies have, or with a login over the binary protocol. */
 export function openServer(
   server: MemcachedServer,
-  timeout: number,
+  timeoutMs: number,
   login: MemcachedLogin | undefined,
 ): MemcachedConnection {
-  const [name, at] = [nameOf(server), addressOf(server)];
-  if (login !== undefined) return openBinary(name, at, timeout, login);
-  const items = new Pipeline<TextReply>({ name, at, reader: textReplies }, timeout);
-  // Large sessions on the way hold up no versions and no TTLs, and a proxy that ends the connection for a command that it
-  // does not know ends no look-ups.
-  const lines = linesPipeline(server, timeout);
-  /** `gets` says the count too, which versions of mcrouter do not know. */
+  const [name, address] = [serverName(server), toAddress(server)];
+  if (login !== undefined) return openBinary(name, address, timeoutMs, login);
+  const items = new Pipeline<TextReply>({ name, address, createParser: createItemParser }, timeoutMs);
+  // A separate connection, so that large sessions do not delay versions and TTLs. A proxy that disconnects on an unknown
+  // command then does not interrupt reads.
+  const lines = openLines(server, timeoutMs);
+  /** `gets` also returns the CAS number, but some versions of mcrouter do not have it. */
   let command: 'gets' | 'get' = 'gets';
-  const ask = (how: typeof command, key: string) =>
-    items.ask(`${how} ${key}\r\n`, (reply) => {
+  const query = (verb: typeof command, key: string) =>
+    items.query(`${verb} ${key}\r\n`, (reply) => {
       if (typeof reply !== 'string') return reply.key === key ? reply : undefined;
-      return reply === 'END' ? null : errorIn(name, reply);
+      return reply === 'END' ? null : toError(name, reply);
     });
   return {
     async get(key) {
-      let answer = await ask(command, key);
-      if (answer instanceof StoreError && command === 'gets') {
-        answer = await ask('get', key);
-        if (!(answer instanceof StoreError)) command = 'get';
+      let result = await query(command, key);
+      if (result instanceof StoreError && command === 'gets') {
+        result = await query('get', key);
+        if (!(result instanceof StoreError)) command = 'get';
       }
-      if (answer instanceof StoreError) throw answer;
-      return answer;
+      if (result instanceof StoreError) throw result;
+      return result;
     },
-    async touch(key, expires) {
-      const answer = await lines.ask(`touch ${key} ${expires}\r\n`, (line) =>
-        touchLine.test(line) ? null : errorIn(name, line),
+    async touch(key, expiry) {
+      const error = await lines.query(`touch ${key} ${expiry}\r\n`, (line) =>
+        touchLine.test(line) ? null : toError(name, line),
       );
-      if (answer !== null) throw answer;
+      if (error !== null) throw error;
     },
     lines,
     close() {
@@ -74,84 +73,82 @@ export function openServer(
   };
 }
 
-/** The error that a line says; undefined if it is not one. */
-function errorIn(name: string, line: string): StoreError | undefined {
-  const [found, kind, text = ''] = errorLine.exec(line) ?? [];
-  return found === undefined ? undefined : new StoreError(`${name} rejected the request (${kind}${text})`);
+/** Undefined if the line is not an error. */
+function toError(name: string, line: string): StoreError | undefined {
+  const [match, type, text = ''] = errorLine.exec(line) ?? [];
+  return match === undefined ? undefined : new StoreError(`${name} rejected the request (${type}${text})`);
 }
 
-/**
- * A connection to one memcached for commands that only memcached itself knows, and whose answers are lines.
- * @param pushed as in `Protocol`
- */
-function linesPipeline(
+/** Connects for commands whose replies are lines. */
+function openLines(
   server: MemcachedServer,
-  timeout: number,
-  pushed?: (line: string) => boolean,
+  timeoutMs: number,
+  onPush?: (line: string) => boolean,
 ): Pipeline<string> {
+  const [name, address] = [serverName(server), toAddress(server)];
   return new Pipeline(
-    { name: nameOf(server), at: addressOf(server), reader: lines, ...(pushed && { pushed }) },
-    timeout,
+    { name, address, createParser: createLineParser, ...(onPush && { onPush }) },
+    timeoutMs,
   );
 }
 
 /** For errors. */
-export const nameOf = ({ host, port }: MemcachedServer) =>
+export const serverName = ({ host, port }: MemcachedServer) =>
   `memcached at ${host}${port === 0 ? '' : `:${port}`}`;
 
-export const addressOf = ({ host, port }: MemcachedServer): ServerAddress =>
+export const toAddress = ({ host, port }: MemcachedServer): ServerAddress =>
   host.startsWith('/') ? { path: host } : { host, port };
 
-/** A line, or an item with the key that it was asked for by. */
-type TextReply = string | (CountedItem & { key: string });
+/** A line, or an item with its key. */
+type TextReply = string | (VersionedItem & { key: string });
 
-function textReplies(take: (reply: TextReply) => void): (piece: Buffer) => void {
-  let pieces: Buffer[] = [];
-  let held = 0;
-  let needed = 1;
-  return (piece) => {
-    pieces.push(piece);
-    held += piece.length;
-    if (held < needed) return;
-    const bytes = pieces.length === 1 ? piece : Buffer.concat(pieces, held);
-    let at = 0;
+function createItemParser(onReply: (reply: TextReply) => void): (chunk: Buffer) => void {
+  let chunks: Buffer[] = [];
+  let bufferedBytes = 0;
+  let neededBytes = 1;
+  return (chunk) => {
+    chunks.push(chunk);
+    bufferedBytes += chunk.length;
+    if (bufferedBytes < neededBytes) return;
+    const bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks, bufferedBytes);
+    let offset = 0;
     for (;;) {
-      const end = bytes.indexOf(lineEnd, at);
-      needed = bytes.length - at + 1;
+      const end = bytes.indexOf(lineEnd, offset);
+      neededBytes = bytes.length - offset + 1;
       if (end === -1) break;
-      const line = bytes.toString('latin1', at, end);
+      const line = bytes.toString('latin1', offset, end);
       const item = itemLine.exec(line);
       if (item === null) {
-        take(line);
-        at = end + lineEnd.length;
+        onReply(line);
+        offset = end + lineEnd.length;
         continue;
       }
-      const [, key = '', flags, size, count = '0'] = item;
+      const [, key = '', flags, size, cas = '0'] = item;
       const start = end + lineEnd.length;
-      const after = start + Number(size);
-      needed = after + itemEnd.length - at;
+      const valueEnd = start + Number(size);
+      neededBytes = valueEnd + itemEnd.length - offset;
       if (Number(size) > maxItemBytes) throw new Error('an item that is too large');
-      if (bytes.length - at < needed) break;
-      if (bytes.toString('latin1', after, after + itemEnd.length) !== itemEnd)
+      if (bytes.length - offset < neededBytes) break;
+      if (bytes.toString('latin1', valueEnd, valueEnd + itemEnd.length) !== itemEnd)
         throw new Error('an item that does not end');
-      take({ key, bytes: bytes.subarray(start, after), flags: Number(flags), count });
-      at = after + itemEnd.length;
+      onReply({ key, bytes: bytes.subarray(start, valueEnd), flags: Number(flags), cas });
+      offset = valueEnd + itemEnd.length;
     }
-    // A copy: the few bytes left over would keep a large reply in memory.
-    pieces = at === bytes.length ? [] : [Buffer.from(bytes.subarray(at))];
-    held = bytes.length - at;
-    // Only an item may be longer than a line.
-    if (needed === held + 1 && held > maxLineBytes) throw new Error('a line that is too long');
+    // A copy, because a view would keep a large reply in memory.
+    chunks = offset === bytes.length ? [] : [Buffer.from(bytes.subarray(offset))];
+    bufferedBytes = bytes.length - offset;
+    const isLine = neededBytes === bufferedBytes + 1;
+    if (isLine && bufferedBytes > maxLineBytes) throw new Error('a line that is too long');
   };
 }
 
-function lines(take: (line: string) => void): (piece: Buffer) => void {
+function createLineParser(onLine: (line: string) => void): (chunk: Buffer) => void {
   let rest = '';
-  return (piece) => {
-    const [first = '', ...others] = piece.toString('latin1').split('\n');
+  return (chunk) => {
+    const [first = '', ...others] = chunk.toString('latin1').split('\n');
     rest += first;
     for (const next of others) {
-      take(rest.trimEnd());
+      onLine(rest.trimEnd());
       rest = next;
     }
     if (rest.length > maxLineBytes) throw new Error('a line that is too long');
@@ -159,28 +156,28 @@ function lines(take: (line: string) => void): (piece: Buffer) => void {
 }
 
 /**
- * Some of the keys of one memcached that end so. It goes through all items, so this is for the doctor alone.
- * @throws StoreError if the server cannot list them, or has not done so in so many milliseconds
+ * Finds some keys of a server that end with `suffix`. It lists all items, so only the doctor uses it.
+ * @throws StoreError if the server cannot list its keys, or after `timeoutMs`
  */
-export async function keysEndingWith(
+export async function findKeys(
   server: MemcachedServer,
-  end: string,
-  timeout: number,
+  suffix: string,
+  timeoutMs: number,
 ): Promise<string[]> {
-  const found: string[] = [];
-  const listing = linesPipeline(server, timeout, (line) => {
+  const matches: string[] = [];
+  const listing = openLines(server, timeoutMs, (line) => {
     const [, encoded] = /^key=(\S+) /.exec(line) ?? [];
-    if (encoded === undefined || found.length === mostKeys) return false;
+    if (encoded === undefined || matches.length === mostKeys) return false;
     const key = decodePercent(Buffer.from(encoded, 'latin1'))?.toString('latin1');
-    if (key?.endsWith(end)) found.push(key);
+    if (key?.endsWith(suffix)) matches.push(key);
     return true;
   });
   try {
-    await listing.ask('lru_crawler metadump all\r\n', (line) => {
-      if (line === 'END' || found.length === mostKeys) return true;
-      throw new StoreError(`${nameOf(server)} does not list its keys`);
+    await listing.query('lru_crawler metadump all\r\n', (line) => {
+      if (line === 'END' || matches.length === mostKeys) return true;
+      throw new StoreError(`${serverName(server)} does not list its keys`);
     });
-    return found;
+    return matches;
   } finally {
     listing.close();
   }

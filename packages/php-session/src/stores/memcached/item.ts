@@ -3,27 +3,27 @@ import { Reader } from '../../formats/reader.ts';
 import { FormatError } from '../../formats/value.ts';
 import { maxSessionBytes, SessionTooLargeError } from '../../store.ts';
 
-/** A value, and the 32 bits that its writer stored beside it. */
+/** A value with the 32-bit flags of its writer. */
 export interface Item {
   bytes: Buffer;
   flags: number;
 }
 
-/** `count`: a number that each write changes, 0 if memcached is configured not to keep it (`-C`). */
-export interface CountedItem extends Item {
-  count: string;
+/** `cas`: a number that each write changes; 0 if memcached does not keep it (`-C`). */
+export interface VersionedItem extends Item {
+  cas: string;
 }
 
 /**
- * The bytes that PHP gave to one of its extensions; for an array or an object, the bytes into which the extension
- * serialized it. The upper 16 bits of the flags are the site's own.
- * @throws FormatError if the item is no session, or cannot be unpacked
+ * Return the bytes that PHP gave to the extension; for arrays and objects, their serialized bytes. The upper 16 bits of
+ * the flags belong to the site.
+ * @throws FormatError if the item is not a session or cannot be decompressed
  */
 export const itemDecoders = {
-  /** php_memcached.c: the flags hold a type and how the value is packed. A packed value follows its length. */
+  /** php_memcached.c: the flags contain a type and the compression. A compressed value follows its length. */
   memcached({ bytes, flags }: Item): Buffer {
     const type = flags & 0xf;
-    // A string, or what serialize(), igbinary, json_encode() or msgpack made.
+    // A string, or the output of serialize(), igbinary, json_encode() or msgpack.
     if (type !== 0 && (type < 4 || type > 7)) throw new FormatError(notText);
     if ((flags & 0x10) === 0) return bytes;
     if (bytes.length < 4) throw new FormatError('the item is packed and too short');
@@ -32,25 +32,28 @@ export const itemDecoders = {
     const stream = bytes.subarray(4);
     if ((flags & 0x40) !== 0) return decodeFastlz(stream, length);
     if ((flags & 0xa0) === 0) throw new FormatError('the item is packed, but not by zlib, FastLZ or zstd');
-    const by = (flags & 0x20) !== 0 ? zlib.inflateSync : zlib.zstdDecompressSync;
-    if (by === undefined)
+    const method = (flags & 0x20) !== 0 ? zlib.inflateSync : zlib.zstdDecompressSync;
+    if (method === undefined)
       throw new FormatError(`zstd needs Node 22.15 or later, and this is ${process.version}`);
-    const unpacked = unpack(stream, by);
-    if (unpacked.length !== length) throw new FormatError('the item unpacks to another length than it says');
-    return unpacked;
+    const value = decompress(stream, method);
+    if (value.length !== length) throw new FormatError('the item unpacks to another length than it says');
+    return value;
   },
-  /** memcache_pool.c: the flags say serialized, packed, and a type. Large values are packed. */
+  /** memcache_pool.c: the flags contain a type, and whether the value is serialized and compressed. */
   memcache({ bytes, flags }: Item): Buffer {
     if ((flags & 0xf00) !== 0) throw new FormatError(notText);
-    return (flags & 2) === 0 ? bytes : unpack(bytes, zlib.inflateSync);
+    return (flags & 2) === 0 ? bytes : decompress(bytes, zlib.inflateSync);
   },
 } as const satisfies Record<string, (item: Item) => Buffer>;
 
 const notText = 'the item is no text by its flags; those of a Memcache object need distribution=memcache';
 
-function unpack(stream: Buffer, by: typeof zlib.inflateSync | typeof zlib.zstdDecompressSync): Buffer {
+function decompress(
+  stream: Buffer,
+  method: typeof zlib.inflateSync | typeof zlib.zstdDecompressSync,
+): Buffer {
   try {
-    return by(stream, { maxOutputLength: maxSessionBytes });
+    return method(stream, { maxOutputLength: maxSessionBytes });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') throw new SessionTooLargeError();
@@ -58,13 +61,12 @@ function unpack(stream: Buffer, by: typeof zlib.inflateSync | typeof zlib.zstdDe
   }
 }
 
-/** At this distance or more, a match of level 2 has two more bytes for it (`MAX_DISTANCE` in fastlz.c). */
-const far = 8192;
+/** In level 2 this distance is followed by a 16-bit distance (`MAX_DISTANCE` in fastlz.c). */
+const maxShortDistance = 8192;
 
 /**
- * Unpacks FastLZ, levels 1 and 2 (`fastlz_decompress` in fastlz.c of ext-memcached).
- * @param length of the result, to the byte
- * @throws FormatError if the result has another length
+ * Decompresses FastLZ of level 1 or 2 (`fastlz_decompress` in fastlz.c of ext-memcached).
+ * @throws FormatError if the result does not have `length` bytes
  */
 export function decodeFastlz(stream: Buffer, length: number): Buffer {
   const reader = new Reader(stream);
@@ -75,7 +77,7 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
     end += by;
   };
 
-  // The first byte holds the level too, and always begins a run of plain bytes.
+  // The first byte contains the level, and is always a run of literals.
   const first = reader.byte('a FastLZ stream');
   const level = (first >> 5) + 1;
   if (level > 2) reader.fail('FastLZ of level 1 or 2', 0);
@@ -88,13 +90,13 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
     } else {
       let size = (control >> 5) + 2;
       let distance = ((control & 31) << 8) + 1;
-      if (size === 9) size += extraSize();
+      if (size === 9) size += readExtraSize();
       distance += reader.byte('a distance');
-      if (level === 2 && distance === far)
+      if (level === 2 && distance === maxShortDistance)
         distance += (reader.byte('a distance') << 8) + reader.byte('a distance');
       if (distance > start) reader.fail('a distance within what is unpacked');
       grow(size);
-      repeat(start, distance);
+      copyMatch(start, distance);
     }
     if (reader.left === 0) break;
     control = reader.byte('a length');
@@ -102,8 +104,8 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
   if (end !== length) reader.fail(`${length} unpacked bytes`);
   return out;
 
-  /** The rest of a long match's size: one byte, or in level 2 all bytes of 255 and one more. */
-  function extraSize(): number {
+  /** Reads one byte; in level 2 all bytes up to the first that is not 255. */
+  function readExtraSize(): number {
     let extra = 0;
     let byte: number;
     do {
@@ -113,14 +115,14 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
     return extra;
   }
 
-  /** A match may overlap its own output: it then repeats the last bytes. */
-  function repeat(start: number, distance: number): void {
+  /** A match may overlap its own output, which repeats the last bytes. */
+  function copyMatch(start: number, distance: number): void {
     const source = start - distance;
-    let at = start;
-    while (at < end) {
-      const size = Math.min(at - source, end - at);
-      out.copyWithin(at, source, source + size);
-      at += size;
+    let target = start;
+    while (target < end) {
+      const size = Math.min(target - source, end - target);
+      out.copyWithin(target, source, source + size);
+      target += size;
     }
   }
 }

@@ -1,107 +1,116 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** One of several servers. Its host is hashed as PHP has it: a name is not the same as its address. */
+/** PHP hashes the host as it is configured, so a name and its address are different hosts. */
 export interface MemcachedServer {
   host: string;
   port: number;
   weight: number;
 }
 
-/** Which servers may have a session, in the order in which PHP asks them. */
+/** Which servers may have a session. */
 export interface ServerOrder {
+  /** Returns the indexes of the servers, in the order in which PHP asks them. */
   of(id: string): Iterable<number>;
-  /** Whether PHP goes on if a server does not have the session, and not only if it gives no answer. */
-  pastMisses: boolean;
-  /** Whether all of them should have it. A server that does not have it then speaks for those that give no answer. */
-  copies: boolean;
+  /** Whether PHP asks the next server after a miss, and not only after a failure. */
+  continuesAfterMiss: boolean;
+  /** Whether each server has a copy. The miss of one server then counts for servers that fail. */
+  hasCopies: boolean;
 }
 
-/** ext-memcache looks this often for one more server: with weights, most tries may find the same one. */
-const mostTries = 200;
+/** Of ext-memcache to find another server: with weights, most attempts may find the same one. */
+const maxAttempts = 200;
 
 /**
- * - ext-memcached asks one server. Its session handler hashes the id without the prefix, which is libmemcached's
+ * - ext-memcached asks one server. Its session handler hashes the ID without the prefix, which is libmemcached's
  *   namespace. A site's own handler hashes the key that it gives to a `Memcached` object.
- * - ext-memcache's session handler hashes the key and `-0`. Its copies are on the next servers that `-1`, `-2` …
- *   lead to (`PS_READ_FUNC` in memcache_session.c). Up to 8.0 a server that does not have the session ends the
- *   search: PHP takes that for an empty session, and the page then overwrites the copies. 8.2 asks for a copy.
- * - A `Memcache` object hashes the key. If that server fails, it goes on as if for copies
+ * - ext-memcache's session handler hashes the key and `-0`. Its copies are on the next servers for `-1`, `-2` …
+ *   (`PS_READ_FUNC` in memcache_session.c). Up to 8.0 a miss ends the search: PHP starts an empty session, and the page
+ *   then overwrites the copies. 8.2 asks for a copy.
+ * - A `Memcache` object hashes the key. If that server fails, it continues as for copies
  *   (`memcache.allow_failover`, on by default; `mmc_pool_failover_handler` in memcache_pool.c).
  */
-export function serverOrder(settings: {
+export function createServerOrder(settings: {
   handler: 'memcached' | 'memcache' | undefined;
   distribution: Distribution;
   servers: readonly MemcachedServer[];
   prefix: string;
-  /** The number of copies of a session, the first included. */
+  /** The number of copies of a session, including the first. */
   redundancy: number;
   /** For ext-memcache's session handler. */
-  pastMisses: boolean;
+  continuesAfterMiss: boolean;
 }): ServerOrder {
-  const { handler, distribution, prefix, redundancy, pastMisses } = settings;
-  // ext-memcached's handler asks for ketama when libmemcached has the servers already, which drops their weights.
-  const plain = handler === 'memcached' && distribution === 'ketama';
-  const servers = settings.servers.map((server) => (plain ? { ...server, weight: 1 } : server));
+  const { handler, distribution, prefix, redundancy, continuesAfterMiss } = settings;
+  // ext-memcached's handler selects ketama after it has added the servers, and libmemcached then drops their weights.
+  const dropsWeights = handler === 'memcached' && distribution === 'ketama';
+  const servers = settings.servers.map((server) => (dropsWeights ? { ...server, weight: 1 } : server));
   const choose = servers.length === 1 ? () => 0 : distributions[distribution](servers);
   if (handler === 'memcache') {
     const count = Math.min(redundancy, servers.length);
-    return { of: (id) => inTurn(choose, prefix + id, 0, count), pastMisses, copies: true };
+    return { of: (id) => chooseSeveral(choose, prefix + id, 0, count), continuesAfterMiss, hasCopies: true };
   }
-  const alone = { pastMisses: false, copies: false };
+  const single = { continuesAfterMiss: false, hasCopies: false };
   if (isMemcache(distribution))
-    return { of: (id) => inTurn(choose, prefix + id, -1, servers.length), ...alone };
-  return { of: (id) => [choose(handler === 'memcached' ? id : prefix + id)], ...alone };
+    return { of: (id) => chooseSeveral(choose, prefix + id, -1, servers.length), ...single };
+  return { of: (id) => [choose(handler === 'memcached' ? id : prefix + id)], ...single };
 }
 
-/** Whether a distribution is one of ext-memcache, and not of ext-memcached. */
+/** Whether the distribution is of ext-memcache, not of ext-memcached. */
 export function isMemcache(distribution: Distribution): boolean {
   return distribution.startsWith('memcache');
 }
 
-/** `mmc_pool_find_next`, from a number on; a number below 0 is the key alone. */
-function* inTurn(choose: ServerChoice, key: string, from: number, count: number): Generator<number> {
-  const met = new Set<number>();
-  for (let n = from; n < mostTries && met.size < count; n++) {
-    const server = choose(n < 0 ? key : `${key}-${n}`);
-    if (met.has(server)) continue;
-    met.add(server);
+/** Follows `mmc_pool_find_next`. A suffix below 0 is the key without a suffix. */
+function* chooseSeveral(
+  choose: ChooseServer,
+  key: string,
+  firstSuffix: number,
+  count: number,
+): Generator<number> {
+  const chosen = new Set<number>();
+  for (let suffix = firstSuffix; suffix < maxAttempts && chosen.size < count; suffix++) {
+    const server = choose(suffix < 0 ? key : `${key}-${suffix}`);
+    if (chosen.has(server)) continue;
+    chosen.add(server);
     yield server;
   }
 }
 
-/** The position of the server for a text. */
-type ServerChoice = (text: string) => number;
+/** Returns the index of a server. */
+type ChooseServer = (text: string) => number;
 
 /**
- * How PHP spreads keys over servers, by the names of `distribution=`. The first three are libmemcached's
+ * How PHP distributes keys over servers, by the values of `distribution=`. The first three are libmemcached's
  * (`dispatch_host` in hash.cc, `update_continuum` in hosts.cc), the others ext-memcache's
  * (memcache_consistent_hash.c, memcache_standard_hash.c).
  */
 export const distributions = {
   modula: (servers) => (text) => oneAtATime(text) % servers.length,
   ketama(servers) {
-    // With a weight libmemcached places the servers by MD5, but not the keys.
-    const find = ring(servers, servers.some(({ weight }) => weight > 1) ? weighted(servers) : evenly);
+    // With weights, libmemcached hashes the servers by MD5, but not the keys.
+    const find = createRing(
+      servers,
+      servers.some(({ weight }) => weight > 1) ? weightedPoints(servers) : evenPoints,
+    );
     return (text) => find(oneAtATime(text));
   },
   ketama_weighted(servers) {
-    const find = ring(servers, weighted(servers));
+    const find = createRing(servers, weightedPoints(servers));
     return (text) => find(hash('md5', text, 'buffer').readUInt32LE(0));
   },
-  memcache: (servers) => buckets(servers, crc32),
-  memcache_fnv: (servers) => buckets(servers, fnv1a),
-  memcache_standard: (servers) => slots(servers, crc32),
-  memcache_standard_fnv: (servers) => slots(servers, fnv1a),
-} as const satisfies Record<string, (servers: readonly MemcachedServer[]) => ServerChoice>;
+  memcache: (servers) => createBuckets(servers, crc32),
+  memcache_fnv: (servers) => createBuckets(servers, fnv1a),
+  memcache_standard: (servers) => createSlots(servers, crc32),
+  memcache_standard_fnv: (servers) => createSlots(servers, fnv1a),
+} as const satisfies Record<string, (servers: readonly MemcachedServer[]) => ChooseServer>;
 
 export type Distribution = keyof typeof distributions;
 
-/** A server's places on the ring of 2^32. */
-type Places = (server: MemcachedServer) => number[];
+/** Returns the points of a server on the ring of 2^32. */
+type Points = (server: MemcachedServer) => number[];
 
-/** `name-0`, `name-1` … */
-function numbered(name: string, count: number): string[] {
+/** Returns `name-0`, `name-1` … */
+function addSuffixes(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${name}-${n}`);
 }
 
@@ -110,15 +119,15 @@ function longName({ host, port }: MemcachedServer): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** libmemcached leaves out memcached's default port. */
+/** libmemcached omits the default port. */
 function shortName(server: MemcachedServer): string {
   return longName(server).replace(/:11211$/, '');
 }
 
-const evenly: Places = (server) => numbered(shortName(server), 100).map(oneAtATime);
+const evenPoints: Points = (server) => addSuffixes(shortName(server), 100).map(oneAtATime);
 
-/** 160 places a server on average, four from each digest; computed in single precision, as in the source. */
-function weighted(servers: readonly MemcachedServer[]): Places {
+/** 160 points per server on average, four per digest, computed in single precision like the source. */
+function weightedPoints(servers: readonly MemcachedServer[]): Points {
   const { fround } = Math;
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
   return (server) => {
@@ -126,46 +135,49 @@ function weighted(servers: readonly MemcachedServer[]): Places {
     const digests = Math.floor(
       fround(fround(fround(fround(share * 160) / 4) * servers.length) + fround(1e-10)),
     );
-    return numbered(shortName(server), digests).flatMap((name) => {
+    return addSuffixes(shortName(server), digests).flatMap((name) => {
       const digest = hash('md5', name, 'buffer');
       return [0, 4, 8, 12].map((offset) => digest.readUInt32LE(offset));
     });
   };
 }
 
-/** Finds the server with the first place at a number or after it. */
-function ring(servers: readonly MemcachedServer[], places: Places): (number: number) => number {
-  const points = servers.flatMap((server, n) => places(server).map((place) => ({ place, n })));
-  points.sort((a, b) => a.place - b.place || a.n - b.n);
-  return (number) => {
+/** Returns a function that finds the server of the first point at `position` or after it. */
+function createRing(servers: readonly MemcachedServer[], pointsOf: Points): (position: number) => number {
+  const points = servers.flatMap((server, n) => pointsOf(server).map((point) => ({ point, n })));
+  points.sort((a, b) => a.point - b.point || a.n - b.n);
+  return (position) => {
     let low = 0;
     let high = points.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((points[middle] as { place: number }).place < number) low = middle + 1;
+      if ((points[middle] as { point: number }).point < position) low = middle + 1;
       else high = middle;
     }
     return (points[low] ?? points[0])?.n ?? 0;
   };
 }
 
-/** `memcache.hash_strategy=consistent`: 1024 buckets, each with the server of one number of the ring. */
-function buckets(servers: readonly MemcachedServer[], hashed: (text: string) => number): ServerChoice {
-  const find = ring(servers, (server) =>
-    numbered(longName(server), 160 * server.weight).map((name) => hashed(name)),
+/** `memcache.hash_strategy=consistent`: 1024 buckets, each with the server of one position on the ring. */
+function createBuckets(
+  servers: readonly MemcachedServer[],
+  hashText: (text: string) => number,
+): ChooseServer {
+  const find = createRing(servers, (server) =>
+    addSuffixes(longName(server), 160 * server.weight).map((name) => hashText(name)),
   );
   const step = Math.floor(0xffffffff / 1024);
   const owners = Array.from({ length: 1024 }, (_, n) => find(n * step));
-  return (text) => owners[hashed(text) % 1024] as number;
+  return (text) => owners[hashText(text) % 1024] as number;
 }
 
-/** `memcache.hash_strategy=standard`: a server has as many slots as weight. */
-function slots(servers: readonly MemcachedServer[], hashed: (text: string) => number): ServerChoice {
+/** `memcache.hash_strategy=standard`: the weight of a server is its number of slots. */
+function createSlots(servers: readonly MemcachedServer[], hashText: (text: string) => number): ChooseServer {
   const owners = servers.flatMap(({ weight }, n) => Array<number>(weight).fill(n));
-  return (text) => owners[((hashed(text) >>> 16) & 0x7fff || 1) % owners.length] as number;
+  return (text) => owners[((hashText(text) >>> 16) & 0x7fff || 1) % owners.length] as number;
 }
 
-/** Jenkins's one-at-a-time, the default hash of libmemcached (`hashkit_one_at_a_time`), of an ASCII text. */
+/** Jenkins's one-at-a-time of an ASCII text, the default hash of libmemcached (`hashkit_one_at_a_time`). */
 function oneAtATime(text: string): number {
   let hash = 0;
   for (let n = 0; n < text.length; n++) {
@@ -178,7 +190,7 @@ function oneAtATime(text: string): number {
   return (hash + (hash << 15)) >>> 0;
 }
 
-/** FNV-1a with 32 bits, of an ASCII text. */
+/** 32-bit FNV-1a of an ASCII text. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);

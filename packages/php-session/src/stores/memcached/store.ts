@@ -1,35 +1,32 @@
 import type { StoredFormat } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { mostKeys, probeId, type SessionStore, StoreError, type StoreListener } from '../../store.ts';
-import { batched } from '../lookups.ts';
+import { batchLookups } from '../lookups.ts';
 import type { MemcachedLogin } from './binary.ts';
-import { keysEndingWith, type MemcachedConnection, openServer } from './connection.ts';
+import { findKeys, type MemcachedConnection, openServer } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
 import { subscribeMemcached } from './notifications.ts';
 import {
+  createServerOrder,
   type Distribution,
   distributions,
   isMemcache,
   type MemcachedServer,
   type ServerOrder,
-  serverOrder,
 } from './servers.ts';
 
-/**
- * memcached refuses longer keys (`KEY_MAX_LENGTH` in its source), so no such session can exist. Other characters would
- * end the key in the protocol.
- */
+/** memcached rejects longer keys (`KEY_MAX_LENGTH` in its source). Other characters would end the key in the protocol. */
 const possibleKey = /^[\x21-\x7e]{1,250}$/;
-/** memcached takes a longer TTL for a date (`REALTIME_MAXDELTA`), and one in 1970 if it is given in seconds. */
+/** memcached interprets a longer expiry as a Unix time (`REALTIME_MAXDELTA`). */
 const maxRelativeSeconds = 30 * 24 * 60 * 60;
-/** To `mg KEY t`: the TTL in seconds, or -1 for none; no such item; 1.5 and older do not know the command. */
-const ttlAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
-/** To `mg KEY c`: the count of the item, as in `CountedItem`. */
-const versionAnswer = /^(?:HD c(?<count>\d+)|EN|(?<unknown>ERROR))$/;
-/** After a failed meta command, a server that is a proxy gets no more of them for this time. */
+/** To `mg KEY t`: the TTL in seconds, -1 without one; a miss; ERROR before 1.6, without meta commands. */
+const ttlReply = /^(?:HD t(?<ttl>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
+/** To `mg KEY c`: the CAS number of the item. */
+const casReply = /^(?:HD c(?<cas>\d+)|EN|(?<unknown>ERROR))$/;
+/** After a failed meta command, a server that may be a proxy gets no meta commands for this time. */
 const metaRetryDelayMs = 10_000;
 
-/** By `handler=`. The first distribution is the default. */
+/** Defaults by `handler=`. The first distribution is the default. */
 const handlers: Record<
   'memcached' | 'memcache' | 'own',
   { distributions: readonly Distribution[]; prefix: string; format: StoredFormat }
@@ -48,40 +45,39 @@ const handlers: Record<
 };
 
 /**
- * `memcached://HOST:PORT[,HOST:PORT…]` names the servers as PHP does: the same names in the same order.
- * `memcached:///run/memcached.sock` is a server on a Unix socket, `memcached://USER:PASSWORD@HOST` one that wants a login
- * by SASL. Options:
+ * `memcached://HOST:PORT[,HOST:PORT…]` names the servers like PHP: the same names in the same order.
+ * `memcached:///run/memcached.sock` is a Unix socket. `memcached://USER:PASSWORD@HOST` logs in by SASL. Options:
  *
- * - `handler=memcached` for the sessions of ext-memcached's session handler, `handler=memcache` for those of
- *   ext-memcache's; without it, for those of a site's own handler on a `Memcached` or a `Memcache` object
- * - `distribution=` says which server has a session, see below
+ * - `handler=memcached` for ext-memcached's session handler, `handler=memcache` for ext-memcache's; without it, for a
+ *   site's own handler on a `Memcached` or `Memcache` object
+ * - `distribution=` selects the server of a session, see below
  * - `weight=` of the servers, separated by commas, or one for all (default 1)
- * - `redundancy=` is `memcache.session_redundancy`, for `handler=memcache` only (default 2, as there)
- * - `past_misses=1`, for `handler=memcache` only: ext-memcache 8.2 and later looks for a copy if a server does not
- *   have the session. Before 8.2 (default) the session has ended then, for the site and for the chat
- * - `prefix=` before the id: `memcached.sess_prefix` (default `memc.sess.key.`),
- *   `memcache.session_prefix_static_key` or the site's own (default none)
- * - `timeout=` of one server's answer (default 250ms)
+ * - `redundancy=` is `memcache.session_redundancy`, for `handler=memcache` only (default 2, as in PHP)
+ * - `past_misses=1`, for `handler=memcache` only: ext-memcache 8.2 and later asks for a copy after a miss. Before 8.2
+ *   (default) a miss ends the session
+ * - `prefix=` before the ID: `memcached.sess_prefix` (default `memc.sess.key.`),
+ *   `memcache.session_prefix_static_key` or that of the site (default none)
+ * - `timeout=` of one reply (default 250ms)
  *
- * | `distribution=` | of ext-memcached's handler | of a `Memcached` object |
+ * | `distribution=` | ext-memcached's handler | a `Memcached` object |
  * | --- | --- | --- |
  * | `modula` | `memcached.sess_consistent_hash=0` | default |
- * | `ketama` | default; knows no weights | `OPT_DISTRIBUTION` consistent |
+ * | `ketama` | default; ignores weights | `OPT_DISTRIBUTION` consistent |
  * | `ketama_weighted` | `memcached.sess_consistent_hash_type` | `OPT_LIBKETAMA_COMPATIBLE` |
  *
- * An object does not hash its `OPT_PREFIX_KEY`: for such a site `handler=memcached` with that prefix is right.
+ * A `Memcached` object does not hash its `OPT_PREFIX_KEY`. Use `handler=memcached` with that prefix for such a site.
  *
- * | `distribution=` | of ext-memcache, by `memcache.hash_strategy` and `memcache.hash_function` |
+ * | `distribution=` | `memcache.hash_strategy` and `memcache.hash_function` of ext-memcache |
  * | --- | --- |
  * | `memcache`, `memcache_fnv` | consistent (default), with crc32 (default) or fnv |
  * | `memcache_standard`, `memcache_standard_fnv` | standard |
  *
- * A `Memcache` object needs one of these with a single server too, since they decide what the flags of an item mean.
- * Packed items are unpacked (zlib, FastLZ, zstd). An array in an item is serialized, which the default format reads whatever
- * the serializer.
+ * A `Memcache` object needs one of these even with a single server, because they select the meaning of an item's flags.
+ * Compressed items are decompressed (zlib, FastLZ, zstd). An array in an item is serialized, and the default format
+ * reads it with any serializer.
  *
- * A server that fails makes its own sessions unavailable, and no others. If ext-memcache would ask another server,
- * the store does too: for a copy, or for an item that a `Memcache` object has put there meanwhile.
+ * A server that fails affects its own sessions only. The store asks another server if ext-memcache does: for a copy, or
+ * for an item that a `Memcache` object has stored there after a failure.
  */
 export const memcachedStore: StoreKind = ({ user, password, hosts, path, options }) => {
   if ((user === '') !== (password === ''))
@@ -97,8 +93,8 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
   if (handler !== undefined && handler !== 'memcached' && handler !== 'memcache')
     throw new TypeError('handler= is memcached or memcache, or absent when you have one of your own');
   const defaults = handlers[handler ?? 'own'];
-  const named = options.take('distribution') ?? defaults.distributions[0];
-  const distribution = defaults.distributions.find((known) => known === named);
+  const wanted = options.take('distribution') ?? defaults.distributions[0];
+  const distribution = defaults.distributions.find((name) => name === wanted);
   if (distribution === undefined)
     throw new TypeError(`distribution= is here one of ${defaults.distributions.join(', ')}`);
   const redundancy = handler === 'memcache' ? (options.take('redundancy') ?? '2') : '1';
@@ -106,27 +102,26 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
   const pastMisses = handler === 'memcache' ? (options.take('past_misses') ?? '0') : '0';
   if (!/^[01]$/.test(pastMisses)) throw new TypeError('past_misses= is 0 or 1');
   const prefix = options.prefix(defaults.prefix);
-  const timeout = options.timeout();
-  const places = isSocket ? [{ host: path, port: 0 }] : hosts;
-  const servers = withWeights(places, options.take('weight') ?? '1');
+  const timeoutMs = options.timeout();
+  const servers = addWeights(isSocket ? [{ host: path, port: 0 }] : hosts, options.take('weight') ?? '1');
   return {
     format: defaults.format,
     open() {
-      const order = serverOrder({
+      const order = createServerOrder({
         handler,
         distribution,
         servers,
         prefix,
         redundancy: Number(redundancy),
-        pastMisses: pastMisses === '1',
+        continuesAfterMiss: pastMisses === '1',
       });
       const decode = itemDecoders[isMemcache(distribution) ? 'memcache' : 'memcached'];
-      return openMemcached({ servers, order, decode, prefix, timeout, login });
+      return openMemcached({ servers, order, decode, prefix, timeoutMs, login });
     },
   };
 };
 
-function withWeights(hosts: StoreUrl['hosts'], text: string): MemcachedServer[] {
+function addWeights(hosts: StoreUrl['hosts'], text: string): MemcachedServer[] {
   const weights = text.split(',');
   if (!weights.every((weight) => /^[1-9]\d{0,3}$/.test(weight)))
     throw new TypeError('weight= is numbers from 1 to 9999, separated by commas');
@@ -144,145 +139,146 @@ function openMemcached(settings: {
   order: ServerOrder;
   decode: (item: Item) => Buffer;
   prefix: string;
-  timeout: number;
+  timeoutMs: number;
   login: MemcachedLogin | undefined;
 }): SessionStore {
-  const { servers, order, decode, prefix, timeout, login } = settings;
-  // Each server has its own connection: a silent server delays its own sessions only.
-  const connections = servers.map((server) => openServer(server, timeout, login));
+  const { servers, order, decode, prefix, timeoutMs, login } = settings;
+  // Each server has its own connection, so that a silent server delays its own sessions only.
+  const connections = servers.map((server) => openServer(server, timeoutMs, login));
   const connectionTo = (n: number) => connections[n] as MemcachedConnection;
-  function keyOf(id: string): string | null {
+  function toKey(id: string): string | null {
     const key = prefix + id;
     return id !== '' && possibleKey.test(key) ? key : null;
   }
 
-  /** Asks the servers that may have the session until one has it. */
-  async function ask<T>(id: string, question: (n: number, key: string) => Promise<T | null>) {
-    const key = keyOf(id);
+  /** Queries the servers of a session until one has it. */
+  async function query<T>(id: string, read: (n: number, key: string) => Promise<T | null>) {
+    const key = toKey(id);
     if (key === null) return null;
-    let missing = false;
+    let isMissing = false;
     let failure: StoreError | undefined;
     for (const n of order.of(id)) {
       try {
-        const answer = await question(n, key);
-        if (answer !== null) return answer;
-        // A server that a session went to meanwhile cannot speak for the one that it was on before.
-        missing ||= order.copies || failure === undefined;
-        if (!order.pastMisses) break;
+        const result = await read(n, key);
+        if (result !== null) return result;
+        // After a failure, the miss of another server proves nothing: the session may be on the server that failed.
+        isMissing ||= order.hasCopies || failure === undefined;
+        if (!order.continuesAfterMiss) break;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         failure ??= error;
       }
     }
-    if (failure !== undefined && !missing) throw failure;
+    if (failure !== undefined && !isMissing) throw failure;
     return null;
   }
 
-  /** memcached starts its counts again with each start. */
-  const versionOf = (n: number, count: string): string | null =>
-    count === '0' ? null : `${connectionTo(n).lines?.connections}/${count}`;
+  /** Includes the connection, because memcached restarts its CAS numbers. */
+  const toVersion = (n: number, cas: string): string | null =>
+    cas === '0' ? null : `${connectionTo(n).lines?.connectionCount}/${cas}`;
 
-  /** By server. A `mg` asks for one flag of each key, and is null if the server does not know meta commands. */
-  const metaOf = connections.map(({ lines, get }) => {
-    /** The number of the connection on which the last `mg` failed; 0 if it did not fail. */
-    let failedOn = 0;
+  /** By server. Requests one flag of each key; null if the server has no meta commands. */
+  const metaQueries = connections.map(({ lines, get }) => {
+    /** The connection of the last failure; 0 after a success. */
+    let failedConnection = 0;
     let retryAt = lines === undefined ? Number.POSITIVE_INFINITY : 0;
     return async (keys: readonly string[], flag: 'c' | 't', form: RegExp) => {
       if (lines === undefined || performance.now() < retryAt) return null;
       try {
         const request = keys.map((key) => `mg ${key} ${flag}\r\n`).join('');
-        const answers = await lines.askAll(request, keys.length, (line) => form.exec(line) ?? undefined);
-        failedOn = 0;
-        if (answers.some(({ groups }) => groups?.unknown !== undefined)) retryAt = Number.POSITIVE_INFINITY;
-        return answers;
+        const replies = await lines.queryAll(request, keys.length, (line) => form.exec(line) ?? undefined);
+        failedConnection = 0;
+        if (replies.some(({ groups }) => groups?.unknown !== undefined)) retryAt = Number.POSITIVE_INFINITY;
+        return replies;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
-        // A proxy ends the connection for a command that it does not know, but answers this.
+        // A proxy disconnects on an unknown command, but replies to this one.
         await get(keys[0] as string);
-        if (failedOn !== 0 && failedOn !== lines.connections) retryAt = performance.now() + metaRetryDelayMs;
-        failedOn = lines.connections;
+        if (failedConnection !== 0 && failedConnection !== lines.connectionCount)
+          retryAt = performance.now() + metaRetryDelayMs;
+        failedConnection = lines.connectionCount;
         return null;
       }
     };
   });
 
-  const versions = metaOf.map((meta, n) =>
-    batched(async (keys) => {
-      const found = new Map<string, string>();
-      for (const [k, { groups }] of ((await meta(keys, 'c', versionAnswer)) ?? []).entries()) {
-        const version = groups?.count === undefined ? null : versionOf(n, groups.count);
-        if (version !== null) found.set(keys[k] as string, version);
+  const versionLookups = metaQueries.map((queryMeta, n) =>
+    batchLookups(async (keys) => {
+      const versions = new Map<string, string>();
+      for (const [k, { groups }] of ((await queryMeta(keys, 'c', casReply)) ?? []).entries()) {
+        const version = groups?.cas === undefined ? null : toVersion(n, groups.cas);
+        if (version !== null) versions.set(keys[k] as string, version);
       }
-      return found;
+      return versions;
     }),
   );
 
-  const ttls = metaOf.map((meta) =>
-    batched(async (keys) => {
-      const found = new Map<string, number>();
-      for (const [k, { groups }] of ((await meta(keys, 't', ttlAnswer)) ?? []).entries()) {
-        const left = groups?.left;
-        if (left === undefined) continue;
-        found.set(keys[k] as string, left === '-1' ? Number.POSITIVE_INFINITY : Number(left) * 1000);
+  const ttlLookups = metaQueries.map((queryMeta) =>
+    batchLookups(async (keys) => {
+      const ttls = new Map<string, number>();
+      for (const [k, { groups }] of ((await queryMeta(keys, 't', ttlReply)) ?? []).entries()) {
+        const ttl = groups?.ttl;
+        if (ttl === undefined) continue;
+        ttls.set(keys[k] as string, ttl === '-1' ? Number.POSITIVE_INFINITY : Number(ttl) * 1000);
       }
-      return found;
+      return ttls;
     }),
   );
 
   return {
     version(id) {
-      const key = keyOf(id);
+      const key = toKey(id);
       const [first] = order.of(id);
-      return (key !== null && first !== undefined && versions[first]?.(key)) || Promise.resolve(null);
+      return (key !== null && first !== undefined && versionLookups[first]?.(key)) || Promise.resolve(null);
     },
     async check() {
       await Promise.all(connections.map((connection) => connection.get(probeId)));
     },
     ...(login === undefined && {
-      async keys(end: string) {
-        const found = await Promise.all(servers.map((server) => keysEndingWith(server, end, timeout)));
-        return found.flat().slice(0, mostKeys);
+      async keys(suffix: string) {
+        const keys = await Promise.all(servers.map((server) => findKeys(server, suffix, timeoutMs)));
+        return keys.flat().slice(0, mostKeys);
       },
       subscribe: (listener: StoreListener) => subscribeMemcached(servers, prefix, listener),
     }),
     async get(id) {
-      const item = await ask(id, (n, key) => connectionTo(n).get(key));
+      const item = await query(id, (n, key) => connectionTo(n).get(key));
       return item && decode(item);
     },
     async getVersioned(id) {
       const [first] = order.of(id);
       let version: string | null = null;
-      const item = await ask(id, async (n, key) => {
+      const item = await query(id, async (n, key) => {
         const { lines, get } = connectionTo(n);
-        // The count of another server, or of one that was restarted meanwhile, says nothing.
-        const before = lines?.connections;
+        const connection = lines?.connectionCount;
         const found = await get(key);
-        const isSame = n === first && lines !== undefined && before === lines.connections;
-        version = found !== null && isSame ? versionOf(n, found.count) : null;
+        // `version` asks the first server only, and CAS numbers of a restarted server are not comparable.
+        const isComparable = n === first && lines !== undefined && connection === lines.connectionCount;
+        version = found !== null && isComparable ? toVersion(n, found.cas) : null;
         return found;
       });
       return item && { bytes: decode(item), version };
     },
-    ttl: (id) => ask(id, async (n, key) => ttls[n]?.(key) ?? null),
+    ttl: (id) => query(id, async (n, key) => ttlLookups[n]?.(key) ?? null),
     async touch(id, seconds) {
-      const key = keyOf(id);
+      const key = toKey(id);
       if (key === null) return;
       // 0 would mean no expiry.
       const ttl = Math.max(1, Math.ceil(seconds));
-      const end = ttl > maxRelativeSeconds ? Math.floor(Date.now() / 1000) + ttl : ttl;
+      const expiry = ttl > maxRelativeSeconds ? Math.floor(Date.now() / 1000) + ttl : ttl;
       let failure: unknown;
-      let done = false;
+      let isDone = false;
       for (const n of order.of(id)) {
         try {
-          await connectionTo(n).touch(key, end);
-          done = true;
-          // Then an item on another server is no copy, but left from a time when this server gave no answer.
-          if (!order.copies) break;
+          await connectionTo(n).touch(key, expiry);
+          isDone = true;
+          // Without copies, an item on another server is outdated: it dates from a failure of this server.
+          if (!order.hasCopies) break;
         } catch (error) {
           failure = error;
         }
       }
-      if (!done) throw failure;
+      if (!isDone) throw failure;
     },
     close() {
       for (const connection of connections) connection.close();

@@ -1,40 +1,41 @@
 import { StoreError, type StoreListener } from '../../store.ts';
 import { Pipeline } from '../pipeline.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
-import { permitted, type RedisServer, redisProtocol } from './connection.ts';
-import { encoded, type Reply } from './replies.ts';
+import { type RedisServer, redisProtocol, requirePermission } from './connection.ts';
+import { encodeCommands, type Reply } from './replies.ts';
 
-/** The setting of Redis that says which keyspace events it sends. */
+/** The setting of Redis that selects the keyspace events. */
 export const eventsSetting = 'notify-keyspace-events';
 /**
- * The keyspace events that may end a session or change its user. Redis sends `set` only with the flag `$`. It sends
+ * Events after which a session may have ended or have another user. Redis sends `set` with the flag `$` only, but
  * `expire` without it, when phpredis writes by SETEX.
  */
 const events = ['del', 'expired', 'evicted', 'set', 'expire'];
-/** Milliseconds that an answer may take; the subscription has given Redis up by then. */
-const longest = 60_000;
+/** Longer than the timeouts of `keepSubscribed`, which apply. */
+const timeoutMs = 60_000;
 
 /**
- * Subscribes to the keyspace events of the keys with that prefix, over a connection of its own. If Redis is configured
- * to send no logout notifications, or not all, the subscription reports itself lost, and passes on what it gets.
- * @param setting reads `eventsSetting`, which the connection of a subscription may not do
+ * Subscribes to the keyspace events of keys with `prefix`, over a separate connection. If Redis is not configured to
+ * send all of them, the subscription reports that, and still delivers what it receives.
+ * @param readSetting reads `eventsSetting` over another connection, because a subscriber cannot
  */
 export function subscribeRedis(
   server: RedisServer,
   prefix: string,
-  setting: () => Promise<string | null>,
+  readSetting: () => Promise<string | null>,
   listener: StoreListener,
 ): () => void {
-  const start = Buffer.from(prefix);
-  let lacking: StoreError | null = null;
+  const prefixBytes = Buffer.from(prefix);
+  let missingEvents: StoreError | null = null;
 
-  async function learnLacking(): Promise<void> {
+  async function checkSetting(): Promise<void> {
     try {
-      const flags = await setting();
+      const flags = await readSetting();
       const { text, advice } = logoutNotifications(flags);
-      lacking = flags === null || lacks(flags).length === 0 ? null : new StoreError(`${text} ${advice}`);
+      missingEvents =
+        flags === null || missingFlags(flags).length === 0 ? null : new StoreError(`${text} ${advice}`);
     } catch (error) {
-      // This is about another connection, and says nothing about the subscription.
+      // A failure of the other connection does not affect the subscription.
       if (!(error instanceof StoreError)) throw error;
     }
   }
@@ -42,18 +43,18 @@ export function subscribeRedis(
   return keepSubscribed(
     async (sink) => {
       const ping = await listen(server, sink, (key) => {
-        if (!key.subarray(0, start.length).equals(start)) return;
-        sink.changed({ id: key.toString('utf8', start.length) });
+        if (!key.subarray(0, prefixBytes.length).equals(prefixBytes)) return;
+        sink.changed({ id: key.toString('utf8', prefixBytes.length) });
       });
-      await learnLacking();
+      await checkSetting();
       return async () => {
         await ping();
-        const before = lacking?.message;
-        await learnLacking();
-        if (!sink.signal.aborted && lacking?.message !== before) listener.lost(lacking);
+        const before = missingEvents?.message;
+        await checkSetting();
+        if (!sink.signal.aborted && missingEvents?.message !== before) listener.lost(missingEvents);
       };
     },
-    { ...listener, lost: (reason) => listener.lost(reason ?? lacking) },
+    { ...listener, lost: (error) => listener.lost(error ?? missingEvents) },
   );
 }
 
@@ -68,7 +69,7 @@ export function logoutNotifications(flags: string | null): { text: string; advic
       advice: `They are with ${eventsSetting} Egx, or more (redis-cli CONFIG GET ${eventsSetting}).`,
     };
   }
-  const missing = lacks(flags);
+  const missing = missingFlags(flags);
   if (missing.length === 0) return { text: 'The logout notifications of Redis are active.' };
   const all = flags + missing.join('');
   return {
@@ -77,8 +78,8 @@ export function logoutNotifications(flags: string | null): { text: string; advic
   };
 }
 
-/** The flags that logout notifications need and that are missing. `A` stands for all of them but E, the channel. */
-function lacks(flags: string): string[] {
+/** `A` includes all flags but `E`, which selects the channel. */
+function missingFlags(flags: string): string[] {
   return [...'Egx'].filter((flag) => !flags.includes(flag) && (flag === 'E' || !flags.includes('A')));
 }
 
@@ -87,20 +88,20 @@ async function listen(
   sink: Sink,
   onKey: (key: Buffer) => void,
 ): Promise<() => Promise<unknown>> {
-  const pushed = (reply: Reply) => {
-    const [kind, , key] = Array.isArray(reply) ? reply : [];
-    if (String(kind) !== 'message' || !Buffer.isBuffer(key)) return false;
+  const onPush = (reply: Reply) => {
+    const [type, , key] = Array.isArray(reply) ? reply : [];
+    if (String(type) !== 'message' || !Buffer.isBuffer(key)) return false;
     onKey(key);
     return true;
   };
-  const redis = new Pipeline({ ...redisProtocol(server), pushed, failed: sink.failed }, longest);
+  const redis = new Pipeline({ ...redisProtocol(server), onPush, onDisconnect: sink.failed }, timeoutMs);
   sink.signal.addEventListener('abort', () => redis.close());
   const channels = events.map((event) => `__keyevent@${server.database}__:${event}`);
-  await redis.askAll(
-    encoded([['SUBSCRIBE', ...channels]]),
+  await redis.queryAll(
+    encodeCommands([['SUBSCRIBE', ...channels]]),
     channels.length,
-    permitted('subscribe', (reply) => (Array.isArray(reply) ? reply : undefined)),
+    requirePermission('subscribe', (reply) => (Array.isArray(reply) ? reply : undefined)),
   );
-  // Any answer will do, such as that this user may not ask.
-  return () => redis.ask(encoded([['PING']]), (reply) => reply ?? undefined);
+  // Any reply shows that Redis is there, even an error for a user who may not ping.
+  return () => redis.query(encodeCommands([['PING']]), (reply) => reply ?? undefined);
 }

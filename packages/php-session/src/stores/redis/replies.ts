@@ -1,23 +1,21 @@
-/** An error reply. Its text may hold the command, and so the password or a key. */
+/** Its text may contain the command with a password or a key. */
 export class ErrorReply extends Error {}
 
-/** A string is a Buffer; null stands for a string or a list that does not exist. */
+/** A string is a Buffer. A missing string or list is null. */
 export type Reply = number | Buffer | null | ErrorReply | Reply[];
 
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 const [plus, minus, colon, dollar, star, zero] = [0x2b, 0x2d, 0x3a, 0x24, 0x2a, 0x30] as const;
-/** More than the largest session that is read. A line or a string that is longer is no reply. */
-const mostBytes = 2 * 1024 * 1024;
-/** More than any list that is asked for. */
-const mostElements = 1_000_000;
+/** Of a line or a string: more than the largest session that is read. */
+const maxElementBytes = 2 * 1024 * 1024;
+const maxListLength = 1_000_000;
 /** Of a 64-bit number. */
-const mostDigits = 19;
-/** SCAN answers with a list in a list. */
-const deepest = 2;
+const maxDigits = 19;
+/** SCAN returns a list in a list. */
+const maxListDepth = 2;
 
-/** Commands as Redis reads them: lists of strings. */
-export function encoded(commands: readonly (readonly string[])[]): string {
+export function encodeCommands(commands: readonly (readonly string[])[]): string {
   let text = '';
   for (const command of commands) {
     text += `*${command.length}\r\n`;
@@ -26,109 +24,109 @@ export function encoded(commands: readonly (readonly string[])[]): string {
   return text;
 }
 
-/** The same command for each of these keys, with less garbage than lists of strings: thousands in a second. */
-export function encodedEach(command: string, keys: readonly string[]): string {
-  const before = `*2\r\n$${command.length}\r\n${command}\r\n$`;
+/** Encodes the same command for each key. It allocates less than `encodeCommands`: checks send thousands a second. */
+export function encodeForKeys(command: string, keys: readonly string[]): string {
+  const head = `*2\r\n$${command.length}\r\n${command}\r\n$`;
   let text = '';
-  for (const key of keys) text += `${before}${Buffer.byteLength(key)}\r\n${key}\r\n`;
+  for (const key of keys) text += `${head}${Buffer.byteLength(key)}\r\n${key}\r\n`;
   return text;
 }
 
-/** Reads the replies of RESP 2, the older protocol, which every Redis knows, out of pieces that end anywhere. */
-export class ReplyReader {
+/** Parses RESP 2, which every version of Redis supports. Chunks may end anywhere. */
+export class ReplyParser {
   readonly #onReply: (reply: Reply) => void;
-  /** Pieces that end within a line or a string, and how many bytes it takes to go on. */
-  #pieces: Buffer[] = [];
-  #held = 0;
-  #needed = 0;
-  /** The number that was read last. */
-  #value = 0;
-  /** Lists that have not all of their elements yet, the innermost last. */
-  readonly #lists: { list: Reply[]; count: number }[] = [];
+  /** An incomplete line or string. */
+  #chunks: Buffer[] = [];
+  #bufferedBytes = 0;
+  /** How many bytes the next attempt to parse needs. */
+  #neededBytes = 0;
+  #number = 0;
+  /** Incomplete lists, the innermost last. */
+  readonly #lists: { list: Reply[]; length: number }[] = [];
 
   constructor(onReply: (reply: Reply) => void) {
     this.#onReply = onReply;
   }
 
-  /** @throws Error if this is no reply */
-  read(piece: Buffer): void {
-    this.#pieces.push(piece);
-    this.#held += piece.length;
-    if (this.#held < this.#needed) return;
-    const bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces, this.#held);
-    let at = 0;
-    for (let end = this.#element(bytes, at); end !== -1; end = this.#element(bytes, at)) at = end;
-    this.#held = bytes.length - at;
-    this.#pieces = this.#held === 0 ? [] : [bytes.subarray(at)];
-    if (Math.max(this.#held, this.#needed) > mostBytes) throw new Error('a reply that is too long');
+  /** @throws Error on invalid data */
+  parse(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bufferedBytes += chunk.length;
+    if (this.#bufferedBytes < this.#neededBytes) return;
+    const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#bufferedBytes);
+    let offset = 0;
+    for (let end = this.#element(bytes, offset); end !== -1; end = this.#element(bytes, offset)) offset = end;
+    this.#bufferedBytes = bytes.length - offset;
+    this.#chunks = this.#bufferedBytes === 0 ? [] : [bytes.subarray(offset)];
+    if (Math.max(this.#bufferedBytes, this.#neededBytes) > maxElementBytes)
+      throw new Error('a reply that is too long');
   }
 
-  /** Takes the line at that place, and the string behind it. @returns where it ends; -1 if it is not whole yet */
-  #element(bytes: Buffer, at: number): number {
-    const kind = bytes[at];
-    if (kind === plus || kind === minus) return this.#text(bytes, at, kind);
-    const next = this.#number(bytes, at);
-    if (next === -1) return -1;
-    const number = this.#value;
-    if (kind === colon) this.#take(number);
-    else if (kind === dollar && number >= 0) {
-      const after = next + number + 2;
-      this.#needed = after - at;
-      if (after > bytes.length) return -1;
-      this.#take(bytes.subarray(next, next + number));
-      return after;
-    } else if (kind === star && number >= 0 && number <= mostElements) this.#begin(number);
-    else if ((kind === dollar || kind === star) && number === -1) this.#take(null);
+  /** Parses a line with its string. @returns the offset of its end; -1 if it is incomplete */
+  #element(bytes: Buffer, offset: number): number {
+    const type = bytes[offset];
+    if (type === plus || type === minus) return this.#text(bytes, offset, type);
+    const lineEnd = this.#parseNumber(bytes, offset);
+    if (lineEnd === -1) return -1;
+    const number = this.#number;
+    if (type === colon) this.#add(number);
+    else if (type === dollar && number >= 0) {
+      const end = lineEnd + number + 2;
+      this.#neededBytes = end - offset;
+      if (end > bytes.length) return -1;
+      this.#add(bytes.subarray(lineEnd, lineEnd + number));
+      return end;
+    } else if (type === star && number >= 0 && number <= maxListLength) this.#openList(number);
+    else if ((type === dollar || type === star) && number === -1) this.#add(null);
     else throw new Error('a line that is no reply');
-    return next;
+    return lineEnd;
   }
 
-  #text(bytes: Buffer, at: number, kind: typeof plus | typeof minus): number {
-    const end = bytes.indexOf(lineFeed, at);
-    if (end === -1) return this.#wait(bytes, at);
-    if (end - at < 3 || bytes[end - 1] !== carriageReturn) throw new Error('a line that is no reply');
-    if (kind === plus) this.#take(bytes.subarray(at + 1, end - 1));
-    else this.#take(new ErrorReply(bytes.toString('latin1', at + 1, end - 1)));
+  #text(bytes: Buffer, offset: number, type: typeof plus | typeof minus): number {
+    const end = bytes.indexOf(lineFeed, offset);
+    if (end === -1) return this.#needMore(bytes, offset);
+    if (end - offset < 3 || bytes[end - 1] !== carriageReturn) throw new Error('a line that is no reply');
+    if (type === plus) this.#add(bytes.subarray(offset + 1, end - 1));
+    else this.#add(new ErrorReply(bytes.toString('latin1', offset + 1, end - 1)));
     return end + 1;
   }
 
-  /** Reads the number of a line, digit by digit: two for each session and second, and a string of each would cost more. */
-  #number(bytes: Buffer, at: number): number {
-    const isNegative = bytes[at + 1] === minus;
-    const first = isNegative ? at + 2 : at + 1;
+  /** Parses digits without a string, because each check parses two numbers. */
+  #parseNumber(bytes: Buffer, offset: number): number {
+    const isNegative = bytes[offset + 1] === minus;
+    const first = isNegative ? offset + 2 : offset + 1;
     let n = first;
     let value = 0;
-    for (; n < bytes.length && n - first <= mostDigits; n++) {
+    for (; n < bytes.length && n - first <= maxDigits; n++) {
       const digit = (bytes[n] as number) - zero;
       if (digit < 0 || digit > 9) break;
       value = 10 * value + digit;
     }
     if (n < bytes.length && (n === first || bytes[n] !== carriageReturn))
       throw new Error('a line that is no reply');
-    if (n + 1 >= bytes.length) return this.#wait(bytes, at);
+    if (n + 1 >= bytes.length) return this.#needMore(bytes, offset);
     if (bytes[n + 1] !== lineFeed) throw new Error('a line that is no reply');
-    this.#value = isNegative ? -value : value;
+    this.#number = isNegative ? -value : value;
     return n + 2;
   }
 
-  /** The line at that place has not come whole. */
-  #wait(bytes: Buffer, at: number): -1 {
-    this.#needed = bytes.length - at + 1;
+  #needMore(bytes: Buffer, offset: number): -1 {
+    this.#neededBytes = bytes.length - offset + 1;
     return -1;
   }
 
-  #begin(count: number): void {
-    if (count === 0) return this.#take([]);
-    if (this.#lists.length === deepest) throw new Error('lists in lists');
-    this.#lists.push({ list: [], count });
+  #openList(length: number): void {
+    if (length === 0) return this.#add([]);
+    if (this.#lists.length === maxListDepth) throw new Error('lists in lists');
+    this.#lists.push({ list: [], length });
   }
 
-  #take(reply: Reply): void {
+  #add(reply: Reply): void {
     const innermost = this.#lists.at(-1);
     if (innermost === undefined) return this.#onReply(reply);
     innermost.list.push(reply);
-    if (innermost.list.length < innermost.count) return;
+    if (innermost.list.length < innermost.length) return;
     this.#lists.pop();
-    this.#take(innermost.list);
+    this.#add(innermost.list);
   }
 }

@@ -1,40 +1,40 @@
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { maxSessionBytes, type SessionStore, SessionTooLargeError } from '../../store.ts';
-import { batched, LargeLookups, mostTogether } from '../lookups.ts';
+import { batchLookups, LargeSessionQueue, maxBatchSize } from '../lookups.ts';
 import { RedisConnection, type RedisServer } from './connection.ts';
 import { eventsSetting, logoutNotifications, subscribeRedis } from './notifications.ts';
 
-/** That of phpredis, if its `session.save_path` has no `prefix=` (redis_session.c). */
+/** The default of phpredis (redis_session.c). */
 const phpredisPrefix = 'PHPREDIS_SESSION:';
-/** Values of up to so many bytes are read together. */
+/** Larger values are read separately. */
 const maxSmallBytes = 16 * 1024;
 
-/** Stands for a session that exists, but is not read with the others, or not at all. */
+/** Placeholders for sessions that a batch does not read. */
 const unread = { large: Buffer.alloc(0), tooLarge: Buffer.alloc(0) };
 
 /**
- * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` reads the sessions of phpredis's own handler and those of a site's
- * own. A path without a host is a unix socket, `redis:///run/redis/redis.sock`. `rediss://` uses TLS. Options:
- * - `prefix=` before the id (default that of phpredis);
+ * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` reads the sessions of phpredis's handler or of a site's own handler.
+ * Without a host the path is a Unix socket, `redis:///run/redis/redis.sock`. `rediss://` uses TLS. Options:
+ * - `prefix=` before the ID (default that of phpredis);
  * - `database=`, which replaces the path;
- * - `field=` of a hash that has the session, in place of a string;
- * - `timeout=` of one answer (default 250ms; a look-up takes two answers);
+ * - `field=` of a hash that contains the session, instead of a string;
+ * - `timeout=` of one reply (default 250ms; a look-up takes two replies);
  * - `ca=FILE` with the certificate of the site's own authority, for TLS.
  */
 export const redisStore: StoreKind = (url) => {
   const server: RedisServer = {
-    at: address(url),
+    address: readAddress(url),
     user: url.user,
     password: url.password,
-    database: database(url),
+    database: readDatabase(url),
   };
   const prefix = url.options.prefix(phpredisPrefix);
   const field = url.options.take('field');
-  const timeout = url.options.timeout();
-  return { format: 'php', open: () => openRedis(server, prefix, field, timeout) };
+  const timeoutMs = url.options.timeout();
+  return { format: 'php', open: () => openRedis(server, prefix, field, timeoutMs) };
 };
 
-function address({ protocol, hosts, path, options }: StoreUrl): RedisServer['at'] {
+function readAddress({ protocol, hosts, path, options }: StoreUrl): RedisServer['address'] {
   const [{ host, port = 6379 } = { host: '' }] = hosts;
   if (hosts.length > 1) throw new TypeError('this version reads one Redis, not several');
   if (protocol === 'rediss') {
@@ -47,93 +47,93 @@ function address({ protocol, hosts, path, options }: StoreUrl): RedisServer['at'
   return { path };
 }
 
-function database({ hosts, path, options }: StoreUrl): number {
+function readDatabase({ hosts, path, options }: StoreUrl): number {
   const inPath = hosts.length > 0 ? path.slice(1) : '';
   const number = options.take('database') ?? (inPath || '0');
-  // PHP takes both too, if they agree.
+  // PHP also accepts both, if they are equal.
   if (!/^\d{1,5}$/.test(number) || (inPath !== '' && inPath !== number))
-    throw new TypeError('the database is a number, and only one, as in redis://HOST:PORT/3');
+    throw new TypeError('the database must be one number, as in redis://HOST:PORT/3');
   return Number(number);
 }
 
 /**
- * Sessions in one Redis, under `prefix` + id. The size of a value is asked for before the value, and large values
- * come over a connection of their own.
+ * Reads sessions under `prefix` + ID. Sizes are read before values, and large values are read over a separate
+ * connection.
  */
 function openRedis(
   server: RedisServer,
   prefix: string,
   field: string | undefined,
-  timeout: number,
+  timeoutMs: number,
 ): SessionStore {
-  const small = new RedisConnection(server, timeout);
-  const forLarge = new RedisConnection(server, timeout);
-  const large = new LargeLookups(timeout, 'Redis');
+  const small = new RedisConnection(server, timeoutMs);
+  const large = new RedisConnection(server, timeoutMs);
+  const largeSessions = new LargeSessionQueue(timeoutMs, 'Redis');
 
-  const keyOf = (id: string) => prefix + id;
+  const toKey = (id: string) => prefix + id;
 
-  const ask = batched(async (ids) => {
-    const lengths = await small.lengths(ids.map(keyOf), field);
-    const lengthOf = (n: number) => lengths[n] as number;
-    const found = new Map<string, Buffer>();
-    const together = ids.filter((_, n) => lengthOf(n) <= maxSmallBytes);
-    ids.forEach((id, n) => {
-      if (lengthOf(n) > maxSmallBytes)
-        found.set(id, lengthOf(n) > maxSessionBytes ? unread.tooLarge : unread.large);
-    });
-    if (together.length === 0) return found;
-    const values = await small.values(together.map(keyOf), field);
-    for (const [n, value] of values.entries()) if (value) found.set(together[n] as string, value);
-    return found;
+  const lookUp = batchLookups(async (ids) => {
+    const sizes = await small.readSizes(ids.map(toKey), field);
+    const values = new Map<string, Buffer>();
+    const smallIds: string[] = [];
+    for (const [n, id] of ids.entries()) {
+      const size = sizes[n] as number;
+      if (size <= maxSmallBytes) smallIds.push(id);
+      else values.set(id, size > maxSessionBytes ? unread.tooLarge : unread.large);
+    }
+    if (smallIds.length === 0) return values;
+    const smallValues = await small.readValues(smallIds.map(toKey), field);
+    for (const [n, value] of smallValues.entries()) if (value) values.set(smallIds[n] as string, value);
+    return values;
   });
 
-  async function unchangedOf(sessions: readonly { id: string; bytes: Buffer }[]): Promise<boolean[]> {
-    const keys = sessions.map(({ id }) => keyOf(id));
-    const lengths = await small.lengths(keys, field);
-    const isToRead = sessions.map(
-      ({ bytes }, n) => bytes.length > 0 && bytes.length <= maxSmallBytes && bytes.length === lengths[n],
+  async function compare(sessions: readonly { id: string; bytes: Buffer }[]): Promise<boolean[]> {
+    const keys = sessions.map(({ id }) => toKey(id));
+    const sizes = await small.readSizes(keys, field);
+    const isCandidate = sessions.map(
+      ({ bytes }, n) => bytes.length > 0 && bytes.length <= maxSmallBytes && bytes.length === sizes[n],
     );
-    const read = keys.filter((_, n) => isToRead[n]);
-    const values = read.length === 0 ? [] : await small.values(read, field);
+    const candidates = keys.filter((_, n) => isCandidate[n]);
+    const values = candidates.length === 0 ? [] : await small.readValues(candidates, field);
     let next = 0;
-    return sessions.map(({ bytes }, n) => isToRead[n] === true && values[next++]?.equals(bytes) === true);
+    return sessions.map(({ bytes }, n) => isCandidate[n] === true && values[next++]?.equals(bytes) === true);
   }
 
-  async function getLarge(id: string): Promise<Buffer | null> {
-    const [value] = await large.oneAtATime(() => forLarge.values([keyOf(id)], field));
-    // Large sessions are kept as they are.
+  async function readLarge(id: string): Promise<Buffer | null> {
+    const [value] = await largeSessions.run(() => large.readValues([toKey(id)], field));
+    // A copy, because the received data would stay in memory with the session.
     return value ? Buffer.from(value) : null;
   }
 
-  const setting = () => small.setting(eventsSetting);
+  const readSetting = () => small.readSetting(eventsSetting);
   return {
-    // Thousands in a second: one promise more, where `async` takes several.
+    // Not `async`, which would create more promises in thousands of calls a second.
     get: (id) =>
-      ask(id).then((bytes) => {
+      lookUp(id).then((bytes) => {
         if (bytes === unread.tooLarge) throw new SessionTooLargeError();
-        return bytes === unread.large ? getLarge(id) : bytes;
+        return bytes === unread.large ? readLarge(id) : bytes;
       }),
     async unchanged(sessions) {
-      const same: boolean[] = [];
-      for (let n = 0; n < sessions.length; n += mostTogether)
-        same.push(...(await unchangedOf(sessions.slice(n, n + mostTogether))));
-      return same;
+      const results: boolean[] = [];
+      for (let n = 0; n < sessions.length; n += maxBatchSize)
+        results.push(...(await compare(sessions.slice(n, n + maxBatchSize))));
+      return results;
     },
-    ttl: batched(async (ids) => {
-      const ttls = await small.ttls(ids.map(keyOf));
-      const known = ids.flatMap((id, n): [string, number][] => {
+    ttl: batchLookups(async (ids) => {
+      const ttls = await small.readTtls(ids.map(toKey));
+      const entries = ids.flatMap((id, n): [string, number][] => {
         const ttl = ttls[n] as number;
         return ttl === -2 ? [] : [[id, ttl === -1 ? Number.POSITIVE_INFINITY : ttl]];
       });
-      return new Map(known);
+      return new Map(entries);
     }),
-    touch: (id, seconds) => small.expire(keyOf(id), seconds),
-    subscribe: (listener) => subscribeRedis(server, prefix, setting, listener),
-    keys: (end) => small.keysEndingWith(end),
-    checkNotifications: async () => logoutNotifications(await setting()),
+    touch: (id, seconds) => small.expire(toKey(id), seconds),
+    subscribe: (listener) => subscribeRedis(server, prefix, readSetting, listener),
+    keys: (suffix) => small.findKeys(suffix),
+    checkNotifications: async () => logoutNotifications(await readSetting()),
     close() {
       small.close();
-      forLarge.close();
+      large.close();
     },
   };
 }

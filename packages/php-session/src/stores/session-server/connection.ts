@@ -4,20 +4,18 @@ import { StoreError } from '../../store.ts';
 import type { Protocol, ReadReply, ServerAddress } from '../pipeline.ts';
 
 const defaultPort = 9090;
-/** A session server expects little from a client without a token, and takes no longer token than this. */
-const token = /^[\x21-\x7e]{1,500}$/;
+/** A session server accepts no longer token. */
+const validToken = /^[\x21-\x7e]{1,500}$/;
 const lineFeed = 0x0a;
 
-/** Where a session server listens. */
 export interface SessionServer {
-  at: ServerAddress;
-  /** The token that the server wants first; undefined if it wants none. */
+  address: ServerAddress;
   token: string | undefined;
-  /** For the log. */
+  /** For errors. */
   name: string;
 }
 
-/** @throws TypeError that says what is wrong with the URL, and never repeats the token */
+/** @throws TypeError, never with the token */
 export function readAddress({ user, password, hosts, path, options }: StoreUrl): SessionServer {
   if (user !== '' || password !== '')
     throw new TypeError('session-server: takes no user; a token is in auth_file=');
@@ -29,9 +27,9 @@ export function readAddress({ user, password, hosts, path, options }: StoreUrl):
     throw new TypeError('session-server: takes either a host or a socket, which has three slashes before it');
   const tls = options.tls();
   if (tls !== undefined && host === '') throw new TypeError('tls=on is not for a socket');
-  const secret = readToken(options.take('auth_file'));
-  if (host === '') return { at: { path }, token: secret, name: `the session server at ${path}` };
-  return { at: { host, port, tls }, token: secret, name: `the session server at ${host}:${port}` };
+  const token = readToken(options.take('auth_file'));
+  if (host === '') return { address: { path }, token, name: `the session server at ${path}` };
+  return { address: { host, port, tls }, token, name: `the session server at ${host}:${port}` };
 }
 
 /** The error does not name the file, since the option may be the token itself by mistake. */
@@ -41,18 +39,18 @@ function readToken(file: string | undefined): string | undefined {
   try {
     content = readFileSync(file, 'utf8').trim();
   } catch {
-    // The same as an empty file.
+    // Handled like an empty file.
   }
-  if (token.test(content)) return content;
+  if (validToken.test(content)) return content;
   throw new TypeError(
     'auth_file= is a file that holds the token of the session server: it cannot be read, or is not one word',
   );
 }
 
-/** A reply without the end of its line; null for one that was too long. */
+/** A reply without its line end; null if it is too long. */
 export type Line = Buffer | null;
 
-/** Errors of a session server, and what they mean to the operator. No others are logged: they could hold anything. */
+/** Explains errors of a session server. Other errors are not logged, because they may contain anything. */
 const refusals: Record<string, string> = {
   'err Not authorized.': 'wants a token: auth_file= names the file that holds it',
   'err unknown command': 'is of another kind: only the session server of this project can be read',
@@ -61,85 +59,69 @@ const refusals: Record<string, string> = {
 };
 
 /**
- * @param mostBytes of one reply; a longer one is dropped as it comes
- * @param last the last of the first commands of a connection, whose reply is `ok` alone
+ * @param maxReplyBytes longer replies are discarded while they are received
+ * @param firstCommand the first command of each connection after the login; its reply is `ok`
  */
 export function sessionServerProtocol(
-  { at, token, name }: SessionServer,
-  mostBytes: number,
-  last: string,
+  { address, token, name }: SessionServer,
+  maxReplyBytes: number,
+  firstCommand: string,
 ): Protocol<Line> {
-  const greeted: ReadReply<Line, true> = (line) => {
+  const readOk: ReadReply<Line, true> = (line) => {
     const reply = line?.toString('latin1') ?? '';
     if (Object.hasOwn(refusals, reply)) throw new StoreError(`${name} ${refusals[reply]}`);
     return reply === 'ok' || undefined;
   };
-  const authorized: ReadReply<Line, true> = (line) => {
+  const readLogin: ReadReply<Line, true> = (line) => {
     if (line?.toString('latin1') === 'err Not authorized.')
       throw new StoreError(`${name} refuses the token of auth_file=`);
-    return greeted(line);
+    return readOk(line);
   };
   return {
     name,
-    at,
+    address,
     greeting: [
-      ...(token === undefined ? [] : [{ request: `auth ${token}\r\n`, read: authorized }]),
-      { request: `${last}\r\n`, read: greeted },
+      ...(token === undefined ? [] : [{ request: `auth ${token}\r\n`, read: readLogin }]),
+      { request: `${firstCommand}\r\n`, read: readOk },
     ],
-    reader(take) {
-      const lines = new Lines(mostBytes);
-      return (piece) => {
-        for (const line of lines.push(piece)) take(line);
-      };
-    },
+    createParser: (onReply) => createLineParser(maxReplyBytes, onReply),
   };
 }
 
-/** Cuts what arrives into lines, and keeps no more of it than one line may have. */
-class Lines {
-  readonly #most: number;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  /** The line is too long: the rest of it is dropped as it comes. */
-  #skipping = false;
+/** Splits chunks into lines, and never buffers more than one line of `maxBytes`. */
+function createLineParser(maxBytes: number, onLine: (line: Line) => void): (chunk: Buffer) => void {
+  let chunks: Buffer[] = [];
+  let bufferedBytes = 0;
+  let isTooLong = false;
 
-  /** @param most bytes of one line */
-  constructor(most: number) {
-    this.#most = most;
+  function finishLine(end: Buffer): Line {
+    const line =
+      isTooLong || bufferedBytes + end.length > maxBytes
+        ? null
+        : chunks.length === 0
+          ? end
+          : Buffer.concat([...chunks, end]);
+    chunks = [];
+    bufferedBytes = 0;
+    isTooLong = false;
+    return line?.at(-1) === 0x0d ? line.subarray(0, -1) : line;
   }
 
-  /** @returns the lines that are complete now, without their ends; null for a line that was too long */
-  *push(chunk: Buffer): Generator<Buffer | null> {
-    let from = 0;
-    for (;;) {
-      const end = chunk.indexOf(lineFeed, from);
-      if (end === -1) break;
-      yield this.#line(chunk.subarray(from, end));
-      from = end + 1;
+  function buffer(rest: Buffer): void {
+    if (rest.length === 0 || isTooLong) return;
+    bufferedBytes += rest.length;
+    isTooLong = bufferedBytes > maxBytes;
+    // A copy, because a view would keep a large chunk in memory.
+    if (isTooLong) chunks = [];
+    else chunks.push(Buffer.from(rest));
+  }
+
+  return (chunk) => {
+    let start = 0;
+    for (let end = chunk.indexOf(lineFeed); end !== -1; end = chunk.indexOf(lineFeed, start)) {
+      onLine(finishLine(chunk.subarray(start, end)));
+      start = end + 1;
     }
-    this.#keep(chunk.subarray(from));
-  }
-
-  #line(last: Buffer): Buffer | null {
-    const skipped = this.#skipping || this.#bytes + last.length > this.#most;
-    const line = this.#chunks.length === 0 ? last : Buffer.concat([...this.#chunks, last]);
-    this.#drop();
-    this.#skipping = false;
-    if (skipped) return null;
-    return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
-  }
-
-  #keep(rest: Buffer): void {
-    if (rest.length === 0 || this.#skipping) return;
-    this.#bytes += rest.length;
-    this.#skipping = this.#bytes > this.#most;
-    // A copy: the few bytes left over would keep a large piece in memory.
-    if (!this.#skipping) this.#chunks.push(Buffer.from(rest));
-    else this.#drop();
-  }
-
-  #drop(): void {
-    this.#chunks = [];
-    this.#bytes = 0;
-  }
+    buffer(chunk.subarray(start));
+  };
 }

@@ -3,60 +3,60 @@ import { decodePhpSerialize } from '../../formats/php-serialize.ts';
 import { FormatError, isRecord, PhpBytes } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore, SessionTooLargeError } from '../../store.ts';
-import { LargeLookups } from '../lookups.ts';
+import { LargeSessionQueue } from '../lookups.ts';
 import { Pipeline, type ReadReply } from '../pipeline.ts';
 import { type Line, readAddress, type SessionServer, sessionServerProtocol } from './connection.ts';
 import { subscribeSessionServer } from './notifications.ts';
 
-/** The ids that a session server accepts. No session has another id, which could end the command. */
+/** The IDs that a session server accepts. Others could end the command. */
 const possibleId = /^[A-Za-z0-9,_-]{1,128}$/;
-/** A byte of a session takes up to three bytes in a line (`%0A`); the rest is for other keys. */
+/** A percent-encoded byte of a session takes up to three bytes. The rest is for other keys. */
 const maxReplyBytes = 3 * maxSessionBytes + 4096;
-/** Sessions of more bytes are asked for over a connection of their own, from the second time on. */
+/** After the first read, larger sessions are read over a separate connection. */
 const maxSmallBytes = 64 * 1024;
 
-/** To `ttl ID`: seconds, or 0 for no expiry; no such session, or a server that knows it of open sessions only. */
+/** To `ttl ID`: seconds, 0 without expiry; no such session; or a server that has it for open sessions only. */
 const ttlReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
 
-/** The start of a session whose only key is the empty one, as PHP's session handler writes it. */
-const onlyKey = /^a:1:\{s:0:"";s:(\d{1,9}):"/;
+/** The start of a session that has only the empty key, as PHP's session handler writes it. */
+const emptyKeyOnly = /^a:1:\{s:0:"";s:(\d{1,9}):"/;
 
 /**
- * `session-server://HOST[:PORT]` reads from the session server of this project (default port 9090);
- * `session-server:///run/sessions.sock` does so over a unix socket. Options:
+ * `session-server://HOST[:PORT]` reads from this project's session server (default port 9090), and
+ * `session-server:///run/sessions.sock` over a Unix socket. Options:
  * - `auth_file=FILE` with the server's token;
  * - `tls=on`, and `ca=FILE` with the certificate of the site's own authority;
- * - `timeout=` of one answer (default 250ms).
+ * - `timeout=` of one reply (default 250ms).
  */
 export const sessionServerStore: StoreKind = (url) => {
   const server = readAddress(url);
-  const timeout = url.options.timeout();
-  return { format: 'php', open: () => openSessionServer(server, timeout) };
+  const timeoutMs = url.options.timeout();
+  return { format: 'php', open: () => openSessionServer(server, timeoutMs) };
 };
 
-/** Sessions in a session server. `peek` neither waits for a lock nor renews a TTL. */
-function openSessionServer(server: SessionServer, timeout: number): SessionStore {
+/** Reads by `peek`, which neither waits for a lock nor renews the TTL. */
+function openSessionServer(server: SessionServer, timeoutMs: number): SessionStore {
   const protocol = sessionServerProtocol(server, maxReplyBytes, 'encoding percent');
-  const open = () => new Pipeline(protocol, timeout);
-  const [connection, forLarge] = [open(), open()];
-  const large = new LargeLookups(timeout, server.name);
+  const small = new Pipeline(protocol, timeoutMs);
+  const large = new Pipeline(protocol, timeoutMs);
+  const largeSessions = new LargeSessionQueue(timeoutMs, server.name);
 
-  async function peek(id: string, on: Pipeline<Line>): Promise<Buffer | null> {
-    const text = await on.ask(
+  async function peek(id: string, connection: Pipeline<Line>): Promise<Buffer | null> {
+    const session = await connection.query(
       `peek ${id}\r\n`,
-      readPeek(server, (length) => large.note(id, length > maxSmallBytes)),
+      readPeek(server, (replyBytes) => largeSessions.record(id, replyBytes > maxSmallBytes)),
     );
-    return text && valueOfPhp(text);
+    return session && readPhpData(session);
   }
 
   return {
     async get(id) {
       if (!possibleId.test(id)) return null;
-      return large.has(id) ? large.oneAtATime(() => peek(id, forLarge)) : peek(id, connection);
+      return largeSessions.has(id) ? largeSessions.run(() => peek(id, large)) : peek(id, small);
     },
     async ttl(id) {
       if (!possibleId.test(id)) return null;
-      return connection.ask(`ttl ${id}\r\n`, (line) => {
+      return small.query(`ttl ${id}\r\n`, (line) => {
         const [reply, seconds, failure] = ttlReply.exec(line?.toString('latin1') ?? '') ?? [];
         if (reply === undefined) return undefined;
         if (failure !== undefined) throw unreadable(server);
@@ -64,22 +64,22 @@ function openSessionServer(server: SessionServer, timeout: number): SessionStore
         return seconds === '0' ? Number.POSITIVE_INFINITY : Number(seconds) * 1000;
       });
     },
-    /** The session server gives the session its own TTL, as for a page view. */
+    /** The server sets its own TTL, like after a page view. */
     async touch(id) {
       if (!possibleId.test(id)) return;
-      // Opening for reading neither waits for a lock nor creates a session, and counts as a use.
-      const opened = connection.ask(`open ${id} r\r\n`, okOr('err Could not open session.'));
-      await Promise.all([opened, connection.ask('close\r\n', okOr('err No session opened.'))]);
+      // Opening for reading renews the TTL. It neither waits for a lock nor creates a session.
+      const opened = small.query(`open ${id} r\r\n`, readOkOr('err Could not open session.'));
+      await Promise.all([opened, small.query('close\r\n', readOkOr('err No session opened.'))]);
     },
-    subscribe: (listener) => subscribeSessionServer(server, timeout, listener),
+    subscribe: (listener) => subscribeSessionServer(server, timeoutMs, listener),
     close() {
-      connection.close();
-      forLarge.close();
+      small.close();
+      large.close();
     },
   };
 }
 
-const okOr =
+const readOkOr =
   (error: string): ReadReply<Line, boolean> =>
   (line) => {
     const reply = line?.toString('latin1');
@@ -92,10 +92,12 @@ const replies = {
   failure: Buffer.from('err Could not get session data.'),
 };
 
-/** @param onLength is called with the size of the reply in bytes */
-function readPeek(server: SessionServer, onLength: (bytes: number) => void): ReadReply<Line, Buffer | null> {
+function readPeek(
+  server: SessionServer,
+  onSize: (replyBytes: number) => void,
+): ReadReply<Line, Buffer | null> {
   return (line) => {
-    onLength(line === null ? maxReplyBytes : line.length);
+    onSize(line === null ? maxReplyBytes : line.length);
     if (line === null) throw new SessionTooLargeError();
     if (line.equals(replies.none)) return null;
     if (line.equals(replies.failure)) throw unreadable(server);
@@ -110,16 +112,16 @@ function unreadable({ name }: SessionServer): SessionBusyError {
 }
 
 /**
- * The value under the empty key, where PHP's session handler keeps its data; no bytes if there is none.
- * @param session all keys, as serialize() writes an array
+ * Returns the value of the empty key, where PHP's session handler keeps its data; empty without that key.
+ * @param session an array in serialize() format
  * @throws FormatError
  */
-function valueOfPhp(session: Buffer): Buffer {
-  const [begin = '', length] = onlyKey.exec(session.toString('latin1', 0, 40)) ?? [];
-  const end = begin.length + Number(length);
-  // Most sessions: nothing else has to be decoded.
+function readPhpData(session: Buffer): Buffer {
+  const [head = '', length] = emptyKeyOnly.exec(session.toString('latin1', 0, 40)) ?? [];
+  const end = head.length + Number(length);
+  // Most sessions have no other key and need no decoding.
   if (session.length === end + 3 && session.toString('latin1', end) === '";}')
-    return session.subarray(begin.length, end);
+    return session.subarray(head.length, end);
 
   const keys = decodePhpSerialize(session);
   if (!isRecord(keys)) throw new FormatError('expected an array at byte 0');

@@ -2,7 +2,7 @@ import { isAscii } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { StoreUrl } from '../../source.ts';
 import { StoreError } from '../../store.ts';
-import { deadline } from '../deadline.ts';
+import { startDeadline } from '../deadline.ts';
 import { Semaphore } from '../semaphore.ts';
 import { type Database, failure, type Problems, type SqlRow } from './driver.ts';
 
@@ -174,7 +174,7 @@ export class ConnectionPool implements Database {
       signal.addEventListener('abort', () => reject(signal.reason));
     });
     aborted.catch(() => {});
-    const answered = deadline(this.timeout, () =>
+    const answered = startDeadline(this.timeout, () =>
       control.abort(new StoreError(`the database did not answer within ${this.timeout} ms`)),
     );
     this.#questions.add(control);

@@ -5,7 +5,7 @@ import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../../store.ts';
-import { limitDiskWork, type OnDisk } from '../disk.ts';
+import { limitDiskWork, type RunOnDisk } from '../disk.ts';
 import { type Database, failure, likeEscape, type SqlDriver, type SqlRow } from './driver.ts';
 
 /** While a writer has the file locked, the question is repeated after so many milliseconds. */
@@ -93,14 +93,14 @@ export type SearchReply =
 class SqliteFile implements Database {
   readonly timeout: number;
   readonly #path: string;
-  readonly #onDisk: OnDisk;
+  readonly #runOnDisk: RunOnDisk;
   readonly #open = new Map<Mode, { db: DatabaseSync; file: string }>();
   #closed = false;
 
   constructor(path: string, timeout: number) {
     this.#path = path;
     this.timeout = timeout;
-    this.#onDisk = limitDiskWork(timeout, `the SQLite file ${path}`);
+    this.#runOnDisk = limitDiskWork(timeout, `the SQLite file ${path}`);
   }
 
   async rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
@@ -158,7 +158,7 @@ class SqliteFile implements Database {
   /** The file that is open may no longer be the one of this name: another one may have taken its place. */
   async #current(mode: Mode): Promise<DatabaseSync> {
     const { DatabaseSync } = await import('node:sqlite');
-    const { dev, ino } = await this.#onDisk(() => stat(this.#path));
+    const { dev, ino } = await this.#runOnDisk(() => stat(this.#path));
     if (this.#closed) throw new StoreError('the store was closed');
     const file = `${dev}:${ino}`;
     const open = this.#open.get(mode);

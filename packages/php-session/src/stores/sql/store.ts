@@ -1,6 +1,6 @@
 import type { StoreKind, UrlOptions } from '../../source.ts';
 import { maxSessionBytes, mostKeys, SessionBusyError, type SessionStore } from '../../store.ts';
-import { batched, LargeLookups } from '../lookups.ts';
+import { batchLookups, LargeSessionQueue } from '../lookups.ts';
 import { type Database, type SqlDriver, type SqlRow, type Unit, units } from './driver.ts';
 
 /** The most bytes of a prefix and an id together. */
@@ -92,7 +92,7 @@ interface Statements {
 
 function openSql(database: Database, statements: Statements, prefix: string): SessionStore {
   const { version, renew } = statements;
-  const large = new LargeLookups(database.timeout, 'the database');
+  const large = new LargeSessionQueue(database.timeout, 'the database');
 
   async function rowsOf(select: string, ids: readonly string[]): Promise<Map<string, SqlRow>> {
     const rows = await database.rows(
@@ -110,11 +110,11 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
   }
 
   function askedBySize(select: BySize): (id: string) => Promise<SqlRow | null> {
-    const together = batched((ids) => rowsOf(select.together, ids));
-    const apart = batched((ids) => large.oneAtATime(() => rowsOf(select.apart, ids)), largeTogether);
+    const together = batchLookups((ids) => rowsOf(select.together, ids));
+    const apart = batchLookups((ids) => large.run(() => rowsOf(select.apart, ids)), largeTogether);
     const asked = async (id: string, question: typeof together) => {
       const row = await question(id);
-      large.note(id, row?.state === 'large');
+      large.record(id, row?.state === 'large');
       return row;
     };
     return async (id) => {
@@ -126,7 +126,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
 
   const read = askedBySize(statements.read);
   const versionOf = version && askedBySize(version);
-  const ttlRow = batched((ids) => rowsOf(statements.ttl, ids));
+  const ttlRow = batchLookups((ids) => rowsOf(statements.ttl, ids));
   return {
     async get(id) {
       const row = await read(id);
