@@ -1,10 +1,11 @@
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from 'php-sessions';
-import { typedPaths, warning } from 'php-sessions/doctor';
+import { examineSettings } from 'php-sessions/doctor';
 import { startApp } from '../app.ts';
-import { dataInSite } from '../doctor/data-in-site.ts';
-import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
+import { findExposedData } from '../doctor/exposed-data.ts';
+import { warning } from '../doctor/finding.ts';
+import { checkClient, checkProxies } from '../doctor/server.ts';
 import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
@@ -105,10 +106,10 @@ async function reportStart(config: Config, { env, lines, file }: GivenSettings, 
     log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');
   }
   const findings = [
-    clientBuilt(),
-    ...dataInSite(config, file),
-    ...proxiesNamed(config),
-    ...('session' in config.logins ? typedPaths(config.logins.session.user) : []),
+    checkClient(),
+    ...findExposedData(config, file),
+    ...checkProxies(config),
+    ...examineSettings(config.logins),
   ];
   if ((config.files.kind !== 'off' || config.previews) && (await isSeparateRoot())) {
     const folder = dirname(dirname(import.meta.dirname));
@@ -119,7 +120,7 @@ async function reportStart(config: Config, { env, lines, file }: GivenSettings, 
       ),
     );
   }
-  for (const { is, text, advice } of findings) {
-    if (is !== 'well') log.warn({ reason: text, hint: advice }, 'this should be corrected');
+  for (const { level, text, advice } of findings) {
+    if (level !== 'ok') log.warn({ reason: text, hint: advice }, 'this should be corrected');
   }
 }

@@ -1,28 +1,16 @@
 import { parseArgs } from 'node:util';
-import { openLogins } from 'php-sessions';
-import {
-  examine,
-  examineSite,
-  type Finding,
-  grants,
-  mailAddresses,
-  printable,
-  siteCookie,
-  unreadableAccounts,
-  warning,
-  well,
-  wrongCookieName,
-} from 'php-sessions/doctor';
+import { examineLogins, type Finding, findCookieName, grants } from 'php-sessions/doctor';
 import { howToRun } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { Addresses } from '../connections/address.ts';
-import { listSettings, readConfig } from '../settings/config.ts';
+import { type Config, listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
 import { lineForScreen } from '../wire/blank.ts';
-import { dataInSite } from './data-in-site.ts';
-import { serverFindings } from './server.ts';
-import { wayFromBrowser } from './way-from-browser.ts';
+import { findExposedData } from './exposed-data.ts';
+import { findingLines, ok, warning } from './finding.ts';
+import { checkServer } from './server.ts';
+import { checkWayFromBrowser } from './way-from-browser.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');
 
@@ -41,36 +29,38 @@ Shows the settings that differ from the default, and says what is wrong and what
 
 Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')}`;
 
-const marks = { well: '✓', warning: '!', wrong: '✗' };
-
-/** Where lines go: findings, or why the question cannot be answered. */
-export interface Say {
+/** The output for findings, and for the reason why there are none. */
+export interface Output {
   finding(line: string): void;
   problem(line: string): void;
-  /** Asks for a cookie. @returns null if there is none */
+  /** Returns null if no cookie is given. */
   askCookie?(): Promise<string | null>;
 }
 
 /**
- * Checks the settings and everything they name, and reports each finding as a line.
- * @returns the exit code: 1 if anything is wrong
+ * Checks the settings and everything that they name, and prints the findings.
+ * @returns the exit code: 1 if there is a problem
  */
-export async function doctor(args: readonly string[], env: NodeJS.ProcessEnv, say: Say): Promise<number> {
+export async function doctor(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  output: Output,
+): Promise<number> {
   try {
-    return await examineAll(args, env, say);
+    return await runChecks(args, env, output);
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
     if (error instanceof CommandProblem) {
-      say.problem(`✗ ${message}`);
+      output.problem(`✗ ${message}`);
       return error.code;
     }
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
-    say.problem(`✗ ${message}\n\n${usage}`);
+    output.problem(`✗ ${message}\n\n${usage}`);
     return exit.usage;
   }
 }
 
-async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: Say): Promise<number> {
+async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -87,56 +77,54 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
     ['chat', 'the chat, such as https://www.example.org/chat'],
   ] as const) {
     if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
-    say.problem(`✗ --${option} is the address of ${what}\n\n${usage}`);
+    output.problem(`✗ --${option} is the address of ${what}\n\n${usage}`);
     return exit.usage;
   }
   if (values.cookie === '-') {
-    const cookie = (await say.askCookie?.()) ?? '';
+    const cookie = (await output.askCookie?.()) ?? '';
     if (cookie === '') {
-      say.problem('✗ --cookie -: no cookie was given');
+      output.problem('✗ --cookie -: no cookie was given');
       return exit.usage;
     }
     values.cookie = cookie;
   }
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
-  if (values.grants) return printGrants(config, say);
-  for (const line of settingLines(given, values.all)) say.finding(line);
-  let wrongs = 0;
-  for await (const { is, text, advice } of checks(config, given.file, values)) {
-    say.finding(`${marks[is]} ${lineForScreen(text)}`);
-    if (advice !== undefined) say.finding(`  → ${lineForScreen(advice)}`);
-    if (is === 'wrong') wrongs++;
+  if (values.grants) return printGrants(config, output);
+  for (const line of settingLines(given, values.all)) output.finding(line);
+  let problems = 0;
+  for await (const finding of findings(config, given.file, values)) {
+    for (const line of findingLines(finding)) output.finding(line);
+    if (finding.level === 'problem') problems++;
   }
   if (values.cookie === undefined) {
-    const what =
-      'session' in config.logins ? `the value of ${config.logins.session.cookie.name}` : 'the header Cookie';
-    const same = values.settings ? `--settings ${printable(values.settings)} ` : '';
-    say.finding(`To follow one login from the cookie to the user: ${howToRun('doctor', `${same}--cookie -`)}
+    const { logins } = config;
+    const what = 'session' in logins ? `the value of ${await findCookieName(logins)}` : 'the header Cookie';
+    const same = values.settings ? `--settings ${lineForScreen(values.settings)} ` : '';
+    output.finding(`To follow one login from the cookie to the user: ${howToRun('doctor', `${same}--cookie -`)}
 It asks for ${what} from the browser of somebody who is logged in.`);
   }
-  return wrongs === 0 ? 0 : 1;
+  return problems === 0 ? 0 : 1;
 }
 
-/** Prints SQL and nothing else, so that it can be passed on to the database. */
-async function printGrants({ logins, mail }: ReturnType<typeof readConfig>, say: Say): Promise<number> {
+const maxShownCharacters = 1000;
+
+/** Prints SQL and nothing else, so that it can be piped into the database. */
+async function printGrants({ logins, mail }: Config, output: Output): Promise<number> {
   if (!('site' in logins)) {
-    say.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
+    output.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
     return exit.usage;
   }
-  const { site } = logins;
-  // Otherwise the addresses are in the sessions.
-  const inTables = site.sessions?.given.userMail === undefined;
-  const lines = await grants(site, mail !== undefined && inTables);
+  const lines = await grants(logins.site, mail !== undefined);
   if ('problem' in lines) {
-    say.problem(`✗ ${lines.problem}`);
+    output.problem(`✗ ${lines.problem}`);
     return 1;
   }
-  for (const line of lines) say.finding(line);
+  for (const line of lines) output.finding(line);
   return 0;
 }
 
-/** @param all also the settings that have their default */
+/** @param all also settings with their default */
 function settingLines({ env, lines }: GivenSettings, all: boolean): string[] {
   const settings = listSettings(env, lines);
   const shown = all
@@ -146,42 +134,36 @@ function settingLines({ env, lines }: GivenSettings, all: boolean): string[] {
   const fromWidth = Math.max(0, ...shown.map(({ from }) => from.length));
   return [
     ...shown.map(({ name, value, from }) => {
-      const text = value === '' ? 'none' : printable(value, 1000);
+      const text = value === '' ? 'none' : lineForScreen(value.slice(0, maxShownCharacters));
       return `  ${name.padEnd(width)}  ${from.padEnd(fromWidth)}  ${text}`;
     }),
     ...(all ? [] : ['  The other settings have their default: --all shows them.']),
   ];
 }
 
-async function* checks(
-  config: ReturnType<typeof readConfig>,
-  file: string | undefined,
-  {
-    cookie,
-    origin,
-    chat,
-  }: { cookie?: string | undefined; origin?: string | undefined; chat?: string | undefined },
+interface Targets {
+  cookie?: string | undefined;
+  origin?: string | undefined;
+  chat?: string | undefined;
+}
+
+async function* findings(
+  config: Config,
+  settingsFile: string | undefined,
+  { cookie, origin, chat }: Targets,
 ): AsyncGenerator<Finding> {
-  yield well('The settings can be used.');
-  for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
-  yield* dataInSite(config, file);
-  yield* serverFindings(config, origin);
-  const { logins, sessionKeepalive } = config;
-  if (chat !== undefined) {
-    const name = 'session' in logins ? logins.session.cookie.name : await siteCookie(logins.site);
-    yield* wayFromBrowser(config, name ?? 'doctor', chat);
-  }
+  yield ok('The settings can be used.');
+  for (const name of config.unknown) yield warning(`${unknownText(name)}. It has no effect.`);
+  yield* findExposedData(config, settingsFile);
+  yield* checkServer(config, origin);
+  const { logins } = config;
+  if (chat !== undefined)
+    yield* checkWayFromBrowser(config, (await findCookieName(logins)) ?? 'doctor', chat);
   const addresses = new Addresses(config.trustedProxies);
-  const isProxy = (address: string) => addresses.isProxy(address);
-  const misnamed = cookie === undefined ? null : await wrongCookieName(logins, cookie);
-  if (misnamed !== null) yield misnamed;
-  const followed = misnamed === null ? cookie : undefined;
-  const how = { cookie: followed, keepalive: sessionKeepalive, isProxy, mails: config.mail !== undefined };
-  if (config.mail !== undefined && 'session' in logins) yield await mailAddresses({}, logins.session.user);
-  if ('session' in logins && logins.users !== undefined) {
-    const opened = await openLogins(logins, () => {});
-    yield* unreadableAccounts(opened, logins.users);
-    opened.close();
-  }
-  yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
+  yield* examineLogins(logins, {
+    cookie,
+    ...(config.sessionKeepalive && { withoutRenewal: 'set CHAT_SESSION_KEEPALIVE=off' }),
+    mails: config.mail !== undefined,
+    isProxy: (address) => addresses.isProxy(address),
+  });
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { type Finding, warning, well, wrong } from 'php-sessions/doctor';
+import type { Finding } from 'php-sessions/doctor';
 import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
 import { howToRun } from '../command/how-to-run.ts';
@@ -15,57 +15,60 @@ import { placeOf as mailPlaceOf } from '../mail/place.ts';
 import { loopback } from '../outgoing/addresses.ts';
 import type { Config } from '../settings/config.ts';
 import { isListed } from '../wire/origins.ts';
+import { ok, problem, warning } from './finding.ts';
 
 /**
  * For the doctor: checks everything that the server needs besides the sessions.
  * @param page the address of a page with the chat, or its origin
  */
-export async function* serverFindings(config: Config, page: string | undefined): AsyncGenerator<Finding> {
+export async function* checkServer(config: Config, page: string | undefined): AsyncGenerator<Finding> {
   if (process.geteuid?.() === 0) {
     yield warning(
       'This is root, who may read and write everything: what follows says nothing about another account.',
       `Run the doctor as the user of the chat server: runuser -u USER -- ${howToRun('doctor')}.`,
     );
   }
-  yield config.history.kind === 'sqlite' ? file(config.history.path) : await database(config.history);
+  yield config.history.kind === 'sqlite'
+    ? checkHistoryFile(config.history.path)
+    : await checkDatabase(config.history);
   if (config.cluster !== undefined && config.history.kind !== 'sqlite') {
-    yield await bus(config.cluster, config.history);
+    yield await checkBus(config.cluster, config.history);
   }
-  yield await filesPlace(config.files);
+  yield await checkFiles(config.files);
   if (config.mail !== undefined) {
-    yield await mailServer(config.mail);
+    yield await checkMailServer(config.mail);
     if (config.url?.startsWith('http:'))
       yield warning(
         'Mail programs show no button that stops mails: for that, the address in CHAT_URL has to be https://.',
         'Set CHAT_URL to the address by which browsers reach the chat with TLS.',
       );
   }
-  yield clientBuilt();
-  yield* origins(config, page);
-  yield* proxiesNamed(config);
+  yield checkClient();
+  yield* checkOrigins(config, page);
+  yield* checkProxies(config);
 }
 
-async function database(address: DatabaseAddress): Promise<Finding> {
+async function checkDatabase(address: DatabaseAddress): Promise<Finding> {
   try {
     await tryDatabase(address);
-    return well(`The history ${placeOf(address)} can be reached.`);
+    return ok(`The history ${placeOf(address)} can be reached.`);
   } catch (error) {
-    return wrong(
+    return problem(
       `The history ${placeOf(address)} cannot be reached. ${(error as Error).message}.`,
       'Start the database, or correct CHAT_HISTORY: the database has to exist, and its owner is the user to log in as.',
     );
   }
 }
 
-async function filesPlace(place: FilesPlace): Promise<Finding> {
-  if (place.kind === 'off') return well('No files can be uploaded: CHAT_FILES is off.');
+async function checkFiles(place: FilesPlace): Promise<Finding> {
+  if (place.kind === 'off') return ok('No files can be uploaded: CHAT_FILES is off.');
   const where = place.kind === 'dir' ? `the folder ${resolve(place.folder)}` : `the bucket ${place.url}`;
   try {
     await (await openStorage(place)).check();
-    return well(`Files can be stored in ${where}.`);
+    return ok(`Files can be stored in ${where}.`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return wrong(
+    return problem(
       `Files cannot be stored in ${where} (${code ?? message}).`,
       place.kind === 'dir'
         ? 'Let the account of the chat server write to it, or set CHAT_FILES to another place, or to off.'
@@ -82,15 +85,15 @@ const mailAdvice: Record<string, string> = {
   EDNS: 'Correct the host of CHAT_MAIL.',
 };
 
-async function mailServer({ server: place }: NonNullable<Config['mail']>): Promise<Finding> {
+async function checkMailServer({ server: place }: NonNullable<Config['mail']>): Promise<Finding> {
   const server = await openMailServer(place);
   try {
     await server.check();
     const login = place.user === undefined ? 'answers' : 'takes the login';
-    return well(`The mail server ${mailPlaceOf(place)} ${login}.`);
+    return ok(`The mail server ${mailPlaceOf(place)} ${login}.`);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    return wrong(
+    return problem(
       `Mails cannot be sent by ${mailPlaceOf(place)}: ${message}.`,
       mailAdvice[code] ??
         'Correct CHAT_MAIL: smtps:// is mostly at port 465, smtp:// at 587. If its certificate is one of your own authority, name that by ?ca=FILE. Some providers block these ports.',
@@ -103,28 +106,28 @@ async function mailServer({ server: place }: NonNullable<Config['mail']>): Promi
 /** Milliseconds. Messages reach the users of other servers this much later. */
 const slowBus = 100;
 
-async function bus(place: BusPlace, history: DatabaseAddress): Promise<Finding> {
+async function checkBus(place: BusPlace, history: DatabaseAddress): Promise<Finding> {
   const redis = place.kind === 'redis';
   const advice = redis
     ? 'Start the Redis, or correct CHAT_CLUSTER. Its user needs publish, subscribe and ping on the channels php-session-chat:*.'
     : 'The servers connect to PostgreSQL itself for NOTIFY: a pooler has to be in session mode.';
   try {
     const took = await tryBus(place, history);
-    if (took === undefined) return well('No bus: the servers look into the history every 100 ms.');
+    if (took === undefined) return ok('No bus: the servers look into the history every 100 ms.');
     if (took === null) {
-      return wrong('The bus of CHAT_CLUSTER takes what is sent, and does not hand it out.', advice);
+      return problem('The bus of CHAT_CLUSTER takes what is sent, and does not hand it out.', advice);
     }
-    if (took <= slowBus) return well('The bus of CHAT_CLUSTER hands out what is sent.');
+    if (took <= slowBus) return ok('The bus of CHAT_CLUSTER hands out what is sent.');
     return warning(
       `The bus of CHAT_CLUSTER is slow: what was sent came back after ${Math.round(took)} ms.`,
       'Messages of other servers come later by as much. Is it far away, or busy?',
     );
   } catch (error) {
-    return wrong(`The bus of CHAT_CLUSTER cannot be used. ${(error as Error).message}.`, advice);
+    return problem(`The bus of CHAT_CLUSTER cannot be used. ${(error as Error).message}.`, advice);
   }
 }
 
-function file(setting: string): Finding {
+function checkHistoryFile(setting: string): Finding {
   const path = resolve(setting);
   const folder = dirname(path);
   const advice = `Let the account of the chat server write to ${folder}, or set CHAT_HISTORY to another file.`;
@@ -133,28 +136,31 @@ function file(setting: string): Finding {
   let there = folder;
   while (!existsSync(there)) there = dirname(there);
   try {
-    if (made && !statSync(path).isFile()) return wrong(`The history ${path} is no file.`, advice);
-    if (!statSync(there).isDirectory()) return wrong(`For the history, ${there} is no folder.`, advice);
+    if (made && !statSync(path).isFile()) return problem(`The history ${path} is no file.`, advice);
+    if (!statSync(there).isDirectory()) return problem(`For the history, ${there} is no folder.`, advice);
     if (made) accessSync(path, constants.R_OK | constants.W_OK);
     // In the folder too, because SQLite creates more files beside this one.
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (error) {
-    return wrong(`The history ${path} cannot be written (${(error as NodeJS.ErrnoException).code}).`, advice);
+    return problem(
+      `The history ${path} cannot be written (${(error as NodeJS.ErrnoException).code}).`,
+      advice,
+    );
   }
-  return well(
+  return ok(
     made ? `The history ${path} can be written.` : `The history ${path} can be made: it does not exist yet.`,
   );
 }
 
-export function clientBuilt(): Finding {
-  if (existsSync(new URL('php-chat.js', clientFolder))) return well('The browser client is built.');
+export function checkClient(): Finding {
+  if (existsSync(new URL('php-chat.js', clientFolder))) return ok('The browser client is built.');
   return warning(
     'The browser client is not built: php-chat.js and the chat page are answered with 503.',
     'npm run build, and start the server again.',
   );
 }
 
-function* origins({ origins: listed }: Config, page: string | undefined): Generator<Finding> {
+function* checkOrigins({ origins: listed }: Config, page: string | undefined): Generator<Finding> {
   if (page === undefined) {
     if (listed.filter(isWeb).every((origin) => loopback.test(hostOf(origin)))) {
       yield warning(
@@ -165,9 +171,9 @@ function* origins({ origins: listed }: Config, page: string | undefined): Genera
     return;
   }
   const { origin } = new URL(page);
-  if (isListed(new Set(listed), origin)) return yield well(`Pages of ${origin} may connect.`);
+  if (isListed(new Set(listed), origin)) return yield ok(`Pages of ${origin} may connect.`);
   const near = listed.find((one) => bareHost(one) === bareHost(origin));
-  yield wrong(
+  yield problem(
     `Pages of ${origin} may not connect: CHAT_ORIGINS is ${listed.join(',') || 'empty'}.`,
     `Add it: CHAT_ORIGINS=${[...listed, origin].join(',')}.${
       near === undefined ? '' : ` ${near} is another origin: scheme, host and port have to be the same.`
@@ -180,11 +186,11 @@ const isWeb = (origin: string) => /^https?:/.test(origin);
 const hostOf = (origin: string) => new URL(origin).hostname;
 const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');
 
-export function* proxiesNamed(config: Config): Generator<Finding> {
+export function* checkProxies(config: Config): Generator<Finding> {
   const { trustedProxies, host } = config;
   const everybody = trustedProxies.find((range) => range.endsWith('/0'));
   if (everybody !== undefined) {
-    yield wrong(
+    yield problem(
       `CHAT_TRUSTED_PROXIES has ${everybody}: every visitor can pretend to have any address.`,
       'Name the addresses of the proxies alone.',
     );
@@ -199,7 +205,7 @@ export function* proxiesNamed(config: Config): Generator<Finding> {
         ? `CHAT_HOST=${host} lets only this machine connect, so there is a proxy`
         : undefined;
   if (behind === undefined) return;
-  yield wrong(
+  yield problem(
     `All visitors would share the limits of one address: ${behind}, but CHAT_TRUSTED_PROXIES names none.`,
     `CHAT_TRUSTED_PROXIES=127.0.0.1 if the proxy runs on this machine, else its address${
       isIP(host) === 0 ? '' : ` as ${host === '0.0.0.0' || host === '::' ? 'this machine' : host} sees it`

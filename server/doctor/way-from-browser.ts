@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type Finding, warning, well, wrong } from 'php-sessions/doctor';
+import type { Finding } from 'php-sessions/doctor';
 import { WebSocket } from 'ws';
 import type { Config } from '../settings/config.ts';
+import { ok, problem, warning } from './finding.ts';
 
 /** Milliseconds that one request may take. */
 const patience = 5000;
@@ -15,7 +16,7 @@ const connections = 4;
  * that browsers without WebSocket stay at one server.
  * @param cookieName of the cookie of logins
  */
-export async function* wayFromBrowser(
+export async function* checkWayFromBrowser(
   { origins }: Config,
   cookieName: string,
   address: string,
@@ -50,7 +51,7 @@ export async function* wayFromBrowser(
       const first = await ask(session, '');
       const sid = /^0.*"sid":"([^"]+)"/.exec(first.text)?.[1];
       if (first.status !== 200 || sid === undefined) {
-        return yield wrong(
+        return yield problem(
           `At ${address} there is no chat: /socket.io/ is answered with ${first.status}.`,
           'Does the proxy pass this path on, and without its prefix? See docs/install.md.',
         );
@@ -61,17 +62,17 @@ export async function* wayFromBrowser(
       if (sent.status !== 200 || (await ask(session, query)).status !== 200) lost++;
     } catch (error) {
       const reason = reasonOf(error);
-      return yield wrong(`The chat cannot be reached at ${address} (${reason}).`, reachAdvice(reason));
+      return yield problem(`The chat cannot be reached at ${address} (${reason}).`, reachAdvice(reason));
     }
   }
   yield (await opens(`${base.replace(/^http/, 'ws')}&transport=websocket`, headersWith('doctor')))
-    ? well(`A WebSocket reaches the chat at ${address}.`)
-    : wrong(
+    ? ok(`A WebSocket reaches the chat at ${address}.`)
+    : problem(
         `No WebSocket reaches the chat at ${address}: everybody is served by polling, which is slower.`,
         'Let the proxy pass the upgrade on. See docs/install.md.',
       );
   yield lost === 0
-    ? well('Polling reaches the chat, too, and stays at its server.')
+    ? ok('Polling reaches the chat, too, and stays at its server.')
     : warning(
         `Polling does not stay at its server: ${lost} of ${connections} connections were lost. Browsers without WebSocket cannot use the chat.`,
         `Let the load balancer choose the server by the cookie ${cookieName}. See docs/operate.md.`,

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { SiteFiles } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { lineForScreen } from '../wire/blank.ts';
 
@@ -19,9 +20,6 @@ export interface Account {
   uid: number;
   gid: number;
 }
-
-/** A file or folder that the server looks at. */
-export type Wanted = 'seen' | 'read';
 
 /** Accounts that packages make for the chat, and then those that PHP has on Linux distributions. */
 const usual = { chat: ['php-session-chat', 'chat'], php: ['www-data', 'apache', 'nginx', 'http', 'www'] };
@@ -46,6 +44,12 @@ function accounts(): Account[] {
 }
 
 export const accountOf = (uid: number): Account | undefined => accounts().find((one) => one.uid === uid);
+
+/** Returns the account of this process. */
+export function ownAccount(): Account {
+  const [uid, gid] = [process.geteuid?.() ?? root, process.getegid?.() ?? root];
+  return accountOf(uid) ?? { name: String(uid), uid, gid };
+}
 
 /**
  * The account that the server is to run as.
@@ -105,7 +109,7 @@ type Right = 'x' | 'r' | 'rx';
  * @throws CommandProblem if a link leads to what is not the site's
  */
 export async function missingRights(
-  paths: ReadonlyMap<string, Wanted>,
+  paths: SiteFiles,
   account: Account,
   site: string,
 ): Promise<Map<string, Right>> {
@@ -136,7 +140,7 @@ export async function missingRights(
 
 /** The rights that these paths need. `link`: a link that may be a trap leads there, and no other way does. */
 function wantedRights(
-  paths: ReadonlyMap<string, Wanted>,
+  paths: SiteFiles,
   site: string,
 ): Map<string, { right: Right; link: string | undefined }> {
   const wants = new Map<string, { right: Right; link: string | undefined }>();

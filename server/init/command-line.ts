@@ -1,11 +1,12 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { callersFolder, howToRun } from '../command/how-to-run.ts';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { usualFiles } from '../settings/file.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { parseAddress } from './address.ts';
+import { dataFolder } from './data-folder.ts';
 import { refuseExisting } from './settings-file.ts';
 
 export const usage = `${howToRun('init', 'FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]')}
@@ -63,7 +64,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     url,
     user: values.user,
     settings,
-    data: dataFor(settings),
+    data: dataFolder(settings),
     yes: values.yes,
     print: values.print,
     force: values.force,
@@ -89,27 +90,6 @@ function parsed(args: readonly string[]) {
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
     throw new CommandProblem(exit.usage, `${message}\n\n${usage}`);
   }
-}
-
-/**
- * The folder for messages and files: one for each file of settings, so that two sites do not share a history.
- * @throws CommandProblem
- */
-function dataFor(settings: string): string {
-  const [machine, own] = usualFiles;
-  const machineData = '/var/lib/php-session-chat';
-  const first = 'main';
-  if (settings === machine) return join(machineData, first);
-  const name = basename(settings);
-  if (dirname(settings) !== dirname(machine))
-    return join(dirname(settings), name === own ? 'data' : `${name}-data`);
-  const site = name.replace(/\.conf$/, '');
-  if (site === first)
-    throw new CommandProblem(
-      exit.usage,
-      `--settings ${settings}: ${join(machineData, site)} holds data of another chat; take another name`,
-    );
-  return join(machineData, site);
 }
 
 /** The place for the settings of the machine, or for another account one of its own. */

@@ -27,7 +27,7 @@ interface Done {
   isBuilt: boolean;
   /** Where the user is in a PHP session. */
   userPath: string | undefined;
-  /** As in a `SiteDescription`. */
+  /** As in `SiteDescription`. */
   condition: SiteDescription['condition'];
   /** Whether the chat reads the tables of the site by the database user of the site itself. */
   usesSiteUser: boolean;

@@ -19,33 +19,6 @@ import {
 import { dirname } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 
-/** Settings that belong together, under one comment. */
-export interface SettingsGroup {
-  comment: string;
-  settings: Readonly<Record<string, string | undefined>>;
-}
-
-/** The text of a file that systemd, a shell and the server itself read alike. */
-export function settingsText(title: string, groups: readonly SettingsGroup[]): string {
-  const parts = groups.flatMap(({ comment, settings }) => {
-    const lines = Object.entries(settings).flatMap(([name, value]) =>
-      value === undefined ? [] : `${name}=${quoted(name, value)}`,
-    );
-    return lines.length === 0 ? [] : [[`# ${comment}`, ...lines].join('\n')];
-  });
-  return `${[`# ${title}`, ...parts].join('\n\n')}\n`;
-}
-
-function quoted(name: string, value: string): string {
-  if (/\p{Cc}/u.test(value))
-    throw new CommandProblem(
-      exit.configuration,
-      `${name}: it has a control character in it, which no setting may have`,
-    );
-  if (/^[A-Za-z0-9_.,:/@%+-]*$/.test(value)) return value;
-  return value.includes("'") ? `"${value.replace(/["\\`$]/g, '\\$&')}"` : `'${value}'`;
-}
-
 /** A link itself, and not the file that it leads to. Null if nothing is there, or this account may not see it. */
 function entryAt(path: string): Stats | null {
   try {

@@ -84,7 +84,7 @@ test.each(sessions)(
     const { reason, hint, code: refused } = JSON.parse(lineOf()) as Record<string, string>;
     expect(reason).toMatch(says);
     expect(client.data?.code).toBe(refused);
-    expect(said).toContain(`✗ The chat rejects this login: ${reason}.`);
+    expect(said).toContain(`✗ This login is rejected: ${reason}.`);
     if (hint !== undefined) expect(said).toContain(`→ ${hint}`);
     expect(said).not.toContain('It belongs to the user');
     if (/larger than|two cookies/.test(reason ?? '')) expect(client.data?.message).toContain(`: ${reason}.`);

@@ -512,7 +512,7 @@ test('a plain PHP site is set up from the keys of one login', async () => {
   const cut = await run([...args, '--url', 'https://example.org'], {}, [id], machine);
   expect(cut.said).toMatch(/not known where the user is in a session: show one login/);
   const elsewhere = await run([...args, '--url', 'https://example.org'], {}, ['0'.repeat(26)], machine);
-  expect(elsewhere.said).toMatch(/✗ The chat rejects this login: there is no such session\./);
+  expect(elsewhere.said).toMatch(/✗ This login is rejected: there is no such session\./);
   expect(elsewhere.said).toContain(`Looked at: sessions in files in ${sessions}. `);
   expect(elsewhere.said).toContain('CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME npm run init');
   const answers = ['https://example.org/shop/', `SITE=${id}`, 'y', '/login'];

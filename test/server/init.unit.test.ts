@@ -15,7 +15,8 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { setfaclLines } from '../../server/init/account.ts';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
-import { refuseExisting, settingsText, writeSettings } from '../../server/init/settings-file.ts';
+import { refuseExisting, writeSettings } from '../../server/init/settings-file.ts';
+import { settingsText } from '../../server/init/settings-text.ts';
 import {
   apacheProxy,
   findWebServers,

@@ -19,7 +19,7 @@ const databases: Readonly<Record<string, SqlDriver>> = {
   sqlite,
 };
 
-/** A new store gets a row here, and in doctor/nearby.ts the options that the doctor tries. */
+/** A new store gets a row here, and in doctor/other-options.ts the options that the doctor tries. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,

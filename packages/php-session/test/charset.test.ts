@@ -90,7 +90,7 @@ test('a name or an ID outside the character set is explained in the log, to the 
   expect(refusal.data?.code).toBe('session_invalid');
   const ofId = reason(await chat.until(/^.*a connection was refused.*$/m));
   expect(ofId).toMatch(/^user_id is not a user id but a string that is not UTF-8 \(CHAT_SESSION_CHARSET/);
-  expect(await said(unknown)).toContain(`✗ The chat rejects this login: ${ofId}.`);
+  expect(await said(unknown)).toContain(`✗ This login is rejected: ${ofId}.`);
 });
 
 test.each(['klingon', 'utf-16le'])('CHAT_SESSION_CHARSET=%s is refused at the start', (charset) => {

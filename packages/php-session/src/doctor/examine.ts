@@ -1,163 +1,212 @@
+import { ConfigurationError } from '../configuration/configuration.ts';
 import { RequestCookies } from '../cookie.ts';
-import { decodeSession } from '../decode.ts';
-import { FormatError, type PhpValue } from '../formats/value.ts';
-import type { Login, Logins, Refusal } from '../login.ts';
-import { phpSessions, type SessionSettings } from '../logins/php-sessions.ts';
-import { probeId, SessionBusyError, type SessionStore, StoreError } from '../store.ts';
-import { type Finding, warning, well, wrong } from './finding.ts';
-import { kindOf, nearby, startAdvice } from './nearby.ts';
-import { typedPaths } from './typed.ts';
-import { contentFindings, pathAdvice, typedFindings, userFindings } from './user.ts';
+import type { UserPaths } from '../identity.ts';
+import { type Logins, StoreError } from '../login.ts';
+import type { UserTable } from '../logins/application.ts';
+import { findSite, type LoginSettings, openLogins, openSite } from '../logins/applications.ts';
+import type { SitePlace } from '../logins/site.ts';
+import { questions } from '../logins/tables.ts';
+import { grantsCommand, option, trustedProxies } from '../names.ts';
+import { checkCookieName, cookieHeader, findMissingCookie, namesIn } from './cookie.ts';
+import { type Finding, ok, printable, problem, warning } from './finding.ts';
+import { examineSession, type SessionExamination } from './session.ts';
+import { findTypedPaths } from './user.ts';
 
-/** The advice if the store holds something other than a session. */
-const notExpected: Record<string, string> = {
-  memcached: 'Is handler= right, and distribution=?',
-  file: 'Who owns the file (ls -ln)? If PHP runs as that user, owner= has to name the user. Remove anything else that is in its place, such as a link or a folder.',
-};
-
-/** The subjects of an examination, besides the settings. */
-export interface Examination {
-  /** The cookie of a user who is logged in, as it was copied; without one only the store is checked. */
-  cookie: string | undefined;
-  /** Whether sessions are to be renewed. */
-  keepalive: boolean;
-  /** Whether addresses of users are needed, for mails. */
+export interface LoginExamination extends SessionExamination {
+  /** Checks whether the mail addresses of users can be read. */
   mails?: boolean;
-  /** Whether an address is that of a proxy, which the chat takes for no visitor's; absent if that is not known yet. */
+  /** Whether an address is that of a trusted proxy. With it the address that the site noted at the login is checked. */
   isProxy?(address: string): boolean;
 }
 
-/** Accepts any copied form: the value alone, with the name before it, or the whole header, which it is without a name. */
-export function cookieHeader(copied: string, name?: string): string {
-  const given = copied.trim().replace(/^cookie:\s*/i, '');
-  return name === undefined || new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
-}
+/** Finds faults in the settings themselves. Reads no file and connects to nothing. */
+export const examineSettings = (settings: LoginSettings): Finding[] =>
+  'session' in settings ? findTypedPaths(settings.session.user) : [];
 
-/**
- * Checks the store, and follows one cookie through the settings, from the store to the user. Of the content of a
- * session it reports the names of the keys and the user, and nothing else.
- * @returns whether the server would reject the cookie
- */
-export async function* examine(
-  settings: SessionSettings,
-  { cookie: copied, keepalive }: Examination,
-): AsyncGenerator<Finding, boolean> {
-  yield* typedPaths(settings.user);
-  const store = settings.source.open();
-  const logins = phpSessions(settings);
-  try {
-    const fault = await logins.fault();
-    if (fault !== null) throw fault;
-    yield well('The session store answers.');
-    if (store.checkNotifications !== undefined) {
-      const { text, advice } = await store.checkNotifications();
-      // Without notifications a logout is noticed too, a little later.
-      yield advice === undefined ? well(text) : warning(text, advice);
-    }
-    const found =
-      copied === undefined
-        ? undefined
-        : await readSession(settings, logins, store, cookieHeader(copied, settings.cookie.name));
-    if (keepalive) yield* renewal(store, found?.bytes ? found.id : null);
-    if (found === undefined) return false;
-    const { answer, bytes, content } = found;
-    if (bytes) yield well(`The store has a session of this id: ${bytes.length} bytes.`);
-    if (content !== undefined) {
-      yield well(`It can be read as ${settings.source.format}.`);
-      yield* contentFindings(content);
-    }
-    if ('code' in answer) yield* await rejection(settings, found, answer);
-    else if (content !== undefined) yield* userFindings(content, settings.user, answer.user);
-    return 'code' in answer;
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    yield storeFailure(error, settings);
-    return true;
-  } finally {
+/** Checks the settings, the site, its store or database, and follows one login. Findings contain no secrets. */
+export async function* examineLogins(
+  settings: LoginSettings,
+  { cookie, ...examination }: LoginExamination = {},
+): AsyncGenerator<Finding> {
+  const wrongName = cookie === undefined ? null : await checkCookieName(settings, cookie);
+  if (wrongName !== null) yield wrongName;
+  const followed = { ...examination, cookie: wrongName === null ? cookie : undefined };
+  if ('site' in settings) return yield* examineSite(settings.site, followed);
+  const { session, users } = settings;
+  if (examination.mails) yield await checkMails({}, session.user);
+  if (users !== undefined) {
+    const logins = await openLogins(settings, () => {});
+    yield* checkAccounts(logins, users);
     logins.close();
-    store.close();
   }
+  yield* examineSession(session, followed);
 }
 
-/** The server's answer to a cookie, and what it was made of. */
-export interface ReadSession {
-  answer: Login | Refusal;
-  id: string | null;
-  /** Null if there is no such session; undefined if the store does not give it. */
-  bytes: Buffer | null | undefined;
-  /** Undefined if the session is empty or cannot be decoded. */
-  content: PhpValue | undefined;
-}
-
-/** Identifies the user of a cookie by the code of the server. */
-export async function readSession(
-  settings: SessionSettings,
-  logins: Pick<Logins, 'identify'>,
-  store: SessionStore,
-  cookies: string,
-): Promise<ReadSession> {
-  const answer = await logins.identify({ cookies });
-  const value = new RequestCookies(cookies).value(settings.cookie.name);
-  const id = value === null ? null : settings.cookie.idIn(value);
-  const bytes = id === null ? undefined : await store.get(id).catch(orUndefined);
-  let content: PhpValue | undefined;
+async function* examineSite(place: SitePlace, examination: LoginExamination): AsyncGenerator<Finding> {
+  const { cookie, mails } = examination;
   try {
-    content = id && bytes ? decodeSession(settings.source, id, bytes) : undefined;
-  } catch (error) {
-    orUndefined(error);
-  }
-  return { answer, id, bytes, content };
-}
-
-/** For errors that the server's answer explains. @throws any other error */
-function orUndefined(error: unknown): undefined {
-  if (error instanceof FormatError || error instanceof SessionBusyError) return;
-  throw error;
-}
-
-/** Why the server rejects a cookie, in its own words, and what to change. */
-export async function rejection(
-  settings: SessionSettings,
-  { id, bytes, content }: ReadSession,
-  { code, reason, hint }: Refusal,
-): Promise<Finding[]> {
-  const { source, user } = settings;
-  if (code === 'session_store_unavailable')
-    return [wrong(`The session store: ${reason}.`, hint ?? startAdvice(source))];
-  const more =
-    content !== undefined
-      ? pathAdvice(content, user)
-      : id === null
-        ? 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'
-        : bytes === undefined
-          ? notExpected[kindOf(source)]
-          : bytes !== null && hint === undefined
-            ? 'Log in to the site again, and copy the new value of the cookie.'
-            : undefined;
-  const advice = [hint, more].filter((one) => one !== undefined);
-  return [
-    wrong(`The chat rejects this login: ${reason}.`, advice.length === 0 ? undefined : advice.join('. ')),
-    ...(bytes === null && id !== null ? [await nearby(source, id)] : []),
-    ...(content === undefined ? [] : typedFindings(content)),
-  ];
-}
-
-export const storeFailure = ({ message, hint }: StoreError, { source }: SessionSettings): Finding =>
-  wrong(`The session store: ${message}.`, hint ?? startAdvice(source));
-
-/** Whether sessions may be renewed. The session that it renews for the test does not exist. */
-async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<Finding> {
-  try {
-    await store.ttl(probeId);
-    await store.touch(probeId, 60);
-    if (store.checkRenewal === undefined || (await store.checkRenewal(id))) {
-      yield well('Sessions of users who write in the chat can be renewed.');
+    const { title, logins, session } = await openSite({ ...place, checks: false });
+    try {
+      yield ok(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
+      const isRejected = session !== undefined && (yield* examineSession(session, examination));
+      const hasTables = session === undefined || session.user.proof !== undefined;
+      if (hasTables && session?.check === undefined) {
+        const fault = await logins.fault();
+        if (fault !== null) return yield explainFault(fault, place);
+        yield (await isReplica(place))
+          ? problem(
+              'The database of the site is a replica or read-only: a logout reaches it late, or never.',
+              `Set ${option('siteDatabase')} to the primary, which the site writes to.`,
+            )
+          : ok('The database of the site answers.');
+        yield* listWarnings(place);
+      }
+      yield* checkAccounts(logins, place.users, place);
+      if (mails) yield await checkMails(logins, session?.user, place);
+      if (!hasTables || cookie === undefined || isRejected) return;
+      const isValueAlone = namesIn(cookie).length === 0;
+      const name = session?.cookie.name ?? (isValueAlone ? await findMissingCookie(logins) : undefined);
+      const cookies = cookieHeader(cookie, name);
+      const answer = await logins.identify({ cookies });
+      if ('code' in answer)
+        return yield problem(
+          `This login is rejected: ${answer.reason}.`,
+          answer.hint ??
+            'Log in to the site again, and copy the whole header Cookie: developer tools, Network, a page of the site, its request headers.',
+        );
+      yield* checkNotedClient(place, cookies, examination);
+      const { id, name: userName, roles = [], banned } = answer.user;
+      const marks = [...roles, ...(banned ? ['banned'] : [])].map((mark) => `, ${mark}`).join('');
+      yield ok(`The user ${printable(id)} is logged in, whom others see as ${printable(userName)}${marks}.`);
+    } finally {
+      logins.close();
     }
   } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    yield problem(error.message, 'Correct that in the site or in the settings.');
+  }
+}
+
+/** Whether the user of `siteDatabase` lacks rights, by the message of a database error. */
+export const lacksRights = ({ database }: Pick<SitePlace, 'database'>, message: string): boolean =>
+  database !== undefined && isIncomplete(message);
+
+/** Whether a table or a database is missing, or hidden by missing rights. */
+export const isIncomplete = (message: string): boolean =>
+  /lacks a table|no such table|no database of that name/.test(message);
+
+function explainFault({ message, hint }: StoreError, place: SitePlace): Finding {
+  const text = `The database of the site: ${message}.`;
+  // A fault with a hint ends by itself.
+  return hint === undefined
+    ? { ...problem(text), lacksRights: lacksRights(place, message) }
+    : warning(text, hint);
+}
+
+async function checkMails(
+  logins: Pick<Logins, 'mailOf'>,
+  paths: Pick<UserPaths, 'mail'> | undefined,
+  place: Pick<SitePlace, 'database'> = {},
+): Promise<Finding> {
+  if (logins.mailOf === undefined) {
+    return paths?.mail === undefined
+      ? problem(
+          'Nobody can be mailed: nothing says where the addresses of users are.',
+          `Set ${option('userMail')} to their path in the session, or send no mails.`,
+        )
+      : ok('The addresses for mails come from the sessions of users.');
+  }
+  try {
+    await logins.mailOf('0');
+    return ok('The addresses for mails can be read in the database of the site.');
+  } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    yield warning(
-      `Writing in the chat does not keep a session alive: ${error.message}.`,
-      'Give the account of the chat server that right, or set CHAT_SESSION_KEEPALIVE=off. The chat works without it; users who write in it and open no page are logged out when the lifetime of their session is over.',
-    );
+    return {
+      ...problem(
+        `The addresses for mails cannot be read: ${error.message}.`,
+        `${grantsCommand()} prints the right for them, too.`,
+      ),
+      lacksRights: lacksRights(place, error.message),
+    };
+  }
+}
+
+/** Checks that users can be searched. */
+async function* checkAccounts(
+  { accounts }: Pick<Logins, 'accounts'>,
+  table: UserTable | undefined,
+  place: Pick<SitePlace, 'database'> = {},
+): AsyncGenerator<Finding> {
+  try {
+    // Finds no name, but reads all columns.
+    await accounts?.search('\u{10ffff}', 1);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    yield {
+      ...problem(
+        `The users of the site cannot be read: ${error.message}.`,
+        table === undefined
+          ? `${grantsCommand()} prints the right for them, too.`
+          : `Correct ${option('userTable')}, or the database that ${option('siteDatabase')} names. Its user needs SELECT on the two columns.`,
+      ),
+      lacksRights: lacksRights(place, error.message),
+    };
+  }
+}
+
+/** Compares the address and the browser that the site noted at the login with those of visitors. @throws StoreError */
+async function* checkNotedClient(
+  place: SitePlace,
+  cookies: string,
+  { isProxy }: LoginExamination,
+): AsyncGenerator<Finding> {
+  if (isProxy === undefined) return;
+  const site = await findSite(place);
+  if (!('reader' in site)) return;
+  const { application, reader } = site;
+  try {
+    if ('sessions' in application || application.loginOrigin === undefined) return;
+    const open = await reader.open();
+    const claim = application.claim(open.site, { cookies: new RequestCookies(cookies) });
+    if ('reason' in claim) return;
+    const table = application.logins(open.site, open.driver)[claim.table];
+    const row = table && (await questions(table, open).find(claim.lookup))?.row;
+    const noted = row && application.loginOrigin(open.site, claim, row);
+    if (!noted) return;
+    const { title } = application;
+    const leaveOut = `if that cannot be, ${option('siteChecks')}=off leaves the comparison out. Be warned: a stolen session id then works from everywhere.`;
+    if (noted.address !== null && isProxy(noted.address))
+      yield problem(
+        `${title} has noted ${printable(noted.address)} as the address of this login, which is a proxy of ${trustedProxies()}. Unless the browser runs on that machine, PHP sees no addresses of visitors. These are compared, so every login is rejected.`,
+        `Let PHP see the addresses of visitors (nginx: set_real_ip_from, Apache: mod_remoteip); ${leaveOut}`,
+      );
+    if (noted.browser === '')
+      yield problem(
+        `${title} has noted no browser for this login. It is compared with the header User-Agent, so every login is rejected.`,
+        `Let the proxy in front of PHP pass on the header User-Agent; ${leaveOut}`,
+      );
+  } finally {
+    reader.close();
+  }
+}
+
+/** @throws StoreError */
+async function isReplica(place: SitePlace): Promise<boolean> {
+  const site = await findSite(place);
+  const reader = 'session' in site ? site.accounts?.reader : site.reader;
+  return reader === undefined ? false : await reader.isReplica().finally(reader.close);
+}
+
+/** @throws StoreError */
+async function* listWarnings(place: SitePlace): AsyncGenerator<Finding> {
+  const found = await findSite(place);
+  if (!('reader' in found)) return;
+  const { application, reader } = found;
+  try {
+    const { site } = await reader.open();
+    for (const { reason, hint } of application.warnings?.(site) ?? [])
+      yield warning(`${application.title}: ${printable(reason, 400)}.`, hint);
+  } finally {
+    reader.close();
   }
 }

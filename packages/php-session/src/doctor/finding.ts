@@ -1,16 +1,18 @@
 /** The result of one check. */
 export interface Finding {
-  /** `wrong` has to be changed; with a `warning` the chat works, but not as well as it could. */
-  is: 'well' | 'warning' | 'wrong';
+  /** A `problem` must be fixed. With a `warning` logins work, but not as well as they could. */
+  level: 'ok' | 'warning' | 'problem';
   text: string;
   /** What to change. */
   advice?: string | undefined;
+  /** The user of the option `siteDatabase` lacks rights, which `grants` returns. */
+  lacksRights?: boolean;
 }
 
-export const well = (text: string): Finding => ({ is: 'well', text });
-export const warning = (text: string, advice?: string): Finding => ({ is: 'warning', text, advice });
-export const wrong = (text: string, advice?: string): Finding => ({ is: 'wrong', text, advice });
+export const ok = (text: string): Finding => ({ level: 'ok', text });
+export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });
+export const problem = (text: string, advice?: string): Finding => ({ level: 'problem', text, advice });
 
-/** Nothing that moves the cursor of a terminal, reverses its line or fills it. */
-export const printable = (text: string, most = 120): string =>
-  text.slice(0, most).toWellFormed().replace(/\p{C}/gu, '�');
+/** Returns at most `maxLength` characters, without those that control a terminal or reorder its lines. */
+export const printable = (text: string, maxLength = 120): string =>
+  text.slice(0, maxLength).toWellFormed().replace(/\p{C}/gu, '�');

@@ -1,14 +1,10 @@
-// The public interface of php-sessions/doctor: why a site's logins are not recognised, and what the site is.
+// The public interface of php-sessions/doctor: what a site is, and why its logins are not recognised.
 
-export type { CookieScope, SiteDatabase, SiteDescription } from '../logins/application.ts';
-export { ConfigurationError, findSite, NoSiteError, openTables, sitesNear } from '../logins/applications.ts';
+export type { CookieScope } from '../logins/application.ts';
 export { grants } from '../logins/grants.ts';
-export type { SessionSettings } from '../logins/php-sessions.ts';
-export { connected, type OpenSite, pageFolders, type SitePlace } from '../logins/site.ts';
-export { pathText } from '../path.ts';
-export { wrongCookieName } from './cookie-name.ts';
-export { type DescribedSession, describeSession } from './describe.ts';
-export { cookieHeader, type Examination, examine } from './examine.ts';
-export { type Finding, printable, warning, well, wrong } from './finding.ts';
-export { examineSite, mailAddresses, siteCookie, unreadableAccounts } from './site.ts';
-export { typedPaths } from './typed.ts';
+export { findCookieName } from './cookie.ts';
+export { describeSession, type SessionDescription } from './describe-session.ts';
+export { describeSite, type SiteDescription, type SiteFiles, type SiteProblem } from './describe-site.ts';
+export { examineLogins, examineSettings, type LoginExamination } from './examine.ts';
+export type { Finding } from './finding.ts';
+export { findWebRoot } from './web-root.ts';

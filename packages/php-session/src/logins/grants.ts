@@ -9,7 +9,7 @@ import type { SiteSql } from './sql.ts';
 /**
  * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
  * and nothing else. It can be run again, such as after an upgrade.
- * @param mails whether the addresses of users are read
+ * @param mails whether the addresses of users are read, if the option `userMail` does not find them in sessions
  * @returns its lines, or why they cannot be known
  */
 export async function grants(place: SitePlace, mails = false): Promise<string[] | { problem: string }> {
@@ -69,7 +69,8 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     const changing = new Set(parts.flatMap((part) => part.tables ?? []));
     const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
-    const mails = withMails ? application.mails?.(state, driver) : undefined;
+    const isInSession = place.sessions?.given.userMail !== undefined;
+    const mails = withMails && !isInSession ? application.mails?.(state, driver) : undefined;
     const accounts = application.accounts(state, driver);
     const all = [
       ...(settings === null ? [] : [settings]),

@@ -8,7 +8,7 @@ import { nextChatServer } from '../../../../test/helpers/chat-server.ts';
 import { sessionsOf } from '../../../../test/helpers/config.ts';
 import { startDokuWiki } from '../../../../test/helpers/dokuwiki.ts';
 import { socketsOf } from '../../src/configuration/database-host.ts';
-import { userFindings } from '../../src/doctor/user.ts';
+import { describeUser } from '../../src/doctor/user.ts';
 import { decodePhp } from '../../src/formats/php.ts';
 import { decodePhpSerialize } from '../../src/formats/php-serialize.ts';
 import type { PhpRecord } from '../../src/formats/value.ts';
@@ -150,7 +150,7 @@ test.each([
   ['an entity by an authenticator of the site', '7'],
 ])('the doctor finds the user of Symfony wherever the chat does: %s', (of, id) => {
   const { content, user, found } = inSession(of, symfony);
-  const findings = 'user' in found ? [...userFindings(content, user, found.user)] : [];
+  const findings = 'user' in found ? [...describeUser(content, user, found.user)] : [];
   expect(findings.map(({ text }) => text)).toContain(`It belongs to the user ${id}, called ann.`);
 });
 

@@ -1,5 +1,4 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lookAt } from '../../../../server/init/found.ts';
 import { size } from '../../../../test/guarantees/size.ts';
 import {
   type AccountSite,
@@ -21,7 +20,7 @@ import type { TestDatabase } from '../../../../test/helpers/site-database.ts';
 import { smfSite } from '../../../../test/helpers/smf.ts';
 import { typo3Site } from '../../../../test/helpers/typo3.ts';
 import { wordPressSite } from '../../../../test/helpers/wordpress.ts';
-import { examineSite } from '../../src/doctor/site.ts';
+import { describeSite, examineLogins } from '../../src/doctor/index.ts';
 import type { Login } from '../../src/login.ts';
 import { openSite } from '../../src/logins/applications.ts';
 import { grants } from '../../src/logins/grants.ts';
@@ -235,7 +234,7 @@ describe.each(databases)('$kind', (db) => {
       const site = await makeSite(db);
       const { folder } = site;
       for (const row of rows) await site.run(row);
-      expect((await lookAt({ folder }, async () => null)).description).toMatchObject(description);
+      expect(await describeSite({ folder })).toMatchObject(description);
       const device = await site.logIn('7');
       // The user of the site itself needs no views, as where only the host is another for the chat.
       const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));
@@ -327,11 +326,11 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.fault()).toBeNull();
     const said = async () => {
       const texts: string[] = [];
-      for await (const { text } of examineSite(place, { cookie: cookies, keepalive: true })) texts.push(text);
+      const examination = { cookie: cookies, withoutRenewal: '' };
+      for await (const { text } of examineLogins({ site: place }, examination)) texts.push(text);
       return texts.join('\n');
     };
-    const words =
-      /sessions of users .* can be renewed(.|\n)*database of the site answers(.|\n)*user 7 is logged in/i;
+    const words = /sessions can be renewed(.|\n)*database of the site answers(.|\n)*user 7 is logged in/i;
     expect(await said()).toMatch(words);
     if (db.kind === 'mysql') {
       await db.run('SET GLOBAL read_only = ON');

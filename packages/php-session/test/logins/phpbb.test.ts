@@ -302,12 +302,12 @@ test('the operator learns when a listed name comes to be that of several groups'
   expect(doubts).toEqual([expect.stringMatching(/several groups have the name R&D,.* id:10, id:4/)]);
 });
 
-test('the doctor recommends CHAT_SITE_CHECKS=off only for rows without the address or browser of the visitor', async () => {
+test('the doctor recommends siteChecks=off only for rows without the address or browser of the visitor', async () => {
   const { folder, logIn } = await phpBB();
   const recommends = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
     const { cookies } = await logIn('7', { browser: 'Mozilla', ...given });
     const settings = { CHAT_SITE: folder, CHAT_TRUSTED_PROXIES: '10.0.0.0/8,127.0.0.1', ...env };
-    return /✗ phpBB has noted (10\.1\.2\.3|no browser) .*refuses everybody\.\n {2}→ .*CHAT_SITE_CHECKS=off .*Be warned/.test(
+    return /✗ phpBB has noted (10\.1\.2\.3|no browser) .*every login is rejected\.\n {2}→ .*siteChecks=off .*Be warned/.test(
       await doctorSays(settings, '--cookie', cookies),
     );
   };

@@ -1,0 +1,184 @@
+import { ConfigurationError } from '../configuration/configuration.ts';
+import { StoreError } from '../login.ts';
+import type { CookieScope, SiteDescription as KnownParts } from '../logins/application.ts';
+import { findSite, type LoginSettings, NoSiteError, openTables, sitesNear } from '../logins/applications.ts';
+import { connected, type OpenSite, type SitePlace } from '../logins/site.ts';
+import { option } from '../names.ts';
+import { pathText } from '../path.ts';
+import { isIncomplete, lacksRights } from './examine.ts';
+import { storeTitle } from './other-options.ts';
+
+/** Paths by how they were accessed: `seen` ones were looked up or listed. */
+export type SiteFiles = ReadonlyMap<string, 'seen' | 'read'>;
+
+/** What the folder and the database of a site say about it. Unknown parts are left out. */
+export interface SiteDescription extends KnownParts {
+  /** The application, such as `WordPress`. */
+  title: string;
+  /** Where the logins are, in words, such as `logins in MariaDB`. */
+  logins: string;
+  /** The requests that browsers send the cookie of logins with. */
+  cookie: CookieScope;
+  files: SiteFiles;
+  /** Absent if the logins are in tables. */
+  sessions?: Extract<LoginSettings, { session: unknown }>;
+  /** The folder of the sessions, if they are files. */
+  sessionFolder?: string | undefined;
+  /** Whether the paths to the user in a session are known. */
+  isUserKnown: boolean;
+  /** The database user that reads the tables of the site: `site`'s user, or `own` by the option `siteDatabase`. */
+  databaseUser?: 'site' | 'own' | undefined;
+  /** Known applications near this one, in words: this may be the wrong folder. */
+  nearby?: string | undefined;
+  /** The same site, which can be examined although `isUserKnown` is false. */
+  place: SitePlace;
+}
+
+/** Why a site cannot be described. */
+export interface SiteProblem {
+  /** `database`: it answers, but cannot be used. `unavailable`: it does not answer. */
+  code: 'configuration' | 'database' | 'unavailable';
+  problem: string;
+  files: SiteFiles;
+  /** Known applications near the folder, in words. */
+  nearby?: string | undefined;
+  /** As in `Finding`. */
+  lacksRights?: boolean;
+}
+
+/** Describes the site in a folder. Executes nothing of it. */
+export async function describeSite(given: SitePlace): Promise<SiteDescription | SiteProblem> {
+  const files = new Map<string, 'seen' | 'read'>();
+  const place = withUnknownUser(given);
+  try {
+    const description = await describe({
+      ...place,
+      onFile(path, access) {
+        if (files.get(path) !== 'read') files.set(path, access);
+      },
+    });
+    return { cookie: { path: '/', domain: '', secure: false }, ...description, files, place };
+  } catch (error) {
+    if (error instanceof StoreError) return { ...explainStoreError(error, place), files };
+    if (!(error instanceof ConfigurationError)) throw error;
+    const nearby = error instanceof NoSiteError ? await describeNearby(place) : undefined;
+    return { code: 'configuration', problem: error.message, files, nearby };
+  }
+}
+
+async function describeNearby(place: SitePlace): Promise<string | undefined> {
+  if (place.kind !== undefined) return undefined;
+  const sites = await sitesNear(place);
+  return sites.map(({ folder, title }) => `${title} is in ${folder}`).join(', ') || undefined;
+}
+
+/** Stands for unknown paths to the user. */
+const unknownPath = 'not_known_yet';
+
+/** Returns the same place, whose PHP sessions can be opened without the paths to the user. */
+function withUnknownUser(place: SitePlace): SitePlace {
+  const { sessions } = place;
+  if (sessions === undefined) return place;
+  return {
+    ...place,
+    sessions: {
+      ...sessions,
+      settings({ userId, userName, ...found }, appKeys) {
+        const id = userId ?? unknownPath;
+        return sessions.settings({ ...found, userId: id, userName: userName ?? id }, appKeys);
+      },
+    },
+  };
+}
+
+type Parts = Omit<SiteDescription, 'cookie' | 'files' | 'place'>;
+
+async function describe(place: SitePlace): Promise<Parts> {
+  const site = await findSite(place);
+  const { folder } = site;
+  if ('session' in site) {
+    const { application, session, accounts } = site;
+    const { given = {} } = place.sessions ?? {};
+    const store = given.store ?? (await application.find?.(folder, given))?.options.store ?? '';
+    const [, path] = /^file:\/\/(\/[^?]*)/.exec(store) ?? [];
+    const sessionFolder = path && decodeURIComponent(path);
+    return {
+      ...(await application.describe?.(folder)),
+      title: application.title,
+      logins: `sessions in ${storeTitle(session.source)}${sessionFolder === undefined ? '' : ` in ${sessionFolder}`}`,
+      sessions: { session },
+      sessionFolder,
+      isUserKnown: pathText(session.user.id) !== unknownPath,
+      databaseUser: accounts && databaseUser(accounts.application.database(accounts.found).kind, place),
+      nearby: application.kind === 'php' ? await describeNearby(place) : undefined,
+    };
+  }
+  const { application, found, reader } = site;
+  const logins = openTables(application, reader);
+  try {
+    const fault = await logins.fault();
+    // The site makes this table at its first login.
+    if (fault !== null && !/ has no \w+ yet/.test(fault.message)) throw fault;
+  } finally {
+    logins.close();
+  }
+  const { database, driver } = await connected(application, place, found);
+  const { kind } = application.database(found);
+  try {
+    const query = queryValue(database, driver);
+    const title = await databaseTitle(kind, query);
+    const parts = await application.describe?.(folder, found, query, driver).catch((error: unknown) => {
+      // A user by `siteDatabase` may not read all of it.
+      if (error instanceof StoreError || error instanceof ConfigurationError) return {};
+      throw error;
+    });
+    return {
+      ...parts,
+      title: application.title,
+      logins: `logins in ${title}`,
+      isUserKnown: true,
+      databaseUser: databaseUser(kind, place),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+/** An SQLite file has no users. */
+const databaseUser = (kind: string, { database }: SitePlace): SiteDescription['databaseUser'] =>
+  kind === 'sqlite' ? undefined : database === undefined ? 'site' : 'own';
+
+/** Returns a function that queries the only value of a SELECT as text. */
+const queryValue =
+  (database: OpenSite['database'], driver: OpenSite['driver']) =>
+  async (select: string): Promise<string | null> => {
+    const [[value = null] = []] = await database.query(`SELECT ${driver.asText(`(${select})`)}`);
+    return value;
+  };
+
+async function databaseTitle(
+  kind: 'mysql' | 'postgres' | 'sqlite',
+  query: (select: string) => Promise<string | null>,
+): Promise<string> {
+  if (kind !== 'mysql') return { postgres: 'PostgreSQL', sqlite: 'SQLite' }[kind];
+  return /maria/i.test((await query('SELECT VERSION()')) ?? '') ? 'MariaDB' : 'MySQL';
+}
+
+function explainStoreError({ message }: StoreError, place: SitePlace): Omit<SiteProblem, 'files'> {
+  if (/the user of the site may not/.test(message))
+    return { code: 'database', problem: `the database of the site answers, but ${message}` };
+  if (isIncomplete(message))
+    return {
+      code: 'database',
+      problem: `the database of the site answers, but it is not complete: ${message}. Finish the installation of the site first`,
+      lacksRights: lacksRights(place, message),
+    };
+  if (/refuses the user|does not accept this user|logs in by a method/.test(message))
+    return { code: 'database', problem: message };
+  const name = option('siteDatabase');
+  const advice = message.includes(`set ${name}`) ? '' : `; if it is elsewhere for this machine, set ${name}`;
+  return {
+    code: 'unavailable',
+    problem: `the database of the site does not answer: ${message}. Start it, and run this again${advice}`,
+  };
+}

@@ -1,0 +1,14 @@
+import type { Finding } from 'php-sessions/doctor';
+import { lineForScreen } from '../wire/blank.ts';
+
+export const ok = (text: string): Finding => ({ level: 'ok', text });
+export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });
+export const problem = (text: string, advice?: string): Finding => ({ level: 'problem', text, advice });
+
+const marks = { ok: '✓', warning: '!', problem: '✗' };
+
+/** Returns a finding as lines for the screen. */
+export const findingLines = ({ level, text, advice }: Finding): string[] => [
+  `${marks[level]} ${lineForScreen(text)}`,
+  ...(advice === undefined ? [] : [`  → ${lineForScreen(advice)}`]),
+];

@@ -1,0 +1,80 @@
+import { CommandProblem, exit } from '../command/problem.ts';
+import { listSettings, settingNames } from '../settings/config.ts';
+
+/** Settings by their names. */
+export type Settings = Readonly<Record<string, string | undefined>>;
+
+/** Settings under one comment. */
+export interface SettingsGroup {
+  comment: string;
+  settings: Settings;
+}
+
+/**
+ * Sorts settings into the groups of the file.
+ * @param isDirect whether browsers reach the chat server without a web server before it
+ */
+export function groupSettings(site: string, settings: Settings, isDirect: boolean): SettingsGroup[] {
+  const grouped = new Set<string>();
+  const group = (comment: string, pattern: RegExp, first: Settings = {}): SettingsGroup => {
+    const names = [...settingNames].filter(
+      (name) => pattern.test(name) && !grouped.has(name) && settings[name] !== undefined,
+    );
+    for (const name of names) grouped.add(name);
+    return {
+      comment,
+      settings: { ...first, ...Object.fromEntries(names.map((name) => [name, settings[name]])) },
+    };
+  };
+  return [
+    group('The site: from its folder the server knows who is logged in.', /^CHAT_(SITE_|SESSION_|USER_)/, {
+      CHAT_SITE: site,
+    }),
+    group(
+      'The users who may moderate, besides those to whom the site gives a role.',
+      /^CHAT_(ADMINS|MODERATORS)$/,
+    ),
+    group('The pages with the chat, and where people log in.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
+    group(
+      isDirect
+        ? 'Only this machine reaches the chat server.'
+        : 'Only the web server of this machine reaches the chat server.',
+      /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/,
+    ),
+    group('The messages and the files in them.', /^CHAT_(HISTORY|FILES)$/),
+    group('As the environment had them.', /./),
+  ];
+}
+
+/** Hides keys and passwords, for a screen. */
+export function withoutSecrets(groups: readonly SettingsGroup[]): SettingsGroup[] {
+  const all = Object.assign({}, ...groups.map(({ settings }) => settings));
+  const shown = new Map(listSettings(all).map(({ name, value }) => [name, value]));
+  return groups.map(({ comment, settings }) => ({
+    comment,
+    settings: Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [name, value && shown.get(name)]),
+    ),
+  }));
+}
+
+/** Returns the text of a file that systemd, a shell and the server itself read alike. */
+export function settingsText(title: string, groups: readonly SettingsGroup[]): string {
+  const parts = groups.flatMap(({ comment, settings }) => {
+    const lines = Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? [] : `${name}=${quote(name, value)}`,
+    );
+    return lines.length === 0 ? [] : [[`# ${comment}`, ...lines].join('\n')];
+  });
+  return `${[`# ${title}`, ...parts].join('\n\n')}\n`;
+}
+
+function quote(name: string, value: string): string {
+  if (/\p{Cc}/u.test(value))
+    throw new CommandProblem(
+      exit.configuration,
+      `${name}: it has a control character in it, which no setting may have`,
+    );
+  if (/^[A-Za-z0-9_.,:/@%+-]*$/.test(value)) return value;
+  return value.includes("'") ? `"${value.replace(/["\\`$]/g, '\\$&')}"` : `'${value}'`;
+}

@@ -1,0 +1,93 @@
+import { statSync } from 'node:fs';
+import {
+  describeSite,
+  examineLogins,
+  type Finding,
+  grants,
+  type SiteDescription,
+  type SiteFiles,
+} from 'php-sessions/doctor';
+import { CommandProblem, exit } from '../command/problem.ts';
+import type { Config } from '../settings/config.ts';
+import { lineForScreen } from '../wire/blank.ts';
+import { type Account, accountOf, asAccount } from './account.ts';
+
+/** The folder of a site, with the settings about it. */
+export type SitePlace = Extract<Config['logins'], { site: unknown }>['site'];
+
+/**
+ * Finds out what is in a folder.
+ * @param explainForbidden returns the problem if this account may not read some of these files
+ * @throws CommandProblem
+ */
+export async function readSite(
+  place: SitePlace,
+  explainForbidden: (files: SiteFiles) => Promise<string | null>,
+): Promise<SiteDescription> {
+  const site = await describeSite(place);
+  if (!('problem' in site)) return site;
+  if (site.lacksRights) {
+    const problem = await rightsProblem(place);
+    if (problem !== null) throw problem;
+  }
+  const advice = site.nearby === undefined ? '' : `\n  → ${lineForScreen(site.nearby)}: give that folder`;
+  const forbidden = site.code === 'configuration' ? await explainForbidden(site.files) : null;
+  throw new CommandProblem(
+    site.code === 'unavailable' ? exit.unavailable : exit.configuration,
+    forbidden ?? `${lineForScreen(site.problem)}${advice}`,
+  );
+}
+
+/**
+ * Tests the logins of a site with the rights that the server will have.
+ * @throws CommandProblem if the chat could not work
+ */
+export async function testSite(
+  { place }: SiteDescription,
+  account: Account,
+  say: (finding: Finding) => void,
+): Promise<void> {
+  const problems: Finding[] = [];
+  await asAccount(account, async () => {
+    let isFirst = true;
+    for await (const finding of examineLogins({ site: place }, { withoutRenewal: keepaliveOff })) {
+      // The first finding repeats what `init` has already said of the site.
+      if (!isFirst || finding.level !== 'ok') say(finding);
+      isFirst = false;
+      if (finding.level === 'problem') problems.push(finding);
+    }
+  });
+  if (problems.length === 0) return;
+  throw (
+    (problems.some(({ lacksRights }) => lacksRights) ? await rightsProblem(place) : null) ??
+    new CommandProblem(
+      exit.unavailable,
+      'so the chat could not work: nothing has been written. Mend that, and run this again',
+    )
+  );
+}
+
+/** The advice for sites whose sessions cannot be renewed. */
+export const keepaliveOff = 'set CHAT_SESSION_KEEPALIVE=off';
+
+/** Returns the SQL for the user of CHAT_SITE_DATABASE as a problem; null if the SQL is not known. */
+async function rightsProblem(place: SitePlace): Promise<CommandProblem | null> {
+  const lines = await grants(place);
+  if ('problem' in lines) return null;
+  const rights = lines.filter((line) => !/^(--|CREATE (USER|ROLE) )/.test(line));
+  return new CommandProblem(
+    exit.configuration,
+    `the user of CHAT_SITE_DATABASE may not read all that the chat needs. As an administrator of the database, with that user in place of “chat”:\n\n${rights.map((line) => `    ${line}`).join('\n')}`,
+  );
+}
+
+/** Returns the account that PHP runs as: the owner of the sessions, unless that is root. */
+export function phpAccount({ account, sessionFolder }: SiteDescription): string | undefined {
+  if (account !== undefined || sessionFolder === undefined) return account;
+  try {
+    const { uid } = statSync(sessionFolder);
+    return uid === 0 ? undefined : accountOf(uid)?.name;
+  } catch {
+    return undefined;
+  }
+}
