@@ -21,6 +21,42 @@ export function databaseHost(text: string): { host: string; port?: number; socke
   };
 }
 
+/** A database on a server. Without a port its usual one counts. A socket replaces the host. */
+export const serverDatabase = ({
+  kind = 'mysql',
+  host,
+  port = 0,
+  socket,
+  user,
+  password,
+  name,
+  charset = 'utf8',
+}: {
+  kind?: SiteDatabase['kind'];
+  host: string | undefined;
+  port?: number | undefined;
+  socket?: string | undefined;
+  user: string;
+  password: string;
+  name: string;
+  charset?: SiteDatabase['charset'];
+}): SiteDatabase => ({
+  kind,
+  place: {
+    ...{ user, password, path: `/${name}` },
+    hosts: host === undefined ? [] : [{ host, ...(port > 0 ? { port } : {}) }],
+  },
+  ...(socket ? { socket } : {}),
+  charset,
+});
+
+/** @param path absolute */
+export const sqliteDatabase = (path: string): SiteDatabase => ({
+  kind: 'sqlite',
+  place: { user: '', password: '', hosts: [], path },
+  charset: 'utf8',
+});
+
 /** Where Debian, Red Hat and MySQL itself put its socket. */
 const mysqlSockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
 

@@ -1,9 +1,13 @@
+import { timingSafeEqual } from 'node:crypto';
+import { basename, dirname } from 'node:path';
 import type { Configuration } from '../configuration/configuration.ts';
 import type { EnvForm } from '../configuration/env.ts';
 import type { PhpSettings } from '../configuration/php-settings.ts';
 import type { SessionCall } from '../configuration/session-calls.ts';
 import type { PhpSurroundings } from '../configuration/value.ts';
 import type { RequestCookies, SessionCookie } from '../cookie.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName, type FoundUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import {
@@ -472,6 +476,12 @@ export const selectAccounts = (
   name: (text) => displayName(decode(text('name'))),
 });
 
+/** Ends the check of a request: its other claims do not count. */
+export const rejectFinally = (reason: string, hint?: string) => ({
+  ...notLoggedIn(reason, hint),
+  isFinal: true as const,
+});
+
 /** The roles of a user in the chat. */
 export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
   const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
@@ -523,6 +533,45 @@ export function selectColumns(
   return { view, columns: { value: 'text' }, names, select };
 }
 
+/** The match of a pattern in a file; null if there is none, or no such file. */
+export const matchFile = async (folder: SiteFolder, file: string, pattern: RegExp) =>
+  (await folder.has(file)) ? pattern.exec(await folder.text(file)) : null;
+
+/** The folder of an application: the site's own, or the one above if the web server serves its folder of this name. */
+export async function findRoot(
+  { path }: SiteFolder,
+  served: string,
+  isRoot: (root: string) => Promise<boolean>,
+): Promise<string | null> {
+  if (await isRoot(path)) return path;
+  return basename(path) === served && (await isRoot(dirname(path))) ? dirname(path) : null;
+}
+
+/** The value of `serialize()` or of PHP's own session format; undefined if the bytes are not in that format. */
+export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): PhpValue | undefined {
+  try {
+    return formats[format](bytes);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+/** Compares in constant time. */
+export const isSameSecret = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && timingSafeEqual(one, other);
+
+/** Whether one of the values is wanted. */
+export const hasAny = (values: readonly string[], wanted: readonly string[] = []): boolean =>
+  wanted.some((value) => values.includes(value));
+
+/** The number of administrators, unless the operator names their roles. @param select for the number */
+export const countAdmins = async (
+  { admins }: GivenRoles,
+  ask: (select: string) => Promise<string | null>,
+  select: string,
+): Promise<number | undefined> => (admins === undefined ? Number(await ask(select)) : undefined);
+
 /** Columns of texts. */
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
@@ -550,3 +599,9 @@ export const textsOf =
   (row: Row | null) =>
   (column: string): string =>
     row?.[column]?.toString('utf8') ?? '';
+
+/** The settings by their names as texts: empty for NULL, and where there is none. */
+export const settingTexts =
+  (settings: ReadonlyMap<string, Row>) =>
+  (name: string): string =>
+    textsOf(settings.get(name) ?? null)('value');

@@ -1,4 +1,5 @@
 import { asText } from '../configuration/configuration.ts';
+import { serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import type { SessionApplication } from './application.ts';
 import { lifetimeOfPhp, ownSessions, says } from './own-sessions.ts';
@@ -29,19 +30,18 @@ export const cacti: SessionApplication = {
       const found = await ownSessions(folder, given, { cookieName });
       return { ...found, options: { ...options, ...found.options } };
     }
-    const port = Number(value('database_port')) || 3306;
-    const place = {
-      user: value('database_username'),
-      password: value('database_password'),
-      hosts: [{ host: value('database_hostname') || 'localhost', port }],
-      path: `/${value('database_default')}`,
-    };
     // cacti_db_session_clean() gets it from PHP.
     const lifetime = String(await lifetimeOfPhp(folder));
     return {
       options: { ...options, cookieName },
       table: {
-        database: { kind: 'mysql', place, charset: 'utf8' },
+        database: serverDatabase({
+          host: value('database_hostname') || 'localhost',
+          port: Number(value('database_port')) || 3306,
+          user: value('database_username'),
+          password: value('database_password'),
+          name: value('database_default'),
+        }),
         options: { table: 'sessions', id: 'id', data: 'data', last: 'access', lifetime },
       },
     };

@@ -1,8 +1,13 @@
-import { dirname } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, urlWith } from '../configuration/database-host.ts';
+import { escapedPath, serverDatabase, urlWith } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
-import { notLoggedIn, type SessionApplication, type SiteDatabase, type SiteFolder } from './application.ts';
+import {
+  findRoot,
+  notLoggedIn,
+  type SessionApplication,
+  type SiteDatabase,
+  type SiteFolder,
+} from './application.ts';
 
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';
@@ -27,7 +32,11 @@ export const codeigniter: SessionApplication = {
   },
 
   async find(folder, given) {
-    const root = await rootOf(folder);
+    const root = await findRoot(
+      folder,
+      'public',
+      async (root) => (await folder.has(`${root}/spark`)) && (await folder.has(`${root}/${file}`)),
+    );
     if (root === null) return null;
     const environment = (await folder.has(`${root}/.env`))
       ? await folder.env(`${root}/.env`)
@@ -142,30 +151,17 @@ async function databaseOf(
       `${configuration.file}: the sessions are in a database that is not found by the folder (${group}): set ${option('store')}`,
     );
   const isMysql = driver === 'MySQLi';
-  const host = value('hostname') || 'localhost';
-  const port = Number(value('port')) || (isMysql ? 3306 : 5432);
   return {
     tables: value('DBPrefix'),
-    database: {
+    database: serverDatabase({
       kind: isMysql ? 'mysql' : 'postgres',
-      place: {
-        user: value('username'),
-        password: value('password'),
-        hosts: [{ host, port }],
-        path: `/${value('database')}`,
-      },
-      charset: 'utf8',
-    },
+      host: value('hostname') || 'localhost',
+      port: Number(value('port')) || (isMysql ? 3306 : 5432),
+      user: value('username'),
+      password: value('password'),
+      name: value('database'),
+    }),
   };
-}
-
-/** The folder of the application; the site's own may be `public` in it. */
-async function rootOf(folder: SiteFolder): Promise<string | null> {
-  for (const root of [folder.path, dirname(folder.path)]) {
-    if (root !== folder.path && !folder.path.endsWith('/public')) continue;
-    if ((await folder.has(`${root}/spark`)) && (await folder.has(`${root}/${file}`))) return root;
-  }
-  return null;
 }
 
 /** As BaseConfig::getEnvValue(). */

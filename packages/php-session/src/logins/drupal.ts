@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import {
   asText,
@@ -6,6 +6,7 @@ import {
   ConfigurationError,
   SecondFactorError,
 } from '../configuration/configuration.ts';
+import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import type { RequestCookies } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
@@ -18,9 +19,12 @@ import {
   type Application,
   type Claim,
   checkSize,
+  countAdmins,
   type GivenRoles,
+  hasAny,
   type LoginTable,
   loginPart,
+  matchFile,
   missingCookie,
   notLoggedIn,
   quoteTable,
@@ -152,7 +156,7 @@ export const drupal: Application<Found, Found> = {
     const id = cookies.value(name);
     if (id === null) return missingCookie(name, 'Drupal makes the name of the host and path of the page');
     if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return notLoggedIn('its cookie is no session id');
-    const sid = createHash('sha256').update(id).digest('base64url');
+    const sid = hash('sha256', id, 'base64url');
     return { table: 'sessions', lookup: sid, secrets: [id] };
   },
 
@@ -178,13 +182,13 @@ export const drupal: Application<Found, Found> = {
     if (row.uid === null || text('uid') !== user) return notLoggedIn('there is no such user');
     if (text('status') !== '1') return notLoggedIn('the user is blocked there');
     const own = text('roles').split('\n');
-    const isOne = (names: readonly string[]) => names.some((name) => own.includes(name));
     const isAdmin =
-      isOne(admins ?? ['administrator']) || (admins === undefined && hasSuperUser && user === superUser);
+      hasAny(own, admins ?? ['administrator']) ||
+      (admins === undefined && hasSuperUser && user === superUser);
     const found: SessionUser = {
       id: user,
       name: displayName(text('name')) || user,
-      ...toRoles(isAdmin, isOne(moderators ?? ['content_editor'])),
+      ...toRoles(isAdmin, hasAny(own, moderators ?? ['content_editor'])),
     };
     return { state: 'user', user: found };
   },
@@ -195,18 +199,13 @@ export const drupal: Application<Found, Found> = {
     const file = join(place?.root ?? folder.path, 'core/lib/Drupal.php');
     const roles = `SELECT 1 FROM ${table('user__roles')} r WHERE r.entity_id = u.uid AND r.roles_target_id = 'administrator'`;
     return {
-      version: (await folder.has(file))
-        ? /const VERSION = '([\d.]+)/.exec(await folder.text(file))?.[1]
-        : undefined,
+      version: (await matchFile(folder, file, /const VERSION = '([\d.]+)/))?.[1],
       login: 'user/login?destination={return_path}',
-      administrators:
-        admins === undefined
-          ? Number(
-              await ask(
-                `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (${hasSuperUser ? `u.uid = ${superUser} OR ` : ''}EXISTS (${roles}))`,
-              ),
-            )
-          : undefined,
+      administrators: await countAdmins(
+        { admins },
+        ask,
+        `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (${hasSuperUser ? `u.uid = ${superUser} OR ` : ''}EXISTS (${roles}))`,
+      ),
       // getCookieDomain(): the host that is asked for, unless services.yml names another one.
       cookie: { path: '/', domain: '.', secure: false },
     };
@@ -286,7 +285,7 @@ async function endingOf(folder: SiteFolder, site: string): Promise<string | null
   const [, , domain] =
     /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await servicesOf(folder, site)) ??
     [];
-  return domain === undefined ? null : createHash('sha256').update(domain).digest('hex').slice(0, 32);
+  return domain === undefined ? null : hash('sha256', domain).slice(0, 32);
 }
 
 /** @returns the root of Drupal, and the folder of its site there; null if it is not there */
@@ -333,7 +332,7 @@ function databaseOf(configuration: Configuration, root: string): SiteDatabase & 
     );
   }
   const kind = kinds[driver as keyof typeof kinds];
-  const [name, prefix, socket] = [text('database'), text('prefix'), text('unix_socket')];
+  const [name, prefix] = [text('database'), text('prefix')];
   if (!/^[A-Za-z0-9_.$-]{0,64}$/.test(prefix)) {
     throw new ConfigurationError(
       `${configuration.file}: the prefix of the tables has other characters than A-Z a-z 0-9 _ . $ -`,
@@ -343,24 +342,16 @@ function databaseOf(configuration: Configuration, root: string): SiteDatabase & 
     const path = isAbsolute(name) ? name : join(root, name);
     // There a prefix is a file of its own.
     const file = prefix === '' ? path : `${path}-${prefix}`;
-    return {
-      kind,
-      place: { user: '', password: '', hosts: [], path: file },
-      charset: 'utf8',
-      prefix: '',
-    };
+    return { ...sqliteDatabase(file), prefix: '' };
   }
-  const port = Number(text('port'));
-  return {
+  const database = serverDatabase({
     kind,
-    place: {
-      user: text('username'),
-      password: text('password'),
-      hosts: [{ host: text('host') || 'localhost', ...(port > 0 ? { port } : {}) }],
-      path: `/${name}`,
-    },
-    ...(socket === '' ? {} : { socket }),
-    charset: 'utf8',
-    prefix,
-  };
+    host: text('host') || 'localhost',
+    port: Number(text('port')),
+    socket: text('unix_socket'),
+    user: text('username'),
+    password: text('password'),
+    name,
+  });
+  return { ...database, prefix };
 }

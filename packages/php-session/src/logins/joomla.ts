@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   asText,
   type Configuration,
@@ -6,7 +6,7 @@ import {
   ifKnown,
   isTrue,
 } from '../configuration/configuration.ts';
-import { databaseHost } from '../configuration/database-host.ts';
+import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -17,6 +17,7 @@ import { maxSessionBytes } from '../store.ts';
 import {
   type Application,
   checkSize,
+  countAdmins,
   type GivenRoles,
   type LoginTable,
   loginPart,
@@ -26,6 +27,7 @@ import {
   type SiteDatabase,
   selectAccounts,
   selectMails,
+  settingTexts,
   texts,
   textsOf,
   toRoles,
@@ -99,13 +101,13 @@ export const joomla: Application<Found, Site> = {
         `${folder.path}/${file}: Joomla does not write into its table who is logged in: switch on “Track Session Metadata” in its global configuration`,
       );
     }
-    const name = md5((text('secret', option('cookieName')) ?? '') + (text('session_name') || 'site'));
+    const name = hash('md5', (text('secret', option('cookieName')) ?? '') + (text('session_name') || 'site'));
     const minutes = Number(text('lifetime') ?? 0);
     return {
       database: databaseOf(configuration),
       prefix: prefixOf(text('dbprefix') ?? ''),
       // Session/Session.php hashes it a second time, and did not before the last betas of 4.0.
-      cookies: cookieName === undefined ? [md5(name), name] : [cookieName],
+      cookies: cookieName === undefined ? [hash('md5', name), name] : [cookieName],
       shared: isOn('shared_session', '0'),
       lifetime: minutes > 0 ? minutes * 60 : 900,
       hasTexts: text('session_handler') === 'database',
@@ -137,14 +139,14 @@ export const joomla: Application<Found, Site> = {
   },
 
   site(found, settings) {
-    const plugin = settings.get(logoutPlugin)?.value?.toString('utf8') ?? '';
+    const text = settingTexts(settings);
     // The handler “Database” deletes the row itself.
-    if (!found.hasTexts && /"forceLogout":"?0/.test(plugin)) {
+    if (!found.hasTexts && /"forceLogout":"?0/.test(text(logoutPlugin))) {
       throw new ConfigurationError(
         'a logout of Joomla leaves its row of the session: take the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
       );
     }
-    const all = groupsIn(found.database, settings.get(groupsSetting)?.value?.toString('utf8') ?? '');
+    const all = groupsIn(found.database, text(groupsSetting));
     return {
       ...found,
       listed: groupsListed(found, all),
@@ -290,10 +292,11 @@ export const joomla: Application<Found, Site> = {
       version: version && [part('MAJOR'), part('MINOR'), part('PATCH')].filter(Boolean).join('.'),
       address: text('live_site'),
       login: 'index.php?option=com_users&view=login&return={return_base64}',
-      administrators:
-        admins === undefined
-          ? Number(await ask(`SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (${isAdmin})`))
-          : undefined,
+      administrators: await countAdmins(
+        { admins },
+        ask,
+        `SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (${isAdmin})`,
+      ),
       cookie: {
         path: text('cookie_path') || '/',
         domain: text('cookie_domain'),
@@ -359,18 +362,16 @@ function rolesIn(site: Site, own: readonly string[], directly: readonly string[]
 function databaseOf(configuration: Configuration): SiteDatabase {
   const text = (name: string) =>
     asText(configuration.member(`JConfig::${name}`, option('siteDatabase'))) ?? '';
-  const { socket, ...host } = databaseHost(text('host').replace(/^unix:/, ':'));
-  return {
+  return serverDatabase({
     kind: /^(pgsql|postgresql)$/.test(text('dbtype')) ? 'postgres' : 'mysql',
-    place: { user: text('user'), password: text('password'), hosts: [host], path: `/${text('db')}` },
-    ...(socket === undefined ? {} : { socket }),
-    charset: 'utf8',
-  };
+    ...databaseHost(text('host').replace(/^unix:/, ':')),
+    user: text('user'),
+    password: text('password'),
+    name: text('db'),
+  });
 }
 
 function prefixOf(prefix: string): string {
   if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
   throw new ConfigurationError('the prefix of the tables of Joomla has other characters than A-Z a-z 0-9 _');
 }
-
-const md5 = (text: string) => createHash('md5').update(text).digest('hex');

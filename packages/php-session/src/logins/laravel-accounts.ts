@@ -1,9 +1,10 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { displayName } from '../identity.ts';
 import { option } from '../names.ts';
 import {
   type Accounts,
+  isSameSecret,
   notLoggedIn,
   quoteTable,
   type SessionTexts,
@@ -16,6 +17,7 @@ import {
   textsOf,
 } from './application.ts';
 import { type Config, databaseOf, withoutComments } from './laravel-configuration.ts';
+import { says } from './own-sessions.ts';
 
 /**
  * `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user.
@@ -180,9 +182,7 @@ const zero = Buffer.from('0');
 /** Whether `AuthenticateSession` compares nothing where the password is empty, as since version 11. */
 async function skipsEmptyPassword(folder: SiteFolder, root: string): Promise<boolean> {
   const file = `${root}/vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php`;
-  return (
-    (await folder.has(file)) && /! \$request->user\(\)->getAuthPassword\(\)/.test(await folder.text(file))
-  );
+  return says(folder, file, '! $request->user()->getAuthPassword()');
 }
 
 /** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */
@@ -191,9 +191,7 @@ function isOf(password: Buffer, hash: string, appKey: string | null): boolean {
   const keyed = createHmac('sha256', appKey ?? 'base-key-for-password-hash-mac')
     .update(password)
     .digest('hex');
-  return [password, Buffer.from(keyed)].some(
-    (expected) => expected.length === given.length && timingSafeEqual(expected, given),
-  );
+  return [password, Buffer.from(keyed)].some((expected) => isSameSecret(expected, given));
 }
 
 interface Model {

@@ -1,22 +1,23 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
-import type { SiteDatabase, SiteFolder } from './application.ts';
+import { findRoot, type SiteDatabase, type SiteFolder } from './application.ts';
 
 /** The configuration of a site: `config('FILE.KEY.KEY')`. */
 export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;
 
 /** The folder of the application; the site's own may be `public` in it. */
-export async function rootOf(folder: SiteFolder): Promise<string | null> {
-  for (const root of [folder.path, dirname(folder.path)]) {
-    if (root !== folder.path && !folder.path.endsWith('/public')) continue;
-    if ((await folder.has(`${root}/artisan`)) && (await folder.has(`${root}/bootstrap/app.php`))) return root;
-    // Its configuration alone.
-    if ((await folder.has(`${root}/config/session.php`)) && (await folder.has(`${root}/.env`))) return root;
-  }
-  return null;
-}
+export const rootOf = (folder: SiteFolder) =>
+  findRoot(
+    folder,
+    'public',
+    async (root) =>
+      ((await folder.has(`${root}/artisan`)) && (await folder.has(`${root}/bootstrap/app.php`))) ||
+      // A copy of the configuration alone.
+      ((await folder.has(`${root}/config/session.php`)) && (await folder.has(`${root}/.env`))),
+  );
 
 /** Keys whose lists Laravel merges: `LoadConfiguration::mergeableOptions()`. */
 const merged = new Set(['auth.guards', 'auth.providers', 'cache.stores', 'database.connections']);
@@ -107,10 +108,8 @@ export async function databaseOf(
   const name = given || ((await config('database', ['default'], option('store'))) ?? '');
   const value = await connectionOf(config, ['connections', name]);
   const [kind, prefix, path] = [kinds[await value('driver')], await value('prefix'), await value('database')];
-  const charset = 'utf8';
   if (kind === 'sqlite') {
-    const place = { user: '', password: '', hosts: [], path: path.startsWith('/') ? path : join(root, path) };
-    return { database: { kind, place, charset }, prefix };
+    return { database: sqliteDatabase(path.startsWith('/') ? path : join(root, path)), prefix };
   }
   const [host, socket] = [await value('host'), kind === 'mysql' ? await value('unix_socket') : ''];
   if (kind === undefined || (host === '' && socket === ''))
@@ -118,13 +117,14 @@ export async function databaseOf(
       `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set ${option('site')}=laravel: without the folder, and ${option('store')}`,
     );
   const port = await value('port');
-  const place = {
+  const database = serverDatabase({
+    ...{ kind, socket },
+    host: socket === '' ? host : undefined,
+    port: /^\d{1,5}$/.test(port) ? Number(port) : undefined,
     user: await value('username'),
     password: await value('password'),
-    hosts: socket === '' ? [{ host, ...(/^\d{1,5}$/.test(port) ? { port: Number(port) } : {}) }] : [],
-    path: `/${path}`,
-  };
-  const database = { kind, place, charset, ...(socket === '' ? {} : { socket }) } as const;
+    name: path,
+  });
   return { database, prefix };
 }
 

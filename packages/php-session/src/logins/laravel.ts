@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
-import type { FoundSessions, SessionApplication, SiteFolder } from './application.ts';
+import { type FoundSessions, matchFile, type SessionApplication, type SiteFolder } from './application.ts';
 import { accountsOf, guardIn, impersonationIn, userOf } from './laravel-accounts.ts';
 import {
   type Config,
@@ -73,9 +73,7 @@ export const laravel: SessionApplication = {
     const framework = `${root}/vendor/laravel/framework/src/Illuminate/Foundation/Application.php`;
     const address = await known('app', 'url');
     return {
-      version: (await folder.has(framework))
-        ? /const VERSION = '([\d.]+)'/.exec(await folder.text(framework))?.[1]
-        : null,
+      version: (await matchFile(folder, framework, /const VERSION = '([\d.]+)'/))?.[1],
       // The skeleton has it until somebody sets another one.
       address: address === 'http://localhost' ? null : address,
       login: 'login',

@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { dirname } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
-import { databaseHost, escapedPath, hostAndPort } from '../configuration/database-host.ts';
+import { databaseHost, escapedPath, hostAndPort, serverDatabase } from '../configuration/database-host.ts';
 import { parseCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -12,15 +11,18 @@ import { option } from '../names.ts';
 import {
   addressHint,
   type Claim,
+  findRoot,
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
   notLoggedIn,
+  rejectFinally,
   type SiteDatabase,
   type SiteFolder,
   seldomChanged,
   selectAccounts,
   selectMails,
+  settingTexts,
   texts,
   textsOf,
   toRoles,
@@ -108,7 +110,12 @@ export const magento: MemberApplication<Found, Site, Member> = {
   title: 'Magento',
 
   async find(folder, { cookieName, checks, admins, moderators, store }) {
-    const root = await rootOf(folder);
+    const root = await findRoot(
+      folder,
+      'pub',
+      async (root) =>
+        (await folder.has(`${root}/app/etc/env.php`)) && (await folder.has(`${root}/bin/magento`)),
+    );
     if (root === null) return null;
     const env = await folder.php(`${root}/app/etc/env.php`);
     const files = [env];
@@ -148,7 +155,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
   },
 
   site(found, table) {
-    const text = (name: string) => table.get(name)?.value?.toString('utf8') ?? '';
+    const text = settingTexts(table);
     const value = (name: Setting) => found.fixed[name] ?? (text(name) || settings[name]);
     const codes = [...new Set([text('website'), ...text('websites').split('\n')])];
     const usable = codes.filter((code) => /^[A-Za-z]\w*$/.test(code));
@@ -272,22 +279,18 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
   checkRow(site, { customer: id, table, ends, differs }, row, now) {
     const text = textsOf(row);
-    const settled = (reason: string, hint?: string) => ({
-      ...notLoggedIn(reason, hint),
-      isFinal: true as const,
-    });
     if (differs !== undefined) {
-      return settled(`the session was begun with another ${differs}`, addressHint());
+      return rejectFinally(`the session was begun with another ${differs}`, addressHint());
     }
-    if (ends !== undefined && now > ends) return settled('the session has got another id since');
+    if (ends !== undefined && now > ends) return rejectFinally('the session has got another id since');
     if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
-      return settled('the session has ended there, as at a new password');
-    if (text('is_active') !== '1') return settled('the customer is disabled there');
+      return rejectFinally('the session has ended there, as at a new password');
+    if (text('is_active') !== '1') return rejectFinally('the customer is disabled there');
     // Magento leaves the key where it has stopped asking for it.
     const isAsked = site.confirms.websites[text('website_id')] ?? site.confirms.others;
     if (isAsked && text('confirmation') !== '')
-      return settled('the mail address of the customer is not confirmed');
+      return rejectFinally('the mail address of the customer is not confirmed');
     const group = text('group_name');
     const user: SessionUser = {
       id,
@@ -327,16 +330,6 @@ function differing(
   if (!checks) return null;
   if (useAddress && begun.address !== address.replace(/^::ffff:(?=\d+\.)/i, '')) return 'address';
   return useAgent && begun.agent !== userAgent && !anyAgent.test(userAgent) ? 'browser' : null;
-}
-
-/** The folder of Magento; the site's own may be `pub` in it. */
-async function rootOf(folder: SiteFolder): Promise<string | null> {
-  for (const root of [folder.path, dirname(folder.path)]) {
-    if (root !== folder.path && !folder.path.endsWith('/pub')) continue;
-    if ((await folder.has(`${root}/app/etc/env.php`)) && (await folder.has(`${root}/bin/magento`)))
-      return root;
-  }
-  return null;
 }
 
 /** Folders of Composer's packages: those of Magento and of Mage-OS. */
@@ -462,18 +455,12 @@ function databaseOf(env: Configuration): SiteDatabase {
   const text = (name: string) =>
     asText(env.returned(['db', 'connection', 'default', name], option('siteDatabase'))) ?? '';
   const given = text('host');
-  const { socket, ...place } = databaseHost(given.startsWith('/') ? `:${given}` : given);
-  return {
-    kind: 'mysql',
-    place: {
-      user: text('username'),
-      password: text('password'),
-      hosts: [place],
-      path: `/${text('dbname')}`,
-    },
-    ...(socket === undefined ? {} : { socket }),
-    charset: 'utf8',
-  };
+  return serverDatabase({
+    ...databaseHost(given.startsWith('/') ? `:${given}` : given),
+    user: text('username'),
+    password: text('password'),
+    name: text('dbname'),
+  });
 }
 
 /** The customers who are not disabled, and have confirmed their mail address where Magento asks for that. */

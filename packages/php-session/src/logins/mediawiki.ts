@@ -1,5 +1,11 @@
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
+import {
+  databaseHost,
+  hostAndPort,
+  serverDatabase,
+  sqliteDatabase,
+  urlWith,
+} from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import {
   type Accounts,
@@ -100,7 +106,6 @@ function prefixOf(value: Settings): string {
 
 function databaseOf(value: Settings, folder: string): SiteDatabase {
   const type = value('wgDBtype') || 'mysql';
-  const charset = 'utf8';
   if (type === 'sqlite') return fileOf(value('wgSQLiteDataDir') || `${folder}/data`, value('wgDBname'));
   if (
     type !== 'mysql' ||
@@ -110,25 +115,15 @@ function databaseOf(value: Settings, folder: string): SiteDatabase {
     throw new ConfigurationError(
       `${folder}/${file}: this wiki has another database than one server of MariaDB or MySQL, or SQLite, which alone can be read: ${byHand()}`,
     );
-  const { socket, ...host } = databaseHost(value('wgDBserver'));
-  return {
-    kind: 'mysql',
-    place: {
-      user: value('wgDBuser'),
-      password: value('wgDBpassword'),
-      hosts: [host],
-      path: `/${value('wgDBname')}`,
-    },
-    ...(socket === undefined ? {} : { socket }),
-    charset,
-  };
+  return serverDatabase({
+    ...databaseHost(value('wgDBserver')),
+    user: value('wgDBuser'),
+    password: value('wgDBpassword'),
+    name: value('wgDBname'),
+  });
 }
 
-const fileOf = (folder: string, name: string): SiteDatabase => ({
-  kind: 'sqlite',
-  place: { user: '', password: '', hosts: [], path: `${folder}/${name}.sqlite` },
-  charset: 'utf8',
-});
+const fileOf = (folder: string, name: string) => sqliteDatabase(`${folder}/${name}.sqlite`);
 
 /** The sessions lie in one of the caches of the wiki. */
 function storeOf(

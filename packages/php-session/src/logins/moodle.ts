@@ -6,10 +6,8 @@ import {
   ifKnown,
   isTrue,
 } from '../configuration/configuration.ts';
-import { databaseHost } from '../configuration/database-host.ts';
+import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
-import { formats } from '../formats/formats.ts';
-import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { option } from '../names.ts';
@@ -20,7 +18,9 @@ import {
   addressHint,
   type Claim,
   checkSize,
+  decodeValue,
   type GivenRoles,
+  hasAny,
   type LoginTable,
   loginPart,
   missingCookie,
@@ -29,6 +29,7 @@ import {
   type SiteDatabase,
   type SiteFolder,
   selectMails,
+  settingTexts,
   texts,
   textsOf,
   toRoles,
@@ -141,7 +142,7 @@ export const moodle: Application<Found, Site, Cookie> = {
   },
 
   site(found, settings) {
-    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const text = settingTexts(settings);
     const value = (name: (typeof inBoth)[number]) => found.fixed[name] ?? text(name);
     const isOn = (name: (typeof inBoth)[number]) => isTrue(value(name));
     const handler = isOn('sitepolicyhandler') ? value('sitepolicyhandler') : null;
@@ -308,12 +309,11 @@ export const moodle: Application<Found, Site, Cookie> = {
     if (isAsked && !isTrue(text('policyagreed')))
       return notLoggedIn('the user has not yet agreed to the policy of the site');
     const own = text('roles').split('\n');
-    const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
-    const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : isOne(site.admins);
+    const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : hasAny(own, site.admins);
     const user: SessionUser = {
       id,
       name: displayName(nameOf(site.nameFormat, text)) || id,
-      ...toRoles(isAdmin, isOne(site.moderators ?? ['manager'])),
+      ...toRoles(isAdmin, hasAny(own, site.moderators ?? ['manager'])),
     };
     return { state: 'user', user, idle: ends + 1 };
   },
@@ -392,13 +392,9 @@ const authenticated = parsePath('SESSION.tool_mfa_authenticated');
 /** The text of a session is in base64 in the table. */
 function hasGivenFactors(data: Buffer | null): boolean {
   if (data === null) return false;
-  try {
-    const found = follow(formats.php(Buffer.from(data.toString('latin1'), 'base64')), authenticated);
-    return 'value' in found && (found.value === true || found.value === 1);
-  } catch (error) {
-    if (error instanceof FormatError) return false;
-    throw error;
-  }
+  const session = decodeValue('php', Buffer.from(data.toString('latin1'), 'base64'));
+  const found = follow(session ?? null, authenticated);
+  return 'value' in found && (found.value === true || found.value === 1);
 }
 
 /** `config.php` lies in the folder, or above `public`, which Moodle 5.1 serves. */
@@ -446,23 +442,15 @@ function databaseOf(configuration: Configuration): SiteDatabase {
   if (isPostgres && socket !== '' && /^(localhost|127\.0\.0\.1)$/.test(host.host))
     host.host = socket.includes('/') ? socket : '';
   if (isPostgres && text('dbhost') === '') host.host = '';
-  return {
+  return serverDatabase({
     kind: isPostgres ? 'postgres' : 'mysql',
-    place: {
-      user: text('dbuser'),
-      password: text('dbpass'),
-      hosts: [port > 0 ? { ...host, port } : host],
-      path: `/${text('dbname')}`,
-    },
-    ...(isPostgres
-      ? {}
-      : socket.startsWith('/')
-        ? { socket }
-        : inHost === undefined
-          ? {}
-          : { socket: inHost }),
-    charset: 'utf8',
-  };
+    ...host,
+    ...(port > 0 ? { port } : {}),
+    socket: isPostgres ? undefined : socket.startsWith('/') ? socket : inHost,
+    user: text('dbuser'),
+    password: text('dbpass'),
+    name: text('dbname'),
+  });
 }
 
 function prefixOf(prefix: string): string {

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   asText,
@@ -6,21 +5,26 @@ import {
   ConfigurationError,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { databaseHost } from '../configuration/database-host.ts';
+import { databaseHost, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import {
   type Application,
   type Claim,
+  countAdmins,
   type GivenRoles,
+  isSameSecret,
   loginPart,
+  matchFile,
   notLoggedIn,
   type Row,
+  rejectFinally,
   type SiteDatabase,
   type SiteFolder,
   selectAccounts,
   selectMails,
+  settingTexts,
   texts,
   textsOf,
   toRoles,
@@ -99,7 +103,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         'the plugin My2FA asks for the second factor after the login, so a password alone would be enough here: deactivate the plugin, or do not use this program there',
       );
     }
-    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const text = settingTexts(settings);
     return {
       ...found,
       cookiePrefix: found.cookiePrefix ?? text('cookieprefix').replace(/[\n\r ]/g, ''),
@@ -265,8 +269,8 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         table === 'users' ? 'there is no such user' : 'the browser has no session of this user',
       );
     }
-    if (!isSame(row.loginkey ?? Buffer.alloc(0), loginkey))
-      return settled('the key of the login is no longer valid');
+    if (!row.loginkey?.length || !isSameSecret(row.loginkey, Buffer.from(loginkey, 'latin1')))
+      return rejectFinally('the key of the login is no longer valid');
     const sessions = new Map(
       text('sessions')
         .split('\n')
@@ -276,9 +280,9 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         }),
     );
     if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
-      return settled('the login has ended there');
+      return rejectFinally('the login has ended there');
     const groups = groupsOf(row, now);
-    if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
+    if (groups.some(({ isBanned }) => isBanned)) return rejectFinally('this user is banned there');
     // That of the last page view, as PHP saw it. A session keeps the address that it has begun with.
     const address = Buffer.from(text('last_address'), 'hex');
     const filters = text('filters');
@@ -288,10 +292,10 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       );
     }
     if (filters.split('\n').some((filter) => isWithin(address, filter)))
-      return settled('the address of this user is banned there');
+      return rejectFinally('the address of this user is banned there');
     // Such a member reaches no page but the form for another address.
     if (!site.keepsMail && text('mail_ban') !== '0')
-      return settled('the mail address of this user is banned there');
+      return rejectFinally('the mail address of this user is banned there');
     const isIn = (names: readonly string[] | undefined, can: 'isAdmin' | 'isModerator') =>
       groups.some((group) => (names === undefined ? group[can] : names.includes(group.title)));
     const user: SessionUser = {
@@ -319,19 +323,14 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       );
     const code = 'inc/class_core.php';
     return {
-      version: (await folder.has(code))
-        ? /\$version = "([\d.]+)"/.exec(await folder.text(code))?.[1]
-        : undefined,
+      version: (await matchFile(folder, code, /\$version = "([\d.]+)"/))?.[1],
       address: await value('bburl'),
       login: 'member.php?action=login',
-      administrators:
-        admins === undefined
-          ? Number(
-              await ask(
-                `SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (SELECT 1 FROM ${prefix}usergroups g WHERE g.cancp = 1 AND (g.gid = u.usergroup OR CONCAT(',', u.additionalgroups, ',') LIKE CONCAT('%,', g.gid, ',%')))`,
-              ),
-            )
-          : undefined,
+      administrators: await countAdmins(
+        { admins },
+        ask,
+        `SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (SELECT 1 FROM ${prefix}usergroups g WHERE g.cancp = 1 AND (g.gid = u.usergroup OR CONCAT(',', u.additionalgroups, ',') LIKE CONCAT('%,', g.gid, ',%')))`,
+      ),
       cookie: {
         path: (await value('cookiepath')) || '/',
         domain: await value('cookiedomain'),
@@ -448,13 +447,7 @@ function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatab
   const charset = charsetOf(textIn(configuration, ['encoding']) ?? '');
   if (type === 'sqlite') {
     const path = text('database');
-    const place = {
-      user: '',
-      password: '',
-      hosts: [],
-      path: path.startsWith('/') ? path : `${folder.path}/${path}`,
-    };
-    return { kind: 'sqlite', place, charset: 'utf8' };
+    return sqliteDatabase(path.startsWith('/') ? path : `${folder.path}/${path}`);
   }
   const kinds: Readonly<Record<string, 'mysql' | 'postgres'>> = {
     ...{ mysql: 'mysql', mysqli: 'mysql', mysql_pdo: 'mysql', pgsql: 'postgres', pgsql_pdo: 'postgres' },
@@ -465,19 +458,16 @@ function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatab
       `${folder.path}/${file}: $config.database.type is none of ${Object.keys(kinds).join(', ')}, sqlite; is MyBB installed?`,
     );
   }
-  const { socket, ...host } = databaseHost(text('hostname'));
-  return {
+  return serverDatabase({
     kind,
-    place: {
-      user: text('username'),
-      password: text('password'),
-      // Without a host libpq takes its socket.
-      hosts: [type === 'pgsql' && /^(:|$)/.test(text('hostname')) ? { ...host, host: '' } : host],
-      path: `/${text('database')}`,
-    },
-    ...(socket === undefined ? {} : { socket }),
+    ...databaseHost(text('hostname')),
+    // Without a host libpq takes its socket.
+    ...(type === 'pgsql' && /^(:|$)/.test(text('hostname')) ? { host: '' } : {}),
+    user: text('username'),
+    password: text('password'),
+    name: text('database'),
     charset: kind === 'mysql' ? charset : 'utf8',
-  };
+  });
 }
 
 /** Without an encoding MyBB talks in that of the server. */
@@ -486,13 +476,6 @@ function charsetOf(encoding: string): SiteDatabase['charset'] {
   return encoding.toLowerCase().startsWith('latin1') ? 'latin1' : 'utf8';
 }
 
-function isSame(stored: Buffer, given: string): boolean {
-  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
-  return stored.length > 0 && timingSafeEqual(digest(stored), digest(Buffer.from(given, 'latin1')));
-}
-
 /** The accounts that are confirmed, and whose primary group is not banned. */
 const openAccounts = (prefix: string) =>
   `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`;
-
-const settled = (reason: string) => ({ ...notLoggedIn(reason), isFinal: true as const });

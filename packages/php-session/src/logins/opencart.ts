@@ -5,7 +5,7 @@ import {
   ifKnown,
   isTrue,
 } from '../configuration/configuration.ts';
-import { escapedPath } from '../configuration/database-host.ts';
+import { escapedPath, serverDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
@@ -13,19 +13,22 @@ import { option } from '../names.ts';
 import {
   type Claim,
   type GivenRoles,
+  hasAny,
   type MemberApplication,
   type MemberSessions,
+  matchFile,
   notLoggedIn,
   type SiteDatabase,
   type SiteFolder,
   seldomChanged,
   selectAccounts,
   selectMails,
+  settingTexts,
   texts,
   textsOf,
   toRoles,
 } from './application.ts';
-import { lifetimeOfPhp } from './own-sessions.ts';
+import { lifetimeOfPhp, says } from './own-sessions.ts';
 
 /** The values of config.php and of system/config. */
 interface Found extends GivenRoles {
@@ -115,7 +118,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
   },
 
   site(found, settings) {
-    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const text = settingTexts(settings);
     const expire = Number(text('config_session_expire'));
     const needsFactor = found.factorCookie !== null && isTrue(text('config_2fa'));
     const zone = zoneOr(found.zone, text('config_timezone'));
@@ -218,11 +221,10 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     if (row === null) return notLoggedIn('the customer has been deleted');
     if (text('status') !== '1') return notLoggedIn('the customer is disabled there, or not yet approved');
     const groups = text('group_names').split('\n').map(withoutEntities);
-    const isOne = (wanted: readonly string[] = []) => wanted.some((name) => groups.includes(name));
     const user: SessionUser = {
       id,
       name: displayName(withoutEntities(text('firstname'))) || id,
-      ...toRoles(isOne(site.admins), isOne(site.moderators)),
+      ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators)),
     };
     return { state: 'user', user, ...(left === null ? {} : { idle: now + left }) };
   },
@@ -246,9 +248,8 @@ const noFactor = 'the device has not yet given the second factor';
 /** `config_2fa`: OpenCart 4.1 asks customers for a second factor on each new device, which then has a cookie. */
 async function factorCookieOf(folder: SiteFolder): Promise<string | null> {
   const file = 'catalog/controller/startup/authorize.php';
-  const text = (await folder.has(file)) ? await folder.text(file) : '';
-  if (!text.includes("'config_2fa'")) return null;
-  return /->cookie\['(\w+)'\]/.exec(text)?.[1] ?? null;
+  if (!(await says(folder, file, "'config_2fa'"))) return null;
+  return (await matchFile(folder, file, /->cookie\['(\w+)'\]/))?.[1] ?? null;
 }
 
 /** `config_2fa_expire`: OpenCart 4.1.0.4 writes when it asks a device once more, a date which other versions do not read. */
@@ -328,15 +329,12 @@ function databaseOf(configuration: Configuration): SiteDatabase {
   const driver = text('DB_DRIVER').toLowerCase();
   if (!/^(mysqli|mpdo|pdo|pgsql)$/.test(driver) && driver !== '')
     throw new ConfigurationError(`${configuration.file}: the database driver ${driver} is not known`);
-  const port = Number(text('DB_PORT'));
-  return {
+  return serverDatabase({
     kind: driver === 'pgsql' ? 'postgres' : 'mysql',
-    place: {
-      user: text('DB_USERNAME'),
-      password: text('DB_PASSWORD'),
-      hosts: [{ host: text('DB_HOSTNAME') || 'localhost', ...(port > 0 ? { port } : {}) }],
-      path: `/${text('DB_DATABASE')}`,
-    },
-    charset: 'utf8',
-  };
+    host: text('DB_HOSTNAME') || 'localhost',
+    port: Number(text('DB_PORT')),
+    user: text('DB_USERNAME'),
+    password: text('DB_PASSWORD'),
+    name: text('DB_DATABASE'),
+  });
 }

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
@@ -8,11 +9,14 @@ import { option, trustedProxies } from '../names.ts';
 import {
   type Application,
   type Claim,
+  countAdmins,
   type GivenRoles,
+  hasAny,
   loginPart,
   missingCookie,
   notLoggedIn,
   type Row,
+  rejectFinally,
   type SiteDatabase,
   type SiteFolder,
   selectAccounts,
@@ -289,7 +293,11 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const byKey: PhpbbClaim | undefined =
       allowAutologin && isGiven(key) && Number(user) > 0
         ? {
-            ...{ table: 'keys', lookup: md5(key), secrets: [user, key, ...place] },
+            ...{
+              table: 'keys',
+              lookup: hash('md5', Buffer.from(key, 'latin1')),
+              secrets: [user, key, ...place],
+            },
             ...{ user: String(Number(user)), from },
           }
         : undefined;
@@ -354,14 +362,11 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       version: await value('version'),
       address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
       login: 'ucp.php?mode=login&redirect={return}',
-      administrators:
-        admins === undefined
-          ? Number(
-              await ask(
-                `SELECT COUNT(*) FROM ${prefix}users u WHERE u.user_type = ${types.founder} OR (u.user_type = ${types.normal} AND EXISTS (SELECT 1 FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0 AND g.group_type = ${builtIn} AND g.group_name = 'ADMINISTRATORS'))`,
-              ),
-            )
-          : undefined,
+      administrators: await countAdmins(
+        { admins },
+        ask,
+        `SELECT COUNT(*) FROM ${prefix}users u WHERE u.user_type = ${types.founder} OR (u.user_type = ${types.normal} AND EXISTS (SELECT 1 FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0 AND g.group_type = ${builtIn} AND g.group_name = 'ADMINISTRATORS'))`,
+      ),
       cookie: {
         path: (await value('cookie_path')) || '/',
         domain: domain.includes('.') && domain !== '127.0.0.1' ? domain : '',
@@ -380,11 +385,10 @@ function userIn(
   idle?: number,
 ): ReturnType<typeof phpbb.checkRow> {
   const text = textsOf(row);
-  const settled = (reason: string) => ({ ...notLoggedIn(reason), isFinal: true as const });
   const [id, type] = [text('user_id'), text('user_type')];
-  if (id === anonymous) return settled('it is the session of a guest');
+  if (id === anonymous) return rejectFinally('it is the session of a guest');
   if (type !== types.normal && type !== types.founder)
-    return settled('the account is inactive, or a robot’s');
+    return rejectFinally('the account is inactive, or a robot’s');
   if (type !== types.founder) {
     // phpBB 4 ends a ban a second earlier.
     const lasts = (end: number) => end >= (site.isFour ? now + 1 : now);
@@ -395,15 +399,14 @@ function userIn(
       const its = bans.filter(({ matches }) => addresses.some(matches));
       return isFreed || its.some(({ frees }) => frees) || (!isBanned && its.length === 0);
     };
-    if (!visitsOf(site, claim, text).every(mayCome)) return settled('this user is banned there');
+    if (!visitsOf(site, claim, text).every(mayCome)) return rejectFinally('this user is banned there');
   }
   const groups = text('group_ids').split('\n');
-  const isIn = (ids: readonly string[] = []) => ids.some((id) => groups.includes(id));
-  const isAdmin = isIn(site.listed.admins) || (site.admins === undefined && type === types.founder);
+  const isAdmin = hasAny(groups, site.listed.admins) || (site.admins === undefined && type === types.founder);
   const user: SessionUser = {
     id,
     name: displayName(withoutEntities(text('username'))) || id,
-    ...toRoles(isAdmin, isIn(site.listed.moderators)),
+    ...toRoles(isAdmin, hasAny(groups, site.listed.moderators)),
   };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
 }
@@ -488,18 +491,15 @@ function databaseOf(
   const dbms = text('dbms').replace(/^.*\\/, '').toLowerCase();
   const [host, port] = [text('dbhost'), text('dbport')];
   const [user, password, name] = [text('dbuser'), text('dbpasswd'), text('dbname')];
-  const charset = 'utf8';
   if (dbms === 'sqlite3') {
     const file = port === '' ? host : `${host}:${port}`;
     const path = file.startsWith('/') ? file : `${folder.path}/${file}`;
-    return { database: { kind: 'sqlite', place: { user: '', password: '', hosts: [], path }, charset } };
+    return { database: sqliteDatabase(path) };
   }
   if (dbms === 'mysqli' || dbms === 'mysql') {
-    const socket = port.startsWith('/') ? { socket: port } : {};
-    const hosts = [{ host: host.replace(/^p:/, '') || 'localhost', ...portOf(port) }];
-    return {
-      database: { kind: 'mysql', place: { user, password, hosts, path: `/${name}` }, ...socket, charset },
-    };
+    const place = { host: host.replace(/^p:/, '') || 'localhost', port: toPort(port) };
+    const socket = port.startsWith('/') ? port : undefined;
+    return { database: serverDatabase({ ...place, socket, user, password, name }) };
   }
   if (dbms === 'postgres') {
     const [, short = host, its = port] = /^([^:]*):([^:]*)$/.exec(host) ?? [];
@@ -507,9 +507,12 @@ function databaseOf(
     if (schema !== undefined && !/^\w{1,63}$/.test(schema))
       throw new ConfigurationError(`${folder.path}/config.php: $dbname names a schema of other characters`);
     // phpBB names neither `localhost` nor its port to libpq, which then takes its socket.
-    const hosts = [{ host: short === 'localhost' ? '' : short, ...(short === '' ? {} : portOf(its)) }];
+    const place = {
+      host: short === 'localhost' ? '' : short,
+      port: short === '' ? undefined : toPort(its),
+    };
     return {
-      database: { kind: 'postgres', place: { user, password, hosts, path: `/${database}` }, charset },
+      database: serverDatabase({ kind: 'postgres', ...place, user, password, name: database }),
       ...(schema === undefined ? {} : { schema }),
     };
   }
@@ -518,7 +521,7 @@ function databaseOf(
   );
 }
 
-const portOf = (port: string) => (/^\d{1,5}$/.test(port) ? { port: Number(port) } : {});
+const toPort = (text: string) => (/^\d{1,5}$/.test(text) ? Number(text) : undefined);
 
 /** A text from a request as phpBB takes it: without blanks around it, and with entities. */
 const phpText = (text: string) =>
@@ -602,5 +605,3 @@ function start(address: string, parts: number): string {
   const groups = [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
   return groups.slice(0, parts < 4 ? parts + 1 : 8).join(':');
 }
-
-const md5 = (text: string) => createHash('md5').update(text, 'latin1').digest('hex');

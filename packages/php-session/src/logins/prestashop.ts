@@ -1,6 +1,6 @@
-import { createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createDecipheriv, createHash, createHmac, hash, hkdfSync } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost } from '../configuration/database-host.ts';
+import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import type { NotLoggedIn, SessionUser } from '../login.ts';
 import { option } from '../names.ts';
@@ -8,6 +8,8 @@ import {
   type Application,
   type Claim,
   type GivenRoles,
+  hasAny,
+  isSameSecret,
   loginPart,
   notLoggedIn,
   type SiteDatabase,
@@ -141,12 +143,15 @@ export const prestashop: Application<Found, Found, Cookie> = {
       const content = contentOf(value ?? '', site);
       if (content === null) continue;
       isReadable = true;
-      const [id, token, customer, hash = ''] = ['session_id', 'session_token', 'id_customer', 'passwd'].map(
-        (key) => content.get(key),
-      );
+      const [id, token, customer, passwordHash = ''] = [
+        'session_id',
+        'session_token',
+        'id_customer',
+        'passwd',
+      ].map((key) => content.get(key));
       // The back office keeps its users in other tables.
       if (!isNumber(id) || !isNumber(customer) || !token || content.has('id_employee')) continue;
-      const password = createHash('sha256').update(hash, 'latin1').digest('hex');
+      const password = hash('sha256', Buffer.from(passwordHash, 'latin1'));
       const secrets = [id, token, password];
       claims.set(secrets.join(' '), { table: 'sessions', lookup: id, secrets, customer, token, password });
     }
@@ -165,20 +170,18 @@ export const prestashop: Application<Found, Found, Cookie> = {
   checkRow(site, { customer: id, token, password }, row) {
     const text = textsOf(row);
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
-    const [given, known] = [Buffer.from(token), row.token ?? Buffer.alloc(0)];
-    if (text('id_customer') !== id || given.length !== known.length || !timingSafeEqual(given, known))
+    if (text('id_customer') !== id || !row.token || !isSameSecret(Buffer.from(token), row.token))
       return notLoggedIn('the session is that of another login');
-    if (!timingSafeEqual(Buffer.from(password), row.password ?? Buffer.alloc(password.length)))
+    if (!row.password || !isSameSecret(Buffer.from(password), row.password))
       return notLoggedIn('the customer has a new password since');
     if (text('active') !== '1' || text('deleted') !== '0')
       return notLoggedIn('the customer has been disabled or deleted there');
     if (text('is_guest') !== '0') return notLoggedIn('the customer ordered as a guest, without an account');
     const own = text('group_names').split('\n');
-    const isOne = (wanted: readonly string[] = []) => wanted.some((name) => own.includes(name));
     const user: SessionUser = {
       id,
       name: displayName(text('firstname')) || id,
-      ...toRoles(isOne(site.admins), isOne(site.moderators)),
+      ...toRoles(hasAny(own, site.admins), hasAny(own, site.moderators)),
     };
     return { state: 'user', user };
   },
@@ -244,7 +247,7 @@ function contentOf(value: string, { key, salt }: Found): ReadonlyMap<string, str
   const checked = end === -1 ? separator : text.slice(0, end + separator.length);
   const sum = createHash('sha256').update(salt).update(checked, 'latin1').digest('hex');
   const given = Buffer.from(content.get('checksum') ?? '', 'latin1');
-  return given.length === sum.length && timingSafeEqual(given, Buffer.from(sum)) ? content : null;
+  return isSameSecret(given, Buffer.from(sum)) ? content : null;
 }
 
 /** `Crypto::decrypt()`: version, salt, initialization vector, what is encrypted by AES-256-CTR, and a code over them. */
@@ -258,7 +261,7 @@ function decrypted(hex: string, key: Buffer): Buffer | null {
     Buffer.from(hkdfSync('sha256', key, salt, `DefusePHP|V2|KeyFor${what}`, 32));
   const end = bytes.length - macBytes;
   const code = createHmac('sha256', derived('Authentication')).update(bytes.subarray(0, end)).digest();
-  if (!timingSafeEqual(code, bytes.subarray(end))) return null;
+  if (!isSameSecret(code, bytes.subarray(end))) return null;
   const iv = bytes.subarray(start - ivBytes, start);
   return createDecipheriv('aes-256-ctr', derived('Encryption'), iv).update(bytes.subarray(start, end));
 }
@@ -276,17 +279,12 @@ function keyOf({ file }: Configuration, text: string): Buffer {
 }
 
 function databaseOf(text: (name: string) => string): SiteDatabase {
-  const { socket, ...place } = databaseHost(text('database_host'));
   const port = Number(text('database_port'));
-  return {
-    kind: 'mysql',
-    place: {
-      user: text('database_user'),
-      password: text('database_password'),
-      hosts: [port > 0 ? { ...place, port } : place],
-      path: `/${text('database_name')}`,
-    },
-    ...(socket === undefined ? {} : { socket }),
-    charset: 'utf8',
-  };
+  return serverDatabase({
+    ...databaseHost(text('database_host')),
+    ...(port > 0 ? { port } : {}),
+    user: text('database_user'),
+    password: text('database_password'),
+    name: text('database_name'),
+  });
 }

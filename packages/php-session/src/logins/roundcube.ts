@@ -1,13 +1,14 @@
-import { timingSafeEqual } from 'node:crypto';
-import { dirname } from 'node:path';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort } from '../configuration/database-host.ts';
+import { escapedPath, hostAndPort, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
 import {
   type Accounts,
   type FoundSessions,
+  findRoot,
+  isSameSecret,
+  matchFile,
   missingCookie,
   notLoggedIn,
   quoteTable,
@@ -19,7 +20,7 @@ import {
   selectAccounts,
   selectMails,
 } from './application.ts';
-import { asksAfterLogin } from './own-sessions.ts';
+import { asksAfterLogin, says } from './own-sessions.ts';
 
 /**
  * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,
@@ -106,22 +107,18 @@ async function askingPlugin(folder: SiteFolder, root: string, configuration: Con
 }
 
 /** The folder of Roundcube; since version 1.7 the site's own is `public_html` in it. */
-async function rootOf(folder: SiteFolder): Promise<string | null> {
-  for (const root of [folder.path, dirname(folder.path)]) {
-    if (root !== folder.path && !folder.path.endsWith('/public_html')) continue;
+const rootOf = (folder: SiteFolder) =>
+  findRoot(folder, 'public_html', async (root) => {
     const file = `${root}/config/config.inc.php`;
-    if (!(await folder.has(file))) continue;
-    if (await folder.has(`${root}/program/lib/Roundcube/rcube.php`)) return root;
-    // Its configuration alone.
-    if (/\$config\[['"](des_key|db_dsnw)['"]\]/.test(await folder.text(file))) return root;
-  }
-  return null;
-}
+    if (!(await folder.has(file))) return false;
+    if (await folder.has(`${root}/program/lib/Roundcube/rcube.php`)) return true;
+    // A copy of the configuration alone.
+    return (await matchFile(folder, file, /\$config\[['"](des_key|db_dsnw)['"]\]/)) !== null;
+  });
 
 /** Since version 1.7 the table has the end of a session in place of its last use. */
 async function hasEnds(folder: SiteFolder, root: string): Promise<boolean> {
-  const file = `${root}/program/lib/Roundcube/session/db.php`;
-  return (await folder.has(file)) && (await folder.text(file)).includes('expires_at');
+  return says(folder, `${root}/program/lib/Roundcube/session/db.php`, 'expires_at');
 }
 
 function tableOf(table: string, minutes: number, hasEnd: boolean): Record<string, string> {
@@ -185,7 +182,7 @@ function accountsOf({
       const start = at - (at % slot);
       // The later one is that of a server whose clock is ahead.
       const isOne = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
-        isSame(given, `${expected}-${time}`),
+        isSameSecret(Buffer.from(given, 'latin1'), Buffer.from(`${expected}-${time}`, 'latin1')),
       );
       return isOne ? null : notLoggedIn(`the cookie ${cookie} is not that of the session, or has expired`);
     },
@@ -218,19 +215,10 @@ function accountsOf({
   };
 }
 
-function isSame(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1')];
-  return one.length === other.length && timingSafeEqual(one, other);
-}
-
 /** `mysql://USER:PASSWORD@HOST/DATABASE`, also with `unix(PATH)` as the host, and `sqlite:///PATH?mode=0646`. */
 function databaseOf(dsn: string, file: string): SiteDatabase {
-  const charset = 'utf8';
   const [, path] = /^sqlite3?:(?:\/\/)?(\/[^?]*)/.exec(dsn) ?? [];
-  if (path !== undefined) {
-    const place = { user: '', password: '', hosts: [], path: path.replace(/^\/+/, '/') };
-    return { kind: 'sqlite', place, charset };
-  }
+  if (path !== undefined) return sqliteDatabase(path.replace(/^\/+/, '/'));
   const parts =
     /^(mysqli?|pgsql):\/\/([^:]*):(.*)@(?:(?:tcp\()?([A-Za-z0-9.-]*)(?::(\d{1,5}))?\)?|unix\((.*)\))\/([^/?]+)/.exec(
       dsn,
@@ -241,19 +229,16 @@ function databaseOf(dsn: string, file: string): SiteDatabase {
     );
   const [, kind = '', user = '', password = '', host = '', port, socket, database = ''] = parts;
   const isMysql = kind.startsWith('mysql');
-  // For PostgreSQL it is the folder of the socket, and so a host to libpq.
-  const named = (isMysql ? undefined : socket) ?? (host || 'localhost');
-  return {
+  return serverDatabase({
     kind: isMysql ? 'mysql' : 'postgres',
-    place: {
-      user: decoded(user),
-      password: decoded(password),
-      hosts: [{ host: named, ...(port === undefined ? {} : { port: Number(port) }) }],
-      path: `/${decoded(database)}`,
-    },
-    ...(isMysql && socket !== undefined ? { socket } : {}),
-    charset,
-  };
+    // For PostgreSQL it is the folder of the socket, and so a host to libpq.
+    host: (isMysql ? undefined : socket) ?? (host || 'localhost'),
+    port: port === undefined ? undefined : Number(port),
+    socket: isMysql ? socket : undefined,
+    user: decoded(user),
+    password: decoded(password),
+    name: decoded(database),
+  });
 }
 
 const decoded = (text: string) => rawUrlDecode(Buffer.from(text)).toString();

@@ -1,18 +1,21 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import { serverDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
-import { formats } from '../formats/formats.ts';
-import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import {
   type Application,
   type Claim,
+  countAdmins,
+  decodeValue,
   type GivenRoles,
+  isSameSecret,
   type LoginPart,
   type LoginTable,
   loginPart,
+  matchFile,
   missingCookie,
   notLoggedIn,
   type Row,
@@ -20,6 +23,7 @@ import {
   type SiteTable,
   selectAccounts,
   selectMails,
+  settingTexts,
   texts,
   textsOf,
   toRoles,
@@ -94,7 +98,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       prefix,
       cookie,
       // SMF writes one into the file. Where it cannot, the file itself is taken.
-      secret: secret !== '' && secret !== '0' ? secret : sha256(await folder.text(file)),
+      secret: secret !== '' && secret !== '0' ? secret : hash('sha256', await folder.text(file)),
       admins,
       moderators,
     };
@@ -110,7 +114,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   }),
 
   site(found, settings) {
-    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const text = settingTexts(settings);
     const number = (name: string) => Number.parseInt(text(name), 10) || 0;
     return { ...found, factors: number('tfa_mode'), mutedFrom: number('warning_mute') };
   },
@@ -219,8 +223,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const key = Buffer.concat([Buffer.from(site.secret), bytes('salt')]);
     const isSigned = (secret: string, given: string) => {
       const expected = Buffer.from(createHmac('sha512', key).update(bytes(secret)).digest('hex'));
-      const actual = Buffer.from(given, 'latin1');
-      return expected.length === actual.length && timingSafeEqual(expected, actual);
+      return isSameSecret(expected, Buffer.from(given, 'latin1'));
     };
     if (!isSigned('passwd', hash)) {
       return notLoggedIn(
@@ -270,19 +273,14 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       (await ask(`SELECT value FROM ${prefix}settings WHERE variable = '${name}'`)) ?? '';
     const isOn = async (name: string) => !/^0?$/.test(await value(name));
     return {
-      version: (await folder.has('index.php'))
-        ? /SMF_VERSION'\s*,\s*'([\d.]+)/.exec(await folder.text('index.php'))?.[1]
-        : undefined,
+      version: (await matchFile(folder, 'index.php', /SMF_VERSION'\s*,\s*'([\d.]+)/))?.[1],
       address,
       login: 'index.php?action=login',
-      administrators:
-        admins === undefined
-          ? Number(
-              await ask(
-                `SELECT COUNT(*) FROM ${prefix}members m WHERE m.id_group = ${administrators} OR CONCAT(',', m.additional_groups, ',') LIKE '%,${administrators},%'`,
-              ),
-            )
-          : undefined,
+      administrators: await countAdmins(
+        { admins },
+        ask,
+        `SELECT COUNT(*) FROM ${prefix}members m WHERE m.id_group = ${administrators} OR CONCAT(',', m.additional_groups, ',') LIKE '%,${administrators},%'`,
+      ),
       cookie: {
         ...scopeOf(address, {
           isLocal: await isOn('localCookies'),
@@ -351,12 +349,7 @@ function decodedFrom(bytes: Buffer): unknown {
   } catch {
     // It is not JSON.
   }
-  try {
-    return formats.php_serialize(bytes);
-  } catch (error) {
-    if (error instanceof FormatError) return null;
-    throw error;
-  }
+  return decodeValue('php_serialize', bytes);
 }
 
 function databaseOf(configuration: Configuration, path: string): SiteDatabase {
@@ -367,28 +360,19 @@ function databaseOf(configuration: Configuration, path: string): SiteDatabase {
   };
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined) throw new ConfigurationError(`${path}: $db_type is neither mysql nor postgresql`);
-  const port = text('db_port');
   const charset = text('db_character_set').toLowerCase();
-  return {
+  return serverDatabase({
     kind,
-    place: {
-      user: text('db_user'),
-      password: text('db_passwd'),
-      hosts: [
-        {
-          host: text('db_server') || (kind === 'mysql' ? 'localhost' : ''),
-          ...(Number(port) > 0 ? { port: Number(port) } : {}),
-        },
-      ],
-      path: `/${text('db_name')}`,
-    },
+    host: text('db_server') || (kind === 'mysql' ? 'localhost' : ''),
+    port: Number(text('db_port')),
+    user: text('db_user'),
+    password: text('db_passwd'),
+    name: text('db_name'),
     charset:
       kind === 'postgres' || charset.startsWith('utf8')
         ? 'utf8'
         : charset.startsWith('latin1')
           ? 'latin1'
           : 'server',
-  };
+  });
 }
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -1,5 +1,5 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { hostAndPort, urlWith } from '../configuration/database-host.ts';
+import { hostAndPort, serverDatabase, sqliteDatabase, urlWith } from '../configuration/database-host.ts';
 import { yamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
@@ -209,18 +209,20 @@ function sessionsAt(dsn: string, format: string): Found | { savePath: string } |
   const kind = sqlite ? 'sqlite' : kinds[protocol];
   if (kind === undefined || (kind !== 'sqlite' && path === '')) return null;
   const own = (name: string, usual: string) => searchParams.get(name) ?? usual;
-  const socket = searchParams.get('unix_socket');
-  const hosts = hostname === '' ? [] : [{ host: hostname, ...(port === '' ? {} : { port: Number(port) }) }];
+  const socket = searchParams.get('unix_socket') ?? undefined;
   return {
     table: {
-      database: {
-        kind,
-        place: sqlite
-          ? { user: '', password: '', hosts: [], path: `/${sqlite.replace(/^\/+/, '')}` }
-          : { user, password, hosts, path: `/${path}` },
-        ...(socket === null ? {} : { socket }),
-        charset: 'utf8',
-      },
+      database: sqlite
+        ? sqliteDatabase(`/${sqlite.replace(/^\/+/, '')}`)
+        : serverDatabase({
+            kind,
+            host: hostname || undefined,
+            port: Number(port),
+            socket,
+            user,
+            password,
+            name: path,
+          }),
       options: {
         table: own('db_table', 'sessions'),
         id: own('db_id_col', 'sess_id'),

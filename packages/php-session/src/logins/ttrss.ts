@@ -1,12 +1,7 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
-import {
-  type FoundSessions,
-  notLoggedIn,
-  type SessionApplication,
-  type SiteDatabase,
-  selectMails,
-} from './application.ts';
+import { type FoundSessions, notLoggedIn, type SessionApplication, selectMails } from './application.ts';
 import { says } from './own-sessions.ts';
 
 const file = 'config.php';
@@ -38,21 +33,14 @@ export const ttrss: SessionApplication = {
         `${folder.path}/${file}: no putenv() in it names the database (TTRSS_DB_USER, TTRSS_DB_NAME): set ${option('site')}=ttrss: without the folder, and ${option('store')}`,
       );
     const kind = value('DB_TYPE') === 'mysql' ? 'mysql' : 'postgres';
-    const database: SiteDatabase = {
+    const database = serverDatabase({
       kind,
-      place: {
-        user: value('DB_USER'),
-        password: value('DB_PASS'),
-        hosts: [
-          {
-            host: value('DB_HOST') || 'db',
-            port: Number(value('DB_PORT')) || (kind === 'mysql' ? 3306 : 5432),
-          },
-        ],
-        path: `/${value('DB_NAME')}`,
-      },
-      charset: 'utf8',
-    };
+      host: value('DB_HOST') || 'db',
+      port: Number(value('DB_PORT')) || (kind === 'mysql' ? 3306 : 5432),
+      user: value('DB_USER'),
+      password: value('DB_PASS'),
+      name: value('DB_NAME'),
+    });
     return {
       options: { cookieName },
       ...(given.store

@@ -1,9 +1,8 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
-import { formats } from '../formats/formats.ts';
-import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { Credentials, SessionUser } from '../login.ts';
 import { option, pageOrigins } from '../names.ts';
@@ -14,7 +13,9 @@ import {
   addressHint,
   type Claim,
   checkSize,
+  decodeValue,
   type GivenRoles,
+  isSameSecret,
   type LoginTable,
   loginPart,
   missingCookie,
@@ -309,13 +310,8 @@ function needsFactor(factors: Buffer | null): boolean {
 /** `evaluateMfaRequirements()` of AbstractUserAuthentication.php. */
 function hasGivenFactor(data: Buffer | null): boolean {
   if (data === null || data.length >= maxSessionBytes) return false;
-  try {
-    const found = follow(formats.php_serialize(data), passed);
-    return 'value' in found && !isEmpty(found.value);
-  } catch (error) {
-    if (error instanceof FormatError) return false;
-    throw error;
-  }
+  const found = follow(decodeValue('php_serialize', data) ?? null, passed);
+  return 'value' in found && !isEmpty(found.value);
 }
 
 type Groups = ReadonlyMap<string, SiteGroup & { subgroups: readonly string[] }>;
@@ -353,7 +349,7 @@ function verified(token: string, { keys, encryptionKey }: Found): object | null 
   const given = Buffer.from(signature, 'base64url');
   const isSigned = (key: Key) => {
     const expected = createHmac('sha256', keyOf(key, encryptionKey)).update(signed).digest();
-    return given.length === expected.length && timingSafeEqual(given, expected);
+    return isSameSecret(given, expected);
   };
   if (!keys.some(isSigned)) return null;
   try {
@@ -506,18 +502,15 @@ function databaseOf({ file }: Configuration, text: (name: string) => string): Si
       throw new ConfigurationError(
         `${file}: the path of the database is not absolute: set ${option('siteDatabase')}`,
       );
-    return { kind, place: { user: '', password: '', hosts: [], path }, charset: 'utf8' };
+    return sqliteDatabase(path);
   }
-  const [port, socket] = [Number(own('port')), own('unix_socket')];
-  return {
+  return serverDatabase({
     kind,
-    place: {
-      user: own('user'),
-      password: own('password'),
-      hosts: [{ host: own('host') || (kind === 'mysql' ? 'localhost' : ''), ...(port > 0 ? { port } : {}) }],
-      path: `/${own('dbname')}`,
-    },
-    ...(socket === '' ? {} : { socket }),
-    charset: 'utf8',
-  };
+    host: own('host') || (kind === 'mysql' ? 'localhost' : ''),
+    port: Number(own('port')),
+    socket: own('unix_socket'),
+    user: own('user'),
+    password: own('password'),
+    name: own('dbname'),
+  });
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import {
   asText,
@@ -8,11 +8,10 @@ import {
   isTrue,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { databaseHost } from '../configuration/database-host.ts';
+import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
 import { withoutEntities } from '../entities.ts';
-import { formats } from '../formats/formats.ts';
-import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
+import { PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
@@ -21,7 +20,9 @@ import {
   type Application,
   type Claim,
   checkSize,
+  decodeValue,
   type GivenRoles,
+  hasAny,
   type LoginTable,
   loginPart,
   missingCookie,
@@ -166,7 +167,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       ...found,
       cookie:
         found.cookieName ??
-        `wordpress_logged_in_${found.cookieHash ?? md5(found.siteUrl ?? siteUrlOf(text('siteurl'), found))}`,
+        `wordpress_logged_in_${found.cookieHash ?? hash('md5', found.siteUrl ?? siteUrlOf(text('siteurl'), found))}`,
       secret: (found.key ?? text('logged_in_key')) + (found.salt ?? text('logged_in_salt')),
       roles: new Set(roles === null ? [] : keysOf(roles)),
       suspends: settings.has(suspensions),
@@ -308,7 +309,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
         'if every visitor gets this: the keys and salts of wp-config.php are not those that PHP has, or a plugin replaces the login',
       );
     }
-    const session = part(decoded(row.tokens ?? null), createHash('sha256').update(token).digest('hex'));
+    const session = part(decoded(row.tokens ?? null), hash('sha256', token));
     const until = expirationOf(session);
     if (until === null) return checkSize(row.tokens) ?? notLoggedIn('the login has ended there');
     if (until < now) return notLoggedIn('the login has expired there');
@@ -496,19 +497,14 @@ async function versionOf(configuration: Configuration, folder: SiteFolder): Prom
 /** `DB_HOST`: `wpdb::parse_db_host()`. */
 function databaseOf(configuration: Configuration): SiteDatabase {
   const text = (name: string) => asText(configuration.constant(name, option('siteDatabase'))) ?? '';
-  const { socket, ...host } = databaseHost(text('DB_HOST'));
   const charset = text('DB_CHARSET').toLowerCase();
-  return {
-    kind: 'mysql',
-    place: {
-      user: text('DB_USER'),
-      password: text('DB_PASSWORD'),
-      hosts: [host],
-      path: `/${text('DB_NAME')}`,
-    },
-    ...(socket === undefined ? {} : { socket }),
+  return serverDatabase({
+    ...databaseHost(text('DB_HOST')),
+    user: text('DB_USER'),
+    password: text('DB_PASSWORD'),
+    name: text('DB_NAME'),
     charset: charset === '' ? 'server' : charset.startsWith('latin1') ? 'latin1' : 'utf8',
-  };
+  });
 }
 
 /**
@@ -585,9 +581,7 @@ function rolesIn(site: Site, row: Row) {
   const own = keysOf(row.capabilities ?? null);
   // Plugins add roles by code, which no option has, and then the operator names them.
   const isOne = (given: readonly string[] | undefined, usual: string) =>
-    given === undefined
-      ? own.includes(usual) && site.roles.has(usual)
-      : given.some((name) => own.includes(name));
+    given === undefined ? own.includes(usual) && site.roles.has(usual) : hasAny(own, given);
   const superAdmins = () => site.superAdmins ?? superAdminsIn(row.super_admins ?? null);
   const isSuperAdmin = () => superAdmins().includes(textsOf(row)('login'));
   const isAdmin = isOne(site.admins, 'administrator') || (site.admins === undefined && isSuperAdmin());
@@ -612,20 +606,13 @@ function keysOf(bytes: Buffer | null): string[] {
 /** Null if it is not what PHP's `serialize()` makes: WordPress then has nothing, too. */
 function decoded(bytes: Buffer | null): PhpValue {
   if (bytes === null || bytes.length === 0 || bytes.length >= maxSessionBytes) return null;
-  try {
-    return formats.php_serialize(bytes);
-  } catch (error) {
-    if (error instanceof FormatError) return null;
-    throw error;
-  }
+  return decodeValue('php_serialize', bytes) ?? null;
 }
 
 function part(value: PhpValue, key: string): PhpValue {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   return Object.hasOwn(value, key) ? ((value as Record<string, PhpValue>)[key] ?? null) : null;
 }
-
-const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 
 /** Names of tables go into the SQL: WordPress itself allows only these characters. */
 function identifier(name: string): string {
