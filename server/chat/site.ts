@@ -26,11 +26,22 @@ export async function postMessage(
   return { message: directory.messageOf(message), repeated };
 }
 
+/** Only the chat makes rooms with such IDs. */
+export const isReservedRoomId = (id: string): boolean => /^[udr]-/.test(id);
+
+/** The rooms into which a session puts its user. Undefined if their list cannot be read. */
+export const roomsIn = ({
+  groups = [],
+}: {
+  groups?: { id: string; name: string }[] | 'unreadable';
+}): { id: string; name: string }[] | undefined =>
+  groups === 'unreadable' ? undefined : groups.filter(({ id }) => !isReservedRoomId(id));
+
 export async function putRoom(
   { history }: Chat,
   room: { id: string; name: string; topic?: string | undefined; kind: 'public' | 'private' },
 ): Promise<{ room: ApiRoom; created: boolean }> {
-  if (/^[udr]-/.test(room.id)) {
+  if (isReservedRoomId(room.id)) {
     throw new RequestError('bad_request', 'ids that begin with u-, d- or r- are the server’s own');
   }
   const { topic, ...rest } = room;

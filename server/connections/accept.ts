@@ -377,7 +377,7 @@ export class SocketTransport {
     const { entering } = socket.data;
     if (entering === undefined) return;
     const { login, connection } = entering;
-    shared.roomsLog.say(login.handle, login.user);
+    shared.roomsLog.logProblems(login.handle, login.user);
     const open = this.#connections.get(sidOf(socket.conn));
     // The connection was closed in this very turn.
     if (open === undefined) return;

@@ -4,6 +4,7 @@ import type { Login, SessionUser } from 'php-sessions';
 import type { Chat } from '../chat/chat.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
+import { roomsIn } from '../chat/site.ts';
 import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
@@ -101,7 +102,7 @@ export class Accepted implements Subscriber, Client {
       connection.identity = identityOf(user, services.chat);
       return;
     }
-    roomsLog.say(this.#handle, user);
+    roomsLog.logProblems(this.#handle, user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user, services.chat)).then(
       () => {
@@ -133,9 +134,8 @@ export class Accepted implements Subscriber, Client {
   }
 }
 
-export function identityOf(
-  { id, name, roles = [], rooms = [] }: SessionUser,
-  { hold }: Pick<Chat, 'hold'>,
-): SessionIdentity {
-  return { id, name: nameToShow(hold, { id, name }), roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
+export function identityOf(user: SessionUser, { hold }: Pick<Chat, 'hold'>): SessionIdentity {
+  const { id, name, roles = [] } = user;
+  const rooms = roomsIn(user);
+  return { id, name: nameToShow(hold, { id, name }), roles, ...(rooms && { rooms }) };
 }

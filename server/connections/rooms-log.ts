@@ -1,31 +1,42 @@
 import type { SessionUser } from 'php-sessions';
+import { isReservedRoomId } from '../chat/site.ts';
 import type { Log } from '../log.ts';
 
-/** Remembered logins. */
-const most = 10_000;
+const maxLoggedProblems = 10_000;
 
-/** Logs what is wrong with the rooms and texts of a session, once per content, however many connections the login has. */
+/** Logs problems with the rooms and texts of a session, once per login and problem. */
 export class RoomsLog {
   readonly #log: Log;
-  /** Logged problems, each behind the handle of its login. */
-  readonly #said = new Set<string>();
+  /** Each behind the handle of its login. */
+  readonly #logged = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  say(handle: string, { roomsProblem, textProblem }: SessionUser): void {
-    this.#say(handle, 'CHAT_USER_ROOMS', roomsProblem, 'not all rooms in a session could be taken');
-    this.#say(handle, 'CHAT_SESSION_CHARSET', textProblem, 'a text in a session could not be read');
+  logProblems(handle: string, user: SessionUser): void {
+    const { groups, groupsProblem, textProblem } = user;
+    const reserved = Array.isArray(groups) ? groups.filter(({ id }) => isReservedRoomId(id)).length : 0;
+    const reasons = [
+      groupsProblem,
+      reserved > 0 && `${reserved} ids begin with u-, d- or r-, which only the chat gives`,
+    ];
+    this.#logOnce(
+      handle,
+      'CHAT_USER_ROOMS',
+      reasons.filter(Boolean).join('; '),
+      'not all rooms in a session could be taken',
+    );
+    this.#logOnce(handle, 'CHAT_SESSION_CHARSET', textProblem, 'a text in a session could not be read');
   }
 
-  #say(handle: string, setting: string, reason: string | undefined, message: string): void {
-    if (reason === undefined) return;
+  #logOnce(handle: string, setting: string, reason: string | undefined, message: string): void {
+    if (!reason) return;
     const key = `${handle} ${reason}`;
-    if (this.#said.has(key)) return;
-    // Bounds the memory; the log may then repeat a line.
-    if (this.#said.size >= most) this.#said.clear();
-    this.#said.add(key);
+    if (this.#logged.has(key)) return;
+    // The log may then repeat a line.
+    if (this.#logged.size >= maxLoggedProblems) this.#logged.clear();
+    this.#logged.add(key);
     this.#log.warn({ setting, reason }, message);
   }
 }

@@ -1,6 +1,7 @@
 import type { Credentials, Login, Logins } from 'php-sessions';
 import type { Devices } from '../chat/chat.ts';
 import type { Connection } from '../chat/model.ts';
+import { roomsIn } from '../chat/site.ts';
 import type { History, StoredDevice } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, RequestPayload } from '../wire/events.ts';
@@ -178,8 +179,8 @@ export class DeviceRegistry implements Devices {
       const isNew = Math.abs((until ?? 0) - (device.until ?? 0)) > worthStoring;
       if (isNew || device.since !== undefined)
         await history.write.noteDevice({ id, user, sealed, ...(until === undefined ? {} : { until }) });
-      const { rooms = [] } = found.user;
-      return { is: 'live', ...(rooms === 'unreadable' ? {} : { rooms }) };
+      const rooms = roomsIn(found.user);
+      return { is: 'live', ...(rooms && { rooms }) };
     }
     if ('code' in found) {
       if (found.code === 'session_store_unavailable') return { is: 'unknown' };

@@ -82,7 +82,7 @@ const sessionSettings = {
   userTable: 'CHAT_USER_TABLE',
   admins: 'CHAT_ADMINS',
   moderators: 'CHAT_MODERATORS',
-  userRooms: 'CHAT_USER_ROOMS',
+  userGroups: 'CHAT_USER_ROOMS',
   userRoles: 'CHAT_USER_ROLES',
   userBanned: 'CHAT_USER_BANNED',
   userMail: 'CHAT_USER_MAIL',

@@ -101,7 +101,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
         id,
         name: firstname,
         roles: siteRoles.filter((role) => [roles].flat().includes(role)),
-        rooms: named as never,
+        groups: named as never,
       },
       chat,
     );

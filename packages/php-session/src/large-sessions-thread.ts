@@ -3,9 +3,12 @@ import { decodeStored } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import { findUser } from './identity.ts';
 import type { DecodeReply, ThreadSettings } from './large-sessions.ts';
+import { useNames } from './names.ts';
 
 /** The thread of `LargeSessions`. */
-const { format, user } = workerData as ThreadSettings;
+const { format, user, charsetOption } = workerData as ThreadSettings;
+// Messages of this thread name no other option.
+useNames({ option: () => charsetOption });
 
 parentPort?.on('message', (bytes: Uint8Array) => {
   parentPort?.postMessage(answer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));

@@ -4,11 +4,14 @@ import type { StoredFormat } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import type { FoundUser, UserPaths } from './identity.ts';
 import type { CheckResult } from './login.ts';
+import { option } from './names.ts';
 import { SessionBusyError, StoreError } from './store.ts';
 
 export interface ThreadSettings {
   format: StoredFormat;
   user: UserPaths;
+  /** The name of the option, because `useNames` does not reach the thread. */
+  charsetOption: string;
 }
 
 export type DecodeReply =
@@ -38,7 +41,7 @@ export class LargeSessions {
   #running: Job | undefined;
 
   constructor(format: StoredFormat, user: UserPaths) {
-    this.#settings = { format, user };
+    this.#settings = { format, user, charsetOption: option('charset') };
   }
 
   /**

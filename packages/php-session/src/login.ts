@@ -27,17 +27,17 @@ export interface Credentials {
 export interface SessionUser {
   id: string;
   name: string;
-  /** Roles on the whole site, by `userRoles`; absent where there are none. */
+  /** Roles on the whole site, by `userRoles`. Absent without any. */
   roles?: ('admin' | 'moderator')[];
-  /** The rooms that the site puts this user into, by `userRooms`. */
-  rooms?: { id: string; name: string }[] | 'unreadable';
-  /** A name or an address that is not in the character set of the session. Holds nothing of the text. */
+  /** At most 500 groups, by `userGroups`. An ID is 1 to 64 of A-Z a-z 0-9 _ -, a name at most 80 characters. */
+  groups?: { id: string; name: string }[] | 'unreadable';
+  /** Why some groups are missing or without a name. Holds nothing of the session. */
+  groupsProblem?: string;
+  /** Says that the name or address is not in the character set of the session. Holds nothing of the text. */
   textProblem?: string;
-  /** Says what is wrong with the value at `userRooms`, and holds nothing of that value. */
-  roomsProblem?: string;
-  /** The site keeps this user out of the chat, by `userBanned`. */
+  /** The site has banned this user, by `userBanned`. */
   banned?: true;
-  /** The text at `userMail`, as it is, empty if the value there is none; absent if there is no value. */
+  /** The mail address, by `userMail`, unchecked. Empty if the value is not a text, absent if there is no value. */
   mail?: string;
 }
 

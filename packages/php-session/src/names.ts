@@ -7,7 +7,7 @@ export type SessionOption =
   | 'userId'
   | 'userName'
   | 'userRequire'
-  | 'userRooms'
+  | 'userGroups'
   | 'userRoles'
   | 'userBanned'
   | 'userMail'
@@ -47,9 +47,9 @@ const ownNames: Names = {
 
 let names = ownNames;
 
-/** Sets the names for all messages of this process. Call it before opening sessions. Without names, the package's own are used. */
-export function useNames(given: Names = ownNames): void {
-  names = given;
+/** Sets the names for all messages of this process. Call it before opening sessions. Names left out are the package's own. */
+export function useNames(given: Partial<Names> = {}): void {
+  names = { ...ownNames, ...given };
 }
 
 export const option = (name: OptionName): string => names.option(name);

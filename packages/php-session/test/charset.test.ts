@@ -44,7 +44,7 @@ test.each([
     user: {
       id: expected[0],
       name: expected[1],
-      rooms: [{ id: 'a', name: expected[2] }],
+      groups: [{ id: 'a', name: expected[2] }],
       mail: `${expected[1]}@example.org`,
     },
   });
@@ -56,10 +56,13 @@ test('HTML entities are decoded once in names of users and rooms, but not in IDs
     user: {
       id: 'O&#039;Brien',
       name: "O'Brien &amp; S&ouml;hne",
-      rooms: [{ name: 'Q&A' }],
+      groups: [{ name: 'Q&A' }],
     },
   });
 });
+
+/** Tests of the package name options as the package does, also in the doctor of the chat. */
+const inPackage = (reason: string) => reason.replace('CHAT_SESSION_CHARSET', 'charset');
 
 test('a name or an ID outside the character set is explained in the log, to the client and by the doctor', async () => {
   const env = settings('');
@@ -81,16 +84,16 @@ test('a name or an ID outside the character set is explained in the log, to the 
   expect(ofName).toMatch(
     /^the name at firstname is not UTF-8 \(CHAT_SESSION_CHARSET .*so others see the id$/,
   );
-  expect(await said(named)).toContain(`✗ It belongs to the user 7, called 7: ${ofName}.`);
+  expect(await said(named)).toContain(`✗ It belongs to the user 7, called 7: ${inPackage(ofName)}.`);
   const ofRoom = reason(await chat.until(/^.*not all rooms in a session could be taken.*$/m));
-  expect(ofRoom).toMatch(/^1 names of rooms are not UTF-8/);
+  expect(ofRoom).toMatch(/^1 names are not UTF-8/);
 
   const unknown = written('M\\xfcller', 'Ann');
   const refusal = await refusalOf(connectChat(chat.url, `PHPSESSID=${unknown}`));
   expect(refusal.data?.code).toBe('session_invalid');
   const ofId = reason(await chat.until(/^.*a connection was refused.*$/m));
   expect(ofId).toMatch(/^user_id is not a user id but a string that is not UTF-8 \(CHAT_SESSION_CHARSET/);
-  expect(await said(unknown)).toContain(`✗ This login is rejected: ${ofId}.`);
+  expect(await said(unknown)).toContain(`✗ This login is rejected: ${inPackage(ofId)}.`);
 });
 
 test.each(['klingon', 'utf-16le'])('CHAT_SESSION_CHARSET=%s is refused at the start', (charset) => {

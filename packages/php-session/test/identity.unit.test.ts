@@ -41,8 +41,8 @@ describe('the user of a JSON session', () => {
       user: { id: '7', name: '7' },
     });
     const session = decodeJson(Buffer.from(JSON.stringify({ user_id: 7, rooms: { kitchen: name } })));
-    expect(findUser(session, { id: ['user_id'], name: ['none'], rooms: ['rooms'] })).toMatchObject({
-      user: { rooms: [{ id: 'kitchen', name: 'kitchen' }] },
+    expect(findUser(session, { id: ['user_id'], name: ['none'], groups: ['rooms'] })).toMatchObject({
+      user: { groups: [{ id: 'kitchen', name: 'kitchen' }] },
     });
     expect(roomName.safeParse(name).success).toBe(false);
     const allowed = name.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '');

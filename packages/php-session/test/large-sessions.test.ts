@@ -38,7 +38,7 @@ function openSource(source: SessionSource) {
       name: parsePath('name*'),
       require: parsePath('in'),
       nobody: ['1'],
-      rooms: parsePath('rooms'),
+      groups: parsePath('rooms'),
       roles: parsePath('roles'),
       banned: parsePath('banned'),
     },

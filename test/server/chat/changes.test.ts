@@ -62,7 +62,8 @@ test('an entry of the session’s list that is no room is logged once per conten
     );
   const ann = await site.person({ rooms: ['team-1', 'very secret!', 7, null, 'd-direct'] });
   const tabs = [await site.again(ann), await site.again(ann)];
-  const first = '3 of 5 entries are not room ids, the first is number 2';
+  const first =
+    '2 of 5 entries are not ids, the first is number 2; 1 ids begin with u-, d- or r-, which only the chat gives';
   await expect.poll(logged).toEqual([first]);
   // Another part of the session changes.
   await site.writeSession(ann, {
@@ -76,7 +77,7 @@ test('an entry of the session’s list that is no room is logged once per conten
   const second = 'it is neither a list of ids nor a map from id to name';
   await expect.poll(logged).toEqual([first, second]);
   await site.writeSession(ann, { rooms: Array.from({ length: 502 }, (_, n) => n) });
-  const third = 'only the first 500 rooms count';
+  const third = 'only the first 500 entries count';
   await expect.poll(logged).toEqual([first, second, third]);
   expect(site.chat.output()).not.toContain('very secret');
 });

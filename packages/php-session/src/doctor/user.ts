@@ -1,5 +1,5 @@
 import { PhpObject, type PhpValue } from '../formats/value.ts';
-import { displayName, findUser, nameIn, type UserPaths } from '../identity.ts';
+import { displayName, findName, findUser, type UserPaths } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import { follow, type Path, pathText } from '../path.ts';
@@ -21,7 +21,7 @@ const maxSuggestions = 3;
 const pathTargets = {
   userId: 'the user’s id',
   userName: 'the name that others see',
-  userRooms: 'the rooms of the user',
+  userGroups: 'the rooms of the user',
   userRoles: 'the roles of the user',
   userBanned: 'what says that the user is banned',
   userMail: 'the address of the user',
@@ -84,7 +84,7 @@ export function* describeContent(session: PhpValue): Generator<Finding> {
 export function* describeUser(session: PhpValue, paths: UserPaths, user: SessionUser): Generator<Finding> {
   yield describeName(session, paths, user);
   for (const [name, path] of [
-    ['userRooms', paths.rooms],
+    ['userGroups', paths.groups],
     ['userRoles', paths.roles],
     ['userBanned', paths.banned],
     ['userMail', paths.mail],
@@ -94,18 +94,18 @@ export function* describeUser(session: PhpValue, paths: UserPaths, user: Session
     const advice = () => adviseOption(name, session, path);
     if ('wrong' in found) {
       yield problem(`${option(name)} cannot be read: ${found.wrong}.`, advice());
-    } else if (name === 'userRooms' && 'absent' in found) {
+    } else if (name === 'userGroups' && 'absent' in found) {
       yield warning(`This user has no rooms by ${option(name)}: ${found.absent}.`, advice());
     } else if (name === 'userMail' && !user.mail) {
       yield warning(`This user has no address by ${option(name)}.`, advice());
-    } else if (name === 'userRooms' && user.rooms === 'unreadable') {
+    } else if (name === 'userGroups' && user.groups === 'unreadable') {
       yield problem(
         `${option(name)} leads to neither a list of ids nor a map from ids to names.`,
         'Put the rooms into the session in one of these two forms.',
       );
     }
   }
-  if (Array.isArray(user.rooms)) yield ok(`It puts the user into ${user.rooms.length} rooms.`);
+  if (Array.isArray(user.groups)) yield ok(`It puts the user into ${user.groups.length} rooms.`);
   if (user.roles !== undefined) yield ok(`Roles of the user: ${user.roles.join(', ')}.`);
   if (user.banned) yield warning(`The site has banned this user (${option('userBanned')}).`);
 }
@@ -119,7 +119,7 @@ function describeName(session: PhpValue, paths: UserPaths, { id, name, textProbl
       `${user}, called ${name}: ${textProblem}.`,
       `Set ${option('charset')}, such as windows-1252.`,
     );
-  const found = nameIn(session, paths);
+  const found = findName(session, paths);
   if ('value' in found && displayName(found.value) !== '') return ok(`${user}, called ${name}.`);
   const reason =
     'value' in found ? `${pathText(paths.name)} is no name` : 'absent' in found ? found.absent : found.wrong;

@@ -372,12 +372,10 @@ export interface SessionApplication {
   title: string;
   /** The options that are the same at every site. */
   options: SessionTexts;
-  /** Where else the id of the user may lie, and which of these places count before that of the options. */
+  /** Paths, as in `UserPaths`. */
+  firstIds?: readonly string[];
   otherIds?: readonly string[];
-  idsBefore?: readonly string[];
-  /** As in `UserPaths`. */
   typed?: true | string;
-  /** The same of the name. */
   otherNames?: readonly string[];
   /**
    * The key in the session of a text that changes when the session gets another ID. If it changes under one ID, the

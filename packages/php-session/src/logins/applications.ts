@@ -253,13 +253,13 @@ export function asKnown(
     loginCheck,
     options: { userId, userName },
     otherIds,
-    idsBefore,
+    firstIds,
     typed,
     otherNames,
     idVersionKey,
   }: Pick<
     SessionApplication,
-    'loginCheck' | 'options' | 'otherIds' | 'idsBefore' | 'typed' | 'otherNames' | 'idVersionKey'
+    'loginCheck' | 'options' | 'otherIds' | 'firstIds' | 'typed' | 'otherNames' | 'idVersionKey'
   >,
   { user: given, ...session }: SessionSettings,
 ): SessionSettings {
@@ -277,8 +277,8 @@ export function asKnown(
     ...given,
     idVersionKey,
     ...(isOwn(given.id, userId) && {
-      before: idsBefore?.map(through),
-      others: otherIds?.map(through),
+      firstIds: firstIds?.map(through),
+      otherIds: otherIds?.map(through),
       ...(typed && { typed: typed === true || through(typed) }),
     }),
     ...(userName &&

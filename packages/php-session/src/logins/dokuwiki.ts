@@ -14,7 +14,7 @@ export const dokuwiki: SessionApplication = {
     userName: 'DW*.auth.info.name',
   },
   // The plugin authpdo has there the name that the database has: getUserData() in lib/plugins/authpdo/auth.php.
-  idsBefore: ['DW*.auth.info.user'],
+  firstIds: ['DW*.auth.info.user'],
   // Of LDAP and Active Directory: fetchUserData() in lib/plugins/authldap/auth.php.
   typed: 'DW*.auth.info.dn',
 

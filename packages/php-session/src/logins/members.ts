@@ -296,11 +296,11 @@ function openSessions(
     typeof store === 'string'
       ? parseStoreUrl(store)
       : openTable(driver, database, `table=${views ? store.view : store.table}&${store.options}`);
-  const [id = [], ...others] = ids.map(parsePath);
+  const [id = [], ...otherIds] = ids.map(parsePath);
   return phpSessions({
     source: { ...source, layers: [...source.layers, ...(layer === undefined ? [] : [layer])] },
     cookie,
-    user: { id, others, name: id, proof: proof.map(parsePath) },
+    user: { id, otherIds, name: id, proof: proof.map(parsePath) },
   });
 }
 

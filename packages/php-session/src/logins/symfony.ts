@@ -26,7 +26,7 @@ export const symfony: SessionApplication = {
    * in the session nevertheless, until the next page: ContextListener.php (onKernelResponse, refreshUser). The id may be a
    * `Uuid` or an `Ulid` of Symfony, which have a `uid`, or a `Uuid` of ramsey/uuid, which has a `string`.
    */
-  idsBefore: [user, userOfOwn].flatMap((at) => [`${at}.id.uid`, `${at}.id.string`]),
+  firstIds: [user, userOfOwn].flatMap((at) => [`${at}.id.uid`, `${at}.id.string`]),
   otherIds: [`${userOfOwn}.id`, `${user}.username`, `${userOfOwn}.username`],
   otherNames: [`${userOfOwn}.username`],
 
