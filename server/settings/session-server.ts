@@ -109,7 +109,7 @@ const settings = {
 
 type Parsed = { [K in keyof typeof settings]: z.output<(typeof settings)[K][1]> };
 
-/** The settings of one run, frozen. Durations are in milliseconds, the lifetime is in seconds. */
+/** Frozen. */
 export type Settings = ReturnType<typeof readSettings>;
 
 /**
@@ -165,22 +165,22 @@ function settingsOf(
     socket: open.socket ? value.SESSION_SERVER_SOCKET : undefined,
     tls,
     container: value.SESSION_SERVER_CONTAINER,
-    lifetime: value.SESSION_SERVER_LIFETIME,
-    lockTimeout: value.SESSION_SERVER_LOCK_TIMEOUT,
-    lockHold: value.SESSION_SERVER_LOCK_HOLD,
-    collect: value.SESSION_SERVER_COLLECT,
-    firstCommand: value.SESSION_SERVER_FIRST_COMMAND,
-    lineTime: value.SESSION_SERVER_LINE_TIME,
-    /** Compares digests, so that the time it takes shows neither the length nor the content of the token. */
+    lifetimeSeconds: value.SESSION_SERVER_LIFETIME,
+    lockTimeoutMs: value.SESSION_SERVER_LOCK_TIMEOUT,
+    lockHoldMs: value.SESSION_SERVER_LOCK_HOLD,
+    collectIntervalMs: value.SESSION_SERVER_COLLECT,
+    firstCommandTimeoutMs: value.SESSION_SERVER_FIRST_COMMAND,
+    lineTimeoutMs: value.SESSION_SERVER_LINE_TIME,
+    /** Compares digests, so that the time reveals neither the length nor the content of the token. */
     isToken: token === undefined ? null : (given: string) => timingSafeEqual(digest(given), token),
     helpPhp: value.SESSION_SERVER_HELP_PHP,
-    memory: value.SESSION_SERVER_MEMORY,
-    buffer: value.SESSION_SERVER_BUFFER,
-    sessionSize: value.SESSION_SERVER_SESSION_SIZE,
-    sessions: value.SESSION_SERVER_SESSIONS,
-    connections: value.SESSION_SERVER_CONNECTIONS,
-    waiters: value.SESSION_SERVER_WAITERS,
-    waitersPerSession: value.SESSION_SERVER_WAITERS_SESSION,
+    maxMemoryBytes: value.SESSION_SERVER_MEMORY,
+    maxBufferBytes: value.SESSION_SERVER_BUFFER,
+    maxSessionBytes: value.SESSION_SERVER_SESSION_SIZE,
+    maxSessions: value.SESSION_SERVER_SESSIONS,
+    maxConnections: value.SESSION_SERVER_CONNECTIONS,
+    maxWaiters: value.SESSION_SERVER_WAITERS,
+    maxWaitersPerSession: value.SESSION_SERVER_WAITERS_SESSION,
     logLevel: value.SESSION_SERVER_LOG_LEVEL,
   };
 }

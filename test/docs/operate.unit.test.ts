@@ -7,7 +7,7 @@ const root = new URL('../..', import.meta.url).pathname;
 const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
 /** The session server has a page of its own. */
 const server = readdirSync(join(root, 'server'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts') && !name.endsWith('/run-session-server.ts'))
+  .filter((name) => name.endsWith('.ts') && name !== 'command/session-server.ts')
   .map((name) => readFileSync(join(root, 'server', name), 'utf8'))
   .join('\n');
 

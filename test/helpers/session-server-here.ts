@@ -21,7 +21,7 @@ export async function sessionServerHere(env: NodeJS.ProcessEnv = {}): Promise<Se
   const server = await startSessionServer(settings, (...event) => quiet.warn(...event));
   let closed: Promise<void> | undefined;
   return {
-    port: server.listening?.port ?? 0,
+    port: server.address?.port ?? 0,
     output: output.text,
     close() {
       closed ??= server.close();

@@ -134,6 +134,15 @@ test('the chat imports the packages by name', () => {
   expect(found).toEqual([]);
 });
 
+test('run loads no module of another command', () => {
+  const loaded = new Set(['server/command/run.ts']);
+  for (const file of loaded)
+    for (const { from, typeOnly } of importsOf(file))
+      if (!typeOnly && from.startsWith('server/')) loaded.add(from);
+  expect(loaded.size).toBeGreaterThan(100);
+  expect([...loaded].filter((file) => /^server\/(import|load|init|backup)\//.test(file))).toEqual([]);
+});
+
 test('each file of the server is in a folder, except its parts put together, and its log', () => {
   const top = filesIn('server', /^server\/[^/]+\.ts$/).sort();
   expect(top).toEqual(['server/app.ts', 'server/log.ts']);

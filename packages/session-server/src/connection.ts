@@ -6,82 +6,80 @@ import type { WorkQueue } from './work-queue.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
 export interface ConnectionLimits {
-  /** Bytes of one line. */
-  line: number;
-  /** Milliseconds until the first command; if there is a token, until the right one. */
-  firstCommand: number;
-  /** Milliseconds from the first byte of a line to its last. */
-  lineTime: number;
+  maxLineBytes: number;
+  /** Until the first command; with a token, until the correct token. */
+  firstCommandTimeoutMs: number;
+  /** From the first byte of a line to the last. */
+  lineTimeoutMs: number;
 }
 
 /**
- * The bytes that all connections together may use: unfinished lines, open sessions and unread replies. Each connection
- * has limits of its own too, but thousands of connections at their limits would need too much.
+ * Limits the bytes of all connections: incomplete lines, open sessions and unread replies. Thousands of connections at
+ * their own limits would need too much.
  */
 export class MemoryBudget {
-  readonly #limit: number;
-  #used = 0;
+  readonly #maxBytes: number;
+  #usedBytes = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
-  /** @param bytes may be negative. @returns false if there is no room; then nothing is reserved */
+  /** @param bytes may be negative. @returns false if nothing was reserved */
   reserve(bytes: number): boolean {
-    if (bytes > 0 && this.#used + bytes > this.#limit) return false;
-    this.#used += bytes;
+    if (bytes > 0 && this.#usedBytes + bytes > this.#maxBytes) return false;
+    this.#usedBytes += bytes;
     return true;
   }
 
   release(bytes: number): void {
-    this.#used -= bytes;
+    this.#usedBytes -= bytes;
   }
 }
 
-/** The parts of the server that a connection needs. */
+/** Shared by all connections. */
 export interface Host {
   services: Services;
   limits: ConnectionLimits;
   budget: MemoryBudget;
-  /** That of all clients which have not shown the token: they must not take the memory of the others. */
+  /** For clients before `auth`, which must not use the memory of the others. */
   budgetBeforeAuth: MemoryBudget;
   work: WorkQueue;
   helpPhp: boolean;
-  /** An idle connection has no session and no subscription, so it can be closed to make room. */
-  idle(connection: Connection, isIdle: boolean): void;
-  /** Logs an error that is not the client's fault. */
-  failed(error: unknown): void;
+  /** An idle connection has no session and no subscription, so it can be closed for a new connection. */
+  setIdle(connection: Connection, isIdle: boolean): void;
+  /** Logs an error that the client did not cause. */
+  logError(error: unknown): void;
 }
 
-/** Bytes of one line before the right token: no client needs more. */
-const lineBeforeAuth = 1024;
-/** Bytes of unread replies before the right token. */
-const unreadBeforeAuth = 4096;
-/** Bytes that are read ahead while a command runs; then reading stops. */
-const readAhead = 65_536;
-/** Milliseconds from the last reply until the socket is destroyed, so that the reply arrives. */
-const linger = 1000;
-/** Bytes that each connection has in addition to the common budget. */
+/** More than clients need before `auth`. */
+const maxLineBytesBeforeAuth = 1024;
+const maxUnreadBytesBeforeAuth = 4096;
+/** Read while a command runs. */
+const maxReadAheadBytes = 65_536;
+/** Lets the last reply arrive before the socket is destroyed. */
+const lingerMs = 1000;
+/** Each connection has these bytes in addition to the shared budget. */
 const freeBytes = 16_384;
 
-/** The connection of a client. Its lines are run one after the other, and answered in that order. */
+/** A client's connection. Its commands run one after the other. */
 export class Connection {
   readonly #socket: Socket;
   readonly #host: Host;
   readonly #client: Client;
   readonly #writes: WriteBuffer;
   #reader = new LineReader();
-  readonly #gone = new AbortController();
+  readonly #disconnected = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
-  #running = false;
-  /** The client has closed its half, and waits for the replies that are still to come. */
-  #halfClosed = false;
-  /** No further command is run. */
-  #ending = false;
+  #isRunning = false;
+  /** The client has closed its side, and waits for replies. */
+  #isHalfClosed = false;
+  /** No further command may run. */
+  #isEnding = false;
   #deadline: NodeJS.Timeout | undefined;
-  #waitsForFirst = true;
-  /** Bytes that this connection has reserved, and where. */
-  #reserved = 0;
+  #awaitsFirstCommand = true;
+  #reservedBytes = 0;
+  /** The budget that they are reserved in. */
   #budget: MemoryBudget;
 
   constructor(socket: Socket, host: Host) {
@@ -93,137 +91,132 @@ export class Connection {
       (bytes) => this.#reserveOrEnd(bytes),
       () => this.#reserve(0),
     );
-    this.#client = new Client(host.services, host.helpPhp, this.#gone.signal, (event) =>
+    this.#client = new Client(host.services, host.helpPhp, this.#disconnected.signal, (event) =>
       this.#writes.push(event),
     );
-    // Finds out if the other machine has vanished without closing the connection.
+    // Detects a client machine that disappeared without closing the connection.
     socket.setKeepAlive(true, 30_000).setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => {
-      this.#halfClosed = true;
+      this.#isHalfClosed = true;
       void this.#run();
     });
     // `close` follows each error.
     socket.on('error', () => {});
-    socket.on('close', () => this.#socketClosed());
-    this.#arm(host.limits.firstCommand);
-    host.idle(this, true);
+    socket.on('close', () => this.#onClose());
+    this.#setDeadline(host.limits.firstCommandTimeoutMs);
+    host.setIdle(this, true);
   }
 
-  /** Resolves when the connection is closed and no command of it runs any more. */
+  /** Resolves when the connection is closed and its last command has ended. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
-  /** Finishes the command that is running, runs no further one, and closes. A command that waits for a lock fails. */
+  /** Finishes the running command and closes the connection. A command that waits for a lock fails. */
   end(reply?: string): void {
-    if (this.#ending) return;
-    this.#ending = true;
-    this.#gone.abort();
-    // Does not wait for a client that reads slowly.
-    this.#writes.stop();
-    if (this.#running) return;
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#disconnected.abort();
+    this.#writes.stopWaiting();
+    if (this.#isRunning) return;
     if (reply !== undefined) this.#writes.sendLast(reply);
     this.#finish();
   }
 
-  /** Closes at once to make room for another connection. Only for an idle one, which loses nothing. */
+  /** Closes an idle connection at once, for a new connection. */
   drop(): void {
-    this.#ending = true;
+    this.#isEnding = true;
     this.#socket.destroy();
   }
 
-  #arrived(chunk: Buffer): void {
-    if (this.#ending) return;
+  #onData(chunk: Buffer): void {
+    if (this.#isEnding) return;
     this.#reader.push(chunk);
-    if (this.#running && this.#reader.pending > readAhead) this.#socket.pause();
+    if (this.#isRunning && this.#reader.pendingBytes > maxReadAheadBytes) this.#socket.pause();
     if (this.#reserveOrEnd()) void this.#run();
   }
 
   async #run(): Promise<void> {
-    if (this.#running || this.#ending) return;
-    this.#running = true;
-    this.#host.idle(this, false);
-    const done = await this.#lines().catch((error: unknown) => {
+    if (this.#isRunning || this.#isEnding) return;
+    this.#isRunning = true;
+    this.#host.setIdle(this, false);
+    const commandCount = await this.#runLines().catch((error: unknown) => {
       if (error instanceof LineTooLong) this.#writes.sendLast('err Line too long.');
-      else this.#host.failed(error);
-      this.#ending = true;
+      else this.#host.logError(error);
+      this.#isEnding = true;
       return 0;
     });
-    this.#running = false;
-    if (this.#socket.destroyed) return this.#socketClosed();
-    if (this.#ending || this.#halfClosed) return this.#finish();
+    this.#isRunning = false;
+    if (this.#socket.destroyed) return this.#onClose();
+    if (this.#isEnding || this.#isHalfClosed) return this.#finish();
     this.#reader.shrink();
     this.#reserveOrEnd();
-    this.#awaitClient(done > 0);
+    this.#awaitClient(commandCount > 0);
     this.#socket.resume();
   }
 
-  /** Runs the lines that have arrived. @returns how many */
-  async #lines(): Promise<number> {
-    let done = 0;
-    while (await this.#line()) {
-      done++;
-      // Nothing refers to that line any more while this waits.
-      await this.#writes.drained();
-      if (this.#ending) break;
+  /** Runs the received lines. @returns their number */
+  async #runLines(): Promise<number> {
+    let count = 0;
+    while (await this.#runLine()) {
+      count++;
+      await this.#writes.waitForDrain();
+      if (this.#isEnding) break;
     }
-    return done;
+    return count;
   }
 
-  /** Runs the next line. @returns false if there is none, or if none may follow */
-  async #line(): Promise<boolean> {
-    const { limits, failed } = this.#host;
-    const limit = this.#client.authorized ? limits.line : lineBeforeAuth;
-    const line = this.#reader.next(limit, this.#client.guarded);
+  /** Runs the next line. @returns false if there is none, or no line may follow */
+  async #runLine(): Promise<boolean> {
+    const { limits, logError } = this.#host;
+    const maxBytes = this.#client.isAuthorized ? limits.maxLineBytes : maxLineBytesBeforeAuth;
+    const line = this.#reader.next(maxBytes, this.#client.guardsLineFeeds);
     if (line === null) return false;
-    // The client has done its part, so no deadline runs.
-    if (this.#client.authorized) this.#arm(undefined);
-    // From here on the command is running: it is finished even if the server stops meanwhile.
+    if (this.#client.isAuthorized) this.#setDeadline(undefined);
+    // From here the command counts as running, so a stopping server finishes it.
     await this.#waitToRun(line);
-    const lastReply = this.#client.cutOff(line);
+    const lastReply = this.#client.truncatedReply(line);
     if (lastReply !== null) {
       this.#writes.sendLast(lastReply);
-      this.#ending = true;
+      this.#isEnding = true;
       return false;
     }
-    const reply = await execute(this.#client, line, failed);
-    // Without memory for the reply, it is not sent: a client must not believe that a session is open.
+    const reply = await execute(this.#client, line, logError);
+    // Without memory for the reply the connection ends, because the client must not believe that a session is open.
     if (this.#socket.destroyed || !this.#writes.send(reply)) return false;
-    this.#client.subscriptions.replied();
-    if (this.#client.quit) this.#ending = true;
-    return !this.#ending;
+    this.#client.subscriptions.sendQueued();
+    if (this.#client.mustClose) this.#isEnding = true;
+    return !this.#isEnding;
   }
 
-  /** Waits until the line may be run. */
   async #waitToRun(line: Buffer): Promise<void> {
     const turn = this.#host.work.wait(line.length + (this.#client.session?.values.size ?? 0));
     if (turn === undefined) return;
-    // New data could overwrite the bytes of the line in the reader.
+    // New data could overwrite the line in the reader.
     this.#socket.pause();
     await turn;
-    if (this.#reader.pending <= readAhead) this.#socket.resume();
+    if (this.#reader.pendingBytes <= maxReadAheadBytes) this.#socket.resume();
   }
 
-  /** Sets the deadline of the client: none, unless its first command or the rest of a line is to come. */
-  #awaitClient(someDone: boolean): void {
-    const { session, subscriptions, authorized } = this.#client;
-    this.#host.idle(this, session === null && !subscriptions.any);
-    if (someDone && authorized) this.#waitsForFirst = false;
-    if (this.#waitsForFirst) return;
-    if (this.#reader.pending === 0) this.#arm(undefined);
-    else if (this.#deadline === undefined) this.#arm(this.#host.limits.lineTime);
+  /** Sets a deadline for the first command or the rest of a line. */
+  #awaitClient(hasRun: boolean): void {
+    const { session, subscriptions, isAuthorized } = this.#client;
+    this.#host.setIdle(this, session === null && !subscriptions.hasAny);
+    if (hasRun && isAuthorized) this.#awaitsFirstCommand = false;
+    if (this.#awaitsFirstCommand) return;
+    if (this.#reader.pendingBytes === 0) this.#setDeadline(undefined);
+    else if (this.#deadline === undefined) this.#setDeadline(this.#host.limits.lineTimeoutMs);
   }
 
-  #arm(ms: number | undefined): void {
+  #setDeadline(ms: number | undefined): void {
     clearTimeout(this.#deadline);
     this.#deadline = ms === undefined ? undefined : setTimeout(() => this.end('err Timed out.'), ms).unref();
   }
 
   /**
-   * Reserves what the connection uses in the budget of its kind.
-   * @param more bytes that are about to be added
-   * @returns false if that is too much; the connection is then closed
+   * Reserves the bytes of the connection and closes it if the budget is used up.
+   * @param more bytes to be sent
    */
   #reserveOrEnd(more = 0): boolean {
     if (this.#reserve(more)) return true;
@@ -233,47 +226,46 @@ export class Connection {
   }
 
   #reserve(more: number): boolean {
-    const { authorized, session } = this.#client;
-    const unread = this.#writes.pending + more;
-    if (!authorized && unread > unreadBeforeAuth) return false;
-    const bytes = this.#reader.capacity + unread + (session?.values.memory ?? 0);
+    const { isAuthorized, session } = this.#client;
+    const unread = this.#writes.pendingBytes + more;
+    if (!isAuthorized && unread > maxUnreadBytesBeforeAuth) return false;
+    const bytes = this.#reader.capacityBytes + unread + (session?.values.memoryBytes ?? 0);
     const counted = Math.max(0, bytes - freeBytes);
-    const budget = authorized ? this.#host.budget : this.#host.budgetBeforeAuth;
-    const before = budget === this.#budget ? this.#reserved : 0;
+    const budget = isAuthorized ? this.#host.budget : this.#host.budgetBeforeAuth;
+    const before = budget === this.#budget ? this.#reservedBytes : 0;
     if (!budget.reserve(counted - before)) return false;
-    this.#budget.release(this.#reserved - before);
+    this.#budget.release(this.#reservedBytes - before);
     this.#budget = budget;
-    this.#reserved = counted;
+    this.#reservedBytes = counted;
     return true;
   }
 
   #finish(): void {
-    this.#ending = true;
-    this.#arm(undefined);
+    this.#isEnding = true;
+    this.#setDeadline(undefined);
     this.#client.subscriptions.clear();
     this.#client.endSession();
     this.#reader = new LineReader();
-    // Frees the bytes for others before the socket is closed.
     this.#reserve(0);
-    // It can make room for another connection until the client has closed its side, too.
-    this.#host.idle(this, true);
+    // Until the client closes its side, a new connection can replace this one.
+    this.#host.setIdle(this, true);
     this.#socket.end();
-    // Reads and drops what still arrives: closing a socket with unread data would reset it and lose the reply.
+    // Discards incoming data, because closing a socket with unread data resets it and loses the reply.
     this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), linger).unref();
+    setTimeout(() => this.#socket.destroy(), lingerMs).unref();
   }
 
-  #socketClosed(): void {
-    this.#gone.abort();
-    this.#writes.stop();
-    // The running command ends first; #run then calls this again.
-    if (this.#running) return;
-    this.#ending = true;
-    this.#arm(undefined);
+  #onClose(): void {
+    this.#disconnected.abort();
+    this.#writes.stopWaiting();
+    // #run calls this again after the running command.
+    if (this.#isRunning) return;
+    this.#isEnding = true;
+    this.#setDeadline(undefined);
     this.#client.subscriptions.clear();
     this.#client.endSession();
-    this.#budget.release(this.#reserved);
-    this.#reserved = 0;
+    this.#budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
     this.#closed.resolve();
   }
 }

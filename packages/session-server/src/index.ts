@@ -5,10 +5,9 @@ import { memoryContainer } from './containers/memory.ts';
 import { sqliteContainer } from './containers/sqlite.ts';
 
 export type { OpenContainer } from './containers/container.ts';
-export { type SessionServer, startSessionServer, type Warn } from './server.ts';
-export { defaultSocket, type Settings } from './settings.ts';
+export { defaultSocket, type SessionServer, type Settings, startSessionServer, type Warn } from './server.ts';
 
-/** The containers by the form of their address. To add one, write a file in `containers/` and a line here. */
+/** The containers by the form of their URL. To add one, write a file in `containers/` and a line here. */
 export const containers: Readonly<Record<string, OpenContainer>> = {
   'memory:': memoryContainer,
   'file:PATH': filesContainer,

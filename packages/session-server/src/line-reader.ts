@@ -7,26 +7,25 @@ const firstBytes = 1024;
 export class LineTooLong extends Error {}
 
 /**
- * Splits the bytes of one connection into lines, whatever the pieces in which they arrive. It keeps lines that were not
- * requested yet, but of an unfinished line only the allowed size.
+ * Splits the bytes of a connection into lines. Keeps all complete lines, and of an incomplete line at most the limit.
  */
 export class LineReader {
   #bytes = nothing;
-  /** The bytes that are kept are between these. */
+  /** The kept bytes are between these positions. */
   #from = 0;
   #to = 0;
-  /** Up to here there is no end of the first line. */
-  #searched = 0;
-  /** The guard of the first line, if that may hold line feeds. */
+  /** The first line does not end before this position. */
+  #searchedTo = 0;
+  /** The guard of the first line, if line feeds may belong to it. */
   #guard: LineFeedGuard | null = null;
 
-  /** Bytes of memory that the reader uses. */
-  get capacity(): number {
+  /** The size of the buffer. */
+  get capacityBytes(): number {
     return this.#bytes.length;
   }
 
-  /** Bytes that have arrived and were not returned as a line. */
-  get pending(): number {
+  /** Received and not returned as a line. */
+  get pendingBytes(): number {
     return this.#to - this.#from;
   }
 
@@ -37,19 +36,20 @@ export class LineReader {
   }
 
   /**
-   * The next line without its line feed; null if it has not ended yet. Its bytes are valid until the next `push`.
-   * @param limit bytes that a line may have
-   * @param guarded whether a line feed inside a serialized string is part of the line
-   * @throws LineTooLong; the reader cannot be used after that
+   * Returns the next line without its line feed; null if the line is incomplete. The bytes are valid until the next `push`.
+   * @param guardsLineFeeds whether a line feed in a serialized string belongs to the line
+   * @throws LineTooLong, after which the reader cannot be used
    */
-  next(limit: number, guarded: boolean): Buffer | null {
+  next(maxBytes: number, guardsLineFeeds: boolean): Buffer | null {
     for (;;) {
-      const found = this.#bytes.subarray(0, this.#to).indexOf(lineFeed, Math.max(this.#searched, this.#from));
+      const found = this.#bytes
+        .subarray(0, this.#to)
+        .indexOf(lineFeed, Math.max(this.#searchedTo, this.#from));
       const end = found === -1 ? this.#to : found;
-      if (end - this.#from > limit) throw new LineTooLong();
-      this.#searched = found === -1 ? this.#to : found + 1;
+      if (end - this.#from > maxBytes) throw new LineTooLong();
+      this.#searchedTo = found === -1 ? this.#to : found + 1;
       if (found === -1) return null;
-      if (guarded) {
+      if (guardsLineFeeds) {
         this.#guard ??= new LineFeedGuard();
         const line = this.#bytes.subarray(this.#from, found);
         if (this.#guard.isInside(line)) continue;
@@ -61,24 +61,24 @@ export class LineReader {
     }
   }
 
-  /** Frees the memory if nothing is pending. Call this when the last line is no longer used. */
+  /** Frees the buffer if nothing is pending. The last line must not be used afterwards. */
   shrink(): void {
-    if (this.pending > 0) return;
+    if (this.pendingBytes > 0) return;
     this.#bytes = nothing;
-    this.#from = this.#to = this.#searched = 0;
+    this.#from = this.#to = this.#searchedTo = 0;
   }
 
   #makeRoom(more: number): void {
-    const needed = this.pending + more;
+    const needed = this.pendingBytes + more;
     const bytes =
       needed <= this.#bytes.length / 2
         ? this.#bytes
-        : // Doubled, so that a line that arrives byte by byte is not copied for each byte.
+        : // Doubles, so that a line that arrives byte by byte is not copied for each byte.
           Buffer.allocUnsafeSlow(
             Math.max(firstBytes, needed, Math.min(this.#bytes.length * 2, needed + 262_144)),
           );
     this.#bytes.copy(bytes, 0, this.#from, this.#to);
-    this.#searched = Math.max(0, this.#searched - this.#from);
+    this.#searchedTo = Math.max(0, this.#searchedTo - this.#from);
     this.#to -= this.#from;
     this.#from = 0;
     this.#bytes = bytes;

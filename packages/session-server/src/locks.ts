@@ -1,45 +1,45 @@
 export interface LockLimits {
-  /** Milliseconds after which a holder that does nothing loses the lock to a client that waits. */
-  hold: number;
-  waitersPerSession: number;
-  waiters: number;
+  /** After this time without a command, the holder loses the lock to a waiting client. */
+  lockHoldMs: number;
+  maxWaitersPerSession: number;
+  maxWaiters: number;
 }
 
 /** The right to change one session, until the holder releases or loses it. */
 export class Lock {
   readonly id: string;
   #release: (() => void) | null;
-  #usedAt = performance.now();
-  #busy = 0;
+  #lastUsedAt = performance.now();
+  #runningCalls = 0;
 
   constructor(id: string, release: () => void) {
     this.id = id;
     this.#release = release;
   }
 
-  /** False once the lock was released, or has gone to another holder. */
-  get held(): boolean {
+  /** False after the lock was released or revoked. */
+  get isHeld(): boolean {
     return this.#release !== null;
   }
 
-  /** Milliseconds since the holder last did something; 0 while `during` runs. */
-  get idle(): number {
-    return this.#busy > 0 ? 0 : performance.now() - this.#usedAt;
+  /** The time since the holder's last command; 0 while `during` runs. */
+  get idleMs(): number {
+    return this.#runningCalls > 0 ? 0 : performance.now() - this.#lastUsedAt;
   }
 
-  /** The lock is not taken away while the work runs: a save is finished before the next holder reads. */
+  /** Keeps the lock while the work runs, so that a save is finished before the next holder reads. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    this.#busy++;
+    this.#runningCalls++;
     try {
       return await work();
     } finally {
-      this.#busy--;
+      this.#runningCalls--;
       this.renew();
     }
   }
 
   renew(): void {
-    this.#usedAt = performance.now();
+    this.#lastUsedAt = performance.now();
   }
 
   release(): void {
@@ -48,7 +48,7 @@ export class Lock {
     release?.();
   }
 
-  /** Takes the lock away from the holder without passing it on. */
+  /** Takes the lock from its holder without granting it to a waiter. */
   revoke(): void {
     this.#release = null;
   }
@@ -56,66 +56,66 @@ export class Lock {
 
 interface Queue {
   holder: Lock;
-  /** In order of arrival; each is called with its lock. */
+  /** Called with their lock, in order of arrival. */
   waiters: Set<(lock: Lock) => void>;
-  /** Runs while clients wait, until the holder may have been idle for too long. */
+  /** Runs while clients wait, until the holder may be idle for `lockHoldMs`. */
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Each session has a lock. Clients wait for it in order of arrival; their number and their time are limited. */
+/** The locks of all sessions. Clients wait for a lock in order of arrival. */
 export class Locks {
   readonly #limits: LockLimits;
   readonly #queues = new Map<string, Queue>();
-  #waiting = 0;
+  #waiterCount = 0;
 
   constructor(limits: LockLimits) {
     this.#limits = limits;
   }
 
-  /** Whether a client works on the session or waits for it. A holder that is idle for too long does not count. */
+  /** Whether a client uses the session or waits for it, except a holder that is idle for too long. */
   isHeld(id: string): boolean {
     const queue = this.#queues.get(id);
-    return queue !== undefined && (queue.waiters.size > 0 || queue.holder.idle < this.#limits.hold);
+    return queue !== undefined && (queue.waiters.size > 0 || queue.holder.idleMs < this.#limits.lockHoldMs);
   }
 
   /**
-   * @param timeout milliseconds to wait; 0 for not at all
-   * @param gone ends the waiting when the client is gone
+   * @param timeoutMs 0 to not wait
+   * @param disconnected aborts the wait
    * @returns null if the lock was not free in time, or too many clients wait
    */
-  async acquire(id: string, timeout: number, gone: AbortSignal): Promise<Lock | null> {
+  async acquire(id: string, timeoutMs: number, disconnected: AbortSignal): Promise<Lock | null> {
     const queue = this.#queues.get(id);
     if (queue === undefined) return this.#grant(id);
-    if (queue.waiters.size === 0 && queue.holder.idle >= this.#limits.hold) {
+    if (queue.waiters.size === 0 && queue.holder.idleMs >= this.#limits.lockHoldMs) {
       queue.holder.revoke();
       return this.#grant(id);
     }
-    const { waiters, waitersPerSession } = this.#limits;
-    if (timeout === 0 || gone.aborted || queue.waiters.size >= waitersPerSession) return null;
-    if (this.#waiting >= waiters) return null;
-    return this.#wait(queue, timeout, gone);
+    const { maxWaiters, maxWaitersPerSession } = this.#limits;
+    if (timeoutMs === 0 || disconnected.aborted || queue.waiters.size >= maxWaitersPerSession) return null;
+    if (this.#waiterCount >= maxWaiters) return null;
+    return this.#wait(queue, timeoutMs, disconnected);
   }
 
-  #wait(queue: Queue, timeout: number, gone: AbortSignal): Promise<Lock | null> {
+  #wait(queue: Queue, timeoutMs: number, disconnected: AbortSignal): Promise<Lock | null> {
     const { promise, resolve } = Promise.withResolvers<Lock | null>();
     const end = (lock: Lock | null) => {
       clearTimeout(timer);
-      gone.removeEventListener('abort', giveUp);
-      this.#waiting--;
+      disconnected.removeEventListener('abort', giveUp);
+      this.#waiterCount--;
       queue.waiters.delete(end);
       resolve(lock);
     };
     const giveUp = () => end(null);
-    const timer = setTimeout(giveUp, timeout);
-    gone.addEventListener('abort', giveUp);
+    const timer = setTimeout(giveUp, timeoutMs);
+    disconnected.addEventListener('abort', giveUp);
     queue.waiters.add(end);
-    this.#waiting++;
+    this.#waiterCount++;
     this.#startIdleTimer(queue);
     return promise;
   }
 
   #grant(id: string): Lock {
-    const lock = new Lock(id, () => this.#next(id));
+    const lock = new Lock(id, () => this.#grantNext(id));
     const queue = this.#queues.get(id);
     if (queue === undefined) {
       this.#queues.set(id, { holder: lock, waiters: new Set(), timer: undefined });
@@ -128,7 +128,7 @@ export class Locks {
     return lock;
   }
 
-  #next(id: string): void {
+  #grantNext(id: string): void {
     const queue = this.#queues.get(id);
     if (queue === undefined) return;
     const [first] = queue.waiters;
@@ -143,13 +143,13 @@ export class Locks {
 
   #startIdleTimer(queue: Queue): void {
     if (queue.timer !== undefined) return;
-    const left = Math.max(1, this.#limits.hold - queue.holder.idle);
+    const remainingMs = Math.max(1, this.#limits.lockHoldMs - queue.holder.idleMs);
     queue.timer = setTimeout(() => {
       queue.timer = undefined;
       if (queue.waiters.size === 0) return;
-      if (queue.holder.idle < this.#limits.hold) return this.#startIdleTimer(queue);
+      if (queue.holder.idleMs < this.#limits.lockHoldMs) return this.#startIdleTimer(queue);
       queue.holder.revoke();
-      this.#next(queue.holder.id);
-    }, left).unref();
+      this.#grantNext(queue.holder.id);
+    }, remainingMs).unref();
   }
 }

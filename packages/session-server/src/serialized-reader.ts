@@ -1,7 +1,7 @@
 /** The default of PHP's `unserialize_max_depth`. */
 const maxDepth = 4096;
 
-/** The text is not in the format of PHP's serialize(). The message names the position, never the content. */
+/** The text is not in the format of PHP's serialize(). The message names the position and not the content. */
 export class SerializedError extends Error {
   constructor(expected: string, at: number) {
     super(`expected ${expected} at byte ${at}`);
@@ -13,11 +13,11 @@ export class SerializedError extends Error {
 export interface Reference {
   from: number;
   to: number;
-  /** The number of the value that it refers to. */
+  /** The number of the referenced value. */
   slot: number;
 }
 
-/** Each reference costs twenty times its bytes, and real sessions have few. */
+/** A reference takes twenty times its bytes in memory, and real sessions have few. */
 const maxReferences = 10_000;
 
 const digits = /\d{1,10}/y;
@@ -26,21 +26,20 @@ const integer = /[+-]?\d{1,20};/y;
 const float = /([+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
 
 /**
- * Reads a whole text in the format of serialize(), checks it, and finds the end of each value and its references. Makes
- * no values and no objects of it. Texts are byte strings: one character per byte. Lengths and counts are checked
- * against the bytes that are there. `SerializedScanner` is for text that is still arriving.
+ * Validates text in the format of serialize(), and finds the end of each value and its references, without making values.
+ * The text has a character per byte. `SerializedScanner` reads incomplete text.
  */
 export class SerializedReader {
   readonly text: string;
   at: number;
-  /** How many values there were so far, as `R:` and `r:` count them: without keys and without the content of a `C:`. */
+  /** The number of values before `at`, as `R:` and `r:` count them: without keys and the content of a `C:`. */
   slots = 0;
   /**
-   * Up to this slot the numbers are those of PHP. After the first `C:` they are not: PHP also counts the values in its
-   * content, and only the class knows that. The content may refer to any slot, too.
+   * Slots up to this one have the numbers of PHP. PHP also counts the values in the content of a `C:`, whose format only its
+   * class knows. The content may refer to any slot.
    */
   certainSlots = Number.POSITIVE_INFINITY;
-  /** How many `C:` there were so far. */
+  /** The number of `C:` before `at`. */
   payloads = 0;
   readonly references: Reference[] = [];
   #depth = 0;
@@ -55,7 +54,7 @@ export class SerializedReader {
   }
 
   value(): void {
-    /** How many entries are left in each open array or object. */
+    /** The remaining entries of each open array or object. */
     const open: number[] = [];
     for (;;) {
       const count = this.#begin();
@@ -70,7 +69,7 @@ export class SerializedReader {
     }
   }
 
-  /** Reads a scalar, or an array or object up to its entries. @returns how many entries follow */
+  /** Reads a scalar, or an array or object up to its entries. @returns the number of entries */
   #begin(): number | undefined {
     const type = this.text[this.at];
     if (type === 'N') {
@@ -135,7 +134,7 @@ export class SerializedReader {
   escaped(): { from: number; to: number } {
     const length = this.#count(':');
     this.expect('"');
-    // Each byte takes one character at least. Without this check a few bytes could keep the server busy for minutes.
+    // A byte has at least one character. Without this check a few bytes could block the server for minutes.
     if (length > this.text.length - this.at) this.fail('so many bytes');
     const from = this.at;
     for (let n = 0; n < length; n++) {
@@ -148,7 +147,7 @@ export class SerializedReader {
     return { from, to };
   }
 
-  /** Reads `3:{`. @returns how many entries follow, of which the shortest is `i:0;N;` */
+  /** Reads `3:{`. The shortest entry is `i:0;N;`. @returns the number of entries */
   open(): number {
     const count = this.#count(':');
     this.expect('{');
@@ -162,7 +161,7 @@ export class SerializedReader {
     this.expect('}');
   }
 
-  /** Reads the key of an array. To PHP `5` and `"5"` are the same key. */
+  /** Reads the key of an array. For PHP `5` and `"5"` are the same key. */
   key(): string {
     const type = this.text[this.at];
     this.at++;
@@ -192,11 +191,11 @@ export class SerializedReader {
     if (slot < 1 || (slot > this.slots && this.payloads === 0)) this.fail('a reference to an earlier value');
     if (this.references.length === maxReferences) this.fail(`at most ${maxReferences} references`);
     this.references.push({ from, to: this.at - 1, slot });
-    // `R:` is the same value again; `r:` is the same object as a value of its own, which counts.
+    // `R:` is the same value. `r:` is the same object as a separate value, which PHP counts.
     if (type === 'r') this.slots++;
   }
 
-  /** Skips what a class with PHP's interface `Serializable` has written: only the class knows its format. */
+  /** Skips the output of a class with the interface `Serializable`, whose format only the class knows. */
   #payload(): void {
     const length = this.#count(':');
     this.expect('{');

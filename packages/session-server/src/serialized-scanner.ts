@@ -20,7 +20,7 @@ type State =
   | 'done'
   | 'broken';
 
-/** States in which only one character is possible, and the state after it. */
+/** States that accept one character, and the state after it. */
 const fixed: Partial<Record<State, [char: string, next: State]>> = {
   'count colon': [':', 'count'],
   'open brace': ['{', 'type'],
@@ -49,44 +49,43 @@ const afterColon: Record<string, State> = {
 };
 
 /**
- * Scans session data byte by byte as it arrives, in the format of `session.serialize_handler` `php` or
- * `php_serialize`, and tells whether a string is open. It checks only what it needs for that: `SerializedReader` checks
- * the whole format.
+ * Scans session data of `session.serialize_handler` `php` or `php_serialize` as it arrives, to find out whether a string is
+ * open. `SerializedReader` checks the whole format.
  */
 export class SerializedScanner {
-  /** The positions of the strings, without class names: of the `s`, of the first byte, of the closing quote. */
+  /** The positions of the `s`, the first byte and the closing quote of each string, without class names. */
   readonly strings: { from: number; text: number; to: number }[] = [];
   #state: State;
   #at = 0;
   #depth = 0;
-  /** The first characters of a session: `a:3:{` is an array, which has no name before it. */
+  /** The first characters of a session. `a:3:{` is an array, without a name before it. */
   #head = '';
-  #named: boolean;
+  #hasNames: boolean;
   #type = '';
   #typeAt = 0;
   #textAt = 0;
   #number = 0;
-  #left = 0;
+  #remaining = 0;
 
   /** @param content `value`: one value; `session`: several of `name|value`, or an array */
   constructor(content: 'value' | 'session') {
-    this.#named = content === 'session';
-    this.#state = this.#named ? 'name' : 'type';
+    this.#hasNames = content === 'session';
+    this.#state = this.#hasNames ? 'name' : 'type';
   }
 
-  /** Whether a string, or the content of a `C:`, is not complete yet. */
-  get inside(): boolean {
-    return (this.#state === 'text' || this.#state === 'payload') && this.#left > 0;
+  /** Whether a string, or the content of a `C:`, is incomplete. */
+  get isInside(): boolean {
+    return (this.#state === 'text' || this.#state === 'payload') && this.#remaining > 0;
   }
 
-  /** Whether everything so far was valid, and nothing is left open. */
-  get complete(): boolean {
+  /** Whether all bytes were valid and nothing is open. */
+  get isComplete(): boolean {
     return this.#state === 'done' || (this.#state === 'name' && this.#head === '');
   }
 
   feed(code: number): void {
     const state = this.#state;
-    if (state === 'text' || state === 'payload') this.#text(code);
+    if (state === 'text' || state === 'payload') this.#skipText(code);
     else this.#state = this.#next(state, String.fromCharCode(code));
     this.#at++;
   }
@@ -106,9 +105,9 @@ export class SerializedScanner {
     }
     switch (state) {
       case 'name':
-        return this.#name(char);
+        return this.#readName(char);
       case 'type':
-        return this.#typeOf(char);
+        return this.#readType(char);
       case 'colon':
         this.#number = 0;
         return char === ':' ? (afterColon[this.#type] ?? 'broken') : 'broken';
@@ -116,54 +115,54 @@ export class SerializedScanner {
         this.#textAt = this.#at + 1;
         return char === '"' ? this.#enter('text', 'close quote') : 'broken';
       case 'close quote':
-        return char === '"' ? this.#afterText() : 'broken';
+        return char === '"' ? this.#endText() : 'broken';
       case 'payload brace':
         return char === '{' ? this.#enter('payload', 'close brace') : 'broken';
       case 'close brace':
-        return char === '}' ? this.#ended() : 'broken';
+        return char === '}' ? this.#endValue() : 'broken';
       case 'semicolon':
-        return char === ';' ? this.#ended() : 'broken';
+        return char === ';' ? this.#endValue() : 'broken';
       case 'scalar':
-        return char === ';' ? this.#ended() : state;
+        return char === ';' ? this.#endValue() : state;
       default:
         return 'broken';
     }
   }
 
-  #name(char: string): State {
+  #readName(char: string): State {
     if (char === '|') {
       this.#head = '';
       return 'type';
     }
     if (this.#head.length < 16) this.#head += char;
     if (char !== '{' || this.#at !== this.#head.length - 1 || !/^a:\d+:\{$/.test(this.#head)) return 'name';
-    this.#named = false;
+    this.#hasNames = false;
     this.#depth = 1;
     return 'type';
   }
 
-  #typeOf(char: string): State {
+  #readType(char: string): State {
     this.#type = char;
     this.#typeAt = this.#at;
     if (char === 'N') return 'semicolon';
     if (char !== '}' || this.#depth === 0) return 'colon';
     this.#depth--;
-    return this.#ended();
+    return this.#endValue();
   }
 
-  #enter(inside: State, after: State): State {
-    this.#left = this.#number;
-    return this.#left > 0 ? inside : after;
+  #enter(text: State, after: State): State {
+    this.#remaining = this.#number;
+    return this.#remaining > 0 ? text : after;
   }
 
-  #text(code: number): void {
-    this.#left--;
-    // In an `S:` string a backslash and two digits are one byte.
-    if (this.#type === 'S' && code === 0x5c) this.#left += 2;
-    if (this.#left === 0) this.#state = this.#state === 'text' ? 'close quote' : 'close brace';
+  #skipText(code: number): void {
+    this.#remaining--;
+    // In an `S:` string, a backslash and two digits are a byte.
+    if (this.#type === 'S' && code === 0x5c) this.#remaining += 2;
+    if (this.#remaining === 0) this.#state = this.#state === 'text' ? 'close quote' : 'close brace';
   }
 
-  #afterText(): State {
+  #endText(): State {
     this.#number = 0;
     if (this.#type === 'O') return 'count colon';
     if (this.#type === 'C') return 'payload colon';
@@ -171,8 +170,8 @@ export class SerializedScanner {
     return 'semicolon';
   }
 
-  #ended(): State {
+  #endValue(): State {
     if (this.#depth > 0) return 'type';
-    return this.#named ? 'name' : 'done';
+    return this.#hasNames ? 'name' : 'done';
   }
 }

@@ -3,87 +3,110 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { Connection, type Host, MemoryBudget } from './connection.ts';
+import type { OpenContainer } from './containers/container.ts';
 import { Locks } from './locks.ts';
 import { Sessions } from './sessions.ts';
-import { defaultSocket, type Settings } from './settings.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { queueReads, WorkQueue } from './work-queue.ts';
 
-/** Several times the open sessions of one chat server. */
+/** The default socket: browser pages cannot reach it, nor can users outside its group. */
+export const defaultSocket = 'data/session-server.sock';
+
+export interface Settings {
+  /** Null: listens on the socket only. */
+  listen: { host: string; port: number } | null;
+  /** The path of the Unix socket. Undefined: listens on the port only. */
+  socket: string | undefined;
+  tls: { cert: string; key: string } | undefined;
+  container: { open: OpenContainer; path: string };
+  /** After each use. 0: sessions do not expire. */
+  lifetimeSeconds: number;
+  lockTimeoutMs: number;
+  lockHoldMs: number;
+  /** Between deletions of expired sessions. */
+  collectIntervalMs: number;
+  firstCommandTimeoutMs: number;
+  lineTimeoutMs: number;
+  /** Compares a client's token in constant time. Null: the server has no token. */
+  isToken: ((token: string) => boolean) | null;
+  helpPhp: boolean;
+  maxMemoryBytes: number;
+  maxBufferBytes: number;
+  maxSessionBytes: number;
+  maxSessions: number;
+  maxConnections: number;
+  maxWaiters: number;
+  maxWaitersPerSession: number;
+}
+
+/** Several times the open sessions of a chat server. */
 const maxSubscriptions = 100_000;
-/** Milliseconds. Subscribers learn within about this time that a session has expired. */
-const collectSubscribedEvery = 250;
-/** A byte of a session takes up to three in a line (`%0A`), and the command comes before it. */
-const lineBytes = (sessionSize: number) => 3 * sessionSize + 1024;
-const handshakeTimeout = 10_000;
-/** TLS handshakes for which there is room even if all connections are in use. */
-const handshakesBeside = 100;
-/** Bytes. A client has no need of it: its first lines fit in what each connection has of its own. */
-const bufferBeforeAuth = 16 * 1024 * 1024;
+/** Subscribers are notified of an expiry within about this time. */
+const collectSubscribedIntervalMs = 250;
+const handshakeTimeoutMs = 10_000;
+/** TLS handshakes that are possible while all connections are in use. */
+const extraHandshakes = 100;
+/** Clients need none of it, because their first lines fit in the free bytes of a connection. */
+const maxBufferBytesBeforeAuth = 16 * 1024 * 1024;
 
 export interface SessionServer {
-  /** Null if it listens on the socket only. */
-  readonly listening: { host: string; port: number } | null;
-  /** Accepts nothing new, finishes the commands that are running, and frees everything. */
+  /** Null if the server listens on the socket only. */
+  readonly address: { host: string; port: number } | null;
+  /** Stops accepting connections, finishes running commands, and closes the container. */
   close(): Promise<void>;
 }
 
 /**
- * Reports an event that may repeat often, so the caller limits how often it logs one.
- * @param event one of a small set; never contains client input
+ * Reports an event that may repeat often, so the caller must limit the log lines.
+ * @param event one of a small set, without client input
  */
 export type Warn = (event: string, fields: Record<string, unknown>, message: string) => void;
 
-/** Opens the container, then the socket or the port. */
+/** Opens the container, then the socket and the port. */
 export async function startSessionServer(settings: Settings, warn: Warn): Promise<SessionServer> {
-  const failed = (error: unknown) =>
-    // Not the whole error, since it may name a file, and the name is an ID.
+  const logError = (error: unknown) =>
+    // Not the whole error, because it may contain the name of a file, which is a session ID.
     warn(reasonOf(error), { reason: reasonOf(error) }, 'an operation failed');
   const work = new WorkQueue();
   const container = queueReads(
-    await settings.container.open(settings.container.path, { ...settings, failed }),
+    await settings.container.open(settings.container.path, { ...settings, logError }),
     work,
   );
-  const locks = new Locks({ ...settings, hold: settings.lockHold });
+  const locks = new Locks(settings);
   const subscriptions = new Subscriptions(maxSubscriptions);
   const connections = new Set<Connection>();
-  const idle = new Set<Connection>();
-  const sessions = new Sessions(
-    container,
-    locks,
-    subscriptions,
-    { ...settings, size: settings.sessionSize },
-    failed,
-  );
+  const idleConnections = new Set<Connection>();
+  const sessions = new Sessions(container, locks, subscriptions, settings, logError);
   const host: Host = {
-    services: { sessions, subscriptions, isToken: settings.isToken, lockTimeout: settings.lockTimeout },
-    limits: { ...settings, line: lineBytes(settings.sessionSize) },
-    budget: new MemoryBudget(settings.buffer),
-    budgetBeforeAuth: new MemoryBudget(bufferBeforeAuth),
+    services: { sessions, subscriptions, isToken: settings.isToken, lockTimeoutMs: settings.lockTimeoutMs },
+    // A byte of a session takes up to three bytes in a line (`%0A`), after the command.
+    limits: { ...settings, maxLineBytes: 3 * settings.maxSessionBytes + 1024 },
+    budget: new MemoryBudget(settings.maxBufferBytes),
+    budgetBeforeAuth: new MemoryBudget(maxBufferBytesBeforeAuth),
     work,
     helpPhp: settings.helpPhp,
-    idle(connection, isIdle) {
-      // Deleted first, so that the set is ordered by the time since which they are idle.
-      idle.delete(connection);
-      if (isIdle) idle.add(connection);
+    setIdle(connection, isIdle) {
+      // Deletes first, so that the longest idle connection is the first of the set.
+      idleConnections.delete(connection);
+      if (isIdle) idleConnections.add(connection);
     },
-    failed,
+    logError,
   };
 
   const accept = (socket: Socket) => {
-    if (connections.size >= settings.connections) {
+    if (connections.size >= settings.maxConnections) {
       warn(
         'full',
         { connections: connections.size },
         'all connections are in use (SESSION_SERVER_CONNECTIONS); an idle one is closed, or the new one refused',
       );
-      const [oldest] = idle;
+      const [oldest] = idleConnections;
       if (oldest === undefined) {
         socket.on('error', () => {});
         socket.end('err Too many connections.\r\n', () => socket.destroy());
         return;
       }
-      idle.delete(oldest);
+      idleConnections.delete(oldest);
       connections.delete(oldest);
       oldest.drop();
     }
@@ -91,23 +114,23 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
     connections.add(connection);
     void connection.closed.then(() => {
       connections.delete(connection);
-      idle.delete(connection);
+      idleConnections.delete(connection);
     });
   };
 
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   const listen = async (server: Server, options: { host: string; port: number } | { path: string }) => {
-    // Connections beyond that are closed without a reply. TLS handshakes count too.
-    const most = settings.connections + handshakesBeside;
-    server.maxConnections = most;
+    // Further connections are closed without a reply. TLS handshakes count as connections.
+    const maxConnections = settings.maxConnections + extraHandshakes;
+    server.maxConnections = maxConnections;
     if (server instanceof TlsServer)
-      limitHandshakes(server, (unfinished) => connections.size + unfinished >= most);
+      limitHandshakes(server, (unfinished) => connections.size + unfinished >= maxConnections);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ backlog: 1024, ...options }, resolve);
     });
-    server.on('error', failed);
-    // With TLS `accept` knows a connection only after its handshake; `close` must end the others too.
+    server.on('error', logError);
+    // With TLS, `accept` is called after the handshake, and `close` must also end unfinished handshakes.
     server.on('connection', (socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
@@ -116,16 +139,16 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
     return server;
   };
   const timers = [
-    every(settings.collect, () => sessions.collect(), failed),
-    every(collectSubscribedEvery, () => sessions.collectSubscribed(), failed),
+    repeat(settings.collectIntervalMs, () => sessions.collect(), logError),
+    repeat(collectSubscribedIntervalMs, () => sessions.collectSubscribed(), logError),
   ];
-  let listening: SessionServer['listening'] = null;
+  let tcpAddress: SessionServer['address'] = null;
   try {
     if (settings.listen !== null) {
       const server = await listen(tcpServer(settings, accept), settings.listen);
       const address = server.address();
       if (address === null || typeof address === 'string') throw new Error('no port');
-      listening = { host: address.address, port: address.port };
+      tcpAddress = { host: address.address, port: address.port };
     }
     if (settings.socket !== undefined) await listenOnSocket(settings.socket, accept, listen);
   } catch (error) {
@@ -136,7 +159,7 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
   }
 
   return {
-    listening,
+    address: tcpAddress,
     async close() {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
       for (const connection of connections) connection.end();
@@ -151,13 +174,18 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
 
 function tcpServer({ tls }: Settings, accept: (socket: Socket) => void): Server {
   if (tls === undefined) return createServer({ allowHalfOpen: true, noDelay: true }, accept);
-  const options = { ...tls, allowHalfOpen: true, handshakeTimeout, minVersion: 'TLSv1.2' as const };
+  const options = {
+    ...tls,
+    allowHalfOpen: true,
+    handshakeTimeout: handshakeTimeoutMs,
+    minVersion: 'TLSv1.2' as const,
+  };
   return createTlsServer(options, accept).on('tlsClientError', () => {});
 }
 
-/** If there is no room for the next handshake, closes the connection whose handshake has been unfinished longest. */
+/** Closes the oldest unfinished handshake if there is no room for the next one. */
 function limitHandshakes(server: TlsServer, isFull: (unfinished: number) => boolean): void {
-  /** By the addresses of both ends, since the socket of a finished handshake is another object. */
+  /** By both addresses, because a finished handshake has another socket object. */
   const unfinished = new Map<string, Socket>();
   const endsOf = ({ remoteAddress, remotePort, localAddress }: Socket) =>
     `${remoteAddress} ${remotePort} ${localAddress}`;
@@ -180,16 +208,16 @@ async function listenOnSocket(
   accept: (socket: Socket) => void,
   listen: (server: Server, options: { path: string }) => Promise<Server>,
 ): Promise<void> {
-  // Any other folder must exist: only the operator knows who may use it.
+  // The operator must create any other folder, and decide who may use it.
   if (path === resolve(defaultSocket)) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Removes the socket of a server that was killed. Anything else at that path stays there and is an error.
+  // Removes the socket of a killed server. Any other file at this path is an error.
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && (await isDead(path))) rmSync(path);
   await listen(createServer({ allowHalfOpen: true }, accept), { path });
-  // The group of the web server can connect, too.
+  // The group of the web server may connect.
   chmodSync(path, 0o660);
 }
 
-/** Whether no process listens on this socket. */
+/** Whether no process listens on the socket. */
 function isDead(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path }, () => {
@@ -200,16 +228,16 @@ function isDead(path: string): Promise<boolean> {
   });
 }
 
-/** Runs the work again and again, but never twice at the same time. */
-function every(ms: number, work: () => Promise<unknown>, failed: (error: unknown) => void) {
+/** Repeats the work, one call at a time. */
+function repeat(intervalMs: number, work: () => Promise<unknown>, logError: (error: unknown) => void) {
   let running: Promise<unknown> | undefined;
   const timer = setInterval(() => {
     running ??= work()
-      .catch(failed)
+      .catch(logError)
       .finally(() => {
         running = undefined;
       });
-  }, ms);
+  }, intervalMs);
   timer.unref();
   return {
     async stop() {

@@ -5,88 +5,86 @@ import type { Subscriptions } from './subscriptions.ts';
 import { Values } from './values.ts';
 
 export interface SessionLimits {
-  /** The lifetime after each use in seconds, unless a session has one of its own; 0 for ever. */
-  lifetime: number;
-  /** Bytes of one session. */
-  size: number;
-  sessions: number;
+  /** The default lifetime after each use. 0: sessions do not expire. */
+  lifetimeSeconds: number;
+  maxSessionBytes: number;
+  maxSessions: number;
 }
 
-/** A session that one connection has open, with its unsaved changes. */
+/** A session that a connection has opened, with its unsaved changes. */
 export class OpenSession {
   id: string;
-  /** Null in mode `r`, and after a commit. */
+  /** Null in mode `r` and after a commit. */
   lock: Lock | null;
-  /** The saved state; null if the session was never saved. */
+  /** Null if the session was never saved. */
   saved: Saved | null;
   values: Values;
-  /** Seconds; 0 for ever. */
-  lifetime: number;
+  /** 0: the session does not expire. */
+  lifetimeSeconds: number;
 
-  constructor(id: string, lock: Lock | null, saved: Saved | null, lifetime: number) {
+  constructor(id: string, lock: Lock | null, saved: Saved | null, defaultLifetime: number) {
     this.id = id;
     this.lock = lock;
     this.saved = saved;
-    this.lifetime = saved?.lifetime ?? lifetime;
+    this.lifetimeSeconds = saved?.lifetimeSeconds ?? defaultLifetime;
     this.values = saved === null ? new Values() : Values.read(saved.data);
   }
 
-  /** Whether changes may still be saved. */
-  get writable(): boolean {
-    return this.lock?.held === true;
+  get isWritable(): boolean {
+    return this.lock?.isHeld === true;
   }
 
-  /** Whether it was opened for writing and has lost its lock since: nothing of it may be saved any more. */
-  get lockLost(): boolean {
-    return this.lock !== null && !this.lock.held;
+  /** Whether another client got the lock of this session. Its changes must not be saved. */
+  get hasLostLock(): boolean {
+    return this.lock !== null && !this.lock.isHeld;
   }
 }
 
-/** All sessions: opens, saves and ends them, each change under the session's lock, and publishes the events. */
+/** Opens, saves and ends sessions, each change under the session's lock, and publishes the events. */
 export class Sessions {
   readonly limits: SessionLimits;
   readonly #container: Container;
   readonly #locks: Locks;
   readonly #subscriptions: Subscriptions;
-  readonly #failed: (error: unknown) => void;
+  readonly #logError: (error: unknown) => void;
   #revision = 0;
 
-  /** @param failed logs errors after which a command still succeeds */
+  /** @param logError logs errors after which a command still succeeds */
   constructor(
     container: Container,
     locks: Locks,
     subscriptions: Subscriptions,
     limits: SessionLimits,
-    failed: (error: unknown) => void,
+    logError: (error: unknown) => void,
   ) {
-    this.#failed = failed;
+    this.#logError = logError;
     this.#container = container;
     this.#locks = locks;
     this.#subscriptions = subscriptions;
     this.limits = limits;
   }
 
-  /** Opens a session with a new ID. It exists once it is saved. */
+  /** Opens a session with a new ID. The session exists once it is saved. */
   create(): Promise<OpenSession | null> {
-    // 128 random bits: nobody can guess an ID, and none comes twice.
+    // 128 random bits cannot be guessed and do not repeat.
     return this.openToWrite(randomBytes(16).toString('hex'), 0, new AbortController().signal);
   }
 
   /** @returns null if the lock was not free in time */
-  async openToWrite(id: string, timeout: number, gone: AbortSignal): Promise<OpenSession | null> {
-    const lock = await this.#locks.acquire(id, timeout, gone);
+  async openToWrite(id: string, timeoutMs: number, disconnected: AbortSignal): Promise<OpenSession | null> {
+    const lock = await this.#locks.acquire(id, timeoutMs, disconnected);
     return lock === null ? null : this.reopen(lock);
   }
 
-  /** Opens a session under a lock that the caller holds. Releases the lock if that fails. */
+  /** Opens a session under a lock that the caller holds. Releases the lock on failure. */
   async reopen(lock: Lock): Promise<OpenSession> {
     try {
       return await lock.during(async () => {
         const saved = await this.#container.open(lock.id);
-        if (saved === null) return this.#opened(lock.id, lock, null);
+        if (saved === null) return this.#makeOpen(lock.id, lock, null);
         if (saved.expiresAt <= Date.now()) {
           await this.#end(lock.id, 'expired');
-          return this.#opened(lock.id, lock, null);
+          return this.#makeOpen(lock.id, lock, null);
         }
         return this.#use(lock.id, lock, saved);
       });
@@ -96,19 +94,19 @@ export class Sessions {
     }
   }
 
-  /** Opens the session as it was last saved, whoever holds the lock. @returns null if there is none */
+  /** Opens the session as it was last saved, without its lock. @returns null if it does not exist */
   async openToRead(id: string): Promise<OpenSession | null> {
     const saved = await this.read(id);
-    // A client has just created it and has not saved it yet.
-    if (saved === null) return this.#locks.isHeld(id) ? this.#opened(id, null, null) : null;
+    // A client has created the session and not saved it yet.
+    if (saved === null) return this.#locks.isHeld(id) ? this.#makeOpen(id, null, null) : null;
     return this.#use(id, null, saved);
   }
 
-  #opened(id: string, lock: Lock | null, saved: Saved | null): OpenSession {
-    return new OpenSession(id, lock, saved, this.limits.lifetime);
+  #makeOpen(id: string, lock: Lock | null, saved: Saved | null): OpenSession {
+    return new OpenSession(id, lock, saved, this.limits.lifetimeSeconds);
   }
 
-  /** Reads what is saved without using the session. @returns null if there is none, or it has expired */
+  /** Reads a session without restarting its lifetime. @returns null if it does not exist or has expired */
   async read(id: string): Promise<Saved | null> {
     const saved = await this.#container.open(id);
     if (saved === null || (saved.expiresAt <= Date.now() && !this.#locks.isHeld(id))) return null;
@@ -116,15 +114,15 @@ export class Sessions {
     return saved;
   }
 
-  /** The seconds that an open session has left; 0 for ever. */
-  async remaining(session: OpenSession): Promise<number> {
+  /** Returns the time until an open session expires; 0 if it does not. */
+  async remainingSeconds(session: OpenSession): Promise<number> {
     const saved = await this.read(session.id);
-    // Not saved yet, or not with this lifetime.
-    if (saved === null || session.lifetime !== saved.lifetime) return session.lifetime;
-    return secondsLeft(saved);
+    // The session, or its lifetime, is not saved yet.
+    if (saved === null || session.lifetimeSeconds !== saved.lifetimeSeconds) return session.lifetimeSeconds;
+    return secondsUntilExpiry(saved);
   }
 
-  /** Restarts the lifetime. @returns false if the session is gone */
+  /** Restarts the lifetime. @returns false if the session was deleted */
   async touch(session: OpenSession): Promise<boolean> {
     const saved = await this.read(session.id);
     if (saved === null) return session.saved === null;
@@ -133,42 +131,43 @@ export class Sessions {
   }
 
   /**
-   * Does not pass the new time to the subscriptions, since a save may have set another one meanwhile. Their old time is
-   * earlier, and `collectSubscribed` then reads the session.
+   * The subscriptions keep the earlier time, because a concurrent save may have set theirs. `collectSubscribed` reads the
+   * session at that time.
    */
-  async #touch(id: string, { revision, lifetime }: Saved): Promise<void> {
-    await this.#container.touch(id, revision, expiryOf(lifetime));
+  async #touch(id: string, { revision, lifetimeSeconds }: Saved): Promise<void> {
+    await this.#container.touch(id, revision, expiryOf(lifetimeSeconds));
   }
 
   /**
-   * Opening a session counts as use, so its lifetime restarts, unless the session cannot be parsed. If the new time
-   * cannot be saved, for example on a full disk, the session is opened anyway.
+   * Opens a session and restarts its lifetime, unless the session cannot be parsed. If the new time cannot be saved, such
+   * as on a full disk, the session is opened anyway.
    */
   async #use(id: string, lock: Lock | null, saved: Saved): Promise<OpenSession> {
-    const session = this.#opened(id, lock, saved);
-    await this.#touch(id, saved).catch(this.#failed);
+    const session = this.#makeOpen(id, lock, saved);
+    await this.#touch(id, saved).catch(this.#logError);
     return session;
   }
 
-  /** Saves the session. Without changes, it only restarts the lifetime. */
+  /** Saves the session. If nothing changed, only restarts the lifetime. */
   async save(session: OpenSession): Promise<void> {
-    const { id, lifetime, saved, values } = session;
-    const lock = writable(session);
+    const { id, lifetimeSeconds, saved, values } = session;
+    const lock = requireLock(session);
     await lock.during(async () => {
       const data = Buffer.from(values.toString(), 'latin1');
-      if (saved?.data.equals(data) && saved.lifetime === lifetime) return this.#touch(id, saved);
-      if (saved === null && this.#container.count >= this.limits.sessions) {
+      if (saved?.data.equals(data) && saved.lifetimeSeconds === lifetimeSeconds)
+        return this.#touch(id, saved);
+      if (saved === null && this.#container.count >= this.limits.maxSessions) {
         throw new Error('a new session was not saved, there are too many: raise SESSION_SERVER_SESSIONS');
       }
-      session.saved = await this.#commit(id, data, lifetime, saved?.revision);
+      session.saved = await this.#commit(id, data, lifetimeSeconds, saved?.revision);
     });
   }
 
-  async #commit(id: string, data: Buffer, lifetime: number, before = 0): Promise<Saved> {
-    // Revisions follow the clock, so they rise from one run to the next, and a new session of the same ID does not
-    // repeat them. They stay above the saved one even if the clock was set back.
+  async #commit(id: string, data: Buffer, lifetimeSeconds: number, before = 0): Promise<Saved> {
+    // Revisions follow the clock, so that they increase across restarts, also for a new session with an old ID. They stay
+    // above the saved revision if the clock is set back.
     this.#revision = Math.max(this.#revision + 1, before + 1, Date.now() * 1000);
-    const saved = { data, lifetime, revision: this.#revision, expiresAt: expiryOf(lifetime) };
+    const saved = { data, lifetimeSeconds, revision: this.#revision, expiresAt: expiryOf(lifetimeSeconds) };
     await this.#container.commit(id, saved);
     this.#subscriptions.setExpiry(id, saved.expiresAt);
     this.#subscriptions.publish(id, { kind: 'changed', revision: saved.revision });
@@ -176,29 +175,29 @@ export class Sessions {
   }
 
   async destroy(session: OpenSession): Promise<void> {
-    const lock = writable(session);
+    const lock = requireLock(session);
     await lock.during(() => this.#end(session.id, 'destroyed'));
     lock.release();
   }
 
   /** Moves the saved session and its lock to a new ID. Unsaved changes stay unsaved. */
   async regenerate(session: OpenSession): Promise<void> {
-    const old = writable(session);
+    const oldLock = requireLock(session);
     const { saved } = session;
     const id = randomBytes(16).toString('hex');
     const lock = await this.#locks.acquire(id, 0, new AbortController().signal);
     if (lock === null) throw new Error('a random session ID is already in use');
     try {
-      await old.during(() =>
+      await oldLock.during(() =>
         lock.during(async () => {
-          // Saves the new one first: a crash leaves the old one, or both.
+          // In this order a crash leaves the old session, or both.
           if (saved !== null)
-            session.saved = await this.#commit(id, saved.data, saved.lifetime, saved.revision);
+            session.saved = await this.#commit(id, saved.data, saved.lifetimeSeconds, saved.revision);
           await this.#end(session.id, 'regenerated');
         }),
       );
     } catch (error) {
-      // Deletes the new one only if the old one is still there: better two copies than none.
+      // Two copies are better than none, so delete the new session only if the old one exists.
       const old = await this.#container.open(session.id).catch(() => null);
       if (old !== null) await this.#container.destroy(id).catch(() => {});
       session.saved = saved;
@@ -207,24 +206,24 @@ export class Sessions {
     }
     session.id = id;
     session.lock = lock;
-    old.release();
+    oldLock.release();
   }
 
   async #end(id: string, kind: 'destroyed' | 'expired' | 'regenerated'): Promise<void> {
     if (await this.#container.destroy(id)) this.#subscriptions.publish(id, { kind });
   }
 
-  /** Deletes the sessions that have expired. */
+  /** Deletes expired sessions. */
   async collect(): Promise<void> {
     await this.#collectAll(this.#container.expire(Date.now()));
   }
 
-  /** The same for sessions with subscriptions only. It is cheaper, and called more often. */
+  /** Deletes expired sessions that have subscriptions. This is cheap, so it runs more often. */
   async collectSubscribed(): Promise<void> {
-    await this.#collectAll(this.#subscriptions.expired(Date.now()));
+    await this.#collectAll(this.#subscriptions.expiredIds(Date.now()));
   }
 
-  /** If a session cannot be read, the others are still collected, and its error is thrown at the end. */
+  /** @throws the first error, after all sessions were tried */
   async #collectAll(ids: Iterable<string> | AsyncIterable<string>): Promise<void> {
     let failure: unknown;
     for await (const id of ids) {
@@ -238,7 +237,7 @@ export class Sessions {
   async #collectOne(id: string): Promise<void> {
     const isExpired = async () => {
       const saved = await this.#container.open(id);
-      if (saved === null) this.#subscriptions.missing(id);
+      if (saved === null) this.#subscriptions.publishMissing(id);
       else this.#subscriptions.setExpiry(id, saved.expiresAt);
       return saved !== null && saved.expiresAt <= Date.now();
     };
@@ -246,7 +245,7 @@ export class Sessions {
     const lock = await this.#locks.acquire(id, 0, new AbortController().signal);
     if (lock === null) return;
     try {
-      // A client may have used it before this had the lock.
+      // A client may have used the session before the lock was granted.
       await lock.during(async () => {
         if (await isExpired()) await this.#end(id, 'expired');
       });
@@ -256,16 +255,16 @@ export class Sessions {
   }
 }
 
-function writable({ lock }: OpenSession): Lock {
-  if (lock === null || !lock.held) throw new Error('a session was to be changed without its lock');
+function requireLock({ lock }: OpenSession): Lock {
+  if (lock === null || !lock.isHeld) throw new Error('a session cannot be changed without its lock');
   return lock;
 }
 
-function expiryOf(lifetime: number): number {
-  return lifetime === 0 ? Number.POSITIVE_INFINITY : Date.now() + lifetime * 1000;
+function expiryOf(lifetimeSeconds: number): number {
+  return lifetimeSeconds === 0 ? Number.POSITIVE_INFINITY : Date.now() + lifetimeSeconds * 1000;
 }
 
-/** The seconds until a session expires; 0 for ever. */
-export function secondsLeft({ lifetime, expiresAt }: Saved): number {
-  return lifetime === 0 ? 0 : Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000));
+/** 0 if the session does not expire. */
+export function secondsUntilExpiry({ lifetimeSeconds, expiresAt }: Saved): number {
+  return lifetimeSeconds === 0 ? 0 : Math.max(1, Math.ceil((expiresAt - Date.now()) / 1000));
 }

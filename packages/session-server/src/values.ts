@@ -1,30 +1,27 @@
 import { type Reference, SerializedReader, unescaped } from './serialized-reader.ts';
 
-/** Sessions of real applications have fewer. Each key costs more memory than its bytes. */
+/** More than real sessions have. A key takes more memory than its bytes. */
 const maxKeys = 10_000;
 const maxKeyBytes = 1024;
 
-/** A reference to a value in an entry, or to the session as a whole. */
+/** A reference to a value in an entry, or to the whole session. */
 interface Link {
-  /** Where its digits are in the text of the entry that holds it. */
+  /** The digits of the reference, in the text of the referring entry. */
   from: number;
   to: number;
-  /** Null: the session as a whole. */
+  /** The referenced entry. Null: the whole session. */
   entry: Entry | null;
-  /** The position of the value within that entry; 0 for the entry itself. */
+  /** The number of the value in that entry; 0 for the entry itself. */
   offset: number;
 }
 
-/** A value of a session, in its original bytes. */
+/** A value of a session. */
 interface Entry {
   text: string;
-  /** How many values PHP counts in it. References use these numbers. */
+  /** The number of values that PHP counts in the entry, for references. */
   slots: number;
   links: Link[];
-  /**
-   * It refers, or may refer, to unknown values: it holds a `C:`, or a reference to a slot behind one. Its references
-   * cannot be renumbered.
-   */
+  /** The entry contains a `C:`, or a reference to a slot after a `C:`. Its references cannot be renumbered. */
   isUncertain: boolean;
 }
 
@@ -33,19 +30,16 @@ interface Start {
   entry: Entry | null;
 }
 
-/**
- * The values of one session, in the order in which they came. Keys, values and texts are byte strings: one character
- * per byte.
- */
+/** The values of a session, in order and in their original bytes. Strings have a character per byte. */
 export class Values {
   readonly #entries = new Map<string, Entry>();
   #links = 0;
   #hasUncertain = false;
-  /** The bytes of `toString`, or a few more: counted with the longest possible beginning. */
+  /** The length of `toString`, or a few bytes more, for the longest possible count of entries. */
   size = 'a:10000:{}'.length;
 
-  /** The bytes of memory that it uses, by measurement. Many small values use far more than their text. */
-  get memory(): number {
+  /** Measured. Many small values take far more memory than their text. */
+  get memoryBytes(): number {
     return 2 * this.size + 160 * this.#entries.size + 120 * this.#links;
   }
 
@@ -53,29 +47,29 @@ export class Values {
     return [...this.#entries.keys()];
   }
 
-  /** @returns undefined if there is no value, or it is null; null if it is an array or an object */
+  /** @returns undefined for null or a missing value; null for an array or an object */
   get(key: string): string | null | undefined {
-    return textOf(this.#entries.get(key));
+    return toText(this.#entries.get(key));
   }
 
-  /** @returns false if the value cannot be stored; then nothing changes */
+  /** @returns false if the value cannot be stored, and nothing changed */
   put(key: string, value: string): boolean {
     const before = this.#entries.get(key);
     if (before === undefined && (this.#entries.size >= maxKeys || key.length > maxKeyBytes)) return false;
     if (before !== undefined && this.#isLinked(before)) return false;
     const entry = { text: `s:${value.length}:"${value}";`, slots: 1, links: [], isUncertain: false };
-    this.size += entry.text.length - (before?.text.length ?? -keyText(key).length);
-    // An existing key keeps its place, as in an array of PHP.
+    this.size += entry.text.length - (before?.text.length ?? -toKey(key).length);
+    // An existing key keeps its position, as in PHP.
     this.#entries.set(key, entry);
     return true;
   }
 
-  /** @returns false if another value refers, or may refer, to this one; then nothing changes */
+  /** @returns false if another value may refer to the value, and nothing changed */
   remove(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return true;
     if (this.#isLinked(entry)) return false;
-    this.size -= entry.text.length + keyText(key).length;
+    this.size -= entry.text.length + toKey(key).length;
     return this.#entries.delete(key);
   }
 
@@ -83,24 +77,24 @@ export class Values {
     return this.#entries.has(key);
   }
 
-  /** The array as serialize() writes it. Renumbers references, since values before them may have changed. */
+  /** Returns the output of serialize(). Renumbers references, because values before them may have changed. */
   toString(): string {
-    const first = new Map<Entry, number>();
-    // The array itself has number 1.
+    const firstSlot = new Map<Entry, number>();
+    // The array has number 1.
     let slot = 2;
     const parts: string[] = [];
     for (const [key, entry] of this.#entries) {
-      first.set(entry, slot);
+      firstSlot.set(entry, slot);
       slot += entry.slots;
-      parts.push(keyText(key), renumbered(entry, first));
+      parts.push(toKey(key), renumberLinks(entry, firstSlot));
     }
     return `a:${this.#entries.size}:{${parts.join('')}}`;
   }
 
   /**
-   * Parses an array as serialize() writes it.
-   * @param rest whether something may follow the array: HTTP_SessionServer left garbage at the end of its files
-   * @throws SerializedError for anything else
+   * Parses a serialized array.
+   * @param rest `rest` ignores text after the array: HTTP_SessionServer left garbage at the end of its files
+   * @throws SerializedError
    */
   static parse(text: string, rest: 'rest' | 'whole' = 'whole'): Values {
     const values = new Values();
@@ -112,14 +106,14 @@ export class Values {
     const starts: Start[] = [{ slot: 1, entry: null }];
     for (let n = 0; n < count; n++) {
       const key = reader.key();
-      // serialize() writes no key twice, and a reference to the first of two values would refer to nothing.
+      // serialize() does not repeat keys, and a reference to the first of two values would be lost.
       if (key.length > maxKeyBytes || values.has(key)) reader.fail('a key of its own');
       const from = reader.at;
       const slot = reader.slots + 1;
-      const [seen, payloads] = [reader.references.length, reader.payloads];
+      const [referenceCount, payloads] = [reader.references.length, reader.payloads];
       reader.value();
-      const references = reader.references.slice(seen);
-      const certain = references.filter((found) => found.slot <= reader.certainSlots);
+      const references = reader.references.slice(referenceCount);
+      const certain = references.filter(({ slot }) => slot <= reader.certainSlots);
       const entry: Entry = {
         text: text.slice(from, reader.at),
         slots: reader.slots - slot + 1,
@@ -127,7 +121,7 @@ export class Values {
         isUncertain: reader.payloads > payloads || certain.length < references.length,
       };
       starts.push({ slot, entry });
-      entry.links = certain.map((found) => linkOf(found, from, starts));
+      entry.links = certain.map((reference) => toLink(reference, from, starts));
       values.#links += entry.links.length;
       values.#hasUncertain ||= entry.isUncertain;
       values.#entries.set(key, entry);
@@ -138,7 +132,7 @@ export class Values {
     return values;
   }
 
-  /** Parses what a container has kept. HTTP_SessionServer wrote an empty file for a session that was never saved. */
+  /** Parses a saved session. HTTP_SessionServer wrote an empty file for a session that was never saved. */
   static read(data: Buffer): Values {
     if (data.length === 0) return new Values();
     try {
@@ -150,21 +144,21 @@ export class Values {
     }
   }
 
-  /** Whether another value refers to this one, or a value behind it could not be renumbered if this one changed. */
+  /** Whether another value refers to the entry, or a later value cannot be renumbered if the entry changes. */
   #isLinked(entry: Entry): boolean {
     if (this.#links === 0 && !this.#hasUncertain) return false;
-    let isBehind = false;
+    let isAfterEntry = false;
     for (const other of this.#entries.values()) {
-      if (other === entry) isBehind = true;
-      else if (isBehind && other.isUncertain) return true;
+      if (other === entry) isAfterEntry = true;
+      else if (isAfterEntry && other.isUncertain) return true;
       else if (other.links.some((link) => link.entry === entry)) return true;
     }
     return false;
   }
 }
 
-/** @param starts the entries of the session, each with its first slot, in rising order */
-function linkOf({ from, to, slot }: Reference, base: number, starts: readonly Start[]): Link {
+/** @param starts the entries of the session in order, with their first slots */
+function toLink({ from, to, slot }: Reference, base: number, starts: readonly Start[]): Link {
   let [low, high] = [0, starts.length - 1];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
@@ -175,17 +169,17 @@ function linkOf({ from, to, slot }: Reference, base: number, starts: readonly St
   return { from: from - base, to: to - base, entry: start.entry, offset: slot - start.slot };
 }
 
-function renumbered(entry: Entry, first: Map<Entry, number>): string {
+function renumberLinks(entry: Entry, firstSlot: Map<Entry, number>): string {
   let text = '';
   let at = 0;
   for (const { from, to, entry: target, offset } of entry.links) {
-    text += `${entry.text.slice(at, from)}${(target === null ? 1 : (first.get(target) ?? 1)) + offset}`;
+    text += `${entry.text.slice(at, from)}${(target === null ? 1 : (firstSlot.get(target) ?? 1)) + offset}`;
     at = to;
   }
   return text + entry.text.slice(at);
 }
 
-function textOf(entry: Entry | undefined): string | null | undefined {
+function toText(entry: Entry | undefined): string | null | undefined {
   if (entry === undefined) return undefined;
   const { text } = entry;
   const open = text.indexOf('"') + 1;
@@ -200,22 +194,22 @@ function textOf(entry: Entry | undefined): string | null | undefined {
     case 'd':
       return text.slice(2, -1);
     case 'b':
-      // As PHP converts booleans to strings.
+      // PHP converts booleans to these strings.
       return text[2] === '1' ? '1' : '';
     case 'R': {
       const [link] = entry.links;
-      return link?.offset === 0 && link.entry !== null ? textOf(link.entry) : null;
+      return link?.offset === 0 && link.entry !== null ? toText(link.entry) : null;
     }
     default:
       return null;
   }
 }
 
-function keyText(key: string): string {
+function toKey(key: string): string {
   return isInteger(key) ? `i:${key};` : `s:${key.length}:"${key}";`;
 }
 
-/** Whether PHP makes this array key an integer. */
+/** Whether PHP stores this array key as an integer. */
 function isInteger(key: string): boolean {
   if (!/^(0|-?[1-9]\d{0,18})$/.test(key)) return false;
   const number = BigInt(key);

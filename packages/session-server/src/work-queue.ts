@@ -1,20 +1,19 @@
 import type { Container, Saved } from './containers/container.ts';
 
-/** Milliseconds for which work runs before new data is read from the sockets: ten bytes can ask for a megabyte. */
-const turnLength = 20;
-/** Work on more bytes than this is large. Most sessions are smaller, and their clients must not wait for large ones. */
+/** After this time, data is read from the sockets. A command of ten bytes can process a megabyte. */
+const turnMs = 20;
+/** Most sessions are smaller. Their clients must not wait for larger sessions. */
 const largeBytes = 32_768;
 
 /**
- * Shares the one thread among all connections. Hundreds of commands may start before the event loop reads from the
- * sockets again. So work is done in turns: once a turn is over, further work waits for the next one, in order of
- * arrival. Small work goes before large work, but each turn does some large work too.
+ * Shares the thread among all connections. Otherwise hundreds of commands could run before the event loop reads from the
+ * sockets again. Work runs in turns, in order of arrival, small work first. Each turn also runs some large work.
  */
 export class WorkQueue {
-  /** When the current turn began; null if there is nothing to do. */
-  #began: number | null = null;
-  /** No large work starts before this time. */
-  #restUntil = 0;
+  /** Null if there is no work. */
+  #turnStartedAt: number | null = null;
+  /** The earliest start of large work. */
+  #largeAllowedAt = 0;
   readonly #small: (() => void)[] = [];
   readonly #large: (() => void)[] = [];
 
@@ -23,61 +22,60 @@ export class WorkQueue {
   }
 
   /**
-   * Call this before each piece of work.
-   * @param bytes how many bytes the work has to go through
-   * @returns undefined if the work may start at once; otherwise a promise that resolves when it may
+   * Must be called before each piece of work.
+   * @param bytes the bytes that the work processes
+   * @returns undefined if the work may start now; otherwise a promise that resolves when it may start
    */
   wait(bytes: number): Promise<void> | undefined {
-    if (this.#began === null) this.#begin();
+    if (this.#turnStartedAt === null) this.#startTurn();
     const isLarge = WorkQueue.isLarge(bytes);
-    if (!isLarge && this.#small.length === 0 && !this.#isOver) return undefined;
+    if (!isLarge && this.#small.length === 0 && !this.#isTurnOver) return undefined;
     return new Promise((resolve) => (isLarge ? this.#large : this.#small).push(resolve));
   }
 
-  get #isOver(): boolean {
-    return this.#began === null || performance.now() - this.#began > turnLength;
+  get #isTurnOver(): boolean {
+    return this.#turnStartedAt === null || performance.now() - this.#turnStartedAt > turnMs;
   }
 
-  /** Starts a turn. setImmediate lets the event loop read from the sockets before the next one. */
-  #begin(): void {
-    this.#began = performance.now();
-    setImmediate(() => this.#next());
+  /** setImmediate lets the event loop read from the sockets before the next turn. */
+  #startTurn(): void {
+    this.#turnStartedAt = performance.now();
+    setImmediate(() => this.#runTurn());
   }
 
-  async #next(): Promise<void> {
-    this.#began = null;
+  async #runTurn(): Promise<void> {
+    this.#turnStartedAt = null;
     if (this.#small.length + this.#large.length === 0) return;
-    this.#begin();
-    while (this.#small.length > 0 && !this.#isOver) await run(this.#small.shift());
-    const began = performance.now();
-    if (this.#large.length === 0 || began < this.#restUntil) return;
+    this.#startTurn();
+    while (this.#small.length > 0 && !this.#isTurnOver) await run(this.#small.shift());
+    const startedAt = performance.now();
+    if (this.#large.length === 0 || startedAt < this.#largeAllowedAt) return;
     do await run(this.#large.shift());
-    while (this.#large.length > 0 && !this.#isOver);
-    const ended = performance.now();
-    // A fifth of the time stays free for what takes many rounds of the event loop: each round accepts one connection,
-    // and reading a file takes several.
-    this.#restUntil = ended + (ended - began) / 4;
+    while (this.#large.length > 0 && !this.#isTurnOver);
+    const endedAt = performance.now();
+    // Leaves a fifth of the time for work that takes many rounds of the event loop: a round accepts one connection, and
+    // reading a file takes several rounds.
+    this.#largeAllowedAt = endedAt + (endedAt - startedAt) / 4;
   }
 }
 
-/** Starts one piece of work. Resolves when it has done everything that it can do without waiting. */
+/** Starts a piece of work. Resolves when the work has ended or waits. */
 function run(start: (() => void) | undefined): Promise<void> {
   start?.();
-  // A tick that a microtask schedules runs after all microtasks, including those that they add.
+  // A tick that a microtask schedules runs after all microtasks, including those they add.
   return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
 
-/** Enough to keep a disk busy. Each read may hold a whole session in memory. */
-const concurrentReads = 8;
+/** Keeps a disk busy. Each read may hold a whole session in memory. */
+const maxConcurrentReads = 8;
 
 /**
- * A container that reads only a few sessions at once, however many are asked for, and lets large ones wait in the work
- * queue. To parse a large session and to make a reply of it takes far longer than to read it, and about ten times its
- * bytes.
+ * Limits concurrent reads of a container, and lets large sessions wait in the work queue: parsing a session and making a
+ * reply takes far longer than reading it, and about ten times its bytes.
  */
 export function queueReads(container: Container, work: WorkQueue): Container {
-  const reads = new Semaphore(concurrentReads);
-  const largeReads = new Semaphore(concurrentReads);
+  const reads = new Semaphore(maxConcurrentReads);
+  const largeReads = new Semaphore(maxConcurrentReads);
   const isLarge = (saved: Saved | null) => saved !== null && WorkQueue.isLarge(saved.data.length);
   const readLarge = async (id: string) => {
     const saved = await container.open(id);
@@ -93,15 +91,15 @@ export function queueReads(container: Container, work: WorkQueue): Container {
       return (
         reads
           .during(() => container.open(id))
-          // A large session is dropped and read again later: hundreds of them must neither stay in memory nor block
-          // the reads of small ones.
+          // Discards a large session and reads it again later. Hundreds of large sessions must not fill the memory or
+          // block small reads.
           .then((saved) => (isLarge(saved) ? largeReads.during(() => readLarge(id)) : saved))
       );
     },
   };
 }
 
-/** Limits how much work runs at once; the rest waits in order of arrival. */
+/** Limits concurrent work. Further work waits in order of arrival. */
 class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -116,7 +114,7 @@ class Semaphore {
     try {
       return await work();
     } finally {
-      // On the next tick, so that the caller has used the result before the next work allocates its own.
+      // On the next tick, so that the caller uses the result before the next work allocates memory.
       process.nextTick(() => this.#release());
     }
   }

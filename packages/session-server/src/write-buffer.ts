@@ -1,88 +1,87 @@
 import type { Socket } from 'node:net';
 
-/** If more bytes than this wait for a slow client, no further command is run, and events are dropped. */
-const maxUnread = 262_144;
-/** Milliseconds after which a client that reads nothing is closed. */
-const stallLimit = 60_000;
+/** With more unread bytes, no further command runs and events are dropped. */
+const maxUnreadBytes = 262_144;
+/** A client that reads nothing for this time is disconnected. */
+const stallTimeoutMs = 60_000;
 
-/** The replies and events of one connection, on their way to a client that may read slowly. */
+/** Replies and events for a client that may read slowly. */
 export class WriteBuffer {
   readonly #socket: Socket;
   readonly #reserve: (bytes: number) => boolean;
-  #corked = false;
-  #stall: NodeJS.Timeout | undefined;
-  /** Lets the next command run. */
+  #isCorked = false;
+  #stallTimer: NodeJS.Timeout | undefined;
+  /** Runs the next command. */
   #resume: (() => void) | undefined;
-  /** An event was dropped, and `event lost` is still to be sent. */
-  #lost = false;
+  /** An event was dropped, and `event lost` is not sent yet. */
+  #hasLostEvent = false;
 
   /**
-   * @param reserve whether this many more bytes may wait here
-   * @param drained called when everything has been sent
+   * @param reserve reserves memory for more bytes; false if there is none
+   * @param onDrain called when all bytes are sent
    */
-  constructor(socket: Socket, reserve: (bytes: number) => boolean, drained: () => void) {
+  constructor(socket: Socket, reserve: (bytes: number) => boolean, onDrain: () => void) {
     this.#socket = socket;
     this.#reserve = reserve;
     socket.on('drain', () => {
-      this.stop();
-      if (this.#lost) {
-        this.#lost = false;
+      this.stopWaiting();
+      if (this.#hasLostEvent) {
+        this.#hasLostEvent = false;
         this.send('event lost');
       }
-      drained();
+      onDrain();
     });
   }
 
-  /** Bytes that the kernel has not taken yet. */
-  get pending(): number {
+  /** Not yet accepted by the kernel. */
+  get pendingBytes(): number {
     return this.#socket.writableLength;
   }
 
   /**
-   * Sends a line, if there is room in the budget: unread replies take the most memory.
-   * @param line one character per byte; each byte travels as the UTF-8 form of the code point of its number
-   * @returns false if there is no room; then nothing is sent
+   * @param line a character per byte, sent as the UTF-8 form of the code point
+   * @returns false if there is no memory for the line, which is then not sent
    */
   send(line: string): boolean {
-    const bytes = bytesOf(line);
+    const bytes = encodeLine(line);
     if (!this.#reserve(bytes.length)) return false;
     this.#write(bytes);
     return true;
   }
 
-  /** Sends the reason for which the connection is closed, without asking for room. */
+  /** Sends the last line before the connection is closed, without reserving memory. */
   sendLast(line: string): void {
-    this.#write(bytesOf(line));
+    this.#write(encodeLine(line));
   }
 
   #write(bytes: Buffer): void {
     if (this.#socket.writableEnded || this.#socket.destroyed) return;
-    // Replies to commands that arrived together share a packet.
-    if (!this.#corked) {
-      this.#corked = true;
+    // Sends the replies to commands that arrived together in one packet.
+    if (!this.#isCorked) {
+      this.#isCorked = true;
       this.#socket.cork();
       process.nextTick(() => {
-        this.#corked = false;
+        this.#isCorked = false;
         this.#socket.uncork();
       });
     }
     this.#socket.write(bytes);
   }
 
-  /** Sends an event. If too much waits already, drops it, and sends `event lost` later. */
+  /** Sends an event. If the client reads too slowly, drops it and sends `event lost` later. */
   push(event: string): void {
-    if (this.#lost) return;
-    if (this.pending <= maxUnread) {
+    if (this.#hasLostEvent) return;
+    if (this.pendingBytes <= maxUnreadBytes) {
       this.send(event);
       return;
     }
-    this.#lost = true;
+    this.#hasLostEvent = true;
     this.#startStall();
   }
 
-  /** Resolves when the next command may be run, or the connection is gone. */
-  async drained(): Promise<void> {
-    if (this.pending <= maxUnread) return;
+  /** Resolves when the next command may run, or the connection has ended. */
+  async waitForDrain(): Promise<void> {
+    if (this.pendingBytes <= maxUnreadBytes) return;
     this.#startStall();
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
@@ -90,16 +89,16 @@ export class WriteBuffer {
   }
 
   /** Stops waiting for the client. */
-  stop(): void {
-    clearTimeout(this.#stall);
-    this.#stall = undefined;
+  stopWaiting(): void {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
     this.#resume?.();
   }
 
   #startStall(): void {
-    this.#stall ??= setTimeout(() => this.#socket.destroy(), stallLimit).unref();
+    this.#stallTimer ??= setTimeout(() => this.#socket.destroy(), stallTimeoutMs).unref();
   }
 }
 
-/** Encoded here: the socket would count characters in writableLength, and keep the string beside the bytes. */
-const bytesOf = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'utf8');
+/** The socket would count characters in writableLength, and keep the string in addition to the bytes. */
+const encodeLine = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'utf8');

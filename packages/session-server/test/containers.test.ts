@@ -18,7 +18,7 @@ const servers = sessionServers();
 let server: SessionServer;
 const connect = sessionClients(() => server);
 
-const options = { memory: 1e9, lifetime: 1440, failed: () => {} };
+const options = { maxMemoryBytes: 1e9, lifetimeSeconds: 1440, logError: () => {} };
 const newFolder = () => mkdtemp(join(tmpdir(), 'session-server-'));
 const paths: Record<string, string> = {
   'memory:': '',
@@ -40,7 +40,12 @@ beforeEach(async () => {
   folder = await newFolder();
 });
 afterEach(() => rm(folder, { recursive: true }));
-const session = { data: Buffer.from('a:0:{}'), revision: 1, lifetime: 60, expiresAt: Date.now() + 60_000 };
+const session = {
+  data: Buffer.from('a:0:{}'),
+  revision: 1,
+  lifetimeSeconds: 60,
+  expiresAt: Date.now() + 60_000,
+};
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
 test('only the owner can read the files of sessions, whatever the umask', async () => {
@@ -87,7 +92,7 @@ test.each(['file', 'sqlite'])(
 );
 
 test('memory: holds at most its bytes until a session is destroyed', async () => {
-  const container = await memoryContainer('', { ...options, memory: 3000 });
+  const container = await memoryContainer('', { ...options, maxMemoryBytes: 3000 });
   const large = { ...session, data: Buffer.alloc(1500) };
   await container.commit('a', large);
   await expect(container.commit('b', large)).rejects.toThrow(/SESSION_SERVER_MEMORY/);

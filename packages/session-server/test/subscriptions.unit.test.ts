@@ -21,7 +21,7 @@ test('events during the read follow the reply, without those that it includes', 
   // Between the read and the reply.
   subscriptions.publish('id', { kind: 'changed', revision: 7 });
   expect(pushed).toEqual([]);
-  own.replied();
+  own.sendQueued();
   expect(pushed).toEqual(['event changed id 6', 'event destroyed id', 'event changed id 7']);
   subscriptions.publish('id', { kind: 'expired' });
   expect(pushed.at(-1)).toBe('event expired id');
@@ -32,7 +32,7 @@ test('no end is sent of a session that was already gone when it was read', async
   subscriptions.publish('id', { kind: 'destroyed' });
   read.resolve(null);
   expect(await reply).toBeNull();
-  own.replied();
+  own.sendQueued();
   expect(pushed).toEqual([]);
   subscriptions.publish('id', { kind: 'changed', revision: 8 });
   expect(pushed).toEqual(['event changed id 8']);
@@ -42,8 +42,8 @@ test('a read that fails leaves no subscription', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   read.reject(new Error('the container fails'));
   await expect(reply).rejects.toThrow(/fails/);
-  own.replied();
-  expect(own.any).toBe(false);
+  own.sendQueued();
+  expect(own.hasAny).toBe(false);
   subscriptions.publish('id', { kind: 'changed', revision: 9 });
   expect(pushed).toEqual([]);
 });
@@ -52,14 +52,14 @@ test('a second subscription whose read fails leaves the first one as it was', as
   const { subscriptions, own, pushed, read, reply } = begin();
   read.resolve({ revision: 5 });
   await reply;
-  own.replied();
+  own.sendQueued();
   const again = own.subscribe('id', async () => {
     subscriptions.publish('id', { kind: 'changed', revision: 6 });
     throw new Error('the container fails');
   });
   await expect(again).rejects.toThrow(/fails/);
   expect(pushed).toEqual([]);
-  own.replied();
+  own.sendQueued();
   subscriptions.publish('id', { kind: 'destroyed' });
   expect(pushed).toEqual(['event changed id 6', 'event destroyed id']);
 });

@@ -1,25 +1,32 @@
 import { percent } from '../command-line.ts';
-import { secondsLeft } from '../sessions.ts';
+import { secondsUntilExpiry } from '../sessions.ts';
 import { Values } from '../values.ts';
-import { type Commands, isSessionId, numberUpTo, openSession, Refused, sessionId } from './command.ts';
+import {
+  CommandError,
+  type Commands,
+  isSessionId,
+  parseNumber,
+  requireSession,
+  requireSessionId,
+} from './command.ts';
 
 /** The abilities that `hello` lists. */
 const abilities = 'auth,encoding,watch,lock_timeout,lifetime,ttl,touch,peek,php,ping,quit';
 
-/** This many wrong tokens close the connection. */
+/** Closes the connection. */
 const maxFailedTokens = 3;
 
-const day = 86_400_000;
-const tenYears = 315_360_000;
+const dayMs = 86_400_000;
+const tenYearsSeconds = 315_360_000;
 
-/** Commands that the old protocol does not have: an old server answers each with `err unknown command`. */
+/** Commands that HTTP_SessionServer answers with `err unknown command`. */
 export const extensionCommands: Commands = {
   hello: {
     failure: 'Unknown version.',
     beforeAuth: true,
     run(client, { first, second }) {
-      if (first !== '1' || (second !== undefined && second !== 'php')) throw new Refused();
-      if (second === 'php') client.php = true;
+      if (first !== '1' || (second !== undefined && second !== 'php')) throw new CommandError();
+      if (second === 'php') client.helpPhp = true;
       return `1 ${abilities}`;
     },
   },
@@ -29,16 +36,16 @@ export const extensionCommands: Commands = {
     run(client, { first, second }) {
       const { isToken } = client.services;
       if (isToken === null) return undefined;
-      client.authorized = second === undefined && isToken(first);
-      if (client.authorized) return undefined;
-      if (++client.failedTokens >= maxFailedTokens) client.quit = true;
-      throw new Refused();
+      client.isAuthorized = second === undefined && isToken(first);
+      if (client.isAuthorized) return undefined;
+      if (++client.failedTokens >= maxFailedTokens) client.mustClose = true;
+      throw new CommandError();
     },
   },
   encoding: {
     failure: 'Unknown encoding.',
     run(client, { first }) {
-      if (first !== 'percent') throw new Refused();
+      if (first !== 'percent') throw new CommandError();
       client.encoding = percent;
       return undefined;
     },
@@ -46,7 +53,7 @@ export const extensionCommands: Commands = {
   lock_timeout: {
     failure: 'Could not set timeout.',
     run(client, { first }) {
-      client.lockTimeout = numberUpTo(day, first);
+      client.lockTimeoutMs = parseNumber(first, dayMs);
       return undefined;
     },
   },
@@ -54,41 +61,41 @@ export const extensionCommands: Commands = {
     failure: 'Could not set lifetime.',
     session: 'open',
     run(client, { first }) {
-      const session = openSession(client);
-      if (first === '') return String(session.lifetime);
-      if (!session.writable) throw new Refused();
-      session.lifetime = numberUpTo(tenYears, first);
-      return String(session.lifetime);
+      const session = requireSession(client);
+      if (first === '') return String(session.lifetimeSeconds);
+      if (!session.isWritable) throw new CommandError();
+      session.lifetimeSeconds = parseNumber(first, tenYearsSeconds);
+      return String(session.lifetimeSeconds);
     },
   },
   ttl: {
     failure: 'Could not get session data.',
     async run(client, { first }) {
       const { sessions } = client.services;
-      if (first === '') return String(await sessions.remaining(openSession(client)));
-      // Like `peek`, it takes no lock and does not restart the lifetime.
+      if (first === '') return String(await sessions.remainingSeconds(requireSession(client)));
+      // Like `peek`, does not take the lock or restart the lifetime.
       const saved = isSessionId(first) ? await sessions.read(first) : null;
-      if (saved === null) throw new Refused('No such session.');
-      return String(secondsLeft(saved));
+      if (saved === null) throw new CommandError('No such session.');
+      return String(secondsUntilExpiry(saved));
     },
   },
   touch: {
     failure: 'Could not touch session.',
     session: 'open',
     async run(client) {
-      const session = openSession(client);
-      if (session.lockLost) throw new Refused();
-      if (!(await client.services.sessions.touch(session))) throw new Refused('No such session.');
+      const session = requireSession(client);
+      if (session.hasLostLock) throw new CommandError();
+      if (!(await client.services.sessions.touch(session))) throw new CommandError('No such session.');
       return undefined;
     },
   },
   peek: {
-    // Differs from `No such session.`: if the container fails, the session may still exist.
+    // Not `No such session.`: if the container fails, the session may exist.
     failure: 'Could not get session data.',
     whileSubscribed: true,
     async run(client, { first }) {
       const saved = isSessionId(first) ? await client.services.sessions.read(first) : null;
-      if (saved === null) throw new Refused('No such session.');
+      if (saved === null) throw new CommandError('No such session.');
       return client.encodeSerialized(Values.read(saved.data).toString());
     },
   },
@@ -96,10 +103,10 @@ export const extensionCommands: Commands = {
     failure: 'Could not watch session.',
     whileSubscribed: true,
     async run(client, { first }) {
-      if (client.session !== null) throw new Refused('Close the session first.');
-      const id = sessionId(first);
+      if (client.session !== null) throw new CommandError('Close the session first.');
+      const id = requireSessionId(first);
       const revision = await client.subscriptions.subscribe(id, () => client.services.sessions.read(id));
-      if (revision === undefined) throw new Refused('Too many watches.');
+      if (revision === undefined) throw new CommandError('Too many watches.');
       return revision === null ? 'gone' : `live ${revision}`;
     },
   },
@@ -107,7 +114,7 @@ export const extensionCommands: Commands = {
     failure: 'Could not watch session.',
     whileSubscribed: true,
     run(client, { first }) {
-      client.subscriptions.unsubscribe(sessionId(first));
+      client.subscriptions.unsubscribe(requireSessionId(first));
       return undefined;
     },
   },
@@ -117,7 +124,7 @@ export const extensionCommands: Commands = {
     beforeAuth: true,
     whileSubscribed: true,
     run(client) {
-      client.quit = true;
+      client.mustClose = true;
       return undefined;
     },
   },

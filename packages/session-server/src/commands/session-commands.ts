@@ -1,6 +1,5 @@
-import { type Commands, openSession, Refused, sessionId } from './command.ts';
+import { CommandError, type Commands, requireSession, requireSessionId } from './command.ts';
 
-/** The commands that open, save and end a session. */
 export const sessionCommands: Commands = {
   new: {
     failure: 'Could not open session.',
@@ -15,21 +14,21 @@ export const sessionCommands: Commands = {
     async run(client, { first, second = 'rw' }) {
       const { sessions } = client.services;
       const before = client.session;
-      // If this open fails, the session before it is ended anyway, so that no client writes to it by mistake.
+      // If the open fails, the previous session ends too, so that the client does not write to it by mistake.
       const own =
-        before?.lock?.held === true && before.id === first && (second === 'rw' || second === 'w')
+        before?.lock?.isHeld === true && before.id === first && (second === 'rw' || second === 'w')
           ? before.lock
           : null;
       if (own !== null) client.session = null;
       else client.endSession();
-      if (!['r', 'w', 'rw'].includes(second)) throw new Refused();
-      const id = sessionId(first);
+      if (!['r', 'w', 'rw'].includes(second)) throw new CommandError();
+      const id = requireSessionId(first);
       if (own !== null) client.session = await sessions.reopen(own);
       else if (second === 'r') client.session = await sessions.openToRead(id);
-      else client.session = await sessions.openToWrite(id, client.lockTimeout, client.gone);
-      // The lock was granted after the connection had gone or the server had begun to stop.
-      if (client.gone.aborted) client.endSession();
-      if (client.session === null) throw new Refused();
+      else client.session = await sessions.openToWrite(id, client.lockTimeoutMs, client.disconnected);
+      // The lock was granted after the client disconnected or the server began to stop.
+      if (client.disconnected.aborted) client.endSession();
+      if (client.session === null) throw new CommandError();
       return undefined;
     },
   },
@@ -37,7 +36,7 @@ export const sessionCommands: Commands = {
     failure: 'Could not commit session.',
     session: 'write',
     async run(client) {
-      const session = openSession(client);
+      const session = requireSession(client);
       await client.services.sessions.save(session);
       session.lock?.release();
       session.lock = null;
@@ -48,7 +47,7 @@ export const sessionCommands: Commands = {
     failure: 'Could not regenerate session id.',
     session: 'write',
     async run(client) {
-      const session = openSession(client);
+      const session = requireSession(client);
       await client.services.sessions.regenerate(session);
       return session.id;
     },
@@ -57,7 +56,7 @@ export const sessionCommands: Commands = {
     failure: 'Could not destroy session.',
     session: 'write',
     async run(client) {
-      await client.services.sessions.destroy(openSession(client));
+      await client.services.sessions.destroy(requireSession(client));
       client.session = null;
       return undefined;
     },
@@ -66,10 +65,10 @@ export const sessionCommands: Commands = {
     failure: 'Could not close session',
     session: 'open',
     async run(client) {
-      const session = openSession(client);
+      const session = requireSession(client);
       try {
-        if (session.lockLost) throw new Refused();
-        if (session.writable) await client.services.sessions.save(session);
+        if (session.hasLostLock) throw new CommandError();
+        if (session.isWritable) await client.services.sessions.save(session);
       } finally {
         client.endSession();
       }

@@ -13,36 +13,33 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { claim } from '../claim.ts';
+import { claim } from './claim.ts';
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
-/** `ID.txt`, the names that HTTP_SessionServer used. */
+/** HTTP_SessionServer used these names. */
 const sessionFile = /^([A-Za-z0-9,_-]{1,128})\.txt$/;
-/** The file of a commit that is under way, or was cut off by a crash. */
+/** The file of a commit, or of a commit that crashed. */
 const temporaryFile = /^[A-Za-z0-9,_-]{1,128}\.[0-9a-f]{16}\.tmp$/;
-/** Milliseconds after which a temporary file is deleted: no commit takes so long. */
-const temporaryFor = 3_600_000;
-/** The end of a file, after the values: revision and lifetime. unserialize() ignores it. */
+/** Longer than any commit takes. */
+const maxTemporaryAgeMs = 3_600_000;
+/** The revision and the lifetime at the end of a file. unserialize() ignores them. */
 const trailer = /\n#(\d{1,16}) (\d{1,10})\n$/;
-const trailerBytes = 40;
-/** The year 2100: the time of the files of sessions that never expire. */
-const never = 4_102_444_800_000;
-/** Larger than any session may be. A larger file is not read into memory. */
+const maxTrailerBytes = 40;
+/** The year 2100: the time of files whose session does not expire. */
+const neverMs = 4_102_444_800_000;
+/** More than any limit of sessions. */
 const maxBytes = 256 * 1024 * 1024;
 
 /**
- * `file:PATH`: one file per session. A commit writes a new file and renames it over the old one, so that a reader, or a
- * crash, always leaves one of the two. The modification time of a file is when its session expires.
+ * `file:PATH` has a file per session. A commit replaces the file by a rename, so readers and crashes never see a part of
+ * it. The modification time of a file is the time at which its session expires.
  */
 export async function filesContainer(
   folder: string,
-  { lifetime, failed }: ContainerOptions,
+  { lifetimeSeconds: defaultLifetime, logError }: ContainerOptions,
 ): Promise<Container> {
   await makePrivate(folder);
-  const claimed = claim(
-    join(folder, '.lock'),
-    `${folder} is in use by another session server: stop that one, or use another SESSION_SERVER_CONTAINER`,
-  );
+  const lock = claim(join(folder, '.lock'), folder);
   const directory = await open(folder, 'r');
   let count = 0;
   for (const name of await readdir(folder)) {
@@ -51,7 +48,7 @@ export async function filesContainer(
   }
   const pathOf = (id: string) => join(folder, `${id}.txt`);
   const withFile = async <T>(id: string, work: (file: FileHandle) => Promise<T>): Promise<T | null> => {
-    const file = await open(pathOf(id), 'r').catch(missing);
+    const file = await open(pathOf(id), 'r').catch(nullIfMissing);
     if (file === null) return null;
     try {
       return await work(file);
@@ -59,8 +56,8 @@ export async function filesContainer(
       await file.close();
     }
   };
-  /** Until this is done, a crash may undo a rename or a deletion. If it fails, the change stays, and the log says so. */
-  const syncNames = () => directory.sync().catch(failed);
+  /** Until this resolves, a crash may undo a rename or a deletion. */
+  const syncNames = () => directory.sync().catch(logError);
 
   return {
     get count() {
@@ -71,19 +68,19 @@ export async function filesContainer(
         const { mtimeMs, size } = await file.stat();
         if (size > maxBytes)
           throw new Error(`the file of a session has more than ${maxBytes} bytes, and was not read`);
-        return savedOf(await file.readFile(), mtimeMs, lifetime);
+        return parseFile(await file.readFile(), mtimeMs, defaultLifetime);
       });
     },
-    async commit(id, { data, revision, lifetime, expiresAt }) {
+    async commit(id, { data, revision, lifetimeSeconds, expiresAt }) {
       const path = pathOf(id);
-      const isNew = (await access(path).catch(missing)) === null;
+      const isNew = (await access(path).catch(nullIfMissing)) === null;
       const temporary = join(folder, `${id}.${randomBytes(8).toString('hex')}.tmp`);
       try {
         const file = await open(temporary, 'wx', 0o600);
         try {
-          await file.writeFile(Buffer.concat([data, Buffer.from(`\n#${revision} ${lifetime}\n`)]));
-          const end = timeOf(expiresAt);
-          await file.utimes(end, end);
+          await file.writeFile(Buffer.concat([data, Buffer.from(`\n#${revision} ${lifetimeSeconds}\n`)]));
+          const time = toFileTime(expiresAt);
+          await file.utimes(time, time);
           await file.sync();
         } finally {
           await file.close();
@@ -98,16 +95,16 @@ export async function filesContainer(
     },
     async touch(id, revision, expiresAt) {
       await withFile(id, async (file) => {
-        const tail = trailerIn(await tailOf(file));
-        // A file of HTTP_SessionServer has no trailer, and was not committed since it was opened.
-        if (tail !== null && tail.revision !== revision) return;
-        const time = timeOf(tail === null ? expiresAt - lifetime * 1000 : expiresAt);
-        // By the open file, not by its path: a commit may have put a new file there meanwhile.
+        const end = parseTrailer(await readEnd(file));
+        // A file of HTTP_SessionServer has no trailer: nothing was committed since the session was opened.
+        if (end !== null && end.revision !== revision) return;
+        const time = toFileTime(end === null ? expiresAt - defaultLifetime * 1000 : expiresAt);
+        // Not by the path, where a commit may have put a new file.
         await file.utimes(time, time);
       });
     },
     async destroy(id) {
-      if ((await unlink(pathOf(id)).catch(missing)) === null) return false;
+      if ((await unlink(pathOf(id)).catch(nullIfMissing)) === null) return false;
       count--;
       await syncNames();
       return true;
@@ -117,19 +114,19 @@ export async function filesContainer(
         const id = sessionFile.exec(name)?.[1];
         if (id === undefined && !temporaryFile.test(name)) continue;
         const path = join(folder, name);
-        const mtime = (await stat(path).catch(missing))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+        const mtime = (await stat(path).catch(nullIfMissing))?.mtimeMs ?? Number.POSITIVE_INFINITY;
         if (id !== undefined && mtime <= now) yield id;
-        if (id === undefined && mtime + temporaryFor <= now) await rm(path, { force: true });
+        if (id === undefined && mtime + maxTemporaryAgeMs <= now) await rm(path, { force: true });
       }
     },
     async close() {
       await directory.close();
-      claimed.close();
+      lock.close();
     },
   };
 }
 
-/** The names of the files are the IDs, and anyone who knows an ID has the session. */
+/** Keeps other accounts from listing the files, whose names are the session IDs. */
 async function makePrivate(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode } = await stat(folder);
@@ -145,45 +142,44 @@ interface Trailer {
 }
 
 /** @returns null if the file was written by HTTP_SessionServer */
-function trailerIn(bytes: Buffer): Trailer | null {
-  const found = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - trailerBytes)));
+function parseTrailer(bytes: Buffer): Trailer | null {
+  const found = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - maxTrailerBytes)));
   return found && { revision: Number(found[1]), lifetime: Number(found[2]), bytes: found[0].length };
 }
 
-/** The end of the file, which holds the trailer. */
-async function tailOf(file: FileHandle): Promise<Buffer> {
+async function readEnd(file: FileHandle): Promise<Buffer> {
   const { size } = await file.stat();
-  const position = Math.max(0, size - trailerBytes);
-  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(trailerBytes), position });
+  const position = Math.max(0, size - maxTrailerBytes);
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(maxTrailerBytes), position });
   return buffer.subarray(0, bytesRead);
 }
 
-function savedOf(bytes: Buffer, mtime: number, byDefault: number): Saved {
-  const end = trailerIn(bytes);
+function parseFile(bytes: Buffer, mtimeMs: number, defaultLifetime: number): Saved {
+  const end = parseTrailer(bytes);
   if (end === null) {
-    // A file of HTTP_SessionServer: its time is that of the last use, and garbage may follow the values.
+    // A file of HTTP_SessionServer: its time is the last use, and garbage may follow the values.
     return {
       data: bytes,
-      // Differs for other values, and is below all revisions that come from the clock.
+      // Differs with the values, and is lower than all revisions of this server.
       revision: createHash('sha256').update(bytes).digest().readUIntBE(0, 6),
-      lifetime: byDefault,
-      expiresAt: byDefault === 0 ? Number.POSITIVE_INFINITY : mtime + byDefault * 1000,
+      lifetimeSeconds: defaultLifetime,
+      expiresAt: defaultLifetime === 0 ? Number.POSITIVE_INFINITY : mtimeMs + defaultLifetime * 1000,
     };
   }
   return {
     data: bytes.subarray(0, bytes.length - end.bytes),
     revision: end.revision,
-    lifetime: end.lifetime,
-    expiresAt: end.lifetime === 0 ? Number.POSITIVE_INFINITY : mtime,
+    lifetimeSeconds: end.lifetime,
+    expiresAt: end.lifetime === 0 ? Number.POSITIVE_INFINITY : mtimeMs,
   };
 }
 
-/** The time of a file in seconds. */
-function timeOf(expiresAt: number): number {
-  return Math.min(expiresAt, never) / 1000;
+/** In seconds. */
+function toFileTime(expiresAt: number): number {
+  return Math.min(expiresAt, neverMs) / 1000;
 }
 
-function missing(error: NodeJS.ErrnoException): null {
+function nullIfMissing(error: NodeJS.ErrnoException): null {
   if (error.code !== 'ENOENT') throw error;
   return null;
 }

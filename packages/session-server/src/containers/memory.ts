@@ -1,12 +1,12 @@
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
-/** Bytes of one entry beside its data: measured, and rounded up. */
+/** Measured overhead of an entry, rounded up. */
 const entryBytes = 512;
 
-/** `memory:`: in this process only, so a restart loses everything. Holds at most the bytes that it is given. */
-export function memoryContainer(_path: string, { memory }: ContainerOptions): Container {
+/** `memory:` keeps sessions until the process ends. */
+export function memoryContainer(_path: string, { maxMemoryBytes }: ContainerOptions): Container {
   const sessions = new Map<string, Saved>();
-  let used = 0;
+  let usedBytes = 0;
   const sizeOf = (session: Saved | undefined) =>
     session === undefined ? 0 : session.data.length + entryBytes;
   return {
@@ -18,12 +18,12 @@ export function memoryContainer(_path: string, { memory }: ContainerOptions): Co
       return session === undefined ? null : { ...session };
     },
     async commit(id, session) {
-      const after = used - sizeOf(sessions.get(id)) + sizeOf(session);
-      if (after > memory)
+      const after = usedBytes - sizeOf(sessions.get(id)) + sizeOf(session);
+      if (after > maxMemoryBytes)
         throw new Error(
           'a session was not saved, the memory for sessions is full: raise SESSION_SERVER_MEMORY',
         );
-      used = after;
+      usedBytes = after;
       sessions.set(id, { ...session });
     },
     async touch(id, revision, expiresAt) {
@@ -31,7 +31,7 @@ export function memoryContainer(_path: string, { memory }: ContainerOptions): Co
       if (session?.revision === revision) session.expiresAt = expiresAt;
     },
     async destroy(id) {
-      used -= sizeOf(sessions.get(id));
+      usedBytes -= sizeOf(sessions.get(id));
       return sessions.delete(id);
     },
     async *expire(now) {

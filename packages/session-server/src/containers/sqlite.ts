@@ -1,36 +1,32 @@
 import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { claim } from '../claim.ts';
+import { claim } from './claim.ts';
 import type { Container, Saved } from './container.ts';
 
-/** Milliseconds to wait for the database: a backup, for instance, may lock it for a moment. */
-const lockTimeout = 1000;
-/** How many expired sessions one query returns. */
-const page = 200;
+/** A backup may lock the database for a moment. */
+const lockTimeoutMs = 1000;
+const expiredPerQuery = 200;
 
 interface Row {
   data: Uint8Array;
   revision: number;
   lifetime: number;
-  /** Null for never. */
+  /** Null if the session does not expire. */
   expires: number | null;
 }
 
-/** `sqlite:PATH`: one row per session, and one transaction per commit. */
+/** `sqlite:PATH` has a row per session. */
 export function sqliteContainer(path: string): Container {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Created before SQLite does it, so that other users can never read it. SQLite's other files get the same mode.
+  // Created here, so that other accounts can never read it. SQLite gives its other files the same mode.
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
-  // Not a lock on the database itself, which others may read: a backup, for instance.
-  const claimed = claim(
-    `${realpathSync(path)}-lock`,
-    `${path} is in use by another session server: stop that one, or use another SESSION_SERVER_CONTAINER`,
-  );
-  const db = new DatabaseSync(path, { timeout: lockTimeout });
+  // A lock on the database itself would lock out backups.
+  const lock = claim(`${realpathSync(path)}-lock`, path);
+  const db = new DatabaseSync(path, { timeout: lockTimeoutMs });
   db.exec('PRAGMA journal_mode = WAL');
-  // Overwrites deleted data, so that it cannot be found in the file.
+  // Overwrites deleted sessions in the file.
   db.exec('PRAGMA secure_delete = ON');
   db.exec(`CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, data BLOB NOT NULL, revision INTEGER NOT NULL, lifetime INTEGER NOT NULL, expires INTEGER
@@ -46,10 +42,10 @@ export function sqliteContainer(path: string): Container {
   const touch = db.prepare('UPDATE sessions SET expires = ? WHERE id = ? AND revision = ?');
   const remove = db.prepare('DELETE FROM sessions WHERE id = ?');
   const expired = db.prepare(
-    `SELECT id, expires FROM sessions WHERE (expires, id) > (?1, ?2) AND expires <= ?3 ORDER BY expires, id LIMIT ${page}`,
+    `SELECT id, expires FROM sessions WHERE (expires, id) > (?1, ?2) AND expires <= ?3 ORDER BY expires, id LIMIT ${expiredPerQuery}`,
   );
   let count = db.prepare('SELECT count(*) AS n FROM sessions').get()?.n as number;
-  const timeOf = (expiresAt: number) =>
+  const toColumn = (expiresAt: number) =>
     expiresAt === Number.POSITIVE_INFINITY ? null : Math.ceil(expiresAt);
 
   return {
@@ -63,21 +59,21 @@ export function sqliteContainer(path: string): Container {
       return {
         data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
         revision,
-        lifetime,
+        lifetimeSeconds: lifetime,
         expiresAt: expires ?? Number.POSITIVE_INFINITY,
       } satisfies Saved;
     },
-    async commit(id, { data, revision, lifetime, expiresAt }) {
-      count += durably(db, () => {
-        const values = [id, data, revision, lifetime, timeOf(expiresAt)] as const;
+    async commit(id, { data, revision, lifetimeSeconds, expiresAt }) {
+      count += writeDurably(db, () => {
+        const values = [id, data, revision, lifetimeSeconds, toColumn(expiresAt)] as const;
         return Number(update.run(...values).changes) > 0 ? 0 : Number(insert.run(...values).changes);
       });
     },
     async touch(id, revision, expiresAt) {
-      touch.run(timeOf(expiresAt), id, revision);
+      touch.run(toColumn(expiresAt), id, revision);
     },
     async destroy(id) {
-      const removed = durably(db, () => Number(remove.run(id).changes));
+      const removed = writeDurably(db, () => Number(remove.run(id).changes));
       count -= removed;
       return removed > 0;
     },
@@ -93,22 +89,19 @@ export function sqliteContainer(path: string): Container {
     },
     async close() {
       db.close();
-      claimed.close();
+      lock.close();
     },
   };
 }
 
-/**
- * Runs a transaction that survives the loss of power (FULL). A touch need not survive it: with NORMAL it spares each
- * page view a sync to the disk.
- */
-function durably<T>(db: DatabaseSync, work: () => T): T {
+/** Runs a transaction that survives a power failure. Touches do without, which saves each page view a sync to disk. */
+function writeDurably<T>(db: DatabaseSync, work: () => T): T {
   db.exec('PRAGMA synchronous = FULL');
   try {
     db.exec('BEGIN IMMEDIATE');
-    const done = work();
+    const result = work();
     db.exec('COMMIT');
-    return done;
+    return result;
   } finally {
     if (db.isTransaction) db.exec('ROLLBACK');
     db.exec('PRAGMA synchronous = NORMAL');

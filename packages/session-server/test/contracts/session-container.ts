@@ -12,7 +12,7 @@ export interface ContainerUnderTest {
 const session = (text: string, more: Partial<Saved> = {}): Saved => ({
   data: Buffer.from(text, 'latin1'),
   revision: 1,
-  lifetime: 100,
+  lifetimeSeconds: 100,
   expiresAt: Date.now() + 100_000,
   ...more,
 });
@@ -41,7 +41,7 @@ export function sessionContainerContract(
       const first = session('', {
         data: bytes,
         revision: 2 ** 52,
-        lifetime: 0,
+        lifetimeSeconds: 0,
         expiresAt: Number.POSITIVE_INFINITY,
       });
       expect(await container.open('a')).toBeNull();
@@ -50,7 +50,7 @@ export function sessionContainerContract(
       const second = session('a:0:{}', { revision: 7 });
       await container.commit('a', second);
       const found = await container.open('a');
-      expect(found).toMatchObject({ data: second.data, revision: 7, lifetime: 100 });
+      expect(found).toMatchObject({ data: second.data, revision: 7, lifetimeSeconds: 100 });
       // Files have a lower precision.
       expect(Math.abs((found?.expiresAt ?? 0) - second.expiresAt)).toBeLessThan(2);
       expect(container.count).toBe(1);
@@ -88,7 +88,7 @@ export function sessionContainerContract(
       await container.touch('a', 5, end);
       await container.touch('b', 5, end);
       const found = await container.open('a');
-      expect(found).toMatchObject({ revision: 5, lifetime: 100 });
+      expect(found).toMatchObject({ revision: 5, lifetimeSeconds: 100 });
       expect(found?.data.toString()).toBe('x');
       expect(Math.abs((found?.expiresAt ?? 0) - end)).toBeLessThan(2);
       expect(await container.open('b')).toBeNull();
@@ -124,7 +124,10 @@ export function sessionContainerContract(
       );
       await Promise.all(old);
       await container.commit('young', session('x', { expiresAt: now + 60_000 }));
-      await container.commit('forever', session('x', { lifetime: 0, expiresAt: Number.POSITIVE_INFINITY }));
+      await container.commit(
+        'forever',
+        session('x', { lifetimeSeconds: 0, expiresAt: Number.POSITIVE_INFINITY }),
+      );
       const found = await over(now);
       expect(found).toHaveLength(expired);
       expect(found.every((id) => id.startsWith('old'))).toBe(true);
@@ -156,7 +159,7 @@ export function sessionContainerContract(
       expect(await container.open('gone')).toBeNull();
       const found = await container.open('kept');
       if (keeps === 'ends with it') return expect(found).toBeNull();
-      expect(found).toMatchObject({ data: kept.data, revision: 9, lifetime: 100 });
+      expect(found).toMatchObject({ data: kept.data, revision: 9, lifetimeSeconds: 100 });
       expect(container.count).toBe(1);
     });
   });
