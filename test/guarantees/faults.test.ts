@@ -251,19 +251,21 @@ afterAll(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
+/** Where the ways to fail begin in a soak run, so that another run makes a call fail in another way. */
+const offset = size(Date.now() & 0xffff, 0);
+
 /**
- * Which of the calls of a step fail, and how. For `npm run test:soak` it is each of them, in all ways that are over at once,
- * and every third one in a way that lasts. For `npm test` it is one of each name that has not failed before in this place; if
- * there is none, any one.
+ * Returns the calls of a step that fail, and how. In `npm run test:soak` each call fails in one way, every third in a
+ * way that lasts. In `npm test` one call of each name fails that has not failed before in this place, else any one.
  */
 function faultsOf(
   { faults, lasting, most }: Weak,
   calls: readonly string[],
   seen: Set<string>,
 ): [which: number | string, fault: string][] {
-  const all = calls.flatMap((_, n) => {
-    const one = n % 3 === 0 ? lasting[(n / 3) % lasting.length] : undefined;
-    return [...faults, ...(one === undefined ? [] : [one])].map((fault): [number, string] => [n + 1, fault]);
+  const all = calls.map((_, n): [number, string] => {
+    const ways = n % 3 === 0 && lasting.length > 0 ? lasting : faults;
+    return [n + 1, ways[(offset + n) % ways.length] as string];
   });
   const turn = seen.size;
   const fresh = [...new Set(calls)].filter((name) => !seen.has(name)).slice(0, most);
