@@ -8,22 +8,22 @@ import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { findExposedData } from './exposed-data.ts';
-import { findingLines, ok, warning } from './finding.ts';
+import { findingLines, ok, warning, withoutRenewal } from './finding.ts';
+import { checkReachability } from './reachability.ts';
 import { checkServer } from './server.ts';
-import { checkWayFromBrowser } from './way-from-browser.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL] [--all]');
 
 export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
 
-Shows the settings that differ from the default, and says what is wrong and what to change. It changes nothing.
+Shows the settings that differ from the default, what is wrong, and what to change. It changes nothing.
 
   --settings FILE  the settings of the chat server
-  --cookie -       follows one login: asks for the session cookie of somebody who is logged in, or the header Cookie;
-                   --cookie VALUE gives it, and shows it to everybody who lists the processes of this machine
-  --origin URL     whether a page at this address may connect
-  --chat URL       whether browsers reach the chat at this address
+  --cookie -       follows one login: asks for the session cookie of a logged-in user, or the header Cookie;
+                   --cookie VALUE gives it, but all users of this machine can see it in the list of processes
+  --origin URL     checks whether a page at this address may connect
+  --chat URL       checks whether browsers reach the chat at this address
   --all            shows all settings
   --grants         prints the SQL for a database user with the least rights, and nothing else
 
@@ -102,7 +102,7 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
     const what = 'session' in logins ? `the value of ${await findCookieName(logins)}` : 'the header Cookie';
     const same = values.settings ? `--settings ${lineForScreen(values.settings)} ` : '';
     output.finding(`To follow one login from the cookie to the user: ${howToRun('doctor', `${same}--cookie -`)}
-It asks for ${what} from the browser of somebody who is logged in.`);
+It asks for ${what} from the browser of a logged-in user.`);
   }
   return problems === 0 ? 0 : 1;
 }
@@ -157,12 +157,11 @@ async function* findings(
   yield* findExposedData(config, settingsFile);
   yield* checkServer(config, origin);
   const { logins } = config;
-  if (chat !== undefined)
-    yield* checkWayFromBrowser(config, (await findCookieName(logins)) ?? 'doctor', chat);
+  if (chat !== undefined) yield* checkReachability(config, (await findCookieName(logins)) ?? 'doctor', chat);
   const addresses = new Addresses(config.trustedProxies);
   yield* examineLogins(logins, {
     cookie,
-    ...(config.sessionKeepalive && { withoutRenewal: 'set CHAT_SESSION_KEEPALIVE=off' }),
+    ...(config.sessionKeepalive && { withoutRenewal }),
     mails: config.mail !== undefined,
     isProxy: (address) => addresses.isProxy(address),
   });

@@ -8,6 +8,7 @@ import {
   type SiteFiles,
 } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../command/problem.ts';
+import { withoutRenewal } from '../doctor/finding.ts';
 import type { Config } from '../settings/config.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { type Account, accountOf, asAccount } from './account.ts';
@@ -50,7 +51,7 @@ export async function testSite(
   const problems: Finding[] = [];
   await asAccount(account, async () => {
     let isFirst = true;
-    for await (const finding of examineLogins({ site: place }, { withoutRenewal: keepaliveOff })) {
+    for await (const finding of examineLogins({ site: place }, { withoutRenewal })) {
       // The first finding repeats what `init` has already said of the site.
       if (!isFirst || finding.level !== 'ok') say(finding);
       isFirst = false;
@@ -66,9 +67,6 @@ export async function testSite(
     )
   );
 }
-
-/** The advice for sites whose sessions cannot be renewed. */
-export const keepaliveOff = 'set CHAT_SESSION_KEEPALIVE=off';
 
 /** Returns the SQL for the user of CHAT_SITE_DATABASE as a problem; null if the SQL is not known. */
 async function rightsProblem(place: SitePlace): Promise<CommandProblem | null> {

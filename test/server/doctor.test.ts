@@ -337,11 +337,13 @@ describe('the requirements of the server besides the sessions', () => {
   test('the folders of the history and the files can be created and written by this account', async () => {
     const history = join(folder, 'not', 'yet', 'chat.db');
     expect(await doctor(0, { ...inFiles(), CHAT_HISTORY: `sqlite:${history}` })).toContain(
-      `✓ The history ${history} can be made`,
+      `✓ The history ${history} can be created`,
     );
     expect(existsSync(join(folder, 'not'))).toBe(false);
     const inFile = { ...inFiles(), CHAT_HISTORY: `sqlite:${folder}/sess_${id}/chat.db` };
-    expect(await doctor(1, inFile)).toMatch(/^✗ For the history, .* is no folder\.\n {2}→ .*CHAT_HISTORY/m);
+    expect(await doctor(1, inFile)).toMatch(
+      /^✗ For the history, .* is not a folder\.\n {2}→ .*CHAT_HISTORY/m,
+    );
     const debians = join(folder, 'debians');
     mkdirSync(debians);
     chmodSync(debians, 0o1333);
@@ -584,7 +586,7 @@ test('PostgreSQL with a missing table, a prefix or NOTIFY as the bus is explaine
   const cluster = { CHAT_HISTORY: url.replace(/\?.*/, ''), CHAT_CLUSTER: 'postgres' };
   const said = await doctor(1, { CHAT_SESSION_STORE: `${url}s`, ...cluster }, '--cookie', other);
   expect(said).toMatch(lastLine('.*prefix=odd:'));
-  expect(said).toMatch(/^[✓!] The bus of CHAT_CLUSTER (hands out|is slow)/m);
+  expect(said).toMatch(/^[✓!] The bus of CHAT_CLUSTER (delivers|is slow)/m);
   expect(await doctor(1, { CHAT_SESSION_STORE: `${url}missing` })).toMatch(
     /^✗ The session store: the database has no such table as table= names/m,
   );
@@ -615,7 +617,7 @@ describe('several servers', () => {
       });
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const works = await doctorProcess(1, env('default:geheim'), ['--chat', url]);
-      expect(works).toMatch(/^[✓!] The bus of CHAT_CLUSTER (hands out|is slow)/m);
+      expect(works).toMatch(/^[✓!] The bus of CHAT_CLUSTER (delivers|is slow)/m);
       expect(works).toMatch(/^✗ No WebSocket reaches/m);
       expect(works).not.toContain('geheim');
     });

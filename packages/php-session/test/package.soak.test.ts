@@ -159,5 +159,5 @@ test('the doctor program of the README follows a cookie to the user', async () =
   );
   const { stdout, stderr } = spawnSync(node, ['doctor.js', cookie], { cwd: project, encoding: 'utf8' });
   expect(stderr).toBe('');
-  expect(stdout).toMatch(/^well .*\bAnn\b/m);
+  expect(stdout).toMatch(/^ok .*\bAnn\b/m);
 });

@@ -198,7 +198,7 @@ test('the doctor checks the mail server without printing its password', async ()
     return text;
   };
   expect(await examine(tls.url)).toContain(
-    `✓ The mail server smtps://localhost:${tls.port} takes the login.`,
+    `✓ The mail server smtps://localhost:${tls.port} accepts the login.`,
   );
   expect(await examine(tls.url.replace('p%40ss%2Fword', 'secret'))).toMatch(
     /✗ Mails cannot be sent by smtps:.*the answer to AUTH PLAIN was 535 5\.7\.8\.\n {2}→ Correct the user/,

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { Finding } from 'php-sessions/doctor';
+import { WebSocket } from 'ws';
+import type { Config } from '../settings/config.ts';
+import { ok, problem, warning } from './finding.ts';
+
+const requestTimeoutMs = 5000;
+/** The first packet of the chat has about 100 bytes. */
+const maxPacketBytes = 64 * 1024;
+/** A load balancer that chooses at random gets some of these right. */
+const pollingConnections = 4;
+
+/**
+ * Checks that browsers reach the chat at this address through all proxies and, with several servers, that polling
+ * stays at one server.
+ * @param cookieName of the cookie of logins, by which a balancer may choose the server
+ */
+export async function* checkReachability(
+  { origins }: Pick<Config, 'origins'>,
+  cookieName: string,
+  address: string,
+): AsyncGenerator<Finding> {
+  const url = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
+  // Any name matches the `*` of an entry.
+  const origin = origins[0]?.replace('*', 'www');
+  const headersFor = (session: string) => ({
+    cookie: `${cookieName}=${session}`,
+    ...(origin === undefined ? {} : { origin }),
+    // An open connection would keep the doctor running.
+    connection: 'close',
+  });
+  const poll = async (session: string, query: string, body?: string) => {
+    const response = await fetch(`${url}&transport=polling${query}`, {
+      ...(body !== undefined && { method: 'POST', body }),
+      headers: { ...(body !== undefined && { 'content-type': 'text/plain' }), ...headersFor(session) },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(requestTimeoutMs),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+
+  let lost = 0;
+  for (let n = 0; n < pollingConnections; n++) {
+    // The server rejects an unknown session only over the connection. A balancer may choose the server by the session.
+    const session = `doctor-${randomUUID()}`;
+    try {
+      const first = await poll(session, '');
+      const sid = /^0.*"sid":"([^"]+)"/.exec(first.text)?.[1];
+      if (first.status !== 200 || sid === undefined) {
+        return yield problem(
+          `At ${address} there is no chat: /socket.io/ is answered with ${first.status}.`,
+          'Does the proxy pass this path on, and without its prefix? See docs/install.md.',
+        );
+      }
+      const query = `&sid=${encodeURIComponent(sid)}`;
+      const connect = await poll(session, query, '40');
+      if (connect.status !== 200 || (await poll(session, query)).status !== 200) lost++;
+    } catch (error) {
+      const { name, cause } = error as Error & { cause?: { code?: string } };
+      const reason = cause?.code ?? name;
+      return yield problem(`The chat cannot be reached at ${address} (${reason}).`, advise(reason));
+    }
+  }
+  yield (await receivesPacket(`${url.replace(/^http/, 'ws')}&transport=websocket`, headersFor('doctor')))
+    ? ok(`A WebSocket reaches the chat at ${address}.`)
+    : problem(
+        `No WebSocket reaches the chat at ${address}: all users are served by polling, which is slower.`,
+        'Let the proxy pass the upgrade on. See docs/install.md.',
+      );
+  yield lost === 0
+    ? ok('Polling reaches the chat, too, and stays at its server.')
+    : warning(
+        `Polling does not stay at its server: ${lost} of ${pollingConnections} connections were lost. Browsers without WebSocket cannot use the chat.`,
+        `Let the load balancer choose the server by the cookie ${cookieName}. See docs/operate.md.`,
+      );
+}
+
+/** @param reason the code of an error of the connection */
+function advise(reason: string): string {
+  if (/ALTNAME/.test(reason))
+    return 'The certificate does not name this host: give the web server a certificate for it.';
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(reason))
+    return 'This machine does not trust the certificate, and neither may browsers. If your own authority has issued it, put NODE_EXTRA_CA_CERTS=FILE before the command, with the certificate of that authority.';
+  if (/ENOTFOUND|EAI_AGAIN/.test(reason))
+    return 'This machine does not find the host: correct the address, or the DNS.';
+  return 'Does the web server run and listen at this address, and does a firewall let this machine in?';
+}
+
+function receivesPacket(url: string, headers: Record<string, string>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, { headers, maxPayload: maxPacketBytes });
+    const timeout = setTimeout(() => socket.terminate(), requestTimeoutMs);
+    socket.on('message', () => {
+      resolve(true);
+      socket.terminate();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearTimeout(timeout);
+      resolve(false);
+    });
+  });
+}
