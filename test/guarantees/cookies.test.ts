@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseCookieForm, sessionIdFrom } from '../../packages/php-session/src/cookie.ts';
+import { parseCookieForm, readSessionId } from '../../packages/php-session/src/cookie.ts';
 import { dice } from '../helpers/dice.ts';
 import { type PhpCookies, startPhpCookies } from '../helpers/php-cookies.ts';
 import { size } from './size.ts';
@@ -36,7 +36,7 @@ test(`${cases} Cookie headers, seed ${seed}: no other session than the one that 
   let sessions = 0;
   for (let n = 0; n < cases; n++) {
     const header = randomHeader(roll);
-    const [theirs, own] = [await php.sessionOf(name, header), sessionIdFrom(header, ours)];
+    const [theirs, own] = [await php.sessionOf(name, header), readSessionId(header, ours)];
     if (own !== null) {
       sessions++;
       expect(own, JSON.stringify(header)).toBe(theirs);

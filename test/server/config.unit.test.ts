@@ -477,7 +477,7 @@ test.each([
   ['memcached://?format=json', /host/],
   ['memcached://h:0', /HOST:PORT/],
   ['memcached://a,b:0?format=json', /HOST:PORT/],
-  ['foo://h', /reads memcached:/],
+  ['foo://h', /must be one of memcached:/],
 ])('a store URL that this version cannot use: %s', (url, reason) => {
   expect(problemsOf({ CHAT_SESSION_STORE: url })).toMatch(reason);
 });

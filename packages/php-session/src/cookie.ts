@@ -4,70 +4,69 @@ import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './layers/key-file.ts';
 import { decryptLaravel, readAppKeys } from './layers/laravel.ts';
 import type { Explanation, NotLoggedIn } from './login.ts';
+import { option } from './names.ts';
 import { probeId } from './store.ts';
 
 /**
- * `php_session_start()` in ext/session/session.c rejects blanks and `< > ' " \`. No handler makes IDs with control
- * characters or with bytes outside ASCII, so they are rejected too. Each store adds the rule of its PHP handler.
+ * `php_session_start()` in ext/session/session.c rejects blanks and `< > ' " \`. No handler creates IDs with control
+ * or non-ASCII characters, so they are rejected too. Each store adds the rule of its PHP handler.
  */
 const validId = /^[!#-&(-;=?-[\]-~]{1,256}$/;
 
-/** Laravel's own ids: `Store::isValidId()` in Illuminate/Session/Store.php. */
+/** `Store::isValidId()` in Illuminate/Session/Store.php. */
 const validLaravelId = /^[A-Za-z0-9]{40}$/;
 
-/** Browsers keep no cookie of more than 4 KB, and Laravel's session cookie has about 450 characters. */
-const maxLaravelCookie = 8192;
+/** Browsers reject cookies above 4 KB. Laravel's session cookie has about 450 characters. */
+const maxLaravelCookieLength = 8192;
 
-/** Returns the ID if PHP's session extension accepts it, else null. */
-function checkedId(id: unknown): string | null {
+/** Returns the ID if PHP's session extension accepts it, otherwise null. */
+function toPlainId(id: unknown): string | null {
   return typeof id === 'string' && validId.test(id) && id !== probeId ? id : null;
 }
 
-/** Forms of a cookie that is not plain, by its value. */
-const otherForms: readonly [RegExp, string][] = [
-  [/^eyJ/, 'it looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site'],
-  [
-    /^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/,
-    'it looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name',
-  ],
-];
-
-/** The setting that this value of the cookie may lack. */
-export const formHint = (value: unknown): string | undefined =>
-  otherForms.find(([form]) => typeof value === 'string' && form.test(value))?.[1];
+/** Recognises the value of a cookie that is not plain. */
+export function suggestCookieForm(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (value.startsWith('eyJ'))
+    return `it looks encrypted by Laravel: ${option('cookie')}=laravel:KEYFILE, with the key of this site`;
+  if (/^[A-Za-z0-9,-]+\.[0-9a-f]{64}$/.test(value))
+    return `it looks signed by TableSession: ${option('cookie')}=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name`;
+  return undefined;
+}
 
 /** The cookie that carries the session id. */
 export interface SessionCookie {
   name: string;
   /** What its value must be, for the log. */
   expected: string;
-  /** The session id in the cookie's value, whatever was sent as that; null when there is none that PHP would take. */
+  /** The session ID in a value, which a client may choose. Null if PHP would not accept it. */
   idIn(value: unknown): string | null;
 }
 
 /**
- * - `plain`: the value is the id itself
- * - `signed:KEYFILE`: the value is `ID.SIGNATURE`, of a session that is kept without PHP's own; keys of 32 bytes
- * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`; without a key file the site's
- *   configuration has the keys
+ * - `plain`: the value is the ID itself
+ * - `signed:KEYFILE`: the value is `ID.SIGNATURE`, by the PHP class TableSession; keys of 32 bytes
+ * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`; without a key file, with a key
+ *   of the site's configuration
  *
- * Key files are read here.
- * @param appKeys those of the site's configuration
- * @throws TypeError for a form that is none, and for a key file that cannot be used
+ * Reads the key file.
+ * @param appKeys the keys of the site's configuration
+ * @throws TypeError for an unknown form or an unusable key file
  */
 export function parseCookieForm(form: string, name: string, appKeys: readonly Buffer[] = []): SessionCookie {
-  if (form === 'plain') return { name, expected: 'a session ID that PHP accepts', idIn: checkedId };
+  if (form === 'plain') return { name, expected: 'a session ID that PHP accepts', idIn: toPlainId };
   if (form === 'laravel' && appKeys.length > 0) return laravelCookie(name, appKeys);
   const [, kind, keyFile] = /^(signed|laravel):(.+)$/.exec(form) ?? [];
-  if (keyFile === undefined) throw new TypeError('the cookie is plain, signed:KEYFILE or laravel:KEYFILE');
+  if (keyFile === undefined)
+    throw new TypeError('the cookie must be plain, signed:KEYFILE or laravel:KEYFILE');
   return kind === 'signed'
     ? signedCookie(name, readKeyFile(keyFile, [32]))
     : laravelCookie(name, readAppKeys(keyFile));
 }
 
 /**
- * Before the id stands what ties the value to this cookie (Illuminate/Cookie/CookieValuePrefix.php): an application
- * encrypts other cookies with the same key, and may let visitors choose what is in them.
+ * A prefix ties the value to this cookie (Illuminate/Cookie/CookieValuePrefix.php), because an application encrypts other
+ * cookies with the same key and may let visitors choose their content.
  */
 function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   const prefixOf = (key: Buffer) => `${createHmac('sha1', key).update(`${name}v2`).digest('hex')}|`;
@@ -76,9 +75,9 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
     name,
     expected: 'a session ID that Laravel has encrypted with a key of this site',
     idIn(value) {
-      if (typeof value !== 'string' || value.length > maxLaravelCookie) return null;
+      if (typeof value !== 'string' || value.length > maxLaravelCookieLength) return null;
       try {
-        // A client that hands the value over by itself may do so as the browser keeps it: with `%3D` at the end.
+        // A client that sends the value itself may send it as the browser stores it, with `%3D` at the end.
         const { plaintext, key } = decryptLaravel(rawUrlDecode(value), keys);
         const prefix = prefixes.get(key) as Buffer;
         const start = plaintext.subarray(0, prefix.length);
@@ -93,31 +92,31 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   };
 }
 
-/** PHP's `max_input_vars`: it reads no more cookies than that. */
-const mostCookies = 1000;
+/** PHP's `max_input_vars`: it ignores further cookies. */
+const maxCookies = 1000;
 
 /** C's `isspace()`. */
 const leadingBlanks = /^[ \t\n\v\f\r]+/;
 
-/** The session ID in a `Cookie` header; null if there is none that PHP would take. */
-export function sessionIdFrom(header: string | undefined, cookie: SessionCookie): string | null {
+/** The session ID in a `Cookie` header. Null without an ID that PHP would accept. */
+export function readSessionId(header: string | undefined, cookie: SessionCookie): string | null {
   const value = new RequestCookies(header).value(cookie.name);
   return value === null ? null : cookie.idIn(value);
 }
 
-interface Parsed {
+interface ParsedHeader {
   count: number;
   /** The cookies as PHP reads them, by their keys in `$_COOKIE`. */
   byKey: ReadonlyMap<string, readonly { name: string; value: string }[]>;
-  /** The values as other software reads them, by name. */
-  elsewhere: Readonly<Record<string, string | undefined>>;
+  /** The values as most software on Node reads them, by name. */
+  byName: Readonly<Record<string, string | undefined>>;
 }
 
 /** Reads the `Cookie` header of one request, as `php_default_treat_data()` in PHP's main/php_variables.c does. */
 export class RequestCookies {
   readonly header: string | undefined;
-  /** Parsed once: a visitor may send hundreds of cookies whose names an application reads one by one. */
-  #parsed: Parsed | undefined;
+  /** Parsed once, because a visitor may send hundreds of cookies, and an application may read them one by one. */
+  #parsed: ParsedHeader | undefined;
   #conflict: Explanation | null = null;
 
   constructor(header: string | undefined) {
@@ -126,18 +125,18 @@ export class RequestCookies {
 
   /** The names, each once. */
   get names(): string[] {
-    const names = (this.header ?? '').split(';', mostCookies).map((pair) => pair.split('=', 1)[0] ?? '');
+    const names = (this.header ?? '').split(';', maxCookies).map((pair) => pair.split('=', 1)[0] ?? '');
     return [...new Set(names.map((name) => name.replace(leadingBlanks, '')))];
   }
 
   /** Whether PHP reads any cookie under this name. */
   has(name: string): boolean {
-    return Boolean(onlyCookies(this.header, [name]));
+    return Boolean(selectCookies(this.header, [name]));
   }
 
   /**
-   * The value of a cookie; null if there is none. Null also if PHP and other software could read different values:
-   * whoever sets one of the cookies, such as a sibling subdomain, would choose the login.
+   * The value of a cookie, or null. Also null if PHP and other software could read different values, because an attacker
+   * who sets one of the cookies, such as from a sibling subdomain, would choose the login.
    */
   value(wanted: string): string | null {
     const read = this.#read(wanted);
@@ -146,7 +145,7 @@ export class RequestCookies {
     return null;
   }
 
-  /** Adds the conflict that `value` has met. It replaces the reason that a cookie is missing. */
+  /** Adds the conflict of cookies that `value` has found. It replaces the reason that a cookie is missing. */
   explain(why: NotLoggedIn): NotLoggedIn {
     const conflict = this.#conflict;
     if (conflict === null) return why;
@@ -159,12 +158,12 @@ export class RequestCookies {
     };
   }
 
-  /** The value of a cookie, null if there is none, or why it is not read. */
+  /** The value of a cookie, null without it, or why it is rejected. */
   #read(wanted: string): string | Explanation | null {
-    this.#parsed ??= parsed(this.header ?? '');
-    const { count, byKey, elsewhere } = this.#parsed;
-    if (count > mostCookies)
-      return conflict(`the request has more than ${mostCookies} cookies, and PHP reads no more`);
+    this.#parsed ??= parseHeader(this.header ?? '');
+    const { count, byKey, byName } = this.#parsed;
+    if (count > maxCookies)
+      return conflict(`the request has more than ${maxCookies} cookies, and PHP reads no more`);
     const found = byKey.get(wanted) ?? [];
     const [first] = found;
     if (first === undefined) return null;
@@ -173,16 +172,16 @@ export class RequestCookies {
       return conflict(`PHP reads a cookie of another name as ${wanted}`, wanted);
     if (found.some(({ value }) => value !== first.value))
       return conflict(
-        `there are two cookies ${wanted} with different values, set for another Path or Domain; PHP uses the first in the header, the chat neither`,
+        `there are two cookies ${wanted} with different values, set for another Path or Domain; PHP uses the first in the header; neither is accepted here`,
         wanted,
       );
-    return elsewhere[wanted] === first.value
+    return byName[wanted] === first.value
       ? first.value
       : conflict(`PHP and other software read different values of the cookie ${wanted}`, wanted);
   }
 }
 
-function parsed(header: string): Parsed {
+function parseHeader(header: string): ParsedHeader {
   const byKey = new Map<string, { name: string; value: string }[]>();
   let count = 0;
   for (const pair of header.split(';')) {
@@ -190,18 +189,17 @@ function parsed(header: string): Parsed {
     const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(leadingBlanks, '');
     if (name === '') continue;
     count++;
-    // Without `=` the value is empty. Blanks around a value are part of it.
+    // Without `=` the value is empty. A value keeps the blanks around it.
     const cookie = { name, value: equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1)) };
-    const key = nameInPhp(name);
+    const key = toPhpName(name);
     const same = byKey.get(key);
     if (same === undefined) byKey.set(key, [cookie]);
     else same.push(cookie);
   }
-  // Most software on Node reads cookies by this package.
-  return { count, byKey, elsewhere: parseCookie(header, { decode: rawUrlDecode }) };
+  return { count, byKey, byName: parseCookie(header, { decode: rawUrlDecode }) };
 }
 
-/** @param name is left out of the kind: visitors choose the names of some cookies */
+/** @param name left out of `kind`, because visitors choose the names of some cookies */
 function conflict(reason: string, name?: string): Explanation {
   return {
     reason,
@@ -211,34 +209,34 @@ function conflict(reason: string, name?: string): Explanation {
   };
 }
 
-/** The cookies of these names, as they stand in a `Cookie` header. */
-export function onlyCookies(header: string | undefined, names: readonly string[]): string | undefined {
+/** Returns the part of a `Cookie` header with the cookies of these names. */
+export function selectCookies(header: string | undefined, names: readonly string[]): string | undefined {
   const nameOf = (pair: string) => (pair.split('=', 1)[0] ?? '').replace(leadingBlanks, '');
-  const some = header?.split(';', mostCookies).filter((pair) => names.includes(nameInPhp(nameOf(pair))));
-  return some?.join(';');
+  const pairs = header?.split(';', maxCookies).filter((pair) => names.includes(toPhpName(nameOf(pair))));
+  return pairs?.join(';');
 }
 
-/** Whether a cookie of any name has this secret value. */
-export function hasCookieOf(header: string, secret: string): boolean {
+/** Whether any cookie has this secret value. */
+export function hasCookieValue(header: string, secret: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text, 'latin1').digest();
   const wanted = digest(secret);
   return header
-    .split(';', mostCookies)
+    .split(';', maxCookies)
     .some((pair) => timingSafeEqual(digest(rawUrlDecode(pair.slice(pair.indexOf('=') + 1))), wanted));
 }
 
 /**
- * The key in `$_COOKIE` under which PHP keeps a cookie: `php_register_variable_ex()`. Blanks and dots become `_`;
- * `NAME[KEY]` is an array NAME, and a `[` without a `]` becomes `_`. PHP since 8.1.11 drops names that begin with
- * `__Host-` or `__Secure-` only after that; they are kept here, as in older versions.
+ * The key of a cookie in `$_COOKIE`, as `php_register_variable_ex()` computes it. Blanks and dots become `_`, `NAME[KEY]`
+ * is an array NAME, and a `[` without a `]` becomes `_`. Names with the prefix `__Host-` or `__Secure-` are kept, as in
+ * PHP before 8.1.11.
  */
-function nameInPhp(name: string): string {
+function toPhpName(name: string): string {
   const bracket = name.indexOf('[');
   const isArray = bracket !== -1 && name.includes(']', bracket);
   return (isArray ? name.slice(0, bracket) : name).replace(/[ .[]/g, '_');
 }
 
-/** PHP's `php_raw_url_decode()`: a `%` that two hexadecimal digits do not follow stays, and so does `+`. */
+/** PHP's `php_raw_url_decode()`: keeps `+`, and a `%` without two hexadecimal digits. */
 function rawUrlDecode(value: string): string {
   return value.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
@@ -248,9 +246,9 @@ function rawUrlDecode(value: string): string {
 const signedForm = /^([A-Za-z0-9,-]{1,256})\.([0-9a-f]{64})$/;
 
 /**
- * `ID.SIGNATURE`, as `SignedCookie.php` makes it: the signature is the HMAC-SHA-256 of `NAME.ID` in hexadecimal digits,
- * with the cookie's name before the id, so that what is signed for one cookie does not pass as another.
- * @param keys any of them may have signed
+ * `ID.SIGNATURE`, as `SignedCookie.php` creates it. The signature is the HMAC-SHA-256 of `NAME.ID` in hexadecimal digits.
+ * The cookie's name prevents that a value signed for another cookie is accepted.
+ * @param keys of which any may have signed
  */
 function signedCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   return {

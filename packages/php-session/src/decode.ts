@@ -2,12 +2,13 @@ import { decodeStored, formatOf } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
 import { parseLayers } from './layers/layers.ts';
+import { option } from './names.ts';
 import { readQuery, type SessionSource } from './source.ts';
 import { maxSessionBytes, SessionTooLargeError } from './store.ts';
 
-const mostLayers = 4;
+const maxGuessedLayers = 4;
 
-/** These bytes are not what the store URL says. `looks`: what they look like; `hint`: how to fix it. */
+/** The bytes do not have the layers and format of the store URL. `looks` says what they look like, `hint` how to fix it. */
 export class UnreadableError extends FormatError {
   readonly looks: string;
   readonly hint: string | undefined;
@@ -21,40 +22,40 @@ export class UnreadableError extends FormatError {
 }
 
 /**
- * Takes off the layers and decodes what is inside; undefined where nothing is.
- * @throws UnreadableError, SessionTooLargeError without anything of the content
+ * Removes the layers and decodes the content. Undefined if the session is empty.
+ * @throws UnreadableError, SessionTooLargeError, which contain nothing of the session
  */
 export function decodeSession(source: SessionSource, id: string, bytes: Buffer): PhpValue | undefined {
-  const inner = unwrapped(source, id, bytes);
+  const inner = removeLayers(source, id, bytes);
   try {
     return inner.length === 0 ? undefined : decodeStored(source.format, inner);
   } catch (error) {
-    throw unreadable(error, source, inner);
+    throw toUnreadable(error, source, inner);
   }
 }
 
-/** Takes off all layers. @throws UnreadableError, SessionTooLargeError */
-export function unwrapped(source: SessionSource, id: string, bytes: Buffer): Buffer {
+/** @throws UnreadableError, SessionTooLargeError */
+export function removeLayers(source: SessionSource, id: string, bytes: Buffer): Buffer {
   if (bytes.length > maxSessionBytes) throw new SessionTooLargeError();
   let inner = bytes;
-  let taken = 0;
+  let removed = 0;
   try {
     for (const layer of source.layers) {
       if (inner.length > 0) inner = layer.unwrap(inner, id);
-      taken++;
+      removed++;
     }
     return inner;
   } catch (error) {
-    throw unreadable(error, source, inner, taken);
+    throw toUnreadable(error, source, inner, removed);
   }
 }
 
-/** An error of a layer or a decoder, with what is wrong; any other error as it is. */
-export function unreadable(
+/** Converts the error of a layer or a decoder. Returns other errors unchanged. */
+export function toUnreadable(
   error: unknown,
   source: SessionSource,
   inner: Buffer,
-  taken = source.layers.length,
+  removed = source.layers.length,
 ): unknown {
   if (!(error instanceof FormatError) || error instanceof SessionTooLargeError) return error;
   const { looks } = guessFormat(inner);
@@ -62,46 +63,45 @@ export function unreadable(
     error,
     source.format,
     `the bytes look like ${looks}`,
-    hint(error, source, inner, taken),
+    hint(error, source, inner, removed),
   );
 }
 
 /**
- * The options that the store URL lacks, or what else keeps the session from being read.
- * @param inner what is left of the session without its first layers
- * @param taken how many these are
+ * Suggests options for the store URL, or explains why they are right.
+ * @param inner the session without its first `removed` layers
  */
 function hint(
   { explanation }: FormatError,
   source: SessionSource,
   inner: Buffer,
-  taken: number,
+  removed: number,
 ): string | undefined {
   const given = (readQuery(source.options).get('layers') ?? '').split(',').filter((name) => name !== '');
-  const { layers: more, option } = guessAll(inner);
-  const layers = [...given.slice(0, taken), ...more].join(',');
+  const { layers: more, option: formatOption } = guessAll(inner);
+  const layers = [...given.slice(0, removed), ...more].join(',');
   const options = [
     layers === given.join(',') || layers === '' ? '' : `layers=${layers}`,
-    option === `format=${formatOf(source.format, inner)}` ? '' : (option ?? ''),
-  ].filter((one) => one !== '');
-  if (options.length > 0) return `the store URL has to say ${options.join('&')} (CHAT_SESSION_STORE)`;
-  if (explanation !== undefined || option === undefined) return explanation;
-  return taken === given.length
+    formatOption === `format=${formatOf(source.format, inner)}` ? '' : (formatOption ?? ''),
+  ].filter((text) => text !== '');
+  if (options.length > 0) return `the store URL has to say ${options.join('&')} (${option('store')})`;
+  if (explanation !== undefined || formatOption === undefined) return explanation;
+  return removed === given.length
     ? 'the format is right, but this session is cut off or damaged'
-    : 'the store URL has to say fewer layers= (CHAT_SESSION_STORE)';
+    : `the store URL has to say fewer layers= (${option('store')})`;
 }
 
-/** The layers round a session as far as they need no key, and the `format=` of what is in them. */
+/** Guesses the layers that need no key, and the `format=` of their content. */
 function guessAll(bytes: Buffer): { layers: string[]; option: string | undefined } {
   const layers: string[] = [];
   let inner = bytes;
   for (;;) {
-    const { option } = guessFormat(inner);
-    const name = option?.startsWith('layers=') ? option.slice('layers='.length) : undefined;
-    if (name === undefined) return { layers, option };
+    const { option: guess } = guessFormat(inner);
+    const name = guess?.startsWith('layers=') ? guess.slice('layers='.length) : undefined;
+    if (name === undefined) return { layers, option: guess };
     layers.push(name);
-    // With a key nobody knows what is in it, and no site has more layers than these.
-    if (name.includes(':') || layers.length === mostLayers) return { layers, option: undefined };
+    // The content of a layer with a key is unknown.
+    if (name.includes(':') || layers.length === maxGuessedLayers) return { layers, option: undefined };
     try {
       inner = parseLayers(name)[0]?.unwrap(inner, '') ?? inner;
     } catch (error) {

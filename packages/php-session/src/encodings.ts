@@ -1,11 +1,11 @@
 import { FormatError } from './formats/value.ts';
 
 /**
- * Base64 as PHP's `base64_decode($text, true)` reads it: with or without padding, with line breaks and blanks.
+ * As PHP's `base64_decode($text, true)`: padding is optional, line breaks and blanks are ignored.
  * @throws FormatError
  */
 export function decodeBase64(text: string): Buffer {
-  // Node 22 and 24 do not have Uint8Array.fromBase64() yet.
+  // Node 20 to 24 do not have Uint8Array.fromBase64().
   const packed = text.replace(/[\t\n\r ]+/g, '');
   const parts = /^([A-Za-z0-9+/]*)(={0,2})$/.exec(packed);
   const [, digits = '', padding = ''] = parts ?? [];
@@ -19,27 +19,24 @@ const percent = 0x25;
 const plus = 0x2b;
 const blank = 0x20;
 
-/**
- * Decodes `%41` wherever it stands.
- * @returns null if two hexadecimal digits do not follow each `%`
- */
+/** @returns null if a `%` lacks two hexadecimal digits */
 export function decodePercent(text: Buffer): Buffer | null {
-  return percentDecoded(text, 'refused');
+  return decode(text, 'reject');
 }
 
-/** PHP's `rawurldecode()`: a `%` that two hexadecimal digits do not follow stays. */
+/** PHP's `rawurldecode()`, which keeps a `%` without two hexadecimal digits. */
 export function rawUrlDecode(text: Buffer): Buffer {
-  return percentDecoded(text, 'kept') as Buffer;
+  return decode(text, 'keep') as Buffer;
 }
 
-/** PHP's `urldecode()`: a plus sign is a blank too. */
+/** PHP's `urldecode()`, in which a plus sign is a blank. */
 export function urlDecode(text: Buffer): Buffer {
   const bytes = Buffer.from(text);
   for (let at = bytes.indexOf(plus); at !== -1; at = bytes.indexOf(plus, at)) bytes[at] = blank;
   return rawUrlDecode(bytes);
 }
 
-function percentDecoded(text: Buffer, malformed: 'kept' | 'refused'): Buffer | null {
+function decode(text: Buffer, malformed: 'keep' | 'reject'): Buffer | null {
   const bytes = Buffer.allocUnsafe(text.length);
   let length = 0;
   for (let from = 0; ; ) {
@@ -50,7 +47,7 @@ function percentDecoded(text: Buffer, malformed: 'kept' | 'refused'): Buffer | n
     if (!Number.isNaN(code)) {
       bytes[length++] = code;
       from = at + 3;
-    } else if (malformed === 'kept') {
+    } else if (malformed === 'keep') {
       bytes[length++] = percent;
       from = at + 1;
     } else return null;

@@ -5,16 +5,15 @@ import { findUser } from './identity.ts';
 import type { DecodeReply, ThreadSettings } from './large-sessions.ts';
 import { useNames } from './names.ts';
 
-/** The thread of `LargeSessions`. */
 const { format, user, charsetOption } = workerData as ThreadSettings;
 // Messages of this thread name no other option.
 useNames({ option: () => charsetOption });
 
 parentPort?.on('message', (bytes: Uint8Array) => {
-  parentPort?.postMessage(answer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));
+  parentPort?.postMessage(reply(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));
 });
 
-function answer(bytes: Buffer): DecodeReply {
+function reply(bytes: Buffer): DecodeReply {
   try {
     return { result: findUser(decodeStored(format, bytes), user) };
   } catch (error) {

@@ -24,19 +24,18 @@ interface Job {
   reject(error: Error): void;
 }
 
-/** The thread decodes 10 to 40 MB a second, and visitors may ask for more. */
-const maxWaitingBytes = 32 * 1024 * 1024;
+/** The thread decodes 10 to 40 MB a second. */
+const maxQueuedBytes = 32 * 1024 * 1024;
 
 /**
- * Finds the user in large sessions, in a thread of its own: to decode a megabyte takes up to 200 ms, and a visitor whose
- * site keeps much of what they send may have many such sessions and change them all the time. The thread starts with the
- * first large session.
+ * Finds the user in large sessions, in a separate thread. Decoding a megabyte takes up to 200 ms, and on a site that stores
+ * what visitors send, one visitor may have many such sessions and change them all the time.
  */
 export class LargeSessions {
   readonly #settings: ThreadSettings;
-  /** The waiting jobs of each visitor. Visitors take turns. */
-  readonly #waiting = new Map<string, Job[]>();
-  #waitingBytes = 0;
+  /** The queued jobs of each visitor. Visitors take turns. */
+  readonly #queued = new Map<string, Job[]>();
+  #queuedBytes = 0;
   #thread: Worker | undefined;
   #running: Job | undefined;
 
@@ -46,54 +45,53 @@ export class LargeSessions {
 
   /**
    * Decodes a session and calls `findUser` of identity.ts.
-   * @param visitor takes turns with the other visitors
    * @throws FormatError as the decoder does
-   * @throws SessionBusyError if too much waits already
+   * @throws SessionBusyError if the queue is full
    * @throws StoreError if the thread has ended
    */
   findUser(visitor: string, bytes: Uint8Array): Promise<CheckResult<FoundUser>> {
     return new Promise((resolve, reject) => {
       const job = { bytes, resolve, reject };
-      const waiting = this.#waiting.get(visitor);
-      if (waiting === undefined) this.#waiting.set(visitor, [job]);
-      else waiting.push(job);
-      this.#waitingBytes += bytes.length;
-      while (this.#waitingBytes > maxWaitingBytes)
+      const jobs = this.#queued.get(visitor);
+      if (jobs === undefined) this.#queued.set(visitor, [job]);
+      else jobs.push(job);
+      this.#queuedBytes += bytes.length;
+      while (this.#queuedBytes > maxQueuedBytes)
         this.#takeNewest()?.reject(new SessionBusyError('too many large sessions are being read'));
-      this.#next();
+      this.#runNext();
     });
   }
 
   close(): void {
-    for (let job = this.#take(); job !== undefined; job = this.#take())
+    for (let job = this.#takeNext(); job !== undefined; job = this.#takeNext())
       job.reject(new StoreError('the store was closed'));
     void this.#thread?.terminate();
   }
 
-  /** Removes and returns the first job of the visitor whose turn it is. */
-  #take(): Job | undefined {
-    const [visitor, jobs] = this.#waiting.entries().next().value ?? [];
+  /** Removes and returns the first job of the next visitor. */
+  #takeNext(): Job | undefined {
+    const [visitor, jobs] = this.#queued.entries().next().value ?? [];
     if (visitor === undefined || jobs === undefined) return undefined;
-    this.#waiting.delete(visitor);
+    this.#queued.delete(visitor);
     const job = jobs.shift();
-    if (jobs.length > 0) this.#waiting.set(visitor, jobs);
-    this.#waitingBytes -= job?.bytes.length ?? 0;
+    if (jobs.length > 0) this.#queued.set(visitor, jobs);
+    this.#queuedBytes -= job?.bytes.length ?? 0;
     return job;
   }
 
   /** Removes and returns the newest job of the visitor with the most. */
   #takeNewest(): Job | undefined {
-    const [visitor, jobs] = [...this.#waiting].reduce((a, b) => (b[1].length > a[1].length ? b : a));
+    const [visitor, jobs] = [...this.#queued].reduce((a, b) => (b[1].length > a[1].length ? b : a));
     const job = jobs.pop();
-    if (jobs.length === 0) this.#waiting.delete(visitor);
-    this.#waitingBytes -= job?.bytes.length ?? 0;
+    if (jobs.length === 0) this.#queued.delete(visitor);
+    this.#queuedBytes -= job?.bytes.length ?? 0;
     return job;
   }
 
-  #next(): void {
+  #runNext(): void {
     if (this.#running !== undefined) return;
-    const job = this.#take();
-    // As long as it works, the process does not end by itself.
+    const job = this.#takeNext();
+    // Only a busy thread keeps the process running.
     if (job === undefined) return this.#thread?.unref();
     this.#thread ??= this.#start();
     this.#thread.ref();
@@ -101,20 +99,20 @@ export class LargeSessions {
     this.#thread.postMessage(job.bytes);
   }
 
-  /** The job is done. */
-  #done(): Job | undefined {
+  /** Returns the completed job. */
+  #complete(): Job | undefined {
     const job = this.#running;
     this.#running = undefined;
-    this.#next();
+    this.#runNext();
     return job;
   }
 
   #start(): Worker {
-    // In the package this file and the thread's have been compiled.
+    // In the installed package both files are compiled.
     const file = new URL(`./large-sessions-thread${extname(import.meta.url)}`, import.meta.url);
     const thread = new Worker(file, { workerData: this.#settings });
     thread.on('message', (reply: DecodeReply) => {
-      const job = this.#done();
+      const job = this.#complete();
       if ('result' in reply) job?.resolve(reply.result);
       else job?.reject(new FormatError(reply.wrong, { explanation: reply.explanation }));
     });
@@ -123,13 +121,15 @@ export class LargeSessions {
     return thread;
   }
 
-  /** The next session starts another thread. An error comes before the exit, and that thread may have started in between. */
+  /** The next session starts another thread. That may happen between the events `error` and `exit` of this thread. */
   #fail(thread: Worker, cause?: unknown): void {
     if (this.#thread !== thread) return;
     this.#thread = undefined;
-    // The message may hold a part of a session.
+    // The error's message may contain a part of a session.
     const { name = '', code = name } = (cause ?? {}) as NodeJS.ErrnoException;
     const why = code === '' ? '' : `: ${code}`;
-    this.#done()?.reject(new StoreError(`the thread that reads large sessions has ended${why}`, { cause }));
+    this.#complete()?.reject(
+      new StoreError(`the thread that reads large sessions has ended${why}`, { cause }),
+    );
   }
 }

@@ -3,23 +3,23 @@ import { type Followed, StoreError } from './store.ts';
 
 export { type Followed, SessionBusyError, StoreError, UnsettledError } from './store.ts';
 
-/** The parts of a request by which a login is recognised. */
+/** The parts of a request that identify a login. */
 export interface Credentials {
   /** The `Cookie` header. */
   cookies?: string | undefined;
-  /** The value of the login's only cookie, from a client that sends it itself. The cookies then do not count. */
+  /** The value of the login's only cookie, sent by the client itself. It replaces the cookies. */
   session?: unknown;
-  /** The client's address: behind trusted proxies, the address that they report. */
+  /** The client's address. Behind trusted proxies it is the address that they report. */
   address?: string | undefined;
-  /** Whom limits count the request for: the client's address, or its network. */
+  /** The key for limits per client, such as its address or network. */
   client?: string | undefined;
   /** The `User-Agent` header. */
   userAgent?: string | undefined;
   /** The `X-Forwarded-For` header. */
   forwardedFor?: string | undefined;
-  /** Whether pages of this host may use the chat. Absent if that is not known. */
+  /** Whether pages of this host may send requests. Absent if unknown. */
   isPageHost?(name: string): boolean;
-  /** When the request came, in milliseconds since 1970, if that is not now: a cookie may count for some minutes only. */
+  /** The time of the request in Unix ms, if it is not now. Some cookies are valid for minutes only. */
   at?: number;
 }
 
@@ -41,32 +41,31 @@ export interface SessionUser {
   mail?: string;
 }
 
-/** A user who is logged in, as one request has shown. */
+/** A login that a request has proved. */
 export interface Login<State = unknown> {
-  /** See `handleOf`. It may be logged and sent to other servers. */
+  /** Identifies the login without revealing it. See `handleOf`. */
   readonly handle: string;
   readonly user: SessionUser;
-  /** Everything that a check compares. It holds secrets and never leaves the memory of this process. */
+  /** Everything that a check compares. Secret: keep it in the memory of this process. */
   readonly state: State;
-  /** The end in milliseconds since 1970, if it is known in advance. Then no store is needed to end the login. */
+  /** The end in Unix ms, if it is known in advance. The login then ends without a check. */
   readonly ends?: number;
-  /** It is known by something that outlives a logout, and nothing says whether there was one. */
+  /** The proof outlives a logout, so the user may have logged out since. */
   readonly mayBeOver?: true;
 }
 
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
 
-/** Why nobody is logged in, for the log: it contains no secret and no value of the session. */
+/** Why no user is logged in, for the log. Contains no secret and no value of the session. */
 export interface Explanation {
-  /** Says what was missing or wrong. */
   reason: string;
-  /** The reason without what differs from case to case; one of a small set. */
+  /** The reason without variable parts, such as for a metric. */
   kind: string;
-  /** Says what to change, if the settings are the cause. */
+  /** What to change if the settings are the cause. */
   hint?: string | undefined;
-  /** The name of the cookie that is missing. */
+  /** The name of a missing cookie. */
   cookie?: string;
-  /** The client gets the reason, too: it is about the request or the session alone, and not about the site. */
+  /** The reason may be sent to the client, because it reveals nothing of the site. */
   forClient?: true;
 }
 
@@ -90,14 +89,14 @@ export const notLoggedIn = (reason: string, hint?: string): NotLoggedIn & { stat
   hint,
 });
 
-/** Nobody can find out the text from what it returns. */
+/** A one-way function. */
 export type Digest = (text: string) => string;
 
-/** Digests of what was read of a site, by which servers compare it. */
+/** Digests of a site's configuration, for comparison between servers. */
 export interface Fingerprint {
-  /** Of the operator's settings beside the folder. With others the configuration may rightly be read otherwise. */
+  /** Of the options besides the folder. If they differ, the configuration may differ too. */
   settings: string;
-  /** Of everything that counts in the configuration, but for the places of databases and of stores. */
+  /** Of the relevant configuration, except the places of databases and stores. */
   site: string;
 }
 
@@ -106,85 +105,78 @@ export interface Refusal extends Explanation {
   code: RefusalCode;
 }
 
-/** The accounts on the site that can log in, whether their users have been in the chat or not. */
+/** The accounts of the site that can log in. */
 export interface SiteAccounts {
-  /** The names of these accounts. An ID that the site does not have is left out. @throws StoreError */
+  /** The names of these accounts, without unknown IDs. @throws StoreError */
   names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Accounts with a word of the name that begins so, in any case, or with that ID. @throws StoreError */
+  /** Accounts with this ID, or with a word in the name that begins with the text, ignoring case. @throws StoreError */
   search(text: string, limit: number): Promise<{ id: string; name: string }[]>;
 }
 
-/** One way in which a site knows its users. All other code knows logins only by this interface. */
+/** The logins of one site, whatever its application and stores are. */
 export interface Logins<State = unknown> {
-  /** Never rejects. */
+  /** Finds the login of a request. Never rejects. */
   identify(credentials: Credentials): Promise<Login<State> | Refusal>;
   /**
-   * Checks logins again: everything that `identify` has compared. Each result is null if nothing has changed, and
-   * rejects with StoreError if there is none; this never means that a login has ended.
+   * Checks everything that `identify` has compared. A result is null if nothing changed. It rejects with StoreError if the
+   * store does not answer, which never means that the login has ended.
    */
   check(logins: readonly Login<State>[]): Promise<CheckResult<{ login: Login<State> }> | null>[];
   /**
-   * Ties the later requests of a connection to its first one, without any store: a request that has another value
-   * comes with another login. A secret; null if the request carries no login that could be one.
+   * A secret that ties later requests of a connection to the first one, without reading a store. A request with another
+   * value has another login. Null if the request has no possible login.
    */
   binding(credentials: Pick<Credentials, 'cookies'>): string | null;
-  /** @param onNotifications called with null when notifications are active, and with the reason when they are lost */
+  /** @param onNotifications called with null when notifications are active, with the reason when they stop */
   watch(onNotifications: (lost: StoreError | null) => void): Watch<State>;
   /**
-   * The remaining time in milliseconds: `Infinity` if the login does not expire, 0 if it has expired, null if it does
-   * not exist or this is not known.
+   * The remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the login or its end is unknown.
    * @throws StoreError
    */
   ttl(login: Login<State>): Promise<number | null>;
-  /** The time that a page view of the site gives a login, in milliseconds; undefined if that is not known. */
+  /** The milliseconds that a page view gives a login. Undefined if unknown. */
   readonly lifetime: number | undefined;
   /**
-   * Renews a login as a page view would, if that renews it; a login that has ended stays so.
-   * @param seconds the new TTL
+   * Renews a login as a page view does. No-op if the login has ended or page views do not renew it.
    * @throws StoreError
    */
-  renew(login: Login<State>, seconds: number): Promise<void>;
+  renew(login: Login<State>, ttlSeconds: number): Promise<void>;
   /**
-   * The address of a user for mails, from the site's own tables; null if there is none. Absent if the site has no table of
-   * addresses.
+   * The mail address of a user, or null. Absent if the site has no known table of addresses.
    * @throws StoreError
    */
   mailOf?(user: string): Promise<string | null>;
-  /** Absent if the site has no table of users that is known. */
+  /** Absent if the site has no known table of users. */
   readonly accounts?: SiteAccounts;
-  /** Reads a changed configuration of the site now, and not within a minute; absent if there is none. */
+  /** Reads a changed configuration now instead of within a minute. Absent without a configuration. */
   reload?(): Promise<void>;
-  /**
-   * Of the configuration as it was read last, and read again if that is due; null as long as it is unknown. Absent if
-   * there is none.
-   */
+  /** The fingerprint of the current configuration. Null while it is unknown, absent without a configuration. */
   fingerprint?(digest: Digest): Promise<Fingerprint | null>;
-  /** Whether the store answers at all. */
+  /** Whether the store answers. */
   answers(): Promise<boolean>;
-  /** Why the store, or one server of it, cannot be read; null if it can. */
+  /** The failure of the store or of one of its servers. Null if it can be read. */
   fault(): Promise<StoreError | null>;
   close(): void;
 }
 
-/** Takes notifications of one login. They may be missing, late or wrong: each is a reason to check, and no verdict. */
+/** Receives notifications of one login. They may be missing, late or wrong, so each one only starts a check. */
 export interface Watcher {
   /** The login has changed or ended. */
   notified(): void;
-  /** The site has begun to use the login, so it may change soon. */
+  /** The site started to use the login, so it may change soon. */
   opened(): void;
 }
 
 export interface Watch<State = unknown> {
-  /** Notifies of this login until the end of what is returned. */
+  /** Notifies of this login until `end()` of the result. */
   add(login: Login<State>, watcher: Watcher): Followed;
   end(): void;
 }
 
 /**
- * Identifies a login without revealing it: the same for all requests of a login, another one if the user or any secret
- * is another. No cookie can be made from it. Connections with the same handle are checked as one.
- * @param kind of login
- * @param secrets all that were verified, and what else of the request a check compares, in a fixed order
+ * Identifies a login in logs and between servers without revealing it. All requests of a login have the same handle.
+ * Another user or secret has another one.
+ * @param secrets everything secret that was verified, and other parts of the request that a check compares, in fixed order
  */
 export function handleOf(kind: string, user: string, secrets: readonly string[]): string {
   return hash('sha256', JSON.stringify(['php-session-chat', kind, user, ...secrets]), 'base64url');
@@ -194,7 +186,7 @@ export function refusalOf({ state, isFinal, ...why }: NotLoggedIn): Refusal {
   return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
 }
 
-/** The refusal of a visitor when the store gives no answer. @throws the error if it is another one */
+/** @throws the error if it is not a StoreError */
 export function unavailable(error: unknown): Refusal {
   if (!(error instanceof StoreError)) throw error;
   return {

@@ -1,14 +1,11 @@
 import { hash } from 'node:crypto';
 
-/** In memcached a marker is an item whose key begins so. */
+/** The prefix of a marker's key in memcached. */
 export const markerPrefix = 'chat.ended.';
-/** PostgreSQL sends a marker as a notification on this channel. */
+/** The channel of markers in PostgreSQL. */
 export const markerChannel = 'chat_ended';
 
-/**
- * The session handlers in php/ publish this marker when a session ends: the first 32 hexadecimal
- * digits of the SHA-256 of its id. A listener therefore learns no session id.
- */
+/** The session handlers in php/ publish this marker when a session ends. It does not reveal the session's ID. */
 export function logoutMarker(id: string): string {
   return hash('sha256', id).slice(0, 32);
 }

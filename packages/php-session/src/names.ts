@@ -27,7 +27,7 @@ export type OptionName =
   | 'siteModerators'
   | 'siteChecks';
 
-/** What a program calls this package's options and commands. Messages tell its users what to change in these words. */
+/** What a program calls this package's options and commands. Messages use these names to say what to change. */
 export interface Names {
   option(name: OptionName): string;
   /** How to print the rights that the database user needs. */

@@ -10,38 +10,43 @@ import type { OptionName } from './names.ts';
 import { parsePath } from './path.ts';
 import { databaseOfStore, parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
-/** The surroundings of an option's text. */
 interface Context {
-  /** The cookie's name stands before its form. */
+  /** Parsed before the cookie's form. */
   cookieName: string;
-  /** The keys that a site's configuration has. */
+  /** The keys in the site's configuration. */
   appKeys: readonly Buffer[];
+  /** The caller's name of the option `site`. */
+  siteOption: string;
 }
 
-/** Each option: its default, and what parses it. */
+const unlessEmpty =
+  <Value>(parse: (text: string) => Value) =>
+  (text: string): Value | undefined =>
+    text === '' ? undefined : parse(text);
+
 const table = {
   site: ['', parseSite],
-  siteDatabase: ['', (url) => (url === '' ? undefined : parseDatabaseUrl(url))],
-  siteEnv: ['', (file) => (file === '' ? undefined : readEnv(file))],
-  siteBlog: ['', parseNumber],
-  siteAdmins: ['', (names) => (names === '' ? undefined : listed(names))],
-  siteModerators: ['', (names) => (names === '' ? undefined : listed(names))],
+  siteDatabase: ['', unlessEmpty(parseDatabaseUrl)],
+  siteEnv: ['', unlessEmpty(readEnv)],
+  siteBlog: ['', unlessEmpty(parseNumber)],
+  siteAdmins: ['', unlessEmpty(parseList)],
+  siteModerators: ['', unlessEmpty(parseList)],
   siteChecks: ['on', parseSwitch],
-  store: ['', (text, { appKeys }) => parseStore(text, appKeys)],
+  store: ['', parseStore],
   cookieName: ['PHPSESSID', parseCookieName],
   cookie: ['plain', (form, { cookieName, appKeys }) => parseCookieForm(form, cookieName, appKeys)],
   charset: ['', parseCharset],
   userId: ['user_id', parseUserPath],
   userName: ['firstname', parseUserPath],
-  userRequire: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
-  userGroups: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
-  userRoles: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
-  userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
-  userMail: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
-  userNobody: ['', listed],
-  userTable: ['', (text) => (text === '' ? undefined : parseUserTable(text))],
-  admins: ['', listed],
-  moderators: ['', listed],
+  userRequire: ['', unlessEmpty(parseUserPath)],
+  userGroups: ['', unlessEmpty(parseUserPath)],
+  userRoles: ['', unlessEmpty(parseUserPath)],
+  userBanned: ['', unlessEmpty(parseUserPath)],
+  userMail: ['', unlessEmpty(parseUserPath)],
+  userNobody: ['', parseList],
+  userTable: ['', unlessEmpty(parseUserTable)],
+  admins: ['', parseList],
+  moderators: ['', parseList],
 } as const satisfies Record<
   OptionName,
   [fallback: string, parse: (text: string, context: Context) => unknown]
@@ -52,17 +57,18 @@ type Texts = Partial<Record<OptionName, string | null>>;
 type Parsed = { [Name in OptionName]: ReturnType<(typeof table)[Name][1]> };
 
 const names = Object.keys(table) as OptionName[];
-/** Options of a site, whichever way it keeps its logins. */
-const ofSites: readonly OptionName[] = ['site', 'siteEnv'];
-/** Options of logins in tables of their own alone. */
-const ofTables = names.filter((name) => name.startsWith('site') && !ofSites.includes(name));
-const ofBoth: readonly OptionName[] = ['cookieName', 'userNobody', 'admins', 'moderators'];
-const ofSessions = names.filter((name) => !name.startsWith('site'));
+/** For every kind of site. */
+const siteOptions: readonly OptionName[] = ['site', 'siteEnv'];
+/** Only for applications with tables of logins. */
+const tableOptions = names.filter((name) => name.startsWith('site') && !siteOptions.includes(name));
+const commonOptions: readonly OptionName[] = ['cookieName', 'userNobody', 'admins', 'moderators'];
+const sessionOptions = names.filter((name) => !name.startsWith('site'));
 
 /**
- * Reads the options of one site's logins. An option that is undefined or empty gets its default.
- * @param nameOf the name of an option where it was given, such as that of an environment variable
- * @returns the settings, or all problems, without what may be a password or a key
+ * Reads the options of one site's logins. An undefined or empty option gets its default.
+ * @param given texts by the names of options
+ * @param nameOf the caller's name of an option, such as its environment variable
+ * @returns the settings, or all problems, without passwords and keys
  */
 export function readOptions(
   given: Readonly<Record<string, unknown>>,
@@ -73,7 +79,7 @@ export function readOptions(
   for (const [name, text] of Object.entries(given)) {
     if (text === undefined || text === '') continue;
     if (!Object.hasOwn(table, name)) problems.push(`${name}: there is no such option`);
-    // JavaScript may give anything.
+    // Callers in JavaScript may give other types, which `parse` rejects.
     else texts[name as OptionName] = text as string;
   }
   const isGiven = (name: OptionName) => texts[name] !== undefined;
@@ -86,7 +92,8 @@ export function readOptions(
       try {
         if (text === null) throw new TypeError('every site has its own, so it has to be given');
         if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
-        parsed[name] = parseText(text ?? fallback, { cookieName: String(parsed.cookieName), appKeys });
+        const context = { cookieName: String(parsed.cookieName), appKeys, siteOption: nameOf('site') };
+        parsed[name] = parseText(text ?? fallback, context);
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
         problems.push(`${nameOf(name)}: ${error.message}`);
@@ -94,17 +101,17 @@ export function readOptions(
     }
     return { parsed: parsed as Parsed, problems };
   };
-  const aboutSite = parse(
+  const siteRead = parse(
     names.filter((name) => name.startsWith('site')),
     texts,
   );
-  problems.push(...aboutSite.problems);
-  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = aboutSite.parsed;
+  problems.push(...siteRead.problems);
+  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = siteRead.parsed;
   const application = applications.find(({ kind }) => kind === site?.kind);
-  const unfit = (which: readonly OptionName[]) => which.filter(isGiven).map(nameOf);
-  // With a table of users its database is named, too.
-  const forFolder = ofTables.filter((name) => name !== 'siteDatabase' || !isGiven('userTable'));
-  const usersIn = ({ userTable, userNobody = [] }: Partial<Parsed>): UserTable | undefined => {
+  const namesGiven = (which: readonly OptionName[]) => which.filter(isGiven).map(nameOf);
+  // The table of users also needs its database.
+  const folderOptions = tableOptions.filter((name) => name !== 'siteDatabase' || !isGiven('userTable'));
+  const toUserTable = ({ userTable, userNobody = [] }: Partial<Parsed>): UserTable | undefined => {
     if (userTable === undefined) return undefined;
     const database = siteDatabase ?? databaseOfStore(texts.store ?? '');
     if (database !== undefined) return { ...userTable, database, nobody: userNobody };
@@ -115,21 +122,26 @@ export function readOptions(
   };
   if (site?.folder === undefined) {
     const all = { ...(application && 'options' in application && application.options), ...texts };
-    const read = parse(isGiven('site') && site === undefined ? ofSessions.filter(isGiven) : ofSessions, all);
+    const read = parse(
+      isGiven('site') && site === undefined ? sessionOptions.filter(isGiven) : sessionOptions,
+      all,
+    );
     problems.push(...read.problems);
     if (site !== undefined)
-      problems.push(...unfit([...forFolder, 'siteEnv']).map((name) => `${name}: for a site with a folder`));
-    const users = usersIn(read.parsed);
+      problems.push(
+        ...namesGiven([...folderOptions, 'siteEnv']).map((name) => `${name}: for a site with a folder`),
+      );
+    const users = toUserTable(read.parsed);
     if (problems.length > 0) return { problems };
-    const session = settingsOf(read.parsed);
+    const session = toSettings(read.parsed);
     return {
       session: asKnown(application && 'options' in application ? application : php, session),
       users,
     };
   }
-  const read = parse(ofSessions.filter(isGiven), texts);
+  const read = parse(sessionOptions.filter(isGiven), texts);
   problems.push(...read.problems);
-  const users = usersIn(read.parsed);
+  const users = toUserTable(read.parsed);
   if (problems.length > 0) return { problems };
   const { cookieName, userNobody, admins, moderators } = read.parsed;
   return {
@@ -148,22 +160,24 @@ export function readOptions(
       store: texts.store ?? undefined,
       users,
       sessions: {
-        given: Object.fromEntries(ofSessions.filter(isGiven).map((name) => [name, texts[name]])),
-        notForTables: unfit(ofSessions.filter((name) => !ofBoth.includes(name))),
-        notForMembers: unfit(ofSessions.filter((name) => ![...ofBoth, 'store'].includes(name))),
-        notForSessions: unfit(forFolder),
-        notForAccounts: unfit(ofTables.filter((name) => name !== 'siteDatabase')),
+        given: Object.fromEntries(sessionOptions.filter(isGiven).map((name) => [name, texts[name]])),
+        notForTables: namesGiven(sessionOptions.filter((name) => !commonOptions.includes(name))),
+        notForMembers: namesGiven(
+          sessionOptions.filter((name) => ![...commonOptions, 'store'].includes(name)),
+        ),
+        notForSessions: namesGiven(folderOptions),
+        notForAccounts: namesGiven(tableOptions.filter((name) => name !== 'siteDatabase')),
         settings(found, appKeys) {
-          const { parsed, problems } = parse(ofSessions, { ...found, ...texts }, appKeys);
+          const { parsed, problems } = parse(sessionOptions, { ...found, ...texts }, appKeys);
           if (problems.length > 0) throw new ConfigurationError(problems.join('; '));
-          return settingsOf(parsed);
+          return toSettings(parsed);
         },
       },
     },
   };
 }
 
-const settingsOf = (parsed: Parsed): SessionSettings => ({
+const toSettings = (parsed: Parsed): SessionSettings => ({
   source: parsed.store,
   cookie: parsed.cookie,
   user: {
@@ -177,12 +191,11 @@ const settingsOf = (parsed: Parsed): SessionSettings => ({
     roles: parsed.userRoles,
     banned: parsed.userBanned,
     mail: parsed.userMail,
-    // JSON is UTF-8.
+    // JSON is always UTF-8.
     charset: parsed.store.format === 'json' ? undefined : parsed.charset,
   },
 });
 
-/** An option as it was given, or where else its value comes from. */
 export interface OptionText {
   option: OptionName;
   /** Without a password. */
@@ -190,7 +203,7 @@ export interface OptionText {
   from: 'given' | 'site' | 'default';
 }
 
-/** All options of one site's logins, which `readOptions` accepts, with their values and where these come from. */
+/** All options, with their values and origins. @param given options that `readOptions` accepts */
 export function optionTexts(given: Readonly<Partial<Record<OptionName, string | undefined>>>): OptionText[] {
   const site = parseSite(given.site ?? '');
   const application = applications.find(({ kind }) => kind === site?.kind);
@@ -206,8 +219,9 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
     }
     const text = known[option];
     if (typeof text === 'string') return { option, text, from: 'site' };
-    // The configuration in the folder says it.
-    if (site?.folder !== undefined && ofSessions.includes(option)) return { option, text: '', from: 'site' };
+    // It comes from the configuration in the folder.
+    if (site?.folder !== undefined && sessionOptions.includes(option))
+      return { option, text: '', from: 'site' };
     return { option, text: table[option][0], from: 'default' };
   });
 }
@@ -220,23 +234,23 @@ function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
   );
 }
 
-/** A store is never guessed: with the wrong one, every visitor would count as logged out. */
-function parseStore(text: string, appKeys: readonly Buffer[]): ReturnType<typeof parseStoreUrl> {
+/** No default, because with a wrong store every visitor would count as logged out. */
+function parseStore(text: string, { appKeys, siteOption }: Context): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text, appKeys);
   throw new TypeError(
-    'not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine set CHAT_SITE, such as /var/www/html, and this one is found',
+    `not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine set ${siteOption}, such as /var/www/html, and this one is found`,
   );
 }
 
-function listed(text: string): string[] {
-  return text.split(',').flatMap((one) => one.trim() || []);
+function parseList(text: string): string[] {
+  return text.split(',').flatMap((item) => item.trim() || []);
 }
 
-/** A folder, or the kind of the application and a folder. Its kind is enough for one with PHP sessions. */
+/** `FOLDER`, `KIND:FOLDER` or, for applications with PHP sessions, `KIND:`. */
 function parseSite(text: string): { kind: string | undefined; folder: string | undefined } | undefined {
   if (text === '') return undefined;
   const [, kind, folder] = /^(?:([a-z][a-z0-9-]*):)?(\/.*)?$/.exec(text) ?? [];
-  const application = applications.find((one) => one.kind === kind);
+  const application = applications.find((application) => application.kind === kind);
   if (kind === undefined ? folder !== undefined : application && (folder || 'options' in application))
     return { kind, folder };
   throw new TypeError(
@@ -253,7 +267,7 @@ function readEnv(file: string): Record<string, string> {
   }
 }
 
-/** @returns undefined for UTF-8, which needs no decoding */
+/** @returns undefined for UTF-8 */
 function parseCharset(label: string): string | undefined {
   if (label === '') return undefined;
   try {
@@ -267,8 +281,7 @@ function parseCharset(label: string): string | undefined {
   }
 }
 
-function parseNumber(text: string): number | undefined {
-  if (text === '') return undefined;
+function parseNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new TypeError(`${JSON.stringify(text)} is not a number from 1`);
 }
@@ -278,7 +291,7 @@ function parseSwitch(text: string): boolean {
   throw new TypeError(`${JSON.stringify(text)} is neither on nor off`);
 }
 
-/** A token by RFC 6265, of characters that PHP reads back unchanged. */
+/** A token of RFC 6265 with characters that PHP does not change. */
 function parseCookieName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
   throw new TypeError(`${JSON.stringify(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);

@@ -11,21 +11,20 @@ import {
   propertyName,
 } from './formats/value.ts';
 
-/** From the outermost value of a session to the innermost. */
 export type Path = readonly Step[];
 
-/** A key, the only key that begins so, or the string that was reached decoded. A thread can be handed it. */
+/** A key, the beginning of a key, or `decoding`. Can be sent to a thread. */
 export type Step = Key | typeof decoding;
 export type Key = string | { beginning: string };
 
 export const decoding = true;
 
-/** A session holds a string in a string at most twice, as far as is known; each costs a decoding of its own. */
-const mostDecodings = 4;
+/** Known sites need two. */
+const maxDecodings = 4;
 
 /**
- * The value at the end of a path. `absent` says that there is none, `wrong` that the path does not fit the session.
- * Both name parts of the path alone, and nothing that the session holds.
+ * The value at the end of a path. `absent` says which part of the path is missing, `wrong` that the path does not fit the
+ * session. Both contain nothing of the session.
  */
 export type Found = { value: PhpValue } | { absent: string } | { wrong: string };
 
@@ -34,16 +33,16 @@ export type Found = { value: PhpValue } | { absent: string } | { wrong: string }
  * and protected properties too). At the end of a key
  *
  * - `!` decodes the string under it, which is itself serialized: `token!.2.0.username`
- * - `*` stands for the rest of the only key that begins so: `DW*.auth.user`
+ * - `*` replaces the rest of a key, if only one key begins so: `DW*.auth.user`
  *
  * `\.`, `\!`, `\*` and `\\` are those characters themselves.
- * @throws TypeError for a path that leads nowhere
+ * @throws TypeError for an empty key or too many decodings
  */
 export function parsePath(text: string): Path {
   const parts = [...`${text}.`.matchAll(/((?:\\[.!*\\]|[^.])*)\./gs)].map(([, part = '']) => part);
   const path = parts.flatMap(parseKey);
-  if (path.filter((step) => step === decoding).length > mostDecodings) {
-    throw new TypeError(`a path decodes ${mostDecodings} strings at most`);
+  if (path.filter((step) => step === decoding).length > maxDecodings) {
+    throw new TypeError(`a path decodes ${maxDecodings} strings at most`);
   }
   return path;
 }
@@ -55,7 +54,7 @@ function parseKey(part: string): Step[] {
   return [rest === '*' ? { beginning: name } : name, ...Array.from(marks, (): Step => decoding)];
 }
 
-/** A path as it would be written. */
+/** The inverse of `parsePath`. */
 export function pathText(path: Path): string {
   const written = path.map((step) => {
     if (step === decoding) return '!';
@@ -69,17 +68,17 @@ export function follow(session: PhpValue, path: Path): Found {
   let found: Found = { value: session };
   for (const [n, step] of path.entries()) {
     const passed = path.slice(0, n);
-    found = step === decoding ? decoded(session, found.value, passed) : inside(found.value, step, passed);
+    found = step === decoding ? decodeAt(session, found.value, passed) : valueAt(found.value, step, passed);
     if (!('value' in found)) break;
   }
   return found;
 }
 
-/** Own properties only: `__proto__` is a key like any other. */
-function inside(value: PhpValue, step: Key, passed: Path): Found {
-  const [key, another] = keysLike(value, step);
+/** Reads own properties only, so `__proto__` is a key like any other. */
+function valueAt(value: PhpValue, step: Key, passed: Path): Found {
+  const [key, secondKey] = matchingKeys(value, step);
   const wanted = () => pathText([...passed, step]);
-  if (another !== undefined) return { wrong: `${wanted()} fits several keys` };
+  if (secondKey !== undefined) return { wrong: `${wanted()} fits several keys` };
   if (key !== undefined) return { value: (containerOf(value) as PhpRecord)[key] as PhpValue };
   if (value instanceof PhpObject && !value.complete) {
     return { wrong: `${wanted()} lies in an enum case or in an object that serializes itself` };
@@ -88,23 +87,23 @@ function inside(value: PhpValue, step: Key, passed: Path): Found {
   return { absent: `${pathText(passed)} is there, ${wanted()} is not` };
 }
 
-function keysLike(value: PhpValue, step: Key): string[] {
+function matchingKeys(value: PhpValue, step: Key): string[] {
   const container = containerOf(value);
   if (container === null) return [];
   if (value instanceof PhpObject) {
-    const fits = fitting(step);
-    return Object.keys(container).filter((name) => fits(propertyName(name)));
+    const matches = toMatcher(step);
+    return Object.keys(container).filter((name) => matches(propertyName(name)));
   }
-  if (typeof step !== 'string') return Object.keys(container).filter(fitting(step));
-  // That of a list is JavaScript's, not PHP's.
+  if (typeof step !== 'string') return Object.keys(container).filter(toMatcher(step));
+  // PHP's lists do not have it.
   if (Array.isArray(container) && step === 'length') return [];
   return Object.hasOwn(container, step) ? [step] : [];
 }
 
-function fitting(step: Key): (key: string) => boolean {
+function toMatcher(step: Key): (key: string) => boolean {
   if (typeof step === 'string') return (key) => key === step;
   const { beginning } = step;
-  // A key may begin so and not be UTF-8 further on.
+  // The rest of the key may not be UTF-8.
   const inBytes = bytewise(Buffer.from(beginning));
   return (key) => key.startsWith(beginning) || key.startsWith(inBytes);
 }
@@ -115,23 +114,23 @@ function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {
   return value;
 }
 
-/** The decoded strings of each session, because most of its paths lead through the same string. */
+/** Most paths of a session lead through the same string. */
 const decodedStrings = new WeakMap<object, Map<PhpValue, PhpValue>>();
 
 /**
- * PHP's `serialize()`, or else a session in the format `php`. Each has to fill the string to its end, and what
- * `serialize()` writes begins with a type and a length, as no variable's name does that a site would choose.
+ * Decodes the output of `serialize()`, or a session in the format `php`. They cannot be confused: both must fill the whole
+ * string, and `serialize()` begins with a type and a length, unlike the name of a variable.
  */
-function decoded(session: PhpValue, value: PhpValue, passed: Path): Found {
+function decodeAt(session: PhpValue, value: PhpValue, passed: Path): Found {
   const path = pathText(passed);
   if (isEmpty(value)) return { absent: `${path} is empty` };
   const bytes = value instanceof PhpBytes ? value.bytes : typeof value === 'string' && Buffer.from(value);
   if (bytes === false) return { wrong: `${path} is no string that could be decoded` };
-  // The doctor asks about a single string, too.
+  // The doctor also follows paths in a single string.
   const root = typeof session === 'object' && session !== null ? session : {};
-  const known = decodedStrings.get(root) ?? new Map<PhpValue, PhpValue>();
-  decodedStrings.set(root, known);
-  const inner = known.get(value);
+  const cache = decodedStrings.get(root) ?? new Map<PhpValue, PhpValue>();
+  decodedStrings.set(root, cache);
+  const inner = cache.get(value);
   if (inner !== undefined) return { value: inner };
   let problem = '';
   for (const [isLike, decode] of [
@@ -139,9 +138,9 @@ function decoded(session: PhpValue, value: PhpValue, passed: Path): Found {
     [/^[^|]*\|([abdirsCEORS]:|N;)/, decodePhp],
   ] as const) {
     try {
-      const read = decode(bytes);
-      known.set(value, read);
-      return { value: read };
+      const decoded = decode(bytes);
+      cache.set(value, decoded);
+      return { value: decoded };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       if (problem === '' && isLike.test(bytes.toString('latin1', 0, 64)))
@@ -152,11 +151,11 @@ function decoded(session: PhpValue, value: PhpValue, passed: Path): Found {
   return { wrong: `${path} is a string, but not a serialized one` };
 }
 
-/** As PHP's `empty()` has it. */
+/** PHP's `empty()`. */
 export function isEmpty(value: PhpValue): boolean {
   if (value === null || value === false || value === '' || value === '0') return true;
   if (value instanceof PhpFloat) return value.value === 0;
-  // An object is never empty, whatever is in it; bytes that are not UTF-8 are at least one.
+  // Objects are never empty in PHP, and PhpBytes are bytes that are not UTF-8.
   if (value instanceof PhpObject || value instanceof PhpBytes) return false;
   if (typeof value === 'object') return Object.keys(value).length === 0;
   return value === 0 || value === 0n;

@@ -29,48 +29,50 @@ const stores: Record<string, StoreKind> = {
   'session-server': sessionServerStore,
 };
 
-/** An @ stands nowhere but behind the login: whatever else it is in may be the end of a password. */
-const form = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?$/s;
+/** Only the login may contain an `@`. Elsewhere it may be the end of a password with an unescaped character. */
+const urlForm = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?$/s;
 
 /**
- * Reads a store URL, such as `memcached://127.0.0.1:11211?handler=memcached` or `file:///var/lib/php/sessions`.
- * Each store documents its own options; all stores take `format=`, `layers=` and `lifetime=`.
+ * Parses a store URL, such as `file:///var/lib/php/sessions`. Each store documents its options. All stores accept
+ * `format=`, `layers=` and `lifetime=`.
  * @param appKeys for the layer `laravel` without a key file
- * @throws TypeError that says what is wrong with the URL, and never repeats it, since it may hold a password
+ * @throws TypeError that explains the error without repeating the URL, which may contain a password
  */
 export function parseStoreUrl(text: string, appKeys: readonly Buffer[] = []): SessionSource {
-  const { query, ...url } = partsOf(text);
+  const { query, ...url } = splitUrl(text);
   const { protocol } = url;
   const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
   if (kind === undefined) {
-    throw new TypeError(`this version reads ${Object.keys(stores).join(': ')}:, and no other kind of store`);
+    throw new TypeError(`the kind of store must be one of ${Object.keys(stores).join(': ')}:`);
   }
   return {
     ...readSource(kind, url, appKeys),
     protocol,
     options: query,
     with(changes) {
-      const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
-      return parseStoreUrl(`${place}?${changedQuery(query, changes)}`, appKeys);
+      return parseStoreUrl(`${withoutQuery(text, query)}?${changeQuery(query, changes)}`, appKeys);
     },
   };
 }
 
-/** As a person would write it. @param changes null removes an option */
-function changedQuery(query: string, changes: Readonly<Record<string, string | null>>): string {
+const withoutQuery = (text: string, query: string) =>
+  text.slice(0, text.length - query.length).replace(/\?$/, '');
+
+/** @param changes null removes an option */
+function changeQuery(query: string, changes: Readonly<Record<string, string | null>>): string {
   const others = readQuery(query);
   for (const [name, value] of Object.entries(changes)) {
     if (value === null) others.delete(name);
     else others.set(name, value);
   }
-  // Neither of these ends a value. In a password they would.
+  // Both are readable and do not end a value.
   return String(others).replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
 
-/** Sessions in a table of a database that is open. @param text the options, as behind the `?` of a store URL */
+/** Opens sessions in a table of an open database. @param text the options, as after the `?` of a store URL */
 export function openTable(driver: SqlDriver, database: Database, text: string): SessionSource {
   const { timeout } = database;
-  // The database stays open when the sessions are closed.
+  // Closing the sessions keeps the database open.
   const shared: Database = {
     timeout,
     rows: (select, ids) => database.rows(select, ids),
@@ -80,13 +82,13 @@ export function openTable(driver: SqlDriver, database: Database, text: string): 
     close() {},
   };
   const protocol = 'table';
-  const place = { protocol, user: '', password: '', hosts: [], path: '' };
-  const url = { ...place, options: new UrlOptions(protocol, text) };
+  const options = new UrlOptions(protocol, text);
+  const url = { protocol, user: '', password: '', hosts: [], path: '', options };
   return {
     ...readSource(sqlStore({ ...driver, locate: () => () => shared }), url, []),
     protocol,
     options: text,
-    with: (changes) => openTable(driver, database, changedQuery(text, changes)),
+    with: (changes) => openTable(driver, database, changeQuery(text, changes)),
   };
 }
 
@@ -107,62 +109,60 @@ function readSource(kind: StoreKind, url: StoreUrl, appKeys: readonly Buffer[]) 
   };
 }
 
-/** A database that a URL names. */
 export interface GivenDatabase {
   driver: SqlDriver;
   open(): Database;
-  /** The store URL of a table in it. @param options as behind the `?` */
+  /** The store URL of a table in this database. @param options as after the `?` */
   table(options: string): string;
 }
 
 /**
- * Reads the URL of a database, such as `mysql://USER:PASSWORD@HOST/DATABASE`, with the options of `readServer`.
+ * Parses the URL of a database, such as `mysql://USER:PASSWORD@HOST/DATABASE`, with the options of `readServer`.
  * @throws TypeError as `parseStoreUrl` does
  */
 export function parseDatabaseUrl(text: string): GivenDatabase {
-  const { query, ...url } = partsOf(text);
+  const { query, ...url } = splitUrl(text);
   const driver = Object.hasOwn(databases, url.protocol) ? databases[url.protocol] : undefined;
-  if (driver === undefined) throw new TypeError(`it is none of ${Object.keys(databases).join(': ')}:`);
+  if (driver === undefined)
+    throw new TypeError(`the kind of database must be one of ${Object.keys(databases).join(': ')}:`);
   const open = driver.locate(url);
   url.options.finish();
   return { driver, open, table: (options) => `${text}${query === '' ? '?' : '&'}${options}` };
 }
 
-/** The database of a store URL, without its table; undefined for another kind of store. @throws TypeError */
+/** The database of a store URL. Undefined if the store is not a database. @throws TypeError */
 export function databaseOfStore(text: string): GivenDatabase | undefined {
-  const [, protocol = '', , , , query = ''] = form.exec(text) ?? [];
+  const [, protocol = '', , , , query = ''] = urlForm.exec(text) ?? [];
   if (!Object.hasOwn(databases, protocol)) return undefined;
-  const others = [...readQuery(query).keys()].filter((name) => !ofDatabases.includes(name));
-  const kept = changedQuery(query, Object.fromEntries(others.map((name) => [name, null])));
-  const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
-  return parseDatabaseUrl(kept === '' ? place : `${place}?${kept}`);
+  const others = [...readQuery(query).keys()].filter((name) => !databaseOptions.includes(name));
+  const kept = changeQuery(query, Object.fromEntries(others.map((name) => [name, null])));
+  return parseDatabaseUrl(`${withoutQuery(text, query)}${kept === '' ? '' : `?${kept}`}`);
 }
 
-/** Options of the connection to a database. The others are about a table of sessions. */
-const ofDatabases = ['socket', 'tls', 'ca', 'charset', 'timeout'];
+/** Options of the connection. The others describe a table of sessions. */
+const databaseOptions = ['socket', 'tls', 'ca', 'charset', 'timeout'];
 
-/** @param query the text behind the `?` */
-function partsOf(text: string): StoreUrl & { query: string } {
-  const parts = form.exec(text);
+function splitUrl(text: string): StoreUrl & { query: string } {
+  const parts = urlForm.exec(text);
   if (parts === null) {
     throw new TypeError(
       'the store URL is malformed: it begins with the kind of store, as in file:///var/lib/php/sessions or redis://:PASSWORD@HOST (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)',
     );
   }
   const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
-  const [user = '', ...password] = login.split(':').map(decoded);
+  const [user = '', ...password] = login.split(':').map(decodePart);
   return {
     protocol,
     user,
     password: password.join(':'),
     hosts: hosts === '' ? [] : hosts.split(',').map(hostAndPort),
-    path: decoded(path),
+    path: decodePart(path),
     options: new UrlOptions(protocol, query),
     query,
   };
 }
 
-/** A store URL for the operator's eyes. A name without a password after it may be a password, too. */
+/** A store URL to show to the operator. A user without a password may be a password, so it is removed too. */
 export function withoutPassword(text: string): string {
   const [, start = '', login, rest = ''] = /^([a-z-]+:\/\/)([^@/?]*)@(.*)$/s.exec(text) ?? [];
   if (login === undefined) return text;
@@ -170,11 +170,11 @@ export function withoutPassword(text: string): string {
   return `${start}${user === undefined ? '' : `${user}:`}…@${rest}`;
 }
 
-function decoded(part: string): string {
+function decodePart(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new TypeError('the store URL is malformed: a % that two hexadecimal digits do not follow is %25');
+    throw new TypeError('the store URL is malformed: write %25 for a % without two hexadecimal digits');
   }
 }
 

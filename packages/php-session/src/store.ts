@@ -1,106 +1,91 @@
 import { FormatError } from './formats/value.ts';
 
-/** The limit for a session as stored and as unpacked: memcached's default item size. */
+/** The limit for a session as stored and as unpacked. It is memcached's default item size. */
 export const maxSessionBytes = 1024 * 1024;
 
-/** The ID of the readiness check. `checkedId` in cookie.ts rejects it, so no visitor can log in or be read under it. */
+/** The ID of the readiness check. cookie.ts rejects it as the ID of a visitor. */
 export const probeId = 'readiness_probe';
 
-/** The most that `keys` lists. */
-export const mostKeys = 1000;
+/** The limit of `SessionStore.keys`. */
+export const maxKeys = 1000;
 
 /**
- * Where PHP keeps its sessions. A store reads them and, at most, renews their TTL. It writes nothing else, and it
- * neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError if the store gives no
- * answer, or one that does not fit the question. Such a failure says nothing about the session.
+ * Where PHP keeps its sessions. A store reads them and renews their TTL. It writes nothing else, and neither takes PHP's
+ * locks nor waits for them. Every method except `close` throws StoreError if the store does not answer usably. Such a
+ * failure says nothing about the session.
  */
 export interface SessionStore {
   /**
-   * The bytes of one session as PHP wrote them; null if the session does not exist or is expired.
+   * The bytes of one session as PHP wrote them. Null if the session does not exist or is expired.
    * @throws FormatError if the stored value cannot be unpacked
    */
   get(id: string): Promise<Buffer | null>;
-  /** The same with the version of just these bytes, where the store has one. Absent if it does not tell both at once. */
+  /** The bytes with their version. Absent if the store cannot return both together. */
   getVersioned?(id: string): Promise<Versioned | null>;
   /**
-   * A value that differs after each change of the session and costs less to ask for than the session. It is null if
-   * the session does not exist or the store has no version of it. A version that was asked for before `get` belongs
-   * to the bytes of that `get`, or to older ones.
+   * A value that changes with the session and is cheaper to read. Null if the session does not exist or has no version.
+   * A version that was requested before `get` belongs to the bytes of that `get`, or to older ones.
    */
   version?(id: string): Promise<string | null>;
-  /**
-   * Which of these sessions have exactly these bytes. False says nothing more: `get` finds out. Absent where versions are
-   * asked for.
-   */
+  /** Whether each session has exactly these bytes. False also means unknown. Absent if the store has versions. */
   unchanged?(sessions: readonly { id: string; bytes: Buffer }[]): Promise<boolean[]>;
-  /**
-   * The remaining TTL of a session in milliseconds: `Infinity` if it does not expire, 0 if it is expired, null if it
-   * does not exist or the store does not know.
-   */
+  /** The remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the session or its TTL is unknown. */
   ttl(id: string): Promise<number | null>;
-  /**
-   * Renews the TTL of a session, as a page view does. It does nothing if the session does not exist.
-   * @param seconds the new TTL
-   */
-  touch(id: string, seconds: number): Promise<void>;
+  /** Renews the TTL of a session, as a page view does. No-op if the session does not exist. */
+  touch(id: string, ttlSeconds: number): Promise<void>;
   /** Absent if the store sends no notifications. */
   subscribe?(listener: StoreListener): Subscription;
-  /** Asks each server of the store whether it answers. Absent if `get` asks all there is. */
+  /** Checks whether each server answers. Absent if `get` uses the only server. */
   check?(): Promise<void>;
-  /**
-   * For the doctor: whether logout notifications are active. Absent unless they depend on the configuration of the
-   * store. `advice`: how to make them so.
-   */
+  /** For the doctor: whether logout notifications are active. Absent unless that depends on the store's configuration. */
   checkNotifications?(): Promise<{ text: string; advice?: string }>;
   /**
-   * For the doctor: whether `touch` may renew this session, or null for any; undefined if that does not show. Absent if
-   * `touch` of a session that does not exist fails where it may not.
+   * For the doctor: whether `touch` may renew this session, or any session if null. Undefined if unknown. Absent if
+   * `touch` reports a missing permission even for an unknown ID.
    */
   checkRenewal?(id: string | null): Promise<true | undefined>;
-  /** For the doctor: some keys of the store that end so, prefixes included. Absent if it cannot list them. */
+  /** For the doctor: at most `maxKeys` keys with this end, prefixes included. Absent if the store cannot list keys. */
   keys?(end: string): Promise<string[]>;
   close(): void;
 }
 
-/** A session with its version: see `SessionStore.version`. */
 export interface Versioned {
   bytes: Buffer;
   version: string | null;
 }
 
-/** Notifications of a store. A notification may be missing, late or wrong: it is a reason to check, and no verdict. */
+/** Notifications may be missing, late or wrong, so each one only starts a check. */
 export interface StoreListener {
   /** The session has changed or ended. */
   changed(session: SessionName): void;
-  /** PHP has opened the session, so it may change soon. */
+  /** PHP opened the session, so it may change soon. */
   opened(session: SessionName): void;
-  /** The notifications are lost, and the store connects again by itself; null: they are active (again). */
+  /** Notifications stopped, and the store reconnects. Null: they are active again. */
   lost(reason: StoreError | null): void;
 }
 
-/** A session by its id, or by the marker that PHP leaves at a logout: see `logoutMarker`. */
+/** A session by its ID, or by `logoutMarker`. */
 export type SessionName = { id: string } | { marker: string };
 
-/** A call ends the subscription. */
+/** A call unsubscribes. */
 export interface Subscription {
   (): void;
-  /** Only for stores that notify of no session but those they were asked to follow. Takes any id, possible or not. */
+  /** Present if the store notifies only of followed sessions. Accepts any ID, also an invalid one. */
   follow?(id: string): Followed;
 }
 
-/** A session that a store was asked to follow. */
 export interface Followed {
   /**
-   * The time on the monotonic clock from which on each change of the session leads to a notification; undefined while
-   * that is not certain. A session that was checked after that time needs no further check until a notification.
+   * The monotonic time since when every change leads to a notification. Undefined while that is uncertain. After a later
+   * check, the session needs no further check until a notification.
    */
   readonly since: number | undefined;
   end(): void;
 }
 
-/** The store gave no usable answer. This never means that a session does not exist. */
+/** The store gave no usable answer. It never means that a session does not exist. */
 export class StoreError extends Error {
-  /** Says what to do, where it is not to start the store or to correct the settings. */
+  /** What to do, unless it is starting the store or correcting the settings. */
   readonly hint: string | undefined;
 
   constructor(message: string, { hint, ...options }: ErrorOptions & { hint?: string } = {}) {
@@ -109,7 +94,7 @@ export class StoreError extends Error {
     this.hint = hint;
   }
 
-  /** For an error of a socket: what the system, or TLS, says of the connection. @param name of the server */
+  /** Describes an error of a socket. @param name of the server */
   static unreachable(name: string, error: NodeJS.ErrnoException): StoreError {
     const { code = 'no code' } = error;
     const advice = /SELF_SIGNED|UNABLE_TO/.test(code)
@@ -121,17 +106,17 @@ export class StoreError extends Error {
   }
 }
 
-/** This session cannot be read, at present or at all; the store itself answers. */
+/** This session cannot be read, but the store answers. */
 export class SessionBusyError extends StoreError {}
 
-const tooLarge = `the session is larger than ${maxSessionBytes} bytes, the limit of the chat`;
+const tooLarge = `the session is larger than ${maxSessionBytes} bytes, the limit of sessions`;
 
 /** The session has more than `maxSessionBytes`, as stored or unpacked. */
 export class SessionTooLargeError extends FormatError {
   readonly why = {
     reason: tooLarge,
     kind: tooLarge,
-    hint: 'the chat has no setting for this limit: the site must keep less in the session',
+    hint: 'the limit cannot be changed: the site must keep less in the session',
     forClient: true,
   } as const;
 
@@ -141,9 +126,9 @@ export class SessionTooLargeError extends FormatError {
   }
 }
 
-/** A session is written so often that no reading of it is known to be whole. */
+/** A session is written so often that no reading is known to be complete. */
 export class UnsettledError extends SessionBusyError {
-  /** The readings that were not empty, in their order. Each may be half of a session. */
+  /** The non-empty readings in their order. Each may be half of a session. */
   readonly readings: readonly Buffer[];
 
   constructor(message: string, readings: readonly Buffer[]) {

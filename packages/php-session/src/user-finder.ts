@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { formHint } from './cookie.ts';
-import { UnreadableError, unreadable, unwrapped } from './decode.ts';
+import { suggestCookieForm } from './cookie.ts';
+import { removeLayers, toUnreadable, UnreadableError } from './decode.ts';
 import { decodeStored } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import { type FoundUser, findUser, type UserPaths } from './identity.ts';
@@ -34,9 +34,9 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
 
   function decode(id: string, bytes: Buffer, by: string): UserResult | Promise<UserResult> {
     try {
-      const inner = unwrapped(source, id, bytes);
+      const inner = removeLayers(source, id, bytes);
       if (inner.length === 0) return { ...notLoggedIn('the session is empty'), state: 'empty' };
-      const failed = (error: unknown) => undecodable(unreadable(error, source, inner));
+      const failed = (error: unknown) => undecodable(toUnreadable(error, source, inner));
       if (inner.length >= minLargeBytes) return large.findUser(by, inner).catch(failed);
       try {
         return findUser(decodeStored(source.format, inner), paths);
@@ -60,7 +60,7 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
       if (bytes === null)
         return notLoggedIn(
           'there is no such session',
-          formHint(id) ??
+          suggestCookieForm(id) ??
             'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
         );
       const cached = cache.get(id);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PhpCookies, startPhpCookies } from '../../../test/helpers/php-cookies.ts';
-import { parseCookieForm, sessionIdFrom } from '../src/cookie.ts';
+import { parseCookieForm, readSessionId } from '../src/cookie.ts';
 
 let php: PhpCookies;
 beforeAll(async () => {
@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => php.stop());
 
 const ofPhp = (name: string, header: string) => php.sessionOf(name, header);
-const ours = (name: string, header: string) => sessionIdFrom(header, parseCookieForm('plain', name));
+const ours = (name: string, header: string) => readSessionId(header, parseCookieForm('plain', name));
 
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
 const many = (count: number) => 'x=1;'.repeat(count);

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
-import { parseCookieForm, sessionIdFrom } from '../src/cookie.ts';
+import { parseCookieForm, readSessionId } from '../src/cookie.ts';
 
-const read = (header: string | undefined) => sessionIdFrom(header, parseCookieForm('plain', 'PHPSESSID'));
+const read = (header: string | undefined) => readSessionId(header, parseCookieForm('plain', 'PHPSESSID'));
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
 
 // What PHP reads is in cookie-php.test.ts.
@@ -50,7 +50,7 @@ describe('a signed cookie', () => {
     ['any id that PHP could make', sign('a-Z,9'.repeat(10)), 'a-Z,9'.repeat(10)],
   ])('accepted: %s', (_, value, expected) => {
     expect(form.idIn(value)).toBe(expected);
-    expect(sessionIdFrom(`a=1; SESSION=${value}`, form)).toBe(expected);
+    expect(readSessionId(`a=1; SESSION=${value}`, form)).toBe(expected);
   });
 
   test.each<[string, unknown]>([
@@ -86,17 +86,17 @@ describe('a signed cookie', () => {
 
   test('two different cookies are rejected, even if both are signed', () => {
     const other = sign('f'.repeat(32));
-    expect(sessionIdFrom(`SESSION=${sign(id)}; SESSION=${other}`, form)).toBeNull();
+    expect(readSessionId(`SESSION=${sign(id)}; SESSION=${other}`, form)).toBeNull();
   });
 
   test('CHAT_SESSION_COOKIE, for the cookie that CHAT_SESSION_NAME names', () => {
     const env = { CHAT_SESSION_COOKIE: `signed:${keyFile(key)}`, CHAT_SESSION_NAME: 'SESSION' };
-    expect(sessionIdFrom(`SESSION=${sign(id)}`, sessionsOf(env).cookie)).toBe(id);
+    expect(readSessionId(`SESSION=${sign(id)}`, sessionsOf(env).cookie)).toBe(id);
   });
 
   test.each([
-    ['signed', /the cookie is plain, signed:KEYFILE or laravel:KEYFILE$/],
-    ['signed:', /the cookie is plain, signed:KEYFILE or laravel:KEYFILE$/],
+    ['signed', /the cookie must be plain, signed:KEYFILE or laravel:KEYFILE$/],
+    ['signed:', /the cookie must be plain, signed:KEYFILE or laravel:KEYFILE$/],
     ['signed:/nowhere/keys', /the key file \/nowhere\/keys cannot be read \(ENOENT\)$/],
     [`signed:${keyFile(randomBytes(16))}`, /has on line 3 no key of 32 bytes in base64$/],
     [`signed:${keyFile()}`, /holds no key$/],

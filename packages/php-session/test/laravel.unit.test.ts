@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { size } from '../../../test/guarantees/size.ts';
 import { anyText } from '../../../test/helpers/any-text.ts';
 import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
-import { parseCookieForm, type SessionCookie, sessionIdFrom } from '../src/cookie.ts';
+import { parseCookieForm, readSessionId, type SessionCookie } from '../src/cookie.ts';
 import { FormatError } from '../src/formats/value.ts';
 import { decryptLaravel } from '../src/layers/laravel.ts';
 
@@ -62,8 +62,8 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
 
   test('is read from a Cookie header, encoded as browsers send it or not', () => {
     const value = cookie(prefix() + id);
-    expect(sessionIdFrom(`a=1; ${name}=${encodeURIComponent(value)}`, form)).toBe(id);
-    expect(sessionIdFrom(`${name}=${value}`, form)).toBe(id);
+    expect(readSessionId(`a=1; ${name}=${encodeURIComponent(value)}`, form)).toBe(id);
+    expect(readSessionId(`${name}=${value}`, form)).toBe(id);
     expect(idIn(encodeURIComponent(value))).toBe(id);
   });
 
@@ -178,9 +178,9 @@ test('any cookie and any payload lead to an id, to bytes or to a refusal', () =>
 
 test('CHAT_SESSION_COOKIE sets the form of the cookie that CHAT_SESSION_NAME names, or is listed with the other problems', () => {
   const { cookie } = sessionsOf({ CHAT_SESSION_COOKIE: `laravel:${keyFile}`, CHAT_SESSION_NAME: name });
-  expect(sessionIdFrom(`${name}=${written(encrypt('cbc', prefix() + id))}`, cookie)).toBe(id);
+  expect(readSessionId(`${name}=${written(encrypt('cbc', prefix() + id))}`, cookie)).toBe(id);
   expect(sessionsOf({ CHAT_SESSION_COOKIE: '' }).cookie.idIn('abc')).toBe('abc');
   expect(() => configOf({ CHAT_SESSION_COOKIE: 'laravel', CHAT_PORT: 'x' })).toThrow(
-    /CHAT_PORT: .*\n {2}CHAT_SESSION_COOKIE: the cookie is plain, signed:KEYFILE or laravel:KEYFILE$/,
+    /CHAT_PORT: .*\n {2}CHAT_SESSION_COOKIE: the cookie must be plain, signed:KEYFILE or laravel:KEYFILE$/,
   );
 });

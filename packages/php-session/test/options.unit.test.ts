@@ -78,7 +78,7 @@ describe('the options of openSessions', () => {
     }
     expect(problemsOf({ store: 7 })).toEqual(['store: a string is needed']);
     expect(problemsOf({ store: 'gopher://x' })).toEqual([
-      expect.stringMatching(/^store: this version reads/),
+      expect.stringMatching(/^store: the kind of store must be one of/),
     ]);
   });
 

@@ -74,15 +74,15 @@ describe('the refusal of a session', () => {
           new RegExp(`^the session cannot be read as ${configured}: .*; the bytes look like ${is}$`),
         ),
         kind: `the bytes look like ${is}`,
-        hint: `the store URL has to say format=${is} (CHAT_SESSION_STORE)`,
+        hint: `the store URL has to say format=${is} (store)`,
       });
     }
     expect(await refusal(session(deflateSync('user_id|i:7;')), '')).toMatchObject({
-      hint: 'the store URL has to say layers=zlib (CHAT_SESSION_STORE)',
+      hint: 'the store URL has to say layers=zlib (store)',
     });
     expect(await refusal(session(deflateSync('{"user_id":7}')), 'layers=zlib')).toMatchObject({
       kind: 'the bytes look like json',
-      hint: 'the store URL has to say format=json (CHAT_SESSION_STORE)',
+      hint: 'the store URL has to say format=json (store)',
     });
   });
 

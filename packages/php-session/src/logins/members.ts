@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { onlyCookies, RequestCookies } from '../cookie.ts';
+import { RequestCookies, selectCookies } from '../cookie.ts';
 import type { FoundUser } from '../identity.ts';
 import {
   type CheckResult,
@@ -179,7 +179,7 @@ function withRows({
       const wrong = checkCookies(session, credentials);
       if (wrong !== null) return refusalOf(wrong);
       const { address, userAgent } = credentials;
-      const cookies = onlyCookies(credentials.cookies, otherCookies((await rows.open()).site));
+      const cookies = selectCookies(credentials.cookies, otherCookies((await rows.open()).site));
       const found = await judged(session, { address, userAgent, cookies });
       return found.state === 'user' ? found.login : refusalOf(found);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { formHint, RequestCookies, type SessionCookie, sessionIdFrom } from '../cookie.ts';
+import { RequestCookies, readSessionId, type SessionCookie, suggestCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import type { FoundUser, UserPaths } from '../identity.ts';
 import {
@@ -210,7 +210,7 @@ export function phpSessions({
     },
     check: checkAll,
     unjudged: (login) => ({ ...login, state: { ...login.state, bytes: noBytes, version: null } }),
-    binding: ({ cookies }) => sessionIdFrom(cookies, cookie),
+    binding: ({ cookies }) => readSessionId(cookies, cookie),
     watch: (onNotifications) => watchSessions(store, onNotifications),
     lifetime: source.lifetime,
     ttl: ({ state }) => store.ttl(state.id),
@@ -347,4 +347,4 @@ function noVersion(error: unknown): null {
 }
 
 const notAnId = (what: string, expected: string, value: unknown): NotLoggedIn =>
-  notLoggedIn(`${what} is not ${expected}`, formHint(value));
+  notLoggedIn(`${what} is not ${expected}`, suggestCookieForm(value));

@@ -1,5 +1,5 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { hasCookieOf } from '../cookie.ts';
+import { hasCookieValue } from '../cookie.ts';
 import { option } from '../names.ts';
 import { missingCookie, notLoggedIn, type SessionApplication } from './application.ts';
 import { ownSessions } from './own-sessions.ts';
@@ -23,7 +23,7 @@ export const simplesamlphp: SessionApplication = {
       if (cookies?.header === undefined)
         return missingCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
       // Its name is a setting (`session.authtoken.cookiename`), and nobody can guess its value.
-      return hasCookieOf(cookies.header, token)
+      return hasCookieValue(cookies.header, token)
         ? null
         : notLoggedIn(
             'no cookie has the token of the session (SimpleSAMLAuthToken)',

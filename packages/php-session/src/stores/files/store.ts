@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FormatError } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
-import { maxSessionBytes, mostKeys, type SessionStore, StoreError, UnsettledError } from '../../store.ts';
+import { maxKeys, maxSessionBytes, type SessionStore, StoreError, UnsettledError } from '../../store.ts';
 import { limitDiskWork } from '../disk.ts';
 import { batchLookups } from '../lookups.ts';
 import { subscribeFiles } from './notifications.ts';
@@ -150,7 +150,7 @@ function openFiles(settings: FilesSettings): SessionStore {
       const list = async (path: string, depth: number): Promise<void> => {
         const entries = await runOnDisk(() => readdir(path, { withFileTypes: true }));
         for (const entry of entries) {
-          if (names.length === mostKeys) return;
+          if (names.length === maxKeys) return;
           if (entry.isDirectory() && depth > 0) await list(join(path, entry.name), depth - 1);
           else if (entry.isFile() && entry.name.endsWith(suffix)) names.push(entry.name);
         }

@@ -1,5 +1,5 @@
 import { decodePercent } from '../../encodings.ts';
-import { mostKeys, StoreError } from '../../store.ts';
+import { maxKeys, StoreError } from '../../store.ts';
 import { Pipeline, type ServerAddress } from '../pipeline.ts';
 import { type MemcachedLogin, openBinary } from './binary.ts';
 import type { VersionedItem } from './item.ts';
@@ -167,14 +167,14 @@ export async function findKeys(
   const matches: string[] = [];
   const listing = openLines(server, timeoutMs, (line) => {
     const [, encoded] = /^key=(\S+) /.exec(line) ?? [];
-    if (encoded === undefined || matches.length === mostKeys) return false;
+    if (encoded === undefined || matches.length === maxKeys) return false;
     const key = decodePercent(Buffer.from(encoded, 'latin1'))?.toString('latin1');
     if (key?.endsWith(suffix)) matches.push(key);
     return true;
   });
   try {
     await listing.query('lru_crawler metadump all\r\n', (line) => {
-      if (line === 'END' || matches.length === mostKeys) return true;
+      if (line === 'END' || matches.length === maxKeys) return true;
       throw new StoreError(`${serverName(server)} does not list its keys`);
     });
     return matches;

@@ -1,6 +1,6 @@
 import type { StoredFormat } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
-import { mostKeys, probeId, type SessionStore, StoreError, type StoreListener } from '../../store.ts';
+import { maxKeys, probeId, type SessionStore, StoreError, type StoreListener } from '../../store.ts';
 import { batchLookups } from '../lookups.ts';
 import type { MemcachedLogin } from './binary.ts';
 import { findKeys, type MemcachedConnection, openServer } from './connection.ts';
@@ -237,7 +237,7 @@ function openMemcached(settings: {
     ...(login === undefined && {
       async keys(suffix: string) {
         const keys = await Promise.all(servers.map((server) => findKeys(server, suffix, timeoutMs)));
-        return keys.flat().slice(0, mostKeys);
+        return keys.flat().slice(0, maxKeys);
       },
       subscribe: (listener: StoreListener) => subscribeMemcached(servers, prefix, listener),
     }),

@@ -1,4 +1,4 @@
-import { mostKeys, StoreError } from '../../store.ts';
+import { maxKeys, StoreError } from '../../store.ts';
 import { Pipeline, type Protocol, type ReadReply, type ServerAddress } from '../pipeline.ts';
 import { ErrorReply, encodeCommands, encodeForKeys, type Reply, ReplyParser } from './replies.ts';
 
@@ -100,8 +100,8 @@ export class RedisConnection {
       const [next, keys] = scanned as [Buffer, Buffer[]];
       cursor = String(next);
       matches.push(...keys.map(String).filter((key) => key.endsWith(suffix)));
-    } while (cursor !== '0' && matches.length < mostKeys);
-    return matches.slice(0, mostKeys);
+    } while (cursor !== '0' && matches.length < maxKeys);
+    return matches.slice(0, maxKeys);
   }
 
   /** Reads a setting of the server; null without permission, or on a hosted Redis without CONFIG. */

@@ -1,5 +1,5 @@
 import type { StoreKind, UrlOptions } from '../../source.ts';
-import { maxSessionBytes, mostKeys, SessionBusyError, type SessionStore } from '../../store.ts';
+import { maxKeys, maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
 import { batchLookups, LargeSessionQueue } from '../lookups.ts';
 import { type Database, type SqlDriver, type SqlRow, type Unit, units } from './driver.ts';
 
@@ -54,7 +54,7 @@ export function sqlStore(driver: SqlDriver): StoreKind {
       ttl: select('NULL', expiring?.ttl ?? `'live'`),
       after: expiry?.after ?? 0,
       ending: (pattern) =>
-        `SELECT ${driver.start(id, maxIdBytes)} FROM ${table} WHERE ${id} LIKE '${pattern}' LIMIT ${mostKeys}`,
+        `SELECT ${driver.start(id, maxIdBytes)} FROM ${table} WHERE ${id} LIKE '${pattern}' LIMIT ${maxKeys}`,
       renew:
         expiring &&
         ((seconds) =>
