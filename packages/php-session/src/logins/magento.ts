@@ -1,3 +1,17 @@
+/**
+ * Customers of Magento 2 and Mage-OS.
+ *
+ * The cookie `PHPSESSID` is the id of a PHP session in files, Redis or the table `session`, where later versions hash it
+ * (Framework/Session/SaveHandler/DbTable.php; for Redis the library colinmollenhour/php-redis-session-abstract). The
+ * session has `customer_WEBSITE.customer_id`, or `customer.customer_id` if all websites share customers
+ * (Customer/Model/Session.php, Session/Storage.php). A session ends at a logout, `web/cookie/cookie_lifetime` after the
+ * last page view, and with another address or browser if settings say so (Framework/Session/Validator.php). A replaced
+ * id still works for a short time (Framework/Session/SessionManager.php). A new password ends the other sessions: they are
+ * older than `customer_entity.session_cutoff` (Customer/Model/Session/SessionCleaner.php,
+ * Session/Validators/CutoffValidator.php, Visitor.php). The customer must be active, and confirmed if the website asks
+ * (Customer/Model/AccountConfirmation.php).
+ */
+
 import { createHmac } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
@@ -15,6 +29,7 @@ import {
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
+  matchFile,
   notLoggedIn,
   rejectFinally,
   type SiteDatabase,
@@ -27,46 +42,50 @@ import {
   textsOf,
   toRoles,
 } from './application.ts';
+import { unmapIpv4 } from './ip-address.ts';
 
-/** The values of app/etc/env.php and config.php. */
-interface Found extends GivenRoles {
+/** Values of app/etc/env.php and config.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string;
-  sessions: Handler;
-  /** Settings that stand in the files, and count before those in the database. */
+  sessions: SessionStorage;
+  /** Settings in the files, which replace those in the database. */
   fixed: Readonly<Record<string, string | null>>;
-  /** A new password ends the other sessions. */
+  /** This version ends other sessions when the password changes. */
   hasCutoff: boolean;
   checks: boolean;
 }
 
-/** Where the sessions are: `db` with the key that hashes their ids, or without. */
-type Handler = { is: 'db'; key: Buffer | null } | { is: 'url'; url: string; expires: boolean };
+/** `key` hashes the ids in the table; null if this version does not hash them. */
+type SessionStorage = { is: 'db'; key: Buffer | null } | { is: 'url'; url: string; expires: boolean };
 
-interface Site extends Found {
-  /** Seconds after the last page view; 0: as long as the store keeps it. */
+interface Site extends Files {
+  /** Seconds after the last page view. 0: as long as the store keeps the session. */
   lifetime: number;
-  /** The parts of a session with the customer of each website, the one of the default website first. */
+  /** The keys of a session with the customer of each website, the default website first. */
   namespaces: readonly string[];
   useAddress: boolean;
   useAgent: boolean;
-  /** Whether customers have to confirm their mail addresses, by the ids of websites, and on the others. */
+  /** Whether customers must confirm their mail addresses, by website id. */
   confirms: { websites: Readonly<Record<string, boolean>>; others: boolean };
 }
 
-interface Member extends Claim {
+interface CustomerClaim extends Claim {
   customer: string;
-  /** The end of an id that has been replaced, in seconds since 1970. */
+  /** When a replaced session id ends, in seconds since 1970. */
   ends?: number;
-  /** Names what is not as at the session's beginning: the address or the browser. */
+  /** `address` or `browser`, if that differs from the request that began the session. */
   differs?: string;
 }
 
-/** Whether a mail address is to be confirmed: that of a new customer, and in later versions a changed one. */
-const confirmations = ['customer/create_account/confirm', 'customer/account_information/confirm'] as const;
+/** Whether customers must confirm a mail address: a new customer's, and in later versions a changed one. */
+const confirmationSettings = [
+  'customer/create_account/confirm',
+  'customer/account_information/confirm',
+] as const;
 
-/** The settings, with the defaults of Magento. */
+/** Settings with Magento's defaults. */
 const settings = {
   'customer/create_account/confirm': '0',
   'customer/account_information/confirm': '0',
@@ -80,14 +99,18 @@ type Setting = keyof typeof settings;
 
 const names = Object.keys(settings) as Setting[];
 
-/** The ids of the customers are the same on all websites. */
+/** Value of `customer/account_share/scope`: all websites share the customers. */
 const sharedAccounts = '0';
 
 /**
- * Marks of a session whose customer has not logged in: the persistent cart greets the customer, or an administrator is
- * there by “Login as Customer” (in two spellings: SetLoggedAsCustomerAdminId.php).
+ * Keys of a session whose customer has not logged in: of the persistent cart, and of “Login as Customer” for
+ * administrators, in two spellings (SetLoggedAsCustomerAdminId.php).
  */
-const marks = ['is_customer_emulated', 'logged_as_customer_admind_id', 'logged_as_customer_admin_id'];
+const foreignLoginKeys = [
+  'is_customer_emulated',
+  'logged_as_customer_admind_id',
+  'logged_as_customer_admin_id',
+];
 
 const proof = [
   'destroyed',
@@ -97,15 +120,10 @@ const proof = [
   '_session_validator_data.http_user_agent',
 ] as const;
 
-/** User agents that Magento accepts beside that of the session's beginning: Magento/Store/etc/di.xml. */
+/** User agents that Magento accepts in any session: Magento/Store/etc/di.xml. */
 const anyAgent = /Shockwave Flash|Adobe Flash Player\s+\w{1,10}/iu;
 
-/**
- * Magento 2: Framework/Session/SessionManager.php, Validator.php, SaveHandler/DbTable.php,
- * Customer/Model/Session.php, Session/Storage.php, Session/SessionCleaner.php, Session/Validators/CutoffValidator.php,
- * Customer/Model/Visitor.php, AccountConfirmation.php; for Redis colinmollenhour/php-redis-session-abstract.
- */
-export const magento: MemberApplication<Found, Site, Member> = {
+export const magento: MemberApplication<Files, Site, CustomerClaim> = {
   kind: 'magento',
   title: 'Magento',
 
@@ -123,17 +141,17 @@ export const magento: MemberApplication<Found, Site, Member> = {
       files.push(await folder.php(`${root}/app/etc/config.php`));
     const prefix = asText(env.returned(['db', 'table_prefix'], 'its value in env.php itself')) ?? '';
     if (!/^\w{0,48}$/.test(prefix))
-      throw new ConfigurationError(`${env.file}: table_prefix has other characters than A-Z a-z 0-9 _`);
+      throw new ConfigurationError(`${env.file}: table_prefix has characters other than A-Z a-z 0-9 _`);
     return {
-      database: databaseOf(env),
+      database: readDatabase(env),
       prefix,
       cookieName: cookieName ?? 'PHPSESSID',
       sessions:
         store === undefined
-          ? await handlerOf(folder, root, env)
+          ? await readStorage(folder, root, env)
           : { is: 'url', url: store, expires: /[?&]lifetime=/.test(store) },
-      fixed: Object.fromEntries(names.map((name) => [name, fixedIn(files, name)])),
-      hasCutoff: await codeHas(folder, root, 'Customer/Model/Session/Validators/CutoffValidator.php', /./),
+      fixed: Object.fromEntries(names.map((name) => [name, readFileSetting(files, name)])),
+      hasCutoff: await hasCode(folder, root, 'Customer/Model/Session/Validators/CutoffValidator.php', /./),
       checks: checks ?? true,
       admins,
       moderators,
@@ -144,7 +162,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
   settings({ prefix }, { lines }) {
     const listed = (paths: readonly string[]) => paths.map((path) => `'${path}'`).join(', ');
-    const confirms = `SELECT 'confirms', ${lines("CONCAT(d.scope_id, ' ', d.path, ' ', COALESCE(d.value, ''))")} FROM ${prefix}core_config_data d WHERE d.scope = 'websites' AND d.path IN (${listed(confirmations)})`;
+    const confirms = `SELECT 'confirms', ${lines("CONCAT(d.scope_id, ' ', d.path, ' ', COALESCE(d.value, ''))")} FROM ${prefix}core_config_data d WHERE d.scope = 'websites' AND d.path IN (${listed(confirmationSettings)})`;
     const website = `FROM ${prefix}store_website w WHERE w.website_id > 0`;
     return {
       view: 'chat_magento_settings',
@@ -164,7 +182,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
     const lines = text('confirms').split('\n').filter(Boolean);
     const ofWebsites = lines.map((line) => line.split(' '));
     const confirmsOn = (website?: string) =>
-      confirmations.some((path) =>
+      confirmationSettings.some((path) =>
         isTrue(ofWebsites.find(([id, of]) => id === website && of === path)?.[2] ?? value(path)),
       );
     return {
@@ -188,8 +206,8 @@ export const magento: MemberApplication<Found, Site, Member> = {
   sessions({ cookieName, sessions, prefix, lifetime, namespaces }): MemberSessions {
     const plain = parseCookieForm('plain', cookieName);
     const of = (key: string) => namespaces.map((namespace) => `${namespace}.${key}`);
-    const paths = { ids: of('customer_id') as [string], layer: uncompressed };
-    const all = { ...paths, proof: [...proof, ...['customer_id', ...marks].flatMap(of)] };
+    const paths = { ids: of('customer_id') as [string], layer: compression };
+    const all = { ...paths, proof: [...proof, ...['customer_id', ...foreignLoginKeys].flatMap(of)] };
     if (sessions.is === 'url') {
       const { url, expires } = sessions;
       return { ...all, cookie: plain, store: expires ? url : `${url}&lifetime=${lifetime}` };
@@ -218,10 +236,13 @@ export const magento: MemberApplication<Found, Site, Member> = {
     };
   },
 
-  mails: (site) => selectMails('chat_magento_mails', openAccounts(site), 'entity_id', 'email'),
+  mails: (site) => selectMails('chat_magento_mails', openAccountsSql(site), 'entity_id', 'email'),
 
   accounts: (site) =>
-    selectAccounts('chat_magento_accounts', openAccounts(site), { id: 'c.entity_id', name: 'c.firstname' }),
+    selectAccounts('chat_magento_accounts', openAccountsSql(site), {
+      id: 'c.entity_id',
+      name: 'c.firstname',
+    }),
 
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
@@ -243,8 +264,8 @@ export const magento: MemberApplication<Found, Site, Member> = {
     if (!hasCutoff) return { customers };
     return {
       customers,
-      // Each page view writes into the rows of the visitors. It changes nothing that counts: `created_at` only rises, beside a
-      // new cutoff of the customer, and another customer has another session.
+      // Page views write into the rows of visitors, but change nothing that counts: `created_at` changes only together with
+      // the customer's cutoff, and another customer has another session.
       visitors: seldomChanged(
         {
           view: 'chat_magento_visitors',
@@ -262,18 +283,18 @@ export const magento: MemberApplication<Found, Site, Member> = {
     const { namespaces, lifetime, hasCutoff } = site;
     const has = (name: number, n: number) => isTrue(more[name * namespaces.length + n] ?? '');
     const which = namespaces.findIndex(
-      (_, n) => isNumber(more[n]) && !marks.some((_, mark) => has(mark + 1, n)),
+      (_, n) => isNumber(more[n]) && !foreignLoginKeys.some((_, mark) => has(mark + 1, n)),
     );
     const customer = more[which];
-    if (!customer) return notLoggedIn('the session names no customer, or one who has not logged in');
-    const differs = differing(site, { address, agent }, from);
-    const claim: Member = {
+    if (!customer) return notLoggedIn('the session does not name a customer who has logged in');
+    const differs = findDifference(site, { address, agent }, from);
+    const claim: CustomerClaim = {
       ...{ table: 'customers', lookup: customer, secrets, customer },
       ...(destroyed ? { ends: Number(destroyed) + lifetime } : {}),
       ...(differs === null ? {} : { differs }),
     };
     if (!hasCutoff || ofVisitor !== customer || !isNumber(visitor)) return claim;
-    // The row of the visitor says when the session was begun. Magento clears such rows away.
+    // The visitor's row has the session's beginning. Magento deletes old rows.
     return { ...claim, table: 'visitors', lookup: visitor, fallback: claim };
   },
 
@@ -282,14 +303,14 @@ export const magento: MemberApplication<Found, Site, Member> = {
     if (differs !== undefined) {
       return rejectFinally(`the session was begun with another ${differs}`, addressHint());
     }
-    if (ends !== undefined && now > ends) return rejectFinally('the session has got another id since');
+    if (ends !== undefined && now > ends) return rejectFinally('the session has a new id');
     if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
-      return rejectFinally('the session has ended there, as at a new password');
+      return rejectFinally('the session has ended there, for example because of a new password');
     if (text('is_active') !== '1') return rejectFinally('the customer is disabled there');
-    // Magento leaves the key where it has stopped asking for it.
-    const isAsked = site.confirms.websites[text('website_id')] ?? site.confirms.others;
-    if (isAsked && text('confirmation') !== '')
+    // Magento keeps the key after it has stopped asking for it.
+    const mustConfirm = site.confirms.websites[text('website_id')] ?? site.confirms.others;
+    if (mustConfirm && text('confirmation') !== '')
       return rejectFinally('the mail address of the customer is not confirmed');
     const group = text('group_name');
     const user: SessionUser = {
@@ -321,42 +342,42 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
 const isNumber = (text: string | null | undefined): text is string => /^[1-9]\d{0,17}$/.test(text ?? '');
 
-/** Names what is not as at the session's beginning; null if nothing differs. */
-function differing(
+/** Returns what differs from the request that began the session; null if nothing does. */
+function findDifference(
   { checks, useAddress, useAgent }: Site,
   begun: { address: string | null | undefined; agent: string | null | undefined },
   { address = '', userAgent = '' }: Pick<Credentials, 'address' | 'userAgent'>,
 ): string | null {
   if (!checks) return null;
-  if (useAddress && begun.address !== address.replace(/^::ffff:(?=\d+\.)/i, '')) return 'address';
+  if (useAddress && begun.address !== unmapIpv4(address)) return 'address';
   return useAgent && begun.agent !== userAgent && !anyAgent.test(userAgent) ? 'browser' : null;
 }
 
-/** Folders of Composer's packages: those of Magento and of Mage-OS. */
+/** Composer's folders for the packages of Magento and Mage-OS. */
 const vendors = ['vendor/magento', 'vendor/mage-os'];
 
 /**
- * Whether a file of Magento's own code has such a text. Composer has it in other folders than the repository.
- * @throws ConfigurationError if its package is in none of them: it would look like an old version, which compares less
+ * Whether a file of Magento's code matches a pattern. Composer and the repository have different folders.
+ * @throws ConfigurationError if the package is missing. It would pass for an old version, which checks less.
  */
-async function codeHas(folder: SiteFolder, root: string, file: string, what: RegExp): Promise<boolean> {
+async function hasCode(folder: SiteFolder, root: string, file: string, pattern: RegExp): Promise<boolean> {
   const [module = '', ...rest] = file.split('/');
   const isFramework = module === 'Framework';
   const name = isFramework ? 'framework' : `module-${module.toLowerCase()}`;
   const own = isFramework ? 'lib/internal/Magento' : 'app/code/Magento';
   for (const place of [...vendors.map((vendor) => `${vendor}/${name}`), `${own}/${module}`]) {
-    // Each version of each package has it.
+    // All packages of all versions have this file.
     if (!(await folder.has(`${root}/${place}/registration.php`))) continue;
     const path = `${root}/${place}/${rest.join('/')}`;
-    return (await folder.has(path)) && what.test(await folder.text(path));
+    return (await matchFile(folder, path, pattern)) !== null;
   }
   throw new ConfigurationError(
     `${root}: Magento's ${name} is in none of the folders ${vendors.join(', ')} and ${own}, so its version is not known`,
   );
 }
 
-/** A setting that a file has for all websites. */
-function fixedIn(files: readonly Configuration[], name: Setting): string | null {
+/** A setting of the files for all websites. */
+function readFileSetting(files: readonly Configuration[], name: Setting): string | null {
   for (const file of files) {
     const value = asText(file.returned(['system', 'default', ...name.split('/')], 'its value itself'));
     if (value !== null) return value;
@@ -364,47 +385,47 @@ function fixedIn(files: readonly Configuration[], name: Setting): string | null 
   return null;
 }
 
-async function handlerOf(folder: SiteFolder, root: string, env: Configuration): Promise<Handler> {
+async function readStorage(folder: SiteFolder, root: string, env: Configuration): Promise<SessionStorage> {
   const value = (...keys: string[]) => asText(env.returned(['session', ...keys], option('store'))) ?? '';
   const save = value('save') || 'files';
   switch (save) {
     case 'db': {
-      const hashes = await codeHas(
+      const hashes = await hasCode(
         folder,
         root,
         'Framework/Session/SaveHandler/DbTable.php',
         /encryptor->hash/,
       );
-      return { is: 'db', key: hashes ? keyOf(env) : null };
+      return { is: 'db', key: hashes ? readKey(env) : null };
     }
     case 'files':
-      return { is: 'url', url: await filesOf(folder, root, env.file, value('save_path')), expires: false };
+      return { is: 'url', url: await toFilesUrl(folder, root, env.file, value('save_path')), expires: false };
     case 'redis':
     case 'valkey':
-      return { is: 'url', url: redisOf(env.file, (key) => value(save, key)), expires: true };
+      return { is: 'url', url: toRedisUrl(env.file, (key) => value(save, key)), expires: true };
     default:
       throw new ConfigurationError(
-        `${env.file}: sessions with ${JSON.stringify(save)} are not read: set ${option('store')}`,
+        `${env.file}: sessions with ${JSON.stringify(save)} are not supported: set ${option('store')}`,
       );
   }
 }
 
-/** The last key, by which Magento encrypts and hashes. */
-function keyOf(env: Configuration): Buffer {
+/** Magento encrypts and hashes with the last key. */
+function readKey(env: Configuration): Buffer {
   const keys = (asText(env.returned(['crypt', 'key'], option('store'))) ?? '').trim().split(/\s+/);
   const key = keys.at(-1) ?? '';
-  if (key === '') throw new ConfigurationError(`${env.file}: there is no crypt.key`);
+  if (key === '') throw new ConfigurationError(`${env.file}: crypt.key is missing`);
   return key.startsWith('base64') ? Buffer.from(key.slice(6), 'base64') : Buffer.from(key);
 }
 
-/** `session.save_path` of env.php, else that of PHP, else a folder of Magento. */
-async function filesOf(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
-  const own = given || (await phpSavePath(folder, file)) || `${root}/var/session`;
+/** @param given `session.save_path` of env.php, which replaces that of PHP. Without both, Magento has its own folder. */
+async function toFilesUrl(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
+  const own = given || (await readPhpSavePath(folder, file)) || `${root}/var/session`;
   const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
   return `file://${escapedPath(path)}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
 }
 
-async function phpSavePath(folder: SiteFolder, file: string): Promise<string> {
+async function readPhpSavePath(folder: SiteFolder, file: string): Promise<string> {
   try {
     return (await folder.settings()).get('session.save_path', option('store')).value;
   } catch (cause) {
@@ -416,13 +437,13 @@ async function phpSavePath(folder: SiteFolder, file: string): Promise<string> {
   }
 }
 
-function redisOf(file: string, value: (key: string) => string): string {
+function toRedisUrl(file: string, value: (key: string) => string): string {
   if (value('sentinel_servers') !== '' || value('sentinel_master') !== '')
     throw new ConfigurationError(`${file}: the sessions are behind Redis Sentinel: set ${option('store')}`);
   const library = value('compression_library');
   if (!['', 'gzip', 'none'].includes(library))
     throw new ConfigurationError(
-      `${file}: sessions that are compressed with ${JSON.stringify(library)} are not read: set compression_library to gzip`,
+      `${file}: sessions compressed with ${JSON.stringify(library)} are not supported: set compression_library to gzip`,
     );
   const [, scheme = '', host = '', port = value('port') || '6379'] =
     // `Credis_Client::convertHost()`: an identifier of the connection may follow the port.
@@ -437,21 +458,25 @@ function redisOf(file: string, value: (key: string) => string): string {
   return `${isSecure ? 'rediss' : 'redis'}://${login}${at}?prefix=sess_&field=data&format=php&database=${value('database') || '0'}`;
 }
 
-/** The marks before what another library has compressed. */
-const others: Readonly<Record<string, string>> = { ':sn:': 'snappy', ':lz:': 'lzf', ':l4:': 'lz4' };
+/** The libraries by the mark before the data. */
+const unsupportedCompressions: Readonly<Record<string, string>> = {
+  ':sn:': 'snappy',
+  ':lz:': 'lzf',
+  ':l4:': 'lz4',
+};
 
-/** A session in Redis says itself how it is compressed. */
-const uncompressed: Layer = {
+/** Sessions in Redis begin with a mark of their compression. */
+const compression: Layer = {
   name: 'magento',
   unwrap(bytes) {
     const mark = bytes.toString('latin1', 0, 4);
-    if (Object.hasOwn(others, mark))
-      throw new FormatError(`compressed with ${others[mark]}, which is not read`);
+    if (Object.hasOwn(unsupportedCompressions, mark))
+      throw new FormatError(`compressed with ${unsupportedCompressions[mark]}, which is not supported`);
     return mark === ':gz:' ? inflated(inflateSync, bytes.subarray(4)) : bytes;
   },
 };
 
-function databaseOf(env: Configuration): SiteDatabase {
+function readDatabase(env: Configuration): SiteDatabase {
   const text = (name: string) =>
     asText(env.returned(['db', 'connection', 'default', name], option('siteDatabase'))) ?? '';
   const given = text('host');
@@ -463,10 +488,10 @@ function databaseOf(env: Configuration): SiteDatabase {
   });
 }
 
-/** The customers who are not disabled, and have confirmed their mail address where Magento asks for that. */
-function openAccounts({ prefix, confirms: { websites, others } }: Site): string {
+/** Customers who are active, and have confirmed their mail address if Magento asks for that. */
+function openAccountsSql({ prefix, confirms: { websites, others } }: Site): string {
   const ofWebsites = Object.entries(websites)
-    // A value with a line break makes lines without an id.
+    // A value with a line break makes more lines, which have no id.
     .filter(([id]) => isNumber(id))
     .map(([id, isAsked]) => ` WHEN website_id = ${id} THEN ${Number(!isAsked)}`);
   const counts = `CASE WHEN COALESCE(confirmation, '') = '' THEN 1${ofWebsites.join('')} ELSE ${Number(!others)} END`;

@@ -1,3 +1,14 @@
+/**
+ * Moodle 4 and 5.
+ *
+ * The cookie `MoodleSession` with the setting `sessioncookie` behind it is `sessions.sid`. Each session handler writes that
+ * table, except the one for Redis since 4.5 (lib/classes/session/manager.php, handler.php, redis.php). A session ends
+ * at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another address.
+ * lib/moodlelib.php, require_login, then checks the user: not deleted or suspended, no forced change of the password,
+ * agreed to the policies (admin/tool/policy), and second factors given (admin/tool/mfa), which only the session data shows.
+ * Settings in config.php replace those in the table `config` (get_config).
+ */
+
 import { join } from 'node:path';
 import {
   asText,
@@ -35,47 +46,45 @@ import {
   toRoles,
 } from './application.ts';
 
-/** The values of config.php. A value that also lies in the table of settings is null if the file does not give it. */
-interface Found extends GivenRoles {
+/** Values of config.php. Values that may also be in the table of settings are null if the file lacks them. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string | null;
-  fixed: Readonly<Record<(typeof inBoth)[number], string | null>>;
+  fixed: Readonly<Record<(typeof settingNames)[number], string | null>>;
   siteAdmins: string | null;
-  /** Plugins of the second factors that the file switches on or off; under `rest` those that it may switch. */
+  /** Which plugins of second factors the file switches on or off. `rest`: only PHP knows which. */
   forced: Readonly<Record<string, boolean>>;
-  /** `session_handler_class`; empty if Moodle chooses one. */
+  /** `session_handler_class`; empty for Moodle's default. */
   handler: string;
-  /** Whether `siteChecks` lets addresses be compared. */
   checks: boolean;
 }
 
-interface Site extends Found {
+interface Site extends Files {
   cookie: string;
-  /** Seconds. */
-  timeout: number;
+  timeoutSeconds: number;
   guest: string;
   nameFormat: string;
   secondFactors: boolean;
-  /** The table has the text of the sessions, too. */
+  /** The table also has the data of sessions. */
   hasTexts: boolean;
-  /** A session counts from the address of its login alone. */
+  /** A session is valid only from the address of its login. */
   tiedToAddress: boolean;
-  /** Whether users have to agree to a policy; `policies`: if Moodle's table of policies has one. */
+  /** Whether users must agree to a policy. `policies`: if Moodle's table of policies has one. */
   needsPolicy: boolean | 'policies';
 }
 
-interface Cookie extends Claim {
+interface CookieClaim extends Claim {
   address: string;
 }
 
-/** A value in config.php replaces the one of the table. */
-const inBoth = [
+/** A value in config.php replaces the one in the table. */
+const settingNames = [
   ...(['sessioncookie', 'sessiontimeout', 'siteguest', 'fullnamedisplay'] as const),
   ...(['dbsessions', 'tracksessionip', 'sitepolicy', 'sitepolicyhandler'] as const),
 ];
 
-const names = [
+const nameParts = [
   'firstname',
   'lastname',
   'middlename',
@@ -84,44 +93,43 @@ const names = [
   'lastnamephonetic',
 ] as const;
 
-/** The plugin that asks for second factors. */
+/** The plugin for second factors. */
 const mfa = 'tool_mfa';
 
-/** The plugin that keeps policies in tables of its own. */
+/** The plugin with its own tables of policies. */
 const policyPlugin = 'tool_policy';
 
-/** A user preference. */
+/** The name of a user preference. */
 const mustChangePassword = 'auth_forcepasswordchange';
 
 /** The context of the whole site: CONTEXT_SYSTEM. */
 const system = 10;
 
-const eightHours = 28_800;
+const defaultTimeoutSeconds = 28_800;
 
-/** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, lib/moodlelib.php (get_config, require_login), and admin/tool/mfa and admin/tool/policy. */
-export const moodle: Application<Found, Site, Cookie> = {
+export const moodle: Application<Files, Site, CookieClaim> = {
   kind: 'moodle',
   title: 'Moodle',
 
   async find(folder, { cookieName, checks, admins, moderators }) {
-    const file = await configurationOf(folder);
+    const file = await findConfiguration(folder);
     if (file === null) return null;
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
     const text = (name: string) =>
       asText(configuration.variable(['CFG', name], 'its value in config.php itself'));
     const handler = text('session_handler_class') ?? '';
-    if (/redis/i.test(handler) && !((await branchOf(folder)) < 405)) {
+    if (/redis/i.test(handler) && !((await readBranch(folder)) < 405)) {
       throw new ConfigurationError(
-        `${file}: since Moodle 4.5 its handler for Redis keeps in Redis alone who is logged in: remove session_handler_class, or take \\core\\session\\database`,
+        `${file}: since Moodle 4.5 its handler for Redis keeps logins only in Redis: remove session_handler_class, or set it to \\core\\session\\database`,
       );
     }
     return {
-      database: databaseOf(configuration),
-      prefix: prefixOf(text('prefix') ?? ''),
+      database: readDatabase(configuration),
+      prefix: requirePrefix(text('prefix') ?? ''),
       cookieName: cookieName ?? null,
-      fixed: Object.fromEntries(inBoth.map((name) => [name, text(name)])) as Found['fixed'],
+      fixed: Object.fromEntries(settingNames.map((name) => [name, text(name)])) as Files['fixed'],
       siteAdmins: text('siteadmins'),
-      forced: forcedFactors(configuration),
+      forced: readForcedFactors(configuration),
       handler,
       checks: checks !== false,
       admins,
@@ -136,26 +144,26 @@ export const moodle: Application<Found, Site, Cookie> = {
     return {
       view: 'chat_moodle_settings',
       columns: { value: 'text' },
-      names: [...inBoth, 'mfa'],
-      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${inBoth.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', ${lines('p.plugin')} FROM ${table('config_plugins')} AS p WHERE (p.plugin = '${mfa}' OR p.plugin LIKE 'factor%') AND p.name = 'enabled' AND p.value NOT IN ('', '0')`,
+      names: [...settingNames, 'mfa'],
+      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${settingNames.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', ${lines('p.plugin')} FROM ${table('config_plugins')} AS p WHERE (p.plugin = '${mfa}' OR p.plugin LIKE 'factor%') AND p.name = 'enabled' AND p.value NOT IN ('', '0')`,
     };
   },
 
   site(found, settings) {
     const text = settingTexts(settings);
-    const value = (name: (typeof inBoth)[number]) => found.fixed[name] ?? text(name);
-    const isOn = (name: (typeof inBoth)[number]) => isTrue(value(name));
+    const value = (name: (typeof settingNames)[number]) => found.fixed[name] ?? text(name);
+    const isOn = (name: (typeof settingNames)[number]) => isTrue(value(name));
     const handler = isOn('sitepolicyhandler') ? value('sitepolicyhandler') : null;
     return {
       ...found,
       cookie: found.cookieName ?? `MoodleSession${value('sessioncookie')}`,
-      timeout: Number(value('sessiontimeout')) || eightHours,
+      timeoutSeconds: Number(value('sessiontimeout')) || defaultTimeoutSeconds,
       guest: value('siteguest'),
-      nameFormat: formatOf(value('fullnamedisplay')),
-      secondFactors: asksForFactors(found.forced, text('mfa').split('\n').filter(Boolean)),
+      nameFormat: toNameFormat(value('fullnamedisplay')),
+      secondFactors: needsFactors(found.forced, text('mfa').split('\n').filter(Boolean)),
       hasTexts: found.handler === '' ? isOn('dbsessions') : /database$/.test(found.handler),
       tiedToAddress: found.checks && isOn('tracksessionip'),
-      // The handler of another plugin may ask.
+      // Handlers of other plugins may ask for an agreement.
       needsPolicy: handler === policyPlugin ? 'policies' : handler !== null || isOn('sitepolicy'),
     };
   },
@@ -169,21 +177,21 @@ export const moodle: Application<Found, Site, Cookie> = {
     ),
 
   accounts({ prefix, nameFormat, guest }, sql) {
-    const shown = shownNames(nameFormat);
+    const shown = nameColumns(nameFormat);
     return {
       view: 'chat_moodle_accounts',
       columns: texts(...shown),
       search: shown,
       select: `SELECT id, ${shown.join(', ')} FROM ${quoteTable(`${prefix}user`, sql)} WHERE deleted = 0 AND suspended = 0 AND confirmed = 1 AND auth <> 'nologin' AND username <> 'guest' AND id <> ${Number(guest) || 0}`,
-      name: (text) => displayName(nameOf(nameFormat, text)),
+      name: (text) => displayName(formatName(nameFormat, text)),
     };
   },
 
   logins(site, { quote, lines, start }) {
-    const { prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress, needsPolicy } = site;
+    const { prefix, timeoutSeconds, nameFormat, secondFactors, hasTexts, tiedToAddress, needsPolicy } = site;
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
-    const shown = shownNames(nameFormat);
+    const shown = nameColumns(nameFormat);
     const data = secondFactors && hasTexts ? start('s.sessdata', maxSessionBytes) : 'NULL';
     const address = tiedToAddress ? 's.firstip' : 'NULL';
     const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
@@ -194,11 +202,10 @@ export const moodle: Application<Found, Site, Cookie> = {
     const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
     const isMustChange = `userid = u.id AND p.name = '${mustChangePassword}'`;
     const mustChange = `(SELECT MAX(p.value) FROM ${table('user_preferences')} AS p WHERE p.${isMustChange}) AS must_change`;
-    // The same for all logins.
     const isAdmins = "name = 'siteadmins'";
     const admins = `(SELECT c.value FROM ${table('config')} AS c WHERE c.${isAdmins}) AS site_admins`;
     const policyTables = needsPolicy === 'policies' ? ['tool_policy', 'tool_policy_versions'] : [];
-    // The policies for all people and for users, not for guests.
+    // Policies for everyone and for users, without those for guests only.
     const current = `SELECT COUNT(*) FROM ${table('tool_policy')} AS d JOIN ${table('tool_policy_versions')} AS v ON v.id = d.currentversionid AND v.policyid = d.id WHERE v.audience IN (0, 1)`;
     const policies = `${policyTables.length > 0 ? `(${current})` : 'NULL'} AS policies`;
     const sessions: LoginTable = {
@@ -216,7 +223,7 @@ export const moodle: Application<Found, Site, Cookie> = {
         joined: [
           [table('sessions'), 's'],
           [table('user'), 'u', 'u.id = s.userid'],
-          // Nobody is interested in the roles of courses.
+          // Roles in courses do not count.
           [
             table('role_assignments'),
             'a',
@@ -260,7 +267,7 @@ export const moodle: Application<Found, Site, Cookie> = {
           select: `SELECT 1 AS id, ${admins}, ${policies}`,
         }),
       ],
-      renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeout },
+      renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeoutSeconds },
     };
     return { sessions };
   },
@@ -272,7 +279,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     if (id === null) {
       return missingCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
     }
-    if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return notLoggedIn('its cookie is no session id');
+    if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return notLoggedIn('the cookie value is not a valid session ID');
     return { table: 'sessions', lookup: id, secrets: [id], address };
   },
 
@@ -282,7 +289,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || id === site.guest || text('username') === 'guest')
       return notLoggedIn('the session is that of a guest');
-    const ends = Number(text('used')) + site.timeout;
+    const ends = Number(text('used')) + site.timeoutSeconds;
     if (ends < now) return notLoggedIn('the session has expired there');
     if (text('deleted') !== '0') return notLoggedIn('the user has been deleted');
     if (text('suspended') !== '0' || text('auth') === 'nologin')
@@ -298,28 +305,28 @@ export const moodle: Application<Found, Site, Cookie> = {
           'the user has not yet given the second factor',
           site.hasTexts
             ? undefined
-            : 'where Moodle asks for a second factor (tool_mfa), only its session handler \\core\\session\\database shows whether it was given',
+            : 'if Moodle asks for a second factor (tool_mfa), only its session handler \\core\\session\\database shows whether it was given',
         )
       );
     }
-    if (isTrue(text('must_change'))) return notLoggedIn('the user has to change the password first');
+    if (isTrue(text('must_change'))) return notLoggedIn('the user must change the password first');
     const siteAdmins = (site.siteAdmins ?? text('site_admins')).split(',');
     const needsPolicy = site.needsPolicy === 'policies' ? text('policies') !== '0' : site.needsPolicy;
-    const isAsked = needsPolicy && !siteAdmins.includes(id) && text('auth') !== 'webservice';
-    if (isAsked && !isTrue(text('policyagreed')))
+    const mustAgree = needsPolicy && !siteAdmins.includes(id) && text('auth') !== 'webservice';
+    if (mustAgree && !isTrue(text('policyagreed')))
       return notLoggedIn('the user has not yet agreed to the policy of the site');
     const own = text('roles').split('\n');
     const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : hasAny(own, site.admins);
     const user: SessionUser = {
       id,
-      name: displayName(nameOf(site.nameFormat, text)) || id,
+      name: displayName(formatName(site.nameFormat, text)) || id,
       ...toRoles(isAdmin, hasAny(own, site.moderators ?? ['manager'])),
     };
     return { state: 'user', user, idle: ends + 1 };
   },
 
   async describe(folder, { prefix, siteAdmins, admins }, ask) {
-    const file = await configurationOf(folder);
+    const file = await findConfiguration(folder);
     if (file === null) return {};
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
     const text = (name: string) => ifKnown(() => configuration.variable(['CFG', name], '')) ?? '';
@@ -333,7 +340,7 @@ export const moodle: Application<Found, Site, Cookie> = {
     ];
     const all = siteAdmins ?? (await stored('siteadmins'));
     return {
-      version: await releaseOf(folder),
+      version: await readRelease(folder),
       address,
       login: 'login/index.php',
       administrators:
@@ -347,24 +354,24 @@ export const moodle: Application<Found, Site, Cookie> = {
   },
 };
 
-/** The setting names the parts of names, or leaves them to the language, most of which begin with the first name. */
-const formatOf = (setting: string) =>
+/** The setting lists parts of names, or leaves their order to the language. Most languages put the first name first. */
+const toNameFormat = (setting: string) =>
   setting === '' || setting === 'language' ? 'firstname lastname' : setting;
 
-/** The columns of the name by that format. */
-const shownNames = (format: string) => names.filter((name) => format.match(/[a-z]+/g)?.includes(name));
+/** The columns that a format of names needs. */
+const nameColumns = (format: string) => nameParts.filter((name) => format.match(/[a-z]+/g)?.includes(name));
 
 /** `fullname()`. */
-function nameOf(format: string, text: (name: string) => string): string {
+function formatName(format: string, text: (name: string) => string): string {
   return format
-    .replace(/[a-z]+/g, (word) => ((names as readonly string[]).includes(word) ? text(word) : word))
+    .replace(/[a-z]+/g, (word) => ((nameParts as readonly string[]).includes(word) ? text(word) : word))
     .replace(/\(\s*\)|\[\s*\]|"\s*"|'\s*'/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
 }
 
-/** As `get_config()`: `$CFG->forced_plugin_settings` counts before the table. If only PHP knows a value, it counts as on. */
-function forcedFactors(configuration: Configuration): Found['forced'] {
+/** `get_config()` prefers `$CFG->forced_plugin_settings` to the table. A value that only PHP knows counts as on. */
+function readForcedFactors(configuration: Configuration): Files['forced'] {
   const name = 'forced_plugin_settings';
   const enabled = (...path: string[]) => {
     const value = ifKnown(() => configuration.variable(['CFG', name, ...path], ''));
@@ -380,25 +387,25 @@ function forcedFactors(configuration: Configuration): Found['forced'] {
   return Object.fromEntries(plugins.map(([plugin]) => [plugin, enabled(plugin, 'enabled')]));
 }
 
-/** With no factor in use Moodle asks for none. @param stored the plugins that are on in the table */
-function asksForFactors(forced: Found['forced'], stored: readonly string[]): boolean {
+/** Moodle asks only if a factor is in use. @param stored the plugins that are on in the table */
+function needsFactors(forced: Files['forced'], stored: readonly string[]): boolean {
   const isOn = (plugin: string) => forced[plugin] ?? (forced[rest] === true || stored.includes(plugin));
   const factors = [...stored, ...Object.keys(forced)].filter((plugin) => plugin !== mfa);
   return isOn(mfa) && factors.some(isOn);
 }
 
-const authenticated = parsePath('SESSION.tool_mfa_authenticated');
+const factorPath = parsePath('SESSION.tool_mfa_authenticated');
 
-/** The text of a session is in base64 in the table. */
+/** @param data in base64 */
 function hasGivenFactors(data: Buffer | null): boolean {
   if (data === null) return false;
   const session = decodeValue('php', Buffer.from(data.toString('latin1'), 'base64'));
-  const found = follow(session ?? null, authenticated);
+  const found = follow(session ?? null, factorPath);
   return 'value' in found && (found.value === true || found.value === 1);
 }
 
-/** `config.php` lies in the folder, or above `public`, which Moodle 5.1 serves. */
-async function configurationOf(folder: SiteFolder): Promise<string | null> {
+/** `config.php` is in the folder, or above `public`, which Moodle 5.1 serves. */
+async function findConfiguration(folder: SiteFolder): Promise<string | null> {
   for (const below of ['', '..']) {
     const file = join(folder.path, below, 'config.php');
     if (!(await folder.has(file))) continue;
@@ -408,8 +415,8 @@ async function configurationOf(folder: SiteFolder): Promise<string | null> {
   return null;
 }
 
-/** `$branch` in version.php, such as 405 for Moodle 4.5; NaN if it is not there. */
-async function branchOf(folder: SiteFolder): Promise<number> {
+/** `$branch` in version.php, such as 405 for Moodle 4.5; NaN if it is missing. */
+async function readBranch(folder: SiteFolder): Promise<number> {
   for (const file of ['version.php', 'public/version.php']) {
     if (!(await folder.has(file))) continue;
     const version = await folder.php(file);
@@ -419,7 +426,7 @@ async function branchOf(folder: SiteFolder): Promise<number> {
 }
 
 /** `$release` in version.php, such as `4.5.1+ (Build: …)`. */
-async function releaseOf(folder: SiteFolder): Promise<string | undefined> {
+async function readRelease(folder: SiteFolder): Promise<string | undefined> {
   for (const file of ['version.php', 'public/version.php']) {
     if (!(await folder.has(file))) continue;
     const version = await folder.php(file);
@@ -428,17 +435,19 @@ async function releaseOf(folder: SiteFolder): Promise<string | undefined> {
   return undefined;
 }
 
-function databaseOf(configuration: Configuration): SiteDatabase {
+function readDatabase(configuration: Configuration): SiteDatabase {
   const text = (...path: [string, ...string[]]) =>
     asText(configuration.variable(['CFG', ...path], option('siteDatabase'))) ?? '';
   const type = text('dbtype');
   if (!/^(mysqli|mariadb|auroramysql|pgsql)$/.test(type))
-    throw new ConfigurationError(`${configuration.file}: the database ${type} of Moodle cannot be read`);
+    throw new ConfigurationError(
+      `${configuration.file}: the database type ${type} of Moodle is not supported`,
+    );
   const { socket: inHost, ...host } = databaseHost(text('dbhost'));
   const port = Number(text('dboptions', 'dbport'));
   const socket = text('dboptions', 'dbsocket');
   const isPostgres = type === 'pgsql';
-  // There it is the folder of the socket, or says that libpq's usual one is taken.
+  // On PostgreSQL dbsocket is the folder of the socket, or chooses libpq's default folder.
   if (isPostgres && socket !== '' && /^(localhost|127\.0\.0\.1)$/.test(host.host))
     host.host = socket.includes('/') ? socket : '';
   if (isPostgres && text('dbhost') === '') host.host = '';
@@ -453,7 +462,7 @@ function databaseOf(configuration: Configuration): SiteDatabase {
   });
 }
 
-function prefixOf(prefix: string): string {
+function requirePrefix(prefix: string): string {
   if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
-  throw new ConfigurationError('the prefix of the tables of Moodle has other characters than A-Z a-z 0-9 _');
+  throw new ConfigurationError('the prefix of the tables of Moodle has characters other than A-Z a-z 0-9 _');
 }

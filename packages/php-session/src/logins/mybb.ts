@@ -1,3 +1,16 @@
+/**
+ * MyBB 1.8.
+ *
+ * The cookie `PREFIXmybbuser` is `UID_LOGINKEY`, and `users.loginkey` has the same key (inc/class_session.php, init,
+ * load_user; inc/class_core.php, parse_cookies). It neither expires nor depends on the address. A new password changes
+ * the key, and thereby ends all logins of the user. A logout does not change it, but deletes the row of the cookie
+ * `PREFIXsid` in the table `sessions` (member.php, logout). So a login is also bound to that row while it exists
+ * (inc/class_session.php, update_session, create_session).
+ *
+ * Banned groups, addresses and mail addresses: inc/functions.php, usergroup_permissions, is_banned_ip,
+ * is_banned_email; global.php.
+ */
+
 import { isIP } from 'node:net';
 import {
   asText,
@@ -29,22 +42,23 @@ import {
   textsOf,
   toRoles,
 } from './application.ts';
+import { splitIpv6 } from './ip-address.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
-/** The values of inc/config.php. */
-interface MybbFiles extends GivenRoles {
+/** Values of inc/config.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookiePrefix: string | null;
 }
 
-interface MybbSite extends MybbFiles {
+interface Site extends Files {
   cookiePrefix: string;
-  /** Members may keep a mail address that is banned. */
+  /** Members may keep a banned mail address. */
   keepsMail: boolean;
 }
 
-interface MybbClaim extends Claim {
+interface CookieClaim extends Claim {
   table: 'sessions' | 'users';
   uid: string;
   loginkey: string;
@@ -52,34 +66,27 @@ interface MybbClaim extends Claim {
 
 const file = 'inc/config.php';
 
-/** The group of members who have not activated the account yet, or wait for an administrator: MyBB has the number in its code. */
+/** The group of members who have not activated the account yet, or wait for an administrator. MyBB's code has this number. */
 const awaitingActivation = '5';
 
-/** Seconds after which MyBB clears sessions away whose login goes on: inc/tasks/dailycleanup.php. */
-const clearedAfter = 86_400;
+/** MyBB deletes older sessions, although their logins continue: inc/tasks/dailycleanup.php. */
+const sessionCleanupSeconds = 86_400;
 
-/**
- * MyBB 1.8: inc/class_session.php (init, load_user, update_session, create_session), inc/class_core.php (parse_cookies), member.php
- * (logout), global.php, inc/functions.php (usergroup_permissions, is_banned_ip, is_banned_email).
- *
- * The key of a login is one for all devices of a user and outlives a logout. A connection is therefore bound to the
- * session of its browser as well, while there is one: MyBB deletes it at a logout.
- */
-export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
+export const mybb: Application<Files, Site, CookieClaim> = {
   kind: 'mybb',
   title: 'MyBB',
 
   async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(file)) || !/\$config\[.database.\]/.test(await folder.text(file))) return null;
     const configuration = await folder.php(file);
-    const prefix = textIn(configuration, ['table_prefix']);
+    const prefix = readText(configuration, ['table_prefix']);
     if (prefix === null || !/^\w{0,50}$/.test(prefix)) {
       throw new ConfigurationError(
-        `${folder.path}/${file}: $config.database.table_prefix is none that MyBB takes; is MyBB installed?`,
+        `${folder.path}/${file}: $config.database.table_prefix is not a valid prefix of MyBB; is MyBB installed?`,
       );
     }
     return {
-      database: databaseOf(folder, configuration),
+      database: readDatabase(folder, configuration),
       prefix,
       cookiePrefix: cookieName?.replace(/mybbuser$/, '') ?? null,
       admins,
@@ -111,36 +118,35 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     };
   },
 
-  // install/resources/sqlite_db_tables.php: a key without AUTOINCREMENT.
+  // The key has no AUTOINCREMENT: install/resources/sqlite_db_tables.php.
   warnings: ({ database }) =>
     database.kind === 'sqlite'
       ? [
           {
             reason:
-              'on SQLite it gives the id of a deleted member to the next one who registers, who then gets the data that programs such as this one keep under it',
+              'on SQLite it gives the id of a deleted member to the next one who registers, who then gets the data that other programs keep under this id',
             isPermanent: true,
-            hint: `After deleting a member, delete the data that your program keeps of this ID.`,
+            hint: 'After deleting a member, also delete the data that other programs keep under the ID.',
           },
         ]
       : [],
 
-  mails: ({ prefix }) => selectMails('chat_mybb_mails', openAccounts(prefix), 'uid', 'email'),
+  mails: ({ prefix }) => selectMails('chat_mybb_mails', openAccountsSql(prefix), 'uid', 'email'),
 
   accounts: ({ prefix }) =>
-    selectAccounts('chat_mybb_accounts', openAccounts(prefix), { id: 'uid', name: 'username' }),
+    selectAccounts('chat_mybb_accounts', openAccountsSql(prefix), { id: 'uid', name: 'username' }),
 
   logins({ prefix }, { hex, lines }) {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
     const session = `CONCAT(o.sid, ' ', o.time)`;
     const sessionsOf = (row: 's' | 'u', value = session) =>
       `SELECT ${lines(value)} FROM ${prefix}sessions o WHERE o.uid = ${row}.uid`;
-    // A filter may match a part of the address, and its `*` any text.
+    // A filter matches any part of the address, and its `*` any text.
     const wanted =
       "REPLACE(REPLACE(REPLACE(REPLACE(LOWER(f.filter), '!', '!!'), '%', '!%'), '_', '!_'), '*', '%')";
     const mailBan = `SELECT COUNT(*) FROM ${prefix}banfilters f WHERE f.type = 3 AND LOWER(u.email) LIKE CONCAT('%', ${wanted}, '%') ESCAPE '!'`;
     const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended, (${mailBan}) AS mail_ban`;
     const before = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups`;
-    // The same for all logins: a user may get into any group.
     const groups = `(SELECT ${lines(group)} FROM ${prefix}usergroups g) AS group_list`;
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
     const user = `u.uid AS uid, ${own}, ${before}, 1 AS everybody, ${groups}, ${filters}, (${sessionsOf('u')}) AS sessions`;
@@ -237,7 +243,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   },
 
   claim({ cookiePrefix }, { cookies }) {
-    // The cookie without a prefix counts if there is none with it. Several with it are one whose value is unknown.
+    // Without a cookie with the prefix, the one without it counts. Of several with the prefix, none can be chosen.
     const named = (name: string) => {
       const own = cookies.value(cookiePrefix + name);
       if (own) return own;
@@ -249,14 +255,14 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       digits === undefined ||
       loginkey === undefined ||
       uid === '0' ||
-      Number(digits) > largestUid ||
+      Number(digits) > maxUid ||
       loginkey === ''
     ) {
-      const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is none that MyBB makes`;
+      const reason = `there is no cookie ${cookiePrefix}mybbuser, or it is not in the form of MyBB`;
       const hint = `if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by ${option('cookieName')}`;
       return { ...notLoggedIn(reason, hint), cookie: `${cookiePrefix}mybbuser` };
     }
-    const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
+    const byKey: CookieClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
     const sid = named('sid');
     if (!/^[\x21-\x7e]{1,32}$/.test(sid)) return byKey;
     return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], fallback: byKey };
@@ -281,19 +287,19 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     );
     if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
       return rejectFinally('the login has ended there');
-    const groups = groupsOf(row, now);
+    const groups = findGroups(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return rejectFinally('this user is banned there');
-    // That of the last page view, as PHP saw it. A session keeps the address that it has begun with.
+    // The address of the last page view. The one in a session is that of its first request.
     const address = Buffer.from(text('last_address'), 'hex');
     const filters = text('filters');
     if (mayBeCutOff(site.database, filters)) {
       throw new StoreError(
-        'MyBB has more bans of addresses than can be read: remove those that are not needed',
+        'MyBB has more bans of addresses than can be read: remove bans that are not needed',
       );
     }
-    if (filters.split('\n').some((filter) => isWithin(address, filter)))
+    if (filters.split('\n').some((filter) => isInFilter(address, filter)))
       return rejectFinally('the address of this user is banned there');
-    // Such a member reaches no page but the form for another address.
+    // MyBB shows such a member only the form for another address.
     if (!site.keepsMail && text('mail_ban') !== '0')
       return rejectFinally('the mail address of this user is banned there');
     const isIn = (names: readonly string[] | undefined, can: 'isAdmin' | 'isModerator') =>
@@ -303,12 +309,12 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       name: displayName(text('username')) || uid,
       ...toRoles(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
     };
-    // Both may read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends a suspension.
+    // Both may read but not write: newreply.php, newthread.php, editpost.php. A task of MyBB ends suspensions.
     if (text('suspended') === '1' || groups[0]?.id === awaitingActivation) user.banned = true;
     return {
       state: 'user',
       user,
-      // The key outlives a logout.
+      // Without a session nothing shows a logout.
       ...(table === 'users'
         ? { mayBeOver: true }
         : { memo: [sessions.get(lookup), ...sessions.keys()].join('\n') }),
@@ -340,45 +346,45 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   },
 };
 
-/** PostgreSQL has no larger one in the column. */
-const largestUid = 2_147_483_647;
+/** The maximum of the column on PostgreSQL. */
+const maxUid = 2_147_483_647;
 
 /**
- * Whether the missing session of a browser means a logout. MyBB also deletes it when the user comes with another
- * browser that has none: then there is a new one.
- * @param memo its last page view, and the sessions that the user had
+ * Whether the missing session of a browser means a logout. When the user comes with another browser, MyBB deletes the
+ * session too, but creates a new one.
+ * @param memo the last page view of the session, and the sessions that the user had
  */
 function isLoggedOut(memo: string, sids: readonly string[], now: number): boolean {
   const [seen, ...before] = memo.split('\n');
   const hasNew = sids.some((sid) => sid !== '' && !before.includes(sid));
-  return !hasNew && now - Number(seen) < clearedAfter;
+  return !hasNew && now - Number(seen) < sessionCleanupSeconds;
 }
 
-/** Whether an address is one that an administrator has banned: `fetch_ip_range()` in inc/functions.php. */
-function isWithin(address: Buffer, filter: string): boolean {
+/** Whether a ban covers an address: `fetch_ip_range()` in inc/functions.php. */
+function isInFilter(address: Buffer, filter: string): boolean {
   const range = filter.includes('*')
-    ? byStars(filter)
+    ? toRangeByStars(filter)
     : filter.includes('/')
-      ? byBits(filter)
-      : [filter, filter].map(packed);
+      ? toRangeByBits(filter)
+      : [filter, filter].map(packAddress);
   const [first, last] = range;
   if (!first || !last || address.length === 0) return false;
   return Buffer.compare(first, address) <= 0 && Buffer.compare(address, last) <= 0;
 }
 
 /** `203.0.113.*`, `203.*`, `2001:db8::*`. */
-function byStars(filter: string): (Buffer | null)[] {
-  if (filter.includes(':')) return ['0', 'ffff'].map((part) => packed(filter.replaceAll('*', part)));
+function toRangeByStars(filter: string): (Buffer | null)[] {
+  if (filter.includes(':')) return ['0', 'ffff'].map((part) => packAddress(filter.replaceAll('*', part)));
   const missing = Math.max(0, 4 - filter.split('.').length);
   const at = filter.lastIndexOf('*') + 1;
   const whole = filter.slice(0, at) + '.*'.repeat(missing) + filter.slice(at);
-  return ['0', '255'].map((part) => packed(whole.replaceAll('*', part)));
+  return ['0', '255'].map((part) => packAddress(whole.replaceAll('*', part)));
 }
 
 /** `203.0.113.0/24`. */
-function byBits(filter: string): (Buffer | null)[] {
+function toRangeByBits(filter: string): (Buffer | null)[] {
   const [text = '', count = ''] = filter.split('/');
-  const [start, bits] = [packed(text), Number.parseInt(count, 10) || 0];
+  const [start, bits] = [packAddress(text), Number.parseInt(count, 10) || 0];
   if (start === null || bits === 0) return [];
   const at = (rest: number) =>
     start.map((byte, n) => {
@@ -389,20 +395,15 @@ function byBits(filter: string): (Buffer | null)[] {
 }
 
 /** PHP's `inet_pton()`. */
-function packed(text: string): Buffer | null {
+function packAddress(text: string): Buffer | null {
   if (isIP(text) === 4) return Buffer.from(text.split('.').map(Number));
-  if (isIP(text) !== 6 || text.includes('%')) return null;
-  const [before = '', after] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::');
-  const [first, last] = [before, after ?? ''].map((part) => part.split(':').filter(Boolean)) as [
-    string[],
-    string[],
-  ];
-  const zeros = Array<string>(8 - first.length - last.length).fill('0');
-  const groups = [...first, ...zeros, ...last].map((group) => group.padStart(4, '0'));
-  return Buffer.from(groups.join(''), 'hex');
+  const groups = text.includes('%') ? [] : splitIpv6(text);
+  return groups.length === 0
+    ? null
+    : Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
-interface MybbGroup {
+interface Group {
   id: string;
   isBanned: boolean;
   isAdmin: boolean;
@@ -410,41 +411,41 @@ interface MybbGroup {
   title: string;
 }
 
-/** The groups whose permissions count: the earlier ones as soon as a ban has run out. */
-function groupsOf(row: Row, now: number): MybbGroup[] {
+/** Returns the groups whose permissions count. After a ban these are the user's earlier groups. */
+function findGroups(row: Row, now: number): Group[] {
   const text = textsOf(row);
-  const known = new Map<string, MybbGroup>();
+  const known = new Map<string, Group>();
   for (const line of text('group_list').split('\n')) {
     const [, id, banned, admin, moderator, title = ''] = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s.exec(line) ?? [];
-    // It could be the group that shuts the user out.
+    // The unreadable group could be a banned one.
     if (id === undefined) throw new StoreError('the groups of MyBB cannot be read from its table usergroups');
     known.set(id, {
       ...{ id, title },
       ...{ isBanned: banned === '1', isAdmin: admin === '1', isModerator: moderator === '1' },
     });
   }
-  const some = (ids: string) => ids.split(',').flatMap((id) => known.get(id.trim()) ?? []);
-  const own = some(text('own_group'));
+  const select = (ids: string) => ids.split(',').flatMap((id) => known.get(id.trim()) ?? []);
+  const own = select(text('own_group'));
   const lifted = Number(text('lifted'));
   const isOver = own.some(({ isBanned }) => isBanned) && lifted > 0 && lifted < now;
   return isOver
-    ? [...some(text('old_group')), ...some(text('old_groups'))]
-    : [...own, ...some(text('own_groups'))];
+    ? [...select(text('old_group')), ...select(text('old_groups'))]
+    : [...own, ...select(text('own_groups'))];
 }
 
-/** `$config['database']` has one server, or several by number, or several for reading and for writing. */
-function textIn(configuration: Configuration, path: readonly string[]): string | null {
+/** `$config['database']` describes one server, several by number, or several for reading and writing. */
+function readText(configuration: Configuration, path: readonly string[]): string | null {
   return asText(configuration.variable(['config', 'database', ...path], option('siteDatabase')));
 }
 
-function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatabase {
-  const type = textIn(configuration, ['type']) ?? '';
-  // Checks need what was written last.
+function readDatabase(folder: SiteFolder, configuration: Configuration): SiteDatabase {
+  const type = readText(configuration, ['type']) ?? '';
+  // Servers for writing have the latest data.
   const server = [[], ['write'], ['write', '0'], ['0'], ['read'], ['read', '0']].find(
-    (path) => textIn(configuration, [...path, 'database']) !== null,
+    (path) => readText(configuration, [...path, 'database']) !== null,
   );
-  const text = (name: string) => (server && textIn(configuration, [...server, name])) ?? '';
-  const charset = charsetOf(textIn(configuration, ['encoding']) ?? '');
+  const text = (name: string) => (server && readText(configuration, [...server, name])) ?? '';
+  const charset = toCharset(readText(configuration, ['encoding']) ?? '');
   if (type === 'sqlite') {
     const path = text('database');
     return sqliteDatabase(path.startsWith('/') ? path : `${folder.path}/${path}`);
@@ -455,7 +456,7 @@ function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatab
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined) {
     throw new ConfigurationError(
-      `${folder.path}/${file}: $config.database.type is none of ${Object.keys(kinds).join(', ')}, sqlite; is MyBB installed?`,
+      `${folder.path}/${file}: $config.database.type is not one of ${Object.keys(kinds).join(', ')}, sqlite; is MyBB installed?`,
     );
   }
   return serverDatabase({
@@ -470,12 +471,12 @@ function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatab
   });
 }
 
-/** Without an encoding MyBB talks in that of the server. */
-function charsetOf(encoding: string): SiteDatabase['charset'] {
+/** Without an encoding MyBB uses that of the server. */
+function toCharset(encoding: string): SiteDatabase['charset'] {
   if (encoding === '') return 'server';
   return encoding.toLowerCase().startsWith('latin1') ? 'latin1' : 'utf8';
 }
 
-/** The accounts that are confirmed, and whose primary group is not banned. */
-const openAccounts = (prefix: string) =>
+/** Confirmed accounts whose primary group is not banned. */
+const openAccountsSql = (prefix: string) =>
   `${prefix}users WHERE usergroup NOT IN (SELECT gid FROM ${prefix}usergroups WHERE gid = ${awaitingActivation} OR isbannedgroup = 1)`;

@@ -1,3 +1,18 @@
+/**
+ * phpBB 3.2 to 4.
+ *
+ * The cookie `NAME_sid` is the id of a row in the table `sessions` (phpbb/session.php, session_begin). A session ends at
+ * a logout, `session_length` after the last page view, or with another address, browser or X-Forwarded-For header,
+ * as far as settings say (includes/functions.php, short_ipv6, phpbb_ip_normalise). “Remember me” sets `NAME_k`, a key
+ * whose MD5 is in `sessions_keys`, and `NAME_u`, its user. The next page view replaces the key and starts a session
+ * (session_create, set_login_key). A session of a guest counts before a key. Values of cookies are trimmed and
+ * escaped first (phpbb/request/type_cast_helper.php).
+ *
+ * Bans end logins, except those of founders: phpbb/session.php, check_ban; in phpBB 4 phpbb/ban/manager.php. Leaders
+ * name their groups: includes/ucp/ucp_groups.php, edit; includes/functions_user.php, group_validate_groupname;
+ * includes/utf/utf_tools.php, utf8_clean_string.
+ */
+
 import { hash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
@@ -25,52 +40,52 @@ import {
   textsOf,
   toRoles,
 } from './application.ts';
+import { splitIpv6, unmapIpv4 } from './ip-address.ts';
 import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
-/** The values of config.php. */
-interface PhpbbFiles extends GivenRoles {
+/** Values of config.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
-  /** Before the names of the tables; PostgreSQL may have a schema there. */
+  /** The prefix of tables, on PostgreSQL after the schema. */
   prefix: string;
   cookieName: string | null;
   /** Whether the address and the browser are compared. */
   checks: boolean;
 }
 
-interface PhpbbSite extends PhpbbFiles {
+interface Site extends Files {
   cookie: string;
-  /** phpBB 4 keeps bans in another way, and takes a key without a session. */
+  /** phpBB 4 has another table of bans, and accepts a key without a session. */
   isFour: boolean;
-  /** Seconds after the last page view. */
-  sessionLength: number;
+  sessionLengthSeconds: number;
   allowAutologin: boolean;
-  /** Seconds; 0: without end. */
-  longestAutologin: number;
-  /** Parts of the address that are compared. */
+  /** 0: without end. */
+  maxAutologinSeconds: number;
+  /** The number of parts of the address that are compared. */
   ipCheck: number;
   browserCheck: boolean;
   forwardedForCheck: boolean;
   listed: ListedGroups;
 }
 
-interface PhpbbClaim extends Claim {
+interface CookieClaim extends Claim {
   table: 'sessions' | 'keys';
-  /** The user whose key it is. */
+  /** The user of the key. */
   user?: string;
   from: { address: string; browser: string; forwardedFor: string };
 }
 
-/** A ban without an end is one until then. */
+/** The end of a permanent ban. */
 const forever = 4294967295;
 
 const anonymous = '1';
 const types = { normal: '0', founder: '3' };
 
-/** The `group_type` of the groups that are part of phpBB: GROUP_SPECIAL. A leader can give it to another group, too. */
+/** GROUP_SPECIAL: the `group_type` of phpBB's own groups. A leader can also give it to another group. */
 const builtIn = '3';
 
-/** Rows of the table `config`, and what phpBB has for those that are missing. */
+/** The settings of the table `config`, with phpBB's defaults. */
 const defaults: Readonly<Record<string, string>> = {
   session_length: '3600',
   allow_autologin: '1',
@@ -81,13 +96,7 @@ const defaults: Readonly<Record<string, string>> = {
   auth_method: 'db',
 };
 
-/**
- * phpBB 3.2 to 4: phpbb/session.php (session_begin, session_create, check_ban, set_login_key), phpbb/ban/manager.php,
- * phpbb/request/type_cast_helper.php, includes/functions.php (short_ipv6, phpbb_ip_normalise),
- * includes/ucp/ucp_groups.php (edit), includes/functions_user.php (group_validate_groupname), includes/utf/utf_tools.php
- * (utf8_clean_string).
- */
-export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
+export const phpbb: Application<Files, Site, CookieClaim> = {
   kind: 'phpbb',
   title: 'phpBB',
 
@@ -101,10 +110,10 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const prefix = asText(configuration.variable(['table_prefix'], 'its value in config.php itself')) ?? '';
     if (!/^[A-Za-z]\w{0,49}$/.test(prefix)) {
       throw new ConfigurationError(
-        `${folder.path}/config.php: $table_prefix is none that phpBB takes; is phpBB installed?`,
+        `${folder.path}/config.php: $table_prefix is not a valid prefix of phpBB; is phpBB installed?`,
       );
     }
-    const { database, schema } = databaseOf(folder, text);
+    const { database, schema } = readDatabase(folder, text);
     return {
       database,
       prefix: schema === undefined ? prefix : `${schema}.${prefix}`,
@@ -119,7 +128,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   settings({ prefix }, { asText, lines }) {
     const names = ['cookie_name', 'version', ...Object.keys(defaults)];
-    // The names of all groups are read at one time, so that none can take the name of another in between.
+    // All names are read in one query, so that no group can take another's name in between.
     const groups = asText(lines("CONCAT(g.group_id, ' ', g.group_type, ' ', g.group_name)"));
     return {
       view: 'chat_phpbb_settings',
@@ -137,7 +146,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       throw new StoreError('phpBB has no cookie_name in its table config: is it installed?');
     if (text('auth_method') === 'apache') {
       throw new ConfigurationError(
-        'phpBB takes its users from the web server (auth_method is apache), who cannot be read here',
+        'phpBB takes its users from the web server (auth_method is apache), so they cannot be read here',
       );
     }
     const groups = groupsIn(found.database, text('groups') ?? '').map(({ id, name }) => {
@@ -145,7 +154,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       return { id, name: withoutEntities(own), isBuiltIn: type === builtIn };
     });
     const listed = groupsListed(found, groups);
-    // Others may have names like theirs.
+    // Other groups may have the same names.
     const usual = groupsListed(
       {
         admins: found.admins ? undefined : ['ADMINISTRATORS'],
@@ -162,9 +171,9 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       },
       cookie: cookieName,
       isFour: number('version') >= 4,
-      sessionLength: number('session_length'),
+      sessionLengthSeconds: number('session_length'),
       allowAutologin: number('allow_autologin') !== 0,
-      longestAutologin: number('max_autologin_time') * 86_400,
+      maxAutologinSeconds: number('max_autologin_time') * 86_400,
       ipCheck: number('ip_check'),
       browserCheck: number('browser_check') !== 0,
       forwardedForCheck: number('forwarded_for_check') !== 0,
@@ -176,7 +185,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   mails: ({ prefix }) =>
     selectMails(
       'chat_phpbb_mails',
-      // The account is inactive until a changed address is confirmed: includes/ucp/ucp_profile.php.
+      // An account is inactive until its new address is confirmed: includes/ucp/ucp_profile.php.
       `${prefix}users WHERE user_type IN (${types.normal}, ${types.founder})`,
       'user_id',
       'user_email',
@@ -194,19 +203,18 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     );
   },
 
-  logins({ prefix, isFour, sessionLength }, sql) {
+  logins({ prefix, isFour, sessionLengthSeconds }, sql) {
     const groups = `(SELECT ${sql.lines('m.group_id')} FROM ${prefix}user_group m WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_ids`;
     const until = `MAX(CASE WHEN b.ban_end = 0 THEN ${forever} ELSE b.ban_end END)`;
     const own = 'u.user_type AS user_type, u.username AS username';
     const user = `u.user_id AS user_id, ${own}`;
     const banned = (exclude: 0 | 1) =>
       `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND b.ban_userid = u.user_id)`;
-    // The index of the bans finds those of the user.
     const ofUser = isFour
       ? `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed`
       : `${banned(0)} AS banned, ${banned(1)} AS freed`;
     const within = `${groups}, ${ofUser}`;
-    // The same for all logins. The database may cut a long one off.
+    // The database may cut the list off.
     const ban = "CONCAT(b.ban_exclude, ' ', b.ban_end, ' ', b.ban_ip)";
     const ofAddresses = `${isFour ? 'NULL' : `(SELECT CONCAT(COUNT(*), ' ', ${sql.lines(ban)}) FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_ip > '')`} AS address_bans`;
     const columns = texts(
@@ -268,7 +276,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
           table: `${prefix}sessions`,
           id: 'session_id',
           column: 'session_time',
-          lifetime: sessionLength + 60,
+          lifetime: sessionLengthSeconds + 60,
         },
       },
       keys: {
@@ -284,14 +292,14 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   claim(site, credentials) {
     const { cookie, isFour, allowAutologin } = site;
-    const partOf = (part: string) => phpText(credentials.cookies.value(`${cookie}_${part}`) ?? '');
+    const partOf = (part: string) => toPhpText(credentials.cookies.value(`${cookie}_${part}`) ?? '');
     const sid = partOf('sid');
     const [key, user] = [partOf('k'), /^\+?(\d{1,10})/.exec(partOf('u'))?.[1] ?? '0'];
-    const from = fromOf(credentials, site);
-    // A user may be banned at one of two addresses that have the same session.
+    const from = readOrigin(credentials, site);
+    // Requests with one session may have two addresses, one of them banned.
     const place = site.checks ? [from.address, from.browser, from.forwardedFor] : [];
-    const byKey: PhpbbClaim | undefined =
-      allowAutologin && isGiven(key) && Number(user) > 0
+    const byKey: CookieClaim | undefined =
+      allowAutologin && isFilled(key) && Number(user) > 0
         ? {
             ...{
               table: 'keys',
@@ -301,7 +309,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
             ...{ user: String(Number(user)), from },
           }
         : undefined;
-    if (isGiven(sid)) {
+    if (isFilled(sid)) {
       return {
         ...{ table: 'sessions' as const, lookup: sid, secrets: [sid, ...place], from },
         ...(byKey === undefined ? {} : { fallback: byKey }),
@@ -318,7 +326,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     if (!checks || table !== 'sessions') return null;
     const text = textsOf(row);
     return {
-      address: ipCheck < 1 ? null : normalised(text('address')),
+      address: ipCheck < 1 ? null : unmapIpv4(text('address')),
       browser: browserCheck ? text('browser') : null,
     };
   },
@@ -328,25 +336,25 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     if (claim.table === 'keys') {
       if (row === null || text('user_id') !== claim.user)
         return notLoggedIn('the key of the browser is not valid');
-      return userIn(site, claim, row, now);
+      return checkUser(site, claim, row, now);
     }
     if (row === null) return notLoggedIn('there is no such session: it has ended, or expired');
-    const wrong = site.checks ? differing(site, claim, text) : null;
-    if (wrong !== null) {
+    const difference = site.checks ? findDifference(site, claim, text) : null;
+    if (difference !== null) {
       return notLoggedIn(
-        `the session was begun with another ${wrong}`,
-        `if every visitor gets this: this server must be reached by the same way as phpBB, or ${trustedProxies()} name that way; ${option('siteChecks')}=off leaves the comparison out`,
+        `the session was begun with another ${difference}`,
+        `if every visitor gets this: this server must be reached in the same way as phpBB, or ${trustedProxies()} name that way; ${option('siteChecks')}=off leaves the comparison out`,
       );
     }
     const seen = Number(text('seen'));
     if (text('autologin') === '0') {
-      const idle = seen + site.sessionLength + 61;
-      return idle <= now ? notLoggedIn('the session has expired') : userIn(site, claim, row, now, idle);
+      const idle = seen + site.sessionLengthSeconds + 61;
+      return idle <= now ? notLoggedIn('the session has expired') : checkUser(site, claim, row, now, idle);
     }
     if (!site.allowAutologin) return notLoggedIn('its automatic login is no longer allowed');
-    if (site.longestAutologin === 0) return userIn(site, claim, row, now);
-    const idle = seen + site.longestAutologin - 59;
-    return idle <= now ? notLoggedIn('the session has expired') : userIn(site, claim, row, now, idle);
+    if (site.maxAutologinSeconds === 0) return checkUser(site, claim, row, now);
+    const idle = seen + site.maxAutologinSeconds - 59;
+    return idle <= now ? notLoggedIn('the session has expired') : checkUser(site, claim, row, now, idle);
   },
 
   async describe(_, { prefix, admins }, ask) {
@@ -376,10 +384,10 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   },
 };
 
-/** The user of a row that holds. No other claim counts then, even if nobody is logged in by this one. */
-function userIn(
-  site: PhpbbSite,
-  claim: PhpbbClaim,
+/** Checks the user of a valid row. No other claim counts then, even if this user is rejected. */
+function checkUser(
+  site: Site,
+  claim: CookieClaim,
   row: Row,
   now: number,
   idle?: number,
@@ -390,16 +398,19 @@ function userIn(
   if (type !== types.normal && type !== types.founder)
     return rejectFinally('the account is inactive, or a robot’s');
   if (type !== types.founder) {
-    // phpBB 4 ends a ban a second earlier.
+    // phpBB 4 ends bans a second earlier.
     const lasts = (end: number) => end >= (site.isFour ? now + 1 : now);
-    const bans = bansIn(site.database, text('address_bans')).filter(({ end }) => lasts(end));
+    const bans = readAddressBans(site.database, text('address_bans')).filter(({ end }) => lasts(end));
     const isFreed = lasts(Number(text('freed')));
     const isBanned = lasts(Number(text('banned')));
     const mayCome = (addresses: readonly string[]) => {
-      const its = bans.filter(({ matches }) => addresses.some(matches));
-      return isFreed || its.some(({ frees }) => frees) || (!isBanned && its.length === 0);
+      const matching = bans.filter(({ matches }) => addresses.some(matches));
+      return (
+        isFreed || matching.some(({ isException }) => isException) || (!isBanned && matching.length === 0)
+      );
     };
-    if (!visitsOf(site, claim, text).every(mayCome)) return rejectFinally('this user is banned there');
+    if (!collectAddresses(site, claim, text).every(mayCome))
+      return rejectFinally('this user is banned there');
   }
   const groups = text('group_ids').split('\n');
   const isAdmin = hasAny(groups, site.listed.admins) || (site.admins === undefined && type === types.founder);
@@ -412,40 +423,41 @@ function userIn(
 }
 
 /**
- * The addresses that bans are compared with: those of the visitor, and those that phpBB has noted, from which the
- * visitor may use it still. A proxy may stand in place of the visitor where addresses are not compared.
+ * Returns the addresses that bans are compared with: those of the visitor, and those that phpBB stored. Without `checks`
+ * the visitor's address may be that of a proxy and does not count.
  */
-function visitsOf(
-  { checks, forwardedForCheck }: PhpbbSite,
-  { from }: PhpbbClaim,
+function collectAddresses(
+  { checks, forwardedForCheck }: Site,
+  { from }: CookieClaim,
   text: (name: string) => string,
 ): string[][] {
   const visit = (address: string, forwardedFor: string) => [
-    normalised(address),
+    unmapIpv4(address),
     ...(forwardedForCheck && forwardedFor !== '' ? forwardedFor.split(' ') : []),
   ];
   const noted = visit(text('address'), text('forwarded_for'));
   return checks && from.address !== '' ? [visit(from.address, from.forwardedFor), noted] : [noted];
 }
 
-/** A ban of addresses, or an exception from bans. */
+/** A ban of addresses, or an exception from all bans. */
 interface AddressBan {
-  frees: boolean;
+  isException: boolean;
   /** In seconds since 1970. */
   end: number;
   matches(address: string): boolean;
 }
 
+// The list is the same for all logins.
 let lastBans: { list: string; bans: readonly AddressBan[] } = { list: '', bans: [] };
 
-/** @param list their number and their lines, the same for many logins */
-function bansIn(database: SiteDatabase, list: string): readonly AddressBan[] {
+/** @param list the number of bans, and a line for each */
+function readAddressBans(database: SiteDatabase, list: string): readonly AddressBan[] {
   if (mayBeCutOff(database, list)) throw tooMany(list);
-  if (list !== lastBans.list) lastBans = { list, bans: parsedBans(list) };
+  if (list !== lastBans.list) lastBans = { list, bans: parseAddressBans(list) };
   return lastBans.bans;
 }
 
-function parsedBans(list: string): AddressBan[] {
+function parseAddressBans(list: string): AddressBan[] {
   const count = Number.parseInt(list, 10) || 0;
   if (count === 0) return [];
   const bans = list
@@ -454,7 +466,7 @@ function parsedBans(list: string): AddressBan[] {
     .flatMap((line) => {
       const [, exclude, end, pattern] = /^(\d+) (-?\d+) (.+)$/.exec(line) ?? [];
       if (pattern === undefined) return [];
-      return [{ frees: exclude !== '0', end: Number(end) || forever, matches: matcher(pattern) }];
+      return [{ isException: exclude !== '0', end: Number(end) || forever, matches: toMatcher(pattern) }];
     });
   if (bans.length === count) return bans;
   throw tooMany(list);
@@ -462,11 +474,11 @@ function parsedBans(list: string): AddressBan[] {
 
 const tooMany = (list: string) =>
   new StoreError(
-    `phpBB has ${Number.parseInt(list, 10)} bans of addresses, more than can be read: remove those that are not needed`,
+    `phpBB has ${Number.parseInt(list, 10)} bans of addresses, more than can be read: remove bans that are not needed`,
   );
 
-/** Whether an address is what a ban names, in which `*` is any text. */
-function matcher(pattern: string): (address: string) => boolean {
+/** @param pattern in which `*` stands for any text */
+function toMatcher(pattern: string): (address: string) => boolean {
   const [start = '', ...parts] = pattern.toLowerCase().split('*');
   const end = parts.pop();
   return (given) => {
@@ -483,8 +495,8 @@ function matcher(pattern: string): (address: string) => boolean {
   };
 }
 
-/** `$dbms` is the name of a class, or the short one of phpBB 3.0. */
-function databaseOf(
+/** `$dbms` is a class name, or the short name of phpBB 3.0. */
+function readDatabase(
   folder: SiteFolder,
   text: (name: string) => string,
 ): { database: SiteDatabase; schema?: string } {
@@ -505,8 +517,10 @@ function databaseOf(
     const [, short = host, its = port] = /^([^:]*):([^:]*)$/.exec(host) ?? [];
     const [database = '', schema] = name.split('.');
     if (schema !== undefined && !/^\w{1,63}$/.test(schema))
-      throw new ConfigurationError(`${folder.path}/config.php: $dbname names a schema of other characters`);
-    // phpBB names neither `localhost` nor its port to libpq, which then takes its socket.
+      throw new ConfigurationError(
+        `${folder.path}/config.php: $dbname names a schema with characters other than letters, digits and _`,
+      );
+    // phpBB passes neither `localhost` nor its port to libpq, which then uses its socket.
     const place = {
       host: short === 'localhost' ? '' : short,
       port: short === '' ? undefined : toPort(its),
@@ -517,20 +531,24 @@ function databaseOf(
     };
   }
   throw new ConfigurationError(
-    `${folder.path}/config.php: phpBB has its tables in a database that cannot be read (${/^\w{1,30}$/.test(dbms) ? dbms : 'of another name'}), only MariaDB, MySQL, PostgreSQL and SQLite can`,
+    `${folder.path}/config.php: phpBB uses a database that cannot be read (${/^\w{1,30}$/.test(dbms) ? dbms : 'unknown'}), only MariaDB, MySQL, PostgreSQL and SQLite can`,
   );
 }
 
 const toPort = (text: string) => (/^\d{1,5}$/.test(text) ? Number(text) : undefined);
 
-/** A text from a request as phpBB takes it: without blanks around it, and with entities. */
-const phpText = (text: string) =>
-  escaped(trimmed(text.replace(/\r\n?/g, '\n').replaceAll('\0', ''))).replace(/[\x80-\uffff]/g, '?');
+/** A text of a request as phpBB uses it: trimmed and escaped. */
+const toPhpText = (text: string) =>
+  escapeEntities(trimBlanks(text.replace(/\r\n?/g, '\n').replaceAll('\0', ''))).replace(
+    /[\x80-\uffff]/g,
+    '?',
+  );
 
-/** PHP's `trim()`, which leaves the blanks of Unicode. */
-const trimmed = (text: string) => text.replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '');
+/** PHP's `trim()`, which does not remove the blanks of Unicode. */
+const trimBlanks = (text: string) => text.replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '');
 
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => entities[character] as string);
+const escapeEntities = (text: string) =>
+  text.replace(/[&<>"]/g, (character) => entities[character] as string);
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -539,69 +557,61 @@ const entities: Readonly<Record<string, string>> = {
   '"': '&quot;',
 };
 
-/** PHP's `empty()`. */
-const isGiven = (text: string) => text !== '' && text !== '0';
+/** The opposite of PHP's `empty()`. */
+const isFilled = (text: string) => text !== '' && text !== '0';
 
-function fromOf(
+function readOrigin(
   { address = '', userAgent = '', forwardedFor = '' }: Omit<Credentials, 'cookies'>,
-  { forwardedForCheck }: PhpbbSite,
+  { forwardedForCheck }: Site,
 ) {
-  const parts = trimmed(forwardedFor).replaceAll(',', ' ').replace(/ {2,}/g, ' ');
+  const parts = trimBlanks(forwardedFor).replaceAll(',', ' ').replace(/ {2,}/g, ' ');
   const areAddresses = parts.split(' ').every((part) => isIP(part) !== 0 && !part.includes('%'));
   return {
-    address: normalised(address),
-    browser: browserOf(userAgent),
+    address: unmapIpv4(address),
+    browser: toStoredBrowser(userAgent),
     forwardedFor: forwardedForCheck && areAddresses ? parts : '',
   };
 }
 
-/** A header as phpBB stores it, in UTF-8 and with entities, without marks of the byte order. */
-function browserOf(header: string): string {
+/** A header as phpBB stores it: escaped UTF-8 without byte order marks. */
+function toStoredBrowser(header: string): string {
   const bytes = Buffer.from(header, 'latin1');
   const text = bytes.toString('utf8');
-  // `htmlspecialchars()` makes nothing of other bytes.
+  // `htmlspecialchars()` returns an empty text if the bytes are not UTF-8.
   if (!Buffer.from(text).equals(bytes)) return '';
-  return compared(Buffer.from(escaped(trimmed(text.replaceAll('\ufeff', ''))).normalize('NFC')));
+  return toComparable(
+    Buffer.from(escapeEntities(trimBlanks(text.replaceAll('\ufeff', ''))).normalize('NFC')),
+  );
 }
 
-/** The first 149 bytes, in lower case, without blanks around them. */
-const compared = (bytes: Buffer) =>
-  trimmed(
+/** The first 149 bytes, in lower case and trimmed. */
+const toComparable = (bytes: Buffer) =>
+  trimBlanks(
     bytes
       .subarray(0, 149)
       .toString('latin1')
       .replace(/[A-Z]/g, (letter) => letter.toLowerCase()),
   );
 
-function normalised(address: string): string {
-  const [, four] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
-  return four ?? address;
-}
-
-/** The part in which a request differs from the session's first one; null if there is none. */
-function differing(
-  { ipCheck, browserCheck, forwardedForCheck }: PhpbbSite,
-  { from }: PhpbbClaim,
+/** Returns what differs from the request that began the session; null if nothing does. */
+function findDifference(
+  { ipCheck, browserCheck, forwardedForCheck }: Site,
+  { from }: CookieClaim,
   text: (name: string) => string,
 ): 'address' | 'browser' | 'X-Forwarded-For' | null {
-  if (start(from.address, ipCheck) !== start(normalised(text('address')), ipCheck)) return 'address';
-  if (browserCheck && from.browser !== compared(Buffer.from(text('browser')))) return 'browser';
+  if (startOfAddress(from.address, ipCheck) !== startOfAddress(unmapIpv4(text('address')), ipCheck))
+    return 'address';
+  if (browserCheck && from.browser !== toComparable(Buffer.from(text('browser')))) return 'browser';
   if (forwardedForCheck && from.forwardedFor.slice(0, 254) !== text('forwarded_for').slice(0, 254))
     return 'X-Forwarded-For';
   return null;
 }
 
-/** The parts of an address that are compared: of IPv6 one more, and from four on all. */
-function start(address: string, parts: number): string {
+/** `short_ipv6()` compares one group more of IPv6, and from four parts on all groups. */
+function startOfAddress(address: string, parts: number): string {
   if (parts < 1) return '';
   if (isIP(address) !== 6) return address.split('.').slice(0, parts).join('.');
-  const [before = '', after] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname
-    .slice(1, -1)
-    .split('::');
-  const [first, last] = [before.split(':'), (after ?? '').split(':')].map((each) => each.filter(Boolean)) as [
-    string[],
-    string[],
-  ];
-  const groups = [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
-  return groups.slice(0, parts < 4 ? parts + 1 : 8).join(':');
+  return splitIpv6(address)
+    .slice(0, parts < 4 ? parts + 1 : 8)
+    .join(':');
 }

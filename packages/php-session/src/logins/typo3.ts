@@ -1,3 +1,14 @@
+/**
+ * Frontend users of TYPO3 12 to 14. Files are in typo3/sysext/core/Classes.
+ *
+ * The cookie `fe_typo_user` is a JWT (HS256) with a session identifier, and in later versions its domain and path. Its
+ * key is derived from the encryptionKey (Session/UserSession.php, Security/JwtTrait.php). The table `fe_sessions` has
+ * an HMAC of the identifier as its id (Session/Backend/DatabaseSessionBackend.php, hash). A session ends at a logout,
+ * `FE.sessionTimeout` after the last page view (Session/UserSessionManager.php), and if the address differs from
+ * `ses_iplock` (Authentication/IpLocker.php). The user must be active. With second factors, the session data must
+ * have `mfa` (Authentication/AbstractUserAuthentication.php, evaluateMfaRequirements).
+ */
+
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -28,34 +39,34 @@ import {
   textsOf,
   toRoles,
 } from './application.ts';
+import { splitIpv6 } from './ip-address.ts';
 import { groupsListed, linesOfGroups, type SiteGroup } from './named-groups.ts';
 import type { SiteSql } from './sql.ts';
 
-/** The values of settings.php and additional.php. */
-interface Found extends GivenRoles {
+/** Values of settings.php and additional.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   /** The table of the sessions. */
   table: string;
   cookie: string;
-  /** Of the signature of the cookie. */
+  /** How the key of the cookie's signature may be derived. */
   keys: readonly Key[];
-  /** Of the ids in the table. */
+  /** How ids in the table may be hashed. */
   hashes: readonly Hash[];
   encryptionKey: string;
-  /** Undefined if TYPO3 takes that of the page. */
+  /** `cookieDomain`. Undefined if TYPO3 uses the host of the page. */
   domain: string | undefined;
-  /** Seconds. */
-  timeout: number;
-  /** Parts of the address that are compared; null if they are not. */
+  timeoutSeconds: number;
+  /** The number of parts of IPv4 and IPv6 addresses that are compared; null if they are not. */
   lock: { four: number; six: number } | null;
 }
 
-/** TYPO3 14.3 derives its keys by HKDF. */
+/** `hkdf`: TYPO3 14.3 and later. */
 type Key = 'joined' | 'hkdf';
-/** TYPO3 14 has another hash. */
+/** `sha3-256`: TYPO3 14 and later. */
 type Hash = 'sha256' | 'sha3-256';
 
-interface Cookie extends Claim {
+interface CookieClaim extends Claim {
   readonly fallback?: this;
   address: string;
 }
@@ -63,25 +74,21 @@ interface Cookie extends Claim {
 const session = 'TYPO3\\CMS\\Core\\Session\\UserSession';
 const noLock = '[DISABLED]';
 
-/** Where a session says that the second factor was given. */
-const passed = parsePath('mfa');
+/** The key of a session whose second factor was given. */
+const mfaPath = parsePath('mfa');
 
-/** The users whom TYPO3 lets in at present. */
-function activeNow(sql: Pick<SiteSql, 'moment'>): string {
+/** The condition for users who may log in now. */
+function activeSql(sql: Pick<SiteSql, 'moment'>): string {
   const now = sql.moment('unix', 0);
   return `deleted = 0 AND disable = 0 AND starttime <= ${now} AND (endtime = 0 OR endtime > ${now})`;
 }
 
-/**
- * Frontend users of TYPO3 12 to 14: typo3/sysext/core/Classes/Session/UserSession.php, UserSessionManager.php,
- * Backend/DatabaseSessionBackend.php, Security/JwtTrait.php, Authentication/AbstractUserAuthentication.php, IpLocker.php.
- */
-export const typo3: Application<Found, Found, Cookie> = {
+export const typo3: Application<Files, Files, CookieClaim> = {
   kind: 'typo3',
   title: 'TYPO3',
 
   async find(folder, { cookieName, checks, admins, moderators }) {
-    const place = await settingsOf(folder);
+    const place = await findSettings(folder);
     if (place === null) return null;
     const settings = await folder.php(join(place.system, 'settings.php'));
     const additional = join(place.system, 'additional.php');
@@ -89,7 +96,7 @@ export const typo3: Application<Found, Found, Cookie> = {
     const more = (await folder.has(additional))
       ? await folder.php(additional, {
           variables: { TYPO3_CONF_VARS: settings.returned([], itself) },
-          calls: callsOf(folder, place),
+          calls: toCalls(folder, place),
           isInFunction: true,
         })
       : null;
@@ -103,13 +110,13 @@ export const typo3: Application<Found, Found, Cookie> = {
     const backend = text(itself, 'SYS', 'session', 'FE', 'backend');
     if (backend !== null && !/DatabaseSessionBackend$/.test(backend)) {
       throw new ConfigurationError(
-        `${settings.file}: TYPO3 keeps the sessions of the frontend elsewhere (SYS.session.FE.backend): only those in its database can be read`,
+        `${settings.file}: TYPO3 keeps the sessions of the frontend in another place (SYS.session.FE.backend): only sessions in its database can be read`,
       );
     }
     const table = text(itself, 'SYS', 'session', 'FE', 'options', 'table') || 'fe_sessions';
     if (!/^\w{1,64}$/.test(table))
       throw new ConfigurationError(
-        `${settings.file}: SYS.session.FE.options.table has other characters than A-Z a-z 0-9 _`,
+        `${settings.file}: SYS.session.FE.options.table has characters other than A-Z a-z 0-9 _`,
       );
     const connections = [table, 'fe_users', 'fe_groups'].map(
       (name) => text(option('siteDatabase'), 'DB', 'TableMapping', name) || 'Default',
@@ -117,16 +124,15 @@ export const typo3: Application<Found, Found, Cookie> = {
     const [connection = ''] = connections;
     if (connections.some((name) => name !== connection))
       throw new ConfigurationError(
-        `${settings.file}: the users of the frontend and their sessions are in several databases (DB.TableMapping): only those in one can be read`,
+        `${settings.file}: the users of the frontend and their sessions are in several databases (DB.TableMapping), but they must be in one`,
       );
     const encryptionKey = text(itself, 'SYS', 'encryptionKey') ?? '';
-    if (encryptionKey === '')
-      throw new ConfigurationError(`${settings.file}: there is no encryptionKey of TYPO3`);
+    if (encryptionKey === '') throw new ConfigurationError(`${settings.file}: the encryptionKey is missing`);
     const domain = text(itself, 'FE', 'cookieDomain') || text(itself, 'SYS', 'cookieDomain') || '';
-    const timeout = Number.parseInt(text(itself, 'FE', 'sessionTimeout') ?? '6000', 10) || 0;
-    const version = await versionOf(folder, place.root);
+    const timeoutSeconds = Number.parseInt(text(itself, 'FE', 'sessionTimeout') ?? '6000', 10) || 0;
+    const version = await readVersion(folder, place.root);
     return {
-      database: databaseOf(
+      database: readDatabase(
         settings,
         (name) => text(option('siteDatabase'), 'DB', 'Connections', connection, name) ?? '',
       ),
@@ -135,9 +141,9 @@ export const typo3: Application<Found, Found, Cookie> = {
       keys: version === null ? ['joined', 'hkdf'] : [version >= 1403 ? 'hkdf' : 'joined'],
       hashes: version === null ? ['sha3-256', 'sha256'] : [version >= 1400 ? 'sha3-256' : 'sha256'],
       encryptionKey,
-      // A pattern, which is asked of the host of the page.
+      // A pattern between slashes is matched with the host of the page.
       domain: domain === '' || domain.startsWith('/') ? undefined : domain.replace(/^\.+|\.+$/g, ''),
-      timeout: timeout === 0 ? 0 : Math.max(timeout, number('FE', 'lifetime')),
+      timeoutSeconds: timeoutSeconds === 0 ? 0 : Math.max(timeoutSeconds, number('FE', 'lifetime')),
       lock: checks === false ? null : { four: number('FE', 'lockIP'), six: number('FE', 'lockIPv6') },
       admins,
       moderators,
@@ -152,29 +158,28 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   keys: ({ encryptionKey }) => encryptionKey,
 
-  mails: (_, sql) => selectMails('chat_typo3_mails', `fe_users WHERE ${activeNow(sql)}`, 'uid', 'email'),
+  mails: (_, sql) => selectMails('chat_typo3_mails', `fe_users WHERE ${activeSql(sql)}`, 'uid', 'email'),
 
   accounts: (_, sql) =>
-    selectAccounts('chat_typo3_accounts', `fe_users WHERE ${activeNow(sql)}`, {
+    selectAccounts('chat_typo3_accounts', `fe_users WHERE ${activeSql(sql)}`, {
       id: 'uid',
-      // As `checkRow` does.
       name: "CASE WHEN name <> '' THEN name WHEN first_name <> '' OR last_name <> '' THEN TRIM(CONCAT(first_name, ' ', last_name)) ELSE username END",
     }),
 
-  logins({ table, timeout, admins = [], moderators = [] }, { lines, start, hex }) {
-    // All groups, since a group may have others, and these others again.
+  logins({ table, timeoutSeconds, admins = [], moderators = [] }, { lines, start, hex }) {
+    // All groups, because groups contain groups at any depth.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
     const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
     const ofUsers = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
     ofUsers.push('starttime', 'endtime');
-    // The first byte stands for an active factor: the whole would be enough to give it. Views of before have the whole.
-    // Another spelling than that of TYPO3 counts as active.
-    const others = `REPLACE(UPPER(${hex('u.mfa')}), '${hexOf('"active":false')}', '')`;
-    const factors = `CASE WHEN ${others} NOT LIKE '%${hexOf('"active"')}%' THEN NULL ELSE ${start('u.mfa', 1)} END AS factors`;
+    // One byte says that a factor is active, because the whole value would be enough to give the factor. Older views
+    // have the whole value. Any spelling of `active` other than TYPO3's counts as active.
+    const others = `REPLACE(UPPER(${hex('u.mfa')}), '${toHex('"active":false')}', '')`;
+    const factors = `CASE WHEN ${others} NOT LIKE '%${toHex('"active"')}%' THEN NULL ELSE ${start('u.mfa', 1)} END AS factors`;
     const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, ${factors}`;
-    // The text of a session is needed only for a user with second factors.
+    // Session data is needed only for users with second factors.
     const data = start('s.ses_data', maxSessionBytes);
-    const ifNeeded = (value: string) => `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${value} END`;
+    const ifFactors = (value: string) => `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${value} END`;
     const ofSession = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used`;
     const sessions: LoginTable = {
       view: 'chat_typo3',
@@ -184,7 +189,7 @@ export const typo3: Application<Found, Found, Cookie> = {
         ...texts('id', 'iplock', 'userid', 'used', 'data_of', ...ofUsers, 'member_of', 'all_groups'),
         ...{ factors: 'bytes', data: 'bytes' },
       },
-      select: `SELECT ${ofSession}, ${ifNeeded('s.ses_id')} AS data_of, ${ifNeeded(data)} AS data, ${ofUser}, ${groups} FROM ${table} AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      select: `SELECT ${ofSession}, ${ifFactors('s.ses_id')} AS data_of, ${ifFactors(data)} AS data, ${ofUser}, ${groups} FROM ${table} AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
       rows: {
         key: 's.ses_id',
         joined: [
@@ -213,7 +218,7 @@ export const typo3: Application<Found, Found, Cookie> = {
           select: `SELECT u.uid AS id, ${groups} FROM fe_users AS u`,
         }),
       ],
-      renewed: { table, id: 'ses_id', column: 'ses_tstamp', lifetime: timeout },
+      renewed: { table, id: 'ses_id', column: 'ses_tstamp', lifetime: timeoutSeconds },
     };
     return { sessions };
   },
@@ -223,29 +228,29 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (value === null) {
       return missingCookie(site.cookie, 'TYPO3 sets the cookie for its own host and path');
     }
-    const payload = verified(value, site);
+    const payload = verifyToken(value, site);
     if (payload === null) {
       return notLoggedIn(
-        'its cookie is none that TYPO3 makes, or is signed with another key',
+        'its cookie is not in the form of TYPO3, or is signed with another key',
         'if every visitor gets this: the encryptionKey is not the one that PHP has',
       );
     }
     const { identifier, scope } = payload as { identifier?: unknown; scope?: unknown };
     if (typeof identifier !== 'string' || !/^[0-9a-f]{1,128}$/.test(identifier))
-      return notLoggedIn('its cookie names no session');
-    if (isOfAnother(scope, site.domain, isPageHost))
+      return notLoggedIn('its cookie does not name a session');
+    if (hasOtherScope(scope, site.domain, isPageHost))
       return notLoggedIn(
         'its cookie is that of another domain',
         `if every visitor gets this: ${pageOrigins()} must list the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings`,
       );
     const claimOf = (hash: Hash) => ({
       table: 'sessions',
-      lookup: hashed(identifier, hash, site.encryptionKey),
+      lookup: hashIdentifier(identifier, hash, site.encryptionKey),
       secrets: [identifier],
       address,
     });
     const [first, other] = site.hashes.map(claimOf);
-    return { ...(first as Cookie), ...(other === undefined ? {} : { fallback: other }) };
+    return { ...(first as CookieClaim), ...(other === undefined ? {} : { fallback: other }) };
   },
 
   checkRow(site, { address }, row, now) {
@@ -253,15 +258,15 @@ export const typo3: Application<Found, Found, Cookie> = {
     const number = (name: string) => Number(text(name));
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const lock = text('iplock');
-    if (site.lock !== null && lock !== noLock && lock !== lockOf(address, site.lock))
+    if (site.lock !== null && lock !== noLock && lock !== toLock(address, site.lock))
       return notLoggedIn('the address is not the one of the login', addressHint());
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id)) return notLoggedIn('nobody is logged in in this session');
-    const ends = number('used') + site.timeout;
-    if (site.timeout === 0 || now > ends) return notLoggedIn('the session has expired there');
+    const ends = number('used') + site.timeoutSeconds;
+    if (site.timeoutSeconds === 0 || now > ends) return notLoggedIn('the session has expired there');
     if (row.uid === null || text('deleted') !== '0') return notLoggedIn('the user has been deleted');
     if (text('disable') !== '0') return notLoggedIn('the user is disabled there');
-    // TYPO3 counts in whole minutes here.
+    // TYPO3 compares these in whole minutes.
     const minute = now - (now % 60);
     const [starts, stops] = [number('starttime'), number('endtime')];
     if (starts > minute || (stops !== 0 && stops <= minute))
@@ -269,10 +274,10 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
       return checkSize(row.data) ?? notLoggedIn('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
-    const groups = groupsIn(site.database, text('all_groups'));
-    // Editors may give a new group the title of another.
+    const groups = parseGroups(site.database, text('all_groups'));
+    // Editors may give a new group the title of another one.
     const listed = groupsListed(site, [...groups.values()]);
-    const own = groupsWithin(text('member_of'), groups);
+    const own = collectGroupIds(text('member_of'), groups);
     const isIn = (ids: readonly string[] = []) => ids.some((id) => own.has(id));
     const user: SessionUser = {
       id,
@@ -284,8 +289,8 @@ export const typo3: Application<Found, Found, Cookie> = {
   },
 
   async describe(folder, { domain }) {
-    const place = await settingsOf(folder);
-    const version = place === null ? null : await versionOf(folder, place.root);
+    const place = await findSettings(folder);
+    const version = place === null ? null : await readVersion(folder, place.root);
     return {
       version: version === null ? null : `${Math.floor(version / 100)}.${version % 100}`,
       cookie: { path: '/', domain: domain ?? '', secure: false },
@@ -293,9 +298,9 @@ export const typo3: Application<Found, Found, Cookie> = {
   },
 };
 
-const hexOf = (text: string) => Buffer.from(text).toString('hex').toUpperCase();
+const toHex = (text: string) => Buffer.from(text).toString('hex').toUpperCase();
 
-/** `MfaProviderPropertyManager`: the factors of a user are JSON. @param factors that, or its first byte if one is active */
+/** @param factors the JSON of `MfaProviderPropertyManager`, or only its first byte if a factor is active */
 function needsFactor(factors: Buffer | null): boolean {
   if (factors === null || factors.length === 0) return false;
   if (factors.length === 1) return true;
@@ -310,45 +315,45 @@ function needsFactor(factors: Buffer | null): boolean {
 /** `evaluateMfaRequirements()` of AbstractUserAuthentication.php. */
 function hasGivenFactor(data: Buffer | null): boolean {
   if (data === null || data.length >= maxSessionBytes) return false;
-  const found = follow(decodeValue('php_serialize', data) ?? null, passed);
+  const found = follow(decodeValue('php_serialize', data) ?? null, mfaPath);
   return 'value' in found && !isEmpty(found.value);
 }
 
 type Groups = ReadonlyMap<string, SiteGroup & { subgroups: readonly string[] }>;
 
-/** The groups of a site, by their ids. @throws StoreError if the database may have left some out */
-function groupsIn(database: SiteDatabase, list: string): Groups {
+/** @returns the groups of a site by their ids. @throws StoreError if the list may be cut off */
+function parseGroups(database: SiteDatabase, list: string): Groups {
   return new Map(
     linesOfGroups(database, list).map((line) => {
       const [id = '', subgroups = '', ...title] = line.split(':');
-      return [id, { id, name: title.join(':'), subgroups: idsIn(subgroups) }] as const;
+      return [id, { id, name: title.join(':'), subgroups: splitIds(subgroups) }] as const;
     }),
   );
 }
 
-/** `GroupResolver`: the ids of groups, and of those that lie in them. */
-function groupsWithin(memberOf: string, known: Groups): ReadonlySet<string> {
-  const found = new Set(idsIn(memberOf));
-  // A set that grows while it is gone through.
+/** Returns the ids of groups and of all groups in them, as `GroupResolver` does. */
+function collectGroupIds(memberOf: string, known: Groups): ReadonlySet<string> {
+  const found = new Set(splitIds(memberOf));
+  // The loop also visits ids that it adds.
   for (const id of found)
     for (const below of known.get(id)?.subgroups ?? []) if (known.has(below)) found.add(below);
   return found;
 }
 
-const idsIn = (list: string) =>
+const splitIds = (list: string) =>
   list
     .split(',')
     .map((id) => id.trim())
     .filter((id) => id !== '');
 
-/** The payload of a token that has this site's signature; null for any other. */
-function verified(token: string, { keys, encryptionKey }: Found): object | null {
+/** Returns the payload; null if the site has not signed the token. */
+function verifyToken(token: string, { keys, encryptionKey }: Files): object | null {
   const [, signed, header = '', payload = '', signature = ''] =
     token.length > 4096 ? [] : (/^(([\w-]+)\.([\w-]+))\.([\w-]+)$/.exec(token) ?? []);
   if (signed === undefined) return null;
   const given = Buffer.from(signature, 'base64url');
   const isSigned = (key: Key) => {
-    const expected = createHmac('sha256', keyOf(key, encryptionKey)).update(signed).digest();
+    const expected = createHmac('sha256', toSigningKey(key, encryptionKey)).update(signed).digest();
     return isSameSecret(given, expected);
   };
   if (!keys.some(isSigned)) return null;
@@ -362,24 +367,24 @@ function verified(token: string, { keys, encryptionKey }: Found): object | null 
 }
 
 /** `JwtTrait::createSigningKeyFromEncryptionKey()`. */
-function keyOf(key: Key, encryptionKey: string): Buffer {
+function toSigningKey(key: Key, encryptionKey: string): Buffer {
   return key === 'hkdf'
     ? Buffer.from(hkdfSync('sha256', encryptionKey, '', session, 32))
     : Buffer.from(`${createHash('sha256').update(encryptionKey).digest('hex')}/${session}`);
 }
 
 /** `DatabaseSessionBackend::hash()`. */
-function hashed(identifier: string, hash: Hash, encryptionKey: string): string {
+function hashIdentifier(identifier: string, hash: Hash, encryptionKey: string): string {
   const joined = `${encryptionKey}core-session-backend`;
   const key = hash === 'sha256' ? createHash('sha1').update(joined).digest('hex') : joined;
   return createHmac(hash, key).update(identifier).digest('hex');
 }
 
 /**
- * `UserSession::resolveIdentifierFromJwt()`. Cookies of older versions name no domain. Without a cookieDomain TYPO3 compares
- * with the host and the path of the page; the path of the site is not known here.
+ * `UserSession::resolveIdentifierFromJwt()`. Cookies of older versions have no scope. Without a cookieDomain TYPO3 compares
+ * the host and the path of the page, of which only the host is known here.
  */
-function isOfAnother(
+function hasOtherScope(
   scope: unknown,
   domain: string | undefined,
   isPageHost: Credentials['isPageHost'],
@@ -390,31 +395,20 @@ function isOfAnother(
   return isPageHost?.(String(own)) === false;
 }
 
-/** `IpLocker`: the parts of the address that count, and zeros. */
-function lockOf(address: string, { four, six }: { four: number; six: number }): string {
+/** `IpLocker`: the compared parts of the address, and zeros. */
+function toLock(address: string, { four, six }: { four: number; six: number }): string {
   const isSix = address.includes(':');
   const [count, most] = isSix ? [six, 8] : [four, 4];
   if (count === 0) return noLock;
-  const parts = isSix ? groupsOf(address) : address.split('.');
+  const parts = isSix ? splitIpv6(address).map((group) => group.padStart(4, '0')) : address.split('.');
   const zero = isSix ? '0000' : '0';
   return parts
     .map((part, n) => (n < Math.min(Math.max(count, 1), most) ? part : zero))
     .join(isSix ? ':' : '.');
 }
 
-/** The eight groups of an IPv6 address, each with four digits. */
-function groupsOf(address: string): string[] {
-  const url = URL.parse(`http://[${address.replace(/%.*$/, '')}]`);
-  const [before = '', after] = (url?.hostname.slice(1, -1) ?? '').split('::');
-  const [start, end] = [before, after ?? ''].map((part) => part.split(':').filter((group) => group !== ''));
-  const missing = 8 - (start?.length ?? 0) - (end?.length ?? 0);
-  return [...(start ?? []), ...Array<string>(Math.max(0, missing)).fill('0'), ...(end ?? [])].map((group) =>
-    group.padStart(4, '0'),
-  );
-}
-
-/** The folders that `Environment` names. */
-function callsOf({ path }: SiteFolder, { root, system }: { root: string; system: string }) {
+/** The folders that the methods of `Environment` return. */
+function toCalls({ path }: SiteFolder, { root, system }: { root: string; system: string }) {
   const isClassic = system.includes('typo3conf');
   return {
     'environment::getprojectpath': root,
@@ -424,9 +418,9 @@ function callsOf({ path }: SiteFolder, { root, system }: { root: string; system:
   };
 }
 
-/** @returns the root of the project, and the folder of its settings; null if it is not there */
-async function settingsOf(folder: SiteFolder): Promise<{ root: string; system: string } | null> {
-  // With Composer they lie beside the folder that is served.
+/** @returns the root of the project and the folder of its settings; null if they are missing */
+async function findSettings(folder: SiteFolder): Promise<{ root: string; system: string } | null> {
+  // With Composer they are next to the folder that is served.
   for (const [root, system] of [
     ['', 'config/system'],
     ['..', 'config/system'],
@@ -441,8 +435,8 @@ async function settingsOf(folder: SiteFolder): Promise<{ root: string; system: s
   return null;
 }
 
-/** Such as 1304 for 13.4; null if it is not known. */
-async function versionOf(folder: SiteFolder, root: string): Promise<number | null> {
+/** @returns 1304 for 13.4; null if the version is unknown */
+async function readVersion(folder: SiteFolder, root: string): Promise<number | null> {
   const inside = 'Classes/Information/Typo3Version.php';
   for (const core of ['vendor/typo3/cms-core', 'typo3/sysext/core', 'public/typo3/sysext/core']) {
     const file = join(root, core, inside);
@@ -462,7 +456,7 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   pgsql: 'postgres',
   pdo_sqlite: 'sqlite',
   sqlite3: 'sqlite',
-  // In a URL, with TYPO3 12.
+  // The schemes of a URL in TYPO3 12.
   mysql: 'mysql',
   mysql2: 'mysql',
   postgres: 'postgres',
@@ -470,11 +464,13 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   sqlite: 'sqlite',
 };
 
-/** `DsnParser`: the parts of a URL count before the other values. */
-function partsOf(given: string, file: string): Readonly<Record<string, string>> {
+/** `DsnParser`: the parts of a URL replace the other values. */
+function parseUrl(given: string, file: string): Readonly<Record<string, string>> {
   if (given === '') return {};
   if (!URL.canParse(given))
-    throw new ConfigurationError(`${file}: the url of the database is none: set ${option('siteDatabase')}`);
+    throw new ConfigurationError(
+      `${file}: the url of the database is not a URL: set ${option('siteDatabase')}`,
+    );
   const url = new URL(given);
   const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
   const path = decoded(url.pathname.slice(1));
@@ -489,18 +485,18 @@ function partsOf(given: string, file: string): Readonly<Record<string, string>> 
   };
 }
 
-function databaseOf({ file }: Configuration, text: (name: string) => string): SiteDatabase {
-  const parts = partsOf(text('url'), file);
+function readDatabase({ file }: Configuration, text: (name: string) => string): SiteDatabase {
+  const parts = parseUrl(text('url'), file);
   const own = (name: string) => parts[name] || text(name);
   const driver = own('driver');
   const kind = Object.hasOwn(kinds, driver) ? kinds[driver] : undefined;
   if (kind === undefined)
-    throw new ConfigurationError(`${file}: the driver ${driver} of the database of TYPO3 is not known`);
+    throw new ConfigurationError(`${file}: the database driver ${driver} is not supported`);
   if (kind === 'sqlite') {
     const path = own('path');
     if (!isAbsolute(path))
       throw new ConfigurationError(
-        `${file}: the path of the database is not absolute: set ${option('siteDatabase')}`,
+        `${file}: the path of the database must be absolute: set ${option('siteDatabase')}`,
       );
     return sqliteDatabase(path);
   }

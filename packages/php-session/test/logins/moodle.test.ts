@@ -207,10 +207,10 @@ test('values of config.php replace those of the table', async () => {
 });
 
 test.each([
-  ["$CFG->dbtype = 'oci';", 'the database oci of Moodle cannot be read'],
+  ["$CFG->dbtype = 'oci';", 'the database type oci of Moodle is not supported'],
   [
     "$CFG->dbtype = 'pgsql'; $CFG->session_handler_class = '\\core\\session\\redis';",
-    'keeps in Redis alone who is logged in',
+    'keeps logins only in Redis',
   ],
 ])('config.php with %s is refused', async (config, reason) => {
   const { folder, write } = siteFiles('moodle');

@@ -115,7 +115,7 @@ test.each([
   const { who, logIn } = await wordPress();
   const session = (id: number | false) => ({ [`${from}_id`]: id, [`${from}_session`]: '' });
   expect(await who(await logIn('7', { session: session(1) }))).toBe(
-    `somebody is another user there, by the plugin ${plugin}`,
+    `another user acts as this user there, by the plugin ${plugin}`,
   );
   // After having been switched off.
   expect(await who(await logIn('7', { session: session(false) }))).toMatchObject({ id: '7' });
@@ -382,7 +382,7 @@ test('the configuration is found in .env, in the folder above and in the file of
   await expectLogin(at('blog'));
   // Another WordPress above has a wp-config.php of its own.
   writeFileSync(at('wp-settings.php'), '<?php');
-  await expect(openSite({ folder: at('blog') })).rejects.toThrow('no wp-config.php');
+  await expect(openSite({ folder: at('blog') })).rejects.toThrow('wp-config.php is neither here');
 
   for (const folder of ['bedrock/config', 'bedrock/web/wp', 'debian', 'etc'])
     mkdirSync(at(folder), { recursive: true });
