@@ -20,6 +20,10 @@ export function billOfMaterials(made) {
   bill.metadata.timestamp = new Date(made * 1000).toISOString();
   delete bill.serialNumber;
   const built = inClient();
+  for (const one of bill.components) {
+    // npm names a workspace after its folder, and `php-session` is another package.
+    one.name = one['bom-ref'].replace(/@[^@]*$/, '');
+  }
   bill.components = bill.components.filter((/** @type {Component} */ one) => {
     const isTool = one.properties.some(({ name }) => name === development);
     if (isTool && built.has(one['bom-ref'])) {
