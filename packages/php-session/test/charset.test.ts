@@ -2,9 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { doctor as examine } from '../../../server/doctor/report.ts';
-import { connectChat, refusalOf } from '../../../test/helpers/chat-client.ts';
-import { nextChatServer } from '../../../test/helpers/chat-server.ts';
 import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
 import { phpRequest } from '../../../test/helpers/php-request.ts';
 import { phpSessions } from '../src/logins/php-sessions.ts';
@@ -59,41 +56,6 @@ test('HTML entities are decoded once in names of users and rooms, but not in IDs
       groups: [{ name: 'Q&A' }],
     },
   });
-});
-
-/** Tests of the package name options as the package does, also in the doctor of the chat. */
-const inPackage = (reason: string) => reason.replace('CHAT_SESSION_CHARSET', 'charset');
-
-test('a name or an ID outside the character set is explained in the log, to the client and by the doctor', async () => {
-  const env = settings('');
-  const chat = await nextChatServer(env);
-  onTestFinished(async () => void (await chat.stop()));
-  const said = async (id: string) => {
-    const lines: string[] = [];
-    const say = (line: string) => void lines.push(line);
-    await examine(['--settings=', '--cookie', id], env, { finding: say, problem: say });
-    return lines.join('\n');
-  };
-  const reason = (line: RegExpExecArray) => JSON.parse(line[0]).reason as string;
-
-  const named = written('7', 'Zo\\xeb', 'Caf\\xe9');
-  const client = await connectChat(chat.url, `PHPSESSID=${named}`);
-  expect(client.ready.user).toMatchObject({ id: '7', name: '7' });
-  client.close();
-  const ofName = reason(await chat.until(/^.*a text in a session could not be read.*$/m));
-  expect(ofName).toMatch(
-    /^the name at firstname is not UTF-8 \(CHAT_SESSION_CHARSET .*so others see the id$/,
-  );
-  expect(await said(named)).toContain(`✗ It belongs to the user 7, called 7: ${inPackage(ofName)}.`);
-  const ofRoom = reason(await chat.until(/^.*not all rooms in a session could be taken.*$/m));
-  expect(ofRoom).toMatch(/^1 names are not UTF-8/);
-
-  const unknown = written('M\\xfcller', 'Ann');
-  const refusal = await refusalOf(connectChat(chat.url, `PHPSESSID=${unknown}`));
-  expect(refusal.data?.code).toBe('session_invalid');
-  const ofId = reason(await chat.until(/^.*a connection was refused.*$/m));
-  expect(ofId).toMatch(/^user_id is not a user id but a string that is not UTF-8 \(CHAT_SESSION_CHARSET/);
-  expect(await said(unknown)).toContain(`✗ This login is rejected: ${inPackage(ofId)}.`);
 });
 
 test.each(['klingon', 'utf-16le'])('CHAT_SESSION_CHARSET=%s is refused at the start', (charset) => {

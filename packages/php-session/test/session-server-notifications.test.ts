@@ -1,9 +1,6 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { connectChat } from '../../../test/helpers/chat-client.ts';
-import { nextChatServer } from '../../../test/helpers/chat-server.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { within } from '../../../test/helpers/hanging.ts';
 import { type KeptSessions, keptSessions } from '../../../test/helpers/kept-sessions.ts';
-import { metrics } from '../../../test/helpers/server-figures.ts';
 import { startSessionServer } from '../../../test/helpers/session-server.ts';
 import { type SessionServerHere, sessionServerHere } from '../../../test/helpers/session-server-here.ts';
 import { spoilingProxy } from '../../../test/helpers/session-stores.ts';
@@ -167,45 +164,4 @@ test.each([
   say();
   await back;
   expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
-});
-
-describe('a chat server that would check each session ten times a second', () => {
-  const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
-
-  test('checks sessions only while the session server is silent, and notices each end', async () => {
-    const own = await ownServer();
-    const sessions = await keptSessions(own.port);
-    const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
-    onTestFinished(async () => void (await chat.stop()));
-    await chat.until(/store notifications are/);
-    const ids = Array.from({ length: 5 }, (_, n) => `session${n}`);
-    for (const [n, id] of ids.entries()) await sessions.put(id, user(n + 1, 'Ann'));
-    const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));
-    const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total') ?? Number.NaN;
-    const checksIn = async (milliseconds: number) => {
-      const before = await checks();
-      await new Promise((resolve) => setTimeout(resolve, milliseconds));
-      return (await checks()) - before;
-    };
-
-    await expect.poll(() => checksIn(300)).toBe(0);
-    for (const [n, [end, reason]] of [
-      [() => sessions.destroy('session0'), 'logout'] as const,
-      [() => sessions.put('session1', user(99, 'Eve')), 'user_changed'] as const,
-      [() => sessions.regenerate('session2'), 'logout'] as const,
-      [() => sessions.put('session3', 'user_id|'), 'invalid'] as const,
-    ].entries()) {
-      await end();
-      expect((await clients[n]?.ended)?.reason).toBe(reason);
-    }
-    await expect.poll(() => checksIn(500)).toBe(0);
-    own.signal('SIGSTOP');
-    await expect.poll(() => checksIn(300)).toBeGreaterThan(0);
-    own.signal('SIGCONT');
-    await expect.poll(() => checksIn(300)).toBe(0);
-    expect(clients[4]?.socket.connected).toBe(true);
-    // Like after a restart without its sessions.
-    await own.restart();
-    expect((await clients[4]?.ended)?.reason).toBe('logout');
-  });
 });

@@ -1,8 +1,5 @@
-import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { connectChat, refusalOf } from '../../../test/helpers/chat-client.ts';
-import { chatServerHere } from '../../../test/helpers/chat-here.ts';
 import { ownPort } from '../../../test/helpers/child.ts';
 import { startGate } from '../../../test/helpers/gate.ts';
 import { pdoSite } from '../../../test/helpers/pdo-request.ts';
@@ -276,39 +273,4 @@ describe('notifications', () => {
     await expect.poll(() => db.query(`SELECT pid ${listeners}`)).toEqual([]);
     expect(store.received).toEqual([lost(null)]);
   });
-});
-
-test('a session that cannot be read is refused with the reason, not as a silent store', async () => {
-  const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
-  onTestFinished(() => gate.close());
-  await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');
-  const store = `postgres://${db.login}@127.0.0.1:${gate.port}/site?table=odd_sessions&id=id&data=data&expires=expires&timeout=3000ms`;
-  const chat = await chatServerHere({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
-  onTestFinished(async () => void (await chat.stop()));
-  const connect = (id: string) => connectChat(chat.url, `PHPSESSID=${id}`);
-  await db.query(
-    "INSERT INTO odd_sessions SELECT id, 'user_id|i:' || n || ';', extract(epoch from now())::bigint + 1440 FROM (VALUES ('charset', 7), ('expiry', 8), ('well', 9)) AS t (id, n)",
-  );
-  const clients = await Promise.all(['charset', 'expiry', 'well'].map(connect));
-  await db.query(`UPDATE odd_sessions SET data = data || 'bio|s:2:"é";' WHERE id = 'charset'`);
-  await db.query("UPDATE odd_sessions SET expires = expires * 1000 WHERE id = 'expiry'");
-  for (const [id, reason] of [
-    ['charset', /add charset=utf8mb4/],
-    ['expiry', /holds no time in expires_unit=/],
-  ] as const) {
-    expect((await refusalOf(connect(id))).message).toBe('session_store_unavailable');
-    await chat.until(reason);
-  }
-  // All were checked since.
-  await db.query("DELETE FROM odd_sessions WHERE id = 'well'");
-  expect((await clients[2]?.ended)?.reason).toBe('logout');
-  expect(clients.slice(0, 2).map(({ socket }) => socket.connected)).toEqual([true, true]);
-  expect((await fetch(`${chat.url}/readyz`)).status).toBe(200);
-  expect(chat.output()).not.toMatch(/is silent/);
-  gate.silence.begin();
-  await chat.until(/the session store does not answer/);
-  gate.silence.end();
-  await chat.until(/the session store answers again/);
-  // Once for each reason.
-  expect(chat.output().match(/a session with open connections cannot be read now/g)).toHaveLength(2);
 });

@@ -6,8 +6,6 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { askingOf, differing, now } from '../../../../test/helpers/application-site.ts';
-import { connectChat } from '../../../../test/helpers/chat-client.ts';
-import { chatServerHere } from '../../../../test/helpers/chat-here.ts';
 import { hanging } from '../../../../test/helpers/hanging.ts';
 import { keptSessions } from '../../../../test/helpers/kept-sessions.ts';
 import { type Memcached, startMemcached } from '../../../../test/helpers/memcached.ts';
@@ -15,7 +13,6 @@ import { lockedMemcached } from '../../../../test/helpers/memcached-places.ts';
 import { patient } from '../../../../test/helpers/patient-logins.ts';
 import { phpAnswer } from '../../../../test/helpers/php-answer.ts';
 import { type Redis, startRedis } from '../../../../test/helpers/redis.ts';
-import { metrics } from '../../../../test/helpers/server-figures.ts';
 import { sessionServerForTest } from '../../../../test/helpers/session-server-here.ts';
 import { startSiteDatabase } from '../../../../test/helpers/site-database.ts';
 import { readConfiguration } from '../../src/configuration/configuration.ts';
@@ -444,21 +441,24 @@ test('the row of the user is checked although a session server notifies of sessi
   const kept = await keptSessions(server.port);
   onTestFinished(() => kept.close());
   const site = siteOf(13, {});
-  const chat = await chatServerHere({
-    CHAT_SITE: site.folder,
-    CHAT_SESSION_STORE: `session-server://127.0.0.1:${server.port}`,
-    CHAT_SESSION_CHECK: '200ms',
-  });
-  onTestFinished(async () => void (await chat.stop()));
+  const logins = await open(site.folder, { store: `session-server://127.0.0.1:${server.port}` });
+  const { login, changed } = askingOf(logins);
   const { id, cookies } = await logIn(site.sessions, { name: site.name });
   await kept.put(id, `${ofWeb}|i:7;`);
-  const tab = await connectChat(chat.url, cookies);
-  // At the first one the session may not be followed yet.
-  const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total');
-  await expect.poll(checks, { timeout: hanging }).toBeGreaterThan(1);
+  const tab = await login({ cookies });
+  let notifications = 0;
+  const watch = logins.watch(() => {});
+  const followed = watch.add(tab, { notified: () => void notifications++, opened: () => {} });
+  onTestFinished(() => watch.end());
+  const change = async () => {
+    await kept.put(id, `${ofWeb}|i:7;n|i:${Date.now()};`);
+    return notifications;
+  };
+  await expect.poll(change, { timeout: hanging }).toBeGreaterThan(0);
+  // No time from which on a check can be left out.
+  expect(followed.since).toBeUndefined();
   site.db.exec('DELETE FROM users');
-  expect((await tab.ended).reason).toBe('logout');
-  tab.close();
+  expect(await changed(tab)).toMatchObject({ state: 'nobody' });
 });
 
 test('other guards, and a cookie that is not encrypted', async () => {

@@ -6,8 +6,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { deflateRawSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { askingOf, stopClock } from '../../../../test/helpers/application-site.ts';
-import { connectChat } from '../../../../test/helpers/chat-client.ts';
-import { startChatServer } from '../../../../test/helpers/chat-server.ts';
 import { startSiteDatabase } from '../../../../test/helpers/site-database.ts';
 import { openLogins } from '../../src/logins/applications.ts';
 import { grants } from '../../src/logins/grants.ts';
@@ -156,46 +154,6 @@ test('a Roundcube user without the second factor of a plugin is rejected', async
   expect(await by(done, '1700000001')).toBe(false);
   // The record of the id before the login.
   expect(await by(done.replace(/auth_secret.*?;/, ''), '')).toBe(false);
-});
-
-test('after a second factor is switched on, logins are rejected until the configuration can be read', async () => {
-  const { folder, file } = roundcubeOf('');
-  mkdirSync(join(folder, 'sessions'));
-  writeFileSync(join(folder, 'sessions/sess_abc'), vars);
-  const server = await startChatServer({
-    CHAT_SITE: folder,
-    CHAT_SESSION_STORE: `file://${folder}/sessions`,
-  });
-  onTestFinished(async () => void (await server.stop()));
-  const connect = () =>
-    connectChat(server.url, `roundcube_sessid=abc; roundcube_sessauth=${secondCookie('Xy1', 600)}`);
-  const reread = (more: string) => {
-    writeFileSync(join(folder, 'config/config.inc.php'), roundcube(file, more));
-    process.kill(server.pid, 'SIGHUP');
-  };
-  const client = await connect();
-  onTestFinished(() => client.close());
-
-  reread("$config['plugins'] = ['twofactor_gauthenticator'];");
-  await server.until(
-    /set CHAT_USER_REQUIRE=twofactor_gauthenticator_2FA_login.*cannot be used: nobody is let in/,
-  );
-  await expect(connect()).rejects.toThrow('session_store_unavailable');
-  await server.until(/open connections stay open for now/);
-  expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
-
-  // Another fault lets nobody in either.
-  reread("$config['plugins'] = [");
-  await server.until(/config\.inc\.php line .*: nobody is let in/);
-  await expect(connect()).rejects.toThrow('session_store_unavailable');
-
-  reread('');
-  await server.until(/the configuration of the site can be read/);
-  const again = await connect();
-  again.close();
-  await server.until(/the session store answers again/);
-  expect(server.output()).not.toMatch(/the last one still counts/);
-  expect(client.socket.connected).toBe(true);
 });
 
 test('Roundcube 1.7 by its folder public_html, and by the configuration of Debian', async () => {

@@ -1,7 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { askingOf, now, openedSite, siteDatabase } from '../../../../test/helpers/application-site.ts';
-import { connectChat } from '../../../../test/helpers/chat-client.ts';
-import { chatServerHere } from '../../../../test/helpers/chat-here.ts';
 import { doctorSays } from '../../../../test/helpers/doctor-says.ts';
 import { type PhpbbLogin, phpbbSite } from '../../../../test/helpers/phpbb.ts';
 import type { Credentials, Login } from '../../src/login.ts';
@@ -254,41 +252,6 @@ test('too many address bans are a failure, because the database may have left ou
   );
   await expect(check(known)).rejects.toThrow('phpBB has 30000 bans of addresses, more than');
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
-});
-
-async function chatOf(folder: string, env: NodeJS.ProcessEnv = {}) {
-  const server = await chatServerHere({ CHAT_SITE: folder, ...env });
-  onTestFinished(async () => void (await server.stop()));
-  return server;
-}
-
-test('the chat admits a session only from its address and browser, and until the logout', async () => {
-  const { folder, logIn } = await phpBB();
-  const server = await chatOf(folder);
-  const device = await logIn('7', { name: 'Ann &amp; Co', address: '127.0.0.1' });
-  const client = await connectChat(server.url, device.cookies);
-  expect(client.ready).toMatchObject({ user: { id: '7', name: 'Ann & Co' }, roles: [] });
-  for (const elsewhere of [{ address: '203.0.113.9' }, { address: '127.0.0.1', browser: 'Another' }]) {
-    const { cookies } = await logIn('7', elsewhere);
-    await expect(connectChat(server.url, cookies)).rejects.toThrow('unauthorized');
-  }
-  await device.logOut();
-  expect(await client.ended).toMatchObject({ reason: 'logout' });
-  expect(server.output()).not.toContain(device.sid);
-});
-
-test('of two connections of one session, each is compared with bans by its own address', async () => {
-  const { folder, logIn, insert } = await phpBB();
-  const server = await chatOf(folder, { CHAT_TRUSTED_PROXIES: '127.0.0.1' });
-  const { cookies } = await logIn('7', { address: '203.0.113.9' });
-  const from = (address: string) =>
-    connectChat(server.url, null, { extraHeaders: { cookie: cookies, 'x-forwarded-for': address } });
-  const [first, second] = [await from('203.0.113.77'), await from('203.0.113.78')];
-  await insert('banlist', { ban_ip: '203.0.113.78' });
-  expect(await second.ended).toMatchObject({ reason: 'logout' });
-  await first.request('room:join', { room: 'lobby' });
-  await insert('banlist', { ban_ip: '203.0.113.77' });
-  expect(await first.ended).toMatchObject({ reason: 'logout' });
 });
 
 test('the operator learns when a listed name comes to be that of several groups', async () => {

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { size } from '../../../test/guarantees/size.ts';
-import { type ChatClient, connectChat } from '../../../test/helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../../../test/helpers/chat-server.ts';
-import { phpRequest } from '../../../test/helpers/php-request.ts';
+import { size } from '../../guarantees/size.ts';
+import { type ChatClient, connectChat } from '../../helpers/chat-client.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
 
 let folder: string;
 let chat: ChatServer;

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { connectChat, refusalOf } from '../../../test/helpers/chat-client.ts';
-import { type ChatServer, nextChatServer } from '../../../test/helpers/chat-server.ts';
-import { type Child, ownPort, startChild } from '../../../test/helpers/child.ts';
-import { reachable } from '../../../test/helpers/memcached.ts';
+import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
+import { type Child, ownPort, startChild } from '../../helpers/child.ts';
+import { reachable } from '../../helpers/memcached.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'signed-sessions-'));
 const keyFile = join(folder, 'keys');
@@ -21,7 +21,7 @@ let chat: ChatServer;
 beforeAll(async () => {
   const database = `sqlite:${folder}/site.db`;
   const port = await ownPort();
-  const script = new URL('../../../test/fixtures/table-site.php', import.meta.url).pathname;
+  const script = new URL('../../fixtures/table-site.php', import.meta.url).pathname;
   const env = { ...process.env, DATABASE_URL: database, KEY_FILE: keyFile };
   const child = startChild('php', ['-S', `127.0.0.1:${port}`, script], { env });
   await reachable(port, child);

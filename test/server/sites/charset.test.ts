@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { doctor as examine } from '../../../server/doctor/report.ts';
+import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { nextChatServer } from '../../helpers/chat-server.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'charset-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const settings = (charset: string) => ({
+  CHAT_SESSION_STORE: `file://${folder}`,
+  CHAT_SESSION_CHARSET: charset,
+  CHAT_USER_ROOMS: 'rooms',
+  CHAT_USER_MAIL: 'mail',
+});
+
+/** A session that PHP writes with these texts, given as PHP writes them in code. */
+const written = (id: string, name: string, room = 'Room', mail = 'a@example.org') =>
+  phpRequest(
+    { 'session.save_path': folder },
+    `$_SESSION = ["user_id" => "${id}", "firstname" => "${name}", "rooms" => ["a" => "${room}"], "mail" => "${mail}"]`,
+  );
+
+test('a name or an ID outside the character set is explained in the log, to the client and by the doctor', async () => {
+  const env = settings('');
+  const chat = await nextChatServer(env);
+  onTestFinished(async () => void (await chat.stop()));
+  const said = async (id: string) => {
+    const lines: string[] = [];
+    const say = (line: string) => void lines.push(line);
+    await examine(['--settings=', '--cookie', id], env, { finding: say, problem: say });
+    return lines.join('\n');
+  };
+  const reason = (line: RegExpExecArray) => JSON.parse(line[0]).reason as string;
+
+  const named = written('7', 'Zo\\xeb', 'Caf\\xe9');
+  const client = await connectChat(chat.url, `PHPSESSID=${named}`);
+  expect(client.ready.user).toMatchObject({ id: '7', name: '7' });
+  client.close();
+  const ofName = reason(await chat.until(/^.*a text in a session could not be read.*$/m));
+  expect(ofName).toMatch(
+    /^the name at firstname is not UTF-8 \(CHAT_SESSION_CHARSET .*so others see the id$/,
+  );
+  expect(await said(named)).toContain(`✗ It belongs to the user 7, called 7: ${ofName}.`);
+  const ofRoom = reason(await chat.until(/^.*not all rooms in a session could be taken.*$/m));
+  expect(ofRoom).toMatch(/^1 names are not UTF-8/);
+
+  const unknown = written('M\\xfcller', 'Ann');
+  const refusal = await refusalOf(connectChat(chat.url, `PHPSESSID=${unknown}`));
+  expect(refusal.data?.code).toBe('session_invalid');
+  const ofId = reason(await chat.until(/^.*a connection was refused.*$/m));
+  expect(ofId).toMatch(/^user_id is not a user id but a string that is not UTF-8 \(CHAT_SESSION_CHARSET/);
+  expect(await said(unknown)).toContain(`✗ This login is rejected: ${ofId}.`);
+});
