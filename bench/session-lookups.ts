@@ -64,7 +64,7 @@ async function measure(begin: () => { stop(): void }, checked: () => number): Pr
 async function live(store: string, sessions: number): Promise<Figures> {
   const settings = readOptions({ store }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const logins = await openLogins(settings, console.error);
+  const logins = await openLogins(settings, { onProblem: console.error });
   const known: Login[] = [];
   // Each waits for the one before: all at once, some would time out on a busy machine.
   for (const session of ids.slice(0, sessions)) {

@@ -53,7 +53,7 @@ interface Figures {
 async function live(options: Record<string, string>, credentials: readonly Credentials[]): Promise<void> {
   const settings = readOptions(options, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const logins = await openLogins(settings, console.error);
+  const logins = await openLogins(settings, { onProblem: console.error });
   const known: Login[] = [];
   for (const each of credentials) {
     const login = await logins.identify(each);

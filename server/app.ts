@@ -305,9 +305,8 @@ export async function startApp(
   onFailure: (error: Error) => void,
 ): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
-  const logins = await openLogins(
-    config.logins,
-    (problem, isRefusing) => {
+  const logins = await openLogins(config.logins, {
+    onProblem(problem, isRefusing) {
       metrics.siteUnreadable.set(problem === null ? 0 : 1);
       if (problem === null) log.info('the configuration of the site can be read');
       else
@@ -318,8 +317,8 @@ export async function startApp(
             : 'the changed configuration of the site cannot be read: the last one still counts',
         );
     },
-    ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),
-  );
+    onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),
+  });
   const metrics = new Metrics({
     connections: () => transport.connections,
     missing: () => missing(),

@@ -1,10 +1,11 @@
 /// <reference types="node" preserve="true" />
-// All that the published package php-session-chat/session exports.
+// The public interface of php-sessions. Most programs need only `openSessions`.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { CheckResult, Credentials, Login, Logins, Refusal } from './login.ts';
 import { LoginEnds } from './login-ends.ts';
 import { ConfigurationError, openLogins } from './logins/applications.ts';
 import type { PhpSession } from './logins/php-sessions.ts';
+import { option } from './names.ts';
 import { readOptions } from './options.ts';
 
 export { type FormatName, formats } from './formats/formats.ts';
@@ -34,67 +35,74 @@ export {
   type Watch,
   type Watcher,
 } from './login.ts';
-export { ConfigurationError, type LoginSettings, openLogins } from './logins/applications.ts';
+export {
+  ConfigurationError,
+  type LoginEvents,
+  type LoginSettings,
+  openLogins,
+} from './logins/applications.ts';
 export type { PhpSession } from './logins/php-sessions.ts';
+/** For programs with settings of their own: read texts as options, name the options in messages, and open the logins. */
 export { type Names, type OptionName, useNames } from './names.ts';
 export { optionTexts, readOptions } from './options.ts';
 
-/** Where a site keeps its logins, and who is in them: its folder, or a store with all that belongs to it. */
+/** Where a site keeps its logins: by its folder, or by a store. All values are texts. Empty counts as not given. */
 export type SessionOptions = StoreOptions | FolderOptions;
 
-/** The sessions of a site in a store. */
+/** PHP sessions in a store. */
 export interface StoreOptions extends PathOptions {
   /** A store URL, such as `file:///var/lib/php/sessions` or `redis://127.0.0.1:6379`. */
   store: string;
-  /** The kind of a known application, such as `roundcube:`. Options that are given too take precedence. */
+  /** The kind of a known application, such as `roundcube:`, which sets the other options. */
   site?: string | undefined;
 }
 
-/** The logins of a site by its folder. */
+/** The logins of the site in a folder. The application there is detected, and its configuration read. */
 export interface FolderOptions extends PathOptions {
-  /** The folder of the site, such as `/var/www/html`, or its kind and its folder. */
+  /** The folder, such as `/var/www/html`, or the kind of the application and the folder, such as `joomla:/srv/site`. */
   site: string;
-  /** In place of the store that a site with PHP sessions names. */
+  /** Replaces the store that the configuration of a site with PHP sessions names. */
   store?: string | undefined;
-  /** The URL of the database, with a user of its own: `mysql://USER:PASSWORD@HOST/DATABASE`. */
+  /** Replaces the site's access to its database: `mysql://USER:PASSWORD@HOST/DATABASE`. */
   siteDatabase?: string | undefined;
-  /** A file with the environment variables of PHP. */
+  /** A file with the environment variables of the site's PHP. */
   siteEnv?: string | undefined;
-  /** In a network of WordPress the number of the blog whose roles count. */
+  /** The number of the blog in a WordPress network whose roles count. */
   siteBlog?: string | undefined;
-  /** The roles that are `admin`, separated by commas, in place of the usual ones. */
+  /** Replaces the roles or groups of the application that become `admin`. Separated by commas. */
   siteAdmins?: string | undefined;
-  /** The roles that are `moderator`. */
+  /** Replaces the roles or groups of the application that become `moderator`. */
   siteModerators?: string | undefined;
-  /** `off`: a login counts from every address and browser. Default `on`. */
+  /** `off` disables the application's own checks of address and browser. Default `on`. */
   siteChecks?: string | undefined;
 }
 
-/** The cookie that holds the id, and where in a session the user is. */
+/** The cookie with the session ID, and the paths to the user in a session. */
 interface PathOptions {
-  /** PHP's `session.name`. Default `PHPSESSID`, or that of the site. */
+  /** PHP's `session.name`. Default `PHPSESSID`, or the name that the site uses. */
   cookieName?: string | undefined;
-  /** `plain` (default): the cookie holds the session id itself. Otherwise `signed:KEYFILE` or `laravel:KEYFILE`. */
+  /** `plain` (default) if the cookie contains the session ID, otherwise `signed:KEYFILE` or `laravel:KEYFILE`. */
   cookie?: string | undefined;
-  /** The character set of names and ids in the sessions, as a label of `TextDecoder` such as `windows-1252`. Default UTF-8. */
+  /** The character set of texts in sessions, as a label of `TextDecoder` such as `windows-1252`. Default UTF-8. */
   charset?: string | undefined;
-  /** The path to the user's id in the session, such as `app.user.id`. Default `user_id`. */
+  /** The path to the user's ID, such as `app.user.id`. Default `user_id`. */
   userId?: string | undefined;
-  /** The path to the user's name. Default `firstname`. A user without a name is called by the id. */
+  /** The path to the user's name. Default `firstname`. Without a name the ID is used. */
   userName?: string | undefined;
-  /** A path to a value that must not be empty, or nobody is logged in. */
+  /** A path to a value that is empty if nobody is logged in. */
   userRequire?: string | undefined;
-  /** Ids that stand for nobody, such as that of a guest account, separated by commas. */
+  /** IDs of accounts that do not count as users, such as a guest account. Separated by commas. */
   userNobody?: string | undefined;
-  /** IDs of further users with that role, separated by commas. */
+  /** IDs of users who also have the role `admin`. Separated by commas. */
   admins?: string | undefined;
+  /** IDs of users who also have the role `moderator`. */
   moderators?: string | undefined;
 }
 
-/** A request of Node, of a framework on it, or of the Fetch API. */
+/** A request of Node, of a framework on Node, or of the Fetch API. */
 export interface SessionRequest {
   readonly headers: IncomingHttpHeaders | { get(name: string): string | null };
-  /** The client's address, where a framework has it behind trusted proxies. */
+  /** The client's address as the framework determines it behind trusted proxies. Preferred to the socket's address. */
   readonly ip?: string | undefined;
   readonly socket?: { readonly remoteAddress?: string | undefined } | null;
 }
@@ -102,38 +110,38 @@ export interface SessionRequest {
 /** The logins of one site. */
 export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'close'> {
   /**
-   * The user who is logged in, or why there is none. Never throws.
-   * @param request or its `Cookie` header, which is enough where the site compares neither address nor browser
+   * Finds the user of a request. Never rejects.
+   * @param request or its `Cookie` header, which suffices unless the application compares address or browser
    */
   readSession(request: SessionRequest | string | undefined): Promise<Login<State> | Refusal>;
   /**
-   * Checks a login again; null if nothing has changed.
-   * @throws StoreError if the store gives no usable answer
+   * Checks a login again. Null if nothing changed.
+   * @throws StoreError if the store does not answer, which does not mean that the login has ended
    */
   changed(login: Login<State>): Promise<CheckResult<{ login: Login<State> }> | null>;
   /**
    * Calls `ended` once when the user logs out, the session expires, or the session gets another user. While the store
-   * does not answer, nothing has ended.
+   * does not answer, no login ends.
    * @returns a function that stops following the login
    */
   onEnd(login: Login<State>, ended: () => void): () => void;
 }
 
 /**
- * Connects to nothing, and reads no folder, before the first session is read.
- * @throws TypeError that lists everything that is wrong with the options, without a password or a key
+ * Opens the logins of a site. Reads no folder and connects to nothing before the first `readSession`.
+ * @throws TypeError that lists all problems of the options, without passwords and keys
  */
 export function openSessions(options: StoreOptions): Sessions<PhpSession>;
 export function openSessions(options: SessionOptions): Sessions;
 export function openSessions(options: SessionOptions): Sessions {
-  const settings = readOptions({ ...options }, (name) => name);
+  const settings = readOptions({ ...options }, option);
   if ('problems' in settings) {
     throw new TypeError(`options that cannot be used:\n  ${settings.problems.join('\n  ')}`);
   }
   let opening: Promise<Logins> | undefined;
   let ends: LoginEnds | undefined;
   const open = () => {
-    opening ??= openLogins(settings, () => {}).then(
+    opening ??= openLogins(settings).then(
       (logins) => {
         ends = new LoginEnds(logins);
         return logins;
@@ -149,7 +157,7 @@ export function openSessions(options: SessionOptions): Sessions {
   return {
     async readSession(request) {
       try {
-        return await (await open()).identify(credentialsOf(request));
+        return await (await open()).identify(toCredentials(request));
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;
         return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
@@ -172,7 +180,7 @@ export function openSessions(options: SessionOptions): Sessions {
   };
 }
 
-function credentialsOf(request: SessionRequest | string | undefined): Credentials {
+function toCredentials(request: SessionRequest | string | undefined): Credentials {
   if (typeof request !== 'object') return { cookies: request };
   const { headers, ip, socket } = request;
   const header = (name: string) => {

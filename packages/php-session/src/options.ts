@@ -3,7 +3,7 @@ import { ConfigurationError } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
 import type { UserTable } from './logins/application.ts';
-import { applications, asKnown, type LoginSettings } from './logins/applications.ts';
+import { applications, type LoginSettings, withApplication } from './logins/applications.ts';
 import { php } from './logins/php.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
 import type { OptionName } from './names.ts';
@@ -135,7 +135,7 @@ export function readOptions(
     if (problems.length > 0) return { problems };
     const session = toSettings(read.parsed);
     return {
-      session: asKnown(application && 'options' in application ? application : php, session),
+      session: withApplication(application && 'options' in application ? application : php, session),
       users,
     };
   }

@@ -1,7 +1,13 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { CookieScope, SiteDescription as KnownParts } from '../logins/application.ts';
-import { findSite, type LoginSettings, NoSiteError, openTables, sitesNear } from '../logins/applications.ts';
+import {
+  findSite,
+  findSitesNear,
+  type LoginSettings,
+  NoSiteError,
+  openTables,
+} from '../logins/applications.ts';
 import { connected, type OpenSite, type SitePlace } from '../logins/site.ts';
 import { option } from '../names.ts';
 import { pathText } from '../path.ts';
@@ -68,7 +74,7 @@ export async function describeSite(given: SitePlace): Promise<SiteDescription | 
 
 async function describeNearby(place: SitePlace): Promise<string | undefined> {
   if (place.kind !== undefined) return undefined;
-  const sites = await sitesNear(place);
+  const sites = await findSitesNear(place);
   return sites.map(({ folder, title }) => `${title} is in ${folder}`).join(', ') || undefined;
 }
 

@@ -35,7 +35,7 @@ export async function* examineLogins(
   const { session, users } = settings;
   if (examination.mails) yield await checkMails({}, session.user);
   if (users !== undefined) {
-    const logins = await openLogins(settings, () => {});
+    const logins = await openLogins(settings);
     yield* checkAccounts(logins, users);
     logins.close();
   }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { databaseUrl, queryOf } from '../configuration/database-host.ts';
 import { type Logins, StoreError } from '../login.ts';
+import { option } from '../names.ts';
 import { type Path, parsePath, type Step } from '../path.ts';
 import type {
   Accounts,
@@ -11,7 +12,6 @@ import type {
   MemberApplication,
   SessionApplication,
   SiteFolder,
-  SiteWarning,
   UserTable,
 } from './application.ts';
 import { cacti } from './cacti.ts';
@@ -34,7 +34,6 @@ import { phpbb } from './phpbb.ts';
 import { phpmyadmin } from './phpmyadmin.ts';
 import { postfixadmin } from './postfixadmin.ts';
 import { prestashop } from './prestashop.ts';
-import type { OnProblem } from './reread.ts';
 import { roundcube } from './roundcube.ts';
 import { shaarli } from './shaarli.ts';
 import { simplesamlphp } from './simplesamlphp.ts';
@@ -57,9 +56,9 @@ import { wordpress } from './wordpress.ts';
 
 export { ConfigurationError } from '../configuration/configuration.ts';
 
-/** The applications by the folders of their sites. The first that knows a folder has it. */
+/** The first application that recognises a folder is used for it. */
 export const applications: readonly (Application | MemberApplication | SessionApplication)[] = [
-  // Logins in tables of their own.
+  // Logins in tables.
   wordpress,
   joomla,
   drupal,
@@ -69,7 +68,7 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   typo3,
   smf,
   prestashop,
-  // PHP sessions, and a table of their users.
+  // PHP sessions, and a table with their users.
   opencart,
   magento,
   // PHP sessions.
@@ -86,34 +85,29 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   simplesamlphp,
   symfony,
   ttrss,
-  // Every other site.
+  // Any other site in PHP.
   php,
 ];
 
-/** How the logins of a site are read: by its folder, or by a setting for each part. */
+/** The result of `readOptions`: a site's folder, or the settings of its PHP sessions. */
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings; users?: UserTable | undefined };
 
-/**
- * @param onProblem, onWarning as in `SitePlace`
- * @throws ConfigurationError
- */
-export async function openLogins(
-  settings: LoginSettings,
-  onProblem: OnProblem,
-  onWarning: (warning: SiteWarning) => void = () => {},
-): Promise<Logins> {
+/** What happens while the logins of a folder are open. */
+export type LoginEvents = Pick<SitePlace, 'onProblem' | 'onWarning'>;
+
+/** @throws ConfigurationError */
+export async function openLogins(settings: LoginSettings, events: LoginEvents = {}): Promise<Logins> {
   if ('session' in settings) return withUserTable(phpSessions(settings.session), settings.users);
-  return (await openSite({ ...settings.site, onProblem, onWarning })).logins;
+  return (await openSite({ ...settings.site, ...events })).logins;
 }
 
-/** A site that was found, with its logins in tables of its own or in PHP sessions. */
 export type FoundSite = { folder: SiteFolder } & (
   | SiteTables<Application | MemberApplication>
   | (ReadSessions & {
       application: SessionApplication;
-      /** Reads the configuration again; absent if there is none. Undefined if nothing has changed. */
-      again?(): Promise<ReadSessions | undefined>;
-      /** The values of the configuration that decide about logins, as last read. */
+      /** Reads the configuration again. Undefined if nothing changed. Absent without a configuration. */
+      reread?(): Promise<ReadSessions | undefined>;
+      /** The current values of the configuration that decide about logins. */
       values?(): unknown;
     })
 );
@@ -123,12 +117,12 @@ interface ReadSessions {
   accounts?: (SiteTables & { accounts: Accounts; sessions: FoundSessions['table'] }) | undefined;
 }
 
-/** A folder has no application that is known. */
+/** The folder has no known application. */
 export class NoSiteError extends ConfigurationError {}
 
 /**
- * Finds out which application a folder has.
- * @throws ConfigurationError if its configuration cannot be read, or no known application is there
+ * Detects the application in a folder.
+ * @throws NoSiteError if none is known, ConfigurationError if its configuration cannot be read
  */
 export async function findSite(place: SitePlace): Promise<FoundSite> {
   const folder = await siteFolder(place);
@@ -142,24 +136,23 @@ export async function findSite(place: SitePlace): Promise<FoundSite> {
   }
   const titles = candidates.flatMap(({ find, title }) => (find === undefined ? [] : title));
   throw new NoSiteError(
-    `${place.folder} is not the folder of ${titles.join(', ')}: check the path, and that this server may read it; for another site with PHP sessions set CHAT_SESSION_STORE`,
+    `${place.folder} is not the folder of ${titles.join(', ')}: check the path, and that this server may read it; for another site with PHP sessions set ${option('store')}`,
   );
 }
 
-/** Folders that are looked into. */
-const mostFolders = 100;
+const maxSearchedFolders = 100;
 
-/** The known applications right below a folder, or in the nearest one above it: where somebody names the wrong one. */
-export async function sitesNear(place: SitePlace): Promise<{ folder: string; title: string }[]> {
+/** Finds known applications directly below a folder, or in the nearest folder above, in case a wrong folder was given. */
+export async function findSitesNear(place: SitePlace): Promise<{ folder: string; title: string }[]> {
   const { path, list } = await siteFolder(place);
-  const below = (await list('.')).slice(0, mostFolders).map((name) => join(path, name));
-  const found = (await Promise.all(below.map((folder) => titleIn(folder, place)))).flat();
+  const below = (await list('.')).slice(0, maxSearchedFolders).map((name) => join(path, name));
+  const found = (await Promise.all(below.map((folder) => findTitle(folder, place)))).flat();
   for (let at = dirname(path); found.length === 0 && at !== '/'; at = dirname(at))
-    found.push(...(await titleIn(at, place)));
+    found.push(...(await findTitle(at, place)));
   return found;
 }
 
-async function titleIn(path: string, place: SitePlace): Promise<{ folder: string; title: string }[]> {
+async function findTitle(path: string, place: SitePlace): Promise<{ folder: string; title: string }[]> {
   try {
     const folder = await siteFolder({ folder: path, environment: place.environment });
     if ((await folder.list('.')).length === 0) return [];
@@ -185,7 +178,7 @@ async function findTables(
   const found = await application.find(folder, place);
   if (found === null) return null;
   const { notForTables, notForMembers } = place.sessions ?? {};
-  refuse(application, 'sessions' in application ? notForMembers : notForTables, 'says this itself');
+  rejectOptions(application, 'sessions' in application ? notForMembers : notForTables, 'says this itself');
   return { application, folder, found, reader: siteReader(application, place, found) };
 }
 
@@ -198,13 +191,13 @@ async function findSessions(
   if (sessions === undefined) return null;
   const { find, title } = application;
   const settings = async ({ options, table, appKeys, accounts }: FoundSessions): Promise<ReadSessions> => {
-    // Otherwise they are in another database than the accounts.
-    const beside = isDeepStrictEqual(table?.database, accounts?.database) ? table : undefined;
+    // Sessions in the database of the accounts are read through the same access.
+    const sharedTable = isDeepStrictEqual(table?.database, accounts?.database) ? table : undefined;
     const store =
-      beside && place.database
-        ? place.database.table(queryOf(beside.options))
+      sharedTable && place.database
+        ? place.database.table(queryOf(sharedTable.options))
         : table && (await databaseUrl(table.database, table.options));
-    const session = asKnown(
+    const session = withApplication(
       application,
       sessions.settings({ ...application.options, ...options, ...(store && { store }) }, appKeys),
     );
@@ -212,25 +205,26 @@ async function findSessions(
     const proof = accounts.proof.map(parsePath);
     return {
       session: { ...session, user: { ...session.user, proof } },
-      accounts: { ...accountTables(title, accounts, place), accounts, sessions: beside },
+      accounts: { ...accountTables(title, accounts, place), accounts, sessions: sharedTable },
     };
   };
-  // A folder that says nothing belongs to an application that the operator has named.
+  // Without a configuration the folder counts only if the operator names the application.
   let found = find ? await find(folder, sessions.given) : kind ? { options: {} } : null;
   if (found === null) return null;
   const { notForSessions, notForAccounts } = sessions;
-  refuse(application, found.accounts ? notForAccounts : notForSessions, 'has PHP sessions');
+  rejectOptions(application, found.accounts ? notForAccounts : notForSessions, 'has PHP sessions');
   const read = await settings(found);
   if (find === undefined) return { application, folder, ...read };
-  const again = async () => {
+  const reread = async () => {
     const before: FoundSessions = found ?? { options: {} };
     const folder = await siteFolder(place);
     const now = await find(folder, sessions.given, before);
-    if (now === null) throw new ConfigurationError(`${place.folder}: the configuration of ${title} is gone`);
+    if (now === null)
+      throw new ConfigurationError(`${place.folder}: the configuration of ${title} is missing`);
     for (const file of before.files ?? []) {
       if (!now.files?.includes(file))
         throw new ConfigurationError(
-          `${file} is gone, or counts no more: restart the chat server if that is right`,
+          `${file} is missing or no longer used: restart this server if that is right`,
         );
     }
     if (now.broken !== undefined && now.broken !== before.broken)
@@ -240,15 +234,15 @@ async function findSessions(
     found = now;
     return changed;
   };
-  return { application, folder, ...read, again, values: () => valuesOf(found ?? { options: {} }) };
+  return { application, folder, ...read, reread, values: () => valuesOf(found ?? { options: {} }) };
 }
 
 /**
- * Adds to the settings what the application says beside its options. Where it has other cookies, the session alone lets
- * nobody in. Where the operator has set the path of the id or of the name, the application's other paths to it do not
- * count; if the operator has only named the key that is the application's, all its paths lead through that key.
+ * Adds the application's other paths and checks to the settings. The other paths do not count if the operator has set
+ * the path to the ID or name. If the operator has only completed the application's first key (`DW*`), all paths use
+ * that key.
  */
-export function asKnown(
+export function withApplication(
   {
     loginCheck,
     options: { userId, userName },
@@ -267,45 +261,45 @@ export function asKnown(
   const [key] = given.id;
   const text = typeof key === 'object' ? key.beginning : key;
   const isNamed = typeof own === 'object' && typeof text === 'string' && text.startsWith(own.beginning);
-  /** A path of the application, by the key that the operator has named. */
-  const through = (text: string): Path => {
+  /** Parses a path of the application, with the key of the operator. */
+  const toPath = (text: string): Path => {
     const path = parsePath(text);
     return isNamed && isDeepStrictEqual(path[0], own) ? path.with(0, key as Step) : path;
   };
-  const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, through(text));
+  const isOwn = (path: Path, text?: string | null) => text && isDeepStrictEqual(path, toPath(text));
   const user = {
     ...given,
     idVersionKey,
     ...(isOwn(given.id, userId) && {
-      firstIds: firstIds?.map(through),
-      otherIds: otherIds?.map(through),
-      ...(typed && { typed: typed === true || through(typed) }),
+      firstIds: firstIds?.map(toPath),
+      otherIds: otherIds?.map(toPath),
+      ...(typed && { typed: typed === true || toPath(typed) }),
     }),
     ...(userName &&
       isDeepStrictEqual(given.name, parsePath(userName)) && {
-        name: through(userName),
-        otherNames: otherNames?.map(through),
+        name: toPath(userName),
+        otherNames: otherNames?.map(toPath),
       }),
   };
   if (loginCheck === undefined) return { ...session, user };
   return {
     ...session,
-    user: { ...user, proof: loginCheck.proof.map(through) },
+    user: { ...user, proof: loginCheck.proof.map(toPath) },
     check: loginCheck.check,
   };
 }
 
-/** Two readings are compared by this: functions are never the same. */
+/** The comparable values, without functions. */
 const valuesOf = ({ options, table, appKeys, accounts }: FoundSessions) => {
   const { proof, database, basis } = accounts ?? {};
   return { options, table, appKeys, proof, database, basis };
 };
 
-function refuse({ title }: { title: string }, names: readonly string[] = [], why: string): void {
+function rejectOptions({ title }: { title: string }, names: readonly string[] = [], why: string): void {
   if (names.length > 0) throw new ConfigurationError(`${names.join(', ')}: ${title} ${why}; leave it out`);
 }
 
-/** Opens the logins of a site by its folder. @throws ConfigurationError as `findSite` does */
+/** @throws ConfigurationError as `findSite` */
 export async function openSite(
   place: SitePlace,
 ): Promise<{ title: string; logins: Logins; session?: SessionSettings }> {
@@ -315,22 +309,22 @@ export async function openSite(
     const open = ({ session, accounts }: ReadSessions): SessionLogins => {
       const sessions = phpSessions(session);
       if (accounts === undefined) return sessions;
-      // A path that the operator has given counts before the tables.
+      // A path to the mail address takes precedence over the tables.
       return accountLogins(accounts.accounts, sessions, accounts, session.user.mail === undefined);
     };
-    const { session, again, values } = site;
-    if (again === undefined || values === undefined)
+    const { session, reread, values } = site;
+    if (reread === undefined || values === undefined)
       return { title, logins: withUserTable(open(site), place.users), session };
     const logins = changingLogins(
       open(site),
-      () => again().then((read) => read && open(read)),
+      () => reread().then((read) => read && open(read)),
       (digest) => fingerprintOf(place, title, values(), digest),
       place.onProblem,
     );
     return { title, logins: withUserTable(logins, place.users), session };
   }
   const { application, reader } = site;
-  // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.
+  // The database may have the names of cookies. If it does not answer now, the first request opens it again.
   await reader.open().catch((error: unknown) => {
     if (error instanceof StoreError) return;
     reader.close();

@@ -168,7 +168,7 @@ async function logIn(
 async function open(site: string, more: Record<string, string> = {}) {
   const settings = readOptions({ site, ...more }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const logins = await openLogins(settings, () => {});
+  const logins = await openLogins(settings);
   onTestFinished(() => logins.close());
   return patient(logins);
 }
@@ -424,7 +424,7 @@ test('a device that changes the password stays, although its session is written 
       close: () => database.close(),
     });
   };
-  const logins = await openLogins({ site: { ...settings.site, database: { ...given, open } } }, () => {});
+  const logins = await openLogins({ site: { ...settings.site, database: { ...given, open } } });
   onTestFinished(() => logins.close());
   const login = await logins.identify({ cookies });
   if ('code' in login) throw new Error(login.reason);

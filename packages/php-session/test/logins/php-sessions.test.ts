@@ -25,7 +25,7 @@ function folderOf(files: Record<string, string>): string {
 async function open(options: Record<string, string>) {
   const settings = readOptions(options, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const logins = await openLogins(settings, () => {});
+  const logins = await openLogins(settings);
   onTestFinished(() => logins.close());
   return { ...askingOf(logins), logins };
 }

@@ -293,7 +293,7 @@ test('a changed configuration counts without a restart', async () => {
   await reread(() => machine.write(ini, 'session.name = "half'));
   await reread(() => machine.write(ini, 'session.save_handler = none'));
   expect(machine.problems).toEqual([
-    expect.stringMatching(/php\.ini is gone, or counts no more/),
+    expect.stringMatching(/php\.ini is missing or no longer used/),
     expect.stringMatching(/php\.ini line 1: PHP cannot read the rest of the file/),
     expect.stringMatching(/session\.save_handler is "": sessions that are kept so cannot be read/),
   ]);

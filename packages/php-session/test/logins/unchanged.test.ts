@@ -105,7 +105,7 @@ test('after a change of a PHP session the row of its user is not read again', as
   onTestFinished(site.remove);
   const settings = readOptions({ site: site.folder }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const logins = await openLogins(settings, () => {});
+  const logins = await openLogins(settings);
   onTestFinished(() => logins.close());
   const device = { cookies: site.cookies };
   let login = (await logins.identify(device)) as Login;
