@@ -21,21 +21,23 @@ export interface Account {
   gid: number;
 }
 
-/** Accounts that packages make for the chat, and then those that PHP has on Linux distributions. */
-const usual = { chat: ['php-session-chat', 'chat'], php: ['www-data', 'apache', 'nginx', 'http', 'www'] };
+/** Accounts that packages create for the chat. */
+const chatAccounts = ['php-session-chat', 'chat'];
+/** Accounts of PHP on Linux distributions. */
+const phpAccounts = ['www-data', 'apache', 'nginx', 'http', 'www'];
 
-const root = 0;
-/** Linux follows no more links on the way to a file. */
+const rootId = 0;
+/** The limit of Linux for the links on a path. */
 const maxLinks = 40;
 
-const isRoot = () => process.geteuid?.() === root;
+const isRoot = () => process.geteuid?.() === rootId;
 
-function accounts(): Account[] {
+function listAccounts(): Account[] {
   let passwd = '';
   try {
     passwd = readFileSync('/etc/passwd', 'latin1');
   } catch {
-    // Then only the account that runs this is known.
+    // Without it only the account of this process is known.
   }
   return passwd.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = ''] = line.split(':');
@@ -43,29 +45,34 @@ function accounts(): Account[] {
   });
 }
 
-export const accountOf = (uid: number): Account | undefined => accounts().find((one) => one.uid === uid);
+export const findAccount = (uid: number): Account | undefined =>
+  listAccounts().find((account) => account.uid === uid);
 
 /** Returns the account of this process. */
 export function ownAccount(): Account {
-  const [uid, gid] = [process.geteuid?.() ?? root, process.getegid?.() ?? root];
-  return accountOf(uid) ?? { name: String(uid), uid, gid };
+  const [uid, gid] = [process.geteuid?.() ?? rootId, process.getegid?.() ?? rootId];
+  return findAccount(uid) ?? { name: String(uid), uid, gid };
 }
 
 /**
- * The account that the server is to run as.
- * @param given by the owner, of `--user`
- * @param php the account that PHP runs as, if that is known
- * @param ofPhp only this account can read the sessions
- * @throws CommandProblem if there is no such account, or this one cannot become it
+ * Chooses the account of the chat server.
+ * @param given by `--user`
+ * @param php the account of PHP, if it is known
+ * @param isPhpRequired whether only the account of PHP can read the sessions
+ * @throws CommandProblem if there is no such account, or this process cannot become it
  */
-export function serviceAccount(given: string | undefined, php: string | undefined, ofPhp: boolean): Account {
-  const all = accounts();
-  const named = (names: readonly (string | undefined)[]) =>
-    names.flatMap((name) => all.find((one) => one.name === name) ?? [])[0];
+export function chooseAccount(
+  given: string | undefined,
+  php: string | undefined,
+  isPhpRequired: boolean,
+): Account {
+  const accounts = listAccounts();
+  const firstOf = (names: readonly (string | undefined)[]) =>
+    names.flatMap((name) => accounts.find((account) => account.name === name) ?? [])[0];
   const { username: name, uid, gid } = userInfo();
   const self = { name, uid, gid };
   if (given !== undefined) {
-    const account = named([given]);
+    const account = firstOf([given]);
     if (account === undefined)
       throw new CommandProblem(exit.usage, `--user ${given}: there is no such account on this machine`);
     if (!isRoot() && account.uid !== uid)
@@ -76,59 +83,60 @@ export function serviceAccount(given: string | undefined, php: string | undefine
     return account;
   }
   if (!isRoot()) return self;
-  const phps = [php, ...usual.php];
-  return named(ofPhp ? phps : [...usual.chat, ...phps]) ?? self;
+  const phpNames = [php, ...phpAccounts];
+  return firstOf(isPhpRequired ? phpNames : [...chatAccounts, ...phpNames]) ?? self;
 }
 
-/** Does work with the rights of an account, as far as this process may. Meanwhile it does nothing else. */
+/** Does work with the rights of an account, if this process is root. No other work may run at that time. */
 export async function asAccount<T>({ name, uid, gid }: Account, work: () => Promise<T>): Promise<T> {
-  // Node has them where there are users, and its types leave the last one out.
+  // They exist on systems with users. The types of Node lack `initgroups`.
   const { seteuid, setegid, setgroups, getgroups, initgroups } = process as Required<typeof process> & {
     initgroups(user: string, group: number): void;
   };
-  if (!isRoot() || uid === root) return work();
-  const before = { groups: getgroups(), group: process.getegid?.() ?? root };
+  if (!isRoot() || uid === rootId) return work();
+  const groups = getgroups();
+  const group = process.getegid?.() ?? rootId;
   initgroups(name, gid);
   setegid(gid);
   seteuid(uid);
   try {
     return await work();
   } finally {
-    seteuid(root);
-    setegid(before.group);
-    setgroups(before.groups);
+    seteuid(rootId);
+    setegid(group);
+    setgroups(groups);
   }
 }
 
+/** `x` to go through a folder, `r` to read a file, `rx` to list a folder. */
 type Right = 'x' | 'r' | 'rx';
 
 /**
- * The rights that this account lacks, by path without links: `x` to go through a folder, `r` to read a file, `rx` to list a
- * folder.
+ * Returns the rights that an account lacks, by path without links.
  * @param site its folder, without links
- * @throws CommandProblem if a link leads to what is not the site's
+ * @throws CommandProblem if a link leads to a file of another account outside of the site
  */
-export async function missingRights(
+export async function findMissingRights(
   paths: SiteFiles,
   account: Account,
   site: string,
 ): Promise<Map<string, Right>> {
   const missing = new Map<string, Right>();
-  const wants = wantedRights(paths, site);
+  const needs = listNeeds(paths, site);
   await asAccount(account, async () => {
-    for (const [path, { right }] of wants) {
+    for (const [path, { right }] of needs) {
       const test =
         right === 'x' ? () => void statSync(`${path}/.`) : () => closeSync(openSync(path, readOnly));
       if (isForbidden(test)) missing.set(path, right);
     }
   });
-  // A folder that bars the way hides the rights of everything in it: what it lacks itself shows by its mode.
+  // Within a closed folder the tests fail for all paths, so their own rights are judged by their modes.
   for (const [path, right] of missing) {
-    const isBarred = foldersAbove(path).some((folder) => missing.get(folder) === 'x');
-    if (isBarred && allowsByMode(path, right, account)) missing.delete(path);
+    const isWithinClosed = foldersAbove(path).some((folder) => missing.get(folder) === 'x');
+    if (isWithinClosed && modeAllows(path, right, account)) missing.delete(path);
   }
   for (const path of missing.keys()) {
-    const link = wants.get(path)?.link;
+    const link = needs.get(path)?.link;
     if (link === undefined) continue;
     throw new CommandProblem(
       exit.configuration,
@@ -138,64 +146,67 @@ export async function missingRights(
   return missing;
 }
 
-/** The rights that these paths need. `link`: a link that may be a trap leads there, and no other way does. */
-function wantedRights(
-  paths: SiteFiles,
-  site: string,
-): Map<string, { right: Right; link: string | undefined }> {
-  const wants = new Map<string, { right: Right; link: string | undefined }>();
-  for (const [path, wanted] of paths) {
+interface Need {
+  right: Right;
+  /** A link that may be a trap and leads there, if no other way does. */
+  link: string | undefined;
+}
+
+/** Returns the needed rights by path without links. */
+function listNeeds(paths: SiteFiles, site: string): Map<string, Need> {
+  const needs = new Map<string, Need>();
+  for (const [path, access] of paths) {
     let link: string | undefined;
-    const want = (real: string, right: Right) => {
-      const before = wants.get(real);
-      wants.set(real, {
+    const need = (real: string, right: Right) => {
+      const before = needs.get(real);
+      needs.set(real, {
         right: before?.right === 'rx' ? 'rx' : right,
         link: before === undefined ? link : before.link && link,
       });
     };
-    for (const at of [...foldersAbove(path), path]) {
-      // Many files are only looked for. A file that this process cannot see itself lies in a folder that bars the way.
-      const kind = kindAt(at);
+    for (const part of [...foldersAbove(path), path]) {
+      // The file may not exist. If this process may not see it, the folder that closes it is listed already.
+      const kind = kindOf(part);
       if (kind === null) break;
-      const real = realpathSync(at);
-      if (linksOn(at).some((one) => isTrap(one, site))) link ??= at;
-      for (const folder of foldersAbove(real)) want(folder, 'x');
-      if (at !== path) want(real, 'x');
-      else if (wanted === 'read') want(real, kind === 'folder' ? 'rx' : 'r');
+      const real = realpathSync(part);
+      if (linksOn(part).some((each) => isTrap(each, site))) link ??= part;
+      for (const folder of foldersAbove(real)) need(folder, 'x');
+      if (part !== path) need(real, 'x');
+      else if (access === 'read') need(real, kind === 'folder' ? 'rx' : 'r');
     }
   }
-  return wants;
+  return needs;
 }
 
 /**
- * Whether somebody who can write the site may have made a link to what is not theirs: it leads out of the site, and is
- * neither root's nor of the owner of what it leads to (as SymLinksIfOwnerMatch of Apache).
+ * Whether a link may have been made to disclose a file of another account: it leads out of the site, and belongs to
+ * neither root nor the owner of its target (as SymLinksIfOwnerMatch of Apache).
  */
 function isTrap(link: string, site: string): boolean {
   const { uid } = lstatSync(link);
   const real = realpathSync(link);
-  return uid !== root && !`${real}/`.startsWith(`${site}/`) && statSync(real).uid !== uid;
+  return uid !== rootId && !`${real}/`.startsWith(`${site}/`) && statSync(real).uid !== uid;
 }
 
-/** The links on the way to a file: also those that a link leads to, or through. */
+/** Returns the links on a path, including those on the paths of their targets. */
 function linksOn(path: string): string[] {
   const links: string[] = [];
-  const left = path.split('/');
+  const parts = path.split('/');
   let at = '/';
-  while (left.length > 0 && links.length <= maxLinks) {
-    const next = join(at, left.shift() as string);
+  while (parts.length > 0 && links.length <= maxLinks) {
+    const next = join(at, parts.shift() as string);
     if (lstatSync(next).isSymbolicLink()) {
       links.push(next);
       const target = readlinkSync(next);
-      left.unshift(...target.split('/'));
+      parts.unshift(...target.split('/'));
       if (target.startsWith('/')) at = '/';
     } else at = next;
   }
   return links;
 }
 
-/** Null if nothing is there, or this process may not see it. */
-function kindAt(path: string): 'folder' | 'file' | null {
+/** Returns null if nothing is there, or this process may not see it. */
+function kindOf(path: string): 'folder' | 'file' | null {
   try {
     return statSync(path).isDirectory() ? 'folder' : 'file';
   } catch {
@@ -205,15 +216,15 @@ function kindAt(path: string): 'folder' | 'file' | null {
 
 const readOnly = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** The outermost first. */
+/** Returns the folders that contain a path, the outermost first. */
 function foldersAbove(path: string): string[] {
-  const above: string[] = [];
-  for (let folder = dirname(path); folder !== above[0]; folder = dirname(folder)) above.unshift(folder);
-  return above;
+  const folders: string[] = [];
+  for (let folder = dirname(path); folder !== folders[0]; folder = dirname(folder)) folders.unshift(folder);
+  return folders;
 }
 
-/** By the owner, the group and all others. False if it cannot be seen. */
-function allowsByMode(path: string, right: Right, { uid, gid }: Account): boolean {
+/** Whether the mode of a path gives an account a right. False if it cannot be seen. */
+function modeAllows(path: string, right: Right, { uid, gid }: Account): boolean {
   try {
     const stats = statSync(path);
     const bits = stats.mode >> (stats.uid === uid ? 6 : stats.gid === gid ? 3 : 0);
@@ -224,7 +235,7 @@ function allowsByMode(path: string, right: Right, { uid, gid }: Account): boolea
   }
 }
 
-/** Whether work on a file is forbidden to this account. A file that is not there is not. */
+/** Whether this account may not do some work. False if it fails for another reason, such as a missing file. */
 function isForbidden(work: () => void): boolean {
   try {
     work();
@@ -234,14 +245,14 @@ function isForbidden(work: () => void): boolean {
   }
 }
 
-/** Lines that give an account these rights, and no others. */
+/** Returns commands that give an account these rights, and no others. */
 export const setfaclLines = ({ name }: Account, missing: ReadonlyMap<string, Right>): string[] =>
   [...missing]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    // -P passes over a link that has taken the place of a file meanwhile, and counts only beside -R.
+    // -P skips a link that has replaced the file since then. It works only with -R.
     .map(([path, right]) => `setfacl ${right === 'r' ? '-RP ' : ''}-m u:${name}:${right} ${shellWord(path)}`);
 
-/** As one word of a shell, in one line. */
+/** Quotes a text as one word of a shell, in one line. */
 export function shellWord(text: string): string {
   if (/^[A-Za-z0-9_./:@%+=,-]+$/.test(text)) return text;
   if (!/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;

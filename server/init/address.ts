@@ -2,16 +2,16 @@ import type { CookieScope } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { loopback } from '../outgoing/addresses.ts';
 
-/** Where the pages of the site are, and where browsers reach the chat. */
+/** The address of the site, and that at which browsers reach the chat. */
 export interface ChatAddresses {
   site: URL;
   /** Its path ends with a slash. */
   chat: URL;
-  /** The chat under a path of the site, under a host of its own, or without a web server before it. */
+  /** Under a path of the site, under a host of its own, or without a web server before the chat. */
   way: 'path' | 'host' | 'direct';
 }
 
-/** @throws CommandProblem that says what an address is */
+/** @throws CommandProblem */
 export function parseAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:\/\/[^/]/i.test(text)) {
@@ -27,12 +27,12 @@ export function parseAddress(text: string): URL {
     );
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/';
-  refuseOdd(url);
+  requirePlain(url);
   return url;
 }
 
-/** The address goes into commands and into the configuration of web servers, and the site may say it itself. */
-function refuseOdd(url: URL): void {
+/** The site may have any address, which appears in commands and in the configuration of web servers. */
+function requirePlain(url: URL): void {
   if (/^https?:\/\/[A-Za-z0-9._~%@+,=:/[\]-]*$/.test(url.href)) return;
   throw new CommandProblem(
     exit.usage,
@@ -42,10 +42,10 @@ function refuseOdd(url: URL): void {
 
 /**
  * Finds an address for the chat to which browsers send the cookie of the site.
- * @param given the address of the site, or that of the chat
- * @param known the address of the site, if the site itself says it
+ * @param given the address of the site or of the chat
+ * @param known the address of the site by its own configuration
  * @param port of the chat server
- * @throws CommandProblem that says why the cookie does not reach that address
+ * @throws CommandProblem if the cookie does not reach the address
  */
 export function addressesFor(
   given: URL | null,
@@ -53,34 +53,34 @@ export function addressesFor(
   cookie: CookieScope,
   port: number,
 ): ChatAddresses {
-  const site = known ?? siteOf(given as URL);
-  const fits = domainOf(cookie, site);
-  const proposed = proposal(site, cookie, port);
-  refuseOdd(proposed);
-  const chat = given === null || given.href === site.href || isRoot(given, site) ? proposed : given;
+  const site = known ?? guessSite(given as URL);
+  const isInDomain = domainTest(cookie, site);
+  const proposed = proposeChat(site, cookie, port);
+  requirePlain(proposed);
+  const chat = given === null || given.href === site.href || isRootOf(given, site) ? proposed : given;
   if (chat.protocol !== site.protocol) {
     throw new CommandProblem(
       exit.configuration,
       `the site is at ${site.href} and this address begins with ${chat.protocol}//: browsers send the cookie only where both begin alike. Give ${proposed.href}, or correct the address in the site`,
     );
   }
-  if (!fits(chat.hostname)) {
-    const reach =
+  if (!isInDomain(chat.hostname)) {
+    const scope =
       cookie.domain === ''
         ? `stays on ${site.hostname}`
         : `goes only to ${cookie.domain.replace(/^\./, '')} and below`;
-    const otherwise = haveCommonDomain(site.hostname, chat.hostname)
+    const advice = canShareCookie(site.hostname, chat.hostname)
       ? ', or set the domain of the cookie in the site first (docs/install.md, "A subdomain")'
       : '';
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site ${reach}, so a chat at ${chat.host} would know nobody. Take ${proposed.href}${otherwise}`,
+      `the cookie of the site ${scope}, so a chat at ${chat.host} would recognise nobody. Take ${proposed.href}${advice}`,
     );
   }
   if (!isWithin(chat.pathname, cookie.path)) {
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site goes only to paths within ${cookie.path}, so a chat at ${chat.pathname} would know nobody. Take ${proposed.href}`,
+      `the cookie of the site goes only to paths within ${cookie.path}, so a chat at ${chat.pathname} would recognise nobody. Take ${proposed.href}`,
     );
   }
   if (cookie.secure && chat.protocol === 'http:' && !loopback.test(chat.hostname)) {
@@ -94,15 +94,15 @@ export function addressesFor(
   return { site, chat, way };
 }
 
-/** The site of an address that may be that of the chat: `https://www.example.org/blog/chat/`. */
-const siteOf = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
+/** Returns the site for its own address, or for that of its chat: `https://www.example.org/blog/chat/`. */
+const guessSite = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
 
-/** The site itself, named without its folder. */
-const isRoot = (given: URL, site: URL) => given.origin === site.origin && given.pathname === '/';
+/** Whether an address is the host of the site, without its path. */
+const isRootOf = (given: URL, site: URL) => given.origin === site.origin && given.pathname === '/';
 
-function proposal(site: URL, cookie: CookieScope, port: number): URL {
+function proposeChat(site: URL, cookie: CookieScope, port: number): URL {
   const base = isWithin(site.pathname, cookie.path) ? site.pathname : `${cookie.path}/`.replace(/\/+$/, '/');
-  // On one's own machine no web server is needed: cookies ignore the port.
+  // Cookies ignore the port, so this machine needs no web server.
   if (site.protocol === 'http:' && loopback.test(site.hostname) && isWithin('/', cookie.path)) {
     const direct = new URL('/', site);
     direct.port = String(port);
@@ -115,18 +115,18 @@ function proposal(site: URL, cookie: CookieScope, port: number): URL {
 const isWithin = (path: string, cookiePath: string) =>
   path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`);
 
-/** Whether a cookie can reach both hosts: no browser takes one for an address, for localhost, or for all of `org`. */
-function haveCommonDomain(one: string, other: string): boolean {
-  const domainOf = (host: string) => /[^.]+\.[a-z][^.]*$/.exec(host)?.[0];
-  return domainOf(one) !== undefined && domainOf(one) === domainOf(other);
+/** Whether a cookie can reach both hosts. Browsers reject a cookie for an address, for localhost, and for all of `org`. */
+function canShareCookie(host: string, otherHost: string): boolean {
+  const domainOf = (name: string) => /[^.]+\.[a-z][^.]*$/.exec(name)?.[0];
+  return domainOf(host) !== undefined && domainOf(host) === domainOf(otherHost);
 }
 
-/** RFC 6265, 5.1.3: the hosts that get the cookie. */
-function domainOf({ domain }: CookieScope, site: URL): (host: string) => boolean {
+/** Returns a function that tells whether a host gets the cookie, by RFC 6265, 5.1.3. */
+function domainTest({ domain }: CookieScope, site: URL): (host: string) => boolean {
   if (domain === '') return (host) => host === site.hostname;
   const bare = domain === '.' ? site.hostname : domain.replace(/^\./, '').toLowerCase();
-  const fits = (host: string) => host === bare || host.endsWith(`.${bare}`);
-  if (!fits(site.hostname)) {
+  const isInDomain = (host: string) => host === bare || host.endsWith(`.${bare}`);
+  if (!isInDomain(site.hostname)) {
     const advice = loopback.test(site.hostname)
       ? 'set no domain for the cookie in the site while you try the chat on this machine'
       : 'is that the address of the site?';
@@ -135,5 +135,5 @@ function domainOf({ domain }: CookieScope, site: URL): (host: string) => boolean
       `the cookie of the site is for ${bare}, and ${site.hostname} is not within it: ${advice}`,
     );
   }
-  return fits;
+  return isInDomain;
 }

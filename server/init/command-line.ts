@@ -7,11 +7,11 @@ import { usualFiles } from '../settings/file.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { parseAddress } from './address.ts';
 import { dataFolder } from './data-folder.ts';
-import { refuseExisting } from './settings-file.ts';
+import { requireAbsent } from './settings-file.ts';
 
 export const usage = `${howToRun('init', 'FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]')}
 
-Looks at the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the site.
+Reads the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the site.
 
   FOLDER           the folder of the site, such as /var/www/html
   --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
@@ -25,16 +25,15 @@ Looks at the site in a folder, tests what the chat needs of it, and writes the s
 Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
 Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
 
-/** The command line, read. */
 export interface Options {
-  /** As CHAT_SITE takes it. */
+  /** The value of CHAT_SITE. */
   site: string;
   folder: string;
   url: URL | null;
   user: string | undefined;
   /** The file to write. */
   settings: string;
-  /** Where messages and files go. */
+  /** The folder for messages and files. */
   data: string;
   yes: boolean;
   print: boolean;
@@ -43,9 +42,9 @@ export interface Options {
 
 /** @throws CommandProblem */
 export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options {
-  const { values, positionals } = parsed(args);
-  const [given, ...more] = positionals;
-  if (given === undefined || given === '' || more.length > 0) {
+  const { values, positionals } = parse(args);
+  const [given, ...others] = positionals;
+  if (given === undefined || given === '' || others.length > 0) {
     throw new CommandProblem(
       exit.usage,
       `${given ? `one folder, and not ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
@@ -54,10 +53,10 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   const from = callersFolder(env);
   const [, kind = '', path = given] = /^([a-z][a-z0-9-]*:)(\/.*)$/.exec(given) ?? [];
   const folder = resolve(from, path);
-  checkFolder(folder, kind !== '');
+  requireFolder(folder, kind !== '');
   const url = values.url === undefined ? null : parseAddress(values.url);
-  const settings = values.settings === undefined ? usualFile() : resolve(from, values.settings);
-  if (!values.print) refuseExisting(settings, values.force);
+  const settings = values.settings === undefined ? defaultFile() : resolve(from, values.settings);
+  if (!values.print) requireAbsent(settings, values.force);
   return {
     site: `${kind}${folder}`,
     folder,
@@ -71,7 +70,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   };
 }
 
-function parsed(args: readonly string[]) {
+function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
@@ -92,23 +91,22 @@ function parsed(args: readonly string[]) {
   }
 }
 
-/** The place for the settings of the machine, or for another account one of its own. */
-function usualFile(): string {
-  const [machine, own] = usualFiles;
-  if (process.geteuid?.() === 0) return machine;
+/** Returns the settings file of the machine, or one in this folder for an account that may not write there. */
+function defaultFile(): string {
+  const [machineFile, localFile] = usualFiles;
+  if (process.geteuid?.() === 0) return machineFile;
   try {
-    accessSync(dirname(machine), constants.W_OK);
-    return machine;
+    accessSync(dirname(machineFile), constants.W_OK);
+    return machineFile;
   } catch {
-    return resolve(own);
+    return resolve(localFile);
   }
 }
 
-/** @param file whether it may be a file: that of the configuration */
-function checkFolder(folder: string, file: boolean): void {
+/** @param mayBeFile whether a configuration file is accepted. @throws CommandProblem */
+function requireFolder(folder: string, mayBeFile: boolean): void {
   try {
-    const found = statSync(realpathSync(folder));
-    if (found.isDirectory() || file) return;
+    if (statSync(realpathSync(folder)).isDirectory() || mayBeFile) return;
     throw new CommandProblem(
       exit.usage,
       `${lineForScreen(folder)} is a file: give the folder of the site, such as ${dirname(folder)}`,
@@ -116,7 +114,7 @@ function checkFolder(folder: string, file: boolean): void {
   } catch (error) {
     if (error instanceof CommandProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    const why = {
+    const reason = {
       ENOENT: 'there is no such folder',
       ENOTDIR: 'there is no such folder: a part of the path is a file',
       ELOOP: 'its symbolic links lead in a circle',
@@ -124,7 +122,7 @@ function checkFolder(folder: string, file: boolean): void {
     }[code ?? ''];
     throw new CommandProblem(
       code === 'EACCES' ? exit.configuration : exit.usage,
-      `${lineForScreen(folder)}: ${why ?? `it cannot be read (${code})`}`,
+      `${lineForScreen(folder)}: ${reason ?? `it cannot be read (${code})`}`,
     );
   }
 }

@@ -12,19 +12,19 @@ import { lineForScreen } from '../wire/blank.ts';
 import {
   type Account,
   asAccount,
-  missingRights,
+  chooseAccount,
+  findMissingRights,
   ownAccount,
-  serviceAccount,
   setfaclLines,
 } from './account.ts';
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
 import { askForUser } from './ask-for-user.ts';
 import { type Options, readOptions } from './command-line.ts';
 import { dataSettings, findOtherHistory, freePort } from './data-folder.ts';
-import { nextSteps } from './next-steps.ts';
-import { refuseOpenFolder, writeSettings } from './settings-file.ts';
+import { printNextSteps } from './next-steps.ts';
+import { requireSafeFolder, writeSettings } from './settings-file.ts';
 import { groupSettings, type Settings, settingsText, withoutSecrets } from './settings-text.ts';
-import { phpAccount, readSite, testSite } from './site.ts';
+import { findPhpAccount, readSite, testSite } from './site.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -86,8 +86,8 @@ async function setUp(
   const addresses = addressesFor(url, knownAddress, site.cookie, config.port);
   say(ok(describeReach(addresses, site.cookie.secure)));
 
-  const account = serviceAccount(options.user, phpAccount(site), site.sessionFolder !== undefined);
-  if (!options.print) refuseOpenFolder(options.settings, account);
+  const account = chooseAccount(options.user, findPhpAccount(site), site.sessionFolder !== undefined);
+  if (!options.print) requireSafeFolder(options.settings, account);
   const acl = await checkRights(site.files, account, options.folder, say);
   if (acl.length === 0) await testSite(site, account, say);
 
@@ -141,7 +141,7 @@ async function setUp(
       ),
     );
   }
-  nextSteps(
+  printNextSteps(
     {
       addresses,
       account,
@@ -183,7 +183,7 @@ function resolveFolder(path: string): string {
 /** Explains what this account may not read, and how it may; null if it may read all. */
 async function explainForbidden(files: SiteFiles, folder: string): Promise<string | null> {
   const account = ownAccount();
-  const missing = await missingRights(files, account, resolveFolder(folder));
+  const missing = await findMissingRights(files, account, resolveFolder(folder));
   if (missing.size === 0) return null;
   return `the account ${account.name} may not read all that it needs of ${folder}. As root, or as the owner of the files:\n\n${indent(setfaclLines(account, missing).join('\n'))}`;
 }
@@ -195,7 +195,7 @@ async function checkRights(
   folder: string,
   say: (finding: Finding) => void,
 ): Promise<string[]> {
-  const acl = setfaclLines(account, await missingRights(files, account, resolveFolder(folder)));
+  const acl = setfaclLines(account, await findMissingRights(files, account, resolveFolder(folder)));
   const read = [...files].filter(([path, access]) => access === 'read' && existsSync(path)).length;
   if (acl.length > 0)
     say(

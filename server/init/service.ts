@@ -6,8 +6,8 @@ import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
-/** The service that reads a file of settings, and the file of its unit; undefined for any other file. */
-function serviceFor(settings: string): { service: string; unit: string } | undefined {
+/** Returns the service that reads a settings file, and the file of its unit; undefined if there is none. */
+function findService(settings: string): { service: string; unit: string } | undefined {
   const name = 'php-session-chat';
   if (settings === usualFiles[0]) return { service: name, unit: `${name}.service` };
   const site = /^([\w.-]+)\.conf$/.exec(basename(settings))?.[1];
@@ -16,74 +16,74 @@ function serviceFor(settings: string): { service: string; unit: string } | undef
 }
 
 /** The facts that a service for a site depends on. */
-interface Needs {
+interface ServiceNeeds {
   account: Account;
   /** The file of settings. */
   settings: string;
-  /** The folder of the site, and that of its sessions if they are files. */
+  /** The folder of the site. */
   site: string;
+  /** The folder of its sessions, if they are files. */
   sessions: string | undefined;
 }
 
 /**
- * Commands that start or restart the installed service with these settings. A file beside its unit adds the rights that this
- * site needs.
+ * Returns the commands that start or restart the installed service with these settings. A drop-in of its unit adds the
+ * rights that this site needs.
  * @param machine the root of the machine
- * @returns undefined if there is no service that reads these settings
+ * @returns undefined if no installed service reads these settings
  */
 export function startService(
-  { account, settings, site, sessions }: Needs,
+  { account, settings, site, sessions }: ServiceNeeds,
   machine = '',
 ): { service: string; lines: string[] } | undefined {
-  const found = serviceFor(settings);
-  const text = found && unitIn(machine, found.unit);
-  if (found === undefined || text === undefined) return undefined;
-  const { service } = found;
+  const { service, unit } = findService(settings) ?? {};
+  const text = unit && readUnit(machine, unit);
+  if (service === undefined || text === undefined) return undefined;
   const isSet = (line: string) => text.split('\n').includes(line);
-  const within = (folder: string) => [site, sessions].some((path) => path?.startsWith(`${folder}/`));
-  const more = [
-    // Its group is then that of the account.
+  const isWithin = (folder: string) => [site, sessions].some((path) => path?.startsWith(`${folder}/`));
+  const directives = [
+    // An empty group stands for that of the account.
     ...(isSet(`User=${account.name}`) ? [] : [`User=${account.name}`, 'Group=']),
-    // A second line of its name would be a setting, such as a command that root runs.
+    // A line break in the name could add a directive, such as a command that root runs.
     ...(sessions === undefined || !isLine(sessions) || isSet(`ReadWritePaths=-${sessions}`)
       ? []
-      : [`ReadWritePaths=-${quoted(sessions)}`]),
-    ...(within('/home') || within('/root') ? ['ProtectHome=read-only'] : []),
-    ...(within('/tmp') || within('/var/tmp') ? ['PrivateTmp=no'] : []),
+      : [`ReadWritePaths=-${quote(sessions)}`]),
+    ...(isWithin('/home') || isWithin('/root') ? ['ProtectHome=read-only'] : []),
+    ...(isWithin('/tmp') || isWithin('/var/tmp') ? ['PrivateTmp=no'] : []),
   ];
-  const beside = `/etc/systemd/system/${service}.service.d`;
-  const file = `${beside}/site.conf`;
+  const dropIns = `/etc/systemd/system/${service}.service.d`;
+  const file = `${dropIns}/site.conf`;
   const rights: string[] = [];
-  if (more.length > 0) {
+  if (directives.length > 0) {
     rights.push(
-      `install -d ${beside}`,
-      // In one line, since a shell would take the end of a longer text only at the start of a line.
-      `printf '%s\\n' ${['[Service]', ...more].map(shellWord).join(' ')} > ${file}`,
+      `install -d ${dropIns}`,
+      // One line, because the end of a here-document must start a line.
+      `printf '%s\\n' ${['[Service]', ...directives].map(shellWord).join(' ')} > ${file}`,
     );
   } else if (existsSync(`${machine}${file}`)) {
-    // An earlier run had it made, for a site that needed more.
+    // An earlier site needed more rights.
     rights.push(`rm ${file}`);
   }
   const lines = [
     ...(rights.length === 0 ? [] : [...rights, 'systemctl daemon-reload']),
     `systemctl enable ${service}`,
-    // It may be running with other settings: `enable --now` would leave it so.
+    // `enable --now` would not restart a service that runs with other settings.
     `systemctl restart ${service}`,
   ];
   return { service, lines };
 }
 
-function unitIn(machine: string, unit: string): string | undefined {
+function readUnit(machine: string, unit: string): string | undefined {
   for (const folder of folders) {
     try {
       return readFileSync(`${machine}${folder}/${unit}`, 'utf8');
     } catch {
-      // It is in the next one, or in none.
+      // Not in this folder.
     }
   }
   return undefined;
 }
 
-/** As systemd reads a path: in quotes, with its own signs doubled. */
-const quoted = (path: string) =>
+/** Quotes a path for systemd. */
+const quote = (path: string) =>
   /^[\w./-]+$/.test(path) ? path : `"${path.replace(/["\\]/g, '\\$&').replaceAll('%', '%%')}"`;

@@ -19,8 +19,8 @@ import {
 import { dirname } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 
-/** A link itself, and not the file that it leads to. Null if nothing is there, or this account may not see it. */
-function entryAt(path: string): Stats | null {
+/** Does not follow a link. Returns null if nothing is there, or this account may not see it. */
+function statEntry(path: string): Stats | null {
   try {
     return lstatSync(path);
   } catch {
@@ -28,56 +28,56 @@ function entryAt(path: string): Stats | null {
   }
 }
 
-/** @throws CommandProblem if there is a file, unless it may be replaced, and if there is anything else */
-export function refuseExisting(path: string, replace: boolean): void {
-  const found = entryAt(path);
-  if (found === null) return;
-  // As root a rename would put a file in the place of /dev/null, for every program of the machine.
-  if (!found.isFile() && !found.isSymbolicLink())
+/** @throws CommandProblem if there is a file that may not be replaced, or anything else such as a device */
+export function requireAbsent(path: string, replace: boolean): void {
+  const entry = statEntry(path);
+  if (entry === null) return;
+  // As root, a rename would replace even /dev/null.
+  if (!entry.isFile() && !entry.isSymbolicLink())
     throw new CommandProblem(
       exit.configuration,
-      `${path} is no file: nothing replaces it; --settings FILE takes a file`,
+      `${path} is not a file, so it is not replaced: name a file by --settings FILE`,
     );
   if (replace) return;
   throw new CommandProblem(
     exit.configuration,
-    `${path} is there already, and stays as it is: --force replaces it, --print only shows what would be written, --settings FILE takes another file`,
+    `${path} is there already, and is unchanged: --force replaces it, --print only shows what would be written, --settings FILE names another file`,
   );
 }
 
 /**
- * Refuses a folder that others may change, or move away with one above it: they could put other settings there.
+ * Requires a folder that other accounts can neither change nor move: they could replace the settings.
  * @param account of the server
  * @throws CommandProblem
  */
-export function refuseOpenFolder(path: string, account: { uid: number; gid: number }): void {
+export function requireSafeFolder(path: string, account: { uid: number; gid: number }): void {
   let folder = dirname(path);
   while (!existsSync(folder)) folder = dirname(folder);
   const nearest = realpathSync(folder);
   for (let at = nearest; at !== '/'; at = dirname(at)) {
     const { mode, uid, gid } = statSync(at);
     const group = (mode & 0o020) !== 0 && ![0, process.getegid?.(), account.gid].includes(gid);
-    // In a folder such as /tmp nobody can move what is another's.
+    // In a folder such as /tmp, users can move only their own entries.
     const isSticky = at !== nearest && (mode & 0o1000) !== 0;
     const isOpen = !isSticky && ((mode & 0o002) !== 0 || group);
     if (!isOpen && [0, process.geteuid?.(), account.uid].includes(uid)) continue;
     throw new CommandProblem(
       exit.configuration,
-      `other accounts may change ${at}, and so replace the settings: let only root or ${isOpen ? 'its owner' : 'this account'} write there, or take another place by --settings FILE`,
+      `other accounts may change ${at}, and so replace the settings: let only root or ${isOpen ? 'its owner' : 'this account'} write there, or name another file by --settings FILE`,
     );
   }
 }
 
 /**
- * Writes the file whole or not at all. Its group may read it, and nobody else: it may hold passwords.
- * @param group that of the account of the server; undefined for that of this process
+ * Writes the file completely or not at all. It may hold passwords, so only its owner and its group may read it.
+ * @param group of the account of the server; undefined for the group of this process
  * @throws CommandProblem
  */
 export function writeSettings(path: string, text: string, group: number | undefined, replace: boolean): void {
   const folder = dirname(path);
   const temporary = `${path}.${randomUUID()}`;
   try {
-    // The account of the server has to get through.
+    // The account of the server must be able to enter it.
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const file = openSync(temporary, 'wx', 0o600);
     try {
@@ -88,31 +88,31 @@ export function writeSettings(path: string, text: string, group: number | undefi
     } finally {
       closeSync(file);
     }
-    refuseExisting(path, replace);
+    requireAbsent(path, replace);
     if (replace) renameSync(temporary, path);
-    // It fails if another program has made the file meanwhile.
+    // Fails if another program has created the file since the check.
     else linkSync(temporary, path);
-    const opened = openSync(folder, 'r');
-    fsyncSync(opened);
-    closeSync(opened);
+    const handle = openSync(folder, 'r');
+    fsyncSync(handle);
+    closeSync(handle);
   } catch (error) {
     if (error instanceof CommandProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') refuseExisting(path, false);
-    const why = {
+    if (code === 'EEXIST') requireAbsent(path, false);
+    const reason = {
       ENOSPC: 'the disk is full',
       EDQUOT: 'the quota is used up',
       EROFS: 'the disk is read-only',
     }[code ?? ''];
     throw new CommandProblem(
       exit.output,
-      `${path} cannot be written: ${why ?? `this account may not, or the folder is none (${code})`}. Nothing has been written; --settings FILE takes another place`,
+      `${path} cannot be written: ${reason ?? `this account may not, or its folder is not a folder (${code})`}. Nothing has been written; --settings FILE names another file`,
     );
   } finally {
     try {
       rmSync(temporary, { force: true });
     } catch {
-      // Where it could not be made, it cannot be removed.
+      // It could not be created.
     }
   }
 }

@@ -11,7 +11,7 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { withoutRenewal } from '../doctor/finding.ts';
 import type { Config } from '../settings/config.ts';
 import { lineForScreen } from '../wire/blank.ts';
-import { type Account, accountOf, asAccount } from './account.ts';
+import { type Account, asAccount, findAccount } from './account.ts';
 
 /** The folder of a site, with the settings about it. */
 export type SitePlace = Extract<Config['logins'], { site: unknown }>['site'];
@@ -79,12 +79,12 @@ async function rightsProblem(place: SitePlace): Promise<CommandProblem | null> {
   );
 }
 
-/** Returns the account that PHP runs as: the owner of the sessions, unless that is root. */
-export function phpAccount({ account, sessionFolder }: SiteDescription): string | undefined {
+/** Returns the account of PHP: by the site, or the owner of its sessions unless that is root. */
+export function findPhpAccount({ account, sessionFolder }: SiteDescription): string | undefined {
   if (account !== undefined || sessionFolder === undefined) return account;
   try {
     const { uid } = statSync(sessionFolder);
-    return uid === 0 ? undefined : accountOf(uid)?.name;
+    return uid === 0 ? undefined : findAccount(uid)?.name;
   } catch {
     return undefined;
   }

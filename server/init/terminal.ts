@@ -4,35 +4,34 @@ import { styleText } from 'node:util';
 import { withDocs } from '../command/how-to-run.ts';
 import { forScreen, lineForScreen } from '../wire/blank.ts';
 
-/** A conversation with the owner. */
 export interface Terminal {
   say(line?: string): void;
   problem(line: string): void;
-  /** A line in bold, below an empty one. */
+  /** Prints an empty line, and a line in bold. */
   heading(text: string): void;
-  /** @returns the answer; null if there is nobody to answer */
+  /** Returns null at the end of the input. */
   ask(question: string): Promise<string | null>;
-  /** The same without showing what is typed. */
+  /** Asks without showing what is typed. */
   askHidden(question: string): Promise<string | null>;
   close(): void;
 }
 
-/** Characters of one answer. A `Cookie` header has at most some thousands. */
-const longest = 64 * 1024;
+/** A `Cookie` header has at most some thousands. */
+const maxAnswerCharacters = 64 * 1024;
 
-/** Standard input and output: those of a person, or of a script, which writes one answer a line. */
+/** Opens standard input and output. A script writes one answer a line. */
 export function openTerminal(): Terminal {
-  const isPerson = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const lines: string[] = [];
-  let waiting: ((line: string | null) => void) | undefined;
+  let resolveLine: ((line: string | null) => void) | undefined;
   let ended = false;
   let hidden = false;
   let reader: Interface | undefined;
 
-  /** Input is read only when there is a question: without one the process need not wait for its end. */
+  /** Reads input only once there is a question. Otherwise the process would wait for the end of the input. */
   function listen(): void {
     if (reader !== undefined) return;
-    // It shows what is typed, and is silent while that is hidden.
+    // Shows what is typed, unless the answer is hidden.
     const echo = new Writable({
       write(chunk, _, done) {
         if (!hidden) process.stdout.write(chunk);
@@ -41,22 +40,20 @@ export function openTerminal(): Terminal {
     });
     reader = createInterface({
       input: process.stdin,
-      ...(isPerson ? { output: echo, terminal: true, historySize: 0 } : {}),
+      ...(isInteractive ? { output: echo, terminal: true, historySize: 0 } : {}),
     });
     reader.on('line', (text) => {
-      const line = text.slice(0, longest).trim();
-      if (waiting === undefined) lines.push(line);
-      else {
-        waiting(line);
-        waiting = undefined;
-      }
+      const line = text.slice(0, maxAnswerCharacters).trim();
+      if (resolveLine === undefined) lines.push(line);
+      else resolveLine(line);
+      resolveLine = undefined;
     });
     reader.on('close', () => {
       ended = true;
-      waiting?.(null);
-      waiting = undefined;
+      resolveLine?.(null);
+      resolveLine = undefined;
     });
-    // As every program ends at Ctrl-C.
+    // The exit code of a program that Ctrl-C ends.
     reader.on('SIGINT', () => process.exit(130));
   }
 
@@ -70,15 +67,15 @@ export function openTerminal(): Terminal {
       (ended
         ? null
         : await new Promise<string | null>((resolve) => {
-            waiting = resolve;
+            resolveLine = resolve;
           }));
     hidden = false;
-    if (!isPerson || isHidden || answer === null) process.stdout.write('\n');
+    if (!isInteractive || isHidden || answer === null) process.stdout.write('\n');
     return answer;
   }
 
   return {
-    // A site has its say in what is printed: file names, versions, messages of its database.
+    // File names, versions and database messages of a site may contain control characters.
     say: (line = '') => void process.stdout.write(`${withDocs(forScreen(line))}\n`),
     problem: (line) => void process.stderr.write(`${withDocs(forScreen(line))}\n`),
     heading: (text) =>

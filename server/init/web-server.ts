@@ -5,8 +5,8 @@ import type { ChatAddresses } from './address.ts';
 /** A web server of this machine. */
 export interface WebServer {
   kind: 'nginx' | 'apache';
-  running: boolean;
-  /** The file of the site, if its name stands in one. */
+  isRunning: boolean;
+  /** The configuration file that names the site. */
   file: string | undefined;
 }
 
@@ -14,8 +14,8 @@ interface Kind {
   title: string;
   processes: readonly string[];
   configurations: readonly string[];
-  folders: readonly string[];
-  /** The line that names a host. */
+  siteFolders: readonly string[];
+  /** Matches the lines that name hosts. */
   hosts: RegExp;
 }
 
@@ -24,42 +24,43 @@ export const webServers: Readonly<Record<WebServer['kind'], Kind>> = {
     title: 'nginx',
     processes: ['nginx'],
     configurations: ['/etc/nginx/nginx.conf'],
-    folders: ['/etc/nginx/sites-enabled', '/etc/nginx/conf.d'],
+    siteFolders: ['/etc/nginx/sites-enabled', '/etc/nginx/conf.d'],
     hosts: /^\s*server_name\s+([^;]*);/gm,
   },
   apache: {
     title: 'Apache',
     processes: ['apache2', 'httpd'],
     configurations: ['/etc/apache2/apache2.conf', '/etc/httpd/conf/httpd.conf'],
-    folders: ['/etc/apache2/sites-enabled', '/etc/httpd/conf.d'],
+    siteFolders: ['/etc/apache2/sites-enabled', '/etc/httpd/conf.d'],
     hosts: /^\s*Server(?:Name|Alias)\s+(.*)$/gim,
   },
 };
 
-/** Bytes of a configuration file. */
-const largest = 1024 * 1024;
+const maxFileBytes = 1024 * 1024;
 
 /**
- * Finds web servers by their files and processes, and executes nothing.
+ * Finds web servers by their files and processes. Executes nothing.
  * @param host of the site
- * @param root where the files are, if that is not `/`
- * @returns those that run first
+ * @param root of the machine
+ * @returns running ones first
  */
 export function findWebServers(host: string, root = '/'): WebServer[] {
-  const running = new Set(namesIn(join(root, 'proc')).flatMap((pid) => nameOf(join(root, 'proc', pid))));
+  const running = new Set(
+    namesIn(join(root, 'proc')).flatMap((pid) => readProcessName(join(root, 'proc', pid))),
+  );
   const kinds = Object.entries(webServers) as [WebServer['kind'], Kind][];
   return kinds
-    .map(([kind, { processes, configurations, folders, hosts }]) => ({
+    .map(([kind, { processes, configurations, siteFolders, hosts }]) => ({
       kind,
-      running: processes.some((name) => running.has(name)),
-      there: configurations.some((file) => existsSync(join(root, file))),
-      file: folders
+      isRunning: processes.some((name) => running.has(name)),
+      isInstalled: configurations.some((file) => existsSync(join(root, file))),
+      file: siteFolders
         .flatMap((folder) => namesIn(join(root, folder)).map((name) => `${folder}/${name}`))
         .find((file) => namesHost(join(root, file), hosts, host)),
     }))
-    .filter(({ running, there }) => running || there)
-    .sort((a, b) => Number(b.running) - Number(a.running))
-    .map(({ kind, running, file }) => ({ kind, running, file }));
+    .filter(({ isRunning, isInstalled }) => isRunning || isInstalled)
+    .sort((a, b) => Number(b.isRunning) - Number(a.isRunning))
+    .map(({ kind, isRunning, file }) => ({ kind, isRunning, file }));
 }
 
 function namesIn(folder: string): string[] {
@@ -70,7 +71,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function nameOf(folder: string): string[] {
+function readProcessName(folder: string): string[] {
   if (!/\/\d+$/.test(folder)) return [];
   try {
     return [readFileSync(join(folder, 'comm'), 'utf8').trim()];
@@ -82,7 +83,7 @@ function nameOf(folder: string): string[] {
 function namesHost(file: string, hosts: RegExp, host: string): boolean {
   try {
     const { size } = statSync(file);
-    if (size > largest) return false;
+    if (size > maxFileBytes) return false;
     const named = [...readFileSync(file, 'utf8').matchAll(hosts)].flatMap(([, names = '']) =>
       names.split(/\s+/),
     );
@@ -92,10 +93,10 @@ function namesHost(file: string, hosts: RegExp, host: string): boolean {
   }
 }
 
-/** The name of the map is used by each block of nginx. */
+/** Each block of nginx uses the variable of this map. */
 export const nginxMap = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
 
-/** The directives of a location, with the address of the chat server. A slash at its end removes the path. */
+/** Returns the directives of a location. A slash at the end of the address removes its path. */
 const nginxProxy = (address: string, indent: string) =>
   `${indent}proxy_pass ${address};
 ${indent}proxy_http_version 1.1;
@@ -111,7 +112,7 @@ ${indent}# The largest file, CHAT_LIMIT_FILE. It goes on as it comes, and not in
 ${indent}client_max_body_size 10m;
 ${indent}proxy_request_buffering off;`;
 
-/** @param path of the chat, with a slash at its end */
+/** @param path of the chat, which ends with a slash */
 export const nginxLocation = (path: string, port: number) => `location ^~ ${path} {
     # The slash at the end removes ${path.slice(0, -1)}: the chat server sees /socket.io/, not ${path}socket.io/.
 ${nginxProxy(`http://127.0.0.1:${port}/`, '    ')}
@@ -130,8 +131,8 @@ ${nginxProxy(`http://127.0.0.1:${port}`, '        ')}
 export const apacheProxy = (path: string, port: number) => `ProxyPreserveHost On
 ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket ttl=60`;
 
-/** The lines that the owner adds to a web server, and their place in it. */
-export function blocksFor(
+/** Returns the lines that the owner adds to a web server, and their place in it. */
+export function configurationBlocks(
   { kind, file }: Pick<WebServer, 'kind' | 'file'>,
   { site, chat, way }: ChatAddresses,
   port: number,
@@ -154,8 +155,8 @@ export function blocksFor(
   return [{ where: `${where}:`, lines: apacheProxy(chat.pathname, port) }];
 }
 
-/** The commands after that: they check the configuration, and let the server read it. */
-export const reloadOf = (kind: WebServer['kind']): string =>
+/** Returns the commands that check and load the configuration. */
+export const reloadCommands = (kind: WebServer['kind']): string =>
   kind === 'nginx'
     ? 'nginx -t && systemctl reload nginx'
     : 'a2enmod proxy proxy_http && systemctl reload apache2';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
-import { nextSteps } from '../../server/init/next-steps.ts';
+import { printNextSteps } from '../../server/init/next-steps.ts';
 import { startService } from '../../server/init/service.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -109,7 +109,7 @@ test.each<[string, string, string, string[]]>([
     const said: string[] = [];
     const say = (line = '') => void said.push(line);
     const addresses = addressesFor(parseAddress('http://localhost'), null, hostOnly, 7070);
-    nextSteps(
+    printNextSteps(
       {
         ...{ addresses, account: php, acl: [], login: addresses.site, settings, data: '/var/lib/chat' },
         ...{ site, sessions, port: 7070, isBuilt: true, machine },

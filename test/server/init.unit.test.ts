@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { setfaclLines } from '../../server/init/account.ts';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
-import { refuseExisting, writeSettings } from '../../server/init/settings-file.ts';
+import { requireAbsent, writeSettings } from '../../server/init/settings-file.ts';
 import { settingsText } from '../../server/init/settings-text.ts';
 import {
   apacheProxy,
@@ -135,10 +135,10 @@ test('only a regular file or a link itself is replaced', () => {
   execFileSync('mkfifo', [pipe]);
   for (const path of [pipe, folder, '/dev/null']) {
     const kind = statSync(path).mode;
-    expect(() => refuseExisting(path, true)).toThrow(/is no file: nothing replaces it/);
+    expect(() => requireAbsent(path, true)).toThrow(/is not a file, so it is not replaced/);
     expect(statSync(path).mode).toBe(kind);
   }
-  expect(() => writeSettings(pipe, 'A=1\n', undefined, true)).toThrow(/is no file/);
+  expect(() => writeSettings(pipe, 'A=1\n', undefined, true)).toThrow(/is not a file/);
   expect(statSync(pipe).isFIFO()).toBe(true);
   const other = join(folder, 'other');
   const link = join(folder, 'link');
@@ -146,7 +146,7 @@ test('only a regular file or a link itself is replaced', () => {
   writeFileSync(other, 'own\n');
   symlinkSync(other, link);
   symlinkSync(join(folder, 'none'), nowhere);
-  for (const path of [link, nowhere]) expect(() => refuseExisting(path, false)).toThrow(/is there already/);
+  for (const path of [link, nowhere]) expect(() => requireAbsent(path, false)).toThrow(/is there already/);
   writeSettings(link, 'A=1\n', undefined, true);
   expect([readFileSync(other, 'utf8'), lstatSync(link).isFile()]).toEqual(['own\n', true]);
 });
@@ -198,8 +198,8 @@ test('web servers by their files and processes, with the file of the site', () =
   write('proc/17/comm', 'apache2\n');
   write('proc/meminfo', 'nginx');
   expect(findWebServers('example.org', root)).toEqual([
-    { kind: 'apache', running: true, file: '/etc/apache2/sites-enabled/site.conf' },
-    { kind: 'nginx', running: false, file: '/etc/nginx/sites-enabled/b' },
+    { kind: 'apache', isRunning: true, file: '/etc/apache2/sites-enabled/site.conf' },
+    { kind: 'nginx', isRunning: false, file: '/etc/nginx/sites-enabled/b' },
   ]);
 });
 
