@@ -1,4 +1,4 @@
-import { decodeStored, formatOf } from './formats/formats.ts';
+import { decodeStored, detectFormat } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
 import { parseLayers } from './layers/layers.ts';
@@ -82,7 +82,7 @@ function hint(
   const layers = [...given.slice(0, removed), ...more].join(',');
   const options = [
     layers === given.join(',') || layers === '' ? '' : `layers=${layers}`,
-    formatOption === `format=${formatOf(source.format, inner)}` ? '' : (formatOption ?? ''),
+    formatOption === `format=${detectFormat(source.format, inner)}` ? '' : (formatOption ?? ''),
   ].filter((text) => text !== '');
   if (options.length > 0) return `the store URL has to say ${options.join('&')} (${option('store')})`;
   if (explanation !== undefined || formatOption === undefined) return explanation;

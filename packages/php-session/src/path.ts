@@ -1,7 +1,7 @@
 import { decodePhp } from './formats/php.ts';
 import { decodePhpSerialize } from './formats/php-serialize.ts';
 import {
-  bytewise,
+  escapeBytes,
   FormatError,
   PhpBytes,
   PhpFloat,
@@ -104,7 +104,7 @@ function toMatcher(step: Key): (key: string) => boolean {
   if (typeof step === 'string') return (key) => key === step;
   const { beginning } = step;
   // The rest of the key may not be UTF-8.
-  const inBytes = bytewise(Buffer.from(beginning));
+  const inBytes = escapeBytes(Buffer.from(beginning));
   return (key) => key.startsWith(beginning) || key.startsWith(inBytes);
 }
 

@@ -6,8 +6,8 @@ import { decodePhpSerialize } from './php-serialize.ts';
 import type { PhpValue } from './value.ts';
 
 /**
- * The formats by the names of PHP's `session.serialize_handler`, and `json` for handlers of one's own. Each throws
- * FormatError, and nothing else, for bytes that are not of its kind.
+ * The decoders, by the values of PHP's `session.serialize_handler`, and `json` for custom handlers. They throw only
+ * FormatError.
  */
 export const formats = {
   php: decodePhp,
@@ -20,11 +20,11 @@ export const formats = {
 
 export type FormatName = keyof typeof formats;
 
-/** How a store has its sessions; `memcached` is whatever a `Memcached` object makes of an array. */
+/** The format of the sessions in a store. `memcached`: any serializer of a `Memcached` object. */
 export type StoredFormat = FormatName | 'memcached';
 
-/** The format of these bytes: PHP's `memcached.serializer` decides it, and their first byte tells it. */
-export function formatOf(stored: StoredFormat, [first = 0x61]: Buffer): FormatName {
+/** Detects the serializer of a `Memcached` object by the first byte. */
+export function detectFormat(stored: StoredFormat, [first = 0x61]: Buffer): FormatName {
   if (stored !== 'memcached') return stored;
   if (first === 0) return 'igbinary';
   if (first >= 0x80) return 'msgpack';
@@ -33,7 +33,7 @@ export function formatOf(stored: StoredFormat, [first = 0x61]: Buffer): FormatNa
 
 /** @throws FormatError */
 export const decodeStored = (stored: StoredFormat, bytes: Buffer): PhpValue =>
-  formats[formatOf(stored, bytes)](bytes);
+  formats[detectFormat(stored, bytes)](bytes);
 
 export function isFormatName(name: string): name is FormatName {
   return Object.hasOwn(formats, name);

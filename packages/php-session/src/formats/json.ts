@@ -16,20 +16,20 @@ const closingBrace = 0x7d;
 /** The default depth of PHP's `json_decode()`. */
 const maxDepth = 512;
 
-/** A list or an object whose values are being read. */
+/** A list or an object with unread values. */
 interface Container {
-  readonly into: PhpRecord | PhpValue[];
-  begun: boolean;
+  readonly value: PhpRecord | PhpValue[];
+  isStarted: boolean;
   readonly outer: Container | undefined;
 }
 
 /**
- * Decodes JSON (RFC 8259) to what PHP's `json_decode($text, true)` makes of it: a number with `.`, `e` or `E` is a
- * float, integers are exact, and the last of equal keys counts. Not by JSON.parse, which loses the first two.
+ * Decodes JSON (RFC 8259) like PHP's `json_decode($text, true)`: a number with `.`, `e` or `E` is a float, integers are
+ * exact, and the last value of a duplicate key counts. JSON.parse does not distinguish floats and rounds integers.
  */
 class JsonDecoder {
   readonly #text: string;
-  #at = 0;
+  #offset = 0;
   #depth = 0;
   #open: Container | undefined;
 
@@ -37,76 +37,76 @@ class JsonDecoder {
     this.#text = text;
   }
 
-  whole(): PhpValue {
-    const value = this.#begin();
+  decode(): PhpValue {
+    const value = this.#startValue();
     for (let open = this.#open; open !== undefined; open = this.#open) {
-      const { into } = open;
-      if (this.#ends(open)) {
+      const { value: container } = open;
+      if (this.#isAtEnd(open)) {
         this.#depth--;
         this.#open = open.outer;
-      } else if (Array.isArray(into)) into.push(this.#begin());
+      } else if (Array.isArray(container)) container.push(this.#startValue());
       else {
-        if (this.#next() !== quote) this.#fail('a key');
-        const key = this.#string();
-        this.#skip(colon, ':');
-        into[key] = this.#begin();
+        if (this.#skipBlanks() !== quote) this.#fail('a key');
+        const key = this.#readString();
+        this.#expect(colon, ':');
+        container[key] = this.#startValue();
       }
     }
-    this.#next();
-    if (this.#at < this.#text.length) this.#fail('the end');
+    this.#skipBlanks();
+    if (this.#offset < this.#text.length) this.#fail('the end');
     return value;
   }
 
-  /** A scalar, or a list or object without its values, which `whole` reads. */
-  #begin(): PhpValue {
-    switch (this.#next()) {
+  /** Returns a scalar, or opens a list or object whose values `decode` reads. */
+  #startValue(): PhpValue {
+    switch (this.#skipBlanks()) {
       case quote:
-        return this.#string();
+        return this.#readString();
       case 0x7b:
-        return this.#enter(newRecord());
+        return this.#openContainer(newRecord());
       case 0x5b:
-        return this.#enter([]);
+        return this.#openContainer([]);
       case 0x74:
-        return this.#word('true', true);
+        return this.#readWord('true', true);
       case 0x66:
-        return this.#word('false', false);
+        return this.#readWord('false', false);
       case 0x6e:
-        return this.#word('null', null);
+        return this.#readWord('null', null);
       default:
-        return this.#number();
+        return this.#readNumber();
     }
   }
 
-  #enter<T extends Container['into']>(into: T): T {
+  #openContainer<T extends Container['value']>(value: T): T {
     if (++this.#depth > maxDepth) {
       const explanation = `lists and objects are nested deeper than the ${maxDepth} levels that PHP reads (json_decode)`;
-      this.#fail(`no more than ${maxDepth} levels`, this.#at, explanation);
+      this.#fail(`no more than ${maxDepth} levels`, this.#offset, explanation);
     }
-    this.#at++;
-    this.#open = { into, begun: false, outer: this.#open };
-    return into;
+    this.#offset++;
+    this.#open = { value, isStarted: false, outer: this.#open };
+    return value;
   }
 
-  /** Past a comma, or past the end of the container. */
-  #ends(open: Container): boolean {
-    const end = Array.isArray(open.into) ? closingBracket : closingBrace;
-    const c = this.#next();
+  /** Skips a comma, or the end of the container. @returns whether it was the end */
+  #isAtEnd(open: Container): boolean {
+    const end = Array.isArray(open.value) ? closingBracket : closingBrace;
+    const c = this.#skipBlanks();
     if (c === end) {
-      this.#at++;
+      this.#offset++;
       return true;
     }
-    if (open.begun) this.#skip(comma, `"," or "${String.fromCharCode(end)}"`);
-    open.begun = true;
+    if (open.isStarted) this.#expect(comma, `"," or "${String.fromCharCode(end)}"`);
+    open.isStarted = true;
     return false;
   }
 
-  #string(): string {
-    const start = this.#at;
+  #readString(): string {
+    const start = this.#offset;
     let escaped = false;
     for (let i = start + 1; ; i++) {
       const c = this.#text.charCodeAt(i);
       if (c === quote) {
-        this.#at = i + 1;
+        this.#offset = i + 1;
         break;
       }
       if (c === backslash) {
@@ -114,73 +114,73 @@ class JsonDecoder {
         i++;
       } else if (!(c >= 0x20)) this.#fail('the rest of a string', Math.min(i, this.#text.length));
     }
-    if (!escaped) return this.#text.slice(start + 1, this.#at - 1);
+    if (!escaped) return this.#text.slice(start + 1, this.#offset - 1);
     try {
-      const string = JSON.parse(this.#text.slice(start, this.#at)) as string;
-      // PHP refuses half a surrogate pair.
+      const string = JSON.parse(this.#text.slice(start, this.#offset)) as string;
+      // PHP rejects lone surrogates.
       if (string.isWellFormed()) return string;
     } catch {
-      // V8's message quotes the text.
+      // The message of V8 contains the text.
     }
     return this.#fail('a string with escapes that JSON has', start);
   }
 
-  #word<T extends PhpValue>(word: string, value: T): T {
-    if (!this.#text.startsWith(word, this.#at)) this.#fail('a value');
-    this.#at += word.length;
+  #readWord<T extends PhpValue>(word: string, value: T): T {
+    if (!this.#text.startsWith(word, this.#offset)) this.#fail('a value');
+    this.#offset += word.length;
     return value;
   }
 
   /** RFC 8259, section 6. */
-  #number(): PhpValue {
-    const start = this.#at;
-    if (this.#here() === minus) this.#at++;
-    if (this.#here() === zero) this.#at++;
-    else this.#digits('a value');
-    const whole = this.#at;
-    if (this.#here() === point) {
-      this.#at++;
-      this.#digits('a digit');
+  #readNumber(): PhpValue {
+    const start = this.#offset;
+    if (this.#current() === minus) this.#offset++;
+    if (this.#current() === zero) this.#offset++;
+    else this.#skipDigits('a value');
+    const whole = this.#offset;
+    if (this.#current() === point) {
+      this.#offset++;
+      this.#skipDigits('a digit');
     }
-    if ((this.#here() | 0x20) === 0x65) {
-      this.#at++;
-      if (this.#here() === plus || this.#here() === minus) this.#at++;
-      this.#digits('a digit');
+    if ((this.#current() | 0x20) === 0x65) {
+      this.#offset++;
+      if (this.#current() === plus || this.#current() === minus) this.#offset++;
+      this.#skipDigits('a digit');
     }
-    const text = this.#text.slice(start, this.#at);
+    const text = this.#text.slice(start, this.#offset);
     const value = Number(text);
-    if (this.#at > whole) return new PhpFloat(value);
+    if (this.#offset > whole) return new PhpFloat(value);
     if (Number.isSafeInteger(value)) return value;
-    // A number that does not fit PHP's 64-bit integer becomes a float in PHP too.
+    // PHP also converts integers of more than 64 bits to floats.
     const exact = text.length > 20 ? undefined : BigInt(text);
     return exact !== undefined && BigInt.asIntN(64, exact) === exact ? exact : new PhpFloat(value);
   }
 
-  #digits(expected: string): void {
-    const start = this.#at;
-    while (this.#here() >= zero && this.#here() <= nine) this.#at++;
-    if (this.#at === start) this.#fail(expected);
+  #skipDigits(expected: string): void {
+    const start = this.#offset;
+    while (this.#current() >= zero && this.#current() <= nine) this.#offset++;
+    if (this.#offset === start) this.#fail(expected);
   }
 
-  #here(): number {
-    return this.#text.charCodeAt(this.#at);
+  #current(): number {
+    return this.#text.charCodeAt(this.#offset);
   }
 
-  /** Skips blanks. @returns the next byte */
-  #next(): number {
+  /** @returns the first character after the blanks */
+  #skipBlanks(): number {
     for (;;) {
-      const c = this.#here();
+      const c = this.#current();
       if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return c;
-      this.#at++;
+      this.#offset++;
     }
   }
 
-  #skip(c: number, expected: string): void {
-    if (this.#next() !== c) this.#fail(expected);
-    this.#at++;
+  #expect(c: number, expected: string): void {
+    if (this.#skipBlanks() !== c) this.#fail(expected);
+    this.#offset++;
   }
 
-  #fail(expected: string, at = this.#at, explanation?: string): never {
+  #fail(expected: string, at = this.#offset, explanation?: string): never {
     const offset = Buffer.byteLength(this.#text.slice(0, at));
     throw new FormatError(`expected ${expected} at byte ${offset}`, { explanation });
   }
@@ -193,5 +193,5 @@ export function decodeJson(bytes: Buffer): PhpValue {
     const offset = Buffer.from(text).findIndex((byte, at) => byte !== bytes[at]);
     throw new FormatError(`expected JSON in UTF-8 at byte ${offset}`);
   }
-  return new JsonDecoder(text).whole();
+  return new JsonDecoder(text).decode();
 }

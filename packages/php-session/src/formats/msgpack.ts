@@ -1,88 +1,88 @@
 import { decodeWithKeys, Reader } from './reader.ts';
 import {
+  dropIntegerNames,
   isRecord,
-  nameFrom,
   newRecord,
   PhpBytes,
   PhpFloat,
   PhpObject,
   type PhpRecord,
   type PhpValue,
-  variables,
+  toName,
 } from './value.ts';
 
-/** Values of the key nil at the beginning of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
+/** Values of the first key nil of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
 const markers = { reference: 1, recursive: 2, custom: 3, object: 4, objectReference: 5 };
 
-/** `MSGPACK_EMBED_STACK_SIZE` in msgpack_unpack.h: of a session with more levels PHP reads nothing. */
+/** `MSGPACK_EMBED_STACK_SIZE` in msgpack_unpack.h: PHP reads nothing of a session with more levels. */
 const maxDepth = 1024;
 
 const noProperties = Object.freeze(newRecord());
 
-/** A list or a map whose values are being read. */
+/** A list or a map with unread values. */
 interface Container {
-  /** `state`: an object that PHP makes of the one value that `__serialize()` returned. */
+  /** `state`: an object with the value that `__serialize()` returned. */
   readonly kind: 'list' | 'array' | 'object' | 'state';
   readonly value: PhpValue[] | PhpRecord | PhpObject;
   readonly slot: number;
   readonly count: number;
-  left: number;
+  unreadCount: number;
   state: PhpValue;
-  readonly places: Places | undefined;
+  readonly table: ValueTable | undefined;
   readonly outer: Container | undefined;
 }
 
 /**
- * Decodes what ext-msgpack writes: MessagePack, in which a map that begins with the key nil is not an array but
- * says under it what it is: the name of an object's class, or one of the markers.
+ * Decodes the MessagePack of ext-msgpack. A map with the first key nil is not an array: the value is the class name of
+ * an object, or a marker.
  */
 class MsgpackDecoder {
-  readonly #in: Reader;
-  readonly #keepKeys: boolean;
+  readonly #reader: Reader;
+  readonly #trackKeys: boolean;
   readonly #slots = new Slots();
   #open: Container | undefined;
-  /** How many entries the map has that began last. */
-  #begun = 0;
+  /** The number of entries of the map that was started last. */
+  #lastMapSize = 0;
 
-  constructor(reader: Reader, keepKeys: boolean) {
-    this.#in = reader;
-    this.#keepKeys = keepKeys;
+  constructor(reader: Reader, trackKeys: boolean) {
+    this.#reader = reader;
+    this.#trackKeys = trackKeys;
   }
 
-  value(): PhpValue {
-    const value = this.#begin();
+  decode(): PhpValue {
+    const value = this.#startValue();
     for (let open = this.#open; open !== undefined; open = this.#open) {
-      open.places?.complete(this.#begun);
-      if (open.kind === 'list') this.#values(open);
-      else if (open.kind === 'array') this.#entries(open);
-      else if (open.kind === 'object') this.#properties(open);
-      else this.#state(open);
-      if (this.#open === open) this.#close(open);
+      open.table?.complete(this.#lastMapSize);
+      if (open.kind === 'list') this.#readValues(open);
+      else if (open.kind === 'array') this.#readEntries(open);
+      else if (open.kind === 'object') this.#readProperties(open);
+      else this.#readState(open);
+      if (this.#open === open) this.#closeContainer(open);
     }
     return value;
   }
 
-  /** A scalar, or a list or map without its values, which `value` reads. */
-  #begin(): PhpValue {
-    const start = this.#in.offset;
-    const tag = this.#in.byte('a value');
+  /** Returns a scalar, or opens a list or map whose values `decode` reads. */
+  #startValue(): PhpValue {
+    const start = this.#reader.offset;
+    const tag = this.#reader.readByte('a value');
     if (tag <= 0x7f) return tag;
-    if (tag <= 0x8f) return this.#map(tag & 0x0f);
-    if (tag <= 0x9f) return this.#list(tag & 0x0f);
-    if (tag < 0xdc || tag > 0xdf) return this.#scalar(tag, start, 'a value');
-    const count = this.#unsigned(tag % 2 === 0 ? 2 : 4);
-    return tag <= 0xdd ? this.#list(count) : this.#map(count);
+    if (tag <= 0x8f) return this.#startMap(tag & 0x0f);
+    if (tag <= 0x9f) return this.#startList(tag & 0x0f);
+    if (tag < 0xdc || tag > 0xdf) return this.#decodeScalar(tag, start, 'a value');
+    const count = this.#readUnsigned(tag % 2 === 0 ? 2 : 4);
+    return tag <= 0xdd ? this.#startList(count) : this.#startMap(count);
   }
 
-  /** A value that is neither a list nor a map. */
-  #next(expected: string): PhpValue {
-    const start = this.#in.offset;
-    return this.#scalar(this.#in.byte(expected), start, expected);
+  /** Rejects lists and maps. */
+  #readScalar(expected: string): PhpValue {
+    const start = this.#reader.offset;
+    return this.#decodeScalar(this.#reader.readByte(expected), start, expected);
   }
 
-  #scalar(tag: number, start: number, expected: string): PhpValue {
+  #decodeScalar(tag: number, start: number, expected: string): PhpValue {
     if (tag <= 0x7f) return tag;
-    if (tag >= 0xa0 && tag <= 0xbf) return this.#in.string(tag & 0x1f);
+    if (tag >= 0xa0 && tag <= 0xbf) return this.#reader.readString(tag & 0x1f);
     if (tag >= 0xe0) return tag - 0x100;
     switch (tag) {
       case 0xc0:
@@ -94,233 +94,233 @@ class MsgpackDecoder {
       case 0xc4:
       case 0xc5:
       case 0xc6:
-        return this.#in.string(this.#unsigned(1 << (tag - 0xc4)));
+        return this.#reader.readString(this.#readUnsigned(1 << (tag - 0xc4)));
       case 0xca:
-        return new PhpFloat(this.#in.take(4).readFloatBE());
+        return new PhpFloat(this.#reader.readBytes(4).readFloatBE());
       case 0xcb:
-        return new PhpFloat(this.#in.take(8).readDoubleBE());
+        return new PhpFloat(this.#reader.readBytes(8).readDoubleBE());
       case 0xcc:
       case 0xcd:
       case 0xce:
-        return this.#unsigned(1 << (tag - 0xcc));
+        return this.#readUnsigned(1 << (tag - 0xcc));
       case 0xcf:
-        return unsigned(this.#in.take(8).readBigUInt64BE());
+        return toUnsigned(this.#reader.readBytes(8).readBigUInt64BE());
       case 0xd0:
       case 0xd1:
       case 0xd2: {
-        const bytes = this.#in.take(1 << (tag - 0xd0));
+        const bytes = this.#reader.readBytes(1 << (tag - 0xd0));
         return bytes.readIntBE(0, bytes.length);
       }
       case 0xd3:
-        return safe(this.#in.take(8).readBigInt64BE());
+        return toInteger(this.#reader.readBytes(8).readBigInt64BE());
       case 0xd9:
       case 0xda:
       case 0xdb:
-        return this.#in.string(this.#unsigned(1 << (tag - 0xd9)));
+        return this.#reader.readString(this.#readUnsigned(1 << (tag - 0xd9)));
       default:
-        return this.#in.fail(expected, start);
+        return this.#reader.fail(expected, start);
     }
   }
 
-  #isScalar(): boolean {
-    const tag = this.#in.bytes[this.#in.offset] ?? 0;
+  #isNextScalar(): boolean {
+    const tag = this.#reader.bytes[this.#reader.offset] ?? 0;
     return tag < 0x80 || (tag > 0x9f && (tag < 0xdc || tag > 0xdf));
   }
 
-  #unsigned(length: number): number {
-    return this.#in.take(length).readUIntBE(0, length);
+  #readUnsigned(length: number): number {
+    return this.#reader.readBytes(length).readUIntBE(0, length);
   }
 
-  #list(count: number): PhpValue {
-    this.#in.checkElements(count, 1);
+  #startList(count: number): PhpValue {
+    this.#reader.checkElements(count, 1);
     const slot = this.#slots.all.push(undefined) - 1;
-    this.#in.enter(maxDepth, 'ext-msgpack');
-    // At its full length: one that grows is copied, and gets room that it does not need.
+    this.#reader.enter(maxDepth, 'ext-msgpack');
+    // Allocated at its full length, because growing would copy it and waste memory.
     const list = new Array<PhpValue>(count);
     let n = 0;
-    while (n < count && this.#isScalar()) list[n++] = this.#begin();
-    if (n === count) return this.#end(slot, list);
-    return this.#enter('list', list, slot, count, count - n);
+    while (n < count && this.#isNextScalar()) list[n++] = this.#startValue();
+    if (n === count) return this.#finish(slot, list);
+    return this.#openContainer('list', list, slot, count, count - n);
   }
 
-  #map(count: number): PhpValue {
-    this.#in.checkElements(count, 2);
+  #startMap(count: number): PhpValue {
+    this.#reader.checkElements(count, 2);
     const slot = this.#slots.all.push(undefined) - 1;
-    this.#in.enter(maxDepth, 'ext-msgpack');
-    this.#begun = count;
-    // That is what PHP makes of it. An array without elements is written as a list.
-    if (count === 0) return this.#end(slot, new PhpObject('stdClass', noProperties));
-    if (!this.#nil()) return this.#enter('array', newRecord(), slot, count);
-    const start = this.#in.offset;
-    const marker = this.#next('a class or a marker');
+    this.#reader.enter(maxDepth, 'ext-msgpack');
+    this.#lastMapSize = count;
+    // PHP writes an empty array as a list, and decodes an empty map as an object.
+    if (count === 0) return this.#finish(slot, new PhpObject('stdClass', noProperties));
+    if (!this.#skipNil()) return this.#openContainer('array', newRecord(), slot, count);
+    const start = this.#reader.offset;
+    const marker = this.#readScalar('a class or a marker');
     if (typeof marker === 'string' || marker instanceof PhpBytes) {
-      return this.#object(this.#named(marker, start), count - 1, slot);
+      return this.#startObject(this.#toName(marker, start), count - 1, slot);
     }
-    if (count === 1) this.#in.fail('what is marked', start);
+    if (count === 1) this.#reader.fail('what is marked', start);
     switch (marker) {
       case markers.reference: {
-        const isObject = this.#nil();
-        const value = this.#visible(slot, isObject ? new PhpObject(this.#name()) : newRecord());
-        return this.#enter(isObject ? 'object' : 'array', value, slot, count - (isObject ? 2 : 1));
+        const isObject = this.#skipNil();
+        const value = this.#exposeSlot(slot, isObject ? new PhpObject(this.#readName()) : newRecord());
+        return this.#openContainer(isObject ? 'object' : 'array', value, slot, count - (isObject ? 2 : 1));
       }
       case markers.custom:
-        return this.#end(slot, this.#custom(count - 1));
+        return this.#finish(slot, this.#readCustom(count - 1));
       case markers.recursive:
       case markers.object:
       case markers.objectReference:
-        return this.#end(slot, this.#again(count - 1, start));
+        return this.#finish(slot, this.#resolveReference(count - 1, start));
       default:
-        return this.#in.fail('a class or a marker', start);
+        return this.#reader.fail('a class or a marker', start);
     }
   }
 
-  #object(className: string, count: number, slot: number): PhpValue {
-    const object = this.#visible(slot, new PhpObject(className));
-    const kind = count === 1 && this.#nil() ? 'state' : 'object';
-    return this.#enter(kind, object, slot, count);
+  #startObject(className: string, count: number, slot: number): PhpValue {
+    const object = this.#exposeSlot(slot, new PhpObject(className));
+    const kind = count === 1 && this.#skipNil() ? 'state' : 'object';
+    return this.#openContainer(kind, object, slot, count);
   }
 
-  #custom(count: number): PhpObject {
-    if (count !== 1) this.#in.fail('a class and its content');
-    const object = new PhpObject(this.#name(), newRecord(), false);
-    this.#name();
+  #readCustom(count: number): PhpObject {
+    if (count !== 1) this.#reader.fail('a class and its content');
+    const object = new PhpObject(this.#readName(), newRecord(), false);
+    this.#readName();
     return object;
   }
 
-  /** An earlier value once more. */
-  #again(count: number, start: number): PhpValue {
-    if (count !== 1) this.#in.fail('the number of an earlier value', start);
-    this.#key();
-    const number = this.#next('the number of an earlier value');
+  #resolveReference(count: number, start: number): PhpValue {
+    if (count !== 1) this.#reader.fail('the number of an earlier value', start);
+    this.#readKey();
+    const number = this.#readScalar('the number of an earlier value');
     const value = typeof number === 'number' ? this.#slots.all[number - 1] : undefined;
     if (value !== undefined) return value;
     const explanation =
       typeof number === 'number' && number > 0 && number <= this.#slots.all.length
         ? 'it has a reference for which ext-msgpack reads freed memory, so PHP may find anything there'
         : undefined;
-    return this.#in.fail('a reference to an earlier value', start, explanation);
+    return this.#reader.fail('a reference to an earlier value', start, explanation);
   }
 
-  #enter<T extends Container['value']>(
+  #openContainer<T extends Container['value']>(
     kind: Container['kind'],
     value: T,
     slot: number,
     count: number,
-    left = count,
+    unreadCount = count,
   ): T {
-    if (count === 0) return this.#end(slot, value);
+    if (count === 0) return this.#finish(slot, value);
     const isMap = kind === 'array' || kind === 'object';
-    // There is room for a few values in any case, and properties that a class declares have places of their own.
-    const moves = count > minRoom && (kind === 'array' || (isMap && isStdClass(value)));
-    const places =
-      moves || (isMap && this.#keepKeys)
-        ? new Places(this.#slots, recordOf(value), kind === 'array', moves, this.#keepKeys)
+    // PHP allocates at least `minCapacity` values, and declared properties are stored in the object.
+    const moves = count > minCapacity && (kind === 'array' || (isMap && isStdClass(value)));
+    const table =
+      moves || (isMap && this.#trackKeys)
+        ? new ValueTable(this.#slots, toRecord(value), kind === 'array', moves, this.#trackKeys)
         : undefined;
-    this.#open = { kind, value, slot, count, left, state: null, places, outer: this.#open };
+    this.#open = { kind, value, slot, count, unreadCount, state: null, table, outer: this.#open };
     return value;
   }
 
-  /** The values of a list up to one that is itself a list or a map. */
-  #values(open: Container): void {
+  /** Stops after a value that opens another container. */
+  #readValues(open: Container): void {
     const list = open.value as PhpValue[];
-    while (open.left > 0 && this.#open === open) list[list.length - open.left--] = this.#begin();
+    while (open.unreadCount > 0 && this.#open === open)
+      list[list.length - open.unreadCount--] = this.#startValue();
   }
 
-  /** The entries of an array up to one whose value is a list or a map. */
-  #entries(open: Container): void {
+  /** Stops after an entry that opens another container. */
+  #readEntries(open: Container): void {
     const record = open.value as PhpRecord;
-    const { places } = open;
-    while (open.left > 0) {
-      open.left--;
-      const key = this.#key();
-      places?.begin(key);
-      record[key] = this.#begin();
+    const { table } = open;
+    while (open.unreadCount > 0) {
+      open.unreadCount--;
+      const key = this.#readKey();
+      table?.begin(key);
+      record[key] = this.#startValue();
       if (this.#open !== open) return;
-      places?.complete(this.#begun);
+      table?.complete(this.#lastMapSize);
     }
   }
 
-  /** The same of an object. */
-  #properties(open: Container): void {
+  /** Stops after a property that opens another container. */
+  #readProperties(open: Container): void {
     const { properties } = open.value as PhpObject;
-    const { places } = open;
-    while (open.left > 0) {
-      open.left--;
-      const name = this.#in.property(this.#name(), '');
-      places?.begin(name);
-      properties[name] = this.#begin();
+    const { table } = open;
+    while (open.unreadCount > 0) {
+      open.unreadCount--;
+      const name = this.#reader.checkPropertyName(this.#readName(), '');
+      table?.begin(name);
+      properties[name] = this.#startValue();
       if (this.#open !== open) return;
-      places?.complete(this.#begun);
+      table?.complete(this.#lastMapSize);
     }
   }
 
-  #state(open: Container): void {
-    if (open.left-- === 0) return;
-    const start = this.#in.offset;
-    open.state = this.#begin();
-    if (!Array.isArray(open.state) && !isRecord(open.state)) this.#in.fail('an array', start);
+  #readState(open: Container): void {
+    if (open.unreadCount-- === 0) return;
+    const start = this.#reader.offset;
+    open.state = this.#startValue();
+    if (!Array.isArray(open.state) && !isRecord(open.state)) this.#reader.fail('an array', start);
   }
 
-  #close({ kind, value, slot, count, state, outer }: Container): void {
+  #closeContainer({ kind, value, slot, count, state, outer }: Container): void {
     if (kind === 'state') {
       const object = value as PhpObject;
       object.properties = Array.isArray(state) ? Object.assign(newRecord(), state) : (state as PhpRecord);
-      // Unless the class keeps it as it is, PHP frees it, and a reference to a part of it reads freed memory.
+      // PHP frees the value unless the class keeps it. References to parts of it then read freed memory.
       this.#slots.free(slot + 1, this.#slots.all.length);
-    } else if (kind !== 'list' && !this.#keepKeys) this.#in.checkKeys(recordOf(value), count);
-    this.#end(slot, value);
+    } else if (kind !== 'list' && !this.#trackKeys) this.#reader.checkKeys(toRecord(value), count);
+    this.#finish(slot, value);
     this.#open = outer;
   }
 
-  #end<T extends PhpValue>(slot: number, value: T): T {
-    this.#in.leave();
+  #finish<T extends PhpValue>(slot: number, value: T): T {
+    this.#reader.leave();
     this.#slots.all[slot] = value;
     return value;
   }
 
-  /** Of a value that may lie within itself. The session as a whole may not: PHP takes its variables out of it. */
-  #visible<T extends PhpRecord | PhpObject>(slot: number, value: T): T {
+  /** Lets a value contain itself. The session cannot, because PHP copies its variables. */
+  #exposeSlot<T extends PhpRecord | PhpObject>(slot: number, value: T): T {
     if (slot > 0) this.#slots.all[slot] = value;
     return value;
   }
 
-  /** Whether the key nil comes next, and past it. */
-  #nil(): boolean {
-    const comes = this.#in.bytes[this.#in.offset] === 0xc0;
-    if (comes) this.#in.offset++;
-    return comes;
+  /** @returns whether the next key was nil */
+  #skipNil(): boolean {
+    const isNil = this.#reader.bytes[this.#reader.offset] === 0xc0;
+    if (isNil) this.#reader.offset++;
+    return isNil;
   }
 
-  #key(): string {
-    const start = this.#in.offset;
-    const tag = this.#in.bytes[start] ?? 0;
+  #readKey(): string {
+    const start = this.#reader.offset;
+    const tag = this.#reader.bytes[start] ?? 0;
     if (tag >= 0xa0 && tag <= 0xbf) {
-      this.#in.offset++;
-      return this.#in.name(tag & 0x1f);
+      this.#reader.offset++;
+      return this.#reader.readName(tag & 0x1f);
     }
-    const key = this.#next('a name');
+    const key = this.#readScalar('a name');
     if (typeof key === 'number' || typeof key === 'bigint') return String(key);
-    return this.#named(key, start);
+    return this.#toName(key, start);
   }
 
-  #name(): string {
-    const start = this.#in.offset;
-    return this.#named(this.#next('a name'), start);
+  #readName(): string {
+    const start = this.#reader.offset;
+    return this.#toName(this.#readScalar('a name'), start);
   }
 
-  #named(name: PhpValue, start: number): string {
-    if (name instanceof PhpBytes) return nameFrom(name.bytes);
-    return typeof name === 'string' ? name : this.#in.fail('a name', start);
+  #toName(name: PhpValue, start: number): string {
+    if (name instanceof PhpBytes) return toName(name.bytes);
+    return typeof name === 'string' ? name : this.#reader.fail('a name', start);
   }
 }
 
 /**
- * All lists and maps, those that are references too, in the order in which they begin. A reference has the number of
- * one of them, from 1. Undefined is one that PHP does not have yet, or has no longer.
+ * All lists and maps, including references, in the order of their start. A reference is an index from 1. Undefined slots
+ * are not decoded yet, or are freed by PHP.
  */
 class Slots {
   readonly all: (PhpValue | undefined)[] = [];
-  /** Ranges of slots that PHP has freed, by their first one: where the next one is. */
+  /** Freed ranges of slots: first slot → slot after the range. */
   readonly #freed = new Map<number, number>();
 
   free(from: number, to: number): void {
@@ -330,97 +330,96 @@ class Slots {
 }
 
 /**
- * Where ext-msgpack puts the values of one array or object, and where references look for them. When there is no room
- * for the next value it moves all of them, and a reference to one that was moved reads freed memory. So does a reference
- * to the first of two values for one key.
+ * Simulates the hash table of one array or object in ext-msgpack. When the table is full, PHP moves all values, and a
+ * reference to a moved value reads freed memory. So does a reference to the first value of a duplicate key.
  */
-class Places {
+class ValueTable {
   readonly #slots: Slots;
   readonly #record: PhpRecord;
   readonly #isArray: boolean;
   readonly #moves: boolean;
-  /** The slots of the value of each key. */
-  readonly #keys: Map<string, { value: PhpValue; from: number; to: number }> | undefined;
-  readonly #taken: number[] = [];
+  /** The slots of the value, by key. */
+  readonly #valueByKey: Map<string, { value: PhpValue; from: number; to: number }> | undefined;
+  readonly #storedSlots: number[] = [];
   #count = 0;
-  #room = minRoom;
+  #capacity = minCapacity;
   #key = '';
-  /** The next slot when the value began that is not complete; -1 if all are. */
-  #from = -1;
+  /** The first slot of the incomplete value; -1 if all values are complete. */
+  #firstSlot = -1;
 
-  constructor(slots: Slots, record: PhpRecord, isArray: boolean, moves: boolean, keepKeys: boolean) {
+  constructor(slots: Slots, record: PhpRecord, isArray: boolean, moves: boolean, trackKeys: boolean) {
     this.#slots = slots;
     this.#record = record;
     this.#isArray = isArray;
     this.#moves = moves;
-    this.#keys = keepKeys ? new Map() : undefined;
+    this.#valueByKey = trackKeys ? new Map() : undefined;
   }
 
   begin(key: string): void {
     this.#key = key;
-    this.#from = this.#slots.all.length;
+    this.#firstSlot = this.#slots.all.length;
   }
 
-  /** The value that began last is complete. @param begun how many entries the map has that began last */
-  complete(begun: number): void {
-    const [from, to] = [this.#from, this.#slots.all.length];
+  /** Ends the value of the last `begin`. @param lastMapSize the number of entries of the map that was started last */
+  complete(lastMapSize: number): void {
+    const [from, to] = [this.#firstSlot, this.#slots.all.length];
     if (from === -1) return;
-    this.#from = -1;
+    this.#firstSlot = -1;
     const value = this.#record[this.#key] as PhpValue;
-    const known = this.#keys?.get(this.#key);
-    if (known === undefined) {
-      this.#keys?.set(this.#key, { value, from, to });
-      if (this.#moves) this.#take(begun, from);
+    const previous = this.#valueByKey?.get(this.#key);
+    if (previous === undefined) {
+      this.#valueByKey?.set(this.#key, { value, from, to });
+      if (this.#moves) this.#store(lastMapSize, from);
       return;
     }
-    if (known.value !== value) {
-      this.#slots.free(known.from, known.to);
-      Object.assign(known, { value, from });
+    if (previous.value !== value) {
+      this.#slots.free(previous.from, previous.to);
+      Object.assign(previous, { value, from });
     }
-    known.to = to;
+    previous.to = to;
   }
 
-  /** The next of the values was put there. If it has a slot, that is the first since `from`. */
-  #take(begun: number, from: number): void {
-    // PHP makes room for as many as the map has that began last, which may be one in the first value.
-    if (this.#isArray && this.#count === 0) this.#room = roomFor(begun);
-    if (this.#count === this.#room) {
-      for (const moved of this.#taken.splice(0)) this.#slots.all[moved] = undefined;
-      this.#room *= 2;
+  /** Adds a value whose slot, if it has one, is `from`. */
+  #store(lastMapSize: number, from: number): void {
+    // PHP uses the size of the map that was started last, which may be a map in the first value.
+    if (this.#isArray && this.#count === 0) this.#capacity = toCapacity(lastMapSize);
+    if (this.#count === this.#capacity) {
+      for (const moved of this.#storedSlots.splice(0)) this.#slots.all[moved] = undefined;
+      this.#capacity *= 2;
     }
     this.#count++;
-    if (this.#slots.all.length > from) this.#taken.push(from);
+    if (this.#slots.all.length > from) this.#storedSlots.push(from);
   }
 }
 
 /** `HT_MIN_SIZE` */
-const minRoom = 8;
+const minCapacity = 8;
 
 /** `zend_hash_check_size` */
-const roomFor = (count: number): number => Math.max(minRoom, 2 ** Math.ceil(Math.log2(count)));
+const toCapacity = (count: number): number => Math.max(minCapacity, 2 ** Math.ceil(Math.log2(count)));
 
-/** PHP makes a string of what is too large for its integers. */
-function unsigned(value: bigint): number | bigint | string {
-  return BigInt.asIntN(64, value) === value ? safe(value) : String(value);
+/** PHP converts integers that are too large to strings. */
+function toUnsigned(value: bigint): number | bigint | string {
+  return BigInt.asIntN(64, value) === value ? toInteger(value) : String(value);
 }
 
-function safe(value: bigint): number | bigint {
+function toInteger(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
 
-const recordOf = (value: Container['value']): PhpRecord =>
+const toRecord = (value: Container['value']): PhpRecord =>
   value instanceof PhpObject ? value.properties : (value as PhpRecord);
 
 const isStdClass = (value: Container['value']): boolean =>
   value instanceof PhpObject && value.className === 'stdClass';
 
 export const decodeMsgpack = (bytes: Buffer): PhpValue =>
-  decodeWithKeys((keepKeys) => {
+  decodeWithKeys((trackKeys) => {
     const reader = new Reader(bytes);
-    // ext-msgpack ignores bytes behind the value.
-    const value = new MsgpackDecoder(reader, keepKeys).value();
-    if (isRecord(value)) return variables(value);
-    // All its keys are integers.
+    // ext-msgpack ignores trailing bytes.
+    const value = new MsgpackDecoder(reader, trackKeys).decode();
+    if (isRecord(value)) return dropIntegerNames(value);
+    // All keys of a list are integers, which are not variables.
     return Array.isArray(value) ? newRecord() : reader.fail('an array', 0);
   });

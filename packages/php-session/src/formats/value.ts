@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * A value in a session, as every format decodes it. Integers are exact: a number, or a bigint where a number
- * is not. Floats are kept apart from integers, since a user id is never a float. A string that is not UTF-8 is
- * PhpBytes, so that no two different ones become equal by replacement characters.
+ * A decoded value of a session. Integers are exact: a number, or a bigint if a number would not be. Floats are separate,
+ * because a user ID is never a float. Strings that are not UTF-8 are PhpBytes, because replacement characters would make
+ * different strings equal.
  *
- * A PHP reference shows as the value itself, so the same array or object can be met twice, and within itself.
+ * A PHP reference is replaced by its value, so an array or object can occur twice, and can contain itself.
  */
 export type PhpValue =
   | null
@@ -19,10 +19,7 @@ export type PhpValue =
   | PhpRecord
   | PhpObject;
 
-/**
- * A PHP array. Without a prototype, so that every key, `__proto__` too, is one of its own. A key that is not UTF-8 is
- * what `nameFrom` makes of it.
- */
+/** A PHP array. It has no prototype, so that each key, even `__proto__`, is an own key. Keys that are not UTF-8 are converted by `toName`. */
 export interface PhpRecord {
   [key: string]: PhpValue;
 }
@@ -35,7 +32,7 @@ export class PhpFloat {
   }
 }
 
-/** A string that is not UTF-8. `bytes` is a view of the whole session. */
+/** A string that is not UTF-8. `bytes` is a view of the session. */
 export class PhpBytes {
   readonly bytes: Buffer;
 
@@ -45,13 +42,13 @@ export class PhpBytes {
 }
 
 /**
- * An object or an enum case. Properties have the names that PHP writes: `\0Class\0name` if private, `\0*\0name` if
- * protected. So two private ones of a class and of its parent stay two, though `propertyName` is the same.
+ * An object or an enum case. Private properties are named `\0Class\0name` and protected ones `\0*\0name`, as PHP
+ * writes them, so that private properties of a class and its parent stay separate.
  */
 export class PhpObject {
   readonly className: string;
   properties: PhpRecord;
-  /** False if PHP has more in the object than the session says: an enum case has a value, a `Serializable` anything. */
+  /** False if the session does not contain all of the object: the value of an enum case, or the data of a `Serializable`. */
   readonly complete: boolean;
 
   constructor(className: string, properties: PhpRecord = newRecord(), complete = true) {
@@ -61,61 +58,59 @@ export class PhpObject {
   }
 }
 
-/** `\0Class\0name` of a private property and `\0*\0name` of a protected one become `name`. */
+/** Returns `name` for `\0Class\0name` of a private property and `\0*\0name` of a protected one. */
 export function propertyName(name: string): string {
   return name.charCodeAt(0) === 0 ? name.slice(name.indexOf('\0', 1) + 1) : name;
 }
 
-/** A key or a name: text if it is UTF-8, else `bytewise`. So no two different ones become the same. */
-export function nameFrom(bytes: Buffer): string {
-  return isUtf8(bytes) ? bytes.toString() : bytewise(bytes);
+/** Converts a key or a name, so that different bytes never become equal names. */
+export function toName(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString() : escapeBytes(bytes);
 }
 
-/** A character for each byte; those above 7F become U+DC80 to U+DCFF, halves of surrogate pairs, which no UTF-8 has. */
-export function bytewise(bytes: Buffer): string {
+/** Converts each byte to a character: bytes above 7F to U+DC80 to U+DCFF, lone surrogates that UTF-8 cannot contain. */
+export function escapeBytes(bytes: Buffer): string {
   const units = new Uint16Array(bytes);
   for (let n = 0; n < units.length; n++)
     if ((units[n] as number) > 0x7f) units[n] = 0xdc00 + (units[n] as number);
   return Buffer.from(units.buffer).toString('utf16le');
 }
 
-/**
- * Made of its own empty prototype, as in the package cookie: a third of what `Object.create(null)` takes. To
- * TypeScript a function is no constructor: hence the cast below.
- */
-function Nothing() {}
-Nothing.prototype = Object.create(null);
+/** A constructor with an empty prototype, like in the package cookie: three times as fast as `Object.create(null)`. */
+function EmptyRecord() {}
+EmptyRecord.prototype = Object.create(null);
 
 export function newRecord(): PhpRecord {
-  return new (Nothing as unknown as new () => PhpRecord)();
+  // TypeScript does not accept a function as a constructor.
+  return new (EmptyRecord as unknown as new () => PhpRecord)();
 }
 
 export function isRecord(value: PhpValue): value is PhpRecord {
-  return value instanceof Nothing;
+  return value instanceof EmptyRecord;
 }
 
-/** A string that PHP takes for an integer when it is the key of an array (`ZEND_HANDLE_NUMERIC`). */
+/** Whether PHP converts the string to an integer when it is an array key (`ZEND_HANDLE_NUMERIC`). */
 export function isIntegerKey(key: string): boolean {
-  // Most begin with a letter.
+  // A fast path, because most keys begin with a letter.
   if (key.charCodeAt(0) > 0x39 || !/^(0|-?[1-9]\d{0,18})$/.test(key)) return false;
   return key.length < 19 || BigInt.asIntN(64, BigInt(key)) === BigInt(key);
 }
 
 /**
- * The variables of a session, in every format but `php_serialize`. No PHP code reaches one whose name is an integer:
- * PHP leaves it out of `$_SESSION`, or has it there under a string, while `$_SESSION['5']` means the integer 5.
+ * Removes variables with an integer as name, in each format but `php_serialize`. PHP code cannot read them: PHP drops
+ * them, or stores them under a string key, while `$_SESSION['5']` reads the integer key 5.
  */
-export function variables(read: PhpRecord): PhpRecord {
-  const names = Object.keys(read);
-  if (!names.some(isIntegerKey)) return read;
-  const session = newRecord();
-  for (const name of names) if (!isIntegerKey(name)) session[name] = read[name] as PhpValue;
-  return session;
+export function dropIntegerNames(session: PhpRecord): PhpRecord {
+  const names = Object.keys(session);
+  if (!names.some(isIntegerKey)) return session;
+  const variables = newRecord();
+  for (const name of names) if (!isIntegerKey(name)) variables[name] = session[name] as PhpValue;
+  return variables;
 }
 
 /**
- * The bytes cannot be decoded. `message` holds no session content. `explanation` is set if the bytes are intact: it says
- * why PHP, or this decoder, does not read them.
+ * The bytes cannot be decoded. `message` never contains session content. `explanation` says why PHP or this decoder does
+ * not read bytes that are intact.
  */
 export class FormatError extends Error {
   readonly explanation: string | undefined;

@@ -3,27 +3,29 @@ import { decodeBase64 } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
 
 /**
- * Reads the keys in a file: one a line in base64, the newest first. A key may have the prefix `base64:`, as Laravel
- * writes it. Blank lines and lines that begin with `#` are skipped.
- * @param lengths the permitted lengths of a key, in bytes
- * @throws TypeError that names the file, and never repeats its content
+ * Reads the keys in a file: one per line in base64, the newest first, with or without Laravel's prefix `base64:`. Blank
+ * lines and lines that begin with `#` are skipped.
+ * @param keyBytes the permitted sizes of a key
+ * @throws TypeError that names the file, but never its content
  */
-export function readKeyFile(path: string, lengths: readonly number[]): Buffer[] {
+export function readKeyFile(path: string, keyBytes: readonly number[]): Buffer[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    // A key that was given by mistake instead of the path of its file must not get into the log.
-    const named = /^\.{0,2}\//.test(path) && decodeKey(path, lengths) === null ? path : 'given';
-    throw new TypeError(`the key file ${named} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    // The path may be a key by mistake, which must not be logged.
+    const shownPath = /^\.{0,2}\//.test(path) && decodeKey(path, keyBytes) === null ? path : 'given';
+    throw new TypeError(
+      `the key file ${shownPath} cannot be read (${(error as NodeJS.ErrnoException).code})`,
+    );
   }
   const keys: Buffer[] = [];
   for (const [n, line] of text.split('\n').entries()) {
     if (/^\s*(#|$)/.test(line)) continue;
-    const key = decodeKey(line, lengths);
+    const key = decodeKey(line, keyBytes);
     if (key === null) {
       throw new TypeError(
-        `the key file ${path} has on line ${n + 1} no key of ${lengths.join(' or ')} bytes in base64`,
+        `the key file ${path} has on line ${n + 1} no key of ${keyBytes.join(' or ')} bytes in base64`,
       );
     }
     keys.push(key);
@@ -32,10 +34,10 @@ export function readKeyFile(path: string, lengths: readonly number[]): Buffer[] 
   return keys;
 }
 
-function decodeKey(text: string, lengths: readonly number[]): Buffer | null {
+function decodeKey(text: string, keyBytes: readonly number[]): Buffer | null {
   try {
     const key = decodeBase64(text.trim().replace(/^base64:/, ''));
-    return lengths.includes(key.length) ? key : null;
+    return keyBytes.includes(key.length) ? key : null;
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return null;

@@ -3,28 +3,25 @@ import { decodeBase64 } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
 import { readKeyFile } from './key-file.ts';
 
-/** In bytes. GCM itself would accept shorter tags too, down to some that can be guessed. */
-const tagLength = 16;
+/** GCM also accepts shorter tags, which can be guessed. */
+const tagBytes = 16;
 
-/**
- * Reads Laravel's `APP_KEY` and the `APP_PREVIOUS_KEYS` after it.
- * @throws TypeError as `readKeyFile` does
- */
+/** Reads Laravel's `APP_KEY`, followed by its `APP_PREVIOUS_KEYS`. @throws TypeError like `readKeyFile` */
 export function readAppKeys(keyFile: string): Buffer[] {
   return readKeyFile(keyFile, [16, 32]);
 }
 
 /**
- * Decrypts the output of Laravel's `Encrypter::encryptString()` (Illuminate/Encryption/Encrypter.php), which is base64
- * of the JSON `{iv, value, mac, tag}`. With AES-CBC it has a mac, the hexadecimal HMAC-SHA256 of the texts of `iv` and
- * `value`; with AES-GCM it has a tag instead. The length of the key decides between AES-128 and AES-256.
- * @returns the plaintext, and the key that decrypted it
+ * Decrypts the output of Laravel's `Encrypter::encryptString()` (Illuminate/Encryption/Encrypter.php): base64 of the JSON
+ * `{iv, value, mac, tag}`. AES-CBC has a MAC, the hexadecimal HMAC-SHA256 of the texts of `iv` and `value`. AES-GCM has
+ * a tag instead. The size of the key selects AES-128 or AES-256.
+ * @returns the plaintext with its key
  * @throws FormatError
  */
 export function decryptLaravel(text: string, keys: readonly Buffer[]): { plaintext: Buffer; key: Buffer } {
   const payload = parsePayload(text);
   for (const key of keys) {
-    const plaintext = decryptWith(key, payload);
+    const plaintext = tryDecrypt(key, payload);
     if (plaintext !== null) return { plaintext, key };
   }
   throw new FormatError('encrypted with none of the keys in the key file');
@@ -33,30 +30,30 @@ export function decryptLaravel(text: string, keys: readonly Buffer[]): { plainte
 interface Payload {
   iv: Buffer;
   value: Buffer;
-  /** The text that the mac is for. */
-  signed: string;
+  /** The text that the MAC authenticates. */
+  authenticatedText: string;
   mac: Buffer;
   tag: Buffer;
 }
 
 function parsePayload(text: string): Payload {
   const fields = parseFields(text);
-  const field = (name: string): string => {
+  const readField = (name: string): string => {
     const value = Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : '';
     if (typeof value !== 'string') throw new FormatError(`its ${name} is no string`);
     return value;
   };
-  const [iv, value, tag] = [field('iv'), field('value'), field('tag')];
+  const [iv, value, tag] = [readField('iv'), readField('value'), readField('tag')];
   const payload = {
     iv: decodeBase64(iv),
     value: decodeBase64(value),
-    signed: iv + value,
-    mac: Buffer.from(field('mac')),
+    authenticatedText: iv + value,
+    mac: Buffer.from(readField('mac')),
     tag: decodeBase64(tag),
   };
-  const gcm = payload.tag.length > 0;
-  if (gcm === payload.mac.length > 0) throw new FormatError('a mac or a tag is needed, and not both');
-  if (payload.iv.length !== (gcm ? 12 : 16)) throw new FormatError('its iv has another length');
+  const isGcm = payload.tag.length > 0;
+  if (isGcm === payload.mac.length > 0) throw new FormatError('a mac or a tag is needed, and not both');
+  if (payload.iv.length !== (isGcm ? 12 : 16)) throw new FormatError('its iv has another length');
   return payload;
 }
 
@@ -64,25 +61,25 @@ function parseFields(text: string): object {
   try {
     return Object(JSON.parse(decodeBase64(text).toString()));
   } catch {
-    // V8's message quotes the text.
+    // The message of V8 contains the text.
     throw new FormatError('not what Laravel’s Encrypter writes');
   }
 }
 
-function decryptWith(key: Buffer, { iv, value, signed, mac, tag }: Payload): Buffer | null {
+function tryDecrypt(key: Buffer, { iv, value, authenticatedText, mac, tag }: Payload): Buffer | null {
   const aes = `aes-${key.length * 8}`;
   try {
     if (tag.length > 0) {
-      const gcm = createDecipheriv(`${aes}-gcm` as CipherGCMTypes, key, iv, { authTagLength: tagLength });
+      const gcm = createDecipheriv(`${aes}-gcm` as CipherGCMTypes, key, iv, { authTagLength: tagBytes });
       gcm.setAuthTag(tag);
       return Buffer.concat([gcm.update(value), gcm.final()]);
     }
-    const expected = Buffer.from(createHmac('sha256', key).update(signed).digest('hex'));
+    const expected = Buffer.from(createHmac('sha256', key).update(authenticatedText).digest('hex'));
     if (mac.length !== expected.length || !timingSafeEqual(mac, expected)) return null;
     const cbc = createDecipheriv(`${aes}-cbc`, key, iv);
     return Buffer.concat([cbc.update(value), cbc.final()]);
   } catch {
-    // OpenSSL's error says only that the key does not fit.
+    // OpenSSL does not distinguish a wrong key from damaged data.
     return null;
   }
 }

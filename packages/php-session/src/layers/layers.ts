@@ -6,38 +6,38 @@ import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
 import { readKeyFile } from './key-file.ts';
 import { decryptLaravel, readAppKeys } from './laravel.ts';
 
-/** An encoding around the bytes of a session, which is removed before they are decoded. */
+/** An encoding of the bytes of a session, to remove before decoding. */
 export interface Layer {
   name: string;
-  /** @throws FormatError that names the layer, if the bytes have another encoding */
+  /** @throws FormatError that names the layer */
   unwrap(bytes: Buffer, id: string): Buffer;
 }
 
-/** The names are those of PHP's functions for one direction or the other. */
+/** Named like the functions of PHP. */
 const plain: Record<string, Layer['unwrap']> = {
   base64: (bytes) => decodeBase64(bytes.toString('latin1')),
-  inflate: (bytes) => inflated(inflateRawSync, bytes),
-  zlib: (bytes) => inflated(inflateSync, bytes),
+  inflate: (bytes) => decompress(inflateRawSync, bytes),
+  zlib: (bytes) => decompress(inflateSync, bytes),
   urldecode: urlDecode,
-  unserialize: unserialized,
+  unserialize: unserializeString,
 };
 
-/** The layers with a key file. */
+/** Layers with a key file. */
 const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
   decrypt(keyFile) {
     const keys = readKeyFile(keyFile, [32]);
-    return (bytes, id) => decrypted(bytes, Buffer.from(id), keys);
+    return (bytes, id) => decrypt(bytes, Buffer.from(id), keys);
   },
-  laravel: (keyFile) => laravelLayer(readAppKeys(keyFile)),
+  laravel: (keyFile) => createLaravelLayer(readAppKeys(keyFile)),
 };
 
-const laravelLayer =
+const createLaravelLayer =
   (keys: readonly Buffer[]): Layer['unwrap'] =>
   (bytes) =>
     decryptLaravel(bytes.toString('latin1'), keys).plaintext;
 
 /**
- * Reads `layers=` of a store URL, names separated by commas with the outermost first, and the key files in it.
+ * Parses `layers=` of a store URL, comma-separated with the outermost first, and reads its key files.
  *
  * - `base64`
  * - `inflate`: raw deflate, PHP's `gzdeflate()`
@@ -45,14 +45,14 @@ const laravelLayer =
  * - `urldecode`
  * - `unserialize`: a string in PHP's `serialize()`
  * - `decrypt:KEYFILE`: 24 bytes of nonce, then libsodium's `crypto_aead_xchacha20poly1305_ietf_encrypt` with the
- *   session id as additional data; keys of 32 bytes
- * - `laravel:KEYFILE`: the output of Laravel's `Encrypter`. `session.encrypt` encrypts a serialized string, so that
- *   `laravel:KEYFILE,unserialize` is needed. Without a key file the site's configuration has the keys
- * @param appKeys those of the site's configuration
- * @throws TypeError for an unknown name, and for a key file that cannot be used
+ *   session ID as additional data; keys of 32 bytes
+ * - `laravel:KEYFILE`: the output of Laravel's `Encrypter`. `session.encrypt` encrypts a serialized string, which needs
+ *   `laravel:KEYFILE,unserialize`. Without a key file the keys are `appKeys`
+ * @param appKeys the keys in the configuration of the site
+ * @throws TypeError for an unknown name or an unusable key file
  */
 export function parseLayers(text: string, appKeys: readonly Buffer[] = []): Layer[] {
-  return text === '' ? [] : text.split(',').map((one) => parseLayer(one, appKeys));
+  return text === '' ? [] : text.split(',').map((layer) => parseLayer(layer, appKeys));
 }
 
 function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
@@ -62,11 +62,11 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
     : keyFile !== '' && Object.hasOwn(encrypted, name)
       ? encrypted[name]?.(keyFile)
       : text === 'laravel' && appKeys.length > 0
-        ? laravelLayer(appKeys)
+        ? createLaravelLayer(appKeys)
         : undefined;
   if (unwrap === undefined) {
-    const known = [...Object.keys(plain), ...Object.keys(encrypted).map((one) => `${one}:KEYFILE`)];
-    throw new TypeError(`layers= takes ${known.join(', ')}`);
+    const supported = [...Object.keys(plain), ...Object.keys(encrypted).map((layer) => `${layer}:KEYFILE`)];
+    throw new TypeError(`layers= takes ${supported.join(', ')}`);
   }
   return {
     name,
@@ -81,8 +81,8 @@ function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
   };
 }
 
-/** A few bytes can inflate to gigabytes, so inflating ends as soon as there is more than a session may have. */
-export function inflated(inflate: typeof inflateSync, bytes: Buffer): Buffer {
+/** Stops at the size limit of a session, because a few bytes can inflate to gigabytes. */
+export function decompress(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   try {
     return inflate(bytes, { maxOutputLength: maxSessionBytes });
   } catch (error) {
@@ -93,7 +93,7 @@ export function inflated(inflate: typeof inflateSync, bytes: Buffer): Buffer {
 }
 
 /** `s:5:"bytes";` */
-function unserialized(bytes: Buffer): Buffer {
+function unserializeString(bytes: Buffer): Buffer {
   const [start = '', length] = /^s:(\d{1,7}):"/.exec(bytes.toString('latin1', 0, 11)) ?? [];
   const end = start.length + Number(length);
   if (bytes.length !== end + 2 || bytes.toString('latin1', end) !== '";') {
@@ -102,16 +102,16 @@ function unserialized(bytes: Buffer): Buffer {
   return bytes.subarray(start.length, end);
 }
 
-function decrypted(bytes: Buffer, id: Buffer, keys: readonly Buffer[]): Buffer {
+function decrypt(bytes: Buffer, id: Buffer, keys: readonly Buffer[]): Buffer {
   const nonce = bytes.subarray(0, 24);
   const box = bytes.subarray(24);
-  // The tag alone has 16 bytes.
+  // The size of the tag.
   if (box.length < 16) throw new FormatError('too short for a nonce and a tag');
   for (const key of keys) {
     try {
       return Buffer.from(xchacha20poly1305(key, nonce, id).decrypt(box));
     } catch {
-      // Encrypted with another key, or for another session id.
+      // Another key may match.
     }
   }
   throw new FormatError('encrypted with none of the keys in the key file, or for another session id');

@@ -19,7 +19,7 @@ import { databaseHost, escapedPath, hostAndPort, serverDatabase } from '../confi
 import { parseCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import { inflated, type Layer } from '../layers/layers.ts';
+import { decompress, type Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import {
@@ -472,7 +472,7 @@ const compression: Layer = {
     const mark = bytes.toString('latin1', 0, 4);
     if (Object.hasOwn(unsupportedCompressions, mark))
       throw new FormatError(`compressed with ${unsupportedCompressions[mark]}, which is not supported`);
-    return mark === ':gz:' ? inflated(inflateSync, bytes.subarray(4)) : bytes;
+    return mark === ':gz:' ? decompress(inflateSync, bytes.subarray(4)) : bytes;
   },
 };
 

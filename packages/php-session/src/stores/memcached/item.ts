@@ -78,7 +78,7 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
   };
 
   // The first byte contains the level, and is always a run of literals.
-  const first = reader.byte('a FastLZ stream');
+  const first = reader.readByte('a FastLZ stream');
   const level = (first >> 5) + 1;
   if (level > 2) reader.fail('FastLZ of level 1 or 2', 0);
   let control = first & 31;
@@ -86,20 +86,20 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
     const start = end;
     if (control < 32) {
       grow(control + 1);
-      reader.take(control + 1).copy(out, start);
+      reader.readBytes(control + 1).copy(out, start);
     } else {
       let size = (control >> 5) + 2;
       let distance = ((control & 31) << 8) + 1;
       if (size === 9) size += readExtraSize();
-      distance += reader.byte('a distance');
+      distance += reader.readByte('a distance');
       if (level === 2 && distance === maxShortDistance)
-        distance += (reader.byte('a distance') << 8) + reader.byte('a distance');
+        distance += (reader.readByte('a distance') << 8) + reader.readByte('a distance');
       if (distance > start) reader.fail('a distance within what is unpacked');
       grow(size);
       copyMatch(start, distance);
     }
-    if (reader.left === 0) break;
-    control = reader.byte('a length');
+    if (reader.remainingBytes === 0) break;
+    control = reader.readByte('a length');
   }
   if (end !== length) reader.fail(`${length} unpacked bytes`);
   return out;
@@ -109,7 +109,7 @@ export function decodeFastlz(stream: Buffer, length: number): Buffer {
     let extra = 0;
     let byte: number;
     do {
-      byte = reader.byte('a length');
+      byte = reader.readByte('a length');
       extra += byte;
     } while (level === 2 && byte === 255);
     return extra;
