@@ -58,7 +58,7 @@ function className({ className }: PhpObject): string {
   return bytesOf(name).toString('hex');
 }
 
-/** The opposite of `nameFrom`. */
+/** The inverse of `toName`. */
 const bytesOf = (name: string): Buffer => Buffer.from(name, name.isWellFormed() ? 'utf8' : 'latin1');
 
 const short = (bytes: Buffer) =>

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
 import type { IniSurroundings } from './ini.ts';
-import { fastCgiDirectives } from './nginx.ts';
+import { parseFastCgiVariable } from './nginx.ts';
 import type { PhpDirective } from './php-fpm.ts';
 import type { System } from './system.ts';
-import { type Directive, deepest, type PhpHandler, tooDeep, type WebSite } from './web-server.ts';
+import { type Directive, maxNesting, nestingError, type PhpHandler, type WebSite } from './web-server.ts';
 
-const mains = [
+const mainFiles = [
   '/etc/apache2/apache2.conf',
   '/etc/httpd/conf/httpd.conf',
   '/usr/local/apache2/conf/httpd.conf',
@@ -13,67 +13,67 @@ const mains = [
 
 /** A site of Apache. */
 export interface ApacheSite extends WebSite {
-  /** That of the module: `8.2`, or empty if the name of its file does not say it. */
+  /** The version of the module, such as `8.2`; empty if its file name does not contain it. */
   version: string;
   /** The account that Apache runs as. */
   user: string | undefined;
-  /** The folder of php.ini, if Apache names it. */
+  /** The folder of php.ini, if Apache sets it. */
   ini: string | undefined;
-  /** The settings of the module for a folder of the site, by sections, in the order in which Apache merges them. */
-  sections(folder: string): Promise<readonly (readonly PhpDirective[])[]>;
+  /** Reads the settings of the module for a folder of the site, in the order in which Apache merges its sections. */
+  readSections(folder: string): Promise<readonly (readonly PhpDirective[])[]>;
 }
 
-/** The sites of Apache that run PHP. @throws ConfigurationError */
-export async function apacheSites(
+/** Finds the sites of Apache that run PHP. @throws ConfigurationError */
+export async function findApacheSites(
   system: System,
   environment: IniSurroundings['environment'],
 ): Promise<ApacheSite[]> {
   const files: string[] = [];
-  for (const file of mains) if ((await system.text(file)) !== null) files.push(file);
-  const found: ApacheSite[] = [];
-  for (const file of files) found.push(...(await new Apache(system, file, environment).sites()));
-  return found;
+  for (const file of mainFiles) if ((await system.text(file)) !== null) files.push(file);
+  const sites: ApacheSite[] = [];
+  for (const file of files) sites.push(...(await new Apache(system, file, environment).findSites()));
+  return sites;
 }
 
 class Apache {
   readonly #system: System;
-  readonly #main: string;
+  readonly #mainFile: string;
   readonly #environment: IniSurroundings['environment'];
   /** `${NAME}` and `<IfDefine NAME>`. */
   readonly #variables = new Map<string, string>();
   readonly #modules = new Map<string, string>();
-  #root: string;
+  #serverRoot: string;
 
   constructor(system: System, main: string, environment: IniSurroundings['environment']) {
     this.#system = system;
-    this.#main = main;
+    this.#mainFile = main;
     this.#environment = environment;
-    // Below `conf/`, if there is one.
-    this.#root = dirname(main).replace(/\/conf$/, '');
+    // The parent folder of `conf/`, if there is one.
+    this.#serverRoot = dirname(main).replace(/\/conf$/, '');
   }
 
-  async sites(): Promise<ApacheSite[]> {
-    const variables = (await this.#system.text(`${dirname(this.#main)}/envvars`)) ?? '';
+  async findSites(): Promise<ApacheSite[]> {
+    const variables = (await this.#system.text(`${dirname(this.#mainFile)}/envvars`)) ?? '';
     for (const [, name = '', value = ''] of variables.matchAll(/^\s*(?:export\s+)?([A-Z_]+)=(\S*)\s*$/gm))
       this.#variables.set(name, value.replace(/^(["'])(.*)\1$/, '$2').replace(/\$\{?SUFFIX\}?/g, ''));
-    const server = await this.#read(this.#main, 1);
+    const server = await this.#readFile(this.#mainFile, 1);
     const hosts = server.filter(({ name }) => name === 'virtualhost').map(({ block = [] }) => block);
-    return [server, ...hosts].flatMap((host) => this.#sitesOf(server, host));
+    return [server, ...hosts].flatMap((host) => this.#toSites(server, host));
   }
 
-  #sitesOf(server: readonly Directive[], host: readonly Directive[]): ApacheSite[] {
-    const both = host === server ? [server] : [server, host];
-    const last = (name: string) =>
-      both.map((each) => argument(each, name)).findLast((found) => found !== undefined);
-    const root = last('documentroot');
+  #toSites(server: readonly Directive[], host: readonly Directive[]): ApacheSite[] {
+    const blocks = host === server ? [server] : [server, host];
+    const root = blocks
+      .map((block) => getArgument(block, 'documentroot'))
+      .findLast((argument) => argument !== undefined);
     if (root === undefined) return [];
-    const aliases = both.flatMap((each) =>
-      each.filter(({ name }) => name === 'alias').flatMap(({ args: [, to] }) => to ?? []),
+    const aliases = blocks.flatMap((block) =>
+      block.filter(({ name }) => name === 'alias').flatMap(({ args: [, to] }) => to ?? []),
     );
-    const addresses = [...new Set(both.flatMap((each) => all(each).flatMap(fpmOf)))];
-    const directives = both.flatMap((each) => each.flatMap((one) => this.#variablesOf(one)));
+    const addresses = [...new Set(blocks.flatMap((block) => flatten(block).flatMap(findFpmAddresses)))];
+    const directives = blocks.flatMap((block) => block.flatMap((line) => this.#toDirectives(line)));
     const php = this.#modules.get('php');
-    // A handler that is named counts before the module.
+    // A configured handler takes precedence over the module.
     const handlers: PhpHandler[] =
       addresses.length > 0
         ? addresses.map((fpm) => ({ fpm, directives }))
@@ -84,18 +84,18 @@ class Apache {
     const site = {
       handlers,
       version: /php(\d\.\d)\.so$/.exec(php ?? '')?.[1] ?? '',
-      user: argument(server, 'user'),
-      ini: argument(server, 'phpinidir'),
-      sections: (folder: string) => this.#sections(both, folder),
+      user: getArgument(server, 'user'),
+      ini: getArgument(server, 'phpinidir'),
+      readSections: (folder: string) => this.#readSections(blocks, folder),
     };
-    return [root, ...aliases].map((root) => ({ ...site, root: this.#absolute(root) }));
+    return [root, ...aliases].map((root) => ({ ...site, root: this.#toAbsolute(root) }));
   }
 
-  /** `SetEnv PHP_VALUE "NAME=VALUE"` for PHP-FPM. */
-  #variablesOf({ name, args: [variable = '', text = ''], file, line }: Directive): PhpDirective[] {
+  /** Parses `SetEnv PHP_VALUE "NAME=VALUE"` for PHP-FPM. */
+  #toDirectives({ name, args: [variable = '', text = ''], file, line }: Directive): PhpDirective[] {
     if (name !== 'setenv' || !/^PHP_(?:ADMIN_)?VALUE$/.test(variable)) return [];
     const admin = variable === 'PHP_ADMIN_VALUE';
-    return fastCgiDirectives(text.replaceAll('\\n', '\n'), {
+    return parseFastCgiVariable(text.replaceAll('\\n', '\n'), {
       admin,
       file,
       line,
@@ -103,117 +103,118 @@ class Apache {
     });
   }
 
-  async #sections(
-    both: readonly (readonly Directive[])[],
+  async #readSections(
+    blocks: readonly (readonly Directive[])[],
     folder: string,
   ): Promise<readonly (readonly PhpDirective[])[]> {
-    const found = both.map((each) => each.flatMap(phpDirective));
-    const sections = both.flat().filter(({ name }) => name === 'directory');
-    let overrides = false;
+    const settings = blocks.map((block) => block.flatMap(toPhpDirectives));
+    const sections = blocks.flat().filter(({ name }) => name === 'directory');
+    let allowsHtaccess = false;
     const parts = folder.split('/').slice(1);
     for (let n = 0; n <= parts.length; n++) {
-      const at = `/${parts.slice(0, n).join('/')}`;
+      const path = `/${parts.slice(0, n).join('/')}`;
       for (const { args, block = [] } of sections) {
-        // A pattern counts below, where it is not certain what it names.
-        if (args.length !== 1 || args[0]?.replace(/(.)\/$/, '$1') !== at) continue;
-        found.push(block.flatMap(phpDirective));
+        // Patterns are handled below, because what they match is uncertain.
+        if (args.length !== 1 || args[0]?.replace(/(.)\/$/, '$1') !== path) continue;
+        settings.push(block.flatMap(toPhpDirectives));
         const allowed = block.find(({ name }) => name === 'allowoverride');
         if (allowed !== undefined)
-          overrides = allowed.args.some((one) => /^(?:all|options(?:=.*)?)$/i.test(one));
+          allowsHtaccess = allowed.args.some((arg) => /^(?:all|options(?:=.*)?)$/i.test(arg));
       }
-      const text = overrides ? await this.#system.text(`${at === '/' ? '' : at}/.htaccess`) : null;
+      const file = `${path === '/' ? '' : path}/.htaccess`;
+      const text = allowsHtaccess ? await this.#system.text(file) : null;
       if (text === null) continue;
-      // Apache takes none of these from there, and others than the administrator may write it.
-      const lines = parse(text, `${at}/.htaccess`, ofServer);
-      found.push((await this.#resolved(lines, `${at}/.htaccess`, 1)).flatMap(phpDirective));
+      // Apache ignores these there, and other users than the administrator may write the file.
+      const lines = parse(text, file, serverOnly);
+      settings.push((await this.#resolve(lines, file, 1)).flatMap(toPhpDirectives));
     }
-    // Sections whose folders, files or addresses only a request has.
-    const others = both
+    // Sections that depend on the request.
+    const conditional = blocks
       .flat()
       .filter(
         ({ name, args }) =>
           /^(?:directorymatch|files|filesmatch|location|locationmatch|if)$/.test(name) ||
           (name === 'directory' && (args.length !== 1 || /[*?[]/.test(args[0] ?? ''))),
       );
-    for (const { block = [], file, line } of others) {
+    for (const { block = [], file, line } of conditional) {
       const value = { unknown: { file, line, why: 'a section of Apache that may not hold for every page' } };
-      found.push(
-        all(block)
-          .flatMap(phpDirective)
+      settings.push(
+        flatten(block)
+          .flatMap(toPhpDirectives)
           .map((directive) => ({ ...directive, value })),
       );
     }
-    return found;
+    return settings;
   }
 
-  async #read(file: string, depth: number): Promise<Directive[]> {
+  async #readFile(file: string, depth: number): Promise<Directive[]> {
     const text = await this.#system.text(file);
-    return text === null ? [] : this.#resolved(parse(text, file), file, depth);
+    return text === null ? [] : this.#resolve(parse(text, file), file, depth);
   }
 
-  /** With the files that are included, and without the blocks whose conditions do not hold. */
-  async #resolved(lines: readonly Directive[], file: string, depth: number): Promise<Directive[]> {
-    if (depth > deepest) throw tooDeep(lines[0] ?? { file, line: 1 });
-    const found: Directive[] = [];
+  /** Inserts included files, and removes blocks with a false condition. */
+  async #resolve(lines: readonly Directive[], file: string, depth: number): Promise<Directive[]> {
+    if (depth > maxNesting) throw nestingError(lines[0] ?? { file, line: 1 });
+    const resolved: Directive[] = [];
     for (const line of lines) {
-      const args = line.args.map((arg) => this.#expanded(arg));
+      const args = line.args.map((arg) => this.#expand(arg));
       const [first = '', second = ''] = args;
       switch (line.name) {
         case 'define':
           this.#variables.set(first, second);
           break;
         case 'serverroot':
-          this.#root = first;
+          this.#serverRoot = first;
           break;
         case 'loadmodule':
           this.#modules.set(first.replace(/_module$/, '').replace(/^php\d$/, 'php'), second);
           break;
         case 'include':
         case 'includeoptional':
-          for (const path of await this.#system.glob(this.#absolute(first)))
-            found.push(...(await this.#read(path, depth + 1)));
+          for (const path of await this.#system.glob(this.#toAbsolute(first)))
+            resolved.push(...(await this.#readFile(path, depth + 1)));
           break;
         case 'ifmodule':
         case 'ifdefine':
         case 'ifversion':
-          if (this.#holds(line.name, first))
-            found.push(...(await this.#resolved(line.block ?? [], file, depth + 1)));
+          if (this.#isTrue(line.name, first))
+            resolved.push(...(await this.#resolve(line.block ?? [], file, depth + 1)));
           break;
         default: {
-          const block = line.block && (await this.#resolved(line.block, file, depth + 1));
-          found.push({ ...line, args, ...(block === undefined ? {} : { block }) });
+          const block = line.block && (await this.#resolve(line.block, file, depth + 1));
+          resolved.push({ ...line, args, ...(block === undefined ? {} : { block }) });
         }
       }
     }
-    return found;
+    return resolved;
   }
 
-  #holds(name: string, condition: string): boolean {
-    const wanted = condition.replace(/^!/, '');
-    const module = wanted
+  #isTrue(name: string, condition: string): boolean {
+    const subject = condition.replace(/^!/, '');
+    const module = subject
       .replace(/_module$|\.c$/g, '')
       .replace(/^mod_/, '')
       .replace(/^php\d$/, 'php');
-    const holds =
+    const isTrue =
       name === 'ifdefine'
-        ? this.#variables.has(wanted)
+        ? this.#variables.has(subject)
         : name === 'ifversion' || this.#modules.has(module) || builtIn.has(module);
-    return holds !== condition.startsWith('!');
+    return isTrue !== condition.startsWith('!');
   }
 
-  #expanded(text: string): string {
-    return text.replace(/\$\{([A-Za-z_]\w*)\}/g, (all, name: string) => this.#variables.get(name) ?? all);
+  #expand(text: string): string {
+    return text.replace(/\$\{([A-Za-z_]\w*)\}/g, (match, name: string) => this.#variables.get(name) ?? match);
   }
 
-  #absolute(path: string): string {
-    return path.startsWith('/') ? path : `${this.#root}/${path}`;
+  #toAbsolute(path: string): string {
+    return path.startsWith('/') ? path : `${this.#serverRoot}/${path}`;
   }
 }
 
-/** Directives that change how the rest is read. */
-const ofServer = new Set(['define', 'include', 'includeoptional', 'loadmodule', 'serverroot']);
+/** Directives that change the parsing of other directives. */
+const serverOnly = new Set(['define', 'include', 'includeoptional', 'loadmodule', 'serverroot']);
 
-/** Modules that are part of the program. */
+/** Statically linked modules. */
 const builtIn = new Set([
   'core',
   'so',
@@ -226,15 +227,15 @@ const builtIn = new Set([
   'unix',
 ]);
 
-const argument = (block: readonly Directive[], wanted: string) =>
-  block.findLast(({ name }) => name === wanted)?.args[0];
+const getArgument = (block: readonly Directive[], directive: string) =>
+  block.findLast(({ name }) => name === directive)?.args[0];
 
-/** The lines of blocks too, without those of other hosts. */
-const all = (block: readonly Directive[]): Directive[] =>
-  block.flatMap((one) => (one.name === 'virtualhost' ? [] : [one, ...all(one.block ?? [])]));
+/** Includes the lines of nested blocks, except virtual hosts. */
+const flatten = (block: readonly Directive[]): Directive[] =>
+  block.flatMap((line) => (line.name === 'virtualhost' ? [] : [line, ...flatten(line.block ?? [])]));
 
-/** The addresses of PHP-FPM in `SetHandler proxy:unix:/SOCKET|fcgi://…` and `ProxyPassMatch PATTERN fcgi://…`. */
-function fpmOf({ name, args }: Directive): string[] {
+/** Parses the addresses of PHP-FPM in `SetHandler proxy:unix:/SOCKET|fcgi://…` and `ProxyPassMatch PATTERN fcgi://…`. */
+function findFpmAddresses({ name, args }: Directive): string[] {
   if (!/^(?:sethandler|proxypass|proxypassmatch|addhandler)$/.test(name)) return [];
   for (const arg of args) {
     const [, socket, address] = /^(?:proxy:)?(?:unix:([^|]+)\|)?fcgi:\/\/([^/]*)/.exec(arg) ?? [];
@@ -243,7 +244,7 @@ function fpmOf({ name, args }: Directive): string[] {
   return [];
 }
 
-function phpDirective({ name, args: [key = '', given = ''], file, line }: Directive): PhpDirective[] {
+function toPhpDirectives({ name, args: [key = '', given = ''], file, line }: Directive): PhpDirective[] {
   const [, admin, kind] = /^php_(admin_)?(value|flag)$/.exec(name) ?? [];
   if (kind === undefined) return [];
   const value =
@@ -253,8 +254,8 @@ function phpDirective({ name, args: [key = '', given = ''], file, line }: Direct
 
 const continued = /\\\r?$/;
 
-/** Lines and blocks, as `ap_build_config()` takes them apart. */
-function parse(text: string, file: string, without: ReadonlySet<string> = new Set()): Directive[] {
+/** Parses lines and blocks like `ap_build_config()`. */
+function parse(text: string, file: string, ignored: ReadonlySet<string> = new Set()): Directive[] {
   const blocks: Directive[][] = [[]];
   const rows = text.split('\n');
   for (let n = 0; n < rows.length; n++) {
@@ -271,16 +272,16 @@ function parse(text: string, file: string, without: ReadonlySet<string> = new Se
       continue;
     }
     const isBlock = row.startsWith('<');
-    const [name = '', ...args] = words(isBlock ? row.slice(1).replace(/>\s*$/, '') : row);
-    if (!isBlock && without.has(name.toLowerCase())) continue;
+    const [name = '', ...args] = splitWords(isBlock ? row.slice(1).replace(/>\s*$/, '') : row);
+    if (!isBlock && ignored.has(name.toLowerCase())) continue;
     const block: Directive[] = [];
     blocks.at(-1)?.push({ name: name.toLowerCase(), args, file, line, ...(isBlock ? { block } : {}) });
-    if (isBlock && blocks.push(block) > deepest) throw tooDeep({ file, line });
+    if (isBlock && blocks.push(block) > maxNesting) throw nestingError({ file, line });
   }
   return blocks[0] as Directive[];
 }
 
-const words = (row: string): string[] =>
+const splitWords = (row: string): string[] =>
   [...row.matchAll(/"((?:\\[\s\S]|[^"\\])*)"|'((?:\\[\s\S]|[^'\\])*)'|\S+/g)].map(
-    ([all, double, single]) => (double ?? single)?.replace(/\\(["'\\])/g, '$1') ?? all,
+    ([match, double, single]) => (double ?? single)?.replace(/\\(["'\\])/g, '$1') ?? match,
   );

@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import type { SiteDatabase } from '../logins/application.ts';
 
 /**
- * The place of a database as PHP applications write it: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
- * Without a name it is `localhost`.
+ * Parses the address of a database like PHP applications: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
+ * The default host is `localhost`.
  */
 export function databaseHost(text: string): { host: string; port?: number; socket?: string } {
   const socketAt = text.indexOf(':/');
@@ -21,7 +21,7 @@ export function databaseHost(text: string): { host: string; port?: number; socke
   };
 }
 
-/** A database on a server. Without a port its usual one counts. A socket replaces the host. */
+/** Describes a database on a server, by default on its usual port. A socket replaces the host. */
 export const serverDatabase = ({
   kind = 'mysql',
   host,
@@ -57,15 +57,15 @@ export const sqliteDatabase = (path: string): SiteDatabase => ({
   charset: 'utf8',
 });
 
-/** Where Debian, Red Hat and MySQL itself put its socket. */
+/** The defaults of Debian, Red Hat and MySQL. */
 const mysqlSockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
 
-/** Where the packages of PostgreSQL and PostgreSQL itself put the folder of its socket. */
+/** The defaults of packages and of PostgreSQL. */
 const postgresFolders = ['/run/postgresql', '/tmp'];
 
 /**
- * The Unix sockets by one of which PHP reaches a database; none if it takes a host. PHP's `localhost` is a socket of
- * MySQL, whatever the port is. To libpq it is a host; a folder in its place, or no host, is a socket.
+ * Returns the possible Unix sockets of a database; none if PHP connects to a host. For MySQL `localhost` is a socket
+ * with any port. For libpq it is a host, and a folder or no host is a socket.
  */
 export function socketsOf({ kind, place: { hosts }, socket }: SiteDatabase): readonly string[] {
   if (socket !== undefined) return [socket];
@@ -76,13 +76,13 @@ export function socketsOf({ kind, place: { hosts }, socket }: SiteDatabase): rea
   return folders.map((folder) => `${folder}/.s.PGSQL.${first.port ?? 5432}`);
 }
 
-/** The first of these that is there. */
+/** Returns the first path that exists. */
 export async function firstThere(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if (await stat(path).catch(() => null)) return path;
   return undefined;
 }
 
-/** The URL of a database. @param options that may name a table of sessions and its columns, as in a store URL */
+/** Returns the URL of a database. @param options of a store URL, such as the table of sessions and its columns */
 export async function databaseUrl(
   database: SiteDatabase,
   options: Readonly<Record<string, string>>,
@@ -90,7 +90,7 @@ export async function databaseUrl(
   const { kind, place } = database;
   if (kind === 'sqlite') return urlWith(`sqlite:${escapedPath(place.path)}`, options);
   const sockets = socketsOf(database);
-  // A database that is not started yet may have none.
+  // A database that is not running may have no socket.
   const socket = (await firstThere(sockets)) ?? sockets[0];
   const [first] = place.hosts;
   const server =
@@ -102,11 +102,11 @@ export async function databaseUrl(
   });
 }
 
-/** A store URL of its place and its options. */
+/** Returns a store URL. */
 export const urlWith = (place: string, options: Readonly<Record<string, string>>) =>
   `${place}?${queryOf(options)}`;
 
-/** The options of a store URL. */
+/** Encodes the options of a store URL. */
 export const queryOf = (options: Readonly<Record<string, string>>) =>
   Object.entries(options)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)

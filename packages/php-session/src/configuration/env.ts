@@ -2,16 +2,16 @@ import { parseSymfonyEnv } from './symfony-env.ts';
 import { bounds, ConfigurationError, type OtherVariables } from './value.ts';
 
 /**
- * - `phpdotenv` (Laravel, Bedrock): `#` begins a comment without a blank before it, too; a name that stands twice has its last
- *   value, and none if it stands there without `=`; outside of quotes `\$` is no escape
+ * - `phpdotenv` (Laravel, Bedrock): `#` starts a comment even without a blank before it; the last value of a duplicate
+ *   name counts, and a name without `=` removes it; outside of quotes `\$` is not an escape
  * - `symfony`: see `parseSymfonyEnv`
- * - `plain` (CodeIgniter, and files of the operator): `#` after a blank, and the first value
+ * - `plain` (CodeIgniter, and files of the operator): a comment needs a blank before `#`; the first value counts
  */
 export type EnvForm = 'phpdotenv' | 'symfony' | 'plain';
 
 /**
- * The variables of an `.env` file: `NAME=value`, `export NAME=value`, `'…'` as it stands, `"…"` with escapes, comments
- * behind `#`, `${OTHER}` for a variable from above.
+ * Parses an `.env` file: `NAME=value`, `export NAME=value`, `'…'` without escapes, `"…"` with escapes, comments after
+ * `#`, `${OTHER}` for an earlier variable.
  * @param file for the errors
  * @throws ConfigurationError that names the line
  */
@@ -23,30 +23,30 @@ export function parseEnv(
 ): Record<string, string> {
   if (form === 'symfony') return parseSymfonyEnv(text, file, { before, environment });
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
-  const found: Record<string, string> = Object.create(null);
+  const variables: Record<string, string> = Object.create(null);
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
   let size = 0;
-  const grow = (by: number) => {
-    size += by;
+  const addSize = (length: number) => {
+    size += length;
     if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
   };
-  const expanded = (text: string, pattern = variableOrEscape) =>
+  const expand = (text: string, pattern = variableOrEscape) =>
     text.replace(pattern, (all, name?: string) => {
       if (name === undefined) return '$';
-      const from = [environment, found, before].find((each) => Object.hasOwn(each, name));
-      if (from === undefined) return all;
-      const value = from[name] as string;
-      grow(value.length);
+      const source = [environment, variables, before].find((candidate) => Object.hasOwn(candidate, name));
+      if (source === undefined) return all;
+      const value = source[name] as string;
+      addSize(value.length);
       return value;
     });
   for (let n = 0; n < lines.length; n++) {
     const line = lines[n] as string;
-    const wrong = () =>
+    const toError = () =>
       new ConfigurationError(`${file} line ${n + 1}: a quoted value has no end, or a text behind it`);
     const [, , name, given] = /^\s*(?:export\s+)?(["']?)([A-Za-z0-9_.\\]+)\1\s*=\s*(.*)$/s.exec(line) ?? [];
     if (name === undefined || given === undefined) {
       const [, alone] = /^\s*([A-Za-z0-9_.]+)\s*$/.exec(line) ?? [];
-      if (form === 'phpdotenv' && alone !== undefined) delete found[alone];
+      if (form === 'phpdotenv' && alone !== undefined) delete variables[alone];
       continue;
     }
     let value = given;
@@ -54,45 +54,44 @@ export function parseEnv(
     if (quote === '"' || quote === "'") {
       // A quoted value may have several lines.
       const start = n;
-      let end = endOf(value, quote);
-      while (end === -1 && n + 1 < lines.length && n - start < mostLines) {
+      let end = findQuote(value, quote);
+      while (end === -1 && n + 1 < lines.length && n - start < maxLines) {
         value += `\n${lines[++n]}`;
-        end = endOf(value, quote);
+        end = findQuote(value, quote);
       }
       if (end === -1 || !/^\s*(#.*)?$/s.test(value.slice(end + 1))) {
         n = start;
-        throw wrong();
+        throw toError();
       }
       value = value.slice(1, end);
-      if (quote === '"') value = expanded(unescaped(value));
+      if (quote === '"') value = expand(resolveEscapes(value));
     } else if (form === 'phpdotenv') {
-      value = expanded(value.replace(/#.*$/s, '').trimEnd(), variable);
+      value = expand(value.replace(/#.*$/s, '').trimEnd(), variable);
     } else {
-      value = expanded(value.replace(/(?<!\S)#.*$/s, '').trimEnd());
+      value = expand(value.replace(/(?<!\S)#.*$/s, '').trimEnd());
     }
-    grow(value.length);
-    if (form === 'phpdotenv' || !Object.hasOwn(found, name)) found[name] = value;
+    addSize(value.length);
+    if (form === 'phpdotenv' || !Object.hasOwn(variables, name)) variables[name] = value;
   }
-  return found;
+  return variables;
 }
 
 const variable = /\$\{([A-Za-z0-9_.]+)\}/g;
-/** A variable, or `\$`. */
 const variableOrEscape = /\\\$|\$\{([A-Za-z0-9_.]+)\}/g;
 
-/** Lines of one value: a private key has some thirty. */
-const mostLines = 100;
+/** Of one value. A private key has about thirty. */
+const maxLines = 100;
 
-function endOf(text: string, quote: string): number {
-  for (let at = 1; at < text.length; at++) {
-    if (text[at] === '\\' && quote === '"') at++;
-    else if (text[at] === quote) return at;
+function findQuote(text: string, quote: string): number {
+  for (let n = 1; n < text.length; n++) {
+    if (text[n] === '\\' && quote === '"') n++;
+    else if (text[n] === quote) return n;
   }
   return -1;
 }
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', f: '\f', v: '\v' };
 
-/** A `\$` stays for `expanded`. */
-const unescaped = (text: string) =>
+/** Keeps `\$` for `expand`. */
+const resolveEscapes = (text: string) =>
   text.replace(/\\([^$])/gs, (_, character: string) => escapes[character] ?? character);

@@ -1,9 +1,8 @@
 import { bounds, ConfigurationError, type Unknown } from './value.ts';
 
-/** A value of an ini file. `Unknown` depends on what only the running PHP has. */
+/** A value of an ini file. Only the running PHP knows an `Unknown` value. */
 export type IniValue = string | Unknown;
 
-/** A statement of an ini file, in the order in which PHP carries them out. */
 export type IniStatement = { line: number } & (
   | { kind: 'section'; name: string }
   | { kind: 'entry'; name: string; value: IniValue }
@@ -12,16 +11,16 @@ export type IniStatement = { line: number } & (
 );
 
 export interface IniSurroundings {
-  /** For `${NAME}`: directives that are set already. */
+  /** Returns an earlier directive, for `${NAME}`. */
   directive?(name: string): IniValue | undefined;
-  /** The environment of PHP; undefined if it is not known. */
+  /** The environment of PHP; undefined if it is unknown. */
   environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * Reads the syntax of php.ini, as Zend/zend_ini_scanner.l and Zend/zend_ini_parser.y do. An error of syntax ends the
- * file, and the statements before it count, as in PHP. Each is given before the next is read, which may name it.
- * @throws ConfigurationError if the bounds are exceeded
+ * Parses php.ini syntax like Zend/zend_ini_scanner.l and Zend/zend_ini_parser.y. A syntax error ends the file, and the
+ * statements before it count. Each statement is yielded before the next one is parsed, which may use its value.
+ * @throws ConfigurationError if a limit is exceeded
  */
 export function* parseIni(
   text: string,
@@ -31,14 +30,14 @@ export function* parseIni(
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
   const scanner = new IniScanner(text.replace(/^\ufeff/, ''));
   try {
-    yield* new IniParser(scanner, file, surroundings).statements();
+    yield* new IniParser(scanner, file, surroundings).parse();
   } catch (error) {
     if (!(error instanceof IniError)) throw error;
     yield { kind: 'error', line: scanner.line };
   }
 }
 
-/** An error of syntax, as PHP sees it. */
+/** A syntax error. */
 class IniError extends Error {}
 
 type State = 'initial' | 'value' | 'section' | 'offset' | 'quotes' | 'variable';
@@ -67,13 +66,13 @@ interface Token {
   text: string;
 }
 
-/** A rule of the scanner. Of several that match, the longest counts, and of equally long ones the first. */
+/** A rule of the scanner. The longest match counts, and the first of equally long matches. */
 interface Rule {
   pattern: RegExp;
   kind: TokenKind | 'blank';
-  /** The state afterwards. `out`: that before the present one. */
-  next?: State | { inside: State } | 'out';
-  /** Where the token's text is not what matched. */
+  /** The next state; `push` enters a nested state, `pop` leaves it. */
+  next?: State | { push: State } | 'pop';
+  /** Converts the match to the text of the token. */
   text?(matched: string): string;
 }
 
@@ -87,14 +86,14 @@ const rule = (pattern: string, kind: Rule['kind'], others: Omit<Rule, 'pattern' 
   ...others,
 });
 
-const trimmed = (matched: string) => matched.replace(/^[ \t]+/, '').replace(/(?<![ \t\r\n])[ \t\r\n]+$/, '');
+const trim = (matched: string) => matched.replace(/^[ \t]+/, '').replace(/(?<![ \t\r\n])[ \t\r\n]+$/, '');
 const single = rule("'[^']+'", 'raw', { text: (matched) => matched.slice(1, -1) });
-const variable = rule('\\$\\{', '${', { next: { inside: 'variable' } });
+const variable = rule('\\$\\{', '${', { next: { push: 'variable' } });
 const yes = rule('(?:true|on|yes)[ \\t]*', 'boolean', { text: () => '1' });
 const no = rule('(?:false|off|none|no|null)[ \\t]*', 'boolean', { text: () => '' });
 const constant = rule('[a-z_][a-z0-9_]*', 'constant');
 const number = rule('-?[0-9]+(?![0-9.])|[0-9]*\\.[0-9]+|[0-9]+\\.[0-9]*|-?[0-9]+', 'text');
-const quote = rule('[ \\t]*"', '"', { next: { inside: 'quotes' } });
+const quote = rule('[ \\t]*"', '"', { next: { push: 'quotes' } });
 const comment = rule(`[ \\t]*;[^\\r\\n]*(?:${newLine}|$)`, 'end of line', { next: 'initial' });
 const sectionText = rule(`(?:[^$\\n\\r;"'\\]\\\\]|\\\\[^]|${dollar})+`, 'text');
 const blanks = rule('[ \\t]+', 'text');
@@ -104,11 +103,11 @@ const rules: Readonly<Record<Exclude<State, 'quotes'>, readonly Rule[]>> = {
     rule('\\[', 'section', { next: 'section' }),
     rule(`${label}\\[[ \\t]*`, 'offset', {
       next: 'offset',
-      text: (matched) => trimmed(matched.slice(0, matched.lastIndexOf('['))),
+      text: (matched) => trim(matched.slice(0, matched.lastIndexOf('['))),
     }),
     yes,
     no,
-    rule(label, 'label', { text: trimmed }),
+    rule(label, 'label', { text: trim }),
     rule('[ \\t]*=[ \\t]*', '=', { next: 'value' }),
     rule('[ \\t]+', 'blank'),
     rule(`[ \\t]*${newLine}`, 'end of line'),
@@ -127,7 +126,7 @@ const rules: Readonly<Record<Exclude<State, 'quotes'>, readonly Rule[]>> = {
     quote,
     blanks,
     comment,
-    // It ends the value, and the rest is an error.
+    // Ends the value. The rest is a syntax error.
     rule('(?==)', 'end of line', { next: 'initial' }),
   ],
   section: [
@@ -148,25 +147,25 @@ const rules: Readonly<Record<Exclude<State, 'quotes'>, readonly Rule[]>> = {
     sectionText,
     quote,
   ],
-  variable: [rule(label, 'name', { text: trimmed }), rule('\\}', '}', { next: 'out' })],
+  variable: [rule(label, 'name', { text: trim }), rule('\\}', '}', { next: 'pop' })],
 };
 
 class IniScanner {
   readonly #text: string;
-  #at = 0;
-  /** The innermost is the last. */
+  #offset = 0;
+  /** The innermost state is the last. */
   readonly #states: State[] = ['initial'];
   #line = 1;
-  #counted = 0;
+  #countedOffset = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  /** Of the token that comes next. */
+  /** The line of the next token. */
   get line(): number {
-    for (; this.#counted < this.#at; this.#counted++) {
-      if (this.#text[this.#counted] === '\n') this.#line++;
+    for (; this.#countedOffset < this.#offset; this.#countedOffset++) {
+      if (this.#text[this.#countedOffset] === '\n') this.#line++;
     }
     return this.#line;
   }
@@ -174,71 +173,71 @@ class IniScanner {
   next(): Token {
     for (;;) {
       const state = this.#states.at(-1) as State;
-      if (this.#at >= this.#text.length) {
+      if (this.#offset >= this.#text.length) {
         if (state !== 'value') return { kind: 'end', text: '' };
-        this.#enter('initial');
+        this.#switchState('initial');
         return { kind: 'end of line', text: '' };
       }
-      if (state === 'quotes') return this.#quoted();
-      const { rule, matched } = this.#longest(rules[state]);
+      if (state === 'quotes') return this.#nextInQuotes();
+      const { rule, matched } = this.#matchLongest(rules[state]);
       if (rule === undefined) {
         if (state !== 'value') return { kind: 'wrong', text: '' };
-        // A character that no value has, such as NUL, ends it.
-        this.#at++;
-        this.#enter('initial');
+        // A character that values cannot contain, such as NUL, ends the value.
+        this.#offset++;
+        this.#switchState('initial');
         return { kind: 'end of line', text: '' };
       }
-      this.#at += matched.length;
-      this.#enter(rule.next);
+      this.#offset += matched.length;
+      this.#switchState(rule.next);
       if (rule.kind !== 'blank') return { kind: rule.kind, text: rule.text?.(matched) ?? matched };
     }
   }
 
-  #longest(from: readonly Rule[]): { rule: Rule | undefined; matched: string } {
+  #matchLongest(candidates: readonly Rule[]): { rule: Rule | undefined; matched: string } {
     let best: Rule | undefined;
     let matched = '';
-    for (const rule of from) {
-      rule.pattern.lastIndex = this.#at;
-      const [found] = rule.pattern.exec(this.#text) ?? [];
-      if (found === undefined || (best !== undefined && found.length <= matched.length)) continue;
+    for (const rule of candidates) {
+      rule.pattern.lastIndex = this.#offset;
+      const [match] = rule.pattern.exec(this.#text) ?? [];
+      if (match === undefined || (best !== undefined && match.length <= matched.length)) continue;
       best = rule;
-      matched = found;
+      matched = match;
     }
     return { rule: best, matched };
   }
 
-  #enter(next: Rule['next']): void {
+  #switchState(next: Rule['next']): void {
     if (next === undefined) return;
-    if (next === 'out') this.#states.pop();
-    else if (typeof next === 'object') this.#states.push(next.inside);
+    if (next === 'pop') this.#states.pop();
+    else if (typeof next === 'object') this.#states.push(next.push);
     else this.#states.splice(0, this.#states.length, next);
   }
 
-  /** In `"…"`: its end, a variable, or the text up to one of these. */
-  #quoted(): Token {
+  /** Returns the end of `"…"`, a variable, or the text before them. */
+  #nextInQuotes(): Token {
     const text = this.#text;
-    const start = this.#at;
+    const start = this.#offset;
     if (text[start] === '"') {
-      this.#at++;
-      while (text[this.#at] === ' ' || text[this.#at] === '\t') this.#at++;
-      this.#enter('out');
+      this.#offset++;
+      while (text[this.#offset] === ' ' || text[this.#offset] === '\t') this.#offset++;
+      this.#switchState('pop');
       return { kind: '"', text: '"' };
     }
     if (text.startsWith('${', start)) {
-      this.#at += 2;
-      this.#enter({ inside: 'variable' });
+      this.#offset += 2;
+      this.#switchState({ push: 'variable' });
       return { kind: '${', text: '${' };
     }
-    let at = start;
-    for (; at < text.length; at++) {
-      if (text[at] === '"' || text.startsWith('${', at)) break;
-      if (text[at] !== '\\' || at + 1 >= text.length) continue;
-      at++;
-      // A path of Windows ends so: key="C:\path\"
-      if (text[at] === '"' && /^(?:$|[\r\n])/.test(text.charAt(at + 1))) break;
+    let end = start;
+    for (; end < text.length; end++) {
+      if (text[end] === '"' || text.startsWith('${', end)) break;
+      if (text[end] !== '\\' || end + 1 >= text.length) continue;
+      end++;
+      // The end of a Windows path: key="C:\path\"
+      if (text[end] === '"' && /^(?:$|[\r\n])/.test(text.charAt(end + 1))) break;
     }
-    this.#at = Math.min(at, text.length);
-    return { kind: 'text', text: text.slice(start, this.#at).replace(/\\(["\\$])/g, '$1') };
+    this.#offset = Math.min(end, text.length);
+    return { kind: 'text', text: text.slice(start, this.#offset).replace(/\\(["\\$])/g, '$1') };
   }
 }
 
@@ -256,10 +255,10 @@ class IniParser {
     this.#surroundings = surroundings;
   }
 
-  *statements(): Generator<IniStatement, void> {
+  *parse(): Generator<IniStatement, void> {
     this.#advance();
     while (this.#token.kind !== 'end') {
-      const statement = this.#statement();
+      const statement = this.#parseStatement();
       if (statement !== undefined) yield statement;
     }
   }
@@ -268,7 +267,7 @@ class IniParser {
     this.#token = this.#scanner.next();
   }
 
-  #statement(): IniStatement | undefined {
+  #parseStatement(): IniStatement | undefined {
     const { line } = this.#scanner;
     const { kind, text } = this.#token;
     this.#advance();
@@ -276,18 +275,18 @@ class IniParser {
       case 'end of line':
         return undefined;
       case 'label':
-        // A name without a value sets nothing.
+        // PHP ignores a name without a value.
         if (this.#token.kind !== '=') return undefined;
         this.#advance();
-        return { kind: 'entry', line, name: text, value: this.#value() };
+        return { kind: 'entry', line, name: text, value: this.#parseValue() };
       case 'offset': {
-        const key = this.#token.kind === ']' ? '' : this.#known(this.#list(true));
+        const key = this.#token.kind === ']' ? '' : this.#requireKnown(this.#parseList(true));
         this.#expect(']');
         this.#expect('=');
-        return { kind: 'element', line, name: text, key, value: this.#value() };
+        return { kind: 'element', line, name: text, key, value: this.#parseValue() };
       }
       case 'section': {
-        const name = this.#token.kind === ']' ? '' : this.#known(this.#list(false));
+        const name = this.#token.kind === ']' ? '' : this.#requireKnown(this.#parseList(false));
         this.#expect(']');
         return { kind: 'section', line, name };
       }
@@ -301,69 +300,69 @@ class IniParser {
     this.#advance();
   }
 
-  #value(): IniValue {
+  #parseValue(): IniValue {
     const { kind, text } = this.#token;
     if (kind === 'boolean' || kind === 'end of line') {
       this.#advance();
       return kind === 'boolean' ? text : '';
     }
-    return this.#expression();
+    return this.#parseExpression();
   }
 
-  #expression(): IniValue {
-    let left = this.#operand();
+  #parseExpression(): IniValue {
+    let left = this.#parseOperand();
     for (;;) {
       const operator = this.#token.kind === 'operator' ? this.#token.text : '';
       if (!'|&^'.includes(operator) || operator === '') return left;
       this.#advance();
-      const right = this.#operand();
-      left = computed([left, right], ([a = 0, b = 0]) =>
+      const right = this.#parseOperand();
+      left = compute([left, right], ([a = 0, b = 0]) =>
         operator === '|' ? a | b : operator === '&' ? a & b : a ^ b,
       );
     }
   }
 
-  #operand(): IniValue {
+  #parseOperand(): IniValue {
     const operator = this.#token.kind === 'operator' ? this.#token.text : '';
-    if (!'~!('.includes(operator) || operator === '') return this.#list(true);
+    if (!'~!('.includes(operator) || operator === '') return this.#parseList(true);
     if (++this.#depth > bounds.depth)
       throw new ConfigurationError(`${this.#file} line ${this.#scanner.line}: nested too deeply`);
     this.#advance();
     let value: IniValue;
     if (operator === '(') {
-      value = this.#expression();
+      value = this.#parseExpression();
       if (this.#token.kind !== 'operator' || this.#token.text !== ')') throw new IniError();
       this.#advance();
     } else {
-      value = computed([this.#operand()], ([a = 0]) => (operator === '~' ? ~a : a === 0 ? 1 : 0));
+      value = compute([this.#parseOperand()], ([a = 0]) => (operator === '~' ? ~a : a === 0 ? 1 : 0));
     }
     this.#depth--;
     return value;
   }
 
-  /** Texts, variables and `"…"` that follow each other are one value. */
-  #list(constants: boolean): IniValue {
-    let value = this.#part(constants);
+  /** Adjacent texts, variables and `"…"` are one value. */
+  #parseList(constants: boolean): IniValue {
+    let value = this.#parsePart(constants);
     if (value === undefined) throw new IniError();
-    for (let more = this.#part(constants); more !== undefined; more = this.#part(constants))
-      value = this.#joined(value, more);
+    for (let more = this.#parsePart(constants); more !== undefined; more = this.#parsePart(constants))
+      value = this.#join(value, more);
     return value;
   }
 
-  #part(constants: boolean): IniValue | undefined {
+  #parsePart(constants: boolean): IniValue | undefined {
     const { kind, text } = this.#token;
     switch (kind) {
       case '${':
-        return this.#variable();
+        return this.#parseVariable();
       case '"': {
         this.#advance();
         let value: IniValue = '';
         for (;;) {
           const inside: Token = this.#token;
           if (inside.kind === '"') break;
-          if (inside.kind === '${') value = this.#joined(value, this.#variable());
+          if (inside.kind === '${') value = this.#join(value, this.#parseVariable());
           else if (inside.kind === 'text') {
-            value = this.#joined(value, inside.text);
+            value = this.#join(value, inside.text);
             this.#advance();
           } else throw new IniError();
         }
@@ -375,8 +374,8 @@ class IniParser {
       case 'text': {
         const { line } = this.#scanner;
         this.#advance();
-        return kind === 'constant' && constants && constantsOfPhp.test(text)
-          ? this.#unknown(line, `the constant ${text}`)
+        return kind === 'constant' && constants && phpConstant.test(text)
+          ? this.#toUnknown(line, `the constant ${text}`)
           : text;
       }
       default:
@@ -384,27 +383,27 @@ class IniParser {
     }
   }
 
-  /** `${NAME}`: a directive, or a variable of the environment. Since PHP 8.3 `${NAME:-INSTEAD}` too. */
-  #variable(): IniValue {
+  /** `${NAME}`, a directive or environment variable, or since PHP 8.3 `${NAME:-DEFAULT}`. */
+  #parseVariable(): IniValue {
     const { line } = this.#scanner;
     this.#advance();
     const { kind, text } = this.#token;
     if (kind !== 'name') throw new IniError();
     this.#advance();
     this.#expect('}');
-    const [name = '', instead = ''] = text.split(/:-(.*)/s);
+    const [name = '', fallback = ''] = text.split(/:-(.*)/s);
     const { directive, environment } = this.#surroundings;
-    const set = directive?.(name);
-    if (set !== undefined) return set;
-    if (environment === undefined) return this.#unknown(line, `the variable ${name} of PHP's environment`);
-    return Object.hasOwn(environment, name) ? (environment[name] as string) : instead;
+    const value = directive?.(name);
+    if (value !== undefined) return value;
+    if (environment === undefined) return this.#toUnknown(line, `the variable ${name} of PHP's environment`);
+    return Object.hasOwn(environment, name) ? (environment[name] as string) : fallback;
   }
 
-  #unknown(line: number, why: string): Unknown {
+  #toUnknown(line: number, why: string): Unknown {
     return { unknown: { file: this.#file, line, why } };
   }
 
-  #joined(left: IniValue, right: IniValue): IniValue {
+  #join(left: IniValue, right: IniValue): IniValue {
     if (typeof left !== 'string') return left;
     if (typeof right !== 'string') return right;
     this.#size += right.length;
@@ -412,8 +411,8 @@ class IniParser {
     return left + right;
   }
 
-  /** The name of a section or of an element. */
-  #known(value: IniValue): string {
+  /** Of the name of a section or element. */
+  #requireKnown(value: IniValue): string {
     if (typeof value === 'string') return value;
     const { line, why } = value.unknown;
     throw new ConfigurationError(
@@ -422,18 +421,19 @@ class IniParser {
   }
 }
 
-/** The constants that PHP has before it reads php.ini. */
-const constantsOfPhp = /^(?:E|PHP|ZEND|UPLOAD_ERR|DEBUG_BACKTRACE)_[A-Z0-9_]+$|^(?:PEAR|DEFAULT)_[A-Z_]+$/;
+/** Constants that exist before PHP reads php.ini. */
+const phpConstant = /^(?:E|PHP|ZEND|UPLOAD_ERR|DEBUG_BACKTRACE)_[A-Z0-9_]+$|^(?:PEAR|DEFAULT)_[A-Z_]+$/;
 
-/** As C's `atoi()` reads a number. */
-function computed(values: readonly IniValue[], operation: (numbers: number[]) => number): IniValue {
+/** Parses the numbers like `atoi()` in C. */
+function compute(values: readonly IniValue[], operation: (numbers: number[]) => number): IniValue {
   const numbers: number[] = [];
   for (const value of values) {
     if (typeof value !== 'string') return value;
     const [, digits = '0'] = /^[ \t\n\v\f\r]*([+-]?[0-9]+)/.exec(value) ?? [];
-    const most = 2n ** 63n;
-    const read = BigInt(digits.replace('+', ''));
-    numbers.push(Number(BigInt.asIntN(32, read >= most ? most - 1n : read < -most ? -most : read)));
+    const limit = 2n ** 63n;
+    const number = BigInt(digits.replace('+', ''));
+    const clamped = number >= limit ? limit - 1n : number < -limit ? -limit : number;
+    numbers.push(Number(BigInt.asIntN(32, clamped)));
   }
   return String(operation(numbers));
 }

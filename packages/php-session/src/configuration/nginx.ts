@@ -2,45 +2,50 @@ import { type IniSurroundings, parseIni } from './ini.ts';
 import type { PhpDirective } from './php-fpm.ts';
 import type { System } from './system.ts';
 import { ConfigurationError } from './value.ts';
-import { type Directive, deepest, type PhpHandler, tooDeep, type WebSite } from './web-server.ts';
+import { type Directive, maxNesting, nestingError, type PhpHandler, type WebSite } from './web-server.ts';
 
-const main = '/etc/nginx/nginx.conf';
+const mainFile = '/etc/nginx/nginx.conf';
 
-/** The sites of nginx that run PHP. @throws ConfigurationError */
-export async function nginxSites(
+/** Finds the sites of nginx that run PHP. @throws ConfigurationError */
+export async function findNginxSites(
   system: System,
   environment: IniSurroundings['environment'],
 ): Promise<WebSite[]> {
-  const tree = await read(system, main, 1);
+  const tree = await readFile(system, mainFile, 1);
   const http = tree.filter(({ name }) => name === 'http').flatMap(({ block = [] }) => block);
   const upstreams = new Map(
     http.filter(({ name }) => name === 'upstream').map(({ args, block = [] }) => [args[0] ?? '', block]),
   );
   return http
     .filter(({ name }) => name === 'server')
-    .flatMap(({ block = [] }) => sitesIn(block, { root: argument(http, 'root'), params: paramsIn(http) }));
+    .flatMap(({ block = [] }) =>
+      findSites(block, { root: getArgument(http, 'root'), params: getParams(http) }),
+    );
 
-  function sitesIn(
+  function findSites(
     block: readonly Directive[],
     outer: { root: string | undefined; params: readonly Directive[] },
   ): WebSite[] {
-    const root = argument(block, 'root') ?? argument(block, 'alias') ?? outer.root;
-    const own = paramsIn(block);
-    // The parameters of the outer block count only where this one has none.
+    const root = getArgument(block, 'root') ?? getArgument(block, 'alias') ?? outer.root;
+    const own = getParams(block);
+    // A block with parameters does not inherit any.
     const params = own.length > 0 ? own : outer.params;
     const handlers = block
       .filter(({ name }) => name === 'fastcgi_pass')
-      .flatMap((pass) => handlersOf(pass, params));
+      .flatMap((pass) => toHandlers(pass, params));
     const inner = block
       .filter(({ name }) => name === 'location' || name === 'if')
-      .flatMap(({ block = [] }) => sitesIn(block, { root, params }));
-    // A text with a variable may be any folder.
-    const known = root === undefined || !/^\/[^$]*$/.test(root) ? undefined : root;
-    return [...(handlers.length > 0 && known !== undefined ? [{ root: known, handlers }] : []), ...inner];
+      .flatMap(({ block = [] }) => findSites(block, { root, params }));
+    // A root with a variable may be any folder.
+    const knownRoot = root === undefined || !/^\/[^$]*$/.test(root) ? undefined : root;
+    return [
+      ...(handlers.length > 0 && knownRoot !== undefined ? [{ root: knownRoot, handlers }] : []),
+      ...inner,
+    ];
   }
 
-  function handlersOf({ args: [to = ''] }: Directive, params: readonly Directive[]): PhpHandler[] {
-    const directives = params.flatMap((param) => directivesOf(param, environment));
+  function toHandlers({ args: [to = ''] }: Directive, params: readonly Directive[]): PhpHandler[] {
+    const directives = params.flatMap((param) => toDirectives(param, environment));
     const upstream = upstreams.get(to);
     const addresses = upstream?.filter(({ name }) => name === 'server').map(({ args }) => args[0] ?? '') ?? [
       to,
@@ -49,52 +54,52 @@ export async function nginxSites(
   }
 }
 
-const argument = (block: readonly Directive[], wanted: string) =>
-  block.find(({ name }) => name === wanted)?.args[0];
+const getArgument = (block: readonly Directive[], directive: string) =>
+  block.find(({ name }) => name === directive)?.args[0];
 
-const paramsIn = (block: readonly Directive[]) => block.filter(({ name }) => name === 'fastcgi_param');
+const getParams = (block: readonly Directive[]) => block.filter(({ name }) => name === 'fastcgi_param');
 
-/** `fastcgi_param PHP_VALUE "NAME=VALUE"` and `PHP_ADMIN_VALUE`, several in lines. */
-function directivesOf(
+/** `fastcgi_param PHP_VALUE "NAME=VALUE"` and `PHP_ADMIN_VALUE`, with one setting per line. */
+function toDirectives(
   { args: [param = '', text = ''], file, line }: Directive,
   environment: IniSurroundings['environment'],
 ): PhpDirective[] {
   return param === 'PHP_VALUE' || param === 'PHP_ADMIN_VALUE'
-    ? fastCgiDirectives(text, { admin: param === 'PHP_ADMIN_VALUE', file, line, environment })
+    ? parseFastCgiVariable(text, { admin: param === 'PHP_ADMIN_VALUE', file, line, environment })
     : [];
 }
 
-/** The settings in the variables `PHP_VALUE` and `PHP_ADMIN_VALUE` of a request. */
-export function fastCgiDirectives(
+/** Parses the FastCGI variable `PHP_VALUE` or `PHP_ADMIN_VALUE`. */
+export function parseFastCgiVariable(
   text: string,
   {
     environment,
-    ...at
+    ...origin
   }: { admin: boolean; file: string; line: number; environment: IniSurroundings['environment'] },
 ): PhpDirective[] {
-  const { file, line } = at;
-  const found: PhpDirective[] = [];
+  const { file, line } = origin;
+  const directives: PhpDirective[] = [];
   for (const statement of parseIni(`${text}\n`, file, { environment })) {
     if (statement.kind !== 'entry') continue;
     const value = /\$[a-z{]/i.test(text)
       ? { unknown: { file, line, why: 'a variable of the web server' } }
       : statement.value;
-    found.push({ name: statement.name, value, ...at });
+    directives.push({ name: statement.name, value, ...origin });
   }
-  return found;
+  return directives;
 }
 
-/** The directives of a file, and of those that it includes where they stand. */
-async function read(system: System, file: string, depth: number): Promise<Directive[]> {
+/** Reads a file, with included files inserted. */
+async function readFile(system: System, file: string, depth: number): Promise<Directive[]> {
   const text = await system.text(file);
   if (text === null) return [];
-  if (depth > deepest) throw tooDeep({ file, line: 1 });
+  if (depth > maxNesting) throw nestingError({ file, line: 1 });
   const blocks: Directive[][] = [[]];
   let words: string[] = [];
-  let began = 1;
+  let firstLine = 1;
   let line = 1;
   for (const [token] of text.matchAll(tokens)) {
-    const at = line;
+    const tokenLine = line;
     line += token.split('\n').length - 1;
     if (/^(?:\s|#)/.test(token)) continue;
     const current = blocks.at(-1) as Directive[];
@@ -104,7 +109,7 @@ async function read(system: System, file: string, depth: number): Promise<Direct
       if (name === 'include' && token === ';') {
         const pattern = args[0] ?? '';
         for (const path of await system.glob(pattern.startsWith('/') ? pattern : `/etc/nginx/${pattern}`))
-          current.push(...(await read(system, path, depth + 1)));
+          current.push(...(await readFile(system, path, depth + 1)));
         continue;
       }
       const block: Directive[] = [];
@@ -112,16 +117,16 @@ async function read(system: System, file: string, depth: number): Promise<Direct
         name: name.toLowerCase(),
         args,
         file,
-        line: began,
+        line: firstLine,
         ...(token === '{' ? { block } : {}),
       });
-      if (token === '{' && blocks.push(block) > deepest) throw tooDeep({ file, line });
+      if (token === '{' && blocks.push(block) > maxNesting) throw nestingError({ file, line });
     } else if (token === '}') {
       if (blocks.length > 1) blocks.pop();
       words = [];
     } else {
-      if (words.length === 0) began = at;
-      words.push(unquoted(token));
+      if (words.length === 0) firstLine = tokenLine;
+      words.push(unquote(token));
     }
   }
   if (blocks.length > 1 || words.length > 0)
@@ -132,5 +137,5 @@ async function read(system: System, file: string, depth: number): Promise<Direct
 const tokens =
   /\s+|#[^\n]*|[;{}]|"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'|(?:\\[\s\S]|\$\{[^}]*\}|[^\s;{}"'\\])+|[\s\S]/g;
 
-const unquoted = (token: string) =>
+const unquote = (token: string) =>
   (/^(["']).*\1$/s.test(token) ? token.slice(1, -1) : token).replace(/\\(["'\\ ;{}])/g, '$1');

@@ -2,68 +2,66 @@ import { type IniSurroundings, type IniValue, parseIni } from './ini.ts';
 import type { System } from './system.ts';
 import { ConfigurationError } from './value.ts';
 
-/** A setting of PHP outside php.ini. */
+/** A PHP setting outside php.ini. */
 export interface PhpDirective {
   name: string;
   value: IniValue;
-  /** `php_admin_value`: no `.user.ini` and no `.htaccess` can change it. */
+  /** `php_admin_value`: `.user.ini` and `.htaccess` cannot change it. */
   admin: boolean;
   file: string;
   line: number;
 }
 
-/** A pool of PHP-FPM: processes of one user, with settings of their own. */
+/** A pool of PHP-FPM: processes of one user with their own settings. */
 export interface FpmPool {
   name: string;
-  /** The file in which it begins. */
+  /** The file of its section. */
   file: string;
   user: string;
   /** A socket, or an address. */
   listen: string;
   chroot: string;
-  /** In the order in which PHP sets them: of two with one name the last counts. */
+  /** In the order in which PHP applies them, so the last value of a name counts. */
   directives: readonly PhpDirective[];
 }
 
-/** `fpm_conf_load_ini_file()` includes no deeper. */
-const deepest = 5;
+/** Of `fpm_conf_load_ini_file()`. */
+const maxDepth = 5;
 
-/**
- * The pools of a `php-fpm.conf` and of the files that it includes, as sapi/fpm/fpm/fpm_conf.c reads them.
- * @throws ConfigurationError
- */
+/** Reads the pools of `php-fpm.conf` and its included files like sapi/fpm/fpm/fpm_conf.c. @throws ConfigurationError */
 export async function readPools(
   system: System,
   file: string,
   environment: IniSurroundings['environment'],
 ): Promise<FpmPool[]> {
-  const pools = new Map<string, Pool>();
-  // A relative path begins at the prefix that PHP was built with.
+  const pools = new Map<string, PoolBuilder>();
+  // Relative paths start at the build prefix of PHP.
   const prefix = file.startsWith('/usr/local/') ? '/usr/local' : '/usr';
-  let current: Pool | undefined;
+  let current: PoolBuilder | undefined;
 
   async function read(path: string, depth: number): Promise<void> {
     const text = await system.text(path);
     if (text === null) return;
-    if (depth > deepest)
-      throw new ConfigurationError(`${path}: more than ${deepest} files are included in each other`);
+    if (depth > maxDepth)
+      throw new ConfigurationError(`${path}: more than ${maxDepth} files are included in each other`);
     for (const [number, row] of text.split('\n').entries()) {
       if (row.trim() === '') continue;
       const line = number + 1;
-      // PHP-FPM gives each line on its own to the parser of php.ini.
+      // PHP-FPM parses each line separately as php.ini syntax.
       for (const statement of parseIni(`${row}\n`, path, { environment })) {
         if (statement.kind === 'error')
           throw new ConfigurationError(`${path} line ${line}: PHP-FPM cannot read it`);
         if (statement.kind === 'section') {
           const name = statement.name.toLowerCase();
-          current = name === 'global' ? undefined : (pools.get(name) ?? new Pool(statement.name, path));
+          current =
+            name === 'global' ? undefined : (pools.get(name) ?? new PoolBuilder(statement.name, path));
           if (current !== undefined) pools.set(name, current);
         } else if (statement.kind === 'entry' && statement.name === 'include') {
-          await include(literal(statement.value, path, line), depth);
+          await include(requireKnown(statement.value, path, line), depth);
         } else if (statement.kind === 'entry') {
-          current?.option(statement.name.toLowerCase(), statement.value, path, line);
+          current?.setOption(statement.name.toLowerCase(), statement.value, path, line);
         } else {
-          current?.element(statement.name, statement.key, statement.value, path, line);
+          current?.addDirective(statement.name, statement.key, statement.value, path, line);
         }
       }
     }
@@ -71,23 +69,23 @@ export async function readPools(
 
   async function include(pattern: string, depth: number): Promise<void> {
     const absolute = pattern.startsWith('/') ? pattern : `${prefix}/${pattern}`;
-    for (const found of await system.glob(absolute)) await read(found, depth + 1);
+    for (const path of await system.glob(absolute)) await read(path, depth + 1);
   }
 
   await read(file, 1);
-  return [...pools.values()].map((pool) => pool.read(prefix));
+  return [...pools.values()].map((pool) => pool.toPool(prefix));
 }
 
-function literal(value: IniValue, file: string, line: number): string {
+function requireKnown(value: IniValue, file: string, line: number): string {
   if (typeof value === 'string') return value;
   throw new ConfigurationError(
     `${file} line ${line}: it depends on ${value.unknown.why}, which only PHP knows`,
   );
 }
 
-const wanted = new Set(['user', 'listen', 'chroot', 'prefix']);
+const poolOptions = new Set(['user', 'listen', 'chroot', 'prefix']);
 
-class Pool {
+class PoolBuilder {
   readonly #name: string;
   readonly #file: string;
   readonly #options = new Map<string, string>();
@@ -98,44 +96,45 @@ class Pool {
     this.#file = file;
   }
 
-  option(name: string, value: IniValue, file: string, line: number): void {
-    if (wanted.has(name)) this.#options.set(name, this.#expanded(literal(value, file, line)));
+  setOption(name: string, value: IniValue, file: string, line: number): void {
+    if (poolOptions.has(name)) this.#options.set(name, this.#expandPool(requireKnown(value, file, line)));
   }
 
-  element(name: string, key: string, value: IniValue, file: string, line: number): void {
+  addDirective(name: string, key: string, value: IniValue, file: string, line: number): void {
     const [, admin, kind] = /^php_(admin_)?(value|flag)$/.exec(name) ?? [];
     if (kind === undefined) return;
-    const text = typeof value !== 'string' ? value : kind === 'flag' ? flag(value) : this.#expanded(value);
+    const text =
+      typeof value !== 'string' ? value : kind === 'flag' ? toFlag(value) : this.#expandPool(value);
     this.#directives.push({ name: key, value: text, admin: admin !== undefined, file, line });
   }
 
-  #expanded(text: string): string {
+  #expandPool(text: string): string {
     return text.replaceAll('$pool', this.#name);
   }
 
-  /** @param builtIn the prefix of PHP-FPM */
-  read(builtIn: string): FpmPool {
+  /** @param buildPrefix of PHP-FPM */
+  toPool(buildPrefix: string): FpmPool {
     const chroot = this.#options.get('chroot') ?? '';
-    const prefix = this.#options.get('prefix') || builtIn;
-    // PHP-FPM takes it for a path of the machine.
-    const absolute = (directive: PhpDirective): PhpDirective => {
+    const prefix = this.#options.get('prefix') || buildPrefix;
+    // PHP-FPM mistakes the cookie path for a path of the machine.
+    const toAbsolute = (directive: PhpDirective): PhpDirective => {
       const { name, value } = directive;
       const isRelative = typeof value === 'string' && !value.startsWith('/') && chroot === '';
       return name.toLowerCase() === 'session.cookie_path' && isRelative
         ? { ...directive, value: `${prefix}/${value}` }
         : directive;
     };
-    // It puts each before the others, so of two with one name the first in the file counts.
-    const backwards = this.#directives.map(absolute).toReversed();
+    // PHP-FPM prepends each directive, so the first value of a name in the file counts.
+    const reversed = this.#directives.map(toAbsolute).toReversed();
     return {
       name: this.#name,
       file: this.#file,
       user: this.#options.get('user') ?? '',
       listen: this.#options.get('listen') ?? '',
       chroot,
-      directives: [...backwards.filter(({ admin }) => !admin), ...backwards.filter(({ admin }) => admin)],
+      directives: [...reversed.filter(({ admin }) => !admin), ...reversed.filter(({ admin }) => admin)],
     };
   }
 }
 
-const flag = (value: string) => (/^(?:1|yes|true|on)$/.test(value) ? '1' : '0');
+const toFlag = (value: string) => (/^(?:1|yes|true|on)$/.test(value) ? '1' : '0');

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { option } from '../names.ts';
-import { type ApacheSite, apacheSites } from './apache.ts';
+import { type ApacheSite, findApacheSites } from './apache.ts';
 import { type IniValue, parseIni } from './ini.ts';
-import { nginxSites } from './nginx.ts';
+import { findNginxSites } from './nginx.ts';
 import { type FpmPool, type PhpDirective, readPools } from './php-fpm.ts';
 import type { SessionCall } from './session-calls.ts';
 import { openSystem, type System } from './system.ts';
 import { ConfigurationError, isUnknown, type Unknown } from './value.ts';
-import { sitesOf, type WebSite } from './web-server.ts';
+import { findSites, type WebSite } from './web-server.ts';
 
-/** A setting of PHP, with the place where it stands. */
+/** A PHP setting with its origin. */
 export interface PhpSetting {
   value: string;
   /** `FILE line N`, or `PHP's default`. */
@@ -18,18 +18,18 @@ export interface PhpSetting {
 
 /** The settings of the PHP that runs a site. */
 export interface PhpSettings {
-  /** Which PHP it is, such as `PHP-FPM 8.2, pool www`. */
+  /** The name of the PHP, such as `PHP-FPM 8.2, pool www`. */
   title: string;
-  /** The account that PHP runs as, if that is known. */
+  /** The account that PHP runs as, if it is known. */
   user: string | undefined;
   /** The files that were read. */
   files: readonly string[];
-  /** `FILE line N` where PHP reads only the statements above. */
+  /** `FILE line N` of the first syntax error: PHP reads only the statements before it. */
   broken: string | undefined;
   /**
-   * A setting that concerns sessions, by its name in php.ini.
+   * Returns a session setting by its name in php.ini.
    * @param instead the option to set if only PHP knows the value
-   * @throws ConfigurationError that names it
+   * @throws ConfigurationError if the value is unknown
    */
   get(name: string, instead?: string): PhpSetting;
 }
@@ -37,11 +37,11 @@ export interface PhpSettings {
 export interface PhpMachine {
   /** The environment of PHP, as `siteEnv` names it. */
   environment?: Readonly<Record<string, string>> | undefined;
-  /** The configuration of the machine, if that is not this one. */
+  /** The configuration of another machine. */
   system?: System | undefined;
 }
 
-/** The settings that concern sessions, with PHP's defaults and those of its extensions. */
+/** The session settings, with the defaults of PHP and its extensions. */
 const defaults: Readonly<Record<string, string>> = {
   'session.save_handler': 'files',
   'session.save_path': '',
@@ -72,36 +72,35 @@ const defaults: Readonly<Record<string, string>> = {
   sys_temp_dir: '',
 };
 
-/** The names of the settings of `PhpSettings.get`. */
 export const phpSettingNames: readonly string[] = Object.keys(defaults);
 
-/** A PHP of this machine: its files, and where its packages put sessions. */
 interface Installation {
   version: string;
   kind: 'fpm' | 'apache' | 'cli';
-  /** The folder of php.ini, and that of further files. */
-  ini: string;
-  scan: string;
-  /** The name of the SAPI in `php-NAME.ini`, which counts before php.ini. */
+  /** The folder of php.ini. */
+  iniFolder: string;
+  /** The folder of additional ini files. */
+  scanFolder: string;
+  /** The SAPI in `php-SAPI.ini`, which replaces php.ini. */
   sapi: string;
-  fpm: string;
+  fpmFile: string;
+  /** The package's default of session.save_path. */
   savePath: string;
 }
 
-/** Debian's packages put sessions where its cron job clears them away: its patch of session.save_path. */
-const debianPath = '/var/lib/php/sessions';
+/** Debian patches the default of session.save_path. Its cron job deletes expired sessions there. */
+const debianSavePath = '/var/lib/php/sessions';
 
-/** @returns every PHP of this machine that is not of the command line, or else that one */
-async function installations(system: System): Promise<Installation[]> {
-  const found: Installation[] = [];
-  const add = async (installation: Installation) => {
-    const { kind, fpm, ini } = installation;
-    const names = await system.list(ini);
-    const isThere = kind === 'fpm' ? (await system.text(fpm)) !== null : names.includes('php.ini');
-    if (isThere) found.push(installation);
+async function findInstallations(system: System): Promise<Installation[]> {
+  const installations: Installation[] = [];
+  const addIfExists = async (installation: Installation) => {
+    const { kind, fpmFile, iniFolder } = installation;
+    const names = await system.list(iniFolder);
+    const exists = kind === 'fpm' ? (await system.text(fpmFile)) !== null : names.includes('php.ini');
+    if (exists) installations.push(installation);
   };
   const sapis = { fpm: 'fpm-fcgi', apache: 'apache2handler', cli: 'cli-server' } as const;
-  // Debian: a folder for each version and each kind.
+  // Debian has a folder per version and kind.
   for (const version of await system.list('/etc/php')) {
     if (!/^\d+\.\d+$/.test(version)) continue;
     for (const [kind, folder] of [
@@ -109,43 +108,58 @@ async function installations(system: System): Promise<Installation[]> {
       ['apache', 'apache2'],
       ['cli', 'cli'],
     ] as const) {
-      const ini = `/etc/php/${version}/${folder}`;
-      const fpm = `${ini}/php-fpm.conf`;
-      await add({ version, kind, ini, scan: `${ini}/conf.d`, sapi: sapis[kind], fpm, savePath: debianPath });
+      const iniFolder = `/etc/php/${version}/${folder}`;
+      await addIfExists({
+        version,
+        kind,
+        iniFolder,
+        scanFolder: `${iniFolder}/conf.d`,
+        sapi: sapis[kind],
+        fpmFile: `${iniFolder}/php-fpm.conf`,
+        savePath: debianSavePath,
+      });
     }
   }
-  // Official images, Fedora and its relatives, Remi's packages, Alpine, Arch: php.ini is the same for all kinds.
-  const places = [
+  // Official images, Fedora, Arch, Remi's packages and Alpine have one php.ini for all kinds.
+  const layouts = [
     ['/usr/local/etc', '/usr/local/etc/php', '/usr/local/etc/php/conf.d'],
     ['/etc', '/etc', '/etc/php.d'],
     ['/etc/php', '/etc/php', '/etc/php/conf.d'],
     ...(await system.glob('/etc/opt/remi/php[0-9]*')).map((folder) => [folder, folder, `${folder}/php.d`]),
     ...(await system.glob('/etc/php[0-9]*')).map((folder) => [folder, folder, `${folder}/conf.d`]),
   ] as const;
-  for (const [folder = '', ini = '', scan = ''] of places) {
+  for (const [folder = '', iniFolder = '', scanFolder = ''] of layouts) {
     const version = /php(\d)(\d+)$/.exec(folder)?.slice(1).join('.') ?? '';
     for (const kind of ['fpm', 'apache', 'cli'] as const)
-      await add({ version, kind, ini, scan, sapi: sapis[kind], fpm: `${folder}/php-fpm.conf`, savePath: '' });
+      await addIfExists({
+        version,
+        kind,
+        iniFolder,
+        scanFolder,
+        sapi: sapis[kind],
+        fpmFile: `${folder}/php-fpm.conf`,
+        savePath: '',
+      });
   }
-  return found;
+  return installations;
 }
 
-/** The values of php.ini and of the files beside it. */
+/** The values of php.ini and additional ini files. */
 interface Ini {
-  values: Map<string, Placed>;
-  /** The values in `[PATH=…]`, by the path. */
-  paths: Map<string, Map<string, Placed>>;
-  hosts: Map<string, Map<string, Placed>>;
+  values: Map<string, LocatedValue>;
+  /** The values in `[PATH=…]`, by path. */
+  paths: Map<string, Map<string, LocatedValue>>;
+  hosts: Map<string, Map<string, LocatedValue>>;
 }
 
-const emptyIni = (): Ini => ({ values: new Map(), paths: new Map(), hosts: new Map() });
+const createIni = (): Ini => ({ values: new Map(), paths: new Map(), hosts: new Map() });
 
-/** A single reading of the configuration. */
-class Look {
+/** Reads ini files, and records their names and errors. */
+class IniReader {
   readonly system: System;
   readonly environment: PhpMachine['environment'];
   readonly files = new Set<string>();
-  /** Where an error of syntax ends a file. */
+  /** Positions of syntax errors. */
   readonly errors: string[] = [];
 
   constructor({ system = openSystem(), environment }: PhpMachine) {
@@ -154,9 +168,9 @@ class Look {
   }
 
   /**
-   * Adds what an ini file sets, as `php_ini_parser_cb()` does.
-   * @param directives those of php.ini, for `${NAME}`
-   * @returns whether the file is there
+   * Adds the values of an ini file like `php_ini_parser_cb()`.
+   * @param directives the values of php.ini, for `${NAME}`
+   * @returns whether the file exists
    */
   async add(ini: Ini, file: string, directives: Ini = ini): Promise<boolean> {
     const text = await this.system.text(file);
@@ -166,7 +180,7 @@ class Look {
     let active = ini.values;
     for (const statement of parseIni(text, file, { directive, environment: this.environment })) {
       const { line } = statement;
-      if (statement.kind === 'section') active = sectionOf(ini, statement.name) ?? active;
+      if (statement.kind === 'section') active = getSection(ini, statement.name) ?? active;
       else if (statement.kind === 'entry') active.set(statement.name, { value: statement.value, file, line });
       else if (statement.kind === 'error') this.errors.push(`${file} line ${line}`);
     }
@@ -174,28 +188,29 @@ class Look {
   }
 }
 
-/** `[PATH=…]` and `[HOST=…]`, which another section does not end. */
-function sectionOf(ini: Ini, title: string): Map<string, Placed> | undefined {
+/** Returns the values of `[PATH=…]` or `[HOST=…]`; undefined for other sections, which do not end them. */
+function getSection(ini: Ini, title: string): Map<string, LocatedValue> | undefined {
   const [, kind, rest] = /^(PATH|HOST)(.+)$/is.exec(title) ?? [];
   if (kind === undefined || rest === undefined) return undefined;
   const key = rest.replace(/[/\\]+$/, '').replace(/^[= \t]+/, '');
   const [sections, name] = kind.toUpperCase() === 'PATH' ? [ini.paths, key] : [ini.hosts, key.toLowerCase()];
-  const section = sections.get(name) ?? new Map<string, Placed>();
+  const section = sections.get(name) ?? new Map<string, LocatedValue>();
   sections.set(name, section);
   return section;
 }
 
-interface Placed {
+interface LocatedValue {
   value: IniValue;
   file: string;
   line: number;
 }
 
-async function iniOf(look: Look, { ini: folder, scan, sapi }: Installation): Promise<Ini> {
-  const ini = emptyIni();
-  if (!(await look.add(ini, join(folder, `php-${sapi}.ini`)))) await look.add(ini, join(folder, 'php.ini'));
-  for (const name of await look.system.list(scan))
-    if (name.endsWith('.ini')) await look.add(ini, join(scan, name));
+async function readIni(reader: IniReader, { iniFolder, scanFolder, sapi }: Installation): Promise<Ini> {
+  const ini = createIni();
+  if (!(await reader.add(ini, join(iniFolder, `php-${sapi}.ini`))))
+    await reader.add(ini, join(iniFolder, 'php.ini'));
+  for (const name of await reader.system.list(scanFolder))
+    if (name.endsWith('.ini')) await reader.add(ini, join(scanFolder, name));
   return ini;
 }
 
@@ -203,39 +218,39 @@ async function iniOf(look: Look, { ini: folder, scan, sapi }: Installation): Pro
 interface Candidate {
   title: string;
   user: string | undefined;
-  settings: Map<string, Placed>;
+  settings: Map<string, LocatedValue>;
 }
 
-/** The settings, changed one after another in the order and by the rules of PHP. */
-class Layers {
-  readonly settings = new Map<string, Placed>();
+/** Applies settings by the rules of PHP, in its order. */
+class SettingLayers {
+  readonly settings = new Map<string, LocatedValue>();
   readonly #locked = new Set<string>();
 
   /**
-   * @param by `system` for what only the administrator can set, and nothing after it can change; `folder` for what a
-   * file in the site sets
+   * @param by `system` for settings of the administrator, which later ones cannot change; `folder` for a file in the
+   * site
    */
-  set(name: string, placed: Placed, by: 'start' | 'system' | 'user' | 'folder'): void {
+  set(name: string, located: LocatedValue, by: 'start' | 'system' | 'user' | 'folder'): void {
     if (!Object.hasOwn(defaults, name)) return;
     if (by === 'folder' && (this.#locked.has(name) || name === 'sys_temp_dir')) return;
     if (by === 'system') this.#locked.add(name);
-    if (isUnknown(placed.value) || isAccepted(name, placed.value)) this.settings.set(name, placed);
+    if (isUnknown(located.value) || isAccepted(name, located.value)) this.settings.set(name, located);
   }
 
-  setAll(values: ReadonlyMap<string, Placed>, by: 'start' | 'system' | 'folder'): void {
-    for (const [name, placed] of values) this.set(name, placed, by);
+  setAll(values: ReadonlyMap<string, LocatedValue>, by: 'start' | 'system' | 'folder'): void {
+    for (const [name, located] of values) this.set(name, located, by);
   }
 
-  /** As `fpm_php_zend_ini_alter_master()`, which locks no setting by a value that PHP refuses. */
+  /** Like `fpm_php_zend_ini_alter_master()`, which does not lock a setting if PHP rejects the value. */
   setDirectives(directives: readonly PhpDirective[]): void {
-    for (const { name, admin, ...placed } of directives) {
-      if (isUnknown(placed.value) || isAccepted(name, placed.value))
-        this.set(name, placed, admin ? 'system' : 'user');
+    for (const { name, admin, ...located } of directives) {
+      if (isUnknown(located.value) || isAccepted(name, located.value))
+        this.set(name, located, admin ? 'system' : 'user');
     }
   }
 }
 
-/** Values that `OnUpdateName()`, `OnUpdateSaveHandler()` and `OnUpdateCookieLifetime()` refuse. */
+/** Applies the checks of `OnUpdateName()`, `OnUpdateSaveHandler()` and `OnUpdateCookieLifetime()`. */
 function isAccepted(name: string, value: string): boolean {
   if (name === 'session.name')
     return (
@@ -245,22 +260,22 @@ function isAccepted(name: string, value: string): boolean {
   return name !== 'session.cookie_lifetime' || !/^\s*-\d*[1-9]/.test(value);
 }
 
-/** The folders from one down to another; only the latter if it is not within the first. */
-function foldersBetween(outer: string, inner: string): string[] {
-  const found = [inner];
-  for (let at = inner; at !== outer && at.startsWith(`${outer}/`); found.unshift(at))
-    at = at.slice(0, at.lastIndexOf('/'));
-  return found;
+/** Returns the folders from `outer` down to `inner`; only `inner` if it is not in `outer`. */
+function listFoldersBetween(outer: string, inner: string): string[] {
+  const folders = [inner];
+  for (let folder = inner; folder !== outer && folder.startsWith(`${outer}/`); folders.unshift(folder))
+    folder = folder.slice(0, folder.lastIndexOf('/'));
+  return folders;
 }
 
-async function underFpm(
-  look: Look,
+async function readFpmCandidate(
+  reader: IniReader,
   pages: Pages,
   { installation, pool }: InstalledPool,
   directives: readonly PhpDirective[] = [],
 ): Promise<Candidate> {
-  const layers = new Layers();
-  const ini = await iniOf(look, installation);
+  const layers = new SettingLayers();
+  const ini = await readIni(reader, installation);
   layers.setAll(ini.values, 'start');
   layers.setDirectives(pool.directives);
   layers.setDirectives(directives);
@@ -270,63 +285,67 @@ async function underFpm(
       layers.set(name, { value, file, line }, 'system');
     }
   }
-  for (const path of foldersBetween('', pages.folder))
+  for (const path of listFoldersBetween('', pages.folder))
     layers.setAll(ini.paths.get(path) ?? new Map(), 'system');
   const userIni = ini.values.get('user_ini.filename')?.value ?? '.user.ini';
-  const own = emptyIni();
+  const folderIni = createIni();
   if (typeof userIni === 'string' && userIni !== '') {
-    for (const at of foldersBetween(pages.root, pages.folder)) await look.add(own, join(at, userIni), ini);
+    for (const folder of listFoldersBetween(pages.root, pages.folder))
+      await reader.add(folderIni, join(folder, userIni), ini);
   }
-  layers.setAll(own.values, 'folder');
-  look.files.add(pool.file);
+  layers.setAll(folderIni.values, 'folder');
+  reader.files.add(pool.file);
   return {
-    title: `PHP-FPM${versionOf(installation)}, pool ${pool.name}`,
+    title: `PHP-FPM${showVersion(installation)}, pool ${pool.name}`,
     user: pool.user || undefined,
-    settings: withPath(layers.settings, installation),
+    settings: addSavePath(layers.settings, installation),
   };
 }
 
-const versionOf = ({ version }: Installation) => version && ` ${version}`;
+const showVersion = ({ version }: Installation) => version && ` ${version}`;
 
-/** The module of Apache: mod_php. */
-async function underApache(
-  look: Look,
+/** mod_php */
+async function readApacheCandidate(
+  reader: IniReader,
   pages: Pages,
   installation: Installation,
   site: ApacheSite,
 ): Promise<Candidate> {
-  const layers = new Layers();
-  const { ini = installation.ini } = site;
-  layers.setAll((await iniOf(look, { ...installation, ini })).values, 'start');
-  for (const section of await site.sections(pages.folder)) {
-    // Of two in one section the last counts, whichever of them is for the administrator.
+  const layers = new SettingLayers();
+  const iniFolder = site.ini ?? installation.iniFolder;
+  layers.setAll((await readIni(reader, { ...installation, iniFolder })).values, 'start');
+  for (const section of await site.readSections(pages.folder)) {
+    // The last value of a name in a section counts, whether it is the administrator's or not.
     const last = new Map(section.map(({ name, ...rest }) => [name, rest]));
-    for (const [name, { admin, ...placed }] of last) layers.set(name, placed, admin ? 'system' : 'folder');
+    for (const [name, { admin, ...located }] of last) layers.set(name, located, admin ? 'system' : 'folder');
   }
   return {
-    title: `PHP${versionOf(installation)} in Apache`,
+    title: `PHP${showVersion(installation)} in Apache`,
     user: site.user,
-    settings: withPath(layers.settings, installation),
+    settings: addSavePath(layers.settings, installation),
   };
 }
 
-async function alone(look: Look, installation: Installation): Promise<Candidate> {
-  const layers = new Layers();
-  layers.setAll((await iniOf(look, installation)).values, 'start');
+async function readCliCandidate(reader: IniReader, installation: Installation): Promise<Candidate> {
+  const layers = new SettingLayers();
+  layers.setAll((await readIni(reader, installation)).values, 'start');
   return {
-    title: `PHP${versionOf(installation)} of the command line`,
+    title: `PHP${showVersion(installation)} of the command line`,
     user: undefined,
-    settings: withPath(layers.settings, installation),
+    settings: addSavePath(layers.settings, installation),
   };
 }
 
-function withPath(settings: Map<string, Placed>, { savePath }: Installation): Map<string, Placed> {
+function addSavePath(
+  settings: Map<string, LocatedValue>,
+  { savePath }: Installation,
+): Map<string, LocatedValue> {
   if (!settings.has('session.save_path'))
     settings.set('session.save_path', { value: savePath, file: '', line: 0 });
   return settings;
 }
 
-/** The folder of the site's pages, in the web server's folder for them. */
+/** The folder of the site's pages, and the root folder of the web server. */
 interface Pages {
   root: string;
   folder: string;
@@ -337,59 +356,62 @@ interface InstalledPool {
   pool: FpmPool;
 }
 
-/** Every PHP that may run the site: those that a web server names for its folder, or else all of the machine. */
-async function candidatesOf(look: Look, folder: string): Promise<Candidate[]> {
-  const { system, environment } = look;
-  const all = await installations(system);
+/** Finds each PHP that may run the site: those that a web server uses for the folder, or otherwise all. */
+async function findCandidates(reader: IniReader, folder: string): Promise<Candidate[]> {
+  const { system, environment } = reader;
+  const installations = await findInstallations(system);
   const pools: InstalledPool[] = [];
-  for (const installation of all) {
+  for (const installation of installations) {
     if (installation.kind !== 'fpm') continue;
-    for (const pool of await readPools(system, installation.fpm, environment))
+    for (const pool of await readPools(system, installation.fpmFile, environment))
       pools.push({ installation, pool });
   }
-  const modules = all.filter(({ kind }) => kind === 'apache');
-  const ofVersion = ({ version }: ApacheSite) =>
+  const modules = installations.filter(({ kind }) => kind === 'apache');
+  const findModules = ({ version }: ApacheSite) =>
     modules.filter((module) => version === '' || module.version === '' || module.version === version);
-  const nginx = await nginxSites(system, environment);
-  const apache = await apacheSites(system, environment);
+  const nginx = await findNginxSites(system, environment);
+  const apache = await findApacheSites(system, environment);
   const sites: readonly (WebSite | ApacheSite)[] = [...nginx, ...apache];
-  const found: Candidate[] = [];
-  for (const site of await sitesOf(system, sites, folder)) {
+  const candidates: Candidate[] = [];
+  for (const site of await findSites(system, sites, folder)) {
     const root = (await system.real(site.root)).replace(/(.)\/+$/, '$1');
     const pages = { root, folder: root.startsWith(`${folder}/`) ? root : folder };
     for (const { fpm, directives } of site.handlers) {
-      if (fpm === undefined && 'sections' in site) {
-        for (const module of ofVersion(site)) found.push(await underApache(look, pages, module, site));
+      if (fpm === undefined && 'readSections' in site) {
+        for (const module of findModules(site))
+          candidates.push(await readApacheCandidate(reader, pages, module, site));
         continue;
       }
-      const at = await addressOf(system, fpm ?? '');
-      let known = false;
-      for (const each of pools) {
-        if (!isSameAddress(at, await addressOf(system, each.pool.listen))) continue;
-        known = true;
-        found.push(await underFpm(look, pages, each, directives));
+      const address = await normalizeAddress(system, fpm ?? '');
+      let hasPool = false;
+      for (const installedPool of pools) {
+        if (!isSameAddress(address, await normalizeAddress(system, installedPool.pool.listen))) continue;
+        hasPool = true;
+        candidates.push(await readFpmCandidate(reader, pages, installedPool, directives));
       }
-      if (!known)
+      if (!hasPool)
         throw new ConfigurationError(
           `the web server passes PHP of ${site.root} to ${fpm}, which is no pool of PHP-FPM on this machine: set ${option('store')} and ${option('cookieName')} as its php.ini says`,
         );
     }
   }
-  if (found.length > 0) return found;
+  if (candidates.length > 0) return candidates;
   const pages = { root: folder, folder };
-  for (const pool of pools) found.push(await underFpm(look, pages, pool));
+  for (const pool of pools) candidates.push(await readFpmCandidate(reader, pages, pool));
   const [withModule] = apache.filter(({ handlers }) => handlers.some(({ fpm }) => fpm === undefined));
   if (withModule !== undefined)
-    for (const module of ofVersion(withModule))
-      found.push(await underApache(look, pages, module, withModule));
-  if (found.length > 0) return found;
+    for (const module of findModules(withModule))
+      candidates.push(await readApacheCandidate(reader, pages, module, withModule));
+  if (candidates.length > 0) return candidates;
   return Promise.all(
-    all.filter(({ kind }) => kind === 'cli').map((installation) => alone(look, installation)),
+    installations
+      .filter(({ kind }) => kind === 'cli')
+      .map((installation) => readCliCandidate(reader, installation)),
   );
 }
 
-/** Where PHP-FPM listens, in one form. */
-async function addressOf(
+/** Normalizes the address of PHP-FPM for comparison. */
+async function normalizeAddress(
   system: System,
   text: string,
 ): Promise<{ socket: string } | { host: string; port: string }> {
@@ -400,16 +422,16 @@ async function addressOf(
   return { host: /^(?:|\*|localhost|127\..*|0\.0\.0\.0|\[::1?\])$/.test(host) ? '' : host, port };
 }
 
-const isSameAddress = (one: object, other: object) => JSON.stringify(one) === JSON.stringify(other);
+const isSameAddress = (a: object, b: object) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
- * Finds the settings of the PHP that runs the site in a folder: php.ini and the files beside it, the pools of PHP-FPM,
- * `.user.ini`. Nothing is run.
+ * Finds the settings of the PHP that runs the site in a folder, from php.ini, additional ini files, PHP-FPM pools and
+ * `.user.ini`. It runs nothing.
  * @throws ConfigurationError if a file cannot be read, or no PHP is found
  */
 export async function readPhpSettings(folder: string, machine: PhpMachine = {}): Promise<PhpSettings> {
-  const look = new Look(machine);
-  const candidates = await candidatesOf(look, folder);
+  const reader = new IniReader(machine);
+  const candidates = await findCandidates(reader, folder);
   const [first, ...others] = candidates;
   if (first === undefined)
     throw new ConfigurationError(
@@ -417,16 +439,16 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
     );
   return {
     title: [...new Set(candidates.map(({ title }) => title))].join(' or '),
-    files: [...look.files],
-    broken: look.errors[0],
+    files: [...reader.files],
+    broken: reader.errors[0],
     user: others.every(({ user }) => user === first.user) ? first.user : undefined,
-    get(name, instead = insteadOf(name)) {
-      const setting = settingOf(first, name, instead);
+    get(name, instead = getDefaultOption(name)) {
+      const setting = getSetting(first, name, instead);
       for (const other of others) {
-        const another = settingOf(other, name, instead);
+        const another = getSetting(other, name, instead);
         if (another.value !== setting.value)
           throw new ConfigurationError(
-            `${name} is ${shown(name, setting.value)} in ${first.title} (${setting.from}) and ${shown(name, another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
+            `${name} is ${showValue(name, setting.value)} in ${first.title} (${setting.from}) and ${showValue(name, another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
           );
       }
       return setting;
@@ -435,23 +457,23 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
 }
 
 /**
- * The settings, with those that calls in the code of the site change.
- * @param calls of several for one setting all have to say the same
+ * Overrides settings by calls in the code of the site.
+ * @param calls must agree if several set one setting
  */
 export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]): PhpSettings {
   return {
     ...settings,
-    get(name, instead = insteadOf(name)) {
+    get(name, instead = getDefaultOption(name)) {
       const [first, ...others] = calls.filter((call) => call.name === name);
       if (first === undefined) return settings.get(name, instead);
       const placeOf = ({ by, file, line }: SessionCall) => `${by} in ${file} line ${line}`;
       const { value } = first;
-      if (typeof value !== 'string') throw unknownTo(name, value, instead);
+      if (typeof value !== 'string') throw toUnknownError(name, value, instead);
       for (const other of others) {
-        if (typeof other.value !== 'string') throw unknownTo(name, other.value, instead);
+        if (typeof other.value !== 'string') throw toUnknownError(name, other.value, instead);
         if (other.value !== value)
           throw new ConfigurationError(
-            `${name} is ${shown(name, value)} by ${placeOf(first)} and ${shown(name, other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
+            `${name} is ${showValue(name, value)} by ${placeOf(first)} and ${showValue(name, other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
           );
       }
       return { value, from: placeOf(first) };
@@ -459,26 +481,26 @@ export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]):
   };
 }
 
-/** Without a password, that of Redis, too. */
-const shown = (name: string, value: string) =>
+/** Hides passwords, also those of Redis. */
+const showValue = (name: string, value: string) =>
   name.endsWith('password')
     ? '…'
     : JSON.stringify(value.replace(/(auth[^=&]*=)[^&,\s]*/gi, '$1…').replace(/\/\/[^@/]*@/g, '//…@'));
 
-const insteadOf = (name: string) => option(name === 'session.name' ? 'cookieName' : 'store');
+const getDefaultOption = (name: string) => option(name === 'session.name' ? 'cookieName' : 'store');
 
-function settingOf({ settings }: Candidate, name: string, instead: string): PhpSetting {
-  const placed = settings.get(name);
+function getSetting({ settings }: Candidate, name: string, instead: string): PhpSetting {
+  const located = settings.get(name);
   const fallback = defaults[name];
   if (fallback === undefined) throw new Error(`${name} is no setting of sessions`);
-  if (placed === undefined) return { value: fallback, from: "PHP's default" };
-  const { value, file, line } = placed;
+  if (located === undefined) return { value: fallback, from: "PHP's default" };
+  const { value, file, line } = located;
   if (typeof value === 'string')
     return { value, from: file === '' ? "PHP's default" : `${file} line ${line}` };
-  throw unknownTo(name, value, instead);
+  throw toUnknownError(name, value, instead);
 }
 
-const unknownTo = (name: string, { unknown: { file, line, why } }: Unknown, instead: string) =>
+const toUnknownError = (name: string, { unknown: { file, line, why } }: Unknown, instead: string) =>
   new ConfigurationError(
     `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}`,
   );

@@ -1,20 +1,20 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** A pipe would make the reader wait for a writer. */
-const withoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK;
+/** Does not wait for the writer of a FIFO. */
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
- * A file of a site, whose folder others may write: pipes and devices are not read, and no more bytes than the file had
- * at first.
- * @returns why it is not read, if it is a text
+ * Reads a file in a folder where other users may write. It does not read FIFOs and devices, and no more bytes than the
+ * size of the file when it was opened.
+ * @returns the reason as text if the file is not read
  */
-export async function readRegularFile(path: string, most: number): Promise<Buffer | string> {
-  const file = await open(path, withoutWaiting);
+export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer | string> {
+  const file = await open(path, openFlags);
   try {
     const stats = await file.stat();
-    const why = refusal(stats, most);
-    if (why !== undefined) return why;
+    const reason = getRefusal(stats, maxBytes);
+    if (reason !== undefined) return reason;
     const bytes = Buffer.alloc(stats.size);
     return bytes.subarray(0, (await file.read(bytes, 0, stats.size, 0)).bytesRead);
   } finally {
@@ -22,13 +22,13 @@ export async function readRegularFile(path: string, most: number): Promise<Buffe
   }
 }
 
-/** The same, for a thread that does nothing else. */
-export function readRegularFileSync(path: string, most: number): Buffer | string {
-  const file = openSync(path, withoutWaiting);
+/** Like `readRegularFile`, for a worker thread. */
+export function readRegularFileSync(path: string, maxBytes: number): Buffer | string {
+  const file = openSync(path, openFlags);
   try {
     const stats = fstatSync(file);
-    const why = refusal(stats, most);
-    if (why !== undefined) return why;
+    const reason = getRefusal(stats, maxBytes);
+    if (reason !== undefined) return reason;
     const bytes = Buffer.alloc(stats.size);
     return bytes.subarray(0, readSync(file, bytes, 0, stats.size, 0));
   } finally {
@@ -36,7 +36,7 @@ export function readRegularFileSync(path: string, most: number): Buffer | string
   }
 }
 
-function refusal(stats: Stats, most: number): string | undefined {
+function getRefusal(stats: Stats, maxBytes: number): string | undefined {
   if (!stats.isFile()) return 'is no regular file';
-  return stats.size > most ? `is larger than ${most} bytes` : undefined;
+  return stats.size > maxBytes ? `is larger than ${maxBytes} bytes` : undefined;
 }

@@ -1,9 +1,9 @@
 import { bounds, ConfigurationError, type OtherVariables } from './value.ts';
 
 /**
- * The variables of an `.env` file, as Symfony/Component/Dotenv/Dotenv.php reads it: a value is made of parts that are bare,
- * `'…'` or `"…"`; `#` after a blank begins a comment; `$NAME`, `${NAME}` and `${NAME:-instead}` stand for variables; of two
- * lines with one name the last counts. A command, `$(…)`, stays as it is: nothing is run.
+ * Parses an `.env` file like Symfony/Component/Dotenv/Dotenv.php. A value consists of parts, which are bare, `'…'` or
+ * `"…"`. `#` after a blank starts a comment. `$NAME`, `${NAME}` and `${NAME:-default}` are variables. The last value of a
+ * duplicate name counts. A command, `$(…)`, is not run and stays text.
  * @param file for the errors
  * @throws ConfigurationError that names the line
  */
@@ -13,55 +13,55 @@ export function parseSymfonyEnv(
   { before = {}, environment = {} }: OtherVariables = {},
 ): Record<string, string> {
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
-  const found: Record<string, string> = Object.create(null);
+  const variables: Record<string, string> = Object.create(null);
   const data = text.replace(/\r\n?/g, '\n');
-  let at = 0;
+  let offset = 0;
   let size = 0;
   const take = (pattern: RegExp): RegExpExecArray | null => {
-    pattern.lastIndex = at;
-    const taken = pattern.exec(data);
-    at += taken?.[0].length ?? 0;
-    return taken;
+    pattern.lastIndex = offset;
+    const match = pattern.exec(data);
+    offset += match?.[0].length ?? 0;
+    return match;
   };
-  const wrong = (why: string) =>
-    new ConfigurationError(`${file} line ${data.slice(0, at).split('\n').length}: ${why}`);
-  const grown = (value: string) => {
+  const toError = (why: string) =>
+    new ConfigurationError(`${file} line ${data.slice(0, offset).split('\n').length}: ${why}`);
+  const checkSize = (value: string) => {
     size += value.length;
     if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
     return value;
   };
-  const resolved = (text: string) =>
+  const resolve = (text: string) =>
     text
       .replace(variable, (all, slashes: string, open = '', name?: string, instead = '', close = '') => {
         if (slashes.length % 2 === 1) return all.slice(1);
         if (name === undefined) return all;
-        const from = [environment, found, before].find((each) => Object.hasOwn(each, name));
-        const value = from?.[name] || instead.slice(2);
-        return slashes + grown(value) + (open === '' ? close : '');
+        const source = [environment, variables, before].find((candidate) => Object.hasOwn(candidate, name));
+        const value = source?.[name] || instead.slice(2);
+        return slashes + checkSize(value) + (open === '' ? close : '');
       })
       .replaceAll('\\\\', '\\');
-  for (take(empty); at < data.length; take(empty)) {
+  for (take(empty); offset < data.length; take(empty)) {
     const [, name] = take(/(?:export[ \t]+)?([A-Za-z_]\w*)=/y) ?? [];
-    if (name === undefined) throw wrong('no NAME=value');
+    if (name === undefined) throw toError('no NAME=value');
     let value = '';
     if (!take(/[ \t]*(?:#.*)?$/my))
-      while (at < data.length && data[at] !== '\n') {
+      while (offset < data.length && data[offset] !== '\n') {
         const [, single] = take(/'([^']*)'/y) ?? [];
         const [, double] = single === undefined ? (take(/"((?:[^"\\]|\\[\s\S])*)"/y) ?? []) : [];
         const [bare] = single === undefined && double === undefined ? (take(unquoted) ?? []) : [];
-        if (single !== undefined) value += grown(single);
+        if (single !== undefined) value += checkSize(single);
         else if (double !== undefined)
-          value += grown(
-            resolved(double.replace(/\\([rn"])/g, (_, letter: string) => escapes[letter] ?? '"')),
+          value += checkSize(
+            resolve(double.replace(/\\([rn"])/g, (_, letter: string) => escapes[letter] ?? '"')),
           );
-        else if (bare) value += grown(resolved(bare.replace(/\\(["'])/g, '$1').trimEnd()));
-        else throw wrong('a quoted value has no end');
-        if (bare && data[at] === '#') break;
+        else if (bare) value += checkSize(resolve(bare.replace(/\\(["'])/g, '$1').trimEnd()));
+        else throw toError('a quoted value has no end');
+        if (bare && data[offset] === '#') break;
       }
-    found[name] = value;
+    variables[name] = value;
     take(/.*/y);
   }
-  return found;
+  return variables;
 }
 
 const escapes: Readonly<Record<string, string>> = { r: '\r', n: '\n' };

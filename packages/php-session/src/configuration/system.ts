@@ -4,95 +4,100 @@ import { option } from '../names.ts';
 import { readRegularFile } from './regular-file.ts';
 import { bounds, ConfigurationError } from './value.ts';
 
-/** The configuration of the machine that a site runs on: files of PHP and of web servers. */
+/** The configuration files of PHP and web servers on the machine of a site. */
 export interface System {
-  /** A file as text; null if it is not there. @throws ConfigurationError if it cannot be read, or is too large */
+  /** Reads a file; null if it does not exist. @throws ConfigurationError if it cannot be read or is too large */
   text(file: string): Promise<string | null>;
-  /** The names in a folder, in the order of their bytes; none if it is not there. */
+  /** Returns the names in a folder in byte order; none if it does not exist. */
   list(folder: string): Promise<string[]>;
-  /** A path without symbolic links; the path itself if it is not there. */
+  /** Resolves symbolic links; returns the path itself if it does not exist. */
   real(path: string): Promise<string>;
-  /** The files that a pattern with `*`, `?` and `[…]` names, as `glob()` of C finds them. */
+  /** Expands `*`, `?` and `[…]` like `glob()` in C. */
   glob(pattern: string): Promise<string[]>;
 }
 
-/** Files and folders of one look at the configuration. */
-const mostFiles = 2000;
+/** Files and folders of one reading. */
+const maxFiles = 2000;
 
-/** @param root where the files are, if that is not `/`. A path that begins with it is found, too */
+/** @param root replaces `/`. Paths may also begin with it */
 export function openSystem(root = '/'): System {
   let files = 0;
   let bytes = 0;
   const isInside = (file: string) => root !== '/' && file.startsWith(`${root}/`);
-  const at = (file: string) => (isInside(file) ? file : join(root, file));
-  const counted = (file: string) => {
-    if (++files > mostFiles) throw new ConfigurationError(`${file}: one of more than ${mostFiles} files`);
+  const toPath = (file: string) => (isInside(file) ? file : join(root, file));
+  const addFile = (file: string) => {
+    if (++files > maxFiles) throw new ConfigurationError(`${file}: one of more than ${maxFiles} files`);
   };
   const system: System = {
     async text(file) {
-      counted(file);
+      addFile(file);
       try {
-        const found = await stat(at(file));
-        if (!found.isFile()) return null;
-        bytes += found.size;
-        if (found.size > bounds.bytes || bytes > 16 * bounds.bytes)
+        const stats = await stat(toPath(file));
+        if (!stats.isFile()) return null;
+        bytes += stats.size;
+        if (stats.size > bounds.bytes || bytes > 16 * bounds.bytes)
           throw new ConfigurationError(`${file}: the configuration is too large`);
-        const read = await readRegularFile(at(file), bounds.bytes);
-        // It has been replaced meanwhile.
-        if (typeof read === 'string') throw new ConfigurationError(`${file} ${read}`);
-        return read.toString();
+        const content = await readRegularFile(toPath(file), bounds.bytes);
+        // The file was replaced after `stat`.
+        if (typeof content === 'string') throw new ConfigurationError(`${file} ${content}`);
+        return content.toString();
       } catch (error) {
         if (error instanceof ConfigurationError) throw error;
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-        throw new ConfigurationError(
-          `${file} cannot be read (${code}): let the account of this server read it, or set ${option('store')} and ${option('cookieName')}`,
-          { cause: error },
-        );
+        if (isMissing(error)) return null;
+        throw toAccessError(`${file} cannot be read`, error);
       }
     },
     async list(folder) {
-      counted(folder);
+      addFile(folder);
       try {
-        return (await readdir(at(folder))).sort((a, b) => (a < b ? -1 : 1));
+        return (await readdir(toPath(folder))).sort((a, b) => (a < b ? -1 : 1));
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-        throw new ConfigurationError(
-          `${folder} cannot be listed (${code}): let the account of this server read it, or set ${option('store')} and ${option('cookieName')}`,
-          { cause: error },
-        );
+        if (isMissing(error)) return [];
+        throw toAccessError(`${folder} cannot be listed`, error);
       }
     },
     async real(path) {
-      const found = await realpath(at(path)).catch(() => path);
-      return found === path || isInside(path) || root === '/'
-        ? found
-        : found.replace(await realpath(root), '');
+      const target = await realpath(toPath(path)).catch(() => path);
+      return target === path || isInside(path) || root === '/'
+        ? target
+        : target.replace(await realpath(root), '');
     },
     async glob(pattern) {
-      let found = [''];
+      let paths = [''];
       for (const part of pattern.split('/').slice(1)) {
         if (!/[*?[]/.test(part)) {
-          found = found.map((folder) => `${folder}/${part}`);
+          paths = paths.map((folder) => `${folder}/${part}`);
           continue;
         }
-        const names = matching(part);
-        const next: string[] = [];
-        for (const folder of found) {
+        const form = toRegExp(part);
+        const matches: string[] = [];
+        for (const folder of paths) {
           for (const name of await system.list(folder || '/'))
-            if (names.test(name)) next.push(`${folder}/${name}`);
+            if (form.test(name)) matches.push(`${folder}/${name}`);
         }
-        found = next;
+        paths = matches;
       }
-      return found;
+      return paths;
     },
   };
   return system;
 }
 
-/** A name that begins with a dot has to be named so. */
-function matching(pattern: string): RegExp {
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function toAccessError(what: string, cause: unknown): ConfigurationError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new ConfigurationError(
+    `${what} (${code}): let the account of this server read it, or set ${option('store')} and ${option('cookieName')}`,
+    { cause },
+  );
+}
+
+/** A wildcard does not match a dot at the start of a name. */
+function toRegExp(pattern: string): RegExp {
   const source = pattern.replace(/\[!?\]?[^\]]*\]|[\s\S]/g, (part) => {
     if (part === '*') return '[^]*';
     if (part === '?') return '[^]';

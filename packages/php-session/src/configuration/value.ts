@@ -1,18 +1,18 @@
-/** A value as PHP has it. An object of a configuration is an array by its properties. */
+/** A value of PHP. An object is an array of its properties. */
 export type ConfigurationValue = string | number | boolean | null | ConfigurationArray | Unknown;
 
 export type ConfigurationArray = ReadonlyMap<string, ConfigurationValue>;
 
-/** A value that only PHP can compute. `why` says what it depends on, without a value. */
+/** A value that only PHP can compute. `why` names what it depends on, but no values. */
 export interface Unknown {
   unknown: { file: string; line: number; why: string };
 }
 
-/** Everything that a configuration file sets, without having run. */
+/** What a configuration file sets. */
 export interface PhpConfiguration {
-  /** Under `rest` if there may be others that are not known. */
+  /** Under `rest` is the value of all names that may exist in addition. */
   constants: Map<string, ConfigurationValue>;
-  /** By their names without `$`. */
+  /** By name without `$`. */
   variables: Map<string, ConfigurationValue>;
   /** Constants and default properties of classes, as `CLASS::NAME`. */
   members: Map<string, ConfigurationValue>;
@@ -20,36 +20,36 @@ export interface PhpConfiguration {
   returned?: ConfigurationValue;
 }
 
-/** Surroundings of a configuration file in PHP. */
+/** The context in which an application includes its configuration file. */
 export interface PhpSurroundings {
-  /** For `getenv()` and the like; undefined if the environment of PHP is not known. */
+  /** The environment of PHP, for `getenv()` and similar functions; undefined if it is unknown. */
   environment?: Readonly<Record<string, string>> | undefined;
-  /** Variables that the application sets before it includes the file. */
+  /** Variables that the application has set. */
   variables?: Readonly<Record<string, ConfigurationValue>>;
   /** Constants of the application. */
   constants?: Readonly<Record<string, string | number>>;
-  /** The values of calls, by their names in lower case without a namespace: `environment::getvarpath`. */
+  /** The results of functions, by name in lower case without a namespace: `environment::getvarpath`. */
   calls?: Readonly<Record<string, ConfigurationValue>>;
-  /** The file is included in a function: its variables are not global. */
+  /** The file is included in a function, so its variables are not global. */
   isInFunction?: boolean;
-  /** The folder of an application of Laravel, for `storage_path()` and the like. */
+  /** The folder of a Laravel application, for `storage_path()` and similar functions. */
   root?: string;
-  /** Files that are not followed: the application itself, which the configuration starts at its end. */
+  /** Included files that are not read: the application, which the configuration starts at its end. */
   application?: RegExp;
 }
 
-/** Variables that an `.env` file may name besides its own. */
+/** Variables that an `.env` file may use in addition to its own. */
 export interface OtherVariables {
-  /** Variables of the files before it. Its own variables count before these. */
+  /** Variables of earlier files. The file's own variables override them. */
   before?: Readonly<Record<string, string>> | undefined;
-  /** The environment of PHP, which counts before all files. */
+  /** The environment of PHP, which overrides all files. */
   environment?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Bounds of one reading. The bytes count over all files. */
+/** Limits of one reading. Bytes are counted over all files. */
 export const bounds = { bytes: 1024 * 1024, files: 20, steps: 200_000, depth: 200, text: 1024 * 1024 };
 
-/** A file that cannot be read as PHP, or exceeds the bounds. The message names the file and the line. */
+/** A file is invalid or exceeds the limits. The message names the file and the line. */
 export class ConfigurationError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -68,11 +68,41 @@ export const isUnknown = (value: ConfigurationValue | undefined): value is Unkno
 
 export const isArray = (value: ConfigurationValue): value is ConfigurationArray => value instanceof Map;
 
-/** Under this key an array has what is known of all keys that it does not name. */
+/** Under this key an array has the value of all keys that it may have in addition. */
 export const rest = '\0rest';
 
-/** The part of a value under a key: null where there is nothing. */
+/** Returns the part of a value under a key; null if it does not exist. */
 export function part(value: ConfigurationValue, key: string): ConfigurationValue {
   if (isUnknown(value)) return value;
   return isArray(value) ? (value.get(key) ?? value.get(rest) ?? null) : null;
 }
+
+/** Converts a value to text like PHP; undefined for an array. */
+export function toText(value: ConfigurationValue): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  if (value === null || value === false) return '';
+  return value === true ? '1' : undefined;
+}
+
+export function isTruthy(value: ConfigurationValue): boolean {
+  if (isArray(value)) return value.size > 0;
+  return Boolean(value) && value !== '0';
+}
+
+/** The key that PHP gives to the next element of an array. */
+export function nextKey(array: ConfigurationArray): string {
+  let next = 0;
+  for (const key of array.keys()) if (/^\d{1,15}$/.test(key)) next = Math.max(next, Number(key) + 1);
+  return String(next);
+}
+
+/** PHP compares two texts of this form as numbers. */
+const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
+
+/** No other text of this form is the same number. */
+const isCanonicalNumber = (text: string): boolean => /^(?:0|-?[1-9]\d{0,14})$/.test(text);
+
+/** Whether `==` in PHP is true for these texts only if they are identical. */
+export const areComparable = (a: string, b: string): boolean =>
+  a === b || ![a, b].every(isNumeric) || [a, b].every(isCanonicalNumber);

@@ -2,9 +2,9 @@ import type { PhpDirective } from './php-fpm.ts';
 import type { System } from './system.ts';
 import { ConfigurationError } from './value.ts';
 
-/** A line of a web server's configuration, or a block with its lines. */
+/** A line or block of a web server's configuration. */
 export interface Directive {
-  /** In small letters. */
+  /** In lower case. */
   name: string;
   args: readonly string[];
   file: string;
@@ -13,11 +13,11 @@ export interface Directive {
   block?: Directive[];
 }
 
-/** A way in which a web server runs the PHP of a site. */
+/** How a web server runs PHP for a site. */
 export interface PhpHandler {
-  /** The address of PHP-FPM, as the web server names it; undefined for the module of Apache. */
+  /** The address of PHP-FPM; undefined for the Apache module. */
   fpm: string | undefined;
-  /** The settings of the web server for PHP, in the order in which PHP takes them. */
+  /** The PHP settings of the web server, in the order in which PHP applies them. */
   directives: readonly PhpDirective[];
 }
 
@@ -28,11 +28,10 @@ export interface WebSite {
   handlers: readonly PhpHandler[];
 }
 
-/** Blocks in each other. */
-export const deepest = 20;
+export const maxNesting = 20;
 
-/** The sites whose pages are in a folder, or else those that the folder is nearest to. */
-export async function sitesOf<Site extends WebSite>(
+/** Finds the sites whose root is in the folder, or otherwise the sites with the nearest root above it. */
+export async function findSites<Site extends WebSite>(
   system: System,
   sites: readonly Site[],
   folder: string,
@@ -52,6 +51,6 @@ export async function sitesOf<Site extends WebSite>(
   return inside.length > 0 ? inside : around;
 }
 
-export function tooDeep({ file, line }: Pick<Directive, 'file' | 'line'>): ConfigurationError {
+export function nestingError({ file, line }: Pick<Directive, 'file' | 'line'>): ConfigurationError {
   return new ConfigurationError(`${file} line ${line}: nested too deeply`);
 }

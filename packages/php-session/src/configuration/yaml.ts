@@ -2,44 +2,44 @@ import { option } from '../names.ts';
 import { ConfigurationError } from './value.ts';
 
 /**
- * A scalar in nested maps of a YAML file, such as that of `framework`, `session`, `name`; null for null, undefined if it
- * is not there. It reads maps by lines and no more of YAML.
- * @throws ConfigurationError if something else stands on the way to it
+ * Finds a scalar in nested maps of a YAML file, such as `framework`, `session`, `name`; undefined if it does not exist.
+ * It supports maps with one key per line only.
+ * @throws ConfigurationError if the path contains anything else
  */
 export function yamlScalar(text: string, file: string, path: readonly string[]): string | null | undefined {
-  /** The maps that the present line is in. */
-  const inside: { indent: number; key: string }[] = [];
-  let found: string | null | undefined;
+  /** The maps around the current line. */
+  const parents: { indent: number; key: string }[] = [];
+  let result: string | null | undefined;
   for (const [n, row] of text.split(/\r?\n/).entries()) {
     if (/^\s*(?:#.*)?$|^---\s*$/.test(row)) continue;
-    const unclear = () =>
+    const toError = () =>
       new ConfigurationError(
-        `${file} line ${n + 1}: what stands here is not read: set ${option('store')} and ${option('cookieName')}`,
+        `${file} line ${n + 1}: this YAML is not supported: set ${option('store')} and ${option('cookieName')}`,
       );
     const indent = row.search(/[^ ]/);
-    while ((inside.at(-1)?.indent ?? -1) >= indent) inside.pop();
-    const isOnTheWay = inside.every(({ key }, level) => key === path[level]);
-    if (!isOnTheWay) continue;
+    while ((parents.at(-1)?.indent ?? -1) >= indent) parents.pop();
+    const isOnPath = parents.every(({ key }, level) => key === path[level]);
+    if (!isOnPath) continue;
     const [, quoted, plain, value = ''] =
       /^ *(?:(["'])(.*?)\1|([^\s:#"'](?:[^:#]*[^:# ])?)) *:(?: +(.*))?$/.exec(row)?.slice(1) ?? [];
     const key = plain ?? quoted;
-    if (key === undefined) throw unclear();
-    inside.push({ indent, key });
-    const level = inside.length - 1;
-    if (key === '<<') throw unclear();
+    if (key === undefined) throw toError();
+    parents.push({ indent, key });
+    const level = parents.length - 1;
+    if (key === '<<') throw toError();
     if (key !== path[level]) continue;
-    const scalar = scalarOf(value);
+    const scalar = parseScalar(value);
     if (level === path.length - 1) {
-      if (scalar === undefined) throw unclear();
-      found = scalar;
+      if (scalar === undefined) throw toError();
+      result = scalar;
     } else if (value.replace(/#.*$/, '').trim() !== '' && !/^(?:true|null|~)$/.test(scalar ?? ''))
-      throw unclear();
+      throw toError();
   }
-  return found;
+  return result;
 }
 
-/** Undefined for what is no plain or quoted text in one line. */
-function scalarOf(text: string): string | null | undefined {
+/** Returns undefined unless the text is a plain or quoted scalar in one line. */
+function parseScalar(text: string): string | null | undefined {
   const [, single] = /^'((?:[^']|'')*)'\s*(?:#.*)?$/.exec(text) ?? [];
   if (single !== undefined) return single.replaceAll("''", "'");
   const [, double] = /^"([^"\\]*)"\s*(?:#.*)?$/.exec(text) ?? [];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
   ConfigurationError,
-  mostBytes,
+  maxConfigurationBytes,
   readConfiguration,
   readSessionCalls,
 } from '../configuration/configuration.ts';
@@ -172,7 +172,7 @@ export async function siteFolder({
 
 async function textOf(file: string): Promise<string> {
   try {
-    const read = await readRegularFile(file, mostBytes);
+    const read = await readRegularFile(file, maxConfigurationBytes);
     if (typeof read === 'string') throw new ConfigurationError(`${file} ${read}`);
     return read.toString();
   } catch (error) {

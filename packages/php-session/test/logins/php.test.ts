@@ -602,7 +602,7 @@ const knownSites = (site: string): Known[] => [
   symfonyBy('true', /packages\/z\.yaml: the session handler App\\Own is not found by the folder/, {
     'config/packages/z.yaml': "framework:\n    session:\n        handler_id: 'App\\Own'",
   }),
-  symfonyBy('{ handler_id: null }', /framework\.yaml line 3: what stands here is not read/),
+  symfonyBy('{ handler_id: null }', /framework\.yaml line 3: this YAML is not supported/),
   codeIgniterBy({}, /^ci file:\/\/\/.*\/site\/writable\/session\?prefix=ci&format=php&lifetime=7200$/),
   codeIgniterBy(
     { '.env': "session.savePath = '/ci'\nsession.cookieName = env" },
