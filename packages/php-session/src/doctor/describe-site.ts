@@ -8,7 +8,7 @@ import {
   NoSiteError,
   openTables,
 } from '../logins/applications.ts';
-import { connected, type OpenSite, type SitePlace } from '../logins/site.ts';
+import { connectToSite, type OpenSite, type SitePlace } from '../logins/site.ts';
 import { option } from '../names.ts';
 import { pathText } from '../path.ts';
 import { isIncomplete, lacksRights } from './examine.ts';
@@ -128,7 +128,7 @@ async function describe(place: SitePlace): Promise<Parts> {
   } finally {
     logins.close();
   }
-  const { database, driver } = await connected(application, place, found);
+  const { database, driver } = await connectToSite(application, place, found);
   const { kind } = application.database(found);
   try {
     const query = queryValue(database, driver);

@@ -2,7 +2,7 @@ import { asText } from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import type { SessionApplication } from './application.ts';
-import { lifetimeOfPhp, ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions, readLifetime } from './own-sessions.ts';
 
 export const cacti: SessionApplication = {
   kind: 'cacti',
@@ -18,7 +18,10 @@ export const cacti: SessionApplication = {
   // include/global.php, include/session.php, include/auth.php, auth_2fa.php
   async find(folder, given) {
     const file = 'include/config.php';
-    if (!(await folder.has(file)) || !(await says(folder, 'include/global.php', 'cacti_session_name')))
+    if (
+      !(await folder.has(file)) ||
+      !(await fileContains(folder, 'include/global.php', 'cacti_session_name'))
+    )
       return null;
     const configuration = await folder.php(file);
     const value = (name: string, instead = option('store')) =>
@@ -27,11 +30,11 @@ export const cacti: SessionApplication = {
     // Since Cacti has second factors, its pages set this where none is needed, too. The id is there before.
     const options = (await folder.has('auth_2fa.php')) ? { userRequire: 'sess_user_2fa' } : {};
     if (given.store || !['1', 'true'].includes(value('cacti_db_session'))) {
-      const found = await ownSessions(folder, given, { cookieName });
+      const found = await findPhpSessions(folder, given, { cookieName });
       return { ...found, options: { ...options, ...found.options } };
     }
     // cacti_db_session_clean() gets it from PHP.
-    const lifetime = String(await lifetimeOfPhp(folder));
+    const lifetime = String(await readLifetime(folder));
     return {
       options: { ...options, cookieName },
       table: {

@@ -8,82 +8,79 @@ import {
   type Watcher,
 } from '../login.ts';
 import type { Followed } from '../store.ts';
-import { closedAfter, type OnProblem, rereading } from './reread.ts';
+import { closeDelayMs, createReread, type OnProblem } from './reread.ts';
 
-/** Logins by PHP sessions. */
 export interface SessionLogins<State = unknown> extends Logins<State> {
-  /** The login in a state that no check finds unchanged, so that the next check judges it. */
-  unjudged(login: Login<State>): Login<State>;
+  /** A copy of the login that the next check treats as changed. */
+  asUnchecked(login: Login<State>): Login<State>;
 }
 
-/** A login that is watched, in whichever store its session is. */
-interface Watched {
+interface WatchedLogin {
   login: Login;
   watcher: Watcher;
   followed: Followed;
 }
 
 /**
- * Logins whose settings may change while the server runs. After a change each open login is judged again, and stays if
- * the new settings lead to the same user.
- * @param again opens the logins by changed settings; undefined if nothing has changed
- * @param fingerprint as in `Logins`
+ * Logins by PHP sessions whose settings may change. After a change each open login is checked by the new settings, and
+ * continues if they lead to the same user.
+ * @param reopen opens the logins by changed settings. Undefined if nothing changed.
  */
 export function changingLogins(
   first: SessionLogins,
-  again: () => Promise<SessionLogins | undefined>,
+  reopen: () => Promise<SessionLogins | undefined>,
   fingerprint: (digest: Digest) => Fingerprint,
   onProblem?: OnProblem,
 ): Logins {
   let logins = first;
-  /** The states that were judged by the present settings; undefined as long as these are the first. */
-  let judged: WeakSet<object> | undefined;
-  const watched = new Set<Watched>();
+  /** The states that were checked by the current settings. Undefined before the first change. */
+  let checked: WeakSet<object> | undefined;
+  const watched = new Set<WatchedLogin>();
   let watching: { watch: ReturnType<Logins['watch']>; notify: Parameters<Logins['watch']>[0] } | undefined;
-  let closed = false;
+  let isClosed = false;
 
-  const reread = rereading(async () => {
-    const changed = await again();
+  const reread = createReread(async () => {
+    const changed = await reopen();
     if (changed === undefined) return;
-    if (closed) return changed.close();
+    if (isClosed) return changed.close();
     const before = logins;
     logins = changed;
-    judged = new WeakSet();
+    checked = new WeakSet();
     if (watching !== undefined) {
       const { watch: earlier, notify } = watching;
       watching.watch = logins.watch(notify);
-      for (const one of watched) {
-        one.followed.end();
-        one.followed = watching.watch.add(one.login, one.watcher);
+      for (const each of watched) {
+        each.followed.end();
+        each.followed = watching.watch.add(each.login, each.watcher);
       }
       earlier.end();
     }
-    setTimeout(() => before.close(), closedAfter).unref();
+    setTimeout(() => before.close(), closeDelayMs).unref();
   }, onProblem);
 
-  async function check(login: Login, by: WeakSet<object>): Promise<CheckResult | null> {
+  async function check(login: Login, current: WeakSet<object>): Promise<CheckResult | null> {
     const { state } = login as Login<object>;
-    const verdict = await logins.check([by.has(state) ? login : logins.unjudged(login)])[0];
-    by.add(state);
-    if (verdict?.state === 'user') by.add((verdict.login as Login<object>).state);
-    return verdict ?? null;
+    const result = await logins.check([current.has(state) ? login : logins.asUnchecked(login)])[0];
+    current.add(state);
+    if (result?.state === 'user') current.add((result.login as Login<object>).state);
+    return result ?? null;
   }
 
   return {
     async identify(credentials) {
       reread.ifDue();
       if (reread.refusal !== undefined) return unavailable(reread.refusal);
-      const by = judged;
+      const current = checked;
       const answer = await logins.identify(credentials);
-      if (!('code' in answer)) by?.add((answer as Login<object>).state);
+      if (!('code' in answer)) current?.add((answer as Login<object>).state);
       return answer;
     },
     check(all) {
       reread.ifDue();
       const { refusal } = reread;
       if (refusal !== undefined) return all.map(() => Promise.reject(refusal));
-      const by = judged;
-      return by === undefined ? logins.check(all) : all.map((login) => check(login, by));
+      const current = checked;
+      return current === undefined ? logins.check(all) : all.map((login) => check(login, current));
     },
     binding: (credentials) => logins.binding(credentials),
     watch(notify) {
@@ -91,15 +88,15 @@ export function changingLogins(
       watching = now;
       return {
         add(login, watcher) {
-          const one = { login, watcher, followed: now.watch.add(login, watcher) };
-          watched.add(one);
+          const entry = { login, watcher, followed: now.watch.add(login, watcher) };
+          watched.add(entry);
           return {
             get since() {
-              return one.followed.since;
+              return entry.followed.since;
             },
             end() {
-              watched.delete(one);
-              one.followed.end();
+              watched.delete(entry);
+              entry.followed.end();
             },
           };
         },
@@ -117,7 +114,7 @@ export function changingLogins(
     get lifetime() {
       return logins.lifetime;
     },
-    renew: (login, seconds) => logins.renew(login, seconds),
+    renew: (login, ttlSeconds) => logins.renew(login, ttlSeconds),
     async reload() {
       await reread.now();
       await logins.reload?.();
@@ -132,7 +129,7 @@ export function changingLogins(
     },
     fault: async () => reread.refusal ?? logins.fault(),
     close() {
-      closed = true;
+      isClosed = true;
       logins.close();
     },
   };

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
 import { missingCookie, notLoggedIn, type SessionApplication, type SiteFolder } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 /** DokuWiki: inc/auth.php (auth_login, auth_tokenlogin, auth_getCookie, auth_setCookie). */
 export const dokuwiki: SessionApplication = {
@@ -44,12 +44,12 @@ export const dokuwiki: SessionApplication = {
   },
 
   async find(folder, given) {
-    if (!(await says(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
+    if (!(await fileContains(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
     if (await hasPlugin(folder, 'twofactor'))
       throw new SecondFactorError(
         `${folder.path}: the plugin twofactor keeps in a cookie of its own whether the second factor was given, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program there`,
       );
-    return ownSessions(folder, given);
+    return findPhpSessions(folder, given);
   },
 };
 

@@ -1,5 +1,5 @@
 import type { SessionApplication } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 export const icingaweb2: SessionApplication = {
   kind: 'icingaweb2',
@@ -13,11 +13,11 @@ export const icingaweb2: SessionApplication = {
 
   async find(folder, given) {
     // Its packages put the library elsewhere.
-    const isIcinga = await says(
+    const isIcinga = await fileContains(
       folder,
       'application/controllers/AuthenticationController.php',
       'Icinga\\Controllers',
     );
-    return isIcinga ? ownSessions(folder, given) : null;
+    return isIcinga ? findPhpSessions(folder, given) : null;
   },
 };

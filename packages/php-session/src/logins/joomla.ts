@@ -32,7 +32,7 @@ import {
   textsOf,
   toRoles,
 } from './application.ts';
-import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
+import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 
 /** The values of configuration.php. */
 interface Found extends GivenRoles {
@@ -146,10 +146,10 @@ export const joomla: Application<Found, Site> = {
         'a logout of Joomla leaves its row of the session: take the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
       );
     }
-    const all = groupsIn(found.database, text(groupsSetting));
+    const all = parseGroups(found.database, text(groupsSetting));
     return {
       ...found,
-      listed: groupsListed(found, all),
+      listed: findListedGroups(found, all),
       secondFactors: settings.has(factorsTable(found.prefix)),
       needsConsent: settings.has(consentPlugin),
       hasConsents: settings.has(consentsTable(found.prefix)),

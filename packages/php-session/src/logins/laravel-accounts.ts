@@ -17,7 +17,7 @@ import {
   textsOf,
 } from './application.ts';
 import { type Config, databaseOf, withoutComments } from './laravel-configuration.ts';
-import { says } from './own-sessions.ts';
+import { fileContains } from './own-sessions.ts';
 
 /**
  * `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user.
@@ -182,7 +182,7 @@ const zero = Buffer.from('0');
 /** Whether `AuthenticateSession` compares nothing where the password is empty, as since version 11. */
 async function skipsEmptyPassword(folder: SiteFolder, root: string): Promise<boolean> {
   const file = `${root}/vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php`;
-  return says(folder, file, '! $request->user()->getAuthPassword()');
+  return fileContains(folder, file, '! $request->user()->getAuthPassword()');
 }
 
 /** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */

@@ -11,7 +11,7 @@ import {
   rootOf,
   withoutComments,
 } from './laravel-configuration.ts';
-import { asksAfterLogin, says } from './own-sessions.ts';
+import { fileContains, toSecondFactorError } from './own-sessions.ts';
 
 /**
  * Laravel 8 to 13: Illuminate/Session/SessionManager.php, Session/Middleware/AuthenticateSession.php,
@@ -28,8 +28,8 @@ export const laravel: SessionApplication = {
     if (root === null) return null;
     if (!given.userRequire) {
       for (const asking of askingPackages) {
-        if (await says(folder, `${root}/vendor/${asking.name}/${asking.file}`, asking.text))
-          throw asksAfterLogin(root, `the package ${asking.name}`, asking.given);
+        if (await fileContains(folder, `${root}/vendor/${asking.name}/${asking.file}`, asking.text))
+          throw toSecondFactorError(root, `the package ${asking.name}`, asking.given);
       }
     }
     const { config, previousKeys } = await configurationOf(folder, root);

@@ -18,7 +18,7 @@ import type { Accounts, Claim, MemberApplication, MemberSessions } from './appli
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
-import { closedAfter } from './reread.ts';
+import { closeDelayMs } from './reread.ts';
 import type { OpenSite, SiteReader, SiteTables } from './site.ts';
 import { accountsOf } from './site-accounts.ts';
 import {
@@ -48,7 +48,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     if (known?.open !== open) {
       const before = known?.sessions;
       known = { open, sessions: openSessions(application.sessions(open.site), open) };
-      if (before !== undefined) setTimeout(() => before.close(), closedAfter).unref();
+      if (before !== undefined) setTimeout(() => before.close(), closeDelayMs).unref();
     }
     return known.sessions;
   }
@@ -131,9 +131,9 @@ export function accountLogins(
     },
     lifetime: sessions.lifetime,
     reload: () => reader.reload(),
-    unjudged: (login) => ({
+    asUnchecked: (login) => ({
       ...login,
-      state: { ...login.state, session: sessions.unjudged(login.state.session) },
+      state: { ...login.state, session: sessions.asUnchecked(login.state.session) },
     }),
     close() {
       sessions.close();
@@ -222,7 +222,7 @@ function withRows({
     if (found?.state !== 'user' || found.login.state.site === row.state.site)
       return found && asMember(found, session, from);
     // Another setting may make another claim of the same session.
-    const again = await checkedAgain((await current()).unjudged(session));
+    const again = await checkedAgain((await current()).asUnchecked(session));
     return again?.state === 'user' ? judged(again.login, from) : (again ?? null);
   }
 

@@ -1,4 +1,5 @@
 import { StoreError } from '../login.ts';
+import { option } from '../names.ts';
 import type { GivenRoles, SiteDatabase, SiteWarning } from './application.ts';
 import { mayBeCutOff } from './sql.ts';
 
@@ -7,65 +8,65 @@ export interface SiteGroup {
   name: string;
 }
 
-/** The lines of a list of all groups. @throws StoreError if the database may have left some out */
-export function linesOfGroups(database: SiteDatabase, list: string): string[] {
-  if (mayBeCutOff(database, list)) throw new StoreError('the site has more groups than the chat can read');
+/** @throws StoreError if the database may have cut off the list */
+export function splitGroupLines(database: SiteDatabase, list: string): string[] {
+  if (mayBeCutOff(database, list)) throw new StoreError('the site has more groups than can be read');
   return list.split('\n');
 }
 
-/** @param list lines with the id of a group, a blank and its name. @throws StoreError as `linesOfGroups` */
-export function groupsIn(database: SiteDatabase, list: string): SiteGroup[] {
-  return linesOfGroups(database, list).flatMap((line) => {
+/** @param list lines with a group's ID, a blank and its name. @throws StoreError as `splitGroupLines` */
+export function parseGroups(database: SiteDatabase, list: string): SiteGroup[] {
+  return splitGroupLines(database, list).flatMap((line) => {
     const [, id, name] = /^(\d+) (.*)$/s.exec(line) ?? [];
     return id === undefined || name === undefined ? [] : [{ id, name }];
   });
 }
 
-/** The ids of the groups whose members have these roles; undefined where no setting lists any. */
+/** The IDs of the groups with these roles. Undefined if the option is not given. */
 export interface ListedGroups extends GivenRoles {
   warnings: readonly SiteWarning[];
 }
 
 /**
- * The groups in CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS, where others than administrators can name groups: by `id:7`, or by
- * a name that one group alone has.
+ * Finds the groups of the options `siteAdmins` and `siteModerators`: by `id:7`, or by a name that only one group has. For
+ * applications in which users who are not administrators can rename groups.
  */
-export function groupsListed(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
+export function findListedGroups(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
   const warnings: SiteWarning[] = [];
   const idOf = (text: string) => {
     const [, own] = /^id:(\d+)$/.exec(text) ?? [];
     const listed = groups.find(({ id, name }) => (own === undefined ? name === text : id === own));
-    const alike = groups.filter(({ name }) => folded(name) === folded(text));
+    const alike = groups.filter(({ name }) => fold(name) === fold(text));
     if (listed !== undefined && (own !== undefined || alike.length === 1)) return [listed.id];
-    warnings.push(listed === undefined ? missing(text, own) : ambiguous(text, alike));
+    warnings.push(listed === undefined ? missingWarning(text, own) : ambiguousWarning(text, alike));
     return [];
   };
   return { admins: given.admins?.flatMap(idOf), moderators: given.moderators?.flatMap(idOf), warnings };
 }
 
-/** For an application that has them in its site. */
+/** For an application whose site has `listed`. */
 export const withListedGroups = {
-  // They change where somebody names a group.
+  // Users may rename groups at any time.
   comparedSettings: ({ listed, ...site }: { listed: ListedGroups }): unknown => site,
   warnings: ({ listed }: { listed: ListedGroups }) => listed.warnings,
 };
 
 /**
- * Names that differ in the case of letters or in blanks alone are equal. Names that only look alike are not: phpBB takes them
- * from anybody who may name a group, who could take roles away by them.
+ * Ignores case and outer blanks, but not letters that only look alike: otherwise a user who may rename groups in phpBB
+ * could take away roles.
  */
-const folded = (name: string) => name.toLowerCase().trim();
+const fold = (name: string) => name.toLowerCase().trim();
 
-// Somebody who may name groups could take a name that none has.
-const missing = (name: string, id: string | undefined): SiteWarning => ({
+// Another user could give this name to a group.
+const missingWarning = (name: string, id: string | undefined): SiteWarning => ({
   reason:
     id === undefined
-      ? `no group has the name ${name}, so it gives nobody a role in the chat until one is called so`
-      : `no group has the id ${id}, so it gives nobody a role in the chat`,
-  hint: 'List a group by its id in CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS, or take this one out.',
+      ? `no group has the name ${name}, so no user gets a role by it until a group has that name`
+      : `no group has the id ${id}, so no user gets a role by it`,
+  hint: `List a group by its id in ${option('siteAdmins')} or ${option('siteModerators')}, or take this one out.`,
 });
 
-const ambiguous = (name: string, groups: readonly SiteGroup[]): SiteWarning => ({
-  reason: `several groups have the name ${name}, so it gives nobody a role in the chat: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
-  hint: 'List the right one by its id in CHAT_SITE_ADMINS or CHAT_SITE_MODERATORS, or give the others other names.',
+const ambiguousWarning = (name: string, groups: readonly SiteGroup[]): SiteWarning => ({
+  reason: `several groups have the name ${name}, so no user gets a role by it: ${groups.map(({ id }) => `id:${id}`).join(', ')}`,
+  hint: `List the right one by its id in ${option('siteAdmins')} or ${option('siteModerators')}, or give the others other names.`,
 });

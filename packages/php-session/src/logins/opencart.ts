@@ -28,7 +28,7 @@ import {
   textsOf,
   toRoles,
 } from './application.ts';
-import { lifetimeOfPhp, says } from './own-sessions.ts';
+import { fileContains, readLifetime } from './own-sessions.ts';
 
 /** The values of config.php and of system/config. */
 interface Found extends GivenRoles {
@@ -95,7 +95,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       cookieName: cookieName ?? inSystem('session_name') ?? 'OCSESSID',
       sessions: given ?? { is: 'db' },
       store: store ?? null,
-      lifetime: isFour ? expire || 1440 : await lifetimeOfPhp(folder),
+      lifetime: isFour ? expire || 1440 : await readLifetime(folder),
       factorCookie: await factorCookieOf(folder),
       factorEnds: await factorEndsIn(folder),
       zone: zoneOr('UTC', inSystem('date_timezone')),
@@ -248,7 +248,7 @@ const noFactor = 'the device has not yet given the second factor';
 /** `config_2fa`: OpenCart 4.1 asks customers for a second factor on each new device, which then has a cookie. */
 async function factorCookieOf(folder: SiteFolder): Promise<string | null> {
   const file = 'catalog/controller/startup/authorize.php';
-  if (!(await says(folder, file, "'config_2fa'"))) return null;
+  if (!(await fileContains(folder, file, "'config_2fa'"))) return null;
   return (await matchFile(folder, file, /->cookie\['(\w+)'\]/))?.[1] ?? null;
 }
 

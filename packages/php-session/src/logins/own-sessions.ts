@@ -1,16 +1,15 @@
 import { ConfigurationError, SecondFactorError } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
+import { option } from '../names.ts';
 import type { FoundSessions, SessionTexts, SiteFolder } from './application.ts';
-import { storeOfPhp } from './php-store.ts';
+import { toStoreUrl } from './php-store.ts';
 
 /**
- * The sessions of an application that leaves it to PHP where they are.
- * @param cookieName as the application sets it; undefined where its cookie has the same name at every site
- * @param savePath as its configuration sets it; empty if that is left to PHP, too
- * @param handler that the application sets with a path of its own
- * @param lifetime as its configuration sets session.gc_maxlifetime; empty if that is left to PHP, too
+ * Finds the sessions of an application that uses PHP's own storage.
+ * @param cookieName the application's name of the cookie, unless every site has the same
+ * @param savePath, handler, lifetime which the application sets instead of PHP, from its configuration `file`
  */
-export async function ownSessions(
+export async function findPhpSessions(
   folder: SiteFolder,
   given: SessionTexts,
   {
@@ -30,33 +29,30 @@ export async function ownSessions(
     ...(lifetime === '' ? [] : [call('session.gc_maxlifetime', lifetime)]),
   ];
   const settings = withCalls(await folder.settings(), calls);
-  const store = storeOfPhp(settings, await folder.users());
+  const store = toStoreUrl(settings, await folder.users());
   return { files: settings.files, broken: settings.broken, options: { ...named, store } };
 }
 
-/**
- * Seconds after which PHP takes a session for unused, for an application whose own storage takes that from PHP; PHP's
- * default where no PHP is known.
- */
-export async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {
-  const usual = 1440;
+/** PHP's `session.gc_maxlifetime` in seconds. PHP's default if its configuration is unknown. */
+export async function readLifetime(folder: SiteFolder): Promise<number> {
+  const defaultSeconds = 1440;
   try {
-    return Number((await folder.settings()).get('session.gc_maxlifetime').value) || usual;
+    return Number((await folder.settings()).get('session.gc_maxlifetime').value) || defaultSeconds;
   } catch (error) {
-    if (error instanceof ConfigurationError) return usual;
+    if (error instanceof ConfigurationError) return defaultSeconds;
     throw error;
   }
 }
 
 /**
- * The fault of an application with an addition that asks for a second factor only after the login.
- * @param path where a session says that the factor was given
+ * The error for an addition to an application that asks for a second factor only after the login.
+ * @param path to the value in the session that shows that the factor was given
  */
-export const asksAfterLogin = (where: string, addition: string, path: string): SecondFactorError =>
+export const toSecondFactorError = (where: string, addition: string, path: string): SecondFactorError =>
   new SecondFactorError(
-    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough for the chat: set CHAT_USER_REQUIRE=${path}, where the session says that the factor was given; or name the path of the user there, if a password shall be enough`,
+    `${where}: ${addition} asks for the second factor after the login, so a password alone would be enough: set ${option('userRequire')}=${path}, where the session says that the factor was given; or name the path of the user there, if a password shall be enough`,
   );
 
-/** Whether a file is there and has this text. */
-export const says = async (folder: SiteFolder, file: string, text: string): Promise<boolean> =>
+/** Whether the file exists and contains the text. */
+export const fileContains = async (folder: SiteFolder, file: string, text: string): Promise<boolean> =>
   (await folder.has(file)) && (await folder.text(file)).includes(text);

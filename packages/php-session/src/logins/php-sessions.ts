@@ -209,7 +209,7 @@ export function phpSessions({
       return wrong === null ? answer : refusalOf(all?.explain(wrong) ?? wrong);
     },
     check: checkAll,
-    unjudged: (login) => ({ ...login, state: { ...login.state, bytes: noBytes, version: null } }),
+    asUnchecked: (login) => ({ ...login, state: { ...login.state, bytes: noBytes, version: null } }),
     binding: ({ cookies }) => readSessionId(cookies, cookie),
     watch: (onNotifications) => watchSessions(store, onNotifications),
     lifetime: source.lifetime,

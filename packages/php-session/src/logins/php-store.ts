@@ -2,23 +2,24 @@ import { escapedPath, urlWith } from '../configuration/database-host.ts';
 import type { PhpSetting, PhpSettings } from '../configuration/php-settings.ts';
 import { ConfigurationError } from '../configuration/value.ts';
 import { isFormatName } from '../formats/formats.ts';
+import { option } from '../names.ts';
 
 /**
- * The store URL of the sessions that PHP itself keeps, by its settings.
- * @param settings `get` is asked only for those that count
- * @param knownUsers the text of /etc/passwd
- * @throws ConfigurationError if this project cannot read sessions that are kept so
+ * Converts PHP's settings to the store URL of its sessions.
+ * @param settings only relevant ones are read, because `get` may throw
+ * @param passwd the text of /etc/passwd
+ * @throws ConfigurationError for an unsupported storage
  */
-export function storeOfPhp(settings: PhpSettings, knownUsers = ''): string {
+export function toStoreUrl(settings: PhpSettings, passwd = ''): string {
   const handler = settings.get('session.save_handler');
   const format = settings.get('session.serialize_handler');
   if (!isFormatName(format.value) || format.value === 'json')
-    throw unread('session.serialize_handler', format);
-  const lifetime = String(quantity(settings.get('session.gc_maxlifetime').value));
+    throw unsupported('session.serialize_handler', format);
+  const lifetime = String(parseQuantity(settings.get('session.gc_maxlifetime').value));
   const common = { format: format.value, lifetime };
   switch (handler.value) {
     case 'files':
-      return files(settings, common, knownUsers);
+      return files(settings, common, passwd);
     case 'memcached':
       return memcached(settings, common);
     case 'memcache':
@@ -26,24 +27,24 @@ export function storeOfPhp(settings: PhpSettings, knownUsers = ''): string {
     case 'redis':
       return redis(settings, common);
     default:
-      throw unread('session.save_handler', handler);
+      throw unsupported('session.save_handler', handler);
   }
 }
 
-const unread = (
+const unsupported = (
   name: string,
   { value, from }: PhpSetting,
   why = 'sessions that are kept so cannot be read',
 ) =>
   // A value may hold a password.
   new ConfigurationError(
-    `${from}: ${name}${name === 'session.save_path' ? '' : ` is ${JSON.stringify(value)}`}: ${why}: set CHAT_SESSION_STORE`,
+    `${from}: ${name}${name === 'session.save_path' ? '' : ` is ${JSON.stringify(value)}`}: ${why}: set ${option('store')}`,
   );
 
 type Options = Readonly<Record<string, string>>;
 
 /** `N;MODE;/path`, as `PS_OPEN_FUNC(files)` reads it. */
-function files(settings: PhpSettings, common: Options, knownUsers: string): string {
+function files(settings: PhpSettings, common: Options, passwd: string): string {
   const given = settings.get('session.save_path');
   // php_get_temporary_directory()
   const temporary = () =>
@@ -54,10 +55,10 @@ function files(settings: PhpSettings, common: Options, knownUsers: string): stri
   const [, depth = '', path = ''] =
     /^(?:([^;]*);(?:[^;]*;)?)?([\s\S]*)$/.exec(given.value || temporary()) ?? [];
   const levels = Number.parseInt(depth, 10) || 0;
-  if (!path.startsWith('/')) throw unread('session.save_path', given, 'it is not an absolute path');
+  if (!path.startsWith('/')) throw unsupported('session.save_path', given, 'it is not an absolute path');
   const { user } = settings;
-  // A container may not know the users of the site.
-  const isKnown = user !== undefined && knownUsers.split('\n').some((line) => line.startsWith(`${user}:`));
+  // In a container the site's users may be unknown.
+  const isKnown = user !== undefined && passwd.split('\n').some((line) => line.startsWith(`${user}:`));
   return urlWith(`file://${escapedPath(path)}`, {
     ...common,
     ...(levels === 0 ? {} : { depth: String(levels) }),
@@ -81,13 +82,17 @@ function memcached(settings: PhpSettings, common: Options): string {
       server,
     );
     if (parts?.groups === undefined)
-      throw unread('session.save_path', path, 'neither hosts and ports of memcached nor one Unix socket');
+      throw unsupported(
+        'session.save_path',
+        path,
+        'neither hosts and ports of memcached nor one Unix socket',
+      );
     return parts.groups;
   });
-  const isOn = (name: string) => truthy(settings.get(name).value);
+  const isOn = (name: string) => isOnValue(settings.get(name).value);
   const type = settings.get('memcached.sess_consistent_hash_type').value;
   const distribution = isOn('memcached.sess_consistent_hash') ? type : 'modula';
-  // A port or a weight of 0 is the default.
+  // 0 is the default port or weight.
   const weights = servers.map(({ weight }) => String(Number(weight) || 1));
   const places = servers.map(({ host, port }) => `${host}:${Number(port) || 11211}`);
   return urlWith(`memcached://${login}${places.join(',')}`, {
@@ -98,14 +103,14 @@ function memcached(settings: PhpSettings, common: Options): string {
   });
 }
 
-/** The servers of a save path of ext-memcache and phpredis: URLs, separated by commas or blanks. */
+/** ext-memcache and phpredis separate servers by commas or blanks. */
 const serversIn = (path: string) => path.split(/[\s,]+/).filter((server) => server !== '');
 
 function memcache(settings: PhpSettings, common: Options): string {
   const own = settings.get('memcache.session_save_path');
   const path = own.value === '' ? settings.get('session.save_path') : own;
   const host = settings.get('memcache.session_prefix_host_key');
-  if (truthy(host.value)) throw unread('memcache.session_prefix_host_key', host);
+  if (isOnValue(host.value)) throw unsupported('memcache.session_prefix_host_key', host);
   const options = {
     handler: 'memcache',
     prefix: settings.get('memcache.session_prefix_static_key').value,
@@ -118,7 +123,7 @@ function memcache(settings: PhpSettings, common: Options): string {
   const servers = list.map((server) => {
     const parts = /^tcp:\/\/([A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?(?:\?(.*))?$/.exec(server);
     if (parts === null)
-      throw unread(
+      throw unsupported(
         'session.save_path',
         path,
         'neither servers of memcached, such as tcp://127.0.0.1:11211, nor one Unix socket',
@@ -143,15 +148,15 @@ function memcache(settings: PhpSettings, common: Options): string {
 function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): string {
   const path = settings.get('session.save_path');
   const compression = settings.get('redis.session.compression');
-  if (!/^(?:none)?$/.test(compression.value)) throw unread('redis.session.compression', compression);
+  if (!/^(?:none)?$/.test(compression.value)) throw unsupported('redis.session.compression', compression);
   const [server = '', ...others] = serversIn(path.value);
   if (others.length > 0)
-    throw unread('session.save_path', path, 'sessions on several Redis servers are not read');
+    throw unsupported('session.save_path', path, 'sessions on several Redis servers are not read');
   const parts =
     /^(?:(?<scheme>tcp|tls|ssl|redis):\/\/)?(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?\/?(?:\?(?<query>.*))?$/.exec(
       server,
     )?.groups ?? /^(?:unix|file):(?:\/\/)?(?<socket>\/[^?]*)(?:\?(?<query>.*))?$/.exec(server)?.groups;
-  if (parts === undefined) throw unread('session.save_path', path, 'not the URL of a Redis server');
+  if (parts === undefined) throw unsupported('session.save_path', path, 'not the URL of a Redis server');
   const { scheme = 'tcp', host = '', port = '6379', socket, query = '' } = parts;
   const given = new URLSearchParams(query);
   const [user, password] = login(given);
@@ -175,11 +180,12 @@ function login(query: URLSearchParams): [user: string | undefined, password: str
   return [user, named('pass') ?? values.at(-1)];
 }
 
-/** As PHP takes a setting for a switch: `zend_ini_parse_bool()`. */
-const truthy = (value: string) => /^(?:true|yes|on)$/i.test(value) || (Number.parseInt(value, 10) || 0) !== 0;
+/** PHP's `zend_ini_parse_bool()`. */
+const isOnValue = (value: string) =>
+  /^(?:true|yes|on)$/i.test(value) || (Number.parseInt(value, 10) || 0) !== 0;
 
-/** As PHP takes a setting for a number: `ZEND_STRTOL()` with the base of its prefix, and a unit at the end. */
-function quantity(value: string): number {
+/** PHP's `ZEND_STRTOL()`, with the base of the prefix and a unit at the end. */
+function parseQuantity(value: string): number {
   const [, sign = '', digits = '0'] = /^\s*([+-]?)(0x[0-9a-f]+|\d+)/i.exec(value) ?? [];
   const base = /^0x/i.test(digits) ? 16 : digits.startsWith('0') ? 8 : 10;
   const unit = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[value.trim().at(-1)?.toLowerCase() ?? ''] ?? 1;

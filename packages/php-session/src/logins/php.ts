@@ -2,10 +2,10 @@ import { ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { codeigniter } from './codeigniter.ts';
-import { storeOfPhp } from './php-store.ts';
+import { toStoreUrl } from './php-store.ts';
 import { pageFolders } from './site.ts';
 
-/** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */
+/** Any other site with PHP sessions. The operator names the paths to the user. */
 export const php: SessionApplication = {
   kind: 'php',
   title: 'a site in PHP',
@@ -24,13 +24,13 @@ export const php: SessionApplication = {
       broken: settings.broken,
       options: {
         ...(given.cookieName ? {} : { cookieName: settings.get('session.name').value }),
-        ...(given.store ? {} : { store: storeOfPhp(settings, await folder.users()) }),
+        ...(given.store ? {} : { store: toStoreUrl(settings, await folder.users()) }),
       },
     };
   },
 
   async describe(folder) {
-    // PHP may be on another machine, or in another container. Then `find` was given all that is needed.
+    // PHP may run on another machine. The operator has then given all options.
     const here = await folder.settings().catch((error: Error) => {
       if (error instanceof ConfigurationError) return null;
       throw error;
@@ -50,7 +50,6 @@ export const php: SessionApplication = {
   },
 };
 
-/** In the folder, or in the one for the web server. */
 async function hasPhp(folder: SiteFolder): Promise<boolean> {
   for (const name of pageFolders) {
     if ((await folder.list(name)).some((file) => file.endsWith('.php'))) return true;

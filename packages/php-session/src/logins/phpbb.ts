@@ -41,7 +41,7 @@ import {
   toRoles,
 } from './application.ts';
 import { splitIpv6, unmapIpv4 } from './ip-address.ts';
-import { groupsIn, groupsListed, type ListedGroups, withListedGroups } from './named-groups.ts';
+import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** Values of config.php. */
@@ -149,13 +149,13 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
         'phpBB takes its users from the web server (auth_method is apache), so they cannot be read here',
       );
     }
-    const groups = groupsIn(found.database, text('groups') ?? '').map(({ id, name }) => {
+    const groups = parseGroups(found.database, text('groups') ?? '').map(({ id, name }) => {
       const [, type, own = ''] = /^(\d+) (.*)$/s.exec(name) ?? [];
       return { id, name: withoutEntities(own), isBuiltIn: type === builtIn };
     });
-    const listed = groupsListed(found, groups);
+    const listed = findListedGroups(found, groups);
     // Other groups may have the same names.
-    const usual = groupsListed(
+    const usual = findListedGroups(
       {
         admins: found.admins ? undefined : ['ADMINISTRATORS'],
         moderators: found.moderators ? undefined : ['GLOBAL_MODERATORS'],

@@ -2,7 +2,7 @@ import { asText, type Configuration, ConfigurationError, isTrue } from '../confi
 import { isArray, rest } from '../configuration/value.ts';
 import { option } from '../names.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 /** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php, Plugins/Auth/AuthenticationCookie.php. */
 export const phpmyadmin: SessionApplication = {
@@ -17,13 +17,13 @@ export const phpmyadmin: SessionApplication = {
   },
 
   async find(folder, given) {
-    if (!given.userId && (await says(folder, 'src/Session.php', 'PhpMyAdmin')))
+    if (!given.userId && (await fileContains(folder, 'src/Session.php', 'PhpMyAdmin')))
       throw new ConfigurationError(
         `${folder.path}: phpMyAdmin 6 keeps no user name in its sessions: use phpMyAdmin 4.8 to 5.2`,
       );
-    if (!(await says(folder, 'libraries/classes/Session.php', 'PhpMyAdmin'))) return null;
+    if (!(await fileContains(folder, 'libraries/classes/Session.php', 'PhpMyAdmin'))) return null;
     const file = await configFile(folder);
-    if (!(await folder.has(file))) return ownSessions(folder, given);
+    if (!(await folder.has(file))) return findPhpSessions(folder, given);
     const configuration = await folder.php(file);
     const value = (name: string, instead: string) =>
       asText(configuration.variable(['cfg', name], instead)) ?? '';
@@ -36,7 +36,7 @@ export const phpmyadmin: SessionApplication = {
       throw new ConfigurationError(
         `${configuration.file}: LoginCookieDeleteAll is off: a logout from one of several servers leaves the session, so it is not noticed: switch it on`,
       );
-    return ownSessions(folder, given, {
+    return findPhpSessions(folder, given, {
       file: configuration.file,
       // It also names the cookie so where the request comes by HTTPS, which no file says.
       ...(!given.cookieName && /^https:/i.test(value('PmaAbsoluteUri', option('cookieName')))

@@ -1,5 +1,5 @@
 import type { SessionApplication } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 export const postfixadmin: SessionApplication = {
   kind: 'postfixadmin',
@@ -14,6 +14,8 @@ export const postfixadmin: SessionApplication = {
   typed: true,
 
   async find(folder, given) {
-    return (await says(folder, 'common.php', 'postfixadmin_session')) ? ownSessions(folder, given) : null;
+    return (await fileContains(folder, 'common.php', 'postfixadmin_session'))
+      ? findPhpSessions(folder, given)
+      : null;
   },
 };

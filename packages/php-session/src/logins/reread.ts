@@ -1,43 +1,41 @@
 import { SecondFactorError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 
-/** Milliseconds after which a changed configuration counts. */
-const rereadAfter = 60_000;
+const rereadIntervalMs = 60_000;
 
-/** Milliseconds that questions under way have to end after the configuration has changed. */
-export const closedAfter = 2000;
+/** After a change, calls in flight still use the former connections for this time. */
+export const closeDelayMs = 2000;
 
 /**
- * Called when the configuration has changed and cannot be read: what was read before still counts, or with `isRefusing`
- * nobody is let in. With null when it can be read again.
+ * Called if the changed configuration cannot be used, and with null when it can be used again. Until then the former
+ * configuration counts, or with `isRefusing` all logins are rejected.
  */
 export type OnProblem = (problem: Error | null, isRefusing: boolean) => void;
 
-/** Reads the configuration of a site again. */
 export interface Reread {
-  /** Reads it, if more than a minute has passed since it was read last. */
+  /** Reads the configuration if the last reading is older than a minute. */
   ifDue(): void;
-  /** Reads it, after a reading that is under way. Its faults go to `onProblem`, once for each message, and null when they are over. */
+  /** Reads the configuration after a reading in progress. */
   now(): Promise<void>;
-  /** Since a SecondFactorError, until the configuration can be read: nobody may be let in, and nobody is logged out before CHAT_SESSION_GRACE. */
+  /** Set from a SecondFactorError until the configuration can be read. Checks then fail without ending logins. */
   readonly refusal: StoreError | undefined;
 }
 
-/** @param read throws if the configuration cannot be read: the values that were read before still count */
-export function rereading(read: () => Promise<void>, onProblem: OnProblem = () => {}): Reread {
+/** @param read keeps the former values if it throws. @param onProblem called once per message */
+export function createReread(read: () => Promise<void>, onProblem: OnProblem = () => {}): Reread {
   let readAt = performance.now();
   let lastProblem = '';
   let refusal: StoreError | undefined;
   let reading = Promise.resolve();
 
-  async function again(): Promise<void> {
+  async function readOnce(): Promise<void> {
     try {
       await read();
       if (lastProblem !== '') onProblem(null, false);
       lastProblem = '';
       refusal = undefined;
     } catch (error) {
-      // The database says itself that it is silent, wherever it is asked.
+      // Every use of the database reports this itself.
       if (error instanceof StoreError) return;
       const { message } = error as Error;
       const isRefusing = error instanceof SecondFactorError || refusal !== undefined;
@@ -49,13 +47,13 @@ export function rereading(read: () => Promise<void>, onProblem: OnProblem = () =
 
   function now(): Promise<void> {
     readAt = performance.now();
-    reading = reading.then(again);
+    reading = reading.then(readOnce);
     return reading;
   }
 
   return {
     ifDue() {
-      if (performance.now() - readAt > rereadAfter) void now();
+      if (performance.now() - readAt > rereadIntervalMs) void now();
     },
     now,
     get refusal() {

@@ -20,7 +20,7 @@ import {
   selectAccounts,
   selectMails,
 } from './application.ts';
-import { asksAfterLogin, says } from './own-sessions.ts';
+import { fileContains, toSecondFactorError } from './own-sessions.ts';
 
 /**
  * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,
@@ -52,7 +52,7 @@ export const roundcube: SessionApplication = {
       const isInVars = !given.store && (ifKnown(storageOf) ?? 'db') !== 'db';
       const userId = given.userId ?? (isInVars ? inVars.userId : '');
       const place = userId.startsWith('vars!.') ? 'vars!.' : '';
-      if (plugin) throw asksAfterLogin(file, `the plugin ${plugin.name}`, place + plugin.given);
+      if (plugin) throw toSecondFactorError(file, `the plugin ${plugin.name}`, place + plugin.given);
     }
     const cookieName = given.cookieName ?? value('session_name', option('cookieName'));
     const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
@@ -118,7 +118,7 @@ const rootOf = (folder: SiteFolder) =>
 
 /** Since version 1.7 the table has the end of a session in place of its last use. */
 async function hasEnds(folder: SiteFolder, root: string): Promise<boolean> {
-  return says(folder, `${root}/program/lib/Roundcube/session/db.php`, 'expires_at');
+  return fileContains(folder, `${root}/program/lib/Roundcube/session/db.php`, 'expires_at');
 }
 
 function tableOf(table: string, minutes: number, hasEnd: boolean): Record<string, string> {

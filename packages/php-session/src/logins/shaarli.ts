@@ -1,5 +1,5 @@
 import type { SessionApplication } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 export const shaarli: SessionApplication = {
   kind: 'shaarli',
@@ -7,7 +7,7 @@ export const shaarli: SessionApplication = {
   options: { cookieName: 'shaarli', userId: 'username', userName: 'username' },
 
   async find(folder, given) {
-    const isShaarli = await says(folder, 'application/security/SessionManager.php', 'Shaarli');
-    return isShaarli ? ownSessions(folder, given) : null;
+    const isShaarli = await fileContains(folder, 'application/security/SessionManager.php', 'Shaarli');
+    return isShaarli ? findPhpSessions(folder, given) : null;
   },
 };

@@ -2,7 +2,7 @@ import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hasCookieValue } from '../cookie.ts';
 import { option } from '../names.ts';
 import { missingCookie, notLoggedIn, type SessionApplication } from './application.ts';
-import { ownSessions } from './own-sessions.ts';
+import { findPhpSessions } from './own-sessions.ts';
 
 /** SimpleSAMLphp: src/SimpleSAML/Session.php (getSession, doLogin). */
 export const simplesamlphp: SessionApplication = {
@@ -49,6 +49,6 @@ export const simplesamlphp: SessionApplication = {
         `${configuration.file}: store.type is ${type}: set ${option('store')}, ${option('cookieName')}, ${option('userId')} and ${option('userName')} as docs/sessions.md says`,
       );
     const savePath = value('session.phpsession.savepath');
-    return ownSessions(folder, given, { ...named, savePath, file: configuration.file });
+    return findPhpSessions(folder, given, { ...named, savePath, file: configuration.file });
   },
 };

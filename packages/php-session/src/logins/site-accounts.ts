@@ -7,54 +7,49 @@ import { forColumn, packedRows, unpacked } from './rows.ts';
 import type { OpenSite } from './site.ts';
 import type { SiteSql } from './sql.ts';
 
-/** A search may read the whole table, so only one runs at a time. The other connections stay free for logins. */
-const searchesAtOnce = 1;
+/** A search may read the whole table, and logins need the other connections. */
+const maxSearches = 1;
 
-/**
- * The accounts of a site, by its own table.
- * @param nobody IDs that are not users, by CHAT_USER_NOBODY
- * @param open as in `ClaimedLogins`
- */
+/** @param nobody the IDs of the option `userNobody`. @param open as in `ClaimedLogins` */
 export function accountsOf<Site>(
   { accounts }: { accounts(site: Site, sql: SiteSql): AccountTable },
   nobody: readonly string[],
   open: () => Promise<OpenSite>,
 ): SiteAccounts {
-  const slots = new Semaphore(searchesAtOnce);
+  const slots = new Semaphore(maxSearches);
 
-  async function questions() {
+  async function openTable() {
     const { site, driver, database, charset, views } = await open();
     const table = accounts(site as Site, driver);
     const columns = Object.keys(table.columns);
     const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
     const { packed, from } = packedRows(driver, table, { charset, views });
     const select = `SELECT ${driver.asText(quoted('id'))}, ${packed}, NULL FROM ${from}`;
-    /** Names by ID. */
-    const named = (rows: Awaited<ReturnType<typeof database.rows>>) =>
+    const toNames = (rows: Awaited<ReturnType<typeof database.rows>>) =>
       rows.flatMap(({ id, data }): [string, string][] => {
         if (data === null || nobody.includes(id)) return [];
         const row = unpacked(data, columns);
         return [[id, table.name((column) => row[column]?.toString('utf8') ?? '') || id]];
       });
     return {
-      async byIds(ids: readonly string[]) {
+      async findByIds(ids: readonly string[]) {
         try {
-          return named(await database.rows(`${select} WHERE ${quoted('id')}`, ids));
+          return toNames(await database.rows(`${select} WHERE ${quoted('id')}`, ids));
         } catch (error) {
-          // A text that is not an ID of this type, such as a word where IDs are numbers.
+          // Such as a word if IDs are numbers.
           if (error instanceof DatabaseError && error.problem === 'type') return null;
           throw error;
         }
       },
-      async search(text: string, most: number) {
+      async search(text: string, limit: number) {
         const found = new Map<string, string>();
         const literal = forColumn(text, charset).replace(/[|%_]/g, `${likeEscape}$&`);
-        // The beginning first: an index finds it. Only then words within the name.
+        // The beginning of the name first, because an index finds it.
         for (const pattern of [`${literal}%`, `% ${literal}%`]) {
           for (const column of table.search) {
-            if (found.size >= most) break;
-            const rows = await database.search(select, quoted(column), pattern, most);
-            for (const [id, name] of named(rows)) found.set(id, name);
+            if (found.size >= limit) break;
+            const rows = await database.search(select, quoted(column), pattern, limit);
+            for (const [id, name] of toNames(rows)) found.set(id, name);
           }
         }
         return found;
@@ -65,20 +60,20 @@ export function accountsOf<Site>(
 
   return {
     async names(ids) {
-      const { byIds } = await questions();
-      const all = await byIds(ids);
-      const each = all === null && ids.length > 1 ? await Promise.all(ids.map((id) => byIds([id]))) : [all];
+      const { findByIds } = await openTable();
+      const all = await findByIds(ids);
+      const each =
+        all === null && ids.length > 1 ? await Promise.all(ids.map((id) => findByIds([id]))) : [all];
       // MySQL also finds the number 7 by the text 7abc.
       return new Map(each.flatMap((found) => found ?? []).filter(([id]) => ids.includes(id)));
     },
     async search(text, limit) {
-      const { byIds, search, timeout } = await questions();
-      const busy = AbortSignal.timeout(timeout);
-      await slots.acquire(busy).catch(() => {
+      const { findByIds, search, timeout } = await openTable();
+      await slots.acquire(AbortSignal.timeout(timeout)).catch(() => {
         throw new StoreError(`other searches for users took more than ${timeout} ms`);
       });
       try {
-        const byId = (await byIds([text]))?.filter(([id]) => id === text) ?? [];
+        const byId = (await findByIds([text]))?.filter(([id]) => id === text) ?? [];
         const found = [...new Map([...byId, ...(await search(text, limit))])];
         return found.slice(0, limit).map(([id, name]) => ({ id, name }));
       } finally {

@@ -32,87 +32,90 @@ import {
 } from './application.ts';
 import { asText } from './fingerprint.ts';
 import type { SessionSettings } from './php-sessions.ts';
-import { closedAfter, type OnProblem, rereading } from './reread.ts';
+import { closeDelayMs, createReread, type OnProblem } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type SiteSql, siteSql } from './sql.ts';
 import { haveVersions } from './versions.ts';
 
 /** A site whose configuration has been read and whose database answers. */
 export interface OpenSite {
-  /** As `Application.site` made it. The same object as long as nothing has changed. */
+  /** The result of `Application.site`. It is the same object until something changes. */
   site: unknown;
   driver: SiteSql;
   database: Database;
   charset: 'utf8' | 'latin1';
-  /** Whether the views of `doctor --grants` are read in place of the tables. */
+  /** Whether the views of `grants` are read instead of the tables. */
   views: boolean;
-  /** Whether the versions of rows can be compared in place of their values. */
+  /** Whether versions of rows can be compared instead of their values. */
   versions: boolean;
 }
 
 export interface SiteReader {
-  /** @throws StoreError if the database does not answer or nobody may be let in, ConfigurationError if the configuration cannot be read */
+  /** @throws StoreError if the database does not answer or logins must be rejected, ConfigurationError */
   open(): Promise<OpenSite>;
-  /** Reads the configuration and the settings again. `SitePlace.onProblem` gets the faults in them. */
+  /** Reads the configuration and settings again. Reports errors in them to `SitePlace.onProblem`. */
   reload(): Promise<void>;
-  /** Whether its database is the copy of another one. @throws as `open` does */
+  /** Whether the database is a replica. @throws as `open` */
   isReplica(): Promise<boolean>;
-  /** The ids of users who are nobody, by CHAT_USER_NOBODY. */
+  /** The IDs of the option `userNobody`. */
   readonly nobody: readonly string[];
-  /** Users with a role by CHAT_ADMINS and CHAT_MODERATORS. */
+  /** The IDs of the options `admins` and `moderators`. */
   readonly named: NamedRoles;
-  /** As it was opened last; undefined before. */
+  /** The latest result of `open`. */
   readonly last: OpenSite | undefined;
   /** As in `Logins`. */
   fingerprint(digest: Digest): Promise<Fingerprint | null>;
   close(): void;
 }
 
+/** A site's folder and the options for it. */
 export interface SitePlace extends SiteOptions {
   folder: string;
-  /** The kind of application; undefined to find out. */
+  /** The kind of application. Undefined to detect it. */
   kind?: string | undefined;
-  /** CHAT_SITE_DATABASE: replaces the credentials of the site. */
+  /** The option `siteDatabase`. */
   database?: GivenDatabase | undefined;
-  /** CHAT_SITE_ENV: the environment of PHP. */
+  /** The variables of the option `siteEnv`. */
   environment?: Readonly<Record<string, string>> | undefined;
-  /** The root of the machine that the site runs on, for the configuration of PHP; `/` if undefined. */
+  /** The root folder of the machine on which PHP runs. Default `/`. */
   machine?: string | undefined;
-  /** CHAT_USER_TABLE, for an application with PHP sessions. */
+  /** The option `userTable`. */
   users?: UserTable | undefined;
-  /** Without these no application with PHP sessions is found. */
+  /** Without it no application with PHP sessions is detected. */
   sessions?: GivenSessions;
-  /** Called with each file and folder that is looked at, also if that is forbidden. */
+  /** Called with each file and folder that is accessed, also without success. */
   onFile?(path: string, wanted: 'seen' | 'read'): void;
   onProblem?: OnProblem;
-  /** Called once with each warning that somebody can correct. */
+  /** Called once with each warning that is not permanent. */
   onWarning?(warning: SiteWarning): void;
 }
 
-/** The operator's options of PHP sessions beside a folder. */
+/** Options of PHP sessions for a site with a folder. */
 interface GivenSessions {
   given: SessionTexts;
-  /** The names of given options that logins in tables do not have, and those whose sessions name the user. */
+  /** The names of given options that an `Application` does not accept. */
   notForTables: readonly string[];
+  /** The same for a `MemberApplication`. */
   notForMembers: readonly string[];
-  /** The names of given options that PHP sessions do not have, and those that they do not have beside accounts. */
+  /** The same for PHP sessions without accounts. */
   notForSessions: readonly string[];
+  /** The same for PHP sessions with accounts. */
   notForAccounts: readonly string[];
-  /** @throws ConfigurationError if what was found and what was given is not enough */
+  /** @throws ConfigurationError if an option is missing or wrong */
   settings(found: SessionTexts, appKeys: readonly Buffer[] | undefined): SessionSettings;
 }
 
-/** @param values all that counts of the configuration. @param title of the application */
+/** @param title of the application. @param values the relevant configuration */
 export function fingerprintOf(place: SitePlace, title: string, values: unknown, digest: Digest): Fingerprint {
   const { cookieName, blog, admins, moderators, checks, nobody, named, sessions } = place;
   const settings = { cookieName, blog, admins, moderators, checks, nobody, named, given: sessions?.given };
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
 }
 
-/** The folder of a site itself, and the names of the one for the web server in it. */
+/** Where a site's folder has its pages: in itself, or in one of these folders. */
 export const pageFolders = ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html'];
 
-/** The files of a site, with the environment that they are read with. */
+/** Opens the folder of a site. */
 export async function siteFolder({
   folder: path,
   environment,
@@ -130,47 +133,47 @@ export async function siteFolder({
   const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ConfigurationError(`${path} cannot be read (${cause.code})`, { cause });
   });
-  let known = environment;
+  let variables = environment;
   const system: System = openSystem(machine);
-  const at = (file: string, wanted: 'seen' | 'read' = 'read') => {
-    const found = file.startsWith('/') ? file : join(real, file);
-    onFile(found, wanted);
-    return found;
+  const resolve = (file: string, wanted: 'seen' | 'read' = 'read') => {
+    const resolved = file.startsWith('/') ? file : join(real, file);
+    onFile(resolved, wanted);
+    return resolved;
   };
   return {
     path: real,
     has: (file) =>
-      stat(at(file, 'seen')).then(
+      stat(resolve(file, 'seen')).then(
         (found) => found.isFile(),
         () => false,
       ),
     list: (folder) =>
-      readdir(at(folder)).catch((cause: NodeJS.ErrnoException) => {
+      readdir(resolve(folder)).catch((cause: NodeJS.ErrnoException) => {
         if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return [];
-        throw new ConfigurationError(`${at(folder)} cannot be listed (${cause.code})`, { cause });
+        throw new ConfigurationError(`${resolve(folder)} cannot be listed (${cause.code})`, { cause });
       }),
-    text: (file) => textOf(at(file)),
+    text: (file) => readText(resolve(file)),
     settings: () => readPhpSettings(real, { system, environment }),
     calls: () => readSessionCalls(real),
     users: async () => (await system.text('/etc/passwd')) ?? '',
     environment: environment ?? {},
     php: (file, surroundings) =>
       readConfiguration(
-        at(file),
-        { ...surroundings, ...(known === undefined ? {} : { environment: known }) },
+        resolve(file),
+        { ...surroundings, ...(variables === undefined ? {} : { environment: variables }) },
         given,
       ),
     async env(file, form, before) {
-      const path = at(file);
-      const found = parseEnv(await textOf(path), path, form, { before, environment });
-      // The environment of PHP wins, as it does there.
-      known = { ...before, ...found, ...environment };
-      return known;
+      const path = resolve(file);
+      const found = parseEnv(await readText(path), path, form, { before, environment });
+      // PHP's environment takes precedence, as in PHP.
+      variables = { ...before, ...found, ...environment };
+      return variables;
     },
   };
 }
 
-async function textOf(file: string): Promise<string> {
+async function readText(file: string): Promise<string> {
   try {
     const read = await readRegularFile(file, maxConfigurationBytes);
     if (typeof read === 'string') throw new ConfigurationError(`${file} ${read}`);
@@ -183,10 +186,8 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/** Milliseconds for a question to the database of a site. */
-const timeout = 1000;
+const queryTimeoutMs = 1000;
 
-/** An application with tables. */
 type AnyApplication = Pick<
   Application | MemberApplication,
   | 'title'
@@ -201,7 +202,7 @@ type AnyApplication = Pick<
   | 'comparedSettings'
 >;
 
-/** An application with tables, and its place. */
+/** A detected application with tables. */
 export interface SiteTables<Of extends AnyApplication = AnyApplication> {
   application: Of;
   found: unknown;
@@ -210,81 +211,80 @@ export interface SiteTables<Of extends AnyApplication = AnyApplication> {
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
-const printed = () => `${grantsCommand()} prints the rights`;
-
-/** The failures of a database that have other words where no store URL is. @param given whether it is CHAT_SITE_DATABASE */
-function wordsOfSite(given: boolean): Partial<Record<DatabaseError['problem'], string>> {
+/** Messages that do not mention a store URL. @param given whether the option `siteDatabase` is given */
+function databaseMessages(given: boolean): Partial<Record<DatabaseError['problem'], string>> {
+  const databaseOption = option('siteDatabase');
   const lacking = 'the database lacks a table or a column that is read';
-  const user = given ? 'the user of CHAT_SITE_DATABASE' : 'the user of the site';
-  const rights = given ? printed() : 'give that user its rights, or set CHAT_SITE_DATABASE';
+  const user = given ? `the user of ${databaseOption}` : 'the user of the site';
+  const rights = given
+    ? `${grantsCommand()} prints the rights`
+    : `give that user its rights, or set ${databaseOption}`;
   const hidden = `${lacking}, or ${user} may not read it: ${rights}`;
-  // Of the chat's own user these are views.
+  // A given user reads views, which may be missing too.
   const missing = given ? hidden : lacking;
   return {
-    login:
-      'the database refuses the user or the password, which are those of the site or of CHAT_SITE_DATABASE',
+    login: `the database refuses the user or the password, which are those of the site or of ${databaseOption}`,
     database: `there is no database of that name, or ${user} may not use it: ${rights}`,
     table: missing,
     column: missing,
     permission: hidden,
     hidden,
     hiddenColumn: hidden,
-    renewal: `the user of the database may not renew logins, so writing in the chat is no use of the site: ${grantsCommand()} prints the right (UPDATE)`,
+    renewal: `the user of the database may not renew logins, so activity here does not keep them alive: ${grantsCommand()} prints the right (UPDATE)`,
   };
 }
 
-/** The same database, whose failures name no store URL. */
-function inWordsOfSite(database: Database, given: boolean): Database {
-  const words = wordsOfSite(given);
-  const explained = (error: unknown): never => {
-    const text = error instanceof DatabaseError ? words[error.problem] : undefined;
+/** The same database with other messages. */
+function withMessages(database: Database, given: boolean): Database {
+  const messages = databaseMessages(given);
+  const rethrow = (error: unknown): never => {
+    const text = error instanceof DatabaseError ? messages[error.problem] : undefined;
     if (text === undefined) throw error;
     throw new StoreError(`${text} (${(error as DatabaseError).code})`, { cause: error });
   };
   return {
     timeout: database.timeout,
-    rows: (select, ids) => database.rows(select, ids).catch(explained),
-    query: (select) => database.query(select).catch(explained),
-    search: (...of) => database.search(...of).catch(explained),
-    change: (update, id) => database.change(update, id).catch(explained),
+    rows: (select, ids) => database.rows(select, ids).catch(rethrow),
+    query: (select) => database.query(select).catch(rethrow),
+    search: (...of) => database.search(...of).catch(rethrow),
+    change: (update, id) => database.change(update, id).catch(rethrow),
     close: () => database.close(),
   };
 }
 
-/** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
-export async function connected(
+/** @throws StoreError, or ConfigurationError for a wrong name of the database */
+export async function connectToSite(
   application: AnyApplication,
   place: SitePlace,
   found: unknown,
 ): Promise<Connected> {
   const own = application.database(found);
-  const { driver: plain, open } = place.database ?? (await located(application, own));
+  const { driver: plain, open } = place.database ?? (await locateDatabase(application, own));
   const driver = siteSql(plain);
-  const database = inWordsOfSite(open(), place.database !== undefined);
+  const database = withMessages(open(), place.database !== undefined);
   if (own.charset !== 'server') return { driver, database, charset: own.charset };
   const [[charset] = []] = await database.query('SELECT @@character_set_server');
   return { driver, database, charset: charset?.startsWith('latin1') ? 'latin1' : 'utf8' };
 }
 
-/** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
-async function located({ title }: { title: string }, own: SiteDatabase): Promise<GivenDatabase> {
+async function locateDatabase({ title }: { title: string }, own: SiteDatabase): Promise<GivenDatabase> {
   const sockets = socketsOf(own);
   if (sockets.length > 0 && (await firstThere(sockets)) === undefined) {
     throw new StoreError(
-      `PHP reaches the site's database by a Unix socket, and there is no ${sockets.join(', ')}: set CHAT_SITE_DATABASE if it is elsewhere`,
+      `PHP reaches the site's database by a Unix socket, and there is no ${sockets.join(', ')}: set ${option('siteDatabase')} if it is elsewhere`,
     );
   }
   const charset = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };
   try {
-    return parseDatabaseUrl(await databaseUrl(own, { timeout: `${timeout}ms`, ...charset }));
+    return parseDatabaseUrl(await databaseUrl(own, { timeout: `${queryTimeoutMs}ms`, ...charset }));
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new ConfigurationError(`the database of ${title}: ${error.message}`, { cause: error });
   }
 }
 
-/** The settings that lie in the database, by their names. */
-async function settingsOf(
+/** Reads the settings that the application keeps in the database, by their names. */
+async function readSettings(
   application: AnyApplication,
   found: unknown,
   { driver, database, charset }: Connected,
@@ -293,7 +293,7 @@ async function settingsOf(
   const table = application.settings(found, driver);
   if (table === null) {
     const logins = views ? Object.values(application.logins(application.site(found, new Map()), driver)) : [];
-    // Otherwise only the first login would show that there are no views.
+    // Detects missing views before the first login.
     for (const { view } of logins)
       await database.query(`SELECT 1 FROM ${quoteTable(view, driver)} WHERE 1 = 0`);
     return new Map();
@@ -312,30 +312,30 @@ async function settingsOf(
   return settings;
 }
 
-/** Reads a site, and again when more than a minute has passed. The last values count until then. */
+/** Reads a site's configuration and settings, and reads them again every minute while they are used. */
 export function siteReader(application: AnyApplication, place: SitePlace, first: unknown): SiteReader {
   let found = first;
   let open: OpenSite | undefined;
   let last: OpenSite | undefined;
   let opening: Promise<OpenSite> | undefined;
-  let closed = false;
-  const reread = rereading(reload, place.onProblem);
+  let isClosed = false;
+  const reread = createReread(reload, place.onProblem);
   let reported: readonly string[] = [];
 
   async function connect(): Promise<OpenSite> {
-    const now = open ?? (await connected(application, place, found));
+    const now = open ?? (await connectToSite(application, place, found));
     try {
-      // An operator who gives a user of the chat's own has made the views, or lets that user read the tables.
+      // A given database user reads the views of `grants` or, if they are missing, the tables.
       const views = open?.views ?? place.database !== undefined;
-      const [settings, byViews] = await settingsOf(application, found, now, views).then(
+      const [settings, byViews] = await readSettings(application, found, now, views).then(
         (read) => [read, views] as const,
         async (error: unknown) => {
           if (!views || open !== undefined || !(error instanceof StoreError)) throw error;
-          return [await settingsOf(application, found, now, false), false] as const;
+          return [await readSettings(application, found, now, false), false] as const;
         },
       );
       const site = application.site(found, settings);
-      if (closed) throw new StoreError('the site was closed');
+      if (isClosed) throw new StoreError('the site was closed');
       const tables = Object.values(application.logins(site, now.driver));
       const versions = !byViews && (await haveVersions(tables, now));
       if (open === undefined || versions !== open.versions || !isDeepStrictEqual(site, open.site))
@@ -355,13 +355,13 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   async function reload(): Promise<void> {
     const now = await application.find(await siteFolder(place), place);
     if (now === null)
-      throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is gone`);
+      throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is missing`);
     if (!isDeepStrictEqual(now, found)) {
-      // The next question connects with the new one.
+      // The next call connects by the new configuration.
       found = now;
       const before = open;
       open = undefined;
-      if (before !== undefined) setTimeout(() => before.database.close(), closedAfter).unref();
+      if (before !== undefined) setTimeout(() => before.database.close(), closeDelayMs).unref();
     }
     await connect();
   }
@@ -396,7 +396,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
     },
     async fingerprint(digest) {
       await this.open().catch((error: unknown) => {
-        // The store answers nobody then, and says why.
+        // Logins report the failure themselves.
         if (!(error instanceof StoreError || error instanceof ConfigurationError)) throw error;
       });
       if (last === undefined) return null;
@@ -404,13 +404,13 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       return fingerprintOf(place, title, comparedSettings(last.site), digest);
     },
     close() {
-      closed = true;
+      isClosed = true;
       open?.database.close();
     },
   };
 }
 
-/** The table with the accounts of a site with PHP sessions, whose configuration is read elsewhere. */
+/** The accounts of a site with PHP sessions, whose configuration is read by its `SessionApplication`. */
 export function accountTables(title: string, accounts: Accounts, place: SitePlace): SiteTables {
   const { mails } = accounts;
   const application: AnyApplication = {

@@ -4,7 +4,7 @@ import { yamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
 import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
-import { ownSessions, says } from './own-sessions.ts';
+import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 /** The token of the firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
 const token = '_sf2_attributes._security_main!';
@@ -36,7 +36,7 @@ export const symfony: SessionApplication = {
 
   async find(folder, given) {
     const root = folder.path.replace(/\/public$/, '');
-    if (!(await says(folder, `${root}/config/bundles.php`, 'FrameworkBundle'))) return null;
+    if (!(await fileContains(folder, `${root}/config/bundles.php`, 'FrameworkBundle'))) return null;
     const name = `${root}/${file}`;
     if (!(await folder.has(name)))
       throw new ConfigurationError(
@@ -57,7 +57,7 @@ export const symfony: SessionApplication = {
     const isNative = handler === null && !savePath;
     const version = Number(await versionOf(folder, root));
     if (isNative || (handler === undefined && !savePath && version >= 7))
-      return ownSessions(folder, given, { ...named, lifetime: lifetime() });
+      return findPhpSessions(folder, given, { ...named, lifetime: lifetime() });
     const known: Readonly<Record<string, string>> = {
       '%kernel.project_dir%': root,
       '%kernel.environment%': environment,
@@ -75,7 +75,7 @@ export const symfony: SessionApplication = {
           `${handlerFile}: the place of the sessions in handler_id is none that can be read: set ${option('store')}`,
         );
       if ('savePath' in found)
-        return ownSessions(folder, given, {
+        return findPhpSessions(folder, given, {
           ...named,
           savePath: found.savePath,
           lifetime: lifetime(),
@@ -97,7 +97,12 @@ export const symfony: SessionApplication = {
       throw new ConfigurationError(
         `${savePathFile}: save_path has a parameter that is not known: set ${option('store')}`,
       );
-    return ownSessions(folder, given, { ...named, savePath: path, lifetime: lifetime(), file: savePathFile });
+    return findPhpSessions(folder, given, {
+      ...named,
+      savePath: path,
+      lifetime: lifetime(),
+      file: savePathFile,
+    });
   },
 };
 

@@ -2,7 +2,7 @@ import { ConfigurationError } from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import { type FoundSessions, notLoggedIn, type SessionApplication, selectMails } from './application.ts';
-import { says } from './own-sessions.ts';
+import { fileContains } from './own-sessions.ts';
 
 const file = 'config.php';
 
@@ -17,7 +17,7 @@ export const ttrss: SessionApplication = {
 
   async find(folder, given): Promise<FoundSessions | null> {
     const code = ['classes/Config.php', 'classes/config.php'];
-    const known = await Promise.all(code.map((name) => says(folder, name, 'TTRSS_')));
+    const known = await Promise.all(code.map((name) => fileContains(folder, name, 'TTRSS_')));
     if (!known.includes(true) || !(await folder.has(file))) return null;
     // It is made of such calls alone.
     const text = (await folder.text(file)).replace(/^\s*(?:\/\/|#|\/?\*).*$/gm, '');

@@ -40,7 +40,7 @@ import {
   toRoles,
 } from './application.ts';
 import { splitIpv6 } from './ip-address.ts';
-import { groupsListed, linesOfGroups, type SiteGroup } from './named-groups.ts';
+import { findListedGroups, type SiteGroup, splitGroupLines } from './named-groups.ts';
 import type { SiteSql } from './sql.ts';
 
 /** Values of settings.php and additional.php. */
@@ -276,7 +276,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
     const groups = parseGroups(site.database, text('all_groups'));
     // Editors may give a new group the title of another one.
-    const listed = groupsListed(site, [...groups.values()]);
+    const listed = findListedGroups(site, [...groups.values()]);
     const own = collectGroupIds(text('member_of'), groups);
     const isIn = (ids: readonly string[] = []) => ids.some((id) => own.has(id));
     const user: SessionUser = {
@@ -324,7 +324,7 @@ type Groups = ReadonlyMap<string, SiteGroup & { subgroups: readonly string[] }>;
 /** @returns the groups of a site by their ids. @throws StoreError if the list may be cut off */
 function parseGroups(database: SiteDatabase, list: string): Groups {
   return new Map(
-    linesOfGroups(database, list).map((line) => {
+    splitGroupLines(database, list).map((line) => {
       const [id = '', subgroups = '', ...title] = line.split(':');
       return [id, { id, name: title.join(':'), subgroups: splitIds(subgroups) }] as const;
     }),

@@ -385,7 +385,7 @@ test.each([
   async (path, file, text, factor) => {
     const { folder, write, device, put } = await inFiles();
     write(`vendor/${file}`, text);
-    await expect(open(folder)).rejects.toThrow(`set CHAT_USER_REQUIRE=${path},`);
+    await expect(open(folder)).rejects.toThrow(`set userRequire=${path},`);
     const { isUser } = await ask(folder, { userRequire: path });
     expect(await isUser(device)).toBe(false);
     put(factor);

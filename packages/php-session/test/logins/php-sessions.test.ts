@@ -132,7 +132,7 @@ test.each([
     if (file) writeFileSync(join(folder, file), '<?php');
     const opened = open({ site: folder });
     if (named === null) await opened;
-    else await expect(opened).rejects.toThrow(`set CHAT_USER_REQUIRE=${named},`);
+    else await expect(opened).rejects.toThrow(`set userRequire=${named},`);
   },
 );
 

@@ -163,7 +163,7 @@ test('a setting that is not certain, or not read, is an error with the place and
     ],
     [
       'session.save_handler = rediscluster',
-      /php\.ini line 1: session\.save_handler is "rediscluster": sessions that are kept so cannot be read: set CHAT_SESSION_STORE$/,
+      /php\.ini line 1: session\.save_handler is "rediscluster": sessions that are kept so cannot be read: set store$/,
     ],
     ['session.save_path = relative', /php\.ini line 1: session\.save_path: it is not an absolute path/],
     [
