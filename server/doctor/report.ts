@@ -77,20 +77,19 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
     ['chat', 'the chat, such as https://www.example.org/chat'],
   ] as const) {
     if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
-    output.problem(`✗ --${option} is the address of ${what}\n\n${usage}`);
-    return exit.usage;
+    throw new CommandProblem(exit.usage, `--${option} is the address of ${what}\n\n${usage}`);
   }
   if (values.cookie === '-') {
     const cookie = (await output.askCookie?.()) ?? '';
-    if (cookie === '') {
-      output.problem('✗ --cookie -: no cookie was given');
-      return exit.usage;
-    }
+    if (cookie === '') throw new CommandProblem(exit.usage, '--cookie -: no cookie was given');
     values.cookie = cookie;
   }
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
-  if (values.grants) return printGrants(config, output);
+  if (values.grants) {
+    await printGrants(config, output);
+    return 0;
+  }
   for (const line of settingLines(given, values.all)) output.finding(line);
   let problems = 0;
   for await (const finding of findings(config, given.file, values)) {
@@ -110,18 +109,15 @@ It asks for ${what} from the browser of a logged-in user.`);
 const maxShownCharacters = 1000;
 
 /** Prints SQL and nothing else, so that it can be piped into the database. */
-async function printGrants({ logins, mail }: Config, output: Output): Promise<number> {
-  if (!('site' in logins)) {
-    output.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
-    return exit.usage;
-  }
+async function printGrants({ logins, mail }: Config, output: Output): Promise<void> {
+  if (!('site' in logins))
+    throw new CommandProblem(
+      exit.usage,
+      '--grants is for a site whose logins are in its database: set CHAT_SITE',
+    );
   const lines = await grants(logins.site, mail !== undefined);
-  if ('problem' in lines) {
-    output.problem(`✗ ${lines.problem}`);
-    return 1;
-  }
+  if ('problem' in lines) throw new CommandProblem(1, lines.problem);
   for (const line of lines) output.finding(line);
-  return 0;
 }
 
 /** @param all also settings with their default */

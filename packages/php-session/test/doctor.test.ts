@@ -108,9 +108,9 @@ test('a path to text of the login form is a problem of the settings', () => {
   expect(examineSettings(inFiles())).toEqual([]);
 });
 
-test('a path is suggested for a session with a list of 200,000 values', async () => {
+test('a path behind a list of 200,000 values is suggested', async () => {
   const list = new Array(200_000).fill(null);
-  const long = newSession(JSON.stringify({ user: { id: 7 }, list }));
+  const long = newSession(JSON.stringify({ list, user: { id: 7 } }));
   const settings = inFiles({ store: `file://${folder}?format=json`, userId: 'user_id' });
   const found = await findings(settings, { cookie: long });
   expect(found.at(-1)?.advice).toContain(`Was userId=user.id meant?`);

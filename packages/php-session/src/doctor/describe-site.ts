@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
-import type { CookieScope, SiteDescription as KnownParts } from '../logins/application.ts';
+import type { CookieScope, SiteFacts } from '../logins/application.ts';
 import {
   findSite,
   findSitesNear,
@@ -18,7 +18,7 @@ import { storeTitle } from './other-options.ts';
 export type SiteFiles = ReadonlyMap<string, 'seen' | 'read'>;
 
 /** What the folder and the database of a site say about it. Unknown parts are left out. */
-export interface SiteDescription extends KnownParts {
+export interface SiteDescription extends SiteFacts {
   /** The application, such as `WordPress`. */
   title: string;
   /** Where the logins are, in words, such as `logins in MariaDB`. */

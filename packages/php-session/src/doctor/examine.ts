@@ -53,13 +53,7 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
       if (hasTables && session?.check === undefined) {
         const fault = await logins.fault();
         if (fault !== null) return yield explainFault(fault, place);
-        yield (await isReplica(place))
-          ? problem(
-              'The database of the site is a replica or read-only: a logout reaches it late, or never.',
-              `Set ${option('siteDatabase')} to the primary, which the site writes to.`,
-            )
-          : ok('The database of the site answers.');
-        yield* listWarnings(place);
+        yield* checkDatabase(place);
       }
       yield* checkAccounts(logins, place.users, place);
       if (mails) yield await checkMails(logins, session?.user, place);
@@ -82,6 +76,7 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
       logins.close();
     }
   } catch (error) {
+    if (error instanceof StoreError) return yield explainFault(error, place);
     if (!(error instanceof ConfigurationError)) throw error;
     yield problem(error.message, 'Correct that in the site or in the settings.');
   }
@@ -101,6 +96,27 @@ function explainFault({ message, hint }: StoreError, place: SitePlace): Finding 
   return hint === undefined
     ? { ...problem(text), lacksRights: lacksRights(place, message) }
     : warning(text, hint);
+}
+
+/** @throws StoreError */
+async function* checkDatabase(place: SitePlace): AsyncGenerator<Finding> {
+  const site = await findSite(place);
+  const tables = 'session' in site ? site.accounts : site;
+  if (tables === undefined) return yield ok('The database of the site answers.');
+  const { application, reader } = tables;
+  try {
+    yield (await reader.isReplica())
+      ? problem(
+          'The database of the site is a replica or read-only: a logout reaches it late, or never.',
+          `Set ${option('siteDatabase')} to the primary, which the site writes to.`,
+        )
+      : ok('The database of the site answers.');
+    const open = await reader.open();
+    for (const { reason, hint } of application.warnings?.(open.site) ?? [])
+      yield warning(`${application.title}: ${printable(reason, 400)}.`, hint);
+  } finally {
+    reader.close();
+  }
 }
 
 async function checkMails(
@@ -185,27 +201,6 @@ async function* checkNotedClient(
         `${title} has noted no browser for this login. It is compared with the header User-Agent, so every login is rejected.`,
         `Let the proxy in front of PHP pass on the header User-Agent; ${leaveOut}`,
       );
-  } finally {
-    reader.close();
-  }
-}
-
-/** @throws StoreError */
-async function isReplica(place: SitePlace): Promise<boolean> {
-  const site = await findSite(place);
-  const reader = 'session' in site ? site.accounts?.reader : site.reader;
-  return reader === undefined ? false : await reader.isReplica().finally(reader.close);
-}
-
-/** @throws StoreError */
-async function* listWarnings(place: SitePlace): AsyncGenerator<Finding> {
-  const found = await findSite(place);
-  if (!('reader' in found)) return;
-  const { application, reader } = found;
-  try {
-    const { site } = await reader.open();
-    for (const { reason, hint } of application.warnings?.(site) ?? [])
-      yield warning(`${application.title}: ${printable(reason, 400)}.`, hint);
   } finally {
     reader.close();
   }

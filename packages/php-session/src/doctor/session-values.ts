@@ -10,6 +10,8 @@ export interface SessionValue {
 
 const maxDepth = 6;
 const maxValues = 2000;
+/** Of each inner array or object, so that a long list does not hide the values behind it. */
+const maxChildren = 200;
 
 /** Returns the values of a session, the outer ones first, and those in serialized strings. */
 export function listValues(session: PhpValue): SessionValue[] {
@@ -17,21 +19,24 @@ export function listValues(session: PhpValue): SessionValue[] {
   // The list grows in this loop.
   for (const each of values) {
     if (values.length >= maxValues) break;
-    if (each.path.length < maxDepth) values.push(...listChildren(each, maxValues));
+    if (each.path.length < maxDepth) values.push(...listChildren(each, maxChildren));
   }
   return values.slice(0, maxValues);
 }
 
 /** Returns the values directly inside an array, an object or a serialized string. */
-export function listChildren(parent: SessionValue, maxChildren = Number.POSITIVE_INFINITY): SessionValue[] {
+export function listChildren(parent: SessionValue, limit = Number.POSITIVE_INFINITY): SessionValue[] {
   const container = isContainer(parent.value) ? parent : decodeSerialized(parent);
   if (container === null) return [];
   const { path, value } = container;
   const isObject = value instanceof PhpObject;
-  const entries = Object.entries((isObject ? value.properties : value) as Record<string, PhpValue>);
-  return entries
-    .slice(0, maxChildren)
-    .map(([key, child]) => ({ path: [...path, isObject ? propertyName(key) : key], value: child }));
+  const children = (isObject ? value.properties : value) as Record<string, PhpValue>;
+  return Object.keys(children)
+    .slice(0, limit)
+    .map((key) => ({
+      path: [...path, isObject ? propertyName(key) : key],
+      value: children[key] as PhpValue,
+    }));
 }
 
 /** Decodes a serialized string. Returns null if it does not hold an array or an object. */

@@ -12,6 +12,7 @@ import {
   keysOf,
   listChildren,
   listValues,
+  type SessionValue,
 } from './session-values.ts';
 
 const maxListedKeys = 40;
@@ -29,6 +30,11 @@ const pathTargets = {
 type PathOption = keyof typeof pathTargets;
 
 const printPath = (path: Path) => printable(pathText(path));
+const joinPaths = (values: readonly SessionValue[]) =>
+  values
+    .slice(0, maxListedKeys)
+    .map(({ path }) => printPath(path))
+    .join(', ');
 
 /** Finds paths to text that a visitor typed into the login form, with any password. */
 export const findTypedPaths = ({ id, name }: Pick<UserPaths, 'id' | 'name'>): Finding[] =>
@@ -55,15 +61,12 @@ export function warnOfTypedText(session: PhpValue): Finding[] {
 
 /** Lists the keys of a session, its objects and its serialized strings, without their values. */
 export function* describeContent(session: PhpValue): Generator<Finding> {
-  const children = listChildren({ path: [], value: session });
-  const keys = children.flatMap((child) => {
-    const inner = listChildren(child).map(({ path }) => path);
-    return inner.length === 0 ? [child.path] : inner;
-  });
-  const listed = keys.slice(0, maxListedKeys).map(printPath).join(', ') || 'none';
+  const branches = listChildren({ path: [], value: session }).map((child) => [child, ...listChildren(child)]);
+  const keys = branches.flatMap((branch) => (branch.length === 1 ? branch : branch.slice(1)));
+  const listed = joinPaths(keys) || 'none';
   const more = keys.length > maxListedKeys ? ` and ${keys.length - maxListedKeys} more` : '';
   yield ok(`Its keys: ${listed}${more}.`);
-  const values = children.flatMap((child) => [child, ...listChildren(child)]);
+  const values = branches.flat();
   const objects = values.flatMap(({ path, value }) =>
     value instanceof PhpObject ? [`${printPath(path)} (${printable(value.className, 60)})`] : [],
   );
@@ -73,11 +76,9 @@ export function* describeContent(session: PhpValue): Generator<Finding> {
     yield ok(
       `Objects in it: ${objects.slice(0, maxListedKeys).join(', ')}. A path leads into them as into arrays.`,
     );
-  const strings = values.flatMap((value) => decodeSerialized(value) ?? []).map(({ path }) => printPath(path));
+  const strings = values.flatMap((value) => decodeSerialized(value) ?? []);
   if (strings.length > 0)
-    yield ok(
-      `Serialized strings in it, into which a path leads by !: ${strings.slice(0, maxListedKeys).join(', ')}.`,
-    );
+    yield ok(`Serialized strings in it, into which a path leads by !: ${joinPaths(strings)}.`);
 }
 
 /** Describes the user of a session, and checks the paths to the user's data. */

@@ -231,7 +231,7 @@ export interface CookieScope {
 }
 
 /** Helps an owner to recognise the site. Unknown parts are left out. */
-export interface SiteDescription {
+export interface SiteFacts {
   version?: string | null | undefined;
   address?: string | null | undefined;
   /** The page of its login, relative to the address, with a placeholder of docs/element.md for the page to return to. */
@@ -360,7 +360,7 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
     found: Found,
     ask: (select: string) => Promise<string | null>,
     sql: SiteSql,
-  ): Promise<SiteDescription>;
+  ): Promise<SiteFacts>;
 }
 
 /** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */
@@ -393,7 +393,7 @@ export interface SessionApplication {
    */
   find?(folder: SiteFolder, given: SessionTexts, before?: FoundSessions): Promise<FoundSessions | null>;
   /** For `init`. @throws ConfigurationError */
-  describe?(folder: SiteFolder): Promise<SiteDescription>;
+  describe?(folder: SiteFolder): Promise<SiteFacts>;
 }
 
 export interface FoundSessions {
