@@ -5,7 +5,7 @@ import { type Logins, StoreError } from '../login.ts';
 import type { UserTable } from '../logins/application.ts';
 import { findSite, type LoginSettings, openLogins, openSite } from '../logins/applications.ts';
 import type { SitePlace } from '../logins/site.ts';
-import { questions } from '../logins/tables.ts';
+import { openLoginReader } from '../logins/tables.ts';
 import { grantsCommand, option, trustedProxies } from '../names.ts';
 import { checkCookieName, cookieHeader, findMissingCookie, namesIn } from './cookie.ts';
 import { type Finding, ok, printable, problem, warning } from './finding.ts';
@@ -186,7 +186,7 @@ async function* checkNotedClient(
     const claim = application.claim(open.site, { cookies: new RequestCookies(cookies) });
     if ('reason' in claim) return;
     const table = application.logins(open.site, open.driver)[claim.table];
-    const row = table && (await questions(table, open).find(claim.lookup))?.row;
+    const row = table && (await openLoginReader(table, open).find(claim.lookup))?.row;
     const noted = row && application.loginOrigin(open.site, claim, row);
     if (!noted) return;
     const { title } = application;

@@ -126,16 +126,14 @@ export interface LoginTable extends SiteTable {
   id: string;
   /** The column of the claims. */
   lookup: string;
-  /** The columns that are the same for all logins. */
-  common?: readonly string[];
   /** The application finds a name in that column also in capital or small letters, as far as the database does. */
   ignoresCase?: true;
   /**
-   * The rows of which a row of logins is made, all of its columns but keys. Where the database knows when a table has
-   * changed last, they are compared, and the whole is read only if one has changed, or one of their keys is NULL.
+   * The rows that a login consists of. If the database knows when a table has changed last, they are compared, and the login is
+   * read only if one has changed, or one of their keys is NULL.
    */
   parts?: readonly LoginPart[];
-  /** The rows of which a row of logins is made: their versions are compared, where the database knows versions of rows. */
+  /** The rows that a login consists of. If the database keeps versions of rows, these are compared. */
   rows?: LoginRows;
   /** Where a page view of the application would renew a login. */
   renewed?: {
@@ -174,10 +172,9 @@ export interface LoginPart extends SiteTable {
   /** The values are short: to compare them costs less than a digest of them. */
   short?: true;
   /**
-   * The only column of logins has the values of all rows with that key, as `SiteSql.lines`, and none may exist. The
-   * name of a column of logins: without a line that begins with its value and a blank, there is no such row of logins.
+   * The part consists of all rows with that key, if any. The only column of logins has their values, as `SiteSql.lines`.
    */
-  lines?: string | true;
+  lines?: true;
   /** A row of logins whose key is NULL has no such part. */
   optional?: true;
 }

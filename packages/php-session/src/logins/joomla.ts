@@ -178,8 +178,6 @@ export const joomla: Application<Found, Site> = {
     const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
     // The ids of the backend are those of administrators. Sessions that are shared with it have no client.
     const ofSite = '(s.client_id = 0 OR s.client_id IS NULL)';
-    const sessionWith = (version: string) =>
-      `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s WHERE ${ofSite}`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
     const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${hasConsents ? `(${consents})` : '0'} AS consents`;
     const sessions: LoginTable = {
@@ -202,7 +200,6 @@ export const joomla: Application<Found, Site> = {
           ...(hasConsents ? [[table('privacy_consents'), 'c', 'c.user_id = u.id'] as const] : []),
         ],
         shared: [[table('usergroups')]],
-        viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
       },
       parts: [
         loginPart({

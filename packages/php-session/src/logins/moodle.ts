@@ -195,8 +195,6 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     const data = secondFactors && hasTexts ? start('s.sessdata', maxSessionBytes) : 'NULL';
     const address = tiedToAddress ? 's.firstip' : 'NULL';
     const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
-    const sessionWith = (version: string) =>
-      `SELECT ${ofSession}, ${version} AS version FROM ${table('sessions')} AS s`;
     const ofSessions = ['userid', 'used', 'data', 'address'];
     const ofUsers = ['username', 'auth', 'deleted', 'suspended', 'policyagreed', ...shown];
     const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
@@ -216,7 +214,6 @@ export const moodle: Application<Files, Site, CookieClaim> = {
         ...['sid', ...ofSessions, ...ofUsers, 'roles', 'must_change'],
         ...['everybody', 'site_admins', 'policies'],
       ),
-      common: ['site_admins', 'policies'],
       select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles, ${mustChange}, 1 AS everybody, ${admins}, ${policies} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
       rows: {
         key: 's.sid',
@@ -237,7 +234,6 @@ export const moodle: Application<Files, Site, CookieClaim> = {
           [table('config'), `t.${isAdmins}`],
           ...policyTables.map((name) => [table(name)] as const),
         ],
-        viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
       },
       parts: [
         {

@@ -43,7 +43,7 @@ import {
   toRoles,
 } from './application.ts';
 import { splitIpv6 } from './ip-address.ts';
-import { type LoginRows, mayBeCutOff } from './sql.ts';
+import { mayBeCutOff } from './sql.ts';
 
 /** Values of inc/config.php. */
 interface Files extends GivenRoles {
@@ -139,8 +139,6 @@ export const mybb: Application<Files, Site, CookieClaim> = {
   logins({ prefix }, { hex, lines }) {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
     const session = `CONCAT(o.sid, ' ', o.time)`;
-    const sessionsOf = (row: 's' | 'u', value = session) =>
-      `SELECT ${lines(value)} FROM ${prefix}sessions o WHERE o.uid = ${row}.uid`;
     // A filter matches any part of the address, and its `*` any text.
     const wanted =
       "REPLACE(REPLACE(REPLACE(REPLACE(LOWER(f.filter), '!', '!!'), '%', '!%'), '_', '!_'), '*', '%')";
@@ -149,7 +147,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
     const before = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups`;
     const groups = `(SELECT ${lines(group)} FROM ${prefix}usergroups g) AS group_list`;
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
-    const user = `u.uid AS uid, ${own}, ${before}, 1 AS everybody, ${groups}, ${filters}, (${sessionsOf('u')}) AS sessions`;
+    const user = `u.uid AS uid, ${own}, ${before}, 1 AS everybody, ${groups}, ${filters}, (SELECT ${lines(session)} FROM ${prefix}sessions o WHERE o.uid = u.uid) AS sessions`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
@@ -188,56 +186,35 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       [`${prefix}sessions`, 'o', 'o.uid = u.uid'],
     ] as const;
     const shared = [[`${prefix}usergroups`], [`${prefix}banfilters`]] as const;
-    const viewed = { columns: ['uid', 'sessions'] };
-    const rows: Record<'sessions' | 'users', LoginRows> = {
-      sessions: {
-        key: 's.sid',
-        joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
-        shared,
-        viewed: {
-          rows: ['s', 'o'],
-          ...viewed,
-          select: (version) =>
-            `SELECT s.sid AS id, s.uid AS uid, (${sessionsOf('s')}) AS sessions, (${sessionsOf('s', version)}) AS version FROM ${prefix}sessions s`,
-        },
-      },
-      users: {
-        key: 'u.uid',
-        joined: [[`${prefix}users`, 'u'], ...ofUsers],
-        shared,
-        viewed: {
-          rows: ['o'],
-          ...viewed,
-          select: (version) =>
-            `SELECT u.uid AS id, u.uid AS uid, (${sessionsOf('u')}) AS sessions, (${sessionsOf('u', version)}) AS version FROM ${prefix}users u`,
-        },
-      },
-    };
-    const ofSessions = (lines: 'id' | true) =>
+    const parts = [
       loginPart({
-        ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines },
+        ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines: true },
         select: `SELECT o.uid AS id, ${session} AS sessions FROM ${prefix}sessions o`,
-      });
+      }),
+      ...ofUser,
+    ];
     return {
       sessions: {
         view: 'chat_mybb_sessions',
         id: 'id',
         lookup: 'id',
         columns,
-        common: ['group_list', 'filters'],
         select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
-        rows: rows.sessions,
-        parts: [ofSessions('id'), ...ofUser],
+        rows: {
+          key: 's.sid',
+          joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
+          shared,
+        },
+        parts,
       },
       users: {
         view: 'chat_mybb_users',
         id: 'id',
         lookup: 'id',
         columns,
-        common: ['group_list', 'filters'],
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
-        rows: rows.users,
-        parts: [ofSessions(true), ...ofUser],
+        rows: { key: 'u.uid', joined: [[`${prefix}users`, 'u'], ...ofUsers], shared },
+        parts,
       },
     };
   },

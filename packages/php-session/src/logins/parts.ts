@@ -1,76 +1,59 @@
-import { batchLookups } from '../stores/lookups.ts';
 import { type LoginTable, type Row, textsOf } from './application.ts';
 import { together } from './lookups.ts';
-import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
+import { packedRows, unpacked } from './rows.ts';
 import type { OpenSite } from './site.ts';
 import { lineOf } from './sql.ts';
 
-/** Milliseconds for which the times of the tables stand for the rows at most. */
-const trustedFor = 60_000;
+/** After this time a part is read again even if the database reports no change of its tables. */
+const maxTrustMs = 60_000;
 
-/** A row of logins that is made of rows of `LoginTable.parts`. */
-export interface Parts {
-  /** Its columns. */
-  readonly data: KeptRow;
-  readonly rows: readonly Part[];
-}
-
-interface Part {
-  /** Which of them. */
-  readonly at: number;
-  /** Its primary key. */
-  readonly id: string;
-  /** Its values, or a digest of them. */
+/** One part of a login as it was when the login was read. */
+export interface PartState {
+  /** The index of the key column that refers to the part, among those of all parts. */
+  readonly reference: number;
+  readonly key: string;
+  /** The columns of the part, or a digest of them. */
   readonly value: string;
-  /** When its tables had changed last, as it was compared last. */
-  changed?: string | undefined;
-  /** From then on, by the monotonic clock, it is compared again in any case. */
+  /** The change times of its tables at the last comparison. */
+  changeTimes?: string | undefined;
+  /** By `performance.now()`. */
   trustedUntil: number;
 }
 
-/** A part that is not as it was; its value is undefined if the row is gone. */
-export interface ChangedPart {
-  readonly part: Part;
-  readonly value: string | undefined;
+/** The last change of each table that the database knows it of, by name. */
+export type TableTimes = ReadonlyMap<string, string>;
+
+/** Compares logins by their parts. */
+export interface PartComparison {
+  /** Adds the values of the parts to the packed columns, so that both are of the same moment. */
+  pack(columns: string): string;
+  /** Reverses `pack`. `parts` is undefined if a key is NULL. */
+  unpack(data: Buffer): { row: Row; parts: PartState[] | undefined };
+  /** Returns the logins with changed parts. */
+  findChanged<Login extends { parts: readonly PartState[] }>(
+    logins: readonly Login[],
+    times: TableTimes,
+  ): Promise<Login[]>;
+  /** Selects the keys of existing logins; undefined if no part has the key of the login. */
+  selectKeys: string | undefined;
 }
 
-/** When tables have changed last, by their names, as far as the database knows. */
-export type Changes = ReadonlyMap<string, string>;
-
-/** The questions about the parts of a table. */
-export interface PartsOfTable {
-  /** The packed columns of the whole, with the values of its parts behind them. */
-  withValues(packed: string): string;
-  /** Takes these apart. Without parts if a key is NULL. */
-  read(data: Buffer): { row: Row; parts: Parts | undefined };
-  /** The logins that have changed parts, with these parts. */
-  changed<Made extends { parts: Parts }>(
-    all: readonly Made[],
-    changes: Changes,
-  ): Promise<(readonly [Made, readonly ChangedPart[]])[]>;
-  /** Rows without columns that are there as long as the whole is, by its primary key; undefined if no part has that key. */
-  keys: string | undefined;
-  /** The whole with these parts as they are now; null if it has to be read itself. */
-  renewed(before: Parts, changed: readonly ChangedPart[]): Promise<{ row: Row; parts: Parts } | null>;
-}
-
-/** Undefined if the table is read as a whole: the database does not know when tables have changed. */
-export function partsOf(
+/** @returns undefined if the table has no parts, or the database knows no change times */
+export function comparePartsOf(
   table: LoginTable,
   { driver, database, charset, views }: OpenSite,
-): PartsOfTable | undefined {
+): PartComparison | undefined {
   const { parts } = table;
   const { changed: times, allOf, digestOfAll } = driver;
   if (!parts || !times || !allOf || !digestOfAll) return undefined;
 
   const names = Object.keys(table.columns);
-  const keeper = rowKeeper(table);
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
-  const valuesOf = (isShort: true | undefined, columns: readonly string[]) =>
+  const digest = (isShort: true | undefined, columns: readonly string[]) =>
     (isShort ? allOf : digestOfAll)(columns.map(quoted));
-  /** With a length before it. A digest has 64 digits. */
-  const measured = (isShort: true | undefined, columns: readonly string[]) => {
-    const value = valuesOf(isShort, columns);
+  /** A value preceded by its length. A digest has 64 digits. */
+  const packValue = (isShort: true | undefined, columns: readonly string[]) => {
+    const value = digest(isShort, columns);
     return isShort ? `LENGTH(${value}), ':', ${value}` : `'64:', ${value}`;
   };
 
@@ -78,139 +61,83 @@ export function partsOf(
     const columns = Object.keys(part.columns);
     const id = quoted(part.id);
     const isBytes = Object.keys(part.of).some((key) => table.columns[key] === 'bytes');
-    const select = (data: string, from: string) =>
-      `SELECT ${isBytes ? id : driver.asText(id)}, ${data}, NULL FROM ${from} WHERE ${id}`;
     const { packed, from } = packedRows(driver, part, { charset, views });
-    const compared = select(part.lines ? packed : valuesOf(part.short, columns), from);
+    const select = (data: string) =>
+      `SELECT ${isBytes ? id : driver.asText(id)}, ${data}, NULL FROM ${from} WHERE ${id}`;
+    const selectValues = select(part.lines ? packed : digest(part.short, columns));
     return {
-      select,
-      keys: select('NULL', from),
-      async values(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-        const rows = await database.rows(compared, keys);
+      selectKeys: select('NULL'),
+      async read(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+        const rows = await database.rows(selectValues, keys);
         if (!part.lines) return new Map(rows.map(({ id, data }) => [id, data?.toString('latin1') ?? '']));
-        const lines = new Map(keys.map((key): [string, string[]] => [key, []]));
+        const linesByKey = new Map(keys.map((key): [string, string[]] => [key, []]));
         for (const { id, data } of rows)
-          lines.get(id)?.push(lineOf(textsOf(data && unpacked(data, columns))(columns[0] as string)));
-        return new Map([...lines].map(([key, texts]) => [key, sorted(texts)]));
+          linesByKey.get(id)?.push(lineOf(textsOf(data && unpacked(data, columns))(columns[0] as string)));
+        return new Map([...linesByKey].map(([key, lines]) => [key, joinSorted(lines)]));
       },
     };
   });
 
-  const rows = parts.flatMap((part, nth) =>
-    Object.entries(part.of).map(([key, columns]) => {
-      const own = Object.keys(part.columns);
-      // Each is read as the column of the whole that it becomes.
-      const kinds = own.map((name, n) => [name, table.columns[columns[n] as string] ?? 'text'] as const);
-      const place = { ...part, columns: Object.fromEntries(kinds) };
-      const { packed, from } = packedRows(driver, place, { charset, views });
-      const select = readers[nth]?.select(`CONCAT(${packed}, ${measured(part.short, own)})`, from) ?? '';
-      const read = batchLookups(async (keys) => {
-        const found = await database.rows(select, keys);
-        return new Map(found.map((row) => [row.id, row]));
-      });
-      return { ...part, nth, key, columns, read };
-    }),
+  const references = parts.flatMap(({ of, ...part }, index) =>
+    Object.entries(of).map(([key, columns]) => ({ ...part, index, key, columns })),
   );
-  const valuesBehind = rows.map((_, at) => String(at));
 
-  /** Undefined if the rows say it alone. */
-  function changedLast(nth: number, changes: Changes): string | undefined {
-    let all = '';
-    for (const name of parts?.[nth]?.tables ?? ['']) {
-      const one = changes.get(name);
-      if (one === undefined) return undefined;
-      all += `${one} `;
-    }
-    return all;
+  /** The change times of a part's tables; undefined if one of them is unknown. */
+  function timesOf({ tables = [] }: { tables?: readonly string[] }, times: TableTimes): string | undefined {
+    const known = tables.map((name) => times.get(name));
+    return known.length === 0 || known.includes(undefined) ? undefined : known.join(' ');
   }
 
-  function madeOf(row: Row): Parts | undefined {
-    const made: Part[] = [];
-    for (const [at, { key, columns, lines, optional }] of rows.entries()) {
+  function partsIn(row: Row): PartState[] | undefined {
+    const states: PartState[] = [];
+    for (const [reference, { key, columns, lines, optional }] of references.entries()) {
       const id = row[key];
       if (!id && optional) continue;
       if (!id) return undefined;
       const value = lines
-        ? sorted(textsOf(row)(columns[0] as string).split('\n'))
-        : (row[at]?.toString('latin1') ?? '');
-      made.push({ at, id: id.toString('latin1'), value, trustedUntil: 0 });
+        ? joinSorted(textsOf(row)(columns[0] as string).split('\n'))
+        : (row[reference]?.toString('latin1') ?? '');
+      states.push({ reference, key: id.toString('latin1'), value, trustedUntil: 0 });
     }
-    return { data: keeper.keep(row), rows: made };
+    return states;
   }
 
   const own = parts.findIndex(({ of, lines }) => !lines && Object.hasOwn(of, table.id));
   return {
-    keys: readers[own]?.keys,
-    withValues: (packed) =>
-      `CONCAT(${[packed, ...rows.map(({ lines, short, columns }) => (lines ? "'-'" : measured(short, columns)))].join(', ')})`,
-    read(data) {
-      // Asked for by themselves, the values could be those of a later change.
-      const row = unpacked(data, [...names, ...valuesBehind]);
-      return { row, parts: madeOf(row) };
+    selectKeys: readers[own]?.selectKeys,
+    pack: (columns) =>
+      `CONCAT(${[columns, ...references.map(({ lines, short, columns }) => (lines ? "'-'" : packValue(short, columns)))].join(', ')})`,
+    unpack(data) {
+      const row = unpacked(data, [...names, ...references.keys().map(String)]);
+      return { row, parts: partsIn(row) };
     },
-    async changed(all, changes) {
+    async findChanged(logins, times) {
       const now = performance.now();
-      const last = parts.map((_, nth) => changedLast(nth, changes));
-      const lastOf = ({ at }: Part) => last[rows[at]?.nth as number];
-      const isTrusted = (part: Part) =>
-        part.changed !== undefined && part.changed === lastOf(part) && now < part.trustedUntil;
-      const wanted = parts.map(() => new Set<string>());
-      const compared = all.flatMap((made) => {
-        const doubtful = made.parts.rows.filter((part) => !isTrusted(part));
-        for (const { at, id } of doubtful) wanted[rows[at]?.nth as number]?.add(id);
-        return doubtful.length === 0 ? [] : [{ made, doubtful }];
+      const partTimes = parts.map((part) => timesOf(part, times));
+      const indexOf = ({ reference }: PartState) => references[reference]?.index as number;
+      const isTrusted = (part: PartState) =>
+        part.changeTimes !== undefined &&
+        part.changeTimes === partTimes[indexOf(part)] &&
+        now < part.trustedUntil;
+      const keys = parts.map(() => new Set<string>());
+      const candidates = logins.flatMap((login) => {
+        const untrusted = login.parts.filter((part) => !isTrusted(part));
+        for (const part of untrusted) keys[indexOf(part)]?.add(part.key);
+        return untrusted.length === 0 ? [] : [{ login, untrusted }];
       });
-      const values = await Promise.all(
-        wanted.map((ids, nth) => together((keys) => (readers[nth] as Reader).values(keys), [...ids])),
-      );
-      // Logins that are compared together become due together.
-      const trustedUntil = now + trustedFor * (0.5 + Math.random() / 2);
-      const found: (readonly [(typeof all)[number], ChangedPart[]])[] = [];
-      for (const { made, doubtful } of compared) {
-        const differing: ChangedPart[] = [];
-        for (const part of doubtful) {
-          const value = values[rows[part.at]?.nth as number]?.get(part.id);
-          if (value !== part.value) differing.push({ part, value });
-          else {
-            part.changed = lastOf(part);
-            part.trustedUntil = trustedUntil;
-          }
-        }
-        if (differing.length > 0) found.push([made, differing]);
-      }
-      return found;
-    },
-    async renewed(before, changed) {
-      const row: Record<string, Buffer | null> = { ...keeper.row(before.data) };
-      const keys = rows.map(({ key }) => String(row[key]));
-      const values = new Map<Part, string>();
-      const read = changed.map(async ({ part, value }) => {
-        const { lines, columns, read } = rows[part.at] as (typeof rows)[number];
-        if (lines && value !== undefined) {
-          const own = lines === true ? '' : `${row[lines]} `;
-          if (!value.split('\n').some((line) => line.startsWith(own))) return null;
-          row[columns[0] as string] = Buffer.from(value);
-          return values.set(part, value);
-        }
-        const answer = await read(part.id);
-        if (!answer?.data) return null;
-        const now = unpacked(answer.data, [...columns, '']);
-        for (const name of columns) row[name] = now[name] ?? null;
-        return values.set(part, now['']?.toString('latin1') ?? '');
-      });
-      if ((await Promise.all(read)).includes(null)) return null;
-      // Another key is another row.
-      if (rows.some(({ key }, n) => String(row[key]) !== keys[n])) return null;
-      const made = before.rows.map((part) => {
-        const value = values.get(part);
-        return value === undefined ? part : { at: part.at, id: part.id, value, trustedUntil: 0 };
-      });
-      return { row, parts: { data: keeper.keep(row), rows: made } };
+      const values = await Promise.all(readers.map(({ read }, n) => together(read, [...(keys[n] ?? [])])));
+      // Random, so that logins that are compared together do not become untrusted together.
+      const trustedUntil = now + maxTrustMs * (0.5 + Math.random() / 2);
+      const hasChanged = (part: PartState) => {
+        if (values[indexOf(part)]?.get(part.key) !== part.value) return true;
+        part.changeTimes = partTimes[indexOf(part)];
+        part.trustedUntil = trustedUntil;
+        return false;
+      };
+      return candidates.flatMap(({ login, untrusted }) => (untrusted.some(hasChanged) ? [login] : []));
     },
   };
 }
 
-type Reader = { values(keys: readonly string[]): Promise<ReadonlyMap<string, string>> };
-
-/** Lines in an order that does not depend on the database. */
-const sorted = (lines: readonly string[]) => lines.toSorted().join('\n');
+/** Joins lines in an order that does not depend on the database. */
+const joinSorted = (lines: readonly string[]) => lines.toSorted().join('\n');

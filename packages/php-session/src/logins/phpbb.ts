@@ -224,7 +224,6 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     const ofSession = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
     const session =
       's.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for';
-    const ownSession = `${session}, s.session_user_id AS user_id`;
     const bansTable = `${prefix}${isFour ? 'bans' : 'banlist'}`;
     const rows = (key: string, table: string, user: string): LoginRows => ({
       key: `s.${key}`,
@@ -241,20 +240,12 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
         id: 'id',
         lookup: 'id',
         columns: { ...columns, ...texts('id', ...ofSession) },
-        common: ['address_bans'],
         select: `SELECT ${session}, ${user}, ${within}, 1 AS everybody, ${ofAddresses} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
-        rows: {
-          ...rows('session_id', 'sessions', 'session_user_id'),
-          viewed: {
-            rows: ['s'],
-            columns: ['user_id', ...ofSession],
-            select: (version) => `SELECT ${ownSession}, ${version} AS version FROM ${prefix}sessions s`,
-          },
-        },
+        rows: rows('session_id', 'sessions', 'session_user_id'),
         parts: [
           loginPart({
             ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...ofSession], short: true },
-            select: `SELECT ${ownSession} FROM ${prefix}sessions s`,
+            select: `SELECT ${session}, s.session_user_id AS user_id FROM ${prefix}sessions s`,
           }),
           loginPart({
             ...{ view: 'chat_phpbb_users', key: 'user_id', columns: ['user_type', 'username'] },

@@ -1,4 +1,4 @@
-import type { LoginTable, Row, SiteTable } from './application.ts';
+import type { Row, SiteTable } from './application.ts';
 import type { SiteSql } from './sql.ts';
 
 /** A table whose columns come as one value. */
@@ -18,6 +18,17 @@ export function packedRows(
 /** Takes `SiteSql.packed` apart. */
 export function unpacked(data: Buffer, names: readonly string[]): Row {
   const row: Record<string, Buffer | null> = {};
+  // record_send() begins with the number of columns, a 32-bit integer. Each has its type, its length (-1 for NULL) and its bytes.
+  if (data[0] === 0) {
+    let at = 4;
+    for (const name of names) {
+      const length = data.readInt32BE(at + 4);
+      at += 8;
+      row[name] = length < 0 ? null : Buffer.from(data.subarray(at, at + length));
+      at += Math.max(0, length);
+    }
+    return row;
+  }
   let at = 0;
   for (const name of names) {
     if (data[at] === 0x2d) {
@@ -31,35 +42,6 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
     at = colon + 1 + length;
   }
   return row;
-}
-
-/** A row in little memory. */
-export interface KeptRow {
-  readonly own: Buffer;
-  readonly common: Buffer;
-}
-
-/** Keeps rows of logins: what is the same for all of them once. */
-export function rowKeeper({ columns, common = [] }: Pick<LoginTable, 'columns' | 'common'>) {
-  const own = Object.keys(columns).filter((name) => !common.includes(name));
-  let last = Buffer.alloc(0);
-  return {
-    keep(row: Row): KeptRow {
-      const now = packedRow(row, common);
-      if (!now.equals(last)) last = now;
-      return { own: packedRow(row, own), common: last };
-    },
-    row: (kept: KeptRow): Row => ({ ...unpacked(kept.own, own), ...unpacked(kept.common, common) }),
-  };
-}
-
-/** The form that `unpacked` takes apart. */
-function packedRow(row: Row, names: readonly string[]): Buffer<ArrayBuffer> {
-  const parts = names.flatMap((name) => {
-    const value = row[name];
-    return value ? [Buffer.from(`${value.length}:`), value] : [Buffer.from('-')];
-  });
-  return Buffer.concat(parts);
 }
 
 const windows1252 = new TextDecoder('windows-1252');

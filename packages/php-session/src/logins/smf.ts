@@ -158,7 +158,6 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
         ...texts('id', ...ofMembers, 'everybody', 'group_list', 'shut_out', 'muted'),
         ...more.columns,
       },
-      common: ['group_list'],
       select: `SELECT ${ofMember}, 1 AS everybody, ${groups}, ${bans}${more.select} FROM ${prefix}members m`,
       rows: {
         key: 'm.id_member',

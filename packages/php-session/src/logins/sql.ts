@@ -3,19 +3,6 @@ import { mysql } from '../stores/sql/mysql.ts';
 import { postgres } from '../stores/sql/postgres.ts';
 import { sqlite } from '../stores/sql/sqlite.ts';
 
-/** The part of a row of logins that a page view of the application changes: the rest is kept where nothing else differs. */
-export interface Viewed {
-  /** The aliases of its rows. */
-  rows: readonly string[];
-  /** All columns of logins that these rows have, with those that the other rows are found by. */
-  columns: readonly string[];
-  /**
-   * A SELECT of these columns, of the primary key of the logins, and of `version`: as `SiteSql.lines` of its rows.
-   * @param version as `SiteSql.versionOf` these rows
-   */
-  select(version: string): string;
-}
-
 /** All rows of which a row of logins is made. Tables are named as in SQL. */
 export interface LoginRows {
   /** The primary key of the logins, as a column of the first table. */
@@ -24,7 +11,6 @@ export interface LoginRows {
   joined: readonly (readonly [table: string, alias: string, on?: string])[];
   /** Small tables of which each row counts for each login, if it meets the condition. */
   shared: readonly (readonly [table: string, condition?: string])[];
-  viewed?: Viewed;
 }
 
 /** The SQL of one kind of database for tables of an application. Names of columns are given quoted. */
@@ -32,7 +18,8 @@ export interface SiteSql extends SqlDriver {
   /** The schema of names that name none, as information_schema lists it. */
   schema: string;
   /**
-   * Bytes made of several values: each as its length in bytes, `:` and its bytes, or as `-` for NULL.
+   * Bytes made of several values, which `unpacked` takes apart: each as its length in bytes, `:` and its bytes, or as `-` for
+   * NULL. PostgreSQL has its own form, which computes each value only once.
    * @param values texts, which become UTF-8 (or are sent as they would be on a connection of that character set), or bytes
    */
   packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
@@ -48,12 +35,10 @@ export interface SiteSql extends SqlDriver {
   allOf?(columns: readonly string[]): string;
   /** A digest of these bytes. Absent if reading the values costs no more. */
   digestOfAll?(columns: readonly string[]): string;
-  /** A value that differs after each change of any of these rows. Absent if the database keeps no versions. @param aliases of their tables */
-  versionOf?(aliases: readonly string[]): string;
   /**
    * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows, which differs after each change.
-   * There may be several rows for a login. With `LoginRows.viewed`, the version of those rows ends at the first blank. The
-   * version is NULL if a table has none, as a foreign one. Absent if the database keeps no versions.
+   * A login may have several rows. The version is NULL if a table has none, such as a foreign table. Absent if the database
+   * keeps no versions.
    */
   versions?(rows: LoginRows): string;
   /**
@@ -116,13 +101,10 @@ const ofPostgres: OfSites = {
     // The text of a row quotes its values. Each column stands in it once: that of a view is computed where it stands.
     return `encode(sha256(convert_to(ROW(${columns.join(', ')})::text, getdatabaseencoding())), 'hex')`;
   },
-  versionOf: (aliases) => `concat(${aliases.map((as) => `${as}.xmin`).join(", ',', ")})`,
-  versions({ key, joined, shared, viewed }) {
+  versions({ key, joined, shared }) {
     // The transaction that has written a row: to read that costs a tenth of a digest. Joins cost less than subqueries. After a
     // failover, or a restoration to a point in time, the same ids are given once more.
-    const others = joined.map(([, as]) => as).filter((as) => !viewed?.rows.includes(as));
-    const own = ofPostgres.versionOf?.(others);
-    const first = viewed === undefined ? '' : `${ofPostgres.versionOf?.(viewed.rows)} || ' ' || `;
+    const own = joined.map(([, as]) => `${as}.xmin`);
     // The versions that all logins share are computed once.
     const common = shared.map(
       ([table, condition]) =>
@@ -133,7 +115,7 @@ const ofPostgres: OfSites = {
     );
     const areKept = `(SELECT CASE WHEN num_nulls(${[...new Set(files)].join(', ')}) = 0 THEN pg_postmaster_start_time()::text END)`;
     const from = joined.map(([table, as, on]) => `${table} AS ${as}${on === undefined ? '' : ` ON ${on}`}`);
-    return `SELECT ${key} AS id, ${first}${areKept} || concat(${[own, ...common].join(", ',', ")}) AS version FROM ${from.join(' LEFT JOIN ')}`;
+    return `SELECT ${key} AS id, ${areKept} || concat(${[...own, ...common].join(", ',', ")}) AS version FROM ${from.join(' LEFT JOIN ')}`;
   },
   asText: (column) => `(${column})::text`,
   anyCase: (column) => column,
@@ -141,12 +123,7 @@ const ofPostgres: OfSites = {
   lines: (column) =>
     `string_agg(replace((${column})::text, E'\\n', E'\\t'), E'\\n' ORDER BY (${column})::text COLLATE "C")`,
   packed(values) {
-    const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
-    const parts = values.map(({ sql, is }) => {
-      const bytes = is === 'text' ? `convert_to((${sql})::text, 'UTF8')` : sql;
-      return `coalesce(${ascii(`octet_length(${bytes})::text || ':'`)} || ${bytes}, ${ascii(`'-'`)})`;
-    });
-    return `(${parts.join(' || ')})`;
+    return `record_send(ROW(${values.map(({ sql, is }) => (is === 'text' ? `(${sql})::text` : sql)).join(', ')}))`;
   },
   isReplica: 'pg_is_in_recovery()',
 };

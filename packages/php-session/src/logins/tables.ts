@@ -17,6 +17,7 @@ import {
 } from '../login.ts';
 import { option } from '../names.ts';
 import { batchLookups } from '../stores/lookups.ts';
+import type { SqlRow } from '../stores/sql/driver.ts';
 import {
   type Application,
   type Claim,
@@ -28,19 +29,19 @@ import {
   type SiteTable,
 } from './application.ts';
 import { asked, together } from './lookups.ts';
-import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts';
-import { forColumn, type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
+import { comparePartsOf, type PartState, type TableTimes } from './parts.ts';
+import { forColumn, packedRows, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import { accountsOf } from './site-accounts.ts';
 import type { SiteSql } from './sql.ts';
-import { isOnlyViewed, versionsOf } from './versions.ts';
+import { versionReader } from './versions.ts';
 
-/** Milliseconds for which the times of the tables are used again: for the checks of a moment. */
-const timesFor = 250;
+/** Change times are reused for checks of the same moment. */
+const timesTtlMs = 250;
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
 export const secondLookAfter = 250;
 /** A login in a table. */
-export interface TableLogin extends Look {
+export interface TableLogin extends Compared {
   claim: Claim;
   /** The primary key of the row. */
   id: string;
@@ -51,14 +52,11 @@ export interface TableLogin extends Look {
   memo: string | undefined;
 }
 
-/** A row as it was judged. */
-interface Look {
-  /** A digest of all that is judged of it. */
+/** What a row is compared by. */
+interface Compared {
+  /** A digest of its columns, the version of its rows, or the columns; empty if `parts` is set. */
   digest: string;
-  /** These are compared in place of the digest. */
-  parts: Parts | undefined;
-  /** Its columns, if the digest is a version of its rows: see `VersionsOfTable.viewed`. */
-  kept: KeptRow | undefined;
+  parts: readonly PartState[] | undefined;
 }
 
 function withNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): SessionUser {
@@ -70,40 +68,37 @@ function withNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): 
   return roles.length === (given?.length ?? 0) ? user : { ...user, roles };
 }
 
-/** A row to be judged. */
-interface Found extends Look {
+interface LoginRow extends Compared {
+  id: string;
   row: Row;
 }
 
-/** The parts of a login that are known to differ, or a version that `isOnlyViewed`. Without any it is read whole. */
-type Change = readonly ChangedPart[] | string;
-
-/** The questions about one state of the settings. */
-interface Tables {
+/** The tables of one state of the settings. */
+interface LoginTables {
   open: OpenSite;
   site: unknown;
-  /** Whether claims of this name have a table, by the settings as they are now. */
   has(name: string): boolean;
-  /** @param name that a claim has for it @throws Error if there is none */
-  table(name: string): Questions;
-  /** To be asked before the rows, which alone say it where this fails. */
-  changes(): Promise<Changes>;
-  /** Any question: the database answers it or fails. */
-  ask(): Promise<unknown>;
+  /** @param name as in `Claim.table` @throws Error if there is none */
+  table(name: string): LoginReader;
+  /** Must be read before the rows. Empty if the database cannot say them. */
+  changeTimes(): Promise<TableTimes>;
+  /** @throws StoreError if the database cannot be read */
+  probe(): Promise<unknown>;
 }
 
-/** The questions about one table. */
-interface Questions {
-  /** By the column of the claims. */
-  find(lookup: string): Promise<({ id: string } & Found) | null>;
-  /** Reads no row: the database answers it or fails. */
-  ask(): Promise<unknown>;
-  /** By the primary key. */
+/** The rows of one table. */
+interface LoginReader {
+  find(lookup: string): Promise<LoginRow | null>;
+  /** @param digest that `findChanged` returned */
+  read(id: string, digest?: string): Promise<LoginRow | null>;
   exists(id: string): Promise<boolean>;
-  /** The logins that are not as they were when they were judged by these settings. */
-  changed(logins: readonly TableLogin[], changes: Changes): Promise<(readonly [TableLogin, Change])[]>;
-  /** The row of a login, as it is now. */
-  again(before: TableLogin, change: Change): Promise<Found | null>;
+  /** Returns the logins whose rows have changed since they were read, with their digests now, if any. */
+  findChanged(
+    logins: readonly TableLogin[],
+    times: TableTimes,
+  ): Promise<readonly (readonly [TableLogin, string | undefined])[]>;
+  /** Reads no row. @throws StoreError if the table cannot be read */
+  probe(): Promise<unknown>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
   /** Seconds, if it can be renewed. */
@@ -133,10 +128,10 @@ export function claimedLogins(
   application: Pick<Application, 'kind' | 'keys' | 'logins' | 'checkRow'>,
   reader: SiteReader,
 ): ClaimedLogins {
-  let known: { open: OpenSite; tables: Tables } | undefined;
+  let known: { open: OpenSite; tables: LoginTables } | undefined;
 
   /** @throws StoreError */
-  async function tables(): Promise<Tables> {
+  async function tables(): Promise<LoginTables> {
     const open = await reader.open().catch((error: unknown) => {
       // Of a configuration that has changed since the start.
       if (error instanceof ConfigurationError) throw new StoreError(error.message, { cause: error });
@@ -149,7 +144,7 @@ export function claimedLogins(
   function verdict(
     site: unknown,
     claim: Claim,
-    found: ({ id: string } & Found) | null,
+    found: LoginRow | null,
     before?: string,
   ): CheckResult<{ login: Login<TableLogin> }> {
     const now = Math.floor(Date.now() / 1000);
@@ -160,13 +155,13 @@ export function claimedLogins(
     const user = withNamedRoles(judged.user, reader.named);
     if (reader.nobody.includes(user.id))
       return { ...notLoggedIn(`this user is nobody, by ${option('userNobody')}`), isFinal: true };
-    const { id, digest, parts, kept } = found;
+    const { id, digest, parts } = found;
     return {
       state: 'user',
       login: {
         handle: handleOf(application.kind, user.id, claim.secrets),
         user,
-        state: { claim, id, digest, parts, kept, site, idle, memo },
+        state: { claim, id, digest, parts, site, idle, memo },
         ...(ends === undefined ? {} : { ends }),
         ...(mayBeOver && { mayBeOver }),
       },
@@ -181,35 +176,34 @@ export function claimedLogins(
       : look(claim.fallback, memo);
   }
 
-  /** The logins that have to be judged again. */
-  async function changed(logins: readonly Login<TableLogin>[]): Promise<ReadonlyMap<TableLogin, Change>> {
+  async function findChanged(
+    logins: readonly Login<TableLogin>[],
+  ): Promise<ReadonlyMap<TableLogin, string | undefined>> {
     const now = await tables();
-    const all = new Map<TableLogin, Change>();
+    const changed = new Map<TableLogin, string | undefined>();
     const byTable = new Map<string, TableLogin[]>();
     for (const { state } of logins) {
       const isDue = state.idle !== undefined && Date.now() >= state.idle * 1000;
       if (now.site !== state.site || isDue) {
-        all.set(state, []);
+        changed.set(state, undefined);
         continue;
       }
       const others = byTable.get(state.claim.table);
       if (others === undefined) byTable.set(state.claim.table, [state]);
       else others.push(state);
     }
-    if (byTable.size === 0) return all;
-    const changes = await now.changes();
-    const found = [...byTable].map(([name, states]) => now.table(name).changed(states, changes));
-    for (const each of await Promise.all(found)) for (const [state, change] of each) all.set(state, change);
-    return all;
+    if (byTable.size === 0) return changed;
+    const times = await now.changeTimes();
+    const found = [...byTable].map(([name, states]) => now.table(name).findChanged(states, times));
+    for (const each of await Promise.all(found))
+      for (const [state, digest] of each) changed.set(state, digest);
+    return changed;
   }
 
   async function differing(logins: readonly Login<TableLogin>[]): Promise<Differing> {
-    const found = await changed(logins);
-    return (login) => {
-      const change = found.get(login.state);
-      // Most checks end here.
-      return change === undefined ? null : judgedAgain(login, change);
-    };
+    const changed = await findChanged(logins);
+    // Most logins are unchanged.
+    return (login) => (changed.has(login.state) ? recheck(login, changed.get(login.state)) : null);
   }
 
   function check(
@@ -221,9 +215,9 @@ export function claimedLogins(
     return logins.map((login) => judging.then((verdictOn) => verdictOn(login)));
   }
 
-  async function judgedAgain(
+  async function recheck(
     { handle, user, state }: Login<TableLogin>,
-    change: Change,
+    digest: string | undefined,
   ): Promise<CheckResult<{ login: Login<TableLogin> }>> {
     const { claim, id, memo } = state;
     const now = await tables();
@@ -234,12 +228,11 @@ export function claimedLogins(
       return keyChanged;
     if (!now.has(claim.table))
       return notLoggedIn('by its settings, the site keeps its logins in other tables now');
-    // By other settings it may have other columns.
-    const at = await now.table(claim.table).again(state, now.site === state.site ? change : []);
-    const found = verdict(now.site, claim, at && { id, ...at }, memo);
+    const row = await now.table(claim.table).read(id, now.site === state.site ? digest : undefined);
+    const found = verdict(now.site, claim, row, memo);
     if (found.state !== 'nobody' || found.isFinal || claim.fallback === undefined) return found;
     let other = await look(claim.fallback, memo);
-    if (at === null && other.state === 'nobody') {
+    if (row === null && other.state === 'nobody') {
       // The application may be about to write another row.
       await pause(secondLookAfter);
       other = await look(claim, memo);
@@ -268,7 +261,7 @@ export function claimedLogins(
     },
     async fault() {
       try {
-        await (await tables()).ask();
+        await (await tables()).probe();
         return null;
       } catch (error) {
         if (error instanceof StoreError) return error;
@@ -354,8 +347,8 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   };
 }
 
-/** @param changed see `SiteSql` */
-async function changesBy(database: OpenSite['database'], changed: string): Promise<Changes> {
+/** @param changed as in `SiteSql` */
+async function readChangeTimes(database: OpenSite['database'], changed: string): Promise<TableTimes> {
   try {
     const rows = await database.query(changed);
     return new Map(rows.flatMap(([name, time]) => (name == null || time == null ? [] : [[name, time]])));
@@ -371,16 +364,16 @@ export const watchNothing: Logins['watch'] = () => ({
   end() {},
 });
 
-function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenSite): Tables {
+function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenSite): LoginTables {
   const { site, driver, database } = open;
   const logins = Object.entries(application.logins(site, driver));
-  const known = new Map(logins.map(([name, table]) => [name, questions(table, open)]));
+  const known = new Map(logins.map(([name, table]) => [name, openLoginReader(table, open)]));
   const [first] = known.values();
   const parts = logins.flatMap(([, table]) => table.parts ?? []);
   const names = [...new Set(parts.flatMap(({ tables = [] }) => tables))];
   const changed = names.length === 0 ? undefined : driver.changed?.(names);
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let changes: Promise<Changes> = Promise.resolve(new Map());
+  let readAt = Number.NEGATIVE_INFINITY;
+  let times: Promise<TableTimes> = Promise.resolve(new Map());
   return {
     open,
     site,
@@ -390,108 +383,96 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
       if (found === undefined) throw new Error(`${application.kind} has no table ${name} of logins`);
       return found;
     },
-    changes() {
-      if (changed !== undefined && performance.now() - askedAt > timesFor) {
-        askedAt = performance.now();
-        changes = changesBy(database, changed);
+    changeTimes() {
+      if (changed !== undefined && performance.now() - readAt > timesTtlMs) {
+        readAt = performance.now();
+        times = readChangeTimes(database, changed);
       }
-      return changes;
+      return times;
     },
-    ask: () => (first as Questions).ask(),
+    probe: () => (first as LoginReader).probe(),
   };
 }
 
-export function questions(table: LoginTable, site: OpenSite): Questions {
+export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader {
   const { driver, database, charset, views } = site;
   const names = Object.keys(table.columns);
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
-  // The key comes as text, or as its bytes.
-  const keyOf = (key: string) => (table.columns[key] === 'bytes' ? quoted(key) : driver.asText(quoted(key)));
   const select = (key: string, data: string, state: string) =>
-    `SELECT ${keyOf(key)}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
-  const parts = partsOf(table, site);
+    `SELECT ${table.columns[key] === 'bytes' ? quoted(key) : driver.asText(quoted(key))}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
+  const comparison = comparePartsOf(table, site);
   const { packed: columns, from } = packedRows(driver, table, { charset, views });
-  const packed = parts?.withValues(columns) ?? columns;
-  const versions = parts === undefined ? versionsOf(table, site) : undefined;
-  const keeper = rowKeeper(table);
-  // Parts have digests of their own.
+  const packed = comparison?.pack(columns) ?? columns;
+  const readVersions = comparison === undefined ? versionReader(table, site) : undefined;
   const digestSql =
-    (parts === undefined && (versions?.ofRow ?? driver.digestOfAll?.(names.map(quoted)))) || 'NULL';
-  const rowsBy = (sql: string) => async (keys: readonly string[]) => {
+    (comparison === undefined && readVersions === undefined && driver.digestOfAll?.(names.map(quoted))) ||
+    'NULL';
+  const readRows = (sql: string) => async (keys: readonly string[]) => {
     const rows = await database.rows(sql, keys);
     return new Map(rows.map((row) => [row.id, row]));
   };
-  const whole = select(table.id, packed, digestSql);
-  const found = batchLookups(rowsBy(whole));
-  const readDigests =
-    versions?.read ?? rowsBy(digestSql === 'NULL' ? whole : select(table.id, 'NULL', digestSql));
-  const keys = batchLookups(rowsBy(parts?.keys ?? select(table.id, 'NULL', 'NULL')));
-  /** The id is in the row; what a database considers equal may be several rows. */
-  const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
-  /** Where the database computes no digest, the row itself is compared. */
-  const digestIn = ({ data, state }: { data: Buffer | null; state: string | null }) =>
-    state ?? data?.toString('latin1') ?? '';
-  async function row(id: string): Promise<Found | null> {
-    const answer = await found(id);
-    if (!answer?.data) return null;
-    const read = parts?.read(answer.data) ?? { row: unpacked(answer.data, names), parts: undefined };
-    const isVersioned = versions?.viewed !== undefined && answer.state !== null;
-    return {
-      ...read,
-      digest: read.parts === undefined ? digestIn(answer) : '',
-      kept: isVersioned ? keeper.keep(read.row) : undefined,
+  const selectRows = select(table.id, packed, digestSql);
+  const readRow = batchLookups(readRows(selectRows));
+  const readKey = batchLookups(readRows(comparison?.selectKeys ?? select(table.id, 'NULL', 'NULL')));
+  /** If the database computes no digest, the columns are compared. */
+  const digestOf = ({ data, state }: SqlRow) => state ?? data?.toString('latin1') ?? '';
+  const readRowDigests = readRows(digestSql === 'NULL' ? selectRows : select(table.id, 'NULL', digestSql));
+  const readDigests: (keys: readonly string[]) => Promise<ReadonlyMap<string, string | null>> =
+    readVersions ??
+    (async (keys) => new Map([...(await readRowDigests(keys))].map(([id, row]) => [id, digestOf(row)])));
+  /** Selects the ID as data, because several IDs may belong to lookups that the database considers equal. */
+  const selectIds = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
+
+  const readVersion = readVersions && batchLookups(readVersions);
+
+  async function read(id: string, before?: string): Promise<LoginRow | null> {
+    // Before the row: a change in between is then found by the next check.
+    const version = readVersion && (before ?? (await readVersion(id)));
+    const found = await readRow(id);
+    if (!found?.data) return null;
+    const { row, parts } = comparison?.unpack(found.data) ?? {
+      row: unpacked(found.data, names),
+      parts: undefined,
     };
+    return { id, row, parts, digest: parts === undefined ? (version ?? digestOf(found)) : '' };
   }
-  async function viewed({ id, kept }: TableLogin, version: string): Promise<Found | null> {
-    const now = kept && (await versions?.viewed?.(id, keeper.row(kept), version));
-    return now ? { row: now, digest: version, parts: undefined, kept: keeper.keep(now) } : null;
-  }
-  async function idsOf(lookup: string): Promise<string[]> {
+
+  async function findIds(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
-    const rows = await database.rows(byLookup, [forColumn(lookup, charset)]);
+    const rows = await database.rows(selectIds, [forColumn(lookup, charset)]);
     return rows.slice(0, mostEqual).map(({ data }) => String((data && unpacked(data, ['id']).id) ?? ''));
   }
+
   const { renewed, ignoresCase } = table;
-  const compared = (text: string) => (ignoresCase ? text.toLowerCase() : text);
+  const toComparable = (text: string) => (ignoresCase ? text.toLowerCase() : text);
   return {
-    // The keys may have any type.
-    ask: () => database.query(`SELECT ${digestSql === 'NULL' ? packed : digestSql} FROM ${from} WHERE 1 = 0`),
+    probe: () =>
+      database.query(`SELECT ${digestSql === 'NULL' ? packed : digestSql} FROM ${from} WHERE 1 = 0`),
     async find(lookup) {
-      for (const id of await idsOf(lookup)) {
-        const at = await row(id);
+      for (const id of await findIds(lookup)) {
+        const found = await read(id);
         // The database may consider other texts equal to it.
-        const found = String(at?.row[table.lookup] ?? '');
-        if (at !== null && compared(found) === compared(lookup)) return { id, ...at };
+        const text = String(found?.row[table.lookup] ?? '');
+        if (toComparable(text) === toComparable(lookup)) return found;
       }
       return null;
     },
-    exists: async (id) => (await keys(id)) !== null,
-    async changed(logins, changes) {
-      const made = logins.filter((login) => login.parts !== undefined) as (TableLogin & { parts: Parts })[];
-      const wholes = logins.filter((login) => login.parts === undefined);
-      const [ofParts = [], ofWhole] = await Promise.all([
-        parts?.changed(made, changes),
-        together(
-          readDigests,
-          wholes.map(({ id }) => id),
-        ),
+    read,
+    exists: async (id) => (await readKey(id)) !== null,
+    async findChanged(logins, times) {
+      const hasParts = (login: TableLogin): login is TableLogin & { parts: readonly PartState[] } =>
+        login.parts !== undefined;
+      const whole = logins.filter((login) => !hasParts(login));
+      const ids = whole.map(({ id }) => id);
+      const [changed = [], digests] = await Promise.all([
+        comparison?.findChanged(logins.filter(hasParts), times),
+        together(readDigests, ids),
       ]);
-      const differing = wholes.flatMap((login): [TableLogin, Change][] => {
-        const { id, digest, kept } = login;
-        const answer = ofWhole.get(id);
-        if (answer === undefined) return [[login, []]];
-        if (digestIn(answer) === digest) return [];
-        const { state } = answer;
-        return [[login, kept && state !== null && isOnlyViewed(digest, state) ? state : []]];
-      });
-      return [...ofParts, ...differing];
-    },
-    async again(login, change) {
-      const { id, parts: before } = login;
-      // Most changes are those of a session alone.
-      if (typeof change === 'string') return (await viewed(login, change)) ?? row(id);
-      const made = before && change.length > 0 ? await parts?.renewed(before, change) : null;
-      return made ? { ...made, digest: '', kept: undefined } : row(id);
+      const differing = whole.filter(({ id, digest }) => digests.get(id) !== digest);
+      return [
+        ...changed.map((login) => [login, undefined] as const),
+        ...differing.map((login) => [login, digests.get(login.id) ?? undefined] as const),
+      ];
     },
     ...(renewed && {
       lifetime: renewed.lifetime,

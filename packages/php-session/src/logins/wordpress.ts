@@ -234,7 +234,6 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
         capabilities: 'text',
         ...(superAdmins && texts('everybody', 'super_admins')),
       },
-      ...(superAdmins && { common: ['super_admins'] }),
       select: `SELECT ${ofUser}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities${superAdmins ? `, 1 AS everybody, ${superAdmins}` : ''} FROM ${quoteName(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
       // To find two values by name, the database reads all values of a user, and plugins add many.
       parts: [
