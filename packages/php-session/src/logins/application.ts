@@ -26,16 +26,16 @@ import type { LoginRows, SiteSql } from './sql.ts';
 
 export { notLoggedIn } from '../login.ts';
 
-/** The folder of a site, as an application reads its configuration from it. */
+/** The folder from which an application reads its configuration. Files are relative to it, or absolute. */
 export interface SiteFolder {
-  /** The folder, or the configuration file itself, without symbolic links. */
+  /** The real path of the folder, or of the configuration file itself. */
   readonly path: string;
   has(file: string): Promise<boolean>;
-  /** The names in a folder; none if it is not there. @param folder relative to the site's, or absolute */
+  /** The names in a folder. Empty if the folder does not exist. */
   list(folder: string): Promise<string[]>;
-  /** A file as text. @throws ConfigurationError */
+  /** @throws ConfigurationError */
   text(file: string): Promise<string>;
-  /** A file of PHP, which is not run. */
+  /** Parses a PHP file without running it. */
   php(file: string, surroundings?: Omit<PhpSurroundings, 'environment'>): Promise<Configuration>;
   /** The settings of the PHP that runs the site. @throws ConfigurationError */
   settings(): Promise<PhpSettings>;
@@ -43,11 +43,11 @@ export interface SiteFolder {
   calls(): Promise<readonly SessionCall[]>;
   /** The text of /etc/passwd. */
   users(): Promise<string>;
-  /** CHAT_SITE_ENV: the environment of PHP. */
+  /** The variables of the option `siteEnv`. */
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * The variables of an `.env` file, which PHP files are then read with.
-   * @param before those of the file before
+   * Reads the variables of an `.env` file. Later calls of `php` use them.
+   * @param before the variables of a former `.env` file
    */
   env(
     file: string,
@@ -56,141 +56,134 @@ export interface SiteFolder {
   ): Promise<Readonly<Record<string, string>>>;
 }
 
-/** CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS: names of roles or groups, in place of those that the application has. */
+/** The options `siteAdmins` and `siteModerators`: roles or groups that replace those of the application. */
 export interface GivenRoles {
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
 }
 
-/** CHAT_USER_TABLE: the users of a site whose application is not known. */
+/** The option `userTable`: the users of a site without a known application. */
 export interface UserTable {
   /** `TABLE` or `SCHEMA.TABLE`. */
   table: string;
-  /** Its columns. */
+  /** The column of the IDs. */
   id: string;
+  /** The column of the names. */
   name: string;
   database: GivenDatabase;
   /** As in `SiteOptions`. */
   nobody: readonly string[];
 }
 
-/** The ids of users who have a role by the operator's settings. */
+/** The options `admins` and `moderators`: IDs of users with roles besides those of the site. */
 export interface NamedRoles {
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
 }
 
-/** Settings of the operator beside the folder. */
+/** Options for a site's folder. */
 export interface SiteOptions extends GivenRoles {
-  /** CHAT_SESSION_NAME. */
   cookieName?: string | undefined;
-  /** CHAT_SITE_BLOG. */
+  /** The option `siteBlog`. */
   blog?: number | undefined;
-  /** CHAT_SITE_CHECKS: whether a login counts only from the address and the browser that the application takes it from. */
+  /** The option `siteChecks`: whether the application's checks of address and browser apply. */
   checks?: boolean | undefined;
-  /** CHAT_USER_NOBODY. */
+  /** The option `userNobody`. */
   nobody?: readonly string[] | undefined;
-  /** CHAT_ADMINS and CHAT_MODERATORS: the IDs of users who have a role besides the roles of the site. */
   named?: NamedRoles | undefined;
-  /** CHAT_SESSION_STORE, for an application whose users are in sessions and in a table. */
+  /** The option `store`, for a `MemberApplication`. */
   store?: string | undefined;
 }
 
-/** The database of a site, as its configuration names it. */
+/** The database in a site's configuration. */
 export interface SiteDatabase {
   kind: 'mysql' | 'postgres' | 'sqlite';
   /** Without options. */
   place: Pick<StoreUrl, 'user' | 'password' | 'hosts' | 'path'>;
-  /** A Unix socket, in place of a host. */
+  /** A Unix socket instead of a host. */
   socket?: string;
-  /** `server`: the character set that the server has by default. */
+  /** `server` is the default character set of the server. */
   charset: 'utf8' | 'latin1' | 'server';
 }
 
-/** A table, or a SELECT in its place. */
+/** A SELECT, or the view that replaces it for a database user with minimal rights. */
 export interface SiteTable {
-  /** The name of the view that grants its columns, and nothing else, to a user of the chat's own. */
+  /** The name of the view. */
   view: string;
   /** The SELECT of that view. */
   select: string;
-  /** The columns that are judged. */
+  /** The columns that are checked. */
   columns: Readonly<Record<string, 'text' | 'bytes'>>;
 }
 
-/** A row by its columns: null for NULL. */
+/** Values by columns. Null is NULL. */
 export type Row = Readonly<Record<string, Buffer | null>>;
 
 /** A table of logins. */
 export interface LoginTable extends SiteTable {
   /** The column of the primary key. */
   id: string;
-  /** The column of the claims. */
+  /** The column that `Claim.lookup` searches. */
   lookup: string;
-  /** The application finds a name in that column also in capital or small letters, as far as the database does. */
+  /** The application ignores the case in the column `lookup`, as the database does. */
   ignoresCase?: true;
   /**
-   * The rows that a login consists of. If the database knows when a table has changed last, they are compared, and the login is
-   * read only if one has changed, or one of their keys is NULL.
+   * The rows of which a login consists. If the database knows when tables were changed, these are compared, and the login
+   * is read only if a part changed or has NULL as its key.
    */
   parts?: readonly LoginPart[];
-  /** The rows that a login consists of. If the database keeps versions of rows, these are compared. */
+  /** The rows of which a login consists. If the database keeps versions of rows, these are compared. */
   rows?: LoginRows;
-  /** Where a page view of the application would renew a login. */
+  /** The table in which a page view renews a login. */
   renewed?: {
     table: string;
-    /** The column of `LoginTable.id` there. */
+    /** The column with the value of `LoginTable.id`. */
     id: string;
-    /** The column of the last page view, in seconds since 1970. */
+    /** The column with the Unix time of the last page view. */
     column: string;
-    /** Seconds after the last page view for which a login lasts. */
+    /** Seconds after the last page view until the login expires. */
     lifetime: number;
   };
 }
 
-/**
- * The accounts that can log in: not those that the site has blocked or deleted, or that wait for a confirmation. Its
- * columns besides `id` make the name.
- */
+/** The accounts that can log in, without blocked, deleted and unconfirmed ones. Columns besides `id` make the name. */
 export interface AccountTable extends SiteTable {
-  /** Columns of the view by whose beginning an account is found. Only what the chat shows of a user may be searched. */
+  /** The columns that a search compares. Use only columns that other users may see. */
   search: readonly string[];
-  /** The name that the chat shows, as `checkRow` makes it; empty without one. @param text of a column */
+  /** The user's name as in `checkRow`. Empty without one. @param text returns a column's text */
   name(text: (column: string) => string): string;
 }
 
-/** A row of which a row of logins is made. */
+/** A part of a login's row. */
 export interface LoginPart extends SiteTable {
   /** The column of the primary key. */
   id: string;
-  /** The columns of logins that have the primary key of such a row, and those that have its columns. */
+  /** The login columns of the part, by the login column with the part's primary key. */
   of: Readonly<Record<string, readonly string[]>>;
-  /**
-   * As long as none of these tables has changed, it is not read: what else it is made of is in another part. Left out
-   * where one of them changes all the time.
-   */
+  /** The part is not read while these tables are unchanged. Absent if one of them changes all the time. */
   tables?: readonly string[];
-  /** The values are short: to compare them costs less than a digest of them. */
+  /** The values are short, so comparing them is cheaper than computing a digest. */
   short?: true;
   /**
-   * The part consists of all rows with that key, if any. The only column of logins has their values, as `SiteSql.lines`.
+   * The part consists of all rows with the key, if any. Its only login column has their values, as `SiteSql.lines`.
    */
   lines?: true;
-  /** A row of logins whose key is NULL has no such part. */
+  /** A login whose key is NULL does not have this part. */
   optional?: true;
 }
 
-/** The parts of a request that make a claim. */
+/** The parts of a request from which a claim is made. */
 export type ClaimSource = Omit<Credentials, 'cookies' | 'session'> & { cookies: RequestCookies };
 
-/** The claim of a request's cookies, before any look at the database. */
+/** What a request's cookies claim, before the database is read. */
 export interface Claim {
   /** The name of the table in `Application.logins`. */
   readonly table: string;
   /** The value of the column `lookup` by which the row is found. */
   readonly lookup: string;
-  /** Everything secret that is verified, and what else of the request a check compares, in a fixed order. */
+  /** As in `handleOf`. */
   readonly secrets: readonly string[];
-  /** The claim that counts if nobody is logged in by this one. */
+  /** Counts if this claim proves no login. */
   readonly fallback?: this;
 }
 
@@ -199,157 +192,144 @@ export interface RowUser {
   user: SessionUser;
   /** As in `Login`. */
   ends?: number;
-  /** From this second since 1970 on the row is checked again even if nothing in it has changed. */
+  /** The Unix time from which the row is checked again even if it is unchanged. */
   idle?: number;
-  /** For the next check of this login, also by the claim that counts otherwise. */
+  /** Passed to the next check of this login, also of its fallback. */
   memo?: string;
   /** As in `Login`. */
   mayBeOver?: true;
 }
 
-/** For the operator; nobody is refused for it. */
+/** A problem for the operator that does not affect logins. */
 export type SiteWarning = Pick<Explanation, 'reason' | 'hint'> & {
-  /** Nobody can correct it, so the doctor alone says it, and not the log at each start. */
+  /** It cannot be corrected, so only the doctor reports it. */
   isPermanent?: true;
 };
 
-/** Where the settings lie that an application keeps in its database. */
+/** The table with the application's settings. */
 export interface SettingsTable extends SiteTable {
-  /** The values of the column `name` that are read. */
+  /** The settings to read, by the column `name`. */
   names: readonly string[];
 }
 
-/** The requests that browsers send a cookie with. */
 export interface CookieScope {
   path: string;
-  /** Empty: the host alone that has set it. `.`: that host and all below it. */
+  /** Empty for the host that sets the cookie, `.` for that host and its subdomains. */
   domain: string;
   secure: boolean;
 }
 
-/** Helps an owner to recognise the site. Unknown parts are left out. */
+/** Helps an operator to recognise the site. */
 export interface SiteFacts {
   version?: string | null | undefined;
   address?: string | null | undefined;
-  /** The page of its login, relative to the address, with a placeholder of docs/element.md for the page to return to. */
+  /** The login page relative to the address, with `{return}` for the page to return to. */
   login?: string;
-  /** The number of users who are `admin` in the chat. */
+  /** The number of users with the role `admin`. */
   administrators?: number | undefined;
   cookie?: CookieScope;
-  /** What a template needs around a part for people who are logged in. */
+  /** The code for a part of a template that only logged-in users see. */
   condition?: { language: 'PHP' | 'Blade' | 'Twig'; open: string; close: string } | undefined;
   /** The account that PHP runs as. */
   account?: string | undefined;
 }
 
 /**
- * An application that keeps its logins in tables of its own. A single file in `logins/` says all of it; no other code
- * knows the application.
+ * An application with logins in its own tables. One file in `logins/` describes it, and no other code knows it.
  * @typeParam Found the values of its configuration files
- * @typeParam Site these, and the settings in its tables: all that a claim is judged by
+ * @typeParam Site everything that a claim is checked by: these values and the settings in the database
  */
 export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
   claim(site: Site, source: ClaimSource): Cookies | NotLoggedIn;
-  /**
-   * For the doctor: what the login noted of the request that began it, as far as others are compared with it; null where
-   * they are not.
-   */
+  /** For the doctor: the stored address and browser with which later requests are compared. Null if they are not. */
   loginOrigin?(
     site: Site,
     claim: Cookies,
     row: Row,
   ): { address: string | null; browser: string | null } | null;
-  /** The name of the cookie, where a login has only one: a client may then send its value itself. */
+  /** The cookie's name if a login has only one. A client may then send its value itself. */
   onlyCookie?(site: Site): string;
 }
 
-/**
- * An application whose cookie is the id of a PHP session. The session names the user, and a table says whether that
- * counts.
- */
+/** An application with PHP sessions, in which a row of its tables decides whether the session's user is logged in. */
 export interface MemberApplication<Found = unknown, Site = unknown, Named extends Claim = Claim>
   extends SiteApplication<Found, Site, Named> {
   sessions(site: Site): MemberSessions;
   claim(site: Site, session: NamingSession, source: ClaimSource): Named | NotLoggedIn;
 }
 
-/** A session that names somebody. */
 export interface NamingSession {
-  /** For the claim. */
+  /** For `Claim.secrets`. */
   secrets: readonly string[];
-  /** The texts at `MemberSessions.proof`, as `Identity` has them. */
+  /** The texts at `MemberSessions.proof`. */
   proof: readonly (string | null)[];
 }
 
-/** The sessions of a `MemberApplication`. */
 export interface MemberSessions {
   cookie: SessionCookie;
-  /** A store URL, or a table in the database of the site. */
+  /** A store URL, or a table in the site's database. */
   store: string | MemberTable;
-  /** An encoding inside those of the store. */
+  /** The innermost layer. */
   layer?: Layer;
-  /** The paths to the id of a user. If nothing is there, nobody is logged in. */
+  /** The paths to the user's ID. Without a value nobody is logged in. */
   ids: readonly [string, ...string[]];
-  /** The paths to the texts that make the claim. */
+  /** The paths to other texts for the claim. */
   proof: readonly string[];
-  /** The names of other cookies that make the claim. */
+  /** The names of other cookies for the claim. */
   otherCookies?: readonly string[];
 }
 
 export interface MemberTable extends SiteTable {
-  /** The name of the table itself. */
+  /** The table behind the view. */
   table: string;
-  /** As behind the `?` of a store URL, without `table=`. */
+  /** The options of a store URL, without `table=`. */
   options: string;
-  /** The columns of the id and of the time that a page view renews. */
+  /** The columns of the ID and of the time that a page view renews. */
   renewed: { id: string; column: string };
 }
 
-/** The parts that applications with tables share. */
 export interface SiteApplication<Found, Site, Cookies extends Claim> {
   kind: string;
-  /** The name as people know it. */
+  /** The name to show. */
   title: string;
   /**
    * Reads the configuration.
-   * @returns null if the folder is not that of this application
-   * @throws ConfigurationError that says what is wrong with it, and which setting helps
+   * @returns null if the folder has another application
+   * @throws ConfigurationError that explains the problem and which option helps
    */
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
   database(found: Found): SiteDatabase;
-  /** Null if no setting lies in the database. */
+  /** Null if the database has no relevant settings. */
   settings(found: Found, sql: SiteSql): SettingsTable | null;
   /**
    * @param settings by their names
-   * @throws StoreError if one is missing, which the application may make later; SecondFactorError
+   * @throws SecondFactorError, or StoreError if a setting is missing that the application may create later
    */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
-  /** The part that all servers have to read alike, without what users change at any time; all of it if absent. */
+  /** The part that is equal on all servers, without values that users may change. Default: all of it. */
   comparedSettings?(site: Site): unknown;
-  /** For the log and the doctor: settings of the site or of the operator that do not have the effect that one would think. */
+  /** Settings and options without the expected effect. */
   warnings?(site: Site): readonly SiteWarning[];
-  /** The keys that a cookie is taken by before `checkRow` sees it: new ones end the logins by those before. */
+  /** The keys with which `claim` verifies cookies. New keys end the logins of the former keys. */
   keys?(site: Site): unknown;
   /**
-   * The addresses of users for mails: the columns `id` and `mail`. They are read when a mail is sent. No row is there for an
-   * account that the site has shut out (docs/security.md says which bans count), or whose address it waits to see confirmed.
-   * Absent if the application has none.
+   * The mail addresses, in the columns `id` and `mail`, without banned accounts (docs/security.md lists the bans that
+   * count) and unconfirmed addresses. Absent if the application has no addresses.
    */
   mails?(site: Site, sql: SiteSql): SiteTable;
-  /** All accounts, for the search for users and to reject IDs that do not exist. */
   accounts(site: Site, sql: SiteSql): AccountTable;
-  /** By the names that the claims have for them. */
+  /** The tables of logins by `Claim.table`. */
   logins(site: Site, sql: SiteSql): Readonly<Record<string, LoginTable>>;
   /**
-   * Checks a claim by the row that it names.
-   * @param now in seconds since 1970
-   * @param memo of the check before; undefined for a login that is new
+   * Checks a claim against its row.
+   * @param now Unix time
+   * @param memo of the former check. Undefined for a new login.
    */
   checkRow(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): CheckResult<RowUser>;
   /**
    * For `init`.
-   * @param ask for the only value of a SELECT; null for NULL
+   * @param ask returns the only value of a SELECT
    * @throws ConfigurationError, StoreError
    */
   describe?(
@@ -360,14 +340,14 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   ): Promise<SiteFacts>;
 }
 
-/** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */
+/** Options of PHP sessions. Null: every site has its own value, which is detected or given. */
 export type SessionTexts = Readonly<Partial<Record<SessionOption, string | null>>>;
 
-/** An application that keeps its users in PHP sessions. A single file in `logins/` says all of it. */
+/** An application with its users in PHP sessions. One file in `logins/` describes it. */
 export interface SessionApplication {
   kind: string;
   title: string;
-  /** The options that are the same at every site. */
+  /** The options that are equal on every site. */
   options: SessionTexts;
   /** Paths, as in `UserPaths`. */
   firstIds?: readonly string[];
@@ -382,11 +362,11 @@ export interface SessionApplication {
   /** Absent if the browser needs no other cookie. */
   loginCheck?: LoginCheck;
   /**
-   * Reads the configuration; absent if it does not say where the sessions are.
-   * @param given options of the operator, which need not be found
-   * @param before as it was read last
-   * @returns null if the folder is not that of this application
-   * @throws ConfigurationError that says what is wrong with it, and which setting helps
+   * Reads the configuration. Absent if the configuration does not name the store.
+   * @param given options that need not be detected
+   * @param before the former result
+   * @returns null if the folder has another application
+   * @throws ConfigurationError that explains the problem and which option helps
    */
   find?(folder: SiteFolder, given: SessionTexts, before?: FoundSessions): Promise<FoundSessions | null>;
   /** For `init`. @throws ConfigurationError */
@@ -395,58 +375,54 @@ export interface SessionApplication {
 
 export interface FoundSessions {
   options: SessionTexts;
-  /** Where the sessions are, if that is a table, with the options of its store URL. */
+  /** The table of the sessions, with the options of its store URL. Replaces the option `store`. */
   table?: { database: SiteDatabase; options: Readonly<Record<string, string>> };
   /** The keys for the forms `laravel` of the cookie and of a layer. */
   appKeys?: readonly Buffer[];
-  /** Absent where the session alone says who is logged in. */
+  /** Absent if the session alone proves the login. */
   accounts?: Accounts;
-  /** The files of PHP that were read. If one is missing later, its values still count. */
+  /** The files of PHP's configuration. If a file is missing later, its values still count. */
   files?: readonly string[];
-  /** A file of these that PHP reads only up to an error of syntax. */
+  /** One of these files that PHP reads only up to a syntax error. */
   broken?: string | undefined;
-  /** The code of a site is no configuration: it is looked through once. */
+  /** Found in the site's code, which is searched once. */
   calls?: readonly SessionCall[];
 }
 
-/** Cookies of a browser that count beside its session when it logs in, and what else its session says of that. */
+/** A check of other cookies and texts of the session in `Logins.identify`. */
 export interface LoginCheck {
-  /** Paths in the session. */
+  /** The paths to the texts. */
   proof: readonly string[];
-  /**
-   * Why they do not belong to the session; null if they do.
-   * @param cookies undefined if the client sends the value of the session's cookie itself
-   */
+  /** @param cookies undefined if the client sends the value of the session's cookie itself */
   check(cookies: RequestCookies | undefined, found: FoundUser): NotLoggedIn | null;
 }
 
-/** Other cookies of the browser, and the user's row in a table of the site, which count beside the session. */
+/** A check of other cookies, and of the user's row in a table. */
 export interface Accounts {
-  /** Paths in the session. */
+  /** The paths to texts of the session for the checks. */
   proof: readonly string[];
   /**
-   * Why the other cookies of a browser do not belong to its session, when it logs in; null if they do. A client that
-   * sends the value of the session's cookie itself has no others.
-   * @param cookie the value of a cookie by its name; null if there is none
-   * @param at when the browser sent them, in seconds since 1970
+   * Checks the other cookies in `Logins.identify`. A client that sends the session's cookie itself has none.
+   * @param cookie returns the value of a cookie, or null
+   * @param at the Unix time of the request
    */
-  checkCookies?(cookie: (name: string) => string | null, named: FoundUser, at: number): NotLoggedIn | null;
+  checkCookies?(cookie: (name: string) => string | null, found: FoundUser, at: number): NotLoggedIn | null;
   database: SiteDatabase;
-  /** All values of the configuration that these functions use: what is the same has not changed. */
+  /** All configuration values that these functions use, to detect changes. */
   basis: unknown;
-  /** Gives facts that the query for users needs, such as the columns that exist; absent if it needs none. */
+  /** Facts that `users` needs, such as which columns exist. */
   settings?(sql: SiteSql): SettingsTable;
-  /** The users by their ids. @param known the names of the settings that are there */
+  /** The users by their IDs. @param known the names of existing settings */
   users(sql: SiteSql, known: ReadonlySet<string>): LoginTable;
   /** As `SiteApplication.mails`, unless the session has the addresses. @param known as in `users` */
   mails?(sql: SiteSql, known: ReadonlySet<string>): SiteTable;
   /** As `SiteApplication.accounts`. @param known as in `users` */
   all(sql: SiteSql, known: ReadonlySet<string>): AccountTable;
-  /** Checks the user by the row of that id. */
-  checkRow(row: Row | null, named: FoundUser): CheckResult<{ user: SessionUser }>;
+  /** Checks a session's user against the row. */
+  checkRow(row: Row | null, found: FoundUser): CheckResult<{ user: SessionUser }>;
 }
 
-/** The addresses in a table. @param from the table, which may have the alias `u` and a condition */
+/** @param from the table, with the alias `u` and a condition if necessary */
 export const selectMails = (view: string, from: string, id: string, mail: string): SiteTable => ({
   view,
   columns: { mail: 'text' },
@@ -454,10 +430,9 @@ export const selectMails = (view: string, from: string, id: string, mail: string
 });
 
 /**
- * The accounts in a table whose names are in one column.
- * @param from the table, which may have an alias and a condition
- * @param name the column, which may be any expression
- * @param decode undoes what the application does to a name that it stores
+ * @param from the table, with an alias and a condition if necessary
+ * @param name a column or expression
+ * @param decode undoes the application's encoding of names
  */
 export const selectAccounts = (
   view: string,
@@ -477,22 +452,20 @@ export const rejectFinally = (reason: string, hint?: string) => ({
   isFinal: true as const,
 });
 
-/** The roles of a user in the chat. */
 export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
   const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
   return roles.length === 0 ? {} : { roles };
 }
 
-/** Rejects the text of a session that SELECT cuts off at `maxSessionBytes`; null if it is whole. */
+/** Rejects a session that SELECT has cut off at `maxSessionBytes`. */
 export function checkSize(session: Buffer | null | undefined): NotLoggedIn | null {
   if (!session || session.length < maxSessionBytes) return null;
   return { state: 'invalid', ...new SessionTooLargeError().why };
 }
 
-/** The keys of the site no longer accept the login. */
 export const keyChanged = notLoggedIn('the site has another key for its logins now');
 
-/** @param hint if every visitor gets it: how the site sets the cookie */
+/** @param hint how the site sets the cookie */
 export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   ...notLoggedIn(
     `there is no cookie ${name}`,
@@ -505,14 +478,14 @@ export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
 export const addressHint = () =>
   `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off leaves the comparison out`;
 
-/** The name of a table for SQL, whatever its prefix has. A dot ends the name of a database or a schema. */
+/** Quotes the name of a table for SQL. A dot separates the database or schema. */
 export const quoteTable = (name: string, { quote }: Pick<SiteSql, 'quote'>): string =>
   name
     .split('.')
     .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
     .join('.');
 
-/** The settings that say which of these columns a table has. @param table may stand in a schema */
+/** Finds out which of these columns a table has. @param table with its schema if necessary */
 export function selectColumns(
   table: string,
   names: readonly string[],
@@ -567,10 +540,9 @@ export const countAdmins = async (
   select: string,
 ): Promise<number | undefined> => (admins === undefined ? Number(await ask(select)) : undefined);
 
-/** Columns of texts. */
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
-/** A part with a primary key `id`, which is in the column `key` of logins. */
+/** A part with the primary key `id`, which is in the login column `key`. */
 export const loginPart = ({
   key,
   columns,
@@ -582,14 +554,14 @@ export const loginPart = ({
   of: { [key]: columns },
 });
 
-/** The same table, of which no row is read as long as none of these tables has changed. */
+/** A table whose rows are not read while these tables are unchanged. */
 export function seldomChanged(table: LoginTable, tables: readonly string[]): LoginTable {
   const { view, select, columns, id } = table;
   const of = { [id]: Object.keys(columns) };
   return { ...table, parts: [{ view, select, columns, id, of, tables, short: true }] };
 }
 
-/** The columns of a row as texts: empty for NULL, and where there is no row. */
+/** The columns of a row as texts. Empty for NULL and without a row. */
 export const textsOf =
   (row: Row | null) =>
   (column: string): string =>

@@ -31,26 +31,26 @@ import {
   watchNothing,
 } from './tables.ts';
 
-/** A login whose user is in a PHP session, and whose session counts by a row. */
+/** The state of a login that needs both a PHP session and a row. */
 export interface MemberLogin {
   session: Login<PhpSession>;
   row: Login<TableLogin>;
-  /** Where it came from, by which a changed session is judged. */
+  /** The parts of the request by which a changed session is checked. */
   from: Credentials;
 }
 
-/** The logins of an application whose cookie is the id of a PHP session. Settings in its database may name its store. */
+/** The logins of a `MemberApplication`. Settings in its database may name the store of its sessions. */
 export function memberLogins(application: MemberApplication, reader: SiteReader): Logins<MemberLogin> {
   const rows = claimedLogins(application, reader);
-  let known: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
+  let cached: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
 
   function sessionsOf(open: OpenSite): SessionLogins<PhpSession> {
-    if (known?.open !== open) {
-      const before = known?.sessions;
-      known = { open, sessions: openSessions(application.sessions(open.site), open) };
+    if (cached?.open !== open) {
+      const before = cached?.sessions;
+      cached = { open, sessions: openSessions(application.sessions(open.site), open) };
       if (before !== undefined) setTimeout(() => before.close(), closeDelayMs).unref();
     }
-    return known.sessions;
+    return cached.sessions;
   }
 
   return {
@@ -69,20 +69,20 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     binding: (credentials) => (reader.last ? sessionsOf(reader.last).binding(credentials) : null),
     watch: watchNothing,
     get lifetime() {
-      return known?.sessions.lifetime;
+      return cached?.sessions.lifetime;
     },
     reload: () => reader.reload(),
     fingerprint: (digest) => reader.fingerprint(digest),
     close() {
-      known?.sessions.close();
+      cached?.sessions.close();
       reader.close();
     },
   };
 }
 
 /**
- * The logins of an application with PHP sessions that may outlive the account of their user, and a new password.
- * @param hasMails whether its tables say where users are mailed
+ * The logins of a `SessionApplication` with `Accounts`, whose sessions may outlive an account or a password.
+ * @param hasMails whether mail addresses are read from the tables
  */
 export function accountLogins(
   accounts: Accounts,
@@ -90,7 +90,7 @@ export function accountLogins(
   { application, reader }: SiteTables,
   hasMails: boolean,
 ): SessionLogins<MemberLogin> {
-  const named = ({ user, state }: Login<PhpSession>): FoundUser => ({ user, proof: state.proof });
+  const toFoundUser = ({ user, state }: Login<PhpSession>): FoundUser => ({ user, proof: state.proof });
   const rows = claimedLogins(
     {
       kind: 'php',
@@ -108,12 +108,12 @@ export function accountLogins(
       checkCookies(session, { cookies, session: sent, at = Date.now() }) {
         const all = new RequestCookies(sent === undefined ? cookies : undefined);
         const value = (name: string) => all.value(name);
-        const why = accounts.checkCookies?.(value, named(session), Math.floor(at / 1000)) ?? null;
+        const why = accounts.checkCookies?.(value, toFoundUser(session), Math.floor(at / 1000)) ?? null;
         return why && all.explain(why);
       },
       claim(_, session) {
         const { user, state } = session;
-        return { table: 'users', lookup: user.id, secrets: [state.id], ...named(session) };
+        return { table: 'users', lookup: user.id, secrets: [state.id], ...toFoundUser(session) };
       },
     }),
     binding: (credentials) => sessions.binding(credentials),
@@ -122,8 +122,7 @@ export function accountLogins(
       return {
         add({ state }, watcher) {
           const followed = watch.add(state.session, watcher);
-          // A store that notifies of each change of the session says nothing of the row. Both are asked each time, which costs the
-          // session server a question.
+          // The store does not notify of changes of the row, so both are checked each time.
           return { since: undefined, end: () => followed.end() };
         },
         end: () => watch.end(),
@@ -142,28 +141,27 @@ export function accountLogins(
   };
 }
 
-interface Members {
+interface MemberParts {
   rows: ClaimedLogins;
   /** @throws StoreError */
   sessions(): SessionLogins<PhpSession> | Promise<SessionLogins<PhpSession>>;
-  /** Why the other cookies of a browser do not belong to its session, when it logs in. */
+  /** As in `Accounts`. */
   checkCookies?(session: Login<PhpSession>, credentials: Credentials): NotLoggedIn | null;
-  /** The names of other cookies that make a claim. */
+  /** As in `MemberSessions`. */
   otherCookies?(site: unknown): readonly string[];
-  /** The claim of a session that names somebody. */
+  /** Makes the claim of a session. */
   claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | NotLoggedIn;
 }
 
-/** A login counts by its session and by the row of the user whom the session names. */
+/** Checks the session, and the row of the session's user. */
 function withRows({
   rows,
   sessions: current,
   checkCookies = () => null,
   otherCookies = () => [],
   claim: claimOf,
-}: Members): Pick<Logins<MemberLogin>, 'identify' | 'check' | 'ttl' | 'renew' | 'answers' | 'fault'> {
-  /** The verdict on a session that names somebody. */
-  async function judged(
+}: MemberParts): Pick<Logins<MemberLogin>, 'identify' | 'check' | 'ttl' | 'renew' | 'answers' | 'fault'> {
+  async function checkSession(
     session: Login<PhpSession>,
     from: Credentials,
   ): Promise<CheckResult<{ login: Login<MemberLogin> }>> {
@@ -180,7 +178,7 @@ function withRows({
       if (wrong !== null) return refusalOf(wrong);
       const { address, userAgent } = credentials;
       const cookies = selectCookies(credentials.cookies, otherCookies((await rows.open()).site));
-      const found = await judged(session, { address, userAgent, cookies });
+      const found = await checkSession(session, { address, userAgent, cookies });
       return found.state === 'user' ? found.login : refusalOf(found);
     } catch (error) {
       return unavailable(error);
@@ -188,48 +186,47 @@ function withRows({
   }
 
   /**
-   * The verdict on a login whose session has changed.
-   * @param changed that on the session
-   * @param ofRow gives that on the row; null for one that has not changed
+   * Checks a login whose session has changed.
+   * @param changed the result for the session
+   * @param checkRow returns null if the row is unchanged
    */
-  async function ofChanged(
+  async function checkChanged(
     { state: { row, from } }: Login<MemberLogin>,
     changed: CheckResult<{ login: Login<PhpSession> }>,
-    ofRow: () => Promise<CheckResult<{ login: Login<TableLogin> }> | null>,
+    checkRow: () => Promise<CheckResult<{ login: Login<TableLogin> }> | null>,
   ): Promise<CheckResult<{ login: Login<MemberLogin> }>> {
     if (changed.state !== 'user') return changed;
-    if (!(await hasSameClaim(row, changed.login, from))) return judged(changed.login, from);
-    const found = (await ofRow()) ?? { state: 'user', login: row };
+    if (!(await hasSameClaim(row, changed.login, from))) return checkSession(changed.login, from);
+    const found = (await checkRow()) ?? { state: 'user', login: row };
     return found.state === 'user' && found.login.state.site !== row.state.site
-      ? judged(changed.login, from)
+      ? checkSession(changed.login, from)
       : asMember(found, changed.login, from);
   }
 
   /**
-   * The verdict on a login whose session is as it was.
-   * @param found that on the row; null for one that has not changed
+   * Checks a login whose session is unchanged.
+   * @param found the result for the row. Null if it is unchanged.
    */
-  async function ofUnchanged(
+  async function checkUnchanged(
     { state: { session, row, from } }: Login<MemberLogin>,
     found: CheckResult<{ login: Login<TableLogin> }> | null,
   ): Promise<CheckResult<{ login: Login<MemberLogin> }> | null> {
     if (found?.state === 'nobody' && session.state.proof.some((text) => text !== null)) {
-      // Applications store a new password before the session of the device that has changed it.
+      // Applications store a new password before the session that changed it.
       await pause(secondLookAfter);
-      const later = await checkedAgain(session).catch(() => null);
-      if (later) return later.state === 'user' ? judged(later.login, from) : later;
+      const later = await recheck(session).catch(() => null);
+      if (later) return later.state === 'user' ? checkSession(later.login, from) : later;
     }
     if (found?.state !== 'user' || found.login.state.site === row.state.site)
       return found && asMember(found, session, from);
-    // Another setting may make another claim of the same session.
-    const again = await checkedAgain((await current()).asUnchecked(session));
-    return again?.state === 'user' ? judged(again.login, from) : (again ?? null);
+    // Changed settings may make another claim of the same session.
+    const again = await recheck((await current()).asUnchecked(session));
+    return again?.state === 'user' ? checkSession(again.login, from) : (again ?? null);
   }
 
-  const checkedAgain = async (session: Login<PhpSession>) =>
-    (await (await current()).check([session])[0]) ?? null;
+  const recheck = async (session: Login<PhpSession>) => (await (await current()).check([session])[0]) ?? null;
 
-  /** Whether the row is judged by a changed session as it was: page views change sessions and seldom that. */
+  /** Whether a changed session makes the same claim, as after most page views. */
   async function hasSameClaim(
     { state }: Login<TableLogin>,
     session: Login<PhpSession>,
@@ -245,11 +242,11 @@ function withRows({
     identify,
     check(logins) {
       const ofRows = rows.differing(logins.map(({ state }) => state.row));
-      let known: Differing | undefined;
-      // A session that has ended says so even if the database of the rows is silent: nobody may wait for any of them.
+      let differing: Differing | undefined;
+      // An ended session is reported even if the database of the rows does not answer, so do not wait for the rows.
       ofRows.then(
-        (verdictOn) => {
-          known = verdictOn;
+        (result) => {
+          differing = result;
         },
         () => {},
       );
@@ -265,24 +262,24 @@ function withRows({
           ofSessions instanceof Promise ? ofSessions.then((all) => all[n] ?? null) : ofSessions[n];
         return (ofSession as Promise<CheckResult<{ login: Login<PhpSession> }> | null>).then((changed) => {
           const { row } = login.state;
-          const ofRow = known?.(row);
-          // Nearly all checks end here, thousands in a second: few promises.
+          const ofRow = differing?.(row);
+          // Nearly all checks end here, thousands per second, so they use few promises.
           if (changed === null && ofRow === null) return null;
           ofRow?.catch(() => {});
-          const askRow = async () => (ofRow === undefined ? (await ofRows)(row) : ofRow);
+          const checkRow = async () => (ofRow === undefined ? (await ofRows)(row) : ofRow);
           return changed === null
-            ? askRow().then((found) => ofUnchanged(login, found))
-            : ofChanged(login, changed, askRow);
+            ? checkRow().then((found) => checkUnchanged(login, found))
+            : checkChanged(login, changed, checkRow);
         });
       });
     },
     async ttl({ state: { session } }) {
       const sessions = await current();
       const changed = await sessions.check([session])[0];
-      // After a logout the session lives on without a user.
+      // After a logout the session may remain without a user.
       return !changed || changed.state === 'user' ? sessions.ttl(session) : null;
     },
-    renew: async ({ state }, seconds) => (await current()).renew(state.session, seconds),
+    renew: async ({ state }, ttlSeconds) => (await current()).renew(state.session, ttlSeconds),
     answers: asked(async () => (await fault()) === null),
     fault,
   };

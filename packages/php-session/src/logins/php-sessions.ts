@@ -30,29 +30,28 @@ import { keyChanged, type LoginCheck, missingCookie } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { asked } from './lookups.ts';
 
-// Milliseconds.
-/** PHP may send its response before it has written the session. A visitor is therefore refused at the second check. */
-const secondCheckAfter = 250;
-/** The time for each of the two checks of a visitor, with all retries. */
-const firstBudget = 900;
-const secondBudget = 500;
+/** PHP may send its response before it writes the session, so a visitor is rejected only after a second check. */
+const secondCheckDelayMs = 250;
+/** The time for each check, including retries. */
+const firstCheckMs = 900;
+const secondCheckMs = 500;
 /** Each takes some 100 bytes. */
 const maxSupersededIds = 100_000;
 /** A browser gets its new ID at the end of the page, so the old one still counts for this time. */
 const supersededGraceMs = 30_000;
-/** The pause before a retry. */
-const retryPause = 50;
+const retryDelayMs = 50;
 
 const cookieSettings =
-  'the name is session.name of PHP, and session.cookie_domain and session.cookie_path must cover the host and path of the chat';
+  'the name is session.name of PHP, and session.cookie_domain and session.cookie_path must cover the host and path of this request';
 
-/** `bytes` are as PHP wrote them: a comparison shows a change without decoding. Empty: not judged. */
+/** The state of a login by a PHP session. */
 export interface PhpSession {
   readonly id: string;
-  /** The value of the cookie, where the id is not all of it: another key may not lead to that id. */
+  /** The cookie's value if it is not the ID itself. With a new key it may no longer be valid. */
   readonly sent?: string;
+  /** The session as PHP wrote it, to detect changes without decoding. Empty if the next check must decode. */
   readonly bytes: Buffer;
-  /** The version of these bytes, once the store has told it. */
+  /** The version of the bytes, if it is known. */
   version: string | null;
   /** As in `FoundUser`. */
   readonly proof: FoundUser['proof'];
@@ -62,7 +61,7 @@ export interface PhpSession {
 
 type SessionResult = CheckResult<{ login: Login<PhpSession> }>;
 
-/** Where the sessions are, which cookie holds the id, and where in a session the user is. */
+/** The store of the sessions, the cookie with their ID, and the paths to the user. */
 export interface SessionSettings {
   source: SessionSource;
   cookie: SessionCookie;
@@ -71,7 +70,6 @@ export interface SessionSettings {
   check?: LoginCheck['check'];
 }
 
-/** The logins of a site that keeps its users in PHP sessions. */
 export function phpSessions({
   source,
   cookie,
@@ -79,7 +77,7 @@ export function phpSessions({
   check: checkLogin,
 }: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
-  const read = sharedReads(store);
+  const read = shareReads(store);
   const users = openUserFinder(source, user);
 
   /** When the supersession of an ID was detected, oldest first. */
@@ -87,15 +85,15 @@ export function phpSessions({
 
   async function readLogin(sent: Sent, client: string): Promise<Login<PhpSession> | Refusal> {
     try {
-      const checkWithin = (budget: number) =>
-        readWithRetries(sent.id, budget).then(
+      const checkWithin = (timeoutMs: number) =>
+        readWithRetries(sent.id, timeoutMs).then(
           (found) => loginIn(sent, client, found?.bytes ?? null, found?.version ?? null),
           loginInReadings(sent, client),
         );
-      let result = await checkWithin(firstBudget);
+      let result = await checkWithin(firstCheckMs);
       if (result.state === 'nobody' || result.state === 'empty') {
-        await pause(secondCheckAfter);
-        result = await checkWithin(secondBudget);
+        await pause(secondCheckDelayMs);
+        result = await checkWithin(secondCheckMs);
       }
       return result.state === 'user' ? result.login : refusalOf(result);
     } catch (error) {
@@ -134,26 +132,26 @@ export function phpSessions({
       ({ login }) => login.user.id,
     );
 
-  /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
-  async function readWithRetries(id: string, budget: number): Promise<Versioned | null> {
-    const end = performance.now() + budget;
+  /** Retries help if the store was restarted or closed a connection. */
+  async function readWithRetries(id: string, timeoutMs: number): Promise<Versioned | null> {
+    const end = performance.now() + timeoutMs;
     let failure: StoreError | undefined;
     const late = () => failure ?? new StoreError('the store did not answer in time');
     for (;;) {
       try {
         return await withTimeout(end - performance.now(), read(id), late);
       } catch (error) {
-        if (!(error instanceof StoreError) || performance.now() + retryPause >= end) throw error;
-        // The failure of an earlier try tells the operator more than that the last one took too long.
+        if (!(error instanceof StoreError) || performance.now() + retryDelayMs >= end) throw error;
+        // More useful to the operator than the timeout of a later attempt.
         failure = error;
-        await pause(retryPause);
+        await pause(retryDelayMs);
       }
     }
   }
 
   /**
-   * Shares no read with others: that may have begun before the change which this check is for.
-   * @param version that was asked for before
+   * Compares the session's bytes. Does not share a read, which may be older than the change that caused this check.
+   * @param version which was read before
    */
   function compare(
     { state, user }: Login<PhpSession>,
@@ -173,7 +171,7 @@ export function phpSessions({
   function check(login: Login<PhpSession>): Promise<SessionResult | null> {
     const { id, sent = id, bytes } = login.state;
     if (bytes.length === 0 && cookie.idIn(sent) !== id) return Promise.resolve(keyChanged);
-    // Nearly all checks end here, thousands in a second: few promises.
+    // Nearly all checks end here, thousands per second, so they use few promises.
     if (store.version === undefined) return compare(login, null);
     return store.version(id).then(
       (version) => (version !== null && login.state.version === version ? null : compare(login, version)),
@@ -181,7 +179,7 @@ export function phpSessions({
     );
   }
 
-  /** A store without versions compares many sessions at once: a chain of promises for each costs more than the answer. */
+  /** Compares many sessions at once if the store can, because a chain of promises per session is expensive. */
   function checkAll(logins: readonly Login<PhpSession>[]): Promise<SessionResult | null>[] {
     if (store.unchanged === undefined) return logins.map(check);
     const answer = store.unchanged(logins.map(({ state }) => state));
@@ -214,7 +212,7 @@ export function phpSessions({
     watch: (onNotifications) => watchSessions(store, onNotifications),
     lifetime: source.lifetime,
     ttl: ({ state }) => store.ttl(state.id),
-    renew: ({ state }, seconds) => store.touch(state.id, seconds),
+    renew: ({ state }, ttlSeconds) => store.touch(state.id, ttlSeconds),
     answers: asked(() =>
       store.get(probeId).then(
         () => true,
@@ -241,8 +239,8 @@ export function phpSessions({
 type Sent = Pick<PhpSession, 'id' | 'sent' | 'idVersion'>;
 
 /**
- * Whether the browser of an open session has moved on to another ID, though the record under the old ID remains. A session
- * without an ID version so far gets its first one under the same ID.
+ * Whether the browser has moved on to another ID, while the record under the old ID remains. The first ID version of a
+ * session is written under the same ID.
  */
 const isSuperseded = ({ idVersion: before }: Sent, { idVersion: now }: FoundUser): boolean =>
   before !== undefined && now !== undefined && before !== now;
@@ -273,22 +271,21 @@ function asLogin(
   return { state: 'user', login: { handle: handleOf('php', user.id, [id]), user, state } };
 }
 
-/** Passes the notifications of a store, which name a session by its id or by the marker of a logout, to watchers. */
+/** Passes the notifications of a store to the watchers of the session. */
 function watchSessions(
   store: SessionStore,
   lost: (reason: StoreError | null) => void,
 ): ReturnType<Logins<PhpSession>['watch']> {
   const watchers = new Map<string, readonly Watcher[]>();
-  /** The ids of watched sessions by their markers. */
-  const marked = new Map<string, string>();
-  const named = (name: SessionName) =>
-    watchers.get('id' in name ? name.id : (marked.get(name.marker) ?? '')) ?? [];
+  const idByMarker = new Map<string, string>();
+  const watchersOf = (name: SessionName) =>
+    watchers.get('id' in name ? name.id : (idByMarker.get(name.marker) ?? '')) ?? [];
   const subscription = store.subscribe?.({
     changed(name) {
-      for (const watcher of named(name)) watcher.notified();
+      for (const watcher of watchersOf(name)) watcher.notified();
     },
     opened(name) {
-      for (const watcher of named(name)) watcher.opened();
+      for (const watcher of watchersOf(name)) watcher.opened();
     },
     lost,
   });
@@ -296,8 +293,8 @@ function watchSessions(
     add({ state: { id } }, watcher) {
       const others = watchers.get(id) ?? [];
       watchers.set(id, others.concat(watcher));
-      marked.set(logoutMarker(id), id);
-      // They are logins of the session's earlier user, which need not wait for their next check.
+      idByMarker.set(logoutMarker(id), id);
+      // They may belong to the session's former user, so check them now.
       for (const other of others) other.notified();
       const followed = subscription?.follow?.(id);
       return {
@@ -306,10 +303,10 @@ function watchSessions(
         },
         end() {
           followed?.end();
-          const left = watchers.get(id)?.filter((one) => one !== watcher) ?? [];
-          if (left.length > 0) return void watchers.set(id, left);
+          const remaining = watchers.get(id)?.filter((other) => other !== watcher) ?? [];
+          if (remaining.length > 0) return void watchers.set(id, remaining);
           watchers.delete(id);
-          marked.delete(logoutMarker(id));
+          idByMarker.delete(logoutMarker(id));
         },
       };
     },
@@ -317,29 +314,25 @@ function watchSessions(
   };
 }
 
-/**
- * Callers that ask for a session while it is being read get that answer too. A visitor with many connections
- * therefore costs the store one read at a time.
- */
-function sharedReads(store: SessionStore): (id: string) => Promise<Versioned | null> {
-  const underWay = new Map<string, Promise<Versioned | null>>();
+/** Concurrent reads of a session share one request, for visitors with many connections. */
+function shareReads(store: SessionStore): (id: string) => Promise<Versioned | null> {
+  const inFlight = new Map<string, Promise<Versioned | null>>();
   const get = async (id: string): Promise<Versioned | null> => {
     const bytes = await store.get(id);
     return bytes && { bytes, version: null };
   };
   return (id) => {
-    const known = underWay.get(id);
-    if (known !== undefined) return known;
-    const answer = (store.getVersioned?.(id) ?? get(id)).finally(() => underWay.delete(id));
-    underWay.set(id, answer);
+    const shared = inFlight.get(id);
+    if (shared !== undefined) return shared;
+    const answer = (store.getVersioned?.(id) ?? get(id)).finally(() => inFlight.delete(id));
+    inFlight.set(id, answer);
     return answer;
   };
 }
 
 /**
- * Without a version the session itself is read, which shows what is wrong. If a session is refused because it is too
- * much for the store already, it is not read as well.
- * @throws the error of a refused session
+ * Without a version the session itself is read, which shows the problem. Not if the store is too busy for this session.
+ * @throws the error
  */
 function noVersion(error: unknown): null {
   if (error instanceof StoreError && !(error instanceof SessionBusyError)) return null;
