@@ -125,7 +125,7 @@ test.each<[string, RegExp, Record<string, string>, Record<string, string>?]>([
   ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
   ['another prefix', lastLine('prefix=sess_'), { prefix: 'ci_session' }],
   ['other folders', lastLine('format=php'), { depth: '1', format: 'php' }],
-  ['no options', /→ CHAT_SESSION_STORE needs none: leave out the \? /, { depth: '1' }],
+  ['no options', /→ CHAT_SESSION_STORE needs no options: remove the \? /, { depth: '1' }],
   ['another folder', /no such folder/, { folder: '/nowhere' }],
   [
     'a user refused by the settings',
@@ -181,7 +181,7 @@ test('a session that is expired by the options of the store URL', async () => {
   const [env, ...args] = sessionFile('user_id|i:7;');
   const ago = Date.now() / 1000 - 1800;
   utimesSync(join(folder, `sess_${args[1]}`), ago, ago);
-  expect(await doctor(1, env, ...args)).toMatch(/it has expired[\s\S]*lifetime=/);
+  expect(await doctor(1, env, ...args)).toMatch(/this session has expired[\s\S]*lifetime=/);
 });
 
 test('a store that fails midway is explained without a stack', async () => {
@@ -479,7 +479,7 @@ describe('the content of a session', () => {
     const [store, ...args] = sessionFile('_sf2_attributes|a:1:{s:23:"_security.last_username";s:5:"admin";}');
     const env = { ...store, CHAT_SITE: 'symfony:' };
     const visitor = await doctor(1, env, ...args);
-    expect(visitor).toMatch(/^! _sf2_attributes\._security\\\.last_username is no user/m);
+    expect(visitor).toMatch(/^! _sf2_attributes\._security\\\.last_username is not a user/m);
     expect(visitor).not.toContain('Was CHAT_USER_ID');
     const typed = { ...env, CHAT_USER_ID: '_sf2_attributes._security\\.last_username' };
     expect(await doctor(1, typed, ...args)).toMatch(
@@ -533,7 +533,7 @@ describe('a session under a prefix that nobody has heard of', () => {
     for (const start of '123456') await redis.ask('SET', `sf_s${start}${other.slice(1)}`, bytes);
     const none = await doctor(1, env, '--cookie', 'f'.repeat(32));
     expect(none).toMatch(
-      /^✗ Nor is there one where other handlers would put it\.\n {2}→ .*prefix= has to name\? The store holds what look like sessions with prefix=sf_s, prefix=odd:\./m,
+      /^✗ There is no such session under the keys of other handlers either\.\n {2}→ .*prefix= must name\? The store has keys that look like sessions, with prefix=sf_s, prefix=odd:\./m,
     );
     expect(none).not.toContain(other.slice(1, 8));
   });

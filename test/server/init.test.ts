@@ -309,7 +309,7 @@ test('a file, a circle of links, and a WordPress that is half installed', async 
     [file, 64, /is a file: give the folder of the site, such as /],
     [join(file, 'x'), 64, /a part of the path is a file/],
     [link, 64, /symbolic links lead in a circle/],
-    [otherFolder(null), 78, /WordPress is here, but no wp-config\.php/],
+    [otherFolder(null), 78, /WordPress is here, but wp-config\.php is neither here nor/],
   ] as const) {
     const answer = await run([path, '--yes', '--url', 'http://x', '--settings', newFile()]);
     expect(answer).toEqual({ code, said: expect.stringMatching(expected) });

@@ -71,7 +71,9 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
       yield* checkNotedClient(place, cookies, examination);
       const { id, name: userName, roles = [], banned } = answer.user;
       const marks = [...roles, ...(banned ? ['banned'] : [])].map((mark) => `, ${mark}`).join('');
-      yield ok(`The user ${printable(id)} is logged in, whom others see as ${printable(userName)}${marks}.`);
+      yield ok(
+        `The user ${printable(id)} is logged in, and others see the name ${printable(userName)}${marks}.`,
+      );
     } finally {
       logins.close();
     }
@@ -127,7 +129,7 @@ async function checkMails(
   if (logins.mailOf === undefined) {
     return paths?.mail === undefined
       ? problem(
-          'Nobody can be mailed: nothing says where the addresses of users are.',
+          'Mails cannot be sent: no setting says where the addresses of users are.',
           `Set ${option('userMail')} to their path in the session, or send no mails.`,
         )
       : ok('The addresses for mails come from the sessions of users.');

@@ -99,7 +99,7 @@ export async function findOtherOptions(source: SessionSource, id: string): Promi
   const ignoreExpiry = withoutExpiry[kind];
   if (ignoreExpiry !== undefined && (await hasSession(source, ignoreExpiry, id)))
     return problem(
-      'There is one, but it has expired, by the options of the store URL.',
+      'By the options of the store URL this session has expired.',
       'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
     );
   const known = knownOptions[kind] ?? [];
@@ -112,22 +112,23 @@ export async function findOtherOptions(source: SessionSource, id: string): Promi
     if (!(await hasSession(source, { ...ignoreExpiry, ...options }, id))) continue;
     const needed = source.with(options).options;
     return problem(
-      'There is one with other options of the store URL.',
+      'With other options of the store URL there is such a session.',
       needed === ''
-        ? `${option('store')} needs none: leave out the ? and what is behind it.`
+        ? `${option('store')} needs no options: remove the ? and the text behind it.`
         : `${option('store')} needs these options behind its ?: ${needed}`,
     );
   }
   const held = commonPrefixes(await listKeys(source, '')).map((prefix) =>
     prefix === '' ? 'none at all' : `prefix=${printable(prefix)}`,
   );
-  const listed = held.length === 0 ? '' : ` The store holds what look like sessions with ${held.join(', ')}.`;
+  const listed =
+    held.length === 0 ? '' : ` The store has keys that look like sessions, with ${held.join(', ')}.`;
   const handler =
     kind === 'session-server'
       ? ''
-      : `Does its handler put something before the id, which prefix= has to name?${listed} `;
+      : `Does its handler put something before the ID, which prefix= must name?${listed} `;
   return problem(
-    'Nor is there one where other handlers would put it.',
+    'There is no such session under the keys of other handlers either.',
     `Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? ${handler}Is the visitor still logged in?`,
   );
 }

@@ -53,7 +53,7 @@ export function warnOfTypedText(session: PhpValue): Finding[] {
   if (typed === undefined) return [];
   return [
     warning(
-      `${printPath(typed.path)} is no user: it is whatever a visitor typed into the login form.`,
+      `${printPath(typed.path)} is not a user, but whatever a visitor typed into the login form.`,
       `Never use it for ${option('userId')} or ${option('userName')}.`,
     ),
   ];
@@ -123,7 +123,11 @@ function describeName(session: PhpValue, paths: UserPaths, { id, name, textProbl
   const found = findName(session, paths);
   if ('value' in found && displayName(found.value) !== '') return ok(`${user}, called ${name}.`);
   const reason =
-    'value' in found ? `${pathText(paths.name)} is no name` : 'absent' in found ? found.absent : found.wrong;
+    'value' in found
+      ? `${pathText(paths.name)} is not a name`
+      : 'absent' in found
+        ? found.absent
+        : found.wrong;
   return problem(
     `${user}, but without a name, so others see the id: ${reason}.`,
     `${adviseOption('userName', session, paths.name)} If the site keeps no name in the session: ${option('userName')}=${pathText(paths.id)}.`,
@@ -134,7 +138,7 @@ function describeName(session: PhpValue, paths: UserPaths, { id, name, textProbl
 export function advisePath(session: PhpValue, paths: UserPaths): string {
   return findUser(session, { id: paths.id, name: paths.name }).state === 'user'
     ? `There is a user, but ${option('userRequire')} or ${option('userNobody')} excludes it.`
-    : `Log in to the site first, if that was not done. ${adviseOption('userId', session, paths.id)}`;
+    : `If that was not done, log in to the site first. ${adviseOption('userId', session, paths.id)}`;
 }
 
 function adviseOption(name: PathOption, session: PhpValue, path: Path): string {
