@@ -474,7 +474,7 @@ test('a pipe and a device are no files of a site: nothing waits for them', async
   symlinkSync('/dev/zero', zero);
   const site = await siteFolder({ folder });
   for (const name of ['pipe', 'zero']) {
-    await expect(site.text(name)).rejects.toThrow(/is no regular file/);
-    expect(() => readPhp(join(folder, name), {})).toThrow(/is no regular file/);
+    await expect(site.text(name)).rejects.toThrow(/is not a regular file/);
+    expect(() => readPhp(join(folder, name), {})).toThrow(/is not a regular file/);
   }
 });

@@ -93,7 +93,7 @@ test('a number or a boolean is no session', async () => {
       const answer = await reader(`${options}&format=json`).identify({ session: object + name });
       expect(answer).toMatchObject({
         code: 'session_invalid',
-        reason: expect.stringMatching(/by its flags/),
+        reason: expect.stringMatching(/the flags say that/),
       });
     }
   }

@@ -100,7 +100,7 @@ describe('reading', () => {
     await kept.put('none', '');
     expect(await sessions.get('none')).toEqual(Buffer.alloc(0));
     await kept.do('open list rw', `put_all ${encodeURIComponent('a:1:{s:0:"";a:0:{}}')}`, 'close');
-    expect(await damage(sessions.get('list'))).toMatch(/under the empty key is no string/);
+    expect(await damage(sessions.get('list'))).toMatch(/under the empty key is not a string/);
   });
 
   test('no id becomes more than one on its line', async () => {

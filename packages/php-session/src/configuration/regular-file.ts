@@ -37,6 +37,6 @@ export function readRegularFileSync(path: string, maxBytes: number): Buffer | st
 }
 
 function getRefusal(stats: Stats, maxBytes: number): string | undefined {
-  if (!stats.isFile()) return 'is no regular file';
+  if (!stats.isFile()) return 'is not a regular file';
   return stats.size > maxBytes ? `is larger than ${maxBytes} bytes` : undefined;
 }

@@ -112,7 +112,7 @@ async function findAllowedUids(
   if (folderStats.every(({ mode }) => (mode & constants.S_IWOTH) === 0)) return undefined;
   if (ownUid === rootUid) {
     throw new StoreError(
-      'everybody may write into the session folder, and this server runs as root, so it cannot tell PHP’s files by their owner: run it as the user of the PHP site, or name that user in owner=',
+      'all users may write to the session folder, and this server runs as root, so the owner of a file does not show whether PHP wrote it: run this server as the user of the PHP site, or name that user in owner=',
     );
   }
   return new Set([rootUid, ownUid]);

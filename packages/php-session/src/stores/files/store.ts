@@ -42,9 +42,10 @@ export const filesStore: StoreKind = ({ user, password, hosts, path, options }) 
   // The path may come from a site, and is printed in commands and unit files.
   if (/\p{Cc}/u.test(path)) throw new TypeError('the folder of file: has a control character in its name');
   const depth = options.take('depth') ?? '0';
-  if (!/^\d$/.test(depth)) throw new TypeError('depth= is 0 to 9');
+  if (!/^\d$/.test(depth)) throw new TypeError('depth= must be 0 to 9');
   const prefix = options.prefix('sess_');
-  if (prefix.includes('/')) throw new TypeError('prefix= of file: has no slash: the folder is in the path');
+  if (prefix.includes('/'))
+    throw new TypeError('prefix= of file: must not contain a slash: the folder is in the path');
   const settings: FilesSettings = {
     folder: path,
     depth: Number(depth),
@@ -62,7 +63,7 @@ function findUid(user: string | undefined): number | undefined {
   const passwd = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'latin1') : '';
   const entries = passwd.split('\n').map((line) => line.split(':'));
   const [, , uid] = entries.find(([name]) => name === user && name !== '') ?? [];
-  if (uid === undefined) throw new TypeError('owner= is a user of /etc/passwd, or the number of any');
+  if (uid === undefined) throw new TypeError('owner= must be a user in /etc/passwd, or the number of a user');
   return Number(uid);
 }
 

@@ -36,7 +36,8 @@ export const itemDecoders = {
     if (method === undefined)
       throw new FormatError(`zstd needs Node 22.15 or later, and this is ${process.version}`);
     const value = decompress(stream, method);
-    if (value.length !== length) throw new FormatError('the item unpacks to another length than it says');
+    if (value.length !== length)
+      throw new FormatError('the item does not unpack to the length that it states');
     return value;
   },
   /** memcache_pool.c: the flags contain a type, and whether the value is serialized and compressed. */
@@ -46,7 +47,8 @@ export const itemDecoders = {
   },
 } as const satisfies Record<string, (item: Item) => Buffer>;
 
-const notText = 'the item is no text by its flags; those of a Memcache object need distribution=memcache';
+const notText =
+  'the flags say that the item is not text; items of a Memcache object need distribution=memcache';
 
 function decompress(
   stream: Buffer,

@@ -91,16 +91,16 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
     throw new TypeError('memcached: takes no path behind the hosts');
   const handler = options.take('handler');
   if (handler !== undefined && handler !== 'memcached' && handler !== 'memcache')
-    throw new TypeError('handler= is memcached or memcache, or absent when you have one of your own');
+    throw new TypeError('handler= must be memcached or memcache; leave it out for a handler of your own');
   const defaults = handlers[handler ?? 'own'];
   const wanted = options.take('distribution') ?? defaults.distributions[0];
   const distribution = defaults.distributions.find((name) => name === wanted);
   if (distribution === undefined)
-    throw new TypeError(`distribution= is here one of ${defaults.distributions.join(', ')}`);
+    throw new TypeError(`distribution= must be one of ${defaults.distributions.join(', ')}`);
   const redundancy = handler === 'memcache' ? (options.take('redundancy') ?? '2') : '1';
-  if (!/^[1-9]$/.test(redundancy)) throw new TypeError('redundancy= is 1 to 9');
+  if (!/^[1-9]$/.test(redundancy)) throw new TypeError('redundancy= must be 1 to 9');
   const pastMisses = handler === 'memcache' ? (options.take('past_misses') ?? '0') : '0';
-  if (!/^[01]$/.test(pastMisses)) throw new TypeError('past_misses= is 0 or 1');
+  if (!/^[01]$/.test(pastMisses)) throw new TypeError('past_misses= must be 0 or 1');
   const prefix = options.prefix(defaults.prefix);
   const timeoutMs = options.timeout();
   const servers = addWeights(isSocket ? [{ host: path, port: 0 }] : hosts, options.take('weight') ?? '1');
@@ -124,9 +124,9 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
 function addWeights(hosts: StoreUrl['hosts'], text: string): MemcachedServer[] {
   const weights = text.split(',');
   if (!weights.every((weight) => /^[1-9]\d{0,3}$/.test(weight)))
-    throw new TypeError('weight= is numbers from 1 to 9999, separated by commas');
+    throw new TypeError('weight= must be numbers from 1 to 9999, separated by commas');
   if (weights.length !== 1 && weights.length !== hosts.length)
-    throw new TypeError('weight= is one number for all servers, or one for each');
+    throw new TypeError('weight= must be one number for all servers, or one for each');
   return hosts.map(({ host, port = 11_211 }, n) => ({
     host,
     port,

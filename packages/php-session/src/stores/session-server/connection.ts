@@ -43,7 +43,7 @@ function readToken(file: string | undefined): string | undefined {
   }
   if (validToken.test(content)) return content;
   throw new TypeError(
-    'auth_file= is a file that holds the token of the session server: it cannot be read, or is not one word',
+    'auth_file= must name a file with the token of the session server: the file cannot be read, or is not one word',
   );
 }
 

@@ -128,5 +128,5 @@ function readPhpData(session: Buffer): Buffer {
   const value = keys[''] ?? '';
   if (value instanceof PhpBytes) return value.bytes;
   if (typeof value === 'string') return Buffer.from(value);
-  throw new FormatError('the value under the empty key is no string');
+  throw new FormatError('the value under the empty key is not a string');
 }
