@@ -1,3 +1,11 @@
+/**
+ * Cacti.
+ *
+ * The cookie `Cacti` is the id of a session of PHP, or in the table `sessions` with `$cacti_db_session`
+ * (include/global.php, include/session.php). It has `sess_user_id`, and since Cacti has second factors also `sess_user_2fa`
+ * (include/auth.php, auth_2fa.php). A logout deletes the session.
+ */
+
 import { asText } from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
@@ -11,11 +19,10 @@ export const cacti: SessionApplication = {
     cookieName: 'Cacti',
     userId: 'sess_user_id',
     userName: 'sess_user_id',
-    // The guest account that cacti.sql creates: with guest access all visitors have it.
+    // The guest account of cacti.sql. With guest access it is that of all visitors.
     userNobody: '3',
   },
 
-  // include/global.php, include/session.php, include/auth.php, auth_2fa.php
   async find(folder, given) {
     const file = 'include/config.php';
     if (
@@ -27,13 +34,13 @@ export const cacti: SessionApplication = {
     const value = (name: string, instead = option('store')) =>
       asText(configuration.variable([name], instead)) ?? '';
     const cookieName = given.cookieName ?? (value('cacti_session_name', option('cookieName')) || 'Cacti');
-    // Since Cacti has second factors, its pages set this where none is needed, too. The id is there before.
+    // Versions with second factors set this key also if none is needed. The user's id is in the session earlier.
     const options = (await folder.has('auth_2fa.php')) ? { userRequire: 'sess_user_2fa' } : {};
     if (given.store || !['1', 'true'].includes(value('cacti_db_session'))) {
       const found = await findPhpSessions(folder, given, { cookieName });
       return { ...found, options: { ...options, ...found.options } };
     }
-    // cacti_db_session_clean() gets it from PHP.
+    // cacti_db_session_clean() uses PHP's lifetime.
     const lifetime = String(await readLifetime(folder));
     return {
       options: { ...options, cookieName },

@@ -1,3 +1,12 @@
+/**
+ * CodeIgniter 4.3 and later.
+ *
+ * The cookie `ci_session` is the id of a session in files, Redis, memcached or a table (system/Session/Session.php,
+ * configure, start; Session/Handlers/*.php; the environment replaces properties: Config/BaseConfig.php). The code of the
+ * site determines where the user is in it, and what a logout removes. With Shield the user is in the session before a
+ * second factor or an activation, so `user.auth_action` must be empty.
+ */
+
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, serverDatabase, urlWith } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
@@ -12,10 +21,6 @@ import {
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';
 
-/**
- * CodeIgniter 4.3 and later: system/Session/Session.php (configure, start), Session/Handlers/*.php, Config/BaseConfig.php. The
- * code of the site says where the user is.
- */
 export const codeigniter: SessionApplication = {
   kind: 'codeigniter',
   title: 'CodeIgniter',
@@ -24,7 +29,7 @@ export const codeigniter: SessionApplication = {
   idVersionKey: '__ci_last_regenerate',
   loginCheck: {
     proof: ['user.auth_action'],
-    // Shield has the user in the session before the action is done: checkUserState() in Authenticators/Session.php.
+    // Shield stores the user in the session before the action: Authenticators/Session.php, checkUserState.
     check: (_, { proof: [action = null] }) =>
       action === null || action === '' || action === '0'
         ? null
@@ -44,20 +49,19 @@ export const codeigniter: SessionApplication = {
     const configuration = await folder.php(`${root}/${file}`, {
       constants: { WRITEPATH: `${root}/writable/` },
     });
-    const value = valuesOf(configuration, environment);
+    const value = toReader(configuration, environment);
     const cookieName = given.cookieName ?? (value('cookieName', option('cookieName')) || 'ci_session');
     if (given.store) return { options: { cookieName } };
-    const driver = givenIn(environment, 'Session', 'driver') ?? (await driverOf(folder, `${root}/${file}`));
+    const driver =
+      readVariable(environment, 'Session', 'driver') ?? (await readDriver(folder, `${root}/${file}`));
     const [handler = ''] = /(File|Redis|Memcached|Database|MySQLi|Postgre)Handler$/.exec(driver) ?? [];
-    const refused = (why: string) => new ConfigurationError(`${configuration.file}: ${why}`);
+    const toError = (why: string) => new ConfigurationError(`${configuration.file}: ${why}`);
     if (handler === '')
-      throw refused(
-        `sessions of the driver ${driver || 'that it names'} are not found by the folder: set ${option('store')}`,
+      throw toError(
+        `sessions of the driver ${driver || 'that it names'} cannot be found by the folder: set ${option('store')}`,
       );
     if (/^(?:1|true)$/.test(value('matchIP', option('store'))))
-      throw refused(
-        'matchIP is on, which puts the address of a visitor into the name of the session: switch it off',
-      );
+      throw toError('matchIP is on, so the name of a session has the visitor’s address: switch it off');
     const settings = await folder.settings();
     const expiration = value('expiration', option('store'));
     const format = settings.get('session.serialize_handler').value;
@@ -75,18 +79,19 @@ export const codeigniter: SessionApplication = {
     }
     const prefix = `ci_session:${cookieName}:`;
     if (handler === 'RedisHandler') {
-      const redis = redisOf(savePath);
-      if (redis === null) throw refused(`savePath names no Redis that can be read: set ${option('store')}`);
+      const redis = parseRedis(savePath);
+      if (redis === null) throw toError(`savePath does not name a supported Redis: set ${option('store')}`);
       return found(redis.place, { prefix, format, ...redis.options });
     }
     if (handler === 'MemcachedHandler') {
       const servers = [...savePath.matchAll(/([^,:\s]+):(\d{1,5})(?::(\d+))?/g)];
-      if (servers.length === 0) throw refused(`savePath names no memcached: set ${option('store')}`);
+      if (servers.length === 0)
+        throw toError(`savePath does not name a memcached server: set ${option('store')}`);
       const place = `memcached://${servers.map(([, host, port]) => `${host}:${port}`).join(',')}`;
-      // Their weights do not count, as without a consistent hash.
+      // Without a consistent hash, weights do not count.
       return found(place, { prefix, format, lifetime });
     }
-    const { database, tables } = await databaseOf(
+    const { database, tables } = await readDatabase(
       folder,
       root,
       environment,
@@ -108,7 +113,7 @@ export const codeigniter: SessionApplication = {
 };
 
 /** `tcp://HOST:PORT?auth=…&database=…&prefix=…`, `tls://…`, `unix:///PATH?…`, or the path of a socket alone. */
-function redisOf(savePath: string): { place: string; options: Record<string, string> } | null {
+function parseRedis(savePath: string): { place: string; options: Record<string, string> } | null {
   const [, scheme = 'tcp', path, host = '', port = '6379', query = ''] =
     /^(?:(tcp|tls|unix):\/\/)?(?:(\/[^?:]+)|([^/?:]+)(?::(\d{1,5}))?)(?:\?(.*))?$/.exec(savePath) ?? [];
   if (path === undefined && host === '') return null;
@@ -128,7 +133,7 @@ function redisOf(savePath: string): { place: string; options: Record<string, str
 }
 
 /** The database of a group of connections, and the prefix of its tables. */
-async function databaseOf(
+async function readDatabase(
   folder: SiteFolder,
   root: string,
   environment: Readonly<Record<string, string>>,
@@ -137,18 +142,18 @@ async function databaseOf(
   const configuration = await folder.php(`${root}/${databaseFile}`);
   const group =
     named ||
-    (givenIn(environment, 'Database', 'defaultGroup') ??
+    (readVariable(environment, 'Database', 'defaultGroup') ??
       asText(configuration.member('Database::defaultGroup', option('store'))) ??
       '') ||
     'default';
   const value = (key: string) =>
-    givenIn(environment, 'Database', `${group}.${key}`) ??
+    readVariable(environment, 'Database', `${group}.${key}`) ??
     asText(configuration.member(`Database::${group}`, option('store'), [key])) ??
     '';
   const driver = value('DBDriver');
   if ((driver !== 'MySQLi' && driver !== 'Postgre') || value('DSN') !== '')
     throw new ConfigurationError(
-      `${configuration.file}: the sessions are in a database that is not found by the folder (${group}): set ${option('store')}`,
+      `${configuration.file}: the sessions are in a database that is not supported (${group}): set ${option('store')}`,
     );
   const isMysql = driver === 'MySQLi';
   return {
@@ -164,20 +169,22 @@ async function databaseOf(
   };
 }
 
-/** As BaseConfig::getEnvValue(). */
-const givenIn = (environment: Readonly<Record<string, string>>, config: string, property: string) =>
+/** As `BaseConfig::getEnvValue()`. */
+const readVariable = (environment: Readonly<Record<string, string>>, config: string, property: string) =>
   [config.toLowerCase(), `Config\\${config}`]
     .flatMap((prefix) => [`${prefix}.${property}`, `${prefix}_${property.replaceAll('.', '_')}`])
     .map((name) => environment[name])
     .find((value) => value !== undefined);
 
-/** A property of the class, which the environment replaces. */
-const valuesOf =
+/** Reads properties of the class. The environment replaces them. */
+const toReader =
   (configuration: Configuration, environment: Readonly<Record<string, string>>) =>
   (name: string, instead: string): string =>
-    givenIn(environment, 'Session', name) ?? asText(configuration.member(`Session::${name}`, instead)) ?? '';
+    readVariable(environment, 'Session', name) ??
+    asText(configuration.member(`Session::${name}`, instead)) ??
+    '';
 
-/** The name of a class, of which the file names at most the end. */
-async function driverOf(folder: SiteFolder, path: string): Promise<string> {
+/** The class of the handler. The file may name only the end of it. */
+async function readDriver(folder: SiteFolder, path: string): Promise<string> {
   return /\$driver\s*=\s*['"]?\\?((?:\w+\\+)*\w+)/.exec(await folder.text(path))?.[1] ?? '';
 }

@@ -1,30 +1,37 @@
+/**
+ * DokuWiki.
+ *
+ * The cookie `DokuWiki` is the id of a PHP session. Its key `DW…` has the user, and a logout removes it. DokuWiki also wants the
+ * cookie `DW…` with the same user and password (inc/auth.php, auth_login, auth_getCookie, auth_setCookie): the session has the
+ * SHA-1 of the cookie's password. Sessions that programs make by a token of the API do not count (auth_tokenlogin).
+ */
+
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
 import { missingCookie, notLoggedIn, type SessionApplication, type SiteFolder } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
-/** DokuWiki: inc/auth.php (auth_login, auth_tokenlogin, auth_getCookie, auth_setCookie). */
 export const dokuwiki: SessionApplication = {
   kind: 'dokuwiki',
   title: 'DokuWiki',
   options: {
     cookieName: 'DokuWiki',
-    // `DW` and the MD5 of the wiki's path and port: DOKU_COOKIE in inc/init.php. No other key begins so.
+    // `DW` and the MD5 of the wiki's path and port: DOKU_COOKIE in inc/init.php. No other key begins with it.
     userId: 'DW*.auth.user',
     userName: 'DW*.auth.info.name',
   },
-  // The plugin authpdo has there the name that the database has: getUserData() in lib/plugins/authpdo/auth.php.
+  // The plugin authpdo stores the name as the database has it: lib/plugins/authpdo/auth.php, getUserData.
   firstIds: ['DW*.auth.info.user'],
-  // Of LDAP and Active Directory: fetchUserData() in lib/plugins/authldap/auth.php.
+  // LDAP and Active Directory: lib/plugins/authldap/auth.php, fetchUserData.
   typed: 'DW*.auth.info.dn',
 
   loginCheck: {
     proof: ['DW*.auth.pass', 'DW*.auth.user'],
     check(cookies, { proof: [digest = null, user] }) {
-      // auth_tokenlogin(): the token comes with each request of a program, and may be withdrawn.
-      if (digest === 'nope') return notLoggedIn('a program has made the session by a token of the API');
-      // A plugin that knows its users by other means keeps something else there, or nothing: `not-set` that of oauth, the
-      // password those whose trustExternal() follows the example in inc/Extension/AuthPlugin.php.
+      // The token comes with each request of a program, and may be revoked.
+      if (digest === 'nope') return notLoggedIn('a program created the session with a token of the API');
+      // Plugins with other logins store something else, or nothing: oauth stores `not-set`, and plugins with the example
+      // trustExternal() of inc/Extension/AuthPlugin.php the password.
       if (digest === null || !/^[0-9a-f]{40}$/.test(digest)) return null;
       const names = (cookies?.names ?? []).filter((name) => /^DW[0-9a-f]{32}$/.test(name));
       if (names.length === 0)
@@ -32,14 +39,14 @@ export const dokuwiki: SessionApplication = {
           'DW…',
           'DokuWiki sets it beside that of the session, for the same path and domain',
         );
-      // Another wiki of this host has a cookie of its own.
-      const isOne = names.some((name) => {
+      // Other wikis of this host have their own cookies.
+      const isSame = names.some((name) => {
         const [name64 = '', , password64 = ''] = cookies?.value(name)?.split('|') ?? [];
         const given = createHash('sha1').update(Buffer.from(password64, 'base64')).digest();
         const isUser = Buffer.from(name64, 'base64').toString('latin1') === user;
         return isUser && timingSafeEqual(given, Buffer.from(digest, 'hex'));
       });
-      return isOne ? null : notLoggedIn('the cookie DW… is not that of the session');
+      return isSame ? null : notLoggedIn('the cookie DW… is not that of the session');
     },
   },
 
@@ -47,13 +54,13 @@ export const dokuwiki: SessionApplication = {
     if (!(await fileContains(folder, 'inc/init.php', 'DOKU_SESSION_NAME'))) return null;
     if (await hasPlugin(folder, 'twofactor'))
       throw new SecondFactorError(
-        `${folder.path}: the plugin twofactor keeps in a cookie of its own whether the second factor was given, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program there`,
+        `${folder.path}: the plugin twofactor stores whether the second factor was given only in its own cookie, which cannot be verified here, so a password alone would be enough: disable the plugin, or do not use this program there`,
       );
     return findPhpSessions(folder, given);
   },
 };
 
-/** Whether a plugin is on, which it is by default: inc/Extension/PluginController.php, inc/config_cascade.php. */
+/** Whether a plugin is on. Plugins are on by default: inc/Extension/PluginController.php, inc/config_cascade.php. */
 async function hasPlugin(folder: SiteFolder, name: string): Promise<boolean> {
   if (!(await folder.has(`lib/plugins/${name}/plugin.info.txt`))) return false;
   for (const list of ['protected.php', 'required.php', 'local.php', 'php']) {

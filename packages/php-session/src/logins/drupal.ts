@@ -1,3 +1,13 @@
+/**
+ * Drupal 10 and 11.
+ *
+ * The cookie is `SESS`, or `SSESS` with HTTPS, and 32 characters of the SHA-256 of the host and path
+ * (core/lib/Drupal/Core/Session/SessionConfiguration.php). The row `sessions.sid` is the SHA-256 of its value in base64url,
+ * and the row ends at a logout (core/lib/Drupal/Core/Session/SessionHandler.php). PHP's cleaning ends unused sessions. The
+ * session data has the user's id (core/modules/user/src/Authentication/Provider/Cookie.php), and the user must not be
+ * blocked (core/modules/user/src/Entity/User.php). A new password or a block deletes the rows of the user.
+ */
+
 import { hash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import {
@@ -8,8 +18,6 @@ import {
 } from '../configuration/configuration.ts';
 import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import type { RequestCookies } from '../cookie.ts';
-import { formats } from '../formats/formats.ts';
-import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { NotLoggedIn, SessionUser } from '../login.ts';
 import { option } from '../names.ts';
@@ -20,6 +28,7 @@ import {
   type Claim,
   checkSize,
   countAdmins,
+  decodeValue,
   type GivenRoles,
   hasAny,
   type LoginTable,
@@ -36,45 +45,41 @@ import {
   toRoles,
 } from './application.ts';
 
-/** The values of settings.php. */
-interface Found extends GivenRoles {
+/** Values of settings.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
-  /** Without it the cookie is known by the form of its name. */
+  /** The name of the cookie. Null: it is recognised by the form of its name. */
   cookie: string | null;
-  /** The end of the cookie's name, if services.yml says it. */
-  ending: string | null;
-  /** Whether user 1 may do everything (SuperUserAccessPolicy.php), unless services.yml says otherwise (10.3 and later). */
+  /** The end of the cookie's name, if services.yml determines it. */
+  cookieEnding: string | null;
+  /** User 1 has all rights (SuperUserAccessPolicy.php). From 10.3 on services.yml may turn that off. */
   hasSuperUser: boolean;
 }
 
 /** The first user of a site. */
 const superUser = '1';
 
-/**
- * Drupal 10 and 11: core/lib/Drupal/Core/Session/SessionConfiguration.php, SessionHandler.php,
- * core/modules/user/src/Authentication/Provider/Cookie.php, Entity/User.php.
- */
-export const drupal: Application<Found, Found> = {
+export const drupal: Application<Files, Files> = {
   kind: 'drupal',
   title: 'Drupal',
 
   async find(folder, { cookieName, admins, moderators }) {
-    const place = await settingsOf(folder);
+    const place = await findSettings(folder);
     if (place === null) return null;
     const { root, site } = place;
-    await refuseEmailFactor(folder, root, site);
+    await rejectEmailFactor(folder, root, site);
     const configuration = await folder.php(join(root, site, 'settings.php'), {
       variables: { app_root: root, site_path: site },
     });
-    const { prefix, ...database } = databaseOf(configuration, root);
+    const { prefix, ...database } = readDatabase(configuration, root);
     return {
       database,
       prefix,
       cookie: cookieName ?? null,
-      ending: cookieName === undefined ? await endingOf(folder, join(root, site)) : null,
+      cookieEnding: cookieName === undefined ? await readCookieEnding(folder, join(root, site)) : null,
       hasSuperUser: !/^ {2,8}security\.enable_super_user:[ \t]*false\b/im.test(
-        await servicesOf(folder, join(root, site)),
+        await readServices(folder, join(root, site)),
       ),
       admins,
       moderators,
@@ -92,14 +97,14 @@ export const drupal: Application<Found, Found> = {
       'chat_drupal_mails',
       `${quoteTable(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1`,
       'uid',
-      // As of the name.
+      // As for the name in `logins`.
       "COALESCE(mail, '')",
     ),
 
   accounts: ({ prefix }, sql) =>
     selectAccounts(
       'chat_drupal_accounts',
-      // The user 0 is everybody who is not logged in.
+      // User 0 stands for visitors who are not logged in.
       `${quoteTable(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1 AND status = 1 AND uid > 0`,
       { id: 'uid', name: "COALESCE(name, '')" },
     ),
@@ -108,14 +113,21 @@ export const drupal: Application<Found, Found> = {
     const table = (name: string) => quoteTable(prefix + name, { quote });
     const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
     const ofSession = `s.sid AS sid, ${start('s.session', maxSessionBytes)} AS session`;
-    // COALESCE: in SQLite a column keeps its collation, NOCASE_UTF8, which only Drupal has.
+    // COALESCE removes the collation NOCASE_UTF8, which SQLite has only inside Drupal.
     const ofUser = `COALESCE(u.name, '') AS name, u.status AS status`;
     const users = `${table('users_field_data')} AS u`;
     const sessions: LoginTable = {
       view: 'chat_drupal',
       id: 'sid',
       lookup: 'sid',
-      columns: { sid: 'text', session: 'bytes', uid: 'text', name: 'text', status: 'text', roles: 'text' },
+      columns: {
+        sid: 'text',
+        session: 'bytes',
+        uid: 'text',
+        name: 'text',
+        status: 'text',
+        roles: 'text',
+      },
       select: `SELECT ${ofSession}, u.uid AS uid, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${users} ON u.uid = s.uid AND u.default_langcode = 1`,
       rows: {
         key: 's.sid',
@@ -147,15 +159,15 @@ export const drupal: Application<Found, Found> = {
     return { sessions };
   },
 
-  // A site with a name of each host takes the value under all of them.
-  onlyCookie: ({ cookie, ending }) => cookie ?? `SESS${ending ?? '0'.repeat(32)}`,
+  // Without a fixed name, the value counts under any name.
+  onlyCookie: ({ cookie, cookieEnding }) => cookie ?? `SESS${cookieEnding ?? '0'.repeat(32)}`,
 
-  claim({ cookie, ending }, { cookies }): Claim | NotLoggedIn {
-    const name = cookie ?? cookieName(cookies, ending);
+  claim({ cookie, cookieEnding }, { cookies }): Claim | NotLoggedIn {
+    const name = cookie ?? cookieName(cookies, cookieEnding);
     if (typeof name !== 'string') return name;
     const id = cookies.value(name);
-    if (id === null) return missingCookie(name, 'Drupal makes the name of the host and path of the page');
-    if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return notLoggedIn('its cookie is no session id');
+    if (id === null) return missingCookie(name, 'Drupal derives the name from the host and path of the page');
+    if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return notLoggedIn('the cookie value is not a valid session ID');
     const sid = hash('sha256', id, 'base64url');
     return { table: 'sessions', lookup: sid, secrets: [id] };
   },
@@ -163,12 +175,12 @@ export const drupal: Application<Found, Found> = {
   checkRow({ admins, moderators, hasSuperUser }, _, row) {
     const text = textsOf(row);
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
-    const session = sessionIn(row.session ?? null);
+    const session = decodeSession(row.session ?? null);
     if (session === undefined) {
       return (
         checkSize(row.session) ?? {
           ...notLoggedIn(
-            'the session is not what Drupal writes',
+            'the session is not in the form of Drupal',
             'session.serialize_handler of PHP must be “php”, its default',
           ),
           state: 'invalid',
@@ -177,8 +189,8 @@ export const drupal: Application<Found, Found> = {
     }
     const { user, isMasquerade } = session;
     if (user === null) return notLoggedIn('nobody is logged in in this session');
-    if (isMasquerade) return notLoggedIn('somebody is another user there, by the module Masquerade');
-    // The column of the user is written together with the session.
+    if (isMasquerade) return notLoggedIn('another user acts as this user there, by the module Masquerade');
+    // Drupal writes the user's column together with the session.
     if (row.uid === null || text('uid') !== user) return notLoggedIn('there is no such user');
     if (text('status') !== '1') return notLoggedIn('the user is blocked there');
     const own = text('roles').split('\n');
@@ -195,7 +207,7 @@ export const drupal: Application<Found, Found> = {
 
   async describe(folder, { prefix, admins, hasSuperUser }, ask, sql) {
     const table = (name: string) => quoteTable(prefix + name, sql);
-    const place = await settingsOf(folder);
+    const place = await findSettings(folder);
     const file = join(place?.root ?? folder.path, 'core/lib/Drupal.php');
     const roles = `SELECT 1 FROM ${table('user__roles')} r WHERE r.entity_id = u.uid AND r.roles_target_id = 'administrator'`;
     return {
@@ -206,47 +218,43 @@ export const drupal: Application<Found, Found> = {
         ask,
         `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (${hasSuperUser ? `u.uid = ${superUser} OR ` : ''}EXISTS (${roles}))`,
       ),
-      // getCookieDomain(): the host that is asked for, unless services.yml names another one.
+      // getCookieDomain(): the requested host, unless services.yml has another domain.
       cookie: { path: '/', domain: '.', secure: false },
     };
   },
 };
 
-const uid = parsePath('_sf2_attributes.uid');
+const uidPath = parsePath('_sf2_attributes.uid');
 
-/** Where versions of the module Masquerade keep who is another user: src/Masquerade.php, src/Session/MetadataBag.php. */
+/** Where versions of the module Masquerade store the first user: src/Masquerade.php, src/Session/MetadataBag.php. */
 const masquerades = ['_sf2_meta', '_sf2_attributes'].map((bag) => parsePath(`${bag}.masquerading`));
 masquerades.push(parsePath('masquerading'));
 
-/** The user's id in the text of a session, null if there is none; undefined if the text cannot be read. */
-function sessionIn(session: Buffer | null): { user: string | null; isMasquerade: boolean } | undefined {
+/** @returns undefined if the session is not valid. `user` is null if nobody is logged in. */
+function decodeSession(session: Buffer | null): { user: string | null; isMasquerade: boolean } | undefined {
   if (session === null) return { user: null, isMasquerade: false };
   if (session.length >= maxSessionBytes) return undefined;
-  try {
-    const all = formats.php(session);
-    const at = (path: Path) => {
-      const found = follow(all, path);
-      return 'value' in found ? found.value : null;
-    };
-    const value = at(uid);
-    const id = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
-    return {
-      user: /^[1-9]\d{0,18}$/.test(id) ? id : null,
-      isMasquerade: masquerades.some((path) => Number(at(path)) !== 0),
-    };
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
+  const all = decodeValue('php', session);
+  if (all === undefined) return undefined;
+  const at = (path: Path) => {
+    const found = follow(all, path);
+    return 'value' in found ? found.value : null;
+  };
+  const value = at(uidPath);
+  const id = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  return {
+    user: /^[1-9]\d{0,18}$/.test(id) ? id : null,
+    isMasquerade: masquerades.some((path) => Number(at(path)) !== 0),
+  };
 }
 
 /**
- * Drupal makes the name of the host and the path that a page is asked for by (`getUnprefixedName()`), which settings.php
- * does not say. So the cookie is known by its form. Of one name only `SSESS…` counts on pages by https.
+ * Drupal derives the name from the host and path of the request (`getUnprefixedName()`), which no file has. So the form of
+ * the name decides. With HTTPS only `SSESS…` counts.
  */
-function cookieName(cookies: RequestCookies, ending: string | null): string | NotLoggedIn {
+function cookieName(cookies: RequestCookies, cookieEnding: string | null): string | NotLoggedIn {
   const names = cookies.names.filter(
-    (name) => /^S?SESS[0-9a-f]{32}$/.test(name) && (ending === null || name.endsWith(ending)),
+    (name) => /^S?SESS[0-9a-f]{32}$/.test(name) && (cookieEnding === null || name.endsWith(cookieEnding)),
   );
   const endings = new Set(names.map((name) => name.slice(-32)));
   if (endings.size === 1) return names.find((name) => name.startsWith('SS')) ?? (names[0] as string);
@@ -254,17 +262,16 @@ function cookieName(cookies: RequestCookies, ending: string | null): string | No
     ? notLoggedIn('there is no cookie of the form SESS… or SSESS…')
     : notLoggedIn(
         'there are several cookies of the form SESS… or SSESS…',
-        `set ${option('cookieName')} to the name of the cookie of this site: its visitors have cookies of other sites, too`,
+        `set ${option('cookieName')} to the name of the cookie of this site: its visitors also have cookies of other sites`,
       );
 }
 
 /**
- * The module Email TFA redirects a user who is logged in to the page of the second factor, and keeps in its private
- * tempstore whether that was given: src/EventSubscriber/EmailTfaSubscriber.php. Later versions ask before the login and
- * have no such file.
+ * The module Email TFA asks for the second factor after the login, and stores the result outside the session
+ * (src/EventSubscriber/EmailTfaSubscriber.php). Later versions ask before the login and do not have this file.
  * @throws SecondFactorError
  */
-async function refuseEmailFactor(folder: SiteFolder, root: string, site: string): Promise<void> {
+async function rejectEmailFactor(folder: SiteFolder, root: string, site: string): Promise<void> {
   for (const modules of ['modules', 'modules/contrib', `${site}/modules`, `${site}/modules/contrib`]) {
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
@@ -274,31 +281,31 @@ async function refuseEmailFactor(folder: SiteFolder, root: string, site: string)
   }
 }
 
-/** The text of services.yml beside settings.php; empty if there is none. */
-async function servicesOf(folder: SiteFolder, site: string): Promise<string> {
+/** The text of services.yml next to settings.php; empty if there is none. */
+async function readServices(folder: SiteFolder, site: string): Promise<string> {
   const file = join(site, 'services.yml');
   return (await folder.has(file)) ? folder.text(file) : '';
 }
 
-/** Of the domain that the site sets its cookie for; null if it makes the name of the host of the page. */
-async function endingOf(folder: SiteFolder, site: string): Promise<string | null> {
+/** The end of the cookie's name if `cookie_domain` is set; else null. */
+async function readCookieEnding(folder: SiteFolder, site: string): Promise<string | null> {
   const [, , domain] =
-    /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await servicesOf(folder, site)) ??
+    /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await readServices(folder, site)) ??
     [];
   return domain === undefined ? null : hash('sha256', domain).slice(0, 32);
 }
 
-/** @returns the root of Drupal, and the folder of its site there; null if it is not there */
-async function settingsOf(folder: SiteFolder): Promise<{ root: string; site: string } | null> {
+/** @returns the root of Drupal, and the folder of the site in it; null if there is none */
+async function findSettings(folder: SiteFolder): Promise<{ root: string; site: string } | null> {
   const [, own, name] = /^(.*)\/sites\/([^/]+)\/settings\.php$/.exec(folder.path) ?? [];
   if (own !== undefined && name !== undefined) return { root: own, site: `sites/${name}` };
-  // Composer's projects have Drupal in a folder of its own.
+  // Composer's projects have Drupal in a subfolder.
   for (const below of ['', 'web', 'docroot', 'html', 'public']) {
     const root = join(folder.path, below);
     const isDrupal = await folder.has(join(root, 'core/lib/Drupal.php'));
-    const usual = join(root, 'sites/default/settings.php');
-    if (await folder.has(usual)) {
-      if (isDrupal || (await folder.text(usual)).includes('$databases'))
+    const settings = join(root, 'sites/default/settings.php');
+    if (await folder.has(settings)) {
+      if (isDrupal || (await folder.text(settings)).includes('$databases'))
         return { root, site: 'sites/default' };
     }
     if (!isDrupal) continue;
@@ -312,7 +319,7 @@ async function settingsOf(folder: SiteFolder): Promise<{ root: string; site: str
       .join('');
     throw new ConfigurationError(
       sites.length === 0
-        ? `${root}: Drupal is here, but no sites/default/settings.php: is it installed, and may this server read it?`
+        ? `${root}: sites/default/settings.php is missing: is Drupal installed, and may this server read the file?`
         : `${root}: Drupal has several sites here; set one of${choices}`,
     );
   }
@@ -321,8 +328,8 @@ async function settingsOf(folder: SiteFolder): Promise<{ root: string; site: str
 
 const kinds = { mysql: 'mysql', pgsql: 'postgres', sqlite: 'sqlite' } as const;
 
-/** `$databases['default']['default']`: the others are replicas, or belong to modules. */
-function databaseOf(configuration: Configuration, root: string): SiteDatabase & { prefix: string } {
+/** Reads `$databases['default']['default']`. Other databases are replicas, or belong to modules. */
+function readDatabase(configuration: Configuration, root: string): SiteDatabase & { prefix: string } {
   const text = (name: string) =>
     asText(configuration.variable(['databases', 'default', 'default', name], option('siteDatabase'))) ?? '';
   const driver = text('driver') || (/\\(\w+)$/.exec(text('namespace'))?.[1] ?? '');
@@ -335,12 +342,12 @@ function databaseOf(configuration: Configuration, root: string): SiteDatabase & 
   const [name, prefix] = [text('database'), text('prefix')];
   if (!/^[A-Za-z0-9_.$-]{0,64}$/.test(prefix)) {
     throw new ConfigurationError(
-      `${configuration.file}: the prefix of the tables has other characters than A-Z a-z 0-9 _ . $ -`,
+      `${configuration.file}: the prefix of the tables has characters other than A-Z a-z 0-9 _ . $ -`,
     );
   }
   if (kind === 'sqlite') {
     const path = isAbsolute(name) ? name : join(root, name);
-    // There a prefix is a file of its own.
+    // On SQLite a prefix means another file.
     const file = prefix === '' ? path : `${path}-${prefix}`;
     return { ...sqliteDatabase(file), prefix: '' };
   }

@@ -1,3 +1,9 @@
+/**
+ * Icinga Web 2.
+ *
+ * The cookie `Icingaweb2` is the id of a PHP session with an object `user`. A logout empties the session.
+ */
+
 import type { SessionApplication } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
@@ -12,7 +18,7 @@ export const icingaweb2: SessionApplication = {
   typed: true,
 
   async find(folder, given) {
-    // Its packages put the library elsewhere.
+    // Packages install the library in another place, so a controller identifies the application.
     const isIcinga = await fileContains(
       folder,
       'application/controllers/AuthenticationController.php',

@@ -1,3 +1,15 @@
+/**
+ * Joomla 4 to 6. Files are in libraries/src.
+ *
+ * The name of the cookie is an MD5 of the site's secret and a name (Service/Provider/Session.php; Session.php of
+ * joomla-framework/session). Its value is `session.session_id`, and the row has the user and the time of the last page
+ * view (Session/MetadataManager.php). A session ends at a logout and `lifetime` minutes after the last page view. The user
+ * must not be blocked (User/User.php), must not need a new password (Application/CMSApplication.php,
+ * checkUserRequiresReset), and must have agreed to the privacy policy (plugins/system/privacyconsent). Only the session
+ * data shows whether a second factor was given (Session/Storage/JoomlaStorage.php,
+ * Application/MultiFactorAuthenticationHandler.php). With the session handler “Database” it is in the same row.
+ */
+
 import { hash } from 'node:crypto';
 import {
   asText,
@@ -7,8 +19,7 @@ import {
   isTrue,
 } from '../configuration/configuration.ts';
 import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
-import { formats } from '../formats/formats.ts';
-import { FormatError, type PhpValue } from '../formats/value.ts';
+import type { PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { option } from '../names.ts';
@@ -18,6 +29,7 @@ import {
   type Application,
   checkSize,
   countAdmins,
+  decodeValue,
   type GivenRoles,
   type LoginTable,
   loginPart,
@@ -34,49 +46,42 @@ import {
 } from './application.ts';
 import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 
-/** The values of configuration.php. */
-interface Found extends GivenRoles {
+/** Values of configuration.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
-  /** The names of the cookie: the first that a visitor has counts. */
+  /** Possible names of the cookie. The first one that a visitor has counts. */
   cookies: readonly [string, ...string[]];
-  /** Frontend and backend have one session. */
-  shared: boolean;
-  /** Seconds. */
-  lifetime: number;
-  /** The table has the text of the sessions, too. */
+  /** Frontend and backend share the session. */
+  isShared: boolean;
+  lifetimeSeconds: number;
+  /** The table also has the data of sessions. */
   hasTexts: boolean;
 }
 
-interface Site extends Found {
-  /** Joomla 4.2 and later has a table of second factors. */
+interface Site extends Files {
+  /** There is a table of second factors, as in Joomla 4.2 and later. */
   secondFactors: boolean;
-  /** Pages are for users alone who have agreed to the privacy policy. */
+  /** Users must agree to the privacy policy. */
   needsConsent: boolean;
-  /** There is the table for them. */
+  /** There is a table of agreements. */
   hasConsents: boolean;
   listed: ListedGroups;
 }
 
-/** Groups of the installation: installation/sql/mysql/base.sql. Their children inherit their rights. */
-const groups = { superUsers: 8, administrators: 7, managers: 6 };
+/** Groups of each installation: installation/sql/mysql/base.sql. Groups below them inherit their rights. */
+const defaultGroups = { superUsers: 8, administrators: 7, managers: 6 };
 
 const file = 'configuration.php';
 const versionFile = 'libraries/src/Version.php';
-/** It ends the sessions of a user at a logout. */
+/** This plugin ends a user's sessions at a logout. */
 const logoutPlugin = 'plg_user_joomla';
 const consentPlugin = 'plg_system_privacyconsent';
 const groupsSetting = 'groups';
 const factorsTable = (prefix: string) => `${prefix}user_mfa`;
 const consentsTable = (prefix: string) => `${prefix}privacy_consents`;
 
-/**
- * Joomla 4 to 6: libraries/src/Service/Provider/Session.php, Session/MetadataManager.php,
- * Session/Storage/JoomlaStorage.php, Application/MultiFactorAuthenticationHandler.php,
- * Application/CMSApplication.php (checkUserRequiresReset), User/User.php, plugins/system/privacyconsent, and Session.php
- * of joomla-framework/session.
- */
-export const joomla: Application<Found, Site> = {
+export const joomla: Application<Files, Site> = {
   kind: 'joomla',
   title: 'Joomla',
 
@@ -89,7 +94,7 @@ export const joomla: Application<Found, Site> = {
       : 4;
     if (major < 4) {
       throw new ConfigurationError(
-        `${folder.path}: this is Joomla ${major}, and only Joomla 4 and later can be read`,
+        `${folder.path}: this is Joomla ${major}, but only Joomla 4 and later are supported`,
       );
     }
     const configuration = await folder.php(file);
@@ -98,18 +103,18 @@ export const joomla: Application<Found, Site> = {
     const isOn = (name: string, usual: string) => isTrue(text(name) ?? usual);
     if (!isOn('session_metadata', '1')) {
       throw new ConfigurationError(
-        `${folder.path}/${file}: Joomla does not write into its table who is logged in: switch on “Track Session Metadata” in its global configuration`,
+        `${folder.path}/${file}: Joomla does not store who is logged in: switch on “Track Session Metadata” in its global configuration`,
       );
     }
     const name = hash('md5', (text('secret', option('cookieName')) ?? '') + (text('session_name') || 'site'));
     const minutes = Number(text('lifetime') ?? 0);
     return {
-      database: databaseOf(configuration),
-      prefix: prefixOf(text('dbprefix') ?? ''),
-      // Session/Session.php hashes it a second time, and did not before the last betas of 4.0.
+      database: readDatabase(configuration),
+      prefix: requirePrefix(text('dbprefix') ?? ''),
+      // Session/Session.php hashes the name again, since the last betas of 4.0.
       cookies: cookieName === undefined ? [hash('md5', name), name] : [cookieName],
-      shared: isOn('shared_session', '0'),
-      lifetime: minutes > 0 ? minutes * 60 : 900,
+      isShared: isOn('shared_session', '0'),
+      lifetimeSeconds: minutes > 0 ? minutes * 60 : 900,
       hasTexts: text('session_handler') === 'database',
       admins,
       moderators,
@@ -120,10 +125,10 @@ export const joomla: Application<Found, Site> = {
 
   settings({ prefix }, { schema, quote, asText, lines }) {
     const optional = [factorsTable(prefix), consentsTable(prefix)];
-    // By our own spelling: a database may fold the names of tables.
-    const present = optional.map((one) => {
-      const name = asText(`'${one}'`);
-      return `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${one}'`;
+    // A database may change the case of names, so these are returned as written here.
+    const present = optional.map((table) => {
+      const name = asText(`'${table}'`);
+      return `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${table}'`;
     });
     const plugin = (name: string) => {
       const [, folder, element] = name.split('_');
@@ -140,10 +145,10 @@ export const joomla: Application<Found, Site> = {
 
   site(found, settings) {
     const text = settingTexts(settings);
-    // The handler “Database” deletes the row itself.
+    // The session handler “Database” deletes the row itself.
     if (!found.hasTexts && /"forceLogout":"?0/.test(text(logoutPlugin))) {
       throw new ConfigurationError(
-        'a logout of Joomla leaves its row of the session: take the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
+        'a logout of Joomla does not delete the row of the session: use the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
       );
     }
     const all = parseGroups(found.database, text(groupsSetting));
@@ -169,14 +174,14 @@ export const joomla: Application<Found, Site> = {
 
   logins({ prefix, secondFactors, hasConsents, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
-    // A group has the rights of all groups that it lies in.
+    // A group has the rights of all groups above it.
     const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
     const directly = `SELECT ${lines('map.group_id')} FROM ${table('user_usergroup_map')} AS map WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${table('user_mfa')} AS f WHERE f.user_id = u.id`;
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${maxSessionBytes})` : 'NULL'} AS data, s.userid AS userid`;
     const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
-    // The ids of the backend are those of administrators. Sessions that are shared with it have no client.
+    // Session ids of the backend belong to administrators, and are not read. Shared sessions have no client.
     const ofSite = '(s.client_id = 0 OR s.client_id IS NULL)';
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
     const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${hasConsents ? `(${consents})` : '0'} AS consents`;
@@ -231,33 +236,36 @@ export const joomla: Application<Found, Site> = {
   claim({ cookies: names }, { cookies }) {
     const id = names.map((name) => cookies.value(name)).find((value) => value !== null);
     if (id === undefined) {
-      return missingCookie(names[0], 'Joomla makes the name of the cookie of its secret');
+      return missingCookie(names[0], 'Joomla derives the name of the cookie from its secret');
     }
-    if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return notLoggedIn('its cookie is no session id');
+    if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return notLoggedIn('the cookie value is not a valid session ID');
     return { table: 'sessions', lookup: id, secrets: [id] };
   },
 
   checkRow(site, _, row, now) {
     const text = textsOf(row);
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
-    if (!site.shared && text('client') !== '0') return notLoggedIn('the session is not that of the site');
+    if (!site.isShared && text('client') !== '0') return notLoggedIn('the session is not that of the site');
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session is that of a guest');
     if (row.name === null) return notLoggedIn('the user has been deleted');
     if (text('block') !== '0') return notLoggedIn('the user is blocked there');
-    if (text('reset') !== '0') return notLoggedIn('the user has to set a new password first');
+    if (text('reset') !== '0') return notLoggedIn('the user must set a new password first');
     if (site.needsConsent && text('consents') === '0')
       return notLoggedIn('the user has not yet agreed to the privacy policy');
-    const session = sessionIn(row.data ?? null);
+    const session = decodeSession(row.data ?? null);
     if (session === undefined)
       return (
-        checkSize(row.data) ?? { ...notLoggedIn('the session is not what Joomla writes'), state: 'invalid' }
+        checkSize(row.data) ?? {
+          ...notLoggedIn('the session is not in the form of Joomla'),
+          state: 'invalid',
+        }
       );
     if (session?.user !== undefined && session.user !== id)
       return notLoggedIn('the session is that of another user, or of a guest');
-    if (session?.mustSetUp === true) return notLoggedIn('the user has to set up a second factor first');
-    // The first page after the login marks the sessions of users without factors, too, and moves those of versions before
-    // 4.2 from `otpKey` into the table (MultiFactorAuthenticationHandler.php).
+    if (session?.mustSetUp === true) return notLoggedIn('the user must set up a second factor first');
+    // The first page after the login also marks sessions of users without factors. It moves factors of versions before 4.2
+    // from `otpKey` into the table.
     const mustBeChecked = (site.secondFactors && site.hasTexts) || text('factors') !== '0';
     if (mustBeChecked && session?.checked !== true) {
       return notLoggedIn(
@@ -270,12 +278,12 @@ export const joomla: Application<Found, Site> = {
     const user: SessionUser = {
       id,
       name: displayName(text('name')) || id,
-      ...rolesIn(site, text('member_of').split('\n'), text('directly_in').split('\n')),
+      ...findRoles(site, text('member_of').split('\n'), text('directly_in').split('\n')),
     };
-    // Each page writes the time, whichever handler has the session itself (MetadataManagerListener.php).
+    // Each page view writes the time, with any session handler (MetadataManagerListener.php).
     const last = Math.max(Number(text('time')), session?.now ?? 0);
-    if (last + site.lifetime < now) return notLoggedIn('the session has expired there');
-    return { state: 'user', user, idle: last + site.lifetime + 1 };
+    if (last + site.lifetimeSeconds < now) return notLoggedIn('the session has expired there');
+    return { state: 'user', user, idle: last + site.lifetimeSeconds + 1 };
   },
 
   async describe(folder, { prefix, admins }, ask) {
@@ -284,7 +292,7 @@ export const joomla: Application<Found, Site> = {
     const version = (await folder.has(versionFile)) ? await folder.php(versionFile) : null;
     const part = (name: string) =>
       ifKnown(() => version?.member(`Version::${name}_VERSION`, '') ?? null) ?? '';
-    const isAdmin = `SELECT 1 FROM ${prefix}user_usergroup_map map JOIN ${prefix}usergroups own ON own.id = map.group_id JOIN ${prefix}usergroups above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id AND above.id IN (${groups.superUsers}, ${groups.administrators})`;
+    const isAdmin = `SELECT 1 FROM ${prefix}user_usergroup_map map JOIN ${prefix}usergroups own ON own.id = map.group_id JOIN ${prefix}usergroups above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id AND above.id IN (${defaultGroups.superUsers}, ${defaultGroups.administrators})`;
     return {
       version: version && [part('MAJOR'), part('MINOR'), part('PATCH')].filter(Boolean).join('.'),
       address: text('live_site'),
@@ -305,7 +313,7 @@ export const joomla: Application<Found, Site> = {
 
 interface Session {
   user?: string;
-  /** The time of the last page, in seconds since 1970. */
+  /** The time of the last page view, in seconds since 1970. */
   now?: number;
   /** The second factor was given, or is not needed. */
   checked: boolean;
@@ -319,44 +327,41 @@ const paths = {
   setup: parsePath('data.com_users.mandatory_mfa_setup'),
 };
 
-/** `$_SESSION['joomla']` is a serialized Registry in base64. Null if there is none; undefined if it cannot be read. */
-function sessionIn(data: Buffer | null): Session | null | undefined {
+/** Decodes the Registry in `$_SESSION['joomla']`. Null if there is none; undefined if it is not valid. */
+function decodeSession(data: Buffer | null): Session | null | undefined {
   if (data === null || data.length === 0) return null;
-  try {
-    const all = formats.php(data) as Record<string, PhpValue>;
-    const encoded = Object.hasOwn(all, 'joomla') ? all.joomla : null;
-    if (typeof encoded !== 'string') return null;
-    const registry = formats.php_serialize(Buffer.from(encoded, 'base64'));
-    const at = (path: keyof typeof paths) => {
-      const found = follow(registry, paths[path]);
-      return 'value' in found ? found.value : null;
-    };
-    const [id, now] = [at('id'), at('now')];
-    return {
-      ...(typeof id === 'number' || typeof id === 'string' ? { user: String(id) } : {}),
-      ...(typeof now === 'number' ? { now } : {}),
-      checked: Number(at('checked')) !== 0,
-      mustSetUp: Number(at('setup')) !== 0,
-    };
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
+  const all = decodeValue('php', data) as Record<string, PhpValue> | undefined;
+  if (all === undefined) return undefined;
+  const encoded = Object.hasOwn(all, 'joomla') ? all.joomla : null;
+  if (typeof encoded !== 'string') return null;
+  const registry = decodeValue('php_serialize', Buffer.from(encoded, 'base64'));
+  if (registry === undefined) return undefined;
+  const at = (path: keyof typeof paths) => {
+    const found = follow(registry, paths[path]);
+    return 'value' in found ? found.value : null;
+  };
+  const [id, now] = [at('id'), at('now')];
+  return {
+    ...(typeof id === 'number' || typeof id === 'string' ? { user: String(id) } : {}),
+    ...(typeof now === 'number' ? { now } : {}),
+    checked: Number(at('checked')) !== 0,
+    mustSetUp: Number(at('setup')) !== 0,
+  };
 }
 
-function rolesIn(site: Site, own: readonly string[], directly: readonly string[]) {
+function findRoles(site: Site, own: readonly string[], directly: readonly string[]) {
   const isIn = (listed: readonly string[] | undefined, ids: readonly number[]) =>
     listed === undefined
       ? ids.some((id) => own.includes(String(id)))
       : listed.some((id) => directly.includes(id));
   return toRoles(
-    isIn(site.listed.admins, [groups.superUsers, groups.administrators]),
-    isIn(site.listed.moderators, [groups.managers]),
+    isIn(site.listed.admins, [defaultGroups.superUsers, defaultGroups.administrators]),
+    isIn(site.listed.moderators, [defaultGroups.managers]),
   );
 }
 
 /** `host`, `host:port`, `host:/socket`, `unix:/socket` or `[v6]:port`: MysqliDriver::connect() of joomla-framework/database. */
-function databaseOf(configuration: Configuration): SiteDatabase {
+function readDatabase(configuration: Configuration): SiteDatabase {
   const text = (name: string) =>
     asText(configuration.member(`JConfig::${name}`, option('siteDatabase'))) ?? '';
   return serverDatabase({
@@ -368,7 +373,7 @@ function databaseOf(configuration: Configuration): SiteDatabase {
   });
 }
 
-function prefixOf(prefix: string): string {
+function requirePrefix(prefix: string): string {
   if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
-  throw new ConfigurationError('the prefix of the tables of Joomla has other characters than A-Z a-z 0-9 _');
+  throw new ConfigurationError('the prefix of the tables of Joomla has characters other than A-Z a-z 0-9 _');
 }

@@ -16,23 +16,23 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import { type Config, databaseOf, withoutComments } from './laravel-configuration.ts';
+import { type Config, readDatabase, removeComments } from './laravel-configuration.ts';
 import { fileContains } from './own-sessions.ts';
 
 /**
- * `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user.
- * @param isOther the guards are those of lab404/laravel-impersonate (src/Guard/SessionGuard.php)
+ * The path to a user's id: `SessionGuard::getName()`, with the SHA-1 of the guard's class.
+ * @param isOther with the guards of lab404/laravel-impersonate (src/Guard/SessionGuard.php)
  */
-export const userOf = (guard: string, isOther = false) =>
+export const toUserPath = (guard: string, isOther = false) =>
   `login_${guard}_${isOther ? '3dc7a913ef5fd4b890ecabe3487085573e16cf82' : '59ba36addc2b2f9401580f014c7f58ea4e30989d'}`;
 
-/** An application may have a class of guards of its own. */
-export const guardIn = /^login_([^.]+)_[0-9a-f]{40}$/;
+/** The guard in such a path. Applications may have their own classes. */
+export const guardPattern = /^login_([^.]+)_[0-9a-f]{40}$/;
 
 export interface Impersonation {
-  /** The guards are those of lab404/laravel-impersonate. */
+  /** The application uses the guards of lab404/laravel-impersonate. */
   hasOtherGuards: boolean;
-  /** Where a session has the id of an admin who acts as another user. */
+  /** Keys of a session in which an admin acts as another user. */
   marks: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export interface Impersonation {
  * config/laravel-impersonate.php), stechstudio/filament-impersonate (src/ImpersonateManager.php), Laravel Nova
  * (src/Auth/Adapters/SessionImpersonator.php).
  */
-export async function impersonationIn(
+export async function readImpersonation(
   folder: SiteFolder,
   root: string,
   config: Config,
@@ -52,8 +52,11 @@ export async function impersonationIn(
   return { hasOtherGuards, marks: [named || 'impersonated_by', 'nova_impersonated_by'] };
 }
 
-/** Where the users of a guard are. A session outlives its user, and a new password if the application wants that. */
-export async function accountsOf({
+/**
+ * Finds the table with the users of a guard. A session may outlive its user, and also a new password, which
+ * applications with the middleware `AuthenticateSession` compare.
+ */
+export async function readAccounts({
   folder,
   root,
   config,
@@ -74,18 +77,18 @@ export async function accountsOf({
   const driver = (await auth('guards', guard, 'driver')) ?? 'session';
   if (driver !== 'session')
     throw new ConfigurationError(
-      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set ${option('userId')}=${userOf('GUARD', impersonation.hasOtherGuards)} with the name of another guard`,
+      `${root}: the guard ${guard} does not keep users in sessions (its driver is ${driver}): set ${option('userId')}=${toUserPath('GUARD', impersonation.hasOtherGuards)} with the name of another guard`,
     );
   const provider = (await auth('guards', guard, 'provider')) ?? 'users';
   const ofProvider = (key: string) => auth('providers', provider, key);
   const kind = (await ofProvider('driver')) ?? 'eloquent';
   if (kind !== 'eloquent' && kind !== 'database')
     throw new ConfigurationError(
-      `${root}: the users of the guard ${guard} are kept in a way of this application (auth.providers.${provider}.driver is ${kind}), which cannot be read: set ${option('site')}=laravel: without the folder, and ${option('store')}`,
+      `${root}: the users of the guard ${guard} have a driver of this application (auth.providers.${provider}.driver is ${kind}), which is not supported: set ${option('site')}=laravel: without the folder, and ${option('store')}`,
     );
   const model =
     kind === 'eloquent'
-      ? await modelOf(folder, root, (await ofProvider('model')) ?? 'App\\Models\\User')
+      ? await readModel(folder, root, (await ofProvider('model')) ?? 'App\\Models\\User')
       : {
           table: (await ofProvider('table')) ?? 'users',
           connection: await ofProvider('connection'),
@@ -93,16 +96,18 @@ export async function accountsOf({
           password: 'password',
           confirmsMail: false,
         };
-  const { database, prefix } = await databaseOf(root, config, model.connection);
+  const { database, prefix } = await readDatabase(root, config, model.connection);
   const table = prefix + model.table;
   if (!/^\w+(\.\w+)?$/.test(table))
-    throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
+    throw new ConfigurationError(
+      `${root}: the name of the users' table has characters other than A-Z a-z 0-9 _`,
+    );
   const skipsEmpty = await skipsEmptyPassword(folder, root);
-  // An application may have none of these.
+  // All of these columns are optional.
   const columns = ['name', model.password, 'deleted_at'];
   const [mail, confirmed] = ['email', 'email_verified_at'];
-  // The middleware `AuthenticateSession` puts the hash there, behind `auth:sanctum` (as in Jetstream) under the name of that
-  // guard. Sanctum takes the users of `web`.
+  // Where `AuthenticateSession` stores the hash. With `auth:sanctum`, as in Jetstream, it uses the name of that guard, whose
+  // users are those of `web`.
   const hashPaths = [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])];
   return {
     proof: [...hashPaths, ...impersonation.marks],
@@ -119,7 +124,7 @@ export async function accountsOf({
       }),
     users(sql, known) {
       const value = (name: string) => (known.has(name) ? `u.${quoteTable(name, sql)}` : 'NULL');
-      // NULL where the table has no such column. Versions before 11 take a password that is NULL for another one.
+      // NULL if the table has no such column. Versions before 11 treat NULL as another password.
       const password = known.has(model.password) ? `COALESCE(${value(model.password)}, '')` : 'NULL';
       const read = `${value('name')} AS name, ${password} AS password, ${value('deleted_at')} AS deleted_at`;
       const users = {
@@ -145,7 +150,7 @@ export async function accountsOf({
     },
     all(sql, known) {
       const from = `${quoteTable(table, sql)}${known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''}`;
-      // Otherwise the name is in the session.
+      // With a name from the session, the table is not searched.
       const isNamed = known.has('name') && !given.userName;
       const name = isNamed ? quoteTable('name', sql) : 'NULL';
       const accounts = selectAccounts('chat_laravel_accounts', from, {
@@ -156,18 +161,18 @@ export async function accountsOf({
     },
     checkRow(row, { user, proof }) {
       if (proof.slice(hashPaths.length).some((mark) => mark !== null))
-        return notLoggedIn('somebody else acts as this user there');
+        return notLoggedIn('another user acts as this user there');
       if (row === null) return notLoggedIn('there is no such user any more');
       if (row.deleted_at !== null) return notLoggedIn('the user is deleted');
       const { password } = row;
       const hashes = proof.slice(0, hashPaths.length).filter((hash) => hash !== null);
       if (hashes.length > 0 && !password)
         return notLoggedIn(
-          `the application ends logins by a new password, but its users have no column ${model.password}`,
-          `name the column of the passwords in the model, by $authPasswordName; or set ${option('site')}=laravel: without the folder, and ${option('store')}: then the session alone says who is logged in`,
+          `the application ends logins after a new password, but the users' table has no column ${model.password}`,
+          `set $authPasswordName in the model to the column of the passwords; or set ${option('site')}=laravel: without the folder, and ${option('store')}: then the session alone says who is logged in`,
         );
       const isCompared = password && !(skipsEmpty && isEmpty(password));
-      if (isCompared && !hashes.every((hash) => isOf(password, hash, appKey)))
+      if (isCompared && !hashes.every((hash) => matchesHash(password, hash, appKey)))
         return notLoggedIn('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
       return { state: 'user', user: { ...user, name } };
@@ -179,14 +184,14 @@ export async function accountsOf({
 const isEmpty = (text: Buffer) => text.length === 0 || text.equals(zero);
 const zero = Buffer.from('0');
 
-/** Whether `AuthenticateSession` compares nothing where the password is empty, as since version 11. */
+/** Whether `AuthenticateSession` accepts any hash if the password is empty, as since version 11. */
 async function skipsEmptyPassword(folder: SiteFolder, root: string): Promise<boolean> {
   const file = `${root}/vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php`;
   return fileContains(folder, file, '! $request->user()->getAuthPassword()');
 }
 
-/** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */
-function isOf(password: Buffer, hash: string, appKey: string | null): boolean {
+/** Sessions have the stored hash, or since 12.45 an HMAC of it: `SessionGuard::hashPasswordForCookie()`. */
+function matchesHash(password: Buffer, hash: string, appKey: string | null): boolean {
   const given = Buffer.from(hash, 'latin1');
   const keyed = createHmac('sha256', appKey ?? 'base-key-for-password-hash-mac')
     .update(password)
@@ -200,14 +205,14 @@ interface Model {
   key: string;
   /** The column of the password. */
   password: string;
-  /** Users confirm their address: Illuminate/Auth/MustVerifyEmail.php. */
+  /** Users must confirm their address: Illuminate/Auth/MustVerifyEmail.php. */
   confirmsMail: boolean;
 }
 
-/** The table of a model, as far as the model names it in plain words. */
-async function modelOf(folder: SiteFolder, root: string, name: string): Promise<Model> {
+/** Reads what the model's code sets with literal texts. The rest has Laravel's defaults. */
+async function readModel(folder: SiteFolder, root: string, name: string): Promise<Model> {
   const file = `${root}/${name.replace(/^\\?App\\/, 'app/').replaceAll('\\', '/')}.php`;
-  const source = (await folder.has(file)) ? withoutComments(await folder.text(file)) : '';
+  const source = (await folder.has(file)) ? removeComments(await folder.text(file)) : '';
   const property = (property: string) =>
     new RegExp(`\\$${property}\\s*=\\s*(['"])([\\w.]+)\\1`).exec(source)?.[2];
   const [ahead = ''] = source.split(/^(?:(?:abstract|final|readonly) )*class\s/m, 1);

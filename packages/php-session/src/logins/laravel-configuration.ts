@@ -5,11 +5,10 @@ import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
 import { findRoot, type SiteDatabase, type SiteFolder } from './application.ts';
 
-/** The configuration of a site: `config('FILE.KEY.KEY')`. */
+/** Reads `config('FILE.KEY.KEY')`. @param instead the option to set if only PHP knows the value */
 export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;
 
-/** The folder of the application; the site's own may be `public` in it. */
-export const rootOf = (folder: SiteFolder) =>
+export const findLaravel = (folder: SiteFolder) =>
   findRoot(
     folder,
     'public',
@@ -20,16 +19,16 @@ export const rootOf = (folder: SiteFolder) =>
   );
 
 /** Keys whose lists Laravel merges: `LoadConfiguration::mergeableOptions()`. */
-const merged = new Set(['auth.guards', 'auth.providers', 'cache.stores', 'database.connections']);
+const mergedKeys = new Set(['auth.guards', 'auth.providers', 'cache.stores', 'database.connections']);
 
-export async function configurationOf(
+export async function openConfiguration(
   folder: SiteFolder,
   root: string,
 ): Promise<{ config: Config; previousKeys: readonly string[] }> {
   const read = (file: string) => folder.php(file, { root });
   const cache = `${root}/bootstrap/cache/config.php`;
   if (await folder.has(cache)) {
-    // With it Laravel reads neither `.env` nor the other files.
+    // With this file Laravel reads neither `.env` nor the other files.
     const cached = await read(cache);
     const previousKeys: string[] = [];
     for (let n = 0; ; n++) {
@@ -43,7 +42,7 @@ export async function configurationOf(
   const file = `${root}/.env`;
   const environment = (await folder.has(file)) ? await folder.env(file, 'phpdotenv') : {};
   const files = new Map<string, Promise<Configuration[]>>();
-  // Since version 11 those of the framework count where the application has none.
+  // Since version 11 the framework's files replace missing ones.
   const filesOf = async (file: string) => {
     const found: Configuration[] = [];
     for (const at of ['config', 'vendor/laravel/framework/config']) {
@@ -56,18 +55,18 @@ export async function configurationOf(
     const reading = files.get(file) ?? filesOf(file);
     files.set(file, reading);
     const found = await reading;
-    // A key of the application replaces the framework's with all that is in it: LoadConfiguration::loadConfigurationFile().
-    const whole = keys.slice(0, merged.has(`${file}.${keys[0]}`) ? 2 : 1);
+    // A key of the application replaces the whole key of the framework: LoadConfiguration::loadConfigurationFile().
+    const whole = keys.slice(0, mergedKeys.has(`${file}.${keys[0]}`) ? 2 : 1);
     return asText(found.find((each) => each.returns(whole))?.returned(keys, instead) ?? null);
   };
-  // Versions before 11 have no such keys.
+  // Versions before 11 do not have them.
   const hasPrevious = (await filesOf('app')).some((each) => each.returns(['previous_keys']));
   const previous = (hasPrevious && environment.APP_PREVIOUS_KEYS) || '';
   return { config, previousKeys: previous.split(',').filter((key) => key !== '') };
 }
 
-/** A part of `config/database.php`, with the URL that replaces its parts: Illuminate/Support/ConfigurationUrlParser.php. */
-export async function connectionOf(
+/** Reads a connection in `config/database.php`. Its URL replaces the other values: Illuminate/Support/ConfigurationUrlParser.php. */
+export async function openConnection(
   config: Config,
   keys: readonly string[],
 ): Promise<(key: string) => Promise<string>> {
@@ -75,7 +74,7 @@ export async function connectionOf(
   const given = await value('url');
   if (given === '') return value;
   if (!URL.canParse(given))
-    throw new ConfigurationError(`the url of ${keys.join('.')} is none: set ${option('store')}`);
+    throw new ConfigurationError(`the url of ${keys.join('.')} is not a URL: set ${option('store')}`);
   const url = new URL(given);
   const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
   const parts: Record<string, string> = {
@@ -100,13 +99,13 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
 };
 
 /** A connection of `config/database.php`. @param given its name; null for the default */
-export async function databaseOf(
+export async function readDatabase(
   root: string,
   config: Config,
   given: string | null,
 ): Promise<{ database: SiteDatabase; prefix: string }> {
   const name = given || ((await config('database', ['default'], option('store'))) ?? '');
-  const value = await connectionOf(config, ['connections', name]);
+  const value = await openConnection(config, ['connections', name]);
   const [kind, prefix, path] = [kinds[await value('driver')], await value('prefix'), await value('database')];
   if (kind === 'sqlite') {
     return { database: sqliteDatabase(path.startsWith('/') ? path : join(root, path)), prefix };
@@ -114,7 +113,7 @@ export async function databaseOf(
   const [host, socket] = [await value('host'), kind === 'mysql' ? await value('unix_socket') : ''];
   if (kind === undefined || (host === '' && socket === ''))
     throw new ConfigurationError(
-      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set ${option('site')}=laravel: without the folder, and ${option('store')}`,
+      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it must be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set ${option('site')}=laravel: without the folder, and ${option('store')}`,
     );
   const port = await value('port');
   const database = serverDatabase({
@@ -128,4 +127,4 @@ export async function databaseOf(
   return { database, prefix };
 }
 
-export const withoutComments = (source: string) => source.replace(/\/\*[\s\S]*?\*\/|(?<!\S)\/\/.*$/gm, '');
+export const removeComments = (source: string) => source.replace(/\/\*[\s\S]*?\*\/|(?<!\S)\/\/.*$/gm, '');

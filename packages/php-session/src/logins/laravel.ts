@@ -1,70 +1,77 @@
+/**
+ * Laravel 8 to 13. Files are in Illuminate.
+ *
+ * The cookie is the encrypted id of a session in files, Redis, memcached or a table (Session/SessionManager.php,
+ * Cache/CacheManager.php, Redis/RedisManager.php). The session has the user's id under `login_GUARD_…`, and a logout removes it
+ * (Auth/SessionGuard.php). It ends `lifetime` minutes after the last request. The user's row must exist
+ * (Auth/EloquentUserProvider.php). With the middleware `AuthenticateSession` the session also has a password hash, so a new
+ * password ends it (Session/Middleware/AuthenticateSession.php). The configuration is config/*.php with `.env`, or the
+ * cached one.
+ */
+
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import { type FoundSessions, matchFile, type SessionApplication, type SiteFolder } from './application.ts';
-import { accountsOf, guardIn, impersonationIn, userOf } from './laravel-accounts.ts';
+import { guardPattern, readAccounts, readImpersonation, toUserPath } from './laravel-accounts.ts';
 import {
   type Config,
-  configurationOf,
-  connectionOf,
-  databaseOf,
-  rootOf,
-  withoutComments,
+  findLaravel,
+  openConfiguration,
+  openConnection,
+  readDatabase,
+  removeComments,
 } from './laravel-configuration.ts';
 import { fileContains, toSecondFactorError } from './own-sessions.ts';
 
-/**
- * Laravel 8 to 13: Illuminate/Session/SessionManager.php, Session/Middleware/AuthenticateSession.php,
- * Cache/CacheManager.php, Redis/RedisManager.php, Auth/EloquentUserProvider.php. Its configuration is that of
- * config/*.php with `.env`, or the cached one.
- */
 export const laravel: SessionApplication = {
   kind: 'laravel',
   title: 'Laravel',
-  options: { cookieName: 'laravel_session', userId: userOf('web'), userName: userOf('web') },
+  options: { cookieName: 'laravel_session', userId: toUserPath('web'), userName: toUserPath('web') },
 
   async find(folder, given) {
-    const root = await rootOf(folder);
+    const root = await findLaravel(folder);
     if (root === null) return null;
     if (!given.userRequire) {
-      for (const asking of askingPackages) {
+      for (const asking of secondFactorPackages) {
         if (await fileContains(folder, `${root}/vendor/${asking.name}/${asking.file}`, asking.text))
           throw toSecondFactorError(root, `the package ${asking.name}`, asking.given);
       }
     }
-    const { config, previousKeys } = await configurationOf(folder, root);
+    const { config, previousKeys } = await openConfiguration(folder, root);
     const guard = given.userId
-      ? guardIn.exec(given.userId)?.[1]
+      ? guardPattern.exec(given.userId)?.[1]
       : ((await config('auth', ['defaults', 'guard'], option('userId'))) ?? 'web');
-    const impersonation = await impersonationIn(folder, root, config);
-    const user = userOf(guard ?? 'web', impersonation.hasOtherGuards);
+    const impersonation = await readImpersonation(folder, root, config);
+    const user = toUserPath(guard ?? 'web', impersonation.hasOtherGuards);
     const appKey = await config('app', ['key'], option('cookie'));
     if (!appKey && !given.cookie)
-      throw new ConfigurationError(`${root}: there is no APP_KEY: php artisan key:generate makes it`);
-    const appKeys = given.cookie ? [] : [appKey ?? '', ...previousKeys].map((text) => keyOf(root, text));
-    const cookieName = given.cookieName ?? (await needed(root, config, 'cookie', option('cookieName')));
-    const stored = given.store ? {} : await storeOf(folder, root, config);
+      throw new ConfigurationError(`${root}: APP_KEY is missing: create it with php artisan key:generate`);
+    const appKeys = given.cookie ? [] : [appKey ?? '', ...previousKeys].map((text) => readKey(root, text));
+    const cookieName =
+      given.cookieName ?? (await requireSetting(root, config, 'cookie', option('cookieName')));
+    const stored = given.store ? {} : await readStore(folder, root, config);
     return {
       appKeys,
       options: {
         cookieName,
-        cookie: (await isPlain(folder, root, cookieName)) ? 'plain' : 'laravel',
+        cookie: (await isPlainCookie(folder, root, cookieName)) ? 'plain' : 'laravel',
         userId: user,
         userName: user,
         ...stored.options,
       },
       ...(stored.table && { table: stored.table }),
-      // Another value of the session than Laravel's own is the application's affair.
+      // The operator's own path to the user is not checked with a table.
       ...(guard === undefined
         ? {}
-        : { accounts: await accountsOf({ folder, root, config, guard, impersonation, appKey, given }) }),
+        : { accounts: await readAccounts({ folder, root, config, guard, impersonation, appKey, given }) }),
     };
   },
 
   async describe(folder) {
-    const root = await rootOf(folder);
+    const root = await findLaravel(folder);
     if (root === null) return {};
-    const { config } = await configurationOf(folder, root);
+    const { config } = await openConfiguration(folder, root);
     const known = (file: string, key: string) =>
       config(file, [key], '').catch((error: unknown) => {
         if (error instanceof ConfigurationError) return null;
@@ -74,7 +81,7 @@ export const laravel: SessionApplication = {
     const address = await known('app', 'url');
     return {
       version: (await matchFile(folder, framework, /const VERSION = '([\d.]+)'/))?.[1],
-      // The skeleton has it until somebody sets another one.
+      // The default of new applications.
       address: address === 'http://localhost' ? null : address,
       login: 'login',
       condition: { language: 'Blade', open: '@auth', close: '@endauth' },
@@ -88,10 +95,10 @@ export const laravel: SessionApplication = {
 };
 
 /**
- * Packages whose middleware asks for a second factor on the pages, when the user is in the session; the text of a file by
- * which it does so in this version; and where the session says that the factor was given.
+ * Packages whose middleware asks for a second factor after the login: a text that a file of such a version has, and the
+ * path in the session that says that the factor was given.
  */
-const askingPackages = [
+const secondFactorPackages = [
   {
     name: 'pragmarx/google2fa-laravel',
     file: 'composer.json',
@@ -113,7 +120,7 @@ const askingPackages = [
 ];
 
 /** A value of `config/session.php`. */
-async function needed(root: string, config: Config, key: string, instead: string): Promise<string> {
+async function requireSetting(root: string, config: Config, key: string, instead: string): Promise<string> {
   const value = await config('session', [key], instead);
   if (value !== null) return value;
   throw new ConfigurationError(
@@ -122,16 +129,15 @@ async function needed(root: string, config: Config, key: string, instead: string
 }
 
 /** As in Illuminate/Encryption/EncryptionServiceProvider.php. */
-function keyOf(root: string, text: string): Buffer {
+function readKey(root: string, text: string): Buffer {
   const key = text.startsWith('base64:') ? Buffer.from(text.slice(7), 'base64') : Buffer.from(text);
   if (key.length === 16 || key.length === 32) return key;
-  throw new ConfigurationError(`${root}: an APP_KEY is none of 16 or 32 bytes`);
+  throw new ConfigurationError(`${root}: an APP_KEY must have 16 or 32 bytes`);
 }
 
-/** Where the sessions are. */
-async function storeOf(folder: SiteFolder, root: string, config: Config): Promise<Partial<FoundSessions>> {
+async function readStore(folder: SiteFolder, root: string, config: Config): Promise<Partial<FoundSessions>> {
   const session = (key: string) => config('session', [key], option('store'));
-  const driver = await needed(root, config, 'driver', option('store'));
+  const driver = await requireSetting(root, config, 'driver', option('store'));
   const encrypted = await session('encrypt');
   const layers =
     encrypted === null || encrypted === '' || encrypted === '0' ? [] : ['laravel', 'unserialize'];
@@ -151,13 +157,13 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
       return url(`file://${escapedPath(files)}`, { prefix: '', lifetime });
     }
     case 'database': {
-      const { database, prefix } = await databaseOf(root, config, await session('connection'));
+      const { database, prefix } = await readDatabase(root, config, await session('connection'));
       const table = prefix + ((await session('table')) ?? 'sessions');
       const columns = { table, id: 'id', data: 'payload', last: 'last_activity', lifetime };
       return { table: { database, options: all(columns, ['base64']) } };
     }
     case 'redis': {
-      const { place, options, prefix } = await redisOf(config, (await session('connection')) ?? 'default');
+      const { place, options, prefix } = await readRedis(config, (await session('connection')) ?? 'default');
       const own = await session('prefix');
       const key =
         prefix + (own || (await cachePrefix(folder, root, config, (await session('store')) || 'redis')));
@@ -167,7 +173,9 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
       const store = (await session('store')) || 'memcached';
       const part = (...keys: string[]) => config('cache', ['stores', store, ...keys], option('store'));
       if (await part('servers', '1', 'host'))
-        throw new ConfigurationError(`${root}: several memcached servers: set ${option('store')}`);
+        throw new ConfigurationError(
+          `${root}: several memcached servers are not supported: set ${option('store')}`,
+        );
       const login = [await part('sasl', '0'), await part('sasl', '1')].map((text) =>
         encodeURIComponent(text ?? ''),
       );
@@ -180,21 +188,21 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
     default:
       throw new ConfigurationError(
         driver === 'cookie'
-          ? `${root}: SESSION_DRIVER=cookie keeps the whole session in the browser, where a logout on another device does not reach it: set another driver, such as database or file`
+          ? `${root}: SESSION_DRIVER=cookie keeps the whole session in the browser, so a logout on another device does not end it: set another driver, such as database or file`
           : `${root}: sessions with SESSION_DRIVER=${driver} cannot be read: set another driver, such as database or file`,
       );
   }
 }
 
 /** The first part of a store URL, and some of its options. */
-interface Place {
+interface StorePlace {
   place: string;
   options: Record<string, string>;
   prefix: string;
 }
 
 /** Whether the application leaves the cookie unencrypted: `EncryptCookies::$except`, or `encryptCookies(except: …)`. */
-async function isPlain(folder: SiteFolder, root: string, cookieName: string): Promise<boolean> {
+async function isPlainCookie(folder: SiteFolder, root: string, cookieName: string): Promise<boolean> {
   const places = [
     ['app/Http/Middleware/EncryptCookies.php', /\$except\s*=\s*\[([^\]]*)\]/],
     ['bootstrap/app.php', /->encryptCookies\(\s*(?:except:\s*)?\[([^\]]*)\]/],
@@ -202,21 +210,21 @@ async function isPlain(folder: SiteFolder, root: string, cookieName: string): Pr
   for (const [path, list] of places) {
     const file = `${root}/${path}`;
     if (!(await folder.has(file))) continue;
-    const [, names = ''] = list.exec(withoutComments(await folder.text(file))) ?? [];
+    const [, names = ''] = list.exec(removeComments(await folder.text(file))) ?? [];
     if ([...names.matchAll(/(['"])(.*?)\1/g)].some(([, , name]) => name === cookieName)) return true;
   }
   return false;
 }
 
-async function redisOf(config: Config, name: string): Promise<Place> {
+async function readRedis(config: Config, name: string): Promise<StorePlace> {
   const optionOf = async (key: string) => config('database', ['redis', 'options', key], option('store'));
   for (const key of ['serializer', 'compression']) {
     if (!['', '0', null].includes(await optionOf(key)))
       throw new ConfigurationError(
-        `the ${key} of database.redis.options is not read: set ${option('store')}`,
+        `the ${key} of database.redis.options is not supported: set ${option('store')}`,
       );
   }
-  const value = await connectionOf(config, ['redis', name]);
+  const value = await openConnection(config, ['redis', name]);
   const [scheme, host, password] = [await value('scheme'), await value('host'), await value('password')];
   if (host === '') throw new ConfigurationError(`database.redis.${name} has no host: set ${option('store')}`);
   const login =
@@ -231,7 +239,7 @@ async function redisOf(config: Config, name: string): Promise<Place> {
   };
 }
 
-async function withColon(folder: SiteFolder, root: string): Promise<boolean> {
+async function hasColon(folder: SiteFolder, root: string): Promise<boolean> {
   const file = `${root}/vendor/laravel/framework/src/Illuminate/Cache/RedisStore.php`;
   if (await folder.has(file)) return /\$prefix\s*\.\s*':'/.test(await folder.text(file));
   const wanted = (await folder.has(`${root}/composer.json`))
@@ -240,14 +248,14 @@ async function withColon(folder: SiteFolder, root: string): Promise<boolean> {
   const [, version] = /"laravel\/framework"\s*:\s*"\D*(\d+)/.exec(wanted) ?? [];
   if (version !== undefined) return Number(version) <= 10;
   throw new ConfigurationError(
-    `${root}: neither vendor/laravel/framework nor composer.json says which version of Laravel this is, and so what its prefixes are: set ${option('store')}`,
+    `${root}: neither vendor/laravel/framework nor composer.json has the version of Laravel, which determines its prefixes: set ${option('store')}`,
   );
 }
 
-/** The prefix of a cache store. Until version 10 a colon follows it. */
+/** The prefix of a cache store. Up to version 10 a colon follows it. */
 async function cachePrefix(folder: SiteFolder, root: string, config: Config, store: string): Promise<string> {
   const own = await config('cache', ['stores', store, 'prefix'], option('store'));
   const prefix = own ?? (await config('cache', ['prefix'], option('store')));
   if (prefix === null || prefix === '') return '';
-  return (await withColon(folder, root)) ? `${prefix}:` : prefix;
+  return (await hasColon(folder, root)) ? `${prefix}:` : prefix;
 }

@@ -6,7 +6,7 @@
  * session has `customer_WEBSITE.customer_id`, or `customer.customer_id` if all websites share customers
  * (Customer/Model/Session.php, Session/Storage.php). A session ends at a logout, `web/cookie/cookie_lifetime` after the
  * last page view, and with another address or browser if settings say so (Framework/Session/Validator.php). A replaced
- * id still works for a short time (Framework/Session/SessionManager.php). A new password ends the other sessions: they are
+ * id works until the same time after its replacement (Framework/Session/SessionManager.php). A new password ends the other sessions: they are
  * older than `customer_entity.session_cutoff` (Customer/Model/Session/SessionCleaner.php,
  * Session/Validators/CutoffValidator.php, Visitor.php). The customer must be active, and confirmed if the website asks
  * (Customer/Model/AccountConfirmation.php).

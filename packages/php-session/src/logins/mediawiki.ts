@@ -1,3 +1,15 @@
+/**
+ * MediaWiki 1.35 to 1.45. Files are in includes.
+ *
+ * The cookie `PREFIX_session` is the id of a session in a cache: memcached, Redis or the table `objectcache`
+ * (SetupDynamicConfig.php, objectcache/ObjectCache.php). It counts only with the cookies `PREFIXUserID` and, if sent,
+ * `PREFIXUserName` and `PREFIXToken` of the same user (session/CookieSessionProvider.php, provideSessionInfo), and while the
+ * user's row has the token and name of the session (session/SessionManager.php, loadSessionInfoFromStore; user/User.php,
+ * getToken). A logout deletes the session, and a new password changes the token. With
+ * $wgBlockDisablesLogin, a block ends logins (Permissions/PermissionManager.php, getUserPermissions). Sessions of CentralAuth:
+ * its session/CentralAuthSessionProvider.php.
+ */
+
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import {
   databaseHost,
@@ -23,10 +35,10 @@ import {
 import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';
-const byHand = () =>
+const manualSettings = () =>
   `set ${option('site')}=mediawiki: without the folder, ${option('cookieName')} and ${option('store')}`;
 
-/** includes/Defines.php. */
+/** The constants of includes/Defines.php. */
 const constants = {
   CACHE_ANYTHING: -1,
   CACHE_NONE: 0,
@@ -35,31 +47,23 @@ const constants = {
   CACHE_ACCEL: 3,
 } as const;
 
-/**
- * The ends of the names of the classes that make a session for the cookies here, and not for a robot or an app with
- * some of its user's rights.
- */
-const ofBrowsers = /(^|\\)(Cookie|CentralAuth)SessionProvider$/;
+/** Classes for sessions of browsers. Other classes give robots and apps some of a user's rights. */
+const browserProviders = /(^|\\)(Cookie|CentralAuth)SessionProvider$/;
 
-/** The column of a user. */
-const isTemporary = 'user_is_temp';
+/** A column of users since MediaWiki 1.41. */
+const temporaryColumn = 'user_is_temp';
 
-/** That of a user in the table of those who are blocked. Before 1.42 the blocks have it themselves. */
-const blockedUser = 'bt_user';
+/** A column of the targets of blocks since MediaWiki 1.42. Before, the blocks have the user. */
+const blockedUserColumn = 'bt_user';
 
-/** A global variable, or what lies in it under these keys; empty if it is not set. */
+/** Reads a global variable, or a value in it by keys; empty if it is not set. */
 type Settings = (name: string, ...keys: string[]) => string;
 
-/**
- * MediaWiki 1.35 to 1.45: includes/SetupDynamicConfig.php, session/CookieSessionProvider.php (provideSessionInfo),
- * session/SessionManager.php (loadSessionInfoFromStore), user/User.php (getToken), objectcache/ObjectCache.php,
- * Permissions/PermissionManager.php (getUserPermissions); for CentralAuth its session/CentralAuthSessionProvider.php.
- */
 export const mediawiki: SessionApplication = {
   kind: 'mediawiki',
   title: 'MediaWiki',
   options: {
-    // $wgCookiePrefix (the name of the database and the prefix of its tables), and `_session`.
+    // $wgCookiePrefix, which is usually the name of the database and the prefix of tables, and `_session`.
     cookieName: null,
     userId: 'metadata.userId',
     userName: 'metadata.userName',
@@ -78,17 +82,17 @@ export const mediawiki: SessionApplication = {
         asText(configuration.variable([name, ...keys], instead)) ?? '';
     const value = settings('its value itself');
     const shared = value('wgSharedDB');
-    const cookiePrefix = prefixOf(settings(option('cookieName')));
+    const cookiePrefix = readCookiePrefix(settings(option('cookieName')));
     const cookieName = given.cookieName ?? (value('wgSessionName') || `${cookiePrefix}_session`);
-    const database = databaseOf(value, folder.path);
-    const stored = given.store ? {} : storeOf(settings(option('store')), configuration, database);
+    const database = readDatabase(value, folder.path);
+    const stored = given.store ? {} : readStore(settings(option('store')), configuration, database);
     const tables =
       shared === '' ? value('wgDBprefix') : `${shared}.${value('wgSharedPrefix') || value('wgDBprefix')}`;
     const version = configuration.variable(['wgAuthenticationTokenVersion'], 'its value itself');
     return {
       ...stored,
       options: { cookieName, ...stored.options },
-      accounts: accountsOf({
+      accounts: toAccounts({
         ...{ database, users: `${tables}user`, cookiePrefix, version: asText(version) },
         blocks: value('wgBlockDisablesLogin') === '' ? null : value('wgDBprefix'),
       }),
@@ -96,24 +100,24 @@ export const mediawiki: SessionApplication = {
   },
 };
 
-/** `$wgCookiePrefix`, or as includes/SetupDynamicConfig.php makes it. */
-function prefixOf(value: Settings): string {
+/** `$wgCookiePrefix`, or the default of SetupDynamicConfig.php. */
+function readCookiePrefix(value: Settings): string {
   const [shared, sharedPrefix] = [value('wgSharedDB'), value('wgSharedPrefix')];
   const parts = shared === '' ? [value('wgDBname'), value('wgDBprefix')] : [shared, sharedPrefix];
   const prefix = value('wgCookiePrefix') || parts.filter((part) => part !== '').join('_');
   return prefix.replace(/[=,; +."'\\[]/g, '_');
 }
 
-function databaseOf(value: Settings, folder: string): SiteDatabase {
+function readDatabase(value: Settings, folder: string): SiteDatabase {
   const type = value('wgDBtype') || 'mysql';
-  if (type === 'sqlite') return fileOf(value('wgSQLiteDataDir') || `${folder}/data`, value('wgDBname'));
+  if (type === 'sqlite') return toSqlite(value('wgSQLiteDataDir') || `${folder}/data`, value('wgDBname'));
   if (
     type !== 'mysql' ||
     value('wgDBservers', '0', 'host') !== '' ||
     value('wgLBFactoryConf', 'class') !== ''
   )
     throw new ConfigurationError(
-      `${folder}/${file}: this wiki has another database than one server of MariaDB or MySQL, or SQLite, which alone can be read: ${byHand()}`,
+      `${folder}/${file}: only one server of MariaDB or MySQL, or SQLite, can be read, and this wiki has another database: ${manualSettings()}`,
     );
   return serverDatabase({
     ...databaseHost(value('wgDBserver')),
@@ -123,10 +127,10 @@ function databaseOf(value: Settings, folder: string): SiteDatabase {
   });
 }
 
-const fileOf = (folder: string, name: string) => sqliteDatabase(`${folder}/${name}.sqlite`);
+const toSqlite = (folder: string, name: string) => sqliteDatabase(`${folder}/${name}.sqlite`);
 
-/** The sessions lie in one of the caches of the wiki. */
-function storeOf(
+/** Finds the cache with the sessions. */
+function readStore(
   value: Settings,
   configuration: Configuration,
   database: SiteDatabase,
@@ -149,7 +153,7 @@ function storeOf(
     const isOwnFile = value('wgObjectCaches', ...key, 'type') === 'sqlite';
     const [place, tables] = isOwnFile
       ? [
-          fileOf(value('wgObjectCaches', ...key, 'dbDirectory'), value('wgObjectCaches', ...key, 'dbname')),
+          toSqlite(value('wgObjectCaches', ...key, 'dbDirectory'), value('wgObjectCaches', ...key, 'dbname')),
           value('wgObjectCaches', ...key, 'tablePrefix'),
         ]
       : [database, prefix];
@@ -175,11 +179,7 @@ function storeOf(
   );
 }
 
-/**
- * MediaWiki takes a session only with the cookies of the user's id and name, and only while the user has the token and
- * the name of its beginning. A new password gives a new token.
- */
-function accountsOf({
+function toAccounts({
   database,
   users,
   cookiePrefix,
@@ -191,7 +191,7 @@ function accountsOf({
   cookiePrefix: string;
   /** `$wgAuthenticationTokenVersion`. */
   version: string | null;
-  /** The prefix of the tables of blocks, where these end logins; else null. */
+  /** The prefix of the tables of blocks; null if blocks do not end logins. */
   blocks: string | null;
 }): Accounts {
   return {
@@ -201,11 +201,9 @@ function accountsOf({
     ],
     basis: { users, cookiePrefix, version, blocks },
     checkCookies(cookie, { user, proof: [name = null, token = null, provider = null] }) {
-      if (provider !== null && !ofBrowsers.test(provider))
-        return notLoggedIn(
-          'the session is not that of a browser: a robot’s, an app’s, or one of an extension',
-        );
-      // A browser that deletes no cookies.
+      if (provider !== null && !browserProviders.test(provider))
+        return notLoggedIn('the session is not that of a browser, but of a robot, an app or an extension');
+      // MediaWiki deletes cookies by this value, which some browsers keep.
       const sent = (part: string) => {
         const value = cookie(cookiePrefix + part);
         return value === 'deleted' ? null : value;
@@ -218,24 +216,23 @@ function accountsOf({
         );
       const isUser = Number(/^\s*\+?(\d{1,10})/.exec(id)?.[1]) === Number(user.id);
       if (!isUser || (given !== null && given !== name) || (remembered !== null && remembered !== token))
-        return notLoggedIn('the cookies are not all of the user of the session');
+        return notLoggedIn('not all cookies belong to the user of the session');
       return null;
     },
     database,
-    // Since MediaWiki 1.41 and 1.42.
     settings({ schema }) {
       const place = { view: 'chat_mediawiki_columns', kind: database.kind, schema };
-      const ofUsers = selectColumns(users, [isTemporary], place);
+      const ofUsers = selectColumns(users, [temporaryColumn], place);
       if (blocks === null) return ofUsers;
-      const { select } = selectColumns(targetsOf(blocks), [blockedUser], place);
+      const { select } = selectColumns(targetsTable(blocks), [blockedUserColumn], place);
       return {
         ...ofUsers,
-        names: [isTemporary, blockedUser],
+        names: [temporaryColumn, blockedUserColumn],
         select: `${ofUsers.select} UNION ALL ${select}`,
       };
     },
     users(driver, known) {
-      const blocked = blocks === null ? null : blockedIn(blocks, driver, known.has(blockedUser));
+      const blocked = blocks === null ? null : blockSql(blocks, driver, known.has(blockedUserColumn));
       return seldomChanged(
         {
           view: 'chat_mediawiki_users',
@@ -245,15 +242,15 @@ function accountsOf({
             ...{ id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
             ...(blocked && { blocked: 'bytes' }),
           },
-          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary${blocked ? `, (${blocked.until}) AS blocked` : ''} FROM ${quoteTable(users, driver)} AS u`,
+          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(temporaryColumn) ? `u.${temporaryColumn}` : 'NULL'} AS temporary${blocked ? `, (${blocked.until}) AS blocked` : ''} FROM ${quoteTable(users, driver)} AS u`,
         },
         [users, ...(blocked?.tables ?? [])],
       );
     },
     all(driver, known) {
-      const blocked = blocks && blockedIn(blocks, driver, known.has(blockedUser)).until;
+      const blocked = blocks && blockSql(blocks, driver, known.has(blockedUserColumn)).until;
       const conditions = [
-        ...(known.has(isTemporary) ? [`u.${isTemporary} = 0`] : []),
+        ...(known.has(temporaryColumn) ? [`u.${temporaryColumn} = 0`] : []),
         ...(blocked
           ? [`COALESCE(${driver.value('digits', `(${blocked})`)}, '') < ${driver.moment('digits', 0)}`]
           : []),
@@ -264,17 +261,17 @@ function accountsOf({
         { id: 'u.user_id', name: driver.anyCase('u.user_name') },
       );
     },
-    // Addresses that their users have confirmed.
+    // Only confirmed addresses.
     mails(driver, known) {
       const select = `SELECT u.user_id AS id, u.user_email AS mail FROM ${quoteTable(users, driver)} AS u WHERE u.user_email_authenticated IS NOT NULL`;
       const from = { view: 'chat_mediawiki_mails', columns: { mail: 'bytes' } } as const;
       if (blocks === null) return { ...from, select };
-      const { until } = blockedIn(blocks, driver, known.has(blockedUser));
+      const { until } = blockSql(blocks, driver, known.has(blockedUserColumn));
       const end = driver.value('digits', `(${until})`);
       return { ...from, select: `${select} AND COALESCE(${end}, '') < ${driver.moment('digits', 0)}` };
     },
     checkRow(row, { user, proof: [name = null, token = null, , source = null] }) {
-      // Its end is in the tables and sessions of all wikis together. That of this wiki alone is `Local`.
+      // Such a session ends in tables of all wikis together. `Local` is a session of this wiki alone.
       if (source === 'CentralAuth')
         return notLoggedIn(
           'the session is one of CentralAuth for several wikis, and this program does not see when another wiki ends it',
@@ -282,24 +279,22 @@ function accountsOf({
         );
       if (row === null) return notLoggedIn('there is no such user any more');
       if (row.temporary?.toString() === '1')
-        return notLoggedIn(
-          'it is a temporary account, which MediaWiki makes for people who edit without a login',
-        );
-      if ((row.blocked?.toString('latin1') ?? '') >= timestamp())
+        return notLoggedIn('it is a temporary account, which MediaWiki creates for edits without a login');
+      if ((row.blocked?.toString('latin1') ?? '') >= formatNow())
         return notLoggedIn('the user is blocked there, and $wgBlockDisablesLogin is on');
       if (name !== null && row.name?.toString('latin1') !== name)
-        return notLoggedIn('the user has another name now, with which MediaWiki wants a new login');
-      if (token !== null && tokenOf(row, version) !== token)
+        return notLoggedIn('the user has a new name, after which MediaWiki requires a new login');
+      if (token !== null && toToken(row, version) !== token)
         return notLoggedIn('the user has a new password, or has been logged out everywhere');
       return { state: 'user', user };
     },
   };
 }
 
-const targetsOf = (prefix: string) => `${prefix}block_target`;
+const targetsTable = (prefix: string) => `${prefix}block_target`;
 
-/** The end of the longest block of a user: `infinity` is greater than all digits. */
-function blockedIn(
+/** The end of a user's longest block. `infinity` is greater than all digits. */
+function blockSql(
   prefix: string,
   driver: Parameters<typeof quoteTable>[1],
   haveTargets: boolean,
@@ -310,16 +305,16 @@ function blockedIn(
     const until = `SELECT MAX(b.ipb_expiry) FROM ${table(name)} AS b WHERE b.ipb_user = u.user_id`;
     return { until, tables: [name] };
   }
-  const [name, targets] = [`${prefix}block`, targetsOf(prefix)];
+  const [name, targets] = [`${prefix}block`, targetsTable(prefix)];
   const until = `SELECT MAX(b.bl_expiry) FROM ${table(name)} AS b JOIN ${table(targets)} AS t ON t.bt_id = b.bl_target WHERE t.bt_user = u.user_id`;
   return { until, tables: [name, targets] };
 }
 
-/** Now, in the form of times in MediaWiki's tables. */
-const timestamp = () => new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+/** The current time in the form of MediaWiki's tables. */
+const formatNow = () => new Date().toISOString().replace(/\D/g, '').slice(0, 14);
 
 /** `User::getToken()`. */
-function tokenOf({ token }: Row, version: string | null): string {
+function toToken({ token }: Row, version: string | null): string {
   const own = token?.toString('latin1').replace(/\0+$/, '') ?? '';
   if (own === '' || own === '*** INVALID ***') return '';
   return version === null ? own : hmacWhirlpool(version, Buffer.from(own, 'latin1')).slice(-32);

@@ -1,3 +1,14 @@
+/**
+ * Customers of OpenCart 3 and 4.
+ *
+ * The cookie `OCSESSID` is the id of a session in the table `session`, in files or in Redis (system/library/session.php,
+ * session/*.php; catalog/controller/startup/session.php). The session has `customer_id`, and a logout removes it
+ * (system/library/cart/customer.php, catalog/controller/account/login.php). A session ends some time after its last page
+ * view (system/config/*.php). The customer must have the status 1. Version 4.1 may ask each new device for a second
+ * factor: such a device has a cookie with a token of the table `customer_authorize`
+ * (catalog/controller/startup/authorize.php, catalog/model/account/customer.php).
+ */
+
 import {
   asText,
   type Configuration,
@@ -30,45 +41,40 @@ import {
 } from './application.ts';
 import { fileContains, readLifetime } from './own-sessions.ts';
 
-/** The values of config.php and of system/config. */
-interface Found extends GivenRoles {
+/** Values of config.php and of system/config. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string;
-  sessions: Engine;
-  /** A store URL in place of the engine. */
+  sessions: SessionEngine;
+  /** A store URL that replaces the engine. */
   store: string | null;
-  /** Seconds that a session lasts after a page view, if no setting in the database says it. */
-  lifetime: number;
-  /** The cookie of a device that has given a second factor; null if this version asks customers for none. */
+  /** Seconds after the last page view. A setting in the database may replace it. */
+  lifetimeSeconds: number;
+  /** The cookie of devices that gave a second factor. Null if this version does not ask customers for one. */
   factorCookie: string | null;
-  /** Such a device has to give it again after some days. */
+  /** Such devices must give it again after some days. */
   factorEnds: boolean;
-  /** The time zone, if no setting in the database says it. */
-  zone: string;
-  /** This version writes the ends of sessions into its table in that time zone, and later ones in UTC. */
+  /** A setting in the database may replace it. */
+  timeZone: string;
+  /** This version stores the ends of sessions in the shop's time zone, not in UTC. */
   endsInZone: boolean;
 }
 
-interface Site extends Found {
+interface Site extends Files {
   needsFactor: boolean;
 }
 
-interface Member extends Claim {
+interface CustomerClaim extends Claim {
   table: 'customers' | 'devices';
   customer: string;
 }
 
-type Engine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
+type SessionEngine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
 
-const instead = 'its value in config.php itself';
+const itself = 'its value in config.php itself';
 
-/**
- * OpenCart 3 and 4: system/library/session.php and session/*.php, system/library/cart/customer.php,
- * catalog/controller/startup/session.php and authorize.php, catalog/controller/account/login.php,
- * catalog/model/account/customer.php, system/config/*.php.
- */
-export const opencart: MemberApplication<Found, Site, Member> = {
+export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   kind: 'opencart',
   title: 'OpenCart',
 
@@ -78,27 +84,28 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       /define\('VERSION', *'((\d+)\.[\d.]+)/.exec(await folder.text('index.php')) ?? [];
     if (!/DIR_SYSTEM/.test(await folder.text('config.php')) || Number(version) < 3) return null;
     const configuration = await folder.php('config.php');
-    const constant = (name: string, other = instead) => asText(configuration.constant(name, other)) ?? '';
+    const constant = (name: string, other = itself) => asText(configuration.constant(name, other)) ?? '';
     const system = constant('DIR_SYSTEM') || `${folder.path}/system/`;
-    const inSystem = await settingsIn(folder, `${system}config`);
+    const inSystem = await readSettings(folder, `${system}config`);
     const prefix = constant('DB_PREFIX');
     if (!/^\w{0,48}$/.test(prefix))
       throw new ConfigurationError(
-        `${configuration.file}: DB_PREFIX has other characters than A-Z a-z 0-9 _`,
+        `${configuration.file}: DB_PREFIX has characters other than A-Z a-z 0-9 _`,
       );
     const isFour = version !== '3';
     const expire = Number(inSystem('session_expire')) || 0;
-    const given = store === undefined ? engineOf(inSystem('session_engine') ?? 'db', constant, isFour) : null;
+    const given =
+      store === undefined ? readEngine(inSystem('session_engine') ?? 'db', constant, isFour) : null;
     return {
-      database: databaseOf(configuration),
+      database: readDatabase(configuration),
       prefix,
       cookieName: cookieName ?? inSystem('session_name') ?? 'OCSESSID',
       sessions: given ?? { is: 'db' },
       store: store ?? null,
-      lifetime: isFour ? expire || 1440 : await readLifetime(folder),
-      factorCookie: await factorCookieOf(folder),
-      factorEnds: await factorEndsIn(folder),
-      zone: zoneOr('UTC', inSystem('date_timezone')),
+      lifetimeSeconds: isFour ? expire || 1440 : await readLifetime(folder),
+      factorCookie: await readFactorCookie(folder),
+      factorEnds: await hasFactorEnd(folder),
+      timeZone: toZone('UTC', inSystem('date_timezone')),
       endsInZone: given?.is === 'db' && /^(3\.0\.[0-3]\.|4\.0\.0\.0$)/.test(whole),
       admins,
       moderators,
@@ -121,32 +128,32 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     const text = settingTexts(settings);
     const expire = Number(text('config_session_expire'));
     const needsFactor = found.factorCookie !== null && isTrue(text('config_2fa'));
-    const zone = zoneOr(found.zone, text('config_timezone'));
-    if (found.endsInZone && !isUtc(zone)) {
+    const timeZone = toZone(found.timeZone, text('config_timezone'));
+    if (found.endsInZone && !isUtc(timeZone)) {
       throw new ConfigurationError(
-        `this version of OpenCart writes the ends of its sessions in the time zone of the shop (${zone}), and only UTC can be read: update it to 3.0.4.0, or to 4.0.1.0 or later, or set its time zone to UTC`,
+        `this version of OpenCart stores the ends of sessions in the time zone of the shop (${timeZone}), but only UTC is supported: update it to 3.0.4.0, or to 4.0.1.0 or later, or set its time zone to UTC`,
       );
     }
-    return { ...found, needsFactor, zone, ...(expire > 0 ? { lifetime: expire } : {}) };
+    return { ...found, needsFactor, timeZone, ...(expire > 0 ? { lifetimeSeconds: expire } : {}) };
   },
 
-  sessions({ cookieName, sessions, store, prefix, lifetime, factorCookie }): MemberSessions {
+  sessions({ cookieName, sessions, store, prefix, lifetimeSeconds, factorCookie }): MemberSessions {
     const table = `${prefix}session`;
     const inTable = {
       view: 'chat_opencart_sessions',
       table,
       columns: {},
-      // The view alone has this: the ids of other sessions are those of administrators, or of nobody.
+      // The other sessions belong to administrators or guests, and their ids are not granted.
       select: `SELECT s.session_id AS session_id, s.data AS data, s.expire AS expire FROM ${table} s WHERE s.data LIKE '%"customer_id"%'`,
       options: 'id=session_id&data=data&expires=expire&expires_unit=utc&format=json',
       renewed: { id: 'session_id', column: 'expire' },
     };
-    const inFiles = (url: string) => `${url}&lifetime=${Math.min(lifetime, 999_999_999)}`;
+    const inFiles = (url: string) => `${url}&lifetime=${Math.min(lifetimeSeconds, 999_999_999)}`;
     return {
       cookie: {
         name: cookieName,
         expected: 'a session ID of OpenCart',
-        idIn: (value) => (isId(value) ? value : null),
+        idIn: (value) => (isSessionId(value) ? value : null),
       },
       store:
         store ??
@@ -180,7 +187,7 @@ export const opencart: MemberApplication<Found, Site, Member> = {
     };
     const tables = [`${prefix}customer`, `${prefix}customer_group_description`];
     if (factorCookie === null) return { customers: seldomChanged(customers, tables) };
-    // Also while no factor is asked for: logins of before are judged once more.
+    // Also while no factor is needed, because logins from before are checked again.
     const end = factorEnds ? 'a.date_expire AS date_expire, ' : '';
     const devices = {
       view: 'chat_opencart_devices',
@@ -199,25 +206,25 @@ export const opencart: MemberApplication<Found, Site, Member> = {
   },
 
   claim({ needsFactor, factorCookie }, { secrets, proof: [customer, by] }, { cookies }) {
-    if (!customer || !/^[1-9]\d{0,17}$/.test(customer)) return notLoggedIn('the session names no customer');
-    // 4.1.0.4 puts the row of the token beside that of the customer. Versions before it leave no mark.
-    if (by === 'login') return notLoggedIn('an administrator is there as the customer');
+    if (!customer || !/^[1-9]\d{0,17}$/.test(customer))
+      return notLoggedIn('the session does not name a customer');
+    // Since 4.1.0.4 the session has the row of the token. Earlier versions leave no mark.
+    if (by === 'login') return notLoggedIn('an administrator acts as the customer there');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookies.value(factorCookie ?? '') ?? '';
     return /^[\x21-\x7e]{1,96}$/.test(token)
       ? { table: 'devices', lookup: token, secrets: [...secrets, token], customer }
-      : notLoggedIn(noFactor);
+      : notLoggedIn(factorMissing);
   },
 
   checkRow(site, { table, customer: id }, row, now) {
     const text = textsOf(row);
     if (table === 'devices' && (row === null || text('customer_id') !== id || text('trusted') !== '1'))
-      return notLoggedIn(noFactor);
+      return notLoggedIn(factorMissing);
     const left =
-      site.factorEnds && table === 'devices' ? secondsUntil(text('date_expire'), now, site.zone) : null;
-    // Also a date that cannot be read is none in the future.
-    if (left !== null && !(left > 0))
-      return notLoggedIn('the device has to give the second factor once more');
+      site.factorEnds && table === 'devices' ? secondsUntil(text('date_expire'), now, site.timeZone) : null;
+    // The NaN of an invalid date is also rejected.
+    if (left !== null && !(left > 0)) return notLoggedIn('the device must give the second factor again');
     if (row === null) return notLoggedIn('the customer has been deleted');
     if (text('status') !== '1') return notLoggedIn('the customer is disabled there, or not yet approved');
     const groups = text('group_names').split('\n').map(withoutEntities);
@@ -243,25 +250,25 @@ export const opencart: MemberApplication<Found, Site, Member> = {
   },
 };
 
-const noFactor = 'the device has not yet given the second factor';
+const factorMissing = 'the device has not yet given the second factor';
 
-/** `config_2fa`: OpenCart 4.1 asks customers for a second factor on each new device, which then has a cookie. */
-async function factorCookieOf(folder: SiteFolder): Promise<string | null> {
+/** With `config_2fa` OpenCart 4.1 asks customers for a second factor on each new device, which then has a cookie. */
+async function readFactorCookie(folder: SiteFolder): Promise<string | null> {
   const file = 'catalog/controller/startup/authorize.php';
   if (!(await fileContains(folder, file, "'config_2fa'"))) return null;
   return (await matchFile(folder, file, /->cookie\['(\w+)'\]/))?.[1] ?? null;
 }
 
-/** `config_2fa_expire`: OpenCart 4.1.0.4 writes when it asks a device once more, a date which other versions do not read. */
-async function factorEndsIn(folder: SiteFolder): Promise<boolean> {
+/** Whether this version compares `date_expire`, as 4.1.0.4 does with `config_2fa_expire`. */
+async function hasFactorEnd(folder: SiteFolder): Promise<boolean> {
   const file = 'catalog/model/account/customer.php';
   const text = (await folder.has(file)) ? await folder.text(file) : '';
   const [, ofToken = ''] = text.split('function getAuthorizeByToken');
   return /\bdate_expire` > NOW\(\)/.test(ofToken.split('function ')[0] ?? '');
 }
 
-/** A time zone of the shop, if it is known here. */
-function zoneOr(other: string, name: string | null): string {
+/** @returns the other zone if the name is not a known time zone */
+function toZone(other: string, name: string | null): string {
   try {
     return name && new Intl.DateTimeFormat('en', { timeZone: name }) ? name : other;
   } catch {
@@ -270,26 +277,26 @@ function zoneOr(other: string, name: string | null): string {
 }
 
 /**
- * Seconds until a date of the database. OpenCart writes and compares such dates on connections of the shop's time zone.
+ * Seconds until a date of the database, which OpenCart stores in the shop's time zone.
  * @param now in seconds since 1970
  */
-function secondsUntil(date: string, now: number, zone: string): number {
-  // The form of Swedish dates is that of SQL.
-  const there = new Date(now * 1000).toLocaleString('sv-SE', { timeZone: zone });
+function secondsUntil(date: string, now: number, timeZone: string): number {
+  // Swedish dates have the form of SQL.
+  const there = new Date(now * 1000).toLocaleString('sv-SE', { timeZone });
   return (Date.parse(`${date}Z`) - Date.parse(`${there}Z`)) / 1000;
 }
 
-/** Whether the clocks of a time zone are those of UTC, in winter and in summer. */
-const isUtc = (zone: string): boolean =>
+/** Whether a time zone equals UTC in winter and in summer. */
+const isUtc = (timeZone: string): boolean =>
   ['2026-01-01', '2026-07-01'].every(
-    (day) => secondsUntil(`${day} 00:00:00`, Date.parse(day) / 1000, zone) === 0,
+    (day) => secondsUntil(`${day} 00:00:00`, Date.parse(day) / 1000, timeZone) === 0,
   );
 
-const isId = (value: unknown): value is string =>
+const isSessionId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);
 
-/** The settings of the shop, and those of all parts of OpenCart. */
-async function settingsIn(folder: SiteFolder, at: string): Promise<(key: string) => string | null> {
+/** Settings of the shop, which replace those of all parts of OpenCart. */
+async function readSettings(folder: SiteFolder, at: string): Promise<(key: string) => string | null> {
   const files: Configuration[] = [];
   for (const name of ['catalog', 'default']) {
     const file = `${at}/${name}.php`;
@@ -304,7 +311,7 @@ async function settingsIn(folder: SiteFolder, at: string): Promise<(key: string)
   };
 }
 
-function engineOf(engine: string, constant: (name: string) => string, isFour: boolean): Engine {
+function readEngine(engine: string, constant: (name: string) => string, isFour: boolean): SessionEngine {
   switch (engine.toLowerCase()) {
     case 'db':
       return { is: 'db' };
@@ -319,16 +326,16 @@ function engineOf(engine: string, constant: (name: string) => string, isFour: bo
     }
     default:
       throw new ConfigurationError(
-        `OpenCart’s session_engine is ${JSON.stringify(engine)}, which is not read: set ${option('store')}`,
+        `OpenCart’s session_engine ${JSON.stringify(engine)} is not supported: set ${option('store')}`,
       );
   }
 }
 
-function databaseOf(configuration: Configuration): SiteDatabase {
+function readDatabase(configuration: Configuration): SiteDatabase {
   const text = (name: string) => asText(configuration.constant(name, option('siteDatabase'))) ?? '';
   const driver = text('DB_DRIVER').toLowerCase();
   if (!/^(mysqli|mpdo|pdo|pgsql)$/.test(driver) && driver !== '')
-    throw new ConfigurationError(`${configuration.file}: the database driver ${driver} is not known`);
+    throw new ConfigurationError(`${configuration.file}: the database driver ${driver} is not supported`);
   return serverDatabase({
     kind: driver === 'pgsql' ? 'postgres' : 'mysql',
     host: text('DB_HOSTNAME') || 'localhost',

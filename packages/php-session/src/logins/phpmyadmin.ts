@@ -1,10 +1,18 @@
+/**
+ * phpMyAdmin 4.8 to 5.2. Files are in libraries/classes.
+ *
+ * The cookie `phpMyAdmin` is the id of a PHP session (Session.php, Config.php). The configuration storage in it has the name of the
+ * user (ConfigStorage/Relation.php), and `two_factor_check` says that a second factor was given or is not needed (TwoFactor.php).
+ * A logout deletes the session, unless `LoginCookieDeleteAll` is off and there are several servers
+ * (Plugins/Auth/AuthenticationCookie.php).
+ */
+
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { option } from '../names.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
-/** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php, Plugins/Auth/AuthenticationCookie.php. */
 export const phpmyadmin: SessionApplication = {
   kind: 'phpmyadmin',
   title: 'phpMyAdmin',
@@ -12,7 +20,7 @@ export const phpmyadmin: SessionApplication = {
     cookieName: 'phpMyAdmin',
     userId: 'relation.1.user',
     userName: 'relation.1.user',
-    // Without second factors it is true, too. The name is there before the second factor is given.
+    // It is also true without second factors. The name is in the session before a factor is given.
     userRequire: 'two_factor_check',
   },
 
@@ -29,16 +37,16 @@ export const phpmyadmin: SessionApplication = {
       asText(configuration.variable(['cfg', name], instead)) ?? '';
     if (isTrue(value('AllowArbitraryServer', 'its value itself')))
       throw new ConfigurationError(
-        `${configuration.file}: AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like, so their names prove nothing: switch it off`,
+        `${configuration.file}: AllowArbitraryServer is on, so visitors can log in at their own servers, as whoever they like: switch it off`,
       );
     const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'its value itself');
     if (!isTrue(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))
       throw new ConfigurationError(
-        `${configuration.file}: LoginCookieDeleteAll is off: a logout from one of several servers leaves the session, so it is not noticed: switch it on`,
+        `${configuration.file}: LoginCookieDeleteAll is off, so a logout from one of several servers does not end the session: switch it on`,
       );
     return findPhpSessions(folder, given, {
       file: configuration.file,
-      // It also names the cookie so where the request comes by HTTPS, which no file says.
+      // phpMyAdmin also uses this name for requests by HTTPS, which no file shows.
       ...(!given.cookieName && /^https:/i.test(value('PmaAbsoluteUri', option('cookieName')))
         ? { cookieName: 'phpMyAdmin_https' }
         : {}),
@@ -53,7 +61,7 @@ function hasSeveralServers(configuration: Configuration): boolean {
   return isArray(servers) && (servers.size > 1 || servers.has(rest));
 }
 
-/** Debian's package and the image for containers have it elsewhere: libraries/vendor_config.php says where. */
+/** Debian's package and the container image have it in another place, which libraries/vendor_config.php names. */
 async function configFile(folder: SiteFolder): Promise<string> {
   const usual = 'config.inc.php';
   const vendor = 'libraries/vendor_config.php';

@@ -1,3 +1,10 @@
+/**
+ * PostfixAdmin.
+ *
+ * The cookie `postfixadmin_session` is the id of a PHP session with the user and roles in `sessid`. A logout empties the
+ * session.
+ */
+
 import type { SessionApplication } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
@@ -8,7 +15,7 @@ export const postfixadmin: SessionApplication = {
     cookieName: 'postfixadmin_session',
     userId: 'sessid.username',
     userName: 'sessid.username',
-    // From version 4 on the name is there before the second factor is given, and no role.
+    // Since version 4 the name is in the session before a second factor is given, but roles are not.
     userRequire: 'sessid.roles.0',
   },
   typed: true,

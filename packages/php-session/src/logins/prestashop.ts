@@ -1,3 +1,13 @@
+/**
+ * Customers of PrestaShop 8 and 9.
+ *
+ * The cookie `PrestaShop-HASH` is encrypted with `new_cookie_key` (classes/Cookie.php; src/Crypto.php of
+ * defuse/php-encryption 2). It has the customer's id, the password hash, and the id and token of a row in
+ * `customer_session` (classes/CustomerSession.php). A logout and the back office delete that row. A new password ends
+ * logins, because the cookie still has the old hash (classes/Customer.php, isLogged, checkPassword, isBanned). The
+ * customer must be active. Names of cookies and keys: config/bootstrap.php, config/config.inc.php.
+ */
+
 import { createDecipheriv, createHash, createHmac, hash, hkdfSync } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
@@ -20,42 +30,38 @@ import {
   toRoles,
 } from './application.ts';
 
-/** The values of app/config/parameters.php. */
-interface Found extends GivenRoles {
+/** Values of app/config/parameters.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string | null;
-  /** `new_cookie_key` and `cookie_iv`. */
+  /** The keys `new_cookie_key` and `cookie_iv`. */
   key: Buffer;
   salt: string;
 }
 
-interface Cookie extends Claim {
+interface CookieClaim extends Claim {
   readonly fallback?: this;
   customer: string;
   token: string;
-  /** A digest of the password's hash. */
+  /** A digest of the stored password hash. */
   password: string;
 }
 
 const parameters = 'app/config/parameters.php';
 
-/** The name has a hash of the version, the shop and the host. */
+/** The name has a hash of the version, shop and host. */
 const nameForm = /^PrestaShop-[0-9a-f]{32}$/;
 
-/** Decrypted of one request: a host may have cookies of several shops, and one of the back office. */
-const mostCookies = 8;
-/** Browsers keep no cookie of more than 4 KB. */
-const mostCharacters = 8192;
+/** A host may have cookies of several shops and of the back office. All are decrypted. */
+const maxCookies = 8;
+/** Browsers limit cookies to 4 KB. */
+const maxCookieCharacters = 8192;
 
 /** `¤` in UTF-8, as latin1. */
 const separator = '\u00c2\u00a4';
 
-/**
- * PrestaShop 8 and 9: classes/Cookie.php, CustomerSession.php, Customer.php (isLogged, checkPassword, isBanned),
- * config/bootstrap.php, config/config.inc.php; defuse/php-encryption 2, src/Crypto.php.
- */
-export const prestashop: Application<Found, Found, Cookie> = {
+export const prestashop: Application<Files, Files, CookieClaim> = {
   kind: 'prestashop',
   title: 'PrestaShop',
 
@@ -67,13 +73,13 @@ export const prestashop: Application<Found, Found, Cookie> = {
     const prefix = text('database_prefix');
     if (!/^\w{0,48}$/.test(prefix))
       throw new ConfigurationError(
-        `${configuration.file}: database_prefix has other characters than A-Z a-z 0-9 _`,
+        `${configuration.file}: database_prefix has characters other than A-Z a-z 0-9 _`,
       );
     return {
-      database: databaseOf((name) => text(name, option('siteDatabase'))),
+      database: readDatabase((name) => text(name, option('siteDatabase'))),
       prefix,
       cookieName: cookieName ?? null,
-      key: keyOf(configuration, text('new_cookie_key')),
+      key: readKey(configuration, text('new_cookie_key')),
       salt: text('cookie_iv'),
       admins,
       moderators,
@@ -133,14 +139,14 @@ export const prestashop: Application<Found, Found, Cookie> = {
   claim(site, { cookies }) {
     const names =
       site.cookieName === null ? cookies.names.filter((name) => nameForm.test(name)) : [site.cookieName];
-    const claims = new Map<string, Cookie>();
+    const claims = new Map<string, CookieClaim>();
     let isReadable = false;
-    if (names.length > mostCookies) return tooManyCookies();
+    if (names.length > maxCookies) return tooManyCookies();
     for (const name of names) {
       const value = cookies.value(name);
-      // A sibling subdomain may have set a second one, and its own customer's cookie would be the only one left.
-      if (value === null) return { ...noneThere, cookie: name };
-      const content = contentOf(value ?? '', site);
+      // Two cookies with one name: a sibling subdomain may have set the second one, of another customer.
+      if (value === null) return { ...noCookie, cookie: name };
+      const content = decodeCookie(value ?? '', site);
       if (content === null) continue;
       isReadable = true;
       const [id, token, customer, passwordHash = ''] = [
@@ -149,7 +155,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
         'id_customer',
         'passwd',
       ].map((key) => content.get(key));
-      // The back office keeps its users in other tables.
+      // Users of the back office are in other tables.
       if (!isNumber(id) || !isNumber(customer) || !token || content.has('id_employee')) continue;
       const password = hash('sha256', Buffer.from(passwordHash, 'latin1'));
       const secrets = [id, token, password];
@@ -159,11 +165,11 @@ export const prestashop: Application<Found, Found, Cookie> = {
     if (more.some(({ customer }) => customer !== first?.customer)) {
       return notLoggedIn(
         'there are cookies of several customers',
-        `if a visitor may be logged in at several shops: ${option('cookieName')} names the cookie of one`,
+        `if a visitor may be logged in at several shops: set ${option('cookieName')} to the cookie of one shop`,
       );
     }
-    if (first === undefined) return missing(names.length > 0, isReadable);
-    // The name has the version of PrestaShop: the cookie of an older one stays in the browser.
+    if (first === undefined) return explainMissing(names.length > 0, isReadable);
+    // After an update the cookie of the older version stays in the browser.
     return [first, ...more].reduceRight((fallback, claim) => ({ ...claim, fallback }));
   },
 
@@ -173,7 +179,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
     if (text('id_customer') !== id || !row.token || !isSameSecret(Buffer.from(token), row.token))
       return notLoggedIn('the session is that of another login');
     if (!row.password || !isSameSecret(Buffer.from(password), row.password))
-      return notLoggedIn('the customer has a new password since');
+      return notLoggedIn('the customer has a new password');
     if (text('active') !== '1' || text('deleted') !== '0')
       return notLoggedIn('the customer has been disabled or deleted there');
     if (text('is_guest') !== '0') return notLoggedIn('the customer ordered as a guest, without an account');
@@ -211,21 +217,21 @@ const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.
 
 const tooManyCookies = () =>
   notLoggedIn(
-    `there are more than ${mostCookies} cookies of PrestaShop`,
-    `${option('cookieName')} names the cookie of the shop`,
+    `there are more than ${maxCookies} cookies of PrestaShop`,
+    `set ${option('cookieName')} to the cookie of the shop`,
   );
 
-const noneThere = notLoggedIn(
+const noCookie = notLoggedIn(
   'there is no cookie of PrestaShop',
   'if every visitor gets this: PrestaShop sets its cookie for the host and the path of the shop',
 );
 
-function missing(isThere: boolean, isReadable: boolean): NotLoggedIn {
-  if (!isThere) return noneThere;
+function explainMissing(isThere: boolean, isReadable: boolean): NotLoggedIn {
+  if (!isThere) return noCookie;
   return isReadable
     ? notLoggedIn('nobody is logged in by its cookie')
     : notLoggedIn(
-        'its cookie is none that this PrestaShop makes, or it was changed',
+        'its cookie is not from this PrestaShop, or it was changed',
         'if every visitor gets this: new_cookie_key or cookie_iv is not the one that PHP has',
       );
 }
@@ -233,9 +239,9 @@ function missing(isThere: boolean, isReadable: boolean): NotLoggedIn {
 const version = Buffer.from('def50200', 'hex');
 const [saltBytes, ivBytes, macBytes] = [32, 16, 32];
 
-/** The values in a cookie; null if it does not decrypt, or its checksum is wrong. */
-function contentOf(value: string, { key, salt }: Found): ReadonlyMap<string, string> | null {
-  const plain = value.length > mostCharacters ? null : decrypted(value, key);
+/** @returns the values of a cookie; null if it is not valid */
+function decodeCookie(value: string, { key, salt }: Files): ReadonlyMap<string, string> | null {
+  const plain = value.length > maxCookieCharacters ? null : decrypt(value, key);
   if (plain === null) return null;
   const text = plain.toString('latin1');
   const content = new Map<string, string>();
@@ -250,8 +256,8 @@ function contentOf(value: string, { key, salt }: Found): ReadonlyMap<string, str
   return isSameSecret(given, Buffer.from(sum)) ? content : null;
 }
 
-/** `Crypto::decrypt()`: version, salt, initialization vector, what is encrypted by AES-256-CTR, and a code over them. */
-function decrypted(hex: string, key: Buffer): Buffer | null {
+/** `Crypto::decrypt()`: version, salt, initialization vector, data encrypted with AES-256-CTR, and an HMAC of all of these. */
+function decrypt(hex: string, key: Buffer): Buffer | null {
   if (!/^(?:[0-9A-Fa-f]{2})+$/.test(hex)) return null;
   const bytes = Buffer.from(hex, 'hex');
   const start = version.length + saltBytes + ivBytes;
@@ -267,18 +273,18 @@ function decrypted(hex: string, key: Buffer): Buffer | null {
 }
 
 /** `Key::loadFromAsciiSafeString()`: a header, the key and a checksum. */
-function keyOf({ file }: Configuration, text: string): Buffer {
+function readKey({ file }: Configuration, text: string): Buffer {
   const bytes = Buffer.from(/^[0-9A-Fa-f]{136}\s*$/.test(text) ? text.trim() : '', 'hex');
   const [checked, sum] = [bytes.subarray(0, 36), bytes.subarray(36)];
   if (
     checked.toString('hex', 0, 4) !== 'def00000' ||
     !createHash('sha256').update(checked).digest().equals(sum)
   )
-    throw new ConfigurationError(`${file}: new_cookie_key is none that PrestaShop makes`);
+    throw new ConfigurationError(`${file}: new_cookie_key is not a key of PrestaShop`);
   return checked.subarray(4);
 }
 
-function databaseOf(text: (name: string) => string): SiteDatabase {
+function readDatabase(text: (name: string) => string): SiteDatabase {
   const port = Number(text('database_port'));
   return serverDatabase({
     ...databaseHost(text('database_host')),

@@ -1,3 +1,13 @@
+/**
+ * Roundcube 1.4 to 1.7. Files are in program/lib/Roundcube.
+ *
+ * The cookie `roundcube_sessid` is the id of a session in the table `session`, Redis or memcached (session/*.php). The session
+ * has `user_id` and `auth_secret` while the user is logged in (index.php of the site; rcube_user.php). It counts only with
+ * the cookie `roundcube_sessauth`, which is the secret and a time, and changes twice in the session's lifetime
+ * (rcube_session.php, check_auth). A logout removes the user. A session ends `session_lifetime` minutes after the last
+ * page view.
+ */
+
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
@@ -22,10 +32,6 @@ import {
 } from './application.ts';
 import { fileContains, toSecondFactorError } from './own-sessions.ts';
 
-/**
- * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,
- * rcube_db.php (parse_dsn).
- */
 export const roundcube: SessionApplication = {
   kind: 'roundcube',
   title: 'Roundcube',
@@ -33,43 +39,46 @@ export const roundcube: SessionApplication = {
     cookieName: 'roundcube_sessid',
     userId: 'user_id',
     userName: 'username',
-    // With PHP's own storage the session of the id before the login keeps the user, but not this key.
+    // With PHP's own storage, the session id from before the login keeps the user, but not this key.
     userRequire: 'auth_secret',
   },
 
   async find(folder: SiteFolder, given: SessionTexts): Promise<FoundSessions | null> {
-    const root = await rootOf(folder);
+    const root = await findRoundcube(folder);
     if (root === null) return null;
     const configuration = await folder.php(`${root}/config/config.inc.php`);
     const { file } = configuration;
     const value = (key: string, instead: string) =>
       asText(configuration.variable(['config', key], instead)) ?? '';
     const setting = (key: string) => value(key, option('store'));
-    const storageOf = () => setting('session_storage') || 'db';
-    // First: no other fault of the configuration may hide it.
+    const readStorage = () => setting('session_storage') || 'db';
+    // This check is first, so that no other error of the configuration hides it.
     if (!given.userRequire) {
-      const plugin = await askingPlugin(folder, root, configuration);
-      const isInVars = !given.store && (ifKnown(storageOf) ?? 'db') !== 'db';
+      const plugin = await findSecondFactorPlugin(folder, root, configuration);
+      const isInVars = !given.store && (ifKnown(readStorage) ?? 'db') !== 'db';
       const userId = given.userId ?? (isInVars ? inVars.userId : '');
       const place = userId.startsWith('vars!.') ? 'vars!.' : '';
       if (plugin) throw toSecondFactorError(file, `the plugin ${plugin.name}`, place + plugin.given);
     }
     const cookieName = given.cookieName ?? value('session_name', option('cookieName'));
     const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
-    const database = databaseOf(value('db_dsnw', 'its value itself'), file);
+    const database = readDatabase(value('db_dsnw', 'its value itself'), file);
     const prefix = value('db_prefix', 'its value itself');
-    const storage = storageOf();
+    const storage = readStorage();
     const first = (key: string) =>
       asText(configuration.variable(['config', key, '0'], option('store'))) ?? '';
     const inTable = !given.store && storage === 'db';
-    const found = given.store || inTable ? {} : { store: cacheOf(storage, first, file), ...inVars };
+    const found = given.store || inTable ? {} : { store: toCacheUrl(storage, first, file), ...inVars };
     const options: SessionTexts = { ...(cookieName === '' ? {} : { cookieName }), ...found };
     return {
       options,
       ...(inTable && {
-        table: { database, options: tableOf(`${prefix}session`, minutes, await hasEnds(folder, root)) },
+        table: {
+          database,
+          options: toTableOptions(`${prefix}session`, minutes, await hasEnds(folder, root)),
+        },
       }),
-      accounts: accountsOf({
+      accounts: toAccounts({
         ...{
           database,
           users: `${prefix}users`,
@@ -82,20 +91,20 @@ export const roundcube: SessionApplication = {
   },
 };
 
-/** Roundcube's own storages keep the session as a text in an array. */
+/** The storages of Roundcube keep the session as a text in an array. */
 const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
 
-/** Plugins that ask for a second factor when the user is in the session (`login_after`), and where that says it was given. */
-const askingPlugins = [
+/** Plugins that ask for a second factor after the login (`login_after`), and the key of a session whose factor was given. */
+const secondFactorPlugins = [
   { name: 'twofactor_gauthenticator', given: 'twofactor_gauthenticator_2FA_login' },
   { name: 'twofactor_webauthn', given: 'twofactor_webauthn_checked' },
 ];
 
-/** The first of these that is on. Where only PHP knows the list, as in the image for containers, each that is there counts. */
-async function askingPlugin(folder: SiteFolder, root: string, configuration: Configuration) {
+/** If only PHP knows the list of plugins, as in the container image, each installed plugin counts. */
+async function findSecondFactorPlugin(folder: SiteFolder, root: string, configuration: Configuration) {
   const read = () => configuration.variable(['config', 'plugins'], option('userRequire'));
   const list = ifKnown(read) === undefined ? undefined : read();
-  for (const plugin of askingPlugins) {
+  for (const plugin of secondFactorPlugins) {
     const { name } = plugin;
     const isOn =
       list === undefined || (isArray(list) && list.has(rest))
@@ -106,8 +115,8 @@ async function askingPlugin(folder: SiteFolder, root: string, configuration: Con
   return undefined;
 }
 
-/** The folder of Roundcube; since version 1.7 the site's own is `public_html` in it. */
-const rootOf = (folder: SiteFolder) =>
+/** Since version 1.7 the web server serves `public_html`. */
+const findRoundcube = (folder: SiteFolder) =>
   findRoot(folder, 'public_html', async (root) => {
     const file = `${root}/config/config.inc.php`;
     if (!(await folder.has(file))) return false;
@@ -116,12 +125,12 @@ const rootOf = (folder: SiteFolder) =>
     return (await matchFile(folder, file, /\$config\[['"](des_key|db_dsnw)['"]\]/)) !== null;
   });
 
-/** Since version 1.7 the table has the end of a session in place of its last use. */
+/** Since version 1.7 the table has the end of a session instead of its last use. */
 async function hasEnds(folder: SiteFolder, root: string): Promise<boolean> {
   return fileContains(folder, `${root}/program/lib/Roundcube/session/db.php`, 'expires_at');
 }
 
-function tableOf(table: string, minutes: number, hasEnd: boolean): Record<string, string> {
+function toTableOptions(table: string, minutes: number, hasEnd: boolean): Record<string, string> {
   const end: Record<string, string> = hasEnd
     ? { expires: 'expires_at', expires_unit: 'datetime' }
     : { last: 'changed', last_unit: 'datetime', lifetime: `${minutes}m` };
@@ -129,7 +138,7 @@ function tableOf(table: string, minutes: number, hasEnd: boolean): Record<string
 }
 
 /** The sessions in Redis or memcached. @param first the first of the hosts in a list */
-function cacheOf(storage: string, first: (key: string) => string, file: string): string {
+function toCacheUrl(storage: string, first: (key: string) => string, file: string): string {
   if (storage === 'redis') {
     const [, path, host = '', rest = ''] =
       /^(?:(?:unix:\/\/)?(\/[^:]*)|([^:]*))(.*)$/.exec(first('redis_hosts')) ?? [];
@@ -150,11 +159,7 @@ function cacheOf(storage: string, first: (key: string) => string, file: string):
   );
 }
 
-/**
- * Roundcube takes a session only with its second cookie, and ends it where that is another. The cookie is the secret of
- * the session and a time; it has a new one twice in the lifetime of a session.
- */
-function accountsOf({
+function toAccounts({
   database,
   users,
   identities,
@@ -164,7 +169,7 @@ function accountsOf({
   database: SiteDatabase;
   users: string;
   identities: string;
-  /** Seconds. */
+  /** Of a session, in seconds. */
   lifetime: number;
   cookie: string;
 }): Accounts {
@@ -180,11 +185,11 @@ function accountsOf({
         );
       const slot = Math.floor(lifetime / 2);
       const start = at - (at % slot);
-      // The later one is that of a server whose clock is ahead.
-      const isOne = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
+      // The later time is that of a server whose clock is ahead.
+      const isValid = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
         isSameSecret(Buffer.from(given, 'latin1'), Buffer.from(`${expected}-${time}`, 'latin1')),
       );
-      return isOne ? null : notLoggedIn(`the cookie ${cookie} is not that of the session, or has expired`);
+      return isValid ? null : notLoggedIn(`the cookie ${cookie} is not that of the session, or has expired`);
     },
     database,
     basis: { users, identities, lifetime, cookie },
@@ -195,7 +200,7 @@ function accountsOf({
         users,
       ]);
     },
-    // Users write what they like as the address of an identity (identities_level); they log in by their own.
+    // Users may write any address into an identity (identities_level). Their login name is verified.
     mails(driver) {
       const standard = `SELECT MIN(i.email) FROM ${quoteTable(identities, driver)} AS i WHERE i.user_id = u.user_id AND i.standard = 1 AND i.del = 0`;
       return selectMails(
@@ -216,7 +221,7 @@ function accountsOf({
 }
 
 /** `mysql://USER:PASSWORD@HOST/DATABASE`, also with `unix(PATH)` as the host, and `sqlite:///PATH?mode=0646`. */
-function databaseOf(dsn: string, file: string): SiteDatabase {
+function readDatabase(dsn: string, file: string): SiteDatabase {
   const [, path] = /^sqlite3?:(?:\/\/)?(\/[^?]*)/.exec(dsn) ?? [];
   if (path !== undefined) return sqliteDatabase(path.replace(/^\/+/, '/'));
   const parts =
@@ -225,20 +230,20 @@ function databaseOf(dsn: string, file: string): SiteDatabase {
     );
   if (parts === null)
     throw new ConfigurationError(
-      `${file}: db_dsnw names no database of MariaDB, MySQL, PostgreSQL or SQLite: set ${option('site')}=roundcube: without the folder, and ${option('store')}`,
+      `${file}: db_dsnw does not name a database of MariaDB, MySQL, PostgreSQL or SQLite: set ${option('site')}=roundcube: without the folder, and ${option('store')}`,
     );
   const [, kind = '', user = '', password = '', host = '', port, socket, database = ''] = parts;
   const isMysql = kind.startsWith('mysql');
   return serverDatabase({
     kind: isMysql ? 'mysql' : 'postgres',
-    // For PostgreSQL it is the folder of the socket, and so a host to libpq.
+    // For PostgreSQL it is the folder of the socket, which libpq takes as a host.
     host: (isMysql ? undefined : socket) ?? (host || 'localhost'),
     port: port === undefined ? undefined : Number(port),
     socket: isMysql ? socket : undefined,
-    user: decoded(user),
-    password: decoded(password),
-    name: decoded(database),
+    user: decode(user),
+    password: decode(password),
+    name: decode(database),
   });
 }
 
-const decoded = (text: string) => rawUrlDecode(Buffer.from(text)).toString();
+const decode = (text: string) => rawUrlDecode(Buffer.from(text)).toString();

@@ -1,3 +1,10 @@
+/**
+ * Shaarli.
+ *
+ * The cookie `shaarli` is the id of a PHP session with `username` (application/security/SessionManager.php). A logout removes
+ * it.
+ */
+
 import type { SessionApplication } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 

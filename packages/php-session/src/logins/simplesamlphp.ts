@@ -1,10 +1,17 @@
+/**
+ * SimpleSAMLphp. Files are in src/SimpleSAML.
+ *
+ * The cookie `SimpleSAML` is the id of a PHP session (SessionHandlerPHP.php) with a serialized session of SimpleSAMLphp. Its
+ * `authData` has the attributes of the user, and a logout removes them. If the session has an `authToken`, another cookie must
+ * have the same token (Session.php, getSession, doLogin).
+ */
+
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hasCookieValue } from '../cookie.ts';
 import { option } from '../names.ts';
 import { missingCookie, notLoggedIn, type SessionApplication } from './application.ts';
 import { findPhpSessions } from './own-sessions.ts';
 
-/** SimpleSAMLphp: src/SimpleSAML/Session.php (getSession, doLogin). */
 export const simplesamlphp: SessionApplication = {
   kind: 'simplesamlphp',
   title: 'SimpleSAMLphp',
@@ -15,14 +22,14 @@ export const simplesamlphp: SessionApplication = {
   },
 
   loginCheck: {
-    // In a session of PHP, in a table, in memcached.
+    // The paths in a PHP session, in a table and in memcached.
     proof: ['SimpleSAMLphp_SESSION!.authToken', 'authToken', 'data.authToken'],
     check(cookies, { proof }) {
-      const token = proof.find((one) => one !== null);
+      const token = proof.find((text) => text !== null);
       if (token === undefined) return null;
       if (cookies?.header === undefined)
         return missingCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
-      // Its name is a setting (`session.authtoken.cookiename`), and nobody can guess its value.
+      // The name is a setting (`session.authtoken.cookiename`), but the value cannot be guessed.
       return hasCookieValue(cookies.header, token)
         ? null
         : notLoggedIn(
@@ -32,7 +39,6 @@ export const simplesamlphp: SessionApplication = {
     },
   },
 
-  // src/SimpleSAML/SessionHandlerPHP.php
   async find(folder, given) {
     const file = 'config/config.php';
     const has = async (source: string) => folder.has(`${source}/SimpleSAML/SessionHandlerPHP.php`);

@@ -1,3 +1,13 @@
+/**
+ * SMF 2.1.
+ *
+ * The cookie `$cookiename` is JSON with the member's id and an HMAC-SHA512 of the stored password hash; the key is
+ * `$auth_secret` and the member's salt (Sources/Subs-Auth.php, setLoginCookie, hash_salt; Sources/Load.php,
+ * loadUserSettings, get_auth_secret). SMF does not check its end. A logout changes the salt, and a new password the
+ * hash, so both end all logins of the member. With a second factor, `COOKIENAME_tfa` has an HMAC of `tfa_backup`.
+ * Bans: Sources/Security.php, is_not_banned, banPermissions. A ban stays in the browser as the cookie `COOKIENAME_`.
+ */
+
 import { createHmac, hash } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
@@ -30,74 +40,68 @@ import {
 } from './application.ts';
 import { mayBeCutOff } from './sql.ts';
 
-/** The values of Settings.php. */
-interface SmfFiles extends GivenRoles {
+/** Values of Settings.php. */
+interface Files extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookie: string;
-  /** `$auth_secret`, with which the cookies are signed. */
+  /** `$auth_secret`, the key of the cookies' signatures. */
   secret: string;
 }
 
-interface SmfSite extends SmfFiles {
-  /** `tfa_mode`: whether users may have a second factor, and from `ofSome` on who must. */
-  factors: number;
-  /** Warnings of a user from which on it may not write; 0: none. */
-  mutedFrom: number;
+interface Site extends Files {
+  /** `tfa_mode`. 0: no second factors. */
+  factorMode: number;
+  /** Users with this warning level may not write. 0: no limit. */
+  muteThreshold: number;
 }
 
-interface SmfClaim extends Claim {
-  /** `marked`: the browser has had a ban. */
+interface CookieClaim extends Claim {
+  /** `marked`: the browser has a cookie with bans. */
   table: 'members' | 'marked';
-  /** The ids of that. */
+  /** The ids of these bans. */
   marks: readonly string[];
   hash: string;
-  /** Of the second factor. */
+  /** The hash of the second factor. */
   second: string;
 }
 
 const file = 'Settings.php';
 
-/** Values of `tfa_mode`: members of some groups, or all, must have a second factor. */
-const ofSome = 2;
+/** From this `tfa_mode` on some groups must have a second factor, and above it all users. */
+const requiredForSome = 2;
 
 const administrators = '1';
 const globalModerators = '2';
 
-/** Bans that a browser may have kept. */
-const mostMarks = 100;
+/** The maximum of bans in a browser's cookie. */
+const maxMarks = 100;
 
-/** A ban without an end is one until then. */
+/** The end of a permanent ban. */
 const forever = 4294967295;
 
-/**
- * SMF 2.1: Sources/Load.php (loadUserSettings, get_auth_secret), Sources/Subs-Auth.php (setLoginCookie, hash_salt),
- * Sources/Security.php (is_not_banned, banPermissions).
- *
- * The cookie is the same on all devices of a user. A logout makes it invalid on all of them.
- */
-export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
+export const smf: Application<Files, Site, CookieClaim> = {
   kind: 'smf',
   title: 'SMF',
 
   async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(file)) || !/\$cookiename\b/.test(await folder.text(file))) return null;
     if ((await folder.has('index.php')) && !/SMF_VERSION'\s*,\s*'2\.1/.test(await folder.text('index.php')))
-      throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only version that can be read`);
+      throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only supported version`);
     const configuration = await folder.php(file);
     const text = (name: string, instead = `its value in ${file} itself`) =>
       asText(configuration.variable([name], instead)) ?? '';
     const prefix = text('db_prefix');
     if (!/^\w{1,50}$/.test(prefix))
-      throw new ConfigurationError(`${folder.path}/${file}: $db_prefix is none that SMF takes`);
+      throw new ConfigurationError(`${folder.path}/${file}: $db_prefix is not a valid prefix of SMF`);
     const cookie = cookieName ?? text('cookiename', option('cookieName'));
     if (cookie === '') throw new ConfigurationError(`${folder.path}/${file}: $cookiename is not set`);
     const secret = text('auth_secret');
     return {
-      database: databaseOf(configuration, `${folder.path}/${file}`),
+      database: readDatabase(configuration, `${folder.path}/${file}`),
       prefix,
       cookie,
-      // SMF writes one into the file. Where it cannot, the file itself is taken.
+      // If SMF cannot write a secret into the file, the file's hash is the secret.
       secret: secret !== '' && secret !== '0' ? secret : hash('sha256', await folder.text(file)),
       admins,
       moderators,
@@ -116,13 +120,13 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   site(found, settings) {
     const text = settingTexts(settings);
     const number = (name: string) => Number.parseInt(text(name), 10) || 0;
-    return { ...found, factors: number('tfa_mode'), mutedFrom: number('warning_mute') };
+    return { ...found, factorMode: number('tfa_mode'), muteThreshold: number('warning_mute') };
   },
 
   mails: ({ prefix }) =>
     selectMails(
       'chat_smf_mails',
-      // As those of SMF itself: 2 is a member with an address that is not confirmed, and 11 one who is banned.
+      // As SMF's own mails: 2 means an unconfirmed address, and 11 a ban.
       `${prefix}members WHERE is_activated = 1`,
       'id_member',
       'email_address',
@@ -136,16 +140,15 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     }),
 
   logins({ prefix }, { lines }) {
-    // The same for all logins: a member may get into any group.
     const groups = `(SELECT ${lines("CONCAT(g.id_group, ' ', g.tfa_required, ' ', g.group_name)")} FROM ${prefix}membergroups g) AS group_list`;
     const hit = `(b.id_member = m.id_member OR (m.email_address <> '' AND m.email_address LIKE b.email_address) OR m.member_ip BETWEEN b.ip_low AND b.ip_high OR m.member_ip2 BETWEEN b.ip_low AND b.ip_high)`;
-    /** Until when a ban lasts that has one of these effects. */
+    /** The end of the longest ban with one of these effects. */
     const banned = (...effects: string[]) =>
       `SELECT MAX(COALESCE(w.expire_time, ${forever})) FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE (${effects.map((effect) => `w.${effect} = 1`).join(' OR ')}) AND ${hit}`;
     const bans = `(${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted`;
     const ofMembers = ['name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'];
     ofMembers.push('own_group', 'own_groups', 'post_group', 'warning');
-    // The secret itself would be enough to give the factor.
+    // The secret itself would be enough to give the factor, so only its presence is read.
     const ofMember =
       "m.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, CASE WHEN m.tfa_secret <> '' THEN '1' ELSE '' END AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, m.warning AS warning";
     const members = (
@@ -176,7 +179,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
         }),
         loginPart({
           ...{ view: 'chat_smf_bans', key: 'id', columns: ['shut_out', 'muted'] },
-          // A ban may be of the address of a member, or of the mail.
+          // Bans may cover a member's IP or mail address.
           tables: [`${prefix}ban_items`, `${prefix}ban_groups`, `${prefix}members`],
           select: `SELECT m.id_member AS id, ${bans} FROM ${prefix}members m`,
         }),
@@ -187,7 +190,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const marks = `(SELECT ${lines(end)} FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE w.cannot_access = 1) AS all_bans`;
     return {
       members: members('chat_smf', { select: '', columns: {} }, []),
-      // SMF leaves a cookie with the bans in the browser, which then count for each user there.
+      // The bans in a browser's cookie count for all users of the browser.
       marked: members('chat_smf_marked', { select: `, ${marks}`, columns: texts('all_bans') }, [
         loginPart({
           ...{ view: 'chat_smf_all_bans', key: 'id', columns: ['all_bans'] },
@@ -199,7 +202,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   },
 
   claim(site, { cookies }) {
-    const first = partsOf(cookies.value(site.cookie));
+    const first = parseCookie(cookies.value(site.cookie));
     if (first === null) {
       return missingCookie(
         site.cookie,
@@ -207,9 +210,9 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       );
     }
     const { id, hash } = first;
-    const second = site.factors > 0 ? partsOf(cookies.value(`${site.cookie}_tfa`)) : null;
+    const second = site.factorMode > 0 ? parseCookie(cookies.value(`${site.cookie}_tfa`)) : null;
     const factor = second?.id === id ? second.hash : '';
-    const ids = (cookies.value(`${site.cookie}_`) ?? '').split(',').slice(0, mostMarks);
+    const ids = (cookies.value(`${site.cookie}_`) ?? '').split(',').slice(0, maxMarks);
     const marks = ids.flatMap((mark) => /^\s*\+?0*(\d{1,10})/.exec(mark)?.[1] ?? []);
     const table = marks.length > 0 ? 'marked' : 'members';
     return { table, lookup: id, secrets: [id, hash, factor], hash, second: factor, marks };
@@ -233,18 +236,18 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     if (text('activated') !== '1' && text('activated') !== '11')
       return notLoggedIn('the account is not activated, or waits for approval or deletion');
     const hasFactor = text('tfa_secret') !== '';
-    if (site.factors > 0 && hasFactor && !isSigned('tfa_backup', second))
+    if (site.factorMode > 0 && hasFactor && !isSigned('tfa_backup', second))
       return notLoggedIn('the second factor has not been given');
-    const groups = groupsOf(row);
-    // SMF sends them to that page alone.
+    const groups = findGroups(row);
+    // SMF shows them only the page that sets up the factor.
     const mustHaveFactor =
-      site.factors > ofSome ||
-      (site.factors === ofSome && [...groups.values()].some(({ needsFactor }) => needsFactor));
-    if (mustHaveFactor && !hasFactor) return notLoggedIn('the user has to set up a second factor first');
+      site.factorMode > requiredForSome ||
+      (site.factorMode === requiredForSome && [...groups.values()].some(({ needsFactor }) => needsFactor));
+    if (mustHaveFactor && !hasFactor) return notLoggedIn('the user must set up a second factor first');
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
     if (mayBeCutOff(site.database, text('all_bans')))
-      throw new StoreError('SMF has more bans than can be read: remove those that are not needed');
+      throw new StoreError('SMF has more bans than can be read: remove bans that are not needed');
     const bans = new Map(
       text('all_bans')
         .split('\n')
@@ -259,8 +262,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       name: displayName(withoutEntities(text('name'))) || id,
       ...toRoles(isIn(site.admins, administrators), isIn(site.moderators, globalModerators)),
     };
-    // A ban from writing alone leaves the login.
-    const isWarned = site.mutedFrom > 0 && Number(text('warning')) >= site.mutedFrom;
+    // A ban from writing does not end the login.
+    const isWarned = site.muteThreshold > 0 && Number(text('warning')) >= site.muteThreshold;
     if (lasts('muted') || (isWarned && !isAdministrator)) user.banned = true;
     return { state: 'user', user };
   },
@@ -281,7 +284,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
         `SELECT COUNT(*) FROM ${prefix}members m WHERE m.id_group = ${administrators} OR CONCAT(',', m.additional_groups, ',') LIKE '%,${administrators},%'`,
       ),
       cookie: {
-        ...scopeOf(address, {
+        ...toCookieScope(address, {
           isLocal: await isOn('localCookies'),
           isGlobal: await isOn('globalCookies'),
           domain: await value('globalCookiesDomain'),
@@ -292,8 +295,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   },
 };
 
-/** `url_parts()`. */
-function scopeOf(
+/** As `url_parts()`. */
+function toCookieScope(
   address: string,
   { isLocal, isGlobal, domain }: { isLocal: boolean; isGlobal: boolean; domain: string },
 ): { path: string; domain: string } {
@@ -305,14 +308,14 @@ function scopeOf(
   return { path, domain: (isLocal || isGlobal) && hostname.includes('.') ? hostname : '' };
 }
 
-interface SmfGroup {
+interface Group {
   name: string;
-  /** Its members must have a second factor, where that is for some groups. Not those who are in it by their posts. */
+  /** Its members must have a second factor if some groups must. Members by their number of posts are exempt. */
   needsFactor: boolean;
 }
 
-/** The groups of a user, by their ids. */
-function groupsOf(row: Row): ReadonlyMap<string, SmfGroup> {
+/** @returns the groups of the user by their ids */
+function findGroups(row: Row): ReadonlyMap<string, Group> {
   const text = textsOf(row);
   const given = [text('own_group'), ...text('own_groups').split(',')].map((id) => id.trim());
   const groups = new Map([...given, text('post_group')].map((id) => [id, { name: '', needsFactor: false }]));
@@ -324,25 +327,22 @@ function groupsOf(row: Row): ReadonlyMap<string, SmfGroup> {
   return groups;
 }
 
-/**
- * The user and the hash in a cookie: JSON of an object or a list, or what `serialize()` makes, as SMF 2.0 did. The end,
- * the domain and the path in it are not compared, as in SMF.
- */
-function partsOf(value: string | null): { id: string; hash: string } | null {
+/** Parses a cookie: an object or a list in JSON, or the `serialize()` of SMF 2.0. SMF does not compare its other values. */
+function parseCookie(value: string | null): { id: string; hash: string } | null {
   if (value === null || value.length > 2000) return null;
-  const decoded = decodedFrom(Buffer.from(value, 'latin1'));
+  const decoded = decodeCookie(Buffer.from(value, 'latin1'));
   if (typeof decoded !== 'object' || decoded === null) return null;
   const { 0: id, 1: hash } = decoded as Record<number, unknown>;
   const [digits] = /^\d{1,10}/.exec(typeof id === 'number' || typeof id === 'string' ? String(id) : '') ?? [];
   const number = Number(digits);
-  if (!(number > 0 && number <= largestId) || typeof hash !== 'string' || hash.length !== 128) return null;
+  if (!(number > 0 && number <= maxId) || typeof hash !== 'string' || hash.length !== 128) return null;
   return { id: String(number), hash };
 }
 
-/** PostgreSQL has no larger one in the column. */
-const largestId = 2_147_483_647;
+/** The maximum of the column on PostgreSQL. */
+const maxId = 2_147_483_647;
 
-function decodedFrom(bytes: Buffer): unknown {
+function decodeCookie(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
@@ -351,7 +351,7 @@ function decodedFrom(bytes: Buffer): unknown {
   return decodeValue('php_serialize', bytes);
 }
 
-function databaseOf(configuration: Configuration, path: string): SiteDatabase {
+function readDatabase(configuration: Configuration, path: string): SiteDatabase {
   const text = (name: string) => asText(configuration.variable([name], option('siteDatabase'))) ?? '';
   const type = text('db_type').toLowerCase() || 'mysql';
   const kinds: Readonly<Record<string, 'mysql' | 'postgres'>> = {

@@ -1,3 +1,12 @@
+/**
+ * Symfony 4.4 to 7.
+ *
+ * The cookie is the id of a PHP session, whose place is in `framework.session` of config/packages (FrameworkBundle,
+ * DependencyInjection/FrameworkExtension.php, registerSessionConfiguration). The session has the serialized token of the
+ * firewall, with the user in it. A logout ends the session. Symfony refreshes the user on each page (ContextListener.php), which
+ * is not done here.
+ */
+
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hostAndPort, serverDatabase, sqliteDatabase, urlWith } from '../configuration/database-host.ts';
 import { yamlScalar } from '../configuration/yaml.ts';
@@ -6,29 +15,25 @@ import { option } from '../names.ts';
 import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
-/** The token of the firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
+/** The token of the firewall `main`. Never use `_security.last_username` instead: it is what a visitor typed. */
 const token = '_sf2_attributes._security_main!';
-/**
- * The user in a token, and in a `PostAuthenticationToken`, which authenticators of the site make:
- * AbstractAuthenticator::createToken().
- */
-const [user, userOfOwn] = [`${token}.2.0`, `${token}.1.0`] as const;
+/** The user in a token, and in a `PostAuthenticationToken` of the site's authenticators: AbstractAuthenticator::createToken(). */
+const [user, postAuthenticationUser] = [`${token}.2.0`, `${token}.1.0`] as const;
 
 const file = 'config/packages/framework.yaml';
 
-/** Symfony 4.4 to 7: FrameworkBundle, DependencyInjection/FrameworkExtension.php (registerSessionConfiguration). */
 export const symfony: SessionApplication = {
   kind: 'symfony',
   title: 'Symfony',
   options: { cookieName: 'PHPSESSID', userId: `${user}.id`, userName: `${user}.username` },
   /**
-   * The id of an entity counts before its username. A form of the site may change the latter, and what its validation refuses is
-   * in the session nevertheless, until the next page: ContextListener.php (onKernelResponse, refreshUser). The id may be a
-   * `Uuid` or an `Ulid` of Symfony, which have a `uid`, or a `Uuid` of ramsey/uuid, which has a `string`.
+   * The id of an entity counts before its username. A form may change the username, and even a rejected value is in the
+   * session until the next page: ContextListener.php, onKernelResponse, refreshUser. The id may be a `Uuid` or `Ulid` of
+   * Symfony, which have a `uid`, or a `Uuid` of ramsey/uuid, which has a `string`.
    */
-  firstIds: [user, userOfOwn].flatMap((at) => [`${at}.id.uid`, `${at}.id.string`]),
-  otherIds: [`${userOfOwn}.id`, `${user}.username`, `${userOfOwn}.username`],
-  otherNames: [`${userOfOwn}.username`],
+  firstIds: [user, postAuthenticationUser].flatMap((at) => [`${at}.id.uid`, `${at}.id.string`]),
+  otherIds: [`${postAuthenticationUser}.id`, `${user}.username`, `${postAuthenticationUser}.username`],
+  otherNames: [`${postAuthenticationUser}.username`],
 
   describe: async () => ({
     condition: { language: 'Twig', open: '{% if app.user %}', close: '{% endif %}' },
@@ -40,11 +45,11 @@ export const symfony: SessionApplication = {
     const name = `${root}/${file}`;
     if (!(await folder.has(name)))
       throw new ConfigurationError(
-        `${name} is not there: set ${option('site')}=symfony: without the folder, and ${option('store')}`,
+        `${name} is missing: set ${option('site')}=symfony: without the folder, and ${option('store')}`,
       );
     if (given.store && given.cookieName) return { options: {} };
-    const environment = await environmentOf(folder, root);
-    const setting = await settingsOf(folder, root, environment);
+    const environment = await readEnvironmentName(folder, root);
+    const setting = await readSettings(folder, root, environment);
     const own = given.cookieName ? null : setting('name').value;
     const cookieName =
       own ??
@@ -53,9 +58,9 @@ export const symfony: SessionApplication = {
     if (given.store) return { options: named };
     const { value: handler, path: handlerFile } = setting('handler_id');
     const { value: savePath, path: savePathFile } = setting('save_path');
-    const lifetime = () => lifetimeIn(setting('gc_maxlifetime'));
+    const lifetime = () => requireLifetime(setting('gc_maxlifetime'));
     const isNative = handler === null && !savePath;
-    const version = Number(await versionOf(folder, root));
+    const version = Number(await readMajorVersion(folder, root));
     if (isNative || (handler === undefined && !savePath && version >= 7))
       return findPhpSessions(folder, given, { ...named, lifetime: lifetime() });
     const known: Readonly<Record<string, string>> = {
@@ -63,16 +68,16 @@ export const symfony: SessionApplication = {
       '%kernel.environment%': environment,
       '%kernel.cache_dir%': `${root}/var/cache/${environment}`,
     };
-    const resolved = (text: string) =>
+    const resolve = (text: string) =>
       text.replace(/%[\w.()]+%/g, (parameter) => known[parameter] ?? parameter);
     const dsn =
-      handler == null ? null : await dsnOf(handler, (name) => variableOf(folder, root, environment, name));
+      handler == null ? null : await toDsn(handler, (name) => readVariable(folder, root, environment, name));
     if (dsn !== null) {
       const settings = await folder.settings();
-      const found = sessionsAt(resolved(dsn), settings.get('session.serialize_handler').value);
+      const found = parseDsn(resolve(dsn), settings.get('session.serialize_handler').value);
       if (found === null)
         throw new ConfigurationError(
-          `${handlerFile}: the place of the sessions in handler_id is none that can be read: set ${option('store')}`,
+          `${handlerFile}: the place of the sessions in handler_id is not supported: set ${option('store')}`,
         );
       if ('savePath' in found)
         return findPhpSessions(folder, given, {
@@ -86,16 +91,16 @@ export const symfony: SessionApplication = {
       return { files, broken, options: { ...named, ...(store === undefined ? {} : { store }) }, ...table };
     }
     const isFile = handler === 'session.handler.native_file' || (version >= 7 && !handler);
-    // An address may have a password.
+    // A URL may have a password, so it is not shown.
     const which = handler && /^(?:%.*%|[\w.\\-]+)$/.test(handler) ? handler : 'in handler_id';
     if (!isFile || !savePath)
       throw new ConfigurationError(
-        `${handlerFile}: the session handler ${handler ? which : 'that is the default of this version'} is not found by the folder: set ${option('store')} as docs/sessions.md says, or handler_id: null`,
+        `${handlerFile}: the session handler ${handler ? which : 'that is the default of this version'} cannot be read: set ${option('store')}, or handler_id: null`,
       );
-    const path = resolved(savePath);
+    const path = resolve(savePath);
     if (path.includes('%'))
       throw new ConfigurationError(
-        `${savePathFile}: save_path has a parameter that is not known: set ${option('store')}`,
+        `${savePathFile}: save_path has an unknown parameter: set ${option('store')}`,
       );
     return findPhpSessions(folder, given, {
       ...named,
@@ -106,11 +111,8 @@ export const symfony: SessionApplication = {
   },
 };
 
-/**
- * The values of `framework.session`, each with its file: of all files of an environment the later ones count.
- * MicroKernelTrait.php.
- */
-async function settingsOf(
+/** Reads values of `framework.session`, each with its file. Later files replace earlier ones: MicroKernelTrait.php. */
+async function readSettings(
   folder: SiteFolder,
   root: string,
   environment: string,
@@ -125,7 +127,7 @@ async function settingsOf(
       if (!(isPhp ? /['"]session['"]|\bsession\s*\(/ : /\bsession\b/).test(text)) continue;
       if (isPhp)
         throw new ConfigurationError(
-          `${path}: sessions that are set there are not found by the folder: set ${option('store')} and ${option('cookieName')}`,
+          `${path}: settings of sessions in PHP files cannot be read: set ${option('store')} and ${option('cookieName')}`,
         );
       files.unshift([path, text]);
     }
@@ -140,16 +142,16 @@ async function settingsOf(
   };
 }
 
-/** The value of session.gc_maxlifetime by NativeSessionStorage::setOptions(); empty if that is left to PHP. */
-function lifetimeIn({ value, path }: { value: string | null | undefined; path: string }): string {
+/** The session.gc_maxlifetime that NativeSessionStorage::setOptions() sets; empty if PHP's own counts. */
+function requireLifetime({ value, path }: { value: string | null | undefined; path: string }): string {
   if (value == null || /^\d{1,9}$/.test(value)) return value ?? '';
   throw new ConfigurationError(
-    `${path}: gc_maxlifetime is no plain number: set ${option('store')} as docs/sessions.md says, or a number there`,
+    `${path}: gc_maxlifetime must be a plain number: set it to one, or set ${option('store')}`,
   );
 }
 
-/** The address that a session handler stands for; null if it is a service. */
-async function dsnOf(
+/** The URL of a session handler; null if the handler is a service. */
+async function toDsn(
   handler: string,
   variable: (name: string) => Promise<string | undefined>,
 ): Promise<string | null> {
@@ -158,8 +160,8 @@ async function dsnOf(
   return /^[a-z][a-z0-9+]*:\/\//.test(text) ? text : null;
 }
 
-/** A variable of the files of the environment, of which the later ones count; a compiled one counts alone. */
-async function variableOf(
+/** A variable of the `.env` files. Later files replace earlier ones, and a compiled file replaces all. */
+async function readVariable(
   folder: SiteFolder,
   root: string,
   environment: string,
@@ -183,25 +185,25 @@ type Found = Pick<FoundSessions, 'table'> & { store?: string };
  * HttpFoundation/Session/Storage/Handler/SessionHandlerFactory.php, PdoSessionHandler.php (buildDsnFromUrl),
  * Cache/Traits/RedisTrait.php (createConnection).
  */
-function sessionsAt(dsn: string, format: string): Found | { savePath: string } | null {
+function parseDsn(dsn: string, format: string): Found | { savePath: string } | null {
   const [, savePath] = /^file:\/\/(\/.+)$/.exec(dsn) ?? [];
   if (savePath !== undefined) return { savePath };
   const [, sqlite] = /^sqlite3?:\/\/\/(\/?[^?%]+)/.exec(dsn) ?? [];
   const url = URL.parse(dsn);
   if (url === null) return null;
   const { protocol, hostname, port, searchParams } = url;
-  const [user, password] = [url.username, url.password].map(decoded) as [string, string];
-  const path = decoded(url.pathname.slice(1));
+  const [user, password] = [url.username, url.password].map(decode) as [string, string];
+  const path = decode(url.pathname.slice(1));
   const prefix = searchParams.get('prefix');
   if (protocol === 'redis:' || protocol === 'rediss:') {
-    // Without a colon it is the password.
+    // Without a colon the whole login is the password.
     const secret = password === '' ? user : password;
     const isUsers = password !== '' && user !== '' && user !== 'default';
-    // Versions of Symfony may take either of two that differ.
+    // If both are given and differ, the version of Symfony decides.
     const database = path || (searchParams.get('dbindex') ?? '0');
     if ((searchParams.get('dbindex') ?? database) !== database) return null;
     if (isUsers || hostname === '' || !/^\d{1,5}$/.test(database)) return null;
-    if ([...searchParams.keys()].some((name) => elsewhere.test(name))) return null;
+    if ([...searchParams.keys()].some((name) => unsupportedRedisOptions.test(name))) return null;
     const login = secret === '' ? '' : `:${encodeURIComponent(secret)}@`;
     const place = `${protocol}//${login}${hostAndPort(hostname, port || '6379')}/${database}`;
     return { store: urlWith(place, { prefix: prefix ?? 'sf_s', format }) };
@@ -239,8 +241,8 @@ function sessionsAt(dsn: string, format: string): Found | { savePath: string } |
   };
 }
 
-/** The options that name other servers of Redis, or another login. */
-const elsewhere = /^(?:host|auth|redis_cluster|redis_sentinel|sentinel_master)(?:\[|$)/;
+/** Options with other servers of Redis, or another login. */
+const unsupportedRedisOptions = /^(?:host|auth|redis_cluster|redis_sentinel|sentinel_master)(?:\[|$)/;
 
 const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   'mysql:': 'mysql',
@@ -250,10 +252,10 @@ const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   'postgresql:': 'postgres',
 };
 
-const decoded = (text: string) => rawUrlDecode(Buffer.from(text)).toString();
+const decode = (text: string) => rawUrlDecode(Buffer.from(text)).toString();
 
-/** `APP_ENV` of the files of the environment; a compiled one counts alone. */
-async function environmentOf(folder: SiteFolder, root: string): Promise<string> {
+/** `APP_ENV` of the `.env` files. A compiled file replaces all. */
+async function readEnvironmentName(folder: SiteFolder, root: string): Promise<string> {
   const compiled = `${root}/.env.local.php`;
   if (await folder.has(compiled)) {
     const [, name] = /['"]APP_ENV['"]\s*=>\s*['"](\w+)['"]/.exec(await folder.text(compiled)) ?? [];
@@ -267,8 +269,7 @@ async function environmentOf(folder: SiteFolder, root: string): Promise<string> 
   return 'prod';
 }
 
-/** The number before the first dot. */
-async function versionOf(folder: SiteFolder, root: string): Promise<string | undefined> {
+async function readMajorVersion(folder: SiteFolder, root: string): Promise<string | undefined> {
   const kernel = `${root}/vendor/symfony/http-kernel/Kernel.php`;
   if (!(await folder.has(kernel))) return undefined;
   return /const (?:string )?VERSION = '(\d+)\./.exec(await folder.text(kernel))?.[1];

@@ -1,3 +1,11 @@
+/**
+ * Tiny Tiny RSS since 2021.
+ *
+ * The cookie `ttrss_sid` is the id of a session in the table `ttrss_sessions` (include/sessions.php, later
+ * classes/Sessions.php; classes/config.php). A logout deletes the row, and `expire` ends it. The session has the hash of the password,
+ * so a new password ends it. The user's access level must not be “disabled”.
+ */
+
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
@@ -9,7 +17,6 @@ const file = 'config.php';
 /** `UserHelper::ACCESS_LEVEL_DISABLED`. */
 const disabled = '-2';
 
-/** Tiny Tiny RSS since 2021: classes/config.php, include/sessions.php, which classes/Sessions.php has replaced. */
 export const ttrss: SessionApplication = {
   kind: 'ttrss',
   title: 'Tiny Tiny RSS',
@@ -19,7 +26,7 @@ export const ttrss: SessionApplication = {
     const code = ['classes/Config.php', 'classes/config.php'];
     const known = await Promise.all(code.map((name) => fileContains(folder, name, 'TTRSS_')));
     if (!known.includes(true) || !(await folder.has(file))) return null;
-    // It is made of such calls alone.
+    // The file consists of putenv() calls.
     const text = (await folder.text(file)).replace(/^\s*(?:\/\/|#|\/?\*).*$/gm, '');
     const values = new Map<string, string>();
     for (const [, , name = '', value = ''] of text.matchAll(
@@ -30,7 +37,7 @@ export const ttrss: SessionApplication = {
     const cookieName = given.cookieName ?? (value('SESSION_NAME') || 'ttrss_sid');
     if (value('DB_USER') === '' || value('DB_NAME') === '')
       throw new ConfigurationError(
-        `${folder.path}/${file}: no putenv() in it names the database (TTRSS_DB_USER, TTRSS_DB_NAME): set ${option('site')}=ttrss: without the folder, and ${option('store')}`,
+        `${folder.path}/${file}: no putenv() sets the database (TTRSS_DB_USER, TTRSS_DB_NAME): set ${option('site')}=ttrss: without the folder, and ${option('store')}`,
       );
     const kind = value('DB_TYPE') === 'mysql' ? 'mysql' : 'postgres';
     const database = serverDatabase({

@@ -1,4 +1,4 @@
-/** Whirlpool (ISO/IEC 10118-3), which PHP has and OpenSSL 3 has no more. It is for a few short texts. */
+/** Whirlpool (ISO/IEC 10118-3), which PHP has but OpenSSL 3 has not. This implementation is for few short texts. */
 const e = [1, 11, 9, 12, 13, 6, 15, 3, 14, 8, 7, 4, 10, 2, 5, 0];
 const r = [7, 12, 11, 13, 14, 4, 9, 15, 6, 3, 8, 10, 2, 5, 1, 0];
 const at = (table: ArrayLike<number>, index: number) => table[index] as number;
@@ -14,8 +14,8 @@ const matrix = [1, 1, 4, 1, 8, 5, 2, 9];
 const rounds = 10;
 const blockBytes = 64;
 
-/** In the field of 2^8 elements by x^8 + x^4 + x^3 + x^2 + 1. */
-function product(one: number, other: number): number {
+/** Multiplies in GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1. */
+function multiply(one: number, other: number): number {
   let [a, b, sum] = [one, other, 0];
   for (; b > 0; b >>= 1) {
     if (b & 1) sum ^= a;
@@ -24,10 +24,10 @@ function product(one: number, other: number): number {
   return sum;
 }
 
-const products = matrix.map((factor) => Uint8Array.from({ length: 256 }, (_, x) => product(x, factor)));
+const products = matrix.map((factor) => Uint8Array.from({ length: 256 }, (_, x) => multiply(x, factor)));
 
 /** Substitutes the bytes, shifts the columns, mixes the rows, and adds a key. */
-function round(state: Uint8Array, key: Uint8Array): Uint8Array {
+function runRound(state: Uint8Array, key: Uint8Array): Uint8Array {
   return key.map((byte, index) => {
     const [row, column] = [index >> 3, index & 7];
     let sum = byte;
@@ -50,18 +50,18 @@ export function whirlpool(bytes: Uint8Array): Buffer {
     const block = padded.subarray(start, start + blockBytes);
     let [key, state]: [Uint8Array, Uint8Array] = [digest, xor(block, digest)];
     for (let n = 0; n < rounds; n++) {
-      key = round(
+      key = runRound(
         key,
         new Uint8Array(blockBytes).map((_, index) => (index < 8 ? at(substitutes, 8 * n + index) : 0)),
       );
-      state = round(state, key);
+      state = runRound(state, key);
     }
     digest = xor(xor(state, digest), block);
   }
   return Buffer.from(digest);
 }
 
-/** `hash_hmac('whirlpool', $text, $key)` with a key of at most one block. */
+/** As `hash_hmac('whirlpool', $text, $key)`. @param key at most 64 bytes */
 export function hmacWhirlpool(text: string, key: Buffer): string {
   const whole = Buffer.concat([key, Buffer.alloc(blockBytes)]).subarray(0, blockBytes);
   const [inner, outer] = [0x36, 0x5c].map((byte) => whole.map((one) => one ^ byte)) as [Buffer, Buffer];

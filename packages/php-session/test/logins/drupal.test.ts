@@ -132,7 +132,7 @@ test('settings.php is read with its includes, and must be named if there are sev
   mkdirSync(join(site.folder, 'core/lib'), { recursive: true });
   site.configure('', 'core/lib/Drupal.php');
   rmSync(join(site.folder, 'sites/default'), { recursive: true });
-  await expect(isUser()).rejects.toThrow('Drupal is here, but no sites/default/settings.php');
+  await expect(isUser()).rejects.toThrow('sites/default/settings.php is missing');
   for (const name of ['a.example.org', 'b.example.org'])
     site.configure(site.usual, `sites/${name}/settings.php`);
   await expect(isUser()).rejects.toThrow('/sites/b.example.org/settings.php');

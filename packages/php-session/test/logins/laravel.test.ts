@@ -479,7 +479,7 @@ test('other guards, and a cookie that is not encrypted', async () => {
   );
   expect(await (await ask(site.folder)).who(plain)).toMatchObject({ id: '9' });
   await expect(open(siteOf(13, { AUTH_GUARD: 'api' }).folder)).rejects.toThrow(
-    /the guard api keeps no users in sessions .*userId=login_GUARD/,
+    /the guard api does not keep users in sessions .*userId=login_GUARD/,
   );
 });
 

@@ -95,12 +95,12 @@ test.each([
       there(600),
     ]);
     const by = (token: string) => ({ cookies: `${cookies}; customer_authorize=${token}` });
-    expect(await who(by('Ended'))).toContain('once more');
+    expect(await who(by('Ended'))).toContain('second factor again');
     const known = await login(by('Given'));
     vi.setSystemTime(Date.now() + 590_000);
     expect(await check(known)).toBeNull();
     vi.setSystemTime(Date.now() + 15_000);
-    const ended = { state: 'nobody', reason: expect.stringContaining('once more') };
+    const ended = { state: 'nobody', reason: expect.stringContaining('second factor again') };
     expect(await changed(known)).toMatchObject(ended);
   },
 );
@@ -190,7 +190,8 @@ describe('other engines', () => {
       await site.run("INSERT INTO #__setting VALUES (5, 0, 'config', 'config_timezone', ?)", [zone]);
       return loginsOf(site.folder);
     };
-    const refused = /in the time zone of the shop \((Asia\/Tokyo|Europe\/London)\), and only UTC can be read/;
+    const refused =
+      /in the time zone of the shop \((Asia\/Tokyo|Europe\/London)\), but only UTC is supported/;
     await expect(open('', { version: 3, minor: '0.3.6' })).rejects.toThrow(refused);
     await expect(open('Europe/London', { version: 3, minor: '0.3.9' })).rejects.toThrow(refused);
     await expect(open('Europe/London', { minor: '0.0.0' })).rejects.toThrow(refused);

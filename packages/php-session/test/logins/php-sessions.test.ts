@@ -420,7 +420,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
   expect(await (await open({ site, siteDatabase })).isUser(device)).toBe(true);
   await expect(open({ site: folderOf({ ...code, 'config.php': config() }) })).rejects.toThrow(
-    /no putenv\(\) in it names the database .*set site=ttrss: without the folder, and store/,
+    /no putenv\(\) sets the database .*set site=ttrss: without the folder, and store/,
   );
 });
 

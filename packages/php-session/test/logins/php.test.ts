@@ -434,7 +434,7 @@ const redisUrl = (env: Record<string, string>, outcome: RegExp) =>
 const twoServers = (one: number, other: number) =>
   `$cfg['LoginCookieDeleteAll'] = false; $cfg['Servers'][${one}]['host'] = 'a'; $cfg['Servers'][${other}]['host'] = 'b';`;
 const ofPhp = /^OWN file:\/\/\/of\/php/;
-const unreadable = /handler_id is none that can be read: set store/;
+const unreadable = /handler_id is not supported: set store/;
 
 /** @param site the folder of the site */
 const knownSites = (site: string): Known[] => [
@@ -462,7 +462,7 @@ const knownSites = (site: string): Known[] => [
   dokuWikiBy({}, /^DokuWiki file:\/\/\/of\/php\?format=php&lifetime=900$/),
   dokuWikiBy(
     twoFactor(''),
-    /the plugin twofactor keeps in a cookie of its own whether the second factor was/,
+    /the plugin twofactor stores whether the second factor was given only in its own cookie/,
   ),
   dokuWikiBy(twoFactor('$plugins["twofactor"] = 0;'), /^DokuWiki file:\/\/\/of\/php/),
   [
@@ -494,7 +494,7 @@ const knownSites = (site: string): Known[] => [
   ],
   phpMyAdminBy(
     "$cfg['AllowArbitraryServer'] = true;",
-    /AllowArbitraryServer is on: visitors log in at servers of their own, as whoever they like/,
+    /AllowArbitraryServer is on, so visitors can log in at their own servers/,
   ),
   phpMyAdminBy(
     "$cfg['AllowArbitraryServer'] = ($_ENV['PMA_ARBITRARY'] ?? '') === '1';",
@@ -503,7 +503,7 @@ const knownSites = (site: string): Known[] => [
   phpMyAdminBy("$cfg['AllowArbitraryServer'] = false;", /^phpMyAdmin file:\/\/\/of\/php/),
   phpMyAdminBy(
     twoServers(1, 2),
-    /LoginCookieDeleteAll is off: a logout from one of several servers leaves the/,
+    /LoginCookieDeleteAll is off, so a logout from one of several servers does not end the/,
   ),
   phpMyAdminBy(twoServers(1, 1), /^phpMyAdmin file:\/\/\/of\/php/),
   // As its image for containers, and Debian's package.
@@ -538,9 +538,9 @@ const knownSites = (site: string): Known[] => [
   symfonyBy("save_path: '/s'\ngc_maxlifetime: 60", /^OWN file:\/\/\/s\?.*lifetime=60$/),
   symfonyBy(
     "handler_id: null\ngc_maxlifetime: '%env(int:LIFETIME)%'",
-    /framework\.yaml: gc_maxlifetime is no plain number: set store/,
+    /framework\.yaml: gc_maxlifetime must be a plain number: set it to one, or set store/,
   ),
-  redisUrl({}, /the session handler %env\(REDIS_URL\)% is not found by the folder: set store/),
+  redisUrl({}, /the session handler %env\(REDIS_URL\)% cannot be read: set store/),
   redisUrl(
     { '.env': 'REDIS_URL=redis://localhost', '.env.prod': 'REDIS_URL=redis://p%40@r:6380/3?prefix=own' },
     /^OWN redis:\/\/:p%40@r:6380\/3\?prefix=own&format=php$/,
@@ -560,10 +560,7 @@ const knownSites = (site: string): Known[] => [
     ...['/1?dbindex=2', '?dbindex=two', '?dbindex=', '?host[s:6379]', '?host%5Bs%5D=', '?auth=p'],
     ...['?redis_cluster=1', '?redis_sentinel=main', '?sentinel_master=main', '?auth[]=u&auth[]=p'],
   ].map((rest) => handledBy(`redis://r${rest}`, unreadable)),
-  handledBy(
-    'redis://ann:p@r',
-    /framework\.yaml: the place of the sessions in handler_id is none that can be read/,
-  ),
+  handledBy('redis://ann:p@r', /framework\.yaml: the place of the sessions in handler_id is not supported/),
   handledBy('memcached://m', /^OWN memcached:\/\/m:11211\?prefix=sf2s&format=php$/),
   handledBy(
     '%env(resolve:DATABASE_URL)%',
@@ -576,10 +573,7 @@ const knownSites = (site: string): Known[] => [
     /^OWN sqlite:\/.*\/site\/var\/data\.db\?table=sessions&/,
   ),
   handledBy('file://%kernel.project_dir%/var/own', /^OWN file:\/\/\/.*\/site\/var\/own\?/),
-  handledBy(
-    'pgsql:host=db;user=u;password=secret',
-    /the session handler in handler_id is not found by the folder/,
-  ),
+  handledBy('pgsql:host=db;user=u;password=secret', /the session handler in handler_id cannot be read/),
   handledBy('redis://old', /^p file:\/\/\/of\/php/, {
     'config/packages/prod/framework.yaml':
       'framework:\n    session:\n        handler_id: null\n        name: p',
@@ -595,11 +589,11 @@ const knownSites = (site: string): Known[] => [
     'config/packages/framework.yaml':
       "framework:\n    session:\n        handler_id: 'redis://old'\nwhen@test:\n    framework:\n        session:\n            handler_id: ~",
   }),
-  symfonyBy('true', /packages\/session\.php: sessions that are set there are not found by the folder/, {
+  symfonyBy('true', /packages\/session\.php: settings of sessions in PHP files cannot be read/, {
     'config/packages/session.php': "<?php $framework->session()->handlerId('x');",
   }),
   symfonyBy('true', ofPhp, { 'config/packages/cache.php': '<?php // Not for the session.' }),
-  symfonyBy('true', /packages\/z\.yaml: the session handler App\\Own is not found by the folder/, {
+  symfonyBy('true', /packages\/z\.yaml: the session handler App\\Own cannot be read/, {
     'config/packages/z.yaml': "framework:\n    session:\n        handler_id: 'App\\Own'",
   }),
   symfonyBy('{ handler_id: null }', /framework\.yaml line 3: this YAML is not supported/),
@@ -628,7 +622,7 @@ const knownSites = (site: string): Known[] => [
     '/run/redis.sock?database=1',
     /^ci redis:\/\/\/run\/redis.sock\?prefix=ci_session%3Aci%3A&format=php&database=1$/,
   ),
-  codeIgniterIn('RedisHandler', 'tcp://', /savePath names no Redis that can be read: set store/),
+  codeIgniterIn('RedisHandler', 'tcp://', /savePath does not name a supported Redis: set store/),
   codeIgniterIn(
     'MemcachedHandler',
     'm:11211:2,n:11212',
@@ -639,7 +633,7 @@ const knownSites = (site: string): Known[] => [
     'sessions',
     /^ci mysql:\/\/u:p@db:3306\/app\?table=t_sessions&id=id&prefix=ci%3A&data=data&last=timestamp&last_unit=datetime&lifetime=7200&format=php$/,
   ),
-  codeIgniterIn('OwnHandler', '', /sessions of the driver OwnHandler are not found by the folder/),
+  codeIgniterIn('OwnHandler', '', /sessions of the driver OwnHandler cannot be found by the folder/),
 ];
 
 test('known applications are found by their folders, with the sessions that PHP keeps for them', async () => {

@@ -130,7 +130,7 @@ test('a user without the required second factor is rejected', async () => {
   const { run, insert, logIn, ask } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_membergroups SET tfa_required = 1 WHERE id_group IN (4, 12)');
-  const asks = 'the user has to set up a second factor first';
+  const asks = 'the user must set up a second factor first';
   for (const [mode, group, more, answer] of [
     ['1', 12, '', { id: '7' }],
     ['2', 12, '', asks],
