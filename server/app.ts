@@ -251,7 +251,7 @@ async function openMails(
     pageUrl,
     history,
     stops,
-    addressOf: logins.mailOf?.bind(logins),
+    addressOf: logins.findMail?.bind(logins),
     onFailure: (reason) => quiet.warn('mails', { reason }, 'a mail to somebody who is away was not sent'),
   });
 }

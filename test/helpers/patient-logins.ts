@@ -40,9 +40,9 @@ export function patient<State>(logins: Logins<State>): Logins<State> {
       return logins.lifetime;
     },
     ...(logins.reload === undefined ? {} : { reload: () => logins.reload?.() as Promise<void> }),
-    ...(logins.mailOf === undefined
+    ...(logins.findMail === undefined
       ? {}
-      : { mailOf: (user: string) => again(() => logins.mailOf?.(user) as Promise<string | null>) }),
+      : { findMail: (user: string) => again(() => logins.findMail?.(user) as Promise<string | null>) }),
     ...(logins.accounts && { accounts: patientAccounts(logins.accounts) }),
     answers: () => logins.answers(),
     fault: () => logins.fault(),

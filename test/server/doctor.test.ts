@@ -493,12 +493,12 @@ describe('the content of a session', () => {
     );
     const env = { ...store, CHAT_USER_ROOMS: 'teams', CHAT_USER_ROLES: 'role' };
     expect(await doctor(0, env, ...args)).toMatch(
-      /^✓ It puts the user into 2 rooms\.\n✓ Roles of the user: moderator\.$/m,
+      /^✓ It puts the user into 2 groups\.\n✓ Roles of the user: moderator\.$/m,
     );
     const paths = { CHAT_USER_ROOMS: 'team', CHAT_USER_ROLES: 'role!.x', CHAT_USER_BANNED: 'out' };
     const bad = await doctor(1, { ...env, ...paths }, ...args);
     for (const line of [
-      /^! This user has no rooms by CHAT_USER_ROOMS: team is not in the session\./m,
+      /^! This user has no groups by CHAT_USER_ROOMS: team is not in the session\./m,
       /^✗ CHAT_USER_ROLES cannot be read: role is a string, but not a serialized one\./m,
       /^! The site has banned this user \(CHAT_USER_BANNED\)\./m,
     ])

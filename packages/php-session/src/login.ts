@@ -43,7 +43,7 @@ export interface SessionUser {
 
 /** A login that a request has proved. */
 export interface Login<State = unknown> {
-  /** Identifies the login without revealing it. See `handleOf`. */
+  /** Identifies the login without revealing it. See `toHandle`. */
   readonly handle: string;
   readonly user: SessionUser;
   /** Everything that a check compares. Secret: keep it in the memory of this process. */
@@ -145,7 +145,7 @@ export interface Logins<State = unknown> {
    * The mail address of a user, or null. Absent if the site has no known table of addresses.
    * @throws StoreError
    */
-  mailOf?(user: string): Promise<string | null>;
+  findMail?(user: string): Promise<string | null>;
   /** Absent if the site has no known table of users. */
   readonly accounts?: SiteAccounts;
   /** Reads a changed configuration now instead of within a minute. Absent without a configuration. */
@@ -178,16 +178,16 @@ export interface Watch<State = unknown> {
  * Another user or secret has another one.
  * @param secrets everything secret that was verified, and other parts of the request that a check compares, in fixed order
  */
-export function handleOf(kind: string, user: string, secrets: readonly string[]): string {
+export function toHandle(kind: string, user: string, secrets: readonly string[]): string {
   return hash('sha256', JSON.stringify(['php-session-chat', kind, user, ...secrets]), 'base64url');
 }
 
-export function refusalOf({ state, isFinal, ...why }: NotLoggedIn): Refusal {
+export function toRefusal({ state, isFinal, ...why }: NotLoggedIn): Refusal {
   return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
 }
 
 /** @throws the error if it is not a StoreError */
-export function unavailable(error: unknown): Refusal {
+export function toUnavailable(error: unknown): Refusal {
   if (!(error instanceof StoreError)) throw error;
   return {
     code: 'session_store_unavailable',

@@ -122,11 +122,11 @@ async function* checkDatabase(place: SitePlace): AsyncGenerator<Finding> {
 }
 
 async function checkMails(
-  logins: Pick<Logins, 'mailOf'>,
+  logins: Pick<Logins, 'findMail'>,
   paths: Pick<UserPaths, 'mail'> | undefined,
   place: Pick<SitePlace, 'database'> = {},
 ): Promise<Finding> {
-  if (logins.mailOf === undefined) {
+  if (logins.findMail === undefined) {
     return paths?.mail === undefined
       ? problem(
           'Mails cannot be sent: no setting says where the addresses of users are.',
@@ -135,7 +135,7 @@ async function checkMails(
       : ok('The addresses for mails come from the sessions of users.');
   }
   try {
-    await logins.mailOf('0');
+    await logins.findMail('0');
     return ok('The addresses for mails can be read in the database of the site.');
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;

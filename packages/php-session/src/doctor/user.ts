@@ -22,7 +22,7 @@ const maxSuggestions = 3;
 const pathTargets = {
   userId: 'the user’s id',
   userName: 'the name that others see',
-  userGroups: 'the rooms of the user',
+  userGroups: 'the groups of the user',
   userRoles: 'the roles of the user',
   userBanned: 'what says that the user is banned',
   userMail: 'the address of the user',
@@ -96,17 +96,17 @@ export function* describeUser(session: PhpValue, paths: UserPaths, user: Session
     if ('wrong' in found) {
       yield problem(`${option(name)} cannot be read: ${found.wrong}.`, advice());
     } else if (name === 'userGroups' && 'absent' in found) {
-      yield warning(`This user has no rooms by ${option(name)}: ${found.absent}.`, advice());
+      yield warning(`This user has no groups by ${option(name)}: ${found.absent}.`, advice());
     } else if (name === 'userMail' && !user.mail) {
       yield warning(`This user has no address by ${option(name)}.`, advice());
     } else if (name === 'userGroups' && user.groups === 'unreadable') {
       yield problem(
         `${option(name)} leads to neither a list of ids nor a map from ids to names.`,
-        'Put the rooms into the session in one of these two forms.',
+        'Put the groups into the session in one of these two forms.',
       );
     }
   }
-  if (Array.isArray(user.groups)) yield ok(`It puts the user into ${user.groups.length} rooms.`);
+  if (Array.isArray(user.groups)) yield ok(`It puts the user into ${user.groups.length} groups.`);
   if (user.roles !== undefined) yield ok(`Roles of the user: ${user.roles.join(', ')}.`);
   if (user.banned) yield warning(`The site has banned this user (${option('userBanned')}).`);
 }

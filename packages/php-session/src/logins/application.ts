@@ -181,7 +181,7 @@ export interface Claim {
   readonly table: string;
   /** The value of the column `lookup` by which the row is found. */
   readonly lookup: string;
-  /** As in `handleOf`. */
+  /** As in `toHandle`. */
   readonly secrets: readonly string[];
   /** Counts if this claim proves no login. */
   readonly fallback?: this;

@@ -39,12 +39,12 @@ import { shaarli } from './shaarli.ts';
 import { simplesamlphp } from './simplesamlphp.ts';
 import {
   accountTables,
-  fingerprintOf,
   type SitePlace,
   type SiteReader,
   type SiteTables,
   siteFolder,
   siteReader,
+  toFingerprint,
 } from './site.ts';
 import { smf } from './smf.ts';
 import { symfony } from './symfony.ts';
@@ -318,7 +318,7 @@ export async function openSite(
     const logins = changingLogins(
       open(site),
       () => reread().then((read) => read && open(read)),
-      (digest) => fingerprintOf(place, title, values(), digest),
+      (digest) => toFingerprint(place, title, values(), digest),
       place.onProblem,
     );
     return { title, logins: withUserTable(logins, place.users), session };

@@ -4,7 +4,7 @@ import {
   type Fingerprint,
   type Login,
   type Logins,
-  unavailable,
+  toUnavailable,
   type Watcher,
 } from '../login.ts';
 import type { Followed } from '../store.ts';
@@ -69,7 +69,7 @@ export function changingLogins(
   return {
     async identify(credentials) {
       reread.ifDue();
-      if (reread.refusal !== undefined) return unavailable(reread.refusal);
+      if (reread.refusal !== undefined) return toUnavailable(reread.refusal);
       const current = checked;
       const answer = await logins.identify(credentials);
       if (!('code' in answer)) current?.add((answer as Login<object>).state);
@@ -110,7 +110,7 @@ export function changingLogins(
         search: async (text, limit) => (await logins.accounts?.search(text, limit)) ?? [],
       },
     }),
-    ...(first.mailOf && { mailOf: async (user) => (await logins.mailOf?.(user)) ?? null }),
+    ...(first.findMail && { findMail: async (user) => (await logins.findMail?.(user)) ?? null }),
     get lifetime() {
       return logins.lifetime;
     },

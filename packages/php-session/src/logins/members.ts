@@ -9,8 +9,8 @@ import {
   type Logins,
   type NotLoggedIn,
   type Refusal,
-  refusalOf,
-  unavailable,
+  toRefusal,
+  toUnavailable,
 } from '../login.ts';
 import { parsePath } from '../path.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
@@ -20,12 +20,12 @@ import { asked } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
 import { closeDelayMs } from './reread.ts';
 import type { OpenSite, SiteReader, SiteTables } from './site.ts';
-import { accountsOf } from './site-accounts.ts';
+import { openAccounts } from './site-accounts.ts';
 import {
   type ClaimedLogins,
   claimedLogins,
   type Differing,
-  mailOf,
+  findMail,
   secondLookAfter,
   type TableLogin,
   watchNothing,
@@ -54,8 +54,8 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
   }
 
   return {
-    ...mailOf(application, rows.open),
-    accounts: accountsOf(application, reader.nobody, rows.open),
+    ...findMail(application, rows.open),
+    accounts: openAccounts(application, reader.nobody, rows.open),
     ...withRows({
       rows,
       sessions: async () => sessionsOf(await rows.open()),
@@ -100,8 +100,8 @@ export function accountLogins(
     reader,
   );
   return {
-    ...(hasMails ? mailOf(application, rows.open) : {}),
-    accounts: accountsOf(application, reader.nobody, rows.open),
+    ...(hasMails ? findMail(application, rows.open) : {}),
+    accounts: openAccounts(application, reader.nobody, rows.open),
     ...withRows({
       rows,
       sessions: () => sessions,
@@ -175,13 +175,13 @@ function withRows({
       const session = await (await current()).identify(credentials);
       if ('code' in session) return session;
       const wrong = checkCookies(session, credentials);
-      if (wrong !== null) return refusalOf(wrong);
+      if (wrong !== null) return toRefusal(wrong);
       const { address, userAgent } = credentials;
       const cookies = selectCookies(credentials.cookies, otherCookies((await rows.open()).site));
       const found = await checkSession(session, { address, userAgent, cookies });
-      return found.state === 'user' ? found.login : refusalOf(found);
+      return found.state === 'user' ? found.login : toRefusal(found);
     } catch (error) {
-      return unavailable(error);
+      return toUnavailable(error);
     }
   }
 

@@ -4,14 +4,14 @@ import { FormatError } from '../formats/value.ts';
 import type { FoundUser, UserPaths } from '../identity.ts';
 import {
   type CheckResult,
-  handleOf,
   type Login,
   type Logins,
   type NotLoggedIn,
   notLoggedIn,
   type Refusal,
-  refusalOf,
-  unavailable,
+  toHandle,
+  toRefusal,
+  toUnavailable,
   type Watcher,
 } from '../login.ts';
 import { logoutMarker } from '../logout-marker.ts';
@@ -95,9 +95,9 @@ export function phpSessions({
         await pause(secondCheckDelayMs);
         result = await checkWithin(secondCheckMs);
       }
-      return result.state === 'user' ? result.login : refusalOf(result);
+      return result.state === 'user' ? result.login : toRefusal(result);
     } catch (error) {
-      return unavailable(error);
+      return toUnavailable(error);
     }
   }
 
@@ -198,13 +198,13 @@ export function phpSessions({
             : sent === null
               ? all.explain(missingCookie(cookie.name, cookieSettings))
               : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
-        return refusalOf(why);
+        return toRefusal(why);
       }
       const answer = await readLogin(sent === id ? { id } : { id, sent: String(sent) }, client);
       if ('code' in answer || checkLogin === undefined) return answer;
       const { user, state } = answer;
       const wrong = checkLogin(all, { user, proof: state.proof });
-      return wrong === null ? answer : refusalOf(all?.explain(wrong) ?? wrong);
+      return wrong === null ? answer : toRefusal(all?.explain(wrong) ?? wrong);
     },
     check: checkAll,
     asUnchecked: (login) => ({ ...login, state: { ...login.state, bytes: noBytes, version: null } }),
@@ -268,7 +268,7 @@ function asLogin(
     proof,
     ...(idVersion !== undefined && { idVersion }),
   };
-  return { state: 'user', login: { handle: handleOf('php', user.id, [id]), user, state } };
+  return { state: 'user', login: { handle: toHandle('php', user.id, [id]), user, state } };
 }
 
 /** Passes the notifications of a store to the watchers of the session. */

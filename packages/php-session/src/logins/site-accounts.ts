@@ -11,7 +11,7 @@ import type { SiteSql } from './sql.ts';
 const maxSearches = 1;
 
 /** @param nobody the IDs of the option `userNobody`. @param open as in `ClaimedLogins` */
-export function accountsOf<Site>(
+export function openAccounts<Site>(
   { accounts }: { accounts(site: Site, sql: SiteSql): AccountTable },
   nobody: readonly string[],
   open: () => Promise<OpenSite>,

@@ -106,7 +106,7 @@ interface GivenSessions {
 }
 
 /** @param title of the application. @param values the relevant configuration */
-export function fingerprintOf(place: SitePlace, title: string, values: unknown, digest: Digest): Fingerprint {
+export function toFingerprint(place: SitePlace, title: string, values: unknown, digest: Digest): Fingerprint {
   const { cookieName, blog, admins, moderators, checks, nobody, named, sessions } = place;
   const settings = { cookieName, blog, admins, moderators, checks, nobody, named, given: sessions?.given };
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
@@ -401,7 +401,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       });
       if (last === undefined) return null;
       const { title, comparedSettings = (site: unknown) => site } = application;
-      return fingerprintOf(place, title, comparedSettings(last.site), digest);
+      return toFingerprint(place, title, comparedSettings(last.site), digest);
     },
     close() {
       isClosed = true;

@@ -6,14 +6,14 @@ import { mergeRoles } from '../identity.ts';
 import {
   type CheckResult,
   type Credentials,
-  handleOf,
   type Login,
   type Logins,
   type Refusal,
-  refusalOf,
   type SessionUser,
   StoreError,
-  unavailable,
+  toHandle,
+  toRefusal,
+  toUnavailable,
 } from '../login.ts';
 import { option } from '../names.ts';
 import { batchLookups } from '../stores/lookups.ts';
@@ -32,7 +32,7 @@ import { asked, together } from './lookups.ts';
 import { comparePartsOf, type PartState, type TableTimes } from './parts.ts';
 import { forColumn, packedRows, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
-import { accountsOf } from './site-accounts.ts';
+import { openAccounts } from './site-accounts.ts';
 import type { SiteSql } from './sql.ts';
 import { versionReader } from './versions.ts';
 
@@ -159,7 +159,7 @@ export function claimedLogins(
     return {
       state: 'user',
       login: {
-        handle: handleOf(application.kind, user.id, claim.secrets),
+        handle: toHandle(application.kind, user.id, claim.secrets),
         user,
         state: { claim, id, digest, parts, site, idle, memo },
         ...(ends === undefined ? {} : { ends }),
@@ -271,14 +271,14 @@ export function claimedLogins(
   };
 }
 
-/** As `Logins.mailOf`. @param open as in `ClaimedLogins` */
-export function mailOf<Site>(
+/** As `Logins.findMail`. @param open as in `ClaimedLogins` */
+export function findMail<Site>(
   { mails }: { mails?(site: Site, sql: SiteSql): SiteTable },
   open: () => Promise<OpenSite>,
-): Pick<Logins, 'mailOf'> {
+): Pick<Logins, 'findMail'> {
   if (mails === undefined) return {};
   return {
-    async mailOf(user) {
+    async findMail(user) {
       const { site, driver, database, charset, views } = await open();
       const { packed, from } = packedRows(driver, mails(site as Site, driver), { charset, views });
       const id = `${driver.quote}id${driver.quote}`;
@@ -302,24 +302,24 @@ export function tableLogins(application: Application, reader: SiteReader): Login
       const { site } = await open();
       const sent = asCookie(credentials, () => application.onlyCookie?.(site));
       if (sent === null)
-        return refusalOf(notLoggedIn('the value that the client sent is no login of this site'));
+        return toRefusal(notLoggedIn('the value that the client sent is no login of this site'));
       const cookies = new RequestCookies(sent.cookies);
       const claim = application.claim(site, { ...sent, cookies });
-      if ('state' in claim) return refusalOf(cookies.explain(claim));
+      if ('state' in claim) return toRefusal(cookies.explain(claim));
       let found = await look(claim);
       if (found.state === 'nobody') {
         await pause(secondLookAfter);
         found = await look(claim);
       }
-      return found.state === 'user' ? found.login : refusalOf(cookies.explain(found));
+      return found.state === 'user' ? found.login : toRefusal(cookies.explain(found));
     } catch (error) {
-      return unavailable(error);
+      return toUnavailable(error);
     }
   }
 
   return {
-    ...mailOf(application, open),
-    accounts: accountsOf(application, reader.nobody, open),
+    ...findMail(application, open),
+    accounts: openAccounts(application, reader.nobody, open),
     identify,
     check,
     binding(credentials) {

@@ -3,7 +3,7 @@ import { StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import { DatabaseError } from '../stores/sql/driver.ts';
 import { quoteTable, selectAccounts, type UserTable } from './application.ts';
-import { accountsOf } from './site-accounts.ts';
+import { openAccounts } from './site-accounts.ts';
 import { siteSql } from './sql.ts';
 
 const unreadableProblems = ['table', 'column', 'permission', 'hidden', 'hiddenColumn'];
@@ -29,7 +29,7 @@ export function withUserTable(logins: Logins, given: UserTable | undefined): Log
     name: driver.anyCase(quoted(name)),
   });
   const open = { site: null, driver, database, charset: 'utf8', views: false, versions: false } as const;
-  const { names, search } = accountsOf({ accounts: () => users }, nobody, async () => open);
+  const { names, search } = openAccounts({ accounts: () => users }, nobody, async () => open);
   const accounts: SiteAccounts = {
     names: (ids) => names(ids).catch(rethrow),
     search: (text, limit) => search(text, limit).catch(rethrow),

@@ -241,14 +241,14 @@ describe.each(databases)('$kind', (db) => {
       const byOwn = await loginsOf(folder, { database: own });
       expect(await byOwn.identify(device)).toMatchObject({ user: { id: '7' } });
       const change = await addressIn(db, folder);
-      expect(await byOwn.mailOf?.('7')).toBe('zoe@site.example');
+      expect(await byOwn.findMail?.('7')).toBe('zoe@site.example');
       await granted(db, { folder }, site, true);
       const database = parseDatabaseUrl(urlOf(db, ['chat', 'own']));
       const logins = await loginsOf(folder, { database });
       const login = (await logins.identify(device)) as Login;
       expect(login).toMatchObject({ user: { id: '7' } });
-      expect(await logins.mailOf?.('7')).toBe('zoe@site.example');
-      expect(await logins.mailOf?.('999')).toBeNull();
+      expect(await logins.findMail?.('7')).toBe('zoe@site.example');
+      expect(await logins.findMail?.('999')).toBeNull();
       await logins.renew(login as never, 60);
       await device.rename('Zoë');
       expect(await differing(logins, login as Login)).toMatchObject({ login: { user: { name: 'Zoë' } } });
@@ -272,12 +272,12 @@ describe.each(databases)('$kind', (db) => {
       for (const [values, back] of shutOut) {
         await change(values);
         for (const each of [byOwn, logins]) {
-          expect(await each.mailOf?.('7'), values).toBeNull();
+          expect(await each.findMail?.('7'), values).toBeNull();
           expect(await each.accounts?.names(['7']), values).toEqual(new Map());
         }
         await change(back);
         expect(await logins.accounts?.names(['7']), back).toEqual(new Map([['7', 'Zoë']]));
-        expect(await logins.mailOf?.('7'), back).toBe('zoe@site.example');
+        expect(await logins.findMail?.('7'), back).toBe('zoe@site.example');
       }
     },
   );
@@ -313,13 +313,13 @@ describe.each(databases)('$kind', (db) => {
     expect(login).toMatchObject({ user: { id: '7' } });
     await granted(db, placeOf({ site: folder }), site, true);
     const { place, logins, ...chat } = await identified(folder, cookies, urlOf(db, ['chat', 'own']));
-    expect(await logins.mailOf?.('7')).toBe(mailOfUser);
-    expect(await logins.mailOf?.('8')).toBeNull();
+    expect(await logins.findMail?.('7')).toBe(mailOfUser);
+    expect(await logins.findMail?.('8')).toBeNull();
     expect([...((await logins.accounts?.names(['7', '999', 'x'])) ?? [])]).toEqual([
       ['7', expect.any(String)],
     ]);
     const withPath = placeOf({ site: folder, userMail: 'mail' });
-    expect((await openSite(withPath)).logins.mailOf).toBeUndefined();
+    expect((await openSite(withPath)).logins.findMail).toBeUndefined();
     expect(chat.login).toMatchObject({ handle: login.handle, user: login.user });
     await logins.renew(chat.login, 60);
     expect(await logins.ttl(chat.login)).toBeGreaterThan(0);

@@ -566,7 +566,7 @@ test('addresses that are not confirmed get no mails, where the model wants them 
   const mails = async (head = 'class User extends Authenticatable implements Other, MustVerifyEmail') => {
     site.write('app/Models/User.php', `<?php namespace App\\Models;\nuse MustVerifyEmail;\n${head}\n{ }`);
     const logins = await open(site.folder);
-    return [await logins.mailOf?.('7'), await logins.mailOf?.('8')];
+    return [await logins.findMail?.('7'), await logins.findMail?.('8')];
   };
   const mail = 'a@example.org';
   site.db.exec(`ALTER TABLE users ADD COLUMN email TEXT DEFAULT '${mail}'`);

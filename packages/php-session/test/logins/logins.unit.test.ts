@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openReader } from '../../../../test/helpers/session-stores.ts';
-import { handleOf, type Login } from '../../src/login.ts';
+import { type Login, toHandle } from '../../src/login.ts';
 import { asText } from '../../src/logins/fingerprint.ts';
 import { type Device, type LoginSite, loginContract } from '../contracts/login.ts';
 
@@ -45,11 +45,11 @@ loginContract('PHP session', filesSite);
 
 test('a handle differs for other parts and for each kind of login', () => {
   const handles = [
-    handleOf('php', '7', ['ab', 'c']),
-    handleOf('php', '7', ['a', 'bc']),
-    handleOf('php', '7a', ['b', 'c']),
-    handleOf('php', '7', ['abc']),
-    handleOf('other', '7', ['ab', 'c']),
+    toHandle('php', '7', ['ab', 'c']),
+    toHandle('php', '7', ['a', 'bc']),
+    toHandle('php', '7a', ['b', 'c']),
+    toHandle('php', '7', ['abc']),
+    toHandle('other', '7', ['ab', 'c']),
   ];
   expect(new Set(handles).size).toBe(handles.length);
 });

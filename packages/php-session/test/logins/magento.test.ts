@@ -52,8 +52,8 @@ test('a key of confirmation counts where the website of the customer wants a con
   ];
   const isCustomer = async (confirmation: string | null, website: number | null = 2) => {
     const is = await isUser(await logIn('7', { customer: { confirmation, website_id: website } }));
-    expect(await logins.mailOf?.('7')).toBe(is ? 'user7@example.org' : null);
-    expect(await logins.mailOf?.('7abc')).toBe(null);
+    expect(await logins.findMail?.('7')).toBe(is ? 'user7@example.org' : null);
+    expect(await logins.findMail?.('7abc')).toBe(null);
     return is;
   };
   for (const [rows, wanted] of [

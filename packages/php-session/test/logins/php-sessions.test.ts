@@ -106,10 +106,10 @@ test('the mail address of a Roundcube user is the one of the login, if it is one
     ['@ann', 'eve@example.org'],
   ] as const) {
     db.prepare('UPDATE rc_users SET username = ?').run(username);
-    expect(await logins.mailOf?.('7'), username).toBe(mail);
+    expect(await logins.findMail?.('7'), username).toBe(mail);
   }
   db.exec('DELETE FROM rc_identities');
-  for (const user of ['7', '8']) expect(await logins.mailOf?.(user)).toBeNull();
+  for (const user of ['7', '8']) expect(await logins.findMail?.(user)).toBeNull();
 });
 
 const plugins = (list: string) => `$config['plugins'] = ${list};`;
@@ -356,20 +356,20 @@ test('a block ends the login where $wgBlockDisablesLogin of MediaWiki is on', as
     ...{ site: folder, store: `file://${folder}/sessions?format=php_serialize` },
   });
   const stays = await login(device);
-  expect(await logins.mailOf?.('7')).toBe(mail);
+  expect(await logins.findMail?.('7')).toBe(mail);
   write('$wgBlockDisablesLogin = true;');
   await logins.reload?.();
   expect(await check(stays)).toMatchObject({ state: 'nobody' });
   expect(await who(device)).toContain('blocked');
-  expect(await logins.mailOf?.('7')).toBeNull();
+  expect(await logins.findMail?.('7')).toBeNull();
   wiki.exec('DELETE FROM block');
   block("(7, '20200101000000'), (9, 'infinity')");
   const known = await login(device);
   expect(await check(known)).toBeNull();
-  expect(await logins.mailOf?.('7')).toBe(mail);
+  expect(await logins.findMail?.('7')).toBe(mail);
   block("(7, '20990101000000')");
   expect(await check(known)).toMatchObject({ state: 'nobody' });
-  expect(await logins.mailOf?.('7')).toBeNull();
+  expect(await logins.findMail?.('7')).toBeNull();
 });
 
 test('Tiny Tiny RSS: a login of its session table ends with a new password, a disabled or a deleted user', async () => {
@@ -405,9 +405,9 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   ] as const) {
     const known = await login(device);
     expect(known.user).toEqual({ id: '7', name: 'Ann' });
-    expect(await logins.mailOf?.('7')).toBe(mail);
+    expect(await logins.findMail?.('7')).toBe(mail);
     await postgres.run(change);
-    expect(await logins.mailOf?.('7')).toBe(left);
+    expect(await logins.findMail?.('7')).toBe(left);
     expect(await check(known)).toMatchObject({ state: 'nobody' });
     expect(await isUser(device)).toBe(false);
     await postgres.run(back);
