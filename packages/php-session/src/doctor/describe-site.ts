@@ -11,7 +11,7 @@ import {
 import { connectToSite, type OpenSite, type SitePlace } from '../logins/site.ts';
 import { option } from '../names.ts';
 import { pathText } from '../path.ts';
-import { isIncomplete, lacksRights } from './examine.ts';
+import { databaseProblem, lacksRights } from './examine.ts';
 import { storeTitle } from './other-options.ts';
 
 /** Paths by how they were accessed: `seen` ones were looked up or listed. */
@@ -170,17 +170,18 @@ async function databaseTitle(
   return /maria/i.test((await query('SELECT VERSION()')) ?? '') ? 'MariaDB' : 'MySQL';
 }
 
-function explainStoreError({ message }: StoreError, place: SitePlace): Omit<SiteProblem, 'files'> {
-  if (/the user of the site may not/.test(message))
-    return { code: 'database', problem: `the database of the site answers, but ${message}` };
-  if (isIncomplete(message))
+function explainStoreError(error: StoreError, place: SitePlace): Omit<SiteProblem, 'files'> {
+  const { message } = error;
+  const kind = databaseProblem(error) ?? '';
+  if (/^(login|plugin|origin)$/.test(kind)) return { code: 'database', problem: message };
+  if (lacksRights(place, error) || /^(table|column)$/.test(kind))
     return {
       code: 'database',
       problem: `the database of the site answers, but it is not complete: ${message}. Finish the installation of the site first`,
-      lacksRights: lacksRights(place, message),
+      lacksRights: lacksRights(place, error),
     };
-  if (/refuses the user|does not accept this user|logs in by a method/.test(message))
-    return { code: 'database', problem: message };
+  if (/^(database|permission|hidden|hiddenColumn)$/.test(kind))
+    return { code: 'database', problem: `the database of the site answers, but ${message}` };
   const name = option('siteDatabase');
   const advice = message.includes(`set ${name}`) ? '' : `; if it is elsewhere for this machine, set ${name}`;
   return {

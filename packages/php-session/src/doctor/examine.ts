@@ -7,6 +7,7 @@ import { findSite, type LoginSettings, openLogins, openSite } from '../logins/ap
 import type { SitePlace } from '../logins/site.ts';
 import { openLoginReader } from '../logins/tables.ts';
 import { grantsCommand, option, trustedProxies } from '../names.ts';
+import { DatabaseError } from '../stores/sql/driver.ts';
 import { checkCookieName, cookieHeader, findMissingCookie, namesIn } from './cookie.ts';
 import { type Finding, ok, printable, problem, warning } from './finding.ts';
 import { examineSession, type SessionExamination } from './session.ts';
@@ -84,20 +85,21 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
   }
 }
 
-/** Whether the user of `siteDatabase` lacks rights, by the message of a database error. */
-export const lacksRights = ({ database }: Pick<SitePlace, 'database'>, message: string): boolean =>
-  database !== undefined && isIncomplete(message);
+/** Returns the kind of a database's failure; undefined if the database did not answer. */
+export const databaseProblem = (error: StoreError): DatabaseError['problem'] | undefined =>
+  [error, error.cause].find((each) => each instanceof DatabaseError)?.problem;
 
-/** Whether a table or a database is missing, or hidden by missing rights. */
-export const isIncomplete = (message: string): boolean =>
-  /lacks a table|no such table|no database of that name/.test(message);
+/** Whether the user of `siteDatabase` lacks rights. To such a user, tables and views may seem to be missing. */
+export const lacksRights = ({ database }: Pick<SitePlace, 'database'>, error: StoreError): boolean =>
+  database !== undefined &&
+  /^(database|table|column|permission|hidden|hiddenColumn)$/.test(databaseProblem(error) ?? '');
 
-function explainFault({ message, hint }: StoreError, place: SitePlace): Finding {
-  const text = `The database of the site: ${message}.`;
+function explainFault(error: StoreError, place: SitePlace): Finding {
+  const text = `The database of the site: ${error.message}.`;
   // A fault with a hint ends by itself.
-  return hint === undefined
-    ? { ...problem(text), lacksRights: lacksRights(place, message) }
-    : warning(text, hint);
+  return error.hint === undefined
+    ? { ...problem(text), lacksRights: lacksRights(place, error) }
+    : warning(text, error.hint);
 }
 
 /** @throws StoreError */
@@ -144,7 +146,7 @@ async function checkMails(
         `The addresses for mails cannot be read: ${error.message}.`,
         `${grantsCommand()} prints the right for them, too.`,
       ),
-      lacksRights: lacksRights(place, error.message),
+      lacksRights: lacksRights(place, error),
     };
   }
 }
@@ -167,7 +169,7 @@ async function* checkAccounts(
           ? `${grantsCommand()} prints the right for them, too.`
           : `Correct ${option('userTable')}, or the database that ${option('siteDatabase')} names. Its user needs SELECT on the two columns.`,
       ),
-      lacksRights: lacksRights(place, error.message),
+      lacksRights: lacksRights(place, error),
     };
   }
 }
