@@ -40,6 +40,13 @@ export interface FunctionContext {
 
 type PhpFunction = (this: FunctionContext, values: readonly ConfigurationValue[]) => ConfigurationValue;
 
+/** Returns an environment variable; undefined if it does not exist. */
+function readVariable(context: FunctionContext, name: ConfigurationValue | undefined) {
+  if (typeof name !== 'string') return context.toUnknown('the name of an environment variable');
+  if (context.environment === undefined) return context.toUnknown(`the environment variable ${name}`);
+  return Object.hasOwn(context.environment, name) ? context.environment[name] : undefined;
+}
+
 const exists: PhpFunction = function ([path]) {
   return typeof path === 'string' ? this.findPath(path) !== undefined : this.toUnknown('a path');
 };
@@ -85,27 +92,22 @@ export const phpFunctions: Readonly<Record<string, PhpFunction>> = {
     return value ?? this.toUnknown('a constant');
   },
   getenv([name]) {
-    if (typeof name !== 'string') return this.toUnknown('the environment');
-    if (this.environment === undefined) return this.toUnknown(`the environment variable ${name}`);
-    return Object.hasOwn(this.environment, name) ? (this.environment[name] as string) : false;
+    return name === undefined ? this.toUnknown('the environment') : (readVariable(this, name) ?? false);
   },
   /** Of Laravel and others. The words true, false, null and empty are these values. */
   env([name, fallback = null]) {
-    if (typeof name !== 'string') return this.toUnknown('the name of an environment variable');
-    if (this.environment === undefined) return this.toUnknown(`the environment variable ${name}`);
-    const value = Object.hasOwn(this.environment, name) ? this.environment[name] : undefined;
+    const value = readVariable(this, name);
     if (value === undefined) return fallback;
+    if (typeof value !== 'string') return value;
     const word = /^\(?(true|false|null|empty)\)?$/i.exec(value)?.[1]?.toLowerCase();
     if (word === undefined) return value;
     return word === 'empty' ? '' : JSON.parse(word);
   },
   // WordPress's official image: docker-library/wordpress, wp-config-docker.php.
   getenv_docker([name, fallback = null]) {
-    if (typeof name !== 'string' || this.environment === undefined)
-      return this.toUnknown(`the environment variable ${typeof name === 'string' ? name : ''}`);
-    if (Object.hasOwn(this.environment, `${name}_FILE`))
-      return this.toUnknown(`the file that ${name}_FILE names`);
-    return Object.hasOwn(this.environment, name) ? (this.environment[name] as string) : fallback;
+    const file = typeof name === 'string' ? readVariable(this, `${name}_FILE`) : undefined;
+    if (typeof file === 'string') return this.toUnknown(`the file that ${name}_FILE names`);
+    return readVariable(this, name) ?? fallback;
   },
   // TYPO3: SystemEnvironmentBuilder.php.
   'environment::getcontext'() {

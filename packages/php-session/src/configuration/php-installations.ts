@@ -20,33 +20,29 @@ export interface Installation {
 /** Debian patches the default of session.save_path. Its cron job deletes expired sessions there. */
 const debianSavePath = '/var/lib/php/sessions';
 
+/** By kind: the folder in Debian, and the SAPI. */
+const kinds = {
+  fpm: ['fpm', 'fpm-fcgi'],
+  apache: ['apache2', 'apache2handler'],
+  cli: ['cli', 'cli-server'],
+} as const;
+
 export async function findInstallations(system: System): Promise<Installation[]> {
   const installations: Installation[] = [];
-  const addIfExists = async (installation: Installation) => {
+  const addIfExists = async (installation: Omit<Installation, 'sapi'>) => {
     const { kind, fpmFile, iniFolder } = installation;
     const names = await system.list(iniFolder);
     const exists = kind === 'fpm' ? (await system.text(fpmFile)) !== null : names.includes('php.ini');
-    if (exists) installations.push(installation);
+    if (exists) installations.push({ ...installation, sapi: kinds[kind][1] });
   };
-  const sapis = { fpm: 'fpm-fcgi', apache: 'apache2handler', cli: 'cli-server' } as const;
+  const allKinds = Object.keys(kinds) as (keyof typeof kinds)[];
   // Debian has a folder per version and kind.
   for (const version of await system.list('/etc/php')) {
     if (!/^\d+\.\d+$/.test(version)) continue;
-    for (const [kind, folder] of [
-      ['fpm', 'fpm'],
-      ['apache', 'apache2'],
-      ['cli', 'cli'],
-    ] as const) {
-      const iniFolder = `/etc/php/${version}/${folder}`;
-      await addIfExists({
-        version,
-        kind,
-        iniFolder,
-        scanFolder: `${iniFolder}/conf.d`,
-        sapi: sapis[kind],
-        fpmFile: `${iniFolder}/php-fpm.conf`,
-        savePath: debianSavePath,
-      });
+    for (const kind of allKinds) {
+      const iniFolder = `/etc/php/${version}/${kinds[kind][0]}`;
+      const [scanFolder, fpmFile] = [`${iniFolder}/conf.d`, `${iniFolder}/php-fpm.conf`];
+      await addIfExists({ version, kind, iniFolder, scanFolder, fpmFile, savePath: debianSavePath });
     }
   }
   // Official images, Fedora, Arch, Remi's packages and Alpine have one php.ini for all kinds.
@@ -59,16 +55,9 @@ export async function findInstallations(system: System): Promise<Installation[]>
   ] as const;
   for (const [folder = '', iniFolder = '', scanFolder = ''] of layouts) {
     const version = /php(\d)(\d+)$/.exec(folder)?.slice(1).join('.') ?? '';
-    for (const kind of ['fpm', 'apache', 'cli'] as const)
-      await addIfExists({
-        version,
-        kind,
-        iniFolder,
-        scanFolder,
-        sapi: sapis[kind],
-        fpmFile: `${folder}/php-fpm.conf`,
-        savePath: '',
-      });
+    const fpmFile = `${folder}/php-fpm.conf`;
+    for (const kind of allKinds)
+      await addIfExists({ version, kind, iniFolder, scanFolder, fpmFile, savePath: '' });
   }
   return installations;
 }

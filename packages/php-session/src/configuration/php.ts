@@ -45,14 +45,10 @@ export function readPhp(file: string, surroundings: PhpSurroundings = {}): PhpCo
 }
 
 /** The end of a file or function by `return`. */
-class Return {
-  readonly value: ConfigurationValue | undefined;
+interface Return {
+  value?: ConfigurationValue;
   /** False if it may not be reached. */
-  readonly isCertain: boolean;
-  constructor(value?: ConfigurationValue, isCertain = true) {
-    this.value = value;
-    this.isCertain = isCertain;
-  }
+  isCertain: boolean;
 }
 
 const superglobals = new Set(['_SERVER', '_GET', '_POST', '_COOKIE', '_REQUEST', '_FILES', '_SESSION']);
@@ -210,7 +206,7 @@ class Interpreter {
         for (const expression of getNodes(node, 'expressions')) this.#evaluate(expression);
         return undefined;
       case 'return':
-        return new Return(this.#evaluate(getNode(node, 'expr')));
+        return { value: this.#evaluate(getNode(node, 'expr')), isCertain: true };
       case 'if':
         return this.#runIf(node);
       case 'class':
@@ -262,7 +258,7 @@ class Interpreter {
       case 'case':
         return this.#runAll(getNodes(getNode(node, 'body'), 'children'));
       case 'halt':
-        return new Return();
+        return { isCertain: true };
       default:
         // Other declarations, and jumps, set nothing.
         return undefined;
@@ -319,7 +315,7 @@ class Interpreter {
         return this.#state.endBranch(before);
       });
     this.#state.merge(results, this.#toUnknown(node, why));
-    return mayReturn ? new Return(this.#toUnknown(node, reasons.return), false) : undefined;
+    return mayReturn ? { value: this.#toUnknown(node, reasons.return), isCertain: false } : undefined;
   }
 
   /** Declares functions and methods, which code may call before their declaration. */
