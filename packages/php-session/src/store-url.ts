@@ -71,10 +71,9 @@ function changeQuery(query: string, changes: Readonly<Record<string, string | nu
 
 /** Opens sessions in a table of an open database. @param text the options, as after the `?` of a store URL */
 export function openTable(driver: SqlDriver, database: Database, text: string): SessionSource {
-  const { timeout } = database;
   // Closing the sessions keeps the database open.
   const shared: Database = {
-    timeout,
+    timeoutMs: database.timeoutMs,
     rows: (select, ids) => database.rows(select, ids),
     query: (select) => database.query(select),
     search: (...of) => database.search(...of),

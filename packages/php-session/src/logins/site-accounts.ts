@@ -54,7 +54,7 @@ export function openAccounts<Site>(
         }
         return found;
       },
-      timeout: database.timeout,
+      timeoutMs: database.timeoutMs,
     };
   }
 
@@ -68,9 +68,9 @@ export function openAccounts<Site>(
       return new Map(each.flatMap((found) => found ?? []).filter(([id]) => ids.includes(id)));
     },
     async search(text, limit) {
-      const { findByIds, search, timeout } = await openTable();
-      await slots.acquire(AbortSignal.timeout(timeout)).catch(() => {
-        throw new StoreError(`other searches for users took more than ${timeout} ms`);
+      const { findByIds, search, timeoutMs } = await openTable();
+      await slots.acquire(AbortSignal.timeout(timeoutMs)).catch(() => {
+        throw new StoreError(`other searches for users took more than ${timeoutMs} ms`);
       });
       try {
         const byId = (await findByIds([text]))?.filter(([id]) => id === text) ?? [];

@@ -243,7 +243,7 @@ function withMessages(database: Database, given: boolean): Database {
     throw new StoreError(`${text} (${(error as DatabaseError).code})`, { cause: error });
   };
   return {
-    timeout: database.timeout,
+    timeoutMs: database.timeoutMs,
     rows: (select, ids) => database.rows(select, ids).catch(rethrow),
     query: (select) => database.query(select).catch(rethrow),
     search: (...of) => database.search(...of).catch(rethrow),

@@ -4,32 +4,30 @@ import type { StoreUrl } from '../../source.ts';
 import { StoreError } from '../../store.ts';
 import { startDeadline } from '../deadline.ts';
 import { Semaphore } from '../semaphore.ts';
-import { type Database, failure, type Problems, type SqlRow } from './driver.ts';
+import { type Database, type Problems, type SqlRow, toStoreError } from './driver.ts';
 
 export type Address = { host: string; port: number } | { path: string };
 
-/** A database server, and how to log in to it. */
 export interface SqlServer {
-  /** The addresses of one database, tried in this order. */
+  /** Of one database, in the order of connection attempts. */
   addresses: readonly Address[];
   user: string;
   password: string;
   database: string;
-  /** The character set of PHP's connection; undefined if the URL does not say it. */
+  /** The character set of PHP's connection, if known. */
   charset: 'utf8' | 'latin1' | undefined;
-  /** `ca`: certificates in PEM that replace those of the well-known authorities. */
+  /** `ca`: PEM certificates that replace the well-known authorities. */
   tls: { ca?: string } | undefined;
-  /** Of one question, in milliseconds. */
-  timeout: number;
+  timeoutMs: number;
 }
 
 /**
  * `//[USER[:PASSWORD]@]HOST[:PORT][,HOST…]/DATABASE`. Options:
- * - `socket=PATH` of a unix socket, which replaces the host;
+ * - `socket=PATH` of a Unix socket, instead of a host;
  * - `tls=on`, and `ca=FILE` with the certificate of the site's own authority;
- * - `charset=utf8mb4` or `latin1`, that of PHP's connection: without it, text with more than ASCII is not read;
- * - `timeout=` of one look-up (default 250ms).
- * @throws TypeError that says what is wrong with the URL
+ * - `charset=utf8mb4` or `latin1`, the one of PHP's connection. Without it non-ASCII text is rejected;
+ * - `timeout=` of one query (default 250ms).
+ * @throws TypeError with the fault
  */
 export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
   const { options, user, password, hosts } = url;
@@ -49,32 +47,29 @@ export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
     user,
     password,
     database,
-    charset: charset(options.take('charset')),
+    charset: readCharset(options.take('charset')),
     tls,
-    timeout: options.timeout(),
+    timeoutMs: options.timeout(),
   };
 }
 
-function charset(name: string | undefined): SqlServer['charset'] {
+function readCharset(name: string | undefined): SqlServer['charset'] {
   if (name === undefined) return undefined;
   if (/^utf-?8(mb[34])?$/i.test(name)) return 'utf8';
   if (/^latin-?1$/i.test(name)) return 'latin1';
   throw new TypeError('charset= is utf8mb4 or latin1: that of PHP’s own connection');
 }
 
-/**
- * The look-ups of one moment go together, so one connection does the work. A second one helps if that is slow. Large
- * sessions are asked for apart, on a third.
- */
-const mostConnections = 3;
+/** Lookups are batched, so one connection suffices. A second one helps if it is slow, a third reads large sessions. */
+const maxConnections = 3;
 
-/** A connection to a database server. It is asked one thing at a time. */
+/** A connection to a database server. It runs one query at a time. */
 export interface SqlConnection extends Pick<Database, 'rows' | 'query' | 'search' | 'change'> {
-  /** Ends it at once, and the question that is under way. */
+  /** Closes the connection at once. A running query fails. */
   destroy(): void;
 }
 
-/** Connects the socket and logs in. It need not settle if the socket is destroyed meanwhile. */
+/** Connects the socket and logs in. May never settle if the socket is destroyed. */
 export type Connect = (socket: Socket, address: Address) => Promise<SqlConnection>;
 
 /**
@@ -105,67 +100,65 @@ interface Open {
   connection: SqlConnection;
 }
 
-type Question<T> = (connection: SqlConnection) => Promise<T>;
+type Query<T> = (connection: SqlConnection) => Promise<T>;
 
-/** Ends a piece of work with the failure of the question that it belongs to. */
-type Within = <T>(work: Promise<T>) => Promise<T>;
+/** Rejects a pending promise when the query is aborted. */
+type OrAborted = <T>(work: Promise<T>) => Promise<T>;
 
 /**
- * The connections to one database. The libraries' own pools and timeouts leave a connection in use whose answer is
- * late, or a question without any. Here each question has a deadline, connecting included, and a connection that
- * missed one is never asked again.
+ * The connections to one database. The libraries' own pools and timeouts keep using a connection whose reply is late,
+ * and may never settle. Here each query has a deadline that includes connecting, and a connection that missed it is closed.
  */
 export class ConnectionPool implements Database {
-  readonly timeout: number;
+  readonly timeoutMs: number;
   readonly #addresses: readonly Address[];
   readonly #load: () => Promise<Connect>;
   readonly #problems: Problems;
-  /** The address that is tried first: the one that answered last. */
+  /** The index of the address that responded last, which is tried first. */
   #preferred = 0;
   #idle: Open[] = [];
-  readonly #slots = new Semaphore(mostConnections);
-  /** Each question under way has one. */
-  readonly #questions = new Set<AbortController>();
+  readonly #slots = new Semaphore(maxConnections);
+  readonly #running = new Set<AbortController>();
   #closed = false;
 
-  /** @param load imports the client library @param problems the meanings of its error codes */
+  /** @param load imports the client library */
   constructor(
-    { addresses, timeout }: Pick<SqlServer, 'addresses' | 'timeout'>,
+    { addresses, timeoutMs }: Pick<SqlServer, 'addresses' | 'timeoutMs'>,
     load: () => Promise<Connect>,
     problems: Problems,
   ) {
-    this.timeout = timeout;
+    this.timeoutMs = timeoutMs;
     this.#addresses = addresses;
-    // Once: to find a module again costs more than a question for a row.
+    // Importing a module again costs more than reading a row.
     let loaded: Promise<Connect> | undefined;
     this.#load = () => (loaded ??= load());
     this.#problems = problems;
   }
 
   rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
-    return this.#inTime('read', (connection) => connection.rows(select, ids));
+    return this.#run('read', (connection) => connection.rows(select, ids));
   }
 
   query(select: string): Promise<(string | null)[][]> {
-    return this.#inTime('read', (connection) => connection.query(select));
+    return this.#run('read', (connection) => connection.query(select));
   }
 
   search(...of: Parameters<Database['search']>): Promise<SqlRow[]> {
-    return this.#inTime('read', (connection) => connection.search(...of));
+    return this.#run('read', (connection) => connection.search(...of));
   }
 
   change(update: string, id: string): Promise<void> {
-    return this.#inTime('renew', (connection) => connection.change(update, id));
+    return this.#run('renew', (connection) => connection.change(update, id));
   }
 
   close(): void {
     this.#closed = true;
-    for (const control of this.#questions) control.abort(new StoreError('the store was closed'));
+    for (const control of this.#running) control.abort(new StoreError('the store was closed'));
     for (const { connection } of this.#idle) connection.destroy();
     this.#idle = [];
   }
 
-  async #inTime<T>(wanted: 'read' | 'renew', question: Question<T>): Promise<T> {
+  async #run<T>(operation: 'read' | 'renew', query: Query<T>): Promise<T> {
     const connect = await this.#load();
     if (this.#closed) throw new StoreError('the store was closed');
     const control = new AbortController();
@@ -174,52 +167,52 @@ export class ConnectionPool implements Database {
       signal.addEventListener('abort', () => reject(signal.reason));
     });
     aborted.catch(() => {});
-    const answered = startDeadline(this.timeout, () =>
-      control.abort(new StoreError(`the database did not answer within ${this.timeout} ms`)),
+    const cancelDeadline = startDeadline(this.timeoutMs, () =>
+      control.abort(new StoreError(`the database did not answer within ${this.timeoutMs} ms`)),
     );
-    this.#questions.add(control);
+    this.#running.add(control);
     try {
       await this.#slots.acquire(signal);
       try {
-        return await this.#ask(connect, (work) => Promise.race([work, aborted]), question);
+        return await this.#query(connect, (work) => Promise.race([work, aborted]), query);
       } finally {
         this.#slots.release();
       }
     } catch (error) {
-      throw failure(error, this.#problems, wanted);
+      throw toStoreError(error, this.#problems, operation);
     } finally {
-      answered();
-      this.#questions.delete(control);
+      cancelDeadline();
+      this.#running.delete(control);
     }
   }
 
-  async #ask<T>(connect: Connect, within: Within, question: Question<T>): Promise<T> {
+  async #query<T>(connect: Connect, orAborted: OrAborted, query: Query<T>): Promise<T> {
     this.#idle = this.#idle.filter(({ socket }) => !socket.destroyed);
-    const open = this.#idle.pop() ?? (await this.#open(connect, within));
+    const open = this.#idle.pop() ?? (await this.#open(connect, orAborted));
     try {
-      const answer = await within(question(open.connection));
+      const result = await orAborted(query(open.connection));
       if (this.#closed) open.connection.destroy();
       else this.#idle.push(open);
-      return answer;
+      return result;
     } catch (error) {
       open.connection.destroy();
       throw error;
     }
   }
 
-  async #open(connect: Connect, within: Within): Promise<Open> {
-    for (let tried = 0, at = this.#preferred; ; at = (at + 1) % this.#addresses.length) {
+  async #open(connect: Connect, orAborted: OrAborted): Promise<Open> {
+    for (let failures = 0, index = this.#preferred; ; index = (index + 1) % this.#addresses.length) {
       const socket = new Socket();
       socket.on('error', () => {});
       try {
-        const connection = await within(connect(socket, this.#addresses[at] as Address));
-        this.#preferred = at;
+        const connection = await orAborted(connect(socket, this.#addresses[index] as Address));
+        this.#preferred = index;
         return { socket, connection };
       } catch (error) {
         socket.destroy();
-        // This address took all the time, so the next question begins with the next address.
-        if (error instanceof StoreError) this.#preferred = (at + 1) % this.#addresses.length;
-        if (error instanceof StoreError || ++tried === this.#addresses.length) throw error;
+        // This address took all the time, so the next query starts with the next address.
+        if (error instanceof StoreError) this.#preferred = (index + 1) % this.#addresses.length;
+        if (error instanceof StoreError || ++failures === this.#addresses.length) throw error;
       }
     }
   }

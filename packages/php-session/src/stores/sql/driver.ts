@@ -2,94 +2,80 @@ import type { StoreUrl } from '../../source.ts';
 import { StoreError, type StoreListener } from '../../store.ts';
 
 /**
- * How a column stores a moment: `unix` in seconds, `datetime` in the time zone of the database, `utc` as a datetime
- * in UTC, `digits` as the 14 of `YYYYMMDDHHMMSS` in UTC.
+ * How a column stores a time: `unix` in seconds, `datetime` in the time zone of the database, `utc` as a datetime in
+ * UTC, `digits` as `YYYYMMDDHHMMSS` in UTC.
  */
 export const units = ['unix', 'datetime', 'utc', 'digits'] as const;
 export type Unit = (typeof units)[number];
 
 export interface SqlRow {
   id: string;
-  /** The second column of the SELECT, as PHP reads it; null for NULL. */
+  /** As PHP reads it. */
   data: Buffer | null;
-  /** The third column of the SELECT. */
   state: string | null;
-  /** False if PHP may read other bytes than `data`: text with more than ASCII, in an unknown character set. */
+  /** False if PHP may read other bytes than `data`: non-ASCII text in an unknown character set. */
   exact: boolean;
 }
 
-/** An open database. It knows nothing about sessions. */
 export interface Database {
-  /** Of one question, in milliseconds. */
-  readonly timeout: number;
+  /** Each query ends within this time, or throws StoreError. */
+  readonly timeoutMs: number;
   /**
-   * @param select a SELECT of three columns (id, data, state) that ends with the name of the column of ids
+   * Reads rows by ID.
+   * @param select selects the columns of `SqlRow` except `exact`, and ends with the name of the ID column
    * @param ids at least one
-   * @throws StoreError after the timeout at the latest
    */
   rows(select: string, ids: readonly string[]): Promise<SqlRow[]>;
   /**
    * Runs a SELECT without parameters.
-   * @param select its columns are texts or bytes and have different names
-   * @returns the values of each row, bytes read as UTF-8
-   * @throws StoreError after the timeout at the latest
+   * @param select its columns are text or UTF-8 bytes and have different names
    */
   query(select: string): Promise<(string | null)[][]>;
   /**
-   * Finds rows by a text, whatever its case.
-   * @param select a SELECT as in `rows`, up to the table
-   * @param pattern as for LIKE, with `likeEscape` before its own `%` and `_`
-   * @throws StoreError after the timeout at the latest
+   * Finds rows whose column matches a pattern in any case.
+   * @param select as in `rows`, up to the table
+   * @param pattern for LIKE, with `likeEscape` before literal `%` and `_`
    */
   search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]>;
-  /**
-   * @param update an UPDATE with the condition that `exactly` makes for the id
-   * @throws StoreError after the timeout at the latest
-   */
+  /** @param update an UPDATE with the condition of `SqlDriver.exactly` */
   change(update: string, id: string): Promise<void>;
-  /** Absent if the database sends no notifications. See SessionStore. */
+  /** As in `SessionStore`. Absent if the database sends no notifications. */
   subscribe?(listener: StoreListener): () => void;
   close(): void;
 }
 
-/** Precedes a character of a LIKE pattern that stands for itself. A backslash has another meaning in each database. */
+/** A backslash has another meaning in each database. */
 export const likeEscape = '|';
 
-/** The SQL of one kind of database, and how to reach it. Names of columns are given quoted. */
+/** The SQL of one kind of database, and how to connect to it. Column names are given quoted. */
 export interface SqlDriver {
-  /** Quotes a name. */
   quote: '"' | '`';
-  /** The first `length` bytes of a column, or characters if it is text. */
+  /** The first `length` bytes of a column, or characters of text. */
   start(column: string, length: number): string;
-  /** The size of a column in bytes; for text, in the character set in which it is stored. */
+  /** The size of a column in bytes, as stored. */
   bytes(column: string): string;
-  /**
-   * A digest of the bytes of a column as they are stored, whatever its collation considers equal. Absent if it would
-   * take longer than reading them.
-   */
+  /** A digest of the stored bytes of a column. Absent if the bytes are read as fast. */
   digest?(column: string): string;
-  /**
-   * The moment so many seconds ago, by the clock of the database, in the form of `value` and of the column. A negative
-   * number of seconds means the future.
-   */
+  /** The time `secondsAgo` by the clock of the database, comparable with `value`. A negative number means the future. */
   moment(unit: Unit, secondsAgo: number): string;
-  /** The moment that a column stores. */
+  /** The time that a column stores; NULL if it holds no time in this unit. */
   value(unit: Unit, column: string): string;
-  /** The seconds until the moment that a column stores, as text. That moment is in the future. */
+  /** The seconds until the future time that a column stores, as text. */
   until(unit: Unit, column: string): string;
-  /** True for the row with the id of `change`, and for no other that the database may consider equal. */
+  /** True for the row with the ID of `change`, but not for IDs that the collation considers equal. */
   exactly(column: string): string;
-  /** An UPDATE that, as far as the database can, does not wait for a locked row. */
+  /** An UPDATE that does not wait for a locked row, if the database can. */
   update(table: string, assignment: string, condition: string): string;
   /**
-   * Reads from the URL where the database is, and the options that only this kind of database has.
-   * @throws TypeError that says what is wrong with it
+   * Reads the place of the database and the options of this kind from the URL.
+   * @returns opens the database
+   * @throws TypeError with the fault
    */
   locate(url: StoreUrl): () => Database;
 }
 
-/** Explains a database's refusal to the operator of the site. */
-const meanings = {
+/** Explains rejections to the operator of the site. */
+const reasons = {
   login: 'the database refuses the user or the password of the store URL',
   plugin:
     'the user of the store URL logs in by a method that is not supported: give this user a password as is usual',
@@ -115,45 +101,45 @@ const meanings = {
     'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
 } as const;
 
-/** A failure that the database or its client library explains by a code. */
+/** An error with a known code. */
 export class DatabaseError extends StoreError {
-  readonly problem: keyof typeof meanings;
+  readonly problem: keyof typeof reasons;
   readonly code: string;
 
-  constructor(problem: keyof typeof meanings, code: string) {
-    super(`${meanings[problem]} (${code})`);
+  constructor(problem: keyof typeof reasons, code: string) {
+    super(`${reasons[problem]} (${code})`);
     this.name = 'DatabaseError';
     this.problem = problem;
     this.code = code;
   }
 }
 
-/** The meanings of a client library's error codes. */
-export type Problems = Readonly<Record<string, keyof typeof meanings>>;
+/** The known error codes of a database and its client library. */
+export type Problems = Readonly<Record<string, keyof typeof reasons>>;
 
-/**
- * The failure for an error of a client library. It leaves out the library's message, which names the user and may
- * quote ids.
- * @param wanted what the failed question was for
- */
-export function failure(error: unknown, problems: Problems, wanted: 'read' | 'renew' = 'read'): StoreError {
+/** Converts an error of a client library, without its message, which names the user and may quote IDs. */
+export function toStoreError(
+  error: unknown,
+  problems: Problems,
+  operation: 'read' | 'renew' = 'read',
+): StoreError {
   if (error instanceof StoreError) return error;
   const { code, errno } = error as { code?: unknown; errno?: unknown };
-  // mysql2 has no names for the errors of MariaDB alone.
-  const said = typeof code === 'string' ? code : typeof errno === 'number' ? String(errno) : '';
-  const known = /^\w{1,60}$/.test(said) ? said : 'no code';
-  const problem = Object.hasOwn(problems, known)
-    ? problems[known]
-    : /CERT|SIGNATURE|ISSUER/.test(known)
+  // mysql2 has no names for errors that only MariaDB has.
+  const text = typeof code === 'string' ? code : typeof errno === 'number' ? String(errno) : '';
+  const shown = /^\w{1,60}$/.test(text) ? text : 'no code';
+  const problem = Object.hasOwn(problems, shown)
+    ? problems[shown]
+    : /CERT|SIGNATURE|ISSUER/.test(shown)
       ? 'certificate'
       : undefined;
   if (problem !== undefined) {
-    const refused = problem === 'permission' || problem === 'hidden' || problem === 'hiddenColumn';
-    return new DatabaseError(refused && wanted === 'renew' ? 'renewal' : problem, known);
+    const isForbidden = ['permission', 'hidden', 'hiddenColumn'].includes(problem);
+    return new DatabaseError(isForbidden && operation === 'renew' ? 'renewal' : problem, shown);
   }
   return new StoreError(
-    /^E[A-Z]+$/.test(known)
-      ? `the database cannot be reached (${known})`
-      : `the database ended the connection, or failed (${known})`,
+    /^E[A-Z]+$/.test(shown)
+      ? `the database cannot be reached (${shown})`
+      : `the database ended the connection, or failed (${shown})`,
   );
 }

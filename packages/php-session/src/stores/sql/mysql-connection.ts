@@ -9,7 +9,7 @@ import { likeEscape, type SqlRow } from './driver.ts';
 const binary = 63;
 
 /** “Illegal mix of collations”: the character set of the column lacks a character of the text. */
-const isForeign = (code: unknown) => /^ER_CANT_AGGREGATE_[23N]COLLATIONS$/.test(String(code));
+const lacksCharacter = (code: unknown) => /^ER_CANT_AGGREGATE_[23N]COLLATIONS$/.test(String(code));
 
 /** Connects by mysql2. */
 export function mysqlConnect(server: SqlServer): Connect {
@@ -24,42 +24,41 @@ export function mysqlConnect(server: SqlServer): Connect {
       database: server.database,
       // The character set in which the server sends text.
       charset: server.charset === 'latin1' ? 'LATIN1_SWEDISH_CI' : 'UTF8MB4_UNICODE_CI',
-      // Without `verifyIdentity` the certificate of any host would do.
+      // Without `verifyIdentity` the certificate of any host is accepted.
       ...(server.tls === undefined
         ? {}
         : { ssl: { ...server.tls, rejectUnauthorized: true, verifyIdentity: true } }),
       // The caller has a deadline.
       connectTimeout: 0,
       disableEval: true,
-      // Otherwise the server could ask for a file of this machine.
+      // Otherwise the server could request a file of this machine.
       flags: ['-LOCAL_FILES'],
     });
     client.on('error', () => socket.destroy());
     await new Promise<void>((resolve, reject) =>
       client.connect((error) => (error === null ? resolve() : reject(error))),
     );
-    return prepared(client, socket, server);
+    return configure(client, socket, server);
   };
 }
 
-async function prepared(
+async function configure(
   client: Client,
   socket: Socket,
-  { charset, timeout }: SqlServer,
+  { charset, timeoutMs }: SqlServer,
 ): Promise<SqlConnection> {
-  // A server may be configured without autocommit, and then each SELECT would see what the first one saw; or with an
-  // SQL mode that pads ids with blanks; or with a limit that leaves out rows, or parts of a list. The time limits make the server give up
-  // too, one for MariaDB and one for MySQL, in comments that only it reads.
+  // Without autocommit each SELECT would see the snapshot of the first one. An SQL mode may pad IDs with blanks, and a limit
+  // may drop rows or parts of a list. The timeouts are in comments that only MariaDB or only MySQL reads.
   await execute(
     client,
-    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
+    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeoutMs / 1000} */ /*!50708 , max_execution_time = ${timeoutMs} */`,
   );
-  async function ask(sql: string, values: readonly string[]): Promise<SqlRow[]> {
+  async function read(sql: string, values: readonly string[]): Promise<SqlRow[]> {
     const { rows, fields } = await select(client, sql, values);
     const exact = charset !== undefined || fields[1]?.characterSet === binary;
     return rows.map(([id = null, data = null, state = null]) => ({
       id: String(id),
-      // A copy: a session would keep the whole reply in memory.
+      // A view would keep the whole reply in memory.
       data: data && Buffer.from(data),
       state: state && String(state),
       exact: exact || data === null || isAscii(data),
@@ -70,12 +69,12 @@ async function prepared(
       readComparable(
         ids,
         (some) => {
-          // Few sizes, so that few statements have to be prepared.
+          // Few sizes, so that few statements are prepared.
           const size = 2 ** Math.ceil(Math.log2(some.length));
           const values = [...some, ...Array<string>(size - some.length).fill(some[0] as string)];
-          return ask(`${select} IN (${values.map(() => '?').join(', ')})`, values);
+          return read(`${select} IN (${values.map(() => '?').join(', ')})`, values);
         },
-        isForeign,
+        lacksCharacter,
       ),
     async query(sql) {
       const { rows } = await select(client, sql);
@@ -84,14 +83,14 @@ async function prepared(
     search: (select, column, pattern, limit) =>
       readComparable(
         [pattern],
-        (values) => ask(`${select} WHERE ${column} LIKE ? ESCAPE '${likeEscape}' LIMIT ${limit}`, values),
-        isForeign,
+        (values) => read(`${select} WHERE ${column} LIKE ? ESCAPE '${likeEscape}' LIMIT ${limit}`, values),
+        lacksCharacter,
       ),
     async change(update, id) {
       try {
         await execute(client, update, [id, id]);
       } catch (error) {
-        // A page has locked the row, and renews it at its end.
+        // The page that locked the row renews it at its end.
         if ((error as { code?: unknown }).code !== 'ER_LOCK_WAIT_TIMEOUT') throw error;
       }
     },
@@ -106,7 +105,6 @@ async function select(client: Client, sql: string, values?: readonly string[]) {
   return { rows: rows as (Buffer | null)[][], fields };
 }
 
-/** Executes a prepared statement. */
 function execute(
   client: Client,
   sql: string,

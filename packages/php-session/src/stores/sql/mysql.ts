@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { ConnectionPool, readServer } from './connection.ts';
 import type { Problems, SqlDriver } from './driver.ts';
 
-/** MySQL's and MariaDB's (mysqld_error.h, mariadb's errmsg-utf8.txt), and those of mysql2. */
+/** Error codes of MySQL (mysqld_error.h), MariaDB (errmsg-utf8.txt) and mysql2. */
 const problems: Problems = {
   ER_ACCESS_DENIED_ERROR: 'login',
   ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'login',
@@ -16,7 +16,7 @@ const problems: Problems = {
   ER_DBACCESS_DENIED_ERROR: 'database',
   ER_NO_SUCH_TABLE: 'table',
   ER_BAD_FIELD_ERROR: 'column',
-  // It does not say whether there is one.
+  // The table may not exist.
   ER_TABLEACCESS_DENIED_ERROR: 'hidden',
   ER_COLUMNACCESS_DENIED_ERROR: 'hiddenColumn',
   ER_CON_COUNT_ERROR: 'full',
@@ -35,12 +35,12 @@ const problems: Problems = {
   HANDSHAKE_SSL_ERROR: 'certificate',
 };
 
-/** The seconds since 1970 have no summer time; FROM_UNIXTIME() converts them to the connection's time zone. */
-const seconds = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
+/** Unix time has no summer time. FROM_UNIXTIME() converts it to the connection's time zone. */
+const unixTime = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
 const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
 
-/** Compared so, only the same bytes are equal. */
-const exactly = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
+/** Text in a form in which only the same bytes are equal. */
+const toBytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
 
 /** `mysql:` and `mariadb:`. The default port is 3306. */
 export const mysql: SqlDriver = {
@@ -48,7 +48,7 @@ export const mysql: SqlDriver = {
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
   digest: (column) => `SHA2(${column}, 256)`,
-  // A datetime becomes a large number. A value that is no datetime becomes NULL, and not one in the past.
+  // In `unix`, a datetime becomes a large number. A value that is not a datetime becomes NULL.
   value: (unit, column) =>
     ({
       unix: `(${column} + 0)`,
@@ -58,29 +58,29 @@ export const mysql: SqlDriver = {
     })[unit],
   moment: (unit, ago) =>
     ({
-      unix: seconds(ago),
-      datetime: `FROM_UNIXTIME(${seconds(ago)})`,
+      unix: unixTime(ago),
+      datetime: `FROM_UNIXTIME(${unixTime(ago)})`,
       utc: utc(ago),
       digits: `DATE_FORMAT(${utc(ago)}, '%Y%m%d%H%i%s')`,
     })[unit],
   until: (unit, column) =>
     `CAST(${
       {
-        // A decimal number, since unsigned whole numbers have none below 0.
+        // Decimal, because unsigned integers cannot be negative.
         unix: `${column} + 0.0 - UNIX_TIMESTAMP()`,
-        // MySQL knows no later time in seconds.
+        // The last Unix time of MySQL.
         datetime: `UNIX_TIMESTAMP(LEAST(CAST(${column} AS DATETIME), TIMESTAMP'2038-01-01 00:00:00')) - UNIX_TIMESTAMP()`,
         utc: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CAST(${column} AS DATETIME))`,
         digits: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), STR_TO_DATE(${column}, '%Y%m%d%H%i%s'))`,
       }[unit]
     } AS CHAR)`,
-  exactly: (column) => `${column} = ? AND ${exactly(column)} = ${exactly('?')}`,
-  // MariaDB has a way not to wait.
+  exactly: (column) => `${column} = ? AND ${toBytes(column)} = ${toBytes('?')}`,
+  // Only MariaDB can skip the wait.
   update: (table, assignment, condition) =>
     `/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ UPDATE ${table} SET ${assignment} WHERE ${condition}`,
   locate(url) {
     const server = readServer(url, 3306);
-    // mysql2 would look for `localhost` in the certificate.
+    // mysql2 would expect `localhost` in the certificate.
     if (server.tls !== undefined && url.hosts.some(({ host }) => isIP(host) !== 0)) {
       throw new TypeError('tls=on needs the name of the host, as it is in its certificate, not the address');
     }

@@ -3,26 +3,26 @@ import { markerChannel } from '../../logout-marker.ts';
 import { StoreError } from '../../store.ts';
 import type { Listen, Sink } from '../subscription.ts';
 import type { Address, SqlServer } from './connection.ts';
-import { failure, type Problems } from './driver.ts';
+import { type Problems, toStoreError } from './driver.ts';
 import { logIn } from './postgres-connection.ts';
 
 const marker = /^[0-9a-f]{32}$/;
 
-/** Listens for the logout markers of PdoHandler.php, over a connection to the first host that answers. */
+/** Listens for the logout markers of PdoHandler.php on the first host that responds. */
 export function postgresListen(server: SqlServer, problems: Problems): Listen {
   let next = 0;
   return async (sink) => {
-    for (let tried = 1; ; tried++) {
+    for (let attempts = 1; ; attempts++) {
       if (sink.signal.aborted) throw new StoreError('the subscription has ended');
-      const at = next;
-      // If this host never answers, the next connection begins with the next host.
-      next = (at + 1) % server.addresses.length;
+      const index = next;
+      // If this host never responds, the next connection starts with the next host.
+      next = (index + 1) % server.addresses.length;
       try {
-        const ping = await listen(server, server.addresses[at] as Address, problems, sink);
-        next = at;
+        const ping = await listen(server, server.addresses[index] as Address, problems, sink);
+        next = index;
         return ping;
       } catch (error) {
-        if (tried === server.addresses.length) throw failure(error, problems);
+        if (attempts === server.addresses.length) throw toStoreError(error, problems);
       }
     }
   };
@@ -44,11 +44,11 @@ async function listen(
       if (marker.test(payload)) sink.changed({ marker: payload });
     });
     await client.query(`LISTEN ${markerChannel}`);
-    client.on('error', (error) => sink.failed(failure(error, problems)));
+    client.on('error', (error) => sink.failed(toStoreError(error, problems)));
     socket.on('close', () => sink.failed(new StoreError('the database ended the connection')));
     return () =>
       client.query('SELECT 1').catch((error: unknown) => {
-        throw failure(error, problems);
+        throw toStoreError(error, problems);
       });
   } catch (error) {
     end();

@@ -10,14 +10,13 @@ import {
 } from './connection.ts';
 import { likeEscape, type SqlRow } from './driver.ts';
 
-/** The timeout of cancelling a question, in milliseconds. */
-const cancelWithin = 1000;
+const cancelTimeoutMs = 1000;
 
 /** `untranslatable_character`: the character set of the database lacks a character of the text. */
-const isForeign = (code: unknown) => code === '22P05';
+const lacksCharacter = (code: unknown) => code === '22P05';
 
 /** From the messages `ParameterStatus` and `BackendKeyData`, which come before the first query. */
-interface Facts {
+interface ServerInfo {
   serverEncoding?: string;
   key?: { processID: number; secretKey: number };
 }
@@ -28,31 +27,31 @@ type RawRow = [id: string | Buffer, data: string | Buffer | null, state: string 
 /** Connects by pg. */
 export function postgresConnect(server: SqlServer): Connect {
   return async (socket, address) => {
-    const { client, facts } = await logIn(server, socket, address);
-    // To compile a statement takes longer than the statement itself. PostgreSQL 10 has no such setting.
+    const { client, info } = await logIn(server, socket, address);
+    // Compiling a statement takes longer than running it. PostgreSQL 10 has no such setting.
     await client.query("SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'");
-    return connection(client, socket, address, facts, server.charset);
+    return connection(client, socket, address, info, server.charset);
   };
 }
 
 /**
- * Connects and logs in. It need not settle if the socket is destroyed meanwhile.
+ * Connects and logs in. May never settle if the socket is destroyed.
  * @throws pg's error, with a code
  */
 export async function logIn(
   { user, password, database, tls }: SqlServer,
   socket: Socket,
   address: Address,
-): Promise<{ client: Client; facts: Facts }> {
+): Promise<{ client: Client; info: ServerInfo }> {
   // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
   const ssl = tls === undefined ? false : { ...tls, rejectUnauthorized: true };
   const protocol = new GuardedProtocol({ stream: () => socket, ssl });
-  const facts = factsFrom(protocol);
+  const info = collectInfo(protocol);
   const config: ClientConfig & { connection: Protocol } = {
     connection: protocol,
     ...hostOf(address),
     user,
-    // For an empty string, pg would look for a password in the environment and in ~/.pgpass.
+    // For an empty string, pg would search the environment and ~/.pgpass.
     password: () => password,
     database,
     ssl,
@@ -64,31 +63,31 @@ export async function logIn(
     if (error.message.includes('not support SSL')) error.code = 'NO_TLS';
     throw error;
   });
-  return { client, facts };
+  return { client, info };
 }
 
 function connection(
   client: Client,
   socket: Socket,
   address: Address,
-  { serverEncoding, key }: Facts,
+  { serverEncoding, key }: ServerInfo,
   given: SqlServer['charset'],
 ): SqlConnection {
-  // A database without an encoding sends the stored bytes; pg does not pass on those that are not UTF-8.
+  // A database without an encoding sends the stored bytes. pg replaces bytes that are not UTF-8.
   const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : given;
-  let asking = false;
-  async function ask<Row extends (string | Buffer | null)[]>(
+  let isRunning = false;
+  async function run<Row extends (string | Buffer | null)[]>(
     text: string,
     values: unknown[],
   ): Promise<Row[]> {
-    asking = true;
+    isRunning = true;
     const { rows } = await client.query<Row>({ text, values, rowMode: 'array' }).finally(() => {
-      asking = false;
+      isRunning = false;
     });
     return rows;
   }
   async function read(text: string, values: unknown[]): Promise<SqlRow[]> {
-    return (await ask<RawRow>(text, values)).map(([id, data, state]) => ({
+    return (await run<RawRow>(text, values)).map(([id, data, state]) => ({
       id: String(id),
       data: typeof data === 'string' ? Buffer.from(data, charset ?? 'utf8') : data,
       state,
@@ -99,12 +98,13 @@ function connection(
     }));
   }
   return {
-    rows: (select, ids) => readComparable(ids, (some) => read(`${select} = ANY ($1)`, [some]), isForeign),
+    rows: (select, ids) =>
+      readComparable(ids, (some) => read(`${select} = ANY ($1)`, [some]), lacksCharacter),
     async query(select) {
-      const rows = await ask(select, []);
+      const rows = await run(select, []);
       return rows.map((row) => row.map((value) => (value === null ? null : String(value))));
     },
-    // An index on lower() is the usual one for this.
+    // Sites usually index lower() for such searches.
     search: (select, column, pattern, limit) =>
       readComparable(
         [pattern],
@@ -112,19 +112,19 @@ function connection(
           read(`${select} WHERE lower(${column}) LIKE lower($1) ESCAPE '${likeEscape}' LIMIT ${limit}`, [
             ...values,
           ]),
-        isForeign,
+        lacksCharacter,
       ),
     async change(update, id) {
-      await ask(update, [id, [id, `\\x${Buffer.from(id).toString('hex')}`]]);
+      await run(update, [id, [id, `\\x${Buffer.from(id).toString('hex')}`]]);
     },
     destroy() {
-      if (asking && key !== undefined) cancel(address, key);
+      if (isRunning && key !== undefined) cancel(address, key);
       socket.destroy();
     },
   };
 }
 
-/** pg's parser throws for unknown messages where nobody could catch it. Here that ends the connection. */
+/** pg's parser throws in a socket listener for unknown messages. This closes the connection instead. */
 class GuardedProtocol extends Protocol {
   attachListeners(stream: Socket): void {
     const guarded = {
@@ -145,18 +145,18 @@ class GuardedProtocol extends Protocol {
   }
 }
 
-function factsFrom(protocol: Protocol): Facts {
-  const facts: Facts = {};
-  protocol.on('backendKeyData', (key: NonNullable<Facts['key']>) => {
-    facts.key = key;
+function collectInfo(protocol: Protocol): ServerInfo {
+  const info: ServerInfo = {};
+  protocol.on('backendKeyData', (key: NonNullable<ServerInfo['key']>) => {
+    info.key = key;
   });
   protocol.on('parameterStatus', (status: { parameterName: string; parameterValue: string }) => {
-    if (status.parameterName === 'server_encoding') facts.serverEncoding = status.parameterValue;
+    if (status.parameterName === 'server_encoding') info.serverEncoding = status.parameterValue;
   });
-  return facts;
+  return info;
 }
 
-/** pg makes the path of a unix socket from its folder and the port. */
+/** pg makes the path of a Unix socket from its folder and the port. */
 function hostOf(address: Address): { host: string; port: number } {
   if ('host' in address) return address;
   const [, host = '', port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(address.path) ?? [];
@@ -164,16 +164,16 @@ function hostOf(address: Address): { host: string; port: number } {
 }
 
 /**
- * A server notices only at its answer that nobody waits for it any more. Until then, for example behind an ALTER TABLE,
- * it would keep each connection that was given up, and soon have none left for the site.
+ * Cancels the query of an abandoned connection. The server notices a closed connection only when it replies. Queries that
+ * wait, for example for an ALTER TABLE, would soon occupy all connections.
  */
-function cancel(address: Address, { processID, secretKey }: NonNullable<Facts['key']>): void {
-  // `CancelRequest`: its length, its code, and the connection it is for.
+function cancel(address: Address, { processID, secretKey }: NonNullable<ServerInfo['key']>): void {
+  // `CancelRequest`: length, code, process ID and key of the connection.
   const request = Buffer.alloc(16);
   for (const [n, value] of [16, 80_877_102, processID, secretKey].entries())
     request.writeInt32BE(value, 4 * n);
   const socket = connectSocket(address);
   socket.on('error', () => {});
-  socket.setTimeout(cancelWithin, () => socket.destroy());
+  socket.setTimeout(cancelTimeoutMs, () => socket.destroy());
   socket.end(request);
 }

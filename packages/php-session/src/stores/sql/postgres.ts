@@ -3,7 +3,7 @@ import { keepSubscribed } from '../subscription.ts';
 import { ConnectionPool, readServer } from './connection.ts';
 import type { Problems, SqlDriver } from './driver.ts';
 
-/** SQLSTATEs: PostgreSQL's errcodes.txt. */
+/** SQLSTATEs of PostgreSQL's errcodes.txt, and our codes of postgres-connection.ts. */
 const problems: Problems = {
   '28P01': 'login',
   '28000': 'origin',
@@ -24,17 +24,16 @@ const problems: Problems = {
   '57P03': 'starting',
   '57014': 'late',
   '55P03': 'late',
-  // Errors to which pg gives no code: see postgres-connection.ts.
   NO_PASSWORD: 'login',
   NO_TLS: 'plain',
 };
 
-/** For a moment that may be `infinity`. */
-const finite = (column: string, seconds: string) =>
+/** Seconds until a time that may be `infinity`. */
+const ifFinite = (column: string, seconds: string) =>
   `CASE WHEN isfinite(${column}) THEN ${seconds} ELSE 'Infinity' END`;
 const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;
 
-/** Unlike to_timestamp(), this accepts the 43rd of a month too, and never fails. */
+/** Unlike to_timestamp(), accepts the 43rd of a month and never fails. */
 const fromDigits = (column: string) => {
   const part = (at: number, length: number) => `substr(${column}, ${at}, ${length})::int`;
   const [month, day] = [`${part(5, 2)} - 1`, `${part(7, 2)} - 1`];
@@ -42,17 +41,14 @@ const fromDigits = (column: string) => {
   return `(timestamp '0001-01-01' + make_interval(${part(1, 4)} - 1, ${month}, 0, ${day}, ${time}))`;
 };
 
-/**
- * sha256() takes bytes alone, and only the database knows the type of the column. A `bytea` is sent like a row, which
- * costs no more than a copy of it; anything else is text, which is not converted.
- */
+/** The bytes of a column of any type. Only record_send() accepts a `bytea` in an expression for all types. */
 const storedBytes = (column: string) =>
   `CASE pg_typeof(${column}) WHEN 'bytea'::regtype THEN record_send(ROW(${column})) ELSE convert_to(${column}::text, getdatabaseencoding()) END`;
 
 /** `postgres:` and `postgresql:`. The default port is 5432; `socket=` ends in `/.s.PGSQL.PORT`. */
 export const postgres: SqlDriver = {
   quote: '"',
-  // This also removes the blanks of a CHAR.
+  // Also removes the padding of a CHAR.
   start: (column, length) => `substring(${column} from 1 for ${length})`,
   bytes: (column) => `octet_length(${column})`,
   digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
@@ -60,7 +56,7 @@ export const postgres: SqlDriver = {
   moment: (unit, ago) =>
     ({
       unix: `(extract(epoch from now()) - ${ago})`,
-      // In a comparison with a TIMESTAMP without time zone it is converted to that of the connection.
+      // Compared with a TIMESTAMP without time zone, it is converted to the connection's time zone.
       datetime: `(now() - interval '${ago} seconds')`,
       utc: utc(ago),
       digits: `to_char(${utc(ago)}, 'YYYYMMDDHH24MISS')`,
@@ -69,8 +65,8 @@ export const postgres: SqlDriver = {
     `(${
       {
         unix: `${column} - extract(epoch from now())`,
-        datetime: finite(column, `extract(epoch from (${column} - now()))`),
-        utc: finite(column, `extract(epoch from (${column} - ${utc(0)}))`),
+        datetime: ifFinite(column, `extract(epoch from (${column} - now()))`),
+        utc: ifFinite(column, `extract(epoch from (${column} - ${utc(0)}))`),
         digits: `CASE WHEN ${column} ~ '^[0-9]{14}$' THEN extract(epoch from (${fromDigits(column)} - ${utc(0)})) END`,
       }[unit]
     })::text`,

@@ -2,10 +2,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { SearchReply, SqliteSearch } from './sqlite.ts';
 
-/** A thread for searches, one after the other. */
-parentPort?.on('message', (search: SqliteSearch) => parentPort?.postMessage(answer(search)));
+parentPort?.on('message', (query: SqliteSearch) => parentPort?.postMessage(search(query)));
 
-function answer({ location, sql, pattern }: SqliteSearch): SearchReply {
+function search({ location, sql, pattern }: SqliteSearch): SearchReply {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(location, { readOnly: true, timeout: 0 });

@@ -1,20 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../../store.ts';
 import { limitDiskWork, type RunOnDisk } from '../disk.ts';
-import { type Database, failure, likeEscape, type SqlDriver, type SqlRow } from './driver.ts';
+import { type Database, likeEscape, type SqlDriver, type SqlRow, toStoreError } from './driver.ts';
 
-/** While a writer has the file locked, the question is repeated after so many milliseconds. */
-const betweenTries = 5;
+/** Delay while a writer has the file locked. */
+const retryDelayMs = 5;
 
-/** A statement blocks this process: so many small sessions take a millisecond or two. */
-const mostAtOnce = 100;
+/** A statement blocks the process. This many small sessions take one or two milliseconds. */
+const maxIdsAtOnce = 100;
 
-/** Primary result codes: sqlite3.h. */
+/** Primary result codes of sqlite3.h. */
 const codes = { error: 1, busy: 5, readOnly: 8, corrupt: 11, notADatabase: 26 };
 
 const fromDigits = (column: string) => {
@@ -27,16 +27,16 @@ const fromDigits = (column: string) => {
 };
 
 /**
- * `sqlite:PATH`, relative or absolute. Option: `timeout=`. SQLite knows no time zone, so `datetime` is in that of this
- * process (TZ); its own functions, such as CURRENT_TIMESTAMP, write `utc`.
+ * `sqlite:PATH`, relative or absolute. Option: `timeout=`. SQLite has no time zone, so `datetime` is in the one of this
+ * process (TZ). SQLite's own functions, such as CURRENT_TIMESTAMP, write `utc`.
  */
 export const sqlite: SqlDriver = {
   quote: '"',
-  // A text may hold any bytes; only as a BLOB it does not end at the first NUL.
+  // A text may hold any bytes. Only a BLOB does not end at the first NUL.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
-  // The only function for this that does not read the column.
+  // The only function that does not read the column.
   bytes: (column) => `octet_length(${column})`,
-  // A value of another kind becomes NULL; a text may hold a number.
+  // A value of another type becomes NULL. A text may hold a number.
   value: (unit, column) =>
     ({
       unix: `CASE WHEN CAST(${column} AS TEXT) NOT GLOB '*[^0-9.]*' THEN CAST(${column} AS NUMERIC) END`,
@@ -68,8 +68,8 @@ export const sqlite: SqlDriver = {
     if (user !== '' || password !== '' || hosts.length > 0 || path === '') {
       throw new TypeError('sqlite: is followed by the path of the file, as in sqlite:/var/lib/site/site.db');
     }
-    const timeout = options.timeout();
-    return () => new SqliteFile(resolve(path), timeout);
+    const timeoutMs = options.timeout();
+    return () => new SqliteFile(resolve(path), timeoutMs);
   },
 };
 
@@ -81,71 +81,73 @@ export interface SqliteSearch {
   pattern: string;
 }
 
-/** `failed`: the error's fields, because a message between threads drops the code of an error. */
+/** `failed`: fields of an error, because a message between threads drops its code. */
 export type SearchReply =
   | { rows: object[] }
   | { failed: { code: string | undefined; errcode: number | undefined; message: string } };
 
 /**
- * The file is opened for reading only, and a second time for writing when a session is renewed. SQLite's own waiting
- * for a lock would block this whole process. Here it does not wait, and the question is repeated.
+ * Opens the file read-only, and a second time for writing when a session is renewed. Waiting for a lock in SQLite would
+ * block the process, so statements are repeated instead.
  */
 class SqliteFile implements Database {
-  readonly timeout: number;
+  readonly timeoutMs: number;
   readonly #path: string;
   readonly #runOnDisk: RunOnDisk;
   readonly #open = new Map<Mode, { db: DatabaseSync; file: string }>();
   #closed = false;
 
-  constructor(path: string, timeout: number) {
+  constructor(path: string, timeoutMs: number) {
     this.#path = path;
-    this.timeout = timeout;
-    this.#runOnDisk = limitDiskWork(timeout, `the SQLite file ${path}`);
+    this.timeoutMs = timeoutMs;
+    this.#runOnDisk = limitDiskWork(timeoutMs, `the SQLite file ${path}`);
   }
 
   async rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
-    const deadline = performance.now() + this.timeout;
+    const deadline = performance.now() + this.timeoutMs;
     const rows: SqlRow[] = [];
-    for (let n = 0; n < ids.length; n += mostAtOnce) {
-      if (n > 0) await turnOfTheLoop();
-      const some = ids.slice(n, n + mostAtOnce);
+    for (let n = 0; n < ids.length; n += maxIdsAtOnce) {
+      if (n > 0) await nextTurn();
+      const some = ids.slice(n, n + maxIdsAtOnce);
       rows.push(...(await this.#whenFree('ro', deadline, (db) => this.#read(db, select, some))));
     }
     return rows;
   }
 
   query(select: string): Promise<(string | null)[][]> {
-    return this.#whenFree('ro', performance.now() + this.timeout, (db) => {
+    return this.#whenFree('ro', performance.now() + this.timeoutMs, (db) => {
       const rows = db.prepare(select).all();
-      return rows.map((row) => Object.values(row).map(asText));
+      return rows.map((row) => Object.values(row).map(toText));
     });
   }
 
   search(select: string, column: string, pattern: string, limit: number): Promise<SqlRow[]> {
     const sql = `${select} WHERE ${column} LIKE :pattern ESCAPE '${likeEscape}' LIMIT ${limit}`;
-    return this.#whenFree('ro', performance.now() + this.timeout, () =>
-      inThread({ location: locationOf(this.#path, 'ro'), sql, pattern }),
+    return this.#whenFree('ro', performance.now() + this.timeoutMs, () =>
+      searchInThread({ location: locationOf(this.#path, 'ro'), sql, pattern }),
     );
   }
 
   async change(update: string, id: string): Promise<void> {
-    const deadline = performance.now() + this.timeout;
+    const deadline = performance.now() + this.timeoutMs;
     await this.#whenFree('rw', deadline, (db) => db.prepare(update).run({ id }));
   }
 
-  /** @param deadline how long to wait for a writer, by `performance.now()` */
+  /** Repeats the work while a writer has the file locked. @param deadline by `performance.now()` */
   async #whenFree<T>(mode: Mode, deadline: number, work: (db: DatabaseSync) => T | Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await work(await this.#current(mode));
+        return await work(await this.#openCurrent(mode));
       } catch (error) {
         const code = resultCode(error);
-        if (code !== codes.busy) throw this.#failure(error, code, mode);
-        if (performance.now() + betweenTries > deadline) {
-          throw new StoreError(`the SQLite file ${this.#path} was locked by a writer for ${this.timeout} ms`);
+        if (code !== codes.busy) throw this.#toStoreError(error, code, mode);
+        if (performance.now() + retryDelayMs > deadline) {
+          throw new StoreError(
+            `the SQLite file ${this.#path} was locked by a writer for ${this.timeoutMs} ms`,
+          );
         }
       }
-      await pause(betweenTries);
+      await pause(retryDelayMs);
     }
   }
 
@@ -155,8 +157,8 @@ class SqliteFile implements Database {
     this.#open.clear();
   }
 
-  /** The file that is open may no longer be the one of this name: another one may have taken its place. */
-  async #current(mode: Mode): Promise<DatabaseSync> {
+  /** Opens the file again if another one has replaced it. */
+  async #openCurrent(mode: Mode): Promise<DatabaseSync> {
     const { DatabaseSync } = await import('node:sqlite');
     const { dev, ino } = await this.#runOnDisk(() => stat(this.#path));
     if (this.#closed) throw new StoreError('the store was closed');
@@ -171,21 +173,21 @@ class SqliteFile implements Database {
   }
 
   #read(db: DatabaseSync, select: string, ids: readonly string[]): SqlRow[] {
-    // SQLite distinguishes a text and a BLOB of the same bytes, and PHP writes either.
-    // Bound by a name, since Node 22 and 24.0 do not bind ?1 by its number.
-    const both =
+    // PHP writes texts or BLOBs, which SQLite never considers equal.
+    // A named parameter, because Node 22 and 24.0 do not bind ?1 by its number.
+    const textsAndBlobs =
       'SELECT value FROM json_each(:ids) UNION ALL SELECT CAST(value AS BLOB) FROM json_each(:ids)';
-    const rows = db.prepare(`${select} IN (${both})`).all({ ids: JSON.stringify(ids) });
-    return rows.map(asRow);
+    const rows = db.prepare(`${select} IN (${textsAndBlobs})`).all({ ids: JSON.stringify(ids) });
+    return rows.map(toRow);
   }
 
-  #failure(error: unknown, code: number | undefined, mode: Mode): StoreError {
+  #toStoreError(error: unknown, code: number | undefined, mode: Mode): StoreError {
     if (error instanceof StoreError) return error;
     const { code: name, message } = error as NodeJS.ErrnoException;
     if (code === codes.error) {
-      // SQLite has no codes of their own for the two errors that matter.
+      // SQLite has no codes for these two errors.
       const missing = /^no such (table|column)\b/.exec(message)?.[1] ?? 'none';
-      return failure({ code: missing }, { table: 'table', column: 'column' });
+      return toStoreError({ code: missing }, { table: 'table', column: 'column' });
     }
     if (name === 'ERR_UNKNOWN_BUILTIN_MODULE')
       return new StoreError(`sqlite: needs Node 22.13 or later, and this is ${process.version}`);
@@ -203,27 +205,27 @@ class SqliteFile implements Database {
   }
 }
 
-/** Without the mode SQLite would create a file that was removed a moment ago. */
+/** Without a mode, SQLite would create a missing file. */
 const locationOf = (path: string, mode: Mode) => `${pathToFileURL(path)}?mode=${mode}`;
 
-/** The idle thread of the last search, because most searches take less time than the start of a thread. */
-let searcher: Worker | undefined;
+/** The idle thread of the last search. Most searches are shorter than the start of a thread. */
+let idleThread: Worker | undefined;
 
-function startSearcher(): Worker {
-  // In the package this file and the thread's have been compiled.
+function startThread(): Worker {
+  // In the package both files are compiled.
   const thread = new Worker(new URL(`./sqlite-search-thread${extname(import.meta.url)}`, import.meta.url));
-  // A thread that has ended would answer no search. Its error comes before its exit.
+  // An error precedes the exit, which is handled.
   thread.on('error', () => {});
   thread.on('exit', () => {
-    if (searcher === thread) searcher = undefined;
+    if (idleThread === thread) idleThread = undefined;
   });
   return thread;
 }
 
-/** Searches in a thread, because a search may read the whole table and would block this process. */
-async function inThread(search: SqliteSearch): Promise<SqlRow[]> {
-  const thread = searcher ?? startSearcher();
-  searcher = undefined;
+/** Searches in a thread, because reading the whole table would block the process. */
+async function searchInThread(search: SqliteSearch): Promise<SqlRow[]> {
+  const thread = idleThread ?? startThread();
+  idleThread = undefined;
   thread.ref();
   const reply = await new Promise<SearchReply>((resolve, reject) => {
     const ended = () => reject(new StoreError('the thread that searches the SQLite file has ended'));
@@ -234,22 +236,22 @@ async function inThread(search: SqliteSearch): Promise<SqlRow[]> {
     });
     thread.postMessage(search);
   });
-  if (searcher !== undefined) void thread.terminate();
+  if (idleThread !== undefined) void thread.terminate();
   else {
-    searcher = thread;
-    // The idle thread does not keep the process running.
+    idleThread = thread;
+    // An idle thread must not keep the process running.
     thread.unref();
   }
   if ('failed' in reply) throw reply.failed;
-  return reply.rows.map(asRow);
+  return reply.rows.map(toRow);
 }
 
-function asRow(row: object): SqlRow {
+function toRow(row: object): SqlRow {
   const [id, data, state] = Object.values(row) as [Uint8Array, Uint8Array | null, string | null];
   return { id: String(Buffer.from(id)), data: data && Buffer.from(data), state, exact: true };
 }
 
-const asText = (value: SQLOutputValue) =>
+const toText = (value: SQLOutputValue) =>
   value === null ? null : value instanceof Uint8Array ? String(Buffer.from(value)) : String(value);
 
 function resultCode(error: unknown): number | undefined {
