@@ -108,7 +108,7 @@ export function comparePartsOf(
     pack: (columns) =>
       `CONCAT(${[columns, ...references.map(({ lines, short, columns }) => (lines ? "'-'" : packValue(short, columns)))].join(', ')})`,
     unpack(data) {
-      const row = unpacked(data, [...names, ...references.keys().map(String)]);
+      const row = unpacked(data, [...names, ...references.map((_, n) => String(n))]);
       return { row, parts: partsIn(row) };
     },
     async findChanged(logins, times) {
