@@ -27,6 +27,9 @@ export function getText(node: Tree, field: string): string {
   return typeof text === 'string' ? text : '';
 }
 
+/** The name of a declaration. */
+export const getName = (node: Tree): string => getText(getNode(node, 'name'), 'name');
+
 export const getLine = (node: Tree): number => node.loc?.start.line ?? 0;
 
 export const toStatement = (expression: Tree): Tree => ({ kind: 'expressionstatement', expression });

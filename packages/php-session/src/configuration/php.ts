@@ -6,6 +6,7 @@ import {
   dropNamespace,
   getFunctionName,
   getLine,
+  getName,
   getNode,
   getNodes,
   getText,
@@ -191,10 +192,7 @@ class Interpreter {
         return this.#runAll(getNodes(node, 'children'));
       case 'constantstatement':
         for (const constant of getNodes(node, 'constants'))
-          this.#state.define(
-            getText(getNode(constant, 'name'), 'name'),
-            this.#evaluate(getNode(constant, 'value')),
-          );
+          this.#state.define(getName(constant), this.#evaluate(getNode(constant, 'value')));
         return undefined;
       case 'usegroup':
         for (const item of getNodes(node, 'items')) {
@@ -216,7 +214,7 @@ class Interpreter {
         for (const variable of getNodes(node, 'variables')) this.#unset(node, variable);
         return undefined;
       case 'function':
-        this.#declareFunction(getText(getNode(node, 'name'), 'name').toLowerCase(), node);
+        this.#declareFunction(getName(node).toLowerCase(), node);
         return undefined;
       case 'global':
         for (const { name } of getNodes(node, 'items')) {
@@ -338,18 +336,17 @@ class Interpreter {
   #declareMethods(node: Tree): void {
     for (const statement of getNodes(node, 'body')) {
       this.#limits.addSteps();
-      if (statement.kind === 'method')
-        addTo(this.#methods, getText(getNode(statement, 'name'), 'name').toLowerCase(), statement);
+      if (statement.kind === 'method') addTo(this.#methods, getName(statement).toLowerCase(), statement);
     }
   }
 
   #declareClass(node: Tree): void {
-    const className = getText(getNode(node, 'name'), 'name');
+    const className = getName(node);
     const { members } = this.#state;
     this.#declareMethods(node);
     for (const statement of getNodes(node, 'body')) {
       for (const member of [...getNodes(statement, 'constants'), ...getNodes(statement, 'properties')]) {
-        const name = `${className}::${getText(getNode(member, 'name'), 'name')}`;
+        const name = `${className}::${getName(member)}`;
         const value = this.#evaluate(getNode(member, 'value'));
         const isAmbiguous = this.#mayNotRun() && members.has(name);
         members.set(name, isAmbiguous ? this.#toUnknown(member, 'one of two classes') : value);
