@@ -4,7 +4,7 @@ import type { Configuration } from '../configuration/configuration.ts';
 import type { EnvForm } from '../configuration/env.ts';
 import type { PhpSettings } from '../configuration/php-settings.ts';
 import type { SessionCall } from '../configuration/session-calls.ts';
-import type { PhpSurroundings } from '../configuration/value.ts';
+import { ConfigurationError, type PhpSurroundings } from '../configuration/value.ts';
 import type { RequestCookies, SessionCookie } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
@@ -104,6 +104,13 @@ export interface SiteDatabase {
   socket?: string;
   /** `server` is the default character set of the server. */
   charset: 'utf8' | 'latin1' | 'server';
+}
+
+/** Values of configuration files that most applications have. */
+export interface SiteFiles extends GivenRoles {
+  database: SiteDatabase;
+  /** The prefix of tables. */
+  prefix: string;
 }
 
 /** A SELECT, or the view that replaces it for a database user with minimal rights. */
@@ -499,6 +506,12 @@ export function selectColumns(
       ? `SELECT c.name AS name, c.name AS value FROM pragma_table_info(${literal(bare)}) AS c`
       : `SELECT c.column_name AS name, c.column_name AS value FROM information_schema.columns AS c WHERE c.table_schema = ${schema === undefined ? own : literal(schema)} AND c.table_name = ${literal(bare)}`;
   return { view, columns: { value: 'text' }, names, select };
+}
+
+/** @param setting where the prefix is, for the error. @throws ConfigurationError if it is not safe in SQL */
+export function requirePrefix(prefix: string, setting: string): string {
+  if (/^\w{0,48}$/.test(prefix)) return prefix;
+  throw new ConfigurationError(`${setting} must have at most 48 characters of A-Z a-z 0-9 _`);
 }
 
 /** The match of a pattern in a file; null if there is none, or no such file. */

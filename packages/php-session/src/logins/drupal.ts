@@ -29,7 +29,6 @@ import {
   checkSize,
   countAdmins,
   decodeValue,
-  type GivenRoles,
   hasAny,
   type LoginTable,
   loginPart,
@@ -38,6 +37,7 @@ import {
   notLoggedIn,
   quoteTable,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   selectAccounts,
   selectMails,
@@ -46,9 +46,7 @@ import {
 } from './application.ts';
 
 /** Values of settings.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   /** The name of the cookie. Null: it is recognised by the form of its name. */
   cookie: string | null;
   /** The end of the cookie's name, if services.yml determines it. */

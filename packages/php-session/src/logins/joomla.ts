@@ -30,13 +30,14 @@ import {
   checkSize,
   countAdmins,
   decodeValue,
-  type GivenRoles,
   type LoginTable,
   loginPart,
   missingCookie,
   notLoggedIn,
   quoteTable,
+  requirePrefix,
   type SiteDatabase,
+  type SiteFiles,
   selectAccounts,
   selectMails,
   settingTexts,
@@ -47,9 +48,7 @@ import {
 import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
 
 /** Values of configuration.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   /** Possible names of the cookie. The first one that a visitor has counts. */
   cookies: readonly [string, ...string[]];
   /** Frontend and backend share the session. */
@@ -110,7 +109,7 @@ export const joomla: Application<Files, Site> = {
     const minutes = Number(text('lifetime') ?? 0);
     return {
       database: readDatabase(configuration),
-      prefix: requirePrefix(text('dbprefix') ?? ''),
+      prefix: requirePrefix(text('dbprefix') ?? '', `${configuration.file}: $dbprefix`),
       // Session/Session.php hashes the name again, since the last betas of 4.0.
       cookies: cookieName === undefined ? [hash('md5', name), name] : [cookieName],
       isShared: isOn('shared_session', '0'),
@@ -371,9 +370,4 @@ function readDatabase(configuration: Configuration): SiteDatabase {
     password: text('password'),
     name: text('db'),
   });
-}
-
-function requirePrefix(prefix: string): string {
-  if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
-  throw new ConfigurationError('the prefix of the tables of Joomla has characters other than A-Z a-z 0-9 _');
 }

@@ -26,13 +26,14 @@ import {
   addressHint,
   type Claim,
   findRoot,
-  type GivenRoles,
   type MemberApplication,
   type MemberSessions,
   matchFile,
   notLoggedIn,
   rejectFinally,
+  requirePrefix,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   seldomChanged,
   selectAccounts,
@@ -45,9 +46,7 @@ import {
 import { unmapIpv4 } from './ip-address.ts';
 
 /** Values of app/etc/env.php and config.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   cookieName: string;
   sessions: SessionStorage;
   /** Settings in the files, which replace those in the database. */
@@ -140,11 +139,9 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (await folder.has(`${root}/app/etc/config.php`))
       files.push(await folder.php(`${root}/app/etc/config.php`));
     const prefix = asText(env.returned(['db', 'table_prefix'], 'its value in env.php itself')) ?? '';
-    if (!/^\w{0,48}$/.test(prefix))
-      throw new ConfigurationError(`${env.file}: table_prefix has characters other than A-Z a-z 0-9 _`);
     return {
       database: readDatabase(env),
-      prefix,
+      prefix: requirePrefix(prefix, `${env.file}: table_prefix`),
       cookieName: cookieName ?? 'PHPSESSID',
       sessions:
         store === undefined

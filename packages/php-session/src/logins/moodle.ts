@@ -30,14 +30,15 @@ import {
   type Claim,
   checkSize,
   decodeValue,
-  type GivenRoles,
   hasAny,
   type LoginTable,
   loginPart,
   missingCookie,
   notLoggedIn,
   quoteTable,
+  requirePrefix,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   selectMails,
   settingTexts,
@@ -47,9 +48,7 @@ import {
 } from './application.ts';
 
 /** Values of config.php. Values that may also be in the table of settings are null if the file lacks them. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   cookieName: string | null;
   fixed: Readonly<Record<(typeof settingNames)[number], string | null>>;
   siteAdmins: string | null;
@@ -125,7 +124,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     }
     return {
       database: readDatabase(configuration),
-      prefix: requirePrefix(text('prefix') ?? ''),
+      prefix: requirePrefix(text('prefix') ?? '', `${configuration.file}: $CFG->prefix`),
       cookieName: cookieName ?? null,
       fixed: Object.fromEntries(settingNames.map((name) => [name, text(name)])) as Files['fixed'],
       siteAdmins: text('siteadmins'),
@@ -456,9 +455,4 @@ function readDatabase(configuration: Configuration): SiteDatabase {
     password: text('dbpass'),
     name: text('dbname'),
   });
-}
-
-function requirePrefix(prefix: string): string {
-  if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
-  throw new ConfigurationError('the prefix of the tables of Moodle has characters other than A-Z a-z 0-9 _');
 }

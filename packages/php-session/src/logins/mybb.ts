@@ -26,7 +26,6 @@ import {
   type Application,
   type Claim,
   countAdmins,
-  type GivenRoles,
   isSameSecret,
   loginPart,
   matchFile,
@@ -34,6 +33,7 @@ import {
   type Row,
   rejectFinally,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   selectAccounts,
   selectMails,
@@ -46,9 +46,7 @@ import { splitIpv6 } from './ip-address.ts';
 import { mayBeCutOff } from './sql.ts';
 
 /** Values of inc/config.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   cookiePrefix: string | null;
 }
 

@@ -23,13 +23,14 @@ import type { SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import {
   type Claim,
-  type GivenRoles,
   hasAny,
   type MemberApplication,
   type MemberSessions,
   matchFile,
   notLoggedIn,
+  requirePrefix,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   seldomChanged,
   selectAccounts,
@@ -42,9 +43,7 @@ import {
 import { fileContains, readLifetime } from './own-sessions.ts';
 
 /** Values of config.php and of system/config. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   cookieName: string;
   sessions: SessionEngine;
   /** A store URL that replaces the engine. */
@@ -87,18 +86,13 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     const constant = (name: string, other = itself) => asText(configuration.constant(name, other)) ?? '';
     const system = constant('DIR_SYSTEM') || `${folder.path}/system/`;
     const inSystem = await readSettings(folder, `${system}config`);
-    const prefix = constant('DB_PREFIX');
-    if (!/^\w{0,48}$/.test(prefix))
-      throw new ConfigurationError(
-        `${configuration.file}: DB_PREFIX has characters other than A-Z a-z 0-9 _`,
-      );
     const isFour = version !== '3';
     const expire = Number(inSystem('session_expire')) || 0;
     const given =
       store === undefined ? readEngine(inSystem('session_engine') ?? 'db', constant, isFour) : null;
     return {
       database: readDatabase(configuration),
-      prefix,
+      prefix: requirePrefix(constant('DB_PREFIX'), `${configuration.file}: DB_PREFIX`),
       cookieName: cookieName ?? inSystem('session_name') ?? 'OCSESSID',
       sessions: given ?? { is: 'db' },
       store: store ?? null,

@@ -25,7 +25,6 @@ import {
   type Application,
   type Claim,
   countAdmins,
-  type GivenRoles,
   hasAny,
   loginPart,
   missingCookie,
@@ -33,6 +32,7 @@ import {
   type Row,
   rejectFinally,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   selectAccounts,
   selectMails,
@@ -45,10 +45,7 @@ import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } fr
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** Values of config.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  /** The prefix of tables, on PostgreSQL after the schema. */
-  prefix: string;
+interface Files extends SiteFiles {
   cookieName: string | null;
   /** Whether the address and the browser are compared. */
   checks: boolean;

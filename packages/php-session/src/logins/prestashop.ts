@@ -17,12 +17,13 @@ import { option } from '../names.ts';
 import {
   type Application,
   type Claim,
-  type GivenRoles,
   hasAny,
   isSameSecret,
   loginPart,
   notLoggedIn,
+  requirePrefix,
   type SiteDatabase,
+  type SiteFiles,
   selectAccounts,
   selectMails,
   texts,
@@ -31,9 +32,7 @@ import {
 } from './application.ts';
 
 /** Values of app/config/parameters.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   cookieName: string | null;
   /** The keys `new_cookie_key` and `cookie_iv`. */
   key: Buffer;
@@ -70,14 +69,9 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     const configuration = await folder.php(parameters);
     const text = (name: string, instead = `its value in ${parameters} itself`) =>
       (asText(configuration.returned(['parameters', name], instead)) ?? '').replaceAll('%%', '%');
-    const prefix = text('database_prefix');
-    if (!/^\w{0,48}$/.test(prefix))
-      throw new ConfigurationError(
-        `${configuration.file}: database_prefix has characters other than A-Z a-z 0-9 _`,
-      );
     return {
       database: readDatabase((name) => text(name, option('siteDatabase'))),
-      prefix,
+      prefix: requirePrefix(text('database_prefix'), `${configuration.file}: database_prefix`),
       cookieName: cookieName ?? null,
       key: readKey(configuration, text('new_cookie_key')),
       salt: text('cookie_iv'),

@@ -20,7 +20,6 @@ import {
   type Claim,
   countAdmins,
   decodeValue,
-  type GivenRoles,
   isSameSecret,
   type LoginPart,
   type LoginTable,
@@ -30,6 +29,7 @@ import {
   notLoggedIn,
   type Row,
   type SiteDatabase,
+  type SiteFiles,
   type SiteTable,
   selectAccounts,
   selectMails,
@@ -41,9 +41,7 @@ import {
 import { mayBeCutOff } from './sql.ts';
 
 /** Values of Settings.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   cookie: string;
   /** `$auth_secret`, the key of the cookies' signatures. */
   secret: string;

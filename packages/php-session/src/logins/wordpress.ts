@@ -38,7 +38,6 @@ import {
   type Claim,
   checkSize,
   decodeValue,
-  type GivenRoles,
   hasAny,
   type LoginTable,
   loginPart,
@@ -46,6 +45,7 @@ import {
   notLoggedIn,
   type Row,
   type SiteDatabase,
+  type SiteFiles,
   type SiteFolder,
   type SiteOptions,
   selectAccounts,
@@ -56,9 +56,7 @@ import {
 } from './application.ts';
 
 /** Values of wp-config.php and wp-includes/version.php. */
-interface Files extends GivenRoles {
-  database: SiteDatabase;
-  prefix: string;
+interface Files extends SiteFiles {
   users: string;
   usermeta: string;
   /** The id of the network, and the blog whose roles count. Null for a single site. */

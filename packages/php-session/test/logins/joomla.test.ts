@@ -162,7 +162,7 @@ test('the name of the cookie that Joomla 5.1 made of this secret', async () => {
 
 test.each([
   ['public $session_metadata = false;', 'switch on “Track Session Metadata”'],
-  ["public $dbprefix = 'a b';", 'the prefix of the tables of Joomla'],
+  ["public $dbprefix = 'a b';", 'dbprefix must have at most 48 characters'],
 ])('a configuration with %s is refused', async (lines, reason) => {
   await expect(openSite({ folder: configured(lines) })).rejects.toThrow(reason);
 });
