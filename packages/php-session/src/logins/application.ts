@@ -481,7 +481,7 @@ export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
   cookie: name,
 });
 
-/** The hint if the visitor's address is not the one of the login. */
+/** The hint if the visitor's address differs from the address of the login. */
 export const addressHint = () =>
   `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off leaves the comparison out`;
 
@@ -514,11 +514,11 @@ export function requirePrefix(prefix: string, setting: string): string {
   throw new ConfigurationError(`${setting} must have at most 48 characters of A-Z a-z 0-9 _`);
 }
 
-/** The match of a pattern in a file; null if there is none, or no such file. */
+/** The match of a pattern in a file. Null without a match or a file. */
 export const matchFile = async (folder: SiteFolder, file: string, pattern: RegExp) =>
   (await folder.has(file)) ? pattern.exec(await folder.text(file)) : null;
 
-/** The folder of an application: the site's own, or the one above if the web server serves its folder of this name. */
+/** The application's folder: the site's folder or, if that is the folder `served` to browsers, the one above. */
 export async function findRoot(
   { path }: SiteFolder,
   served: string,
@@ -528,7 +528,7 @@ export async function findRoot(
   return basename(path) === served && (await isRoot(dirname(path))) ? dirname(path) : null;
 }
 
-/** The value of `serialize()` or of PHP's own session format; undefined if the bytes are not in that format. */
+/** Undefined if the bytes do not have the format. */
 export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): PhpValue | undefined {
   try {
     return formats[format](bytes);
@@ -542,7 +542,6 @@ export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): Php
 export const isSameSecret = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && timingSafeEqual(one, other);
 
-/** Whether one of the values is wanted. */
 export const hasAny = (values: readonly string[], wanted: readonly string[] = []): boolean =>
   wanted.some((value) => values.includes(value));
 
@@ -580,7 +579,7 @@ export const textsOf =
   (column: string): string =>
     row?.[column]?.toString('utf8') ?? '';
 
-/** The settings by their names as texts: empty for NULL, and where there is none. */
+/** The settings by their names as texts. Empty for NULL and missing settings. */
 export const settingTexts =
   (settings: ReadonlyMap<string, Row>) =>
   (name: string): string =>

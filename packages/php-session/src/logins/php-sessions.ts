@@ -48,7 +48,7 @@ const cookieSettings =
 export interface PhpSession {
   readonly id: string;
   /** The cookie's value if it is not the ID itself. With a new key it may no longer be valid. */
-  readonly sent?: string;
+  readonly cookieValue?: string;
   /** The session as PHP wrote it, to detect changes without decoding. Empty if the next check must decode. */
   readonly bytes: Buffer;
   /** The version of the bytes, if it is known. */
@@ -83,12 +83,12 @@ export function phpSessions({
   /** When the supersession of an ID was detected, oldest first. */
   const supersededAt = new Map<string, number>();
 
-  async function readLogin(sent: Sent, client: string): Promise<Login<PhpSession> | Refusal> {
+  async function readLogin(key: SessionKey, client: string): Promise<Login<PhpSession> | Refusal> {
     try {
       const checkWithin = (timeoutMs: number) =>
-        readWithRetries(sent.id, timeoutMs).then(
-          (found) => loginIn(sent, client, found?.bytes ?? null, found?.version ?? null),
-          loginInReadings(sent, client),
+        readWithRetries(key.id, timeoutMs).then(
+          (found) => loginIn(key, client, found?.bytes ?? null, found?.version ?? null),
+          loginInReadings(key, client),
         );
       let result = await checkWithin(firstCheckMs);
       if (result.state === 'nobody' || result.state === 'empty') {
@@ -103,31 +103,31 @@ export function phpSessions({
 
   /** @param by the client, or the user of an open login */
   async function loginIn(
-    sent: Sent,
+    key: SessionKey,
     by: string,
     bytes: Buffer | null,
     version: string | null,
   ): Promise<SessionResult> {
-    const result = await users.find(sent.id, bytes, by);
+    const result = await users.find(key.id, bytes, by);
     if (result.state !== 'user') return result;
-    if (isSuperseded(sent, result) && !supersededAt.has(sent.id)) {
-      supersededAt.set(sent.id, performance.now());
+    if (isSuperseded(key, result) && !supersededAt.has(key.id)) {
+      supersededAt.set(key.id, performance.now());
       if (supersededAt.size > maxSupersededIds)
         supersededAt.delete(supersededAt.keys().next().value as string);
     }
-    const since = supersededAt.get(sent.id);
-    if (since === undefined) return asLogin(sent, result, bytes as Buffer, version);
+    const since = supersededAt.get(key.id);
+    if (since === undefined) return asLogin(key, result, bytes as Buffer, version);
     if (performance.now() - since >= supersededGraceMs) return notLoggedIn('the session has got another id');
     // Without its bytes it is decoded again at each check.
-    return asLogin(sent, result, noBytes, null);
+    return asLogin(key, result, noBytes, null);
   }
 
-  const loginInReadings = (sent: Sent, by: string) => (error: unknown) =>
+  const loginInReadings = (key: SessionKey, by: string) => (error: unknown) =>
     findUserInReadings(
       error,
       async (bytes): Promise<SessionResult> => {
-        const result = await users.find(sent.id, bytes, by);
-        return result.state === 'user' ? asLogin(sent, result, bytes, null) : result;
+        const result = await users.find(key.id, bytes, by);
+        return result.state === 'user' ? asLogin(key, result, bytes, null) : result;
       },
       ({ login }) => login.user.id,
     );
@@ -169,8 +169,8 @@ export function phpSessions({
   }
 
   function check(login: Login<PhpSession>): Promise<SessionResult | null> {
-    const { id, sent = id, bytes } = login.state;
-    if (bytes.length === 0 && cookie.idIn(sent) !== id) return Promise.resolve(keyChanged);
+    const { id, cookieValue = id, bytes } = login.state;
+    if (bytes.length === 0 && cookie.idIn(cookieValue) !== id) return Promise.resolve(keyChanged);
     // Nearly all checks end here, thousands per second, so they use few promises.
     if (store.version === undefined) return compare(login, null);
     return store.version(id).then(
@@ -189,18 +189,18 @@ export function phpSessions({
   return {
     async identify({ cookies, session, client = '' }) {
       const all = session === undefined ? new RequestCookies(cookies) : undefined;
-      const sent = all === undefined ? session : all.value(cookie.name);
-      const id = sent === null ? null : cookie.idIn(sent);
+      const value = all === undefined ? session : all.value(cookie.name);
+      const id = value === null ? null : cookie.idIn(value);
       if (id === null) {
         const why =
           all === undefined
-            ? notAnId('the value that the client sent', cookie.expected, sent)
-            : sent === null
+            ? notAnId('the value that the client sent', cookie.expected, value)
+            : value === null
               ? all.explain(missingCookie(cookie.name, cookieSettings))
-              : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, sent);
+              : notAnId(`the value of the cookie ${cookie.name}`, cookie.expected, value);
         return toRefusal(why);
       }
-      const answer = await readLogin(sent === id ? { id } : { id, sent: String(sent) }, client);
+      const answer = await readLogin(value === id ? { id } : { id, cookieValue: String(value) }, client);
       if ('code' in answer || checkLogin === undefined) return answer;
       const { user, state } = answer;
       const wrong = checkLogin(all, { user, proof: state.proof });
@@ -236,13 +236,13 @@ export function phpSessions({
   };
 }
 
-type Sent = Pick<PhpSession, 'id' | 'sent' | 'idVersion'>;
+type SessionKey = Pick<PhpSession, 'id' | 'cookieValue' | 'idVersion'>;
 
 /**
  * Whether the browser has moved on to another ID, while the record under the old ID remains. The first ID version of a
  * session is written under the same ID.
  */
-const isSuperseded = ({ idVersion: before }: Sent, { idVersion: now }: FoundUser): boolean =>
+const isSuperseded = ({ idVersion: before }: SessionKey, { idVersion: now }: FoundUser): boolean =>
   before !== undefined && now !== undefined && before !== now;
 
 const noBytes = Buffer.alloc(0);
@@ -255,14 +255,14 @@ function ownCopy(bytes: Buffer): Buffer {
 }
 
 function asLogin(
-  { id, sent }: Sent,
+  { id, cookieValue }: SessionKey,
   { user, proof, idVersion }: FoundUser,
   bytes: Buffer,
   version: string | null,
 ): SessionResult {
   const state = {
     id,
-    ...(sent !== undefined && { sent }),
+    ...(cookieValue !== undefined && { cookieValue }),
     bytes: ownCopy(bytes),
     version,
     proof,
