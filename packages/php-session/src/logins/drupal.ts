@@ -58,6 +58,8 @@ interface Files extends SiteFiles {
 /** The first user of a site. */
 const superUser = '1';
 
+const noSuperUser = /^ {2,8}security\.enable_super_user:[ \t]*false\b/im;
+
 export const drupal: Application<Files, Files> = {
   kind: 'drupal',
   title: 'Drupal',
@@ -71,14 +73,13 @@ export const drupal: Application<Files, Files> = {
       variables: { app_root: root, site_path: site },
     });
     const { prefix, ...database } = readDatabase(configuration, root);
+    const services = join(root, site, 'services.yml');
     return {
       database,
       prefix,
       cookie: cookieName ?? null,
-      cookieEnding: cookieName === undefined ? await readCookieEnding(folder, join(root, site)) : null,
-      hasSuperUser: !/^ {2,8}security\.enable_super_user:[ \t]*false\b/im.test(
-        await readServices(folder, join(root, site)),
-      ),
+      cookieEnding: cookieName === undefined ? await readCookieEnding(folder, services) : null,
+      hasSuperUser: (await matchFile(folder, services, noSuperUser)) === null,
       admins,
       moderators,
     };
@@ -279,18 +280,11 @@ async function rejectEmailFactor(folder: SiteFolder, root: string, site: string)
   }
 }
 
-/** The text of services.yml next to settings.php; empty if there is none. */
-async function readServices(folder: SiteFolder, site: string): Promise<string> {
-  const file = join(site, 'services.yml');
-  return (await folder.has(file)) ? folder.text(file) : '';
-}
-
-/** The end of the cookie's name if `cookie_domain` is set; else null. */
-async function readCookieEnding(folder: SiteFolder, site: string): Promise<string | null> {
-  const [, , domain] =
-    /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await readServices(folder, site)) ??
-    [];
-  return domain === undefined ? null : hash('sha256', domain).slice(0, 32);
+/** The end of the cookie's name if services.yml sets `cookie_domain`; else null. */
+async function readCookieEnding(folder: SiteFolder, services: string): Promise<string | null> {
+  const domain = /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m;
+  const [, , name] = (await matchFile(folder, services, domain)) ?? [];
+  return name === undefined ? null : hash('sha256', name).slice(0, 32);
 }
 
 /** @returns the root of Drupal, and the folder of the site in it; null if there is none */

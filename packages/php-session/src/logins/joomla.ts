@@ -32,6 +32,7 @@ import {
   decodeValue,
   type LoginTable,
   loginPart,
+  matchFile,
   missingCookie,
   notLoggedIn,
   quoteTable,
@@ -85,7 +86,7 @@ export const joomla: Application<Files, Site> = {
   title: 'Joomla',
 
   async find(folder, { cookieName, admins, moderators }) {
-    if (!(await folder.has(file)) || !/\bclass\s+JConfig\b/.test(await folder.text(file))) return null;
+    if ((await matchFile(folder, file, /\bclass\s+JConfig\b/)) === null) return null;
     const major = (await folder.has(versionFile))
       ? Number(
           (await folder.php(versionFile)).member('Version::MAJOR_VERSION', 'nothing: install Joomla again'),

@@ -242,10 +242,8 @@ async function readRedis(config: Config, name: string): Promise<StorePlace> {
 async function hasColon(folder: SiteFolder, root: string): Promise<boolean> {
   const file = `${root}/vendor/laravel/framework/src/Illuminate/Cache/RedisStore.php`;
   if (await folder.has(file)) return /\$prefix\s*\.\s*':'/.test(await folder.text(file));
-  const wanted = (await folder.has(`${root}/composer.json`))
-    ? await folder.text(`${root}/composer.json`)
-    : '';
-  const [, version] = /"laravel\/framework"\s*:\s*"\D*(\d+)/.exec(wanted) ?? [];
+  const required = /"laravel\/framework"\s*:\s*"\D*(\d+)/;
+  const [, version] = (await matchFile(folder, `${root}/composer.json`, required)) ?? [];
   if (version !== undefined) return Number(version) <= 10;
   throw new ConfigurationError(
     `${root}: neither vendor/laravel/framework nor composer.json has the version of Laravel, which determines its prefixes: set ${option('store')}`,

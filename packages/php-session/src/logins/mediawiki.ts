@@ -22,6 +22,7 @@ import { option } from '../names.ts';
 import {
   type Accounts,
   type FoundSessions,
+  matchFile,
   missingCookie,
   notLoggedIn,
   quoteTable,
@@ -70,7 +71,7 @@ export const mediawiki: SessionApplication = {
   },
 
   async find(folder, given) {
-    if (!(await folder.has(file)) || !/\$wg[A-Z]/.test(await folder.text(file))) return null;
+    if ((await matchFile(folder, file, /\$wg[A-Z]/)) === null) return null;
     const configuration = await folder.php(file, {
       variables: { IP: folder.path },
       constants,

@@ -117,7 +117,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     const text = (name: string) =>
       asText(configuration.variable(['CFG', name], 'its value in config.php itself'));
     const handler = text('session_handler_class') ?? '';
-    if (/redis/i.test(handler) && !((await readBranch(folder)) < 405)) {
+    if (/redis/i.test(handler) && !(Number.parseInt(await readVersion(folder, 'branch'), 10) < 405)) {
       throw new ConfigurationError(
         `${file}: since Moodle 4.5 its handler for Redis keeps logins only in Redis: remove session_handler_class, or set it to \\core\\session\\database`,
       );
@@ -335,7 +335,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     ];
     const all = siteAdmins ?? (await stored('siteadmins'));
     return {
-      version: await readRelease(folder),
+      version: /^[\d.]+/.exec(await readVersion(folder, 'release'))?.[0],
       address,
       login: 'login/index.php',
       administrators:
@@ -410,24 +410,14 @@ async function findConfiguration(folder: SiteFolder): Promise<string | null> {
   return null;
 }
 
-/** `$branch` in version.php, such as 405 for Moodle 4.5; NaN if it is missing. */
-async function readBranch(folder: SiteFolder): Promise<number> {
+/** Reads `$branch` of version.php, such as `405`, or `$release`, such as `4.5.1+ (Build: …)`. Empty if it is unknown. */
+async function readVersion(folder: SiteFolder, name: 'branch' | 'release'): Promise<string> {
   for (const file of ['version.php', 'public/version.php']) {
     if (!(await folder.has(file))) continue;
     const version = await folder.php(file);
-    return Number(asText(version.variable(['branch'], 'nothing: install Moodle again')) ?? Number.NaN);
+    return ifKnown(() => version.variable([name], '')) ?? '';
   }
-  return Number.NaN;
-}
-
-/** `$release` in version.php, such as `4.5.1+ (Build: …)`. */
-async function readRelease(folder: SiteFolder): Promise<string | undefined> {
-  for (const file of ['version.php', 'public/version.php']) {
-    if (!(await folder.has(file))) continue;
-    const version = await folder.php(file);
-    return /^[\d.]+/.exec(ifKnown(() => version.variable(['release'], '')) ?? '')?.[0];
-  }
-  return undefined;
+  return '';
 }
 
 function readDatabase(configuration: Configuration): SiteDatabase {

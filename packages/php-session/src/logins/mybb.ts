@@ -75,7 +75,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
   title: 'MyBB',
 
   async find(folder, { cookieName, admins, moderators }) {
-    if (!(await folder.has(file)) || !/\$config\[.database.\]/.test(await folder.text(file))) return null;
+    if ((await matchFile(folder, file, /\$config\[.database.\]/)) === null) return null;
     const configuration = await folder.php(file);
     const prefix = readText(configuration, ['table_prefix']);
     if (prefix === null || !/^\w{0,50}$/.test(prefix)) {

@@ -78,10 +78,11 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   title: 'OpenCart',
 
   async find(folder, { cookieName, admins, moderators, store }) {
-    if (!(await folder.has('config.php')) || !(await folder.has('index.php'))) return null;
     const [, whole = '', version] =
-      /define\('VERSION', *'((\d+)\.[\d.]+)/.exec(await folder.text('index.php')) ?? [];
-    if (!/DIR_SYSTEM/.test(await folder.text('config.php')) || Number(version) < 3) return null;
+      (await matchFile(folder, 'index.php', /define\('VERSION', *'((\d+)\.[\d.]+)/)) ?? [];
+    if (!(await folder.has('index.php')) || !(await fileContains(folder, 'config.php', 'DIR_SYSTEM')))
+      return null;
+    if (Number(version) < 3) return null;
     const configuration = await folder.php('config.php');
     const constant = (name: string, other = itself) => asText(configuration.constant(name, other)) ?? '';
     const system = constant('DIR_SYSTEM') || `${folder.path}/system/`;
@@ -236,7 +237,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
       .map((name) => ifKnown(() => configuration.constant(name, '')))
       .find(Boolean);
     return {
-      version: /define\('VERSION', *'([\d.]+)'/.exec(await folder.text('index.php'))?.[1],
+      version: (await matchFile(folder, 'index.php', /define\('VERSION', *'([\d.]+)'/))?.[1],
       address,
       login: 'index.php?route=account/login',
       cookie: { path: '/', domain: '', secure: /^https:/.test(address ?? '') },

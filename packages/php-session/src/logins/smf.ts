@@ -83,7 +83,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
   title: 'SMF',
 
   async find(folder, { cookieName, admins, moderators }) {
-    if (!(await folder.has(file)) || !/\$cookiename\b/.test(await folder.text(file))) return null;
+    if ((await matchFile(folder, file, /\$cookiename\b/)) === null) return null;
     if ((await folder.has('index.php')) && !/SMF_VERSION'\s*,\s*'2\.1/.test(await folder.text('index.php')))
       throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only supported version`);
     const configuration = await folder.php(file);

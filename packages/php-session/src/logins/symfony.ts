@@ -12,7 +12,13 @@ import { hostAndPort, serverDatabase, sqliteDatabase, urlWith } from '../configu
 import { yamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
-import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
+import {
+  type FoundSessions,
+  matchFile,
+  type SessionApplication,
+  type SiteDatabase,
+  type SiteFolder,
+} from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
 /** The token of the firewall `main`. Never use `_security.last_username` instead: it is what a visitor typed. */
@@ -271,6 +277,5 @@ async function readEnvironmentName(folder: SiteFolder, root: string): Promise<st
 
 async function readMajorVersion(folder: SiteFolder, root: string): Promise<string | undefined> {
   const kernel = `${root}/vendor/symfony/http-kernel/Kernel.php`;
-  if (!(await folder.has(kernel))) return undefined;
-  return /const (?:string )?VERSION = '(\d+)\./.exec(await folder.text(kernel))?.[1];
+  return (await matchFile(folder, kernel, /const (?:string )?VERSION = '(\d+)\./))?.[1];
 }

@@ -41,6 +41,7 @@ import {
 } from './application.ts';
 import { splitIpv6 } from './ip-address.ts';
 import { findListedGroups, type SiteGroup, splitGroupLines } from './named-groups.ts';
+import { fileContains } from './own-sessions.ts';
 import type { SiteSql } from './sql.ts';
 
 /** Values of settings.php and additional.php. */
@@ -429,7 +430,7 @@ async function findSettings(folder: SiteFolder): Promise<{ root: string; system:
   ] as const) {
     const place = join(folder.path, root, system);
     const file = join(place, 'settings.php');
-    if ((await folder.has(file)) && (await folder.text(file)).includes('encryptionKey'))
+    if (await fileContains(folder, file, 'encryptionKey'))
       return { root: join(folder.path, root), system: place };
   }
   return null;

@@ -41,6 +41,7 @@ import {
   hasAny,
   type LoginTable,
   loginPart,
+  matchFile,
   missingCookie,
   notLoggedIn,
   type Row,
@@ -386,7 +387,7 @@ async function openConfiguration(folder: SiteFolder): Promise<Configuration | nu
   const own = await findCoreFolder(folder);
   if (own === null) return null;
   const dropIn = join(own, 'wp-content/db.php');
-  if ((await folder.has(dropIn)) && /sqlite/i.test(await folder.text(dropIn))) {
+  if (await matchFile(folder, dropIn, /sqlite/i)) {
     throw new ConfigurationError(
       `${folder.path}/${dropIn}: this WordPress keeps its data in SQLite, which cannot be read`,
     );
