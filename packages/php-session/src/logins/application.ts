@@ -172,9 +172,10 @@ export interface LoginPart extends SiteTable {
   /** The values are short, so comparing them is cheaper than computing a digest. */
   short?: true;
   /**
-   * The part consists of all rows with the key, if any. Its only login column has their values, as `SiteSql.lines`.
+   * The part consists of all rows with that key, if any. The only column of logins has their values, as `SiteSql.lines`.
+   * `id`: the login exists only with a line that begins with its primary key and a blank.
    */
-  lines?: true;
+  lines?: 'id' | true;
   /** A login whose key is NULL does not have this part. */
   optional?: true;
 }

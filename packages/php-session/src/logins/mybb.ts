@@ -184,13 +184,11 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       [`${prefix}sessions`, 'o', 'o.uid = u.uid'],
     ] as const;
     const shared = [[`${prefix}usergroups`], [`${prefix}banfilters`]] as const;
-    const parts = [
+    const ofSessions = (lines: 'id' | true) =>
       loginPart({
-        ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines: true },
+        ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines },
         select: `SELECT o.uid AS id, ${session} AS sessions FROM ${prefix}sessions o`,
-      }),
-      ...ofUser,
-    ];
+      });
     return {
       sessions: {
         view: 'chat_mybb_sessions',
@@ -203,7 +201,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
           joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
           shared,
         },
-        parts,
+        parts: [ofSessions('id'), ...ofUser],
       },
       users: {
         view: 'chat_mybb_users',
@@ -212,7 +210,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
         columns,
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
         rows: { key: 'u.uid', joined: [[`${prefix}users`, 'u'], ...ofUsers], shared },
-        parts,
+        parts: [ofSessions(true), ...ofUser],
       },
     };
   },

@@ -1,6 +1,7 @@
+import { batchLookups } from '../stores/lookups.ts';
 import { type LoginTable, type Row, textsOf } from './application.ts';
 import { together } from './lookups.ts';
-import { packedRows, unpacked } from './rows.ts';
+import { packedRows, packRow, unpacked } from './rows.ts';
 import type { OpenSite } from './site.ts';
 import { lineOf } from './sql.ts';
 
@@ -12,12 +13,20 @@ export interface PartState {
   /** The index of the key column that refers to the part, among those of all parts. */
   readonly reference: number;
   readonly key: string;
-  /** The columns of the part, or a digest of them. */
+  /** What is compared: the columns, or a digest of them. */
   readonly value: string;
+  /** Packed. Equal columns of all logins, such as a list of groups, share one buffer. */
+  readonly columns: Buffer;
   /** The change times of its tables at the last comparison. */
   changeTimes?: string | undefined;
   /** By `performance.now()`. */
   trustedUntil: number;
+}
+
+/** A part that differs. `value` is undefined if its row is gone. */
+export interface ChangedPart {
+  readonly part: PartState;
+  readonly value: string | undefined;
 }
 
 /** The last change of each table that the database knows it of, by name. */
@@ -29,11 +38,17 @@ export interface PartComparison {
   pack(columns: string): string;
   /** Reverses `pack`. `parts` is undefined if a key is NULL. */
   unpack(data: Buffer): { row: Row; parts: PartState[] | undefined };
-  /** Returns the logins with changed parts. */
+  /** Returns the logins with changed parts, and these parts. */
   findChanged<Login extends { parts: readonly PartState[] }>(
     logins: readonly Login[],
     times: TableTimes,
-  ): Promise<Login[]>;
+  ): Promise<(readonly [Login, readonly ChangedPart[]])[]>;
+  /** Reads the changed parts of a login. Null if the whole login must be read, for example because a key has changed. */
+  reread(
+    id: string,
+    parts: readonly PartState[],
+    changed: readonly ChangedPart[],
+  ): Promise<{ row: Row; parts: PartState[] } | null>;
   /** Selects the keys of existing logins; undefined if no part has the key of the login. */
   selectKeys: string | undefined;
 }
@@ -62,10 +77,11 @@ export function comparePartsOf(
     const id = quoted(part.id);
     const isBytes = Object.keys(part.of).some((key) => table.columns[key] === 'bytes');
     const { packed, from } = packedRows(driver, part, { charset, views });
-    const select = (data: string) =>
-      `SELECT ${isBytes ? id : driver.asText(id)}, ${data}, NULL FROM ${from} WHERE ${id}`;
+    const select = (data: string, source = from) =>
+      `SELECT ${isBytes ? id : driver.asText(id)}, ${data}, NULL FROM ${source} WHERE ${id}`;
     const selectValues = select(part.lines ? packed : digest(part.short, columns));
     return {
+      select,
       selectKeys: select('NULL'),
       async read(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
         const rows = await database.rows(selectValues, keys);
@@ -79,8 +95,54 @@ export function comparePartsOf(
   });
 
   const references = parts.flatMap(({ of, ...part }, index) =>
-    Object.entries(of).map(([key, columns]) => ({ ...part, index, key, columns })),
+    Object.entries(of).map(([key, columns]) => {
+      const own = Object.keys(part.columns);
+      // Packed as in the whole login.
+      const kinds = own.map((name, n) => [name, table.columns[columns[n] as string] ?? 'text'] as const);
+      const source = { ...part, columns: Object.fromEntries(kinds) };
+      const { packed, from } = packedRows(driver, source, { charset, views });
+      const select = readers[index]?.select(`CONCAT(${packed}, ${packValue(part.short, own)})`, from) ?? '';
+      const read = batchLookups(async (keys) => {
+        const rows = await database.rows(select, keys);
+        return new Map(rows.map(({ id, data }) => [id, data]));
+      });
+      return { ...part, index, key, columns, read };
+    }),
   );
+  type Reference = (typeof references)[number];
+  const referenceOf = ({ reference }: PartState) => references[reference] as Reference;
+
+  const lastStates: (PartState | undefined)[] = [];
+  function createState(reference: number, key: string, value: string, row: Row): PartState {
+    const last = lastStates[reference];
+    const packed = packRow(row, references[reference]?.columns ?? []);
+    const columns = last?.columns.equals(packed) ? last.columns : packed;
+    const state = { reference, key, value, columns, trustedUntil: 0 };
+    lastStates[reference] = state;
+    return state;
+  }
+
+  function rowOf(id: string, states: readonly PartState[]): Row {
+    const row: Record<string, Buffer | null> = Object.fromEntries(names.map((name) => [name, null]));
+    row[table.id] = Buffer.from(id);
+    for (const state of states) row[referenceOf(state).key] = Buffer.from(state.key, 'latin1');
+    for (const state of states) Object.assign(row, unpacked(state.columns, referenceOf(state).columns));
+    return row;
+  }
+
+  async function rereadPart(id: string, { part, value }: ChangedPart): Promise<PartState | null> {
+    const { lines, columns, read } = referenceOf(part);
+    if (lines && value !== undefined) {
+      const start = lines === 'id' ? `${id} ` : '';
+      if (!value.split('\n').some((line) => line.startsWith(start))) return null;
+      const row = { [columns[0] as string]: Buffer.from(value) };
+      return createState(part.reference, part.key, value, row);
+    }
+    const data = await read(part.key);
+    if (!data) return null;
+    const row = unpacked(data, [...columns, '']);
+    return createState(part.reference, part.key, row['']?.toString('latin1') ?? '', row);
+  }
 
   /** The change times of a part's tables; undefined if one of them is unknown. */
   function timesOf({ tables = [] }: { tables?: readonly string[] }, times: TableTimes): string | undefined {
@@ -97,7 +159,7 @@ export function comparePartsOf(
       const value = lines
         ? joinSorted(textsOf(row)(columns[0] as string).split('\n'))
         : (row[reference]?.toString('latin1') ?? '');
-      states.push({ reference, key: id.toString('latin1'), value, trustedUntil: 0 });
+      states.push(createState(reference, id.toString('latin1'), value, row));
     }
     return states;
   }
@@ -114,7 +176,7 @@ export function comparePartsOf(
     async findChanged(logins, times) {
       const now = performance.now();
       const partTimes = parts.map((part) => timesOf(part, times));
-      const indexOf = ({ reference }: PartState) => references[reference]?.index as number;
+      const indexOf = (part: PartState) => referenceOf(part).index;
       const isTrusted = (part: PartState) =>
         part.changeTimes !== undefined &&
         part.changeTimes === partTimes[indexOf(part)] &&
@@ -128,13 +190,25 @@ export function comparePartsOf(
       const values = await Promise.all(readers.map(({ read }, n) => together(read, [...(keys[n] ?? [])])));
       // Random, so that logins that are compared together do not become untrusted together.
       const trustedUntil = now + maxTrustMs * (0.5 + Math.random() / 2);
-      const hasChanged = (part: PartState) => {
-        if (values[indexOf(part)]?.get(part.key) !== part.value) return true;
-        part.changeTimes = partTimes[indexOf(part)];
-        part.trustedUntil = trustedUntil;
-        return false;
-      };
-      return candidates.flatMap(({ login, untrusted }) => (untrusted.some(hasChanged) ? [login] : []));
+      return candidates.flatMap(({ login, untrusted }) => {
+        const changed = untrusted.flatMap((part): ChangedPart[] => {
+          const value = values[indexOf(part)]?.get(part.key);
+          if (value !== part.value) return [{ part, value }];
+          part.changeTimes = partTimes[indexOf(part)];
+          part.trustedUntil = trustedUntil;
+          return [];
+        });
+        return changed.length === 0 ? [] : [[login, changed] as const];
+      });
+    },
+    async reread(id, parts, changed) {
+      const read = await Promise.all(changed.map((each) => rereadPart(id, each)));
+      if (read.includes(null)) return null;
+      const byReference = new Map(read.map((state) => [state?.reference, state]));
+      const states = parts.map((part) => byReference.get(part.reference) ?? part);
+      const row = rowOf(id, states);
+      const isSame = (part: PartState) => row[referenceOf(part).key]?.toString('latin1') === part.key;
+      return states.every(isSame) ? { row, parts: states } : null;
     },
   };
 }

@@ -44,6 +44,15 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
   return row;
 }
 
+/** Packs a row for `unpacked`. */
+export function packRow(row: Row, names: readonly string[]): Buffer {
+  const values = names.flatMap((name) => {
+    const value = row[name];
+    return value ? [Buffer.from(`${value.length}:`), value] : [Buffer.from('-')];
+  });
+  return Buffer.concat(values);
+}
+
 const windows1252 = new TextDecoder('windows-1252');
 
 /** Returns a text as a site stores it over a connection of that character set. */

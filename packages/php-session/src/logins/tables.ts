@@ -29,7 +29,7 @@ import {
   type SiteTable,
 } from './application.ts';
 import { asked, together } from './lookups.ts';
-import { comparePartsOf, type PartState, type TableTimes } from './parts.ts';
+import { type ChangedPart, comparePartsOf, type PartState, type TableTimes } from './parts.ts';
 import { forColumn, packedRows, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import { openAccounts } from './site-accounts.ts';
@@ -68,6 +68,9 @@ function withNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): 
   return roles.length === (given?.length ?? 0) ? user : { ...user, roles };
 }
 
+/** What is known of a change: the digest now, or the parts that differ. */
+type Change = string | readonly ChangedPart[] | undefined;
+
 interface LoginRow extends Compared {
   id: string;
   row: Row;
@@ -89,14 +92,14 @@ interface LoginTables {
 /** The rows of one table. */
 interface LoginReader {
   find(lookup: string): Promise<LoginRow | null>;
-  /** @param digest that `findChanged` returned */
-  read(id: string, digest?: string): Promise<LoginRow | null>;
+  /** Reads a login again. @param change by `findChanged` */
+  read(login: TableLogin, change: Change): Promise<LoginRow | null>;
   exists(id: string): Promise<boolean>;
-  /** Returns the logins whose rows have changed since they were read, with their digests now, if any. */
+  /** Returns the logins whose rows have changed since they were read. */
   findChanged(
     logins: readonly TableLogin[],
     times: TableTimes,
-  ): Promise<readonly (readonly [TableLogin, string | undefined])[]>;
+  ): Promise<readonly (readonly [TableLogin, Change])[]>;
   /** Reads no row. @throws StoreError if the table cannot be read */
   probe(): Promise<unknown>;
   /** @throws StoreError if the row may not be changed */
@@ -176,11 +179,9 @@ export function claimedLogins(
       : look(claim.fallback, memo);
   }
 
-  async function findChanged(
-    logins: readonly Login<TableLogin>[],
-  ): Promise<ReadonlyMap<TableLogin, string | undefined>> {
+  async function findChanged(logins: readonly Login<TableLogin>[]): Promise<ReadonlyMap<TableLogin, Change>> {
     const now = await tables();
-    const changed = new Map<TableLogin, string | undefined>();
+    const changed = new Map<TableLogin, Change>();
     const byTable = new Map<string, TableLogin[]>();
     for (const { state } of logins) {
       const isDue = state.idle !== undefined && Date.now() >= state.idle * 1000;
@@ -196,7 +197,7 @@ export function claimedLogins(
     const times = await now.changeTimes();
     const found = [...byTable].map(([name, states]) => now.table(name).findChanged(states, times));
     for (const each of await Promise.all(found))
-      for (const [state, digest] of each) changed.set(state, digest);
+      for (const [state, change] of each) changed.set(state, change);
     return changed;
   }
 
@@ -217,9 +218,9 @@ export function claimedLogins(
 
   async function recheck(
     { handle, user, state }: Login<TableLogin>,
-    digest: string | undefined,
+    change: Change,
   ): Promise<CheckResult<{ login: Login<TableLogin> }>> {
-    const { claim, id, memo } = state;
+    const { claim, memo } = state;
     const now = await tables();
     if (
       now.site !== state.site &&
@@ -228,7 +229,7 @@ export function claimedLogins(
       return keyChanged;
     if (!now.has(claim.table))
       return notLoggedIn('by its settings, the site keeps its logins in other tables now');
-    const row = await now.table(claim.table).read(id, now.site === state.site ? digest : undefined);
+    const row = await now.table(claim.table).read(state, now.site === state.site ? change : undefined);
     const found = verdict(now.site, claim, row, memo);
     if (found.state !== 'nobody' || found.isFinal || claim.fallback === undefined) return found;
     let other = await look(claim.fallback, memo);
@@ -425,7 +426,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
 
   const readVersion = readVersions && batchLookups(readVersions);
 
-  async function read(id: string, before?: string): Promise<LoginRow | null> {
+  async function readWhole(id: string, before?: string): Promise<LoginRow | null> {
     // Before the row: a change in between is then found by the next check.
     const version = readVersion && (before ?? (await readVersion(id)));
     const found = await readRow(id);
@@ -450,14 +451,18 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
       database.query(`SELECT ${digestSql === 'NULL' ? packed : digestSql} FROM ${from} WHERE 1 = 0`),
     async find(lookup) {
       for (const id of await findIds(lookup)) {
-        const found = await read(id);
+        const found = await readWhole(id);
         // The database may consider other texts equal to it.
         const text = String(found?.row[table.lookup] ?? '');
         if (toComparable(text) === toComparable(lookup)) return found;
       }
       return null;
     },
-    read,
+    async read({ id, parts = [] }, change) {
+      if (typeof change === 'string' || change === undefined) return readWhole(id, change);
+      const found = await comparison?.reread(id, parts, change);
+      return found ? { id, ...found, digest: '' } : readWhole(id);
+    },
     exists: async (id) => (await readKey(id)) !== null,
     async findChanged(logins, times) {
       const hasParts = (login: TableLogin): login is TableLogin & { parts: readonly PartState[] } =>
@@ -469,10 +474,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
         together(readDigests, ids),
       ]);
       const differing = whole.filter(({ id, digest }) => digests.get(id) !== digest);
-      return [
-        ...changed.map((login) => [login, undefined] as const),
-        ...differing.map((login) => [login, digests.get(login.id) ?? undefined] as const),
-      ];
+      return [...changed, ...differing.map((login) => [login, digests.get(login.id) ?? undefined] as const)];
     },
     ...(renewed && {
       lifetime: renewed.lifetime,
