@@ -62,7 +62,7 @@ async function measure(begin: () => { stop(): void }, checked: () => number): Pr
 }
 
 async function live(store: string, sessions: number): Promise<Figures> {
-  const settings = readOptions({ store }, (name) => name);
+  const settings = readOptions({ store });
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, { onProblem: console.error });
   const known: Login[] = [];

@@ -51,7 +51,7 @@ interface Figures {
  * several kinds of logins can alternate.
  */
 async function live(options: Record<string, string>, credentials: readonly Credentials[]): Promise<void> {
-  const settings = readOptions(options, (name) => name);
+  const settings = readOptions(options);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, { onProblem: console.error });
   const known: Login[] = [];

@@ -5,7 +5,6 @@ import type { CheckResult, Credentials, Login, Logins, Refusal } from './login.t
 import { LoginEnds } from './login-ends.ts';
 import { ConfigurationError, openLogins } from './logins/applications.ts';
 import type { PhpSession } from './logins/php-sessions.ts';
-import { option } from './names.ts';
 import { readOptions } from './options.ts';
 
 export { type FormatName, formats } from './formats/formats.ts';
@@ -134,7 +133,7 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
 export function openSessions(options: StoreOptions): Sessions<PhpSession>;
 export function openSessions(options: SessionOptions): Sessions;
 export function openSessions(options: SessionOptions): Sessions {
-  const settings = readOptions({ ...options }, option);
+  const settings = readOptions({ ...options });
   if ('problems' in settings) {
     throw new TypeError(`options that cannot be used:\n  ${settings.problems.join('\n  ')}`);
   }

@@ -6,7 +6,7 @@ import type { UserTable } from './logins/application.ts';
 import { applications, type LoginSettings, withApplication } from './logins/applications.ts';
 import { php } from './logins/php.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
-import type { OptionName } from './names.ts';
+import { type OptionName, option } from './names.ts';
 import { parsePath } from './path.ts';
 import { databaseOfStore, parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
@@ -67,12 +67,12 @@ const sessionOptions = names.filter((name) => !name.startsWith('site'));
 /**
  * Reads the options of one site's logins. An undefined or empty option gets its default.
  * @param given texts by the names of options
- * @param nameOf the caller's name of an option, such as its environment variable
+ * @param nameOf the caller's names of options. Default: the names of `useNames`.
  * @returns the settings, or all problems, without passwords and keys
  */
 export function readOptions(
   given: Readonly<Record<string, unknown>>,
-  nameOf: (option: OptionName) => string,
+  nameOf: (name: OptionName) => string = option,
 ): LoginSettings | { problems: string[] } {
   const texts: Texts = {};
   const problems: string[] = [];

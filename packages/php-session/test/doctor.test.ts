@@ -27,7 +27,7 @@ function newSession(bytes: string): string {
 const id = newSession('user|a:2:{s:2:"id";i:7;s:4:"name";s:4:"Zoë";}csrf|s:6:"s3cret";');
 
 function optionsOf(options: Partial<Record<OptionName, string>>) {
-  const settings = readOptions(options, (name) => name);
+  const settings = readOptions(options);
   if ('problems' in settings) throw new TypeError(settings.problems.join('\n'));
   return settings;
 }

@@ -51,7 +51,7 @@ describe('the options of openSessions', () => {
 
   test('a table of users is in the database of the sessions or of the site', () => {
     const userTable = 'site.people(nr, called)';
-    const read = (options: Record<string, string>) => readOptions(options, (name) => name);
+    const read = (options: Record<string, string>) => readOptions(options);
     const store = 'mysql://chat:p%40ss@db/site?table=sessions&id=id&data=data&charset=utf8mb4&expires=until';
     expect(read({ store, userTable })).toMatchObject({
       users: { table: 'site.people', id: 'nr', name: 'called', database: { driver: mysql } },

@@ -219,7 +219,7 @@ async function addressIn(db: TestDatabase, folder: string): Promise<(values: str
 }
 
 function placeOf(options: Record<string, string>): SitePlace {
-  const settings = readOptions(options, (name) => name);
+  const settings = readOptions(options);
   if (!('site' in settings)) throw new Error(JSON.stringify(settings));
   return settings.site;
 }

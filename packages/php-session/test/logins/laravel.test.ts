@@ -166,7 +166,7 @@ async function logIn(
 
 /** The logins by the folder alone. */
 async function open(site: string, more: Record<string, string> = {}) {
-  const settings = readOptions({ site, ...more }, (name) => name);
+  const settings = readOptions({ site, ...more });
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings);
   onTestFinished(() => logins.close());
@@ -408,7 +408,7 @@ test('a device that changes the password stays, although its session is written 
   const { cookies } = site;
   const put = (hash: string) => site.put({ password_hash_web: hash });
   put('hash');
-  const settings = readOptions({ site: site.folder }, (name) => name);
+  const settings = readOptions({ site: site.folder });
   if (!('site' in settings)) throw new Error('no site');
   let happens: (() => void) | undefined;
   const given = parseDatabaseUrl(`sqlite://${site.folder}/database/database.sqlite`);

@@ -23,7 +23,7 @@ function folderOf(files: Record<string, string>): string {
 }
 
 async function open(options: Record<string, string>) {
-  const settings = readOptions(options, (name) => name);
+  const settings = readOptions(options);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings);
   onTestFinished(() => logins.close());
@@ -412,7 +412,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
     expect(await isUser(device)).toBe(false);
     await postgres.run(back);
   }
-  const place = readOptions({ site }, (name) => name);
+  const place = readOptions({ site });
   if (!('site' in place)) throw new Error('no site');
   const sql = await grants(place.site);
   if ('problem' in sql) throw new Error(sql.problem);

@@ -62,7 +62,7 @@ class Machine {
 
   place(given: Record<string, string> = {}): SitePlace {
     const options = { site: this.site, userId: 'who.id', userName: 'who.name', ...given };
-    const read = readOptions(options, (name) => name);
+    const read = readOptions(options);
     if (!('site' in read)) throw new Error(JSON.stringify(read));
     const onProblem = (problem: Error | null) => void this.problems.push(problem?.message ?? 'over');
     return { ...read.site, machine: this.root, onProblem };

@@ -103,7 +103,7 @@ test('after a change of the session only its row is read again', async () => {
 test('after a change of a PHP session the row of its user is not read again', async () => {
   const site = await laravelSite(db);
   onTestFinished(site.remove);
-  const settings = readOptions({ site: site.folder }, (name) => name);
+  const settings = readOptions({ site: site.folder });
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings);
   onTestFinished(() => logins.close());
