@@ -115,7 +115,7 @@ async function describe(place: SitePlace): Promise<Parts> {
       sessions: { session },
       sessionFolder,
       isUserKnown: pathText(session.user.id) !== unknownPath,
-      databaseUser: accounts && databaseUser(accounts.application.database(accounts.found).kind, place),
+      databaseUser: accounts && databaseUser(accounts.found.database.kind, place),
       nearby: application.kind === 'php' ? await describeNearby(place) : undefined,
     };
   }
@@ -129,7 +129,7 @@ async function describe(place: SitePlace): Promise<Parts> {
     logins.close();
   }
   const { database, driver } = await connectToSite(application, place, found);
-  const { kind } = application.database(found);
+  const { kind } = found.database;
   try {
     const query = queryValue(database, driver);
     const title = await databaseTitle(kind, query);

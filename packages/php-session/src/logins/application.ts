@@ -106,9 +106,13 @@ export interface SiteDatabase {
   charset: 'utf8' | 'latin1' | 'server';
 }
 
-/** Values of configuration files that most applications have. */
-export interface SiteFiles extends GivenRoles {
+/** The values of configuration files, with the database that they name. */
+export interface Located {
   database: SiteDatabase;
+}
+
+/** Values of configuration files that most applications have. */
+export interface SiteFiles extends Located, GivenRoles {
   /** The prefix of tables. */
   prefix: string;
 }
@@ -247,7 +251,7 @@ export interface SiteFacts {
  * @typeParam Found the values of its configuration files
  * @typeParam Site everything that a claim is checked by: these values and the settings in the database
  */
-export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
+export interface Application<Found extends Located = Located, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
   claim(site: Site, source: ClaimSource): Cookies | NotLoggedIn;
   /** For the doctor: the stored address and browser with which later requests are compared. Null if they are not. */
@@ -261,8 +265,11 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
 }
 
 /** An application with PHP sessions, in which a row of its tables decides whether the session's user is logged in. */
-export interface MemberApplication<Found = unknown, Site = unknown, Named extends Claim = Claim>
-  extends SiteApplication<Found, Site, Named> {
+export interface MemberApplication<
+  Found extends Located = Located,
+  Site = unknown,
+  Named extends Claim = Claim,
+> extends SiteApplication<Found, Site, Named> {
   sessions(site: Site): MemberSessions;
   claim(site: Site, session: NamingSession, source: ClaimSource): Named | NotLoggedIn;
 }
@@ -297,7 +304,7 @@ export interface MemberTable extends SiteTable {
   renewed: { id: string; column: string };
 }
 
-export interface SiteApplication<Found, Site, Cookies extends Claim> {
+export interface SiteApplication<Found extends Located, Site, Cookies extends Claim> {
   kind: string;
   /** The name to show. */
   title: string;
@@ -307,7 +314,6 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
    * @throws ConfigurationError that explains the problem and which option helps
    */
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
-  database(found: Found): SiteDatabase;
   /** Null if the database has no relevant settings. */
   settings(found: Found, sql: SiteSql): SettingsTable | null;
   /**

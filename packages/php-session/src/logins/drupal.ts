@@ -85,8 +85,6 @@ export const drupal: Application<Files, Files> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings: () => null,
 
   site: (found) => found,

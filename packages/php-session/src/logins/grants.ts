@@ -58,7 +58,7 @@ async function readGrants(place: SitePlace, withMails: boolean): Promise<string[
   const { application, found, reader } = tables;
   try {
     const { site: state, driver, database: opened } = await reader.open();
-    const { kind, place: own } = application.database(found);
+    const { kind, place: own } = found.database;
     if (kind === 'sqlite')
       throw new StoreError('an SQLite file has no users: let the account of this program read the file');
     const quoted = (name: string) => quoteTable(name, driver);

@@ -121,8 +121,6 @@ export const joomla: Application<Files, Site> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings({ prefix }, { schema, quote, asText, lines }) {
     const optional = [factorsTable(prefix), consentsTable(prefix)];
     // A database may change the case of names, so these are returned as written here.

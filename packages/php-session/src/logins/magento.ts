@@ -155,8 +155,6 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings({ prefix }, { lines }) {
     const listed = (paths: readonly string[]) => paths.map((path) => `'${path}'`).join(', ');
     const confirms = `SELECT 'confirms', ${lines("CONCAT(d.scope_id, ' ', d.path, ' ', COALESCE(d.value, ''))")} FROM ${prefix}core_config_data d WHERE d.scope = 'websites' AND d.path IN (${listed(confirmationSettings)})`;

@@ -136,8 +136,6 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings({ prefix }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     return {

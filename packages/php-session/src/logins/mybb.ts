@@ -92,8 +92,6 @@ export const mybb: Application<Files, Site, CookieClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings: ({ prefix }) => ({
     view: 'chat_mybb_settings',
     columns: { value: 'text' },

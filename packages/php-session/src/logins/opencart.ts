@@ -107,8 +107,6 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings({ prefix }, { quote }) {
     const names = ['config_session_expire', 'config_2fa', 'config_timezone'];
     return {

@@ -121,8 +121,6 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings({ prefix }, { asText, lines }) {
     const names = ['cookie_name', 'version', ...Object.keys(defaults)];
     // All names are read in one query, so that no group can take another's name in between.

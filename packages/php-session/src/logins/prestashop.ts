@@ -80,8 +80,6 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings: () => null,
 
   site: (found) => found,

@@ -19,6 +19,7 @@ import { type Database, DatabaseError } from '../stores/sql/driver.ts';
 import {
   type Accounts,
   type Application,
+  type Located,
   type MemberApplication,
   type NamedRoles,
   quoteTable,
@@ -190,22 +191,13 @@ const queryTimeoutMs = 1000;
 
 type AnyApplication = Pick<
   Application | MemberApplication,
-  | 'title'
-  | 'find'
-  | 'database'
-  | 'settings'
-  | 'site'
-  | 'logins'
-  | 'mails'
-  | 'accounts'
-  | 'warnings'
-  | 'comparedSettings'
+  'title' | 'find' | 'settings' | 'site' | 'logins' | 'mails' | 'accounts' | 'warnings' | 'comparedSettings'
 >;
 
 /** A detected application with tables. */
 export interface SiteTables<Of extends AnyApplication = AnyApplication> {
   application: Of;
-  found: unknown;
+  found: Located;
   reader: SiteReader;
 }
 
@@ -256,9 +248,9 @@ function withMessages(database: Database, given: boolean): Database {
 export async function connectToSite(
   application: AnyApplication,
   place: SitePlace,
-  found: unknown,
+  found: Located,
 ): Promise<Connected> {
-  const own = application.database(found);
+  const own = found.database;
   const { driver: plain, open } = place.database ?? (await locateDatabase(application, own));
   const driver = siteSql(plain);
   const database = withMessages(open(), place.database !== undefined);
@@ -286,7 +278,7 @@ async function locateDatabase({ title }: { title: string }, own: SiteDatabase): 
 /** Reads the settings that the application keeps in the database, by their names. */
 async function readSettings(
   application: AnyApplication,
-  found: unknown,
+  found: Located,
   { driver, database, charset }: Connected,
   views: boolean,
 ): Promise<ReadonlyMap<string, Row>> {
@@ -313,7 +305,7 @@ async function readSettings(
 }
 
 /** Reads a site's configuration and settings, and reads them again every minute while they are used. */
-export function siteReader(application: AnyApplication, place: SitePlace, first: unknown): SiteReader {
+export function siteReader(application: AnyApplication, place: SitePlace, first: Located): SiteReader {
   let found = first;
   let open: OpenSite | undefined;
   let last: OpenSite | undefined;
@@ -416,7 +408,6 @@ export function accountTables(title: string, accounts: Accounts, place: SitePlac
   const application: AnyApplication = {
     title,
     find: () => Promise.resolve(accounts),
-    database: () => accounts.database,
     settings: (_, sql) => accounts.settings?.(sql) ?? null,
     site: (_, settings): ReadonlySet<string> => new Set(settings.keys()),
     logins: (known, sql) => ({ users: accounts.users(sql, known as ReadonlySet<string>) }),

@@ -106,8 +106,6 @@ export const smf: Application<Files, Site, CookieClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings: ({ prefix }) => ({
     view: 'chat_smf_settings',
     columns: { value: 'text' },

@@ -151,8 +151,6 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     };
   },
 
-  database: ({ database }) => database,
-
   settings: () => null,
 
   site: (found) => found,

@@ -123,8 +123,6 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     return configuration === null ? null : readFiles(configuration, folder, options);
   },
 
-  database: ({ database }) => database,
-
   settings(found, { schema }) {
     const { prefix, network, siteUrl, cookieHash, key, salt } = found;
     const options =

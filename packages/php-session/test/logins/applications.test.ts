@@ -235,9 +235,7 @@ describe('where a database is', () => {
     const application = applications.find((one) => one.kind === kind);
     const found = await application?.find?.(await siteFolder({ folder: path }), {});
     const database =
-      application && 'database' in application
-        ? application.database(found)
-        : (found as FoundSessions).accounts?.database;
+      found && 'database' in found ? found.database : (found as FoundSessions).accounts?.database;
     if (database === undefined) throw new Error('no database');
     const [{ host, port } = { host: '', port: undefined }] = database.place.hosts;
     expect(socketsOf(database)[0] ?? (port === undefined ? host : `${host}:${port}`)).toBe(wanted);
