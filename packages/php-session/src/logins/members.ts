@@ -16,7 +16,7 @@ import { parsePath } from '../path.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
 import type { Accounts, Claim, MemberApplication, MemberSessions } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
-import { asked } from './lookups.ts';
+import { throttleProbe } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
 import { closeDelayMs } from './reread.ts';
 import type { OpenSite, SiteReader, SiteTables } from './site.ts';
@@ -24,9 +24,9 @@ import { openAccounts } from './site-accounts.ts';
 import {
   type ClaimedLogins,
   claimedLogins,
-  type Differing,
   findMail,
-  secondLookAfter,
+  type Recheck,
+  retryDelayMs,
   type TableLogin,
   watchNothing,
 } from './tables.ts';
@@ -167,7 +167,7 @@ function withRows({
   ): Promise<CheckResult<{ login: Login<MemberLogin> }>> {
     const claim = claimOf((await rows.open()).site, session, from);
     if ('state' in claim) return claim;
-    return asMember(await rows.look(claim), session, from);
+    return asMember(await rows.checkClaim(claim), session, from);
   }
 
   async function identify(credentials: Credentials): Promise<Login<MemberLogin> | Refusal> {
@@ -213,7 +213,7 @@ function withRows({
   ): Promise<CheckResult<{ login: Login<MemberLogin> }> | null> {
     if (found?.state === 'nobody' && session.state.proof.some((text) => text !== null)) {
       // Applications store a new password before the session that changed it.
-      await pause(secondLookAfter);
+      await pause(retryDelayMs);
       const later = await recheck(session).catch(() => null);
       if (later) return later.state === 'user' ? checkSession(later.login, from) : later;
     }
@@ -241,8 +241,8 @@ function withRows({
   return {
     identify,
     check(logins) {
-      const ofRows = rows.differing(logins.map(({ state }) => state.row));
-      let differing: Differing | undefined;
+      const ofRows = rows.compare(logins.map(({ state }) => state.row));
+      let differing: Recheck | undefined;
       // An ended session is reported even if the database of the rows does not answer, so do not wait for the rows.
       ofRows.then(
         (result) => {
@@ -280,7 +280,7 @@ function withRows({
       return !changed || changed.state === 'user' ? sessions.ttl(session) : null;
     },
     renew: async ({ state }, ttlSeconds) => (await current()).renew(state.session, ttlSeconds),
-    answers: asked(async () => (await fault()) === null),
+    answers: throttleProbe(async () => (await fault()) === null),
     fault,
   };
 }

@@ -1,7 +1,7 @@
 import { batchLookups } from '../stores/lookups.ts';
 import { type LoginTable, type Row, textsOf } from './application.ts';
-import { together } from './lookups.ts';
-import { packedRows, packRow, unpacked } from './rows.ts';
+import { loadInBatches } from './lookups.ts';
+import { packRow, packTable, unpackRow } from './rows.ts';
 import type { OpenSite } from './site.ts';
 import { lineOf } from './sql.ts';
 
@@ -76,7 +76,7 @@ export function comparePartsOf(
     const columns = Object.keys(part.columns);
     const id = quoted(part.id);
     const isBytes = Object.keys(part.of).some((key) => table.columns[key] === 'bytes');
-    const { packed, from } = packedRows(driver, part, { charset, views });
+    const { packed, from } = packTable(driver, part, { charset, views });
     const select = (data: string, source = from) =>
       `SELECT ${isBytes ? id : driver.asText(id)}, ${data}, NULL FROM ${source} WHERE ${id}`;
     const selectValues = select(part.lines ? packed : digest(part.short, columns));
@@ -88,7 +88,7 @@ export function comparePartsOf(
         if (!part.lines) return new Map(rows.map(({ id, data }) => [id, data?.toString('latin1') ?? '']));
         const linesByKey = new Map(keys.map((key): [string, string[]] => [key, []]));
         for (const { id, data } of rows)
-          linesByKey.get(id)?.push(lineOf(textsOf(data && unpacked(data, columns))(columns[0] as string)));
+          linesByKey.get(id)?.push(lineOf(textsOf(data && unpackRow(data, columns))(columns[0] as string)));
         return new Map([...linesByKey].map(([key, lines]) => [key, joinSorted(lines)]));
       },
     };
@@ -100,7 +100,7 @@ export function comparePartsOf(
       // Packed as in the whole login.
       const kinds = own.map((name, n) => [name, table.columns[columns[n] as string] ?? 'text'] as const);
       const source = { ...part, columns: Object.fromEntries(kinds) };
-      const { packed, from } = packedRows(driver, source, { charset, views });
+      const { packed, from } = packTable(driver, source, { charset, views });
       const select = readers[index]?.select(`CONCAT(${packed}, ${packValue(part.short, own)})`, from) ?? '';
       const read = batchLookups(async (keys) => {
         const rows = await database.rows(select, keys);
@@ -126,7 +126,7 @@ export function comparePartsOf(
     const row: Record<string, Buffer | null> = Object.fromEntries(names.map((name) => [name, null]));
     row[table.id] = Buffer.from(id);
     for (const state of states) row[referenceOf(state).key] = Buffer.from(state.key, 'latin1');
-    for (const state of states) Object.assign(row, unpacked(state.columns, referenceOf(state).columns));
+    for (const state of states) Object.assign(row, unpackRow(state.columns, referenceOf(state).columns));
     return row;
   }
 
@@ -140,7 +140,7 @@ export function comparePartsOf(
     }
     const data = await read(part.key);
     if (!data) return null;
-    const row = unpacked(data, [...columns, '']);
+    const row = unpackRow(data, [...columns, '']);
     return createState(part.reference, part.key, row['']?.toString('latin1') ?? '', row);
   }
 
@@ -170,7 +170,7 @@ export function comparePartsOf(
     pack: (columns) =>
       `CONCAT(${[columns, ...references.map(({ lines, short, columns }) => (lines ? "'-'" : packValue(short, columns)))].join(', ')})`,
     unpack(data) {
-      const row = unpacked(data, [...names, ...references.map((_, n) => String(n))]);
+      const row = unpackRow(data, [...names, ...references.map((_, n) => String(n))]);
       return { row, parts: partsIn(row) };
     },
     async findChanged(logins, times) {
@@ -187,7 +187,9 @@ export function comparePartsOf(
         for (const part of untrusted) keys[indexOf(part)]?.add(part.key);
         return untrusted.length === 0 ? [] : [{ login, untrusted }];
       });
-      const values = await Promise.all(readers.map(({ read }, n) => together(read, [...(keys[n] ?? [])])));
+      const values = await Promise.all(
+        readers.map(({ read }, n) => loadInBatches(read, [...(keys[n] ?? [])])),
+      );
       // Random, so that logins that are compared together do not become untrusted together.
       const trustedUntil = now + maxTrustMs * (0.5 + Math.random() / 2);
       return candidates.flatMap(({ login, untrusted }) => {

@@ -28,7 +28,7 @@ import { withTimeout } from '../stores/deadline.ts';
 import { findUserInReadings, openUserFinder } from '../user-finder.ts';
 import { keyChanged, type LoginCheck, missingCookie } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
-import { asked } from './lookups.ts';
+import { throttleProbe } from './lookups.ts';
 
 /** PHP may send its response before it writes the session, so a visitor is rejected only after a second check. */
 const secondCheckDelayMs = 250;
@@ -213,7 +213,7 @@ export function phpSessions({
     lifetime: source.lifetime,
     ttl: ({ state }) => store.ttl(state.id),
     renew: ({ state }, ttlSeconds) => store.touch(state.id, ttlSeconds),
-    answers: asked(() =>
+    answers: throttleProbe(() =>
       store.get(probeId).then(
         () => true,
         (error: unknown) => error instanceof FormatError,

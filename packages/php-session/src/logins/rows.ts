@@ -1,8 +1,8 @@
 import type { Row, SiteTable } from './application.ts';
 import type { SiteSql } from './sql.ts';
 
-/** A table whose columns come as one value. */
-export function packedRows(
+/** The SQL that reads the columns of a table as one value, for `unpackRow`. */
+export function packTable(
   driver: SiteSql,
   { view, select, columns }: SiteTable,
   { charset, views }: { charset: 'utf8' | 'latin1'; views: boolean },
@@ -15,10 +15,10 @@ export function packedRows(
   };
 }
 
-/** Takes `SiteSql.packed` apart. */
-export function unpacked(data: Buffer, names: readonly string[]): Row {
+/** Unpacks a value of `SiteSql.packed`. */
+export function unpackRow(data: Buffer, names: readonly string[]): Row {
   const row: Record<string, Buffer | null> = {};
-  // record_send() begins with the number of columns, a 32-bit integer. Each has its type, its length (-1 for NULL) and its bytes.
+  // record_send() starts with a 32-bit number of columns. Each has its type, its length (-1 for NULL) and its bytes.
   if (data[0] === 0) {
     let at = 4;
     for (const name of names) {
@@ -44,7 +44,7 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
   return row;
 }
 
-/** Packs a row for `unpacked`. */
+/** Packs a row for `unpackRow`. */
 export function packRow(row: Row, names: readonly string[]): Buffer {
   const values = names.flatMap((name) => {
     const value = row[name];
@@ -55,6 +55,6 @@ export function packRow(row: Row, names: readonly string[]): Buffer {
 
 const windows1252 = new TextDecoder('windows-1252');
 
-/** Returns a text as a site stores it over a connection of that character set. */
-export const forColumn = (text: string, charset: 'utf8' | 'latin1') =>
+/** A text as a site stores it over a connection of that character set. */
+export const encodeForColumn = (text: string, charset: 'utf8' | 'latin1') =>
   charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;

@@ -3,7 +3,7 @@ import { StoreError } from '../login.ts';
 import { Semaphore } from '../stores/semaphore.ts';
 import { DatabaseError, likeEscape } from '../stores/sql/driver.ts';
 import type { AccountTable } from './application.ts';
-import { forColumn, packedRows, unpacked } from './rows.ts';
+import { encodeForColumn, packTable, unpackRow } from './rows.ts';
 import type { OpenSite } from './site.ts';
 import type { SiteSql } from './sql.ts';
 
@@ -23,12 +23,12 @@ export function openAccounts<Site>(
     const table = accounts(site as Site, driver);
     const columns = Object.keys(table.columns);
     const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
-    const { packed, from } = packedRows(driver, table, { charset, views });
+    const { packed, from } = packTable(driver, table, { charset, views });
     const select = `SELECT ${driver.asText(quoted('id'))}, ${packed}, NULL FROM ${from}`;
     const toNames = (rows: Awaited<ReturnType<typeof database.rows>>) =>
       rows.flatMap(({ id, data }): [string, string][] => {
         if (data === null || nobody.includes(id)) return [];
-        const row = unpacked(data, columns);
+        const row = unpackRow(data, columns);
         return [[id, table.name((column) => row[column]?.toString('utf8') ?? '') || id]];
       });
     return {
@@ -43,7 +43,7 @@ export function openAccounts<Site>(
       },
       async search(text: string, limit: number) {
         const found = new Map<string, string>();
-        const literal = forColumn(text, charset).replace(/[|%_]/g, `${likeEscape}$&`);
+        const literal = encodeForColumn(text, charset).replace(/[|%_]/g, `${likeEscape}$&`);
         // The beginning of the name first, because an index finds it.
         for (const pattern of [`${literal}%`, `% ${literal}%`]) {
           for (const column of table.search) {

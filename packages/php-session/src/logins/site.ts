@@ -34,7 +34,7 @@ import {
 import { asText } from './fingerprint.ts';
 import type { SessionSettings } from './php-sessions.ts';
 import { closeDelayMs, createReread, type OnProblem } from './reread.ts';
-import { packedRows, unpacked } from './rows.ts';
+import { packTable, unpackRow } from './rows.ts';
 import { type SiteSql, siteSql } from './sql.ts';
 import { haveVersions } from './versions.ts';
 
@@ -290,7 +290,7 @@ async function readSettings(
       await database.query(`SELECT 1 FROM ${quoteTable(view, driver)} WHERE 1 = 0`);
     return new Map();
   }
-  const { packed, from } = packedRows(driver, table, { charset, views });
+  const { packed, from } = packTable(driver, table, { charset, views });
   const name = `${driver.quote}name${driver.quote}`;
   const rows = await database.rows(
     `SELECT ${driver.asText(name)}, ${packed}, NULL FROM ${from} WHERE ${name}`,
@@ -299,7 +299,7 @@ async function readSettings(
   const columns = Object.keys(table.columns);
   const settings = new Map<string, Row>();
   for (const { id, data } of rows) {
-    if (data !== null && !settings.has(id)) settings.set(id, unpacked(data, columns));
+    if (data !== null && !settings.has(id)) settings.set(id, unpackRow(data, columns));
   }
   return settings;
 }

@@ -28,9 +28,9 @@ import {
   type Row,
   type SiteTable,
 } from './application.ts';
-import { asked, together } from './lookups.ts';
+import { loadInBatches, throttleProbe } from './lookups.ts';
 import { type ChangedPart, comparePartsOf, type PartState, type TableTimes } from './parts.ts';
-import { forColumn, packedRows, unpacked } from './rows.ts';
+import { encodeForColumn, packTable, unpackRow } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import { openAccounts } from './site-accounts.ts';
 import type { SiteSql } from './sql.ts';
@@ -38,14 +38,15 @@ import { versionReader } from './versions.ts';
 
 /** Change times are reused for checks of the same moment. */
 const timesTtlMs = 250;
-/** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
-export const secondLookAfter = 250;
+/** A missing login is read again after this time, because the page may still be writing it. */
+export const retryDelayMs = 250;
+
 /** A login in a table. */
 export interface TableLogin extends Compared {
   claim: Claim;
   /** The primary key of the row. */
   id: string;
-  /** The settings that it was judged by: with others it is judged again. */
+  /** The settings at the last check. Other settings cause another one. */
   site: unknown;
   /** As in `RowUser`. */
   idle: number | undefined;
@@ -59,7 +60,7 @@ interface Compared {
   parts: readonly PartState[] | undefined;
 }
 
-function withNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): SessionUser {
+function addNamedRoles(user: SessionUser, { admins, moderators }: NamedRoles): SessionUser {
   const { id, roles: given } = user;
   const roles = mergeRoles(given, {
     admin: admins?.includes(id) === true,
@@ -108,54 +109,50 @@ interface LoginReader {
   lifetime?: number;
 }
 
-/** The logins in rows that claims name. */
+/** Finds and checks logins by claims. */
 export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'> {
-  /** The site that claims are made and judged by. @throws StoreError */
+  /** @throws StoreError */
   open(): Promise<OpenSite>;
-  /** The verdict on a claim, or on the next one that finds a user. @param memo of the judgement before @throws StoreError */
-  look(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>>;
+  /** Checks a claim, then its fallbacks until one has a user. @param memo of the check before @throws StoreError */
+  checkClaim(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>>;
   /** As `Logins.check`. */
   check(logins: readonly Login<TableLogin>[]): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[];
-  /** The same for all of them at once. */
-  differing(logins: readonly Login<TableLogin>[]): Promise<Differing>;
+  /** Compares all logins at once. */
+  compare(logins: readonly Login<TableLogin>[]): Promise<Recheck>;
   fault(): Promise<StoreError | null>;
 }
 
-/** The verdict on a login that may have changed; null for one that has not. */
-export type Differing = (
-  login: Login<TableLogin>,
-) => Promise<CheckResult<{ login: Login<TableLogin> }>> | null;
+/** Checks a login that has changed; null for an unchanged one. */
+export type Recheck = (login: Login<TableLogin>) => Promise<CheckResult<{ login: Login<TableLogin> }>> | null;
 
-/** Judges claims, whatever they are made of, by the tables of an application. */
 export function claimedLogins(
   application: Pick<Application, 'kind' | 'keys' | 'logins' | 'checkRow'>,
   reader: SiteReader,
 ): ClaimedLogins {
-  let known: { open: OpenSite; tables: LoginTables } | undefined;
+  let cached: { open: OpenSite; tables: LoginTables } | undefined;
 
   /** @throws StoreError */
   async function tables(): Promise<LoginTables> {
     const open = await reader.open().catch((error: unknown) => {
-      // Of a configuration that has changed since the start.
       if (error instanceof ConfigurationError) throw new StoreError(error.message, { cause: error });
       throw error;
     });
-    if (known?.open !== open) known = { open, tables: tablesOf(application, open) };
-    return known.tables;
+    if (cached?.open !== open) cached = { open, tables: openTables(application, open) };
+    return cached.tables;
   }
 
-  function verdict(
+  function toResult(
     site: unknown,
     claim: Claim,
     found: LoginRow | null,
     before?: string,
   ): CheckResult<{ login: Login<TableLogin> }> {
     const now = Math.floor(Date.now() / 1000);
-    const judged = application.checkRow(site, claim, found?.row ?? null, now, before);
-    if (judged.state !== 'user') return judged;
+    const result = application.checkRow(site, claim, found?.row ?? null, now, before);
+    if (result.state !== 'user') return result;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
-    const { ends, idle, memo, mayBeOver } = judged;
-    const user = withNamedRoles(judged.user, reader.named);
+    const { ends, idle, memo, mayBeOver } = result;
+    const user = addNamedRoles(result.user, reader.named);
     if (reader.nobody.includes(user.id))
       return { ...notLoggedIn(`this user is nobody, by ${option('userNobody')}`), isFinal: true };
     const { id, digest, parts } = found;
@@ -171,12 +168,12 @@ export function claimedLogins(
     };
   }
 
-  async function look(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>> {
+  async function checkClaim(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>> {
     const { site, table } = await tables();
-    const found = verdict(site, claim, await table(claim.table).find(claim.lookup), memo);
-    return found.state !== 'nobody' || found.isFinal || claim.fallback === undefined
-      ? found
-      : look(claim.fallback, memo);
+    const result = toResult(site, claim, await table(claim.table).find(claim.lookup), memo);
+    return result.state !== 'nobody' || result.isFinal || claim.fallback === undefined
+      ? result
+      : checkClaim(claim.fallback, memo);
   }
 
   async function findChanged(logins: readonly Login<TableLogin>[]): Promise<ReadonlyMap<TableLogin, Change>> {
@@ -201,7 +198,7 @@ export function claimedLogins(
     return changed;
   }
 
-  async function differing(logins: readonly Login<TableLogin>[]): Promise<Differing> {
+  async function compare(logins: readonly Login<TableLogin>[]): Promise<Recheck> {
     const changed = await findChanged(logins);
     // Most logins are unchanged.
     return (login) => (changed.has(login.state) ? recheck(login, changed.get(login.state)) : null);
@@ -210,10 +207,10 @@ export function claimedLogins(
   function check(
     logins: readonly Login<TableLogin>[],
   ): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[] {
-    const judging = differing(logins);
-    // Nobody may wait for it.
-    judging.catch(() => {});
-    return logins.map((login) => judging.then((verdictOn) => verdictOn(login)));
+    const comparing = compare(logins);
+    // `logins` may be empty.
+    comparing.catch(() => {});
+    return logins.map((login) => comparing.then((recheck) => recheck(login)));
   }
 
   async function recheck(
@@ -230,15 +227,15 @@ export function claimedLogins(
     if (!now.has(claim.table))
       return notLoggedIn('by its settings, the site keeps its logins in other tables now');
     const row = await now.table(claim.table).read(state, now.site === state.site ? change : undefined);
-    const found = verdict(now.site, claim, row, memo);
-    if (found.state !== 'nobody' || found.isFinal || claim.fallback === undefined) return found;
-    let other = await look(claim.fallback, memo);
+    const result = toResult(now.site, claim, row, memo);
+    if (result.state !== 'nobody' || result.isFinal || claim.fallback === undefined) return result;
+    let other = await checkClaim(claim.fallback, memo);
     if (row === null && other.state === 'nobody') {
-      // The application may be about to write another row.
-      await pause(secondLookAfter);
-      other = await look(claim, memo);
+      // The application may still be writing another row.
+      await pause(retryDelayMs);
+      other = await checkClaim(claim, memo);
     }
-    // The connection goes on as what it was.
+    // The connection keeps its handle.
     return other.state === 'user' && other.login.user.id === user.id
       ? { state: 'user', login: { ...other.login, handle } }
       : other;
@@ -246,11 +243,11 @@ export function claimedLogins(
 
   return {
     open: async () => (await tables()).open,
-    look,
+    checkClaim,
     check,
-    differing,
+    compare,
     async ttl({ state: { claim, id, idle } }) {
-      // Otherwise the end is known in advance, see `ends`, or there is none.
+      // Without `idle`, the end is fixed (`ends`) or there is none.
       if (idle === undefined) return null;
       const left = Math.max(0, idle * 1000 - Date.now());
       if (left === 0) return 0;
@@ -281,38 +278,38 @@ export function findMail<Site>(
   return {
     async findMail(user) {
       const { site, driver, database, charset, views } = await open();
-      const { packed, from } = packedRows(driver, mails(site as Site, driver), { charset, views });
+      const { packed, from } = packTable(driver, mails(site as Site, driver), { charset, views });
       const id = `${driver.quote}id${driver.quote}`;
       const rows = await database.rows(
         `SELECT ${driver.asText(id)}, ${packed}, NULL FROM ${from} WHERE ${id}`,
         [user],
       );
       // MySQL also finds the number 7 by the text 7abc.
-      const row = rows.find((one) => one.id === user);
-      return row?.data ? unpacked(row.data, ['mail']).mail?.toString('utf8') || null : null;
+      const row = rows.find(({ id }) => id === user);
+      return row?.data ? unpackRow(row.data, ['mail']).mail?.toString('utf8') || null : null;
     },
   };
 }
 
 /** The logins of an application that keeps them in tables of its own. */
 export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
-  const { open, look, check, ttl, renew, fault } = claimedLogins(application, reader);
+  const { open, checkClaim, check, ttl, renew, fault } = claimedLogins(application, reader);
 
   async function identify(credentials: Credentials): Promise<Login<TableLogin> | Refusal> {
     try {
       const { site } = await open();
-      const sent = asCookie(credentials, () => application.onlyCookie?.(site));
+      const sent = toCookie(credentials, () => application.onlyCookie?.(site));
       if (sent === null)
         return toRefusal(notLoggedIn('the value that the client sent is no login of this site'));
       const cookies = new RequestCookies(sent.cookies);
       const claim = application.claim(site, { ...sent, cookies });
       if ('state' in claim) return toRefusal(cookies.explain(claim));
-      let found = await look(claim);
-      if (found.state === 'nobody') {
-        await pause(secondLookAfter);
-        found = await look(claim);
+      let result = await checkClaim(claim);
+      if (result.state === 'nobody') {
+        await pause(retryDelayMs);
+        result = await checkClaim(claim);
       }
-      return found.state === 'user' ? found.login : toRefusal(cookies.explain(found));
+      return result.state === 'user' ? result.login : toRefusal(cookies.explain(result));
     } catch (error) {
       return toUnavailable(error);
     }
@@ -340,7 +337,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     ttl,
     lifetime: undefined,
     renew,
-    answers: asked(() => fault().then((error) => error === null)),
+    answers: throttleProbe(() => fault().then((error) => error === null)),
     reload: () => reader.reload(),
     fingerprint: (digest) => reader.fingerprint(digest),
     fault,
@@ -359,13 +356,13 @@ async function readChangeTimes(database: OpenSite['database'], changed: string):
   }
 }
 
-/** Nothing notifies of a change in these tables. */
+/** Tables send no notifications. */
 export const watchNothing: Logins['watch'] = () => ({
   add: () => ({ since: undefined, end() {} }),
   end() {},
 });
 
-function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenSite): LoginTables {
+function openTables(application: Pick<Application, 'kind' | 'logins'>, open: OpenSite): LoginTables {
   const { site, driver, database } = open;
   const logins = Object.entries(application.logins(site, driver));
   const known = new Map(logins.map(([name, table]) => [name, openLoginReader(table, open)]));
@@ -402,7 +399,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   const select = (key: string, data: string, state: string) =>
     `SELECT ${table.columns[key] === 'bytes' ? quoted(key) : driver.asText(quoted(key))}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
   const comparison = comparePartsOf(table, site);
-  const { packed: columns, from } = packedRows(driver, table, { charset, views });
+  const { packed: columns, from } = packTable(driver, table, { charset, views });
   const packed = comparison?.pack(columns) ?? columns;
   const readVersions = comparison === undefined ? versionReader(table, site) : undefined;
   const digestSql =
@@ -432,7 +429,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
     const found = await readRow(id);
     if (!found?.data) return null;
     const { row, parts } = comparison?.unpack(found.data) ?? {
-      row: unpacked(found.data, names),
+      row: unpackRow(found.data, names),
       parts: undefined,
     };
     return { id, row, parts, digest: parts === undefined ? (version ?? digestOf(found)) : '' };
@@ -440,8 +437,8 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
 
   async function findIds(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
-    const rows = await database.rows(selectIds, [forColumn(lookup, charset)]);
-    return rows.slice(0, mostEqual).map(({ data }) => String((data && unpacked(data, ['id']).id) ?? ''));
+    const rows = await database.rows(selectIds, [encodeForColumn(lookup, charset)]);
+    return rows.slice(0, maxEqualRows).map(({ data }) => String((data && unpackRow(data, ['id']).id) ?? ''));
   }
 
   const { renewed, ignoresCase } = table;
@@ -471,7 +468,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
       const ids = whole.map(({ id }) => id);
       const [changed = [], digests] = await Promise.all([
         comparison?.findChanged(logins.filter(hasParts), times),
-        together(readDigests, ids),
+        loadInBatches(readDigests, ids),
       ]);
       const differing = whole.filter(({ id, digest }) => digests.get(id) !== digest);
       return [...changed, ...differing.map((login) => [login, digests.get(login.id) ?? undefined] as const)];
@@ -487,11 +484,11 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   };
 }
 
-/** Rows that a database considers equal to what is looked for: other cases, accents, blanks at the end. */
-const mostEqual = 10;
+/** Rows that a database considers equal to a lookup: other cases, accents, trailing blanks. */
+const maxEqualRows = 10;
 
-/** A value that the client sent itself, as the only cookie; null if there is no such login. */
-function asCookie(credentials: Credentials, name: () => string | undefined): Credentials | null {
+/** Converts a session that the client sent itself to the only cookie; null if it cannot be one. */
+function toCookie(credentials: Credentials, name: () => string | undefined): Credentials | null {
   const { session, ...others } = credentials;
   if (session === undefined) return credentials;
   const only = name();
@@ -501,8 +498,8 @@ function asCookie(credentials: Credentials, name: () => string | undefined): Cre
     ...others,
     cookies: `${only}=${Buffer.from(session)
       .toString('latin1')
-      .replace(/[^\w.-]/g, escaped)}`,
+      .replace(/[^\w.-]/g, percentEncode)}`,
   };
 }
 
-const escaped = (character: string) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+const percentEncode = (character: string) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
