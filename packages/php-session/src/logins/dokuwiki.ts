@@ -37,7 +37,7 @@ export const dokuwiki: SessionApplication = {
       if (names.length === 0)
         return missingCookie(
           'DW…',
-          'DokuWiki sets it beside that of the session, for the same path and domain',
+          'DokuWiki sets it with the cookie of the session, for the same path and domain',
         );
       // Other wikis of this host have their own cookies.
       const isSame = names.some((name) => {

@@ -109,9 +109,9 @@ export const drupal: Application<Files, Files> = {
   logins({ prefix }, { quote, lines, start }) {
     const table = (name: string) => quoteTable(prefix + name, { quote });
     const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
-    const ofSession = `s.sid AS sid, ${start('s.session', maxSessionBytes)} AS session`;
+    const sessionSql = `s.sid AS sid, ${start('s.session', maxSessionBytes)} AS session`;
     // COALESCE removes the collation NOCASE_UTF8, which SQLite has only inside Drupal.
-    const ofUser = `COALESCE(u.name, '') AS name, u.status AS status`;
+    const userSql = `COALESCE(u.name, '') AS name, u.status AS status`;
     const users = `${table('users_field_data')} AS u`;
     const sessions: LoginTable = {
       view: 'chat_drupal',
@@ -125,7 +125,7 @@ export const drupal: Application<Files, Files> = {
         status: 'text',
         roles: 'text',
       },
-      select: `SELECT ${ofSession}, u.uid AS uid, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${users} ON u.uid = s.uid AND u.default_langcode = 1`,
+      select: `SELECT ${sessionSql}, u.uid AS uid, ${userSql}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${users} ON u.uid = s.uid AND u.default_langcode = 1`,
       rows: {
         key: 's.sid',
         joined: [
@@ -139,12 +139,12 @@ export const drupal: Application<Files, Files> = {
         {
           ...{ view: 'chat_drupal_sessions', id: 'sid', columns: { session: 'bytes', uid: 'text' } },
           of: { sid: ['session', 'uid'] },
-          select: `SELECT ${ofSession}, s.uid AS uid FROM ${table('sessions')} AS s`,
+          select: `SELECT ${sessionSql}, s.uid AS uid FROM ${table('sessions')} AS s`,
         },
         loginPart({
           ...{ view: 'chat_drupal_users', key: 'uid', columns: ['name', 'status'] },
           tables: [`${prefix}users_field_data`],
-          select: `SELECT u.uid AS id, ${ofUser} FROM ${users} WHERE u.default_langcode = 1`,
+          select: `SELECT u.uid AS id, ${userSql} FROM ${users} WHERE u.default_langcode = 1`,
         }),
         loginPart({
           ...{ view: 'chat_drupal_roles', key: 'uid', columns: ['roles'] },
@@ -190,14 +190,14 @@ export const drupal: Application<Files, Files> = {
     // Drupal writes the user's column together with the session.
     if (row.uid === null || text('uid') !== user) return notLoggedIn('there is no such user');
     if (text('status') !== '1') return notLoggedIn('the user is blocked there');
-    const own = text('roles').split('\n');
+    const roles = text('roles').split('\n');
     const isAdmin =
-      hasAny(own, admins ?? ['administrator']) ||
+      hasAny(roles, admins ?? ['administrator']) ||
       (admins === undefined && hasSuperUser && user === superUser);
     const found: SessionUser = {
       id: user,
       name: displayName(text('name')) || user,
-      ...toRoles(isAdmin, hasAny(own, moderators ?? ['content_editor'])),
+      ...toRoles(isAdmin, hasAny(roles, moderators ?? ['content_editor'])),
     };
     return { state: 'user', user: found };
   },

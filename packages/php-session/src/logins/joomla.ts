@@ -177,22 +177,22 @@ export const joomla: Application<Files, Site> = {
     const directly = `SELECT ${lines('map.group_id')} FROM ${table('user_usergroup_map')} AS map WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${table('user_mfa')} AS f WHERE f.user_id = u.id`;
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
-    const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${maxSessionBytes})` : 'NULL'} AS data, s.userid AS userid`;
-    const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
+    const sessionSql = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${maxSessionBytes})` : 'NULL'} AS data, s.userid AS userid`;
+    const sessionColumns = ['client', 'guest', 'time', 'data', 'userid'];
     // Session ids of the backend belong to administrators, and are not read. Shared sessions have no client.
-    const ofSite = '(s.client_id = 0 OR s.client_id IS NULL)';
-    const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
-    const ofRoles = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${hasConsents ? `(${consents})` : '0'} AS consents`;
+    const siteCondition = '(s.client_id = 0 OR s.client_id IS NULL)';
+    const userSql = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
+    const rolesSql = `(${within}) AS member_of, (${directly}) AS directly_in, ${secondFactors ? `(${factors})` : '0'} AS factors, ${hasConsents ? `(${consents})` : '0'} AS consents`;
     const sessions: LoginTable = {
       view: 'chat_joomla',
       id: 'id',
       lookup: 'id',
       columns: {
         id: 'bytes',
-        ...texts(...ofSessions),
+        ...texts(...sessionColumns),
         ...texts('name', 'block', 'reset', 'member_of', 'directly_in', 'factors', 'consents'),
       },
-      select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid WHERE ${ofSite}`,
+      select: `SELECT ${sessionSql}, ${userSql}, ${rolesSql} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid WHERE ${siteCondition}`,
       rows: {
         key: 's.session_id',
         joined: [
@@ -206,13 +206,13 @@ export const joomla: Application<Files, Site> = {
       },
       parts: [
         loginPart({
-          ...{ view: 'chat_joomla_sessions', key: 'id', columns: ofSessions },
-          select: `SELECT ${ofSession} FROM ${table('session')} AS s WHERE ${ofSite}`,
+          ...{ view: 'chat_joomla_sessions', key: 'id', columns: sessionColumns },
+          select: `SELECT ${sessionSql} FROM ${table('session')} AS s WHERE ${siteCondition}`,
         }),
         loginPart({
           ...{ view: 'chat_joomla_users', key: 'userid', columns: ['name', 'block', 'reset'] },
           tables: [`${prefix}users`],
-          select: `SELECT u.id AS id, ${ofUser} FROM ${table('users')} AS u`,
+          select: `SELECT u.id AS id, ${userSql} FROM ${table('users')} AS u`,
         }),
         loginPart({
           ...{ view: 'chat_joomla_roles', key: 'userid' },
@@ -222,7 +222,7 @@ export const joomla: Application<Files, Site> = {
             ...(secondFactors ? [factorsTable(prefix)] : []),
             ...(hasConsents ? [consentsTable(prefix)] : []),
           ],
-          select: `SELECT u.id AS id, ${ofRoles} FROM ${table('users')} AS u`,
+          select: `SELECT u.id AS id, ${rolesSql} FROM ${table('users')} AS u`,
         }),
       ],
     };

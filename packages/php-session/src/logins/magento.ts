@@ -200,9 +200,9 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
 
   sessions({ cookieName, sessions, prefix, lifetime, namespaces }): MemberSessions {
     const plain = parseCookieForm('plain', cookieName);
-    const of = (key: string) => namespaces.map((namespace) => `${namespace}.${key}`);
-    const paths = { ids: of('customer_id') as [string], layer: compression };
-    const all = { ...paths, proof: [...proof, ...['customer_id', ...foreignLoginKeys].flatMap(of)] };
+    const toPaths = (key: string) => namespaces.map((namespace) => `${namespace}.${key}`);
+    const paths = { ids: toPaths('customer_id') as [string], layer: compression };
+    const all = { ...paths, proof: [...proof, ...['customer_id', ...foreignLoginKeys].flatMap(toPaths)] };
     if (sessions.is === 'url') {
       const { url, expires } = sessions;
       return { ...all, cookie: plain, store: expires ? url : `${url}&lifetime=${lifetime}` };
@@ -276,11 +276,11 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
 
   claim(site, { secrets, proof: [destroyed, visitor, ofVisitor, address, agent, ...more] }, from) {
     const { namespaces, lifetime, hasCutoff } = site;
-    const has = (name: number, n: number) => isTrue(more[name * namespaces.length + n] ?? '');
-    const which = namespaces.findIndex(
-      (_, n) => isNumber(more[n]) && !foreignLoginKeys.some((_, mark) => has(mark + 1, n)),
+    const isSet = (name: number, n: number) => isTrue(more[name * namespaces.length + n] ?? '');
+    const index = namespaces.findIndex(
+      (_, n) => isNumber(more[n]) && !foreignLoginKeys.some((_, mark) => isSet(mark + 1, n)),
     );
-    const customer = more[which];
+    const customer = more[index];
     if (!customer) return notLoggedIn('the session does not name a customer who has logged in');
     const differs = findDifference(site, { address, agent }, from);
     const claim: CustomerClaim = {

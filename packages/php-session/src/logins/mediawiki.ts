@@ -213,7 +213,7 @@ function toAccounts({
       if (id === null)
         return missingCookie(
           `${cookiePrefix}UserID`,
-          'MediaWiki sets it beside that of the session, for the same path and domain',
+          'MediaWiki sets it with the cookie of the session, for the same path and domain',
         );
       const isUser = Number(/^\s*\+?(\d{1,10})/.exec(id)?.[1]) === Number(user.id);
       if (!isUser || (given !== null && given !== name) || (remembered !== null && remembered !== token))

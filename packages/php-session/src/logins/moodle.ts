@@ -191,10 +191,10 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     const shown = nameColumns(nameFormat);
     const data = secondFactors && hasTexts ? start('s.sessdata', maxSessionBytes) : 'NULL';
     const address = tiedToAddress ? 's.firstip' : 'NULL';
-    const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
-    const ofSessions = ['userid', 'used', 'data', 'address'];
-    const ofUsers = ['username', 'auth', 'deleted', 'suspended', 'policyagreed', ...shown];
-    const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
+    const sessionSql = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
+    const sessionColumns = ['userid', 'used', 'data', 'address'];
+    const userColumns = ['username', 'auth', 'deleted', 'suspended', 'policyagreed', ...shown];
+    const userSql = userColumns.map((name) => `u.${name} AS ${name}`).join(', ');
     const isMustChange = `userid = u.id AND p.name = '${mustChangePassword}'`;
     const mustChange = `(SELECT MAX(p.value) FROM ${table('user_preferences')} AS p WHERE p.${isMustChange}) AS must_change`;
     const isAdmins = "name = 'siteadmins'";
@@ -208,10 +208,10 @@ export const moodle: Application<Files, Site, CookieClaim> = {
       id: 'sid',
       lookup: 'sid',
       columns: texts(
-        ...['sid', ...ofSessions, ...ofUsers, 'roles', 'must_change'],
+        ...['sid', ...sessionColumns, ...userColumns, 'roles', 'must_change'],
         ...['everybody', 'site_admins', 'policies'],
       ),
-      select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles, ${mustChange}, 1 AS everybody, ${admins}, ${policies} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      select: `SELECT ${sessionSql}, ${userSql}, (${roles}) AS roles, ${mustChange}, 1 AS everybody, ${admins}, ${policies} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
       rows: {
         key: 's.sid',
         joined: [
@@ -234,15 +234,15 @@ export const moodle: Application<Files, Site, CookieClaim> = {
       },
       parts: [
         {
-          ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts(...ofSessions) },
-          of: { sid: ofSessions },
+          ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts(...sessionColumns) },
+          of: { sid: sessionColumns },
           ...(data === 'NULL' ? { short: true } : {}),
-          select: `SELECT ${ofSession} FROM ${table('sessions')} AS s`,
+          select: `SELECT ${sessionSql} FROM ${table('sessions')} AS s`,
         },
         loginPart({
-          ...{ view: 'chat_moodle_users', key: 'userid', columns: ofUsers },
+          ...{ view: 'chat_moodle_users', key: 'userid', columns: userColumns },
           tables: [`${prefix}user`],
-          select: `SELECT u.id AS id, ${ofUser} FROM ${table('user')} AS u`,
+          select: `SELECT u.id AS id, ${userSql} FROM ${table('user')} AS u`,
         }),
         loginPart({
           ...{ view: 'chat_moodle_roles', key: 'userid', columns: ['roles'] },
@@ -308,12 +308,12 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     const mustAgree = needsPolicy && !siteAdmins.includes(id) && text('auth') !== 'webservice';
     if (mustAgree && !isTrue(text('policyagreed')))
       return notLoggedIn('the user has not yet agreed to the policy of the site');
-    const own = text('roles').split('\n');
-    const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : hasAny(own, site.admins);
+    const roles = text('roles').split('\n');
+    const isAdmin = site.admins === undefined ? siteAdmins.includes(id) : hasAny(roles, site.admins);
     const user: SessionUser = {
       id,
       name: displayName(formatName(site.nameFormat, text)) || id,
-      ...toRoles(isAdmin, hasAny(own, site.moderators ?? ['manager'])),
+      ...toRoles(isAdmin, hasAny(roles, site.moderators ?? ['manager'])),
     };
     return { state: 'user', user, idle: ends + 1 };
   },

@@ -149,7 +149,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
       ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'everybody', 'group_list', 'filters', 'sessions'],
     );
-    const ofUser = [
+    const userParts = [
       loginPart({
         ...{
           view: 'chat_mybb_own',
@@ -177,12 +177,12 @@ export const mybb: Application<Files, Site, CookieClaim> = {
         select: `SELECT 1 AS id, ${filters}`,
       }),
     ];
-    const ofUsers = [
+    const userJoins = [
       [`${prefix}banned`, 'b', 'b.uid = u.uid'],
       [`${prefix}sessions`, 'o', 'o.uid = u.uid'],
     ] as const;
     const shared = [[`${prefix}usergroups`], [`${prefix}banfilters`]] as const;
-    const ofSessions = (lines: 'id' | true) =>
+    const toSessionsPart = (lines: 'id' | true) =>
       loginPart({
         ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines },
         select: `SELECT o.uid AS id, ${session} AS sessions FROM ${prefix}sessions o`,
@@ -196,10 +196,10 @@ export const mybb: Application<Files, Site, CookieClaim> = {
         select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
         rows: {
           key: 's.sid',
-          joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
+          joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...userJoins],
           shared,
         },
-        parts: [ofSessions('id'), ...ofUser],
+        parts: [toSessionsPart('id'), ...userParts],
       },
       users: {
         view: 'chat_mybb_users',
@@ -207,8 +207,8 @@ export const mybb: Application<Files, Site, CookieClaim> = {
         lookup: 'id',
         columns,
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
-        rows: { key: 'u.uid', joined: [[`${prefix}users`, 'u'], ...ofUsers], shared },
-        parts: [ofSessions(true), ...ofUser],
+        rows: { key: 'u.uid', joined: [[`${prefix}users`, 'u'], ...userJoins], shared },
+        parts: [toSessionsPart(true), ...userParts],
       },
     };
   },

@@ -3,7 +3,7 @@
  *
  * The cookie `NAME_sid` is the id of a row in the table `sessions` (phpbb/session.php, session_begin). A session ends at
  * a logout, `session_length` after the last page view, or with another address, browser or X-Forwarded-For header,
- * as far as settings say (includes/functions.php, short_ipv6, phpbb_ip_normalise). “Remember me” sets `NAME_k`, a key
+ * if settings compare them (includes/functions.php, short_ipv6, phpbb_ip_normalise). “Remember me” sets `NAME_k`, a key
  * whose MD5 is in `sessions_keys`, and `NAME_u`, its user. The next page view replaces the key and starts a session
  * (session_create, set_login_key). A session of a guest counts before a key. Values of cookies are trimmed and
  * escaped first (phpbb/request/type_cast_helper.php).
@@ -205,10 +205,10 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
     const user = `u.user_id AS user_id, ${own}`;
     const banned = (exclude: 0 | 1) =>
       `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND b.ban_userid = u.user_id)`;
-    const ofUser = isFour
+    const userBans = isFour
       ? `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed`
       : `${banned(0)} AS banned, ${banned(1)} AS freed`;
-    const within = `${groups}, ${ofUser}`;
+    const within = `${groups}, ${userBans}`;
     // The database may cut the list off.
     const ban = "CONCAT(b.ban_exclude, ' ', b.ban_end, ' ', b.ban_ip)";
     const ofAddresses = `${isFour ? 'NULL' : `(SELECT CONCAT(COUNT(*), ' ', ${sql.lines(ban)}) FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_ip > '')`} AS address_bans`;
@@ -216,7 +216,7 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
       ...['user_id', 'user_type', 'username', 'group_ids', 'banned', 'freed'],
       ...['everybody', 'address_bans', 'address'],
     );
-    const ofSession = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
+    const sessionColumns = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
     const session =
       's.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for';
     const bansTable = `${prefix}${isFour ? 'bans' : 'banlist'}`;
@@ -234,12 +234,12 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
         view: 'chat_phpbb_sessions',
         id: 'id',
         lookup: 'id',
-        columns: { ...columns, ...texts('id', ...ofSession) },
+        columns: { ...columns, ...texts('id', ...sessionColumns) },
         select: `SELECT ${session}, ${user}, ${within}, 1 AS everybody, ${ofAddresses} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
         rows: rows('session_id', 'sessions', 'session_user_id'),
         parts: [
           loginPart({
-            ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...ofSession], short: true },
+            ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...sessionColumns], short: true },
             select: `SELECT ${session}, s.session_user_id AS user_id FROM ${prefix}sessions s`,
           }),
           loginPart({
@@ -410,7 +410,7 @@ function checkUser(
 
 /**
  * Returns the addresses that bans are compared with: those of the visitor, and those that phpBB stored. Without `checks`
- * the visitor's address may be that of a proxy and does not count.
+ * the visitor's address may belong to a proxy and does not count.
  */
 function collectAddresses(
   { checks, forwardedForCheck }: Site,

@@ -103,14 +103,14 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
 
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;
-    const ofCustomer = ['firstname', 'active', 'deleted', 'is_guest', 'password', 'group_names'];
+    const customerColumns = ['firstname', 'active', 'deleted', 'is_guest', 'password', 'group_names'];
     const customer = `c.firstname AS firstname, c.active AS active, c.deleted AS deleted, c.is_guest AS is_guest, SHA2(c.passwd, 256) AS password, (${groups}) AS group_names`;
     return {
       sessions: {
         view: 'chat_prestashop',
         id: 'session_id',
         lookup: 'session_id',
-        columns: texts('session_id', 'token', 'id_customer', ...ofCustomer),
+        columns: texts('session_id', 'token', 'id_customer', ...customerColumns),
         select: `SELECT s.id_customer_session AS session_id, s.token AS token, c.id_customer AS id_customer, ${customer} FROM ${prefix}customer_session s JOIN ${prefix}customer c ON c.id_customer = s.id_customer`,
         parts: [
           loginPart({
@@ -119,7 +119,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
             select: `SELECT s.id_customer_session AS id, s.token AS token, s.id_customer AS id_customer FROM ${prefix}customer_session s`,
           }),
           loginPart({
-            ...{ view: 'chat_prestashop_customers', key: 'id_customer', columns: ofCustomer },
+            ...{ view: 'chat_prestashop_customers', key: 'id_customer', columns: customerColumns },
             tables: ['customer', 'customer_group', 'group_lang'].map((name) => prefix + name),
             select: `SELECT c.id_customer AS id, ${customer} FROM ${prefix}customer c`,
           }),
@@ -175,11 +175,11 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     if (text('active') !== '1' || text('deleted') !== '0')
       return notLoggedIn('the customer has been disabled or deleted there');
     if (text('is_guest') !== '0') return notLoggedIn('the customer ordered as a guest, without an account');
-    const own = text('group_names').split('\n');
+    const groups = text('group_names').split('\n');
     const user: SessionUser = {
       id,
       name: displayName(text('firstname')) || id,
-      ...toRoles(hasAny(own, site.admins), hasAny(own, site.moderators)),
+      ...toRoles(hasAny(groups, site.admins), hasAny(groups, site.moderators)),
     };
     return { state: 'user', user };
   },

@@ -154,9 +154,7 @@ function toCacheUrl(storage: string, first: (key: string) => string, file: strin
     const object = storage === 'memcache' ? '&distribution=memcache' : '';
     if (host !== undefined) return `memcached://${host}:${port}?prefix=${object}`;
   }
-  throw new ConfigurationError(
-    `${file}: session_storage is ${storage}: set ${option('store')} as docs/sessions.md says`,
-  );
+  throw new ConfigurationError(`${file}: session_storage is ${storage}: set ${option('store')}`);
 }
 
 function toAccounts({
@@ -181,7 +179,7 @@ function toAccounts({
       if (given === null || !expected)
         return missingCookie(
           cookie,
-          'Roundcube sets it beside that of the session, for the same path and domain',
+          'Roundcube sets it with the cookie of the session, for the same path and domain',
         );
       const slot = Math.floor(lifetime / 2);
       const start = at - (at % slot);

@@ -28,13 +28,13 @@ export const simplesamlphp: SessionApplication = {
       const token = proof.find((text) => text !== null);
       if (token === undefined) return null;
       if (cookies?.header === undefined)
-        return missingCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
+        return missingCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it with the cookie of the session');
       // The name is a setting (`session.authtoken.cookiename`), but the value cannot be guessed.
       return hasCookieValue(cookies.header, token)
         ? null
         : notLoggedIn(
             'no cookie has the token of the session (SimpleSAMLAuthToken)',
-            'if every visitor gets this: SimpleSAMLphp sets it for the same path and domain as that of the session',
+            'if every visitor gets this: SimpleSAMLphp sets it for the same path and domain as the cookie of the session',
           );
     },
   },
@@ -52,7 +52,7 @@ export const simplesamlphp: SessionApplication = {
     const type = value('store.type') || 'phpsession';
     if (type !== 'phpsession')
       throw new ConfigurationError(
-        `${configuration.file}: store.type is ${type}: set ${option('store')}, ${option('cookieName')}, ${option('userId')} and ${option('userName')} as docs/sessions.md says`,
+        `${configuration.file}: store.type is ${type}: set ${option('store')}, ${option('cookieName')}, ${option('userId')} and ${option('userName')}`,
       );
     const savePath = value('session.phpsession.savepath');
     return findPhpSessions(folder, given, { ...named, savePath, file: configuration.file });

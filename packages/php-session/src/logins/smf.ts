@@ -142,10 +142,10 @@ export const smf: Application<Files, Site, CookieClaim> = {
     const banned = (...effects: string[]) =>
       `SELECT MAX(COALESCE(w.expire_time, ${forever})) FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE (${effects.map((effect) => `w.${effect} = 1`).join(' OR ')}) AND ${hit}`;
     const bans = `(${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted`;
-    const ofMembers = ['name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'];
-    ofMembers.push('own_group', 'own_groups', 'post_group', 'warning');
+    const memberColumns = ['name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'];
+    memberColumns.push('own_group', 'own_groups', 'post_group', 'warning');
     // The secret itself would be enough to give the factor, so only its presence is read.
-    const ofMember =
+    const memberSql =
       "m.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, CASE WHEN m.tfa_secret <> '' THEN '1' ELSE '' END AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, m.warning AS warning";
     const members = (
       view: string,
@@ -154,10 +154,10 @@ export const smf: Application<Files, Site, CookieClaim> = {
     ): LoginTable => ({
       ...{ view, id: 'id', lookup: 'id' },
       columns: {
-        ...texts('id', ...ofMembers, 'everybody', 'group_list', 'shut_out', 'muted'),
+        ...texts('id', ...memberColumns, 'everybody', 'group_list', 'shut_out', 'muted'),
         ...more.columns,
       },
-      select: `SELECT ${ofMember}, 1 AS everybody, ${groups}, ${bans}${more.select} FROM ${prefix}members m`,
+      select: `SELECT ${memberSql}, 1 AS everybody, ${groups}, ${bans}${more.select} FROM ${prefix}members m`,
       rows: {
         key: 'm.id_member',
         joined: [[`${prefix}members`, 'm']],
@@ -165,8 +165,8 @@ export const smf: Application<Files, Site, CookieClaim> = {
       },
       parts: [
         loginPart({
-          ...{ view: 'chat_smf_members', key: 'id', columns: ofMembers, tables: [`${prefix}members`] },
-          select: `SELECT ${ofMember} FROM ${prefix}members m`,
+          ...{ view: 'chat_smf_members', key: 'id', columns: memberColumns, tables: [`${prefix}members`] },
+          select: `SELECT ${memberSql} FROM ${prefix}members m`,
         }),
         loginPart({
           ...{ view: 'chat_smf_all_groups', key: 'everybody', columns: ['group_list'] },

@@ -169,26 +169,26 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     // All groups, because groups contain groups at any depth.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
     const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
-    const ofUsers = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
-    ofUsers.push('starttime', 'endtime');
+    const userColumns = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
+    userColumns.push('starttime', 'endtime');
     // One byte says that a factor is active, because the whole value would be enough to give the factor. Older views
     // have the whole value. Any spelling of `active` other than TYPO3's counts as active.
     const others = `REPLACE(UPPER(${hex('u.mfa')}), '${toHex('"active":false')}', '')`;
     const factors = `CASE WHEN ${others} NOT LIKE '%${toHex('"active"')}%' THEN NULL ELSE ${start('u.mfa', 1)} END AS factors`;
-    const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, ${factors}`;
+    const userSql = `${userColumns.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, ${factors}`;
     // Session data is needed only for users with second factors.
     const data = start('s.ses_data', maxSessionBytes);
     const ifFactors = (value: string) => `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${value} END`;
-    const ofSession = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used`;
+    const sessionSql = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used`;
     const sessions: LoginTable = {
       view: 'chat_typo3',
       id: 'id',
       lookup: 'id',
       columns: {
-        ...texts('id', 'iplock', 'userid', 'used', 'data_of', ...ofUsers, 'member_of', 'all_groups'),
+        ...texts('id', 'iplock', 'userid', 'used', 'data_of', ...userColumns, 'member_of', 'all_groups'),
         ...{ factors: 'bytes', data: 'bytes' },
       },
-      select: `SELECT ${ofSession}, ${ifFactors('s.ses_id')} AS data_of, ${ifFactors(data)} AS data, ${ofUser}, ${groups} FROM ${table} AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      select: `SELECT ${sessionSql}, ${ifFactors('s.ses_id')} AS data_of, ${ifFactors(data)} AS data, ${userSql}, ${groups} FROM ${table} AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
       rows: {
         key: 's.ses_id',
         joined: [
@@ -200,16 +200,16 @@ export const typo3: Application<Files, Files, CookieClaim> = {
       parts: [
         loginPart({
           ...{ view: 'chat_typo3_sessions', key: 'id', columns: ['iplock', 'userid', 'used'], short: true },
-          select: `SELECT ${ofSession} FROM ${table} AS s`,
+          select: `SELECT ${sessionSql} FROM ${table} AS s`,
         }),
         loginPart({
           ...{ view: 'chat_typo3_data', key: 'data_of', columns: ['data'], optional: true },
           select: `SELECT s.ses_id AS id, ${data} AS data FROM ${table} AS s JOIN fe_users AS u ON u.uid = s.ses_userid WHERE u.mfa IS NOT NULL`,
         }),
         loginPart({
-          ...{ view: 'chat_typo3_users', key: 'userid', columns: [...ofUsers, 'member_of', 'factors'] },
+          ...{ view: 'chat_typo3_users', key: 'userid', columns: [...userColumns, 'member_of', 'factors'] },
           tables: ['fe_users'],
-          select: `SELECT u.uid AS id, ${ofUser} FROM fe_users AS u`,
+          select: `SELECT u.uid AS id, ${userSql} FROM fe_users AS u`,
         }),
         loginPart({
           ...{ view: 'chat_typo3_groups', key: 'userid', columns: ['all_groups'] },

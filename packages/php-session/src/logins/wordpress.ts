@@ -215,7 +215,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     const factor = `EXISTS (SELECT 1 FROM ${quoteName(prefix + cerber)} AS f WHERE f.the_key = 'cerber_user' AND f.the_id = u.ID AND f.the_value LIKE '%s:3:"tfm";i:1;%')`;
     // A view from before the plugin lacks the column, so its logins are rejected.
     const user = texts('login', 'name', 'fragment', 'ended', ...(hasCerber ? ['factor'] : []));
-    const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${blockedSql(site)} AS ended${hasCerber ? `, ${factor} AS factor` : ''}`;
+    const userSql = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${blockedSql(site)} AS ended${hasCerber ? `, ${factor} AS factor` : ''}`;
     const superAdmins = network && `${bounded(`(${superAdminsSql(prefix, network)})`)} AS super_admins`;
     const table: LoginTable = {
       view: 'chat_wordpress',
@@ -231,7 +231,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
         capabilities: 'text',
         ...(superAdmins && texts('everybody', 'super_admins')),
       },
-      select: `SELECT ${ofUser}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities${superAdmins ? `, 1 AS everybody, ${superAdmins}` : ''} FROM ${quoteName(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
+      select: `SELECT ${userSql}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities${superAdmins ? `, 1 AS everybody, ${superAdmins}` : ''} FROM ${quoteName(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
       // To find two values by name, the database reads all values of a user, and plugins add many.
       parts: [
         {
@@ -245,7 +245,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
             ...(hasCerber ? [prefix + cerber] : []),
           ],
           short: true,
-          select: `SELECT ${ofUser} FROM ${quoteName(users)} AS u`,
+          select: `SELECT ${userSql} FROM ${quoteName(users)} AS u`,
         },
         {
           view: 'chat_wordpress_values',
@@ -319,8 +319,9 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     const until = toExpiration(session);
     if (until === null) return checkSize(row.tokens) ?? notLoggedIn('the login has ended there');
     if (until < now) return notLoggedIn('the login has expired there');
-    const by = switchPlugins.find(({ from }) => Number(getEntry(session, from)) > 0);
-    if (by) return notLoggedIn(`another user acts as this user there, by the plugin ${by.plugin}`);
+    const switched = switchPlugins.find(({ from }) => Number(getEntry(session, from)) > 0);
+    if (switched)
+      return notLoggedIn(`another user acts as this user there, by the plugin ${switched.plugin}`);
     if (text('factor') === '1') {
       return notLoggedIn(
         'the plugin WP Cerber asks this user for a second factor after the login',
@@ -387,7 +388,7 @@ async function openConfiguration(folder: SiteFolder): Promise<Configuration | nu
   const dropIn = join(own, 'wp-content/db.php');
   if (await matchFile(folder, dropIn, /sqlite/i)) {
     throw new ConfigurationError(
-      `${folder.path}/${dropIn}: this WordPress keeps its data in SQLite, which cannot be read`,
+      `${folder.path}/${dropIn}: this WordPress keeps its data in SQLite, which is not supported`,
     );
   }
   // Debian's file includes that of the requested host.
@@ -540,7 +541,7 @@ function toExpiration(session: PhpValue): number | null {
 
 /** Whether the user `u` is blocked: BuddyPress marks spammers in `user_status`. */
 function blockedSql({ prefix, network, hasSuspensions }: Site): string {
-  const kept = [
+  const conditions = [
     'u.user_status = 1',
     ...(network === null ? [] : ['u.spam', 'u.deleted']),
     ...(hasSuspensions
@@ -549,7 +550,7 @@ function blockedSql({ prefix, network, hasSuspensions }: Site): string {
         ]
       : []),
   ];
-  return `(${kept.join(' OR ')})`;
+  return `(${conditions.join(' OR ')})`;
 }
 
 const cerberActiveSql = (found: Files, options: string) =>
