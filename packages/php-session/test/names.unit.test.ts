@@ -1,0 +1,21 @@
+import { afterEach, expect, test } from 'vitest';
+import { addressHint, missingCookie } from '../src/logins/application.ts';
+import { useNames } from '../src/names.ts';
+
+afterEach(() => useNames());
+
+test('messages name an option as the caller calls it', () => {
+  useNames({
+    option: (name) => `MY_${name.toUpperCase()}`,
+    grants: 'my grants',
+    trustedProxies: 'MY_PROXIES',
+    pageOrigins: 'MY_ORIGINS',
+  });
+  expect(missingCookie('sid', 'none').hint).toContain('MY_COOKIENAME sets another name');
+  expect(addressHint()).toContain('see MY_PROXIES; MY_SITECHECKS=off');
+});
+
+test('without names of the caller, messages name the options of the package', () => {
+  expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
+  expect(addressHint()).toContain('see the trusted proxies of this server; siteChecks=off');
+});
