@@ -47,7 +47,7 @@ const ownNames: Names = {
 
 let names = ownNames;
 
-/** Sets the names for all messages of this process. Call it before opening sessions. Names left out are the package's own. */
+/** Sets names for all messages of this process. Call it before opening sessions. The other names are the package's own. */
 export function useNames(given: Partial<Names> = {}): void {
   names = { ...ownNames, ...given };
 }

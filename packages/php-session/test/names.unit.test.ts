@@ -7,9 +7,7 @@ afterEach(() => useNames());
 test('messages name an option as the caller calls it', () => {
   useNames({
     option: (name) => `MY_${name.toUpperCase()}`,
-    grants: 'my grants',
     trustedProxies: 'MY_PROXIES',
-    pageOrigins: 'MY_ORIGINS',
   });
   expect(missingCookie('sid', 'none').hint).toContain('MY_COOKIENAME sets another name');
   expect(addressHint()).toContain('see MY_PROXIES; MY_SITECHECKS=off');
