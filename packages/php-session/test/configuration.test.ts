@@ -14,7 +14,7 @@ import { parseEnv } from '../src/configuration/env.ts';
 import { parseIni } from '../src/configuration/ini.ts';
 import { readPhp } from '../src/configuration/php.ts';
 import { type ConfigurationValue, isUnknown, rest } from '../src/configuration/value.ts';
-import { yamlScalar } from '../src/configuration/yaml.ts';
+import { readYamlScalar } from '../src/configuration/yaml.ts';
 import { siteFolder } from '../src/logins/site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'configuration-'));
@@ -454,14 +454,14 @@ test('the cost of hostile text files is limited by their length', () => {
     () => parseEnv(`A="${'\\\\'.repeat(long)}x"`, '.env', 'symfony'),
     () => parseEnv(`A="${'$'.repeat(long / 10)}"`, '.env', 'symfony'),
     () => parseEnv(`\n${blanks}\nA=1`, '.env', 'symfony'),
-    () => yamlScalar(`a: x${blanks}y`, 'f', ['a']),
-    () => yamlScalar(`a${blanks}: y`, 'f', ['a']),
+    () => readYamlScalar(`a: x${blanks}y`, 'f', ['a']),
+    () => readYamlScalar(`a${blanks}: y`, 'f', ['a']),
     () => [...parseIni(`x${blanks}y=1`, 'f')],
   ]) {
     // The square of the length would be some thousand times as much.
     expect(cpuOf(read)).toBeLessThan(50 * Math.max(straight, 10_000));
   }
-  expect(() => yamlScalar(`a${blanks}y`, 'f', ['a'])).toThrow(ConfigurationError);
+  expect(() => readYamlScalar(`a${blanks}y`, 'f', ['a'])).toThrow(ConfigurationError);
   const growing = `A=${'x'.repeat(4000)}\nB=${`\${A}`.repeat(200_000)}`;
   for (const form of ['plain', 'phpdotenv', 'symfony'] as const)
     expect(() => parseEnv(growing, '.env', form)).toThrow(/its values are too long/);

@@ -178,7 +178,7 @@ export const asText = (value: ConfigurationValue): string | null =>
   value === null ? null : (toText(value) ?? null);
 
 /** Returns a value as text; undefined if it is unknown. */
-export function ifKnown(read: () => ConfigurationValue): string | null | undefined {
+export function readIfKnown(read: () => ConfigurationValue): string | null | undefined {
   try {
     return asText(read());
   } catch (error) {

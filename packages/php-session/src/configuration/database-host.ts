@@ -5,7 +5,7 @@ import type { SiteDatabase } from '../logins/application.ts';
  * Parses the address of a database like PHP applications: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
  * The default host is `localhost`.
  */
-export function databaseHost(text: string): { host: string; port?: number; socket?: string } {
+export function parseDatabaseHost(text: string): { host: string; port?: number; socket?: string } {
   const socketAt = text.indexOf(':/');
   const socket = socketAt === -1 ? undefined : text.slice(socketAt + 1);
   const place = socketAt === -1 ? text : text.slice(0, socketAt);
@@ -67,7 +67,7 @@ const postgresFolders = ['/run/postgresql', '/tmp'];
  * Returns the possible Unix sockets of a database; none if PHP connects to a host. For MySQL `localhost` is a socket
  * with any port. For libpq it is a host, and a folder or no host is a socket.
  */
-export function socketsOf({ kind, place: { hosts }, socket }: SiteDatabase): readonly string[] {
+export function listSockets({ kind, place: { hosts }, socket }: SiteDatabase): readonly string[] {
   if (socket !== undefined) return [socket];
   const [first] = hosts;
   if (kind === 'mysql') return first?.host.toLowerCase() === 'localhost' ? mysqlSockets : [];
@@ -77,7 +77,7 @@ export function socketsOf({ kind, place: { hosts }, socket }: SiteDatabase): rea
 }
 
 /** Returns the first path that exists. */
-export async function firstThere(paths: readonly string[]): Promise<string | undefined> {
+export async function findExisting(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if (await stat(path).catch(() => null)) return path;
   return undefined;
 }
@@ -88,31 +88,31 @@ export async function databaseUrl(
   options: Readonly<Record<string, string>>,
 ): Promise<string> {
   const { kind, place } = database;
-  if (kind === 'sqlite') return urlWith(`sqlite:${escapedPath(place.path)}`, options);
-  const sockets = socketsOf(database);
+  if (kind === 'sqlite') return joinStoreUrl(`sqlite:${escapePath(place.path)}`, options);
+  const sockets = listSockets(database);
   // A database that is not running may have no socket.
-  const socket = (await firstThere(sockets)) ?? sockets[0];
+  const socket = (await findExisting(sockets)) ?? sockets[0];
   const [first] = place.hosts;
   const server =
-    socket === undefined && first !== undefined ? hostAndPort(first.host, String(first.port ?? '')) : '';
+    socket === undefined && first !== undefined ? joinHostAndPort(first.host, String(first.port ?? '')) : '';
   const login = `${encodeURIComponent(place.user)}:${encodeURIComponent(place.password)}`;
-  return urlWith(`${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`, {
+  return joinStoreUrl(`${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`, {
     ...(socket === undefined ? {} : { socket }),
     ...options,
   });
 }
 
 /** Returns a store URL. */
-export const urlWith = (place: string, options: Readonly<Record<string, string>>) =>
-  `${place}?${queryOf(options)}`;
+export const joinStoreUrl = (place: string, options: Readonly<Record<string, string>>) =>
+  `${place}?${encodeOptions(options)}`;
 
 /** Encodes the options of a store URL. */
-export const queryOf = (options: Readonly<Record<string, string>>) =>
+export const encodeOptions = (options: Readonly<Record<string, string>>) =>
   Object.entries(options)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     .join('&');
 
-export const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
+export const escapePath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
-export const hostAndPort = (host: string, port: string) =>
+export const joinHostAndPort = (host: string, port: string) =>
   `${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}${port === '' ? '' : `:${port}`}`;

@@ -328,7 +328,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
  * Overrides settings by calls in the code of the site.
  * @param calls must agree if several set one setting
  */
-export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]): PhpSettings {
+export function applyCalls(settings: PhpSettings, calls: readonly SessionCall[]): PhpSettings {
   return {
     ...settings,
     get(name, instead = getDefaultOption(name)) {

@@ -6,7 +6,11 @@ import { ConfigurationError } from './value.ts';
  * It supports maps with one key per line only.
  * @throws ConfigurationError if the path contains anything else
  */
-export function yamlScalar(text: string, file: string, path: readonly string[]): string | null | undefined {
+export function readYamlScalar(
+  text: string,
+  file: string,
+  path: readonly string[],
+): string | null | undefined {
   /** The maps around the current line. */
   const parents: { indent: number; key: string }[] = [];
   let result: string | null | undefined;

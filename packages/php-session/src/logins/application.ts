@@ -30,6 +30,7 @@ export { notLoggedIn } from '../login.ts';
 export interface SiteFolder {
   /** The real path of the folder, or of the configuration file itself. */
   readonly path: string;
+  /** Whether a regular file is there. For a folder use `list`. */
   has(file: string): Promise<boolean>;
   /** The names in a folder. Empty if the folder does not exist. */
   list(folder: string): Promise<string[]>;
@@ -202,9 +203,9 @@ export interface Claim {
 /** The user of a row, and what the next check needs. */
 export interface RowUser {
   user: SessionUser;
-  /** As in `Login`. */
+  /** The end of the login in Unix ms, as in `Login`. */
   ends?: number;
-  /** The Unix time from which the row is checked again even if it is unchanged. */
+  /** The time in Unix seconds from which the row is checked again even if it is unchanged. */
   idle?: number;
   /** Passed to the next check of this login, also of its fallback. */
   memo?: string;

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
-import { databaseUrl, queryOf } from '../configuration/database-host.ts';
+import { databaseUrl, encodeOptions } from '../configuration/database-host.ts';
 import { type Logins, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import { type Path, parsePath, type Step } from '../path.ts';
@@ -195,7 +195,7 @@ async function findSessions(
     const sharedTable = isDeepStrictEqual(table?.database, accounts?.database) ? table : undefined;
     const store =
       sharedTable && place.database
-        ? place.database.table(queryOf(sharedTable.options))
+        ? place.database.table(encodeOptions(sharedTable.options))
         : table && (await databaseUrl(table.database, table.options));
     const session = withApplication(
       application,

@@ -8,7 +8,7 @@
  */
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, serverDatabase, urlWith } from '../configuration/database-host.ts';
+import { escapePath, joinStoreUrl, serverDatabase } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import {
   findRoot,
@@ -70,11 +70,11 @@ export const codeigniter: SessionApplication = {
     const found = (store: string, options: Readonly<Record<string, string>>) => ({
       files: settings.files,
       broken: settings.broken,
-      options: { cookieName, store: urlWith(store, options) },
+      options: { cookieName, store: joinStoreUrl(store, options) },
     });
     if (handler === 'FileHandler') {
       const path = savePath.replace(/[/\\]+$/, '') || settings.get('session.save_path').value;
-      const place = `file://${escapedPath(path || `${root}/writable/session`)}`;
+      const place = `file://${escapePath(path || `${root}/writable/session`)}`;
       return found(place, { prefix: cookieName, format, lifetime });
     }
     const prefix = `ci_session:${cookieName}:`;
@@ -129,7 +129,7 @@ function parseRedis(savePath: string): { place: string; options: Record<string, 
         place: `${scheme === 'tls' ? 'rediss' : 'redis'}://${login}${host}:${port}/${database}`,
         options: prefix,
       }
-    : { place: `redis://${login}${escapedPath(path)}`, options: { database, ...prefix } };
+    : { place: `redis://${login}${escapePath(path)}`, options: { database, ...prefix } };
 }
 
 /** The database of a group of connections, and the prefix of its tables. */

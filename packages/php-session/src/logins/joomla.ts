@@ -15,10 +15,10 @@ import {
   asText,
   type Configuration,
   ConfigurationError,
-  ifKnown,
   isTrue,
+  readIfKnown,
 } from '../configuration/configuration.ts';
-import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
 import type { PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
@@ -286,10 +286,10 @@ export const joomla: Application<Files, Site> = {
 
   async describe(folder, { prefix, admins }, ask) {
     const configuration = await folder.php(file);
-    const text = (name: string) => ifKnown(() => configuration.member(`JConfig::${name}`, '')) ?? '';
+    const text = (name: string) => readIfKnown(() => configuration.member(`JConfig::${name}`, '')) ?? '';
     const version = (await folder.has(versionFile)) ? await folder.php(versionFile) : null;
     const part = (name: string) =>
-      ifKnown(() => version?.member(`Version::${name}_VERSION`, '') ?? null) ?? '';
+      readIfKnown(() => version?.member(`Version::${name}_VERSION`, '') ?? null) ?? '';
     const isAdmin = `SELECT 1 FROM ${prefix}user_usergroup_map map JOIN ${prefix}usergroups own ON own.id = map.group_id JOIN ${prefix}usergroups above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id AND above.id IN (${defaultGroups.superUsers}, ${defaultGroups.administrators})`;
     return {
       version: version && [part('MAJOR'), part('MINOR'), part('PATCH')].filter(Boolean).join('.'),
@@ -364,7 +364,7 @@ function readDatabase(configuration: Configuration): SiteDatabase {
     asText(configuration.member(`JConfig::${name}`, option('siteDatabase'))) ?? '';
   return serverDatabase({
     kind: /^(pgsql|postgresql)$/.test(text('dbtype')) ? 'postgres' : 'mysql',
-    ...databaseHost(text('host').replace(/^unix:/, ':')),
+    ...parseDatabaseHost(text('host').replace(/^unix:/, ':')),
     user: text('user'),
     password: text('password'),
     name: text('db'),

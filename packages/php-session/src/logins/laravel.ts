@@ -10,7 +10,7 @@
  */
 
 import { ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
+import { escapePath, joinHostAndPort, joinStoreUrl } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import { type FoundSessions, matchFile, type SessionApplication, type SiteFolder } from './application.ts';
 import { guardPattern, readAccounts, readImpersonation, toUserPath } from './laravel-accounts.ts';
@@ -148,13 +148,13 @@ async function readStore(folder: SiteFolder, root: string, config: Config): Prom
     return { ...options, format, ...(inside === '' ? {} : { layers: inside }) };
   };
   const url = (...[place, ...options]: [string, ...Parameters<typeof all>]) => ({
-    options: { store: urlWith(place, all(...options)) },
+    options: { store: joinStoreUrl(place, all(...options)) },
   });
   switch (driver) {
     case 'file':
     case 'native': {
       const files = (await session('files')) ?? `${root}/storage/framework/sessions`;
-      return url(`file://${escapedPath(files)}`, { prefix: '', lifetime });
+      return url(`file://${escapePath(files)}`, { prefix: '', lifetime });
     }
     case 'database': {
       const { database, prefix } = await readDatabase(root, config, await session('connection'));
@@ -181,7 +181,7 @@ async function readStore(folder: SiteFolder, root: string, config: Config): Prom
       );
       const credentials = login.includes('') ? '' : `${login.join(':')}@`;
       const [host, port] = [await part('servers', '0', 'host'), await part('servers', '0', 'port')];
-      const place = host?.startsWith('/') ? escapedPath(host) : `${host ?? '127.0.0.1'}:${port ?? 11211}`;
+      const place = host?.startsWith('/') ? escapePath(host) : `${host ?? '127.0.0.1'}:${port ?? 11211}`;
       const prefix = await cachePrefix(folder, root, config, store);
       return url(`memcached://${credentials}${place}`, { prefix, lifetime });
     }
@@ -231,7 +231,9 @@ async function readRedis(config: Config, name: string): Promise<StorePlace> {
     password === '' ? '' : `${encodeURIComponent(await value('username'))}:${encodeURIComponent(password)}@`;
   const isTls = /^(tls|rediss)$/.test(scheme) || host.startsWith('tls://');
   const bare = host.replace(/^[a-z]+:\/\//, '');
-  const place = bare.startsWith('/') ? escapedPath(bare) : hostAndPort(bare, (await value('port')) || '6379');
+  const place = bare.startsWith('/')
+    ? escapePath(bare)
+    : joinHostAndPort(bare, (await value('port')) || '6379');
   return {
     place: `${isTls ? 'rediss' : 'redis'}://${login}${place}`,
     options: { database: (await value('database')) || '0' },

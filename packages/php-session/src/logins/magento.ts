@@ -15,7 +15,12 @@
 import { createHmac } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
-import { databaseHost, escapedPath, hostAndPort, serverDatabase } from '../configuration/database-host.ts';
+import {
+  escapePath,
+  joinHostAndPort,
+  parseDatabaseHost,
+  serverDatabase,
+} from '../configuration/database-host.ts';
 import { parseCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
@@ -417,7 +422,7 @@ function readKey(env: Configuration): Buffer {
 async function toFilesUrl(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
   const own = given || (await readPhpSavePath(folder, file)) || `${root}/var/session`;
   const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
-  return `file://${escapedPath(path)}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
+  return `file://${escapePath(path)}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
 }
 
 async function readPhpSavePath(folder: SiteFolder, file: string): Promise<string> {
@@ -449,7 +454,7 @@ function toRedisUrl(file: string, value: (key: string) => string): string {
   const login =
     password === '' ? '' : `${encodeURIComponent(value('username'))}:${encodeURIComponent(password)}@`;
   const isSecure = /^(?:tls|ssl)/.test(scheme);
-  const at = host.startsWith('/') ? escapedPath(host) : hostAndPort(host, port);
+  const at = host.startsWith('/') ? escapePath(host) : joinHostAndPort(host, port);
   return `${isSecure ? 'rediss' : 'redis'}://${login}${at}?prefix=sess_&field=data&format=php&database=${value('database') || '0'}`;
 }
 
@@ -476,7 +481,7 @@ function readDatabase(env: Configuration): SiteDatabase {
     asText(env.returned(['db', 'connection', 'default', name], option('siteDatabase'))) ?? '';
   const given = text('host');
   return serverDatabase({
-    ...databaseHost(given.startsWith('/') ? `:${given}` : given),
+    ...parseDatabaseHost(given.startsWith('/') ? `:${given}` : given),
     user: text('username'),
     password: text('password'),
     name: text('dbname'),

@@ -12,11 +12,11 @@
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import {
-  databaseHost,
-  hostAndPort,
+  joinHostAndPort,
+  joinStoreUrl,
+  parseDatabaseHost,
   serverDatabase,
   sqliteDatabase,
-  urlWith,
 } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
 import {
@@ -121,7 +121,7 @@ function readDatabase(value: Settings, folder: string): SiteDatabase {
       `${folder}/${file}: only one server of MariaDB or MySQL, or SQLite, can be read, and this wiki has another database: ${manualSettings()}`,
     );
   return serverDatabase({
-    ...databaseHost(value('wgDBserver')),
+    ...parseDatabaseHost(value('wgDBserver')),
     user: value('wgDBuser'),
     password: value('wgDBpassword'),
     name: value('wgDBname'),
@@ -139,7 +139,7 @@ function readStore(
   const prefix = value('wgDBprefix');
   const wiki = value('wgCachePrefix') || `${value('wgDBname')}${prefix === '' ? '' : `-${prefix}`}`;
   const keys = { prefix: `${wiki}:MWSession:`, format: 'php_serialize' };
-  const at = (place: string) => ({ options: { store: urlWith(place, keys) } });
+  const at = (place: string) => ({ options: { store: joinStoreUrl(place, keys) } });
   const types = ['wgSessionCacheType', 'wgMainCacheType', 'wgMessageCacheType', 'wgParserCacheType'].map(
     (name) => value(name),
   );
@@ -173,7 +173,7 @@ function readStore(
     const password = value('wgObjectCaches', cache, 'password');
     const login = password === '' ? '' : `:${encodeURIComponent(password)}@`;
     if (host !== undefined && value('wgObjectCaches', cache, 'servers', '1') === '')
-      return at(`redis://${login}${hostAndPort(host, port)}`);
+      return at(`redis://${login}${joinHostAndPort(host, port)}`);
   }
   throw new ConfigurationError(
     `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ', that of APCu' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${option('store')}`,

@@ -14,10 +14,10 @@ import {
   asText,
   type Configuration,
   ConfigurationError,
-  ifKnown,
   isTrue,
+  readIfKnown,
 } from '../configuration/configuration.ts';
-import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
@@ -322,7 +322,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     const file = await findConfiguration(folder);
     if (file === null) return {};
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
-    const text = (name: string) => ifKnown(() => configuration.variable(['CFG', name], '')) ?? '';
+    const text = (name: string) => readIfKnown(() => configuration.variable(['CFG', name], '')) ?? '';
     const stored = async (name: string) =>
       (await ask(`SELECT value FROM ${prefix}config WHERE name = '${name}'`)) ?? '';
     const value = async (name: string) => text(name) || (await stored(name));
@@ -367,10 +367,10 @@ function formatName(format: string, text: (name: string) => string): string {
 function readForcedFactors(configuration: Configuration): Files['forced'] {
   const name = 'forced_plugin_settings';
   const enabled = (...path: string[]) => {
-    const value = ifKnown(() => configuration.variable(['CFG', name, ...path], ''));
+    const value = readIfKnown(() => configuration.variable(['CFG', name, ...path], ''));
     return value === undefined || isTrue(value ?? '');
   };
-  if (ifKnown(() => configuration.variable(['CFG', name], '')) === undefined) return { [rest]: true };
+  if (readIfKnown(() => configuration.variable(['CFG', name], '')) === undefined) return { [rest]: true };
   const all = configuration.variable(['CFG', name], '');
   if (!isArray(all)) return {};
   const plugins = [...all].filter(([plugin, its]) => {
@@ -413,7 +413,7 @@ async function readVersion(folder: SiteFolder, name: 'branch' | 'release'): Prom
   for (const file of ['version.php', 'public/version.php']) {
     if (!(await folder.has(file))) continue;
     const version = await folder.php(file);
-    return ifKnown(() => version.variable([name], '')) ?? '';
+    return readIfKnown(() => version.variable([name], '')) ?? '';
   }
   return '';
 }
@@ -426,7 +426,7 @@ function readDatabase(configuration: Configuration): SiteDatabase {
     throw new ConfigurationError(
       `${configuration.file}: the database type ${type} of Moodle is not supported`,
     );
-  const { socket: inHost, ...host } = databaseHost(text('dbhost'));
+  const { socket: inHost, ...host } = parseDatabaseHost(text('dbhost'));
   const port = Number(text('dboptions', 'dbport'));
   const socket = text('dboptions', 'dbsocket');
   const isPostgres = type === 'pgsql';

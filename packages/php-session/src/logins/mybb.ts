@@ -18,7 +18,7 @@ import {
   ConfigurationError,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { databaseHost, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
@@ -432,7 +432,7 @@ function readDatabase(folder: SiteFolder, configuration: Configuration): SiteDat
   }
   return serverDatabase({
     kind,
-    ...databaseHost(text('hostname')),
+    ...parseDatabaseHost(text('hostname')),
     // Without a host libpq takes its socket.
     ...(type === 'pgsql' && /^(:|$)/.test(text('hostname')) ? { host: '' } : {}),
     user: text('username'),

@@ -13,10 +13,10 @@ import {
   asText,
   type Configuration,
   ConfigurationError,
-  ifKnown,
   isTrue,
+  readIfKnown,
 } from '../configuration/configuration.ts';
-import { escapedPath, serverDatabase } from '../configuration/database-host.ts';
+import { escapePath, serverDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
@@ -232,7 +232,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   async describe(folder) {
     const configuration = await folder.php('config.php');
     const address = ['HTTPS_SERVER', 'HTTP_SERVER']
-      .map((name) => ifKnown(() => configuration.constant(name, '')))
+      .map((name) => readIfKnown(() => configuration.constant(name, '')))
       .find(Boolean);
     return {
       version: (await matchFile(folder, 'index.php', /define\('VERSION', *'([\d.]+)'/))?.[1],
@@ -309,7 +309,7 @@ function readEngine(engine: string, constant: (name: string) => string, isFour: 
     case 'db':
       return { is: 'db' };
     case 'file': {
-      const path = escapedPath(constant('DIR_SESSION'));
+      const path = escapePath(constant('DIR_SESSION'));
       return { is: 'file', url: `file://${path}?format=${isFour ? 'json' : 'php_serialize'}` };
     }
     case 'redis': {

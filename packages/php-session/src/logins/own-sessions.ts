@@ -1,5 +1,5 @@
 import { ConfigurationError, SecondFactorError } from '../configuration/configuration.ts';
-import { withCalls } from '../configuration/php-settings.ts';
+import { applyCalls } from '../configuration/php-settings.ts';
 import { option } from '../names.ts';
 import type { FoundSessions, SessionTexts, SiteFolder } from './application.ts';
 import { toStoreUrl } from './php-store.ts';
@@ -28,7 +28,7 @@ export async function findPhpSessions(
     ...(savePath === '' || handler === undefined ? [] : [call('session.save_handler', handler)]),
     ...(lifetime === '' ? [] : [call('session.gc_maxlifetime', lifetime)]),
   ];
-  const settings = withCalls(await folder.settings(), calls);
+  const settings = applyCalls(await folder.settings(), calls);
   const store = toStoreUrl(settings, await folder.users());
   return { files: settings.files, broken: settings.broken, options: { ...named, store } };
 }

@@ -1,4 +1,4 @@
-import { escapedPath, urlWith } from '../configuration/database-host.ts';
+import { escapePath, joinStoreUrl } from '../configuration/database-host.ts';
 import type { PhpSetting, PhpSettings } from '../configuration/php-settings.ts';
 import { ConfigurationError } from '../configuration/value.ts';
 import { isFormatName } from '../formats/formats.ts';
@@ -59,7 +59,7 @@ function files(settings: PhpSettings, common: Options, passwd: string): string {
   const { user } = settings;
   // In a container the site's users may be unknown.
   const isKnown = user !== undefined && passwd.split('\n').some((line) => line.startsWith(`${user}:`));
-  return urlWith(`file://${escapedPath(path)}`, {
+  return joinStoreUrl(`file://${escapePath(path)}`, {
     ...common,
     ...(levels === 0 ? {} : { depth: String(levels) }),
     ...(isKnown ? { owner: user } : {}),
@@ -76,7 +76,7 @@ function memcached(settings: PhpSettings, common: Options): string {
   const list = path.value.replace(/,\s*$/, '').split(',');
   const socket = /^\s*(\/[^:]+?)(?::\d{1,5}(?::\d{1,4})?)?\s*$/.exec(list[0] ?? '')?.[1];
   if (socket !== undefined && list.length === 1)
-    return urlWith(`memcached://${login}${escapedPath(socket)}`, { ...options, ...common });
+    return joinStoreUrl(`memcached://${login}${escapePath(socket)}`, { ...options, ...common });
   const servers = list.map((server) => {
     const parts = /^\s*(?<host>[A-Za-z0-9._-]+)(?::(?<port>\d{1,5})(?:[: ](?<weight>\d{1,4}))?)?\s*$/.exec(
       server,
@@ -95,7 +95,7 @@ function memcached(settings: PhpSettings, common: Options): string {
   // 0 is the default port or weight.
   const weights = servers.map(({ weight }) => String(Number(weight) || 1));
   const places = servers.map(({ host, port }) => `${host}:${Number(port) || 11211}`);
-  return urlWith(`memcached://${login}${places.join(',')}`, {
+  return joinStoreUrl(`memcached://${login}${places.join(',')}`, {
     ...options,
     ...(distribution === 'ketama' ? {} : { distribution }),
     ...(weights.some((weight) => weight !== '1') ? { weight: weights.join(',') } : {}),
@@ -119,7 +119,7 @@ function memcache(settings: PhpSettings, common: Options): string {
   const list = serversIn(path.value);
   const socket = /^(?:unix|file):(?:\/\/)?(\/[^?:]*)(?::0)?(?:\?.*)?$/.exec(list[0] ?? '')?.[1];
   if (socket !== undefined && list.length === 1)
-    return urlWith(`memcached://${escapedPath(socket)}`, { ...options, ...common });
+    return joinStoreUrl(`memcached://${escapePath(socket)}`, { ...options, ...common });
   const servers = list.map((server) => {
     const parts = /^tcp:\/\/([A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?(?:\?(.*))?$/.exec(server);
     if (parts === null)
@@ -134,7 +134,7 @@ function memcache(settings: PhpSettings, common: Options): string {
   const hash = settings.get('memcache.hash_function').value === 'fnv' ? '_fnv' : '';
   const strategy =
     settings.get('memcache.hash_strategy').value === 'standard' ? 'memcache_standard' : 'memcache';
-  return urlWith(`memcached://${servers.map(({ place }) => place).join(',')}`, {
+  return joinStoreUrl(`memcached://${servers.map(({ place }) => place).join(',')}`, {
     ...options,
     distribution: strategy + hash,
     ...(servers.some(({ weight }) => weight !== '1')
@@ -162,8 +162,8 @@ function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): 
   const [user, password] = login(given);
   const credentials =
     password === undefined ? '' : `${encodeURIComponent(user ?? '')}:${encodeURIComponent(password)}@`;
-  const place = socket === undefined ? `${host}:${port}` : escapedPath(socket);
-  return urlWith(`${/^(?:tls|ssl)$/.test(scheme) ? 'rediss' : 'redis'}://${credentials}${place}`, {
+  const place = socket === undefined ? `${host}:${port}` : escapePath(socket);
+  return joinStoreUrl(`${/^(?:tls|ssl)$/.test(scheme) ? 'rediss' : 'redis'}://${credentials}${place}`, {
     ...(given.has('prefix') ? { prefix: given.get('prefix') ?? '' } : {}),
     ...(Number(given.get('database')) > 0 ? { database: given.get('database') ?? '' } : {}),
     format,

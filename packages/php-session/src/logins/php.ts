@@ -1,5 +1,5 @@
-import { ConfigurationError, ifKnown } from '../configuration/configuration.ts';
-import { withCalls } from '../configuration/php-settings.ts';
+import { ConfigurationError, readIfKnown } from '../configuration/configuration.ts';
+import { applyCalls } from '../configuration/php-settings.ts';
 import type { SessionApplication, SiteFolder } from './application.ts';
 import { codeigniter } from './codeigniter.ts';
 import { toStoreUrl } from './php-store.ts';
@@ -17,7 +17,7 @@ export const php: SessionApplication = {
     if (!(await hasPhp(folder))) return null;
     if (given.store && given.cookieName) return { options: {} };
     const calls = before?.calls ?? (await folder.calls());
-    const settings = withCalls(await folder.settings(), calls);
+    const settings = applyCalls(await folder.settings(), calls);
     return {
       calls,
       files: settings.files,
@@ -36,8 +36,8 @@ export const php: SessionApplication = {
       throw error;
     });
     if (here === null) return {};
-    const settings = withCalls(here, await folder.calls());
-    const value = (name: string) => ifKnown(() => settings.get(name).value) ?? '';
+    const settings = applyCalls(here, await folder.calls());
+    const value = (name: string) => readIfKnown(() => settings.get(name).value) ?? '';
     return {
       version: `(${settings.title})`,
       account: settings.user,

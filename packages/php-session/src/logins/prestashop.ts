@@ -10,7 +10,7 @@
 
 import { createDecipheriv, createHash, createHmac, hash, hkdfSync } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import type { NotLoggedIn, SessionUser } from '../login.ts';
 import { option } from '../names.ts';
@@ -279,7 +279,7 @@ function readKey({ file }: Configuration, text: string): Buffer {
 function readDatabase(text: (name: string) => string): SiteDatabase {
   const port = Number(text('database_port'));
   return serverDatabase({
-    ...databaseHost(text('database_host')),
+    ...parseDatabaseHost(text('database_host')),
     ...(port > 0 ? { port } : {}),
     user: text('database_user'),
     password: text('database_password'),

@@ -8,8 +8,18 @@
  * page view.
  */
 
-import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  readIfKnown,
+} from '../configuration/configuration.ts';
+import {
+  escapePath,
+  joinHostAndPort,
+  serverDatabase,
+  sqliteDatabase,
+} from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
@@ -55,7 +65,7 @@ export const roundcube: SessionApplication = {
     // This check is first, so that no other error of the configuration hides it.
     if (!given.userRequire) {
       const plugin = await findSecondFactorPlugin(folder, root, configuration);
-      const isInVars = !given.store && (ifKnown(readStorage) ?? 'db') !== 'db';
+      const isInVars = !given.store && (readIfKnown(readStorage) ?? 'db') !== 'db';
       const userId = given.userId ?? (isInVars ? inVars.userId : '');
       const place = userId.startsWith('vars!.') ? 'vars!.' : '';
       if (plugin) throw toSecondFactorError(file, `the plugin ${plugin.name}`, place + plugin.given);
@@ -103,7 +113,7 @@ const secondFactorPlugins = [
 /** If only PHP knows the list of plugins, as in the container image, each installed plugin counts. */
 async function findSecondFactorPlugin(folder: SiteFolder, root: string, configuration: Configuration) {
   const read = () => configuration.variable(['config', 'plugins'], option('userRequire'));
-  const list = ifKnown(read) === undefined ? undefined : read();
+  const list = readIfKnown(read) === undefined ? undefined : read();
   for (const plugin of secondFactorPlugins) {
     const { name } = plugin;
     const isOn =
@@ -146,7 +156,7 @@ function toCacheUrl(storage: string, first: (key: string) => string, file: strin
     const [port = ''] = path === undefined ? parts.splice(0, 1) : [];
     const [database = '', password = ''] = parts;
     const login = password === '' ? '' : `:${encodeURIComponent(password)}@`;
-    const at = path === undefined ? hostAndPort(host || '127.0.0.1', port || '6379') : escapedPath(path);
+    const at = path === undefined ? joinHostAndPort(host || '127.0.0.1', port || '6379') : escapePath(path);
     return `redis://${login}${at}?prefix=&format=php_serialize&database=${encodeURIComponent(database || '0')}`;
   }
   if (storage === 'memcache' || storage === 'memcached') {

@@ -7,7 +7,7 @@ import {
   readConfiguration,
   readSessionCalls,
 } from '../configuration/configuration.ts';
-import { databaseUrl, firstThere, socketsOf } from '../configuration/database-host.ts';
+import { databaseUrl, findExisting, listSockets } from '../configuration/database-host.ts';
 import { parseEnv } from '../configuration/env.ts';
 import { readPhpSettings } from '../configuration/php-settings.ts';
 import { readRegularFile } from '../configuration/regular-file.ts';
@@ -260,8 +260,8 @@ export async function connectToSite(
 }
 
 async function locateDatabase({ title }: { title: string }, own: SiteDatabase): Promise<GivenDatabase> {
-  const sockets = socketsOf(own);
-  if (sockets.length > 0 && (await firstThere(sockets)) === undefined) {
+  const sockets = listSockets(own);
+  if (sockets.length > 0 && (await findExisting(sockets)) === undefined) {
     throw new StoreError(
       `PHP reaches the site's database by a Unix socket, and there is no ${sockets.join(', ')}: set ${option('siteDatabase')} if it is elsewhere`,
     );

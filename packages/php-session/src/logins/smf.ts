@@ -9,7 +9,12 @@
  */
 
 import { createHmac, hash } from 'node:crypto';
-import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import {
+  asText,
+  type Configuration,
+  ConfigurationError,
+  readIfKnown,
+} from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
@@ -266,7 +271,7 @@ export const smf: Application<Files, Site, CookieClaim> = {
 
   async describe(folder, { prefix, admins }, ask) {
     const configuration = await folder.php(file);
-    const address = ifKnown(() => configuration.variable(['boardurl'], '')) ?? '';
+    const address = readIfKnown(() => configuration.variable(['boardurl'], '')) ?? '';
     const value = async (name: string) =>
       (await ask(`SELECT value FROM ${prefix}settings WHERE variable = '${name}'`)) ?? '';
     const isOn = async (name: string) => !/^0?$/.test(await value(name));

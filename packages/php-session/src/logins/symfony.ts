@@ -8,8 +8,13 @@
  */
 
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { hostAndPort, serverDatabase, sqliteDatabase, urlWith } from '../configuration/database-host.ts';
-import { yamlScalar } from '../configuration/yaml.ts';
+import {
+  joinHostAndPort,
+  joinStoreUrl,
+  serverDatabase,
+  sqliteDatabase,
+} from '../configuration/database-host.ts';
+import { readYamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
 import {
@@ -141,7 +146,7 @@ async function readSettings(
   return (key) => {
     for (const [path, text] of files)
       for (const within of [[`when@${environment}`], []]) {
-        const value = yamlScalar(text, path, [...within, 'framework', 'session', key]);
+        const value = readYamlScalar(text, path, [...within, 'framework', 'session', key]);
         if (value !== undefined) return { value, path };
       }
     return { value: undefined, path: `${root}/${file}` };
@@ -211,13 +216,13 @@ function parseDsn(dsn: string, format: string): Found | { savePath: string } | n
     if (isUsers || hostname === '' || !/^\d{1,5}$/.test(database)) return null;
     if ([...searchParams.keys()].some((name) => unsupportedRedisOptions.test(name))) return null;
     const login = secret === '' ? '' : `:${encodeURIComponent(secret)}@`;
-    const place = `${protocol}//${login}${hostAndPort(hostname, port || '6379')}/${database}`;
-    return { store: urlWith(place, { prefix: prefix ?? 'sf_s', format }) };
+    const place = `${protocol}//${login}${joinHostAndPort(hostname, port || '6379')}/${database}`;
+    return { store: joinStoreUrl(place, { prefix: prefix ?? 'sf_s', format }) };
   }
   if (protocol === 'memcached:') {
     if (hostname === '' || user !== '' || path !== '') return null;
-    const place = `memcached://${hostAndPort(hostname, port || '11211')}`;
-    return { store: urlWith(place, { prefix: prefix ?? 'sf2s', format }) };
+    const place = `memcached://${joinHostAndPort(hostname, port || '11211')}`;
+    return { store: joinStoreUrl(place, { prefix: prefix ?? 'sf2s', format }) };
   }
   const kind = sqlite ? 'sqlite' : kinds[protocol];
   if (kind === undefined || (kind !== 'sqlite' && path === '')) return null;

@@ -21,11 +21,11 @@ import {
   asText,
   type Configuration,
   ConfigurationError,
-  ifKnown,
   isTrue,
+  readIfKnown,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { databaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
 import { withoutEntities } from '../entities.ts';
 import { PhpFloat, type PhpValue } from '../formats/value.ts';
@@ -340,7 +340,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
   async describe(folder, { prefix, users, usermeta, network, superAdmins: given, admins }, ask) {
     const configuration = await openConfiguration(folder);
     if (configuration === null) return {};
-    const text = (name: string) => ifKnown(() => configuration.constant(name, ''));
+    const text = (name: string) => readIfKnown(() => configuration.constant(name, ''));
     const readOption = (name: string) =>
       ask(`SELECT option_value FROM ${quoteName(`${prefix}options`)} WHERE option_name = ${quoteText(name)}`);
     const home = text('WP_HOME');
@@ -507,7 +507,7 @@ function readDatabase(configuration: Configuration): SiteDatabase {
   const text = (name: string) => asText(configuration.constant(name, option('siteDatabase'))) ?? '';
   const charset = text('DB_CHARSET').toLowerCase();
   return serverDatabase({
-    ...databaseHost(text('DB_HOST')),
+    ...parseDatabaseHost(text('DB_HOST')),
     user: text('DB_USER'),
     password: text('DB_PASSWORD'),
     name: text('DB_NAME'),

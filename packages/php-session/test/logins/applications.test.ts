@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sessionsOf } from '../../../../test/helpers/config.ts';
-import { socketsOf } from '../../src/configuration/database-host.ts';
+import { listSockets } from '../../src/configuration/database-host.ts';
 import { describeUser } from '../../src/doctor/user.ts';
 import { decodePhp } from '../../src/formats/php.ts';
 import { decodePhpSerialize } from '../../src/formats/php-serialize.ts';
@@ -238,7 +238,7 @@ describe('where a database is', () => {
       found && 'database' in found ? found.database : (found as FoundSessions).accounts?.database;
     if (database === undefined) throw new Error('no database');
     const [{ host, port } = { host: '', port: undefined }] = database.place.hosts;
-    expect(socketsOf(database)[0] ?? (port === undefined ? host : `${host}:${port}`)).toBe(wanted);
+    expect(listSockets(database)[0] ?? (port === undefined ? host : `${host}:${port}`)).toBe(wanted);
   });
 });
 

@@ -22,7 +22,7 @@ import { typo3Site } from '../../../../test/helpers/typo3.ts';
 import { wordPressSite } from '../../../../test/helpers/wordpress.ts';
 import { describeSite, examineLogins } from '../../src/doctor/index.ts';
 import type { Login } from '../../src/login.ts';
-import { openSite } from '../../src/logins/applications.ts';
+import { openSite, applications as registered } from '../../src/logins/applications.ts';
 import { grants } from '../../src/logins/grants.ts';
 import type { SitePlace } from '../../src/logins/site.ts';
 import { readOptions } from '../../src/options.ts';
@@ -173,6 +173,11 @@ const applications: Record<string, Application> = {
     ],
   },
 };
+
+test('each application with tables of its own is tested here', () => {
+  const titles = registered.flatMap((one) => ('options' in one ? [] : [one.title]));
+  expect(Object.keys(applications)).toEqual(expect.arrayContaining(titles));
+});
 
 const databases = await siteDatabases(['mysql', 'postgres']);
 
