@@ -18,6 +18,8 @@ import { root } from './npm-packages.mjs';
 /** Processes that work at the same time: two cores are never idle, and no test waits too long for its turn. */
 export const capacity = 8;
 
+const packageTests = 'packages/php-session/test packages/session-server/test';
+
 /** All files but those in these folders. @param {string} folders separated by spaces */
 const allBut = (folders) => ['.', ...folders.split(' ').map((folder) => `:!${folder}`)];
 
@@ -47,14 +49,14 @@ export function testSteps(reports) {
       needs: ['bundles', 'java', 'build'],
       slots: 2,
       sources: allBut(
-        'test/android test/client test/php test/php-app test/server test/session-server bench CHANGELOG.md',
+        `test/android test/client test/php test/php-app test/server ${packageTests} bench CHANGELOG.md`,
       ),
     },
     {
       ...phpunitStep(reports),
       needs: ['bundles'],
       sources: allBut(
-        'android client test/android test/client test/e2e test/php-app test/server bench CHANGELOG.md',
+        `android client test/android test/client test/e2e test/php-app test/server ${packageTests} bench CHANGELOG.md`,
       ),
     },
     ...checkSteps(reports),
