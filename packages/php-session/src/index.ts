@@ -90,6 +90,14 @@ interface PathOptions {
   userName?: string | undefined;
   /** A path to a value that is empty if nobody is logged in. */
   userRequire?: string | undefined;
+  /** A path to the user's groups: a list of IDs, or a map from IDs to names. */
+  userGroups?: string | undefined;
+  /** A path to `admin` or `moderator`, or a list with them. */
+  userRoles?: string | undefined;
+  /** A path to a value that is not empty if the site has banned the user. */
+  userBanned?: string | undefined;
+  /** A path to the user's mail address. */
+  userMail?: string | undefined;
   /** IDs of accounts that do not count as users, such as a guest account. Separated by commas. */
   userNobody?: string | undefined;
   /** IDs of users who also have the role `admin`. Separated by commas. */

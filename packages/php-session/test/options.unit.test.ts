@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
 import { openSessions, type SessionOptions } from '../src/index.ts';
-import { readOptions } from '../src/options.ts';
+import { optionTexts, readOptions } from '../src/options.ts';
 import { pathText } from '../src/path.ts';
 import { mysql } from '../src/stores/sql/mysql.ts';
 import { sqlite } from '../src/stores/sql/sqlite.ts';
@@ -23,6 +24,29 @@ function problemsOf(options: Record<string, unknown>): string[] {
 }
 
 describe('the options of openSessions', () => {
+  test('the README describes all but userTable, whose users openSessions does not return', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const [, section = ''] = /^## Options\n(.*?)^#/ms.exec(readme) ?? [];
+    const rows = [...section.matchAll(/^\| (`.*?`) \|/gm)].flatMap(
+      ([, names = '']) => names.match(/\w+/g) ?? [],
+    );
+    const names = optionTexts({ store }).map(({ option }) => option);
+    expect(rows.sort()).toEqual(names.filter((name) => name !== 'userTable').sort());
+  });
+
+  test('the types accept the paths to groups, roles, a ban and a mail address', () => {
+    const options: SessionOptions = {
+      store,
+      userGroups: 'groups',
+      userRoles: 'roles',
+      userBanned: 'ban',
+      userMail: 'mail',
+    };
+    expect(readOptions({ ...options })).toMatchObject({
+      session: { user: { groups: ['groups'], roles: ['roles'], banned: ['ban'], mail: ['mail'] } },
+    });
+  });
+
   test('all problems are listed together, by the names of the options', () => {
     const problems = problemsOf({
       store: 'redis://HOST:PORT',
