@@ -89,7 +89,7 @@ test('root without the capability to become another user runs the processes as r
 test('root in a folder that other accounts cannot read: the processes run as root, and the kernel confines them', async () => {
   const program = mkdtempSync(join(tmpdir(), 'chat-private-'));
   onTestFinished(() => rmSync(program, { recursive: true }));
-  for (const name of ['package.json', 'server', 'session-server', 'test/helpers'])
+  for (const name of ['package.json', 'server', 'test/helpers'])
     cpSync(join(root, name), join(program, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(program, 'node_modules'));
   const done = [...within, 'become root'];
