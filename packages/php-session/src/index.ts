@@ -147,10 +147,12 @@ export function openSessions(options: SessionOptions): Sessions {
   }
   let opening: Promise<Logins> | undefined;
   let ends: LoginEnds | undefined;
+  let isClosed = false;
   const open = () => {
     opening ??= openLogins(settings).then(
       (logins) => {
         ends = new LoginEnds(logins);
+        if (isClosed) ends.close();
         return logins;
       },
       (error: unknown) => {
@@ -181,6 +183,7 @@ export function openSessions(options: SessionOptions): Sessions {
       return ends.follow(login, ended);
     },
     close() {
+      isClosed = true;
       ends?.close();
       void opening?.then((logins) => logins.close()).catch(() => {});
     },

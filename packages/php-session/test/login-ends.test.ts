@@ -52,6 +52,22 @@ test.concurrent('reports no end while the store cannot be read, and the logout a
   await context.expect.poll(() => calls.length).toBe(1);
 });
 
+test.concurrent('reports no end after close() during the first reading', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  context.onTestFinished(() => rmSync(folder, { recursive: true }));
+  const id = request(folder, '$_SESSION["user_id"] = 7');
+  const sessions = openSessions({ store: `file://${folder}` });
+  const reading = sessions.readSession(`PHPSESSID=${id}`);
+  sessions.close();
+  const login = await reading;
+  if ('code' in login) throw new Error(login.reason);
+  const calls: 'ended'[] = [];
+  sessions.onEnd(login, () => calls.push('ended'));
+  request(folder, 'session_destroy()', id);
+  await nextCheck();
+  context.expect(calls).toEqual([]);
+});
+
 test.concurrent('reports no end for a session that PHP is writing again', async (context) => {
   const { calls, folder, id } = await followSession(context);
   const file = join(folder, `sess_${id}`);
