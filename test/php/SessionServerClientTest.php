@@ -13,7 +13,7 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * The client's part of each command: its arguments as bytes, its answers and errors as PHP has them. The rules of the
- * server are tested in test/session-server.
+ * server are tested in packages/session-server/test.
  */
 final class SessionServerClientTest extends TestCase
 {
