@@ -103,7 +103,11 @@ async function runChecks(args: readonly string[], env: NodeJS.ProcessEnv, output
     output.finding(`To follow one login from the cookie to the user: ${howToRun('doctor', `${same}--cookie -`)}
 It asks for ${what} from the browser of a logged-in user.`);
   }
-  return problems === 0 ? 0 : 1;
+  if (problems === 0) return 0;
+  output.finding(
+    'docs/sessions.md describes the settings of sessions and logins, docs/settings.md all others.',
+  );
+  return 1;
 }
 
 const maxShownCharacters = 1000;
