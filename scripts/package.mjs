@@ -20,13 +20,14 @@ async function build() {
   const place = join(root, 'packages', folder);
   const license = join(place, 'LICENSE');
   if (option === '--restore') {
-    writeManifest(place, readManifest(folder, toSources));
+    const { main, types, typesVersions, ...manifest } = readManifest(folder, toSources);
+    writeManifest(place, manifest);
     rmSync(license, { force: true });
     return 0;
   }
   await buildPackage(folder);
   cpSync(join(root, 'LICENSE'), license);
-  writeManifest(place, readManifest(folder, toCompiled));
+  writeManifest(place, addOldEntries(readManifest(folder, toCompiled)));
   return 0;
 }
 
@@ -91,6 +92,18 @@ function readManifest(folder, convert) {
     ...manifest,
     exports: Object.fromEntries(names.map((name) => [name, convert(manifest.exports[name])])),
   };
+}
+
+/**
+ * Adds the entries for tools that do not read `exports`, such as TypeScript with `moduleResolution: node10`.
+ * @param {any} manifest with compiled files
+ */
+function addOldEntries(manifest) {
+  const { '.': main, ...others } = manifest.exports;
+  const typesVersions = Object.fromEntries(
+    Object.entries(others).map(([name, { types }]) => [name.slice('./'.length), [types]]),
+  );
+  return { ...manifest, main: main.default, types: main.types, typesVersions: { '*': typesVersions } };
 }
 
 /** @param {string} folder @param {object} manifest */

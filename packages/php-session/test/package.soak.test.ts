@@ -65,6 +65,12 @@ test('brings its own dependencies and none of the chat’s', () => {
   expect(alone.filter((name) => name.startsWith('php-session-') || others.includes(name))).toEqual([]);
 });
 
+test('has the same entries for tools that do not read exports', () => {
+  const { main, types, typesVersions, exports } = readManifest(join(project, 'node_modules/php-sessions'));
+  expect({ types, default: main }).toEqual(exports['.']);
+  expect(typesVersions).toEqual({ '*': { doctor: [exports['./doctor'].types] } });
+});
+
 test('contains the compiled files and types of both entries, and no sources', () => {
   const { exports } = readManifest(join(project, 'node_modules/php-sessions'));
   const files = Object.values(exports).flatMap((entry) => Object.values(entry as object));
