@@ -1,7 +1,15 @@
 /// <reference types="node" preserve="true" />
 // The public interface of php-sessions. Most programs need only `openSessions`.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { CheckResult, Credentials, Login, Logins, Refusal } from './login.ts';
+import {
+  type CheckResult,
+  type Credentials,
+  type Login,
+  type Logins,
+  type Refusal,
+  StoreError,
+  toUnavailable,
+} from './login.ts';
 import { LoginEnds } from './login-ends.ts';
 import { ConfigurationError, openLogins } from './logins/applications.ts';
 import type { PhpSession } from './logins/php-sessions.ts';
@@ -148,7 +156,13 @@ export function openSessions(options: SessionOptions): Sessions {
   let opening: Promise<Logins> | undefined;
   let ends: LoginEnds | undefined;
   let isClosed = false;
-  const open = () => {
+  /** The states of the logins that were read here. A login of another site could break the check of all. */
+  const ownStates = new WeakSet<object>();
+  const addOwn = (login: Login) => {
+    ownStates.add(login.state as object);
+  };
+  const open = (): Promise<Logins> => {
+    if (isClosed) return Promise.reject(new StoreError('the sessions were closed'));
     opening ??= openLogins(settings).then(
       (logins) => {
         ends = new LoginEnds(logins);
@@ -166,21 +180,28 @@ export function openSessions(options: SessionOptions): Sessions {
   return {
     async readSession(request) {
       try {
-        return await (await open()).identify(toCredentials(request));
+        const login = await (await open()).identify(toCredentials(request));
+        if (!('code' in login)) addOwn(login);
+        return login;
       } catch (error) {
-        if (!(error instanceof ConfigurationError)) throw error;
+        if (!(error instanceof ConfigurationError)) return toUnavailable(error);
         return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
       }
     },
-    changed: async (login) => (await open()).check([login])[0] ?? null,
+    async changed(login) {
+      const change = (await (await open()).check([login])[0]) ?? null;
+      if (change?.state === 'user') addOwn(change.login);
+      return change;
+    },
     answers: () =>
       open().then(
         (logins) => logins.answers(),
         () => false,
       ),
     onEnd(login, ended) {
-      if (ends === undefined) throw new TypeError('the login was not read by these sessions');
-      return ends.follow(login, ended);
+      if (!ownStates.has(login.state as object))
+        throw new TypeError('the login was not read by these sessions');
+      return ends?.follow(login, ended) ?? (() => {});
     },
     close() {
       isClosed = true;
@@ -191,19 +212,21 @@ export function openSessions(options: SessionOptions): Sessions {
 }
 
 function toCredentials(request: SessionRequest | string | undefined): Credentials {
-  if (typeof request !== 'object') return { cookies: request };
-  const { headers, ip, socket } = request;
-  const header = (name: string) => {
-    const value =
-      typeof headers.get === 'function' ? headers.get(name) : (headers as IncomingHttpHeaders)[name];
+  if (typeof request === 'string') return { cookies: request };
+  // Callers in JavaScript may give anything.
+  const { headers, ip, socket }: Partial<SessionRequest> = request ?? {};
+  const header = (name: string, separator: string) => {
+    const value: unknown =
+      typeof headers?.get === 'function' ? headers.get(name) : (headers as IncomingHttpHeaders)?.[name];
+    if (Array.isArray(value)) return value.join(separator);
     return typeof value === 'string' ? value : undefined;
   };
   const address = ip ?? socket?.remoteAddress;
   return {
-    cookies: header('cookie'),
+    cookies: header('cookie', '; '),
     address,
     client: address,
-    userAgent: header('user-agent'),
-    forwardedFor: header('x-forwarded-for'),
+    userAgent: header('user-agent', ', '),
+    forwardedFor: header('x-forwarded-for', ', '),
   };
 }

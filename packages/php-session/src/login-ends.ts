@@ -19,6 +19,7 @@ export class LoginEnds {
   #watch: Watch | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #hasWarned = false;
 
   constructor(logins: Logins) {
     this.#logins = logins;
@@ -33,7 +34,14 @@ export class LoginEnds {
       isInFlight: false,
       end() {
         stop();
-        onEnd();
+        try {
+          onEnd();
+        } catch (error) {
+          // The exception is the program's own, and must not affect the checks of other logins.
+          process.nextTick(() => {
+            throw error;
+          });
+        }
       },
     };
     const stop = () => {
@@ -59,6 +67,14 @@ export class LoginEnds {
     this.#watch?.end();
   }
 
+  /** Once, without the message, which may contain a part of a session. */
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    const name = error instanceof Error ? error.name : typeof error;
+    process.emitWarning(`php-sessions: the check of a login failed unexpectedly (${name})`);
+  }
+
   #stopTimer(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -69,8 +85,13 @@ export class LoginEnds {
   }
 
   #check(logins: readonly FollowedLogin[]): void {
-    for (const { login, end } of logins) if (login.ends !== undefined && login.ends <= Date.now()) end();
+    for (const followed of logins) {
+      const { ends = Number.POSITIVE_INFINITY } = followed.login;
+      // A callback may have stopped another login.
+      if (ends <= Date.now() && this.#followed.has(followed)) followed.end();
+    }
     const due = logins.filter((followed) => this.#followed.has(followed) && !followed.isInFlight);
+    if (due.length === 0) return;
     const checks = this.#logins.check(due.map(({ login }) => login));
     due.forEach((followed, n) => void this.#apply(followed, checks[n] as (typeof checks)[number]));
   }
@@ -88,8 +109,8 @@ export class LoginEnds {
       else followed.end();
     } catch (error) {
       // Without an answer from the store the login is neither confirmed nor ended.
-      if (!(error instanceof StoreError)) throw error;
       followed.isDoubtful = false;
+      if (!(error instanceof StoreError)) this.#warn(error);
     } finally {
       followed.isInFlight = false;
     }

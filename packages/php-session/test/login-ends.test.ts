@@ -130,3 +130,84 @@ test('reports an end that is known in advance, even if the store does not answer
   await vi.advanceTimersByTimeAsync(1000);
   expect(ended).toHaveBeenCalledTimes(1);
 });
+
+/** Collects uncaught exceptions, which Vitest would report as failures. */
+function catchUncaught(): unknown[] {
+  const caught: unknown[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => caught.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  });
+  return caught;
+}
+
+test('an exception in a callback is uncaught, and affects no other login', async () => {
+  const { ends } = stubLogins(async () => null);
+  const caught = catchUncaught();
+  const problem = new Error('in the callback');
+  const throwing = () => {
+    throw problem;
+  };
+  const ended = vi.fn();
+  ends.follow(login('1', Date.now() + 500), throwing);
+  ends.follow(login('2', Date.now() + 500), ended);
+  await vi.advanceTimersByTimeAsync(1000);
+  await new Promise(process.nextTick);
+  expect(ended).toHaveBeenCalledTimes(1);
+  expect(caught).toEqual([problem]);
+});
+
+test('a check that fails unexpectedly ends no login, and warns once without the message', async () => {
+  const { ends } = stubLogins(() => Promise.reject(new RangeError('a secret')));
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  const ended = vi.fn();
+  ends.follow(login('1'), ended);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(ended).not.toHaveBeenCalled();
+  expect(warn.mock.calls).toEqual([['php-sessions: the check of a login failed unexpectedly (RangeError)']]);
+});
+
+test('asks the store nothing while all checks are in flight', async () => {
+  const { check, ends } = stubLogins(() => new Promise(() => {}));
+  ends.follow(login('1'), () => {});
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(check).toHaveBeenCalledTimes(1);
+});
+
+test('rejects a login of other sessions, also where some were read', async (context) => {
+  const { sessions } = await followSession(context);
+  const other = await followSession(context);
+  const login = await other.sessions.readSession(`PHPSESSID=${other.id}`);
+  if ('code' in login) throw new Error(login.reason);
+  expect(() => sessions.onEnd(login, () => {})).toThrow('was not read by these sessions');
+  expect(() => other.sessions.onEnd({ ...login }, () => {})).not.toThrow();
+});
+
+test('stays closed', async (context) => {
+  const { sessions, id } = await followSession(context);
+  const opening = openSessions({ store: 'file:///tmp' });
+  sessions.close();
+  opening.close();
+  for (const closed of [sessions, opening])
+    expect(await closed.readSession(`PHPSESSID=${id}`)).toMatchObject({
+      code: 'session_store_unavailable',
+      reason: 'the sessions were closed',
+    });
+});
+
+test.for([null, {}, { headers: null }, 7, [], { headers: { cookie: 7 } }])(
+  'refuses %j as a request',
+  async (request) => {
+    const sessions = openSessions({ store: 'file:///tmp' });
+    onTestFinished(() => sessions.close());
+    expect(await sessions.readSession(request as never)).toMatchObject({ code: 'unauthorized' });
+  },
+);
+
+test('joins several Cookie headers', async (context) => {
+  const { sessions, id } = await followSession(context);
+  const headers = { cookie: ['a=b', `PHPSESSID=${id}`] } as never;
+  expect(await sessions.readSession({ headers })).toMatchObject({ user: { id: '7' } });
+});
