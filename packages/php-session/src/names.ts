@@ -49,10 +49,11 @@ let names = ownNames;
 
 /** Sets names for all messages of this process. Call it before opening sessions. The other names are the package's own. */
 export function useNames(given: Partial<Names> = {}): void {
-  names = { ...ownNames, ...given };
+  const defined = Object.entries(given).filter(([, name]) => name !== undefined);
+  names = { ...ownNames, ...Object.fromEntries(defined) };
 }
 
-export const option = (name: OptionName): string => names.option(name);
+export const option = (name: OptionName): string => names.option(name) ?? name;
 export const grantsCommand = (): string => names.grants;
 export const trustedProxies = (): string => names.trustedProxies;
 export const pageOrigins = (): string => names.pageOrigins;

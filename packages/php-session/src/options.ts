@@ -90,7 +90,8 @@ export function readOptions(
       const [fallback, parseText] = table[name];
       const text = all[name];
       try {
-        if (text === null) throw new TypeError('every site has its own, so it has to be given');
+        if (text === null && given[name] !== null)
+          throw new TypeError('every site has its own, so it has to be given');
         if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
         const context = { cookieName: String(parsed.cookieName), appKeys, siteOption: nameOf('site') };
         parsed[name] = parseText(text ?? fallback, context);
@@ -226,11 +227,16 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
   });
 }
 
+/** Quotes a wrong value. A URL or key that was given as another option by mistake is not repeated. */
+function show(text: string): string {
+  return /:\/\/|base64:|password/i.test(text) ? 'the value' : JSON.stringify(text);
+}
+
 function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
   const [, table, id, name] = /^(\w+(?:\.\w+)?)\( *(\w+) *, *(\w+) *\)$/.exec(text) ?? [];
   if (table !== undefined && id !== undefined && name !== undefined) return { table, id, name };
   throw new TypeError(
-    `${JSON.stringify(text)} is not a table with its columns of the ID and the name, such as users(id,name)`,
+    `${show(text)} is not a table with its columns of the ID and the name, such as users(id,name)`,
   );
 }
 
@@ -254,7 +260,7 @@ function parseSite(text: string): { kind: string | undefined; folder: string | u
   if (kind === undefined ? folder !== undefined : application && (folder || 'options' in application))
     return { kind, folder };
   throw new TypeError(
-    `${JSON.stringify(text)} is not the folder of a site, such as /var/www/html, or KIND:/var/www/html with one of the kinds ${applications.map(({ kind }) => kind).join(', ')}`,
+    `${show(text)} is not the folder of a site, such as /var/www/html, or KIND:/var/www/html with one of the kinds ${applications.map(({ kind }) => kind).join(', ')}`,
   );
 }
 
@@ -276,25 +282,25 @@ function parseCharset(label: string): string | undefined {
     return encoding === 'utf-8' ? undefined : encoding;
   } catch {
     throw new TypeError(
-      `${JSON.stringify(label)} is not a character set of PHP texts, such as windows-1252, windows-1251 or shift_jis`,
+      `${show(label)} is not a character set of PHP texts, such as windows-1252, windows-1251 or shift_jis`,
     );
   }
 }
 
 function parseNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new TypeError(`${JSON.stringify(text)} is not a number from 1`);
+  throw new TypeError(`${show(text)} is not a number from 1`);
 }
 
 function parseSwitch(text: string): boolean {
   if (text === 'on' || text === 'off') return text === 'on';
-  throw new TypeError(`${JSON.stringify(text)} is neither on nor off`);
+  throw new TypeError(`${show(text)} is neither on nor off`);
 }
 
 /** A token of RFC 6265 with characters that PHP does not change. */
 function parseCookieName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
-  throw new TypeError(`${JSON.stringify(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);
+  throw new TypeError(`${show(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);
 }
 
 function parseUserPath(text: string): ReturnType<typeof parsePath> {
@@ -303,7 +309,7 @@ function parseUserPath(text: string): ReturnType<typeof parsePath> {
   } catch (error) {
     const { message } = error as TypeError;
     throw new TypeError(
-      `${JSON.stringify(text)} is not a path of keys separated by dots, such as app.user.id: ${message}`,
+      `${show(text)} is not a path of keys separated by dots, such as app.user.id: ${message}`,
     );
   }
 }

@@ -17,3 +17,10 @@ test('without names of the caller, messages name the options of the package', ()
   expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
   expect(addressHint()).toContain('see the trusted proxies of this server; siteChecks=off');
 });
+
+test('messages use the names of the package for those that the caller leaves out', () => {
+  useNames({ option: () => undefined as never, trustedProxies: undefined as never });
+  expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
+  useNames({ option: undefined as never });
+  expect(addressHint()).toContain('see the trusted proxies of this server; siteChecks=off');
+});

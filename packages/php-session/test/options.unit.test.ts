@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
@@ -200,4 +201,25 @@ describe('the settings of the chat server', () => {
     }
     throw new Error('accepted');
   }
+});
+
+test.each(['site', 'siteBlog', 'siteChecks', 'cookieName', 'charset', 'userId', 'userTable', 'cookie'])(
+  'does not repeat a secret that was given as %s by mistake',
+  (name) => {
+    for (const secret of [
+      'mysql://ann:hunter2@127.0.0.1/d',
+      'redis://:hun/hunter2@127.0.0.1',
+      'base64:hunter2=',
+      'mysql:host=h;password=hunter2',
+    ]) {
+      const read = readOptions({ store: 'file:///tmp', [name]: secret });
+      if ('problems' in read) expect(inspect(read)).not.toContain('hunter2');
+    }
+  },
+);
+
+test('says that null is not a string', () => {
+  expect(readOptions({ store: null, cookieName: null })).toEqual({
+    problems: ['store: a string is needed', 'cookieName: a string is needed'],
+  });
 });
