@@ -138,6 +138,7 @@ export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'clo
    * Calls `ended` once when the user logs out, the session expires, or the session gets another user. While the store
    * does not answer, no login ends.
    * @returns a function that stops following the login
+   * @throws TypeError for a login that other sessions have read
    */
   onEnd(login: Login<State>, ended: () => void): () => void;
 }
