@@ -1,13 +1,10 @@
-/** A package holds JavaScript. */
+/** The package is compiled to JavaScript. */
 const isPackage = import.meta.url.endsWith('.js');
 
-/**
- * A package, and the image, have a command of the system. A checkout is started by npm, from whichever folder it is
- * called.
- */
+/** The package and the image install a command. In a checkout, npm scripts run it. */
 const isInstalled = isPackage || process.env.PHP_SESSION_CHAT_COMMAND !== undefined;
 
-/** The commands that a checkout has as scripts of the same name, and those with another one. */
+/** The npm scripts of commands that have one. */
 const scripts: Record<string, string> = {
   init: 'init',
   run: 'server',
@@ -16,26 +13,25 @@ const scripts: Record<string, string> = {
 };
 
 /**
- * A command as its reader types it.
- * @param options words behind the command
- * @param output whether nothing but the command's own output may be printed, because it is passed on
+ * Returns the command line that a user types here.
+ * @param isPiped the output goes to another program, so npm must not print its own lines
  */
-export function howToRun(command: string, options = '', output = false): string {
-  const behind = options === '' ? '' : ` ${options}`;
-  if (isInstalled) return `php-session-chat ${command}${behind}`;
-  const npm = `npm run${output ? ' -s' : ''}`;
+export function howToRun(command: string, options = '', isPiped = false): string {
+  const suffix = options === '' ? '' : ` ${options}`;
+  if (isInstalled) return `php-session-chat ${command}${suffix}`;
+  const npm = `npm run${isPiped ? ' -s' : ''}`;
   const script = scripts[command];
-  if (script === undefined) return `${npm} command -- ${command}${behind}`;
+  if (script === undefined) return `${npm} command -- ${command}${suffix}`;
   return `${npm} ${script}${options === '' ? '' : ` -- ${options}`}`;
 }
 
-/** The folder in which its reader has typed the command: npm changes it. */
+/** The folder in which the user typed the command. npm changes the working directory. */
 export const callersFolder = (env: NodeJS.ProcessEnv): string =>
   (isInstalled ? undefined : env.INIT_CWD) ?? process.cwd();
 
-/** The pages of the package, or of the image, which has the sources in place of `dist/`. */
+/** The documentation. The image contains the sources instead of `dist/`. */
 const docs = new URL(isPackage ? '../../../docs/' : '../../docs/', import.meta.url).pathname;
 
-/** Names pages of the documentation, such as docs/install.md, by their path. In a checkout that is right already. */
+/** Replaces names of pages, such as docs/install.md, by their absolute paths if the program is installed. */
 export const withDocs = (text: string): string =>
   isInstalled ? text.replace(/(?<![\w./-])docs\/(?=[\w-]+\.md\b)/g, docs) : text;

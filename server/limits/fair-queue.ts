@@ -1,18 +1,14 @@
-/** Milliseconds after which half of the time that a user has used does not count any more. */
-const halfLife = 5 * 60_000;
+/** After this time half of a user's past use is forgotten. */
+const halfLifeMs = 5 * 60_000;
 
-/**
- * A queue in which that user comes next whose tasks have taken the least time lately, however many tasks each has. Users
- * whose tasks have taken as much take turns.
- */
+/** A queue that serves the user whose tasks took the least time recently. Users with equal times take turns. */
 export class FairQueue<Task> {
   readonly #tasks = new Map<string, Task[]>();
   #size = 0;
-  /** Milliseconds of each user, as they counted at `#counted`. All fade alike, so their order stays. */
-  readonly #used = new Map<string, number>();
-  #counted = 0;
+  /** By user, as of `#updatedAt`. All values decay at the same rate, so their order stays. */
+  readonly #usedMs = new Map<string, number>();
+  #updatedAt = 0;
 
-  /** The number of all tasks. */
   get size(): number {
     return this.#size;
   }
@@ -26,27 +22,27 @@ export class FairQueue<Task> {
 
   /**
    * Removes and returns the next task.
-   * @param may whether a task of this user may come
+   * @param isAllowed filters the users
    */
-  next(may: (user: string) => boolean = () => true): Task | undefined {
+  next(isAllowed: (user: string) => boolean = () => true): Task | undefined {
     let next: string | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const user of this.#tasks.keys()) {
-      if (!may(user)) continue;
-      const used = this.#used.get(user) ?? 0;
+      if (!isAllowed(user)) continue;
+      const used = this.#usedMs.get(user) ?? 0;
       if (used < least) [next, least] = [user, used];
     }
     if (next === undefined) return undefined;
     const tasks = this.#tasks.get(next) ?? [];
     const task = tasks.shift();
-    // Moves the user behind all others.
+    // Moves the user to the end of the map.
     this.#tasks.delete(next);
     if (tasks.length > 0) this.#tasks.set(next, tasks);
     this.#size--;
     return task;
   }
 
-  /** Removes and returns the newest task of the user who has the most. */
+  /** Removes and returns the newest task of the user with the most tasks. */
   dropLast(): Task | undefined {
     let most: [user: string, tasks: Task[]] | undefined;
     for (const entry of this.#tasks) if (entry[1].length > (most?.[1].length ?? 0)) most = entry;
@@ -56,20 +52,20 @@ export class FairQueue<Task> {
     return task;
   }
 
-  /** Counts the milliseconds that a task of a user has taken. */
+  /** Adds the time that a user's task took. */
   count(user: string, ms: number): void {
     const now = performance.now();
-    const rest = 2 ** ((this.#counted - now) / halfLife);
-    this.#counted = now;
-    for (const [one, used] of this.#used) {
-      // Nobody is remembered for long.
-      if (used * rest < 1) this.#used.delete(one);
-      else this.#used.set(one, used * rest);
+    const rest = 2 ** ((this.#updatedAt - now) / halfLifeMs);
+    this.#updatedAt = now;
+    for (const [other, usedMs] of this.#usedMs) {
+      // Bounds the map.
+      if (usedMs * rest < 1) this.#usedMs.delete(other);
+      else this.#usedMs.set(other, usedMs * rest);
     }
-    this.#used.set(user, (this.#used.get(user) ?? 0) + ms);
+    this.#usedMs.set(user, (this.#usedMs.get(user) ?? 0) + ms);
   }
 
-  /** @returns whether it was waiting */
+  /** @returns whether the task was in the queue */
   remove(user: string, task: Task): boolean {
     const tasks = this.#tasks.get(user) ?? [];
     const at = tasks.indexOf(task);

@@ -9,7 +9,7 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { apiKey, count, duration, readEach, readTexts, size, type Texts } from './forms.ts';
 import { addUnknown, unknownSettings } from './names.ts';
 
-/** Settings that cannot be used. The message lists them all, for the operator. */
+/** Invalid settings. The message lists all of them. */
 export class SettingsError extends CommandProblem {
   constructor(problems: readonly string[]) {
     super(
@@ -25,7 +25,7 @@ const onOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 const someBytes = size.refine((bytes) => bytes > 0);
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
-/** The content of a file. Errors never repeat it. */
+/** Reads a file. Errors never contain its content, which may be a key. */
 const file = <T>(read: (content: string) => T) =>
   z.string().transform((path, context) => {
     if (path === '') return undefined;
@@ -37,10 +37,10 @@ const file = <T>(read: (content: string) => T) =>
     }
   });
 
-/** Bytes of a socket's path on Linux. */
-const longestSocket = 107;
+/** Linux limits the path of a socket. */
+const maxSocketPathBytes = 107;
 
-/** Every setting: its default, its form, and in words what it accepts. */
+/** Each setting with its default, its form, and what it accepts in words. */
 const settings = {
   SESSION_SERVER_HOST: [
     '127.0.0.1',
@@ -53,13 +53,13 @@ const settings = {
     z
       .string()
       .transform((path) => resolve(path))
-      .refine((path) => Buffer.byteLength(path) <= longestSocket),
-    `a path that has ${longestSocket} bytes or less with its folders`,
+      .refine((path) => Buffer.byteLength(path) <= maxSocketPathBytes),
+    `a path that has ${maxSocketPathBytes} bytes or less with its folders`,
   ],
   SESSION_SERVER_CONTAINER: [
     'memory:',
     z.string().transform((url, context) => {
-      const container = containerOf(url);
+      const container = parseContainer(url);
       if (container !== null) return container;
       context.addIssue('no container');
       return z.NEVER;
@@ -132,7 +132,7 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   if (!texts.SESSION_SERVER_TLS_CERT !== !texts.SESSION_SERVER_TLS_KEY) {
     problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: give both, or none');
   }
-  const tls = tlsOf(value);
+  const tls = readTls(value);
   if (tls === null)
     problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: they do not belong together');
   const unknown = unknownSettings(env, 'SESSION_SERVER_', Object.keys(settings));
@@ -146,7 +146,7 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   });
 }
 
-/** The port is opened only if SESSION_SERVER_PORT is set, or a setting that is only for ports and no socket. */
+/** Whether to open the port: if SESSION_SERVER_PORT is set, or only settings of ports and no socket. */
 function opensPort(texts: Texts): boolean {
   if (texts.SESSION_SERVER_PORT) return true;
   return !texts.SESSION_SERVER_SOCKET && Boolean(texts.SESSION_SERVER_HOST || texts.SESSION_SERVER_TLS_CERT);
@@ -185,8 +185,8 @@ function settingsOf(
   };
 }
 
-/** @returns null if no container has this form */
-function containerOf(url: string): { open: OpenContainer; path: string } | null {
+/** @returns null if the URL has no container's form */
+function parseContainer(url: string): { open: OpenContainer; path: string } | null {
   for (const [form, open] of Object.entries(containers)) {
     const scheme = form.replace('PATH', '');
     const path = url.slice(scheme.length);
@@ -195,8 +195,8 @@ function containerOf(url: string): { open: OpenContainer; path: string } | null 
   return null;
 }
 
-/** @returns undefined if there is no certificate or no key; null if they do not belong together */
-function tlsOf(value: Partial<Parsed>): { cert: string; key: string } | undefined | null {
+/** @returns undefined without a certificate or key; null if the key does not match the certificate */
+function readTls(value: Partial<Parsed>): { cert: string; key: string } | undefined | null {
   const { SESSION_SERVER_TLS_CERT: cert, SESSION_SERVER_TLS_KEY: key } = value;
   if (cert === undefined || key === undefined) return undefined;
   try {
