@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
-import { insertInto, siteFiles, siteTables, type TestDatabase } from './site-database.ts';
+import { insertInto, siteFiles, siteTables, type TestDatabase, writeFiles } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 /** A site with PHP sessions in a table, beside a table of its users, and a login of user 7. */
@@ -21,11 +20,8 @@ async function siteOf(
   files: Record<string, string>,
   tables: Record<string, string>,
 ): Promise<Pick<AccountSite, 'folder' | 'remove'>> {
-  const { folder, write } = siteFiles('accounts');
-  for (const [path, text] of Object.entries(files)) {
-    write(path, text);
-    writeFileSync(join(folder, path), text);
-  }
+  const { folder } = siteFiles('accounts');
+  writeFiles(folder, files);
   const { drop } = await siteTables(db, '', tables);
   return {
     folder,

@@ -1,7 +1,9 @@
 import { afterAll, expect, onTestFinished, vi } from 'vitest';
 import type { CheckResult, Credentials, Login, Logins } from '../../packages/php-session/src/login.ts';
 import { openSite } from '../../packages/php-session/src/logins/applications.ts';
+import { grants } from '../../packages/php-session/src/logins/grants.ts';
 import type { SitePlace } from '../../packages/php-session/src/logins/site.ts';
+import { parseDatabaseUrl } from '../../packages/php-session/src/store-url.ts';
 import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 
@@ -58,6 +60,23 @@ export async function expectLogins<Session>(
 export async function expectRefused(logins: Logins, headers: readonly string[]): Promise<void> {
   for (const cookies of headers)
     expect(await logins.identify({ cookies }), cookies).toMatchObject({ code: 'unauthorized' });
+}
+
+/**
+ * Creates the doctor's views of a site, changed by `edit`, until the end of the test.
+ * @returns the database with its own user, as the option `siteDatabase`
+ */
+export async function createViews(db: TestDatabase, folder: string, edit: (statement: string) => string) {
+  const lines = await grants({ folder });
+  if ('problem' in lines) throw new Error(lines.problem);
+  const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
+  onTestFinished(async () => {
+    for (const view of views) await db.run(`DROP VIEW ${/VIEW (\S+)/.exec(view)?.[1]}`);
+  });
+  for (const view of views) await db.run(edit(view));
+  return parseDatabaseUrl(
+    `mysql://${db.user}:${encodeURIComponent(db.password)}@127.0.0.1:${db.port}/${db.name}`,
+  );
 }
 
 /** Short questions to logins. */

@@ -1,4 +1,6 @@
+import { afterAll } from 'vitest';
 import { type SessionClient, sessionClient } from './session-client.ts';
+import { type SessionServerHere, sessionServerHere } from './session-server-here.ts';
 
 /** Changes sessions in a session server as PHP's session handler would, over one connection. */
 export interface KeptSessions {
@@ -27,6 +29,17 @@ export async function keptSessions(port: number): Promise<KeptSessions> {
     do: run,
     close: () => client.socket.destroy(),
   };
+}
+
+/** A session server with its sessions, for all tests of a file. */
+export async function sharedSessions(): Promise<{ server: SessionServerHere; kept: KeptSessions }> {
+  const server = await sessionServerHere();
+  const kept = await keptSessions(server.port);
+  afterAll(async () => {
+    kept.close();
+    await server.close();
+  });
+  return { server, kept };
 }
 
 function percent(data: string | Buffer): string {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, RESP_TYPES } from 'redis';
+import { afterAll, onTestFinished } from 'vitest';
 import { type Child, ownPort, startChild } from './child.ts';
 
 export interface Redis extends Child {
@@ -72,5 +73,19 @@ export async function startRedis(
 export async function startLockedRedis(password: string): Promise<Redis> {
   const redis = await startRedis(['--requirepass', password]);
   await redis.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
+  return redis;
+}
+
+/** A Redis without and one with a password, for all tests of a file. */
+export async function sharedRedis(password: string): Promise<{ redis: Redis; locked: Redis }> {
+  const [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
+  afterAll(() => Promise.all([redis.remove(), locked.remove()]));
+  return { redis, locked };
+}
+
+/** A Redis until the end of the test. @param again as in `startRedis` */
+export async function redisForTest(args: readonly string[] = [], again?: Redis): Promise<Redis> {
+  const redis = await startRedis(args, again);
+  onTestFinished(() => redis.remove());
   return redis;
 }

@@ -1,3 +1,4 @@
+import { onTestFinished } from 'vitest';
 import { type Child, startChild } from './child.ts';
 
 export interface SessionServer extends Child {
@@ -24,4 +25,20 @@ export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root
   const { port, socket } = JSON.parse(match[0]) as { port: number; socket: string | undefined };
   const url = port === undefined ? `session-server://${socket}` : `session-server://127.0.0.1:${port}`;
   return Object.assign(child, { port, socket, url });
+}
+
+/** A session server that ends with the test, and can be restarted on its port. */
+export async function restartableSessionServer() {
+  let server = await startSessionServer();
+  const { port, url } = server;
+  onTestFinished(async () => void (await server.stop('SIGKILL')));
+  return {
+    port,
+    url,
+    signal: (name: NodeJS.Signals) => server.signal(name),
+    async restart() {
+      await server.stop('SIGKILL');
+      server = await startSessionServer({ SESSION_SERVER_PORT: String(port) });
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { onTestFinished } from 'vitest';
 import { soak } from '../guarantees/size.ts';
 import { startGate } from './gate.ts';
 import { type Mariadb, startMariadb } from './mariadb.ts';
@@ -37,15 +38,28 @@ export function insertInto(
   return run(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`, Object.values(row));
 }
 
+/** @param files texts by their paths relative to the folder */
+export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+/** A folder with these files until the end of the test. */
+export function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'site-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  writeFiles(folder, files);
+  return folder;
+}
+
 /** The folder of a site. @returns its path, and writes a file with PHP into it */
 export function siteFiles(name: string) {
   const folder = mkdtempSync(join(tmpdir(), `${name}-`));
   return {
     folder,
-    write(file: string, php: string) {
-      mkdirSync(dirname(join(folder, file)), { recursive: true });
-      writeFileSync(join(folder, file), `<?php\n${php}`);
-    },
+    write: (file: string, php: string) => writeFiles(folder, { [file]: `<?php\n${php}` }),
   };
 }
 

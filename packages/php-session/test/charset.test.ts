@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { configOf, sessionsOf } from '../../../test/helpers/config.ts';
-import { phpRequest } from '../../../test/helpers/php-request.ts';
+import { phpUserSession } from '../../../test/helpers/php-request.ts';
 import { phpSessions } from '../src/logins/php-sessions.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'charset-'));
@@ -15,13 +15,6 @@ const settings = (charset: string) => ({
   CHAT_USER_ROOMS: 'rooms',
   CHAT_USER_MAIL: 'mail',
 });
-
-/** A session that PHP writes with these texts, given as PHP writes them in code. */
-const written = (id: string, name: string, room = 'Room', mail = 'a@example.org') =>
-  phpRequest(
-    { 'session.save_path': folder },
-    `$_SESSION = ["user_id" => "${id}", "firstname" => "${name}", "rooms" => ["a" => "${room}"], "mail" => "${mail}"]`,
-  );
 
 async function userOf(charset: string, id: string) {
   const logins = phpSessions(sessionsOf(settings(charset)));
@@ -36,7 +29,7 @@ test.each([
   ['Shift_JIS', 'ann', '\\x8e\\x52\\x93\\x63', 'Room', 'ann', '山田', 'Room'],
   ['utf-8', 'ann', 'Zoë', 'Café', 'ann', 'Zoë', 'Café'],
 ])('all texts of a user can be in %s', async (charset, id, name, room, ...expected) => {
-  const session = written(id, name, room, `${name}@example.org`);
+  const session = phpUserSession(folder, id, name, room, `${name}@example.org`);
   expect(await userOf(charset, session)).toMatchObject({
     user: {
       id: expected[0],
@@ -48,7 +41,7 @@ test.each([
 });
 
 test('HTML entities are decoded once in names of users and rooms, but not in IDs', async () => {
-  const session = written('O&#039;Brien', 'O&#039;Brien &amp;amp; S&ouml;hne', 'Q&amp;A');
+  const session = phpUserSession(folder, 'O&#039;Brien', 'O&#039;Brien &amp;amp; S&ouml;hne', 'Q&amp;A');
   expect(await userOf('', session)).toMatchObject({
     user: {
       id: 'O&#039;Brien',

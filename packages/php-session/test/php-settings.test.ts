@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { size } from '../../../test/guarantees/size.ts';
 import { ownPort, startChild } from '../../../test/helpers/child.ts';
 import { dice } from '../../../test/helpers/dice.ts';
 import { fastCgi } from '../../../test/helpers/fast-cgi.ts';
+import { writeFiles } from '../../../test/helpers/site-database.ts';
 import { readSessionCalls } from '../src/configuration/configuration.ts';
 import { type IniStatement, parseIni } from '../src/configuration/ini.ts';
 import { phpSettingNames, readPhpSettings } from '../src/configuration/php-settings.ts';
@@ -98,13 +99,6 @@ test('deep, long and doubling values of php.ini are errors', () => {
   expect(doubling).toThrow(ConfigurationError);
 });
 
-function written(root: string, files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), text);
-  }
-}
-
 const sessionNames = phpSettingNames.filter((name) => /^session\.|^sys_/.test(name));
 
 test('the settings are those of PHP with the same php.ini and the same further files', async () => {
@@ -128,7 +122,7 @@ test('the settings are those of PHP with the same php.ini and the same further f
       'conf.d/9-b.ini': file(),
       'conf.d/c.txt': file(),
     };
-    written(join(root, 'etc/php/8.2/cli'), files);
+    writeFiles(join(root, 'etc/php/8.2/cli'), files);
     const ini = join(root, 'etc/php/8.2/cli');
     const code =
       'foreach (array_slice($argv, 1) as $name) $all[$name] = ini_get($name); echo json_encode($all);';
@@ -187,7 +181,7 @@ test('under PHP-FPM each setting has the value that PHP uses, whichever file set
     const [values, admin] = [param('PHP_VALUE'), param('PHP_ADMIN_VALUE')];
     const etc = join(root, 'etc/php/8.2/fpm');
     const socket = join(root, 'sock');
-    written(root, {
+    writeFiles(root, {
       'etc/php/8.2/fpm/php.ini': `${quiet}${some(random, 4, ini)}\n[PATH=${join(root, 'srv')}]\n${some(random, 1, allowed(ini))}\n[PATH=${site}/sub/]\n${some(random, 1, allowed(ini))}\n`,
       'etc/php/8.2/fpm/php-fpm.conf': `[global]\nerror_log = ${join(root, 'log')}\ninclude = ${etc}/pool.d/*.conf\n`,
       'etc/php/8.2/fpm/pool.d/a.conf': `[a]\nuser = root\nlisten = ${root}/$pool\npm = static\npm.max_children = 1\nphp_value[session.name] = other\n`,
@@ -243,7 +237,7 @@ test('in Apache each setting has the value that PHP uses, whichever file sets it
     const mods = ['mpm_prefork', 'authz_core', 'dir', 'mime'].map(
       (name) => `LoadModule ${name}_module ${modules}/mod_${name}.so\n`,
     );
-    written(root, {
+    writeFiles(root, {
       'etc/php/8.2/apache2/php.ini': quiet + some(random, 3, (name, value) => `${name} = "${value}"`),
       'etc/apache2/envvars': `export APACHE_RUN_DIR=${root}\n`,
       'etc/apache2/apache2.conf': `ServerRoot ${root}\nServerName localhost\nListen 127.0.0.1:${port}\n${mods.join('')}LoadModule php_module \\\n ${modules}/${php}\nUser nobody\nGroup nogroup\nTypesConfig /dev/null\nKeepAlive Off\nPidFile $\{APACHE_RUN_DIR}/pid\nErrorLog ${root}/log\nPHPIniDir ${root}/etc/php/8.2/apache2\n<IfModule mod_php.c>\nAddHandler application/x-httpd-php .php\n</IfModule>\n<IfModule mod_none.c>\nphp_value session.name no\n</IfModule>\n${some(random, 2, allowed(line))}\n<Directory />\nAllowOverride None\nRequire all granted\n</Directory>\nInclude sites/*.conf\n`,
@@ -284,7 +278,7 @@ test('the configuration of the web server decides which pool runs a folder', asy
     server { root ${root}/none; location /c/ { alias ${root}/c/; location ~ \\.php { fastcgi_pass tcp; } } }
     server { root ${root}/far; location / { fastcgi_pass 192.0.2.1:9000; } }
     server { root ${root}/$host; location / { fastcgi_pass 192.0.2.1:9000; } }`;
-  written(root, {
+  writeFiles(root, {
     'etc/php/8.2/fpm/php-fpm.conf': fpmConf,
     'etc/php/8.2/fpm/pool.d/all.conf': pools.join(''),
     'etc/nginx/nginx.conf': `http { ${nginx} }`,
@@ -313,7 +307,7 @@ test('the configuration of the web server decides which pool runs a folder', asy
 
 test('.htaccess cannot include or define, because others than the administrator may write it', async () => {
   const root = join(folder, 'htaccess');
-  written(root, {
+  writeFiles(root, {
     'etc/php/8.2/apache2/php.ini': 'session.name = ini\n',
     'etc/apache2/apache2.conf': `ServerRoot ${root}/etc\nDefine HERE server\nLoadModule php_module /usr/lib/libphp8.2.so\nDocumentRoot ${root}/site\n<Directory ${root}/site>\nAllowOverride All\n</Directory>\n`,
     'etc/other.conf': 'php_value session.name other\n',
@@ -327,7 +321,7 @@ test('.htaccess cannot include or define, because others than the administrator 
 test('the number of included files and the depth of folders are limited', async () => {
   const root = join(folder, 'many');
   const deep = 'a/b/c/d/e/f/g';
-  written(root, {
+  writeFiles(root, {
     'etc/apache2/apache2.conf': `ServerRoot ${root}/etc\n${'Include one.conf\n'.repeat(2000)}`,
     'etc/one.conf': '',
     [`site/${deep}/in.php`]: "<?php session_name('IN');",

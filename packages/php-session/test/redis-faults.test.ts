@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Redis, startLockedRedis, startRedis } from '../../../test/helpers/redis.ts';
+import { describe, expect, test } from 'vitest';
+import { redisForTest, sharedRedis } from '../../../test/helpers/redis.ts';
 import { orNull, spoilingProxy, storeAt, text } from '../../../test/helpers/session-stores.ts';
 import { failureOf } from '../../../test/helpers/whole-error.ts';
 import { SessionBusyError, type SessionStore } from '../src/store.ts';
@@ -8,22 +8,10 @@ import { storeConnectionContract } from './contracts/store-connection.ts';
 const password = 'p@ss/w:rd+%';
 const inUrl = encodeURIComponent(password);
 
-let redis: Redis;
-let locked: Redis;
-beforeAll(async () => {
-  [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
-});
-afterAll(() => Promise.all([redis.remove(), locked.remove()]));
+const { redis, locked } = await sharedRedis(password);
 
 const store = (place = `127.0.0.1:${redis.port}`) => storeAt(`redis://${place}`);
 const put = (id: string, value: string | Buffer) => redis.ask('SET', `PHPREDIS_SESSION:${id}`, value);
-
-/** A Redis that ends with the test. */
-async function another(args: readonly string[] = [], again?: Redis): Promise<Redis> {
-  const started = await startRedis(args, again);
-  onTestFinished(() => started.remove());
-  return started;
-}
 
 /** A store behind a proxy that changes the replies of Redis. */
 async function spoiled(reply: Parameters<typeof spoilingProxy>[1]): Promise<SessionStore> {
@@ -122,7 +110,7 @@ describe('a refusal of Redis', () => {
 
   test('a replica has the TTL, but cannot renew it', async () => {
     await redis.ask('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
-    const replica = await another(['--replicaof', '127.0.0.1', String(redis.port)]);
+    const replica = await redisForTest(['--replicaof', '127.0.0.1', String(redis.port)]);
     await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');
     const sessions = store(`127.0.0.1:${replica.port}`);
     await expect.poll(() => orNull(sessions.ttl('one'))).toBeGreaterThan(90_000);
@@ -130,7 +118,7 @@ describe('a refusal of Redis', () => {
   });
 
   test('an unknown command, which Redis repeats with its arguments: the error does not', async () => {
-    const renamed = await another(['--rename-command', 'AUTH', '', '--rename-command', 'MGET', '']);
+    const renamed = await redisForTest(['--rename-command', 'AUTH', '', '--rename-command', 'MGET', '']);
     const repeated = String(await renamed.ask('AUTH', password).catch((error: unknown) => error));
     expect(repeated).toContain(password);
     const place = `127.0.0.1:${renamed.port}`;
@@ -139,7 +127,7 @@ describe('a refusal of Redis', () => {
   });
 
   test('a node of a cluster: an error that says so', async () => {
-    const node = await another(['--cluster-enabled', 'yes']);
+    const node = await redisForTest(['--cluster-enabled', 'yes']);
     const sessions = store(`127.0.0.1:${node.port}`);
     expect(await failureOf(sessions.get('one'))).toMatch(/CLUSTERDOWN.*node of a cluster/);
   });

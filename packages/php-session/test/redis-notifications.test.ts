@@ -5,7 +5,7 @@ import { fastClock } from '../../../test/helpers/fake-clock.ts';
 import { startGate } from '../../../test/helpers/gate.ts';
 import { hanging } from '../../../test/helpers/hanging.ts';
 import { phpRequest } from '../../../test/helpers/php-request.ts';
-import { type Redis, startLockedRedis, startRedis } from '../../../test/helpers/redis.ts';
+import { type Redis, redisForTest, startLockedRedis, startRedis } from '../../../test/helpers/redis.ts';
 import { spoilingProxy } from '../../../test/helpers/session-stores.ts';
 import { endingProgram, lost, subscribed, subscribingProgram } from '../../../test/helpers/subscribed.ts';
 import { parseStoreUrl } from '../src/store-url.ts';
@@ -28,13 +28,6 @@ async function logout(on: Redis, id = 'one', prefix = 'PHPREDIS_SESSION:'): Prom
   await on.ask('SET', prefix + id, 'x');
   await on.ask('DEL', prefix + id);
 }
-/** A Redis that ends with the test. */
-async function another(args: readonly string[], again?: Redis): Promise<Redis> {
-  const started = await startRedis(args, again);
-  onTestFinished(() => started.remove());
-  return started;
-}
-
 test('phpredis’s handler: a write and a logout', async () => {
   const store = subscribed(open(redis.port));
   await store.active;
@@ -49,7 +42,7 @@ test('phpredis’s handler: a write and a logout', async () => {
 });
 
 test('an expired or evicted session, and no key outside its prefix or database', async () => {
-  const own = await another([...active, '--maxmemory-policy', 'allkeys-random']);
+  const own = await redisForTest([...active, '--maxmemory-policy', 'allkeys-random']);
   const store = subscribed(open(`127.0.0.1:${own.port}/3?prefix=siam_`));
   await store.active;
   const lua = (...commands: string[]) =>
@@ -103,7 +96,7 @@ describe('lost', () => {
   });
 
   test('if Redis is configured to send no logouts, with the setting to change', async () => {
-    const own = await another(['--notify-keyspace-events', 'Ex$']);
+    const own = await redisForTest(['--notify-keyspace-events', 'Ex$']);
     const store = subscribed(open(own.port));
     await store.until({ kind: 'lost' }, 0);
     expect(store.received).toEqual([lost(message(/CONFIG SET notify-keyspace-events '/))]);

@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ownPort } from '../../../test/helpers/child.ts';
 import { startGate } from '../../../test/helpers/gate.ts';
 import { phpRequest, phpSite } from '../../../test/helpers/php-request.ts';
-import { type Redis, startLockedRedis, startRedis } from '../../../test/helpers/redis.ts';
+import { sharedRedis, startRedis } from '../../../test/helpers/redis.ts';
 import { readerAt, storeAt, text } from '../../../test/helpers/session-stores.ts';
 import { failureOf } from '../../../test/helpers/whole-error.ts';
 import { logoutNotifications } from '../src/stores/redis/notifications.ts';
@@ -14,12 +14,7 @@ import { sessionStoreContract } from './contracts/session-store.ts';
 const password = 'p@ss/w:rd+%';
 const inUrl = encodeURIComponent(password);
 
-let redis: Redis;
-let locked: Redis;
-beforeAll(async () => {
-  [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
-});
-afterAll(() => Promise.all([redis.remove(), locked.remove()]));
+const { redis, locked } = await sharedRedis(password);
 
 /** Long enough for a busy machine. */
 const patiently = (url: string) => storeAt(`${url}${url.includes('?') ? '&' : '?'}timeout=9999ms`);

@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type KeptSessions, keptSessions } from '../../../test/helpers/kept-sessions.ts';
-import { type SessionServerHere, sessionServerHere } from '../../../test/helpers/session-server-here.ts';
+import { expect, test } from 'vitest';
+import { sharedSessions } from '../../../test/helpers/kept-sessions.ts';
 import { orNull, spoilingProxy, storeAt, text } from '../../../test/helpers/session-stores.ts';
 import { failureOf } from '../../../test/helpers/whole-error.ts';
 import { storeConnectionContract } from './contracts/store-connection.ts';
 
-let server: SessionServerHere;
-let kept: KeptSessions;
-beforeAll(async () => {
-  server = await sessionServerHere();
-  kept = await keptSessions(server.port);
-});
-afterAll(async () => {
-  kept.close();
-  await server.close();
-});
+const { server, kept } = await sharedSessions();
 
 const urlOf = (port: number) => `session-server://127.0.0.1:${port}`;
 

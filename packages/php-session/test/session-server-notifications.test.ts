@@ -1,44 +1,18 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { within } from '../../../test/helpers/hanging.ts';
-import { type KeptSessions, keptSessions } from '../../../test/helpers/kept-sessions.ts';
-import { startSessionServer } from '../../../test/helpers/session-server.ts';
-import { type SessionServerHere, sessionServerHere } from '../../../test/helpers/session-server-here.ts';
+import { keptSessions, sharedSessions } from '../../../test/helpers/kept-sessions.ts';
+import { restartableSessionServer } from '../../../test/helpers/session-server.ts';
 import { spoilingProxy } from '../../../test/helpers/session-stores.ts';
 import { lost, subscribed } from '../../../test/helpers/subscribed.ts';
 import { parseStoreUrl } from '../src/store-url.ts';
 
-let server: SessionServerHere;
-let kept: KeptSessions;
-beforeAll(async () => {
-  server = await sessionServerHere();
-  kept = await keptSessions(server.port);
-});
-afterAll(async () => {
-  kept.close();
-  await server.close();
-});
+const { server, kept } = await sharedSessions();
 
 const open = (port: number, options = '') =>
   parseStoreUrl(`session-server://127.0.0.1:${port}${options}`).open();
 const failure = lost(expect.objectContaining({ name: 'StoreError' }));
 const losses = ({ received }: ReturnType<typeof subscribed>) =>
   received.filter(({ kind }) => kind === 'lost');
-
-/** A session server that ends with the test, and can be restarted on its port. */
-async function ownServer() {
-  let own = await startSessionServer();
-  const { port, url } = own;
-  onTestFinished(async () => void (await own.stop('SIGKILL')));
-  return {
-    port,
-    url,
-    signal: (name: NodeJS.Signals) => own.signal(name),
-    async restart() {
-      await own.stop('SIGKILL');
-      own = await startSessionServer({ SESSION_SERVER_PORT: String(port) });
-    },
-  };
-}
 
 test('each change of only the followed sessions', async () => {
   const store = subscribed(open(server.port));
@@ -108,7 +82,7 @@ test('after a cut connection all sessions are followed again', async () => {
 });
 
 test('nothing is certain within 5 s of a suspension of the server, until it resumes', async () => {
-  const own = await ownServer();
+  const own = await restartableSessionServer();
   const sessions = await keptSessions(own.port);
   await sessions.put('one', 'x');
   const store = subscribed(open(own.port, '?timeout=100ms'));

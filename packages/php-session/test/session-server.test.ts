@@ -5,13 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeCertificate } from '../../../test/helpers/certificate.ts';
 import { startGate } from '../../../test/helpers/gate.ts';
-import { type KeptSessions, keptSessions } from '../../../test/helpers/kept-sessions.ts';
+import { keptSessions, sharedSessions } from '../../../test/helpers/kept-sessions.ts';
 import { phpInSessionServer } from '../../../test/helpers/php-in-session-server.ts';
-import {
-  type SessionServerHere,
-  sessionServerForTest,
-  sessionServerHere,
-} from '../../../test/helpers/session-server-here.ts';
+import { sessionServerForTest, sessionServerHere } from '../../../test/helpers/session-server-here.ts';
 import { spoilingProxy, storeAt, text } from '../../../test/helpers/session-stores.ts';
 import { subscribed } from '../../../test/helpers/subscribed.ts';
 import { everything, failureOf } from '../../../test/helpers/whole-error.ts';
@@ -55,18 +51,9 @@ sessionStoreContract(
   },
 );
 
-describe('reading', () => {
-  let server: SessionServerHere;
-  let kept: KeptSessions;
-  beforeAll(async () => {
-    server = await sessionServerHere();
-    kept = await keptSessions(server.port);
-  });
-  afterAll(async () => {
-    kept.close();
-    await server.close();
-  });
+const { server, kept } = await sharedSessions();
 
+describe('reading', () => {
   /** Most of these tests are not about the timeout. */
   const store = (timeout = 5000) => storeAt(`session-server://127.0.0.1:${server.port}?timeout=${timeout}ms`);
   /** The error for a value that exists and is not a session. */

@@ -5,27 +5,13 @@ import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { doctor as examine } from '../../../server/doctor/report.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
-import { phpRequest } from '../../helpers/php-request.ts';
+import { phpUserSession } from '../../helpers/php-request.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'charset-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const settings = (charset: string) => ({
-  CHAT_SESSION_STORE: `file://${folder}`,
-  CHAT_SESSION_CHARSET: charset,
-  CHAT_USER_ROOMS: 'rooms',
-  CHAT_USER_MAIL: 'mail',
-});
-
-/** A session that PHP writes with these texts, given as PHP writes them in code. */
-const written = (id: string, name: string, room = 'Room', mail = 'a@example.org') =>
-  phpRequest(
-    { 'session.save_path': folder },
-    `$_SESSION = ["user_id" => "${id}", "firstname" => "${name}", "rooms" => ["a" => "${room}"], "mail" => "${mail}"]`,
-  );
-
 test('a name or an ID outside the character set is explained in the log, to the client and by the doctor', async () => {
-  const env = settings('');
+  const env = { CHAT_SESSION_STORE: `file://${folder}`, CHAT_USER_ROOMS: 'rooms' };
   const chat = await nextChatServer(env);
   onTestFinished(async () => void (await chat.stop()));
   const said = async (id: string) => {
@@ -36,7 +22,7 @@ test('a name or an ID outside the character set is explained in the log, to the 
   };
   const reason = (line: RegExpExecArray) => JSON.parse(line[0]).reason as string;
 
-  const named = written('7', 'Zo\\xeb', 'Caf\\xe9');
+  const named = phpUserSession(folder, '7', 'Zo\\xeb', 'Caf\\xe9');
   const client = await connectChat(chat.url, `PHPSESSID=${named}`);
   expect(client.ready.user).toMatchObject({ id: '7', name: '7' });
   client.close();
@@ -48,7 +34,7 @@ test('a name or an ID outside the character set is explained in the log, to the 
   const ofRoom = reason(await chat.until(/^.*not all rooms in a session could be taken.*$/m));
   expect(ofRoom).toMatch(/^1 names are not UTF-8/);
 
-  const unknown = written('M\\xfcller', 'Ann');
+  const unknown = phpUserSession(folder, 'M\\xfcller', 'Ann');
   const refusal = await refusalOf(connectChat(chat.url, `PHPSESSID=${unknown}`));
   expect(refusal.data?.code).toBe('session_invalid');
   const ofId = reason(await chat.until(/^.*a connection was refused.*$/m));

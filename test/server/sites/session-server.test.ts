@@ -3,28 +3,13 @@ import { connectChat } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { keptSessions } from '../../helpers/kept-sessions.ts';
 import { metrics } from '../../helpers/server-figures.ts';
-import { startSessionServer } from '../../helpers/session-server.ts';
-
-async function ownServer() {
-  let own = await startSessionServer();
-  const { port, url } = own;
-  onTestFinished(async () => void (await own.stop('SIGKILL')));
-  return {
-    port,
-    url,
-    signal: (name: NodeJS.Signals) => own.signal(name),
-    async restart() {
-      await own.stop('SIGKILL');
-      own = await startSessionServer({ SESSION_SERVER_PORT: String(port) });
-    },
-  };
-}
+import { restartableSessionServer } from '../../helpers/session-server.ts';
 
 describe('a chat server that would check each session ten times a second', () => {
   const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
 
   test('checks sessions only while the session server is silent, and notices each end', async () => {
-    const own = await ownServer();
+    const own = await restartableSessionServer();
     const sessions = await keptSessions(own.port);
     const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
     onTestFinished(async () => void (await chat.stop()));

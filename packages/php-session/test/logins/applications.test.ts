@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sessionsOf } from '../../../../test/helpers/config.ts';
+import { folderWith } from '../../../../test/helpers/site-database.ts';
 import { listSockets } from '../../src/configuration/database-host.ts';
 import { describeUser } from '../../src/doctor/user.ts';
 import { decodePhp } from '../../src/formats/php.ts';
@@ -226,14 +227,8 @@ describe('where a database is', () => {
     ['laravel', 'localhost', dotEnv('DB=pgsql\nDB_HOST=localhost')],
     ['mediawiki', inMysql, { 'LocalSettings.php': mediawiki }],
   ])('%s: %s', async (kind, wanted, files) => {
-    const path = mkdtempSync(join(tmpdir(), 'site-'));
-    onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-    for (const [file, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(path, file)), { recursive: true });
-      writeFileSync(join(path, file), text);
-    }
     const application = applications.find((one) => one.kind === kind);
-    const found = await application?.find?.(await siteFolder({ folder: path }), {});
+    const found = await application?.find?.(await siteFolder({ folder: folderWith(files) }), {});
     const database =
       found && 'database' in found ? found.database : (found as FoundSessions).accounts?.database;
     if (database === undefined) throw new Error('no database');

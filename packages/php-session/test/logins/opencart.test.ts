@@ -2,6 +2,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
+  createViews,
   expectLogins,
   expectRefused,
   loginsOf,
@@ -15,8 +16,6 @@ import { openSessions } from '../../src/index.ts';
 import type { Login } from '../../src/login.ts';
 import type { SiteOptions } from '../../src/logins/application.ts';
 import { openSite } from '../../src/logins/applications.ts';
-import { grants } from '../../src/logins/grants.ts';
-import { parseDatabaseUrl } from '../../src/store-url.ts';
 import { applicationContract } from '../contracts/login.ts';
 
 const db = await siteDatabase('mysql');
@@ -229,16 +228,10 @@ test('a session is renewed as a page view would renew it', async () => {
 });
 
 test('the views of the doctor decide what others see of a customer', async () => {
-  const { folder, logIn, run, ask } = await siteFor();
-  const lines = await grants({ folder });
-  if ('problem' in lines) throw new Error(lines.problem);
-  const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
-  onTestFinished(async () => {
-    for (const view of views) await run(`DROP VIEW ${/VIEW (\S+)/.exec(view)?.[1]}`);
-  });
-  for (const view of views)
-    await run(view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"));
-  const at = `mysql://${db.user}:${encodeURIComponent(db.password)}@127.0.0.1:${db.port}/${db.name}`;
-  const { who } = await ask({ database: parseDatabaseUrl(at) });
+  const { folder, logIn, ask } = await siteFor();
+  const database = await createViews(db, folder, (view) =>
+    view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"),
+  );
+  const { who } = await ask({ database });
   expect(await who(await logIn('7'))).toEqual({ id: '7', name: 'Ann L.' });
 });

@@ -1,26 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { deflateRawSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { askingOf, stopClock } from '../../../../test/helpers/application-site.ts';
-import { startSiteDatabase } from '../../../../test/helpers/site-database.ts';
+import {
+  roundcubeFolder,
+  secondCookie,
+  roundcubeSession as vars,
+} from '../../../../test/helpers/roundcube.ts';
+import { folderWith, startSiteDatabase } from '../../../../test/helpers/site-database.ts';
 import { openLogins } from '../../src/logins/applications.ts';
 import { grants } from '../../src/logins/grants.ts';
 import { readOptions } from '../../src/options.ts';
-
-/** A folder with these files. */
-function folderOf(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'site-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
-  return folder;
-}
 
 async function open(options: Record<string, string>) {
   const settings = readOptions(options);
@@ -30,34 +23,11 @@ async function open(options: Record<string, string>) {
   return { ...askingOf(logins), logins };
 }
 
-/** The second cookie of Roundcube: `rcube_session::_mkcookie()`, so many halves of the session's lifetime ago. */
-function secondCookie(secret: string, lifetime: number, halves = 0): string {
-  const now = Math.floor(Date.now() / 1000);
-  return `${secret}-${now - (now % (lifetime / 2)) - (halves * lifetime) / 2}`;
-}
-
-const roundcube = (db: string, more = '') =>
-  `<?php $config = []; $config['db_dsnw'] = 'sqlite:///${db}?mode=0646'; $config['db_prefix'] = 'rc_'; ${more}`;
-
-/** A folder of Roundcube with its database, which has a user. */
-function roundcubeOf(more: string) {
-  const folder = folderOf({ 'program/lib/Roundcube/rcube.php': '' });
-  const file = join(folder, 'mail.db');
-  const db = new DatabaseSync(file);
-  onTestFinished(() => db.close());
-  db.exec(
-    'CREATE TABLE rc_users (user_id INTEGER PRIMARY KEY, username TEXT); INSERT INTO rc_users VALUES (7, 1)',
-  );
-  mkdirSync(join(folder, 'config'));
-  writeFileSync(join(folder, 'config/config.inc.php'), roundcube(file, more));
-  return { folder, db, file };
-}
-
-const vars = 'user_id|i:7;username|s:3:"ann";auth_secret|s:3:"Xy1";';
-
 test('a Roundcube login needs the session, the second cookie and the user in its tables', async () => {
   stopClock();
-  const { folder, db } = roundcubeOf("$config['session_name'] = 'mail'; $config['session_lifetime'] = 5;");
+  const { folder, db } = roundcubeFolder(
+    "$config['session_name'] = 'mail'; $config['session_lifetime'] = 5;",
+  );
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, changed TEXT, vars TEXT)');
   const used = (minutes: number) =>
     db
@@ -83,7 +53,7 @@ test('a Roundcube login needs the session, the second cookie and the user in its
 });
 
 test('Roundcube with sessions of PHP: by the store that is given', async () => {
-  const { folder } = roundcubeOf(
+  const { folder } = roundcubeFolder(
     "$config['session_storage'] = 'php'; $config['session_auth_name'] = 'second';",
   );
   await expect(open({ site: folder })).rejects.toThrow('session_storage is php: set store');
@@ -95,7 +65,7 @@ test('Roundcube with sessions of PHP: by the store that is given', async () => {
 });
 
 test('the mail address of a Roundcube user is the one of the login, if it is one', async () => {
-  const { folder, db } = roundcubeOf("$config['session_storage'] = 'db';");
+  const { folder, db } = roundcubeFolder("$config['session_storage'] = 'db';");
   db.exec(
     "CREATE TABLE rc_identities (user_id INTEGER, standard INTEGER, del INTEGER, email TEXT); INSERT INTO rc_identities VALUES (7, 1, 0, 'eve@example.org'), (7, 0, 0, 'second@example.org'), (7, 1, 1, 'deleted@example.org')",
   );
@@ -127,7 +97,7 @@ test.each([
 ])(
   'Roundcube with plugins that may ask for the second factor after the login: %s %s',
   async (list, file, named) => {
-    const { folder } = roundcubeOf(plugins(list));
+    const { folder } = roundcubeFolder(plugins(list));
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     if (file) writeFileSync(join(folder, file), '<?php');
     const opened = open({ site: folder });
@@ -137,7 +107,7 @@ test.each([
 );
 
 test('a Roundcube user without the second factor of a plugin is rejected', async () => {
-  const { folder } = roundcubeOf(plugins("['twofactor_gauthenticator']"));
+  const { folder } = roundcubeFolder(plugins("['twofactor_gauthenticator']"));
   mkdirSync(join(folder, 'sessions'));
   const { isUser } = await open({
     ...{ site: folder, store: `file://${folder}/sessions` },
@@ -157,7 +127,7 @@ test('a Roundcube user without the second factor of a plugin is rejected', async
 });
 
 test('Roundcube 1.7 by its folder public_html, and by the configuration of Debian', async () => {
-  const { folder, db, file } = roundcubeOf('');
+  const { folder, db, file } = roundcubeFolder('');
   db.exec('CREATE TABLE rc_session (sess_id TEXT PRIMARY KEY, expires_at TEXT, vars TEXT)');
   mkdirSync(join(folder, 'program/lib/Roundcube/session'));
   writeFileSync(join(folder, 'program/lib/Roundcube/session/db.php'), '<?php // expires_at');
@@ -173,7 +143,7 @@ test('Roundcube 1.7 by its folder public_html, and by the configuration of Debia
     expect(await isUser({ cookies })).toBe(minutes > 0);
   }
 
-  const etc = folderOf({
+  const etc = folderWith({
     'config/config.inc.php': `<?php $config = []; include(__DIR__ . "/debian-db-roundcube.php"); $config['des_key'] = 'x'; $config['db_prefix'] = 'rc_';`,
     'config/debian-db.php': `<?php $dbuser=''; $dbpass=''; $basepath='${dirname(file)}'; $dbname='mail.db'; $dbserver=''; $dbport=''; $dbtype='sqlite3';`,
     'config/debian-db-roundcube.php': `<?php require(__DIR__ . "/debian-db.php");
@@ -224,7 +194,7 @@ const token = (own: string) =>
   });
 
 test('a MediaWiki login needs the session, all cookies, and the token and name of the user', async () => {
-  const folder = folderOf({ 'LocalSettings.php': '' });
+  const folder = folderWith({ 'LocalSettings.php': '' });
   writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder));
   const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
   const cache = new DatabaseSync(join(folder, 'wikicache.sqlite'));
@@ -331,7 +301,7 @@ test('a MediaWiki login needs the session, all cookies, and the token and name o
 });
 
 test('a block ends the login where $wgBlockDisablesLogin of MediaWiki is on', async () => {
-  const folder = folderOf({ 'LocalSettings.php': '', 'sessions/sess_abc': '' });
+  const folder = folderWith({ 'LocalSettings.php': '', 'sessions/sess_abc': '' });
   const write = (more: string) => writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder, more));
   const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
   onTestFinished(() => wiki.close());
@@ -394,7 +364,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   const lines = Object.entries(settings).map(([name, value]) => `putenv('TTRSS_${name}=${value}');`);
   const config = (...more: string[]) => `<?php\n// putenv('TTRSS_DB_HOST=nowhere');\n${more.join('\n')}\n`;
   const code = { 'classes/Config.php': '<?php const _ENVVAR_PREFIX = "TTRSS_";' };
-  const site = folderOf({ ...code, 'config.php': config(...lines) });
+  const site = folderWith({ ...code, 'config.php': config(...lines) });
   const { logins, login, check, isUser } = await open({ site });
   const device = { cookies: 'own_sid=abc' };
   const mail = 'ann@site.example';
@@ -419,13 +389,13 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   for (const line of sql) await postgres.run(line);
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
   expect(await (await open({ site, siteDatabase })).isUser(device)).toBe(true);
-  await expect(open({ site: folderOf({ ...code, 'config.php': config() }) })).rejects.toThrow(
+  await expect(open({ site: folderWith({ ...code, 'config.php': config() }) })).rejects.toThrow(
     /no putenv\(\) sets the database .*set site=ttrss: without the folder, and store/,
   );
 });
 
 test('a Cacti user without the required second factor is rejected', async () => {
-  const sessions = folderOf({
+  const sessions = folderWith({
     sess_password: 'sess_user_id|s:1:"7";',
     sess_refused: 'sess_user_id|s:1:"7";sess_user_2fa|b:0;',
     sess_both: 'sess_user_id|s:1:"7";sess_user_2fa|b:1;',
@@ -436,7 +406,7 @@ test('a Cacti user without the required second factor is rejected', async () => 
   };
   const areUsers = async (files: Record<string, string>) => {
     const store = `file://${sessions}?format=php&lifetime=3600`;
-    const { isUser } = await open({ site: folderOf(files), store });
+    const { isUser } = await open({ site: folderWith(files), store });
     return Promise.all(['password', 'refused', 'both'].map((id) => isUser({ cookies: `C2=${id}` })));
   };
   expect(await areUsers(code)).toEqual([true, true, true]);

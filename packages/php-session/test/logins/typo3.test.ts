@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import {
+  createViews,
   expectLogins,
   expectRefused,
   now,
@@ -12,8 +13,6 @@ import {
 import { type Typo3Session, typo3Site } from '../../../../test/helpers/typo3.ts';
 import type { SiteOptions } from '../../src/logins/application.ts';
 import { openSite } from '../../src/logins/applications.ts';
-import { grants } from '../../src/logins/grants.ts';
-import { parseDatabaseUrl } from '../../src/store-url.ts';
 import { applicationContract } from '../contracts/login.ts';
 
 const mysql = await siteDatabase('mysql');
@@ -76,17 +75,11 @@ test('a disabled or deleted user is rejected', async () => {
 });
 
 test('views that were made when they had all of the second factors still count', async () => {
-  const { folder, logIn, run, ask } = await siteFor();
-  const lines = await grants({ folder });
-  if ('problem' in lines) throw new Error(lines.problem);
-  const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
-  onTestFinished(async () => {
-    for (const view of views) await run(`DROP VIEW ${/VIEW (\S+)/.exec(view)?.[1]}`);
-  });
-  for (const view of views)
-    await run(view.replace(/CASE WHEN REPLACE.*? END AS factors/, 'u.mfa AS factors'));
-  const at = `mysql://${mysql.user}:${encodeURIComponent(mysql.password)}@127.0.0.1:${mysql.port}/${mysql.name}`;
-  const { who } = await ask({ database: parseDatabaseUrl(at) });
+  const { folder, logIn, ask } = await siteFor();
+  const database = await createViews(mysql, folder, (view) =>
+    view.replace(/CASE WHEN REPLACE.*? END AS factors/, 'u.mfa AS factors'),
+  );
+  const { who } = await ask({ database });
   expect(await who(await logIn('7', { user: { mfa: active } }))).toBe(notGiven);
   expect(await who(await logIn('7', { user: { mfa: `{${inactive}}` } }))).toMatchObject({ id: '7' });
 });
