@@ -509,6 +509,8 @@ describe('inviting', () => {
     const dialog = await page.get('dialog', 'Invite link');
     await page.get('alert', undefined, dialog);
     page.wire.answers.clear();
+    // The list is still loading when the link is created.
+    page.wire.held.add('invite:list');
     await page.click('button', 'Try again', dialog);
     await page.gone('alert', undefined, dialog);
     await page.click('button', 'Create link', dialog);

@@ -37,8 +37,6 @@ export class InviteLink extends Component<Props> {
   #made: Made | undefined;
   #invites: readonly Invite[] = [];
   #listed = false;
-  /** They could not be listed. */
-  #unlisted = false;
   /** It was copied just now. */
   #copied = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,6 +44,8 @@ export class InviteLink extends Component<Props> {
   #asked: Invite | undefined;
   readonly #field = createRef<HTMLInputElement>();
   readonly #submission = new Submission(this.props.context);
+  /** The request for the list, which must not disable the buttons. */
+  readonly #listing = new Submission(this.props.context);
 
   override componentDidMount(): void {
     this.#list();
@@ -54,6 +54,7 @@ export class InviteLink extends Component<Props> {
   override componentWillUnmount(): void {
     clearTimeout(this.#timer);
     this.#submission.cancel();
+    this.#listing.cancel();
   }
 
   override render({ context, room, close }: Props) {
@@ -74,19 +75,21 @@ export class InviteLink extends Component<Props> {
     }
     const made = this.#made;
     const others = this.#invites.filter(({ id }) => id !== made?.invite.id);
+    const unlisted = this.#listing.problem;
+    const { problem = unlisted } = this.#submission;
     return (
       <Dialog
         context={context}
         title={strings.text('link.title')}
-        problem={this.#submission.problem}
-        again={this.#unlisted ? this.#list : undefined}
+        problem={problem}
+        again={unlisted !== undefined && problem === unlisted ? this.#list : undefined}
         submit={made === undefined ? this.#make : close}
         close={close}
         actions={made === undefined ? this.#toMake() : this.#toGoOn()}
       >
         <p class="hint flat">{strings.text('link.text', { room: room.summary.name })}</p>
         {made === undefined ? this.#choices() : this.#shown(made)}
-        {!this.#listed && !this.#unlisted && made === undefined && (
+        {!this.#listed && unlisted === undefined && made === undefined && (
           <Bones>
             <ul class="links" aria-hidden="true">
               <li>
@@ -240,17 +243,11 @@ export class InviteLink extends Component<Props> {
 
   readonly #list = () => {
     const { context, room } = this.props;
-    const { chat, strings } = context;
-    this.#unlisted = false;
-    void this.#submission.run(
-      () => chat.request('invite:list', { room: room.id }),
+    void this.#listing.run(
+      () => context.chat.request('invite:list', { room: room.id }),
       ({ invites }) => {
         this.#invites = invites;
         this.#listed = true;
-      },
-      (error) => {
-        this.#unlisted = true;
-        return refusal(error, strings);
       },
     );
   };
@@ -258,7 +255,6 @@ export class InviteLink extends Component<Props> {
   readonly #make = () => {
     const { context, room } = this.props;
     const { chat, strings } = context;
-    this.#unlisted = false;
     const wanted = { room: room.id, seconds: this.#days * DAY, uses: this.#people };
     void this.#submission.run(
       () => chat.request('invite:create', wanted),
@@ -290,7 +286,6 @@ export class InviteLink extends Component<Props> {
 
   /** An expired link needs no question. */
   #remove(invite: Invite): void {
-    this.#unlisted = false;
     void this.#submission.run(
       () => this.#revoke(invite),
       () => {},
