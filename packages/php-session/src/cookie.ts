@@ -24,7 +24,7 @@ function toPlainId(id: unknown): string | null {
   return typeof id === 'string' && validId.test(id) && id !== probeId ? id : null;
 }
 
-/** Recognises the value of a cookie that is not plain. */
+/** Suggests a value of the option `cookie` for a cookie value that looks encrypted or signed. */
 export function suggestCookieForm(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   if (value.startsWith('eyJ'))
@@ -34,20 +34,21 @@ export function suggestCookieForm(value: unknown): string | undefined {
   return undefined;
 }
 
-/** The cookie that carries the session id. */
+/** The cookie with the session ID. */
 export interface SessionCookie {
   name: string;
-  /** What its value must be, for the log. */
+  /** Describes a valid value, for the log. */
   expected: string;
-  /** The session ID in a value, which a client may choose. Null if PHP would not accept it. */
+  /** Returns the session ID in a value from the client. Null if PHP would not accept the value. */
   idIn(value: unknown): string | null;
 }
 
 /**
- * - `plain`: the value is the ID itself
- * - `signed:KEYFILE`: the value is `ID.SIGNATURE`, by the PHP class TableSession; keys of 32 bytes
- * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`; without a key file, with a key
- *   of the site's configuration
+ * Parses the option `cookie`:
+ * - `plain`: the value is the ID
+ * - `signed:KEYFILE`: the value is `ID.SIGNATURE`, signed by the PHP class TableSession with a key of 32 bytes
+ * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`
+ * - `laravel`: the same, with a key of the site's configuration
  *
  * Reads the key file.
  * @param appKeys the keys of the site's configuration
@@ -77,7 +78,7 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
     idIn(value) {
       if (typeof value !== 'string' || value.length > maxLaravelCookieLength) return null;
       try {
-        // A client that sends the value itself may send it as the browser stores it, with `%3D` at the end.
+        // A client may send the value as the browser stores it, with `%3D` at the end.
         const { plaintext, key } = decryptLaravel(rawUrlDecode(value), keys);
         const prefix = prefixes.get(key) as Buffer;
         const start = plaintext.subarray(0, prefix.length);
@@ -92,13 +93,13 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   };
 }
 
-/** PHP's `max_input_vars`: it ignores further cookies. */
+/** PHP's `max_input_vars`. PHP ignores further cookies. */
 const maxCookies = 1000;
 
 /** C's `isspace()`. */
 const leadingBlanks = /^[ \t\n\v\f\r]+/;
 
-/** The session ID in a `Cookie` header. Null without an ID that PHP would accept. */
+/** Returns the session ID in a `Cookie` header. Null without an ID that PHP would accept. */
 export function readSessionId(header: string | undefined, cookie: SessionCookie): string | null {
   const value = new RequestCookies(header).value(cookie.name);
   return value === null ? null : cookie.idIn(value);
@@ -123,7 +124,7 @@ export class RequestCookies {
     this.header = header;
   }
 
-  /** The names, each once. */
+  /** The distinct names. */
   get names(): string[] {
     const names = (this.header ?? '').split(';', maxCookies).map((pair) => pair.split('=', 1)[0] ?? '');
     return [...new Set(names.map((name) => name.replace(leadingBlanks, '')))];
@@ -135,17 +136,17 @@ export class RequestCookies {
   }
 
   /**
-   * The value of a cookie, or null. Also null if PHP and other software could read different values, because an attacker
-   * who sets one of the cookies, such as from a sibling subdomain, would choose the login.
+   * Returns the value of a cookie, or null. Also null if PHP and other software could read different values. Otherwise an
+   * attacker who sets a second cookie, such as from a sibling subdomain, could choose the login.
    */
-  value(wanted: string): string | null {
-    const read = this.#read(wanted);
-    if (read === null || typeof read === 'string') return read;
-    this.#conflict ??= read;
+  value(name: string): string | null {
+    const value = this.#read(name);
+    if (value === null || typeof value === 'string') return value;
+    this.#conflict ??= value;
     return null;
   }
 
-  /** Adds the conflict of cookies that `value` has found. It replaces the reason that a cookie is missing. */
+  /** Adds the first conflict that `value` detected. The conflict replaces a reason that names a missing cookie. */
   explain(why: NotLoggedIn): NotLoggedIn {
     const conflict = this.#conflict;
     if (conflict === null) return why;
@@ -158,26 +159,26 @@ export class RequestCookies {
     };
   }
 
-  /** The value of a cookie, null without it, or why it is rejected. */
-  #read(wanted: string): string | Explanation | null {
+  /** Returns the value of a cookie, null if it is missing, or why it is rejected. */
+  #read(name: string): string | Explanation | null {
     this.#parsed ??= parseHeader(this.header ?? '');
     const { count, byKey, byName } = this.#parsed;
     if (count > maxCookies)
       return conflict(`the request has more than ${maxCookies} cookies, and PHP reads no more`);
-    const found = byKey.get(wanted) ?? [];
-    const [first] = found;
+    const cookies = byKey.get(name) ?? [];
+    const [first] = cookies;
     if (first === undefined) return null;
-    // A browser lets a page set `..Host-ID` where `__Host-ID` is protected.
-    if (found.some(({ name }) => name !== wanted))
-      return conflict(`PHP reads a cookie of another name as ${wanted}`, wanted);
-    if (found.some(({ value }) => value !== first.value))
+    // Browsers protect `__Host-ID`, but let any page set `..Host-ID`, which PHP reads under the same key.
+    if (cookies.some((cookie) => cookie.name !== name))
+      return conflict(`PHP reads a cookie of another name as ${name}`, name);
+    if (cookies.some(({ value }) => value !== first.value))
       return conflict(
-        `there are two cookies ${wanted} with different values, set for another Path or Domain; PHP uses the first in the header; neither is accepted here`,
-        wanted,
+        `there are two cookies ${name} with different values, set for another Path or Domain; PHP uses the first in the header; neither is accepted here`,
+        name,
       );
-    return byName[wanted] === first.value
+    return byName[name] === first.value
       ? first.value
-      : conflict(`PHP and other software read different values of the cookie ${wanted}`, wanted);
+      : conflict(`PHP and other software read different values of the cookie ${name}`, name);
   }
 }
 
@@ -189,7 +190,7 @@ function parseHeader(header: string): ParsedHeader {
     const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(leadingBlanks, '');
     if (name === '') continue;
     count++;
-    // Without `=` the value is empty. A value keeps the blanks around it.
+    // A pair without `=` has an empty value. Blanks around a value belong to it.
     const cookie = { name, value: equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1)) };
     const key = toPhpName(name);
     const same = byKey.get(key);
@@ -199,7 +200,7 @@ function parseHeader(header: string): ParsedHeader {
   return { count, byKey, byName: parseCookie(header, { decode: rawUrlDecode }) };
 }
 
-/** @param name left out of `kind`, because visitors choose the names of some cookies */
+/** @param name is removed from `kind`, because visitors choose the names of some cookies */
 function conflict(reason: string, name?: string): Explanation {
   return {
     reason,
@@ -226,9 +227,9 @@ export function hasCookieValue(header: string, secret: string): boolean {
 }
 
 /**
- * The key of a cookie in `$_COOKIE`, as `php_register_variable_ex()` computes it. Blanks and dots become `_`, `NAME[KEY]`
- * is an array NAME, and a `[` without a `]` becomes `_`. Names with the prefix `__Host-` or `__Secure-` are kept, as in
- * PHP before 8.1.11.
+ * Returns the key of a cookie in `$_COOKIE`, as `php_register_variable_ex()` computes it. Blanks and dots become `_`,
+ * `NAME[KEY]` is an array NAME, and a `[` without a `]` becomes `_`. Also returns keys with the prefix `__Host-` or
+ * `__Secure-` for other names, as PHP before 8.1.11 does.
  */
 function toPhpName(name: string): string {
   const bracket = name.indexOf('[');
@@ -236,7 +237,7 @@ function toPhpName(name: string): string {
   return (isArray ? name.slice(0, bracket) : name).replace(/[ .[]/g, '_');
 }
 
-/** PHP's `php_raw_url_decode()`: keeps `+`, and a `%` without two hexadecimal digits. */
+/** PHP's `php_raw_url_decode()`, which keeps `+`, and a `%` without two hexadecimal digits. */
 function rawUrlDecode(value: string): string {
   return value.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
@@ -247,8 +248,8 @@ const signedForm = /^([A-Za-z0-9,-]{1,256})\.([0-9a-f]{64})$/;
 
 /**
  * `ID.SIGNATURE`, as `SignedCookie.php` creates it. The signature is the HMAC-SHA-256 of `NAME.ID` in hexadecimal digits.
- * The cookie's name prevents that a value signed for another cookie is accepted.
- * @param keys of which any may have signed
+ * It includes the cookie's name, so a value signed for another cookie is rejected.
+ * @param keys accepted keys
  */
 function signedCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   return {

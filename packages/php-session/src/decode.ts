@@ -8,9 +8,11 @@ import { maxSessionBytes, SessionTooLargeError } from './store.ts';
 
 const maxGuessedLayers = 4;
 
-/** The bytes do not have the layers and format of the store URL. `looks` says what they look like, `hint` how to fix it. */
+/** The bytes do not have the layers and format of the store URL. */
 export class UnreadableError extends FormatError {
+  /** What the bytes look like. */
   readonly looks: string;
+  /** What to change in the store URL. */
   readonly hint: string | undefined;
 
   constructor(cause: FormatError, format: string, looks: string, hint: string | undefined) {
@@ -23,7 +25,7 @@ export class UnreadableError extends FormatError {
 
 /**
  * Removes the layers and decodes the content. Undefined if the session is empty.
- * @throws UnreadableError, SessionTooLargeError, which contain nothing of the session
+ * @throws UnreadableError, SessionTooLargeError; their messages contain no session content
  */
 export function decodeSession(source: SessionSource, id: string, bytes: Buffer): PhpValue | undefined {
   const inner = removeLayers(source, id, bytes);

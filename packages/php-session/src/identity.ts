@@ -27,15 +27,15 @@ export interface UserPaths {
   /** Other paths to the ID, before and after `id`. The first path with a value counts. */
   firstIds?: readonly Path[] | undefined;
   otherIds?: readonly Path[] | undefined;
-  /** The ID is a name as it was typed at the login: always, or in sessions that have a value at this path. */
+  /** The ID is a name as typed at the login, either always or in sessions that have a value at this path. */
   typed?: true | Path;
   name: Path;
   otherNames?: readonly Path[] | undefined;
-  /** Nobody is logged in if the value here is empty, for sites that keep the ID after a logout. */
+  /** If the value at this path is empty, no user is logged in. For sites that keep the ID after a logout. */
   require?: Path | undefined;
   /** IDs of accounts for visitors who are not logged in, such as a guest account. */
   nobody?: readonly string[];
-  /** IDs of users who have a role besides the roles in the session. */
+  /** IDs of users who have a role in addition to the roles in the session. */
   admins?: readonly string[];
   moderators?: readonly string[];
   groups?: Path | undefined;
@@ -44,7 +44,7 @@ export interface UserPaths {
   mail?: Path | undefined;
   /** Texts that are compared with other cookies, or with the user's row in a table of the site. */
   proof?: readonly Path[] | undefined;
-  /** The key in the session of a text that changes when the site gives the session another ID. */
+  /** The session key of a text that changes whenever the site gives the session another ID. */
   idVersionKey?: string | undefined;
 }
 
@@ -86,7 +86,7 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
     user.mail = typeof mail === 'string' && mail.length <= maxMailCharacters ? ownCopy(mail) : '';
   }
   const proof = paths.proof?.map((path) => bytesAt(follow(session, path))) ?? noProof;
-  // Most sessions lack the key, and need no path followed.
+  // Most sessions do not have the key. Following the path would compose an unused explanation.
   const idVersion =
     idVersionKey !== undefined && Object.hasOwn(Object(session), idVersionKey)
       ? bytesAt(follow(session, [idVersionKey]))
@@ -96,13 +96,13 @@ export function findUser(session: PhpValue, paths: UserPaths): CheckResult<Found
 
 const noProof: FoundUser['proof'] = [];
 
-/** The value of the name, by the first path that has one. If none has, the result says why the first has none. */
+/** Returns the first value at the paths of the name. If all are missing, the result explains the first path. */
 export function findName(session: PhpValue, { name, otherNames = [] }: UserPaths): Found {
   const found = [name, ...otherNames].map((path) => follow(session, path));
   return found.find((each) => 'value' in each) ?? (found[0] as Found);
 }
 
-/** A text, a number or a boolean as the bytes that PHP has, one character each. Other values are null. */
+/** Converts a text, number or boolean to PHP's bytes, with one character per byte. Returns null for other values. */
 function bytesAt(found: Found): string | null {
   if (!('value' in found)) return null;
   const { value } = found;
@@ -114,20 +114,20 @@ function bytesAt(found: Found): string | null {
 
 const siteRoles = ['admin', 'moderator'] as const;
 
-/** The value is a role or a list of roles. The site may have more roles, which are ignored. */
+/** Reads a role or a list of roles. Ignores other roles of the site. */
 function rolesIn(found: Found): ('admin' | 'moderator')[] {
   const value = 'value' in found ? found.value : null;
   const names = entriesOf(value)?.map(([, role]) => role) ?? [value];
   return siteRoles.filter((role) => names.includes(role));
 }
 
-/** The roles that the site gives a user, and those that the operator's settings add. */
+/** Merges the roles by the site and by the operator's settings. */
 export const mergeRoles = (
   roles: SessionUser['roles'] = [],
   added: Record<(typeof siteRoles)[number], boolean>,
 ): NonNullable<SessionUser['roles']> => siteRoles.filter((role) => roles.includes(role) || added[role]);
 
-/** Groups are a list of IDs, or a map from IDs to names. An array with the keys 0 … n−1 is a list. */
+/** Reads groups: a list of IDs, or a map from IDs to names. An array with the keys 0 … n−1 is a list. */
 function groupsIn(found: Found, charset: string | undefined): Pick<SessionUser, 'groups' | 'groupsProblem'> {
   if ('wrong' in found) return { groups: 'unreadable', groupsProblem: found.wrong };
   if ('absent' in found || found.value === null) return { groups: [] };
@@ -173,7 +173,7 @@ function toGroupId(value: PhpValue): string | null {
   return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : null;
 }
 
-/** The value at a path. A value that is empty in PHP counts as absent. */
+/** Returns the value at a path. A value that is empty in PHP counts as absent. */
 function followToUser(session: PhpValue, path: Path): Found {
   const found = follow(session, path);
   return 'value' in found && isEmpty(found.value) ? { absent: `${pathText(path)} is empty` } : found;
@@ -197,9 +197,9 @@ const invalid = (reason: string): NotLoggedIn => ({
 });
 
 /**
- * One form for all spellings of an account name: logins ignore the case, and LDAP also accepts `*`. Directories and
- * databases differ in which blanks and marks they ignore (RFC 4518), so a name with others is rejected (null). Otherwise
- * a banned user could come back under another spelling.
+ * Returns the same name for all spellings that log in to one account, so that a ban applies to each of them. Logins
+ * ignore the case, and LDAP also accepts `*`. Directories and databases ignore different blanks and marks (RFC 4518), so
+ * only printable ASCII with single inner blanks is accepted. Other texts become null.
  */
 function toAccountName(typed: PhpValue): PhpValue {
   if (typeof typed !== 'string') return typed;
@@ -207,7 +207,7 @@ function toAccountName(typed: PhpValue): PhpValue {
   return /^[!-~]+( [!-~]+)*$/.test(name) ? name : null;
 }
 
-/** Programs use these for no user and for all users. */
+/** PHP programs use `0` for "no user", and `*` stands for all users. */
 const reservedIds = ['0', '*'];
 
 function toUserId(value: PhpValue): string | null {
@@ -216,14 +216,14 @@ function toUserId(value: PhpValue): string | null {
   return reservedIds.includes(value) || [...value].length > maxCharacters ? null : ownCopy(value);
 }
 
-/** A part of the session's text would keep all of it in memory while the login lasts. */
+/** Copies a text, because a substring would keep the whole session in memory while the login lasts. */
 const ownCopy = (text: string): string => [...text].join('');
 
-/** A text in the character set of the session, or PhpBytes if it is not in that set. Other values stay. */
+/** Decodes a text from the character set of the session. Returns PhpBytes if it is invalid, and other values unchanged. */
 function decodeText(value: PhpValue, charset: string | undefined): PhpValue {
   const isText = typeof value === 'string' || value instanceof PhpBytes;
   if (charset === undefined || !isText) return value;
-  // Bytes of another character set may be UTF-8 by chance.
+  // A text in another character set may happen to be valid UTF-8, so strings are decoded again.
   const bytes = typeof value === 'string' ? Buffer.from(value) : value.bytes;
   try {
     return new TextDecoder(charset, { fatal: true, ignoreBOM: true }).decode(bytes);

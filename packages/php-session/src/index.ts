@@ -49,11 +49,11 @@ export {
   openLogins,
 } from './logins/applications.ts';
 export type { PhpSession } from './logins/php-sessions.ts';
-/** For programs with settings of their own: read texts as options, name the options in messages, and open the logins. */
+/** For programs with their own setting names. */
 export { type Names, type OptionName, useNames } from './names.ts';
 export { optionTexts, readOptions } from './options.ts';
 
-/** Where a site keeps its logins: by its folder, or by a store. All values are texts. Empty counts as not given. */
+/** The store of the sessions, or the folder of the site. All values are texts. Empty counts as not given. */
 export type SessionOptions = StoreOptions | FolderOptions;
 
 /** PHP sessions in a store. */
@@ -94,15 +94,15 @@ interface PathOptions {
   charset?: string | undefined;
   /** The path to the user's ID, such as `app.user.id`. Default `user_id`. */
   userId?: string | undefined;
-  /** The path to the user's name. Default `firstname`. Without a name the ID is used. */
+  /** The path to the user's name. Default `firstname`. A user without a name gets the ID as name. */
   userName?: string | undefined;
-  /** A path to a value that is empty if nobody is logged in. */
+  /** A path to a value. If it is empty, no user is logged in. */
   userRequire?: string | undefined;
   /** A path to the user's groups: a list of IDs, or a map from IDs to names. */
   userGroups?: string | undefined;
   /** A path to `admin` or `moderator`, or a list with them. */
   userRoles?: string | undefined;
-  /** A path to a value that is not empty if the site has banned the user. */
+  /** A path to a value. If it is not empty, the user is banned. */
   userBanned?: string | undefined;
   /** A path to the user's mail address. */
   userMail?: string | undefined;
@@ -126,25 +126,25 @@ export interface SessionRequest {
 export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'close'> {
   /**
    * Finds the user of a request. Never rejects.
-   * @param request or its `Cookie` header, which suffices unless the application compares address or browser
+   * @param request or its `Cookie` header, which is enough unless the application compares address or browser
    */
   readSession(request: SessionRequest | string | undefined): Promise<Login<State> | Refusal>;
   /**
    * Checks a login again. Null if nothing changed.
-   * @throws StoreError if the store does not answer, which does not mean that the login has ended
+   * @throws StoreError if the store does not answer. The login may still be valid.
    */
   changed(login: Login<State>): Promise<CheckResult<{ login: Login<State> }> | null>;
   /**
-   * Calls `ended` once when the user logs out, the session expires, or the session gets another user. While the store
+   * Calls `callback` once when the user logs out, the session expires, or the session gets another user. While the store
    * does not answer, no login ends.
    * @returns a function that stops following the login
-   * @throws TypeError for a login that other sessions have read
+   * @throws TypeError for a login that was read through another `Sessions` object
    */
-  onEnd(login: Login<State>, ended: () => void): () => void;
+  onEnd(login: Login<State>, callback: () => void): () => void;
 }
 
 /**
- * Opens the logins of a site. Reads no folder and connects to nothing before the first `readSession`.
+ * Opens the logins of a site. The first `readSession` reads the folder and connects to the store.
  * @throws TypeError that lists all problems of the options, without passwords and keys
  */
 export function openSessions(options: StoreOptions): Sessions<PhpSession>;
@@ -157,7 +157,7 @@ export function openSessions(options: SessionOptions): Sessions {
   let opening: Promise<Logins> | undefined;
   let ends: LoginEnds | undefined;
   let isClosed = false;
-  /** The states of the logins that were read here. A login of another site could break the check of all. */
+  /** The states of logins read through this object. Checking another site's login could break the check of all logins. */
   const ownStates = new WeakSet<object>();
   const addOwn = (login: Login) => {
     ownStates.add(login.state as object);
@@ -199,10 +199,10 @@ export function openSessions(options: SessionOptions): Sessions {
         (logins) => logins.answers(),
         () => false,
       ),
-    onEnd(login, ended) {
+    onEnd(login, callback) {
       if (!ownStates.has(login.state as object))
         throw new TypeError('the login was not read by these sessions');
-      return ends?.follow(login, ended) ?? (() => {});
+      return ends?.follow(login, callback) ?? (() => {});
     },
     close() {
       isClosed = true;

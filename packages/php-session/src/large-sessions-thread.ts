@@ -6,7 +6,7 @@ import type { DecodeReply, ThreadSettings } from './large-sessions.ts';
 import { useNames } from './names.ts';
 
 const { format, user, charsetOption } = workerData as ThreadSettings;
-// Messages of this thread name no other option.
+// The messages of this thread name only this option.
 useNames({ option: () => charsetOption });
 
 parentPort?.on('message', (bytes: Uint8Array) => {

@@ -10,7 +10,7 @@ import { SessionBusyError, StoreError } from './store.ts';
 export interface ThreadSettings {
   format: StoredFormat;
   user: UserPaths;
-  /** The name of the option, because `useNames` does not reach the thread. */
+  /** The caller's name of the option `charset`, because `useNames` does not reach the thread. */
   charsetOption: string;
 }
 
@@ -28,8 +28,8 @@ interface Job {
 const maxQueuedBytes = 32 * 1024 * 1024;
 
 /**
- * Finds the user in large sessions, in a separate thread. Decoding a megabyte takes up to 200 ms, and on a site that stores
- * what visitors send, one visitor may have many such sessions and change them all the time.
+ * Finds the user in large sessions, in a separate thread. Decoding a megabyte takes up to 200 ms. On a site that stores
+ * visitors' input in sessions, one visitor may create many large sessions and change them constantly.
  */
 export class LargeSessions {
   readonly #settings: ThreadSettings;
@@ -47,7 +47,7 @@ export class LargeSessions {
    * Decodes a session and calls `findUser` of identity.ts.
    * @throws FormatError as the decoder does
    * @throws SessionBusyError if the queue is full
-   * @throws StoreError if the thread has ended
+   * @throws StoreError if the thread crashes
    */
   findUser(visitor: string, bytes: Uint8Array): Promise<CheckResult<FoundUser>> {
     return new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ export class LargeSessions {
     void this.#thread?.terminate();
   }
 
-  /** Removes and returns the first job of the next visitor. */
+  /** Removes and returns the oldest job of the next visitor. */
   #takeNext(): Job | undefined {
     const [visitor, jobs] = this.#queued.entries().next().value ?? [];
     if (visitor === undefined || jobs === undefined) return undefined;
@@ -79,7 +79,7 @@ export class LargeSessions {
     return job;
   }
 
-  /** Removes and returns the newest job of the visitor with the most. */
+  /** Removes and returns the newest job of the visitor with the most jobs. */
   #takeNewest(): Job | undefined {
     const [visitor, jobs] = [...this.#queued].reduce((a, b) => (b[1].length > a[1].length ? b : a));
     const job = jobs.pop();
@@ -99,7 +99,7 @@ export class LargeSessions {
     this.#thread.postMessage(job.bytes);
   }
 
-  /** Returns the completed job. */
+  /** Starts the next job, and returns the completed one. */
   #complete(): Job | undefined {
     const job = this.#running;
     this.#running = undefined;
@@ -121,7 +121,7 @@ export class LargeSessions {
     return thread;
   }
 
-  /** The next session starts another thread. That may happen between the events `error` and `exit` of this thread. */
+  /** Rejects the running job, and replaces the thread. A new thread may exist before the old one emits `exit`. */
   #fail(thread: Worker, cause?: unknown): void {
     if (this.#thread !== thread) return;
     this.#thread = undefined;

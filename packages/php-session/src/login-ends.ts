@@ -1,12 +1,12 @@
 import { type Login, type Logins, StoreError, type Watch } from './login.ts';
 
 const checkIntervalMs = 1000;
-/** PHP empties a session before it writes it again, so an empty or unreadable session counts at the second check. */
+/** PHP truncates a session file before writing it, so an empty or unreadable session is checked a second time. */
 const recheckDelayMs = 100;
 
 interface FollowedLogin {
   login: Login;
-  /** The last check returned an empty or unreadable session. */
+  /** The last check found an empty or unreadable session. */
   isDoubtful: boolean;
   isInFlight: boolean;
   end(): void;
@@ -37,7 +37,7 @@ export class LoginEnds {
         try {
           onEnd();
         } catch (error) {
-          // The exception is the program's own, and must not affect the checks of other logins.
+          // An exception of the callback must not affect the checks of other logins.
           process.nextTick(() => {
             throw error;
           });
@@ -49,7 +49,7 @@ export class LoginEnds {
       watched.end();
       if (this.#followed.size === 0) this.#stopTimer();
     };
-    // If notifications are lost, the timer still checks.
+    // The loss of notifications can be ignored, because the timer still checks.
     this.#watch ??= this.#logins.watch(() => {});
     const watched = this.#watch.add(login, {
       notified: () => this.#check([followed]),
@@ -67,7 +67,7 @@ export class LoginEnds {
     this.#watch?.end();
   }
 
-  /** Once, without the message, which may contain a part of a session. */
+  /** Warns once, without the error's message, which may contain a part of a session. */
   #warn(error: unknown): void {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
@@ -87,7 +87,7 @@ export class LoginEnds {
   #check(logins: readonly FollowedLogin[]): void {
     for (const followed of logins) {
       const { ends = Number.POSITIVE_INFINITY } = followed.login;
-      // A callback may have stopped another login.
+      // The callback of an earlier login may have stopped following this one.
       if (ends <= Date.now() && this.#followed.has(followed)) followed.end();
     }
     const due = logins.filter((followed) => this.#followed.has(followed) && !followed.isInFlight);
@@ -108,7 +108,7 @@ export class LoginEnds {
       else if (followed.isDoubtful && !wasDoubtful) this.#recheck(followed);
       else followed.end();
     } catch (error) {
-      // Without an answer from the store the login is neither confirmed nor ended.
+      // If the store does not answer, the login is neither confirmed nor ended.
       followed.isDoubtful = false;
       if (!(error instanceof StoreError)) this.#warn(error);
     } finally {

@@ -7,9 +7,9 @@ export { type Followed, SessionBusyError, StoreError, UnsettledError } from './s
 export interface Credentials {
   /** The `Cookie` header. */
   cookies?: string | undefined;
-  /** The value of the login's only cookie, sent by the client itself. It replaces the cookies. */
+  /** The value of the login's only cookie, sent by the client outside the header. Replaces `cookies`. */
   session?: unknown;
-  /** The client's address. Behind trusted proxies it is the address that they report. */
+  /** The client's address, as reported by trusted proxies if there are any. */
   address?: string | undefined;
   /** The key for limits per client, such as its address or network. */
   client?: string | undefined;
@@ -17,9 +17,9 @@ export interface Credentials {
   userAgent?: string | undefined;
   /** The `X-Forwarded-For` header. */
   forwardedFor?: string | undefined;
-  /** Whether pages of this host may send requests. Absent if unknown. */
+  /** Returns whether pages of this host may send requests. Absent if unknown. */
   isPageHost?(name: string): boolean;
-  /** The time of the request in Unix ms, if it is not now. Some cookies are valid for minutes only. */
+  /** The time of the request in Unix ms. Default now. Some cookies are valid for only a few minutes. */
   at?: number;
 }
 
@@ -27,30 +27,30 @@ export interface Credentials {
 export interface SessionUser {
   id: string;
   name: string;
-  /** Roles on the whole site, by `userRoles`. Absent without any. */
+  /** Roles on the whole site, by `userRoles`. Absent if the user has no role. */
   roles?: ('admin' | 'moderator')[];
   /** At most 500 groups, by `userGroups`. An ID is 1 to 64 of A-Z a-z 0-9 _ -, a name at most 80 characters. */
   groups?: { id: string; name: string }[] | 'unreadable';
-  /** Why some groups are missing or without a name. Holds nothing of the session. */
+  /** Why some groups or their names are missing. Contains no session content. */
   groupsProblem?: string;
-  /** Says that the name or address is not in the character set of the session. Holds nothing of the text. */
+  /** Why the name or address cannot be decoded. Contains no session content. */
   textProblem?: string;
-  /** The site has banned this user, by `userBanned`. */
+  /** The user is banned on the site, by `userBanned`. */
   banned?: true;
   /** The mail address, by `userMail`, unchecked. Empty if the value is not a text, absent if there is no value. */
   mail?: string;
 }
 
-/** A login that a request has proved. */
+/** A verified login. */
 export interface Login<State = unknown> {
   /** Identifies the login without revealing it. See `toHandle`. */
   readonly handle: string;
   readonly user: SessionUser;
-  /** Everything that a check compares. Secret: keep it in the memory of this process. */
+  /** Everything that a check compares. It is secret, so keep it in the memory of this process. */
   readonly state: State;
   /** The end in Unix ms, if it is known in advance. The login then ends without a check. */
   readonly ends?: number;
-  /** The proof outlives a logout, so the user may have logged out since. */
+  /** The cookie stays valid after a logout, so the user may no longer be logged in. */
   readonly mayBeOver?: true;
 }
 
@@ -69,7 +69,7 @@ export interface Explanation {
   forClient?: true;
 }
 
-/** The result of a check that has found no user. `empty`: the record exists, but the site has stored nothing in it. */
+/** The result of a check without a user. `empty` means that the stored session has no content. */
 export interface NotLoggedIn extends Explanation {
   state: 'nobody' | 'empty' | 'invalid';
   /** No other cookie of the request can log the user in. */
@@ -77,8 +77,8 @@ export interface NotLoggedIn extends Explanation {
 }
 
 /**
- * The result of a check: a user, or why there is none. A store that does not answer is neither, so the check throws.
- * @typeParam User what the check has found out about the user, such as the whole login
+ * The result of a check: a user, or why no user is logged in. If the store does not answer, the check throws instead.
+ * @typeParam User the data about the user, such as the whole login
  */
 export type CheckResult<User = { login: Login }> = ({ state: 'user' } & User) | NotLoggedIn;
 
@@ -94,13 +94,13 @@ export type Digest = (text: string) => string;
 
 /** Digests of a site's configuration, for comparison between servers. */
 export interface Fingerprint {
-  /** Of the options besides the folder. If they differ, the configuration may differ too. */
+  /** The digest of all options except the folder. If it differs, the configuration may differ too. */
   settings: string;
-  /** Of the relevant configuration, except the places of databases and stores. */
+  /** The digest of the relevant configuration, without the addresses of databases and stores. */
   site: string;
 }
 
-/** The answer to a request without a login. Unlike a check it also says so if the store is unavailable. */
+/** The result for a request without a login, or while the store is unavailable. */
 export interface Refusal extends Explanation {
   code: RefusalCode;
 }
@@ -113,36 +113,36 @@ export interface SiteAccounts {
   search(text: string, limit: number): Promise<{ id: string; name: string }[]>;
 }
 
-/** The logins of one site, whatever its application and stores are. */
+/** The logins of one site. Each application implements it. */
 export interface Logins<State = unknown> {
   /** Finds the login of a request. Never rejects. */
   identify(credentials: Credentials): Promise<Login<State> | Refusal>;
   /**
-   * Checks everything that `identify` has compared. A result is null if nothing changed. It rejects with StoreError if the
-   * store does not answer, which never means that the login has ended.
+   * Checks everything that `identify` compared. A result is null if nothing changed. It rejects with StoreError if the
+   * store does not answer, so the login may still be valid.
    */
   check(logins: readonly Login<State>[]): Promise<CheckResult<{ login: Login<State> }> | null>[];
   /**
-   * A secret that ties later requests of a connection to the first one, without reading a store. A request with another
-   * value has another login. Null if the request has no possible login.
+   * Returns a secret that ties the later requests of a connection to its first request, without reading a store. A
+   * request with another value has another login. Null if the request cannot have a login.
    */
   binding(credentials: Pick<Credentials, 'cookies'>): string | null;
-  /** @param onNotifications called with null when notifications are active, with the reason when they stop */
+  /** @param onNotifications receives null when notifications are active, and the reason when they stop */
   watch(onNotifications: (lost: StoreError | null) => void): Watch<State>;
   /**
-   * The remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the login or its end is unknown.
+   * Returns the remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the login or its end is unknown.
    * @throws StoreError
    */
   ttl(login: Login<State>): Promise<number | null>;
-  /** The milliseconds that a page view gives a login. Undefined if unknown. */
+  /** A page view extends a login to this TTL in milliseconds. Undefined if unknown. */
   readonly lifetime: number | undefined;
   /**
-   * Renews a login as a page view does. No-op if the login has ended or page views do not renew it.
+   * Renews a login as a page view does. No-op for an ended login, and if page views do not renew logins.
    * @throws StoreError
    */
   renew(login: Login<State>, ttlSeconds: number): Promise<void>;
   /**
-   * The mail address of a user, or null. Absent if the site has no known table of addresses.
+   * Returns the mail address of a user, or null. Absent if the site has no known table of addresses.
    * @throws StoreError
    */
   findMail?(user: string): Promise<string | null>;
@@ -150,18 +150,18 @@ export interface Logins<State = unknown> {
   readonly accounts?: SiteAccounts;
   /** Reads a changed configuration now instead of within a minute. Absent without a configuration. */
   reload?(): Promise<void>;
-  /** The fingerprint of the current configuration. Null while it is unknown, absent without a configuration. */
+  /** Returns the fingerprint of the current configuration. Null while unknown, absent without a configuration. */
   fingerprint?(digest: Digest): Promise<Fingerprint | null>;
   /** Whether the store answers. */
   answers(): Promise<boolean>;
-  /** The failure of the store or of one of its servers. Null if it can be read. */
+  /** Returns the failure of the store or of one of its servers. Null if all can be read. */
   fault(): Promise<StoreError | null>;
   close(): void;
 }
 
-/** Receives notifications of one login. They may be missing, late or wrong, so each one only starts a check. */
+/** Receives notifications of one login. Notifications may be missing, late or wrong, so they only start checks. */
 export interface Watcher {
-  /** The login has changed or ended. */
+  /** The login changed or ended. */
   notified(): void;
   /** The site started to use the login, so it may change soon. */
   opened(): void;
@@ -174,8 +174,8 @@ export interface Watch<State = unknown> {
 }
 
 /**
- * Identifies a login in logs and between servers without revealing it. All requests of a login have the same handle.
- * Another user or secret has another one.
+ * Identifies a login in logs and between servers without revealing it. All requests of a login have the same handle, and
+ * different users or secrets have different handles.
  * @param secrets everything secret that was verified, and other parts of the request that a check compares, in fixed order
  */
 export function toHandle(kind: string, user: string, secrets: readonly string[]): string {

@@ -5,7 +5,7 @@ export const markerPrefix = 'chat.ended.';
 /** The channel of markers in PostgreSQL. */
 export const markerChannel = 'chat_ended';
 
-/** The session handlers in php/ publish this marker when a session ends. It does not reveal the session's ID. */
+/** Returns the marker that the session handlers in php/ publish when a session ends. It does not reveal the ID. */
 export function logoutMarker(id: string): string {
   return hash('sha256', id).slice(0, 32);
 }

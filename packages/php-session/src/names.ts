@@ -16,7 +16,7 @@ export type SessionOption =
   | 'admins'
   | 'moderators';
 
-/** All options, with those of a site's folder. */
+/** All options, including the options for a site's folder. */
 export type OptionName =
   | SessionOption
   | 'site'
@@ -27,7 +27,7 @@ export type OptionName =
   | 'siteModerators'
   | 'siteChecks';
 
-/** What a program calls this package's options and commands. Messages use these names to say what to change. */
+/** A program's names of this package's options and commands. Messages show these names in their advice. */
 export interface Names {
   option(name: OptionName): string;
   /** How to print the rights that the database user needs. */
@@ -47,7 +47,7 @@ const ownNames: Names = {
 
 let names = ownNames;
 
-/** Sets names for all messages of this process. Call it before opening sessions. The other names are the package's own. */
+/** Sets names for all messages of this process, and resets all others. Call it before opening sessions. */
 export function useNames(given: Partial<Names> = {}): void {
   const defined = Object.entries(given).filter(([, name]) => name !== undefined);
   names = { ...ownNames, ...Object.fromEntries(defined) };

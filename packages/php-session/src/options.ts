@@ -11,7 +11,6 @@ import { parsePath } from './path.ts';
 import { databaseOfStore, parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
 interface Context {
-  /** Parsed before the cookie's form. */
   cookieName: string;
   /** The keys in the site's configuration. */
   appKeys: readonly Buffer[];
@@ -91,7 +90,7 @@ export function readOptions(
       const text = all[name];
       try {
         if (text === null && given[name] !== null)
-          throw new TypeError('every site has its own, so it has to be given');
+          throw new TypeError('every site has its own, so it must be given');
         if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
         const context = { cookieName: String(parsed.cookieName), appKeys, siteOption: nameOf('site') };
         parsed[name] = parseText(text ?? fallback, context);
@@ -117,7 +116,7 @@ export function readOptions(
     const database = siteDatabase ?? databaseOfStore(texts.store ?? '');
     if (database !== undefined) return { ...userTable, database, nobody: userNobody };
     problems.push(
-      `${nameOf('userTable')}: the sessions are not in a database, so give that of the table by ${nameOf('siteDatabase')}`,
+      `${nameOf('userTable')}: the sessions are not in a database, so name the database of the table with ${nameOf('siteDatabase')}`,
     );
     return undefined;
   };
@@ -204,7 +203,7 @@ export interface OptionText {
   from: 'given' | 'site' | 'default';
 }
 
-/** All options, with their values and origins. @param given options that `readOptions` accepts */
+/** Returns all options with their values and origins. @param given options that `readOptions` accepts */
 export function optionTexts(given: Readonly<Partial<Record<OptionName, string | undefined>>>): OptionText[] {
   const site = parseSite(given.site ?? '');
   const application = applications.find(({ kind }) => kind === site?.kind);
@@ -220,14 +219,14 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
     }
     const text = known[option];
     if (typeof text === 'string') return { option, text, from: 'site' };
-    // It comes from the configuration in the folder.
+    // The option comes from the configuration in the folder.
     if (site?.folder !== undefined && sessionOptions.includes(option))
       return { option, text: '', from: 'site' };
     return { option, text: table[option][0], from: 'default' };
   });
 }
 
-/** Quotes a wrong value. A URL or key that was given as another option by mistake is not repeated. */
+/** Quotes a wrong value, unless it may be a URL or key that was given as the wrong option. */
 function show(text: string): string {
   return /:\/\/|base64:|password/i.test(text) ? 'the value' : JSON.stringify(text);
 }
@@ -240,7 +239,7 @@ function parseUserTable(text: string): Omit<UserTable, 'database' | 'nobody'> {
   );
 }
 
-/** No default, because with a wrong store every visitor would count as logged out. */
+/** There is no default, because with a wrong store every visitor would count as logged out. */
 function parseStore(text: string, { appKeys, siteOption }: Context): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text, appKeys);
   throw new TypeError(
@@ -297,7 +296,7 @@ function parseSwitch(text: string): boolean {
   throw new TypeError(`${show(text)} is neither on nor off`);
 }
 
-/** A token of RFC 6265 with characters that PHP does not change. */
+/** Accepts tokens of RFC 6265 without characters that PHP changes. */
 function parseCookieName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
   throw new TypeError(`${show(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);

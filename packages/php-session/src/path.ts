@@ -13,7 +13,7 @@ import {
 
 export type Path = readonly Step[];
 
-/** A key, the beginning of a key, or `decoding`. Can be sent to a thread. */
+/** A key, the beginning of a key, or `decoding`. It can be sent to a thread. */
 export type Step = Key | typeof decoding;
 export type Key = string | { beginning: string };
 
@@ -23,8 +23,8 @@ export const decoding = true;
 const maxDecodings = 4;
 
 /**
- * The value at the end of a path. `absent` says which part of the path is missing, `wrong` that the path does not fit the
- * session. Both contain nothing of the session.
+ * The value at the end of a path. Otherwise `absent` names the missing part of the path, or `wrong` explains why the path
+ * does not fit the session. Neither contains session content.
  */
 export type Found = { value: PhpValue } | { absent: string } | { wrong: string };
 
@@ -95,7 +95,7 @@ function matchingKeys(value: PhpValue, step: Key): string[] {
     return Object.keys(container).filter((name) => matches(propertyName(name)));
   }
   if (typeof step !== 'string') return Object.keys(container).filter(toMatcher(step));
-  // PHP's lists do not have it.
+  // JavaScript's `length` does not exist in PHP.
   if (Array.isArray(container) && step === 'length') return [];
   return Object.hasOwn(container, step) ? [step] : [];
 }
@@ -103,7 +103,7 @@ function matchingKeys(value: PhpValue, step: Key): string[] {
 function toMatcher(step: Key): (key: string) => boolean {
   if (typeof step === 'string') return (key) => key === step;
   const { beginning } = step;
-  // The rest of the key may not be UTF-8.
+  // If the rest of the key is not UTF-8, the whole key is escaped.
   const inBytes = escapeBytes(Buffer.from(beginning));
   return (key) => key.startsWith(beginning) || key.startsWith(inBytes);
 }
@@ -114,18 +114,18 @@ function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {
   return value;
 }
 
-/** Most paths of a session lead through the same string. */
+/** A cache, because most paths of a session lead through the same string. */
 const decodedStrings = new WeakMap<object, Map<PhpValue, PhpValue>>();
 
 /**
- * Decodes the output of `serialize()`, or a session in the format `php`. They cannot be confused: both must fill the whole
- * string, and `serialize()` begins with a type and a length, unlike the name of a variable.
+ * Decodes the output of `serialize()`, or a session in the format `php`. At most one of them fits: each must fill the
+ * whole string, and the type and length at the beginning of `serialize()` are not the name of a variable.
  */
 function decodeAt(session: PhpValue, value: PhpValue, passed: Path): Found {
   const path = pathText(passed);
   if (isEmpty(value)) return { absent: `${path} is empty` };
   const bytes = value instanceof PhpBytes ? value.bytes : typeof value === 'string' && Buffer.from(value);
-  if (bytes === false) return { wrong: `${path} is no string that could be decoded` };
+  if (bytes === false) return { wrong: `${path} is not a string, so it cannot be decoded` };
   // The doctor also follows paths in a single string.
   const root = typeof session === 'object' && session !== null ? session : {};
   const cache = decodedStrings.get(root) ?? new Map<PhpValue, PhpValue>();
@@ -151,7 +151,7 @@ function decodeAt(session: PhpValue, value: PhpValue, passed: Path): Found {
   return { wrong: `${path} is a string, but not a serialized one` };
 }
 
-/** PHP's `empty()`. */
+/** As PHP's `empty()`. */
 export function isEmpty(value: PhpValue): boolean {
   if (value === null || value === false || value === '' || value === '0') return true;
   if (value instanceof PhpFloat) return value.value === 0;

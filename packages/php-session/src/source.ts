@@ -16,8 +16,8 @@ export interface StoreUrl {
 }
 
 /**
- * Reads the options of one kind of store. Connects to nothing before `open`. `format` is the default of `format=`.
- * `lifetime` is PHP's TTL of a session in seconds. It is absent if the store does not use it.
+ * Reads the options of one kind of store. Only `open` connects. `format` is the default of `format=`. `lifetime` is PHP's
+ * TTL of a session in seconds. It is absent if the store does not use it.
  * @throws TypeError that explains the error in the URL, without a password
  */
 export type StoreKind = (url: StoreUrl) => { format: StoredFormat; lifetime?: number; open(): SessionStore };
@@ -28,7 +28,7 @@ export interface SessionSource {
   /** The text after `?`. */
   options: string;
   format: StoredFormat;
-  /** The milliseconds for which PHP keeps a session after each use. Undefined if the URL does not contain them. */
+  /** PHP's TTL of a session after each use, in milliseconds. Undefined if the URL does not contain it. */
   lifetime: number | undefined;
   /** The outermost first. */
   layers: readonly Layer[];
@@ -39,7 +39,7 @@ export interface SessionSource {
 
 const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Options of the PHP handlers, which may use the same URL: docs/php.md. */
+/** Options of the PHP handlers, which may use the same URL. See docs/php.md. */
 const phpOptions = new Set(['persistent', 'retry_interval', 'lock', 'lease']);
 
 /** A plus sign is not a blank, as in PHP's save_path, because prefixes may contain it. */
@@ -47,7 +47,7 @@ export function readQuery(query: string): URLSearchParams {
   return new URLSearchParams(query.replaceAll('+', '%2B'));
 }
 
-/** The options of a store URL. Each is taken once. `finish` rejects options that were not taken. */
+/** The options of a store URL. Each is taken once, and `finish` rejects the remaining ones. */
 export class UrlOptions {
   readonly #remaining: Map<string, string>;
   readonly #protocol: string;
@@ -71,7 +71,7 @@ export class UrlOptions {
     return prefix;
   }
 
-  /** `timeout=` of one call, in milliseconds. A number without a unit is an option of PHP and ignored. */
+  /** `timeout=`, the limit of one call in milliseconds. A number without a unit is PHP's option, and ignored. */
   timeout(): number {
     const given = this.take('timeout') ?? '';
     const timeout = /^(\d{2,4})ms$/.exec(/^\d*$/.test(given) ? '250ms' : given)?.[1];
@@ -79,7 +79,7 @@ export class UrlOptions {
     return Number(timeout);
   }
 
-  /** Seconds, or a number with a unit such as `30m`. */
+  /** Takes a duration in seconds, or with a unit such as `30m`. Returns seconds. */
   seconds(name: string, fallback: string): number {
     const [, count, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(this.take(name) ?? fallback) ?? [];
     if (count === undefined) throw new TypeError(`${name}= is a number of seconds, or a time such as 30m`);
@@ -95,7 +95,7 @@ export class UrlOptions {
     return tls === 'off' ? undefined : ca === undefined ? {} : { ca };
   }
 
-  /** The content of a PEM file. */
+  /** Returns the content of a PEM file. */
   certificates(name: string): string | undefined {
     const file = this.take(name);
     if (file === undefined) return undefined;

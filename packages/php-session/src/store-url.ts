@@ -19,7 +19,7 @@ const databases: Readonly<Record<string, SqlDriver>> = {
   sqlite,
 };
 
-/** A new store gets a row here, and in doctor/other-options.ts the options that the doctor tries. */
+/** For a new store, also add the options that the doctor tries to doctor/other-options.ts. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
@@ -65,7 +65,7 @@ function changeQuery(query: string, changes: Readonly<Record<string, string | nu
     if (value === null) others.delete(name);
     else others.set(name, value);
   }
-  // Both are readable and do not end a value.
+  // `/` and `:` are more readable unescaped, and do not end a value.
   return String(others).replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
 
@@ -161,7 +161,7 @@ function splitUrl(text: string): StoreUrl & { query: string } {
   };
 }
 
-/** A store URL to show to the operator. A user without a password may be a password, so it is removed too. */
+/** Returns a store URL without its password, to show it. A user without a password may be a password, so it is removed. */
 export function withoutPassword(text: string): string {
   const [, start = '', login, rest = ''] = /^([a-z-]+:\/\/)([^@/?]*)@(.*)$/s.exec(text) ?? [];
   if (login === undefined) return text;

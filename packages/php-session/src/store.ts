@@ -1,6 +1,6 @@
 import { FormatError } from './formats/value.ts';
 
-/** The limit for a session as stored and as unpacked. It is memcached's default item size. */
+/** The limit for a session, both as stored and as unpacked. It equals memcached's default item size. */
 export const maxSessionBytes = 1024 * 1024;
 
 /** The ID of the readiness check. cookie.ts rejects it as the ID of a visitor. */
@@ -10,41 +10,40 @@ export const probeId = 'readiness_probe';
 export const maxKeys = 1000;
 
 /**
- * Where PHP keeps its sessions. A store reads them and renews their TTL. It writes nothing else, and neither takes PHP's
- * locks nor waits for them. Every method except `close` throws StoreError if the store does not answer usably. Such a
- * failure says nothing about the session.
+ * A store of PHP sessions. It only reads sessions and renews their TTL, and ignores PHP's locks. Every method except
+ * `close` throws StoreError if the store gives no usable answer. The session may then still exist.
  */
 export interface SessionStore {
   /**
-   * The bytes of one session as PHP wrote them. Null if the session does not exist or is expired.
+   * Returns the session as PHP wrote it. Null if the session does not exist or is expired.
    * @throws FormatError if the stored value cannot be unpacked
    */
   get(id: string): Promise<Buffer | null>;
-  /** The bytes with their version. Absent if the store cannot return both together. */
+  /** Reads a session together with its version. Absent if the store cannot return both in one reply. */
   getVersioned?(id: string): Promise<Versioned | null>;
   /**
-   * A value that changes with the session and is cheaper to read. Null if the session does not exist or has no version.
-   * A version that was requested before `get` belongs to the bytes of that `get`, or to older ones.
+   * Returns a value that changes with the session and is cheaper to read. Null if the session does not exist or has no
+   * version. A version that was requested before `get` belongs to the bytes of that `get`, or to older bytes.
    */
   version?(id: string): Promise<string | null>;
-  /** Whether each session has exactly these bytes. False also means unknown. Absent if the store has versions. */
+  /** Returns whether each session has exactly these bytes. False if unknown. Absent if the store has versions. */
   unchanged?(sessions: readonly { id: string; bytes: Buffer }[]): Promise<boolean[]>;
-  /** The remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the session or its TTL is unknown. */
+  /** Returns the remaining milliseconds: `Infinity` without expiry, 0 if expired, null if the session or TTL is unknown. */
   ttl(id: string): Promise<number | null>;
   /** Renews the TTL of a session, as a page view does. No-op if the session does not exist. */
   touch(id: string, ttlSeconds: number): Promise<void>;
-  /** Absent if the store sends no notifications. */
+  /** Absent if the store does not support notifications. */
   subscribe?(listener: StoreListener): Subscription;
-  /** Checks whether each server answers. Absent if `get` uses the only server. */
+  /** Requires an answer from each server. Absent if `get` always reaches the only server. */
   check?(): Promise<void>;
-  /** For the doctor: whether logout notifications are active. Absent unless that depends on the store's configuration. */
+  /** For the doctor. Describes whether logout notifications are active. Absent unless that depends on the store's settings. */
   checkNotifications?(): Promise<{ text: string; advice?: string }>;
   /**
-   * For the doctor: whether `touch` may renew this session, or any session if null. Undefined if unknown. Absent if
+   * For the doctor. Checks that `touch` may renew this session, or any session if null. Undefined if unknown. Absent if
    * `touch` reports a missing permission even for an unknown ID.
    */
   checkRenewal?(id: string | null): Promise<true | undefined>;
-  /** For the doctor: at most `maxKeys` keys with this end, prefixes included. Absent if the store cannot list keys. */
+  /** For the doctor. Finds at most `maxKeys` keys with this end, including prefixes. Absent if the store cannot list keys. */
   keys?(end: string): Promise<string[]>;
   close(): void;
 }
@@ -54,13 +53,13 @@ export interface Versioned {
   version: string | null;
 }
 
-/** Notifications may be missing, late or wrong, so each one only starts a check. */
+/** Notifications may be missing, late or wrong, so they only start checks. */
 export interface StoreListener {
-  /** The session has changed or ended. */
+  /** The session changed or ended. */
   changed(session: SessionName): void;
   /** PHP opened the session, so it may change soon. */
   opened(session: SessionName): void;
-  /** Notifications stopped, and the store reconnects. Null: they are active again. */
+  /** Notifications stopped, and the store reconnects. If null, notifications are active again. */
   lost(reason: StoreError | null): void;
 }
 
@@ -70,14 +69,14 @@ export type SessionName = { id: string } | { marker: string };
 /** A call unsubscribes. */
 export interface Subscription {
   (): void;
-  /** Present if the store notifies only of followed sessions. Accepts any ID, also an invalid one. */
+  /** Present if the store notifies only of followed sessions. Accepts even invalid IDs. */
   follow?(id: string): Followed;
 }
 
 export interface Followed {
   /**
-   * The monotonic time since when every change leads to a notification. Undefined while that is uncertain. After a later
-   * check, the session needs no further check until a notification.
+   * Every change after this monotonic time leads to a notification. Undefined while that is uncertain. A session that was
+   * checked later needs no further check until a notification.
    */
   readonly since: number | undefined;
   end(): void;
@@ -98,7 +97,7 @@ export class StoreError extends Error {
   static unreachable(name: string, error: NodeJS.ErrnoException): StoreError {
     const { code = 'no code' } = error;
     const advice = /SELF_SIGNED|UNABLE_TO/.test(code)
-      ? ': its certificate is not trusted; ca= names the file with that of its authority'
+      ? ': its certificate is not trusted; ca= names the file with the certificate of its authority'
       : code === 'ERR_TLS_CERT_ALTNAME_INVALID'
         ? ': its certificate is for another host'
         : '';
@@ -126,9 +125,9 @@ export class SessionTooLargeError extends FormatError {
   }
 }
 
-/** A session is written so often that no reading is known to be complete. */
+/** The session is written so often that every reading may be incomplete. */
 export class UnsettledError extends SessionBusyError {
-  /** The non-empty readings in their order. Each may be half of a session. */
+  /** The non-empty readings, oldest first. Each may be only the start of a session. */
   readonly readings: readonly Buffer[];
 
   constructor(message: string, readings: readonly Buffer[]) {

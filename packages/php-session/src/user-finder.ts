@@ -14,13 +14,13 @@ type UserResult = CheckResult<FoundUser>;
 /** Unpacked sessions of this size or more are decoded in a separate thread. */
 const minLargeBytes = 16 * 1024;
 const maxCachedResults = 100;
-/** So many of the last decodable readings of an unsettled session must agree. */
+/** The last decodable readings of an unsettled session that must agree. */
 const minEqualReadings = 4;
 
 export interface UserFinder {
   /**
-   * Finds the user in the stored bytes of a session: at once, unless the session is large.
-   * @param by the client or user, for fair turns with large sessions
+   * Finds the user in the stored bytes of a session. Returns a promise if the session is large.
+   * @param by the client or user. Large sessions are decoded in turns, by this key.
    * @throws StoreError if the thread for large sessions is overloaded or has failed
    */
   find(id: string, bytes: Buffer | null, by: string): UserResult | Promise<UserResult>;
@@ -28,7 +28,7 @@ export interface UserFinder {
 }
 
 export function openUserFinder(source: SessionSource, paths: UserPaths): UserFinder {
-  /** Results that cost more than a digest of the stored bytes, by session ID. */
+  /** Results that cost more than the digest of the stored bytes, by session ID. */
   const cache = new Map<string, { digest: string; result: Promise<UserResult> }>();
   const large = new LargeSessions(source.format, paths);
 
@@ -70,11 +70,11 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
       }
       cache.delete(id);
       const result = decode(id, bytes, by);
-      // A few stored bytes may unpack to a megabyte, also while the format of undecodable ones is guessed.
+      // A few stored bytes may unpack to a megabyte, and guessing the format of undecodable bytes unpacks them again.
       if (!(result instanceof Promise) && result.state !== 'invalid') return result;
       const entry = { digest: digestOf(bytes), result: Promise.resolve(result) };
       keep(id, entry);
-      // A failure says nothing about the session.
+      // A failure does not depend on the session, so the next call tries again.
       entry.result.catch(() => {
         if (cache.get(id) === entry) cache.delete(id);
       });
@@ -86,7 +86,7 @@ export function openUserFinder(source: SessionSource, paths: UserPaths): UserFin
 
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64');
 
-/** @throws the error if it says nothing about the session */
+/** @throws the error if its cause is not the content of the session */
 function undecodable(error: unknown): NotLoggedIn {
   const invalid = (kind: string, reason: string, hint?: string): NotLoggedIn => ({
     state: 'invalid',
@@ -101,10 +101,10 @@ function undecodable(error: unknown): NotLoggedIn {
 }
 
 /**
- * Finds the user of a session that its store could not deliver whole. Half of a session may look like another user's, or
- * like a logout, but halves of several versions do not agree.
+ * Finds the user of a session that its store could read only incompletely. A single incomplete reading may look like a
+ * logout or another user, so the last readings must agree.
  * @param error of the store
- * @throws the error if it says nothing about the session
+ * @throws the error unless the readings agree, or its cause is the content of the session
  */
 export async function findUserInReadings<User extends object>(
   error: unknown,

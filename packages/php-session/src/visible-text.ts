@@ -1,13 +1,13 @@
-/** Whether a text has only whitespace, controls, formatting, and Braille's empty pattern. */
+/** Whether a text has only whitespace, control characters, formatting, and Braille's empty pattern. */
 export const isBlank = (text: string) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 export const isLine = (text: string): boolean => !control.test(text);
 
-/** Controls and zero-width characters, by which one name could imitate another. */
+/** Control and zero-width characters, which could make two names look alike. */
 const invisible = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
 
-/** The visible characters of a name. Empty if none is visible. */
+/** Returns the visible characters of a name. */
 export function visibleLine(text: string, maxCharacters: number): string {
   const line = [...text.toWellFormed().replace(invisible, '')].slice(0, maxCharacters).join('');
   return isBlank(line) ? '' : line;

@@ -86,7 +86,7 @@ describe('the options of openSessions', () => {
       users: { database: { driver: sqlite } },
     });
     expect(problemsOf({ store: files, userTable })).toEqual([
-      expect.stringMatching(/^userTable: .* by siteDatabase$/),
+      expect.stringMatching(/^userTable: .* with siteDatabase$/),
     ]);
     for (const wrong of ['people', 'people(id)', 'people(id,name) WHERE 1', "people(id,'x')"])
       expect(problemsOf({ store, userTable: wrong })).toEqual([
@@ -147,7 +147,7 @@ describe('the options of openSessions', () => {
   test('a kind of application may require options of each site', () => {
     expect(problemsOf({ store, site: 'roundcube:' })).toEqual([]);
     expect(problemsOf({ store, site: 'mediawiki:' })).toEqual([
-      'cookieName: every site has its own, so it has to be given',
+      'cookieName: every site has its own, so it must be given',
     ]);
     expect(problemsOf({ store, site: 'mediawiki:', cookieName: 'wiki_session' })).toEqual([]);
     expect(problemsOf({ store, site: '__proto__:' })).toEqual([

@@ -68,8 +68,8 @@ describe('missing keys, reported by names of the path alone', () => {
   });
 
   test.each([
-    ['app!.id', 'app is no string that could be decoded'],
-    ['app.list!.0', 'app.list is no string that could be decoded'],
+    ['app!.id', 'app is not a string, so it cannot be decoded'],
+    ['app.list!.0', 'app.list is not a string, so it cannot be decoded'],
     ['app.text!.0', 'app.text is a string, but not a serialized one'],
   ])('%s', (path, wrong) => {
     expect(at(session, path)).toEqual({ wrong });

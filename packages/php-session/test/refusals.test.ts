@@ -53,7 +53,7 @@ describe('the refusal of a session', () => {
     for (const [path, reason] of [
       ['app.user', 'app.user is not a user id but an array or an object'],
       ['app.n', 'app.n is not a user id but a negative number'],
-      ['app!.id', 'app is no string that could be decoded'],
+      ['app!.id', 'app is not a string, so it cannot be decoded'],
     ] as const) {
       expect(await refusal(written.get('php'), '', path)).toMatchObject({
         code: 'session_invalid',

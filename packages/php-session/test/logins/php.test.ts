@@ -131,7 +131,7 @@ test('a setting that is not certain, or not read, is an error with the place and
       },
     );
   expect(await problem({ userId: '', userName: '' })).toBe(
-    'userId: every site has its own, so it has to be given; userName: every site has its own, so it has to be given',
+    'userId: every site has its own, so it must be given; userName: every site has its own, so it must be given',
   );
 
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '[other]\nphp_value[session.save_path] = /other\n');

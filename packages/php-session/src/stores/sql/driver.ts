@@ -98,7 +98,7 @@ const reasons = {
   late: 'the database needed too long for the answer',
   plain: 'the database does not support TLS, which tls=on demands',
   certificate:
-    'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
+    'the certificate of the database is not trusted: ca= names the file with the certificate of its authority, and its own must contain the host',
 } as const;
 
 /** An error with a known code. */
