@@ -346,7 +346,7 @@ test('a database that cannot be used is explained', async () => {
     [
       config.replace(/(define\('DB_PASSWORD', ).*\)/g, `$1${quoted('geheim')})`),
       78,
-      /refuses the user or the password, which are those of the site/,
+      /refuses the user or the password from the site's configuration/,
     ],
     [
       config.replace(/table_prefix = '\w+'/, "table_prefix = 'none_'"),
@@ -456,7 +456,9 @@ test('a database that knows this machine by no name of a host: no SQL for its ad
   const env = { CHAT_SITE: otherFolder(config.replace(`:${db.port}`, `:${proxy.port}`)) };
   expect(await doctor(args, env, { finding: say, problem: say })).toBe(1);
   expect(said).toEqual([
-    expect.stringMatching(/^✗ the database knows this machine by a name with .*: .*skip_name_resolve/),
+    expect.stringMatching(
+      /^✗ the database knows this machine by a name that is not a valid host name: .*skip_name_resolve/,
+    ),
   ]);
 });
 

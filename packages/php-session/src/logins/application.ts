@@ -26,7 +26,7 @@ import type { LoginRows, SiteSql } from './sql.ts';
 
 export { notLoggedIn } from '../login.ts';
 
-/** The folder from which an application reads its configuration. Files are relative to it, or absolute. */
+/** The folder with an application's configuration. File names are relative to it, or absolute. */
 export interface SiteFolder {
   /** The real path of the folder, or of the configuration file itself. */
   readonly path: string;
@@ -57,7 +57,7 @@ export interface SiteFolder {
   ): Promise<Readonly<Record<string, string>>>;
 }
 
-/** The options `siteAdmins` and `siteModerators`: roles or groups that replace those of the application. */
+/** The options `siteAdmins` and `siteModerators`: roles or groups that replace the application's. */
 export interface GivenRoles {
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
@@ -76,7 +76,7 @@ export interface UserTable {
   nobody: readonly string[];
 }
 
-/** The options `admins` and `moderators`: IDs of users with roles besides those of the site. */
+/** The options `admins` and `moderators`: IDs of users who get roles in addition to the site's. */
 export interface NamedRoles {
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
@@ -140,11 +140,11 @@ export interface LoginTable extends SiteTable {
   /** The application ignores the case in the column `lookup`, as the database does. */
   ignoresCase?: true;
   /**
-   * The rows of which a login consists. If the database knows when tables were changed, these are compared, and the login
-   * is read only if a part changed or has NULL as its key.
+   * The parts of a login's row. If the database knows when tables were changed, these are compared, and the login is read
+   * only if a part changed or has NULL as its key.
    */
   parts?: readonly LoginPart[];
-  /** The rows of which a login consists. If the database keeps versions of rows, these are compared. */
+  /** The rows that make up a login. If the database keeps versions of rows, these are compared. */
   rows?: LoginRows;
   /** The table in which a page view renews a login. */
   renewed?: {
@@ -153,7 +153,7 @@ export interface LoginTable extends SiteTable {
     id: string;
     /** The column with the Unix time of the last page view. */
     column: string;
-    /** Seconds after the last page view until the login expires. */
+    /** The login expires this many seconds after the last page view. */
     lifetime: number;
   };
 }
@@ -162,7 +162,7 @@ export interface LoginTable extends SiteTable {
 export interface AccountTable extends SiteTable {
   /** The columns that a search compares. Use only columns that other users may see. */
   search: readonly string[];
-  /** The user's name as in `checkRow`. Empty without one. @param text returns a column's text */
+  /** The user's name as in `checkRow`. Empty if the account has no name. @param text returns a column's text */
   name(text: (column: string) => string): string;
 }
 
@@ -185,14 +185,14 @@ export interface LoginPart extends SiteTable {
   optional?: true;
 }
 
-/** The parts of a request from which a claim is made. */
+/** The parts of a request that a claim is made from. */
 export type ClaimSource = Omit<Credentials, 'cookies' | 'session'> & { cookies: RequestCookies };
 
 /** What a request's cookies claim, before the database is read. */
 export interface Claim {
   /** The name of the table in `Application.logins`. */
   readonly table: string;
-  /** The value of the column `lookup` by which the row is found. */
+  /** The value of the column `lookup` in the row. */
   readonly lookup: string;
   /** As in `toHandle`. */
   readonly secrets: readonly string[];
@@ -205,7 +205,7 @@ export interface RowUser {
   user: SessionUser;
   /** The end of the login in Unix ms, as in `Login`. */
   ends?: number;
-  /** The time in Unix seconds from which the row is checked again even if it is unchanged. */
+  /** From this Unix time in seconds, the row is checked again even if it is unchanged. */
   idle?: number;
   /** Passed to the next check of this login, also of its fallback. */
   memo?: string;
@@ -250,12 +250,12 @@ export interface SiteFacts {
 /**
  * An application with logins in its own tables. One file in `logins/` describes it, and no other code knows it.
  * @typeParam Found the values of its configuration files
- * @typeParam Site everything that a claim is checked by: these values and the settings in the database
+ * @typeParam Site what a claim is checked against, from these values and the settings in the database
  */
 export interface Application<Found extends Located = Located, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
   claim(site: Site, source: ClaimSource): Cookies | NotLoggedIn;
-  /** For the doctor: the stored address and browser with which later requests are compared. Null if they are not. */
+  /** For the doctor: the stored address and browser, which later requests must match. Null if they are not compared. */
   loginOrigin?(
     site: Site,
     claim: Cookies,
@@ -288,7 +288,7 @@ export interface MemberSessions {
   store: string | MemberTable;
   /** The innermost layer. */
   layer?: Layer;
-  /** The paths to the user's ID. Without a value nobody is logged in. */
+  /** The paths to the user's ID. If none has a value, the session is not logged in. */
   ids: readonly [string, ...string[]];
   /** The paths to other texts for the claim. */
   proof: readonly string[];
@@ -312,7 +312,7 @@ export interface SiteApplication<Found extends Located, Site, Cookies extends Cl
   /**
    * Reads the configuration.
    * @returns null if the folder has another application
-   * @throws ConfigurationError that explains the problem and which option helps
+   * @throws ConfigurationError with the problem and the option that helps
    */
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
   /** Null if the database has no relevant settings. */
@@ -322,11 +322,11 @@ export interface SiteApplication<Found extends Located, Site, Cookies extends Cl
    * @throws SecondFactorError, or StoreError if a setting is missing that the application may create later
    */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
-  /** The part that is equal on all servers, without values that users may change. Default: all of it. */
+  /** The part that is equal on all servers, without values that users may change. Defaults to all of `site`. */
   comparedSettings?(site: Site): unknown;
   /** Settings and options without the expected effect. */
   warnings?(site: Site): readonly SiteWarning[];
-  /** The keys with which `claim` verifies cookies. New keys end the logins of the former keys. */
+  /** The keys that verify cookies in `claim`. New keys end logins by the former keys. */
   keys?(site: Site): unknown;
   /**
    * The mail addresses, in the columns `id` and `mail`, without banned accounts (docs/security.md lists the bans that
@@ -381,7 +381,7 @@ export interface SessionApplication {
    * @param given options that need not be detected
    * @param before the former result
    * @returns null if the folder has another application
-   * @throws ConfigurationError that explains the problem and which option helps
+   * @throws ConfigurationError with the problem and the option that helps
    */
   find?(folder: SiteFolder, given: SessionTexts, before?: FoundSessions): Promise<FoundSessions | null>;
   /** For `init`. @throws ConfigurationError */
@@ -461,7 +461,7 @@ export const selectAccounts = (
   name: (text) => displayName(decode(text('name'))),
 });
 
-/** Ends the check of a request: its other claims do not count. */
+/** Ends the check of a request, so its other claims do not count. */
 export const rejectFinally = (reason: string, hint?: string) => ({
   ...notLoggedIn(reason, hint),
   isFinal: true as const,
@@ -516,7 +516,7 @@ export function selectColumns(
   return { view, columns: { value: 'text' }, names, select };
 }
 
-/** @param setting where the prefix is, for the error. @throws ConfigurationError if it is not safe in SQL */
+/** @param setting the name of the setting, for the error. @throws ConfigurationError if it is not safe in SQL */
 export function requirePrefix(prefix: string, setting: string): string {
   if (/^\w{0,48}$/.test(prefix)) return prefix;
   throw new ConfigurationError(`${setting} must have at most 48 characters of A-Z a-z 0-9 _`);

@@ -122,7 +122,7 @@ export class NoSiteError extends ConfigurationError {}
 
 /**
  * Detects the application in a folder.
- * @throws NoSiteError if none is known, ConfigurationError if its configuration cannot be read
+ * @throws NoSiteError if no application recognises the folder, ConfigurationError if its configuration cannot be read
  */
 export async function findSite(place: SitePlace): Promise<FoundSite> {
   const folder = await siteFolder(place);

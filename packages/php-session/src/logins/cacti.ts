@@ -19,7 +19,7 @@ export const cacti: SessionApplication = {
     cookieName: 'Cacti',
     userId: 'sess_user_id',
     userName: 'sess_user_id',
-    // The guest account of cacti.sql. With guest access it is that of all visitors.
+    // The guest account of cacti.sql. With guest access, the sessions of all visitors name it.
     userNobody: '3',
   },
 
@@ -34,7 +34,7 @@ export const cacti: SessionApplication = {
     const value = (name: string, instead = option('store')) =>
       asText(configuration.variable([name], instead)) ?? '';
     const cookieName = given.cookieName ?? (value('cacti_session_name', option('cookieName')) || 'Cacti');
-    // Versions with second factors set this key also if none is needed. The user's id is in the session earlier.
+    // Versions with second factors set this key even if no factor is needed. The user's id is in the session earlier.
     const options = (await folder.has('auth_2fa.php')) ? { userRequire: 'sess_user_2fa' } : {};
     if (given.store || !['1', 'true'].includes(value('cacti_db_session'))) {
       const found = await findPhpSessions(folder, given, { cookieName });

@@ -46,7 +46,7 @@ export const dokuwiki: SessionApplication = {
         const isUser = Buffer.from(name64, 'base64').toString('latin1') === user;
         return isUser && timingSafeEqual(given, Buffer.from(digest, 'hex'));
       });
-      return isSame ? null : notLoggedIn('the cookie DW… is not that of the session');
+      return isSame ? null : notLoggedIn('the cookie DW… does not belong to the session');
     },
   },
 

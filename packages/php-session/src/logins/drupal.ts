@@ -47,7 +47,7 @@ import {
 
 /** Values of settings.php. */
 interface Files extends SiteFiles {
-  /** The name of the cookie. Null: it is recognised by the form of its name. */
+  /** The name of the cookie. Null if the cookie is recognised by the form of its name. */
   cookie: string | null;
   /** The end of the cookie's name, if services.yml determines it. */
   cookieEnding: string | null;
@@ -185,7 +185,7 @@ export const drupal: Application<Files, Files> = {
       );
     }
     const { user, isMasquerade } = session;
-    if (user === null) return notLoggedIn('nobody is logged in in this session');
+    if (user === null) return notLoggedIn('the session has no logged-in user');
     if (isMasquerade) return notLoggedIn('another user acts as this user there, by the module Masquerade');
     // Drupal writes the user's column together with the session.
     if (row.uid === null || text('uid') !== user) return notLoggedIn('there is no such user');
@@ -227,7 +227,7 @@ const uidPath = parsePath('_sf2_attributes.uid');
 const masquerades = ['_sf2_meta', '_sf2_attributes'].map((bag) => parsePath(`${bag}.masquerading`));
 masquerades.push(parsePath('masquerading'));
 
-/** @returns undefined if the session is not valid. `user` is null if nobody is logged in. */
+/** @returns undefined if the session is not valid. `user` is null if the session has no logged-in user. */
 function decodeSession(session: Buffer | null): { user: string | null; isMasquerade: boolean } | undefined {
   if (session === null) return { user: null, isMasquerade: false };
   if (session.length >= maxSessionBytes) return undefined;
@@ -259,7 +259,7 @@ function cookieName(cookies: RequestCookies, cookieEnding: string | null): strin
     ? notLoggedIn('there is no cookie of the form SESS… or SSESS…')
     : notLoggedIn(
         'there are several cookies of the form SESS… or SSESS…',
-        `set ${option('cookieName')} to the name of the cookie of this site: its visitors also have cookies of other sites`,
+        `set ${option('cookieName')} to the name of this site's cookie, because its visitors also have cookies of other sites`,
       );
 }
 
@@ -273,19 +273,19 @@ async function rejectEmailFactor(folder: SiteFolder, root: string, site: string)
     const file = join(root, modules, 'email_tfa/src/EventSubscriber/EmailTfaSubscriber.php');
     if (await folder.has(file))
       throw new SecondFactorError(
-        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not say whether it was given, so a password alone would be enough here: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use this program there`,
+        `${file}: this version of the module Email TFA asks for the second factor after the login, and the session does not contain the result, so a password alone would be enough here: update the module to a version without this file, which asks before the login; or remove its folder, also if it is not in use; or do not use this program there`,
       );
   }
 }
 
-/** The end of the cookie's name if services.yml sets `cookie_domain`; else null. */
+/** Returns the end of the cookie's name if services.yml sets `cookie_domain`, otherwise null. */
 async function readCookieEnding(folder: SiteFolder, services: string): Promise<string | null> {
   const domain = /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m;
   const [, , name] = (await matchFile(folder, services, domain)) ?? [];
   return name === undefined ? null : hash('sha256', name).slice(0, 32);
 }
 
-/** @returns the root of Drupal, and the folder of the site in it; null if there is none */
+/** @returns the root of Drupal and the site's folder in it; null if they are missing */
 async function findSettings(folder: SiteFolder): Promise<{ root: string; site: string } | null> {
   const [, own, name] = /^(.*)\/sites\/([^/]+)\/settings\.php$/.exec(folder.path) ?? [];
   if (own !== undefined && name !== undefined) return { root: own, site: `sites/${name}` };

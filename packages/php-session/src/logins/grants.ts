@@ -39,7 +39,7 @@ async function readClientHost(database: Database): Promise<string> {
   // The SQL is run by an administrator of the database, so the name must be harmless.
   if (!/^[\w.:%-]+$/.test(host))
     throw new StoreError(
-      'the database knows this machine by a name with other characters than those of a host: let its DNS name the machine without them, or set skip_name_resolve = ON in its configuration, so that it takes the address',
+      'the database knows this machine by a name that is not a valid host name: correct the name in the DNS of the database, or set skip_name_resolve = ON in its configuration, so that it uses the address',
     );
   return host;
 }

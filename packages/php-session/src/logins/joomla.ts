@@ -7,7 +7,7 @@
  * must not be blocked (User/User.php), must not need a new password (Application/CMSApplication.php,
  * checkUserRequiresReset), and must have agreed to the privacy policy (plugins/system/privacyconsent). Only the session
  * data shows whether a second factor was given (Session/Storage/JoomlaStorage.php,
- * Application/MultiFactorAuthenticationHandler.php). With the session handler “Database” it is in the same row.
+ * Application/MultiFactorAuthenticationHandler.php). The session handler “Database” keeps that data in the same row.
  */
 
 import { hash } from 'node:crypto';
@@ -243,9 +243,10 @@ export const joomla: Application<Files, Site> = {
   checkRow(site, _, row, now) {
     const text = textsOf(row);
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
-    if (!site.isShared && text('client') !== '0') return notLoggedIn('the session is not that of the site');
+    if (!site.isShared && text('client') !== '0')
+      return notLoggedIn('the session does not belong to the site');
     const id = text('userid');
-    if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session is that of a guest');
+    if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return notLoggedIn('the session belongs to a guest');
     if (row.name === null) return notLoggedIn('the user has been deleted');
     if (text('block') !== '0') return notLoggedIn('the user is blocked there');
     if (text('reset') !== '0') return notLoggedIn('the user must set a new password first');
@@ -260,7 +261,7 @@ export const joomla: Application<Files, Site> = {
         }
       );
     if (session?.user !== undefined && session.user !== id)
-      return notLoggedIn('the session is that of another user, or of a guest');
+      return notLoggedIn('the session data belongs to another user, or to a guest');
     if (session?.mustSetUp === true) return notLoggedIn('the user must set up a second factor first');
     // The first page after the login also marks sessions of users without factors. It moves factors of versions before 4.2
     // from `otpKey` into the table.
@@ -325,7 +326,7 @@ const paths = {
   setup: parsePath('data.com_users.mandatory_mfa_setup'),
 };
 
-/** Decodes the Registry in `$_SESSION['joomla']`. Null if there is none; undefined if it is not valid. */
+/** Decodes the Registry in `$_SESSION['joomla']`. Null without a Registry; undefined if it is not valid. */
 function decodeSession(data: Buffer | null): Session | null | undefined {
   if (data === null || data.length === 0) return null;
   const all = decodeValue('php', data) as Record<string, PhpValue> | undefined;

@@ -106,8 +106,8 @@ export async function readAccounts({
   // All of these columns are optional.
   const columns = ['name', model.password, 'deleted_at'];
   const [mail, confirmed] = ['email', 'email_verified_at'];
-  // Where `AuthenticateSession` stores the hash. With `auth:sanctum`, as in Jetstream, it uses the name of that guard, whose
-  // users are those of `web`.
+  // `AuthenticateSession` stores the hash under the name of the guard. With `auth:sanctum`, as in Jetstream, that is `sanctum`,
+  // a guard with the users of `web`.
   const hashPaths = [`password_hash_${guard}`, ...(guard === 'web' ? ['password_hash_sanctum'] : [])];
   return {
     proof: [...hashPaths, ...impersonation.marks],
@@ -162,18 +162,18 @@ export async function readAccounts({
     checkRow(row, { user, proof }) {
       if (proof.slice(hashPaths.length).some((mark) => mark !== null))
         return notLoggedIn('another user acts as this user there');
-      if (row === null) return notLoggedIn('there is no such user any more');
+      if (row === null) return notLoggedIn('the user no longer exists');
       if (row.deleted_at !== null) return notLoggedIn('the user is deleted');
       const { password } = row;
       const hashes = proof.slice(0, hashPaths.length).filter((hash) => hash !== null);
       if (hashes.length > 0 && !password)
         return notLoggedIn(
           `the application ends logins after a new password, but the users' table has no column ${model.password}`,
-          `set $authPasswordName in the model to the column of the passwords; or set ${option('site')}=laravel: without the folder, and ${option('store')}: then the session alone says who is logged in`,
+          `set $authPasswordName in the model to the column of the passwords; or set ${option('site')}=laravel: without the folder, and ${option('store')}: then only the session decides who is logged in`,
         );
       const isCompared = password && !(skipsEmpty && isEmpty(password));
       if (isCompared && !hashes.every((hash) => matchesHash(password, hash, appKey)))
-        return notLoggedIn('the user has a new password, or has ended the logins of other devices');
+        return notLoggedIn('the user has a new password, or logged out other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
       return { state: 'user', user: { ...user, name } };
     },

@@ -6,8 +6,8 @@
  * session has `customer_WEBSITE.customer_id`, or `customer.customer_id` if all websites share customers
  * (Customer/Model/Session.php, Session/Storage.php). A session ends at a logout, `web/cookie/cookie_lifetime` after the
  * last page view, and with another address or browser if settings say so (Framework/Session/Validator.php). A replaced
- * id works until the same time after its replacement (Framework/Session/SessionManager.php). A new password ends the other sessions: they are
- * older than `customer_entity.session_cutoff` (Customer/Model/Session/SessionCleaner.php,
+ * id works until the same time after its replacement (Framework/Session/SessionManager.php). A new password ends the other
+ * sessions, which are older than `customer_entity.session_cutoff` (Customer/Model/Session/SessionCleaner.php,
  * Session/Validators/CutoffValidator.php, Visitor.php). The customer must be active, and confirmed if the website asks
  * (Customer/Model/AccountConfirmation.php).
  */
@@ -54,7 +54,7 @@ import { unmapIpv4 } from './ip-address.ts';
 interface Files extends SiteFiles {
   cookieName: string;
   sessions: SessionStorage;
-  /** Settings in the files, which replace those in the database. */
+  /** Settings in the files. They take precedence over the database. */
   fixed: Readonly<Record<string, string | null>>;
   /** This version ends other sessions when the password changes. */
   hasCutoff: boolean;
@@ -65,7 +65,7 @@ interface Files extends SiteFiles {
 type SessionStorage = { is: 'db'; key: Buffer | null } | { is: 'url'; url: string; expires: boolean };
 
 interface Site extends Files {
-  /** Seconds after the last page view. 0: as long as the store keeps the session. */
+  /** The session expires this many seconds after the last page view. 0 if only the store limits it. */
   lifetime: number;
   /** The keys of a session with the customer of each website, the default website first. */
   namespaces: readonly string[];
@@ -107,8 +107,8 @@ const names = Object.keys(settings) as Setting[];
 const sharedAccounts = '0';
 
 /**
- * Keys of a session whose customer has not logged in: of the persistent cart, and of “Login as Customer” for
- * administrators, in two spellings (SetLoggedAsCustomerAdminId.php).
+ * Keys that mark a session whose customer has not logged in. The persistent cart sets the first key, and “Login as Customer”
+ * for administrators the others, in two spellings (SetLoggedAsCustomerAdminId.php).
  */
 const foreignLoginKeys = [
   'is_customer_emulated',
@@ -264,8 +264,8 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
     if (!hasCutoff) return { customers };
     return {
       customers,
-      // Page views write into the rows of visitors, but change nothing that counts: `created_at` changes only together with
-      // the customer's cutoff, and another customer has another session.
+      // Page views change other columns of the visitors' rows. `created_at` changes only together with the customer's cutoff,
+      // and another customer has another session.
       visitors: seldomChanged(
         {
           view: 'chat_magento_visitors',
@@ -301,14 +301,14 @@ export const magento: MemberApplication<Files, Site, CustomerClaim> = {
   checkRow(site, { customer: id, table, ends, differs }, row, now) {
     const text = textsOf(row);
     if (differs !== undefined) {
-      return rejectFinally(`the session was begun with another ${differs}`, addressHint());
+      return rejectFinally(`the session started with another ${differs}`, addressHint());
     }
     if (ends !== undefined && now > ends) return rejectFinally('the session has a new id');
     if (row === null || text('customer_id') !== id) return notLoggedIn('the customer has been deleted');
     if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
-      return rejectFinally('the session has ended there, for example because of a new password');
+      return rejectFinally('the session has ended there, for example after a new password');
     if (text('is_active') !== '1') return rejectFinally('the customer is disabled there');
-    // Magento keeps the key after it has stopped asking for it.
+    // Magento keeps the key even if it no longer asks for confirmation.
     const mustConfirm = site.confirms.websites[text('website_id')] ?? site.confirms.others;
     if (mustConfirm && text('confirmation') !== '')
       return rejectFinally('the mail address of the customer is not confirmed');
@@ -418,7 +418,7 @@ function readKey(env: Configuration): Buffer {
   return key.startsWith('base64') ? Buffer.from(key.slice(6), 'base64') : Buffer.from(key);
 }
 
-/** @param given `session.save_path` of env.php, which replaces that of PHP. Without both, Magento has its own folder. */
+/** @param given `session.save_path` of env.php, which replaces PHP's. If neither is set, Magento has its own folder. */
 async function toFilesUrl(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
   const own = given || (await readPhpSavePath(folder, file)) || `${root}/var/session`;
   const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
@@ -431,7 +431,7 @@ async function readPhpSavePath(folder: SiteFolder, file: string): Promise<string
   } catch (cause) {
     if (!(cause instanceof ConfigurationError)) throw cause;
     throw new ConfigurationError(
-      `${file} has no session.save_path, and that of PHP is not known (${cause.message}): set ${option('store')}`,
+      `${file} has no session.save_path, and PHP's is not known (${cause.message}): set ${option('store')}`,
       { cause },
     );
   }

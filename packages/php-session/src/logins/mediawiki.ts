@@ -6,8 +6,8 @@
  * `PREFIXUserName` and `PREFIXToken` of the same user (session/CookieSessionProvider.php, provideSessionInfo), and while the
  * user's row has the token and name of the session (session/SessionManager.php, loadSessionInfoFromStore; user/User.php,
  * getToken). A logout deletes the session, and a new password changes the token. With
- * $wgBlockDisablesLogin, a block ends logins (Permissions/PermissionManager.php, getUserPermissions). Sessions of CentralAuth:
- * its session/CentralAuthSessionProvider.php.
+ * $wgBlockDisablesLogin, a block ends logins (Permissions/PermissionManager.php, getUserPermissions). CentralAuth's
+ * session/CentralAuthSessionProvider.php makes sessions for several wikis.
  */
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -203,7 +203,7 @@ function toAccounts({
     basis: { users, cookiePrefix, version, blocks },
     checkCookies(cookie, { user, proof: [name = null, token = null, provider = null] }) {
       if (provider !== null && !browserProviders.test(provider))
-        return notLoggedIn('the session is not that of a browser, but of a robot, an app or an extension');
+        return notLoggedIn('the session belongs to a robot, an app or an extension, not to a browser');
       // MediaWiki deletes cookies by this value, which some browsers keep.
       const sent = (part: string) => {
         const value = cookie(cookiePrefix + part);
@@ -275,10 +275,10 @@ function toAccounts({
       // Such a session ends in tables of all wikis together. `Local` is a session of this wiki alone.
       if (source === 'CentralAuth')
         return notLoggedIn(
-          'the session is one of CentralAuth for several wikis, and this program does not see when another wiki ends it',
-          'with $wgCentralAuthCookies = false each wiki has sessions of its own, which can be used',
+          'CentralAuth shares the session between wikis, and this program does not see when another wiki ends it',
+          'set $wgCentralAuthCookies = false, so that each wiki has its own sessions',
         );
-      if (row === null) return notLoggedIn('there is no such user any more');
+      if (row === null) return notLoggedIn('the user no longer exists');
       if (row.temporary?.toString() === '1')
         return notLoggedIn('it is a temporary account, which MediaWiki creates for edits without a login');
       if ((row.blocked?.toString('latin1') ?? '') >= formatNow())

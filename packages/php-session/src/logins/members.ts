@@ -35,7 +35,7 @@ import {
 export interface MemberLogin {
   session: Login<PhpSession>;
   row: Login<TableLogin>;
-  /** The parts of the request by which a changed session is checked. */
+  /** The parts of the request that the check of a changed session needs. */
   from: Credentials;
 }
 
@@ -81,7 +81,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 }
 
 /**
- * The logins of a `SessionApplication` with `Accounts`, whose sessions may outlive an account or a password.
+ * The logins of a `SessionApplication` with `Accounts`. A session may outlive its account or the user's password.
  * @param hasMails whether mail addresses are read from the tables
  */
 export function accountLogins(

@@ -6,7 +6,7 @@
  * at a logout, `sessiontimeout` after the last page view, and with `tracksessionip` from another address.
  * lib/moodlelib.php, require_login, then checks the user: not deleted or suspended, no forced change of the password,
  * agreed to the policies (admin/tool/policy), and second factors given (admin/tool/mfa), which only the session data shows.
- * Settings in config.php replace those in the table `config` (get_config).
+ * Settings in config.php take precedence over the table `config` (get_config).
  */
 
 import { join } from 'node:path';
@@ -281,7 +281,7 @@ export const moodle: Application<Files, Site, CookieClaim> = {
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || id === site.guest || text('username') === 'guest')
-      return notLoggedIn('the session is that of a guest');
+      return notLoggedIn('the session belongs to a guest');
     const ends = Number(text('used')) + site.timeoutSeconds;
     if (ends < now) return notLoggedIn('the session has expired there');
     if (text('deleted') !== '0') return notLoggedIn('the user has been deleted');

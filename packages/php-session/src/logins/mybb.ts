@@ -260,7 +260,7 @@ export const mybb: Application<Files, Site, CookieClaim> = {
       return rejectFinally('the login has ended there');
     const groups = findGroups(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return rejectFinally('this user is banned there');
-    // The address of the last page view. The one in a session is that of its first request.
+    // The address of the last page view. A session has the address of its first request.
     const address = Buffer.from(text('last_address'), 'hex');
     const filters = text('filters');
     if (mayBeCutOff(site.database, filters)) {
@@ -442,7 +442,7 @@ function readDatabase(folder: SiteFolder, configuration: Configuration): SiteDat
   });
 }
 
-/** Without an encoding MyBB uses that of the server. */
+/** If no encoding is set, MyBB uses the server's character set. */
 function toCharset(encoding: string): SiteDatabase['charset'] {
   if (encoding === '') return 'server';
   return encoding.toLowerCase().startsWith('latin1') ? 'latin1' : 'utf8';

@@ -29,7 +29,7 @@ export interface ListedGroups extends GivenRoles {
 
 /**
  * Finds the groups of the options `siteAdmins` and `siteModerators`: by `id:7`, or by a name that only one group has. For
- * applications in which users who are not administrators can rename groups.
+ * applications where users other than administrators can rename groups.
  */
 export function findListedGroups(given: GivenRoles, groups: readonly SiteGroup[]): ListedGroups {
   const warnings: SiteWarning[] = [];

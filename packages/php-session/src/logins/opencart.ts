@@ -48,9 +48,9 @@ interface Files extends SiteFiles {
   sessions: SessionEngine;
   /** A store URL that replaces the engine. */
   store: string | null;
-  /** Seconds after the last page view. A setting in the database may replace it. */
+  /** Counted from the last page view. A setting in the database may replace it. */
   lifetimeSeconds: number;
-  /** The cookie of devices that gave a second factor. Null if this version does not ask customers for one. */
+  /** The cookie of devices that gave a second factor. Null if this version has no second factor for customers. */
   factorCookie: string | null;
   /** Such devices must give it again after some days. */
   factorEnds: boolean;
@@ -201,7 +201,7 @@ export const opencart: MemberApplication<Files, Site, CustomerClaim> = {
   claim({ needsFactor, factorCookie }, { secrets, proof: [customer, by] }, { cookies }) {
     if (!customer || !/^[1-9]\d{0,17}$/.test(customer))
       return notLoggedIn('the session does not name a customer');
-    // Since 4.1.0.4 the session has the row of the token. Earlier versions leave no mark.
+    // Since 4.1.0.4 the session contains the row of the login token. Earlier sessions do not show the administrator.
     if (by === 'login') return notLoggedIn('an administrator acts as the customer there');
     if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
     const token = cookies.value(factorCookie ?? '') ?? '';

@@ -10,7 +10,7 @@ const maxTrustMs = 60_000;
 
 /** One part of a login as it was when the login was read. */
 export interface PartState {
-  /** The index of the key column that refers to the part, among those of all parts. */
+  /** The index of the part's key column in the key columns of all parts. */
   readonly reference: number;
   readonly key: string;
   /** What is compared: the columns, or a digest of them. */
@@ -53,7 +53,7 @@ export interface PartComparison {
   selectKeys: string | undefined;
 }
 
-/** @returns undefined if the table has no parts, or the database knows no change times */
+/** @returns undefined if the table has no parts, or the database has no change times */
 export function comparePartsOf(
   table: LoginTable,
   { driver, database, charset, views }: OpenSite,

@@ -47,7 +47,7 @@ const cookieSettings =
 /** The state of a login by a PHP session. */
 export interface PhpSession {
   readonly id: string;
-  /** The cookie's value if it is not the ID itself. With a new key it may no longer be valid. */
+  /** The cookie's value if it is not the ID itself. A new key may invalidate it. */
   readonly cookieValue?: string;
   /** The session as PHP wrote it, to detect changes without decoding. Empty if the next check must decode. */
   readonly bytes: Buffer;
@@ -117,8 +117,8 @@ export function phpSessions({
     }
     const since = supersededAt.get(key.id);
     if (since === undefined) return asLogin(key, result, bytes as Buffer, version);
-    if (performance.now() - since >= supersededGraceMs) return notLoggedIn('the session has got another id');
-    // Without its bytes it is decoded again at each check.
+    if (performance.now() - since >= supersededGraceMs) return notLoggedIn('the session has a new id');
+    // Without bytes, each check decodes the session again.
     return asLogin(key, result, noBytes, null);
   }
 

@@ -8,9 +8,9 @@
  * (session_create, set_login_key). A session of a guest counts before a key. Values of cookies are trimmed and
  * escaped first (phpbb/request/type_cast_helper.php).
  *
- * Bans end logins, except those of founders: phpbb/session.php, check_ban; in phpBB 4 phpbb/ban/manager.php. Leaders
- * name their groups: includes/ucp/ucp_groups.php, edit; includes/functions_user.php, group_validate_groupname;
- * includes/utf/utf_tools.php, utf8_clean_string.
+ * Bans end the logins of all users except founders (phpbb/session.php, check_ban; in phpBB 4 phpbb/ban/manager.php).
+ * Leaders can rename their groups (includes/ucp/ucp_groups.php, edit; includes/functions_user.php,
+ * group_validate_groupname; includes/utf/utf_tools.php, utf8_clean_string).
  */
 
 import { hash } from 'node:crypto';
@@ -324,11 +324,11 @@ export const phpbb: Application<Files, Site, CookieClaim> = {
         return notLoggedIn('the key of the browser is not valid');
       return checkUser(site, claim, row, now);
     }
-    if (row === null) return notLoggedIn('there is no such session: it has ended, or expired');
+    if (row === null) return notLoggedIn('the session does not exist, has ended or has expired');
     const difference = site.checks ? findDifference(site, claim, text) : null;
     if (difference !== null) {
       return notLoggedIn(
-        `the session was begun with another ${difference}`,
+        `the session started with another ${difference}`,
         `if every visitor gets this: this server must be reached in the same way as phpBB, or ${trustedProxies()} name that way; ${option('siteChecks')}=off leaves the comparison out`,
       );
     }
@@ -409,8 +409,8 @@ function checkUser(
 }
 
 /**
- * Returns the addresses that bans are compared with: those of the visitor, and those that phpBB stored. Without `checks`
- * the visitor's address may belong to a proxy and does not count.
+ * Returns the addresses to compare with bans: the visitor's, and the stored ones. If `checks` is off, the visitor's address
+ * does not count, because it may belong to a proxy.
  */
 function collectAddresses(
   { checks, forwardedForCheck }: Site,
@@ -428,7 +428,7 @@ function collectAddresses(
 /** A ban of addresses, or an exception from all bans. */
 interface AddressBan {
   isException: boolean;
-  /** In seconds since 1970. */
+  /** Unix seconds. */
   end: number;
   matches(address: string): boolean;
 }

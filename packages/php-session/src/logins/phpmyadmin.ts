@@ -37,7 +37,7 @@ export const phpmyadmin: SessionApplication = {
       asText(configuration.variable(['cfg', name], instead)) ?? '';
     if (isTrue(value('AllowArbitraryServer', 'its value itself')))
       throw new ConfigurationError(
-        `${configuration.file}: AllowArbitraryServer is on, so visitors can log in at their own servers, as whoever they like: switch it off`,
+        `${configuration.file}: AllowArbitraryServer is on, so visitors can log in to their own servers under any name: switch it off`,
       );
     const deletesAll = configuration.variable(['cfg', 'LoginCookieDeleteAll'], 'its value itself');
     if (!isTrue(asText(deletesAll) ?? '1') && hasSeveralServers(configuration))

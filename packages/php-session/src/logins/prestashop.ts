@@ -169,7 +169,7 @@ export const prestashop: Application<Files, Files, CookieClaim> = {
     const text = textsOf(row);
     if (row === null) return notLoggedIn('there is no such session, or it has ended there');
     if (text('id_customer') !== id || !row.token || !isSameSecret(Buffer.from(token), row.token))
-      return notLoggedIn('the session is that of another login');
+      return notLoggedIn('the session belongs to another login');
     if (!row.password || !isSameSecret(Buffer.from(password), row.password))
       return notLoggedIn('the customer has a new password');
     if (text('active') !== '1' || text('deleted') !== '0')
@@ -221,7 +221,7 @@ const noCookie = notLoggedIn(
 function explainMissing(isThere: boolean, isReadable: boolean): NotLoggedIn {
   if (!isThere) return noCookie;
   return isReadable
-    ? notLoggedIn('nobody is logged in by its cookie')
+    ? notLoggedIn('its cookie does not name a logged-in customer')
     : notLoggedIn(
         'its cookie is not from this PrestaShop, or it was changed',
         'if every visitor gets this: new_cookie_key or cookie_iv is not the one that PHP has',

@@ -177,7 +177,7 @@ function toAccounts({
   database: SiteDatabase;
   users: string;
   identities: string;
-  /** Of a session, in seconds. */
+  /** The lifetime of a session in seconds. */
   lifetime: number;
   cookie: string;
 }): Accounts {
@@ -193,11 +193,13 @@ function toAccounts({
         );
       const slot = Math.floor(lifetime / 2);
       const start = at - (at % slot);
-      // The later time is that of a server whose clock is ahead.
+      // The first slot is for a server whose clock is ahead.
       const isValid = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
         isSameSecret(Buffer.from(given, 'latin1'), Buffer.from(`${expected}-${time}`, 'latin1')),
       );
-      return isValid ? null : notLoggedIn(`the cookie ${cookie} is not that of the session, or has expired`);
+      return isValid
+        ? null
+        : notLoggedIn(`the cookie ${cookie} does not belong to the session, or has expired`);
     },
     database,
     basis: { users, identities, lifetime, cookie },
@@ -224,7 +226,7 @@ function toAccounts({
         name: 'u.username',
       }),
     checkRow: (row, { user }) =>
-      row === null ? notLoggedIn('there is no such user any more') : { state: 'user', user },
+      row === null ? notLoggedIn('the user no longer exists') : { state: 'user', user },
   };
 }
 

@@ -82,7 +82,7 @@ export interface SitePlace extends SiteOptions {
   machine?: string | undefined;
   /** The option `userTable`. */
   users?: UserTable | undefined;
-  /** Without it no application with PHP sessions is detected. */
+  /** Without these options, applications with PHP sessions are not detected. */
   sessions?: GivenSessions;
   /** Called with each file and folder that is accessed, also without success. */
   onFile?(path: string, wanted: 'seen' | 'read'): void;
@@ -96,11 +96,11 @@ interface GivenSessions {
   given: SessionTexts;
   /** The names of given options that an `Application` does not accept. */
   notForTables: readonly string[];
-  /** The same for a `MemberApplication`. */
+  /** The names of given options that a `MemberApplication` does not accept. */
   notForMembers: readonly string[];
-  /** The same for PHP sessions without accounts. */
+  /** The names of given options that PHP sessions without accounts do not accept. */
   notForSessions: readonly string[];
-  /** The same for PHP sessions with accounts. */
+  /** The names of given options that PHP sessions with accounts do not accept. */
   notForAccounts: readonly string[];
   /** @throws ConfigurationError if an option is missing or wrong */
   settings(found: SessionTexts, appKeys: readonly Buffer[] | undefined): SessionSettings;
@@ -113,7 +113,7 @@ export function toFingerprint(place: SitePlace, title: string, values: unknown, 
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
 }
 
-/** Where a site's folder has its pages: in itself, or in one of these folders. */
+/** The folders that may contain a site's pages, relative to the site's folder. */
 export const pageFolders = ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html'];
 
 /** Opens the folder of a site. */
@@ -215,7 +215,7 @@ function databaseMessages(given: boolean): Partial<Record<DatabaseError['problem
   // A given user reads views, which may be missing too.
   const missing = given ? hidden : lacking;
   return {
-    login: `the database refuses the user or the password, which are those of the site or of ${databaseOption}`,
+    login: `the database refuses the user or the password from the site's configuration or ${databaseOption}`,
     database: `there is no database of that name, or ${user} may not use it: ${rights}`,
     table: missing,
     column: missing,
@@ -402,7 +402,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   };
 }
 
-/** The accounts of a site with PHP sessions, whose configuration is read by its `SessionApplication`. */
+/** The accounts of a site with PHP sessions. Its `SessionApplication` reads the configuration. */
 export function accountTables(title: string, accounts: Accounts, place: SitePlace): SiteTables {
   const { mails } = accounts;
   const application: AnyApplication = {

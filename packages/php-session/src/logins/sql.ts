@@ -27,7 +27,7 @@ export interface SiteSql extends SqlDriver {
   asText(column: string): string;
   /** A text that a search finds in any case, even if its collation distinguishes case. */
   anyCase(column: string): string;
-  /** Bytes as hexadecimal digits, in either case. */
+  /** The hexadecimal digits of bytes, in upper or lower case. */
   hex(column: string): string;
   /** Aggregates the values of a column into sorted lines, each as `lineOf`. */
   lines(column: string): string;
@@ -38,12 +38,12 @@ export interface SiteSql extends SqlDriver {
   /**
    * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows, which differs after each change.
    * A login may have several rows. The version is NULL if a table has none, such as a foreign table. Absent if the database
-   * keeps no versions.
+   * has no versions.
    */
   versions?(rows: LoginRows): string;
   /**
    * A SELECT of the names of these tables and the times of their last changes. A time is NULL if it is unknown, or so recent
-   * that another change could have the same time. Absent if the database keeps no such times, or updates them late.
+   * that another change could have the same time. Absent if the database does not store these times, or updates them late.
    */
   changed?(tables: readonly string[]): string;
   /** Whether the database is a replica. Absent if it cannot be one. */

@@ -1,7 +1,7 @@
 /**
  * Symfony 4.4 to 7.
  *
- * The cookie is the id of a PHP session, whose place is in `framework.session` of config/packages (FrameworkBundle,
+ * The cookie is the id of a PHP session. `framework.session` in config/packages names the session store (FrameworkBundle,
  * DependencyInjection/FrameworkExtension.php, registerSessionConfiguration). The session has the serialized token of the
  * firewall, with the user in it. A logout ends the session. Symfony refreshes the user on each page (ContextListener.php), which
  * is not done here.
@@ -26,7 +26,7 @@ import {
 } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
 
-/** The token of the firewall `main`. Never use `_security.last_username` instead: it is what a visitor typed. */
+/** The token of the firewall `main`. Never use `_security.last_username` instead, because it is what a visitor typed. */
 const token = '_sf2_attributes._security_main!';
 /** The user in a token, and in a `PostAuthenticationToken` of the site's authenticators: AbstractAuthenticator::createToken(). */
 const [user, postAuthenticationUser] = [`${token}.2.0`, `${token}.1.0`] as const;
@@ -157,7 +157,7 @@ async function readSettings(
 function requireLifetime({ value, path }: { value: string | null | undefined; path: string }): string {
   if (value == null || /^\d{1,9}$/.test(value)) return value ?? '';
   throw new ConfigurationError(
-    `${path}: gc_maxlifetime must be a plain number: set it to one, or set ${option('store')}`,
+    `${path}: gc_maxlifetime must be a plain number: correct it, or set ${option('store')}`,
   );
 }
 
@@ -207,7 +207,7 @@ function parseDsn(dsn: string, format: string): Found | { savePath: string } | n
   const path = decode(url.pathname.slice(1));
   const prefix = searchParams.get('prefix');
   if (protocol === 'redis:' || protocol === 'rediss:') {
-    // Without a colon the whole login is the password.
+    // If the login part has no colon, all of it is the password.
     const secret = password === '' ? user : password;
     const isUsers = password !== '' && user !== '' && user !== 'default';
     // If both are given and differ, the version of Symfony decides.

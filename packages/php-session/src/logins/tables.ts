@@ -46,7 +46,7 @@ export interface TableLogin extends Compared {
   claim: Claim;
   /** The primary key of the row. */
   id: string;
-  /** The settings at the last check. Other settings cause another one. */
+  /** The settings at the last check. Other settings cause a new check. */
   site: unknown;
   /** As in `RowUser`. */
   idle: number | undefined;
@@ -82,9 +82,9 @@ interface LoginTables {
   open: OpenSite;
   site: unknown;
   has(name: string): boolean;
-  /** @param name as in `Claim.table` @throws Error if there is none */
+  /** @param name as in `Claim.table` @throws Error if the table is missing */
   table(name: string): LoginReader;
-  /** Must be read before the rows. Empty if the database cannot say them. */
+  /** Must be read before the rows. Empty if the database does not return the times. */
   changeTimes(): Promise<TableTimes>;
   /** @throws StoreError if the database cannot be read */
   probe(): Promise<unknown>;
@@ -101,11 +101,11 @@ interface LoginReader {
     logins: readonly TableLogin[],
     times: TableTimes,
   ): Promise<readonly (readonly [TableLogin, Change])[]>;
-  /** Reads no row. @throws StoreError if the table cannot be read */
+  /** Checks access without reading a row. @throws StoreError if the table cannot be read */
   probe(): Promise<unknown>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
-  /** Seconds, if it can be renewed. */
+  /** The lifetime in seconds. Absent if page views do not renew logins. */
   lifetime?: number;
 }
 
@@ -113,7 +113,7 @@ interface LoginReader {
 export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'> {
   /** @throws StoreError */
   open(): Promise<OpenSite>;
-  /** Checks a claim, then its fallbacks until one has a user. @param memo of the check before @throws StoreError */
+  /** Checks a claim, then its fallbacks until a claim has a user. @param memo of the previous check @throws StoreError */
   checkClaim(claim: Claim, memo?: string): Promise<CheckResult<{ login: Login<TableLogin> }>>;
   /** As `Logins.check`. */
   check(logins: readonly Login<TableLogin>[]): Promise<CheckResult<{ login: Login<TableLogin> }> | null>[];
@@ -154,7 +154,7 @@ export function claimedLogins(
     const { ends, idle, memo, mayBeOver } = result;
     const user = addNamedRoles(result.user, reader.named);
     if (reader.nobody.includes(user.id))
-      return { ...notLoggedIn(`this user is nobody, by ${option('userNobody')}`), isFinal: true };
+      return { ...notLoggedIn(`the user's id is listed in ${option('userNobody')}`), isFinal: true };
     const { id, digest, parts } = found;
     return {
       state: 'user',
@@ -247,7 +247,7 @@ export function claimedLogins(
     check,
     compare,
     async ttl({ state: { claim, id, idle } }) {
-      // Without `idle`, the end is fixed (`ends`) or there is none.
+      // Without `idle`, the login has a fixed end (`ends`) or does not expire.
       if (idle === undefined) return null;
       const left = Math.max(0, idle * 1000 - Date.now());
       if (left === 0) return 0;
@@ -291,7 +291,7 @@ export function findMail<Site>(
   };
 }
 
-/** The logins of an application that keeps them in tables of its own. */
+/** The logins of an application that keeps them in its own tables. */
 export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
   const { open, checkClaim, check, ttl, renew, fault } = claimedLogins(application, reader);
 
@@ -300,7 +300,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
       const { site } = await open();
       const sent = toCookie(credentials, () => application.onlyCookie?.(site));
       if (sent === null)
-        return toRefusal(notLoggedIn('the value that the client sent is no login of this site'));
+        return toRefusal(notLoggedIn('the value that the client sent cannot be the cookie of a login'));
       const cookies = new RequestCookies(sent.cookies);
       const claim = application.claim(site, { ...sent, cookies });
       if ('state' in claim) return toRefusal(cookies.explain(claim));
@@ -484,7 +484,7 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   };
 }
 
-/** Rows that a database considers equal to a lookup: other cases, accents, trailing blanks. */
+/** Limits the rows that a database considers equal to a lookup, such as other cases, accents and trailing blanks. */
 const maxEqualRows = 10;
 
 /** Converts a session that the client sent itself to the only cookie; null if it cannot be one. */

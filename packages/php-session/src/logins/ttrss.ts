@@ -86,7 +86,7 @@ export const ttrss: SessionApplication = {
           name: () => '',
         }),
         checkRow(row, { user, proof: [hash = null] }) {
-          if (row === null) return notLoggedIn('there is no such user any more');
+          if (row === null) return notLoggedIn('the user no longer exists');
           if (row.level?.toString() === disabled) return notLoggedIn('the account is disabled there');
           return row.password?.toString('latin1') === hash
             ? { state: 'user', user }

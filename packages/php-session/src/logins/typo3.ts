@@ -239,7 +239,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
       return notLoggedIn('its cookie does not name a session');
     if (hasOtherScope(scope, site.domain, isPageHost))
       return notLoggedIn(
-        'its cookie is that of another domain',
+        'its cookie belongs to another domain',
         `if every visitor gets this: ${pageOrigins()} must list the addresses of the pages, or TYPO3 has a cookieDomain that is not the one in its settings`,
       );
     const claimOf = (hash: Hash) => ({
@@ -260,7 +260,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
     if (site.lock !== null && lock !== noLock && lock !== toLock(address, site.lock))
       return notLoggedIn('the address is not the one of the login', addressHint());
     const id = text('userid');
-    if (!/^[1-9]\d*$/.test(id)) return notLoggedIn('nobody is logged in in this session');
+    if (!/^[1-9]\d*$/.test(id)) return notLoggedIn('the session has no logged-in user');
     const ends = number('used') + site.timeoutSeconds;
     if (site.timeoutSeconds === 0 || now > ends) return notLoggedIn('the session has expired there');
     if (row.uid === null || text('deleted') !== '0') return notLoggedIn('the user has been deleted');
@@ -274,7 +274,7 @@ export const typo3: Application<Files, Files, CookieClaim> = {
       return checkSize(row.data) ?? notLoggedIn('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
     const groups = parseGroups(site.database, text('all_groups'));
-    // Editors may give a new group the title of another one.
+    // Editors may give a new group the title of an existing group.
     const listed = findListedGroups(site, [...groups.values()]);
     const own = collectGroupIds(text('member_of'), groups);
     const isIn = (ids: readonly string[] = []) => ids.some((id) => own.has(id));
@@ -381,7 +381,7 @@ function hashIdentifier(identifier: string, hash: Hash, encryptionKey: string): 
 
 /**
  * `UserSession::resolveIdentifierFromJwt()`. Cookies of older versions have no scope. Without a cookieDomain TYPO3 compares
- * the host and the path of the page, of which only the host is known here.
+ * the host and the path of the page. Only the host is known here.
  */
 function hasOtherScope(
   scope: unknown,
@@ -419,7 +419,7 @@ function toCalls({ path }: SiteFolder, { root, system }: { root: string; system:
 
 /** @returns the root of the project and the folder of its settings; null if they are missing */
 async function findSettings(folder: SiteFolder): Promise<{ root: string; system: string } | null> {
-  // With Composer they are next to the folder that is served.
+  // In Composer projects they are next to the folder that is served.
   for (const [root, system] of [
     ['', 'config/system'],
     ['..', 'config/system'],

@@ -6,13 +6,13 @@ import type { SiteSql } from './sql.ts';
 /** Returns the versions of the rows of existing logins, by primary key; null if a row has none. */
 type ReadVersions = (keys: readonly string[]) => Promise<ReadonlyMap<string, string | null>>;
 
-/** A FROM item with the versions, called `v`; undefined if the database keeps none. */
+/** A FROM item with the versions, called `v`; undefined if the database has no versions. */
 const fromVersions = (driver: SiteSql, { rows }: Pick<LoginTable, 'rows'>): string | undefined =>
   rows && driver.versions && `(${driver.versions(rows)}) AS v`;
 
 /**
- * Whether the versions of rows can be read. Views have none: those of a user with few rights, or one that replaces a table of
- * the application. A right on single columns does not suffice either.
+ * Whether the versions of rows can be read. A view has no versions, whether it is made for a user with few rights or replaces
+ * a table of the application. Rights on single columns do not suffice either.
  */
 export async function haveVersions(
   tables: readonly LoginTable[],

@@ -301,7 +301,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
   checkRow(site, { login, expiration, token, hmac }, row, now) {
     if (Number(expiration) < now) return notLoggedIn('its cookie has expired');
     const text = textsOf(row);
-    // The signature covers the name as the cookie has it, whose case may differ from the stored one.
+    // The signature covers the name in the cookie, which may differ in case from the stored name.
     if (row === null || text('login').toLowerCase() !== login.toLowerCase())
       return notLoggedIn('there is no such user');
     const signed = `${login}|${expiration}|${token}`;
@@ -312,7 +312,7 @@ export const wordpress: Application<Files, Site, CookieClaim> = {
     if (!timingSafeEqual(expected, Buffer.from(hmac, 'hex'))) {
       return notLoggedIn(
         'its cookie is signed with another key, or before the password was changed',
-        'if every visitor gets this: the keys and salts of wp-config.php are not those that PHP has, or a plugin replaces the login',
+        'if every visitor gets this: PHP has other keys and salts than wp-config.php, or a plugin replaces the login',
       );
     }
     const session = getEntry(decodeMeta(row.tokens ?? null), hash('sha256', token));
@@ -391,7 +391,7 @@ async function openConfiguration(folder: SiteFolder): Promise<Configuration | nu
       `${folder.path}/${dropIn}: this WordPress keeps its data in SQLite, which is not supported`,
     );
   }
-  // Debian's file includes that of the requested host.
+  // Debian's file includes the file of the requested host.
   const file = join(own, 'wp-config.php');
   if (await folder.has(file)) {
     const isDebian = (await folder.text(file)).includes('/etc/wordpress/config-');
@@ -515,7 +515,7 @@ function readDatabase(configuration: Configuration): SiteDatabase {
   });
 }
 
-/** A phrase of the configuration. `wp_salt()` ignores empty ones, that of the sample, and any that occurs twice. */
+/** A phrase of the configuration. `wp_salt()` ignores empty phrases, the sample's, and any phrase that occurs twice. */
 function readPhrase(configuration: Configuration, name: string): string | null {
   const phraseOf = (each: string) =>
     asText(configuration.constant(each, 'its value in wp-config.php itself'));

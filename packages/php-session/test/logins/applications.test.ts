@@ -308,7 +308,7 @@ describe('CodeIgniter', () => {
     }
     clock.mockReturnValue(now + 31_000);
     expect(await state()).toBe('nobody');
-    expect(await identify(before)).toMatchObject({ reason: expect.stringContaining('another id') });
+    expect(await identify(before)).toMatchObject({ reason: expect.stringContaining('a new id') });
     expect(await identify(after)).toMatchObject({ user: { id: '7', name: 'Zoë' } });
   });
 });

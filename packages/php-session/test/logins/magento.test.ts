@@ -146,8 +146,8 @@ test('the settings decide on websites, lifetime, address and browser', async () 
   const from = { ...device, address: '192.0.2.1', userAgent: agent };
   const known = await login(from);
   expect(await isUser({ ...from, address: '::ffff:192.0.2.1' })).toBe(true);
-  expect(await who({ ...from, address: '192.0.2.2' })).toBe('the session was begun with another address');
-  expect(await who({ ...from, userAgent: 'curl' })).toBe('the session was begun with another browser');
+  expect(await who({ ...from, address: '192.0.2.2' })).toBe('the session started with another address');
+  expect(await who({ ...from, userAgent: 'curl' })).toBe('the session started with another browser');
   await device.rename('Zoë');
   expect(await changed(known)).toMatchObject({ login: { user: { name: 'Zoë' } } });
   expect(await (await ask({ checks: false })).isUser(device)).toBe(true);
@@ -163,7 +163,7 @@ test('changed settings and a new key count for existing logins', async () => {
   );
   await logins.reload?.();
   expect(await changed(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
-  expect(await changed(there)).toMatchObject({ reason: 'the session was begun with another address' });
+  expect(await changed(there)).toMatchObject({ reason: 'the session started with another address' });
   const file = join(folder, 'app/etc/env.php');
   const env = readFileSync(file, 'utf8');
   writeFileSync(file, env.replace(/'crypt'(?:[^'\\]|\\.)*'key'(?:[^'\\]|\\.)*'(?:[^'\\]|\\.)*/, '$&\nnew'));

@@ -494,7 +494,7 @@ const knownSites = (site: string): Known[] => [
   ],
   phpMyAdminBy(
     "$cfg['AllowArbitraryServer'] = true;",
-    /AllowArbitraryServer is on, so visitors can log in at their own servers/,
+    /AllowArbitraryServer is on, so visitors can log in to their own servers/,
   ),
   phpMyAdminBy(
     "$cfg['AllowArbitraryServer'] = ($_ENV['PMA_ARBITRARY'] ?? '') === '1';",
@@ -538,7 +538,7 @@ const knownSites = (site: string): Known[] => [
   symfonyBy("save_path: '/s'\ngc_maxlifetime: 60", /^OWN file:\/\/\/s\?.*lifetime=60$/),
   symfonyBy(
     "handler_id: null\ngc_maxlifetime: '%env(int:LIFETIME)%'",
-    /framework\.yaml: gc_maxlifetime must be a plain number: set it to one, or set store/,
+    /framework\.yaml: gc_maxlifetime must be a plain number: correct it, or set store/,
   ),
   redisUrl({}, /the session handler %env\(REDIS_URL\)% cannot be read: set store/),
   redisUrl(

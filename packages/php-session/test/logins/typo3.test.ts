@@ -89,7 +89,7 @@ test('without a cookieDomain: a cookie of a host whose pages may not use the cha
   const isPageHost = (name: string) => name === 'www.example.org';
   expect(await isUser({ ...(await logIn('7')), isPageHost })).toBe(true);
   const other = await logIn('8', { payload: { scope: { domain: 'other.example', path: '/' } } });
-  expect(await who({ ...other, isPageHost })).toBe('its cookie is that of another domain');
+  expect(await who({ ...other, isPageHost })).toBe('its cookie belongs to another domain');
 });
 
 test('exactly the sessions that TYPO3 accepts are accepted', async () => {
@@ -149,7 +149,7 @@ test('the settings decide on lifetime and domain, those of additional.php last',
   expect(await isUser(await by({ row: { ses_tstamp: now() - 500 } }))).toBe(true);
   expect(await isUser(await by({ row: { ses_tstamp: now() - 602 } }))).toBe(false);
   expect(await who(await by({}, { domain: 'other.example.org' }))).toBe(
-    'its cookie is that of another domain',
+    'its cookie belongs to another domain',
   );
 });
 
