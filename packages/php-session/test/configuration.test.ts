@@ -15,7 +15,7 @@ import { parseIni } from '../src/configuration/ini.ts';
 import { readPhp } from '../src/configuration/php.ts';
 import { type ConfigurationValue, isUnknown, rest } from '../src/configuration/value.ts';
 import { readYamlScalar } from '../src/configuration/yaml.ts';
-import { siteFolder } from '../src/logins/site.ts';
+import { siteFolder } from '../src/logins/site-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'configuration-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { addressHint, missingCookie } from '../src/logins/application.ts';
+import { addressHint, missingCookie } from '../src/logins/claim.ts';
 import { useNames } from '../src/names.ts';
 
 afterEach(() => useNames());

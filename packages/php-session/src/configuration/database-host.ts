@@ -1,5 +1,16 @@
 import { stat } from 'node:fs/promises';
-import type { SiteDatabase } from '../logins/application.ts';
+import type { StoreUrl } from '../source.ts';
+
+/** The database in a site's configuration. */
+export interface SiteDatabase {
+  kind: 'mysql' | 'postgres' | 'sqlite';
+  /** Without options. */
+  place: Pick<StoreUrl, 'user' | 'password' | 'hosts' | 'path'>;
+  /** A Unix socket instead of a host. */
+  socket?: string;
+  /** `server` is the default character set of the server. */
+  charset: 'utf8' | 'latin1' | 'server';
+}
 
 /**
  * Parses the address of a database like PHP applications: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.

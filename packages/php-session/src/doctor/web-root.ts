@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pageFolders } from '../logins/site.ts';
+import { pageFolders } from '../logins/site-folder.ts';
 
 /**
  * Finds the outermost folder with pages of a site, which its web server may hand out to everybody.

@@ -11,7 +11,6 @@ import type {
   FoundSessions,
   MemberApplication,
   SessionApplication,
-  SiteFolder,
   UserTable,
 } from './application.ts';
 import { cacti } from './cacti.ts';
@@ -42,10 +41,10 @@ import {
   type SitePlace,
   type SiteReader,
   type SiteTables,
-  siteFolder,
   siteReader,
   toFingerprint,
 } from './site.ts';
+import { type SiteFolder, siteFolder } from './site-folder.ts';
 import { smf } from './smf.ts';
 import { symfony } from './symfony.ts';
 import { tableLogins } from './tables.ts';

@@ -8,15 +8,16 @@
  */
 
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapePath, joinStoreUrl, serverDatabase } from '../configuration/database-host.ts';
-import { option } from '../names.ts';
 import {
-  findRoot,
-  notLoggedIn,
-  type SessionApplication,
+  escapePath,
+  joinStoreUrl,
   type SiteDatabase,
-  type SiteFolder,
-} from './application.ts';
+  serverDatabase,
+} from '../configuration/database-host.ts';
+import { notLoggedIn } from '../login.ts';
+import { option } from '../names.ts';
+import type { SessionApplication } from './application.ts';
+import { findRoot, type SiteFolder } from './site-folder.ts';
 
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';

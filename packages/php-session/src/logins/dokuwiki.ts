@@ -8,8 +8,11 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { asText, isTrue, SecondFactorError } from '../configuration/configuration.ts';
-import { missingCookie, notLoggedIn, type SessionApplication, type SiteFolder } from './application.ts';
+import { notLoggedIn } from '../login.ts';
+import type { SessionApplication } from './application.ts';
+import { missingCookie } from './claim.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
+import type { SiteFolder } from './site-folder.ts';
 
 export const dokuwiki: SessionApplication = {
   kind: 'dokuwiki',

@@ -16,34 +16,25 @@ import {
   ConfigurationError,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
+import { type SiteDatabase, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import type { RequestCookies } from '../cookie.ts';
 import { displayName } from '../identity.ts';
-import type { NotLoggedIn, SessionUser } from '../login.ts';
+import { type NotLoggedIn, notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import { follow, type Path, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { type Claim, checkSize, decodeValue, hasAny, missingCookie, toRoles } from './claim.ts';
+import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
-  type Application,
-  type Claim,
-  checkSize,
   countAdmins,
-  decodeValue,
-  hasAny,
   type LoginTable,
   loginPart,
-  matchFile,
-  missingCookie,
-  notLoggedIn,
   quoteTable,
-  type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
   selectAccounts,
   selectMails,
   textsOf,
-  toRoles,
-} from './application.ts';
+} from './site-table.ts';
 
 /** Values of settings.php. */
 interface Files extends SiteFiles {

@@ -1,9 +1,10 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { Database } from '../stores/sql/driver.ts';
-import { type MemberApplication, quoteTable } from './application.ts';
+import type { MemberApplication } from './application.ts';
 import { findSite } from './applications.ts';
 import type { SitePlace } from './site.ts';
+import { quoteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
 /**

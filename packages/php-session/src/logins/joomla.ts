@@ -18,35 +18,29 @@ import {
   isTrue,
   readIfKnown,
 } from '../configuration/configuration.ts';
-import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, type SiteDatabase, serverDatabase } from '../configuration/database-host.ts';
 import type { PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import { notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { checkSize, decodeValue, missingCookie, toRoles } from './claim.ts';
+import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
+import { matchFile } from './site-folder.ts';
 import {
-  type Application,
-  checkSize,
   countAdmins,
-  decodeValue,
   type LoginTable,
   loginPart,
-  matchFile,
-  missingCookie,
-  notLoggedIn,
   quoteTable,
   requirePrefix,
-  type SiteDatabase,
-  type SiteFiles,
   selectAccounts,
   selectMails,
   settingTexts,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
-import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
+} from './site-table.ts';
 
 /** Values of configuration.php. */
 interface Files extends SiteFiles {

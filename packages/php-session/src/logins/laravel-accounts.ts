@@ -1,23 +1,22 @@
 import { createHmac } from 'node:crypto';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { displayName } from '../identity.ts';
+import { notLoggedIn } from '../login.ts';
 import { option } from '../names.ts';
+import type { Accounts, SessionTexts } from './application.ts';
+import { isSameSecret } from './claim.ts';
+import { type Config, readDatabase, removeComments } from './laravel-configuration.ts';
+import { fileContains } from './own-sessions.ts';
+import type { SiteFolder } from './site-folder.ts';
 import {
-  type Accounts,
-  isSameSecret,
-  notLoggedIn,
   quoteTable,
-  type SessionTexts,
-  type SiteFolder,
   seldomChanged,
   selectAccounts,
   selectColumns,
   selectMails,
   texts,
   textsOf,
-} from './application.ts';
-import { type Config, readDatabase, removeComments } from './laravel-configuration.ts';
-import { fileContains } from './own-sessions.ts';
+} from './site-table.ts';
 
 /**
  * The path to a user's id: `SessionGuard::getName()`, with the SHA-1 of the guard's class.

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
+import { type SiteDatabase, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
-import { findRoot, type SiteDatabase, type SiteFolder } from './application.ts';
+import { findRoot, type SiteFolder } from './site-folder.ts';
 
 /** Reads `config('FILE.KEY.KEY')`. @param instead the option to set if only PHP knows the value */
 export type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;

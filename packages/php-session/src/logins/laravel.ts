@@ -12,7 +12,7 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { escapePath, joinHostAndPort, joinStoreUrl } from '../configuration/database-host.ts';
 import { option } from '../names.ts';
-import { type FoundSessions, matchFile, type SessionApplication, type SiteFolder } from './application.ts';
+import type { FoundSessions, SessionApplication } from './application.ts';
 import { guardPattern, readAccounts, readImpersonation, toUserPath } from './laravel-accounts.ts';
 import {
   type Config,
@@ -23,6 +23,7 @@ import {
   removeComments,
 } from './laravel-configuration.ts';
 import { fileContains, toSecondFactorError } from './own-sessions.ts';
+import { matchFile, type SiteFolder } from './site-folder.ts';
 
 export const laravel: SessionApplication = {
   kind: 'laravel',

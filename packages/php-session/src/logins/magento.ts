@@ -19,36 +19,28 @@ import {
   escapePath,
   joinHostAndPort,
   parseDatabaseHost,
+  type SiteDatabase,
   serverDatabase,
 } from '../configuration/database-host.ts';
 import { parseCookieForm } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { decompress, type Layer } from '../layers/layers.ts';
-import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+import { type Credentials, notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
+import type { MemberApplication, MemberSessions, SiteFiles } from './application.ts';
+import { addressHint, type Claim, rejectFinally, toRoles } from './claim.ts';
+import { unmapIpv4 } from './ip-address.ts';
+import { findRoot, matchFile, type SiteFolder } from './site-folder.ts';
 import {
-  addressHint,
-  type Claim,
-  findRoot,
-  type MemberApplication,
-  type MemberSessions,
-  matchFile,
-  notLoggedIn,
-  rejectFinally,
   requirePrefix,
-  type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
   seldomChanged,
   selectAccounts,
   selectMails,
   settingTexts,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
-import { unmapIpv4 } from './ip-address.ts';
+} from './site-table.ts';
 
 /** Values of app/etc/env.php and config.php. */
 interface Files extends SiteFiles {

@@ -15,24 +15,16 @@ import {
   joinHostAndPort,
   joinStoreUrl,
   parseDatabaseHost,
+  type SiteDatabase,
   serverDatabase,
   sqliteDatabase,
 } from '../configuration/database-host.ts';
+import { notLoggedIn } from '../login.ts';
 import { option } from '../names.ts';
-import {
-  type Accounts,
-  type FoundSessions,
-  matchFile,
-  missingCookie,
-  notLoggedIn,
-  quoteTable,
-  type Row,
-  type SessionApplication,
-  type SiteDatabase,
-  seldomChanged,
-  selectAccounts,
-  selectColumns,
-} from './application.ts';
+import type { Accounts, FoundSessions, SessionApplication } from './application.ts';
+import { missingCookie } from './claim.ts';
+import { matchFile } from './site-folder.ts';
+import { quoteTable, type Row, seldomChanged, selectAccounts, selectColumns } from './site-table.ts';
 import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';

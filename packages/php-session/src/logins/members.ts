@@ -14,8 +14,9 @@ import {
 } from '../login.ts';
 import { parsePath } from '../path.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
-import type { Accounts, Claim, MemberApplication, MemberSessions } from './application.ts';
+import type { Accounts, MemberApplication, MemberSessions } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
+import type { Claim } from './claim.ts';
 import { throttleProbe } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
 import { closeDelayMs } from './reread.ts';

@@ -17,35 +17,26 @@ import {
   isTrue,
   readIfKnown,
 } from '../configuration/configuration.ts';
-import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, type SiteDatabase, serverDatabase } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import { notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
 import { follow, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { addressHint, type Claim, checkSize, decodeValue, hasAny, missingCookie, toRoles } from './claim.ts';
+import type { SiteFolder } from './site-folder.ts';
 import {
-  type Application,
-  addressHint,
-  type Claim,
-  checkSize,
-  decodeValue,
-  hasAny,
   type LoginTable,
   loginPart,
-  missingCookie,
-  notLoggedIn,
   quoteTable,
   requirePrefix,
-  type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
   selectMails,
   settingTexts,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
+} from './site-table.ts';
 
 /** Values of config.php. Values that may also be in the table of settings are null if the file lacks them. */
 interface Files extends SiteFiles {

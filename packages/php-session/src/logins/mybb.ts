@@ -18,31 +18,29 @@ import {
   ConfigurationError,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { parseDatabaseHost, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
-import { displayName } from '../identity.ts';
-import { type SessionUser, StoreError } from '../login.ts';
-import { option } from '../names.ts';
 import {
-  type Application,
-  type Claim,
-  countAdmins,
-  isSameSecret,
-  loginPart,
-  matchFile,
-  notLoggedIn,
-  type Row,
-  rejectFinally,
+  parseDatabaseHost,
   type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
+  serverDatabase,
+  sqliteDatabase,
+} from '../configuration/database-host.ts';
+import { displayName } from '../identity.ts';
+import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
+import { option } from '../names.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { type Claim, isSameSecret, rejectFinally, toRoles } from './claim.ts';
+import { splitIpv6 } from './ip-address.ts';
+import { matchFile, type SiteFolder } from './site-folder.ts';
+import {
+  countAdmins,
+  loginPart,
+  type Row,
   selectAccounts,
   selectMails,
   settingTexts,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
-import { splitIpv6 } from './ip-address.ts';
+} from './site-table.ts';
 import { mayBeCutOff } from './sql.ts';
 
 /** Values of inc/config.php. */

@@ -1,6 +1,7 @@
+import type { SiteDatabase } from '../configuration/database-host.ts';
 import { StoreError } from '../login.ts';
 import { option } from '../names.ts';
-import type { GivenRoles, SiteDatabase, SiteWarning } from './application.ts';
+import type { GivenRoles, SiteWarning } from './application.ts';
 import { mayBeCutOff } from './sql.ts';
 
 export interface SiteGroup {

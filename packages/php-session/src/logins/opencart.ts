@@ -16,31 +16,24 @@ import {
   isTrue,
   readIfKnown,
 } from '../configuration/configuration.ts';
-import { escapePath, serverDatabase } from '../configuration/database-host.ts';
+import { escapePath, type SiteDatabase, serverDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import { notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
+import type { MemberApplication, MemberSessions, SiteFiles } from './application.ts';
+import { type Claim, hasAny, toRoles } from './claim.ts';
+import { fileContains, readLifetime } from './own-sessions.ts';
+import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
-  type Claim,
-  hasAny,
-  type MemberApplication,
-  type MemberSessions,
-  matchFile,
-  notLoggedIn,
   requirePrefix,
-  type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
   seldomChanged,
   selectAccounts,
   selectMails,
   settingTexts,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
-import { fileContains, readLifetime } from './own-sessions.ts';
+} from './site-table.ts';
 
 /** Values of config.php and of system/config. */
 interface Files extends SiteFiles {

@@ -1,8 +1,9 @@
 import { ConfigurationError, SecondFactorError } from '../configuration/configuration.ts';
 import { applyCalls } from '../configuration/php-settings.ts';
 import { option } from '../names.ts';
-import type { FoundSessions, SessionTexts, SiteFolder } from './application.ts';
+import type { FoundSessions, SessionTexts } from './application.ts';
 import { toStoreUrl } from './php-store.ts';
+import type { SiteFolder } from './site-folder.ts';
 
 /**
  * Finds the sessions of an application that uses PHP's own storage.

@@ -1,8 +1,8 @@
 import { batchLookups } from '../stores/lookups.ts';
-import { type LoginTable, type Row, textsOf } from './application.ts';
 import { loadInBatches } from './lookups.ts';
 import { packRow, packTable, unpackRow } from './rows.ts';
 import type { OpenSite } from './site.ts';
+import { type LoginTable, type Row, textsOf } from './site-table.ts';
 import { lineOf } from './sql.ts';
 
 /** After this time a part is read again even if the database reports no change of its tables. */

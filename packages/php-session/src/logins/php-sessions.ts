@@ -26,8 +26,9 @@ import {
 } from '../store.ts';
 import { withTimeout } from '../stores/deadline.ts';
 import { findUserInReadings, openUserFinder } from '../user-finder.ts';
-import { keyChanged, type LoginCheck, missingCookie } from './application.ts';
+import type { LoginCheck } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
+import { keyChanged, missingCookie } from './claim.ts';
 import { throttleProbe } from './lookups.ts';
 
 /** PHP may send its response before it writes the session, so a visitor is rejected only after a second check. */

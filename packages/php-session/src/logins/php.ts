@@ -1,9 +1,9 @@
 import { ConfigurationError, readIfKnown } from '../configuration/configuration.ts';
 import { applyCalls } from '../configuration/php-settings.ts';
-import type { SessionApplication, SiteFolder } from './application.ts';
+import type { SessionApplication } from './application.ts';
 import { codeigniter } from './codeigniter.ts';
 import { toStoreUrl } from './php-store.ts';
-import { pageFolders } from './site.ts';
+import { pageFolders, type SiteFolder } from './site-folder.ts';
 
 /** Any other site with PHP sessions. The operator names the paths to the user. */
 export const php: SessionApplication = {

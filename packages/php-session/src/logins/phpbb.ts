@@ -16,32 +16,25 @@
 import { hash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
+import { type SiteDatabase, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
-import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+import { type Credentials, notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option, trustedProxies } from '../names.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { type Claim, hasAny, missingCookie, rejectFinally, toRoles } from './claim.ts';
+import { splitIpv6, unmapIpv4 } from './ip-address.ts';
+import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
+import type { SiteFolder } from './site-folder.ts';
 import {
-  type Application,
-  type Claim,
   countAdmins,
-  hasAny,
   loginPart,
-  missingCookie,
-  notLoggedIn,
   type Row,
-  rejectFinally,
-  type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
   selectAccounts,
   selectMails,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
-import { splitIpv6, unmapIpv4 } from './ip-address.ts';
-import { findListedGroups, type ListedGroups, parseGroups, withListedGroups } from './named-groups.ts';
+} from './site-table.ts';
 import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** Values of config.php. */

@@ -10,8 +10,9 @@
 import { asText, type Configuration, ConfigurationError, isTrue } from '../configuration/configuration.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { option } from '../names.ts';
-import type { SessionApplication, SiteFolder } from './application.ts';
+import type { SessionApplication } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
+import type { SiteFolder } from './site-folder.ts';
 
 export const phpmyadmin: SessionApplication = {
   kind: 'phpmyadmin',

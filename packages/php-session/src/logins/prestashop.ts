@@ -10,26 +10,13 @@
 
 import { createDecipheriv, createHash, createHmac, hash, hkdfSync } from 'node:crypto';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, type SiteDatabase, serverDatabase } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
-import type { NotLoggedIn, SessionUser } from '../login.ts';
+import { type NotLoggedIn, notLoggedIn, type SessionUser } from '../login.ts';
 import { option } from '../names.ts';
-import {
-  type Application,
-  type Claim,
-  hasAny,
-  isSameSecret,
-  loginPart,
-  notLoggedIn,
-  requirePrefix,
-  type SiteDatabase,
-  type SiteFiles,
-  selectAccounts,
-  selectMails,
-  texts,
-  textsOf,
-  toRoles,
-} from './application.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { type Claim, hasAny, isSameSecret, toRoles } from './claim.ts';
+import { loginPart, requirePrefix, selectAccounts, selectMails, texts, textsOf } from './site-table.ts';
 
 /** Values of app/config/parameters.php. */
 interface Files extends SiteFiles {

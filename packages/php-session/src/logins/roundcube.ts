@@ -17,30 +17,19 @@ import {
 import {
   escapePath,
   joinHostAndPort,
+  type SiteDatabase,
   serverDatabase,
   sqliteDatabase,
 } from '../configuration/database-host.ts';
 import { isArray, rest } from '../configuration/value.ts';
 import { rawUrlDecode } from '../encodings.ts';
+import { notLoggedIn } from '../login.ts';
 import { option } from '../names.ts';
-import {
-  type Accounts,
-  type FoundSessions,
-  findRoot,
-  isSameSecret,
-  matchFile,
-  missingCookie,
-  notLoggedIn,
-  quoteTable,
-  type SessionApplication,
-  type SessionTexts,
-  type SiteDatabase,
-  type SiteFolder,
-  seldomChanged,
-  selectAccounts,
-  selectMails,
-} from './application.ts';
+import type { Accounts, FoundSessions, SessionApplication, SessionTexts } from './application.ts';
+import { isSameSecret, missingCookie } from './claim.ts';
 import { fileContains, toSecondFactorError } from './own-sessions.ts';
+import { findRoot, matchFile, type SiteFolder } from './site-folder.ts';
+import { quoteTable, seldomChanged, selectAccounts, selectMails } from './site-table.ts';
 
 export const roundcube: SessionApplication = {
   kind: 'roundcube',

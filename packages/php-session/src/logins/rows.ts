@@ -1,4 +1,4 @@
-import type { Row, SiteTable } from './application.ts';
+import type { Row, SiteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
 /** The SQL that reads the columns of a table as one value, for `unpackRow`. */

@@ -8,8 +8,10 @@
 
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hasCookieValue } from '../cookie.ts';
+import { notLoggedIn } from '../login.ts';
 import { option } from '../names.ts';
-import { missingCookie, notLoggedIn, type SessionApplication } from './application.ts';
+import type { SessionApplication } from './application.ts';
+import { missingCookie } from './claim.ts';
 import { findPhpSessions } from './own-sessions.ts';
 
 export const simplesamlphp: SessionApplication = {

@@ -1,10 +1,9 @@
-import type { SiteAccounts } from '../login.ts';
-import { StoreError } from '../login.ts';
+import { type SiteAccounts, StoreError } from '../login.ts';
 import { Semaphore } from '../stores/semaphore.ts';
 import { DatabaseError, likeEscape } from '../stores/sql/driver.ts';
-import type { AccountTable } from './application.ts';
 import { encodeForColumn, packTable, unpackRow } from './rows.ts';
 import type { OpenSite } from './site.ts';
+import type { AccountTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
 /** A search may read the whole table, and logins need the other connections. */

@@ -1,40 +1,27 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  ConfigurationError,
-  maxConfigurationBytes,
-  readConfiguration,
-  readSessionCalls,
-} from '../configuration/configuration.ts';
-import { databaseUrl, findExisting, listSockets } from '../configuration/database-host.ts';
-import { parseEnv } from '../configuration/env.ts';
-import { readPhpSettings } from '../configuration/php-settings.ts';
-import { readRegularFile } from '../configuration/regular-file.ts';
-import { openSystem, type System } from '../configuration/system.ts';
+import { ConfigurationError } from '../configuration/configuration.ts';
+import { databaseUrl, findExisting, listSockets, type SiteDatabase } from '../configuration/database-host.ts';
 import { type Digest, type Fingerprint, StoreError } from '../login.ts';
 import { grantsCommand, option } from '../names.ts';
 import { type GivenDatabase, parseDatabaseUrl } from '../store-url.ts';
 import { type Database, DatabaseError } from '../stores/sql/driver.ts';
-import {
-  type Accounts,
-  type Application,
-  type Located,
-  type MemberApplication,
-  type NamedRoles,
-  quoteTable,
-  type Row,
-  type SessionTexts,
-  type SiteDatabase,
-  type SiteFolder,
-  type SiteOptions,
-  type SiteWarning,
-  type UserTable,
+import type {
+  Accounts,
+  Application,
+  Located,
+  MemberApplication,
+  NamedRoles,
+  SessionTexts,
+  SiteOptions,
+  SiteWarning,
+  UserTable,
 } from './application.ts';
 import { asText } from './fingerprint.ts';
 import type { SessionSettings } from './php-sessions.ts';
 import { closeDelayMs, createReread, type OnProblem } from './reread.ts';
 import { packTable, unpackRow } from './rows.ts';
+import { type FolderOptions, siteFolder } from './site-folder.ts';
+import { quoteTable, type Row } from './site-table.ts';
 import { type SiteSql, siteSql } from './sql.ts';
 import { haveVersions } from './versions.ts';
 
@@ -70,22 +57,13 @@ export interface SiteReader {
 }
 
 /** A site's folder and the options for it. */
-export interface SitePlace extends SiteOptions {
-  folder: string;
+export interface SitePlace extends SiteOptions, FolderOptions {
   /** The kind of application. Undefined to detect it. */
   kind?: string | undefined;
-  /** The option `siteDatabase`. */
-  database?: GivenDatabase | undefined;
-  /** The variables of the option `siteEnv`. */
-  environment?: Readonly<Record<string, string>> | undefined;
-  /** The root folder of the machine on which PHP runs. Default `/`. */
-  machine?: string | undefined;
   /** The option `userTable`. */
   users?: UserTable | undefined;
   /** Without these options, applications with PHP sessions are not detected. */
   sessions?: GivenSessions;
-  /** Called with each file and folder that is accessed, also without success. */
-  onFile?(path: string, wanted: 'seen' | 'read'): void;
   onProblem?: OnProblem;
   /** Called once with each warning that is not permanent. */
   onWarning?(warning: SiteWarning): void;
@@ -111,80 +89,6 @@ export function toFingerprint(place: SitePlace, title: string, values: unknown, 
   const { cookieName, blog, admins, moderators, checks, nobody, named, sessions } = place;
   const settings = { cookieName, blog, admins, moderators, checks, nobody, named, given: sessions?.given };
   return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
-}
-
-/** The folders that may contain a site's pages, relative to the site's folder. */
-export const pageFolders = ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html'];
-
-/** Opens the folder of a site. */
-export async function siteFolder({
-  folder: path,
-  environment,
-  database,
-  cookieName,
-  machine,
-  onFile = () => {},
-}: Pick<
-  SitePlace,
-  'folder' | 'environment' | 'database' | 'cookieName' | 'machine' | 'onFile'
->): Promise<SiteFolder> {
-  const given = new Set<string>();
-  if (database !== undefined) given.add(option('siteDatabase'));
-  if (cookieName !== undefined) given.add(option('cookieName'));
-  const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigurationError(`${path} cannot be read (${cause.code})`, { cause });
-  });
-  let variables = environment;
-  const system: System = openSystem(machine);
-  const resolve = (file: string, wanted: 'seen' | 'read' = 'read') => {
-    const resolved = file.startsWith('/') ? file : join(real, file);
-    onFile(resolved, wanted);
-    return resolved;
-  };
-  return {
-    path: real,
-    has: (file) =>
-      stat(resolve(file, 'seen')).then(
-        (found) => found.isFile(),
-        () => false,
-      ),
-    list: (folder) =>
-      readdir(resolve(folder)).catch((cause: NodeJS.ErrnoException) => {
-        if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return [];
-        throw new ConfigurationError(`${resolve(folder)} cannot be listed (${cause.code})`, { cause });
-      }),
-    text: (file) => readText(resolve(file)),
-    settings: () => readPhpSettings(real, { system, environment }),
-    calls: () => readSessionCalls(real),
-    users: async () => (await system.text('/etc/passwd')) ?? '',
-    environment: environment ?? {},
-    php: (file, surroundings) =>
-      readConfiguration(
-        resolve(file),
-        { ...surroundings, ...(variables === undefined ? {} : { environment: variables }) },
-        given,
-      ),
-    async env(file, form, before) {
-      const path = resolve(file);
-      const found = parseEnv(await readText(path), path, form, { before, environment });
-      // PHP's environment takes precedence, as in PHP.
-      variables = { ...before, ...found, ...environment };
-      return variables;
-    },
-  };
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    const read = await readRegularFile(file, maxConfigurationBytes);
-    if (typeof read === 'string') throw new ConfigurationError(`${file} ${read}`);
-    return read.toString();
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw error;
-    throw new ConfigurationError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`, {
-      cause: error,
-    });
-  }
 }
 
 const queryTimeoutMs = 1000;

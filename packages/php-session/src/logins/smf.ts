@@ -15,34 +15,27 @@ import {
   ConfigurationError,
   readIfKnown,
 } from '../configuration/configuration.ts';
-import { serverDatabase } from '../configuration/database-host.ts';
+import { type SiteDatabase, serverDatabase } from '../configuration/database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
-import { type SessionUser, StoreError } from '../login.ts';
+import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
+import type { Application, SiteFiles } from './application.ts';
+import { type Claim, decodeValue, isSameSecret, missingCookie, toRoles } from './claim.ts';
+import { matchFile } from './site-folder.ts';
 import {
-  type Application,
-  type Claim,
   countAdmins,
-  decodeValue,
-  isSameSecret,
   type LoginPart,
   type LoginTable,
   loginPart,
-  matchFile,
-  missingCookie,
-  notLoggedIn,
   type Row,
-  type SiteDatabase,
-  type SiteFiles,
   type SiteTable,
   selectAccounts,
   selectMails,
   settingTexts,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
+} from './site-table.ts';
 import { mayBeCutOff } from './sql.ts';
 
 /** Values of Settings.php. */

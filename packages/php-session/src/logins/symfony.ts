@@ -11,20 +11,16 @@ import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import {
   joinHostAndPort,
   joinStoreUrl,
+  type SiteDatabase,
   serverDatabase,
   sqliteDatabase,
 } from '../configuration/database-host.ts';
 import { readYamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { option } from '../names.ts';
-import {
-  type FoundSessions,
-  matchFile,
-  type SessionApplication,
-  type SiteDatabase,
-  type SiteFolder,
-} from './application.ts';
+import type { FoundSessions, SessionApplication } from './application.ts';
 import { fileContains, findPhpSessions } from './own-sessions.ts';
+import { matchFile, type SiteFolder } from './site-folder.ts';
 
 /** The token of the firewall `main`. Never use `_security.last_username` instead, because it is what a visitor typed. */
 const token = '_sf2_attributes._security_main!';

@@ -8,6 +8,7 @@ import {
   type Credentials,
   type Login,
   type Logins,
+  notLoggedIn,
   type Refusal,
   type SessionUser,
   StoreError,
@@ -18,21 +19,14 @@ import {
 import { option } from '../names.ts';
 import { batchLookups } from '../stores/lookups.ts';
 import type { SqlRow } from '../stores/sql/driver.ts';
-import {
-  type Application,
-  type Claim,
-  keyChanged,
-  type LoginTable,
-  type NamedRoles,
-  notLoggedIn,
-  type Row,
-  type SiteTable,
-} from './application.ts';
+import type { Application, NamedRoles } from './application.ts';
+import { type Claim, keyChanged } from './claim.ts';
 import { loadInBatches, throttleProbe } from './lookups.ts';
 import { type ChangedPart, comparePartsOf, type PartState, type TableTimes } from './parts.ts';
 import { encodeForColumn, packTable, unpackRow } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import { openAccounts } from './site-accounts.ts';
+import type { LoginTable, Row, SiteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 import { versionReader } from './versions.ts';
 

@@ -8,9 +8,11 @@
 
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { serverDatabase } from '../configuration/database-host.ts';
+import { notLoggedIn } from '../login.ts';
 import { option } from '../names.ts';
-import { type FoundSessions, notLoggedIn, type SessionApplication, selectMails } from './application.ts';
+import type { FoundSessions, SessionApplication } from './application.ts';
 import { fileContains } from './own-sessions.ts';
+import { selectMails } from './site-table.ts';
 
 const file = 'config.php';
 

@@ -12,36 +12,28 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
+import { type SiteDatabase, serverDatabase, sqliteDatabase } from '../configuration/database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { displayName } from '../identity.ts';
-import type { Credentials, SessionUser } from '../login.ts';
+import { type Credentials, notLoggedIn, type SessionUser } from '../login.ts';
 import { option, pageOrigins } from '../names.ts';
 import { follow, isEmpty, parsePath } from '../path.ts';
 import { maxSessionBytes } from '../store.ts';
+import type { Application, GivenRoles } from './application.ts';
 import {
-  type Application,
   addressHint,
   type Claim,
   checkSize,
   decodeValue,
-  type GivenRoles,
   isSameSecret,
-  type LoginTable,
-  loginPart,
   missingCookie,
-  notLoggedIn,
-  type SiteDatabase,
-  type SiteFolder,
-  selectAccounts,
-  selectMails,
-  texts,
-  textsOf,
   toRoles,
-} from './application.ts';
+} from './claim.ts';
 import { splitIpv6 } from './ip-address.ts';
 import { findListedGroups, type SiteGroup, splitGroupLines } from './named-groups.ts';
 import { fileContains } from './own-sessions.ts';
+import type { SiteFolder } from './site-folder.ts';
+import { type LoginTable, loginPart, selectAccounts, selectMails, texts, textsOf } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
 /** Values of settings.php and additional.php. */

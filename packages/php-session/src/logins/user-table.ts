@@ -1,9 +1,9 @@
-import type { Logins, SiteAccounts } from '../login.ts';
-import { StoreError } from '../login.ts';
+import { type Logins, type SiteAccounts, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import { DatabaseError } from '../stores/sql/driver.ts';
-import { quoteTable, selectAccounts, type UserTable } from './application.ts';
+import type { UserTable } from './application.ts';
 import { openAccounts } from './site-accounts.ts';
+import { quoteTable, selectAccounts } from './site-table.ts';
 import { siteSql } from './sql.ts';
 
 const unreadableProblems = ['table', 'column', 'permission', 'hidden', 'hiddenColumn'];

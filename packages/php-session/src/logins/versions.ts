@@ -1,6 +1,6 @@
 import { StoreError } from '../login.ts';
 import type { Database } from '../stores/sql/driver.ts';
-import type { LoginTable } from './application.ts';
+import type { LoginTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
 
 /** Returns the versions of the rows of existing logins, by primary key; null if a row has none. */

@@ -25,36 +25,26 @@ import {
   readIfKnown,
   SecondFactorError,
 } from '../configuration/configuration.ts';
-import { parseDatabaseHost, serverDatabase } from '../configuration/database-host.ts';
+import { parseDatabaseHost, type SiteDatabase, serverDatabase } from '../configuration/database-host.ts';
 import { isArray } from '../configuration/value.ts';
 import { withoutEntities } from '../entities.ts';
 import { PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import { type SessionUser, StoreError } from '../login.ts';
+import { notLoggedIn, type SessionUser, StoreError } from '../login.ts';
 import { option } from '../names.ts';
 import { maxSessionBytes } from '../store.ts';
+import type { Application, SiteFiles, SiteOptions } from './application.ts';
+import { type Claim, checkSize, decodeValue, hasAny, missingCookie, toRoles } from './claim.ts';
+import { matchFile, type SiteFolder } from './site-folder.ts';
 import {
-  type Application,
-  type Claim,
-  checkSize,
-  decodeValue,
-  hasAny,
   type LoginTable,
   loginPart,
-  matchFile,
-  missingCookie,
-  notLoggedIn,
   type Row,
-  type SiteDatabase,
-  type SiteFiles,
-  type SiteFolder,
-  type SiteOptions,
   selectAccounts,
   selectMails,
   texts,
   textsOf,
-  toRoles,
-} from './application.ts';
+} from './site-table.ts';
 
 /** Values of wp-config.php and wp-includes/version.php. */
 interface Files extends SiteFiles {

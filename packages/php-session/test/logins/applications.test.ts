@@ -15,7 +15,7 @@ import type { Login } from '../../src/login.ts';
 import type { FoundSessions } from '../../src/logins/application.ts';
 import { applications } from '../../src/logins/applications.ts';
 import { phpSessions } from '../../src/logins/php-sessions.ts';
-import { siteFolder } from '../../src/logins/site.ts';
+import { siteFolder } from '../../src/logins/site-folder.ts';
 
 const script = new URL('../../../../test/fixtures/application-sessions.php', import.meta.url).pathname;
 const sessions = execFileSync('php', [script], { encoding: 'utf8' })

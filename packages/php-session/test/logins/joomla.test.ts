@@ -12,7 +12,7 @@ import { siteFiles } from '../../../../test/helpers/site-database.ts';
 import type { SiteOptions } from '../../src/logins/application.ts';
 import { openSite } from '../../src/logins/applications.ts';
 import { joomla } from '../../src/logins/joomla.ts';
-import { siteFolder } from '../../src/logins/site.ts';
+import { siteFolder } from '../../src/logins/site-folder.ts';
 import { applicationContract } from '../contracts/login.ts';
 
 // In PostgreSQL it is in viewed.test.ts and grants.test.ts.

@@ -18,7 +18,7 @@ import { startSiteDatabase } from '../../../../test/helpers/site-database.ts';
 import { readConfiguration } from '../../src/configuration/configuration.ts';
 import { openLogins } from '../../src/logins/applications.ts';
 import { laravel } from '../../src/logins/laravel.ts';
-import { siteFolder } from '../../src/logins/site.ts';
+import { siteFolder } from '../../src/logins/site-folder.ts';
 import { readOptions } from '../../src/options.ts';
 import { parseDatabaseUrl } from '../../src/store-url.ts';
 

@@ -12,7 +12,7 @@ import { type MagentoConfig, magentoSite } from '../../../../test/helpers/magent
 import { startRedis } from '../../../../test/helpers/redis.ts';
 import type { SiteOptions } from '../../src/logins/application.ts';
 import { magento } from '../../src/logins/magento.ts';
-import { siteFolder } from '../../src/logins/site.ts';
+import { siteFolder } from '../../src/logins/site-folder.ts';
 import { applicationContract } from '../contracts/login.ts';
 
 const db = await siteDatabase('mysql');

@@ -18,7 +18,8 @@ import {
 } from '../../../../test/helpers/wordpress.ts';
 import { openSite } from '../../src/logins/applications.ts';
 import { grants } from '../../src/logins/grants.ts';
-import { type SitePlace, siteFolder } from '../../src/logins/site.ts';
+import type { SitePlace } from '../../src/logins/site.ts';
+import { siteFolder } from '../../src/logins/site-folder.ts';
 import { wordpress } from '../../src/logins/wordpress.ts';
 import { parseDatabaseUrl } from '../../src/store-url.ts';
 import { applicationContract } from '../contracts/login.ts';

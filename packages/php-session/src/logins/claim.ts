@@ -1,0 +1,84 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { RequestCookies } from '../cookie.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError, type PhpValue } from '../formats/value.ts';
+import { type Credentials, type NotLoggedIn, notLoggedIn, type SessionUser } from '../login.ts';
+import { option, trustedProxies } from '../names.ts';
+import { maxSessionBytes, SessionTooLargeError } from '../store.ts';
+
+/** The parts of a request that a claim is made from. */
+export type ClaimSource = Omit<Credentials, 'cookies' | 'session'> & { cookies: RequestCookies };
+
+/** What a request's cookies claim, before the database is read. */
+export interface Claim {
+  /** The name of the table in `Application.logins`. */
+  readonly table: string;
+  /** The value of the column `lookup` in the row. */
+  readonly lookup: string;
+  /** As in `toHandle`. */
+  readonly secrets: readonly string[];
+  /** Counts if this claim proves no login. */
+  readonly fallback?: this;
+}
+
+/** The user of a row, and what the next check needs. */
+export interface RowUser {
+  user: SessionUser;
+  /** The end of the login in Unix ms, as in `Login`. */
+  ends?: number;
+  /** From this Unix time in seconds, the row is checked again even if it is unchanged. */
+  idle?: number;
+  /** Passed to the next check of this login, also of its fallback. */
+  memo?: string;
+  /** As in `Login`. */
+  mayBeOver?: true;
+}
+
+/** Ends the check of a request, so its other claims do not count. */
+export const rejectFinally = (reason: string, hint?: string) => ({
+  ...notLoggedIn(reason, hint),
+  isFinal: true as const,
+});
+
+export function toRoles(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
+  const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
+  return roles.length === 0 ? {} : { roles };
+}
+
+/** Rejects a session that SELECT has cut off at `maxSessionBytes`. */
+export function checkSize(session: Buffer | null | undefined): NotLoggedIn | null {
+  if (!session || session.length < maxSessionBytes) return null;
+  return { state: 'invalid', ...new SessionTooLargeError().why };
+}
+
+export const keyChanged = notLoggedIn('the site has another key for its logins now');
+
+/** @param hint how the site sets the cookie */
+export const missingCookie = (name: string, hint: string): NotLoggedIn => ({
+  ...notLoggedIn(
+    `there is no cookie ${name}`,
+    `if every visitor gets this: ${hint}; ${option('cookieName')} sets another name`,
+  ),
+  cookie: name,
+});
+
+/** The hint if the visitor's address differs from the address of the login. */
+export const addressHint = () =>
+  `if every visitor gets this: PHP sees another address than this server, see ${trustedProxies()}; ${option('siteChecks')}=off leaves the comparison out`;
+
+/** Undefined if the bytes do not have the format. */
+export function decodeValue(format: 'php' | 'php_serialize', bytes: Buffer): PhpValue | undefined {
+  try {
+    return formats[format](bytes);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+/** Compares in constant time. */
+export const isSameSecret = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && timingSafeEqual(one, other);
+
+export const hasAny = (values: readonly string[], wanted: readonly string[] = []): boolean =>
+  wanted.some((value) => values.includes(value));
