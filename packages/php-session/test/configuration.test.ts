@@ -82,7 +82,7 @@ test.each(
   expect(plain(read(code).variables.get('x'))).toEqual(value);
 });
 
-/** Each sets `$x`, which PHP has as given here: it is read so, or is not known. */
+/** Each code sets `$x` to this value in PHP. It is read as the same value, or is unknown. */
 test.each(
   rows(`
   a reference read by its name: $y = 1; $x = &$y; $y = 2; ⇒ 2
@@ -237,7 +237,7 @@ test.each<[string, () => string]>([
   else expect(String((outcome as Configuration).file)).toContain(folder);
 });
 
-test('a value that is not known is an error only where it is asked for', async () => {
+test('an unknown value is an error only when it is requested', async () => {
   const file = written(`<?php\ndefine('A', 'a');\ndefine('B', f());\n`);
   const configuration = await readConfiguration(file);
   expect(configuration.constant('A', 'X')).toBe('a');
@@ -300,7 +300,7 @@ if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
   ]);
 });
 
-test('an error names the line, and the environment variable where there is one', async () => {
+test('an error names the line, and the environment variable that the value depends on', async () => {
   const configuration = await readConfiguration(
     written(`<?php
 $x = 'abc'; $x['d'] = 'e';
@@ -436,7 +436,7 @@ test.each([
     expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', form)).toThrow(/^\/site\/\.env line 2: /);
 });
 
-test('a variable in a value is that of PHP, of the file, or of files before it', () => {
+test('variables in a value come from PHP, then from the file, then from files before it', () => {
   const others = { before: { B: 'before', C: 'before' }, environment: { A: 'php' } };
   for (const form of ['plain', 'phpdotenv', 'symfony'] as const)
     expect(parseEnv(`A=own\nB=own\nX="\${A} \${B} \${C}"`, '.env', form, others).X).toBe('php own before');
@@ -467,7 +467,7 @@ test('the cost of hostile text files is limited by their length', () => {
     expect(() => parseEnv(growing, '.env', form)).toThrow(/its values are too long/);
 });
 
-test('a pipe and a device are no files of a site: nothing waits for them', async () => {
+test('a pipe and a device are rejected without waiting for them', async () => {
   const pipe = join(folder, 'pipe');
   const zero = join(folder, 'zero');
   execFileSync('mkfifo', [pipe]);

@@ -40,7 +40,7 @@ test('notifies of each session that PHP writes, renews, destroys or collects', a
   expect(store.received.filter(({ kind }) => kind !== 'changed')).toEqual([lost(null)]);
 });
 
-test('not notified: other files and other prefixes', async () => {
+test('files with other prefixes cause no notifications', async () => {
   const store = subscribe('?prefix=ci_session');
   await store.active;
   writeFileSync(join(folder, 'sess_one'), '');
@@ -99,7 +99,7 @@ test('a folder that is replaced: lost, then active for the new one', async () =>
   await store.until({ kind: 'changed', id: 'new' }, 0);
 });
 
-test('a session with the name of its folder is no event of the folder', async () => {
+test('a session with the name of its folder is not taken for an event of the folder', async () => {
   const store = subscribe(`?prefix=${basename(folder).slice(0, -1)}`);
   await store.active;
   writeFileSync(join(folder, basename(folder)), '');
@@ -109,7 +109,7 @@ test('a session with the name of its folder is no event of the folder', async ()
   expect(store.received.filter(({ kind }) => kind === 'lost')).toEqual([lost(null)]);
 });
 
-test('a folder that does not exist: lost, with the reason', async () => {
+test('reports `lost` with the reason for a missing folder', async () => {
   const none = subscribe('/none');
   await none.until({ kind: 'lost' }, 0);
   expect(none.received).toEqual([
@@ -119,7 +119,7 @@ test('a folder that does not exist: lost, with the reason', async () => {
   ]);
 });
 
-test('a folder with 4160 folders: lost, since that is too many', async () => {
+test('reports `lost` for a folder with 4160 folders, which are too many', async () => {
   const names = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,-'];
   for (const one of names) {
     mkdirSync(join(folder, one));
@@ -132,7 +132,7 @@ test('a folder with 4160 folders: lost, since that is too many', async () => {
   });
 });
 
-test('an ended subscription gets no notifications and leaves no watch', async () => {
+test('an ended subscription gets no notifications and stops watching', async () => {
   const watches = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
   const before = watches();
   const store = subscribe();
@@ -152,7 +152,7 @@ test('an ended subscription gets no notifications and leaves no watch', async ()
 });
 
 if (process.getuid?.() === 0) {
-  test('Debian’s folder, which nobody may list: lost, with what to do', () => {
+  test('reports `lost` with the fix for Debian’s folder, which only root can list', () => {
     execFileSync('chmod', ['1733', folder]);
     const program = endingProgram(url()).replace("'lost'", 'reason.message');
     const options = { encoding: 'utf8', timeout: hanging, uid: 65_534 } as const;

@@ -125,7 +125,7 @@ describe('reading', () => {
     await once(holding, 'close');
   });
 
-  test('half of a session, whose writer is held up for 20 ms, is not taken for the whole', async () => {
+  test('half of a session is not taken for the whole while its writer pauses for 20 ms', async () => {
     const half = 'user_id|i:7;bio|s:9:"no';
     for (let elapsed = Number.POSITIVE_INFINITY; elapsed > 40; ) {
       writeFileSync(file('held'), half);
@@ -133,8 +133,8 @@ describe('reading', () => {
       const answer = text(store().get('held'));
       await pause(20);
       writeFileSync(file('held'), `${half} secret";`);
-      // Content that is unchanged for 50 ms counts as complete: a machine that stood still for that long proves nothing
-      // here.
+      // Content that is unchanged for 50 ms counts as complete. If the machine freezes for that long, the attempt does not
+      // count.
       elapsed = performance.now() - began;
       const found = await answer;
       if (elapsed <= 40) expect(found).toBe(`${half} secret";`);
@@ -181,7 +181,7 @@ describe('TTL', () => {
   });
 
   if (asRoot) {
-    test('only PHP’s user can renew it: another user who may write gets an error without the id', () => {
+    test('is renewed only by PHP’s user, and another user who may write gets an error without the ID', () => {
       writeFileSync(file('one'), 'user_id|i:7;');
       chmodSync(folder, 0o755);
       chmodSync(file('one'), 0o666);
@@ -207,7 +207,7 @@ describe('the owner of a file', () => {
     );
 
   if (asRoot) {
-    test('in a folder that everybody may write to, only files of PHP’s user and root are sessions, as for PHP', async () => {
+    test('in a folder that all users may write to, only files of PHP’s user and root are sessions, as in PHP', async () => {
       chmodSync(folder, 0o1777);
       const id = requestAs(nobody, '$_SESSION["user_id"] = 7');
       const planted = requestAs(stranger, '$_SESSION["user_id"] = 1');

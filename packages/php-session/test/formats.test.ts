@@ -39,7 +39,7 @@ describe.each(phpFormats)('%s, as PHP writes it', (format) => {
       expect(who(format, bytesOf(name), path), path).toMatchObject(found);
   });
 
-  test('it looks like itself, whatever the session holds', () => {
+  test('is recognised in every session', () => {
     const stored = sessions.filter(({ bytes }) => bytes.length > 0);
     expect(stored.length).toBeGreaterThan(8);
     for (const { name, bytes } of stored)
@@ -50,12 +50,12 @@ describe.each(phpFormats)('%s, as PHP writes it', (format) => {
   });
 });
 
-/** The visitor's input has `id` 1; the user, whose object is in two places, has 666. */
+/** The visitor's input has `id` 1. The user has 666, in an object that is in two places. */
 const form = '"list" => [1], "form" => (object) ["id" => 1]';
 const twice = '$user = (object) ["id" => 666]; $_SESSION =';
 
 describe('a value that lies in several places, as PHP itself reads it', () => {
-  test('an object after one that is in three places', () => {
+  test('an object after an object that is in three places', () => {
     const code = `$one = new stdClass; ${twice} ["cart" => [$one, $one, $one], "user" => $user, ${form}, "me" => $user];`;
     for (const { format, bytes, read } of phpReads(code, '$_SESSION["me"]->id')) {
       expect(read).toBe(666);
@@ -64,7 +64,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     }
   });
 
-  test('an object that is a PHP reference, too', () => {
+  test('an object that is a PHP reference', () => {
     const code = `${twice} ["a" => &$user, "b" => &$user, "user_id" => 7];`;
     for (const { format, bytes, read } of phpReads(code, '[$_SESSION["a"]->id, $_SESSION["b"]->id]')) {
       expect(read).toEqual([666, 666]);
@@ -82,7 +82,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "id" => 7, "me" => ${me}];`;
   const serialized = phpFormats.slice(0, 3);
 
-  test('one behind a class with Serializable is refused, because only the class knows its number', () => {
+  test('a repeated object after a Serializable object is rejected, because only the class knows its number', () => {
     for (const { format, bytes, read } of phpReads(behindOld('$user'), '$_SESSION["me"]->id', serialized)) {
       expect(read).toBe(666);
       expect(() => formats[format](bytes)).toThrow(/^expected a reference to an earlier value at byte \d+$/);
@@ -95,7 +95,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     }
   });
 
-  test('igbinary and msgpack: one behind a class with Serializable', () => {
+  test('igbinary and msgpack read a repeated object after a Serializable object', () => {
     const code = `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "me" => $user];`;
     for (const { format, bytes, read } of phpReads(code, '$_SESSION["me"]->id', ['igbinary', 'msgpack'])) {
       expect(read).toBe(666);
@@ -103,7 +103,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
     }
   });
 
-  test('msgpack: one of more than eight variables is refused, since PHP reads freed memory there', () => {
+  test('msgpack rejects a repeated object among more than eight variables, because PHP reads freed memory there', () => {
     const others = Array.from({ length: 8 }, (_, n) => `"v${n}" => ${n}`).join(', ');
     const code = `${twice} ["cart" => ["a" => 1], "user" => $user, ${others}, "me" => $user];`;
     for (const { bytes } of phpReads(code, '1', ['msgpack']))

@@ -7,7 +7,7 @@ import { FormatError, PhpFloat, type PhpValue } from '../src/formats/value.ts';
 
 const runs = size(50_000, 300);
 
-/** Decodes or refuses: no other result is allowed for any bytes. */
+/** Any bytes must be decoded or rejected with a FormatError. */
 function decodeOrRefuse(format: FormatName, bytes: Buffer): void {
   try {
     formats[format](bytes);

@@ -124,7 +124,7 @@ describe('the user of a JSON session', () => {
       });
     });
 
-    test('a path that does not fit is no logout', () => {
+    test('a path that does not fit makes the session invalid, not logged out', () => {
       expect(loggedIn('{"user_id":7,"app":"geheim"}')).toMatchObject({
         state: 'invalid',
         reason: 'app is a string, but not a serialized one',
@@ -143,7 +143,7 @@ describe('the user of a JSON session', () => {
     expect(findUser(decodeJson(Buffer.from(json)), paths)).toHaveProperty('state', outcome);
   });
 
-  test('users whom the operator names have a role beside those in the session', () => {
+  test('the options admins and moderators add roles to the roles in the session', () => {
     const paths = {
       id: ['user_id'],
       name: ['firstname'],
@@ -174,7 +174,7 @@ describe('the user of a JSON session', () => {
     }
   });
 
-  test('an error says nothing of the content', () => {
+  test('an error message does not contain the content', () => {
     expect(() => who('{"user_id":1,"password":secret}')).toThrow(/^expected a value at byte 24$/);
   });
 });

@@ -85,7 +85,7 @@ test('finds the same user in a large session as in a small one', async () => {
   });
 });
 
-test('sessions that take this thread long are decoded in another one, compressed or not', async () => {
+test('sessions that take long to decode are decoded in another thread, compressed or not', async () => {
   const threads: unknown[] = [];
   const onThread = (thread: unknown) => threads.push(thread);
   process.on('worker', onThread);
@@ -126,7 +126,7 @@ test('too many large sessions of one visitor are refused without delaying others
   await Promise.all([...Array.from({ length: 40 }, () => ask('a')), ask('b')]);
   const count = (wanted: string) => order.filter((one) => one === wanted).length;
   expect([count('a') > 30, count('a refused') > 5, count('b')]).toEqual([true, true, 1]);
-  // One was being decoded when it came.
+  // One session was being decoded when `b` arrived.
   expect(order.filter((one) => !one.includes('refused')).indexOf('b')).toBeLessThan(3);
 });
 

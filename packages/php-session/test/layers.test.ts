@@ -59,7 +59,7 @@ describe('a session that a site’s own handler has encoded', () => {
     expect(plain.includes(every)).toBe(true);
   });
 
-  test('an encrypted session in the place of another one is not decrypted', async () => {
+  test('an encrypted session that is renamed to another ID is not decrypted', async () => {
     const id = ids['base64,decrypt:KEYFILE,zlib'] as string;
     const other = `${id.slice(0, -1)}-`;
     renameSync(join(folder, `sess_${id}`), join(folder, `sess_${other}`));
@@ -107,7 +107,7 @@ test('1000 texts, encoded well, badly or not at all, are decoded as by PHP', () 
   const functions = {
     urldecode: 'urldecode($in)',
     base64: 'base64_decode($in, true)',
-    // PHP ignores text after it, but serialize() writes none.
+    // PHP ignores text after the value, but serialize() does not write any.
     unserialize: '(fn ($out) => serialize($out) === $in ? $out : null)(@unserialize($in))',
   };
   const answers = execFileSync(

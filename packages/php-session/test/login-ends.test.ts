@@ -88,7 +88,7 @@ test.concurrent.for(['stop', 'close'] as const)('reports no end after %s', async
   expect(calls).toEqual([]);
 });
 
-test('rejects a login that other sessions have read', async () => {
+test('rejects a login before it reads any', async () => {
   const sessions = openSessions({ store: 'file:///tmp' });
   expect(() => sessions.onEnd({} as Login<never>, () => {})).toThrow('was not read by these sessions');
 });
@@ -159,7 +159,7 @@ test('an exception in a callback is uncaught, and affects no other login', async
   expect(caught).toEqual([problem]);
 });
 
-test('a check that fails unexpectedly ends no login, and warns once without the message', async () => {
+test('a check that fails unexpectedly keeps the login, and warns once without the message', async () => {
   const { ends } = stubLogins(() => Promise.reject(new RangeError('a secret')));
   const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
   const ended = vi.fn();
@@ -169,14 +169,14 @@ test('a check that fails unexpectedly ends no login, and warns once without the 
   expect(warn.mock.calls).toEqual([['php-sessions: the check of a login failed unexpectedly (RangeError)']]);
 });
 
-test('asks the store nothing while all checks are in flight', async () => {
+test('starts no further check while all checks are in flight', async () => {
   const { check, ends } = stubLogins(() => new Promise(() => {}));
   ends.follow(login('1'), () => {});
   await vi.advanceTimersByTimeAsync(5000);
   expect(check).toHaveBeenCalledTimes(1);
 });
 
-test('rejects a login of other sessions, also where some were read', async (context) => {
+test('rejects a login that another instance read', async (context) => {
   const { sessions } = await followSession(context);
   const other = await followSession(context);
   const login = await other.sessions.readSession(`PHPSESSID=${other.id}`);

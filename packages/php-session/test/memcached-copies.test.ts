@@ -68,7 +68,7 @@ async function seenByChat(ids: readonly string[], on: readonly Memcached[], opti
   return Promise.all(ids.map(outcome));
 }
 
-/** The outcomes, and the hits and misses of each server meanwhile. */
+/** The outcomes, and the hits and misses that they cause on each server. */
 async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<Outcome[]>) {
   const up = on.filter(({ process }) => process.exitCode === null && process.signalCode === null);
   const before = await Promise.all(up.map(askedOf));
@@ -92,7 +92,7 @@ test('the chat reads from the same servers as PHP', async () => {
     expect(writeSessions({ writer: 'memcache', weights, ini }, ids, on)).toBe('done');
     return ids;
   };
-  /** The chat comes first, because a page writes what it has read. */
+  /** The chat reads first, because a page writes the session back. */
   const outcomes = async (ids: readonly string[]) => {
     const chat = await counted(on, () => seenByChat(ids, on, options));
     const page = await counted(on, () => seenByPhp(ids, on, weights, redundancy));
@@ -110,7 +110,7 @@ test('the chat reads from the same servers as PHP', async () => {
   expect(await outcomes(newIds(count))).toEqual(new Set(['missing']));
 });
 
-test('only with past_misses=1 a copy is looked for if a server does not have the session', async () => {
+test('copies are read after a miss only with past_misses=1', async () => {
   const first = await mortal();
   const on = [first, ...others];
   const ids = newIds(60);

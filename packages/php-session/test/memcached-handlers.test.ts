@@ -44,7 +44,7 @@ const savedBy =
     { 'session.save_handler': handler, 'session.save_path': `${scheme}127.0.0.1:${port}` },
   ];
 
-// A key has up to 250 characters, and so has that of its lock.
+// A key has at most 250 characters, and the lock's key is longer than the session's.
 sessionStoreContract('ext-memcached’s own handler', { ids: /^.{1,231}$/, has, proves: ['TTL'] }, () =>
   siteOf('handler=memcached', savedBy('memcached', ''), (id) => [
     `memc.sess.key.${id}`,

@@ -82,7 +82,7 @@ test('an array in a Memcache object', async () => {
   }
 });
 
-test('a number or a boolean is no session', async () => {
+test('a number or a boolean is not a session', async () => {
   php(`foreach (['Int' => 7, 'Double' => 7.5, 'Yes' => true, 'No' => false] as $name => $value) {
     $memcached->set("memcached$name", $value); $memcache->set("memcache$name", $value); }`);
   for (const [object, options] of [

@@ -16,7 +16,7 @@ const user = 'chat';
 const password = 'p@ss/w:rd+%é';
 const login = `${user}:${encodeURIComponent(password)}`;
 
-/** A memcached with these arguments, until the test has ended. */
+/** Starts a memcached with these arguments, and stops it when the test ends. */
 async function memcachedWith(...args: string[]) {
   const memcached = await startMemcached(undefined, args);
   onTestFinished(async () => void (await memcached.stop()));
@@ -24,7 +24,7 @@ async function memcachedWith(...args: string[]) {
 }
 const textOnly = () => memcachedWith('-B', 'ascii');
 
-/** Removes what a helper has started, when the test has ended. */
+/** Removes the result of a helper when the test ends. */
 async function forNow<T extends { remove(): Promise<void> }>(started: Promise<T>): Promise<T> {
   const one = await started;
   onTestFinished(() => one.remove());
@@ -95,7 +95,7 @@ test.each(places)('%s: sessions are read, checked and renewed', async (_, start)
 });
 
 describe('a twemproxy', () => {
-  test('sends no notifications, and reports a server that is gone as a failure', async () => {
+  test('sends no notifications, and reports a stopped server as a failure', async () => {
     const server = await textOnly();
     const { port } = await forNow(twemproxy([server]));
     const url = `memcached://127.0.0.1:${port}?prefix=sessions/&timeout=5000ms`;

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(servers.map((server) => server.stop('SIGKILL'))));
 
-/** Reads all sessions, and counts the requests to each server meanwhile. */
+/** Reads all sessions, and counts the requests to each server. */
 async function readAll(options: string, ids: readonly string[], on = servers) {
   const before = await Promise.all(on.map(askedOf));
   const sessions = openStore(`${options}&timeout=5000ms`, on);
@@ -38,7 +38,7 @@ const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0
 /** The number of sessions for each distribution. */
 const count = 100;
 
-describe('of three servers, only the one that PHP has chosen is asked', () => {
+describe('only the server that PHP chose is queried, of three servers', () => {
   const weights = [3, 1, 2];
   const fnv = { 'memcache.hash_function': 'fnv' };
   const standard = { 'memcache.hash_strategy': 'standard' };

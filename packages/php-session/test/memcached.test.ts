@@ -40,7 +40,7 @@ function storeOf(options: string, on: readonly Memcached[] = [memcached]) {
 }
 
 describe('reading', () => {
-  test('the bytes of a session, or null without a key', async () => {
+  test('returns the bytes of a session, or null if the key is missing', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0x0a, 0x0d, 0x80]);
     await memcached.set('sessions/bytes', bytes);
     await memcached.set('sessions/empty', '');
@@ -81,7 +81,7 @@ describe('a reader of sessions', () => {
     expect((await reads()) - before).toBe(1);
   });
 
-  test('the first check of a session reads it again only if it was written meanwhile', async () => {
+  test('the first check of a session reads it again only if it was written since the login', async () => {
     const sessions = readerAt(memcached.url);
     await memcached.set('sessions/first', '{"user_id":7}');
     // Requests for versions have a separate connection, which is open by now.
@@ -126,12 +126,12 @@ describe('a reader of sessions', () => {
 
 describe('TTL, to within 1 s', () => {
   const seconds = (ttl: number | null) => ttl && ttl / 1000;
-  /** In seconds, as on the server; a second may have begun since. */
+  /** The TTL on the server, in whole seconds. */
   const ttlOn = async (key: string, on = memcached) =>
     Number(/^HD t(-?\d+)/.exec(await on.ask(`mg ${key} t\r\n`, /\r\n$/))?.[1]);
   const about = (wanted: number) => [wanted - 1, wanted, wanted + 1];
 
-  test('is that of PHP, and can be renewed up to forty days', async () => {
+  test('comes from PHP, and can be renewed up to forty days', async () => {
     const id = phpRequest(
       { 'session.save_handler': 'memcached', 'session.save_path': `127.0.0.1:${memcached.port}` },
       '$_SESSION["user_id"] = 7',

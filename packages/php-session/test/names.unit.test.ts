@@ -18,7 +18,7 @@ test('without names of the caller, messages name the options of the package', ()
   expect(addressHint()).toContain('see the trusted proxies of this server; siteChecks=off');
 });
 
-test('messages use the names of the package for those that the caller leaves out', () => {
+test('messages use the names of the package if the caller leaves names out', () => {
   useNames({ option: () => undefined as never, trustedProxies: undefined as never });
   expect(missingCookie('sid', 'none').hint).toContain('cookieName sets another name');
   useNames({ option: undefined as never });

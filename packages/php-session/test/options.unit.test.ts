@@ -25,7 +25,7 @@ function problemsOf(options: Record<string, unknown>): string[] {
 }
 
 describe('the options of openSessions', () => {
-  test('the README describes all but userTable, whose users openSessions does not return', () => {
+  test('the README describes all options except userTable, because openSessions does not return its users', () => {
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
     const [, section = ''] = /^## Options\n(.*?)^#/ms.exec(readme) ?? [];
     const rows = [...section.matchAll(/^\| (`.*?`) \|/gm)].flatMap(
@@ -137,7 +137,7 @@ describe('the options of openSessions', () => {
     }
   });
 
-  test('a wrong value is repeated if it is no secret', () => {
+  test('a wrong value is repeated unless it is secret', () => {
     expect(problemsOf({ store, cookieName: 'a=b', userRequire: 'a..b' })).toEqual([
       expect.stringMatching(/^cookieName: "a=b" is not /),
       expect.stringMatching(/^userRequire: "a..b" is not a path .*: a key of the path is empty$/),

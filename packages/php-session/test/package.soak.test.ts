@@ -30,7 +30,7 @@ const node = run(folder, 'which', 'node').trim();
 const install = (...packages: string[]) =>
   run(project, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...packages);
 const readManifest = (path: string) => JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
-/** The packages in node_modules of the project, with those that one depends on. */
+/** The packages in node_modules of the project, including dependencies. */
 const installedPackages = () =>
   readdirSync(join(project, 'node_modules'))
     .filter((name) => !name.startsWith('.'))

@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The Node of these tests, or the machine's own if that is another one, 20.19 or later. */
+/** The oldest Node from 20.19 on, of the Node of these tests and the versions in PATH. */
 const { program, version } = [
   process.execPath,
   ...(process.env.PATH ?? '')

@@ -57,7 +57,7 @@ const inPostgres = () =>
   `postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}&${table}`;
 const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
 
-/** A session that PHP has stored: the digest of all values that PHP finds there, and the user. Null: none any more. */
+/** A session that PHP stored, with the digest of all values that PHP reads, and the user. Null if the session is gone. */
 type Row = [name: string, id: string, digest: string | null, user: string | null];
 
 const script = new URL('../../../test/fixtures/stored-sessions.php', import.meta.url).pathname;
@@ -98,7 +98,7 @@ const native: [string, () => string][] = [
   ['phpredis’s handler', () => `redis://site:p%40ss@${redis.folder}/redis.sock?database=3&prefix=app:`],
   ['PHP’s files', () => inFiles()],
 ];
-/** The encryption is the same for all handlers: one has none. */
+/** The encryption is the same in all handlers, so one handler goes without it. */
 const encrypted = () => `&layers=decrypt:${folder}/keys`;
 const ours: [string, () => string][] = [
   ['MemcachedHandler', () => inMemcached('prefix=ketama/&distribution=ketama')],

@@ -38,7 +38,7 @@ function iniText(random: Dice): string {
     '"\n',
   ];
   const piece = () => pick(random, [starts, values, signs, ['\n']][random(4)] as string[]);
-  // PHP looks for the end of a '…' behind the end of the text, too, whatever lies there in memory.
+  // PHP searches the end of a '…' even beyond the end of the text, in whatever memory follows.
   return `${Array.from({ length: 1 + random(14) }, piece).join('')}\n;'\n`;
 }
 
@@ -101,7 +101,7 @@ test('deep, long and doubling values of php.ini are errors', () => {
 
 const sessionNames = phpSettingNames.filter((name) => /^session\.|^sys_/.test(name));
 
-test('the settings are those of PHP with the same php.ini and the same further files', async () => {
+test('the settings are the same as in PHP with the same php.ini and further files', async () => {
   const random = dice(1);
   const values = ['', '0', '12', 'a', '"q u"', "'s'", 'on', 'off', 'none', '-1', '1e3', '/tmp/x', 'A.B'];
   const value = () => pick(random, [...values, ['$', '{session.name}x'].join('')]);
@@ -140,7 +140,7 @@ test('the settings are those of PHP with the same php.ini and the same further f
   }
 });
 
-/** The settings by name that a random statement may set; a random value for one. */
+/** The names of the settings that a random statement may set. */
 const changed = ['name', 'save_path', 'gc_maxlifetime', 'cookie_path', 'cookie_domain'].map(
   (name) => `session.${name}`,
 );

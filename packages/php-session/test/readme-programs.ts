@@ -39,7 +39,7 @@ export async function fetchUser(port: number, cookie: string) {
   return { status: response.status, body: await response.json() };
 }
 
-/** Connects to the program for Socket.IO, as a page of the site or of another one. */
+/** Connects to the Socket.IO program as a page of this origin. */
 export function connectTo(port: number, cookie: string, origin = 'https://www.example.org') {
   const socket = io(`http://localhost:${port}`, {
     transports: ['websocket'],

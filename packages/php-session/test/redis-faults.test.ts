@@ -126,7 +126,7 @@ describe('a refusal of Redis', () => {
     expect(await failureOf(store(place).get('one'))).toBe('Redis refuses (ERR)');
   });
 
-  test('a node of a cluster: an error that says so', async () => {
+  test('a node of a cluster is reported as such', async () => {
     const node = await redisForTest(['--cluster-enabled', 'yes']);
     const sessions = store(`127.0.0.1:${node.port}`);
     expect(await failureOf(sessions.get('one'))).toMatch(/CLUSTERDOWN.*node of a cluster/);

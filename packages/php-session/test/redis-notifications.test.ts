@@ -52,7 +52,7 @@ test('an expired or evicted session, and no key outside its prefix or database',
     `redis.call('SET', 'other', 'x'); redis.call('DEL', 'other')`,
     `redis.call('SET', 'siam_expired', 'x', 'PX', 20)`,
   );
-  // Set, given its time, and expired; all may arrive before the first is looked at.
+  // The key is set, gets its TTL, and expires. All three events may arrive before the first check.
   const expired = () => store.received.filter((one) => 'id' in one && one.id === 'expired');
   await expect.poll(expired).toHaveLength(3);
   await lua(`redis.call('SET', 'siam_evicted', 'x')`);
@@ -95,7 +95,7 @@ describe('lost', () => {
     expect(store.received).toHaveLength(3);
   });
 
-  test('if Redis is configured to send no logouts, with the setting to change', async () => {
+  test('if Redis is not configured to send logouts, with the setting to change', async () => {
     const own = await redisForTest(['--notify-keyspace-events', 'Ex$']);
     const store = subscribed(open(own.port));
     await store.until({ kind: 'lost' }, 0);
@@ -128,14 +128,14 @@ describe('lost', () => {
   );
 });
 
-// Pings come every 15 s: these processes have a clock ten times as fast.
+// Pings are sent every 15 s, so the clock of these processes runs ten times as fast.
 describe.concurrent('noticed by a ping', () => {
   const program = (url: string) =>
     startChild(process.execPath, ['--input-type=module', '-e', subscribingProgram(url)], {
       env: { ...process.env, ...fastClock(10) },
     });
 
-  test('a configuration that sends no logouts is lost until it is corrected', async ({ onTestFinished }) => {
+  test('a configuration without logouts is lost until it is corrected', async ({ onTestFinished }) => {
     const own = await startRedis(['--notify-keyspace-events', 'Egx']);
     const child = program(`redis://127.0.0.1:${own.port}?timeout=9999ms`);
     onTestFinished(async () => {
@@ -164,7 +164,7 @@ describe.concurrent('noticed by a ping', () => {
       const calls = /cmdstat_ping:.*rejected_calls=(\d+)/.exec(`${await own.ask('INFO', 'commandstats')}`);
       return Number(calls?.[1] ?? 0);
     };
-    // A machine that stands still for a second loses it once; a refusal that counts as no answer does so each time.
+    // A frozen machine may lose the connection once. If a rejected ping counted as silence, each ping would.
     await vi.waitFor(async () => {
       const [before, said] = [await rejected(), child.output().length];
       await expect.poll(rejected, { timeout: hanging }).toBeGreaterThan(before + 1);

@@ -54,7 +54,7 @@ async function calls(): Promise<Record<string, string>> {
 }
 
 describe('reading', () => {
-  test('the bytes of a session, or null without a string key', async () => {
+  test('returns the bytes of a session, or null if no string has the key', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0x0a, 0x0d, 0x80]);
     await put('bytes', bytes);
     await put('empty', '');
@@ -122,7 +122,7 @@ describe('reading', () => {
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1000', mget: '2' });
   });
 
-  test('a thousand sessions are compared without reading those of another length', async () => {
+  test('a thousand sessions are compared without reading sessions of another length', async () => {
     const asked = Array.from({ length: 1000 }, (_, n) => ({
       id: `same${n}`,
       bytes: Buffer.from(`value ${n}`),
@@ -183,7 +183,7 @@ describe('TLS', () => {
   });
   afterEach(() => void vi.unstubAllEnvs());
 
-  test('only a certificate of the site’s own authority for this host is trusted, whatever the environment says', async () => {
+  test('only a certificate of the site’s own authority for this host is trusted, regardless of the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     await use('here');
     expect(await text(open(`?ca=${file('ca.pem')}`).get('tls'))).toBe('user_id|i:7;');
@@ -193,7 +193,7 @@ describe('TLS', () => {
     expect(await failureOf(sessions.get('tls'))).toMatch(/certificate is for another host/);
   });
 
-  test('closed at any millisecond until the first answer: no connection stays', async () => {
+  test('leaves no connection if it is closed at any millisecond before the first answer', async () => {
     await use('here');
     let answered = false;
     for (let after = 0; !answered; after++) {

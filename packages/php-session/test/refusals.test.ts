@@ -49,7 +49,7 @@ describe('the refusal of a session', () => {
     });
   });
 
-  test('says what a path leads to, if it is no user id', async () => {
+  test('describes a value that is not a user ID', async () => {
     for (const [path, reason] of [
       ['app.user', 'app.user is not a user id but an array or an object'],
       ['app.n', 'app.n is not a user id but a negative number'],

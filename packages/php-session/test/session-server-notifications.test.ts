@@ -32,7 +32,7 @@ test('each change of only the followed sessions', async () => {
     await change();
     await changed;
   }
-  // The five changes, and the end after its second, which a slow machine may have sent by now.
+  // The five changes, and the expiry after 1 s, which a slow machine may have sent already.
   const ofOne = () => store.received.filter((one) => 'id' in one && one.id === 'one');
   await expect.poll(ofOne).toHaveLength(6);
   expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
@@ -101,7 +101,7 @@ test('nothing is certain within 5 s of a suspension of the server, until it resu
   expect(losses(store)).toEqual([lost(null)]);
 });
 
-test('a server that has lost events: nothing before that is certain', async () => {
+test('an `event lost` restarts the time since which a session is certain', async () => {
   await kept.put('one', 'x');
   let say = (_: string) => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {

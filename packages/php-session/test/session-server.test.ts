@@ -120,7 +120,7 @@ describe('reading', () => {
     for (const id of large) await kept.put(id, Buffer.alloc(900_000, 'x'));
     await kept.put('honest', 'user_id|i:7;');
     const sessions = store(500);
-    // Each is read once, from which on it is known to be large.
+    // After one read, the store knows that a session is large.
     for (const id of large) await sessions.get(id);
     let attacking = true;
     const attacked = (async () => {
@@ -179,7 +179,7 @@ describe('connecting', () => {
     expect(await failureOf(storeAt(`session-server://${path}.none`).get('one'))).toMatch(/\(ENOENT\)/);
   });
 
-  test('TLS only with a trusted certificate for this host, whatever the environment says', async () => {
+  test('TLS requires a trusted certificate for this host, regardless of the environment', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     onTestFinished(() => void vi.unstubAllEnvs());
     const { certificate, key } = makeCertificate(folder, 'localhost');
@@ -195,7 +195,7 @@ describe('connecting', () => {
     expect(await failureOf(elsewhere.get('one'))).toMatch(/certificate is for another host/);
   });
 
-  test('a session server of another kind: an error that says so', async () => {
+  test('a session server of another kind is reported as such', async () => {
     const proxy = await spoilingProxy((await start()).port, (_, client) => {
       client.write('err unknown command\r\n');
     });

@@ -91,7 +91,7 @@ sqlServerContract('MariaDB', async () => {
     async disconnect() {
       for (const { ID } of await connections()) {
         await db.query(`KILL ${ID}`).catch((error) => {
-          // A connection of an earlier test that has ended meanwhile.
+          // The connection belongs to an earlier test and has already closed.
           if (error.code !== 'ER_NO_SUCH_THREAD') throw error;
         });
       }
@@ -105,7 +105,7 @@ sqlServerContract('MariaDB', async () => {
   };
 });
 
-test('a user who may not read the table, or logs in by another method: an error that says so', async () => {
+test('a missing right to read the table and an unsupported login method are reported', async () => {
   await db.query('CREATE TABLE mysql.forbidden (id VARCHAR(64), data BLOB)');
   const forbidden = store('table=mysql.forbidden&id=id&data=data');
   await expect(forbidden.get('one')).rejects.toThrow(/GRANT SELECT/);
@@ -215,7 +215,7 @@ describe('large sessions', () => {
     const reader = readerAt(through(proxy.port, 'sent', '3000ms'));
 
     const first = (await reader.identify({ cookies: 'PHPSESSID=one' })) as Login<PhpSession>;
-    // From this check on the version of these bytes is known.
+    // This check learns the version of these bytes.
     expect(await checked(reader, first)).toBeNull();
     sent = 0;
     for (let n = 0; n < 20; n++) expect(await checked(reader, first)).toBeNull();

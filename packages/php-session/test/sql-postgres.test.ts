@@ -121,7 +121,7 @@ describe('in PostgreSQL only', () => {
     expect(await Promise.all(left)).toEqual([Number.POSITIVE_INFINITY, 0]);
   });
 
-  test('a user who may not read the table, and columns of other types: an error that says so', async () => {
+  test('a missing right to read the table and columns of unsupported types are reported', async () => {
     await db.query('CREATE TABLE numbers (id INTEGER, data TEXT)');
     await db.query('CREATE TABLE forbidden (id TEXT, data TEXT)');
     await db.query('REVOKE ALL ON forbidden FROM site');
@@ -185,7 +185,7 @@ describe('in PostgreSQL only', () => {
       const sessions = open(`${at(undefined, 'raw')}?table=texts&id=id&data=data${charset}`);
       expect(await sessions.get('utf8')).toEqual(Buffer.from('Zoë'));
       await expect(sessions.get('latin1')).rejects.toThrow(StoreError);
-      // Their versions are still returned: one unreadable session would make the others fail with it.
+      // Their versions are still returned, because otherwise one unreadable session would make all others fail.
       for (const id of ['utf8', 'latin1']) expect(await sessions.version?.(id)).toMatch(/^[0-9a-f]{64}$/);
     }
   });

@@ -20,7 +20,7 @@ import { StoreError } from '../src/store.ts';
 import { sessionStoreContract } from './contracts/session-store.ts';
 import { sqlTableContract } from './contracts/sql-table.ts';
 
-// SQLite's local time is that of the process.
+// SQLite uses the local time of the process.
 process.env.TZ = 'Asia/Kolkata';
 
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-'));
@@ -117,7 +117,7 @@ describe('in SQLite only', () => {
     writer.close();
   });
 
-  test('a file that replaces it is read from then on', async () => {
+  test('a file that replaces the database is read', async () => {
     const [file, next] = [join(folder, 'first.db'), join(folder, 'next.db')];
     database(file, `'old'`).close();
     database(next, `'new'`).close();
@@ -127,7 +127,7 @@ describe('in SQLite only', () => {
     expect(await text(sessions.get('a'))).toBe('new');
   });
 
-  test('a missing file or one that is not a database is explained', async () => {
+  test('a missing file and a file that is not a database are reported', async () => {
     const file = join(folder, 'none.db');
     await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
     await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);

@@ -38,7 +38,7 @@ async function quickly(program: string): Promise<string[]> {
 
 // They mostly wait.
 describe.concurrent('a subscription', () => {
-  test('takes nothing from a connection after its failure', async ({ expect }) => {
+  test('ignores notifications of a failed connection', async ({ expect }) => {
     const { received, sinks, end } = subscribe(async (_, nth) => {
       if (nth === 2) throw new StoreError('refused');
       return async () => {};
@@ -91,7 +91,7 @@ describe.concurrent('a subscription', () => {
     expect(waited).toHaveLength(longest.length);
     for (const [n, most] of longest.entries()) {
       expect(waited[n]).toBeGreaterThan(most / 2 - 0.1);
-      // A second in which the machine stands still is half a minute of that clock.
+      // If the machine freezes for a second, that clock advances by half a minute.
       expect(waited[n]).toBeLessThan(most + 100);
     }
   });

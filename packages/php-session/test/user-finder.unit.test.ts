@@ -17,7 +17,7 @@ const findAfter = (error: unknown) =>
   findUserInReadings<{ user: { id: string; name: string } }>(error, findUser, ({ user }) => user.id);
 
 describe('the user of a session that is written again and again', () => {
-  test('is that of the last reading, if the last four that can be decoded agree on the user', async () => {
+  test('comes from the last reading if the last four that can be decoded agree on the user', async () => {
     expect(await findAfter(readings('7 Ann', '!', '7 Ann', '7 Anna', '7 Annabel', '!'))).toMatchObject({
       user: { id: '7', name: 'Annabel' },
     });

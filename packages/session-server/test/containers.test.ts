@@ -48,7 +48,7 @@ const session = {
 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
-test('only the owner can read the files of sessions, whatever the umask', async () => {
+test('only the owner can read the files of sessions, regardless of the umask', async () => {
   const before = process.umask(0);
   try {
     const path = join(folder, 'deep', 'sessions');
@@ -156,7 +156,7 @@ describe('files', () => {
       expect(output()).not.toMatch(/torn/);
     });
 
-    test('a use restarts the lifetime and is no change', async () => {
+    test('a use restarts the lifetime without counting as a change', async () => {
       const { connect } = await start();
       const [client, watcher] = [await connect(), await connect()];
       const old = join(folder, 'old.txt');
@@ -237,7 +237,7 @@ describe('sqlite', () => {
     await container.close();
   });
 
-  test('a regenerate_id that cannot delete the old session leaves that one only', async () => {
+  test('a regenerate_id that cannot delete the old session keeps only the old session', async () => {
     const path = join(servers.folder, 'sessions.db');
     const { connect } = await sessionServerForTest({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
     const [writer, watcher] = [await connect(), await connect()];

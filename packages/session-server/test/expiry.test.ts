@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { say, sessionServerForTest } from '../../../test/helpers/session-server-here.ts';
 
-/** Milliseconds: longer than the machine may stand still. */
-const lifetime = 2000;
+/** Longer than the machine may freeze. */
+const lifetimeMs = 2000;
 
 test('a session expires when no open, touch or save used it for its lifetime', async () => {
   const { connect } = await sessionServerForTest({
@@ -26,14 +26,14 @@ test('a session expires when no open, touch or save used it for its lifetime', a
   const began = performance.now();
   let gone: number | undefined;
   let touched = began;
-  while (performance.now() - began < 1.6 * lifetime) {
+  while (performance.now() - began < 1.6 * lifetimeMs) {
     touched = performance.now();
     await say(client, 'open touched r', 'touch', 'open read r', 'open saved', 'put k v', 'close');
     if (!(await here()).includes('peeked')) gone ??= performance.now() - made;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   // A peek does not prolong it.
-  expect(gone).toBeGreaterThan(lifetime - 100);
+  expect(gone).toBeGreaterThan(lifetimeMs - 100);
   expect(await here()).toEqual(['touched', 'read', 'saved', 'own', 'never']);
   expect(await client.ask('open peeked r')).toBe('err Could not open session.');
   await say(client, 'open peeked');
@@ -42,7 +42,7 @@ test('a session expires when no open, touch or save used it for its lifetime', a
   expect(await watcher.line()).toBe('event expired peeked');
   await say(watcher, 'ping');
   expect(await watcher.line()).toBe('event expired touched');
-  expect(performance.now() - touched).toBeGreaterThan(lifetime - 100);
+  expect(performance.now() - touched).toBeGreaterThan(lifetimeMs - 100);
 });
 
 test('a session that cannot be read does not stop the deletion of expired ones', async () => {

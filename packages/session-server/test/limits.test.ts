@@ -28,7 +28,7 @@ describe('with the default limits', () => {
     },
   );
 
-  test('no further command of a client that reads nothing is run', async () => {
+  test('further commands of a client wait until it reads the replies', async () => {
     const [client, other] = [await connect(), await connect()];
     await say(client, 'open unread', `put k ${'x'.repeat(500_000)}`);
     client.socket.pause();
@@ -136,7 +136,7 @@ test('a reply without memory closes its connection, which frees its memory', asy
   const clients = [await connect(), await connect()];
   for (const client of clients) {
     await say(client, 'new', `put k ${'\x01'.repeat(900_000)}`, 'encoding percent');
-    // The session counts twice, and the reply takes three bytes for each of its own. Neither client has closed.
+    // The session counts twice, and its bytes take three times the space in the reply. Neither client closed its session.
     expect((await client.ask('get k')).slice(0, 20)).toBe('err Out of memory.');
   }
   for (const client of clients) expect(await client.rest()).toBe('');
@@ -158,7 +158,7 @@ test('clients that are silent, or send a line slowly, are closed after their dea
   for (const client of [silent, slow, late]) expect(await client.rest()).toBe('err Timed out.\r\n');
   clearInterval(dripping);
   expect(performance.now() - began).toBeGreaterThan(990);
-  // A client that has sent a command may then be silent.
+  // A client may be silent after its first command.
   await say(polite, 'ping');
 });
 

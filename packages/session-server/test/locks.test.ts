@@ -3,18 +3,18 @@ import { expect, test } from 'vitest';
 import type { SessionClient } from '../../../test/helpers/session-client.ts';
 import { say, sharedSessionServer } from '../../../test/helpers/session-server-here.ts';
 
-/** Milliseconds after which a client that waits takes the lock from a holder that does nothing. */
-const hold = 1000;
+/** A waiting client takes the lock from an idle holder after this time. */
+const holdMs = 1000;
 const settings = { SESSION_SERVER_LOCK_TIMEOUT: '20s', SESSION_SERVER_WAITERS_SESSION: '12' };
 const { connect } = sharedSessionServer(settings);
 const { connect: connectToHolding } = sharedSessionServer({
   ...settings,
-  SESSION_SERVER_LOCK_HOLD: `${hold}ms`,
+  SESSION_SERVER_LOCK_HOLD: `${holdMs}ms`,
 });
 
 /**
- * A client that waits for the lock. The server reads all connections in turn, so the reply to the ping of another one
- * shows that it has read the `open`. The second ping is for an `open` that lay in the kernel behind the first.
+ * A client that waits for the lock. The server reads all connections in turn, so it reads the `open` before it replies to
+ * another client's ping. The second ping is for an `open` that reached the kernel after the first.
  */
 async function waiter(id: string, connectIt = connect) {
   const client = await connectIt();
@@ -37,7 +37,7 @@ test('clients get the lock in order of arrival, whatever frees it', async () => 
   for (const [n, { way, client }] of waiters.entries()) {
     expect(await client.granted).toBe('ok');
     expect(order).toEqual(Array.from({ length: n + 1 }, (_, i) => i));
-    // The end of a connection frees the lock, too.
+    // The end of a connection also releases the lock.
     if (way === '') client.socket.destroy();
     else expect(await client.ask(way)).toMatch(/^ok/);
   }
@@ -86,7 +86,7 @@ test('an idle holder loses the lock to a waiting client and can no longer save',
   const began = performance.now();
   await say(late, 'open idle', 'put k late');
   await say(next, 'open idle');
-  expect(performance.now() - began).toBeGreaterThan(hold - 100);
+  expect(performance.now() - began).toBeGreaterThan(holdMs - 100);
   for (const [line, reply] of [
     ['put k later', 'err Could not store value'],
     ['put_all a:0:{}', 'err Could not store session data.'],
@@ -111,7 +111,7 @@ test('a holder keeps the lock while it works or no client waits', async () => {
     granted = true;
   });
   const began = performance.now();
-  while (performance.now() - began < hold * 1.5) {
+  while (performance.now() - began < holdMs * 1.5) {
     await after(50);
     await say(holder, 'put k at work');
   }
@@ -125,7 +125,7 @@ test('a holder keeps the lock while it works or no client waits', async () => {
 test('a client that comes after the holder has been idle for too long gets the lock at once', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
   await say(late, 'open long', 'put k late');
-  await after(hold * 1.2);
+  await after(holdMs * 1.2);
   await say(next, 'lock_timeout 0', 'open long', 'put k next', 'close');
   expect(await late.ask('close')).toBe('err Could not close session');
   expect(await next.ask('peek long')).toBe('ok a:1:{s:1:"k";s:4:"next";}');

@@ -69,7 +69,7 @@ describe('settings', () => {
     expect(output).not.toContain('short');
   });
 
-  test('a misspelt name is refused with the nearest setting, and those of others are not', () => {
+  test('a misspelt setting is rejected with the nearest name, and settings of other programs are not', () => {
     expect(problemsOf({ SESSION_SERVER_CONTAINR: 'file:/nowhere', CHAT_USER_BANED: 'x' })).toEqual([
       'SESSION_SERVER_CONTAINR: there is no such setting; the nearest is SESSION_SERVER_CONTAINER',
     ]);
@@ -135,7 +135,7 @@ describe('where it listens', () => {
     client.socket.destroy();
   });
 
-  test('with only SESSION_SERVER_SOCKET: on that socket, which replaces that of a killed server', async () => {
+  test('with only SESSION_SERVER_SOCKET: on that socket, which replaces the socket of a killed server', async () => {
     const path = socket().SESSION_SERVER_SOCKET;
     await (await servers.start(socket())).stop('SIGKILL');
     expect((await stat(path)).isSocket()).toBe(true);
@@ -230,7 +230,7 @@ describe('TLS', () => {
     expect(await plain.rest()).not.toMatch(/ok/);
   });
 
-  test('130 clients that begin no handshake do not keep out another one', async () => {
+  test('130 clients that do not start the handshake do not keep out other clients', async () => {
     const { port } = await sessionServerForTest({
       ...tls(),
       ...(await tokenFile()),
@@ -265,7 +265,7 @@ describe('SIGTERM', () => {
     await say(saving, 'open saved', `put k ${value}`);
     waiting.send('open held\r\n');
     saving.send('commit\r\n');
-    // The server has read both before it replies to this.
+    // The server reads both before it replies to this.
     await say(idle, 'ping');
     const stopped = server.stop('SIGTERM');
     expect(await saving.rest()).toBe('ok\r\n');
@@ -280,7 +280,7 @@ describe('SIGTERM', () => {
     expect(await reader.ask('peek held')).toBe('err No such session.');
   });
 
-  test('clients that read nothing or have not finished the TLS handshake do not delay the end beyond 5 s', async () => {
+  test('ends within 5 s even if clients do not read or do not finish the TLS handshake', async () => {
     const [secure, plain] = [await sessionServerForTest(tls()), await sessionServerForTest({})];
     const silent = tcp(secure.port, '127.0.0.1');
     silent.on('error', () => {});

@@ -25,7 +25,7 @@ describe('subscriptions to sessions in files', () => {
     const changed = await watcher.line();
     expect(changed).toMatch(/^event changed life \d+$/);
     expect(revisionIn(changed)).toBeGreaterThan(revisionIn(made));
-    // A save that changes nothing and a reader cause no event.
+    // An unchanged save and a reader cause no event.
     await say(writer, 'open life', 'put k 2', 'close', 'open life r', 'touch', 'close');
     await say(writer, 'open life', 'put k 3', 'destroy');
     expect(await watcher.line()).toBe('event destroyed life');
@@ -51,7 +51,7 @@ describe('subscriptions to sessions in files', () => {
 
   test('an event is sent when a session expires', async () => {
     const [watcher, writer] = [await connect(), await connect()];
-    // Before it is made: its second may be over before the next command.
+    // Watches before the session exists, because it may expire before the next command.
     expect(await watcher.ask('watch short')).toBe('ok gone');
     const began = performance.now();
     await say(writer, 'open short', 'lifetime 1', 'close');
@@ -73,7 +73,7 @@ describe('subscriptions to sessions in files', () => {
   });
 });
 
-test('a subscriber that does not read gets `event lost` in place of the events beyond its write buffer', async () => {
+test('a subscriber that does not read gets `event lost` instead of the events beyond its write buffer', async () => {
   // The kernel keeps much less for a socket than for a connection by TCP.
   const path = join(folder, 'lost.sock');
   const server = await sessionServerHere({ SESSION_SERVER_SOCKET: path, SESSION_SERVER_PORT: '' });

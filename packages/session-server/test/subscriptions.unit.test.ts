@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ClientSubscriptions, Subscriptions } from '../src/subscriptions.ts';
 
-/** A subscription whose read of the state ends when the test says so. */
+/** Starts a subscription. The test settles its read of the state. */
 function begin() {
   const subscriptions = new Subscriptions(10);
   const pushed: string[] = [];
@@ -11,7 +11,7 @@ function begin() {
   return { subscriptions, own, pushed, read, reply };
 }
 
-test('events during the read follow the reply, without those that it includes', async () => {
+test('events during the read follow the reply, except events that it includes', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'changed', revision: 5 });
   subscriptions.publish('id', { kind: 'changed', revision: 6 });
@@ -38,7 +38,7 @@ test('no end is sent of a session that was already gone when it was read', async
   expect(pushed).toEqual(['event changed id 8']);
 });
 
-test('a read that fails leaves no subscription', async () => {
+test('a failed read does not leave a subscription', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   read.reject(new Error('the container fails'));
   await expect(reply).rejects.toThrow(/fails/);

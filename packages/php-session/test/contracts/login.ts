@@ -10,7 +10,7 @@ import { openSite } from '../../src/logins/applications.ts';
 export interface Device {
   /** Its `Cookie` header. */
   cookies: string;
-  /** Each secret in these cookies, as it stands there. */
+  /** The secrets in these cookies, as encoded there. */
   secrets: readonly string[];
   /** The value of the login's only cookie; absent if a login has several. */
   session?: string;
@@ -22,7 +22,7 @@ export interface Device {
 
 /** A site whose users have one kind of login. */
 export interface LoginSite {
-  /** Cookies that somebody keeps count after a logout of the site as well. */
+  /** Copied cookies remain valid after a logout of the site. */
   keptCookiesCount?: true;
   /** The cookies of a user are the same on all devices. */
   oneLoginPerUser?: true;
@@ -229,14 +229,14 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
         null,
       ]);
       expectNoSecret(verdicts[2], devices[2] as Device);
-      // The verdict's login replaces the earlier one.
+      // The login of the check result replaces the earlier login.
       const [, renamed] = verdicts;
       if (renamed?.state !== 'user') throw new Error('no user');
       expect(await checked(logins, renamed.login)).toBeNull();
       expect(logins.check([])).toEqual([]);
     });
 
-    test('a silent store ends no login and refuses nobody as logged out', async () => {
+    test('keeps logins while the store is silent, and rejects new ones as unavailable', async () => {
       // Without patience.
       const logins = await site.open();
       onTestFinished(() => logins.close());

@@ -14,7 +14,7 @@ export interface StoreSite {
   request(code: string, id?: string): string | Promise<string>;
   /** Everything that the store holds for a session, including its lock, and its end in Unix seconds. */
   traces(id: string): Promise<{ held: unknown; expires: number }>;
-  /** Gives a session a TTL of this many seconds, bypassing the store; below 0 the session has expired. */
+  /** Sets the TTL of a session, bypassing the store. A negative TTL makes the session expired. */
   expireIn(id: string, seconds: number): unknown;
   /** Makes a session not expire; absent if each session of this store expires. */
   keepForever?(id: string): unknown;
@@ -26,18 +26,18 @@ export interface StoreSite {
 }
 
 export interface StoreTraits {
-  /** The IDs with which PHP keeps a session there; absent if all that the session extension accepts. */
+  /** The IDs that PHP can store there. Absent if PHP can store all IDs that the session extension accepts. */
   ids?: RegExp;
   /** It has `silence` and `keepForever`. */
   has: readonly ('silence' | 'keepForever')[];
   /**
-   * Stores that share the code for the TTL prove only `reading`, and those that share their connections, or for which
-   * `storeConnectionContract` proves them, do not prove `failures`. The soak run proves all for each.
+   * Stores that share the code for the TTL need not prove `TTL`. Stores that share their connections, or use
+   * `storeConnectionContract`, need not prove `failures`. The soak run proves both for all stores.
    */
   proves: readonly ('TTL' | 'failures')[];
 }
 
-/** Session IDs as sites make them: with a name, by `uniqid()`, in base64, and with every character that PHP accepts. */
+/** Session IDs of sites: with a name, by `uniqid()`, in base64, and with every character that PHP accepts. */
 const kindsOfIds = [
   'user_42',
   'userx42',
@@ -109,7 +109,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     });
 
     if (proves('TTL')) {
-      test('300 KB are read whole, and more than a megabyte is no session', async () => {
+      test('300 KB are read completely, and more than a megabyte is rejected', async () => {
         const sessions = reader();
         const large = (bytes: number) =>
           site.request(`$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", ${bytes})`);
@@ -124,7 +124,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
 
       const questions = size(1000, 60);
-      test(`${questions} questions at once get their own answers, and change nothing`, async () => {
+      test(`${questions} concurrent reads return the right sessions, and leave them unchanged`, async () => {
         const sessions = open();
         const logins = [await login(100), await login(101), await login(102)];
         const before = await Promise.all(logins.map((id) => site.traces(id)));
@@ -166,7 +166,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
           expect(await sessions.ttl(long)).toBe(Number.POSITIVE_INFINITY);
         });
 
-        test('is renewed, that of no other session, and without a change to the content', async () => {
+        test('is renewed without affecting other sessions or the content', async () => {
           const sessions = open();
           const [id, other] = [await login(), await login()];
           const began = performance.now();
@@ -255,7 +255,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
         await site.outage.end();
         return asked;
       };
-      // It is tried for 900 ms: a machine that stood still for that long proves nothing here.
+      // Reads are retried for 900 ms. If the machine freezes for that long, the attempt does not count.
       for (let isOver = false; !isOver; ) {
         const began = performance.now();
         const answer = await cut();
@@ -264,12 +264,12 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       }
     });
 
-    test('this process held up for 1.2 s, longer than all timeouts: no look-up fails', async () => {
-      // The store may be held up, too, on a machine that is busy.
+    test('no read fails if this process is blocked for 1.2 s, longer than all timeouts', async () => {
+      // A busy machine may block the store as well.
       const sessions = reader('timeout=1000ms');
       const id = await login();
       await sessions.identify({ session: id });
-      // A visitor between the two checks, and a visitor with a request under way.
+      // One visitor is between two checks, and one has a request in flight.
       const nobody = sessions.identify({ session: 'nobody' });
       await pause(150);
       const somebody = sessions.identify({ session: id });

@@ -17,9 +17,9 @@ function moment(seconds: number): string {
 }
 
 /**
- * The expiry of a session in a table, and the renewal of its TTL: a part of `sqlTableContract`.
+ * The part of `sqlTableContract` about the expiry of sessions and the renewal of the TTL.
  * @param started the site, as soon as tests run
- * @param store opens a store of it with these options, until the test has ended
+ * @param store opens a store of the site, and closes it when the test ends
  */
 export function sqlExpiryContract(started: () => SqlSite, store: (options: string) => SessionStore) {
   let site: SqlSite;
@@ -48,7 +48,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       return ids.filter((_, n) => answers[n] !== null);
     };
 
-    test('the unit of expires=, or Unix seconds without one', async () => {
+    test('expires= is read in its unit, by default in Unix seconds', async () => {
       expect(await found('&expires=a_unix')).toEqual(['live', 'ever']);
       for (const [unit, column] of Object.entries(units))
         expect(await found(`&expires=${column}&expires_unit=${unit}`), unit).toEqual(['live', 'ever']);
@@ -61,7 +61,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
         expect(await found(last + lifetime)).toEqual(['live', 'expired', 'ever']);
     });
 
-    test('without a column for it: it lives as long as its row', async () => {
+    test('a session lives as long as its row if the table has no column for the expiry', async () => {
       expect(await found('')).toEqual(['live', 'expired', 'ever']);
       const sessions = store('table=ends&id=id&data=data');
       expect(await sessions.ttl('expired')).toBe(Number.POSITIVE_INFINITY);
@@ -73,7 +73,7 @@ export function sqlExpiryContract(started: () => SqlSite, store: (options: strin
       ['a_local', 'unix'],
       ['a_unix', 'datetime'],
       ['a_unix', 'utc'],
-    ])('%s does not hold %s: an error that says so, and no logout', async (column, unit) => {
+    ])('a column %s that does not contain %s is an error, not a logout', async (column, unit) => {
       const sessions = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`);
       await expect(sessions.get('live')).rejects.toThrow(/expires_unit= or last_unit=/);
       await expect(sessions.ttl('live')).rejects.toThrow(/expires_unit= or last_unit=/);

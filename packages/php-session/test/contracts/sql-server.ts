@@ -26,7 +26,7 @@ export interface SqlServerSite {
   connections(): Promise<number>;
   /** Ends these connections. */
   disconnect(): Promise<unknown>;
-  /** Locks the table for everybody until the returned function is called. */
+  /** Locks the table for all connections until the returned function is called. */
   lock(table: string): Promise<() => Promise<unknown>>;
   /** An expression that takes a minute. */
   slow: string;
@@ -73,14 +73,14 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(await site.selects()).toBeLessThan(before + 20);
     });
 
-    test('a wrong password, none, or another database: an error that says so, without the password', async () => {
+    test('a wrong or missing password, or another database, is reported without the password', async () => {
       expect(await failure(store({ login: 'site:wrong' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ login: 'site' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ login: 'stranger:wrong' }))).toMatch(/refuses the user or the password/);
       expect(await failure(store({ database: 'gone' }))).toMatch(/no such database/);
     });
 
-    test('without a listener, an error that says so', async () => {
+    test('a port without a listener is reported', async () => {
       const nobody = `127.0.0.1:${await ownPort()}`;
       expect(await failure(store({ at: nobody }))).toMatch(/cannot be reached \(ECONNREFUSED\)/);
     });
@@ -91,7 +91,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(String(await sessions.get('one'))).toBe('first');
     });
 
-    test('a host that is silent: the next one is asked at the second try', async () => {
+    test('the second attempt queries the next host if the first is silent', async () => {
       const gate = await startGate(site.port);
       onTestFinished(() => gate.close());
       gate.silence.begin();
@@ -141,7 +141,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       await expect.poll(() => site.connections()).toBe(0);
     });
 
-    test('a locked table: look-ups fail and leave no connections, and no late answer reaches the next question', async () => {
+    test('queries of a locked table fail without leaving connections, and late answers never reach the next query', async () => {
       const sessions = store({ options: '&timeout=150ms' });
       /** The first answer that comes in time. */
       const answer = async (id: string): Promise<string | null> =>

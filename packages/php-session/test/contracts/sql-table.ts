@@ -126,7 +126,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(String(await sessions.get('locked'))).toBe('user_id|i:8;');
     });
 
-    test('a table or a column that does not exist: an error that says so', async () => {
+    test('a missing table or column is reported', async () => {
       await site.query('CREATE TABLE lacking (id VARCHAR(64), data VARCHAR(64))');
       const reasons = [
         ['table=gone&id=id&data=data', /no such table as table= names/],

@@ -12,7 +12,7 @@ import type { TcpProxy } from '../../../../test/helpers/tcp-proxy.ts';
 import { FormatError } from '../../src/formats/value.ts';
 import { type SessionStore, StoreError } from '../../src/store.ts';
 
-/** A server with sessions that a store reads over a connection of its own protocol. */
+/** A server with sessions, which a store reads over a connection in the server's protocol. */
 export interface StoreServer {
   port: number;
   /** The store's URL of a server at that port, with that timeout in milliseconds. */
@@ -68,7 +68,7 @@ export function storeConnectionContract(
       return error.message;
     };
 
-    test('late: a failure, and the reply answers no later question', async () => {
+    test('that is late is a failure, and never answers a later request', async () => {
       const [sessions] = await spoiled((piece, client, nth) => {
         if (nth > 0 || server.answerIn(piece) === -1) client.write(piece);
         // Late even on a busy machine.
@@ -85,7 +85,7 @@ export function storeConnectionContract(
       expect(answers).toEqual(['user_id|i:2;']);
     });
 
-    test('none at all, under steady traffic: a failure by the timeout', async () => {
+    test('that is missing under steady traffic is a failure after the timeout', async () => {
       const [sessions] = await spoiled(() => {}, 250);
       const first = reasonOf(sessions);
       const traffic = setInterval(() => sessions.get('two').catch(() => {}), 20);
@@ -114,7 +114,7 @@ export function storeConnectionContract(
       await answersAgain(sessions);
     });
 
-    test('more than was asked for: nothing of it answers a later question', async () => {
+    test('with an unrequested answer never answers a later request', async () => {
       const [sessions] = await spoiled((piece, client, nth) => {
         client.write(
           nth === 0 && server.answerIn(piece) !== -1 ? Buffer.concat([piece, server.unasked]) : piece,
@@ -127,7 +127,7 @@ export function storeConnectionContract(
       }
     });
 
-    test('cut off: a failure, and the rest never reaches the next question', async () => {
+    test('that is cut off is a failure, and the rest never reaches the next request', async () => {
       const [sessions, proxy] = await spoiled((piece, client, nth) => {
         if (nth > 0 || server.answerIn(piece) === -1) return client.write(piece);
         client.write(piece.subarray(0, piece.length - 5));
@@ -138,7 +138,7 @@ export function storeConnectionContract(
       expect(proxy.accepted).toBe(2);
     });
 
-    test('a connection that is cut with twenty questions under way: all of them fail', async () => {
+    test('whose connection is cut fails all twenty requests', async () => {
       const [sessions] = await spoiled((_, client) => client.destroy());
       const answers = Array.from({ length: 20 }, () => reasonOf(sessions));
       for (const reason of await Promise.all(answers)) {
@@ -147,7 +147,7 @@ export function storeConnectionContract(
     });
 
     if (waitsToReconnect) {
-      test('300 questions to a server that cuts each connection make fewer than 50 connections', async () => {
+      test('300 requests to a server that cuts each connection make fewer than 50 connections', async () => {
         const [sessions, proxy] = await spoiled((_, client) => client.destroy());
         const asking = Array.from({ length: 300 }, (_, n) => pause(n).then(() => reasonOf(sessions)));
         for (const reason of await Promise.all(asking)) {
@@ -159,7 +159,7 @@ export function storeConnectionContract(
       });
     }
 
-    test('in single bytes: it is still read', async () => {
+    test('is read even if it arrives in single bytes', async () => {
       const [sessions] = await spoiled(inSingleBytes);
       expect(await text(sessions.get('one'))).toBe('user_id|i:1;');
     });

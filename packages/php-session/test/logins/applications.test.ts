@@ -69,7 +69,7 @@ describe('the user of a known application, by its kind alone', () => {
       for (const name of typed) expect(as(name)).toMatchObject({ user: { id } });
       const [user, domain] = id.split('@');
       const at = (name: string) => (domain === undefined ? name : `${name}@${domain}`);
-      // A directory takes these for the same name; nobody has `*` and `0` alone.
+      // A directory considers these the same name. `*` and `0` alone are not names.
       for (const name of [
         ' ann',
         'a\u00adnn',
@@ -87,7 +87,7 @@ describe('the user of a known application, by its kind alone', () => {
     },
   );
 
-  test('DokuWiki with users in a database: the name that it has there, which stays that of a case', () => {
+  test('DokuWiki users in a database keep the case of their names', () => {
     expect(who('dokuwiki', 'by a database')).toMatchObject({ user: { id: 'Ann', name: 'Ann' } });
   });
 
@@ -123,7 +123,7 @@ const inSession = (of: string, env: NodeJS.ProcessEnv, decode: typeof decodePhpS
 };
 const symfony = { CHAT_SITE: 'symfony:' };
 
-test('Symfony with an authenticator of the site, whose token has the user in another place', () => {
+test('the user of Symfony is also found in the token of an authenticator of the site', () => {
   const of = 'by an authenticator of the site';
   expect(who('symfony', of)).toMatchObject({ user: { id: 'ann', name: 'ann' } });
   const own = { ...symfony, CHAT_USER_ID: '_sf2_attributes._security_main!.2.0.roles.0' };
@@ -152,7 +152,7 @@ test.each([
   expect(findings.map(({ text }) => text)).toContain(`It belongs to the user ${id}, called ann.`);
 });
 
-test('Roundcube with a storage of its own, where the session is a string', () => {
+test('the user of Roundcube is found in its own storage, where the session is a string', () => {
   const own = {
     CHAT_SITE: 'roundcube:',
     CHAT_USER_ID: 'vars!.user_id',
@@ -189,7 +189,7 @@ const dotEnv = (env: string) => ({
     "<?php return ['default' => env('DB'), 'connections' => ['mysql' => ['driver' => 'mysql', 'host' => env('DB_HOST'), 'unix_socket' => env('DB_SOCKET')], 'pgsql' => ['driver' => 'pgsql', 'host' => env('DB_HOST')]]];",
 });
 
-/** By the code of each application, and that of libpq and PHP's mysqlnd. */
+/** According to the code of each application, libpq and PHP's mysqlnd. */
 describe('where a database is', () => {
   const phpbb = (dbms: string, host: string) => ({
     'config.php': `<?php $dbms = '${dbms}'; $table_prefix = 'p_'; $dbhost = '${host}'; $dbport = '5433';`,

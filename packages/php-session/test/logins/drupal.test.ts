@@ -16,7 +16,7 @@ import { applicationContract } from '../contracts/login.ts';
 
 // In MariaDB it is in grants.test.ts.
 const db = await siteDatabase('sqlite');
-// The tables of a site in SQLite have no prefix, so each site there needs a file of its own.
+// The tables of a site in SQLite have no prefix, so each site needs its own file.
 const mysql = await siteDatabase('mysql');
 
 applicationContract('Drupal', db, () => drupalSite(db));
@@ -59,7 +59,7 @@ test('the user is in the data of the session, which the column cannot contradict
     },
   });
   const device = await site.logIn('7');
-  // The id in the table is no cookie.
+  // The ID in the table does not work as a cookie.
   await expectRefused(
     site.logins,
     [device.sid, device.id.toUpperCase(), `${device.id} `, `${device.id}%00`].map(
@@ -96,7 +96,7 @@ test('without its policy of the super user, Drupal gives user 1 the rights of th
   expect(await who(off)).toHaveProperty('roles', ['admin']);
 });
 
-test('the cookie is found for any host, http or https, next to those of other sites', async () => {
+test('the cookie is found for any host, http or https, next to cookies of other sites', async () => {
   const { folder, logins, logIn, who, ask } = await siteFor();
   const [device, other] = [await logIn('7'), await logIn('8')];
   const cookie = cookieOf('www.example.org');

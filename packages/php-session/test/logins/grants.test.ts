@@ -34,7 +34,7 @@ interface Application {
   site(db: TestDatabase): Promise<{
     folder: string;
     run(sql: string): Promise<unknown>;
-    // Each has options of its own.
+    // The options differ by application.
     logIn(user: string, login?: never): Promise<Device & { id?: string }>;
     remove(): Promise<unknown>;
   }>;
@@ -174,7 +174,7 @@ const applications: Record<string, Application> = {
   },
 };
 
-test('each application with tables of its own is tested here', () => {
+test('each application with its own tables is tested here', () => {
   const titles = registered.flatMap((one) => ('options' in one ? [] : [one.title]));
   expect(Object.keys(applications)).toEqual(expect.arrayContaining(titles));
 });
@@ -216,7 +216,7 @@ async function addressIn(db: TestDatabase, folder: string): Promise<(values: str
   const [, id, column, table] =
     /_mails\S* AS SELECT (\w+) AS id, (?:COALESCE\()?(\w+).* AS mail FROM ([^\s;]+)/.exec(lines.join('\n')) ??
     [];
-  // Some helpers make no such column.
+  // Some helpers create tables without this column.
   await db.run(`ALTER TABLE ${table} ADD ${column} VARCHAR(100)`).catch(() => {});
   const change = (values: string) => db.run(`UPDATE ${table} SET ${values} WHERE ${id} = 7`);
   await change(`${column} = 'zoe@site.example'`);
@@ -383,7 +383,7 @@ describe.each(databases)('$kind', (db) => {
     });
 
   if (db.kind === 'mysql')
-    test('views of Joomla that were printed before it asks for consents know these, too', async () => {
+    test('views of Joomla have the consents even if the site requires consents only later', async () => {
       const site = await joomlaSite(db);
       const device = await site.logIn('7');
       await granted(db, { folder: site.folder }, site);

@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([memcached.stop(), redis.remove()]));
 
-/** The expressions by which the versions name the cookie and the prefixes, and what stands for APP_NAME="My Site". */
+/** The expressions for the cookie's name and the prefixes in each version, and their values for APP_NAME="My Site". */
 const versions = {
   10: {
     cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
@@ -57,7 +57,7 @@ const versions = {
 const usersTable =
   '(id INTEGER PRIMARY KEY, name VARCHAR(255), password VARCHAR(255), deleted_at TIMESTAMP NULL)';
 
-/** A folder as Laravel's installer makes it, as far as its configuration goes. */
+/** A folder with the configuration that Laravel's installer writes. */
 function siteOf(version: keyof typeof versions, env: Record<string, string | number>, inVendor = false) {
   const folder = mkdtempSync(join(tmpdir(), 'laravel-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -455,7 +455,7 @@ test('the row of the user is checked although a session server notifies of sessi
     return notifications;
   };
   await expect.poll(change, { timeout: hanging }).toBeGreaterThan(0);
-  // No time from which on a check can be left out.
+  // Checks cannot be skipped.
   expect(followed.since).toBeUndefined();
   site.db.exec('DELETE FROM users');
   expect(await changed(tab)).toMatchObject({ state: 'nobody' });
@@ -507,7 +507,7 @@ describe('guards of another class', () => {
     const { login, who, isUser, changed } = await ask(folder);
     const before = await login(device);
     expect(before.user).toEqual(user);
-    // The id of the admin may be that of the user, too, in another table.
+    // The admin may have the same ID as the user, in another table.
     for (const admin of [1, 7, 0, 'abc']) {
       as({ impersonated_by: admin });
       expect(await who(device)).toContain('acts as this user');
@@ -561,7 +561,7 @@ test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
   });
 });
 
-test('addresses that are not confirmed get no mails, where the model wants them confirmed', async () => {
+test('unconfirmed addresses get no mails if the model requires confirmation', async () => {
   const site = siteOf(13, {});
   const mails = async (head = 'class User extends Authenticatable implements Other, MustVerifyEmail') => {
     site.write('app/Models/User.php', `<?php namespace App\\Models;\nuse MustVerifyEmail;\n${head}\n{ }`);
@@ -571,7 +571,7 @@ test('addresses that are not confirmed get no mails, where the model wants them 
   const mail = 'a@example.org';
   site.db.exec(`ALTER TABLE users ADD COLUMN email TEXT DEFAULT '${mail}'`);
   site.db.exec("INSERT INTO users (id, name, password) VALUES (8, 'Bo', 'hash')");
-  // Without the column it is the application that knows.
+  // Without the column, only the application knows whether an address is confirmed.
   expect(await mails()).toEqual([mail, mail]);
   site.db.exec('ALTER TABLE users ADD COLUMN email_verified_at TEXT');
   site.db.exec("UPDATE users SET email_verified_at = '2026-01-01 00:00:00' WHERE id = 7");
@@ -637,7 +637,7 @@ test('passwords in a column of another name count, and are required if sessions 
   expect(await changed(before)).toMatchObject({ state: 'nobody' });
 });
 
-test('a key of the application replaces that of the framework, except lists that Laravel merges', async () => {
+test('a key of the application replaces the framework’s key, except lists that Laravel merges', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
   const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
   const expectFound = async (prefix: string, path: string) =>

@@ -28,9 +28,9 @@ test('active customers are users with first name and roles by group', async () =
     { admins: ['Owners'], moderators: ['Staff'] },
   );
   const known = await login(await logIn('7', { firstname: 'Zoë <b>', customer: { group_id: 4 } }));
-  // The last name and the mail address are nobody's business.
+  // The last name and the mail address are private.
   expect(known.user).toEqual({ id: '7', name: 'Zoë <b>', roles: ['moderator'] });
-  // As in Magento, which refuses a locked customer at the next login only: anybody can lock one.
+  // Magento rejects a locked customer only at the next login, because any visitor can lock a customer.
   await run('UPDATE #__customer_entity SET lock_expires = NOW() + INTERVAL 1 HOUR');
   expect(await check(known)).toBeNull();
   for (const [why, sql] of [
@@ -130,7 +130,7 @@ test.each([{}, { vendor: 'mage-os' }] as const)(
   },
 );
 
-test('a Magento whose code is elsewhere is refused: it would look like an old version, which compares less', async () => {
+test('a Magento whose code is elsewhere is rejected, because it would look like an old version with fewer checks', async () => {
   await expect(siteFor({ vendor: 'none' })).rejects.toThrow(/module-customer|framework/);
 });
 
@@ -198,7 +198,7 @@ test.each<[string, string]>([
   ["'host' => 'unix:///run/r.sock'", 'redis:///run/r.sock'],
   ["'host' => 'r', 'compression_library' => 'none'", 'redis://r:6379'],
   ["'host' => 'r', 'compression_library' => 'lzf'", 'compression_library'],
-  // The handler takes its default in place of 0.
+  // The handler replaces 0 by its default.
   ["'host' => 'r', 'compression_library' => 'lzf', 'compression_threshold' => '0'", 'compression_library'],
 ])('Redis: where it is, as its handler reads %s', async (redis, expected) => {
   const site = await magentoSite(db, { save: 'redis' });
@@ -223,7 +223,7 @@ test('files, also by the folder that is served', async () => {
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('ids are hashed in the table since 2.4: an id that somebody has read there is no cookie', async () => {
+test('the IDs in the table are hashed since 2.4, and do not work as cookies', async () => {
   const [old, hashed] = [await siteFor({ old: true }), await siteFor()];
   expect(await old.isUser(await old.logIn('7'))).toBe(true);
   expect(await hashed.isUser({ cookies: `PHPSESSID=${(await hashed.logIn('7')).row}` })).toBe(false);

@@ -147,7 +147,7 @@ test.each<[asks: boolean, config: string, before: string[]]>([
   expect(await isUser(await logIn('33'))).toBe(true);
 });
 
-test('a new site policy ends the logins of those who have not agreed to it', async () => {
+test('a new site policy ends the logins of users who have not agreed to it', async () => {
   const { logIn, run, login, isUser, changed } = await siteFor('', {}, handler);
   const known = await login(await logIn('7'));
   for (const sql of policy(0)) await run(sql);
@@ -170,15 +170,18 @@ test.each([
   [true, 1, "['factor_totp' => ['enabled' => 0]]"],
   [true, undefined, "['tool_mfa' => ['enabled' => 1]]"],
   [false, undefined, "['tool_mfa' => ['enabled' => 1], 'factor_totp' => ['enabled' => 1]]"],
-])('sessions in files do not say whether a second factor was given: %s, %s %s', async (may, totp, forced) => {
-  const config = forced && `$CFG->forced_plugin_settings = ${forced};`;
-  const { logIn, logins } = await siteFor(config, {}, ...(totp === undefined ? [] : [factors(totp)]));
-  expect(await logins.identify(await logIn('7'))).toMatchObject(
-    may ? { user: { id: '7' } } : { code: 'unauthorized', hint: expect.stringContaining('tool_mfa') },
-  );
-});
+])(
+  'sessions in files do not show whether a second factor was given: %s, %s %s',
+  async (may, totp, forced) => {
+    const config = forced && `$CFG->forced_plugin_settings = ${forced};`;
+    const { logIn, logins } = await siteFor(config, {}, ...(totp === undefined ? [] : [factors(totp)]));
+    expect(await logins.identify(await logIn('7'))).toMatchObject(
+      may ? { user: { id: '7' } } : { code: 'unauthorized', hint: expect.stringContaining('tool_mfa') },
+    );
+  },
+);
 
-test('a session in the table says whether the second factor was given', async () => {
+test('a session in the table shows whether the second factor was given', async () => {
   // The form of the administration writes it into the table.
   const inTable = "INSERT INTO #__config VALUES (9, 'dbsessions', '1')";
   const { logIn, isUser } = await siteFor('', {}, factors(1), inTable);
@@ -198,7 +201,7 @@ test('a session that is tied to the address of its login', async () => {
   expect(await (await ask({ checks: false })).isUser({ ...device, address: '192.0.2.8' })).toBe(true);
 });
 
-test('values of config.php replace those of the table', async () => {
+test('values in config.php take precedence over the table', async () => {
   const { logIn, isUser } = await siteFor("$CFG->sessioncookie = 'Learn';\n$CFG->sessiontimeout = 60;");
   const by = async (row: { timemodified?: number }) =>
     isUser({ cookies: `MoodleSessionLearn=${(await logIn('7', { row })).sid}` });

@@ -86,7 +86,7 @@ test('a banned group counts whatever characters its title has, if the groups can
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
 });
 
-test('bans of addresses: of the last page view', async () => {
+test('address bans apply to the address of the last page view', async () => {
   const { run, insert, logIn, login, still, isUser } = await siteFor();
   const device = await logIn('7');
   const bytes = (hex: string) => `x'${hex}'`;

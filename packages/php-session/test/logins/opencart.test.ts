@@ -31,7 +31,7 @@ test.each([3, 4] as const)(
     const options = { admins: ['Owners'], moderators: ['Our & Staff'] };
     const { logIn, run, login, isUser, changed } = await siteFor({ version }, options);
     const known = await login(await logIn('7', { firstname: 'Zoë &amp; Bo', group: 2 }));
-    // The last name and the mail address are nobody's business.
+    // The last name and the mail address are private.
     expect(known.user).toEqual({ id: '7', name: 'Zoë & Bo', roles: ['moderator'] });
     for (const [why, sql] of [
       ['disabled', 'UPDATE #__customer SET status = 0'],
@@ -45,7 +45,7 @@ test.each([3, 4] as const)(
 );
 
 test.each(['customer_authorize', 'authorize'])(
-  'where OpenCart asks for a second factor, a device counts only once it has given one: cookie %s',
+  'if OpenCart asks for a second factor, only devices that gave it are logged in: cookie %s',
   async (factors) => {
     const { logins, logIn, run, check, changed } = await siteFor({ factors });
     const { cookies } = await logIn('7');
@@ -110,7 +110,7 @@ test('a login ends with its own session, not with a new password', async () => {
   const [here, there] = [await login(one), await login(other)];
   await one.logOut();
   expect(await changed(here)).toMatchObject({ state: 'nobody' });
-  // As in OpenCart: a new password ends no session.
+  // As in OpenCart, a new password does not end sessions.
   await run("UPDATE #__customer SET password = 'another'");
   expect(await check(there)).toBeNull();
   await run("UPDATE #__session SET expire = '2020-01-01 00:00:00'");
@@ -143,7 +143,7 @@ test('a session of an administrator as a customer is rejected if OpenCart record
     data: { customer_id: '7', customer: { customer_id: '7', firstname: 'Ann', ...(type && { type }) } },
   });
   expect(await isUser(await logIn('7', session()))).toBe(true);
-  // A row of customer_token beside that of the customer: OpenCart 4.1.0.4.
+  // OpenCart 4.1.0.4 stores the row of customer_token together with the customer.
   expect(await who(await logIn('7', session('login')))).toContain('administrator');
   const device = await logIn('7', session());
   const known = await login(device);
@@ -159,7 +159,7 @@ describe('other engines', () => {
     const known = await login(device);
     await run("UPDATE #__customer SET firstname = 'Zoë'");
     expect(await changed(known)).toMatchObject({ login: { user: { name: 'Zoë' } } });
-    // Of 3 the limit is that of the PHP of this machine, of 4 the setting of the shop.
+    // OpenCart 3 uses the lifetime of this machine's PHP, and OpenCart 4 the setting of the shop.
     if (version === 4) expect(await isUser(await logIn('7', { age: 2000 }))).toBe(true);
     const age = version === 4 ? 3700 : 400_000_000;
     expect(await isUser(await logIn('7', { age }))).toBe(false);

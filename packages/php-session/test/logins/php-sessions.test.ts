@@ -64,7 +64,7 @@ test('Roundcube with sessions of PHP: by the store that is given', async () => {
   expect(await who({ cookies })).toEqual({ id: '7', name: 'ann' });
 });
 
-test('the mail address of a Roundcube user is the one of the login, if it is one', async () => {
+test('the mail address of a Roundcube user is the login name if it is an address', async () => {
   const { folder, db } = roundcubeFolder("$config['session_storage'] = 'db';");
   db.exec(
     "CREATE TABLE rc_identities (user_id INTEGER, standard INTEGER, del INTEGER, email TEXT); INSERT INTO rc_identities VALUES (7, 1, 0, 'eve@example.org'), (7, 0, 0, 'second@example.org'), (7, 1, 1, 'deleted@example.org')",
@@ -241,13 +241,13 @@ test('a MediaWiki login needs the session, all cookies, and the token and name o
     [{ UserID: '7', UserName, Token: ours }, null],
   ];
   for (const [cookies, user] of cases) expect(await userBy(cookies), JSON.stringify(cookies)).toEqual(user);
-  // The session of a robot has a cookie of its own, and not all rights of its user.
+  // The session of a robot has its own cookie, and does not have all rights of its user.
   const ofCentralAuth = 'MediaWiki\\Extension\\CentralAuth\\Session\\CentralAuthSessionProvider';
   for (const [provider, source, user] of [
     ['MediaWiki\\Session\\BotPasswordSessionProvider', '', null],
     [ofCentralAuth, '', ann],
     [ofCentralAuth, 'Local', ann],
-    // Another wiki may have ended it.
+    // Another wiki may have ended the session.
     [ofCentralAuth, 'CentralAuth', null],
   ] as const) {
     put('robot', ours, undefined, provider, source);
@@ -308,7 +308,7 @@ test('a block ends the login where $wgBlockDisablesLogin of MediaWiki is on', as
   wiki.exec(
     "CREATE TABLE user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB, user_email BLOB DEFAULT 'ann@wiki.example', user_email_authenticated BLOB DEFAULT '20200101000000'); INSERT INTO user (user_id, user_name, user_token) VALUES (7, 'Ann', 'x'), (8, 'Ben', 'x')",
   );
-  // Since 1.42; the table of earlier versions may be there, too.
+  // Versions since 1.42 use `block`. The table of earlier versions may remain.
   wiki.exec(
     `CREATE TABLE ipblocks (ipb_user INTEGER, ipb_expiry BLOB); INSERT INTO ipblocks VALUES (8, 'infinity');
     CREATE TABLE block_target (bt_id INTEGER, bt_user INTEGER); INSERT INTO block_target VALUES (7, 7), (9, NULL);

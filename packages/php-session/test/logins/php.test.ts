@@ -138,7 +138,7 @@ test('a setting that is not certain, or not read, is an error with the place and
   const two =
     'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which one runs the site: set store';
   expect(await problem()).toBe(two);
-  // The setting that is given does not matter any more, and no other differs.
+  // The given option replaces the only setting that differs.
   expect(await problem({ store: 'file:///given' })).toBeUndefined();
 
   const redis = 'php_value[session.save_path] = "tcp://a?auth[]=chat&auth[]=secret&prefix=x"';
@@ -204,7 +204,7 @@ test('what the code of a site changes counts before php.ini', async () => {
   expect(await (await machine.logins()).identify({ cookies })).toMatchObject(zoe);
 });
 
-/** Code of a site that sets the place and the name of its sessions, beside that of a library. */
+/** Writes code of a site that sets the store and the name of its sessions, next to code of a library. */
 function started(machine: Machine): void {
   machine.write(
     'srv/site/inc/start.php',
@@ -242,7 +242,7 @@ test.each([
   else await expect(opened).rejects.toThrow(error);
 });
 
-test('what visitors may have uploaded is no code of the site', async () => {
+test('files that visitors may have uploaded do not count as code of the site', async () => {
   const machine = new Machine({});
   machine.ini({ 'session.name': 'ID', 'session.save_path': machine.sessions });
   const cookies = machine.session('7');
@@ -286,7 +286,7 @@ test('a changed configuration counts without a restart', async () => {
   expect(await check(known)).toMatchObject({ state: 'user', login: { handle: known.handle, ...zoe } });
   expect(await check(known)).toBeNull();
 
-  // A file that is missing, half-written or not usable changes nothing, and is reported once.
+  // A missing, half-written or unusable file has no effect, and is reported once.
   const ini = 'etc/php/8.2/fpm/php.ini';
   await reread(() => renameSync(join(machine.root, ini), join(machine.root, `${ini}.new`)));
   await reread(() => {});
@@ -310,7 +310,7 @@ test('a changed configuration counts without a restart', async () => {
 
 const phpConfig = (values: string) => `<?php\n${values}`;
 
-test('CodeIgniter takes its settings from the environment of PHP, too, also without a file .env', async () => {
+test('CodeIgniter also takes settings from the environment of PHP, even without an .env file', async () => {
   const machine = new Machine({ 'session.gc_maxlifetime': '900' });
   machine.write('srv/site/spark', '');
   machine.write(
@@ -340,7 +340,7 @@ test('CodeIgniter takes its settings from the environment of PHP, too, also with
   });
 });
 
-/** A known application: its files, and the cookie and the store that are found, or the error. */
+/** A known application with its files. `outcome` matches the cookie and store that are found, or the error. */
 type Known = [kind: string, files: Record<string, string>, outcome: RegExp, given?: Record<string, string>];
 
 const roundcubeBy = (storage: string, outcome: RegExp): Known => [
@@ -602,7 +602,7 @@ const knownSites = (site: string): Known[] => [
     { '.env': "session.savePath = '/ci'\nsession.cookieName = env" },
     /^env file:\/\/\/ci\?prefix=env&/,
   ),
-  // The names of BaseConfig::getEnvValue(), of which the first counts.
+  // BaseConfig::getEnvValue() uses the first of these names.
   codeIgniterBy({ '.env': 'session_cookieName = a\nConfig\\Session.cookieName = b' }, /^a file:/),
   codeIgniterBy({ '.env': 'Config\\Session_cookieName = c\nConfig\\Session.cookieName = b' }, /^b file:/),
   codeIgniterBy({ '.env': 'Config\\Session_cookieName = c' }, /^c file:/),

@@ -39,7 +39,7 @@ test('users have names and roles of phpBB', async () => {
   expect(await others.who(await logIn('22'))).toMatchObject({ roles: ['admin'] });
   expect(await others.who(await logIn('20'))).not.toHaveProperty('roles');
   expect(await others.isUser(await logIn('21'))).toBe(false);
-  // Guests, inactive users and robots have rows, too.
+  // Guests, inactive users and robots also have rows.
   expect(await who(await logIn('1'))).toContain('guest');
   for (const type of [1, 2]) {
     await run(`UPDATE #_users SET user_type = ${type} WHERE user_id = 20`);
@@ -50,10 +50,10 @@ test('users have names and roles of phpBB', async () => {
   expect(await who(gone)).toEqual(expect.any(String));
 });
 
-test('the name of a group cannot imitate that of a group with a role', async () => {
+test('a group cannot imitate the name of a group with a role', async () => {
   const { open, insert, logIn } = await phpBB();
   await insert('groups', { group_id: 10, group_type: 1, group_name: 'Team A' });
-  // phpBB takes none of these for a name that there is (utf8_clean_string), and a leader can give any type.
+  // phpBB considers all of these names new (utf8_clean_string), and a leader can set any type.
   for (const [group, type, name] of [
     [11, 0, 'Team \u00aa'],
     [12, 0, '\u00aaDMINISTRATORS'],
@@ -108,7 +108,7 @@ test('a listed group name counts only if it is unique, a group ID always', async
   ).toMatch(
     /several groups have the name Großes Team, .*: id:10, id:11\.\n.*by its id.*\n.*no group has the name No Team, .*\n.*by its id.*\n.*no group has the id 99, /,
   );
-  // Servers that have read the groups at other times have the same configuration nevertheless.
+  // The configuration stays equal on servers that read the groups at different times.
   const fingerprint = async () => {
     const { logins } = await openSite({ folder, ...admins });
     onTestFinished(() => logins.close());
@@ -153,7 +153,7 @@ test('a ban of the user or of an address counts until its end, except for founde
     expect([await isUser(device), await still(known)], JSON.stringify(bans)).toEqual([may, may]);
   }
   await insert('banlist', { ban_ip: '*' });
-  // By the key of the browser, too.
+  // The same applies to the key of the browser.
   await device.dropSession();
   expect(await isUser(device)).toBe(false);
   await run('UPDATE #_users SET user_type = 3');
@@ -243,7 +243,7 @@ test('a ban in phpBB 4 counts until its end, also for finding the user', async (
   expect(await isThere()).toEqual([true, true]);
 });
 
-test('too many address bans are a failure, because the database may have left out one', async () => {
+test('too many address bans are a failure, because the database may cut off the list', async () => {
   const { run, logIn, login, check, logins } = await phpBB(undefined, {}, mysql);
   const device = await logIn('7');
   const known = await login(device);
@@ -254,7 +254,7 @@ test('too many address bans are a failure, because the database may have left ou
   expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
 });
 
-test('the operator learns when a listed name comes to be that of several groups', async () => {
+test('the operator is warned when several groups have a listed name', async () => {
   const doubts: string[] = [];
   const { insert, logins } = await phpBB(undefined, {
     ...{ admins: ['R&D'], onWarning: ({ reason }) => void doubts.push(reason) },
@@ -379,7 +379,7 @@ test('the address and the browser as phpBB compares them', async () => {
     ],
     [{ forwardedFor: '192.0.2.1' }, { forwardedFor: '192.0.2.3' }, false, { forwarded_for_check: '1' }],
     [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3, unknown' }, true, { forwarded_for_check: '1' }],
-    // A comma without an address after it, and a zone: phpBB keeps nothing of such a header.
+    // phpBB discards a header with a trailing comma or a zone.
     [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3,' }, true, { forwarded_for_check: '1' }],
     [{ forwardedFor: '' }, { forwardedFor: 'fe80::1%eth0' }, true, { forwarded_for_check: '1' }],
   ];

@@ -24,7 +24,7 @@ test('active customers are users with first name and roles by group', async () =
   const device = await logIn('7', { firstname: 'Zoë' });
   await run('INSERT INTO #__customer_group VALUES (7, 4)');
   const known = await login(device);
-  // The last name and the mail address are nobody's business.
+  // The last name and the mail address are private.
   expect(known.user).toEqual({ id: '7', name: 'Zoë', roles: ['moderator'] });
   for (const change of ['active = 0', 'active = 1, deleted = 1', 'deleted = 0, is_guest = 1']) {
     await run(`UPDATE #__customer SET ${change}`);
@@ -34,7 +34,7 @@ test('active customers are users with first name and roles by group', async () =
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('a new password ends all sessions but that of the new cookie', async () => {
+test('a new password ends all sessions except the session of the new cookie', async () => {
   const { logIn, run, login, check, changed } = await siteFor();
   const known = await login(await logIn('7'));
   const another = { passwd: '$2y$10$another' };
@@ -101,7 +101,7 @@ test('of the cookies of several shops, only one may name a customer unless the s
     hint: expect.stringContaining('cookieName'),
   });
   expect(await (await ask({ cookieName: cookieOf('ps-s2') })).who(both)).toMatchObject({ id: '8' });
-  // A page of a sibling subdomain can set a second cookie of a name that everybody knows, and many others.
+  // A page of a sibling subdomain can set a second cookie with the same name, and many other cookies.
   const [name] = one.cookies.split('=');
   const junk = Array.from({ length: 8 }, (_, n) => `${cookieOf(`ps-j${n}`)}=x`).join('; ');
   await expectRefused(logins, [
@@ -118,7 +118,7 @@ test('a cookie with another cart, or of the PrestaShop before an update, is the 
     content: { session_id: one.id, session_token: one.token, id_cart: '6' },
   });
   expect(logins.binding(again)).toBe(logins.binding(one));
-  // The name of the cookie has the version of PrestaShop: that of the one before stays in the browser.
+  // The cookie's name depends on the version of PrestaShop, so the previous version's cookie stays in the browser.
   const before = await logIn('7', { name: cookieOf('ps-s0') });
   for (const cookies of [`${one.cookies}; ${before.cookies}`, `${before.cookies}; ${one.cookies}`])
     expect(await who({ cookies })).toMatchObject({ id: '7' });

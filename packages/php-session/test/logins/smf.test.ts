@@ -72,7 +72,7 @@ test('a ban by user, mail or address counts until its end, except for administra
   expect(await stateOf()).toBe('in');
 });
 
-test('a browser that has had a ban is kept out until that has ended', async () => {
+test('a browser that was banned is rejected until the ban ends', async () => {
   const { run, insert, cookie, logIn, logins, check } = await siteFor();
   const device = await logIn('7');
   const by = async (marks: string) => {
@@ -110,7 +110,7 @@ test('a user with as many warnings as the settings say may not write', async () 
 test('too many bans are a failure, because some may not have been read', async () => {
   const { run, insert, cookie, logIn, logins } = await siteFor();
   const device = await logIn('7');
-  // With long numbers a third of the bans is enough.
+  // Because the numbers are long, a third of the bans is enough.
   await insert('ban_groups', { id_ban_group: 1, cannot_access: 1, expire_time: '999999999999999999' });
   await run(
     'INSERT INTO #_ban_items (id_ban, id_ban_group, id_member) SELECT 1000000000 + seq, 1, 8 FROM seq_1_to_35000',
@@ -208,7 +208,7 @@ test('the second cookie counts where SMF asks for a second factor', async () => 
   expect(await strict.isUser(both)).toBe(true);
 });
 
-test('a site without a secret in Settings.php takes the file itself for one', async () => {
+test('a site without a secret in Settings.php uses the file itself as the secret', async () => {
   const { logIn, isUser } = await siteFor('');
   expect(await isUser(await logIn('7'))).toBe(true);
 });

@@ -34,7 +34,7 @@ test('users have names, and roles of their groups and subgroups', async () => {
     ...{ id: '8', name: 'Bo', roles: ['admin', 'moderator'] },
   });
   expect(await user('9', { name: '', user: { usergroup: '111' } })).toEqual({ id: '9', name: 'user9' });
-  // Through groups of groups, but not through one that is hidden.
+  // Subgroups count, but not through a hidden group.
   expect(await user('9', { user: { usergroup: '3' } })).toMatchObject({ roles: ['admin', 'moderator'] });
   expect(await user('9', { user: { usergroup: '2' } })).not.toHaveProperty('roles');
 });
@@ -138,7 +138,7 @@ test('the folder that is served is enough', async () => {
   expect(await (await ask({ folder: join(folder, 'public') })).isUser(await logIn('7'))).toBe(true);
 });
 
-test('the settings decide on lifetime and domain, those of additional.php last', async () => {
+test('the settings decide on lifetime and domain, and additional.php takes precedence', async () => {
   const { logIn, who, isUser } = await siteFor({
     fe: "'sessionTimeout' => 60, 'cookieDomain' => 'old.example.org'",
     more: "$GLOBALS['TYPO3_CONF_VARS'] = array_replace_recursive($GLOBALS['TYPO3_CONF_VARS'], ['FE' => ['lifetime' => 600]]);\nif (Environment::getContext()->isDevelopment()) $GLOBALS['TYPO3_CONF_VARS']['SYS']['displayErrors'] = 1;\n$GLOBALS['TYPO3_CONF_VARS']['FE']['cookieDomain'] = '.example.org';",

@@ -93,7 +93,7 @@ test('after a change of the session only its row is read again', async () => {
     ]);
     expect(await checked(logins, login)).toMatchObject({ state });
   }
-  // With the session of another user all of it is another login.
+  // If the session belongs to another user, the check returns another login.
   await site.run('UPDATE #_sessions SET session_user_id = 8 WHERE session_id = ?', [device.sid]);
   expect(await checked(logins, login)).toMatchObject({ login: { user: { id: '8', name: 'Bob' } } });
   await view(now - 100_000);

@@ -58,7 +58,7 @@ async function phpBB() {
     view: () => `UPDATE #_sessions SET session_time = ${++seen} WHERE session_id = '${device.sid}'`,
     /** Runs the statements in one transaction. */
     together: (...statements: string[]) => site.run(`DO $$ BEGIN ${statements.join('; ')}; END $$`),
-    /** The login, after a check has found a change. */
+    /** Returns the login of a check that finds a change. */
     async changed(login: Login): Promise<Login> {
       const verdict = await checked(login);
       if (verdict?.state !== 'user') throw new Error('no change, or no user');
@@ -99,7 +99,7 @@ describe('after a page view', () => {
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
-  test('a session changes its user, also if one transaction has written both users', async () => {
+  test('a session changes its user even if one transaction wrote both users', async () => {
     const { run, together, view, login: first, changed, device } = await phpBB();
     await together(set('One'), set('Two').replace('7', '8'));
     const login = await changed(first);
@@ -110,7 +110,7 @@ describe('after a page view', () => {
       expect(await changed(each)).toMatchObject({ user: { id: '8', name: 'Two' } });
   });
 
-  test('a change between the reading of the version and that of the row is noticed by the next check', async () => {
+  test('the next check notices a change between reading the version and reading the row', async () => {
     const { run, view, login: first, changed, checked, device } = await phpBB();
     await run(view());
     meanwhile = () => run(view());
@@ -126,7 +126,7 @@ describe('after a page view', () => {
     expect(await checked(login)).toMatchObject({ state: 'nobody' });
   });
 
-  test('groups of a user: each of several that one transaction has written', async () => {
+  test('all groups of a user are read if one transaction wrote several', async () => {
     const { run, together, view, login: first, changed, checked } = await phpBB();
     const join = (group: number) =>
       `INSERT INTO #_user_group (group_id, user_id, user_pending) VALUES (${group}, 7, 0)`;
@@ -136,11 +136,11 @@ describe('after a page view', () => {
     await run(view());
     login = await changed(login);
     expect(login.user.roles).toEqual(['admin', 'moderator']);
-    // The row of the first group alone, with a page view.
+    // Only the row of the first group changes, together with a page view.
     await together(view(), 'DELETE FROM #_user_group WHERE group_id = 2');
     const member = await changed(login);
     expect(member.user.roles).toEqual(['moderator']);
-    // There are as many rows as before, but another one among them.
+    // The number of rows is the same, but one row is different.
     await together(view(), join(4));
     expect(await changed(login)).toMatchObject({ user: { roles: ['moderator'] } });
     await together(view(), 'DELETE FROM #_user_group');

@@ -31,7 +31,7 @@ applicationContract('WordPress', db, () => wordPressSite(db));
 const day = 86_400;
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 const define = (name: string, value: string) => `define('${name}', ${quoted(value)});\n`;
-/** With these phrases the secret of a login is `KS`. */
+/** These phrases make `KS` the secret of logins. */
 const keys = define('LOGGED_IN_KEY', 'K') + define('LOGGED_IN_SALT', 'S');
 const seven = { user: { id: '7' } };
 
@@ -85,12 +85,12 @@ test('roles and users come from the settings, also roles that only the code of a
   expect(await isUser(await logIn('9'))).toBe(false);
 });
 
-test('users that BuddyPress, bbPress or BuddyBoss has banned are banned in the chat', async () => {
+test('users banned by BuddyPress, bbPress or BuddyBoss are banned in the chat', async () => {
   const { prefix, run, login, who, changed, logIn, setMeta, addBuddyBoss, setSuspended, logins } =
     await wordPress();
   await addBuddyBoss();
   await logins.reload?.();
-  // Somebody's activity with the number of the user.
+  // An activity with the number of the user.
   await run("INSERT INTO #_bp_suspend (item_id, item_type, user_suspended) VALUES (7, 'activity', 1)");
   const blocked = 'a:2:{s:6:"editor";b:1;s:11:"bbp_blocked";b:1;}';
   for (const ban of [
@@ -154,7 +154,7 @@ test('while WP Cerber requires a second factor for roles, all logins are rejecte
   expect(await set('active_plugins', 'a:0:{}')).toMatchObject(seven);
 });
 
-test('a user whom WP Cerber asks for a second factor is rejected', async () => {
+test('a user is rejected while WP Cerber asks for a second factor', async () => {
   const { login, who, isUser, changed, logIn, addCerber, setCerberFactor, logins } = await wordPress();
   await addCerber();
   await logins.reload?.();
@@ -195,7 +195,7 @@ test('cookies that WordPress would refuse', async () => {
   expect(await who(await logIn('7', { secret: 'of another site' }))).toContain('signed');
   expect(await who(await logIn('7', { expiration: now() - 1 }))).toContain('cookie has expired');
   expect(await who({ cookies: `${one.cookies}; ${other.cookies}` })).toContain('two cookies');
-  // WordPress puts backslashes before these, and then finds no such user.
+  // WordPress escapes these with backslashes, so it does not find the user.
   for (const login of ["o'neill", 'a"b', 'a\\b'])
     expect(await isUser(await logIn('8', { login }))).toBe(false);
 });
@@ -234,7 +234,7 @@ test('a login ends with its token, a new password, the user or a row that cannot
     await change();
     expect(await check(known)).toMatchObject({ state: 'nobody' });
   }
-  // A plugin may set an end that is no whole number. The second itself still counts.
+  // A plugin may set a fractional end. The second of the end still counts.
   const end = now() + day;
   for (const expiration of [end, end + 0.5, `${end}.0`])
     expect(await login(await logIn('7', { expiration: expiration as number }))).toMatchObject({
@@ -318,7 +318,7 @@ test('a network has the roles of the blog and its super admins', async () => {
   expect(demoted).toMatchObject({ state: 'user', login: { user: { id: '8' } } });
   expect(demoted).not.toHaveProperty('login.user.roles');
   expect(await who(await device('7'))).toMatchObject({ roles: ['admin', 'moderator'] });
-  // The names in the file count in place of the stored ones.
+  // The names in the file replace the stored names.
   configure("define('MULTISITE'", "$super_admins = ['user 8']; define('MULTISITE'");
   await logins.reload?.();
   expect(await who(await device('7'))).toMatchObject({ roles: ['moderator'] });
@@ -352,7 +352,7 @@ test('a network counts its own plugins, also if a file has its other settings', 
   await expect(open()).rejects.toThrow('WP Cerber asks for the second factor after the login');
 });
 
-test('WordPress is found in a folder of its own below index.php, but not with SQLite', async () => {
+test('WordPress is found in its own folder below index.php, but not with SQLite', async () => {
   const { folder, logIn, ask } = await wordPress({
     config: `${keys}define('MULTISITE', false); define('SUBDOMAIN_INSTALL', true);`,
   });
@@ -378,7 +378,7 @@ test('the configuration is found in .env, in the folder above and in the file of
   mkdirSync(at('blog'));
   renameSync(at('wp-includes'), at('blog/wp-includes'));
   await expectLogin(at('blog'));
-  // Another WordPress above has a wp-config.php of its own.
+  // Another WordPress above has its own wp-config.php.
   writeFileSync(at('wp-settings.php'), '<?php');
   await expect(openSite({ folder: at('blog') })).rejects.toThrow('wp-config.php is neither here');
 
@@ -422,7 +422,7 @@ test('the configuration is found in .env, in the folder above and in the file of
   );
 });
 
-test('rows that a connection in latin1 has written', async () => {
+test('rows that were written over a latin1 connection are read', async () => {
   const { who, run, logIn } = await wordPress({ config: `${keys}define('DB_CHARSET', 'latin1');` });
   const device = await logIn('7', { secret: 'KS', login: 'jürgen €' });
   await run(

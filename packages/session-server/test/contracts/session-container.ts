@@ -73,7 +73,7 @@ export function sessionContainerContract(
       expect((await container.open('empty'))?.data).toHaveLength(0);
     });
 
-    test('destroys an existing session, and says whether there was one', async () => {
+    test('destroys a session, and returns whether it existed', async () => {
       expect(await container.destroy('a')).toBe(false);
       await container.commit('a', session('x'));
       expect(await container.destroy('a')).toBe(true);
@@ -82,7 +82,7 @@ export function sessionContainerContract(
       expect(container.count).toBe(0);
     });
 
-    test('a touch sets the end, and makes nothing', async () => {
+    test('a touch sets the end of a session, and does not create a session', async () => {
       await container.commit('a', session('x', { revision: 5 }));
       const end = Date.now() + 5000;
       await container.touch('a', 5, end);
