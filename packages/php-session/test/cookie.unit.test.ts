@@ -78,7 +78,7 @@ describe('a signed cookie', () => {
     expect(form.idIn(value)).toBeNull();
   });
 
-  test('a key that was removed from the file is refused', () => {
+  test('a key that was removed from the file is rejected', () => {
     const after = parseCookieForm(`signed:${keyFile(key)}`, 'SESSION');
     expect(after.idIn(sign(id, oldKey))).toBeNull();
     expect(after.idIn(sign(id))).toBe(id);
@@ -89,7 +89,7 @@ describe('a signed cookie', () => {
     expect(readSessionId(`SESSION=${sign(id)}; SESSION=${other}`, form)).toBeNull();
   });
 
-  test('CHAT_SESSION_COOKIE, for the cookie that CHAT_SESSION_NAME names', () => {
+  test('CHAT_SESSION_COOKIE applies to the cookie that CHAT_SESSION_NAME names', () => {
     const env = { CHAT_SESSION_COOKIE: `signed:${keyFile(key)}`, CHAT_SESSION_NAME: 'SESSION' };
     expect(readSessionId(`SESSION=${sign(id)}`, sessionsOf(env).cookie)).toBe(id);
   });

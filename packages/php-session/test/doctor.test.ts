@@ -45,7 +45,7 @@ async function findings(settings: ReturnType<typeof optionsOf>, examination?: Lo
   return Array.fromAsync(examineLogins(settings, examination));
 }
 
-test('a good login has no finding but good ones, and none with a value of the session', async () => {
+test('a working login has only good findings, without values of the session', async () => {
   const found = await findings(inFiles(), { cookie: `PHPSESSID=${id}`, withoutRenewal: 'do without' });
   expect(found.map(({ level }) => level)).toEqual(found.map(() => 'ok'));
   expect(found.map(({ text }) => text)).toEqual(
@@ -59,7 +59,7 @@ test('a good login has no finding but good ones, and none with a value of the se
   expect(JSON.stringify(found)).not.toMatch(new RegExp(`s3cret|${id}`));
 });
 
-test('a store that is not there is a problem, with advice by the name of the option', async () => {
+test('an unreachable store is a problem, with advice that names the option', async () => {
   expect(await findings(inFiles({ store: 'redis://127.0.0.1:1' }))).toEqual([
     {
       level: 'problem',
@@ -69,7 +69,7 @@ test('a store that is not there is a problem, with advice by the name of the opt
   ]);
 });
 
-test('a wrong path is a problem, with the path that was meant', async () => {
+test('a wrong path is a problem, with the likely path', async () => {
   const found = await findings(inFiles({ userId: 'id' }), { cookie: id });
   expect(found.at(-1)).toEqual({
     level: 'problem',
@@ -86,7 +86,7 @@ test('a wrong prefix is a problem, with the options that the store URL needs', a
   });
 });
 
-test('another cookie is not followed', async () => {
+test('another cookie is not used instead', async () => {
   const found = await findings(inFiles({ cookieName: 'sid' }), { cookie: `lang=de; PHPSESSID=${id}` });
   expect(found[0]).toEqual({
     level: 'problem',
@@ -96,7 +96,7 @@ test('another cookie is not followed', async () => {
   expect(found.map(({ text }) => text).join()).not.toContain('The store has a session');
 });
 
-test('a path to text of the login form is a problem of the settings', () => {
+test('a path to text from the login form is a problem of the settings', () => {
   const typed = inFiles({ userId: '_sf2_attributes._security\\.last_username' });
   expect(examineSettings(typed)).toEqual([
     {
@@ -139,14 +139,14 @@ test('a session is described by its keys, likely paths and the user at them', as
   expect(session.findUser({ id: 'csrf.id', name: 'csrf', roles: '' })).toHaveProperty('problem');
 });
 
-test('a session that is not there is missing', async () => {
+test('a missing session is reported as missing', async () => {
   expect(await describeSession(sessionsOf(inFiles()), 'f'.repeat(32))).toMatchObject({
     isMissing: true,
     problem: expect.stringMatching(/^This login is rejected: there is no such session\./),
   });
 });
 
-test('a site is described by its folder, although the user in its sessions is not known', async () => {
+test('a site is described by its folder, although the user in its sessions is unknown', async () => {
   const site = join(folder, 'site');
   mkdirSync(join(site, 'public'), { recursive: true });
   writeFileSync(join(site, 'public/index.php'), "<?php session_name('garden'); session_start();");

@@ -73,7 +73,7 @@ test('folders for the first characters of the ID are watched, also if created la
   await store.until({ kind: 'changed', id: 'cc0' }, 0);
 });
 
-test('lost while the folder is moved away, active again after it is back', async () => {
+test('reports `lost` while the folder is moved away', async () => {
   const store = subscribe();
   await store.active;
   renameSync(folder, `${folder}-away`);
@@ -87,7 +87,7 @@ test('lost while the folder is moved away, active again after it is back', async
   expect(store.received.filter(({ kind }) => kind === 'lost')).toHaveLength(3);
 });
 
-test('a folder that is replaced: lost, then active for the new one', async () => {
+test('reports `lost` for a replaced folder, then watches the new folder', async () => {
   const store = subscribe();
   await store.active;
   renameSync(folder, `${folder}-away`);

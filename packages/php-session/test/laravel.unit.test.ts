@@ -90,7 +90,7 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
     expect(idIn(value())).toBeNull();
   });
 
-  test('with any one bit changed is refused', () => {
+  test('with any one bit changed is rejected', () => {
     const payload = encrypt(mode, prefix() + id);
     for (const field of ['iv', 'value', mode === 'cbc' ? 'mac' : 'tag'] as const) {
       const bytes = Buffer.from(payload[field], field === 'mac' ? 'hex' : 'base64');
@@ -128,7 +128,7 @@ describe('a payload that Laravel does not write', () => {
     ['cbc', 'its fields in a list', (payload) => [payload]],
     ['cbc', 'its fields inherited', (payload) => JSON.parse(`{"__proto__":${JSON.stringify(payload)}}`)],
     ['cbc', 'no fields', () => null],
-  ])('%s with %s is refused', (mode, _, changed) => {
+  ])('%s with %s is rejected', (mode, _, changed) => {
     const payload = encrypt(mode, prefix() + id);
     expect(idIn(written(payload))).toBe(id);
     expect(idIn(written(changed(payload)))).toBeNull();

@@ -110,7 +110,7 @@ test('sessions that take long to decode are decoded in another thread, compresse
   }
 });
 
-test('too many large sessions of one visitor are refused without delaying others', async () => {
+test('too many large sessions of one visitor are rejected without delaying others', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
   const bytes = Buffer.from(padded({ id: 7 }, 1_000_000));

@@ -105,7 +105,7 @@ describe.each(Object.keys(wrap))('%s', (layer) => {
 
   // A part of these is complete too.
   if (layer !== 'base64' && layer !== 'urldecode') {
-    test('a session that is cut off is refused', () => {
+    test('a session that is cut off is rejected', () => {
       expect(() => unwrap(layer, wrapped(largest).subarray(0, -1))).toThrow(FormatError);
     });
   }
@@ -153,7 +153,7 @@ test.each([
   ['decrypt'],
   ['laravel:'],
   [' base64'],
-])('layers=%s is refused', (layers) => {
+])('layers=%s is rejected', (layers) => {
   expect(() => parseLayers(layers)).toThrow(TypeError);
   expect(() => parseLayers(layers)).toThrow(
     /takes base64, inflate, zlib, urldecode, unserialize, decrypt:KEYFILE/,

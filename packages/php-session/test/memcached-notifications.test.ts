@@ -77,7 +77,7 @@ test.each(['memcached', 'memcache'] as const)(
   },
 );
 
-test('a session ID with any characters, and no items that are not sessions', async () => {
+test('sessions with all characters of IDs cause notifications, other items do not', async () => {
   const store = subscribed(open('handler=memcached'));
   await store.active;
   for (const name of ['lock.', 'é']) await memcached.set(`memc.sess.key.${name}`, 'x');
@@ -150,7 +150,7 @@ describe('lost', () => {
   });
 
   if (process.platform === 'linux') {
-    test('within half a minute of silence: the system probes the connection after 20 s', async () => {
+    test('within half a minute of silence, because the system probes the connection after 20 s', async () => {
       const server = await mortal();
       const store = subscribed(open('prefix=sessions/', server.port));
       await store.active;
@@ -168,7 +168,7 @@ describe('lost', () => {
   }
 });
 
-test('ended: memcached has no watcher left', async () => {
+test('an ended subscription leaves no watcher in memcached', async () => {
   const server = await mortal();
   const store = subscribed(open('prefix=sessions/', server.port));
   await store.active;

@@ -187,7 +187,7 @@ describe('the settings of the chat server', () => {
     ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
   });
 
-  test('settings of tables are refused beside a kind alone', () => {
+  test('settings of tables are rejected beside a kind alone', () => {
     expect(
       problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
     ).toMatch(/CHAT_SITE_DATABASE: for a site with a folder\n {2}CHAT_SITE_BLOG: for a site with a folder/);

@@ -65,7 +65,7 @@ function asArrays(statements: readonly IniStatement[]): unknown {
 }
 
 const random = size(3000, 300);
-test(`${random} texts at random have the values that PHP reads, or are refused by PHP too`, () => {
+test(`${random} texts at random have the values that PHP reads, or are rejected by PHP too`, () => {
   const dies = dice(20_261_122);
   const texts = Array.from({ length: random }, () => iniText(dies));
   const code = `function plain($v) { return is_array($v) ? (object) array_map('plain', $v) : $v; }

@@ -142,7 +142,7 @@ describe('reading', () => {
     expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1002', mget: '2' });
   });
 
-  test('a session of 2 MB is refused without affecting another visitor', async () => {
+  test('a session of 2 MB is rejected without affecting another visitor', async () => {
     await put('large', Buffer.alloc(2 * 1024 * 1024, 'x'));
     await put('small', 'user_id|i:7;');
     const sessions = readerAt(`redis://127.0.0.1:${redis.port}`);

@@ -60,7 +60,7 @@ describe('reading', () => {
   const damage = (question: Promise<unknown>) =>
     question.catch((error: unknown) => (error instanceof FormatError ? error.message : null));
 
-  test('any bytes as they were stored', async () => {
+  test('returns any bytes as stored', async () => {
     const sessions = store();
     const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     for (const bytes of [
@@ -90,7 +90,7 @@ describe('reading', () => {
     expect(await damage(sessions.get('list'))).toMatch(/under the empty key is not a string/);
   });
 
-  test('no id becomes more than one on its line', async () => {
+  test('an ID never adds words or commands to the line', async () => {
     const sessions = store();
     await kept.put('one', 'here');
     for (const id of ['', ' ', 'one two', 'one\r\nopen one rw', '../one', 'é', 'x'.repeat(129)]) {
@@ -115,7 +115,7 @@ describe('reading', () => {
     expect(await text(sessions.get('locked'))).toBe('last');
   });
 
-  test('large sessions, asked for again and again, delay no small one', async () => {
+  test('repeated reads of large sessions do not delay small ones', async () => {
     const large = Array.from({ length: 6 }, (_, n) => `large${n}`);
     for (const id of large) await kept.put(id, Buffer.alloc(900_000, 'x'));
     await kept.put('honest', 'user_id|i:7;');
@@ -206,7 +206,7 @@ describe('connecting', () => {
   test.each([
     ['a file that holds no token', () => file('secrets', 'two secret words')],
     ['the token itself', () => 'secret'],
-  ])('auth_file= with %s is refused without repeating it', (_, given) => {
+  ])('auth_file= with %s is rejected without repeating it', (_, given) => {
     let failure: unknown;
     try {
       parseStoreUrl(`session-server://host?auth_file=${given()}`);

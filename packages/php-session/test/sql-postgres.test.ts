@@ -211,7 +211,7 @@ describe('notifications', () => {
   const notify = (payload: string) => db.query('SELECT pg_notify($1, $2)', ['chat_ended', payload]);
   const marker = 'abcdef0123456789'.repeat(2);
 
-  test('our handler: only a logout, by its marker', async () => {
+  test('are sent by our handler only for a logout, with its marker', async () => {
     makeSessionTable(socket, 'kept');
     const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
     const request = (code: string, id?: string) =>
@@ -233,7 +233,7 @@ describe('notifications', () => {
     expect(store.received.slice(1)).toEqual([{ kind: 'changed', marker: logoutMarker(id) }]);
   });
 
-  test('are lost once with the connection, until the next one', async () => {
+  test('are lost once with the connection, until the next connection', async () => {
     const store = subscribe();
     await store.active;
     const back = store.until(lost(null));
@@ -259,7 +259,7 @@ describe('notifications', () => {
     expect(JSON.stringify(first)).not.toContain('wrong');
   });
 
-  test('come from the next one of several hosts', async () => {
+  test('come from the next of several hosts', async () => {
     const store = subscribe(`127.0.0.1:${await ownPort()},127.0.0.1:${db.port}`);
     await store.active;
     expect(store.received).toEqual([lost(null)]);

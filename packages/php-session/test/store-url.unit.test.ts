@@ -43,7 +43,7 @@ test.each<[url: string, reason: RegExp]>([
   ['session-server://host?tls=yes', /tls= is on or off/],
   ['session-server://host?prefix=x', /prefix= is not an option/],
   ['session-server://host?auth_file=/none', /cannot be read, or is not one word/],
-])('%s is refused', (url, reason) => {
+])('%s is rejected', (url, reason) => {
   expect(() => parseStoreUrl(url)).toThrow(TypeError);
   expect(() => parseStoreUrl(url)).toThrow(reason);
 });
@@ -96,7 +96,7 @@ test.each([
   ['sqlite:site.db', `${columns}&charset=latin1`, /charset= is not an option of sqlite:/],
   ['sqlite:', columns, /followed by the path/],
   ['sqlite://host/site.db', columns, /followed by the path/],
-])('%s?%s is refused without repeating its password', (at, options, reason) => {
+])('%s?%s is rejected without repeating its password', (at, options, reason) => {
   const parse = () => parseStoreUrl(`${at}?${options}`);
   expect(parse).toThrow(TypeError);
   expect(parse).toThrow(reason);

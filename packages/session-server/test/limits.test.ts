@@ -12,7 +12,7 @@ const countOf = (replies: string[], wanted: string) => replies.filter((reply) =>
 describe('with the default limits', () => {
   const { connect } = sharedSessionServer();
 
-  test('a line without an end is refused', async () => {
+  test('a line without an end is rejected', async () => {
     const client = await connect();
     client.send('x'.repeat(4_000_000));
     expect(await client.rest()).toBe('err Line too long.\r\n');
@@ -64,7 +64,7 @@ describe('with the default limits', () => {
 describe('with SESSION_SERVER_BUFFER=16MB', () => {
   const { connect } = sharedSessionServer({ SESSION_SERVER_BUFFER: '16MB' });
 
-  test('of twenty lines of 2 MB without an end most are refused', async () => {
+  test('of twenty lines of 2 MB without an end most are rejected', async () => {
     const clients = await clientsOf(connect, 20);
     const replies: string[] = [];
     for (const client of clients) {

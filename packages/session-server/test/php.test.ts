@@ -106,7 +106,7 @@ test('a form field never becomes a command', async () => {
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
 });
 
-test('an invalid put is refused without running what follows it', async () => {
+test('an invalid put is rejected without running what follows it', async () => {
   const owner = await connect();
   await say(owner, 'open victim', 'put  user|s:4:"Anna";', 'close');
   for (const text of [

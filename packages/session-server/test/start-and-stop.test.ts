@@ -83,7 +83,7 @@ describe('settings', () => {
     expect(problemsOf({ SESSION_SERVER_HOST: host, ...(await tokenFile()) })).toEqual([]);
   });
 
-  test('unusable certificates and sockets are refused', () => {
+  test('unusable certificates and sockets are rejected', () => {
     mkdirSync(join(servers.folder, 'other'));
     const { SESSION_SERVER_TLS_KEY } = tls(join(servers.folder, 'other'));
     expect(problemsOf({ ...tls(), SESSION_SERVER_TLS_KEY })).toEqual([
@@ -166,7 +166,7 @@ describe('where it listens', () => {
 });
 
 describe('auth', () => {
-  test('before the token every command but hello, auth, ping and quit is refused', async () => {
+  test('before the token every command but hello, auth, ping and quit is rejected', async () => {
     const server = await sessionServerForTest(await tokenFile());
     const client = await server.connect();
     for (const line of 'new,open a,peek a,watch a,keys,encoding percent,auth,auth wrong'.split(','))

@@ -106,7 +106,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       for (const secret of secrets) expect(text).not.toContain(secret);
     };
 
-    test('with a changed secret is refused without repeating a secret', async () => {
+    test('with a changed secret is rejected without repeating a secret', async () => {
       const device = await site.logIn('7');
       const refused = async (secret: string) => {
         const cookies = withAnother(secret, device.cookies);
@@ -133,7 +133,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       }
     });
 
-    test('another user under the same cookies is another login', async () => {
+    test('another user with the same cookies is another login', async () => {
       const device = await site.logIn('7');
       if (device.becomes === undefined) return;
       const before = userOf(await logins.identify(device));
@@ -145,7 +145,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       expect(userOf(await logins.identify(device)).handle).toBe(verdict.login.handle);
     });
 
-    test('an ended login is refused, and a renewal does not bring it back', async () => {
+    test('an ended login is rejected, and a renewal does not bring it back', async () => {
       const device = await site.logIn('7');
       const login = userOf(await logins.identify(device));
       await logins.renew(login, 600);
@@ -161,7 +161,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       expect(await logins.ttl(login)).toBeOneOf([null, 0]);
     });
 
-    test('with a second value of a cookie is refused with that reason', async () => {
+    test('with a second value of a cookie is rejected with that reason', async () => {
       const device = await site.logIn('7');
       const reasons: string[] = [];
       for (const cookie of device.cookies.split('; ')) {
@@ -182,7 +182,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     if (!whole.includes(name)) return;
 
-    test('without its cookies: unauthorized, with a reason', async () => {
+    test('without its cookies is unauthorized, with a reason', async () => {
       const [cookieName] = (await site.logIn('7')).cookies.split('=');
       for (const cookies of [undefined, '', 'other=1', `${cookieName}=`]) {
         const refusal = await logins.identify({ cookies });
@@ -191,7 +191,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       }
     });
 
-    test('the binding is the same for the same cookies, another for others, and needs no store', async () => {
+    test('the binding depends only on the cookies, and does not need the store', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn(site.oneLoginPerUser ? '8' : '7')];
       const before = logins.binding(one);
       expect(before).toEqual(expect.any(String));
@@ -213,7 +213,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       else expect(userOf(answer).handle).toBe(userOf(await logins.identify(one)).handle);
     });
 
-    test('many are checked at once, each with its own verdict', async () => {
+    test('many are checked at once, each with its own result', async () => {
       const devices = await Promise.all(['7', '8', '9', '7'].map((user) => site.logIn(user)));
       const known = await Promise.all(
         devices.map(async ({ cookies }) => userOf(await logins.identify({ cookies }))),

@@ -68,7 +68,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       readerAt(withOptions(site.url, options), ['user_id'], ['who', 'name']);
     const login = (user = 7) => site.request(`$_SESSION["user_id"] = ${user}`);
 
-    test('the user, and text that looks like another user is text', async () => {
+    test('returns the user, and reads text that looks like another user as text', async () => {
       const bio = `$_SESSION["bio"] = '";user_id|i:1;s:7:"user_id";i:1;","user_id":1,"'`;
       const who = '$_SESSION["who"] = (object) ["name" => "Zoë 张伟"]; $_SESSION["bytes"] = "\\xff\\x00|;"';
       const id = await site.request(`${bio}; $_SESSION["user_id"] = 42; ${who}`);
@@ -78,7 +78,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
     });
 
-    test('session IDs of every kind: the same user as in PHP, and null for IDs that only look alike', async () => {
+    test('IDs of every kind have the same user as in PHP, and similar IDs have no session', async () => {
       const sessions = reader();
       for (const [n, id] of kindsOfIds.entries()) {
         const written = await orNull((async () => site.request(`$_SESSION["user_id"] = ${n + 1}`, id))());
@@ -99,7 +99,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
         for (const key of (await store.keys?.(id)) ?? []) expect(key.endsWith(id), key).toBe(true);
     });
 
-    test('null for a session that never existed, and for a destroyed one', async () => {
+    test('returns null for a session that never existed or was destroyed', async () => {
       const sessions = open();
       const id = await login();
       expect(await sessions.get('n'.repeat(26))).toBeNull();
@@ -244,7 +244,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       await recovers(sessions, id, bytes);
     });
 
-    test('a connection that is cut during a look-up: the visitor still gets in', async () => {
+    test('a visitor is admitted although the connection is cut during the read', async () => {
       const id = await login();
       const sessions = reader('');
       await sessions.identify({ session: id });

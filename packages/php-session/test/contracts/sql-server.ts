@@ -61,7 +61,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       return message;
     };
 
-    test('a thousand ids take fewer than 20 statements', async () => {
+    test('a thousand IDs take fewer than 20 statements', async () => {
       const sessions = store();
       const ids = Array.from({ length: 1000 }, (_, n) => (n === 600 ? 'two' : `id${n}`));
       const all = () => Promise.all(ids.map((id) => sessions.get(id)));
@@ -120,7 +120,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       await expect.poll(() => failure(trusting)).toMatch(/the host must contain the host/);
     });
 
-    test('connections that the server ended: the next question gets its answer', async () => {
+    test('the next query succeeds after the server closed all connections', async () => {
       const sessions = store();
       await sessions.get('one');
       await site.disconnect();
@@ -128,7 +128,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(String(await sessions.get('one'))).toBe('first');
     });
 
-    test('a look-up that takes too long fails, and the server gives it up too', async () => {
+    test('a query that takes too long fails, and the server stops it', async () => {
       await site.query(`CREATE VIEW slow AS SELECT id, data FROM served WHERE ${site.slow} IS NOT NULL`);
       const sessions = store({ table: 'slow', options: '&timeout=300ms' });
       const late = /did not answer within 300 ms|needed too long/;

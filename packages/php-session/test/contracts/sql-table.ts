@@ -39,7 +39,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
 
     sqlExpiryContract(() => site, store);
 
-    test('all 256 bytes from a column of bytes, UTF-8 from one of text, and none for NULL', async () => {
+    test('reads all 256 bytes from a bytes column, UTF-8 from a text column, and NULL as empty', async () => {
       const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
       await site.query(`CREATE TABLE kinds (id VARCHAR(64), text TEXT, bytes ${site.types.bytes})`);
       await site.query(`INSERT INTO kinds VALUES ('one', 'name|s:15:"Zoë 张伟 €";', ${site.literal(all)})`);
@@ -55,13 +55,13 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       }
     });
 
-    test('of 1.1 MB, only one byte more than a session may have is read', async () => {
+    test('a value of 1.1 MB is read up to one byte beyond the limit of a session', async () => {
       await site.query(`CREATE TABLE large (id VARCHAR(64), data ${site.types.bytes})`);
       await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(1_100_000, 'x'))})`);
       expect(await store('table=large&id=id&data=data').get('one')).toHaveLength(1024 * 1024 + 1);
     });
 
-    test('ids of a fixed length, and ids as bytes', async () => {
+    test('IDs of a fixed length and IDs as bytes are found', async () => {
       await site.query(`CREATE TABLE padded (id CHAR(64), data ${site.types.bytes})`);
       await site.query("INSERT INTO padded VALUES ('abc', 'x')");
       expect(String(await store('table=padded&id=id&data=data').get('abc'))).toBe('x');
@@ -71,7 +71,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(await store('table=binary_ids&id=id&data=data').get('abcd')).toBeNull();
     });
 
-    test('case, a blank at the end and the prefix make another id', async () => {
+    test('IDs that differ in case, a trailing blank or the prefix are different', async () => {
       await site.query(`CREATE TABLE caseless (id VARCHAR(64) ${site.caseless}, data ${site.types.bytes})`);
       await site.query("INSERT INTO caseless VALUES ('AbC', 'x'), ('blank ', 'x'), ('ci_session:abc', 'y')");
       const sessions = store('table=caseless&id=id&data=data');
@@ -98,7 +98,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(answers.map(String)).toEqual([...attempts.map(() => 'null'), 'x']);
     });
 
-    test('Symfony’s handler: a session is read while PHP has it locked, and not renewed', async () => {
+    test('a session of Symfony’s handler is read while PHP has it locked, and not renewed', async () => {
       const php = spawn('php', [
         ...['-d', 'session.use_cookies=0', '-r'],
         `require 'Symfony/Component/HttpFoundation/autoload.php';

@@ -45,7 +45,7 @@ export function sqlVersionsContract(name: string, { url, query, type, literal, n
       expect(versions.at(-1)).toBe(versions[0]);
     });
 
-    test('none for a session that is expired or gone, though its bytes are the same', async () => {
+    test('an expired or missing session has no version, even with the same bytes', async () => {
       await query(`CREATE TABLE ending (id VARCHAR(64), data ${type}, ends BIGINT)`);
       for (const [id, data] of Object.entries({ small: Buffer.from('x'), large: large('x') })) {
         await query(`INSERT INTO ending VALUES ('${id}', ${literal(data)}, ${now} + 100)`);

@@ -104,7 +104,7 @@ describe('the user of a known application, by its kind alone', () => {
     expect(kinds.sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
   });
 
-  test('not logged in with a guest account, a missing second factor or the ID before the login', () => {
+  test('a guest account, a missing second factor and the ID before the login are not logged in', () => {
     expect(who('cacti', 'a guest')).toHaveProperty('state', 'nobody');
     for (const application of ['phpmyadmin', 'postfixadmin'])
       expect(who(application, 'before the second factor'), application).toHaveProperty('state', 'nobody');
@@ -313,7 +313,7 @@ describe('CodeIgniter', () => {
   });
 });
 
-test('a session by a token of the DokuWiki API is not a login, one by a login plugin is', async () => {
+test('a session from a token of the DokuWiki API is not a login, but a session from a login plugin is', async () => {
   const { logins, run } = inFolder({ CHAT_SITE: 'dokuwiki:' });
   /** As `auth_tokenlogin()` and plugins with `trustExternal()` write them. */
   const of = async (auth: string) => {

@@ -146,7 +146,7 @@ test('settings.php is read with its includes, and must be named if there are sev
 /** The folder in which the module Email TFA has its subscribers. */
 const emailTfa = (folder: string, modules: string) => join(folder, modules, 'email_tfa/src/EventSubscriber');
 
-test('a module that asks for the second factor after the login is refused', async () => {
+test('a module that asks for the second factor after the login is rejected', async () => {
   const { folder, open } = await siteFor();
   for (const modules of ['modules', 'modules/contrib', 'sites/default/modules/contrib']) {
     const subscribers = emailTfa(folder, modules);

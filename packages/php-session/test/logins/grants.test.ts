@@ -354,7 +354,7 @@ describe.each(databases)('$kind', (db) => {
   });
 
   if (db.kind === 'mysql')
-    test('a condition added to the view of Laravel’s users excludes those banned by the application', async () => {
+    test('a condition added to the view of Laravel’s users excludes users banned by the application', async () => {
       const site = await laravelSite(db);
       await db.run('ALTER TABLE users ADD banned_at VARCHAR(99)');
       const place = placeOf({ site: site.folder });

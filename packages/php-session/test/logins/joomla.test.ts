@@ -99,7 +99,7 @@ test('a user without consent to the privacy policy is rejected if the plugin req
   expect(await check(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('the roles, also of groups within a group', async () => {
+test('groups and their subgroups give roles', async () => {
   const { logIn, run, who, ask } = await siteFor();
   for (const [group, user] of [
     [2, {}],
@@ -119,13 +119,13 @@ test('the roles, also of groups within a group', async () => {
   expect(await own.isUser(await logIn('9'))).toBe(false);
 });
 
-test('sessions that are shared with the backend, for as long as configuration.php says', async () => {
+test('sessions shared with the backend last as long as configuration.php says', async () => {
   const { logIn, isUser } = await siteFor({ shared_session: '1', session_name: 'abc', lifetime: '0' });
   expect(await isUser(await logIn('7', { row: { client_id: null } }))).toBe(true);
   expect(await isUser(await logIn('7', { now: now() - 902 }))).toBe(false);
 });
 
-test('with another handler the row names the user, but not the time of the login', async () => {
+test('another session handler requires “Force Logout” and users without second factors', async () => {
   const { folder, logins, logIn, run, isUser } = await siteFor({ session_handler: 'filesystem' });
   const metadata = await logIn('7', { row: { time: now() - 800, data: null } });
   expect(await isUser(metadata)).toBe(true);
@@ -154,7 +154,7 @@ function configured(lines: string): string {
   return folder;
 }
 
-test('the name of the cookie that Joomla 5.1 made of this secret', async () => {
+test('the name of the cookie is derived from the secret as in Joomla 5.1', async () => {
   const folder = configured("public $secret = 'NbgDUbE5yG4VtLop';");
   const found = await joomla.find(await siteFolder({ folder }), {});
   expect(found?.cookies[0]).toBe('45d2e9c58d5d76e0d6903d4fc10ba627');
@@ -163,6 +163,6 @@ test('the name of the cookie that Joomla 5.1 made of this secret', async () => {
 test.each([
   ['public $session_metadata = false;', 'switch on “Track Session Metadata”'],
   ["public $dbprefix = 'a b';", 'dbprefix must have at most 48 characters'],
-])('a configuration with %s is refused', async (lines, reason) => {
+])('a configuration with %s is rejected', async (lines, reason) => {
   await expect(openSite({ folder: configured(lines) })).rejects.toThrow(reason);
 });

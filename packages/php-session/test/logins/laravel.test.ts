@@ -250,7 +250,7 @@ test('in memcached with a login', async () => {
   expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
 });
 
-test('in a table, until SESSION_LIFETIME is over', async () => {
+test('in a table, until SESSION_LIFETIME has passed', async () => {
   const site = siteOf(13, {
     ...{ SESSION_DRIVER: 'database', SESSION_LIFETIME: 5, SESSION_SERIALIZATION: 'json' },
     DB_PREFIX: 'my_',
@@ -299,7 +299,7 @@ async function inFiles(version: keyof typeof versions = 13) {
   return { ...site, id, cookies, device: { cookies }, put };
 }
 
-test('the name, a deletion and another id of the user count, although the session stays', async () => {
+test('a new name, a deletion or another ID of the user takes effect although the session stays', async () => {
   const { folder, db, device } = await inFiles();
   const { login, check, changed, isUser } = await ask(folder);
   const first = await login(device);
@@ -523,7 +523,7 @@ describe('guards of another class', () => {
     expect(await byOwnKey.isUser(device)).toBe(false);
   });
 
-  test('of the application itself: users of web-staff count by rows', async () => {
+  test('of the application are checked by the rows of their users', async () => {
     const { folder, db, device, put } = await inFiles();
     const userId = own('0123456789abcdef0123456789abcdef01234567').replace('web', 'web-staff');
     put({ [ofWeb]: undefined, [userId]: 7 });
@@ -534,7 +534,7 @@ describe('guards of another class', () => {
   });
 });
 
-test('a new APP_KEY ends the open logins by the one before, unless that is a previous key', async () => {
+test('a new APP_KEY ends open logins by the former key, unless it is a previous key', async () => {
   const site = siteOf(13, {});
   const { cookies } = await logIn(site.sessions, { name: site.name });
   const logins = await open(site.folder);
@@ -550,7 +550,7 @@ test('a new APP_KEY ends the open logins by the one before, unless that is a pre
   for (const each of known) expect(await check(each)).toMatchObject(ended);
 });
 
-test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
+test('a DB_URL with a stray % is read as in PHP', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql' });
   site.setEnv({ DB_URL: 'pgsql://o%27neil:100%@127.0.0.1:1/si%C3%A9%zz' });
   const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
@@ -588,7 +588,7 @@ test('unconfirmed addresses get no mails if the model requires confirmation', as
   expect(await mails(head)).toEqual([null, mail]);
 });
 
-test('the table, the key and the column of the passwords that a model names', async () => {
+test('a model names the table, the key and the column of the passwords', async () => {
   const site = siteOf(13, {});
   const of = async (head: string, body = '') => {
     site.write('app/Models/User.php', `<?php namespace App\\Models; ${head} { ${body} }`);
@@ -616,7 +616,7 @@ test('the table, the key and the column of the passwords that a model names', as
     expect(await of('class User', body), body).toMatchObject({ password });
 });
 
-test('passwords in a column of another name count, and are required if sessions have a hash', async () => {
+test('passwords in a renamed column are compared, and are required if sessions have a hash', async () => {
   const { folder, write, db, device, put } = await inFiles();
   db.exec('ALTER TABLE users RENAME COLUMN password TO passwd');
   put({ password_hash_web: 'hash' });
@@ -673,7 +673,7 @@ test('names become cookies as in Laravel', async () => {
   }
 });
 
-test('a cached configuration is what counts, as in Laravel', async () => {
+test('a cached configuration takes precedence, as in Laravel', async () => {
   const site = siteOf(13, { APP_KEY: previous, SESSION_DRIVER: 'cookie' });
   site.write(
     'bootstrap/cache/config.php',
@@ -702,7 +702,7 @@ test.each<[Record<string, string>, RegExp]>([
   await expect(open(siteOf(13, env).folder)).rejects.toThrow(words);
 });
 
-test('an option of tables is refused', async () => {
+test('an option of tables is rejected', async () => {
   await expect(open(siteOf(13, {}).folder, { siteBlog: '2' })).rejects.toThrow(
     /^siteBlog: Laravel has PHP sessions; leave it out$/,
   );

@@ -43,7 +43,7 @@ test('active customers are users with first name and roles by group', async () =
   }
 });
 
-test('a key of confirmation counts where the website of the customer wants a confirmation', async () => {
+test('an unconfirmed customer is rejected only if the customer’s website requires confirmation', async () => {
   const { logins, logIn, run, isUser } = await siteFor();
   const insert = 'INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES';
   const [onRegistration, onChange] = [
@@ -171,7 +171,7 @@ test('changed settings and a new key count for existing logins', async () => {
   expect(await changed(here)).toMatchObject({ state: 'nobody' });
 });
 
-test('Redis: a hash with a session that may be compressed', async () => {
+test('a session in a Redis hash is read, compressed or not', async () => {
   const redis = await startRedis();
   onTestFinished(redis.remove);
   const { logins, logIn, login, isUser, changed } = await siteFor({ save: 'redis', port: redis.port });
@@ -213,7 +213,7 @@ test.each<[string, string]>([
   }
 });
 
-test('files, also by the folder that is served', async () => {
+test('sessions in files are read, also by the folder that is served', async () => {
   const { folder, logIn, ask } = await siteFor({ save: 'files' });
   const { login, isUser, changed } = await ask({ folder: join(folder, 'pub') });
   const device = await logIn('7');

@@ -215,7 +215,7 @@ test.each([
     "$CFG->dbtype = 'pgsql'; $CFG->session_handler_class = '\\core\\session\\redis';",
     'keeps logins only in Redis',
   ],
-])('config.php with %s is refused', async (config, reason) => {
+])('config.php with %s is rejected', async (config, reason) => {
   const { folder, write } = siteFiles('moodle');
   write('version.php', "$branch = '500';\n");
   write('config.php', `$CFG = new stdClass(); ${config}\nrequire_once(__DIR__ . '/lib/setup.php');`);

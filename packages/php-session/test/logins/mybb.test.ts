@@ -76,7 +76,7 @@ test('names, roles and bans', async () => {
   expect(await others.isUser(await logIn('8'))).toBe(false);
 });
 
-test('a banned group counts whatever characters its title has, if the groups can be read', async () => {
+test('a banned group counts with any characters in its title, if the groups can be read', async () => {
   const { run, logins, isUser, logIn } = await siteFor();
   const device = await logIn('7');
   await run('UPDATE #_users SET usergroup = 7');
@@ -148,7 +148,7 @@ test('too many address bans are a failure, because some may not have been read',
   });
 });
 
-test('bans of mail addresses, unless the board lets members keep these', async () => {
+test('bans of mail addresses apply, unless the board lets members keep these addresses', async () => {
   const { run, insert, logIn, login, still, isUser, ask } = await siteFor();
   const device = await logIn('7');
   const known = await login(device);
@@ -257,7 +257,7 @@ test('only an unchanged cookie of one user counts, with its prefix or without', 
   await expectRefused(logins, ['my_mybbuser=7_']);
 });
 
-test('the doctor alone warns where MyBB gives the id of a deleted member to the next one', async () => {
+test('only the doctor warns that MyBB gives the ID of a deleted member to the next member', async () => {
   const doubts: unknown[] = [];
   const { folder } = await openedSite(mybbSite(db), { onWarning: (doubt) => void doubts.push(doubt) });
   expect(await doctorSays({ CHAT_SITE: folder })).toMatch(

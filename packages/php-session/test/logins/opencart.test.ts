@@ -181,7 +181,7 @@ describe('other engines', () => {
     expect(await logins.fault()).not.toBeNull();
   });
 
-  test('a session table is refused if its times are not in UTC', async () => {
+  test('a session table is rejected if its times are not in UTC', async () => {
     const open = async (zone: string, config: OpencartConfig) => {
       const site = await opencartSite(db, config);
       onTestFinished(site.remove);

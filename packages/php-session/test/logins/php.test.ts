@@ -71,7 +71,7 @@ class Machine {
 
 const zoe = { user: { id: '7', name: 'Zoë' } };
 
-test('the folder of a PHP site is enough: where its sessions are and what its cookie is called, PHP says', async () => {
+test('the folder of a PHP site is enough, because PHP’s settings name its store and its cookie', async () => {
   const [memcached, redis, textOnly, socket, locked] = await Promise.all([
     startMemcached(),
     startRedis(),
@@ -120,7 +120,7 @@ test('the folder of a PHP site is enough: where its sessions are and what its co
   }
 });
 
-test('a setting that is not certain, or not read, is an error with the place and the setting to give', async () => {
+test('an uncertain or unreadable setting is an error with its location and the option to set', async () => {
   const machine = new Machine({ 'session.save_path': '/from/php.ini' });
   const problem = (given?: Record<string, string>) =>
     openSite(machine.place(given)).then(
@@ -194,7 +194,7 @@ test('servers of memcached are read as libmemcached reads them', async () => {
   );
 });
 
-test('what the code of a site changes counts before php.ini', async () => {
+test('settings in the code of a site take precedence over php.ini', async () => {
   const machine = new Machine({});
   started(machine);
   machine.write('srv/site/broken.php', '<?php session_name("X"');

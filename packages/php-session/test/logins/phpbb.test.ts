@@ -160,7 +160,7 @@ test('a ban of the user or of an address counts until its end, except for founde
   expect(await isUser(device)).toBe(true);
 });
 
-test('an address ban counts for the address of the visitor and for that in the session row', async () => {
+test('an address ban applies to the visitor’s address and to the address in the session row', async () => {
   const { open, insert, run, set, logIn } = await phpBB();
   const device = await logIn('7', { address: '203.0.113.9', remember: true });
   const forwarding = { address: '203.0.113.9', forwardedFor: '192.0.2.1 192.0.2.2' };

@@ -126,7 +126,7 @@ test('a cookie with another cart, or of the PrestaShop before an update, is the 
   expect(await who({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({ id: '7' });
 });
 
-test('a key of the cookies that is damaged is refused', async () => {
+test('a key of the cookies that is damaged is rejected', async () => {
   const { folder } = await siteFor();
   const file = join(folder, 'app/config/parameters.php');
   writeFileSync(file, readFileSync(file, 'utf8').replace('def00000', 'def00001'));

@@ -74,7 +74,7 @@ test('a disabled or deleted user is rejected', async () => {
   }
 });
 
-test('views that were made when they had all of the second factors still count', async () => {
+test('views from versions that included the second factors still work', async () => {
   const { folder, logIn, ask } = await siteFor();
   const database = await createViews(mysql, folder, (view) =>
     view.replace(/CASE WHEN REPLACE.*? END AS factors/, 'u.mfa AS factors'),
@@ -84,7 +84,7 @@ test('views that were made when they had all of the second factors still count',
   expect(await who(await logIn('7', { user: { mfa: `{${inactive}}` } }))).toMatchObject({ id: '7' });
 });
 
-test('without a cookieDomain: a cookie of a host whose pages may not use the chat is refused', async () => {
+test('without a cookieDomain, a cookie of a host whose pages may not use the chat is rejected', async () => {
   const { logIn, who, isUser } = await siteFor({}, {}, sqlite);
   const isPageHost = (name: string) => name === 'www.example.org';
   expect(await isUser({ ...(await logIn('7')), isPageHost })).toBe(true);
@@ -153,7 +153,7 @@ test('the settings decide on lifetime and domain, and additional.php takes prece
   );
 });
 
-test('additional.php that sets values in functions, by references and by the context', async () => {
+test('additional.php may set values in functions, by references and by the context', async () => {
   const site = await typo3Site(sqlite, {
     fe: "'sessionTimeout' => '60', 'cookieName' => ' own '",
     more: `$TYPO3_CONF_VARS['FE']['lifetime'] = 9000;
@@ -198,13 +198,13 @@ $db['Connections']['Default']['host'] = 'none.invalid';`,
 test.each([
   ['SYS.session.FE.backend', "['SYS']['session']['FE']['backend'] = 'RedisSessionBackend'"],
   ['DB.TableMapping', "['DB']['TableMapping']['fe_users'] = 'Users'"],
-])('%s that the chat does not read is refused', async (name, code) => {
+])('%s that the chat does not read is rejected', async (name, code) => {
   const site = await typo3Site(sqlite, { more: `$GLOBALS['TYPO3_CONF_VARS']${code};` });
   onTestFinished(site.remove);
   await expect(openSite({ folder: site.folder })).rejects.toThrow(name);
 });
 
-test('of the changed settings only a new encryptionKey ends logins', async () => {
+test('only a new encryptionKey ends logins, not other changed settings', async () => {
   const { logins, logIn, folder, login, check } = await siteFor({}, {}, sqlite);
   const known = await login(await logIn('7'));
   const file = join(folder, 'config/system/settings.php');
@@ -221,7 +221,7 @@ test('of the changed settings only a new encryptionKey ends logins', async () =>
   expect(await answer(settings.replace('eee', 'fff'))).toMatchObject({ state: 'nobody' });
 });
 
-test('users in a view of the site’s own are compared by their values', async () => {
+test('users in the site’s own view are compared by their values', async () => {
   const { logins, logIn, run, login, check } = await siteFor({}, {}, postgres);
   const device = await logIn('7', { name: 'Ann' });
   for (const statement of [
@@ -242,7 +242,7 @@ test('users in a view of the site’s own are compared by their values', async (
   expect(await check(known)).toMatchObject({ state: 'nobody' });
 });
 
-test('sessions that are tied to an address, in IPv4 and IPv6, also when they are checked again', async () => {
+test('sessions tied to an IPv4 or IPv6 address are accepted only from that network', async () => {
   const { logIn, login, check, isUser, ask } = await siteFor({ fe: "'lockIP' => 2, 'lockIPv6' => 3" });
   const four = await logIn('7', { row: { ses_iplock: '192.0.0.0' } });
   const six = await logIn('8', { row: { ses_iplock: '2001:0db8:0001:0000:0000:0000:0000:0000' } });

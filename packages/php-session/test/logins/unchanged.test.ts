@@ -31,7 +31,7 @@ async function readsLittle(logins: Logins, login: Login): Promise<void> {
   await expect.poll(() => keysOfCheck(logins, login), { timeout: 20_000 }).toBeLessThan(all);
 }
 
-test('with the least rights, only changed tables are read', async () => {
+test('with minimal rights, only changed tables are read', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   const lines = await grants({ folder: site.folder });
@@ -58,7 +58,7 @@ test('with the least rights, only changed tables are read', async () => {
   expect(await differing(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('after a change of the session only its row is read again', async () => {
+test('a changed session causes a read of only its row', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
   const logins = await loginsOf(site.folder, { checks: false });
@@ -100,7 +100,7 @@ test('after a change of the session only its row is read again', async () => {
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('after a change of a PHP session the row of its user is not read again', async () => {
+test('a changed PHP session does not cause another read of the user’s row', async () => {
   const site = await laravelSite(db);
   onTestFinished(site.remove);
   const settings = readOptions({ site: site.folder });
@@ -135,7 +135,7 @@ test('after a change of a PHP session the row of its user is not read again', as
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
-test('a user gets into a group with another name', async () => {
+test('a user who joins a group gets its role', async () => {
   const site = await smfSite(db);
   onTestFinished(site.remove);
   const logins = await loginsOf(site.folder, { admins: ['R&D'] });
