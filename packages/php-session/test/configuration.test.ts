@@ -232,7 +232,7 @@ test.each<[string, () => string]>([
   ['a pipe', () => 'include "/dev/stdin"; include "/dev/zero";'],
 ])('bounds: %s', async (_, code) => {
   const outcome = await readConfiguration(written(`<?php\n${code()}`)).catch((error: unknown) => error);
-  // A value of the size, or the error that names the file: never anything else, and this process is unharmed.
+  // Reading ends with a configuration or a ConfigurationError, and this process survives.
   if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ConfigurationError);
   else expect(String((outcome as Configuration).file)).toContain(folder);
 });
@@ -408,14 +408,14 @@ test.each<[form: 'plain' | 'phpdotenv' | 'symfony', text: string, values: object
     plainFile,
     { A: '1', B: 'two words', C: '$A "x" \\n', D: '1\n"q" $A', E: '', F: 'two\nlines', G: 'a#b' },
   ],
-  // As Laravel 10.50 and 13.26 with phpdotenv 5 have been seen.
+  // Observed with Laravel 10.50 and 13.26 with phpdotenv 5.
   ['phpdotenv', 'A=1\nA=2', { A: '2' }],
   ['phpdotenv', 'A=x#y\nB="x#y"\nC="x"#y', { A: 'x', B: 'x#y', C: 'x' }],
   ['phpdotenv', `A=1\nB=\\$A\${A}\\\${A}\nC="\\\${A}"`, { A: '1', B: '\\$A1\\1', C: `\${A}` }],
   ['phpdotenv', 'A=1\nA\nB=2', { B: '2' }],
   ['phpdotenv', '"A"=1\n\'B\'=2', { A: '1', B: '2' }],
   ['phpdotenv', `A=\${OUT}\${NONE}\nA=\${A}b`, { A: `out\${NONE}b` }],
-  // As Dotenv of Symfony 7.2 has been seen.
+  // Observed with Dotenv of Symfony 7.2.
   ['symfony', 'A=1\nA=2', { A: '2' }],
   ['symfony', 'A=x#y\nB=x #y\nC="x"#y\nD= # no\n', { A: 'x#y', B: 'x', C: 'x#y', D: '' }],
   [

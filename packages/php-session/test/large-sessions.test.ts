@@ -199,7 +199,7 @@ test('a packed session that cannot be decoded is unpacked once until it changes'
 test('requests while a thread is ending are answered by the next one', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
-  // Not bytes: the thread fails on it, as on a bug.
+  // This is not bytes, so the thread fails as on a bug.
   const deadly = { length: 1 } as Buffer;
   await expect(large.findUser('', deadly)).rejects.toBeInstanceOf(StoreError);
   expect(await large.findUser('', Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });

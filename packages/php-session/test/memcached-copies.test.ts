@@ -106,7 +106,7 @@ test('the chat reads from the same servers as PHP', async () => {
   const kept = written();
   await first.stop('SIGKILL');
   expect(await outcomes(kept)).toEqual(new Set(['found']));
-  // Like after a logout: the next server answers for the one that is down.
+  // As after a logout, the next server answers instead of the server that is down.
   expect(await outcomes(newIds(count))).toEqual(new Set(['missing']));
 });
 

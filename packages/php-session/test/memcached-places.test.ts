@@ -84,7 +84,7 @@ test.each(places)('%s: sessions are read, checked and renewed', async (_, start)
   php('$_SESSION["user_id"] = 70', ids[1]);
   php('session_destroy()', ids[2]);
   await Promise.all([kept, changed, gone].map((one) => sessions.renew(one, 600)));
-  // More than once: a proxy ends the connection for each question of a kind that it does not know.
+  // Asks more than once, because a proxy closes the connection for each unknown command.
   for (let n = 0; n < 3; n++) {
     expect(await checked(sessions, kept)).toBeNull();
     expect(await checked(sessions, changed)).toMatchObject({ login: { user: { id: '70' } } });

@@ -66,7 +66,7 @@ describe('only the server that PHP chose is queried, of three servers', () => {
     expect(right).toBe(count);
     expect(sum(hits)).toBe(count);
     expect(sum(misses)).toBe(0);
-    // One of them has a sixth on the average, and the ports decide where the keys are.
+    // One server has a sixth of the keys on average, and the ports decide where the keys are.
     expect(Math.min(...hits)).toBeGreaterThan(count / 100);
   });
 
@@ -165,7 +165,7 @@ describe('one of three servers is', () => {
       expect(new Set(await outcomes(reading, there))).toEqual(new Set(['unavailable']));
       expect(new Set(await outcomes(reading, elsewhere))).toEqual(new Set(['found']));
     }
-    // The other still fails for a moment as its connection did, which was closed.
+    // Not `sessions`, which may still report its closed connection for a moment.
     await expect(fresh.get(there[0] as string)).rejects.toThrow(
       `memcached at 127.0.0.1:${mortal.port} cannot be reached (ECONNREFUSED)`,
     );

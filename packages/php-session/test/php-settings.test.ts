@@ -208,7 +208,7 @@ test('under PHP-FPM each setting has the value that PHP uses, whichever file set
         ...(values.text && { PHP_VALUE: values.text }),
         ...(admin.text && { PHP_ADMIN_VALUE: admin.text }),
       };
-      // It listens a moment after it has made the socket.
+      // It listens a moment after it creates the socket.
       const page = join(site, 'index.php');
       await vi.waitFor(() => fastCgi(socket, page, variables), { timeout: 10_000, interval: 20 });
       for (const at of [site, join(site, 'sub')]) {
@@ -242,7 +242,7 @@ test('in Apache each setting has the value that PHP uses, whichever file sets it
       'etc/apache2/envvars': `export APACHE_RUN_DIR=${root}\n`,
       'etc/apache2/apache2.conf': `ServerRoot ${root}\nServerName localhost\nListen 127.0.0.1:${port}\n${mods.join('')}LoadModule php_module \\\n ${modules}/${php}\nUser nobody\nGroup nogroup\nTypesConfig /dev/null\nKeepAlive Off\nPidFile $\{APACHE_RUN_DIR}/pid\nErrorLog ${root}/log\nPHPIniDir ${root}/etc/php/8.2/apache2\n<IfModule mod_php.c>\nAddHandler application/x-httpd-php .php\n</IfModule>\n<IfModule mod_none.c>\nphp_value session.name no\n</IfModule>\n${some(random, 2, allowed(line))}\n<Directory />\nAllowOverride None\nRequire all granted\n</Directory>\nInclude sites/*.conf\n`,
       'sites/one.conf': `<Directory "${root}/srv">\n${override}\n${some(random, 1, allowed(line))}\n</Directory>\n<VirtualHost *:${port}>\nDocumentRoot ${site}\n${some(random, 1, allowed(line))}\n<Directory ${site}/sub/>\n${some(random, 1, allowed(line))}\n</Directory>\n</VirtualHost>\n`,
-      // It is a fault of the page where it does not count.
+      // Apache answers with an error if .htaccess is not allowed to set values.
       'srv/site/.htaccess': /FileInfo/.test(override) ? '' : some(random, 2, allowed(own)),
       'srv/site/sub/.htaccess': /FileInfo/.test(override) ? '' : some(random, 1, allowed(own)),
       'srv/site/.user.ini': 'session.name = never',

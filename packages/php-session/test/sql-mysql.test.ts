@@ -187,7 +187,7 @@ test('a server with a limit for every SELECT: no session is left out', async () 
 
 test('a response without rows is a failure, not a missing session', async () => {
   await db.query('CREATE TABLE spoilt (id VARCHAR(64), data BLOB)');
-  // The first packet of a result with three columns is replaced by one that says OK.
+  // The proxy replaces the first packet of a result with three columns by an OK packet.
   const [columns, ok] = [Buffer.from('0100000103', 'hex'), Buffer.from('0700000100000002000000', 'hex')];
   const proxy = await spoilingProxy(db.port, (piece, client) =>
     client.write(piece.subarray(0, 5).equals(columns) ? ok : piece),

@@ -36,7 +36,7 @@ async function quickly(program: string): Promise<string[]> {
   return stdout.trim().split('\n');
 }
 
-// They mostly wait.
+// These tests mostly wait.
 describe.concurrent('a subscription', () => {
   test('ignores notifications of a failed connection', async ({ expect }) => {
     const { received, sinks, end } = subscribe(async (_, nth) => {
@@ -131,7 +131,7 @@ describe.concurrent('a subscription', () => {
     expect(said[0]).toMatch(/^active \d$/);
     const [pings = 0, seconds = 0] = (said[1] ?? '').split(' ').map(Number);
     expect(pings).toBe(2);
-    // Fifteen seconds until each ping, and ten for its answer.
+    // Each ping comes after 15 s, and its answer may take 10 s.
     expect(seconds).toBeGreaterThanOrEqual(40);
     // As above.
     expect(seconds).toBeLessThan(140);

@@ -38,7 +38,7 @@ test('a session expires when no open, touch or save used it for its lifetime', a
   expect(await client.ask('open peeked r')).toBe('err Could not open session.');
   await say(client, 'open peeked');
   expect(await client.ask('keys')).toBe('ok ');
-  // The subscriber is notified at the time that the last use has set, and not before.
+  // The subscriber is notified at the time that the last use set, and not earlier.
   expect(await watcher.line()).toBe('event expired peeked');
   await say(watcher, 'ping');
   expect(await watcher.line()).toBe('event expired touched');

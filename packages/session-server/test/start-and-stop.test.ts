@@ -289,7 +289,7 @@ describe('SIGTERM', () => {
     await say(reader, 'open a', `put k ${'x'.repeat(900_000)}`);
     reader.socket.pause();
     reader.send('get k\r\n'.repeat(40));
-    // The server reads all connections in turn: after these replies it works on those commands.
+    // The server reads all connections in turn, so after these replies it is running those commands.
     await say(other, 'ping', 'ping', 'ping');
     const began = performance.now();
     await Promise.all([secure.close(), plain.close()]);

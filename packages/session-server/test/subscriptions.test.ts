@@ -29,7 +29,7 @@ describe('subscriptions to sessions in files', () => {
     await say(writer, 'open life', 'put k 2', 'close', 'open life r', 'touch', 'close');
     await say(writer, 'open life', 'put k 3', 'destroy');
     expect(await watcher.line()).toBe('event destroyed life');
-    // It may come back.
+    // A session with the same ID may be created again.
     await say(writer, 'open life', 'close');
     expect(await watcher.line()).toMatch(/^event changed life \d+$/);
   });

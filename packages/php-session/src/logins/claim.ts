@@ -17,7 +17,7 @@ export interface Claim {
   readonly lookup: string;
   /** As in `toHandle`. */
   readonly secrets: readonly string[];
-  /** Counts if this claim proves no login. */
+  /** Checked if this claim does not lead to a login. */
   readonly fallback?: this;
 }
 
@@ -51,7 +51,7 @@ export function checkSize(session: Buffer | null | undefined): NotLoggedIn | nul
   return { state: 'invalid', ...new SessionTooLargeError().why };
 }
 
-export const keyChanged = notLoggedIn('the site has another key for its logins now');
+export const keyChanged = notLoggedIn('the site now has another key for its logins');
 
 /** @param hint how the site sets the cookie */
 export const missingCookie = (name: string, hint: string): NotLoggedIn => ({

@@ -168,7 +168,7 @@ function readStore(
       return at(`redis://${login}${joinHostAndPort(host, port)}`);
   }
   throw new ConfigurationError(
-    `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ', that of APCu' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${option('store')}`,
+    `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ' (APCu)' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${option('store')}`,
   );
 }
 

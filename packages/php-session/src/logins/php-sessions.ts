@@ -332,8 +332,8 @@ function shareReads(store: SessionStore): (id: string) => Promise<Versioned | nu
 }
 
 /**
- * Without a version the session itself is read, which shows the problem. Not if the store is too busy for this session.
- * @throws the error
+ * After an error of the store returns null, so that the caller reads the session itself, which shows the problem.
+ * @throws SessionBusyError, and errors that are not of the store
  */
 function noVersion(error: unknown): null {
   if (error instanceof StoreError && !(error instanceof SessionBusyError)) return null;

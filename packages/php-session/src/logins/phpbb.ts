@@ -373,7 +373,7 @@ function checkUser(
 ): ReturnType<typeof phpbb.checkRow> {
   const text = textsOf(row);
   const [id, type] = [text('user_id'), text('user_type')];
-  if (id === anonymous) return rejectFinally('it is the session of a guest');
+  if (id === anonymous) return rejectFinally('the session belongs to a guest');
   if (type !== types.normal && type !== types.founder)
     return rejectFinally('the account is inactive, or a robot’s');
   if (type !== types.founder) {

@@ -219,7 +219,7 @@ export function claimedLogins(
     )
       return keyChanged;
     if (!now.has(claim.table))
-      return notLoggedIn('by its settings, the site keeps its logins in other tables now');
+      return notLoggedIn('the site now keeps its logins in other tables, by its settings');
     const row = await now.table(claim.table).read(state, now.site === state.site ? change : undefined);
     const result = toResult(now.site, claim, row, memo);
     if (result.state !== 'nobody' || result.isFinal || claim.fallback === undefined) return result;
@@ -350,7 +350,7 @@ async function readChangeTimes(database: OpenSite['database'], changed: string):
   }
 }
 
-/** Tables send no notifications. */
+/** A database does not notify of changed rows. */
 export const watchNothing: Logins['watch'] = () => ({
   add: () => ({ since: undefined, end() {} }),
   end() {},

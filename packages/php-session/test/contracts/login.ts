@@ -237,7 +237,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('keeps logins while the store is silent, and rejects new ones as unavailable', async () => {
-      // Without patience.
+      // Without the retries of `patient`.
       const logins = await site.open();
       onTestFinished(() => logins.close());
       const device = await site.logIn('7');

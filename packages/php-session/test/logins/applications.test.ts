@@ -99,7 +99,7 @@ describe('the user of a known application, by its kind alone', () => {
   });
 
   test('every application with PHP sessions has a session here', () => {
-    // Any other site in PHP says itself where its users are.
+    // Only the operator knows the paths to the users of any other PHP site.
     const kinds = applications.flatMap((one) => ('options' in one && one.options.userId ? one.kind : []));
     expect(kinds.sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
   });
@@ -170,7 +170,7 @@ function inFolder(env: NodeJS.ProcessEnv, format = 'php') {
   const store = { CHAT_SESSION_STORE: `file://${folder}?format=${format}&lifetime=3600` };
   const logins = phpSessions(sessionsOf({ ...store, ...env }));
   onTestFinished(() => logins.close());
-  /** Runs code with a session. @returns the id that it has then */
+  /** Runs code with a session. @returns its ID after the code */
   const run = (id: string, code: string) => {
     const start = `session_save_path('${folder}'); session_id('${id}'); session_start(['use_cookies' => 0, 'cache_limiter' => '']);`;
     return execFileSync('php', ['-r', `${start} ${code} echo session_id();`], { encoding: 'utf8' });
@@ -290,7 +290,7 @@ describe('CodeIgniter', () => {
       if (verdict?.state === 'user') login = verdict.login;
       return verdict?.state;
     };
-    // A request by script leaves the time out.
+    // A request by script does not renew the time.
     for (const code of [`$_SESSION['__ci_last_regenerate'] = 1000;`, `$_SESSION['user']['name'] = 'Zoë';`]) {
       run(before, code);
       expect(await state()).toBe('user');

@@ -42,9 +42,9 @@ interface Application {
   kinds: readonly TestDatabase['kind'][];
   rows?: string[];
   description: object;
-  /** How the site shuts an account out, or marks an address that is not confirmed, and takes that back. */
+  /** The SQL that locks an account or marks its address as unconfirmed, and the SQL that reverts it. */
   shutOut: readonly (readonly [string, string])[];
-  /** Something of a user that the chat does not need, and how it gets there. */
+  /** A value of a user that the chat does not need, and its place in the site. */
   secret?: { text?: string; rows?: string; login?: object };
 }
 
@@ -241,7 +241,7 @@ describe.each(databases)('$kind', (db) => {
       for (const row of rows) await site.run(row);
       expect(await describeSite({ folder })).toMatchObject(description);
       const device = await site.logIn('7');
-      // The user of the site itself needs no views, as where only the host is another for the chat.
+      // The site's own user does not need views. This is for a chat that reaches the database at another host.
       const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));
       const byOwn = await loginsOf(folder, { database: own });
       expect(await byOwn.identify(device)).toMatchObject({ user: { id: '7' } });
@@ -398,7 +398,7 @@ describe.each(databases)('$kind', (db) => {
       expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
     });
 
-  // In PostgreSQL the lines name no database.
+  // The statements for PostgreSQL do not name the database.
   if (db.kind === 'mysql')
     test('names of databases and users with quotes', async () => {
       onTestFinished(async () => {

@@ -59,7 +59,7 @@ test('a login ends with a logout, a block, a deletion or an expiry', async () =>
   const { logins, logIn, run, login, check, isUser } = await siteFor();
   const phone = await logIn('7');
   const [onPhone, onDesk] = [await login(phone), await login(await logIn('7'))];
-  // When tables have changed last may be known from a moment ago.
+  // The change times of tables may have been read a moment ago.
   const told = (known: typeof onDesk) => expect.poll(() => check(known));
   await phone.logOut();
   await told(onPhone).toMatchObject({ state: 'nobody' });

@@ -186,7 +186,7 @@ describe.each([10, 13] as const)('Laravel %s by its folder alone', (version) => 
     rmSync(join(site.sessions, id));
     expect(await check(known)).toMatchObject({ state: 'nobody' });
     expect(await isUser({ cookies: `${site.name}=${(await by(key)).id}` })).toBe(false);
-    // As Laravel 10.50 has been seen.
+    // Observed with Laravel 10.50.
     expect(await isUser(await by(previous))).toBe(version > 10);
   });
 
@@ -327,14 +327,14 @@ test.each([10, 13] as const)(
   async (version) => {
     const { folder, db, device, put } = await inFiles(version);
     const { login, changed, isUser } = await ask(folder);
-    // The middleware AuthenticateSession, in its earlier form and in that since 12.45.
+    // The middleware AuthenticateSession, before and since 12.45.
     for (const hash of ['hash', createHmac('sha256', key).update('hash').digest('hex')]) {
       put({ password_hash_web: hash });
       const known = await login(device);
       db.exec("UPDATE users SET password = 'another'");
       expect(await changed(known)).toMatchObject({ state: 'nobody' });
       expect(await isUser(device)).toBe(false);
-      // Since version 11 the middleware looks no further where `getAuthPassword()` is false in PHP.
+      // Since version 11 the middleware stops if `getAuthPassword()` is falsy in PHP.
       for (const none of ["''", "'0'", 'NULL']) {
         db.exec(`UPDATE users SET password = ${none}`);
         expect(await isUser(device), none).toBe(version > 10);
@@ -580,7 +580,7 @@ test('unconfirmed addresses get no mails if the model requires confirmation', as
   site.db.exec('UPDATE users SET email_verified_at = NULL');
   expect(await (await ask(site.folder)).isUser({ cookies })).toBe(true);
   expect(await mails()).toEqual([null, null]);
-  // As applications call the contract that have the trait beside it.
+  // Applications that also use the trait import the contract under this name.
   const head = 'class User extends Authenticatable';
   expect(await mails(`${head} implements MustVerifyEmailContract`)).toEqual([null, null]);
   expect(await mails(`${head} // implements MustVerifyEmail`)).toEqual([mail, mail]);
@@ -626,7 +626,7 @@ test('passwords in a renamed column are compared, and are required if sessions h
     reason: expect.stringContaining('no column password'),
     hint: expect.stringContaining('$authPasswordName'),
   });
-  // Without the middleware `AuthenticateSession` Laravel compares none.
+  // Without the middleware `AuthenticateSession`, Laravel does not compare hashes.
   put({});
   expect(await without.identify(device)).toMatchObject({ user });
   put({ password_hash_web: 'hash' });
@@ -646,7 +646,7 @@ test('a key of the application replaces the framework’s key, except lists that
       accounts: { database: { place: { path } }, basis: { guard: 'web', table: 'users' } },
     });
   await expectFound('my-site-database-my-site-cache-', '/elsewhere.sqlite');
-  // As `config()` of Laravel 11.56 and 13.26 has been seen.
+  // Observed in `config()` of Laravel 11.56 and 13.26.
   own('cache', `'prefix' => null`);
   own('database', `'redis' => ['default' => ['host' => '127.0.0.1']]`);
   own('auth', `'providers' => ['users' => ['driver' => 'database']], 'defaults' => []`);
@@ -667,7 +667,7 @@ test('names become cookies as in Laravel', async () => {
   const read = await readConfiguration(file);
   for (const [n, wanted] of real.entries()) {
     const one = () => read.returned([String(n)], 'nothing');
-    // The accent alone has a table in Laravel.
+    // Only the accent needs Laravel's table of transliterations.
     if (names[Math.floor(n / 3)] === 'é') expect(one).toThrow('which only PHP knows');
     else expect(one()).toBe(wanted);
   }

@@ -143,7 +143,7 @@ test.each<[asks: boolean, config: string, before: string[]]>([
   expect(await isUser(await logIn('7'))).toBe(!asks);
   expect(await isUser(await logIn('8', { user: { policyagreed: 1 } }))).toBe(true);
   expect(await isUser(await logIn('9', { user: { auth: 'webservice' } }))).toBe(true);
-  // Moodle asks its administrators for no policy.
+  // Moodle does not ask administrators to agree to a policy.
   expect(await isUser(await logIn('33'))).toBe(true);
 });
 
@@ -161,7 +161,7 @@ const factors = (totp: number) =>
 test.each([
   [false, 1, ''],
   [true, 0, ''],
-  // The file counts before the table; what only PHP knows is taken for on.
+  // The file takes precedence over the table. A value that only PHP knows counts as on.
   [false, 0, "['factor_totp' => ['enabled' => 1]]"],
   [false, 0, "['factor_totp' => ['enabled' => getenv('OF_PHP')]]"],
   [true, 0, "['tool_mfa' => ['enabled' => false], 'factor_totp' => ['enabled' => 1]]"],

@@ -89,7 +89,7 @@ test.each([
   ["['archive', 'twofactor_gauthenticator']", '', 'twofactor_gauthenticator_2FA_login'],
   ["['twofactor_webauthn']; $config['session_storage'] = 'redis'", '', 'vars!.twofactor_webauthn_checked'],
   [merged, 'plugins/twofactor_webauthn/twofactor_webauthn.php', 'twofactor_webauthn_checked'],
-  // Whatever else cannot be read.
+  // The plugin is found although the database or the storage is not supported.
   ["['twofactor_webauthn']; $config['db_dsnw'] = 'oci8://u:p@db/mail'", '', 'twofactor_webauthn_checked'],
   ["['twofactor_webauthn']; $config['session_storage'] = 'other'", '', 'vars!.twofactor_webauthn_checked'],
   [merged, 'plugins/archive/archive.php', null],
@@ -237,7 +237,7 @@ test('a MediaWiki login needs the session, all cookies, and the token and name o
     [{ ...all, UserID: 'deleted' }, null],
     [{ _session: 'abc' }, null],
     [{ ...all, _session: 'abd' }, null],
-    // A new session is made of these by the next page of the wiki.
+    // The next page of the wiki creates a new session from these.
     [{ UserID: '7', UserName, Token: ours }, null],
   ];
   for (const [cookies, user] of cases) expect(await userBy(cookies), JSON.stringify(cookies)).toEqual(user);
@@ -291,7 +291,7 @@ test('a MediaWiki login needs the session, all cookies, and the token and name o
   write('$wgAuthenticationTokenVersion = null;');
   expect(await (await open({ site: folder })).who(withPrefix(noName))).toEqual(ann);
   for (const [more, words] of [
-    ['$wgMainCacheType = CACHE_ACCEL;', /that of APCu: put \$wgSessionCacheType = CACHE_DB; there/],
+    ['$wgMainCacheType = CACHE_ACCEL;', /\(APCu\): put \$wgSessionCacheType = CACHE_DB; there/],
     ["$wgSessionCacheType = 'own';", /put \$wgSessionCacheType = CACHE_DB; there, or set store/],
     ['$wgDBtype = "postgres";', /one server of MariaDB or MySQL, or SQLite.*set site=mediawiki:/],
   ] as const) {

@@ -251,13 +251,13 @@ test('files that visitors may have uploaded do not count as code of the site', a
     machine.write(`srv/site/data/${folder}/a.inc`, save(folder));
     machine.write(`srv/site/data/${folder}/sess_forged`, 'who|a:1:{s:2:"id";i:1;}');
   }
-  // Every account of the machine could put it there.
+  // Every account of the machine could write this file.
   machine.write('srv/site/scans/a.inc', save('uploads'));
   chmodSync(join(machine.site, 'scans'), 0o777);
   const logins = await machine.logins();
   expect(await logins.identify({ cookies })).toMatchObject(zoe);
   expect(await logins.identify({ cookies: 'ID=forged' })).toMatchObject({ code: 'unauthorized' });
-  // On such a machine every folder is so, as in some containers.
+  // If all accounts may write to the site itself, as in some containers, its code still counts.
   chmodSync(machine.site, 0o777);
   const misled = await machine.logins();
   expect(await misled.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
@@ -282,7 +282,7 @@ test('a changed configuration counts without a restart', async () => {
   await reread(() => machine.ini({ ...settings, 'session.name': 'after' }));
   expect(await isUser({ cookies: before })).toBe(false);
   expect(await isUser({ cookies: other.replace('before', 'after') })).toBe(true);
-  // It is judged once more, and then known again.
+  // The login is checked once more, and is then unchanged again.
   expect(await check(known)).toMatchObject({ state: 'user', login: { handle: known.handle, ...zoe } });
   expect(await check(known)).toBeNull();
 
@@ -299,11 +299,11 @@ test('a changed configuration counts without a restart', async () => {
   ]);
   expect(await check(known)).toBeNull();
 
-  // The code of the site has removed everything from the session.
+  // The code of the site removed everything from the session.
   writeFileSync(join(machine.sessions, `sess_${before.split('=')[1]}`), '');
   await reread(() => machine.ini({ ...settings, 'session.name': 'later' }));
   expect(await check(known)).toMatchObject({ state: 'empty' });
-  // Elsewhere there is no such session.
+  // The other folder does not have the session.
   await reread(() => machine.ini({ ...settings, 'session.save_path': join(machine.root, 'srv') }));
   expect(await check(known)).toMatchObject({ state: 'nobody' });
 });

@@ -292,12 +292,12 @@ test('the session of the cookies decides, then the key of the browser', async ()
   };
   const nothing = 'f'.repeat(32);
   const wrong = nothing.slice(16);
-  // The session of a guest that holds wins over the key.
+  // A valid session of a guest takes precedence over the key.
   const guest = await logIn('1');
   const cases: [Record<string, string>, string | null][] = [
     [{ sid: one.sid }, '7'],
     [{ sid: `%20${one.sid}%0a` }, '7'],
-    // The session decides, and the others are not compared with it.
+    // Only the session counts. The other cookies are not compared with it.
     [{ sid: one.sid, u: '8', k: other.key }, '7'],
     [{ sid: one.sid, u: '7', k: wrong }, '7'],
     [{ sid: nothing, u: '7', k: one.key }, '7'],
@@ -361,7 +361,7 @@ test('the address and the browser as phpBB compares them', async () => {
     [{ browser: agent }, { userAgent: header.toUpperCase().replace('ZOÃ«', 'ZOÃ«') }, true],
     [{ browser: agent }, { userAgent: 'Another' }, false],
     [{ browser: agent }, {}, false],
-    // Blanks of PHP alone are cut off, and marks of the byte order are left out.
+    // Only the blanks of PHP are trimmed, and byte order marks are removed.
     [{ browser: `${agent}\u00a0` }, { userAgent: `${header}\u00c2\u00a0` }, true],
     [{ browser: `\ufeff${agent}` }, { userAgent: `\u00ef\u00bb\u00bf${header}` }, true],
     [{ browser: 'M'.repeat(200) }, { userAgent: 'm'.repeat(180) }, true],

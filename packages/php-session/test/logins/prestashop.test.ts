@@ -42,7 +42,7 @@ test('a new password ends all sessions except the session of the new cookie', as
   expect(await changed(known)).toMatchObject({ state: 'nobody' });
   const own = await login(device);
   expect(await check(own)).toBeNull();
-  // Other letters are another hash.
+  // A hash in upper case is another hash.
   await run("UPDATE #__customer SET passwd = '$2y$10$ANOTHER'");
   expect(await changed(own)).toMatchObject({ state: 'nobody' });
 });

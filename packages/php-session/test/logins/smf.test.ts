@@ -135,7 +135,7 @@ test('a user without the required second factor is rejected', async () => {
     ['1', 12, '', { id: '7' }],
     ['2', 12, '', asks],
     ['2', 0, '2,12', asks],
-    // SMF asks for none for the group by posts, 4.
+    // SMF does not require a factor for the post-based group 4.
     ['2', 2, '', { id: '7' }],
     ['3', 0, '', asks],
     ['3', 1, '', asks],

@@ -25,7 +25,7 @@ async function keysOfCheck(logins: Logins, login: Login): Promise<number> {
   return (await keysRead()) - before;
 }
 
-/** Some rows are read each time. The others are, until the last change of their tables is long enough ago. */
+/** Waits until a check no longer reads rows of unchanged tables. */
 async function readsLittle(logins: Logins, login: Login): Promise<void> {
   const all = await keysOfCheck(logins, login);
   await expect.poll(() => keysOfCheck(logins, login), { timeout: 20_000 }).toBeLessThan(all);
@@ -123,7 +123,7 @@ test('a changed PHP session does not cause another read of the user’s row', as
     expect(login).toMatchObject({ user: { id: '7', name: 'Ann' } });
     expect(await keysOfCheck(logins, login)).toBe(little);
   }
-  // Both at once: neither hides the other.
+  // If both change at once, neither change hides the other.
   await put({ ...own, seen: 3 });
   await db.run("UPDATE users SET name = 'Bea' WHERE id = 7");
   const renamed = await differing(logins, login);

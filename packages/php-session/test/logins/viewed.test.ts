@@ -13,10 +13,10 @@ const [db] = (await siteDatabases(['postgres'])) as [TestDatabase];
 
 type Logins = Awaited<ReturnType<typeof loginsOf>>;
 
-/** This happens after the next answer of the database. */
+/** Called after the next answer of the database. */
 let meanwhile: (() => Promise<unknown>) | undefined;
 
-/** With a user of the chat's own, who reads the tables. */
+/** Opens the logins with a database user of the chat, who reads the tables. */
 function siteOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
   const login = `${db.user}:${encodeURIComponent(db.password)}`;
   const given = parseDatabaseUrl(`postgres://${login}@127.0.0.1:${db.port}/${db.name}`);
@@ -165,7 +165,7 @@ test('MyBB: sessions of a user that come and go between page views', async () =>
   };
   await view(other.sid);
   await next();
-  // A login ends and another begins, so there are as many as before.
+  // A login ends and another starts, so their number stays the same.
   await other.logOut();
   const third = await site.logIn('7');
   await view(device.sid);

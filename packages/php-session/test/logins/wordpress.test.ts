@@ -43,7 +43,7 @@ test('the name has no entities, and roles come from capabilities', async () => {
   const { prefix, who, logIn, setMeta } = await wordPress();
   const cases: [string | null, string, object][] = [
     ['a:1:{s:13:"administrator";b:1;}', 'Zoë &amp; &quot;Bo&quot;', { name: 'Zoë & "Bo"', roles: ['admin'] }],
-    // Whatever its value is, and in any order.
+    // A capability counts with any value and in any order.
     [
       'a:2:{s:8:"publish_";b:1;s:6:"editor";b:0;}',
       'a &amp;lt; b',
@@ -188,7 +188,7 @@ test('cookies that WordPress would refuse', async () => {
       [name, expiration, token],
       [name, expiration, token, hmac, ''],
       [name, expiration, token, hmac.toUpperCase()],
-      // A user who is not there.
+      // A user who does not exist.
       ['user 9', expiration, token, hmac],
     ].map(cookieOf),
   );
@@ -346,7 +346,7 @@ test('a network counts its own plugins, also if a file has its other settings', 
   expect(await (await ask()).who(await device('7'))).toMatchObject({ roles: ['moderator'] });
   await addCerber();
   await ofNetwork('cerber_configuration', cerberPolicies('s:1:"1"'));
-  // It is active on the main blog alone.
+  // It is active only on the main blog.
   await open();
   await ofNetwork('active_sitewide_plugins', 'a:1:{s:23:"wp-cerber/wp-cerber.php";i:1700000000;}');
   await expect(open()).rejects.toThrow('WP Cerber asks for the second factor after the login');
