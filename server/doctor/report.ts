@@ -119,7 +119,7 @@ async function printGrants({ logins, mail }: Config, output: Output): Promise<vo
       exit.usage,
       '--grants is for a site whose logins are in its database: set CHAT_SITE',
     );
-  const lines = await grants(logins.site, mail !== undefined);
+  const lines = await grants(logins, mail !== undefined);
   if ('problem' in lines) throw new CommandProblem(1, lines.problem);
   for (const line of lines) output.finding(line);
 }

@@ -70,8 +70,8 @@ async function setUp(
     : findOtherHistory(options.data, options.folder, options.settings);
   if (otherHistory !== null && !options.print) throw new CommandProblem(exit.configuration, otherHistory);
   if (!('site' in config.logins)) throw new CommandProblem(exit.usage, 'the folder of the site is missing');
-  const place = { ...config.logins.site, machine };
-  const site = await readSite(place, (files) => explainForbidden(files, options.folder));
+  const logins = { site: { ...config.logins.site, machine } };
+  const site = await readSite(logins, (files) => explainForbidden(files, options.folder));
 
   const knownAddress = readAddress(site.address);
   say(ok(describe(site, knownAddress)));

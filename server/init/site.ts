@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { FolderSettings } from 'php-sessions';
 import {
   describeSite,
   examineLogins,
@@ -9,12 +10,8 @@ import {
 } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { withoutRenewal } from '../doctor/finding.ts';
-import type { Config } from '../settings/config.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { type Account, asAccount, findAccount } from './account.ts';
-
-/** The folder of a site, with the settings about it. */
-export type SitePlace = Extract<Config['logins'], { site: unknown }>['site'];
 
 /**
  * Finds out what is in a folder.
@@ -22,13 +19,13 @@ export type SitePlace = Extract<Config['logins'], { site: unknown }>['site'];
  * @throws CommandProblem
  */
 export async function readSite(
-  place: SitePlace,
+  settings: FolderSettings,
   explainForbidden: (files: SiteFiles) => Promise<string | null>,
 ): Promise<SiteDescription> {
-  const site = await describeSite(place);
+  const site = await describeSite(settings);
   if (!('problem' in site)) return site;
   if (site.lacksRights) {
-    const problem = await rightsProblem(place);
+    const problem = await rightsProblem(settings);
     if (problem !== null) throw problem;
   }
   const advice = site.nearby === undefined ? '' : `\n  → ${lineForScreen(site.nearby)}: give that folder`;
@@ -44,14 +41,14 @@ export async function readSite(
  * @throws CommandProblem if the chat could not work
  */
 export async function testSite(
-  { place }: SiteDescription,
+  { settings }: SiteDescription,
   account: Account,
   say: (finding: Finding) => void,
 ): Promise<void> {
   const problems: Finding[] = [];
   await asAccount(account, async () => {
     let isFirst = true;
-    for await (const finding of examineLogins({ site: place }, { withoutRenewal })) {
+    for await (const finding of examineLogins(settings, { withoutRenewal })) {
       // The first finding repeats what `init` has already said of the site.
       if (!isFirst || finding.level !== 'ok') say(finding);
       isFirst = false;
@@ -60,7 +57,7 @@ export async function testSite(
   });
   if (problems.length === 0) return;
   throw (
-    (problems.some(({ lacksRights }) => lacksRights) ? await rightsProblem(place) : null) ??
+    (problems.some(({ lacksRights }) => lacksRights) ? await rightsProblem(settings) : null) ??
     new CommandProblem(
       exit.unavailable,
       'so the chat could not work: nothing has been written. Mend that, and run this again',
@@ -69,8 +66,8 @@ export async function testSite(
 }
 
 /** Returns the SQL for the user of CHAT_SITE_DATABASE as a problem; null if the SQL is not known. */
-async function rightsProblem(place: SitePlace): Promise<CommandProblem | null> {
-  const lines = await grants(place);
+async function rightsProblem(settings: FolderSettings): Promise<CommandProblem | null> {
+  const lines = await grants(settings);
   if ('problem' in lines) return null;
   const rights = lines.filter((line) => !/^(--|CREATE (USER|ROLE) )/.test(line));
   return new CommandProblem(

@@ -67,7 +67,7 @@ export async function expectRefused(logins: Logins, headers: readonly string[]):
  * @returns the database with its own user, as the option `siteDatabase`
  */
 export async function createViews(db: TestDatabase, folder: string, edit: (statement: string) => string) {
-  const lines = await grants({ folder });
+  const lines = await grants({ site: { folder } });
   if ('problem' in lines) throw new Error(lines.problem);
   const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
   onTestFinished(async () => {

@@ -44,9 +44,11 @@ export {
 } from './login.ts';
 export {
   ConfigurationError,
+  type FolderSettings,
   type LoginEvents,
   type LoginSettings,
   openLogins,
+  type StoreSettings,
 } from './logins/applications.ts';
 export type { PhpSession } from './logins/php-sessions.ts';
 /** For programs with their own setting names. */

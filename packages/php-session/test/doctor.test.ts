@@ -38,7 +38,7 @@ const inFiles = (options: Partial<Record<OptionName, string>> = {}) =>
 function siteOf(site: string, options: Partial<Record<OptionName, string>> = {}) {
   const settings = optionsOf({ site, ...options });
   if (!('site' in settings)) throw new Error('no site');
-  return settings.site;
+  return settings;
 }
 
 async function findings(settings: ReturnType<typeof optionsOf>, examination?: LoginExamination) {
@@ -152,7 +152,7 @@ test('a site is described by its folder, although the user in its sessions is un
   writeFileSync(join(site, 'public/index.php'), "<?php session_name('garden'); session_start();");
   const description = await describeSite(siteOf(site, { store: `file://${folder}` }));
   if ('problem' in description) throw new Error(description.problem);
-  const { sessions, files, place } = description;
+  const { sessions, files, settings } = description;
   expect(description).toMatchObject({
     logins: `sessions in files in ${folder}`,
     sessionFolder: folder,
@@ -161,9 +161,9 @@ test('a site is described by its folder, although the user in its sessions is un
   });
   expect(files.size).toBeGreaterThan(0);
   expect(sessions && (await findCookieName(sessions))).toBe('garden');
-  expect((await findings({ site: place })).map(({ level }) => level)).not.toContain('problem');
+  expect((await findings(settings)).map(({ level }) => level)).not.toContain('problem');
   expect(findWebRoot(site)).toBe(join(site, 'public'));
-  expect(await grants(place)).toEqual({ problem: expect.stringContaining('has PHP sessions') });
+  expect(await grants(settings)).toEqual({ problem: expect.stringContaining('has PHP sessions') });
 });
 
 test('a folder without an application is a problem that names the folder', async () => {

@@ -1,7 +1,7 @@
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../formats/value.ts';
 import { findUser } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
-import type { LoginSettings } from '../logins/applications.ts';
+import type { StoreSettings } from '../logins/applications.ts';
 import { phpSessions } from '../logins/php-sessions.ts';
 import { type Key, parsePath, pathText } from '../path.ts';
 import { StoreError } from '../store.ts';
@@ -36,7 +36,7 @@ const maxKeyDepth = 3;
  * @param cookie in any form in which it can be copied
  */
 export async function describeSession(
-  { session: settings }: Extract<LoginSettings, { session: unknown }>,
+  { session: settings }: StoreSettings,
   cookie: string,
 ): Promise<SessionDescription | { problem: string; advice?: string | undefined; isMissing?: boolean }> {
   const store = settings.source.open();

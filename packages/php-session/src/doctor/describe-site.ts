@@ -2,11 +2,12 @@ import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { CookieScope, SiteFacts } from '../logins/application.ts';
 import {
+  type FolderSettings,
   findSite,
   findSitesNear,
-  type LoginSettings,
   NoSiteError,
   openTables,
+  type StoreSettings,
 } from '../logins/applications.ts';
 import { connectToSite, type OpenSite, type SitePlace } from '../logins/site.ts';
 import { option } from '../names.ts';
@@ -27,7 +28,7 @@ export interface SiteDescription extends SiteFacts {
   cookie: CookieScope;
   files: SiteFiles;
   /** Absent if the logins are in tables. */
-  sessions?: Extract<LoginSettings, { session: unknown }>;
+  sessions?: StoreSettings;
   /** The folder of the sessions, if they are files. */
   sessionFolder?: string | undefined;
   /** Whether the paths to the user in a session are known. */
@@ -36,8 +37,8 @@ export interface SiteDescription extends SiteFacts {
   databaseUser?: 'site' | 'own' | undefined;
   /** Known applications near this one, in words: this may be the wrong folder. */
   nearby?: string | undefined;
-  /** The same site, which can be examined although `isUserKnown` is false. */
-  place: SitePlace;
+  /** The settings of the same site, which can be examined although `isUserKnown` is false. */
+  settings: FolderSettings;
 }
 
 /** Why a site cannot be described. */
@@ -53,7 +54,7 @@ export interface SiteProblem {
 }
 
 /** Describes the site in a folder. Executes nothing of it. */
-export async function describeSite(given: SitePlace): Promise<SiteDescription | SiteProblem> {
+export async function describeSite({ site: given }: FolderSettings): Promise<SiteDescription | SiteProblem> {
   const files = new Map<string, 'seen' | 'read'>();
   const place = withUnknownUser(given);
   try {
@@ -63,7 +64,12 @@ export async function describeSite(given: SitePlace): Promise<SiteDescription | 
         if (files.get(path) !== 'read') files.set(path, access);
       },
     });
-    return { cookie: { path: '/', domain: '', secure: false }, ...description, files, place };
+    return {
+      cookie: { path: '/', domain: '', secure: false },
+      ...description,
+      files,
+      settings: { site: place },
+    };
   } catch (error) {
     if (error instanceof StoreError) return { ...explainStoreError(error, place), files };
     if (!(error instanceof ConfigurationError)) throw error;
@@ -97,7 +103,7 @@ function withUnknownUser(place: SitePlace): SitePlace {
   };
 }
 
-type Parts = Omit<SiteDescription, 'cookie' | 'files' | 'place'>;
+type Parts = Omit<SiteDescription, 'cookie' | 'files' | 'settings'>;
 
 async function describe(place: SitePlace): Promise<Parts> {
   const site = await findSite(place);

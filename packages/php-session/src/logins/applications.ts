@@ -88,8 +88,19 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   php,
 ];
 
-/** The result of `readOptions`: a site's folder, or the settings of its PHP sessions. */
-export type LoginSettings = { site: SitePlace } | { session: SessionSettings; users?: UserTable | undefined };
+/** The result of `readOptions`. */
+export type LoginSettings = FolderSettings | StoreSettings;
+
+/** Settings of a site in a folder. */
+export interface FolderSettings {
+  site: SitePlace;
+}
+
+/** Settings of PHP sessions in a store. */
+export interface StoreSettings {
+  session: SessionSettings;
+  users?: UserTable | undefined;
+}
 
 /** What happens while the logins of a folder are open. */
 export type LoginEvents = Pick<SitePlace, 'onProblem' | 'onWarning'>;

@@ -2,7 +2,7 @@ import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { Database } from '../stores/sql/driver.ts';
 import type { MemberApplication } from './application.ts';
-import { findSite } from './applications.ts';
+import { type FolderSettings, findSite } from './applications.ts';
 import type { SitePlace } from './site.ts';
 import { quoteTable } from './site-table.ts';
 import type { SiteSql } from './sql.ts';
@@ -13,9 +13,12 @@ import type { SiteSql } from './sql.ts';
  * @param mails whether mail addresses are read, unless the option `userMail` finds them in sessions
  * @returns its lines, or why they are unknown
  */
-export async function grants(place: SitePlace, mails = false): Promise<string[] | { problem: string }> {
+export async function grants(
+  { site }: FolderSettings,
+  mails = false,
+): Promise<string[] | { problem: string }> {
   try {
-    return await readGrants(place, mails);
+    return await readGrants(site, mails);
   } catch (error) {
     if (!(error instanceof ConfigurationError || error instanceof StoreError)) throw error;
     return { problem: error.message };

@@ -47,7 +47,7 @@ export interface SiteFolder {
   ): Promise<Readonly<Record<string, string>>>;
 }
 
-export interface FolderOptions {
+export interface SiteFolderOptions {
   folder: string;
   cookieName?: string | undefined;
   /** The option `siteDatabase`. */
@@ -71,7 +71,7 @@ export async function siteFolder({
   cookieName,
   machine,
   onFile = () => {},
-}: FolderOptions): Promise<SiteFolder> {
+}: SiteFolderOptions): Promise<SiteFolder> {
   const given = new Set<string>();
   if (database !== undefined) given.add(option('siteDatabase'));
   if (cookieName !== undefined) given.add(option('cookieName'));

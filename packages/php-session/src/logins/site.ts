@@ -20,7 +20,7 @@ import { asText } from './fingerprint.ts';
 import type { SessionSettings } from './php-sessions.ts';
 import { closeDelayMs, createReread, type OnProblem } from './reread.ts';
 import { packTable, unpackRow } from './rows.ts';
-import { type FolderOptions, siteFolder } from './site-folder.ts';
+import { type SiteFolderOptions, siteFolder } from './site-folder.ts';
 import { quoteTable, type Row } from './site-table.ts';
 import { type SiteSql, siteSql } from './sql.ts';
 import { haveVersions } from './versions.ts';
@@ -57,7 +57,7 @@ export interface SiteReader {
 }
 
 /** A site's folder and the options for it. */
-export interface SitePlace extends SiteOptions, FolderOptions {
+export interface SitePlace extends SiteOptions, SiteFolderOptions {
   /** The kind of application. Undefined to detect it. */
   kind?: string | undefined;
   /** The option `userTable`. */

@@ -194,7 +194,7 @@ async function granted(
   site: { remove(): Promise<unknown> },
   mails = false,
 ): Promise<void> {
-  const lines = await grants(place, mails);
+  const lines = await grants({ site: place }, mails);
   if ('problem' in lines) throw new Error(lines.problem);
   const views = lines.flatMap((line) => /^CREATE (?:OR REPLACE )?VIEW (\S+)/.exec(line)?.[1] ?? []);
   const notes = lines.filter((line) => line.startsWith('-- '));
@@ -212,7 +212,7 @@ async function granted(
 
 /** Gives a user of the site an address, in the column that is read. @returns changes the row of the user */
 async function addressIn(db: TestDatabase, folder: string): Promise<(values: string) => Promise<unknown>> {
-  const lines = (await grants({ folder }, true)) as string[];
+  const lines = (await grants({ site: { folder } }, true)) as string[];
   const [, id, column, table] =
     /_mails\S* AS SELECT (\w+) AS id, (?:COALESCE\()?(\w+).* AS mail FROM ([^\s;]+)/.exec(lines.join('\n')) ??
     [];
@@ -239,7 +239,7 @@ describe.each(databases)('$kind', (db) => {
       const site = await makeSite(db);
       const { folder } = site;
       for (const row of rows) await site.run(row);
-      expect(await describeSite({ folder })).toMatchObject(description);
+      expect(await describeSite({ site: { folder } })).toMatchObject(description);
       const device = await site.logIn('7');
       // The site's own user does not need views. This is for a chat that reaches the database at another host.
       const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));
@@ -269,7 +269,7 @@ describe.each(databases)('$kind', (db) => {
       }
       const asChat = database.open();
       onTestFinished(() => asChat.close());
-      const lines = (await grants({ folder })) as string[];
+      const lines = (await grants({ site: { folder } })) as string[];
       const users = lines.join('\n').match(/(?:FROM|JOIN) (\S*(?:user|members|customer)\S*)/)?.[1];
       await expect(asChat.rows(`SELECT 'x', NULL, NULL FROM ${users} WHERE 'x'`, ['x'])).rejects.toThrow(
         'GRANT',
@@ -297,7 +297,7 @@ describe.each(databases)('$kind', (db) => {
     await logIn('7');
     if (secret.rows !== undefined) await run(secret.rows);
     const { session = '' } = secret.login ? await logIn('8', secret.login as never) : {};
-    const lines = (await grants({ folder })) as string[];
+    const lines = (await grants({ site: { folder } })) as string[];
     const selects = lines.flatMap(
       (line) => /^CREATE (?:OR REPLACE )?VIEW \S+ AS (.*);$/s.exec(line)?.[1] ?? [],
     );
@@ -360,7 +360,7 @@ describe.each(databases)('$kind', (db) => {
       const place = placeOf({ site: site.folder });
       await granted(db, place, site);
       const view = /^CREATE .*VIEW \S*chat_laravel_users.*$/;
-      for (const line of sqlIn((await grants(place)) as string[]))
+      for (const line of sqlIn((await grants({ site: place })) as string[]))
         await db.run(line.replace(view, '$& WHERE u.banned_at IS NULL'));
       const { logins, login } = await identified(site.folder, site.cookies, urlOf(db, ['chat', 'own']));
       expect(login).toMatchObject({ user: { id: '7' } });
@@ -375,7 +375,7 @@ describe.each(databases)('$kind', (db) => {
       await db.run('ALTER TABLE users DROP COLUMN deleted_at');
       await granted(db, place, site);
       await db.run('ALTER TABLE users ADD deleted_at TIMESTAMP NULL');
-      for (const line of sqlIn((await grants(place)) as string[])) await db.run(line);
+      for (const line of sqlIn((await grants({ site: place })) as string[])) await db.run(line);
       const { logins, login } = await identified(site.folder, site.cookies, urlOf(db, ['chat', 'own']));
       expect(login).toMatchObject({ user: { id: '7' } });
       await db.run("UPDATE users SET deleted_at = '2026-01-01' WHERE id = 7");

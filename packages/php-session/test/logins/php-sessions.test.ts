@@ -384,7 +384,7 @@ test('Tiny Tiny RSS: a login of its session table ends with a new password, a di
   }
   const place = readOptions({ site });
   if (!('site' in place)) throw new Error('no site');
-  const sql = await grants(place.site);
+  const sql = await grants(place);
   if ('problem' in sql) throw new Error(sql.problem);
   for (const line of sql) await postgres.run(line);
   const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;

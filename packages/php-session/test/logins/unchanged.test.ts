@@ -34,7 +34,7 @@ async function readsLittle(logins: Logins, login: Login): Promise<void> {
 test('with minimal rights, only changed tables are read', async () => {
   const site = await phpbbSite(db);
   onTestFinished(site.remove);
-  const lines = await grants({ folder: site.folder });
+  const lines = await grants({ site: { folder: site.folder } });
   if ('problem' in lines) throw new Error(lines.problem);
   for (const line of lines.filter((line) => !line.startsWith('-- ')))
     await db.run(line.replace(/;$/, '').replace("'PASSWORD'", "'own'"));

@@ -485,7 +485,7 @@ test('the views for the chat have the suspended users of BuddyBoss and the secon
   const site = await wordPress();
   await site.addBuddyBoss();
   await site.addCerber();
-  const lines = await grants({ folder: site.folder });
+  const lines = await grants({ site: { folder: site.folder } });
   if ('problem' in lines) throw new Error(lines.problem);
   expect(lines.join('\n')).not.toContain('email');
   const views = lines.flatMap((line) => /VIEW (\S+) AS/.exec(line)?.[1] ?? []);
