@@ -30,7 +30,7 @@ Shows the settings that differ from the default, what is wrong, and what to chan
 Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')}`;
 
 /** The output for findings, and for the reason why there are none. */
-export interface Output {
+interface Output {
   finding(line: string): void;
   problem(line: string): void;
   /** Returns null if no cookie is given. */

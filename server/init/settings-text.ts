@@ -5,7 +5,7 @@ import { listSettings, settingNames } from '../settings/config.ts';
 export type Settings = Readonly<Record<string, string | undefined>>;
 
 /** Settings under one comment. */
-export interface SettingsGroup {
+interface SettingsGroup {
   comment: string;
   settings: Settings;
 }

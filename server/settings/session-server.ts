@@ -10,7 +10,7 @@ import { apiKey, count, duration, readEach, readTexts, size, type Texts } from '
 import { addUnknown, unknownSettings } from './names.ts';
 
 /** Invalid settings. The message lists all of them. */
-export class SettingsError extends CommandProblem {
+class SettingsError extends CommandProblem {
   constructor(problems: readonly string[]) {
     super(
       exit.configuration,

@@ -196,7 +196,7 @@ const toSettings = (parsed: Parsed): SessionSettings => ({
   },
 });
 
-export interface OptionText {
+interface OptionText {
   option: OptionName;
   /** Without a password. */
   text: string;

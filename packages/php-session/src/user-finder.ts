@@ -17,7 +17,7 @@ const maxCachedResults = 100;
 /** The last decodable readings of an unsettled session that must agree. */
 const minEqualReadings = 4;
 
-export interface UserFinder {
+interface UserFinder {
   /**
    * Finds the user in the stored bytes of a session. Returns a promise if the session is large.
    * @param by the client or user. Large sessions are decoded in turns, by this key.

@@ -5,7 +5,7 @@ import { LineReader, LineTooLong } from './line-reader.ts';
 import type { WorkQueue } from './work-queue.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
-export interface ConnectionLimits {
+interface ConnectionLimits {
   maxLineBytes: number;
   /** Until the first command; with a token, until the correct token. */
   firstCommandTimeoutMs: number;

@@ -1,4 +1,4 @@
-export interface LockLimits {
+interface LockLimits {
   /** After this time without a command, the holder loses the lock to a waiting client. */
   lockHoldMs: number;
   maxWaitersPerSession: number;

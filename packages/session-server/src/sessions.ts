@@ -4,7 +4,7 @@ import type { Lock, Locks } from './locks.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { Values } from './values.ts';
 
-export interface SessionLimits {
+interface SessionLimits {
   /** The default lifetime after each use. 0: sessions do not expire. */
   lifetimeSeconds: number;
   maxSessionBytes: number;

@@ -1,5 +1,5 @@
 /** An event for the clients that subscribe to a session with `watch`. */
-export type SessionEvent =
+type SessionEvent =
   | { kind: 'changed'; revision: number }
   // Without the new ID, which is secret.
   | { kind: 'destroyed' | 'expired' | 'regenerated' };

@@ -20,7 +20,7 @@ export const firstChangedParameter: Readonly<Record<string, number>> = {
 };
 
 /** What functions may read of the interpreter. */
-export interface FunctionContext {
+interface FunctionContext {
   constants: ReadonlyMap<string, ConfigurationValue>;
   environment: Readonly<Record<string, string>> | undefined;
   /** The folder of a Laravel application. */

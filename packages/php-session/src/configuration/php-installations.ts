@@ -63,7 +63,7 @@ export async function findInstallations(system: System): Promise<Installation[]>
 }
 
 /** The values of php.ini and additional ini files. */
-export interface Ini {
+interface Ini {
   values: Map<string, LocatedValue>;
   /** The values in `[PATH=…]`, by path. */
   paths: Map<string, Map<string, LocatedValue>>;

@@ -41,7 +41,7 @@ export interface PhpSettings {
   get(name: string, instead?: string): PhpSetting;
 }
 
-export interface PhpMachine {
+interface PhpMachine {
   /** The environment of PHP, as `siteEnv` names it. */
   environment?: Readonly<Record<string, string>> | undefined;
   /** The configuration of another machine. */

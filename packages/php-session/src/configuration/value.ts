@@ -1,7 +1,7 @@
 /** A value of PHP. An object is an array of its properties. */
 export type ConfigurationValue = string | number | boolean | null | ConfigurationArray | Unknown;
 
-export type ConfigurationArray = ReadonlyMap<string, ConfigurationValue>;
+type ConfigurationArray = ReadonlyMap<string, ConfigurationValue>;
 
 /** A value that only PHP can compute. `why` names what it depends on, but no values. */
 export interface Unknown {

@@ -66,7 +66,7 @@ export async function* examineSession(
 }
 
 /** The result of following one cookie. */
-export interface ReadSession {
+interface ReadSession {
   answer: Login | Refusal;
   id: string | null;
   /** Null if there is no such session; undefined if it cannot be read. */

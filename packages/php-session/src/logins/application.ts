@@ -117,7 +117,7 @@ export interface MemberApplication<
   claim(site: Site, session: NamingSession, source: ClaimSource): Named | NotLoggedIn;
 }
 
-export interface NamingSession {
+interface NamingSession {
   /** For `Claim.secrets`. */
   secrets: readonly string[];
   /** The texts at `MemberSessions.proof`. */
@@ -138,7 +138,7 @@ export interface MemberSessions {
   otherCookies?: readonly string[];
 }
 
-export interface MemberTable extends SiteTable {
+interface MemberTable extends SiteTable {
   /** The table behind the view. */
   table: string;
   /** The options of a store URL, without `table=`. */
@@ -147,7 +147,7 @@ export interface MemberTable extends SiteTable {
   renewed: { id: string; column: string };
 }
 
-export interface SiteApplication<Found extends Located, Site, Cookies extends Claim> {
+interface SiteApplication<Found extends Located, Site, Cookies extends Claim> {
   kind: string;
   /** The name to show. */
   title: string;

@@ -111,7 +111,7 @@ export async function openLogins(settings: LoginSettings, events: LoginEvents = 
   return (await openSite({ ...settings.site, ...events })).logins;
 }
 
-export type FoundSite = { folder: SiteFolder } & (
+type FoundSite = { folder: SiteFolder } & (
   | SiteTables<Application | MemberApplication>
   | (ReadSessions & {
       application: SessionApplication;

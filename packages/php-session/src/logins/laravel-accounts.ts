@@ -28,7 +28,7 @@ export const toUserPath = (guard: string, isOther = false) =>
 /** The guard in such a path. Applications may have their own classes. */
 export const guardPattern = /^login_([^.]+)_[0-9a-f]{40}$/;
 
-export interface Impersonation {
+interface Impersonation {
   /** The application uses the guards of lab404/laravel-impersonate. */
   hasOtherGuards: boolean;
   /** Keys of a session in which an admin acts as another user. */

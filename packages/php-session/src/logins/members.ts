@@ -33,7 +33,7 @@ import {
 } from './tables.ts';
 
 /** The state of a login that needs both a PHP session and a row. */
-export interface MemberLogin {
+interface MemberLogin {
   session: Login<PhpSession>;
   row: Login<TableLogin>;
   /** The parts of the request that the check of a changed session needs. */

@@ -33,7 +33,7 @@ export interface ChangedPart {
 export type TableTimes = ReadonlyMap<string, string>;
 
 /** Compares logins by their parts. */
-export interface PartComparison {
+interface PartComparison {
   /** Adds the values of the parts to the packed columns, so that both are of the same moment. */
   pack(columns: string): string;
   /** Reverses `pack`. `parts` is undefined if a key is NULL. */

@@ -12,7 +12,7 @@ export const closeDelayMs = 2000;
  */
 export type OnProblem = (problem: Error | null, isRefusing: boolean) => void;
 
-export interface Reread {
+interface Reread {
   /** Reads the configuration if the last reading is older than a minute. */
   ifDue(): void;
   /** Reads the configuration after a reading in progress. */

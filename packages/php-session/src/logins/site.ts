@@ -105,7 +105,7 @@ export interface SiteTables<Of extends AnyApplication = AnyApplication> {
   reader: SiteReader;
 }
 
-export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
+type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
 /** Messages that do not mention a store URL. @param given whether the option `siteDatabase` is given */
 function databaseMessages(given: boolean): Partial<Record<DatabaseError['problem'], string>> {

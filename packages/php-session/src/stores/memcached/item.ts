@@ -70,7 +70,7 @@ const maxShortDistance = 8192;
  * Decompresses FastLZ of level 1 or 2 (`fastlz_decompress` in fastlz.c of ext-memcached).
  * @throws FormatError if the result does not have `length` bytes
  */
-export function decodeFastlz(stream: Buffer, length: number): Buffer {
+function decodeFastlz(stream: Buffer, length: number): Buffer {
   const reader = new Reader(stream);
   const out = Buffer.alloc(length);
   let end = 0;
