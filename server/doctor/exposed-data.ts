@@ -5,8 +5,8 @@ import type { Config } from '../settings/config.ts';
 import { problem } from './finding.ts';
 
 /**
- * Finds settings, messages and files of the chat that the web server of the site may hand out to everybody.
- * @param settings the file of the settings, if there is one
+ * Finds settings, messages and files of the chat in folders that the web server of the site may publish.
+ * @param settings the settings file, if any
  */
 export function* findExposedData(
   { logins, history, files }: Pick<Config, 'logins' | 'history' | 'files'>,
@@ -23,13 +23,13 @@ export function* findExposedData(
   for (const [title, path, safePlace] of places) {
     if (!path || !`${resolveLinks(resolve(path))}/`.startsWith(root === '/' ? root : `${root}/`)) continue;
     yield problem(
-      `The place of the ${title}, ${resolve(path)}, is in ${root}, which the web server hands out to everybody.`,
-      `Take a place outside of it, such as ${safePlace}.`,
+      `The place of the ${title}, ${resolve(path)}, is in ${root}, which the web server publishes.`,
+      `Choose a place outside of it, such as ${safePlace}.`,
     );
   }
 }
 
-/** Resolves symbolic links, also for a file that does not exist yet. */
+/** Resolves symbolic links, even of a path that does not exist yet. */
 function resolveLinks(path: string): string {
   try {
     return realpathSync(path);

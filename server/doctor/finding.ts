@@ -5,7 +5,7 @@ export const ok = (text: string): Finding => ({ level: 'ok', text });
 export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });
 export const problem = (text: string, advice?: string): Finding => ({ level: 'problem', text, advice });
 
-/** The advice for sites whose sessions cannot be renewed. */
+/** Advice for sites whose sessions cannot be renewed. */
 export const withoutRenewal = 'set CHAT_SESSION_KEEPALIVE=off';
 
 const marks = { ok: '✓', warning: '!', problem: '✗' };

@@ -5,15 +5,15 @@ import type { Config } from '../settings/config.ts';
 import { ok, problem, warning } from './finding.ts';
 
 const requestTimeoutMs = 5000;
-/** The first packet of the chat has about 100 bytes. */
+/** The first packet of the server has about 100 bytes. */
 const maxPacketBytes = 64 * 1024;
-/** A load balancer that chooses at random gets some of these right. */
+/** Several, because a load balancer that chooses at random keeps some of them at one server. */
 const pollingConnections = 4;
 
 /**
- * Checks that browsers reach the chat at this address through all proxies and, with several servers, that polling
+ * Checks that browsers reach the chat at this address through all proxies. With several servers, also checks that polling
  * stays at one server.
- * @param cookieName of the cookie of logins, by which a balancer may choose the server
+ * @param cookieName the cookie of logins, because a load balancer may choose the server by it
  */
 export async function* checkReachability(
   { origins }: Pick<Config, 'origins'>,
@@ -41,7 +41,7 @@ export async function* checkReachability(
 
   let lost = 0;
   for (let n = 0; n < pollingConnections; n++) {
-    // The server rejects an unknown session only over the connection. A balancer may choose the server by the session.
+    // A load balancer may choose the server by this value. The server rejects unknown sessions only after the handshake.
     const session = `doctor-${randomUUID()}`;
     try {
       const first = await poll(session, '');
@@ -64,13 +64,13 @@ export async function* checkReachability(
   yield (await receivesPacket(`${url.replace(/^http/, 'ws')}&transport=websocket`, headersFor('doctor')))
     ? ok(`A WebSocket reaches the chat at ${address}.`)
     : problem(
-        `No WebSocket reaches the chat at ${address}: all users are served by polling, which is slower.`,
+        `WebSockets do not reach the chat at ${address}, so all users are served by polling, which is slower.`,
         'Let the proxy pass the upgrade on. See docs/install.md.',
       );
   yield lost === 0
-    ? ok('Polling reaches the chat, too, and stays at its server.')
+    ? ok('Polling also reaches the chat, and stays at one server.')
     : warning(
-        `Polling does not stay at its server: ${lost} of ${pollingConnections} connections were lost. Browsers without WebSocket cannot use the chat.`,
+        `Polling does not stay at one server: ${lost} of ${pollingConnections} connections were lost. Browsers without WebSocket cannot use the chat.`,
         `Let the load balancer choose the server by the cookie ${cookieName}. See docs/operate.md.`,
       );
 }

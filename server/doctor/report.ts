@@ -17,11 +17,11 @@ const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [-
 export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
 
-Shows the settings that differ from the default, what is wrong, and what to change. It changes nothing.
+Shows the settings that differ from the default, their problems, and what to change. Changes nothing itself.
 
   --settings FILE  the settings of the chat server
   --cookie -       follows one login: asks for the session cookie of a logged-in user, or the header Cookie;
-                   --cookie VALUE gives it, but all users of this machine can see it in the list of processes
+                   --cookie VALUE passes it, but all users of this machine can see it in the list of processes
   --origin URL     checks whether a page at this address may connect
   --chat URL       checks whether browsers reach the chat at this address
   --all            shows all settings
@@ -29,11 +29,11 @@ Shows the settings that differ from the default, what is wrong, and what to chan
 
 Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')}`;
 
-/** The output for findings, and for the reason why there are none. */
+/** The output for findings and usage errors. */
 interface Output {
   finding(line: string): void;
   problem(line: string): void;
-  /** Returns null if no cookie is given. */
+  /** Returns null without an input. */
   askCookie?(): Promise<string | null>;
 }
 
@@ -112,7 +112,7 @@ It asks for ${what} from the browser of a logged-in user.`);
 
 const maxShownCharacters = 1000;
 
-/** Prints SQL and nothing else, so that it can be piped into the database. */
+/** Prints only SQL, so that it can be piped into the database. */
 async function printGrants({ logins, mail }: Config, output: Output): Promise<void> {
   if (!('site' in logins))
     throw new CommandProblem(
@@ -124,7 +124,7 @@ async function printGrants({ logins, mail }: Config, output: Output): Promise<vo
   for (const line of lines) output.finding(line);
 }
 
-/** @param all also settings with their default */
+/** @param all whether to include settings with their default */
 function settingLines({ env, lines }: GivenSettings, all: boolean): string[] {
   const settings = listSettings(env, lines);
   const shown = all

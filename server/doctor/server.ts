@@ -18,14 +18,14 @@ import { isListed } from '../wire/origins.ts';
 import { ok, problem, warning } from './finding.ts';
 
 /**
- * Checks everything that the server needs besides the logins.
+ * Checks everything that the server needs, except the logins.
  * @param page the address of a page with the chat, or its origin
  */
 export async function* checkServer(config: Config, page: string | undefined): AsyncGenerator<Finding> {
   const { history, cluster, mail, url } = config;
   if (process.geteuid?.() === 0) {
     yield warning(
-      'This is root, who may read and write everything: these results do not hold for another account.',
+      'Root may read and write everything, so these results do not apply to another account.',
       `Run the doctor as the user of the chat server: runuser -u USER -- ${howToRun('doctor')}.`,
     );
   }
@@ -36,8 +36,8 @@ export async function* checkServer(config: Config, page: string | undefined): As
     yield await checkMailServer(mail);
     if (url?.startsWith('http:'))
       yield warning(
-        'Mail programs show no button to unsubscribe, because the address in CHAT_URL is not https://.',
-        'Set CHAT_URL to the address by which browsers reach the chat with TLS.',
+        'Mail programs do not show a button to unsubscribe, because the address in CHAT_URL is not https://.',
+        'Set CHAT_URL to the https:// address of the chat.',
       );
   }
   yield checkClient();
@@ -79,7 +79,7 @@ function checkHistoryFile(setting: string): Finding {
   return ok(
     exists
       ? `The history ${path} can be written.`
-      : `The history ${path} can be created: it does not exist yet.`,
+      : `The history ${path} does not exist yet, and can be created.`,
   );
 }
 
@@ -141,7 +141,7 @@ async function checkBus(place: BusPlace, history: DatabaseAddress): Promise<Find
     if (delayMs <= slowBusMs) return ok('The bus of CHAT_CLUSTER delivers messages.');
     return warning(
       `The bus of CHAT_CLUSTER is slow: a message came back after ${Math.round(delayMs)} ms.`,
-      'Messages of other servers come later by as much. Is it far away, or busy?',
+      'Messages from other servers are delayed by this time. Is the bus far away, or busy?',
     );
   } catch (error) {
     return problem(`The bus of CHAT_CLUSTER cannot be used. ${(error as Error).message}.`, advice);

@@ -181,7 +181,7 @@ test('a session that is expired by the options of the store URL', async () => {
   const [env, ...args] = sessionFile('user_id|i:7;');
   const ago = Date.now() / 1000 - 1800;
   utimesSync(join(folder, `sess_${args[1]}`), ago, ago);
-  expect(await doctor(1, env, ...args)).toMatch(/this session has expired[\s\S]*lifetime=/);
+  expect(await doctor(1, env, ...args)).toMatch(/This session is expired[\s\S]*lifetime=/);
 });
 
 test('a store that fails midway is explained without a stack', async () => {
@@ -328,7 +328,7 @@ test('docs/operate.md shows what the doctor says', async () => {
     .replace(`file://${place}`, 'file:///var/lib/php/sessions')
     .replaceAll(place, '/var/lib/php-session-chat/main')
     // The user of this test, and whether there is a client, do not concern the page.
-    .replace(/! This is root.*\n.*\n/, '')
+    .replace(/! Root may read.*\n.*\n/, '')
     .replace(/! The browser client is not built.*\n.*\n/, '✓ The browser client is built.\n');
   expect(shown.trimEnd().split('\n')).toEqual(sample.split('\n'));
 });
@@ -362,7 +362,7 @@ describe('the requirements of the server besides the sessions', () => {
       /^✓ A logout is noticed at the next regular check\./m,
     ])
       expect(forbidden).toMatch(line);
-    expect(forbidden).not.toContain('This is root');
+    expect(forbidden).not.toContain('Root may read');
   });
 
   test('messages and files where the web server of the site hands them out', async () => {
@@ -559,7 +559,7 @@ test('MariaDB with a missing table, a prefix or a user who may only read is expl
   });
   const missing = await doctor(1, env('missing'));
   expect(missing).toMatch(
-    /^✗ The session store: there is no table of the name in table=, or .* may not read it/m,
+    /^✗ The session store: the table that table= names does not exist, or .* may not read it/m,
   );
   expect(missing).not.toContain('geheim');
   expect(await doctor(0, env('s'))).toMatch(
@@ -588,7 +588,7 @@ test('PostgreSQL with a missing table, a prefix or NOTIFY as the bus is explaine
   expect(said).toMatch(lastLine('.*prefix=odd:'));
   expect(said).toMatch(/^[✓!] The bus of CHAT_CLUSTER (delivers|is slow)/m);
   expect(await doctor(1, { CHAT_SESSION_STORE: `${url}missing` })).toMatch(
-    /^✗ The session store: the database has no such table as table= names/m,
+    /^✗ The session store: the table that table= names does not exist in the database/m,
   );
 });
 
@@ -618,7 +618,7 @@ describe('several servers', () => {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const works = await doctorProcess(1, env('default:geheim'), ['--chat', url]);
       expect(works).toMatch(/^[✓!] The bus of CHAT_CLUSTER (delivers|is slow)/m);
-      expect(works).toMatch(/^✗ No WebSocket reaches/m);
+      expect(works).toMatch(/^✗ WebSockets do not reach/m);
       expect(works).not.toContain('geheim');
     });
 
@@ -652,9 +652,9 @@ describe('several servers', () => {
       doctor(1, env, '--chat', `http://127.0.0.1:${port}`),
       doctor(1, env, '--chat', `http://127.0.0.1:${port}/nowhere`),
     ]);
-    expect(well).toMatch(/^✓ A WebSocket reaches[\s\S]*^✓ Polling reaches the chat, too, and stays/m);
+    expect(well).toMatch(/^✓ A WebSocket reaches[\s\S]*^✓ Polling also reaches the chat, and stays/m);
     expect(bad).toMatch(
-      /^✗ No WebSocket reaches[\s\S]*^! Polling does not stay at its server: [1-4] of 4[\s\S]*PHPSESSID/m,
+      /^✗ WebSockets do not reach[\s\S]*^! Polling does not stay at one server: [1-4] of 4[\s\S]*PHPSESSID/m,
     );
     expect(other).toMatch(/^✗ At http:.*nowhere there is no chat: .* 404\./m);
     await Promise.all([sticky.stop(), plain.stop(), ...servers.map((server) => server.stop())]);

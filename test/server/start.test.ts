@@ -98,7 +98,9 @@ describe('a session store that cannot be read: the server starts, and its log sa
     expect(await reasonWith(`sqlite:${folder}/none.db${table}`)).toMatch(
       /there is no SQLite file .*none\.db/,
     );
-    expect(await reasonWith(`sqlite:${folder}/site.db${table}`)).toMatch(/no such table as table= names/);
+    expect(await reasonWith(`sqlite:${folder}/site.db${table}`)).toMatch(
+      /the table that table= names does not exist/,
+    );
   });
 
   if (process.getuid?.() === 0) {

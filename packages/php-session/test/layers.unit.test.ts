@@ -179,13 +179,18 @@ describe('key files', () => {
       'a key of another length',
       'decrypt',
       `${long}\n${short}`,
-      /bad has on line 2 no key of 32 bytes in base64/,
+      /line 2 of the key file .*bad is not a key of 32 bytes in base64/,
     ],
-    ['a key of 24 bytes', 'laravel', 'a'.repeat(32), /bad has on line 1 no key of 16 or 32 bytes in base64/],
-    ['what is not base64', 'decrypt', `# x\n!${long}`, /bad has on line 2 no key/],
-    ['two keys on a line', 'laravel', `${long},${long}`, /bad has on line 1 no key/],
-    ['nothing', 'decrypt', '', /bad holds no key/],
-    ['comments alone', 'laravel', '# base64:x\n\n', /bad holds no key/],
+    [
+      'a key of 24 bytes',
+      'laravel',
+      'a'.repeat(32),
+      /line 1 of .*bad is not a key of 16 or 32 bytes in base64/,
+    ],
+    ['what is not base64', 'decrypt', `# x\n!${long}`, /line 2 of .*bad is not a key/],
+    ['two keys on a line', 'laravel', `${long},${long}`, /line 1 of .*bad is not a key/],
+    ['nothing', 'decrypt', '', /bad does not contain a key/],
+    ['comments alone', 'laravel', '# base64:x\n\n', /bad does not contain a key/],
   ])('refused: %s, with the name of the file and without its content', (_, layer, content, reason) => {
     const bad = file('bad', content);
     expect(() => parseLayers(`${layer}:${bad}`)).toThrow(TypeError);

@@ -121,9 +121,9 @@ describe('lost', () => {
   });
 
   test.each([
-    ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /sends no notifications$/],
+    ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /does not send notifications$/],
     ['a line that does not end', 'x'.repeat(5000), /sent something that is not a notification$/],
-    ['that it knows neither command', 'ERROR\r\n', /sends no notifications: ERROR$/],
+    ['that it knows neither command', 'ERROR\r\n', /does not send notifications: ERROR$/],
   ])('with a server that says %s', async (_, nonsense, reason) => {
     const proxy = await spoilingProxy(memcached.port, (_piece, client) => client.write(nonsense));
     const store = subscribed(open('prefix=sessions/', proxy.port));
@@ -144,7 +144,7 @@ describe('lost', () => {
     await Promise.all(watching);
     const store = subscribed(open('prefix=sessions/', server.port));
     await store.until({ kind: 'lost' }, 0);
-    expect(store.received[0]).toMatchObject(lostMessage(/sends no notifications: .*TOO_MANY/));
+    expect(store.received[0]).toMatchObject(lostMessage(/does not send notifications: .*TOO_MANY/));
     for (const socket of others) socket.destroy();
     await store.active;
   });

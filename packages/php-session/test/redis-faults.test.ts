@@ -114,7 +114,7 @@ describe('a refusal of Redis', () => {
     await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');
     const sessions = store(`127.0.0.1:${replica.port}`);
     await expect.poll(() => orNull(sessions.ttl('one'))).toBeGreaterThan(90_000);
-    expect(await failureOf(sessions.touch('one', 1000))).toMatch(/READONLY.*has to name the primary/);
+    expect(await failureOf(sessions.touch('one', 1000))).toMatch(/READONLY.*must name the primary/);
   });
 
   test('an unknown command, which Redis repeats with its arguments: the error does not', async () => {

@@ -70,7 +70,7 @@ test('users in the table of a plain PHP site are found before their first visit,
       CHAT_MAIL_FROM: 'a@b.c',
       CHAT_URL: 'https://b.c',
     }),
-  ).toContain('no setting says where the addresses of users are');
+  ).toContain('no setting names the path of the users’ addresses');
 });
 
 test('a text outside the character set of the table finds no user, without a failure', async () => {

@@ -24,7 +24,7 @@ test('a session that cannot be read is refused with the reason, not as a silent 
   await db.query("UPDATE odd_sessions SET expires = expires * 1000 WHERE id = 'expiry'");
   for (const [id, reason] of [
     ['charset', /add charset=utf8mb4/],
-    ['expiry', /holds no time in expires_unit=/],
+    ['expiry', /is not a time in expires_unit=/],
   ] as const) {
     expect((await refusalOf(connect(id))).message).toBe('session_store_unavailable');
     await chat.until(reason);

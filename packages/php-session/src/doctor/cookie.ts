@@ -9,26 +9,26 @@ const maxListedNames = 10;
 
 const trimHeader = (copied: string) => copied.trim().replace(/^cookie:\s*/i, '');
 
-/** Returns a `Cookie` header for a copied one, for NAME=VALUE, or for the value alone of the cookie `name`. */
+/** Returns a `Cookie` header for a copied header, for NAME=VALUE, or for the value of the cookie `name`. */
 export function cookieHeader(copied: string, name?: string): string {
   const header = trimHeader(copied);
   return name === undefined || new RegExp(`(^|;\\s*)${name}=`).test(header) ? header : `${name}=${header}`;
 }
 
-/** Returns the names in a `Cookie` header; none for a value alone, which may end with the padding of base64. */
-export function namesIn(copied: string): string[] {
+/** Returns the names in a `Cookie` header. Empty for a value alone, which may end with the padding of base64. */
+export function listCookieNames(copied: string): string[] {
   const header = trimHeader(copied);
   if (!/^[^\s=;]+=[^=]/.test(header)) return [];
   return header.split(';').flatMap((pair) => /^\s*([^\s=]+)=/.exec(pair)?.[1] ?? []);
 }
 
-/** Checks the name of the cookie. Returns null if the name is right, or is not known. */
+/** Checks the name of the cookie. Returns null if the name is right or unknown. */
 export async function checkCookieName(settings: LoginSettings, copied: string): Promise<Finding | null> {
   const { name, siteName } =
     'site' in settings
       ? await readCookieNames(settings.site)
       : { name: settings.session.cookie.name, siteName: undefined };
-  const names = namesIn(copied);
+  const names = listCookieNames(copied);
   if (name === undefined || names.includes(name)) return null;
   const isOverridden = siteName !== undefined && siteName !== name;
   const advice = `Leave ${option('cookieName')} out: the folder of the site says ${siteName}. If browsers send another name, give the cookie as NAME=VALUE.`;
@@ -36,9 +36,9 @@ export async function checkCookieName(settings: LoginSettings, copied: string): 
     if (!isOverridden) return null;
     return problem(`${option('cookieName')} is ${name}, but the site calls its cookie ${siteName}.`, advice);
   }
-  const listed = names.slice(0, maxListedNames).map((each) => printable(each, 60));
+  const shownNames = names.slice(0, maxListedNames).map((each) => printable(each, 60));
   return problem(
-    `There is no cookie ${name} among these: ${listed.join(', ')}.`,
+    `There is no cookie ${name} among these: ${shownNames.join(', ')}.`,
     isOverridden
       ? advice
       : `If one of them is the session cookie of the site, set ${option('cookieName')} to its name. Otherwise log in, and copy the cookie ${name}.`,
@@ -46,8 +46,8 @@ export async function checkCookieName(settings: LoginSettings, copied: string): 
 }
 
 /**
- * Reads the name of the cookie of a site with PHP sessions. `siteName` is the name by PHP's settings and the code of the
- * site, if the option `cookieName` overrides it. Empty for other logins, which may have cookies of several names.
+ * Reads the name of the cookie of a site with PHP sessions. If the option `cookieName` overrides the name in the settings
+ * of PHP and the code of the site, `siteName` is that name. Empty for other logins, which may have several cookies.
  */
 async function readCookieNames(place: SitePlace): Promise<{ name?: string; siteName?: string }> {
   const { sessions } = place;
@@ -68,13 +68,13 @@ async function readCookieNames(place: SitePlace): Promise<{ name?: string; siteN
     if (session === undefined) return {};
     return { name: session.cookie.name, ...(cookieName && siteName !== undefined && { siteName }) };
   } catch (error) {
-    // Later findings report it.
+    // A later finding reports this error.
     if (error instanceof ConfigurationError) return {};
     throw error;
   }
 }
 
-/** Returns the name of the login's cookie; undefined if the site cannot be read, or has several. */
+/** Returns the name of the login's cookie. Undefined if the site cannot be read or has several cookies. */
 export async function findCookieName(settings: LoginSettings): Promise<string | undefined> {
   if ('session' in settings) return settings.session.cookie.name;
   try {
@@ -90,7 +90,7 @@ export async function findCookieName(settings: LoginSettings): Promise<string | 
   }
 }
 
-/** Returns the name of the cookie that a visitor without cookies lacks. */
+/** Returns the name of the cookie that the logins miss in a request without cookies. */
 export async function findMissingCookie(logins: Pick<Logins, 'identify'>): Promise<string | undefined> {
   const answer = await logins.identify({});
   return 'cookie' in answer ? answer.cookie : undefined;

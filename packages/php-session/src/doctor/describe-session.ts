@@ -17,14 +17,14 @@ import {
   type UserPart,
 } from './session-values.ts';
 
-/** The keys of a logged-in user's session with the kinds of their values, and none of the values. */
+/** The keys of a logged-in user's session with the kinds of their values, without the values. */
 export interface SessionDescription {
   keys: { path: string; kind: string }[];
-  /** Paths that may lead to the id of the user, the likeliest first. */
+  /** Paths that may lead to the ID of the user, the likeliest first. */
   ids: string[];
   names: string[];
   roles: string[];
-  /** Returns the user at these paths, or why there is none. @param roles empty for none */
+  /** Returns the user at these paths, or the reason why no user is there. An empty `roles` is not a path. */
   findUser(paths: { id: string; name: string; roles: string }): SessionUser | { problem: string };
 }
 
@@ -32,8 +32,8 @@ const maxKeys = 60;
 const maxKeyDepth = 3;
 
 /**
- * Reads the session of a cookie, so that its owner can say where the user is in it.
- * @param cookie in any form in which it can be copied
+ * Describes the session of a cookie, so that its owner can name the paths to the user.
+ * @param cookie the value, NAME=VALUE or the whole header
  */
 export async function describeSession(
   { session: settings }: StoreSettings,

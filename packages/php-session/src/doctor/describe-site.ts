@@ -15,16 +15,16 @@ import { pathText } from '../path.ts';
 import { databaseProblem, lacksRights } from './examine.ts';
 import { storeTitle } from './other-options.ts';
 
-/** Paths by how they were accessed: `seen` ones were looked up or listed. */
+/** The accessed paths. `seen` means that the path was only looked up or listed. */
 export type SiteFiles = ReadonlyMap<string, 'seen' | 'read'>;
 
-/** What the folder and the database of a site say about it. Unknown parts are left out. */
+/** Facts about a site from its folder and database. Unknown facts are absent. */
 export interface SiteDescription extends SiteFacts {
   /** The application, such as `WordPress`. */
   title: string;
-  /** Where the logins are, in words, such as `logins in MariaDB`. */
+  /** The store of the logins for display, such as `logins in MariaDB`. */
   logins: string;
-  /** The requests that browsers send the cookie of logins with. */
+  /** The requests in which browsers send the cookie of logins. */
   cookie: CookieScope;
   files: SiteFiles;
   /** Absent if the logins are in tables. */
@@ -33,27 +33,27 @@ export interface SiteDescription extends SiteFacts {
   sessionFolder?: string | undefined;
   /** Whether the paths to the user in a session are known. */
   isUserKnown: boolean;
-  /** The database user that reads the tables of the site: `site`'s user, or `own` by the option `siteDatabase`. */
+  /** The database user that reads the tables: the user of the site, or an own user by the option `siteDatabase`. */
   databaseUser?: 'site' | 'own' | undefined;
-  /** Known applications near this one, in words: this may be the wrong folder. */
+  /** Known applications near this one, for display. If present, this may be the wrong folder. */
   nearby?: string | undefined;
-  /** The settings of the same site, which can be examined although `isUserKnown` is false. */
+  /** The settings of the same site, which can be examined even if `isUserKnown` is false. */
   settings: FolderSettings;
 }
 
 /** Why a site cannot be described. */
 export interface SiteProblem {
-  /** `database`: it answers, but cannot be used. `unavailable`: it does not answer. */
+  /** `database` if it answers but cannot be used. `unavailable` if it does not answer. */
   code: 'configuration' | 'database' | 'unavailable';
   problem: string;
   files: SiteFiles;
-  /** Known applications near the folder, in words. */
+  /** Known applications near the folder, for display. */
   nearby?: string | undefined;
-  /** As in `Finding`. */
+  /** See `Finding.lacksRights`. */
   lacksRights?: boolean;
 }
 
-/** Describes the site in a folder. Executes nothing of it. */
+/** Describes the site in a folder, without executing its code. */
 export async function describeSite({ site: given }: FolderSettings): Promise<SiteDescription | SiteProblem> {
   const files = new Map<string, 'seen' | 'read'>();
   const place = withUnknownUser(given);
@@ -84,10 +84,10 @@ async function describeNearby(place: SitePlace): Promise<string | undefined> {
   return sites.map(({ folder, title }) => `${title} is in ${folder}`).join(', ') || undefined;
 }
 
-/** Stands for unknown paths to the user. */
+/** A placeholder for unknown paths to the user. */
 const unknownPath = 'not_known_yet';
 
-/** Returns the same place, whose PHP sessions can be opened without the paths to the user. */
+/** Adds a placeholder for missing paths to the user, so that PHP sessions can be opened without them. */
 function withUnknownUser(place: SitePlace): SitePlace {
   const { sessions } = place;
   if (sessions === undefined) return place;
@@ -129,7 +129,7 @@ async function describe(place: SitePlace): Promise<Parts> {
   const logins = openTables(application, reader);
   try {
     const fault = await logins.fault();
-    // The site makes this table at its first login.
+    // The site creates this table at its first login.
     if (fault !== null && !/ has no \w+ yet/.test(fault.message)) throw fault;
   } finally {
     logins.close();
@@ -140,7 +140,7 @@ async function describe(place: SitePlace): Promise<Parts> {
     const query = queryValue(database, driver);
     const title = await databaseTitle(kind, query);
     const parts = await application.describe?.(folder, found, query, driver).catch((error: unknown) => {
-      // A user by `siteDatabase` may not read all of it.
+      // The user of `siteDatabase` may lack rights for these queries.
       if (error instanceof StoreError || error instanceof ConfigurationError) return {};
       throw error;
     });

@@ -8,7 +8,7 @@ import type { SitePlace } from '../logins/site.ts';
 import { openLoginReader } from '../logins/tables.ts';
 import { grantsCommand, option, trustedProxies } from '../names.ts';
 import { DatabaseError } from '../stores/sql/driver.ts';
-import { checkCookieName, cookieHeader, findMissingCookie, namesIn } from './cookie.ts';
+import { checkCookieName, cookieHeader, findMissingCookie, listCookieNames } from './cookie.ts';
 import { type Finding, ok, printable, problem, warning } from './finding.ts';
 import { examineSession, type SessionExamination } from './session.ts';
 import { findTypedPaths } from './user.ts';
@@ -16,23 +16,23 @@ import { findTypedPaths } from './user.ts';
 export interface LoginExamination extends SessionExamination {
   /** Checks whether the mail addresses of users can be read. */
   mails?: boolean;
-  /** Whether an address is that of a trusted proxy. With it the address that the site noted at the login is checked. */
+  /** Whether an address belongs to a trusted proxy. If given, the address that the site stored at the login is checked. */
   isProxy?(address: string): boolean;
 }
 
-/** Finds faults in the settings themselves. Reads no file and connects to nothing. */
+/** Finds problems in the settings alone, without reading files or connecting. */
 export const examineSettings = (settings: LoginSettings): Finding[] =>
   'session' in settings ? findTypedPaths(settings.session.user) : [];
 
-/** Checks the settings, the site, its store or database, and follows one login. Findings contain no secrets. */
+/** Checks the settings, the site and its store or database, and follows one login. Findings contain no secrets. */
 export async function* examineLogins(
   settings: LoginSettings,
   { cookie, ...examination }: LoginExamination = {},
 ): AsyncGenerator<Finding> {
   const wrongName = cookie === undefined ? null : await checkCookieName(settings, cookie);
   if (wrongName !== null) yield wrongName;
-  const followed = { ...examination, cookie: wrongName === null ? cookie : undefined };
-  if ('site' in settings) return yield* examineSite(settings.site, followed);
+  const further = { ...examination, cookie: wrongName === null ? cookie : undefined };
+  if ('site' in settings) return yield* examineSite(settings.site, further);
   const { session, users } = settings;
   if (examination.mails) yield await checkMails({}, session.user);
   if (users !== undefined) {
@@ -40,7 +40,7 @@ export async function* examineLogins(
     yield* checkAccounts(logins, users);
     logins.close();
   }
-  yield* examineSession(session, followed);
+  yield* examineSession(session, further);
 }
 
 async function* examineSite(place: SitePlace, examination: LoginExamination): AsyncGenerator<Finding> {
@@ -59,7 +59,7 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
       yield* checkAccounts(logins, place.users, place);
       if (mails) yield await checkMails(logins, session?.user, place);
       if (!hasTables || cookie === undefined || isRejected) return;
-      const isValueAlone = namesIn(cookie).length === 0;
+      const isValueAlone = listCookieNames(cookie).length === 0;
       const name = session?.cookie.name ?? (isValueAlone ? await findMissingCookie(logins) : undefined);
       const cookies = cookieHeader(cookie, name);
       const answer = await logins.identify({ cookies });
@@ -69,11 +69,11 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
           answer.hint ??
             'Log in to the site again, and copy the whole header Cookie: developer tools, Network, a page of the site, its request headers.',
         );
-      yield* checkNotedClient(place, cookies, examination);
+      yield* checkLoginOrigin(place, cookies, examination);
       const { id, name: userName, roles = [], banned } = answer.user;
-      const marks = [...roles, ...(banned ? ['banned'] : [])].map((mark) => `, ${mark}`).join('');
+      const labels = [...roles, ...(banned ? ['banned'] : [])].map((label) => `, ${label}`).join('');
       yield ok(
-        `The user ${printable(id)} is logged in, and others see the name ${printable(userName)}${marks}.`,
+        `The user ${printable(id)} is logged in, and others see the name ${printable(userName)}${labels}.`,
       );
     } finally {
       logins.close();
@@ -85,18 +85,18 @@ async function* examineSite(place: SitePlace, examination: LoginExamination): As
   }
 }
 
-/** Returns the kind of a database's failure; undefined if the database did not answer. */
+/** Returns the kind of a database's failure. Undefined if the database did not answer. */
 export const databaseProblem = (error: StoreError): DatabaseError['problem'] | undefined =>
   [error, error.cause].find((each) => each instanceof DatabaseError)?.problem;
 
-/** Whether the user of `siteDatabase` lacks rights. To such a user, tables and views may seem to be missing. */
+/** Whether the user of `siteDatabase` may lack rights. Tables and views are then reported as missing. */
 export const lacksRights = ({ database }: Pick<SitePlace, 'database'>, error: StoreError): boolean =>
   database !== undefined &&
   /^(database|table|column|permission|hidden|hiddenColumn)$/.test(databaseProblem(error) ?? '');
 
 function explainFault(error: StoreError, place: SitePlace): Finding {
   const text = `The database of the site: ${error.message}.`;
-  // A fault with a hint ends by itself.
+  // A fault with a hint ends without a change of the settings.
   return error.hint === undefined
     ? { ...problem(text), lacksRights: lacksRights(place, error) }
     : warning(text, error.hint);
@@ -131,8 +131,8 @@ async function checkMails(
   if (logins.findMail === undefined) {
     return paths?.mail === undefined
       ? problem(
-          'Mails cannot be sent: no setting says where the addresses of users are.',
-          `Set ${option('userMail')} to their path in the session, or send no mails.`,
+          'Mails cannot be sent, because no setting names the path of the users’ addresses.',
+          `Set ${option('userMail')} to the path in the session, or disable mails.`,
         )
       : ok('The addresses for mails come from the sessions of users.');
   }
@@ -144,7 +144,7 @@ async function checkMails(
     return {
       ...problem(
         `The addresses for mails cannot be read: ${error.message}.`,
-        `${grantsCommand()} prints the right for them, too.`,
+        `${grantsCommand()} also prints the right for them.`,
       ),
       lacksRights: lacksRights(place, error),
     };
@@ -158,7 +158,7 @@ async function* checkAccounts(
   place: Pick<SitePlace, 'database'> = {},
 ): AsyncGenerator<Finding> {
   try {
-    // Finds no name, but reads all columns.
+    // A character that names do not contain. The search still reads all columns.
     await accounts?.search('\u{10ffff}', 1);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
@@ -166,7 +166,7 @@ async function* checkAccounts(
       ...problem(
         `The users of the site cannot be read: ${error.message}.`,
         table === undefined
-          ? `${grantsCommand()} prints the right for them, too.`
+          ? `${grantsCommand()} also prints the right for them.`
           : `Correct ${option('userTable')}, or the database that ${option('siteDatabase')} names. Its user needs SELECT on the two columns.`,
       ),
       lacksRights: lacksRights(place, error),
@@ -174,8 +174,8 @@ async function* checkAccounts(
   }
 }
 
-/** Compares the address and the browser that the site noted at the login with those of visitors. @throws StoreError */
-async function* checkNotedClient(
+/** Checks the address and the browser that the site stored at the login. @throws StoreError */
+async function* checkLoginOrigin(
   place: SitePlace,
   cookies: string,
   { isProxy }: LoginExamination,
@@ -191,19 +191,19 @@ async function* checkNotedClient(
     if ('reason' in claim) return;
     const table = application.logins(open.site, open.driver)[claim.table];
     const row = table && (await openLoginReader(table, open).find(claim.lookup))?.row;
-    const noted = row && application.loginOrigin(open.site, claim, row);
-    if (!noted) return;
+    const origin = row && application.loginOrigin(open.site, claim, row);
+    if (!origin) return;
     const { title } = application;
-    const leaveOut = `if that cannot be, ${option('siteChecks')}=off leaves the comparison out. Be warned: a stolen session id then works from everywhere.`;
-    if (noted.address !== null && isProxy(noted.address))
+    const disableAdvice = `if that is not possible, ${option('siteChecks')}=off disables the comparison. Be warned: a stolen session id then works from everywhere.`;
+    if (origin.address !== null && isProxy(origin.address))
       yield problem(
-        `${title} has noted ${printable(noted.address)} as the address of this login, which is a proxy of ${trustedProxies()}. Unless the browser runs on that machine, PHP sees no addresses of visitors. These are compared, so every login is rejected.`,
-        `Let PHP see the addresses of visitors (nginx: set_real_ip_from, Apache: mod_remoteip); ${leaveOut}`,
+        `${title} stored ${printable(origin.address)} as the address of this login, which is a proxy of ${trustedProxies()}. Unless the browser runs on that machine, PHP does not see the addresses of visitors. They are compared, so every login is rejected.`,
+        `Let PHP see the addresses of visitors (nginx: set_real_ip_from, Apache: mod_remoteip); ${disableAdvice}`,
       );
-    if (noted.browser === '')
+    if (origin.browser === '')
       yield problem(
-        `${title} has noted no browser for this login. It is compared with the header User-Agent, so every login is rejected.`,
-        `Let the proxy in front of PHP pass on the header User-Agent; ${leaveOut}`,
+        `${title} did not store a browser for this login. The browser is compared with the header User-Agent, so every login is rejected.`,
+        `Let the proxy in front of PHP pass on the header User-Agent; ${disableAdvice}`,
       );
   } finally {
     reader.close();

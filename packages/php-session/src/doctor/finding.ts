@@ -1,11 +1,11 @@
 /** The result of one check. */
 export interface Finding {
-  /** A `problem` must be fixed. With a `warning` logins work, but not as well as they could. */
+  /** A `problem` must be fixed. With a `warning` logins work, but with a disadvantage. */
   level: 'ok' | 'warning' | 'problem';
   text: string;
   /** What to change. */
   advice?: string | undefined;
-  /** The user of the option `siteDatabase` lacks rights, which `grants` returns. */
+  /** The user of the option `siteDatabase` lacks rights. `grants` returns the SQL for them. */
   lacksRights?: boolean;
 }
 
@@ -13,6 +13,6 @@ export const ok = (text: string): Finding => ({ level: 'ok', text });
 export const warning = (text: string, advice?: string): Finding => ({ level: 'warning', text, advice });
 export const problem = (text: string, advice?: string): Finding => ({ level: 'problem', text, advice });
 
-/** Returns at most `maxLength` characters, without those that control a terminal or reorder its lines. */
+/** Replaces characters that control a terminal or reorder its lines. Returns at most `maxLength` characters. */
 export const printable = (text: string, maxLength = 120): string =>
   text.slice(0, maxLength).toWellFormed().replace(/\p{C}/gu, '�');

@@ -1,4 +1,4 @@
-// The public interface of php-sessions/doctor: what a site is, and why its logins are not recognised.
+// The public interface of php-sessions/doctor. It describes sites, and explains why logins are not recognised.
 
 export type { CookieScope } from '../logins/application.ts';
 export { grants } from '../logins/grants.ts';

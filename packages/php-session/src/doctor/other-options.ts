@@ -8,7 +8,7 @@ type Options = Readonly<Record<string, string | null>>;
 
 const withPrefixes = (...prefixes: string[]) => prefixes.map((prefix): Options => ({ prefix }));
 const withoutHandler = { handler: null, redundancy: null, past_misses: null, distribution: null };
-/** @param distributions the default first */
+/** @param distributions the values of `distribution=`, the default first */
 const withHandler = (handler: string, ...distributions: string[]) =>
   distributions.map(
     (distribution, n): Options => ({
@@ -20,7 +20,7 @@ const withHandler = (handler: string, ...distributions: string[]) =>
     }),
   );
 
-/** Options of known handlers and applications by the kind of store. */
+/** The options of known handlers and applications, by the kind of store. */
 const knownOptions: Record<string, readonly Options[]> = {
   memcached: [
     ...withHandler('memcached', 'ketama', 'modula', 'ketama_weighted'),
@@ -53,22 +53,22 @@ const knownOptions: Record<string, readonly Options[]> = {
   ],
   sql: withPrefixes('', 'ci_session:'),
 };
-/** Options with which no session is expired. */
+/** Options that disable the expiry. */
 const withoutExpiry: Record<string, Options> = {
   file: { lifetime: '0' },
   sql: { expires: null, expires_unit: null, last: null, last_unit: null, lifetime: null },
 };
-/** Listing all keys may take longer than one look-up. */
+/** Listing all keys may take longer than a lookup. */
 const listTimeout: Options = { timeout: '5000ms' };
 const maxListedPrefixes = 5;
-/** PHP makes no shorter IDs. */
+/** The length of PHP's shortest IDs. */
 const minIdLength = 22;
 /** A prefix has at most 200 characters, and an ID 256. */
 const maxKeyLength = 456;
 /** Matches a key that ends in an ID, and captures its prefix. */
 const keyPattern = /^(.*?)[A-Za-z0-9,-]+$/s;
-/** The IDs of this many sessions have no common start. */
-const enoughKeys = 5;
+/** With this number of random IDs, a common start belongs to the prefix. */
+const minKeysForPrefix = 5;
 
 const stores: Record<string, { kind: string; title: string }> = {
   file: { kind: 'file', title: 'files' },
@@ -90,51 +90,56 @@ export const storeTitle = ({ protocol }: SessionSource): string => stores[protoc
 export function adviseStart(source: SessionSource): string {
   return source.protocol === 'file'
     ? `Name the folder of PHP’s session.save_path in ${option('store')} (phpinfo() of the site shows it), and run this as the account of the server.`
-    : `Start ${storeTitle(source)}, or correct ${option('store')}: its host and port, its user and password. phpinfo() of the site shows those of PHP as session.save_path.`;
+    : `Start ${storeTitle(source)}, or correct ${option('store')}: its host and port, its user and password. phpinfo() of the site shows PHP’s values as session.save_path.`;
 }
 
-/** Searches for a session that the store does not have with other options of the store URL. */
+/** Searches a missing session with other options of the store URL. */
 export async function findOtherOptions(source: SessionSource, id: string): Promise<Finding> {
   const kind = storeKind(source);
   const ignoreExpiry = withoutExpiry[kind];
   if (ignoreExpiry !== undefined && (await hasSession(source, ignoreExpiry, id)))
     return problem(
-      'By the options of the store URL this session has expired.',
+      'This session is expired according to the options of the store URL.',
       'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
     );
-  const known = knownOptions[kind] ?? [];
+  const alternatives = knownOptions[kind] ?? [];
   const prefixes = new Set((await listKeys(source, id)).map((key) => key.slice(0, -id.length)));
   const candidates = [
-    ...known,
-    ...[...prefixes].flatMap((prefix) => [{ prefix }, ...known.map((options) => ({ ...options, prefix }))]),
+    ...alternatives,
+    ...[...prefixes].flatMap((prefix) => [
+      { prefix },
+      ...alternatives.map((options) => ({ ...options, prefix })),
+    ]),
   ];
   for (const options of candidates) {
     if (!(await hasSession(source, { ...ignoreExpiry, ...options }, id))) continue;
     const needed = source.with(options).options;
     return problem(
-      'With other options of the store URL there is such a session.',
+      'The session exists with other options of the store URL.',
       needed === ''
         ? `${option('store')} needs no options: remove the ? and the text behind it.`
         : `${option('store')} needs these options behind its ?: ${needed}`,
     );
   }
-  const held = commonPrefixes(await listKeys(source, '')).map((prefix) =>
-    prefix === '' ? 'none at all' : `prefix=${printable(prefix)}`,
+  const storedPrefixes = findPrefixes(await listKeys(source, '')).map((prefix) =>
+    prefix === '' ? 'no prefix' : `prefix=${printable(prefix)}`,
   );
-  const listed =
-    held.length === 0 ? '' : ` The store has keys that look like sessions, with ${held.join(', ')}.`;
-  const handler =
+  const prefixAdvice =
+    storedPrefixes.length === 0
+      ? ''
+      : ` The store has keys that look like sessions, with ${storedPrefixes.join(', ')}.`;
+  const handlerAdvice =
     kind === 'session-server'
       ? ''
-      : `Does its handler put something before the ID, which prefix= must name?${listed} `;
+      : `Does its handler put something before the ID, which prefix= must name?${prefixAdvice} `;
   return problem(
     'There is no such session under the keys of other handlers either.',
-    `Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? ${handler}Is the visitor still logged in?`,
+    `Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? ${handlerAdvice}Is the visitor still logged in?`,
   );
 }
 
-/** Returns the prefixes of keys that look like sessions, the most frequent first, without any part of an ID. */
-function commonPrefixes(keys: readonly string[]): string[] {
+/** Returns the prefixes of keys that look like sessions, the most frequent first. They contain no part of an ID. */
+function findPrefixes(keys: readonly string[]): string[] {
   const keysByPrefix = new Map<string, string[]>();
   for (const key of keys) {
     if (key.length > maxKeyLength) continue;
@@ -145,17 +150,17 @@ function commonPrefixes(keys: readonly string[]): string[] {
   return [...keysByPrefix]
     .sort(([, a], [, b]) => b.length - a.length)
     .slice(0, maxListedPrefixes)
-    .map(([prefix, group]) => (group.length < enoughKeys ? prefix : commonStart(group)));
+    .map(([prefix, group]) => (group.length < minKeysForPrefix ? prefix : findCommonStart(group)));
 }
 
-/** Letters at the end of a prefix look like part of an ID. Letters that many keys share are not. */
-function commonStart([first = '', ...others]: readonly string[]): string {
+/** Finds the whole prefix. Letters at its end look like part of an ID, but all keys share them. */
+function findCommonStart([first = '', ...others]: readonly string[]): string {
   let length = first.length - minIdLength;
   for (const key of others) while (!key.startsWith(first.slice(0, length))) length--;
   return first.slice(0, length);
 }
 
-/** Returns the keys with that end; none if the store cannot, or may not, list keys. */
+/** Returns the keys with this end. Empty if the store cannot list keys, or its user may not. */
 async function listKeys(source: SessionSource, end: string): Promise<string[]> {
   const store = source.with(listTimeout).open();
   try {

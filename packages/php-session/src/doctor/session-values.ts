@@ -10,13 +10,13 @@ export interface SessionValue {
 
 const maxDepth = 6;
 const maxValues = 2000;
-/** Of each inner array or object, so that a long list does not hide the values behind it. */
+/** The limit for each inner array or object. It keeps a long list from hiding the values after it. */
 const maxChildren = 200;
 
-/** Returns the values of a session, the outer ones first, and those in serialized strings. */
+/** Returns the values of a session, outer values first, including values in serialized strings. */
 export function listValues(session: PhpValue): SessionValue[] {
   const values = listChildren({ path: [], value: session }, maxValues);
-  // The list grows in this loop.
+  // The loop also visits the values that it adds.
   for (const each of values) {
     if (values.length >= maxValues) break;
     if (each.path.length < maxDepth) values.push(...listChildren(each, maxChildren));
@@ -39,7 +39,7 @@ export function listChildren(parent: SessionValue, limit = Number.POSITIVE_INFIN
     }));
 }
 
-/** Decodes a serialized string. Returns null if it does not hold an array or an object. */
+/** Decodes a serialized string. Returns null if the content is not an array or object, or is empty. */
 export function decodeSerialized({ path, value }: SessionValue): SessionValue | null {
   if (typeof value !== 'string' && !(value instanceof PhpBytes)) return null;
   const decoded = follow(value, [decoding]);
@@ -47,7 +47,7 @@ export function decodeSerialized({ path, value }: SessionValue): SessionValue | 
   return { path: [...path, decoding], value: decoded.value };
 }
 
-/** Returns the keys of a path, without its decodings. */
+/** Returns the keys of a path, without the decoding steps. */
 export const keysOf = (path: Path): Key[] => path.filter((step) => step !== decoding);
 
 const isContainer = (value: PhpValue): boolean =>
@@ -56,7 +56,7 @@ const isContainer = (value: PhpValue): boolean =>
 /** Whether a path leads to text that a visitor typed into the login form: `_security.last_username` of Symfony. */
 export const isTyped = (path: Path): boolean => /(^|\.)last_username$/.test(String(path.at(-1)));
 
-/** Usual keys, the likeliest first. */
+/** Usual names of keys, the likeliest first. */
 const usualKeys = {
   id: [
     /^(user|member|customer|client|account)_?id$|^uid$/i,
@@ -75,7 +75,7 @@ const userKey = /user|member|customer|account|auth|login|identity|me$/i;
 
 export type UserPart = keyof typeof usualKeys;
 
-/** Finds values that may be the id, the name or the roles of the user, the likeliest first. */
+/** Finds values that may be the ID, the name or the roles of the user, the likeliest first. */
 export function findLikelyValues(session: PhpValue, part: UserPart): SessionValue[] {
   return listValues(session)
     .flatMap((each) => {
@@ -92,14 +92,14 @@ export function canBe(part: UserPart | undefined, { path, value }: SessionValue,
   return part !== 'name' || displayName(value) !== '';
 }
 
-/** Returns a low number for a likely path; null if its last key is none of `likelyKeys`. */
+/** Returns a low number for a likely path. Null if the last key does not match `likelyKeys`. */
 function rankPath(path: Path, likelyKeys: readonly RegExp[]): number | null {
   const keys = keysOf(path).map(String);
   const last = keys.at(-1) ?? '';
   const rank = likelyKeys.findIndex((key) => key.test(last));
   if (rank === -1) return null;
   const isInUser = keys.slice(0, -1).some((key) => userKey.test(key));
-  // `cart.id` is hardly the id of the user.
+  // `cart.id` is probably not the ID of the user.
   const isElsewhere = keys.length > 1 && /^(id|name|roles?|groups?)$/i.test(last);
   return (isInUser ? rank / 2 : isElsewhere ? rank + 10 : rank) + keys.length / 100;
 }

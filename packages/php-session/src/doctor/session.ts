@@ -10,11 +10,9 @@ import { adviseStart, findOtherOptions, storeKind } from './other-options.ts';
 import { advisePath, describeContent, describeUser, findTypedPaths, warnOfTypedText } from './user.ts';
 
 export interface SessionExamination {
-  /**
-   * The cookie of a logged-in user: the value, NAME=VALUE or the whole header. Without it no login is followed.
-   */
+  /** The cookie of the login to follow: the value, NAME=VALUE or the whole header. */
   cookie?: string | undefined;
-  /** Checks whether sessions can be renewed. The text is advice for programs that may not, such as `set RENEW=off`. */
+  /** If given, the renewal of sessions is checked. Advises how to do without renewal, such as `set RENEW=off`. */
   withoutRenewal?: string | undefined;
 }
 
@@ -36,7 +34,7 @@ export async function* examineSession(
     yield ok('The session store answers.');
     if (store.checkNotifications !== undefined) {
       const { text, advice } = await store.checkNotifications();
-      // Without notifications a logout is still noticed, at the next check.
+      // Only a warning, because the next check notices a logout even without notifications.
       yield advice === undefined ? ok(text) : warning(text, advice);
     }
     const session =
@@ -69,7 +67,7 @@ export async function* examineSession(
 interface ReadSession {
   answer: Login | Refusal;
   id: string | null;
-  /** Null if there is no such session; undefined if it cannot be read. */
+  /** Null if the session does not exist, undefined if it cannot be read. */
   bytes: Buffer | null | undefined;
   /** Undefined if the session is empty or cannot be decoded. */
   content: PhpValue | undefined;
@@ -132,7 +130,7 @@ export async function explainRefusal(
 export const explainStoreError = ({ message, hint }: StoreError, { source }: SessionSettings): Finding =>
   problem(`The session store: ${message}.`, hint ?? adviseStart(source));
 
-/** Checks the right to renew sessions, on a session that does not exist. */
+/** Checks the permission to renew sessions. Only the ID of a session that does not exist is renewed. */
 async function* checkRenewal(
   store: SessionStore,
   id: string | null,
@@ -147,7 +145,7 @@ async function* checkRenewal(
     if (!(error instanceof StoreError)) throw error;
     yield warning(
       `Sessions cannot be renewed: ${error.message}.`,
-      `Give this account that right, or ${withoutRenewal}. Without it users who open no page of the site are logged out when the lifetime of their session ends.`,
+      `Give this account that right, or ${withoutRenewal}. Without renewal, users who do not open a page of the site are logged out when their session expires.`,
     );
   }
 }

@@ -18,13 +18,13 @@ import {
 const maxListedKeys = 40;
 const maxSuggestions = 3;
 
-/** What the paths to a user's data lead to. */
+/** The values that the paths lead to. */
 const pathTargets = {
   userId: 'the user’s id',
   userName: 'the name that others see',
   userGroups: 'the groups of the user',
   userRoles: 'the roles of the user',
-  userBanned: 'what says that the user is banned',
+  userBanned: 'the value that marks banned users',
   userMail: 'the address of the user',
 };
 type PathOption = keyof typeof pathTargets;
@@ -113,7 +113,7 @@ export function* describeUser(session: PhpValue, paths: UserPaths, user: Session
 
 function describeName(session: PhpValue, paths: UserPaths, { id, name, textProblem }: SessionUser): Finding {
   const user = `It belongs to the user ${id}`;
-  // The database of the site has the name.
+  // The name is in the database of the site.
   if (paths.proof !== undefined) return ok(`${user}.`);
   if (textProblem !== undefined)
     return problem(
@@ -130,15 +130,15 @@ function describeName(session: PhpValue, paths: UserPaths, { id, name, textProbl
         : found.wrong;
   return problem(
     `${user}, but without a name, so others see the id: ${reason}.`,
-    `${adviseOption('userName', session, paths.name)} If the site keeps no name in the session: ${option('userName')}=${pathText(paths.id)}.`,
+    `${adviseOption('userName', session, paths.name)} If the session does not contain a name: ${option('userName')}=${pathText(paths.id)}.`,
   );
 }
 
-/** Advises what to change if a session names no user. */
+/** Returns advice for a session in which no user is found. */
 export function advisePath(session: PhpValue, paths: UserPaths): string {
   return findUser(session, { id: paths.id, name: paths.name }).state === 'user'
     ? `There is a user, but ${option('userRequire')} or ${option('userNobody')} excludes it.`
-    : `If that was not done, log in to the site first. ${adviseOption('userId', session, paths.id)}`;
+    : `Log in to the site first, unless you have done so. ${adviseOption('userId', session, paths.id)}`;
 }
 
 function adviseOption(name: PathOption, session: PhpValue, path: Path): string {
@@ -148,7 +148,7 @@ function adviseOption(name: PathOption, session: PhpValue, path: Path): string {
   return `${option(name)} is the path to ${pathTargets[name]}, by keys such as those above: app.user.id.`;
 }
 
-/** Suggests paths that were probably meant. */
+/** Suggests paths that the operator probably meant. */
 function suggestPaths(name: PathOption, session: PhpValue, path: Path): Path[] {
   const part = name === 'userId' ? 'id' : name === 'userName' ? 'name' : undefined;
   // The given path may lack a backslash before a dot within a key, or a `!`.

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { pageFolders } from '../logins/site-folder.ts';
 
 /**
- * Finds the outermost folder with pages of a site, which its web server may hand out to everybody.
+ * Finds the outermost folder with pages of a site, whose files the web server may publish.
  * @param site its folder or configuration file
- * @returns the folder without links; undefined if it cannot be read, or a configuration file is away from all pages
+ * @returns the folder without links; undefined if it cannot be read, or no pages are near a configuration file
  */
 export function findWebRoot(site: string): string | undefined {
   let real: string;

@@ -3,8 +3,8 @@ import { decodeBase64 } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
 
 /**
- * Reads the keys in a file: one per line in base64, the newest first, with or without Laravel's prefix `base64:`. Blank
- * lines and lines that begin with `#` are skipped.
+ * Reads the keys in a file, one per line in base64, the newest first. Laravel's prefix `base64:` is optional. Blank lines
+ * and lines that begin with `#` are skipped.
  * @param keyBytes the permitted sizes of a key
  * @throws TypeError that names the file, but never its content
  */
@@ -13,7 +13,7 @@ export function readKeyFile(path: string, keyBytes: readonly number[]): Buffer[]
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    // The path may be a key by mistake, which must not be logged.
+    // The caller may pass a key instead of a path by mistake, and a key must not be logged.
     const shownPath = /^\.{0,2}\//.test(path) && decodeKey(path, keyBytes) === null ? path : 'given';
     throw new TypeError(
       `the key file ${shownPath} cannot be read (${(error as NodeJS.ErrnoException).code})`,
@@ -25,12 +25,12 @@ export function readKeyFile(path: string, keyBytes: readonly number[]): Buffer[]
     const key = decodeKey(line, keyBytes);
     if (key === null) {
       throw new TypeError(
-        `the key file ${path} has on line ${n + 1} no key of ${keyBytes.join(' or ')} bytes in base64`,
+        `line ${n + 1} of the key file ${path} is not a key of ${keyBytes.join(' or ')} bytes in base64`,
       );
     }
     keys.push(key);
   }
-  if (keys.length === 0) throw new TypeError(`the key file ${path} holds no key`);
+  if (keys.length === 0) throw new TypeError(`the key file ${path} does not contain a key`);
   return keys;
 }
 

@@ -40,7 +40,7 @@ function parsePayload(text: string): Payload {
   const fields = parseFields(text);
   const readField = (name: string): string => {
     const value = Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : '';
-    if (typeof value !== 'string') throw new FormatError(`its ${name} is no string`);
+    if (typeof value !== 'string') throw new FormatError(`its ${name} is not a string`);
     return value;
   };
   const [iv, value, tag] = [readField('iv'), readField('value'), readField('tag')];
@@ -61,7 +61,7 @@ function parseFields(text: string): object {
   try {
     return Object(JSON.parse(decodeBase64(text).toString()));
   } catch {
-    // The message of V8 contains the text.
+    // The message of V8 would contain the text.
     throw new FormatError('not what Laravel’s Encrypter writes');
   }
 }
@@ -79,7 +79,7 @@ function tryDecrypt(key: Buffer, { iv, value, authenticatedText, mac, tag }: Pay
     const cbc = createDecipheriv(`${aes}-cbc`, key, iv);
     return Buffer.concat([cbc.update(value), cbc.final()]);
   } catch {
-    // OpenSSL does not distinguish a wrong key from damaged data.
+    // Wrong key or damaged data. OpenSSL does not distinguish them.
     return null;
   }
 }

@@ -47,7 +47,7 @@ const createLaravelLayer =
  * - `decrypt:KEYFILE`: 24 bytes of nonce, then libsodium's `crypto_aead_xchacha20poly1305_ietf_encrypt` with the
  *   session ID as additional data; keys of 32 bytes
  * - `laravel:KEYFILE`: the output of Laravel's `Encrypter`. `session.encrypt` encrypts a serialized string, which needs
- *   `laravel:KEYFILE,unserialize`. Without a key file the keys are `appKeys`
+ *   `laravel:KEYFILE,unserialize`. `laravel` uses `appKeys`
  * @param appKeys the keys in the configuration of the site
  * @throws TypeError for an unknown name or an unusable key file
  */

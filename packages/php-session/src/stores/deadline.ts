@@ -2,9 +2,9 @@
 const intervals = 5;
 
 /**
- * Calls `onTimeout` unless the returned function is called before `timeoutMs` have passed. A busy machine can stall a
- * process for seconds, and timers then fire before responses that arrived long ago are read. So the deadline counts
- * intervals and waits for one turn of the event loop before it fires.
+ * Calls `onTimeout` unless the returned function is called within `timeoutMs`. A busy machine can stall a process for
+ * seconds, and timers then fire before responses that arrived long ago are read. So the deadline counts intervals, and
+ * waits for one turn of the event loop before it fires.
  * @returns cancels the deadline
  */
 export function startDeadline(timeoutMs: number, onTimeout: () => void): () => void {
@@ -39,7 +39,7 @@ export function withTimeout<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    // Even without time left, one turn of the event loop may still read the response.
+    // Even if no time is left, the response may be read in the next turn of the event loop.
     const cancel = startDeadline(Math.max(0, timeoutMs), () => reject(timeoutError()));
     signal?.addEventListener('abort', cancel);
     const settle = () => {

@@ -5,14 +5,14 @@ import { Semaphore } from './semaphore.ts';
 /** Node has four threads for file operations. The stores leave two of them to the rest of the process. */
 const maxThreads = 2;
 
-/** Runs one operation on the disk. @throws StoreError if the disk does not respond in time */
+/** Runs a disk operation. @throws StoreError if the disk does not respond in time */
 export type RunOnDisk = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
- * Bounds the operations on a disk. A disk that hangs, such as NFS, blocks a thread, and nothing can cancel the
- * operation. While it blocks all threads, further operations fail at once.
- * @param timeoutMs of one operation, without the time in which it waits for a thread
- * @param path of the folder or file, for the error
+ * Limits the operations on a disk. A disk that hangs, such as NFS, blocks a thread, and the operation cannot be
+ * cancelled. While all threads are blocked, further operations fail at once.
+ * @param timeoutMs the limit of one operation, without its wait for a thread
+ * @param path the folder or file, for the error
  */
 export function limitDiskWork(timeoutMs: number, path: string): RunOnDisk {
   const threads = new Semaphore(maxThreads);

@@ -3,13 +3,12 @@ import { SessionBusyError } from '../store.ts';
 import { startDeadline } from './deadline.ts';
 import { Semaphore } from './semaphore.ts';
 
-/** IDs in one batch. */
 export const maxBatchSize = 500;
 const maxLargeIds = 10_000;
 
 /**
- * Batches the IDs that are requested in one turn of the event loop into one query. Each caller gets the result for its
- * ID, or the error of the whole query.
+ * Batches the IDs that are requested in one turn of the event loop into one query. Each caller gets the result of its ID,
+ * or the error of the whole query.
  * @param load returns a result for each ID that exists
  */
 export function batchLookups<T>(
@@ -33,18 +32,18 @@ export function batchLookups<T>(
 }
 
 /**
- * Reads large sessions one at a time, so that they do not delay small ones. A visitor can make a session large, for
- * example by what they type.
+ * Reads large sessions one at a time, so that they do not delay small sessions. A visitor can make a session large, for
+ * example with long form input.
  */
 export class LargeSessionQueue {
   readonly #ids = new Set<string>();
   readonly #timeoutMs: number;
   readonly #store: string;
-  /** The next waiter is random. Sessions are checked in a fixed order, so the last ones would always time out. */
+  /** The next waiter is random, because sessions are checked in a fixed order and the last would always time out. */
   readonly #slot = new Semaphore(1, (count) => Math.floor(Math.random() * count));
 
   /**
-   * @param timeoutMs for which a query waits for its turn
+   * @param timeoutMs the limit of a query's wait for its turn
    * @param store the name of the store, for the error
    */
   constructor(timeoutMs: number, store: string) {
@@ -52,7 +51,7 @@ export class LargeSessionQueue {
     this.#store = store;
   }
 
-  /** Whether the session was large when it was last read. */
+  /** Whether the session was large at the last read. */
   has(id: string): boolean {
     return this.#ids.has(id);
   }

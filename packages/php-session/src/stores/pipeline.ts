@@ -8,30 +8,30 @@ export type ServerAddress =
   | { host: string; port: number; tls?: { ca?: string } | undefined }
   | { path: string };
 
-/** How to talk to a server that responds to requests in their order. */
+/** The protocol of a server that replies to requests in order. */
 export interface Protocol<Reply> {
   /** The name of the server in errors. */
   name: string;
   address: ServerAddress;
-  /** Adds the address to errors of the connection. */
+  /** Whether errors of the connection contain the address. */
   showAddress?: boolean;
   /**
    * Creates the parser of one connection. Chunks may end anywhere.
    * @throws Error on an invalid reply
    */
   createParser(onReply: (reply: Reply) => void): (chunk: Buffer) => void;
-  /** Of the requests; UTF-8 by default. */
+  /** The encoding of requests. Default UTF-8. */
   encoding?: 'latin1';
-  /** Requests at the start of each connection. An error of one of them closes it. */
+  /** Requests at the start of each connection. If one fails, the connection is closed. */
   greeting?: readonly { request: string; read: ReadReply<Reply, unknown> }[];
-  /** Handles a message that is not a reply; returns false for replies. */
+  /** Handles a message that is not a reply. Returns false for replies. */
   onPush?(reply: Reply): boolean;
   onDisconnect?(error: StoreError): void;
 }
 
 /**
- * Converts a reply; undefined if it does not fit the request.
- * @throws an error of this request only
+ * Converts a reply. Returns undefined if the reply does not fit the request.
+ * @throws an error that rejects only this request
  */
 export type ReadReply<Reply, T> = (reply: Reply) => T | undefined;
 
@@ -44,28 +44,28 @@ interface Query<Reply> {
   reject(error: unknown): void;
 }
 
-/** Queries within this time after a failure fail with the same error, without a new connection. */
+/** Within this time after a failure, queries fail with the same error, without a new connection. */
 const reconnectDelayMs = 50;
 
 /**
  * Sends queries over one connection, which the first query opens. A late or unexpected reply closes the connection and
- * rejects all its queries, so no reply can reach another query. The next query connects again.
+ * rejects all pending queries, so a reply cannot reach the wrong query. The next query connects again.
  */
 export class Pipeline<Reply> {
   readonly #protocol: Protocol<Reply>;
   readonly #timeoutMs: number;
-  /** In the order of their replies. */
+  /** Queries without a reply, the oldest first. */
   #queries: Query<Reply>[] = [];
-  /** The deadline of the first query is enough: if its reply is late, so are all others. */
+  /** The deadline of the oldest query. Later replies follow its reply. */
   #cancelDeadline: (() => void) | undefined;
-  /** All requests of one turn of the event loop are sent with one write, because a write costs the most. */
+  /** The requests of one turn of the event loop. They are sent together, because writes are the most expensive part. */
   #outgoing = '';
   #socket: Socket | undefined;
   #failure: StoreError | undefined;
   #closed = false;
   #connectionCount = 0;
 
-  /** @param timeoutMs of one reply, connecting included */
+  /** @param timeoutMs the limit of one reply, including the connection setup */
   constructor(protocol: Protocol<Reply>, timeoutMs: number) {
     this.#protocol = protocol;
     this.#timeoutMs = timeoutMs;
@@ -80,13 +80,13 @@ export class Pipeline<Reply> {
     return this.#queries.length;
   }
 
-  /** For how long the oldest query has waited for its reply. */
+  /** The waiting time of the oldest query. 0 without queries. */
   get silentMs(): number {
     const [first] = this.#queries;
     return first === undefined ? 0 : performance.now() - first.sentAt;
   }
 
-  /** @throws StoreError after the timeout at the latest, and any error of `read` */
+  /** @throws StoreError if the server does not reply in time; errors of `read` */
   async query<T>(request: string, read: ReadReply<Reply, T>): Promise<T> {
     const [result] = await this.queryAll(request, 1, read);
     return result as T;
@@ -117,7 +117,7 @@ export class Pipeline<Reply> {
   #flush(): void {
     const requests = this.#outgoing;
     this.#outgoing = '';
-    // Empty if the connection has failed since.
+    // After a failure there are no requests.
     if (requests !== '') this.#socket?.write(requests, this.#protocol.encoding);
   }
 
@@ -172,12 +172,12 @@ export class Pipeline<Reply> {
       first.reject(error);
     }
     if (first.results.push(result) < first.replyCount) return;
-    // A rejected greeting has already emptied the list.
+    // If `reject` closed the connection, the list is already empty.
     if (this.#queries[0] === first) this.#queries.shift();
     first.resolve(first.results);
   }
 
-  /** The error does not contain the reply, which may hold session data. */
+  /** The error omits the reply, which may contain session data. */
   #failUnexpected(): void {
     this.#fail(new StoreError(`${this.#protocol.name} answered something that was not asked`));
   }
@@ -199,7 +199,7 @@ export class Pipeline<Reply> {
   }
 }
 
-/** The socket sends what is written before it is connected. */
+/** The socket may be used at once, because it buffers data until it is connected. */
 function openSocket(address: ServerAddress): Socket {
   if ('path' in address) return connect(address.path);
   const { host, port, tls } = address;

@@ -3,20 +3,20 @@ interface Waiter {
   reject(reason: unknown): void;
 }
 
-/** Limits how many operations run at the same time. */
+/** Limits the number of concurrent operations. */
 export class Semaphore {
   readonly #waiters: Waiter[] = [];
   readonly #chooseWaiter: (count: number) => number;
   #free: number;
 
-  /** @param chooseWaiter returns the index of the waiter that gets the next slot; by default the first */
+  /** @param chooseWaiter returns the index of the next waiter. Default: the first. */
   constructor(slots: number, chooseWaiter: (count: number) => number = () => 0) {
     this.#free = slots;
     this.#chooseWaiter = chooseWaiter;
   }
 
   /**
-   * Waits for a slot, which the caller returns with `release`.
+   * Waits for a slot. The caller must return it with `release`.
    * @throws the reason of `signal` or of `rejectWaiters`
    */
   acquire(signal?: AbortSignal): Promise<void> {

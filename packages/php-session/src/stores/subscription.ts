@@ -2,24 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError, type StoreListener } from '../store.ts';
 import { withTimeout } from './deadline.ts';
 
-/** Without pings, a store that is gone looks like a store without notifications. */
+/** Pings detect a lost store, which otherwise looks like a store without changes. */
 const pingIntervalMs = 15_000;
-/** Of a ping, and of connecting and subscribing together. */
+/** The limit of a ping, and of connecting and subscribing together. */
 const timeoutMs = 10_000;
 /** The delay doubles after each connection that ends before its first ping. */
 const minReconnectDelayMs = 1000;
 const maxReconnectDelayMs = 30_000;
 
-/** Receives the notifications of one connection. It ignores everything after the connection has ended. */
+/** Receives the notifications of one connection. It ignores calls after the end of the connection. */
 export interface Sink extends Pick<StoreListener, 'changed' | 'opened'> {
-  /** Ends a connection that is lost or sends invalid data. */
+  /** Reports that the connection was lost or sent invalid data, which ends it. */
   failed(error: StoreError): void;
-  /** Aborted when the connection must be closed, even while it is being opened. */
+  /** Aborts when the connection must be closed, even during its setup. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connects and subscribes, without a timeout of its own.
+ * Connects and subscribes. `keepSubscribed` adds the timeout.
  * @returns pings the store
  * @throws StoreError; any other error is a bug and becomes an unhandled rejection
  */
@@ -48,10 +48,10 @@ export function keepSubscribed(listen: Listen, listener: StoreListener): () => v
     const failed = (error: unknown) => {
       if (signal.aborted) return;
       control.abort();
-      // A reconnect would hide a bug.
+      // Any other error is a bug, which a reconnect would hide.
       if (!(error instanceof StoreError)) throw error;
       const delayMs = Math.min(maxReconnectDelayMs, minReconnectDelayMs * 2 ** failures++);
-      // Jitter, because a restart of the store cuts off all servers at the same time.
+      // Jitter, because a restart of the store disconnects all clients at the same time.
       reconnectTimer = setTimeout(open, delayMs * (0.5 + Math.random() / 2));
       report(error);
     };

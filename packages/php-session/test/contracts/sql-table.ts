@@ -129,7 +129,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
     test('a missing table or column is reported', async () => {
       await site.query('CREATE TABLE lacking (id VARCHAR(64), data VARCHAR(64))');
       const reasons = [
-        ['table=gone&id=id&data=data', /no such table as table= names/],
+        ['table=gone&id=id&data=data', /the table that table= names does not exist/],
         ['table=lacking&id=gone&data=data', /lacks a column/],
         ['table=lacking&id=id&data=gone', /lacks a column/],
         ['table=lacking&id=id&data=data&expires=gone', /lacks a column/],

@@ -6,9 +6,9 @@ import type { RunOnDisk } from '../disk.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
 import { type FilesSettings, toReadError } from './session-file.ts';
 
-/** The kernel limits how many folders all programs of a user watch together. */
+/** The kernel limits the number of folders that all programs of a user watch. */
 const maxFolders = 4096;
-/** The name of a folder for one character of the ID. */
+/** Each folder is named after one character of the ID. */
 const subfolderName = /^[A-Za-z0-9,-]$/;
 
 /**
@@ -26,7 +26,7 @@ export function subscribeFiles(
     runOnDisk(work).catch((error: unknown) => {
       throw toReadError(folder, error);
     });
-  /** Changes when another folder is mounted or renamed to this path. */
+  /** Returns a value that changes when another folder is mounted at or renamed to this path. */
   const readIdentity = () => run(() => stat(folder).then(({ dev, ino }) => `${dev}/${ino}`));
 
   async function listFoldersByLevel(): Promise<string[][]> {
@@ -51,12 +51,12 @@ export function subscribeFiles(
   }
 
   return keepSubscribed(async (sink) => {
-    // Before watch(), which runs on the main thread: on a disk that hangs, the whole process would hang.
+    // First check that the disk responds, because watch() runs on the main thread.
     const identity = await readIdentity();
     const levels = await listFoldersByLevel();
     const ping = async () => {
       if ((await readIdentity()) !== identity)
-        throw new StoreError(`the session folder ${folder} has been replaced by another one`);
+        throw new StoreError(`the session folder ${folder} was replaced`);
     };
     let isPinging = false;
     let isRequested = false;
@@ -75,7 +75,7 @@ export function subscribeFiles(
       for (const path of folders) {
         if (sink.signal.aborted) break;
         const onChange = (name: string) => {
-          // A change of the folder itself has the name of the folder.
+          // For a change of the folder itself, `name` is the name of the folder.
           if (level === 0 && name === basename(folder)) pingNow().catch(sink.failed);
           if (level < depth) {
             if (subfolderName.test(name))
@@ -104,7 +104,7 @@ function watchFolder(path: string, sink: Sink, folder: string, onChange: (name: 
 function toWatchError(folder: string, error: unknown): StoreError {
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const advice: Record<string, string> = {
-    EACCES: ': this server must be allowed to list it, which in Debian’s own folder only root is',
+    EACCES: ': this server must be allowed to list it, but Debian’s own folder can be listed only by root',
     ENOSPC: ': the system’s fs.inotify.max_user_watches is used up',
     EMFILE: ': the system’s fs.inotify.max_user_instances is used up',
   };

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { FormatError } from '../../formats/value.ts';
 import { probeId, StoreError } from '../../store.ts';
 
-/** Does not follow links, like mod_files.c, and does not wait for the writer of a FIFO. */
+/** Rejects links, as mod_files.c does, and does not wait for the writer of a FIFO. */
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** The file does not exist, or its name is too long to exist. */
 const missingCodes = new Set(['ENOENT', 'ENAMETOOLONG']);
 /** The file is a link or a socket. */
 const notRegularCodes = new Set(['ELOOP', 'ENXIO']);
-/** A file written longer ago is complete, and a later write changes its time. */
+/** A file whose last write is older is complete. */
 export const settleMs = 50;
-/** As `php_session_valid_key()` in session.c. No such ID leads out of the folder. */
+/** As `php_session_valid_key()` in session.c. Such an ID cannot lead out of the folder. */
 const validId = /^[A-Za-z0-9,-]{1,256}$/;
 export const rootUid = 0;
 
@@ -20,18 +20,18 @@ export interface FilesSettings {
   folder: string;
   depth: number;
   prefix: string;
-  /** 0: sessions do not expire. */
+  /** 0 if sessions do not expire. */
   lifetimeSeconds: number;
   /** The user that PHP runs as. */
   ownerUid: number | undefined;
-  /** Of one operation on the disk. */
+  /** The limit of one disk operation. */
   timeoutMs: number;
 }
 
 export interface SessionFile {
   handle: FileHandle;
   stats: Stats;
-  /** The time since PHP last wrote the file or renewed its TTL. */
+  /** The time since PHP's last write or renewal of the TTL. */
   ageMs: number;
 }
 
@@ -39,7 +39,7 @@ export interface SessionFile {
  * Opens the file of a session for `work`, and closes it afterwards.
  * @returns null if the file does not exist, or PHP's files handler rejects the ID
  * @throws StoreError on any other error of the disk
- * @throws FormatError if the file is not PHP's
+ * @throws FormatError if the file was not written by PHP
  */
 export async function withFile<T>(
   id: string,
@@ -52,11 +52,11 @@ export async function withFile<T>(
   try {
     const handle = await openIfExists(filePath(id, settings));
     try {
-      // Without the file, the folders for its first characters may not exist either.
+      // If the file does not exist, the folders for its first characters may not exist either.
       const allowedUids = await findAllowedUids(handle === null ? [folder] : folders, ownerUid);
       if (handle === null) return null;
       const stats = await handle.stat();
-      if (!stats.isFile() || allowedUids?.has(stats.uid) === false) throw notPhps();
+      if (!stats.isFile() || allowedUids?.has(stats.uid) === false) throw foreignFileError();
       return await work({ handle, stats, ageMs: Date.now() - stats.mtimeMs });
     } finally {
       await handle?.close();
@@ -94,13 +94,13 @@ async function openIfExists(path: string): Promise<FileHandle | null> {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (missingCodes.has(code)) return null;
-    throw notRegularCodes.has(code) ? notPhps() : error;
+    throw notRegularCodes.has(code) ? foreignFileError() : error;
   }
 }
 
 /**
- * Returns the users whose files are sessions; undefined for all users. In a folder that all users may write to, such as
- * Debian's, any user could create a session. PHP accepts its own files and those of root (`mod_files.c`).
+ * Returns the users whose files are sessions, or undefined for all users. In a folder that all users may write to, such
+ * as Debian's, any user could create a session. PHP accepts only its own files and root's files (`mod_files.c`).
  */
 async function findAllowedUids(
   folders: readonly string[],
@@ -118,13 +118,13 @@ async function findAllowedUids(
   return new Set([rootUid, ownUid]);
 }
 
-function notPhps(): FormatError {
+function foreignFileError(): FormatError {
   return new FormatError(
     'the session file belongs to another user than PHP’s, or is not a regular file: if PHP runs as another user than this server, name that user in owner=',
   );
 }
 
-/** Converts an error of the disk. The message does not name the file, because that is the session ID. */
+/** Converts a disk error. The message omits the file name, which contains the session ID. */
 export function toReadError(folder: string, error: unknown): Error {
   if (error instanceof StoreError || error instanceof FormatError) return error;
   const { code = 'unknown' } = error as NodeJS.ErrnoException;

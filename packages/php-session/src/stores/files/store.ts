@@ -19,11 +19,11 @@ import {
   withFile,
 } from './session-file.ts';
 
-/** The extra byte lets the decoder reject a file that is too large. */
+/** The extra byte makes the decoder reject a file that is too large. */
 const maxBytes = maxSessionBytes + 1;
-/** Versions per disk operation, few enough for a slow disk to meet the timeout. */
+/** The number of versions per disk operation. A slow disk must meet the timeout. */
 const versionsPerOperation = 25;
-/** A file in change is read this often. With the delay, that takes longer than `settleMs`. */
+/** The limit of readings of a changing file. With the delay, they take longer than `settleMs`. */
 const maxReadings = 8;
 const readingDelayMs = 10;
 
@@ -31,15 +31,15 @@ const readingDelayMs = 10;
  * `file:///var/lib/php/sessions` reads the sessions of PHP's `files` handler. Options:
  * - `depth=` as in `session.save_path` (`N;/path`);
  * - `prefix=` of the file names (default `sess_`);
- * - `lifetime=` as `session.gc_maxlifetime` (default 1440 s; 0: sessions do not expire);
+ * - `lifetime=` as `session.gc_maxlifetime` (default 1440 s, 0 for no expiry);
  * - `owner=` PHP's user by name or number, if this process runs as another user;
  * - `timeout=` of one disk operation (default 250ms).
  */
 export const filesStore: StoreKind = ({ user, password, hosts, path, options }) => {
-  if (user !== '' || password !== '') throw new TypeError('file: takes no user and no password');
+  if (user !== '' || password !== '') throw new TypeError('file: does not accept a user or a password');
   if (hosts.length > 0 || !path.startsWith('/'))
     throw new TypeError('file: needs three slashes, as in file:///var/lib/php/sessions');
-  // The path may come from a site, and is printed in commands and unit files.
+  // The path may come from a site, and appears in commands and unit files.
   if (/\p{Cc}/u.test(path)) throw new TypeError('the folder of file: has a control character in its name');
   const depth = options.take('depth') ?? '0';
   if (!/^\d$/.test(depth)) throw new TypeError('depth= must be 0 to 9');
@@ -71,7 +71,7 @@ function findUid(user: string | undefined): number | undefined {
 function openFiles(settings: FilesSettings): SessionStore {
   const { folder, lifetimeSeconds, timeoutMs } = settings;
   const runOnDisk = limitDiskWork(timeoutMs, `the session folder ${folder}`);
-  // Negative for an expired file that PHP has not collected.
+  // Negative for an expired file that PHP did not delete yet.
   const ttlMs = ({ ageMs }: SessionFile) =>
     lifetimeSeconds === 0 ? Number.POSITIVE_INFINITY : lifetimeSeconds * 1000 - ageMs;
   /** Returns null for a file that is not a session. */
@@ -94,9 +94,9 @@ function openFiles(settings: FilesSettings): SessionStore {
       return versions;
     }),
     /**
-     * PHP truncates a file before it writes it, so a new file may be incomplete and look like a logout. It is read
-     * again until it is older than `settleMs`, or has not changed for as long. Waiting for PHP's lock would not help a
-     * file that never settles, because pages hold the lock most of the time.
+     * PHP truncates a file before it writes it, so a recently written file may be incomplete and look like a logout. It
+     * is read again until its last write or the last change of its content is older than `settleMs`. PHP's lock would
+     * not help, because pages may hold the lock most of the time.
      * @throws UnsettledError with the readings, if the file does not settle
      */
     async get(id) {
@@ -111,23 +111,23 @@ function openFiles(settings: FilesSettings): SessionStore {
         if (reading === null) return null;
         const { bytes, isUnchanged, ageMs } = reading;
         if (last === undefined || !bytes.equals(last.bytes)) last = { bytes, since: performance.now() };
-        // An empty file may stay empty while PHP waits for the disk.
+        // An empty file does not count as stable, because PHP may still wait for the disk.
         const isStable = bytes.length > 0 && startedAt - last.since > settleMs;
         if (isUnchanged && (ageMs > settleMs || isStable)) return bytes;
         if (bytes.length > 0) readings.push(bytes);
         isEmpty &&= reading.isEmpty;
         await sleep(readingDelayMs);
       }
-      // PHP also renews the time of an empty session on each page view.
+      // The file of an empty session stays empty, but its time changes with each page view.
       if (isEmpty) return Buffer.alloc(0);
-      throw new UnsettledError('a session file is being written again and again', readings);
+      throw new UnsettledError('a session file is written continuously', readings);
     },
     ttl: (id) => withSessionFile(id, async (file) => Math.max(0, ttlMs(file))),
     async touch(id) {
       await withSessionFile(id, async (file) => {
         if (ttlMs(file) < 0) return;
         const now = Date.now() / 1000;
-        // By the handle, so that a file that is deleted concurrently is not created again.
+        // The handle avoids that a concurrently deleted file is created again.
         await file.handle.utimes(now, now).catch((error: NodeJS.ErrnoException) => {
           throw toRenewalError(folder, error.code);
         });
@@ -171,7 +171,7 @@ function openFiles(settings: FilesSettings): SessionStore {
         if (error instanceof StoreError) throw error;
         const { code } = error as NodeJS.ErrnoException;
         const text = 'A logout is noticed at the next regular check';
-        // Debian lets only root list its folder, so this is no fault.
+        // No advice, because on Debian only root may list the folder.
         if (code === 'EACCES')
           return {
             text: `${text}. To notice it at once, this server must be allowed to list the session folder.`,

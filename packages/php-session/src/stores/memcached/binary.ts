@@ -3,10 +3,10 @@ import { StoreError } from '../../store.ts';
 import { Pipeline, type ServerAddress } from '../pipeline.ts';
 import type { VersionedItem } from './item.ts';
 
-// memjs 1.3.2 encodes and decodes the messages. Its connection is not used: calls never settle after a disconnect, and
-// after a truncated reply a call gets the value of another key.
+// Only the encoding of memjs 1.3.2 is used. With its connection, calls never settle after a disconnect, and after a
+// truncated reply a call gets the value of another key.
 
-/** The largest item that memcached can be configured to store (`-I`), with the header. */
+/** The largest possible value of memcached's option `-I`, and the header. */
 const maxReplyBytes = 128 * 1024 * 1024 + 1024;
 const headerBytes = 24;
 const responseMagic = 0x81;
@@ -21,7 +21,7 @@ export interface MemcachedLogin {
 /** Replies repeat the number of their request. */
 let lastRequest = 0;
 
-/** Connects to a memcached that requires a SASL login, which only the binary protocol has. */
+/** Connects to a memcached that requires a SASL login, which only the binary protocol supports. */
 export function openBinary(
   name: string,
   address: ServerAddress,

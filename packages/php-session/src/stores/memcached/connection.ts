@@ -5,13 +5,13 @@ import { type MemcachedLogin, openBinary } from './binary.ts';
 import type { VersionedItem } from './item.ts';
 import type { MemcachedServer } from './servers.ts';
 
-/** The largest item that memcached can be configured to store (`-I`). */
+/** The largest possible value of memcached's option `-I`. */
 const maxItemBytes = 128 * 1024 * 1024;
-/** More than the longest line, with a percent-encoded key of 250 bytes. */
+/** Exceeds the longest line, which has a percent-encoded key of 250 bytes. */
 const maxLineBytes = 2048;
 const lineEnd = '\r\n';
 const itemEnd = '\r\nEND\r\n';
-/** The line before an item: key, flags, size and CAS number, which a proxy may omit. */
+/** The line before an item, with key, flags, size and CAS number. A proxy may omit the CAS number. */
 const itemLine = /^VALUE (\S{1,250}) (\d{1,10}) (\d{1,10})(?: (\d{1,20}))?$/;
 /** The text after the first word is shown only if it cannot contain a key or an address. */
 const errorLine = /^((?:CLIENT_|SERVER_)?ERROR)(?:( [A-Za-z ]{1,80})|\b.*)$/;
@@ -19,18 +19,18 @@ const touchLine = /^(?:TOUCHED|NOT_FOUND)$/;
 
 export interface MemcachedConnection {
   /**
-   * The value is a view of the received data. Copy it to keep it.
+   * Returns an item, whose bytes are a view of the received data. Copy them to keep them.
    * @param key 1 to 250 visible ASCII characters
    */
   get(key: string): Promise<VersionedItem | null>;
-  /** Sets the expiry of an item, as memcached's `touch` does. A missing item is not an error. */
+  /** Sets the expiry of an item, as memcached's `touch` does. No-op if the item does not exist. */
   touch(key: string, expiry: number): Promise<void>;
-  /** For meta commands, which proxies and the binary protocol do not have. Undefined with a login. */
+  /** For meta commands, which proxies and the binary protocol do not support. Undefined with a login. */
   lines?: Pipeline<string>;
   close(): void;
 }
 
-/** Connects over the text protocol, which all servers and proxies have, or with a login over the binary protocol. */
+/** Connects over the text protocol, which all servers and proxies support. A login needs the binary protocol. */
 export function openServer(
   server: MemcachedServer,
   timeoutMs: number,
@@ -42,7 +42,7 @@ export function openServer(
   // A separate connection, so that large sessions do not delay versions and TTLs. A proxy that disconnects on an unknown
   // command then does not interrupt reads.
   const lines = openLines(server, timeoutMs);
-  /** `gets` also returns the CAS number, but some versions of mcrouter do not have it. */
+  /** `gets` also returns the CAS number, but some versions of mcrouter do not support it. */
   let command: 'gets' | 'get' = 'gets';
   const query = (verb: typeof command, key: string) =>
     items.query(`${verb} ${key}\r\n`, (reply) => {
@@ -73,7 +73,7 @@ export function openServer(
   };
 }
 
-/** Undefined if the line is not an error. */
+/** Returns undefined if the line is not an error. */
 function toError(name: string, line: string): StoreError | undefined {
   const [match, type, text = ''] = errorLine.exec(line) ?? [];
   return match === undefined ? undefined : new StoreError(`${name} rejected the request (${type}${text})`);
@@ -92,7 +92,7 @@ function openLines(
   );
 }
 
-/** For errors. */
+/** The name in errors. */
 export const serverName = ({ host, port }: MemcachedServer) =>
   `memcached at ${host}${port === 0 ? '' : `:${port}`}`;
 
@@ -156,7 +156,7 @@ function createLineParser(onLine: (line: string) => void): (chunk: Buffer) => vo
 }
 
 /**
- * Finds some keys of a server that end with `suffix`. It lists all items, so only the doctor uses it.
+ * Finds at most `maxKeys` keys that end with `suffix`. Only for the doctor, because it lists all items.
  * @throws StoreError if the server cannot list its keys, or after `timeoutMs`
  */
 export async function findKeys(

@@ -9,18 +9,18 @@ export interface Item {
   flags: number;
 }
 
-/** `cas`: a number that each write changes; 0 if memcached does not keep it (`-C`). */
+/** Each write changes `cas`. It is 0 if memcached does not store it (`-C`). */
 export interface VersionedItem extends Item {
   cas: string;
 }
 
 /**
- * Return the bytes that PHP gave to the extension; for arrays and objects, their serialized bytes. The upper 16 bits of
- * the flags belong to the site.
+ * Return the bytes that PHP passed to the extension. Arrays and objects are returned serialized. The upper 16 bits of the
+ * flags belong to the site.
  * @throws FormatError if the item is not a session or cannot be decompressed
  */
 export const itemDecoders = {
-  /** php_memcached.c: the flags contain a type and the compression. A compressed value follows its length. */
+  /** As php_memcached.c. The flags contain a type and the compression. A compressed value follows its length. */
   memcached({ bytes, flags }: Item): Buffer {
     const type = flags & 0xf;
     // A string, or the output of serialize(), igbinary, json_encode() or msgpack.
@@ -40,7 +40,7 @@ export const itemDecoders = {
       throw new FormatError('the item does not unpack to the length that it states');
     return value;
   },
-  /** memcache_pool.c: the flags contain a type, and whether the value is serialized and compressed. */
+  /** As memcache_pool.c. The flags contain a type, and whether the value is serialized and compressed. */
   memcache({ bytes, flags }: Item): Buffer {
     if ((flags & 0xf00) !== 0) throw new FormatError(notText);
     return (flags & 2) === 0 ? bytes : decompress(bytes, zlib.inflateSync);
@@ -106,7 +106,7 @@ function decodeFastlz(stream: Buffer, length: number): Buffer {
   if (end !== length) reader.fail(`${length} unpacked bytes`);
   return out;
 
-  /** Reads one byte; in level 2 all bytes up to the first that is not 255. */
+  /** Reads one byte. In level 2, reads all bytes up to the first byte below 255. */
   function readExtraSize(): number {
     let extra = 0;
     let byte: number;

@@ -6,19 +6,19 @@ import { keepSubscribed, type Sink } from '../subscription.ts';
 import { serverName, toAddress } from './connection.ts';
 import type { MemcachedServer } from './servers.ts';
 
-/** More than the longest line, with a percent-encoded key of 250 bytes. */
+/** Exceeds the longest line, which has a percent-encoded key of 250 bytes. */
 const maxLineBytes = 4096;
 const lineEnd = 0x0a;
-/** TCP keep-alive probes the connection after this silence, ten times in ten seconds. */
+/** After this silence, TCP keep-alive probes the connection ten times in ten seconds. */
 const probeDelayMs = 20_000;
 const validId = /^[\x21-\x7e]+$/;
 const validMarker = /^[0-9a-f]{32}$/;
-/** Newer versions also report deletions. 1.6.18 rejects the first command and accepts the second. */
+/** memcached 1.6.18 rejects the first command and accepts the second. Newer versions also report deletions. */
 const commands = ['watch mutations deletions', 'watch mutations'];
 
 /**
- * Subscribes to the item log of each memcached: locked and stored sessions, and the logout marker of
- * MemcachedHandler.php. 1.6.18 does not log deletions. Under load all versions skip entries.
+ * Subscribes to each memcached's log of locked, stored and deleted items, including the logout marker of
+ * MemcachedHandler.php. Version 1.6.18 does not log deletions, and all versions skip entries under load.
  */
 export function subscribeMemcached(
   servers: readonly MemcachedServer[],
@@ -58,7 +58,7 @@ function listen(server: MemcachedServer, prefix: string, sink: Sink): Promise<()
     };
     sink.signal.addEventListener('abort', () => {
       socket.destroy();
-      reject(new StoreError('the subscription has ended'));
+      reject(new StoreError('the subscription was ended'));
     });
     const untried = [...commands];
     const subscribe = () => socket.write(`${untried.shift()}\r\n`);
@@ -74,10 +74,11 @@ function listen(server: MemcachedServer, prefix: string, sink: Sink): Promise<()
         const reply = bytes.toString('latin1', 0, start).trimEnd();
         if (reply === 'OK') {
           isSubscribed = true;
-          // A watcher cannot be pinged: it gets no replies. TCP keep-alive has to do.
+          // memcached does not reply to a watcher's commands, so only TCP keep-alive detects a lost connection.
           resolve(async () => {});
         } else if (reply === 'ERROR' && untried.length > 0) subscribe();
-        else if (start > 0) return fail(new StoreError(`${name} sends no notifications${showReply(reply)}`));
+        else if (start > 0)
+          return fail(new StoreError(`${name} does not send notifications${showReply(reply)}`));
       }
       const end = bytes.lastIndexOf(lineEnd) + 1;
       if (isSubscribed) notify(bytes.subarray(start, end));
@@ -91,14 +92,14 @@ function listen(server: MemcachedServer, prefix: string, sink: Sink): Promise<()
   });
 }
 
-/** Shows only replies in the form of memcached's messages. Others may contain anything. */
+/** Shows replies in the form of memcached's messages. Other replies may contain anything. */
 function showReply(reply: string): string {
   return /^[A-Z][A-Za-z_ ]{1,80}$/.test(reply) ? `: ${reply}` : '';
 }
 
 /**
  * Notifies of sessions and markers in complete lines such as `ts=… gid=… type=item_store key=KEY status=stored cmd=set …`.
- * It searches the bytes, because there may be tens of thousands of other lines a second.
+ * Searches the bytes instead of parsing lines, because there may be tens of thousands of other lines a second.
  */
 function createNotifier(prefix: string, sink: Sink): (lines: Buffer) => void {
   const markerStart = Buffer.from(` key=${markerPrefix}`);
@@ -107,7 +108,7 @@ function createNotifier(prefix: string, sink: Sink): (lines: Buffer) => void {
     for (const name of namesAfter(markerStart, lines))
       if (validMarker.test(name)) sink.changed({ marker: name });
     for (const name of namesAfter(sessionStart, lines)) {
-      // The lock key of ext-memcached and of our handlers, then that of ext-memcache.
+      // ext-memcached and this project's handlers lock with `lock.ID`, ext-memcache with `ID.lock`.
       const lockedName = name.startsWith('lock.')
         ? name.slice(5)
         : name.endsWith('.lock')
@@ -130,7 +131,7 @@ function* namesAfter(start: Buffer, lines: Buffer): Generator<string> {
   }
 }
 
-/** Percent-encodes a key like memcached's log (`uriencode` in its util.c). */
+/** Percent-encodes a key as memcached's log does (`uriencode` in its util.c). */
 function encodeKey(key: string): string {
   return key.replace(
     /[^A-Za-z0-9._~-]/g,

@@ -1,33 +1,34 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** PHP hashes the host as it is configured, so a name and its address are different hosts. */
+/** PHP hashes the configured text of the host, so a name and its address are different hosts. */
 export interface MemcachedServer {
   host: string;
   port: number;
   weight: number;
 }
 
-/** Which servers may have a session. */
+/** The servers that may have a session. */
 export interface ServerOrder {
-  /** Returns the indexes of the servers, in the order in which PHP asks them. */
+  /** Returns the indexes of the servers, in the order of PHP's queries. */
   of(id: string): Iterable<number>;
-  /** Whether PHP asks the next server after a miss, and not only after a failure. */
+  /** Whether PHP queries the next server even after a miss, not only after a failure. */
   continuesAfterMiss: boolean;
-  /** Whether each server has a copy. The miss of one server then counts for servers that fail. */
+  /** Whether each server has a copy. Then the miss of one server also counts for servers that fail. */
   hasCopies: boolean;
 }
 
-/** Of ext-memcache to find another server: with weights, most attempts may find the same one. */
+/** ext-memcache's limit of attempts to find another server. With weights, most attempts may find the same server. */
 const maxAttempts = 200;
 
 /**
- * - ext-memcached asks one server. Its session handler hashes the ID without the prefix, which is libmemcached's
- *   namespace. A site's own handler hashes the key that it gives to a `Memcached` object.
+ * Follows the PHP extensions:
+ * - ext-memcached queries one server. Its session handler hashes the ID without the prefix, which is libmemcached's
+ *   namespace. A site's own handler hashes the key that it passes to a `Memcached` object.
  * - ext-memcache's session handler hashes the key and `-0`. Its copies are on the next servers for `-1`, `-2` …
- *   (`PS_READ_FUNC` in memcache_session.c). Up to 8.0 a miss ends the search: PHP starts an empty session, and the page
- *   then overwrites the copies. 8.2 asks for a copy.
- * - A `Memcache` object hashes the key. If that server fails, it continues as for copies
+ *   (`PS_READ_FUNC` in memcache_session.c). Up to 8.0, PHP starts an empty session after a miss, and the page then
+ *   overwrites the copies. 8.2 queries the copies.
+ * - A `Memcache` object hashes the key. If that server fails, it continues with the servers of copies
  *   (`memcache.allow_failover`, on by default; `mmc_pool_failover_handler` in memcache_pool.c).
  */
 export function createServerOrder(settings: {
@@ -35,13 +36,13 @@ export function createServerOrder(settings: {
   distribution: Distribution;
   servers: readonly MemcachedServer[];
   prefix: string;
-  /** The number of copies of a session, including the first. */
+  /** The number of servers with a copy of each session. */
   redundancy: number;
   /** For ext-memcache's session handler. */
   continuesAfterMiss: boolean;
 }): ServerOrder {
   const { handler, distribution, prefix, redundancy, continuesAfterMiss } = settings;
-  // ext-memcached's handler selects ketama after it has added the servers, and libmemcached then drops their weights.
+  // ext-memcached's handler adds the servers before it selects ketama, and libmemcached then drops their weights.
   const dropsWeights = handler === 'memcached' && distribution === 'ketama';
   const servers = settings.servers.map((server) => (dropsWeights ? { ...server, weight: 1 } : server));
   const choose = servers.length === 1 ? () => 0 : distributions[distribution](servers);
@@ -55,12 +56,12 @@ export function createServerOrder(settings: {
   return { of: (id) => [choose(handler === 'memcached' ? id : prefix + id)], ...single };
 }
 
-/** Whether the distribution is of ext-memcache, not of ext-memcached. */
+/** Whether the distribution belongs to ext-memcache, not to ext-memcached. */
 export function isMemcache(distribution: Distribution): boolean {
   return distribution.startsWith('memcache');
 }
 
-/** Follows `mmc_pool_find_next`. A suffix below 0 is the key without a suffix. */
+/** Follows `mmc_pool_find_next`. A suffix below 0 means the key without a suffix. */
 function* chooseSeveral(
   choose: ChooseServer,
   key: string,
@@ -80,14 +81,14 @@ function* chooseSeveral(
 type ChooseServer = (text: string) => number;
 
 /**
- * How PHP distributes keys over servers, by the values of `distribution=`. The first three are libmemcached's
- * (`dispatch_host` in hash.cc, `update_continuum` in hosts.cc), the others ext-memcache's
- * (memcache_consistent_hash.c, memcache_standard_hash.c).
+ * PHP's distributions of keys over servers, by the values of `distribution=`. The first three follow libmemcached
+ * (`dispatch_host` in hash.cc, `update_continuum` in hosts.cc), the others ext-memcache (memcache_consistent_hash.c,
+ * memcache_standard_hash.c).
  */
 export const distributions = {
   modula: (servers) => (text) => oneAtATime(text) % servers.length,
   ketama(servers) {
-    // With weights, libmemcached hashes the servers by MD5, but not the keys.
+    // With weights, libmemcached uses MD5 for the servers, but still not for the keys.
     const find = createRing(
       servers,
       servers.some(({ weight }) => weight > 1) ? weightedPoints(servers) : evenPoints,
@@ -126,7 +127,7 @@ function shortName(server: MemcachedServer): string {
 
 const evenPoints: Points = (server) => addSuffixes(shortName(server), 100).map(oneAtATime);
 
-/** 160 points per server on average, four per digest, computed in single precision like the source. */
+/** Gives each server 160 points on average, four per digest. Computes in single precision, as libmemcached does. */
 function weightedPoints(servers: readonly MemcachedServer[]): Points {
   const { fround } = Math;
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
@@ -158,7 +159,7 @@ function createRing(servers: readonly MemcachedServer[], pointsOf: Points): (pos
   };
 }
 
-/** `memcache.hash_strategy=consistent`: 1024 buckets, each with the server of one position on the ring. */
+/** `memcache.hash_strategy=consistent` has 1024 buckets. Each has the server of one position on the ring. */
 function createBuckets(
   servers: readonly MemcachedServer[],
   hashText: (text: string) => number,
@@ -171,13 +172,13 @@ function createBuckets(
   return (text) => owners[hashText(text) % 1024] as number;
 }
 
-/** `memcache.hash_strategy=standard`: the weight of a server is its number of slots. */
+/** With `memcache.hash_strategy=standard`, the weight of a server is its number of slots. */
 function createSlots(servers: readonly MemcachedServer[], hashText: (text: string) => number): ChooseServer {
   const owners = servers.flatMap(({ weight }, n) => Array<number>(weight).fill(n));
   return (text) => owners[((hashText(text) >>> 16) & 0x7fff || 1) % owners.length] as number;
 }
 
-/** Jenkins's one-at-a-time of an ASCII text, the default hash of libmemcached (`hashkit_one_at_a_time`). */
+/** Jenkins's one-at-a-time hash of an ASCII text, libmemcached's default (`hashkit_one_at_a_time`). */
 function oneAtATime(text: string): number {
   let hash = 0;
   for (let n = 0; n < text.length; n++) {

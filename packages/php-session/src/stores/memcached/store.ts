@@ -15,15 +15,15 @@ import {
   type ServerOrder,
 } from './servers.ts';
 
-/** memcached rejects longer keys (`KEY_MAX_LENGTH` in its source). Other characters would end the key in the protocol. */
+/** memcached rejects longer keys (`KEY_MAX_LENGTH`). Other characters would end the key in the protocol. */
 const possibleKey = /^[\x21-\x7e]{1,250}$/;
 /** memcached interprets a longer expiry as a Unix time (`REALTIME_MAXDELTA`). */
 const maxRelativeSeconds = 30 * 24 * 60 * 60;
-/** To `mg KEY t`: the TTL in seconds, -1 without one; a miss; ERROR before 1.6, without meta commands. */
+/** Replies to `mg KEY t`: the TTL in seconds or -1 without a TTL; a miss; ERROR before 1.6, without meta commands. */
 const ttlReply = /^(?:HD t(?<ttl>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
-/** To `mg KEY c`: the CAS number of the item. */
+/** Replies to `mg KEY c`: the CAS number of the item; a miss; ERROR. */
 const casReply = /^(?:HD c(?<cas>\d+)|EN|(?<unknown>ERROR))$/;
-/** After a failed meta command, a server that may be a proxy gets no meta commands for this time. */
+/** If meta commands failed on two connections, the server may be a proxy, and gets none for this time. */
 const metaRetryDelayMs = 10_000;
 
 /** Defaults by `handler=`. The first distribution is the default. */
@@ -45,18 +45,18 @@ const handlers: Record<
 };
 
 /**
- * `memcached://HOST:PORT[,HOST:PORT…]` names the servers like PHP: the same names in the same order.
+ * `memcached://HOST:PORT[,HOST:PORT…]` names the servers as PHP does, with the same names in the same order.
  * `memcached:///run/memcached.sock` is a Unix socket. `memcached://USER:PASSWORD@HOST` logs in by SASL. Options:
  *
- * - `handler=memcached` for ext-memcached's session handler, `handler=memcache` for ext-memcache's; without it, for a
- *   site's own handler on a `Memcached` or `Memcache` object
+ * - `handler=memcached` for ext-memcached's session handler, `handler=memcache` for ext-memcache's. Leave it out for a
+ *   site's own handler with a `Memcached` or `Memcache` object
  * - `distribution=` selects the server of a session, see below
- * - `weight=` of the servers, separated by commas, or one for all (default 1)
+ * - `weight=` of the servers, separated by commas, or the same weight for all servers (default 1)
  * - `redundancy=` is `memcache.session_redundancy`, for `handler=memcache` only (default 2, as in PHP)
- * - `past_misses=1`, for `handler=memcache` only: ext-memcache 8.2 and later asks for a copy after a miss. Before 8.2
- *   (default) a miss ends the session
- * - `prefix=` before the ID: `memcached.sess_prefix` (default `memc.sess.key.`),
- *   `memcache.session_prefix_static_key` or that of the site (default none)
+ * - `past_misses=1` for ext-memcache 8.2 and later, which queries the copies after a miss. For `handler=memcache` only.
+ *   Before 8.2 (default) a miss ends the session
+ * - `prefix=` before the ID: `memcached.sess_prefix` (default `memc.sess.key.`), `memcache.session_prefix_static_key`
+ *   (default none) or the prefix of the site's handler (default none)
  * - `timeout=` of one reply (default 250ms)
  *
  * | `distribution=` | ext-memcached's handler | a `Memcached` object |
@@ -73,11 +73,10 @@ const handlers: Record<
  * | `memcache_standard`, `memcache_standard_fnv` | standard |
  *
  * A `Memcache` object needs one of these even with a single server, because they select the meaning of an item's flags.
- * Compressed items are decompressed (zlib, FastLZ, zstd). An array in an item is serialized, and the default format
- * reads it with any serializer.
+ * Compressed items are decompressed (zlib, FastLZ, zstd). The default format reads serialized arrays of any serializer.
  *
- * A server that fails affects its own sessions only. The store asks another server if ext-memcache does: for a copy, or
- * for an item that a `Memcache` object has stored there after a failure.
+ * A server that fails affects only its own sessions. Like ext-memcache, the store queries other servers for copies, and
+ * for items that a `Memcache` object stored there after a failure.
  */
 export const memcachedStore: StoreKind = ({ user, password, hosts, path, options }) => {
   if ((user === '') !== (password === ''))
@@ -88,13 +87,13 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
   const isSocket = hosts.length === 0 && path.length > 1;
   if (hosts.length === 0 && !isSocket) throw new TypeError('the store URL names no host, and no socket');
   if (hosts.length > 0 && path !== '' && path !== '/')
-    throw new TypeError('memcached: takes no path behind the hosts');
+    throw new TypeError('memcached: does not accept a path after the hosts');
   const handler = options.take('handler');
   if (handler !== undefined && handler !== 'memcached' && handler !== 'memcache')
     throw new TypeError('handler= must be memcached or memcache; leave it out for a handler of your own');
   const defaults = handlers[handler ?? 'own'];
-  const wanted = options.take('distribution') ?? defaults.distributions[0];
-  const distribution = defaults.distributions.find((name) => name === wanted);
+  const distributionName = options.take('distribution') ?? defaults.distributions[0];
+  const distribution = defaults.distributions.find((name) => name === distributionName);
   if (distribution === undefined)
     throw new TypeError(`distribution= must be one of ${defaults.distributions.join(', ')}`);
   const redundancy = handler === 'memcache' ? (options.take('redundancy') ?? '2') : '1';
@@ -126,7 +125,7 @@ function addWeights(hosts: StoreUrl['hosts'], text: string): MemcachedServer[] {
   if (!weights.every((weight) => /^[1-9]\d{0,3}$/.test(weight)))
     throw new TypeError('weight= must be numbers from 1 to 9999, separated by commas');
   if (weights.length !== 1 && weights.length !== hosts.length)
-    throw new TypeError('weight= must be one number for all servers, or one for each');
+    throw new TypeError('weight= must be one number for all servers, or a number for each server');
   return hosts.map(({ host, port = 11_211 }, n) => ({
     host,
     port,
@@ -143,7 +142,7 @@ function openMemcached(settings: {
   login: MemcachedLogin | undefined;
 }): SessionStore {
   const { servers, order, decode, prefix, timeoutMs, login } = settings;
-  // Each server has its own connection, so that a silent server delays its own sessions only.
+  // Each server has its own connection, so that an unresponsive server delays only its own sessions.
   const connections = servers.map((server) => openServer(server, timeoutMs, login));
   const connectionTo = (n: number) => connections[n] as MemcachedConnection;
   function toKey(id: string): string | null {
@@ -151,7 +150,7 @@ function openMemcached(settings: {
     return id !== '' && possibleKey.test(key) ? key : null;
   }
 
-  /** Queries the servers of a session until one has it. */
+  /** Queries the servers that may have a session, until one of them has it. */
   async function query<T>(id: string, read: (n: number, key: string) => Promise<T | null>) {
     const key = toKey(id);
     if (key === null) return null;
@@ -161,7 +160,7 @@ function openMemcached(settings: {
       try {
         const result = await read(n, key);
         if (result !== null) return result;
-        // After a failure, the miss of another server proves nothing: the session may be on the server that failed.
+        // Without copies, a miss after a failure is not final, because the failed server may have the session.
         isMissing ||= order.hasCopies || failure === undefined;
         if (!order.continuesAfterMiss) break;
       } catch (error) {
@@ -173,11 +172,11 @@ function openMemcached(settings: {
     return null;
   }
 
-  /** Includes the connection, because memcached restarts its CAS numbers. */
+  /** Includes the connection, because CAS numbers start again when memcached restarts. */
   const toVersion = (n: number, cas: string): string | null =>
     cas === '0' ? null : `${connectionTo(n).lines?.connectionCount}/${cas}`;
 
-  /** By server. Requests one flag of each key; null if the server has no meta commands. */
+  /** By server. Reads one flag of each key. Returns null if the server does not support meta commands. */
   const metaQueries = connections.map(({ lines, get }) => {
     /** The connection of the last failure; 0 after a success. */
     let failedConnection = 0;
@@ -251,11 +250,11 @@ function openMemcached(settings: {
       const item = await query(id, async (n, key) => {
         const { lines, get } = connectionTo(n);
         const connection = lines?.connectionCount;
-        const found = await get(key);
-        // `version` asks the first server only, and CAS numbers of a restarted server are not comparable.
+        const item = await get(key);
+        // `version` queries only the first server, and CAS numbers are not comparable after a restart.
         const isComparable = n === first && lines !== undefined && connection === lines.connectionCount;
-        version = found !== null && isComparable ? toVersion(n, found.cas) : null;
-        return found;
+        version = item !== null && isComparable ? toVersion(n, item.cas) : null;
+        return item;
       });
       return item && { bytes: decode(item), version };
     },
@@ -272,7 +271,7 @@ function openMemcached(settings: {
         try {
           await connectionTo(n).touch(key, expiry);
           isDone = true;
-          // Without copies, an item on another server is outdated: it dates from a failure of this server.
+          // Without copies, an item on a later server dates from a failure of this server and is outdated.
           if (!order.hasCopies) break;
         } catch (error) {
           failure = error;

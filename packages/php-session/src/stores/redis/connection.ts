@@ -2,7 +2,7 @@ import { maxKeys, StoreError } from '../../store.ts';
 import { Pipeline, type Protocol, type ReadReply, type ServerAddress } from '../pipeline.ts';
 import { ErrorReply, encodeCommands, encodeForKeys, type Reply, ReplyParser } from './replies.ts';
 
-/** An empty `user` is Redis's default user. */
+/** An empty `user` means Redis's default user. */
 export interface RedisServer {
   address: ServerAddress;
   user: string;
@@ -13,7 +13,7 @@ export interface RedisServer {
 type Read<T> = ReadReply<Reply, T>;
 
 /**
- * Our own client, because the package `redis` 6.3 takes 1.6 times the CPU per check, does not bound replies, and stays
+ * The package `redis` 6.3 is not used, because it takes 1.6 times the CPU per check, does not limit replies, and stays
  * connected after an invalid or unexpected reply.
  */
 export function redisProtocol({ address, user, password, database }: RedisServer): Protocol<Reply> {
@@ -29,18 +29,18 @@ export function redisProtocol({ address, user, password, database }: RedisServer
   return { name: 'Redis', address, showAddress: true, createParser, greeting };
 }
 
-/** Queries of one Redis server. Each throws StoreError after the timeout at the latest. */
+/** Queries one Redis server. All methods throw StoreError if the server does not reply in time. */
 export class RedisConnection {
   readonly #redis: Pipeline<Reply>;
 
-  /** @param timeoutMs of one reply */
+  /** @param timeoutMs the limit of one reply */
   constructor(server: RedisServer, timeoutMs: number) {
     this.#redis = new Pipeline(redisProtocol(server), timeoutMs);
   }
 
   /**
-   * Returns the sizes of these values in bytes, in one round trip; 0 for a missing key or a value of another type.
-   * @param field of hashes; undefined for strings
+   * Returns the sizes of these values in bytes, in one round trip. A missing key or a value of another type has size 0.
+   * @param field the field of hashes, undefined for strings
    */
   readSizes(keys: readonly string[], field?: string): Promise<number[]> {
     const requests =
@@ -51,9 +51,9 @@ export class RedisConnection {
   }
 
   /**
-   * Returns the values of these keys; null for a missing key or a value of another type. A value is a view of the
-   * received data, so keeping one value keeps all values of the same read in memory.
-   * @param field of hashes; undefined for strings
+   * Returns the values of these keys. A missing key or a value of another type has the value null. Values are views of the
+   * received data, so copy a value to keep it without the others.
+   * @param field the field of hashes, undefined for strings
    */
   async readValues(keys: readonly string[], field?: string): Promise<(Buffer | null)[]> {
     if (field !== undefined) {
@@ -86,7 +86,7 @@ export class RedisConnection {
     );
   }
 
-  /** Scans all keys for some that end with `suffix`. */
+  /** Scans all keys. Returns at most `maxKeys` that end with `suffix`. */
   async findKeys(suffix: string): Promise<string[]> {
     const matches: string[] = [];
     // `?` matches any character, so the suffix is compared again.
@@ -104,7 +104,7 @@ export class RedisConnection {
     return matches.slice(0, maxKeys);
   }
 
-  /** Reads a setting of the server; null without permission, or on a hosted Redis without CONFIG. */
+  /** Reads a setting of the server. Returns null without permission, or on a hosted Redis without CONFIG. */
   async readSetting(name: string): Promise<string | null> {
     const [setting] = await this.#query([['CONFIG', 'GET', name]], (reply) => {
       const value = Array.isArray(reply) ? reply[1] : null;
@@ -122,7 +122,7 @@ export class RedisConnection {
   }
 }
 
-/** Throws on an error reply. The error ends this query only, because the user may have other permissions. */
+/** Throws on an error reply. The error rejects only this query, because the user may have other permissions. */
 export const requirePermission =
   <T>(action: keyof typeof permissions, read: Read<T>): Read<T> =>
   (reply) => {
@@ -160,13 +160,13 @@ const explanations: readonly [RegExp, string][] = [
     'this is a node of a cluster, which this version does not read',
   ],
   [/^LOADING/, 'it has just started and is still loading its data'],
-  [/^READONLY/, 'this is a replica, which cannot renew sessions: the store URL has to name the primary'],
-  [/^MASTERDOWN/, 'this is a replica that has lost its master'],
+  [/^READONLY/, 'this is a replica, which cannot renew sessions: the store URL must name the primary'],
+  [/^MASTERDOWN/, 'this is a replica that lost the connection to its primary'],
   [/^ERR max number of clients/, 'it has as many clients as maxclients allows'],
   [/^DENIED/, 'it is in protected mode: clients on other machines need a password'],
 ];
 
-/** By action: what the Redis user may not do, and which permission it needs. */
+/** The denied action, and the commands that the Redis user needs for it. */
 const permissions = {
   read: 'read the sessions: let it use mget and strlen (with field= hget and hstrlen) on these keys, and select for a database',
   ttl: 'read the TTL of sessions: let it use pttl on these keys (+pttl)',
@@ -176,7 +176,7 @@ const permissions = {
     'subscribe to notifications: let it use subscribe on the channels of the keyspace events (+subscribe &__keyevent@*)',
 } as const;
 
-/** Omits the text of Redis, which may contain the command with a password or a key. */
+/** Omits Redis's text, which may contain the command with a password or a key. */
 function refusal(reply: string, action: keyof typeof permissions): StoreError {
   const code = /^[A-Z]{1,20}\b/.exec(reply)?.[0] ?? 'an unknown error';
   const explanation =

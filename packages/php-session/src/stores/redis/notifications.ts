@@ -7,16 +7,16 @@ import { encodeCommands, type Reply } from './replies.ts';
 /** The setting of Redis that selects the keyspace events. */
 export const eventsSetting = 'notify-keyspace-events';
 /**
- * Events after which a session may have ended or have another user. Redis sends `set` with the flag `$` only, but
- * `expire` without it, when phpredis writes by SETEX.
+ * Events that may mean the end of a session or another user. When phpredis writes with SETEX, Redis sends `set` only with
+ * the flag `$`, but `expire` also without it.
  */
 const events = ['del', 'expired', 'evicted', 'set', 'expire'];
-/** Longer than the timeouts of `keepSubscribed`, which apply. */
+/** Longer than the timeouts of `keepSubscribed`, so that they apply. */
 const timeoutMs = 60_000;
 
 /**
- * Subscribes to the keyspace events of keys with `prefix`, over a separate connection. If Redis is not configured to
- * send all of them, the subscription reports that, and still delivers what it receives.
+ * Subscribes to the keyspace events of keys with `prefix`, over a separate connection. If Redis is not configured to send
+ * all events, the listener gets an error, and still the events that arrive.
  * @param readSetting reads `eventsSetting` over another connection, because a subscriber cannot
  */
 export function subscribeRedis(
@@ -59,7 +59,7 @@ export function subscribeRedis(
 }
 
 /**
- * Whether logout notifications are active, for the operator.
+ * Tells the operator whether logout notifications are active.
  * @param flags the value of `eventsSetting`; null if it cannot be read
  */
 export function logoutNotifications(flags: string | null): { text: string; advice?: string } {
@@ -78,7 +78,7 @@ export function logoutNotifications(flags: string | null): { text: string; advic
   };
 }
 
-/** `A` includes all flags but `E`, which selects the channel. */
+/** `A` includes all flags except `E`, which selects the channel. */
 function missingFlags(flags: string): string[] {
   return [...'Egx'].filter((flag) => !flags.includes(flag) && (flag === 'E' || !flags.includes('A')));
 }
@@ -102,6 +102,6 @@ async function listen(
     channels.length,
     requirePermission('subscribe', (reply) => (Array.isArray(reply) ? reply : undefined)),
   );
-  // Any reply shows that Redis is there, even an error for a user who may not ping.
+  // Any reply proves that Redis responds, even an error for a user who may not ping.
   return () => redis.query(encodeCommands([['PING']]), (reply) => reply ?? undefined);
 }

@@ -1,4 +1,4 @@
-/** Its text may contain the command with a password or a key. */
+/** An error of Redis. The message may contain the command with a password or a key. */
 export class ErrorReply extends Error {}
 
 /** A string is a Buffer. A missing string or list is null. */
@@ -7,10 +7,10 @@ export type Reply = number | Buffer | null | ErrorReply | Reply[];
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 const [plus, minus, colon, dollar, star, zero] = [0x2b, 0x2d, 0x3a, 0x24, 0x2a, 0x30] as const;
-/** Of a line or a string: more than the largest session that is read. */
+/** The limit of a line or a string. It must exceed `maxSessionBytes`. */
 const maxElementBytes = 2 * 1024 * 1024;
 const maxListLength = 1_000_000;
-/** Of a 64-bit number. */
+/** The length of the longest 64-bit number. */
 const maxDigits = 19;
 /** SCAN returns a list in a list. */
 const maxListDepth = 2;
@@ -24,7 +24,7 @@ export function encodeCommands(commands: readonly (readonly string[])[]): string
   return text;
 }
 
-/** Encodes the same command for each key. It allocates less than `encodeCommands`: checks send thousands a second. */
+/** Encodes the same command for each key. Allocates less than `encodeCommands`, because checks send thousands a second. */
 export function encodeForKeys(command: string, keys: readonly string[]): string {
   const head = `*2\r\n$${command.length}\r\n${command}\r\n$`;
   let text = '';
@@ -38,7 +38,7 @@ export class ReplyParser {
   /** An incomplete line or string. */
   #chunks: Buffer[] = [];
   #bufferedBytes = 0;
-  /** How many bytes the next attempt to parse needs. */
+  /** The number of bytes that the next attempt to parse needs. */
   #neededBytes = 0;
   #number = 0;
   /** Incomplete lists, the innermost last. */
@@ -55,17 +55,17 @@ export class ReplyParser {
     if (this.#bufferedBytes < this.#neededBytes) return;
     const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#bufferedBytes);
     let offset = 0;
-    for (let end = this.#element(bytes, offset); end !== -1; end = this.#element(bytes, offset)) offset = end;
+    for (let end = 0; end !== -1; end = this.#parseElement(bytes, offset)) offset = end;
     this.#bufferedBytes = bytes.length - offset;
     this.#chunks = this.#bufferedBytes === 0 ? [] : [bytes.subarray(offset)];
     if (Math.max(this.#bufferedBytes, this.#neededBytes) > maxElementBytes)
       throw new Error('a reply that is too long');
   }
 
-  /** Parses a line with its string. @returns the offset of its end; -1 if it is incomplete */
-  #element(bytes: Buffer, offset: number): number {
+  /** Parses a line with its string. @returns the offset of its end, or -1 if it is incomplete */
+  #parseElement(bytes: Buffer, offset: number): number {
     const type = bytes[offset];
-    if (type === plus || type === minus) return this.#text(bytes, offset, type);
+    if (type === plus || type === minus) return this.#parseText(bytes, offset, type);
     const lineEnd = this.#parseNumber(bytes, offset);
     if (lineEnd === -1) return -1;
     const number = this.#number;
@@ -78,20 +78,20 @@ export class ReplyParser {
       return end;
     } else if (type === star && number >= 0 && number <= maxListLength) this.#openList(number);
     else if ((type === dollar || type === star) && number === -1) this.#add(null);
-    else throw new Error('a line that is no reply');
+    else throw new Error('a line that is not a reply');
     return lineEnd;
   }
 
-  #text(bytes: Buffer, offset: number, type: typeof plus | typeof minus): number {
+  #parseText(bytes: Buffer, offset: number, type: typeof plus | typeof minus): number {
     const end = bytes.indexOf(lineFeed, offset);
     if (end === -1) return this.#needMore(bytes, offset);
-    if (end - offset < 3 || bytes[end - 1] !== carriageReturn) throw new Error('a line that is no reply');
+    if (end - offset < 3 || bytes[end - 1] !== carriageReturn) throw new Error('a line that is not a reply');
     if (type === plus) this.#add(bytes.subarray(offset + 1, end - 1));
     else this.#add(new ErrorReply(bytes.toString('latin1', offset + 1, end - 1)));
     return end + 1;
   }
 
-  /** Parses digits without a string, because each check parses two numbers. */
+  /** Parses digits without creating a string, because each check parses two numbers. */
   #parseNumber(bytes: Buffer, offset: number): number {
     const isNegative = bytes[offset + 1] === minus;
     const first = isNegative ? offset + 2 : offset + 1;
@@ -103,9 +103,9 @@ export class ReplyParser {
       value = 10 * value + digit;
     }
     if (n < bytes.length && (n === first || bytes[n] !== carriageReturn))
-      throw new Error('a line that is no reply');
+      throw new Error('a line that is not a reply');
     if (n + 1 >= bytes.length) return this.#needMore(bytes, offset);
-    if (bytes[n + 1] !== lineFeed) throw new Error('a line that is no reply');
+    if (bytes[n + 1] !== lineFeed) throw new Error('a line that is not a reply');
     this.#number = isNegative ? -value : value;
     return n + 2;
   }

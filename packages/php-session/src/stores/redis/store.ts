@@ -9,16 +9,16 @@ const phpredisPrefix = 'PHPREDIS_SESSION:';
 /** Larger values are read separately. */
 const maxSmallBytes = 16 * 1024;
 
-/** Placeholders for sessions that a batch does not read. */
+/** Placeholders for values that a batch does not read. */
 const unread = { large: Buffer.alloc(0), tooLarge: Buffer.alloc(0) };
 
 /**
  * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` reads the sessions of phpredis's handler or of a site's own handler.
  * Without a host the path is a Unix socket, `redis:///run/redis/redis.sock`. `rediss://` uses TLS. Options:
- * - `prefix=` before the ID (default that of phpredis);
+ * - `prefix=` before the ID (default `PHPREDIS_SESSION:`, as in phpredis);
  * - `database=`, which replaces the path;
  * - `field=` of a hash that contains the session, instead of a string;
- * - `timeout=` of one reply (default 250ms; a look-up takes two replies);
+ * - `timeout=` of one reply (default 250ms; a lookup takes two replies);
  * - `ca=FILE` with the certificate of the site's own authority, for TLS.
  */
 export const redisStore: StoreKind = (url) => {
@@ -48,10 +48,10 @@ function readAddress({ protocol, hosts, path, options }: StoreUrl): RedisServer[
 }
 
 function readDatabase({ hosts, path, options }: StoreUrl): number {
-  const inPath = hosts.length > 0 ? path.slice(1) : '';
-  const number = options.take('database') ?? (inPath || '0');
+  const pathNumber = hosts.length > 0 ? path.slice(1) : '';
+  const number = options.take('database') ?? (pathNumber || '0');
   // PHP also accepts both, if they are equal.
-  if (!/^\d{1,5}$/.test(number) || (inPath !== '' && inPath !== number))
+  if (!/^\d{1,5}$/.test(number) || (pathNumber !== '' && pathNumber !== number))
     throw new TypeError('the database must be one number, as in redis://HOST:PORT/3');
   return Number(number);
 }
@@ -101,13 +101,13 @@ function openRedis(
 
   async function readLarge(id: string): Promise<Buffer | null> {
     const [value] = await largeSessions.run(() => large.readValues([toKey(id)], field));
-    // A copy, because the received data would stay in memory with the session.
+    // A copy, because a view would keep all received data in memory.
     return value ? Buffer.from(value) : null;
   }
 
   const readSetting = () => small.readSetting(eventsSetting);
   return {
-    // Not `async`, which would create more promises in thousands of calls a second.
+    // Not `async`, because there are thousands of calls a second, and `async` creates more promises.
     get: (id) =>
       lookUp(id).then((bytes) => {
         if (bytes === unread.tooLarge) throw new SessionTooLargeError();

@@ -4,21 +4,21 @@ import { StoreError } from '../../store.ts';
 import type { Protocol, ReadReply, ServerAddress } from '../pipeline.ts';
 
 const defaultPort = 9090;
-/** A session server accepts no longer token. */
+/** The tokens that a session server accepts. */
 const validToken = /^[\x21-\x7e]{1,500}$/;
 const lineFeed = 0x0a;
 
 export interface SessionServer {
   address: ServerAddress;
   token: string | undefined;
-  /** For errors. */
+  /** The name in errors. */
   name: string;
 }
 
-/** @throws TypeError, never with the token */
+/** @throws TypeError without the token */
 export function readAddress({ user, password, hosts, path, options }: StoreUrl): SessionServer {
   if (user !== '' || password !== '')
-    throw new TypeError('session-server: takes no user; a token is in auth_file=');
+    throw new TypeError('session-server: does not accept a user; auth_file= names the file with a token');
   const [{ host, port = defaultPort } = { host: '' }] = hosts;
   if (hosts.length > 1) throw new TypeError('session-server: names one host, not several');
   if (host === '' && !/^\/./.test(path))
@@ -32,14 +32,14 @@ export function readAddress({ user, password, hosts, path, options }: StoreUrl):
   return { address: { host, port, tls }, token, name: `the session server at ${host}:${port}` };
 }
 
-/** The error does not name the file, since the option may be the token itself by mistake. */
+/** The error omits the file name, because the option may contain the token by mistake. */
 function readToken(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   let content = '';
   try {
     content = readFileSync(file, 'utf8').trim();
   } catch {
-    // Handled like an empty file.
+    // A missing file counts as empty.
   }
   if (validToken.test(content)) return content;
   throw new TypeError(
@@ -47,10 +47,10 @@ function readToken(file: string | undefined): string | undefined {
   );
 }
 
-/** A reply without its line end; null if it is too long. */
+/** A reply without its line end. Null if it is too long. */
 export type Line = Buffer | null;
 
-/** Explains errors of a session server. Other errors are not logged, because they may contain anything. */
+/** Explanations of a session server's errors. Other errors are not logged, because they may contain anything. */
 const refusals: Record<string, string> = {
   'err Not authorized.': 'wants a token: auth_file= names the file that holds it',
   'err unknown command': 'is of another kind: only the session server of this project can be read',
@@ -60,7 +60,7 @@ const refusals: Record<string, string> = {
 
 /**
  * @param maxReplyBytes longer replies are discarded while they are received
- * @param firstCommand the first command of each connection after the login; its reply is `ok`
+ * @param firstCommand sent on each connection after the login. Its reply must be `ok`.
  */
 export function sessionServerProtocol(
   { address, token, name }: SessionServer,
@@ -88,7 +88,7 @@ export function sessionServerProtocol(
   };
 }
 
-/** Splits chunks into lines, and never buffers more than one line of `maxBytes`. */
+/** Splits chunks into lines. Buffers at most one line of `maxBytes`. */
 function createLineParser(maxBytes: number, onLine: (line: Line) => void): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
   let bufferedBytes = 0;

@@ -3,12 +3,12 @@ import { Pipeline } from '../pipeline.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
 import { type Line, type SessionServer, sessionServerProtocol } from './connection.ts';
 
-/** More than an event with an ID of 128 characters. */
+/** Exceeds an event with an ID of 128 characters. */
 const maxLineBytes = 1024;
-/** A server reads no more commands than this before it replies. */
+/** With more commands in flight, the server stops reading until it has replied. */
 const maxInFlight = 500;
 const pingIntervalMs = 250;
-/** Longer than the timeouts of `keepSubscribed`, which apply. */
+/** Longer than the timeouts of `keepSubscribed`, so that they apply. */
 const timeoutMs = 60_000;
 
 const eventLine =
@@ -16,8 +16,8 @@ const eventLine =
 const watchReply = /^(?:ok (?:live \d+|(gone))|(err) [A-Z][a-z ]{1,60}\.)$/;
 
 /**
- * Subscribes to the events of followed sessions, which the server watches for us.
- * @param maxSilenceMs after a longer silence events may be missing
+ * Subscribes to the server's events of followed sessions.
+ * @param maxSilenceMs if a reply is overdue for longer, events may be missing
  */
 export function subscribeSessionServer(
   server: SessionServer,
@@ -65,11 +65,11 @@ class Events {
   readonly #server: Pipeline<Line>;
   readonly #sink: Sink;
   readonly #followed: ReadonlyMap<string, unknown>;
-  /** Watched sessions, with the time of the server's agreement; undefined before it. */
+  /** Watched sessions, with the time of the server's confirmation. Undefined before it. */
   readonly #watchedSince = new Map<string, number | undefined>();
   /** Sessions to watch or unwatch. */
   readonly #updates = new Set<string>();
-  /** When the server last reported lost events. */
+  /** The time of the server's last report of lost events. */
   #eventsLostAt = Number.NEGATIVE_INFINITY;
 
   /** @param followed by ID; call `update` for each ID that is added or removed */
@@ -88,7 +88,7 @@ class Events {
   /** Watches all followed sessions, and starts the pings. */
   start(): void {
     const pings = setInterval(() => {
-      // A ping behind a command without a reply would tell nothing new.
+      // No ping is needed while the reply to another command is pending.
       if (this.#server.inFlight === 0) void this.ping().catch(() => {});
     }, pingIntervalMs);
     this.#sink.signal.addEventListener('abort', () => clearInterval(pings));
@@ -102,13 +102,13 @@ class Events {
     if (this.#updates.size === 1) process.nextTick(() => this.#sendUpdates());
   }
 
-  /** The monotonic time since when each change leads to an event; undefined if it may not. */
+  /** Every change after this monotonic time leads to an event. Undefined while that is uncertain. */
   watchedSince(id: string): number | undefined {
     const since = this.#watchedSince.get(id);
     return since === undefined ? undefined : Math.max(since, this.#eventsLostAt);
   }
 
-  /** For how long the server has not replied. Its events may be delayed as long. */
+  /** The waiting time of the oldest command. Events may be delayed as long. */
   get silentMs(): number {
     return this.#server.silentMs;
   }
@@ -119,7 +119,7 @@ class Events {
 
   #sendUpdates(): void {
     if (this.#updates.size === 0 || this.#sink.signal.aborted) return;
-    // Sends many commands at once instead of one after each reply.
+    // Waits until many commands can be sent together, instead of sending one after each reply.
     if (this.#server.inFlight > maxInFlight / 2) return;
     for (const id of this.#updates) {
       if (this.#server.inFlight >= maxInFlight) break;
@@ -135,7 +135,7 @@ class Events {
     this.#send(`watch ${id}`, (line) => {
       const [match, gone, refused] = watchReply.exec(line?.toString('latin1') ?? '') ?? [];
       if (match === undefined) return undefined;
-      // Unwatched before this reply.
+      // The session was unwatched before this reply.
       if (!this.#watchedSince.has(id)) return true;
       this.#watchedSince.set(id, refused === undefined ? performance.now() : undefined);
       if (gone !== undefined) this.#sink.changed({ id });
@@ -148,7 +148,7 @@ class Events {
     this.#send(`unwatch ${id}`, readOk);
   }
 
-  /** The sink gets failures, because they always end the connection. */
+  /** Ignores failures, because they end the connection, which `onDisconnect` reports to the sink. */
   #send(command: string, read: (line: Line) => true | undefined): void {
     this.#server.query(`${command}\r\n`, read).then(
       () => this.#sendUpdates(),

@@ -8,14 +8,14 @@ import { Pipeline, type ReadReply } from '../pipeline.ts';
 import { type Line, readAddress, type SessionServer, sessionServerProtocol } from './connection.ts';
 import { subscribeSessionServer } from './notifications.ts';
 
-/** The IDs that a session server accepts. Others could end the command. */
+/** The IDs that a session server accepts. Other characters could end the command. */
 const possibleId = /^[A-Za-z0-9,_-]{1,128}$/;
-/** A percent-encoded byte of a session takes up to three bytes. The rest is for other keys. */
+/** A percent-encoded byte of a session takes up to three bytes. The other keys get the remaining bytes. */
 const maxReplyBytes = 3 * maxSessionBytes + 4096;
 /** After the first read, larger sessions are read over a separate connection. */
 const maxSmallBytes = 64 * 1024;
 
-/** To `ttl ID`: seconds, 0 without expiry; no such session; or a server that has it for open sessions only. */
+/** Replies to `ttl ID`: seconds, 0 without expiry; no such session; or a server whose `ttl` needs an open session. */
 const ttlReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
 
 /** The start of a session that has only the empty key, as PHP's session handler writes it. */
@@ -64,10 +64,10 @@ function openSessionServer(server: SessionServer, timeoutMs: number): SessionSto
         return seconds === '0' ? Number.POSITIVE_INFINITY : Number(seconds) * 1000;
       });
     },
-    /** The server sets its own TTL, like after a page view. */
+    /** Renews with the server's own TTL, as a page view does. */
     async touch(id) {
       if (!possibleId.test(id)) return;
-      // Opening for reading renews the TTL. It neither waits for a lock nor creates a session.
+      // Opening for reading renews the TTL, and neither waits for a lock nor creates a session.
       const opened = small.query(`open ${id} r\r\n`, readOkOr('err Could not open session.'));
       await Promise.all([opened, small.query('close\r\n', readOkOr('err No session opened.'))]);
     },
@@ -112,14 +112,14 @@ function unreadable({ name }: SessionServer): SessionBusyError {
 }
 
 /**
- * Returns the value of the empty key, where PHP's session handler keeps its data; empty without that key.
+ * Returns the value of the empty key, which contains the data of PHP's session handler. Empty without that key.
  * @param session an array in serialize() format
  * @throws FormatError
  */
 function readPhpData(session: Buffer): Buffer {
   const [head = '', length] = emptyKeyOnly.exec(session.toString('latin1', 0, 40)) ?? [];
   const end = head.length + Number(length);
-  // Most sessions have no other key and need no decoding.
+  // Most sessions have only this key, so that decoding can be skipped.
   if (session.length === end + 3 && session.toString('latin1', end) === '";}')
     return session.subarray(head.length, end);
 

@@ -9,7 +9,7 @@ import { type Database, type Problems, type SqlRow, toStoreError } from './drive
 export type Address = { host: string; port: number } | { path: string };
 
 export interface SqlServer {
-  /** Of one database, in the order of connection attempts. */
+  /** The addresses of one database, in the order of connection attempts. */
   addresses: readonly Address[];
   user: string;
   password: string;
@@ -25,7 +25,7 @@ export interface SqlServer {
  * `//[USER[:PASSWORD]@]HOST[:PORT][,HOST…]/DATABASE`. Options:
  * - `socket=PATH` of a Unix socket, instead of a host;
  * - `tls=on`, and `ca=FILE` with the certificate of the site's own authority;
- * - `charset=utf8mb4` or `latin1`, the one of PHP's connection. Without it non-ASCII text is rejected;
+ * - `charset=utf8mb4` or `latin1`, as in PHP's connection. Without it non-ASCII text is rejected;
  * - `timeout=` of one query (default 250ms).
  * @throws TypeError with the fault
  */
@@ -57,26 +57,26 @@ function readCharset(name: string | undefined): SqlServer['charset'] {
   if (name === undefined) return undefined;
   if (/^utf-?8(mb[34])?$/i.test(name)) return 'utf8';
   if (/^latin-?1$/i.test(name)) return 'latin1';
-  throw new TypeError('charset= is utf8mb4 or latin1: that of PHP’s own connection');
+  throw new TypeError('charset= is utf8mb4 or latin1, as in PHP’s own connection');
 }
 
-/** Lookups are batched, so one connection suffices. A second one helps if it is slow, a third reads large sessions. */
+/** Lookups are batched, so one connection is enough. The second is for slow queries, the third for large sessions. */
 const maxConnections = 3;
 
-/** A connection to a database server. It runs one query at a time. */
+/** A connection to a database server, for one query at a time. */
 export interface SqlConnection extends Pick<Database, 'rows' | 'query' | 'search' | 'change'> {
   /** Closes the connection at once. A running query fails. */
   destroy(): void;
 }
 
-/** Connects the socket and logs in. May never settle if the socket is destroyed. */
+/** Connects the socket and logs in. The promise may never settle if the socket is destroyed. */
 export type Connect = (socket: Socket, address: Address) => Promise<SqlConnection>;
 
 /**
- * Reads the rows that match these texts. A text with a character that the column's character set lacks matches no row, but
- * the database rejects the whole query. So the query is repeated with half of the texts, down to single ones.
- * @param isForeign whether this may be the reason of the error. The tables can be wrong in the same way, but every
- * character set has ASCII
+ * Reads the rows that match these texts. If a text has a character that the column's character set lacks, the database
+ * rejects the whole query. So the query is repeated with halves of the texts, and a single rejected text has no row.
+ * @param isForeign returns whether a code may mean a missing character. The tables themselves may also cause it, so with
+ * ASCII texts alone the error is thrown.
  */
 export async function readComparable(
   texts: readonly string[],
@@ -106,15 +106,15 @@ type Query<T> = (connection: SqlConnection) => Promise<T>;
 type OrAborted = <T>(work: Promise<T>) => Promise<T>;
 
 /**
- * The connections to one database. The libraries' own pools and timeouts keep using a connection whose reply is late,
- * and may never settle. Here each query has a deadline that includes connecting, and a connection that missed it is closed.
+ * The connections to one database. The pools of the client libraries reuse a connection with a late reply, and their
+ * queries may never settle. Here each query has a deadline, including the connection setup, and a late connection is closed.
  */
 export class ConnectionPool implements Database {
   readonly timeoutMs: number;
   readonly #addresses: readonly Address[];
   readonly #load: () => Promise<Connect>;
   readonly #problems: Problems;
-  /** The index of the address that responded last, which is tried first. */
+  /** The index of the address to try first. */
   #preferred = 0;
   #idle: Open[] = [];
   readonly #slots = new Semaphore(maxConnections);
@@ -129,7 +129,7 @@ export class ConnectionPool implements Database {
   ) {
     this.timeoutMs = timeoutMs;
     this.#addresses = addresses;
-    // Importing a module again costs more than reading a row.
+    // Cached, because another import() of the same module costs more than reading a row.
     let loaded: Promise<Connect> | undefined;
     this.#load = () => (loaded ??= load());
     this.#problems = problems;
@@ -210,7 +210,7 @@ export class ConnectionPool implements Database {
         return { socket, connection };
       } catch (error) {
         socket.destroy();
-        // This address took all the time, so the next query starts with the next address.
+        // The deadline passed at this address, so the next query starts with the next address.
         if (error instanceof StoreError) this.#preferred = (index + 1) % this.#addresses.length;
         if (error instanceof StoreError || ++failures === this.#addresses.length) throw error;
       }

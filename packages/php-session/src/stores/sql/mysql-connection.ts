@@ -5,13 +5,13 @@ import { StoreError } from '../../store.ts';
 import { type Connect, readComparable, type SqlConnection, type SqlServer } from './connection.ts';
 import { likeEscape, type SqlRow } from './driver.ts';
 
-/** The number of the character set `binary`, which a column of bytes has. */
+/** The number of the character set `binary`, which columns of bytes have. */
 const binary = 63;
 
-/** “Illegal mix of collations”: the character set of the column lacks a character of the text. */
+/** “Illegal mix of collations”. The column's character set lacks a character of the text. */
 const lacksCharacter = (code: unknown) => /^ER_CANT_AGGREGATE_[23N]COLLATIONS$/.test(String(code));
 
-/** Connects by mysql2. */
+/** Connects with mysql2. */
 export function mysqlConnect(server: SqlServer): Connect {
   return async (socket, address) => {
     socket.setNoDelay(true);
@@ -24,7 +24,7 @@ export function mysqlConnect(server: SqlServer): Connect {
       database: server.database,
       // The character set in which the server sends text.
       charset: server.charset === 'latin1' ? 'LATIN1_SWEDISH_CI' : 'UTF8MB4_UNICODE_CI',
-      // Without `verifyIdentity` the certificate of any host is accepted.
+      // Without `verifyIdentity`, mysql2 accepts the certificate of any host.
       ...(server.tls === undefined
         ? {}
         : { ssl: { ...server.tls, rejectUnauthorized: true, verifyIdentity: true } }),
@@ -69,7 +69,7 @@ async function configure(
       readComparable(
         ids,
         (some) => {
-          // Few sizes, so that few statements are prepared.
+          // Powers of two, so that few statements are prepared.
           const size = 2 ** Math.ceil(Math.log2(some.length));
           const values = [...some, ...Array<string>(size - some.length).fill(some[0] as string)];
           return read(`${select} IN (${values.map(() => '?').join(', ')})`, values);
@@ -90,7 +90,7 @@ async function configure(
       try {
         await execute(client, update, [id, id]);
       } catch (error) {
-        // The page that locked the row renews it at its end.
+        // A page has locked the row, and renews it at its end.
         if ((error as { code?: unknown }).code !== 'ER_LOCK_WAIT_TIMEOUT') throw error;
       }
     },
@@ -100,7 +100,7 @@ async function configure(
 
 async function select(client: Client, sql: string, values?: readonly string[]) {
   const [rows, fields] = await execute(client, sql, values);
-  // A server responds to other statements with an object.
+  // Other statements than SELECT return an object.
   if (!Array.isArray(rows)) throw new StoreError('the database answered something that was not asked');
   return { rows: rows as (Buffer | null)[][], fields };
 }
@@ -109,11 +109,11 @@ function execute(
   client: Client,
   sql: string,
   values: readonly string[] = [],
-): Promise<[found: unknown, fields: FieldPacket[]]> {
+): Promise<[rows: unknown, fields: FieldPacket[]]> {
   return new Promise((resolve, reject) =>
     client.execute<RowDataPacket[]>(
       { sql, values: [...values], typeCast: false, rowsAsArray: true },
-      (error, found, fields) => (error === null ? resolve([found, fields]) : reject(error)),
+      (error, rows, fields) => (error === null ? resolve([rows, fields]) : reject(error)),
     ),
   );
 }

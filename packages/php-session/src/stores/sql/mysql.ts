@@ -35,11 +35,11 @@ const problems: Problems = {
   HANDSHAKE_SSL_ERROR: 'certificate',
 };
 
-/** Unix time has no summer time. FROM_UNIXTIME() converts it to the connection's time zone. */
+/** Computed in Unix time, which has no summer time. FROM_UNIXTIME() converts it to the connection's time zone. */
 const unixTime = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
 const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
 
-/** Text in a form in which only the same bytes are equal. */
+/** Converts text to bytes, so that a comparison ignores the collation. */
 const toBytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
 
 /** `mysql:` and `mariadb:`. The default port is 3306. */
@@ -82,7 +82,7 @@ export const mysql: SqlDriver = {
     const server = readServer(url, 3306);
     // mysql2 would expect `localhost` in the certificate.
     if (server.tls !== undefined && url.hosts.some(({ host }) => isIP(host) !== 0)) {
-      throw new TypeError('tls=on needs the name of the host, as it is in its certificate, not the address');
+      throw new TypeError('tls=on needs the name of the host as in its certificate, not the address');
     }
     const load = async () => (await import('./mysql-connection.ts')).mysqlConnect(server);
     return () => new ConnectionPool(server, load, problems);

@@ -13,9 +13,9 @@ export function postgresListen(server: SqlServer, problems: Problems): Listen {
   let next = 0;
   return async (sink) => {
     for (let attempts = 1; ; attempts++) {
-      if (sink.signal.aborted) throw new StoreError('the subscription has ended');
+      if (sink.signal.aborted) throw new StoreError('the subscription was ended');
       const index = next;
-      // If this host never responds, the next connection starts with the next host.
+      // If this host does not respond in time, the next connection starts with the next host.
       next = (index + 1) % server.addresses.length;
       try {
         const ping = await listen(server, server.addresses[index] as Address, problems, sink);

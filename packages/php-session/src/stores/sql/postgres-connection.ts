@@ -12,10 +12,10 @@ import { likeEscape, type SqlRow } from './driver.ts';
 
 const cancelTimeoutMs = 1000;
 
-/** `untranslatable_character`: the character set of the database lacks a character of the text. */
+/** `untranslatable_character`. The character set of the database lacks a character of the text. */
 const lacksCharacter = (code: unknown) => code === '22P05';
 
-/** From the messages `ParameterStatus` and `BackendKeyData`, which come before the first query. */
+/** Data of the messages `ParameterStatus` and `BackendKeyData`, which arrive before the first query. */
 interface ServerInfo {
   serverEncoding?: string;
   key?: { processID: number; secretKey: number };
@@ -24,18 +24,18 @@ interface ServerInfo {
 /** Text arrives as a string, bytea as a Buffer. */
 type RawRow = [id: string | Buffer, data: string | Buffer | null, state: string | null];
 
-/** Connects by pg. */
+/** Connects with pg. */
 export function postgresConnect(server: SqlServer): Connect {
   return async (socket, address) => {
     const { client, info } = await logIn(server, socket, address);
-    // Compiling a statement takes longer than running it. PostgreSQL 10 has no such setting.
+    // JIT compilation of a statement takes longer than running it. PostgreSQL 10 does not have this setting.
     await client.query("SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'");
     return connection(client, socket, address, info, server.charset);
   };
 }
 
 /**
- * Connects and logs in. May never settle if the socket is destroyed.
+ * Connects and logs in. The promise may never settle if the socket is destroyed.
  * @throws pg's error, with a code
  */
 export async function logIn(
@@ -43,7 +43,7 @@ export async function logIn(
   socket: Socket,
   address: Address,
 ): Promise<{ client: Client; info: ServerInfo }> {
-  // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+  // Without `rejectUnauthorized`, the environment variable NODE_TLS_REJECT_UNAUTHORIZED could disable the check.
   const ssl = tls === undefined ? false : { ...tls, rejectUnauthorized: true };
   const protocol = new GuardedProtocol({ stream: () => socket, ssl });
   const info = collectInfo(protocol);
@@ -51,7 +51,7 @@ export async function logIn(
     connection: protocol,
     ...hostOf(address),
     user,
-    // For an empty string, pg would search the environment and ~/.pgpass.
+    // A function, because pg replaces an empty string by the environment or ~/.pgpass.
     password: () => password,
     database,
     ssl,
@@ -73,7 +73,7 @@ function connection(
   { serverEncoding, key }: ServerInfo,
   given: SqlServer['charset'],
 ): SqlConnection {
-  // A database without an encoding sends the stored bytes. pg replaces bytes that are not UTF-8.
+  // A database without an encoding sends the stored bytes, and pg replaces bytes that are not UTF-8.
   const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : given;
   let isRunning = false;
   async function run<Row extends (string | Buffer | null)[]>(
@@ -124,7 +124,7 @@ function connection(
   };
 }
 
-/** pg's parser throws in a socket listener for unknown messages. This closes the connection instead. */
+/** Closes the connection on unknown messages. pg's parser would throw in a socket listener. */
 class GuardedProtocol extends Protocol {
   attachListeners(stream: Socket): void {
     const guarded = {
@@ -137,7 +137,7 @@ class GuardedProtocol extends Protocol {
           }
         }),
     };
-    // pg's types leave this method out.
+    // pg's types omit this method.
     (Protocol.prototype as unknown as GuardedProtocol).attachListeners.call(
       this,
       guarded as unknown as Socket,
@@ -156,7 +156,7 @@ function collectInfo(protocol: Protocol): ServerInfo {
   return info;
 }
 
-/** pg makes the path of a Unix socket from its folder and the port. */
+/** pg expects the folder and the port of a Unix socket. */
 function hostOf(address: Address): { host: string; port: number } {
   if ('host' in address) return address;
   const [, host = '', port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(address.path) ?? [];
@@ -164,8 +164,8 @@ function hostOf(address: Address): { host: string; port: number } {
 }
 
 /**
- * Cancels the query of an abandoned connection. The server notices a closed connection only when it replies. Queries that
- * wait, for example for an ALTER TABLE, would soon occupy all connections.
+ * Cancels the query of an abandoned connection. The server detects a closed connection only when it replies, so queries
+ * that wait, for example for an ALTER TABLE, would soon occupy all connections.
  */
 function cancel(address: Address, { processID, secretKey }: NonNullable<ServerInfo['key']>): void {
   // `CancelRequest`: length, code, process ID and key of the connection.

@@ -3,7 +3,7 @@ import { keepSubscribed } from '../subscription.ts';
 import { ConnectionPool, readServer } from './connection.ts';
 import type { Problems, SqlDriver } from './driver.ts';
 
-/** SQLSTATEs of PostgreSQL's errcodes.txt, and our codes of postgres-connection.ts. */
+/** SQLSTATEs of PostgreSQL's errcodes.txt, and codes of postgres-connection.ts. */
 const problems: Problems = {
   '28P01': 'login',
   '28000': 'origin',
@@ -28,12 +28,12 @@ const problems: Problems = {
   NO_TLS: 'plain',
 };
 
-/** Seconds until a time that may be `infinity`. */
+/** Replaces the seconds until a time of `infinity`. */
 const ifFinite = (column: string, seconds: string) =>
   `CASE WHEN isfinite(${column}) THEN ${seconds} ELSE 'Infinity' END`;
 const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;
 
-/** Unlike to_timestamp(), accepts the 43rd of a month and never fails. */
+/** Converts `YYYYMMDDHHMMSS`. Unlike to_timestamp(), it accepts the 43rd of a month, so it never fails. */
 const fromDigits = (column: string) => {
   const part = (at: number, length: number) => `substr(${column}, ${at}, ${length})::int`;
   const [month, day] = [`${part(5, 2)} - 1`, `${part(7, 2)} - 1`];
@@ -41,7 +41,7 @@ const fromDigits = (column: string) => {
   return `(timestamp '0001-01-01' + make_interval(${part(1, 4)} - 1, ${month}, 0, ${day}, ${time}))`;
 };
 
-/** The bytes of a column of any type. Only record_send() accepts a `bytea` in an expression for all types. */
+/** Converts a column of any type to bytes. For a `bytea`, only record_send() type-checks with every column type. */
 const storedBytes = (column: string) =>
   `CASE pg_typeof(${column}) WHEN 'bytea'::regtype THEN record_send(ROW(${column})) ELSE convert_to(${column}::text, getdatabaseencoding()) END`;
 
@@ -56,7 +56,7 @@ export const postgres: SqlDriver = {
   moment: (unit, ago) =>
     ({
       unix: `(extract(epoch from now()) - ${ago})`,
-      // Compared with a TIMESTAMP without time zone, it is converted to the connection's time zone.
+      // PostgreSQL converts it to the connection's time zone to compare it with a TIMESTAMP without time zone.
       datetime: `(now() - interval '${ago} seconds')`,
       utc: utc(ago),
       digits: `to_char(${utc(ago)}, 'YYYYMMDDHH24MISS')`,
@@ -70,7 +70,7 @@ export const postgres: SqlDriver = {
         digits: `CASE WHEN ${column} ~ '^[0-9]{14}$' THEN extract(epoch from (${fromDigits(column)} - ${utc(0)})) END`,
       }[unit]
     })::text`,
-  // The first condition uses the index; the second compares bytes, as hexadecimal digits or as text.
+  // The first condition uses the index. The second compares bytes, as text or as hexadecimal digits.
   exactly: (column) => `${column} = $1 AND ${column}::text COLLATE "C" = ANY ($2)`,
   update: (table, assignment, condition) =>
     `UPDATE ${table} SET ${assignment} WHERE ${condition} AND EXISTS (SELECT 1 FROM ${table} WHERE ${condition} FOR NO KEY UPDATE SKIP LOCKED)`,
@@ -83,8 +83,8 @@ export const postgres: SqlDriver = {
     }
     const load = async () => (await import('./postgres-connection.ts')).postgresConnect(server);
     const subscribe = (listener: StoreListener) => {
-      const listening = import('./notifications.ts').then((its) => its.postgresListen(server, problems));
-      return keepSubscribed(async (sink) => (await listening)(sink), listener);
+      const listen = import('./notifications.ts').then((module) => module.postgresListen(server, problems));
+      return keepSubscribed(async (sink) => (await listen)(sink), listener);
     };
     return () => Object.assign(new ConnectionPool(server, load, problems), { subscribe });
   },

@@ -8,11 +8,11 @@ import { StoreError } from '../../store.ts';
 import { limitDiskWork, type RunOnDisk } from '../disk.ts';
 import { type Database, likeEscape, type SqlDriver, type SqlRow, toStoreError } from './driver.ts';
 
-/** Delay while a writer has the file locked. */
+/** The delay between attempts while a writer has the file locked. */
 const retryDelayMs = 5;
 
-/** A statement blocks the process. This many small sessions take one or two milliseconds. */
-const maxIdsAtOnce = 100;
+/** A statement blocks the process, for 1 to 2 ms with this number of small sessions. */
+const maxIdsPerStatement = 100;
 
 /** Primary result codes of sqlite3.h. */
 const codes = { error: 1, busy: 5, readOnly: 8, corrupt: 11, notADatabase: 26 };
@@ -27,16 +27,16 @@ const fromDigits = (column: string) => {
 };
 
 /**
- * `sqlite:PATH`, relative or absolute. Option: `timeout=`. SQLite has no time zone, so `datetime` is in the one of this
- * process (TZ). SQLite's own functions, such as CURRENT_TIMESTAMP, write `utc`.
+ * `sqlite:PATH`, relative or absolute, with the option `timeout=`. SQLite has no time zone, so `datetime` is in the time
+ * zone of this process (TZ). SQLite's own functions, such as CURRENT_TIMESTAMP, write `utc`.
  */
 export const sqlite: SqlDriver = {
   quote: '"',
-  // A text may hold any bytes. Only a BLOB does not end at the first NUL.
+  // A text may contain any bytes, and substr() ends a text at the first NUL, but not a BLOB.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
-  // The only function that does not read the column.
+  // octet_length() is the only function that does not read the column.
   bytes: (column) => `octet_length(${column})`,
-  // A value of another type becomes NULL. A text may hold a number.
+  // A text may contain a number. A value of another type becomes NULL.
   value: (unit, column) =>
     ({
       unix: `CASE WHEN CAST(${column} AS TEXT) NOT GLOB '*[^0-9.]*' THEN CAST(${column} AS NUMERIC) END`,
@@ -81,14 +81,14 @@ export interface SqliteSearch {
   pattern: string;
 }
 
-/** `failed`: fields of an error, because a message between threads drops its code. */
+/** `failed` has the fields of an error, because a message between threads drops the code of an Error. */
 export type SearchReply =
   | { rows: object[] }
   | { failed: { code: string | undefined; errcode: number | undefined; message: string } };
 
 /**
- * Opens the file read-only, and a second time for writing when a session is renewed. Waiting for a lock in SQLite would
- * block the process, so statements are repeated instead.
+ * Opens the file read-only, and a second time for writing when a session is renewed. Statements are repeated while the
+ * file is locked, because waiting in SQLite would block the process.
  */
 class SqliteFile implements Database {
   readonly timeoutMs: number;
@@ -106,10 +106,10 @@ class SqliteFile implements Database {
   async rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
     const deadline = performance.now() + this.timeoutMs;
     const rows: SqlRow[] = [];
-    for (let n = 0; n < ids.length; n += maxIdsAtOnce) {
+    for (let n = 0; n < ids.length; n += maxIdsPerStatement) {
       if (n > 0) await nextTurn();
-      const some = ids.slice(n, n + maxIdsAtOnce);
-      rows.push(...(await this.#whenFree('ro', deadline, (db) => this.#read(db, select, some))));
+      const batch = ids.slice(n, n + maxIdsPerStatement);
+      rows.push(...(await this.#whenFree('ro', deadline, (db) => this.#read(db, select, batch))));
     }
     return rows;
   }
@@ -157,7 +157,7 @@ class SqliteFile implements Database {
     this.#open.clear();
   }
 
-  /** Opens the file again if another one has replaced it. */
+  /** Opens the file, or opens it again if it was replaced. */
   async #openCurrent(mode: Mode): Promise<DatabaseSync> {
     const { DatabaseSync } = await import('node:sqlite');
     const { dev, ino } = await this.#runOnDisk(() => stat(this.#path));
@@ -173,8 +173,8 @@ class SqliteFile implements Database {
   }
 
   #read(db: DatabaseSync, select: string, ids: readonly string[]): SqlRow[] {
-    // PHP writes texts or BLOBs, which SQLite never considers equal.
-    // A named parameter, because Node 22 and 24.0 do not bind ?1 by its number.
+    // PHP writes IDs as texts or BLOBs, which SQLite never considers equal.
+    // The parameter is named, because Node 22 and 24.0 do not bind ?1 by its number.
     const textsAndBlobs =
       'SELECT value FROM json_each(:ids) UNION ALL SELECT CAST(value AS BLOB) FROM json_each(:ids)';
     const rows = db.prepare(`${select} IN (${textsAndBlobs})`).all({ ids: JSON.stringify(ids) });
@@ -208,13 +208,13 @@ class SqliteFile implements Database {
 /** Without a mode, SQLite would create a missing file. */
 const locationOf = (path: string, mode: Mode) => `${pathToFileURL(path)}?mode=${mode}`;
 
-/** The idle thread of the last search. Most searches are shorter than the start of a thread. */
+/** The idle thread of the last search, because starting a thread takes longer than most searches. */
 let idleThread: Worker | undefined;
 
 function startThread(): Worker {
   // In the package both files are compiled.
   const thread = new Worker(new URL(`./sqlite-search-thread${extname(import.meta.url)}`, import.meta.url));
-  // An error precedes the exit, which is handled.
+  // `searchInThread` handles the exit, which follows each error.
   thread.on('error', () => {});
   thread.on('exit', () => {
     if (idleThread === thread) idleThread = undefined;
@@ -228,10 +228,10 @@ async function searchInThread(search: SqliteSearch): Promise<SqlRow[]> {
   idleThread = undefined;
   thread.ref();
   const reply = await new Promise<SearchReply>((resolve, reject) => {
-    const ended = () => reject(new StoreError('the thread that searches the SQLite file has ended'));
-    thread.once('exit', ended);
+    const onExit = () => reject(new StoreError('the thread that searches the SQLite file exited'));
+    thread.once('exit', onExit);
     thread.once('message', (reply: SearchReply) => {
-      thread.off('exit', ended);
+      thread.off('exit', onExit);
       resolve(reply);
     });
     thread.postMessage(search);

@@ -3,25 +3,26 @@ import { maxKeys, maxSessionBytes, SessionBusyError, type SessionStore } from '.
 import { batchLookups, LargeSessionQueue } from '../lookups.ts';
 import { type Database, type SqlDriver, type SqlRow, type Unit, units } from './driver.ts';
 
-/** Of a prefix and an ID together. */
+/** The limit of a prefix and an ID together. */
 const maxIdBytes = 512;
 /** Larger sessions are read separately. */
 const maxSmallBytes = 16 * 1024;
 const maxLargePerQuery = 4;
-/** A datetime that is read as a number is larger. */
+/** A datetime read as a number exceeds this limit. */
 const maxUnixSeconds = 99_999_999_999;
 
 /**
  * Reads a table with one row per session: `mysql://USER:PASSWORD@HOST/DATABASE` (or `mariadb:`),
  * `postgres://USER:PASSWORD@HOST/DATABASE` (or `postgresql:`), `sqlite:PATH`. Options:
- * - `table=`, which may be `schema.table`, `id=` and `data=`: the table and its columns, text or bytes;
+ * - `table=`, which may be `schema.table`;
+ * - `id=` and `data=`: the columns of the ID and the session, text or bytes;
  * - `expires=`: the column with the expiry time, in the unit `expires_unit=`, one of `units`;
  * - or `last=`: the column with the last use, in the unit `last_unit=` or `expires_unit=`, and `lifetime=`: the TTL after
  *   it (default 1440 s, 0 for no expiry). Without such a column, or with NULL in it, a session lives as long as its row;
  * - `prefix=` before the ID in the table;
  * - the options of `readServer` or `sqlite`.
  *
- * A view can adapt a table of another form, for example if only rows with some status count.
+ * A view can adapt other tables, for example if only rows with a certain status count.
  */
 export function sqlStore(driver: SqlDriver): StoreKind {
   return (url) => {
@@ -67,7 +68,7 @@ export function sqlStore(driver: SqlDriver): StoreKind {
   };
 }
 
-/** Selects of `Database.rows`. `small` omits the bytes of large sessions. State: `live`, `large`, or as in `ExpirySql`. */
+/** Selects for `Database.rows`. `small` omits the bytes of large sessions. State: `live`, `large`, or as in `ExpirySql`. */
 interface BySize {
   small: string;
   large: string;
@@ -75,12 +76,12 @@ interface BySize {
 
 interface Statements {
   read: BySize;
-  /** Undefined if the session is read as fast. */
+  /** Undefined if reading the session is as fast. */
   version: BySize | undefined;
-  /** The state is a number of seconds, to which `after` is added, or a word. */
+  /** The state is a word, or the number of seconds to add to `after`. */
   ttl: string;
   after: number;
-  /** The IDs that match a LIKE pattern. */
+  /** Selects the IDs that match a LIKE pattern. */
   ending(pattern: string): string;
   /** Undefined if sessions live as long as their rows. */
   renew: ((seconds: number) => string) | undefined;
@@ -96,7 +97,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
       ids.map((id) => prefix + id),
     );
     const rowById = new Map(rows.map((row) => [row.id, row]));
-    // A database may consider `A` and `a` equal, and `a` and `a `.
+    // A database may also return `A` or `a ` for the ID `a`.
     return new Map(
       ids.flatMap((id): [string, SqlRow][] => {
         const row = rowById.get(prefix + id);
@@ -114,7 +115,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
       return row;
     };
     return async (id) => {
-      // In some databases the length takes as long as the value.
+      // Skips the small read of large sessions, because computing the length may take as long as reading the value.
       const row = large.has(id) ? null : await readAndRecord(id, readSmall);
       return large.has(id) ? readAndRecord(id, readLarge) : row;
     };
@@ -130,7 +131,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
       if (row.state === null) throw invalidTime();
       if (!row.exact) {
         throw new SessionBusyError(
-          'data= is text with more than ASCII in it: add charset=utf8mb4 or charset=latin1, that of PHP’s own connection',
+          'data= contains non-ASCII text: add charset=utf8mb4 or charset=latin1, as in PHP’s own connection',
         );
       }
       return row.data ?? Buffer.alloc(0);
@@ -138,7 +139,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     ...(readVersion && {
       async version(id) {
         const row = await readVersion(id);
-        // An expired session has not changed.
+        // A session may expire without a change of its digest.
         const isLive = row?.state === 'live' || row?.state === 'large';
         return isLive && row.data !== null ? String(row.data) : null;
       },
@@ -164,7 +165,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     ...(database.subscribe && { subscribe: database.subscribe.bind(database) }),
     ...(renew === undefined && { checkRenewal: async () => undefined }),
     async keys(end) {
-      // `_` matches any character, so that no ID becomes SQL.
+      // `_` matches any character. It replaces characters that could end the SQL text.
       const pattern = `%${end.replace(/[^A-Za-z0-9,-]/g, '_')}`;
       const rows = await database.query(statements.ending(pattern));
       return rows.map(([id]) => String(id)).filter((id) => id.endsWith(end));
@@ -175,7 +176,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
 
 function invalidTime(): SessionBusyError {
   return new SessionBusyError(
-    'the column that expires= or last= names holds no time in expires_unit= or last_unit=',
+    'the value of the column that expires= or last= names is not a time in expires_unit= or last_unit=',
   );
 }
 
@@ -213,7 +214,7 @@ function readUnit(name = 'unix'): Unit {
   return unit;
 }
 
-/** @throws TypeError unless the name fits the form, by default that of a column */
+/** @throws TypeError unless the name fits `form`, by default the form of a column name */
 function requireName(option: string, name: string | undefined, form = /^[\w$#]+$/): string {
   if (name === undefined)
     throw new TypeError(`${option}= is missing: the store URL names table=, id= and data=`);
@@ -221,9 +222,9 @@ function requireName(option: string, name: string | undefined, form = /^[\w$#]+$
   return name;
 }
 
-/** SQL about the expiry of a session, by the clock of the database. */
+/** SQL for the expiry of a session, by the clock of the database. */
 interface ExpirySql {
-  /** `expired`, NULL if the column holds no time in its unit, otherwise the given expression. */
+  /** `expired`, NULL if the value of the column is not a time in its unit, otherwise the given expression. */
   state(live: string): string;
   /** `expired` or NULL as above, `live` for a session without expiry, or the seconds until the time in the column. */
   ttl: string;
