@@ -17,14 +17,14 @@ const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_24
 type Refused = Record<string, number>;
 
 /** After an object that serializes itself, only its class knows how many values were counted in it. */
-const behindC: Refused = { 'a reference behind an object that serializes itself': 15 };
+const behindC: Refused = { 'a reference after an object that serializes itself': 15 };
 const refusedSessions: Record<FormatName, Refused> = {
   php: behindC,
   php_binary: behindC,
   php_serialize: behindC,
   igbinary: {},
   // Where PHP would read freed memory.
-  msgpack: { 'a reference for which ext-msgpack reads freed memory': 15 },
+  msgpack: { 'ext-msgpack reads freed memory for one of its references': 15 },
   json: {},
 };
 /** The same for values at paths, per hundred paths. */
@@ -32,7 +32,7 @@ const refusedPaths: Refused = {
   // For a Serializable and an enum case, PHP has more data than the session.
   'lies in an enum case or in an object that serializes itself': 6,
   // A reference behind a Serializable, as above, in a string that a path decodes.
-  'only the class of that object knows which value this is': 1,
+  'only the class of that object knows the referenced value': 1,
 };
 
 /** In damaged bytes, igbinary may take another string for a class name; a decoder does not know which classes exist. */

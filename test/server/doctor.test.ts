@@ -189,7 +189,7 @@ test('a store that fails midway is explained without a stack', async () => {
   sqlite(db, `CREATE TABLE s (id, data, ends); INSERT INTO s VALUES ('${id}', 'user_id|i:7;', 'soon')`);
   const env = { CHAT_SESSION_STORE: `sqlite:${db}?table=s&id=id&data=data&expires=ends` };
   const said = await doctor(1, env, '--cookie', id);
-  expect(said).toMatch(/✗ The session store: the column that expires=/);
+  expect(said).toMatch(/✗ The session store: the value of the column that expires=/);
   expect(said).not.toMatch(/^ +at /m);
 });
 
@@ -337,7 +337,7 @@ describe('the requirements of the server besides the sessions', () => {
   test('the folders of the history and the files can be created and written by this account', async () => {
     const history = join(folder, 'not', 'yet', 'chat.db');
     expect(await doctor(0, { ...inFiles(), CHAT_HISTORY: `sqlite:${history}` })).toContain(
-      `✓ The history ${history} can be created`,
+      `✓ The history ${history} does not exist yet, and can be created`,
     );
     expect(existsSync(join(folder, 'not'))).toBe(false);
     const inFile = { ...inFiles(), CHAT_HISTORY: `sqlite:${folder}/sess_${id}/chat.db` };

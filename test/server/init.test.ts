@@ -494,7 +494,10 @@ test('a plain PHP site whose PHP runs elsewhere, as in another container: the se
   rmSync(join(machine, 'etc/php'), { recursive: true });
   const args = [path, '--print', '--url', 'https://example.org', '--user', userInfo().username];
   const without = await run(args, {}, [], machine);
-  expect(without).toEqual({ code: 78, said: expect.stringMatching(/no PHP is found.*CHAT_SESSION_STORE/i) });
+  expect(without).toEqual({
+    code: 78,
+    said: expect.stringMatching(/PHP was not found.*CHAT_SESSION_STORE/i),
+  });
   const store = { CHAT_SESSION_STORE: `file://${sessions}`, CHAT_SESSION_NAME: 'SITE' };
   const { code, said } = await run(args, store, [id, 'y', '/login'], machine);
   expect(said).toContain('CHAT_USER_ID=user.id');

@@ -13,7 +13,7 @@ const mainFiles = [
 
 /** A site of Apache. */
 export interface ApacheSite extends WebSite {
-  /** The version of the module, such as `8.2`; empty if its file name does not contain it. */
+  /** The version of the module, such as `8.2`. Empty if the file name does not contain it. */
   version: string;
   /** The account that Apache runs as. */
   user: string | undefined;
@@ -39,7 +39,7 @@ class Apache {
   readonly #system: System;
   readonly #mainFile: string;
   readonly #environment: IniSurroundings['environment'];
-  /** `${NAME}` and `<IfDefine NAME>`. */
+  /** Variables for `${NAME}` and `<IfDefine NAME>`. */
   readonly #variables = new Map<string, string>();
   readonly #modules = new Map<string, string>();
   #serverRoot: string;
@@ -48,7 +48,7 @@ class Apache {
     this.#system = system;
     this.#mainFile = main;
     this.#environment = environment;
-    // The parent folder of `conf/`, if there is one.
+    // The parent folder of `conf/`, or the folder of the file.
     this.#serverRoot = dirname(main).replace(/\/conf$/, '');
   }
 
@@ -114,7 +114,7 @@ class Apache {
     for (let n = 0; n <= parts.length; n++) {
       const path = `/${parts.slice(0, n).join('/')}`;
       for (const { args, block = [] } of sections) {
-        // Patterns are handled below, because what they match is uncertain.
+        // Patterns are handled below, because their matches are uncertain.
         if (args.length !== 1 || args[0]?.replace(/(.)\/$/, '$1') !== path) continue;
         settings.push(block.flatMap(toPhpDirectives));
         const allowed = block.find(({ name }) => name === 'allowoverride');
@@ -124,7 +124,7 @@ class Apache {
       const file = `${path === '/' ? '' : path}/.htaccess`;
       const text = allowsHtaccess ? await this.#system.text(file) : null;
       if (text === null) continue;
-      // Apache ignores these there, and other users than the administrator may write the file.
+      // Apache ignores the server's directives in .htaccess, which users without its rights may write.
       const lines = parse(text, file, serverOnly);
       settings.push((await this.#resolve(lines, file, 1)).flatMap(toPhpDirectives));
     }
@@ -137,7 +137,7 @@ class Apache {
           (name === 'directory' && (args.length !== 1 || /[*?[]/.test(args[0] ?? ''))),
       );
     for (const { block = [], file, line } of conditional) {
-      const value = { unknown: { file, line, why: 'a section of Apache that may not hold for every page' } };
+      const value = { unknown: { file, line, why: 'a section of Apache that may not apply to every page' } };
       settings.push(
         flatten(block)
           .flatMap(toPhpDirectives)

@@ -17,7 +17,7 @@ function findCalls(code: string, file: string): SessionCall[] {
   try {
     tree = parsePhp(code, file);
   } catch {
-    // The code may be for a newer PHP than the parser.
+    // The code may need a newer PHP than the parser supports.
     return [];
   }
   const calls: SessionCall[] = [];
@@ -58,7 +58,7 @@ function toSessionCalls(node: Tree, file: string): SessionCall[] {
   const setting = Object.hasOwn(settings, by) ? settings[by] : undefined;
   if (setting !== undefined) return first === undefined ? [] : [toKnownCall(setting, first)];
   if (by === 'session_set_save_handler')
-    return [toCall('session.save_handler', { unknown: { file, line, why: 'a handler of its own' } })];
+    return [toCall('session.save_handler', { unknown: { file, line, why: 'a custom handler' } })];
   if (by === 'ini_set' || by === 'ini_alter') {
     const name = readLiteral(first, file) ?? '';
     return /^(?:session|memcached?|redis)\./.test(name) ? [toKnownCall(name, second)] : [];
@@ -70,7 +70,7 @@ function toSessionCalls(node: Tree, file: string): SessionCall[] {
   });
 }
 
-/** Returns a text that the code contains; undefined for other expressions. */
+/** Returns the value of a constant expression. Undefined for other expressions. */
 function readLiteral(node: Tree | undefined, file: string): string | undefined {
   switch (node?.kind) {
     case 'string':

@@ -20,16 +20,16 @@ export { ConfigurationError, SecondFactorError } from './value.ts';
 /** A task of the worker thread: a configuration file, or files of code with calls. */
 export type Reading = { file: string; surroundings: PhpSurroundings } | { files: readonly string[] };
 
-/** Bounds the parser. The bounds of the evaluation end it much earlier. */
+/** The limit for the parser. The limits of the evaluation take effect much earlier. */
 const timeoutMs = 10_000;
-/** An idle thread is kept for this time, because starting it takes ten times as long as reading a site. */
+/** An idle thread is kept for this time, because starting a thread takes ten times as long as reading a site. */
 const idleMs = 5000;
 
 const { NODE_COMPILE_CACHE: compileCache } = process.env;
 
 /**
- * Reads a configuration file of a PHP application without running it: see `readPhp`.
- * @param given options that the operator has set: they replace values of the file, which may be unknown
+ * Reads a configuration file of a PHP application without running it. See `readPhp`.
+ * @param given options that the operator set. They replace values of the file, so these values may be unknown.
  * @throws ConfigurationError
  */
 export async function readConfiguration(
@@ -49,7 +49,7 @@ export async function readSessionCalls(folder: string): Promise<SessionCall[]> {
 
 let idle: { thread: Worker; timer: NodeJS.Timeout } | undefined;
 
-/** Runs one task. The thread is terminated if the task takes too much time or memory. @param path for errors */
+/** Runs one task, and terminates the thread if the task takes too much time or memory. @param path for errors */
 async function runInThread<T extends object>(reading: Reading, path: string): Promise<T> {
   const thread = idle?.thread ?? startThread();
   if (thread === idle?.thread) {
@@ -64,8 +64,8 @@ async function runInThread<T extends object>(reading: Reading, path: string): Pr
     const result = await new Promise<T | { error: string }>((resolve, reject) => {
       thread.once('message', resolve);
       thread.once('error', (cause) => reject(toError('it cannot be read as PHP within the bounds', cause)));
-      thread.once('exit', () => reject(toError('its reading has ended early')));
-      timer = setTimeout(() => reject(toError(`its reading took longer than ${timeoutMs} ms`)), timeoutMs);
+      thread.once('exit', () => reject(toError('the thread that read it exited early')));
+      timer = setTimeout(() => reject(toError(`reading it took longer than ${timeoutMs} ms`)), timeoutMs);
       thread.postMessage(reading);
     });
     isDone = true;
@@ -83,7 +83,7 @@ function startThread(): Worker {
   // The published package has compiled files.
   return new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
     resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
-    // The environment of this process is not that of the site.
+    // The site must not read the environment of this process.
     env: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
   });
 }
@@ -111,7 +111,7 @@ export class Configuration {
   }
 
   /**
-   * A constant; null if it is not defined. It is unknown if the file may define it under an unknown name.
+   * Returns a constant, or null if it is not defined. It is unknown if the file may define it under an unknown name.
    * @param instead the option that replaces the value if it is unknown
    */
   constant(name: string, instead: string): ConfigurationValue {
@@ -119,24 +119,24 @@ export class Configuration {
     return this.#requireKnown(constants.get(constants.has(name) ? name : rest), name, instead);
   }
 
-  /** A variable, or the part of it under keys; null if it does not exist. */
+  /** Returns a variable, or its part under keys. Null if it does not exist. */
   variable(path: readonly [string, ...string[]], instead: string): ConfigurationValue {
     const [name, ...keys] = path;
     const { variables } = this.#values;
     return this.#readPart(variables.get(name) ?? variables.get(rest), keys, `$${path.join('.')}`, instead);
   }
 
-  /** A constant or property of a class, or the part of it under keys. */
+  /** Returns a constant or property of a class, or its part under keys. */
   member(name: string, instead: string, keys: readonly string[] = []): ConfigurationValue {
     return this.#readPart(this.#values.members.get(name), keys, [name, ...keys].join('.'), instead);
   }
 
-  /** The part under keys of the value that the file returns. */
+  /** Returns the part under keys of the value that the file returns. */
   returned(keys: readonly string[], instead: string): ConfigurationValue {
     return this.#readPart(this.#values.returned, keys, keys.join('.'), instead);
   }
 
-  /** Whether the file returns a value under these keys, or may do so. The value may be null. */
+  /** Whether the file returns, or may return, a value under these keys. The value may be null. */
   returns(keys: readonly string[]): boolean {
     let value = this.#values.returned ?? null;
     for (const key of keys) {
@@ -173,11 +173,11 @@ export class Configuration {
 /** Whether PHP converts the text to true. */
 export const isTrue = (text: string): boolean => text !== '' && text !== '0';
 
-/** Converts a value to text like PHP; null for null and arrays. */
+/** Converts a value to text like PHP. Returns null for null and arrays. */
 export const asText = (value: ConfigurationValue): string | null =>
   value === null ? null : (toText(value) ?? null);
 
-/** Returns a value as text; undefined if it is unknown. */
+/** Returns a value as text. Undefined if it is unknown. */
 export function readIfKnown(read: () => ConfigurationValue): string | null | undefined {
   try {
     return asText(read());

@@ -32,7 +32,7 @@ export function parseDatabaseHost(text: string): { host: string; port?: number; 
   };
 }
 
-/** Describes a database on a server, by default on its usual port. A socket replaces the host. */
+/** Describes a database on a server. Port 0 is the default port. A socket replaces the host. */
 export const serverDatabase = ({
   kind = 'mysql',
   host,
@@ -75,8 +75,8 @@ const mysqlSockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/
 const postgresFolders = ['/run/postgresql', '/tmp'];
 
 /**
- * Returns the possible Unix sockets of a database; none if PHP connects to a host. For MySQL `localhost` is a socket
- * with any port. For libpq it is a host, and a folder or no host is a socket.
+ * Returns the possible Unix sockets of a database. Empty if PHP connects to a host. MySQL uses a socket for `localhost`
+ * with any port. libpq connects to `localhost`, but uses a socket for a folder or no host.
  */
 export function listSockets({ kind, place: { hosts }, socket }: SiteDatabase): readonly string[] {
   if (socket !== undefined) return [socket];
@@ -101,7 +101,7 @@ export async function databaseUrl(
   const { kind, place } = database;
   if (kind === 'sqlite') return joinStoreUrl(`sqlite:${escapePath(place.path)}`, options);
   const sockets = listSockets(database);
-  // A database that is not running may have no socket.
+  // While the database is not running, no socket may exist.
   const socket = (await findExisting(sockets)) ?? sockets[0];
   const [first] = place.hosts;
   const server =
@@ -113,7 +113,6 @@ export async function databaseUrl(
   });
 }
 
-/** Returns a store URL. */
 export const joinStoreUrl = (place: string, options: Readonly<Record<string, string>>) =>
   `${place}?${encodeOptions(options)}`;
 

@@ -2,10 +2,12 @@ import { parseSymfonyEnv } from './symfony-env.ts';
 import { bounds, ConfigurationError, type OtherVariables } from './value.ts';
 
 /**
- * - `phpdotenv` (Laravel, Bedrock): `#` starts a comment even without a blank before it; the last value of a duplicate
- *   name counts, and a name without `=` removes it; outside of quotes `\$` is not an escape
+ * The dialects of `.env` files:
+ * - `phpdotenv` (Laravel, Bedrock): `#` starts a comment even without a blank before it. The last value of a duplicate
+ *   name counts, and a name without `=` removes it. Outside of quotes `\$` is not an escape
  * - `symfony`: see `parseSymfonyEnv`
- * - `plain` (CodeIgniter, and files of the operator): a comment needs a blank before `#`; the first value counts
+ * - `plain` (CodeIgniter, and files of the operator): a comment needs a blank before `#`. The first value of a duplicate
+ *   name counts
  */
 export type EnvForm = 'phpdotenv' | 'symfony' | 'plain';
 
@@ -42,7 +44,7 @@ export function parseEnv(
   for (let n = 0; n < lines.length; n++) {
     const line = lines[n] as string;
     const toError = () =>
-      new ConfigurationError(`${file} line ${n + 1}: a quoted value has no end, or a text behind it`);
+      new ConfigurationError(`${file} line ${n + 1}: a quoted value has no end, or text after it`);
     const [, , name, given] = /^\s*(?:export\s+)?(["']?)([A-Za-z0-9_.\\]+)\1\s*=\s*(.*)$/s.exec(line) ?? [];
     if (name === undefined || given === undefined) {
       const [, alone] = /^\s*([A-Za-z0-9_.]+)\s*$/.exec(line) ?? [];
@@ -79,7 +81,7 @@ export function parseEnv(
 const variable = /\$\{([A-Za-z0-9_.]+)\}/g;
 const variableOrEscape = /\\\$|\$\{([A-Za-z0-9_.]+)\}/g;
 
-/** Of one value. A private key has about thirty. */
+/** The limit of lines in one value. A private key has about thirty. */
 const maxLines = 100;
 
 function findQuote(text: string, quote: string): number {

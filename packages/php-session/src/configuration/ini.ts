@@ -13,13 +13,13 @@ export type IniStatement = { line: number } & (
 export interface IniSurroundings {
   /** Returns an earlier directive, for `${NAME}`. */
   directive?(name: string): IniValue | undefined;
-  /** The environment of PHP; undefined if it is unknown. */
+  /** The environment of PHP. Undefined if it is unknown. */
   environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * Parses php.ini syntax like Zend/zend_ini_scanner.l and Zend/zend_ini_parser.y. A syntax error ends the file, and the
- * statements before it count. Each statement is yielded before the next one is parsed, which may use its value.
+ * Parses php.ini syntax like Zend/zend_ini_scanner.l and Zend/zend_ini_parser.y. A syntax error ends the parsing, and the
+ * statements before it count. Each statement is yielded before the next is parsed, because the next may use its value.
  * @throws ConfigurationError if a limit is exceeded
  */
 export function* parseIni(
@@ -70,7 +70,7 @@ interface Token {
 interface Rule {
   pattern: RegExp;
   kind: TokenKind | 'blank';
-  /** The next state; `push` enters a nested state, `pop` leaves it. */
+  /** The next state. `push` enters a nested state, `pop` leaves it. */
   next?: State | { push: State } | 'pop';
   /** Converts the match to the text of the token. */
   text?(matched: string): string;
@@ -126,7 +126,7 @@ const rules: Readonly<Record<Exclude<State, 'quotes'>, readonly Rule[]>> = {
     quote,
     blanks,
     comment,
-    // Ends the value. The rest is a syntax error.
+    // `=` ends the value. The rest of the line is a syntax error.
     rule('(?==)', 'end of line', { next: 'initial' }),
   ],
   section: [
@@ -411,7 +411,7 @@ class IniParser {
     return left + right;
   }
 
-  /** Of the name of a section or element. */
+  /** Requires that the name of a section or element is known. */
   #requireKnown(value: IniValue): string {
     if (typeof value === 'string') return value;
     const { line, why } = value.unknown;

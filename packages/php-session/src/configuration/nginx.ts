@@ -36,7 +36,7 @@ export async function findNginxSites(
     const inner = block
       .filter(({ name }) => name === 'location' || name === 'if')
       .flatMap(({ block = [] }) => findSites(block, { root, params }));
-    // A root with a variable may be any folder.
+    // The folder of a root with a variable is unknown.
     const knownRoot = root === undefined || !/^\/[^$]*$/.test(root) ? undefined : root;
     return [
       ...(handlers.length > 0 && knownRoot !== undefined ? [{ root: knownRoot, handlers }] : []),
@@ -130,7 +130,7 @@ async function readFile(system: System, file: string, depth: number): Promise<Di
     }
   }
   if (blocks.length > 1 || words.length > 0)
-    throw new ConfigurationError(`${file}: nginx cannot read it to its end`);
+    throw new ConfigurationError(`${file}: nginx cannot read it, because a block or directive has no end`);
   return blocks[0] as Directive[];
 }
 

@@ -6,13 +6,13 @@ import { ConfigurationError } from './value.ts';
 export interface PhpDirective {
   name: string;
   value: IniValue;
-  /** `php_admin_value`: `.user.ini` and `.htaccess` cannot change it. */
+  /** Whether it is a `php_admin_value`, which `.user.ini` and `.htaccess` cannot change. */
   admin: boolean;
   file: string;
   line: number;
 }
 
-/** A pool of PHP-FPM: processes of one user with their own settings. */
+/** A pool of PHP-FPM, whose processes share a user and settings. */
 export interface FpmPool {
   name: string;
   /** The file of its section. */
@@ -21,11 +21,11 @@ export interface FpmPool {
   /** A socket, or an address. */
   listen: string;
   chroot: string;
-  /** In the order in which PHP applies them, so the last value of a name counts. */
+  /** The directives in PHP's order. The last value of a name counts. */
   directives: readonly PhpDirective[];
 }
 
-/** Of `fpm_conf_load_ini_file()`. */
+/** The limit of `fpm_conf_load_ini_file()`. */
 const maxDepth = 5;
 
 /** Reads the pools of `php-fpm.conf` and its included files like sapi/fpm/fpm/fpm_conf.c. @throws ConfigurationError */
@@ -116,7 +116,7 @@ class PoolBuilder {
   toPool(buildPrefix: string): FpmPool {
     const chroot = this.#options.get('chroot') ?? '';
     const prefix = this.#options.get('prefix') || buildPrefix;
-    // PHP-FPM mistakes the cookie path for a path of the machine.
+    // PHP-FPM treats the cookie path as a path of the machine.
     const toAbsolute = (directive: PhpDirective): PhpDirective => {
       const { name, value } = directive;
       const isRelative = typeof value === 'string' && !value.startsWith('/') && chroot === '';

@@ -2,14 +2,14 @@ import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ConfigurationValue, isArray, rest, type Unknown } from './value.ts';
 
-/** PHP functions without parameters by reference, as far as configurations call them with arrays or unset variables. */
+/** PHP functions without parameters by reference that configurations call with arrays or unset variables. */
 export const functionsByValue = new Set(
   'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int strlen strpos stripos str_contains str_starts_with str_ends_with substr strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
     ' ',
   ),
 );
 
-/** The first parameter that these PHP functions always change. */
+/** The first parameter that a PHP function changes. */
 export const firstChangedParameter: Readonly<Record<string, number>> = {
   settype: 0,
   exec: 1,
@@ -19,15 +19,15 @@ export const firstChangedParameter: Readonly<Record<string, number>> = {
   str_replace: 3,
 };
 
-/** What functions may read of the interpreter. */
+/** The parts of the interpreter that functions may use. */
 interface FunctionContext {
   constants: ReadonlyMap<string, ConfigurationValue>;
   environment: Readonly<Record<string, string>> | undefined;
   /** The folder of a Laravel application. */
   root: string | undefined;
-  /** Returns the real path of a file; undefined if it does not exist. */
+  /** Returns the real path of a file. Undefined if it does not exist. */
   findFile(path: string): string | undefined;
-  /** Returns the real path of a file or folder; undefined if it does not exist. */
+  /** Returns the real path of a file or folder. Undefined if it does not exist. */
   findPath(path: string): string | undefined;
   toUnknown(why: string): Unknown;
   /** `array_replace()` or `array_replace_recursive()` of two arrays. */
@@ -40,7 +40,7 @@ interface FunctionContext {
 
 type PhpFunction = (this: FunctionContext, values: readonly ConfigurationValue[]) => ConfigurationValue;
 
-/** Returns an environment variable; undefined if it does not exist. */
+/** Returns an environment variable. Undefined if it does not exist. */
 function readVariable(context: FunctionContext, name: ConfigurationValue | undefined) {
   if (typeof name !== 'string') return context.toUnknown('the name of an environment variable');
   if (context.environment === undefined) return context.toUnknown(`the environment variable ${name}`);
@@ -94,7 +94,7 @@ export const phpFunctions: Readonly<Record<string, PhpFunction>> = {
   getenv([name]) {
     return name === undefined ? this.toUnknown('the environment') : (readVariable(this, name) ?? false);
   },
-  /** Of Laravel and others. The words true, false, null and empty are these values. */
+  /** A function of Laravel and others. It converts the words true, false, null and empty to these values. */
   env([name, fallback = null]) {
     const value = readVariable(this, name);
     if (value === undefined) return fallback;
@@ -160,8 +160,8 @@ export const phpFunctions: Readonly<Record<string, PhpFunction>> = {
   },
   is_dir([path]) {
     if (typeof path !== 'string') return this.toUnknown('a path');
-    const found = this.findPath(path);
-    return found !== undefined && statSync(found, { throwIfNoEntry: false })?.isDirectory() === true;
+    const folder = this.findPath(path);
+    return folder !== undefined && statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
   },
   is_readable: exists,
   trim([text, characters]) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type IniSurroundings, type IniValue, parseIni } from './ini.ts';
 import type { System } from './system.ts';
 
-/** A PHP of the machine. */
+/** An installation of PHP on the machine. */
 export interface Installation {
   version: string;
   kind: 'fpm' | 'apache' | 'cli';
@@ -20,7 +20,7 @@ export interface Installation {
 /** Debian patches the default of session.save_path. Its cron job deletes expired sessions there. */
 const debianSavePath = '/var/lib/php/sessions';
 
-/** By kind: the folder in Debian, and the SAPI. */
+/** The folder in Debian and the SAPI of each kind. */
 const kinds = {
   fpm: ['fpm', 'fpm-fcgi'],
   apache: ['apache2', 'apache2handler'],
@@ -106,7 +106,7 @@ export class IniReader {
   }
 }
 
-/** Returns the values of `[PATH=…]` or `[HOST=…]`; undefined for other sections, which do not end them. */
+/** Returns the values of `[PATH=…]` or `[HOST=…]`. Undefined for other sections, because they do not end these. */
 function getSection(ini: Ini, title: string): Map<string, LocatedValue> | undefined {
   const [, kind, rest] = /^(PATH|HOST)(.+)$/is.exec(title) ?? [];
   if (kind === undefined || rest === undefined) return undefined;

@@ -27,11 +27,11 @@ export interface PhpSetting {
 export interface PhpSettings {
   /** The name of the PHP, such as `PHP-FPM 8.2, pool www`. */
   title: string;
-  /** The account that PHP runs as, if it is known. */
+  /** The account that PHP runs as, if known. */
   user: string | undefined;
   /** The files that were read. */
   files: readonly string[];
-  /** `FILE line N` of the first syntax error: PHP reads only the statements before it. */
+  /** `FILE line N` of the first syntax error. PHP reads only the statements before it. */
   broken: string | undefined;
   /**
    * Returns a session setting by its name in php.ini.
@@ -42,7 +42,7 @@ export interface PhpSettings {
 }
 
 interface PhpMachine {
-  /** The environment of PHP, as `siteEnv` names it. */
+  /** The environment of PHP, by the option `siteEnv`. */
   environment?: Readonly<Record<string, string>> | undefined;
   /** The configuration of another machine. */
   system?: System | undefined;
@@ -88,14 +88,13 @@ interface Candidate {
   settings: Map<string, LocatedValue>;
 }
 
-/** Applies settings by the rules of PHP, in its order. */
+/** Applies settings by PHP's rules. They must be set in PHP's order. */
 class SettingLayers {
   readonly settings = new Map<string, LocatedValue>();
   readonly #locked = new Set<string>();
 
   /**
-   * @param by `system` for settings of the administrator, which later ones cannot change; `folder` for a file in the
-   * site
+   * @param by `system` for settings of the administrator, which files in the site cannot change; `folder` for such files
    */
   set(name: string, located: LocatedValue, by: 'start' | 'system' | 'user' | 'folder'): void {
     if (!Object.hasOwn(defaults, name)) return;
@@ -127,7 +126,7 @@ function isAccepted(name: string, value: string): boolean {
   return name !== 'session.cookie_lifetime' || !/^\s*-\d*[1-9]/.test(value);
 }
 
-/** Returns the folders from `outer` down to `inner`; only `inner` if it is not in `outer`. */
+/** Returns the folders from `outer` down to `inner`. Only `inner` if it is not in `outer`. */
 function listFoldersBetween(outer: string, inner: string): string[] {
   const folders = [inner];
   for (let folder = inner; folder !== outer && folder.startsWith(`${outer}/`); folders.unshift(folder))
@@ -182,7 +181,7 @@ async function readApacheCandidate(
   const iniFolder = site.ini ?? installation.iniFolder;
   layers.setAll((await readIni(reader, { ...installation, iniFolder })).values, 'start');
   for (const section of await site.readSections(pages.folder)) {
-    // The last value of a name in a section counts, whether it is the administrator's or not.
+    // The last value of a name in a section counts, even if an earlier value is the administrator's.
     const last = new Map(section.map(({ name, ...rest }) => [name, rest]));
     for (const [name, { admin, ...located }] of last) layers.set(name, located, admin ? 'system' : 'folder');
   }
@@ -223,7 +222,7 @@ interface InstalledPool {
   pool: FpmPool;
 }
 
-/** Finds each PHP that may run the site: those that a web server uses for the folder, or otherwise all. */
+/** Finds each PHP that may run the site. If no web server has a site in the folder, returns all. */
 async function findCandidates(reader: IniReader, folder: string): Promise<Candidate[]> {
   const { system, environment } = reader;
   const installations = await findInstallations(system);
@@ -258,7 +257,7 @@ async function findCandidates(reader: IniReader, folder: string): Promise<Candid
       }
       if (!hasPool)
         throw new ConfigurationError(
-          `the web server passes PHP of ${site.root} to ${fpm}, which is no pool of PHP-FPM on this machine: set ${option('store')} and ${option('cookieName')} as its php.ini says`,
+          `the web server passes PHP of ${site.root} to ${fpm}, which is not a pool of PHP-FPM on this machine: set ${option('store')} and ${option('cookieName')} as its php.ini says`,
         );
     }
   }
@@ -293,7 +292,7 @@ const isSameAddress = (a: object, b: object) => JSON.stringify(a) === JSON.strin
 
 /**
  * Finds the settings of the PHP that runs the site in a folder, from php.ini, additional ini files, PHP-FPM pools and
- * `.user.ini`. It runs nothing.
+ * `.user.ini`, without running PHP.
  * @throws ConfigurationError if a file cannot be read, or no PHP is found
  */
 export async function readPhpSettings(folder: string, machine: PhpMachine = {}): Promise<PhpSettings> {
@@ -303,7 +302,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
   const [first, ...others] = candidates;
   if (first === undefined)
     throw new ConfigurationError(
-      `no PHP is found on this machine: set ${option('store')} and ${option('cookieName')} as php.ini says`,
+      `PHP was not found on this machine: set ${option('store')} and ${option('cookieName')} as php.ini says`,
     );
   return {
     title: [...new Set(candidates.map(({ title }) => title))].join(' or '),
@@ -313,10 +312,10 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
     get(name, instead = getDefaultOption(name)) {
       const setting = getSetting(first, name, instead);
       for (const other of others) {
-        const another = getSetting(other, name, instead);
-        if (another.value !== setting.value)
+        const { value, from } = getSetting(other, name, instead);
+        if (value !== setting.value)
           throw new ConfigurationError(
-            `${name} is ${showValue(name, setting.value)} in ${first.title} (${setting.from}) and ${showValue(name, another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
+            `${name} is ${showValue(name, setting.value)} in ${first.title} (${setting.from}) and ${showValue(name, value)} in ${other.title} (${from}), and it is not certain which of them runs the site: set ${instead}`,
           );
       }
       return setting;
@@ -325,8 +324,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
 }
 
 /**
- * Overrides settings by calls in the code of the site.
- * @param calls must agree if several set one setting
+ * Overrides settings by calls in the code of the site. Calls for the same setting must agree.
  */
 export function applyCalls(settings: PhpSettings, calls: readonly SessionCall[]): PhpSettings {
   return {
@@ -341,7 +339,7 @@ export function applyCalls(settings: PhpSettings, calls: readonly SessionCall[])
         if (typeof other.value !== 'string') throw toUnknownError(name, other.value, instead);
         if (other.value !== value)
           throw new ConfigurationError(
-            `${name} is ${showValue(name, value)} by ${placeOf(first)} and ${showValue(name, other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
+            `${name} is ${showValue(name, value)} by ${placeOf(first)} and ${showValue(name, other.value)} by ${placeOf(other)}, and it is not certain which of them counts: set ${instead}`,
           );
       }
       return { value, from: placeOf(first) };
@@ -349,7 +347,7 @@ export function applyCalls(settings: PhpSettings, calls: readonly SessionCall[])
   };
 }
 
-/** Hides passwords, also those of Redis. */
+/** Hides passwords, including passwords in URLs and in Redis's `auth`. */
 const showValue = (name: string, value: string) =>
   name.endsWith('password')
     ? '…'
@@ -360,7 +358,7 @@ const getDefaultOption = (name: string) => option(name === 'session.name' ? 'coo
 function getSetting({ settings }: Candidate, name: string, instead: string): PhpSetting {
   const located = settings.get(name);
   const fallback = defaults[name];
-  if (fallback === undefined) throw new Error(`${name} is no setting of sessions`);
+  if (fallback === undefined) throw new Error(`${name} is not a session setting`);
   if (located === undefined) return { value: fallback, from: "PHP's default" };
   const { value, file, line } = located;
   if (typeof value === 'string')

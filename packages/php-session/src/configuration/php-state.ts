@@ -10,7 +10,7 @@ import {
   type Unknown,
 } from './value.ts';
 
-/** Counts what one reading of a configuration costs. */
+/** Limits the cost of reading one configuration. */
 export class Limits {
   #steps = 0;
   #depth = 0;
@@ -52,13 +52,13 @@ export class Limits {
   }
 }
 
-/** Under `rest` is the value of all names that may exist in addition. */
+/** The value under `rest` belongs to all other names that may exist. */
 export interface Values {
   constants: Map<string, ConfigurationValue>;
   variables: Map<string, ConfigurationValue>;
 }
 
-/** The constants, variables and class members that a configuration has set so far. */
+/** The current constants, variables and class members. */
 export class PhpState implements Values {
   constants: Map<string, ConfigurationValue>;
   variables: Map<string, ConfigurationValue>;
@@ -74,7 +74,7 @@ export class PhpState implements Values {
     this.variables = variables;
   }
 
-  /** How many branches that may not run contain the current statement. */
+  /** The number of branches around the current statement that may not run. */
   get branchDepth(): number {
     return this.#branchDepth;
   }
@@ -88,7 +88,7 @@ export class PhpState implements Values {
     return { constants, variables };
   }
 
-  /** Restores the values. @returns those of the branch */
+  /** Restores the values. @returns the values of the branch */
   endBranch(before: Values): Values {
     const { constants, variables } = this;
     this.constants = before.constants;
@@ -97,7 +97,7 @@ export class PhpState implements Values {
     return { constants, variables };
   }
 
-  /** Makes values unknown that differ after branches that may have run. */
+  /** Makes values unknown that differ in one of the branches, which may not have run. */
   merge(branches: readonly Values[], unknown: Unknown): void {
     for (const kind of ['constants', 'variables'] as const) {
       const values = this[kind];
@@ -105,7 +105,7 @@ export class PhpState implements Values {
       for (const branch of branches) {
         this.#limits.addSteps(branch[kind].size + 1);
         for (const [name, value] of branch[kind]) {
-          // Unchanged, for example by `defined('X') || define('X', …)`.
+          // The branch did not change it, for example `defined('X') || define('X', …)`.
           if (before.get(name) === value && before.has(name)) continue;
           values.set(name, this.#combine(values.get(name), value, unknown));
         }
@@ -113,7 +113,7 @@ export class PhpState implements Values {
     }
   }
 
-  /** One of two values. In arrays only the parts that differ become unknown. */
+  /** Returns a value that is `a` or `b`. In arrays only the parts that differ become unknown. */
   #combine(a: ConfigurationValue | undefined, b: ConfigurationValue, unknown: Unknown): ConfigurationValue {
     if (a === b) return b;
     if (a === undefined || !isArray(a) || !isArray(b)) return unknown;
@@ -126,14 +126,14 @@ export class PhpState implements Values {
     });
   }
 
-  /** Defines a constant unless it is defined: PHP only warns of a second definition. */
+  /** Defines a constant, unless it is defined. PHP ignores a second definition with a warning. */
   define(name: string, value: ConfigurationValue): void {
     if (!this.constants.has(name)) this.constants.set(name, value);
   }
 
   /**
-   * Returns a variable, or the part of it under keys; null if it does not exist.
-   * @param unknown for a character of a text
+   * Returns a variable, or its part under keys. Null if it does not exist.
+   * @param unknown the result for a character of a text
    */
   read([variable = '', ...keys]: readonly string[], unknown: Unknown): ConfigurationValue {
     let value: ConfigurationValue = this.variables.get(variable) ?? this.variables.get(rest) ?? null;
@@ -144,7 +144,7 @@ export class PhpState implements Values {
     return value;
   }
 
-  /** Sets a variable, or the part of it under keys. @param unknown for a character of a text */
+  /** Sets a variable, or its part under keys. @param unknown the result for a character of a text */
   write(
     [variable = '', ...keys]: readonly string[],
     value: ConfigurationValue,
@@ -168,14 +168,14 @@ export class PhpState implements Values {
     const copy = toMap(array);
     this.#limits.addSteps(copy.size + 1);
     const pushes = isPush && others.length === 0;
-    // The new key is not known.
+    // The next key is unknown, so the array already has unknown keys.
     if (pushes && copy.has(rest)) return copy;
     const target = pushes ? String(nextKey(copy)) : key;
     copy.set(target, this.put(part(copy, target), others, value, unknown, isPush));
     return copy;
   }
 
-  /** `array_replace()` or `array_replace_recursive()` of two arrays. */
+  /** As `array_replace()` or `array_replace_recursive()` of two arrays. */
   replace(
     array: ConfigurationValue,
     replacement: ConfigurationValue,
@@ -201,13 +201,13 @@ export class PhpState implements Values {
     );
   }
 
-  /** Any variable may have changed. */
+  /** Makes all variables unknown. */
   spoilVariables(unknown: Unknown): void {
     this.#limits.addSteps(this.variables.size);
     for (const name of [...this.variables.keys(), rest]) this.variables.set(name, unknown);
   }
 
-  /** A static property of some class, which other classes may inherit, may have changed; any, without a name. */
+  /** Makes a static property of all classes unknown, because classes may inherit it. Without a name, all members. */
   spoilMembers(name: string | undefined, unknown: Unknown): void {
     this.#limits.addSteps(this.members.size);
     for (const member of this.members.keys())

@@ -14,7 +14,7 @@ export function parsePhp(code: string, file: string): Tree {
   return new Parser({ parser: { extractDoc: false }, ast: { withPositions: true } }).parseCode(code, file);
 }
 
-/** Stands for a missing node. Its value is null. */
+/** A placeholder for a missing node, with the value null. */
 export const nothing: Tree = { kind: 'nullkeyword' };
 
 export const getNode = (node: Tree, field: string): Tree => (node[field] ?? nothing) as Tree;
@@ -37,7 +37,7 @@ export const toStatement = (expression: Tree): Tree => ({ kind: 'expressionstate
 export const dropNamespace = (name: unknown): string =>
   typeof name === 'string' ? name.replace(/^.*\\/s, '') : '';
 
-/** The name of the called function in lower case, without its namespace; `CLASS::METHOD` for a static method. */
+/** Returns the name of a called function in lower case, without its namespace, or `CLASS::METHOD` of a static method. */
 export function getFunctionName(what: Tree): string {
   if (what.kind === 'name') return dropNamespace(what.name).toLowerCase();
   if (what.kind !== 'staticlookup') return '';
@@ -49,7 +49,7 @@ export const isAssignable = (node: Tree): boolean =>
     ? getNode(node, 'offset').kind === 'variable'
     : /^(variable|offsetlookup|propertylookup)$/.test(node.kind);
 
-/** Whether the node is an `if` with expressions only, without a jump. */
+/** Whether the node is an `if` with only expressions, without jumps. */
 export function isPlainIf(node: Tree): boolean {
   const isPlain = (part: Tree): boolean =>
     part === nothing ||

@@ -36,9 +36,9 @@ import {
 } from './value.ts';
 
 /**
- * Evaluates a configuration file of a PHP application without running it: constants, assignments, `return`, class
- * members, functions of its own and included files. A value that depends on anything else is `Unknown`. It only reads
- * files.
+ * Evaluates a configuration file of a PHP application without running it. It supports constants, assignments, `return`,
+ * class members, declared functions and included files. A value that depends on anything else is `Unknown`. The only
+ * effect is reading files.
  * @throws ConfigurationError
  */
 export function readPhp(file: string, surroundings: PhpSurroundings = {}): PhpConfiguration {
@@ -48,7 +48,7 @@ export function readPhp(file: string, surroundings: PhpSurroundings = {}): PhpCo
 /** The end of a file or function by `return`. */
 interface Return {
   value?: ConfigurationValue;
-  /** False if it may not be reached. */
+  /** False if the `return` may not be reached. */
   isCertain: boolean;
 }
 
@@ -64,7 +64,7 @@ const phpConstants: Readonly<Record<string, ConfigurationValue>> = {
   PATH_SEPARATOR: ':',
 };
 
-/** Reasons for unknown values that occur more than once. */
+/** Reasons for unknown values that are used several times. */
 const reasons = {
   character: 'a character of a text',
   closure: 'a function that may be called later',
@@ -80,17 +80,17 @@ class Interpreter {
   /** Imported classes of the current file, by their alias. */
   #imports = new Map<string, string>();
   readonly #functions = new Map<string, Tree>();
-  /** Functions that were replaced by another one of the same name. */
+  /** Functions that were replaced by a function of the same name. */
   readonly #otherFunctions = new Map<string, Set<Tree>>();
   /** The methods of all classes, by name. */
   readonly #methods = new Map<string, Set<Tree>>();
-  /** Functions that may be called later. */
+  /** Anonymous functions, which may be called later. */
   readonly #closures = new Set<Tree>();
   readonly #callStack = new Set<Tree>();
   /** Functions that are evaluated because they may be called. */
   readonly #possibleCalls = new Set<Tree>();
   #methodDepth = 0;
-  /** The current function; undefined outside of functions. */
+  /** The current function. Undefined outside of functions. */
   #scope: { globals: Set<string>; branchDepth: number } | undefined;
   #scopeNumber = 0;
   #callCount = 0;
@@ -258,7 +258,7 @@ class Interpreter {
       case 'halt':
         return { isCertain: true };
       default:
-        // Other declarations, and jumps, set nothing.
+        // Other declarations and jumps do not set values.
         return undefined;
     }
   }
@@ -287,7 +287,7 @@ class Interpreter {
       (label) => label === undefined || areComparable(String(subject), String(label)),
     );
     const bodies = cases.map((item) => getNodes(getNode(item, 'body'), 'children'));
-    // `break` is understood only between plain statements.
+    // `break` is supported only between plain statements.
     const isPlain = bodies
       .flat()
       .every(
@@ -302,7 +302,7 @@ class Interpreter {
     return this.#runAll(end === -1 ? statements : statements.slice(0, end));
   }
 
-  /** Runs branches of which any may run, perhaps several times. What they change is unknown afterwards. */
+  /** Runs branches that PHP may run any number of times. Values that they change become unknown. */
   #runBranches(node: Tree, why: string, branches: readonly Tree[]): Return | undefined {
     let mayReturn = false;
     const results = branches
@@ -328,7 +328,7 @@ class Interpreter {
 
   #declareFunction(name: string, node: Tree): void {
     const before = this.#functions.get(name);
-    // Which of the declarations runs may be unknown.
+    // Any of the declarations may be the one that PHP runs.
     if (before !== undefined && before !== node) addTo(this.#otherFunctions, name, before);
     this.#functions.set(name, node);
   }
@@ -354,7 +354,7 @@ class Interpreter {
     }
   }
 
-  /** Defines a constant with an unknown name, which may be any that is not defined yet. */
+  /** Defines a constant with an unknown name, which may be any undefined constant. */
   #defineAny(node: Tree, name?: ConfigurationValue): void {
     const hasReason = name !== undefined && isUnknown(name) && !isUndefinedConstant(name);
     this.#state.constants.set(rest, hasReason ? name : this.#toUnknown(node, 'the name of another constant'));
@@ -505,7 +505,7 @@ class Interpreter {
     return this.#state.members.get(name) ?? this.#toUnknown(node, name);
   }
 
-  /** Evaluates a variable or a part of it; null if it does not exist. */
+  /** Evaluates a variable or a part of it. Null if it does not exist. */
   #evaluateVariable(node: Tree): ConfigurationValue {
     const path = this.#toPath(node);
     if (!Array.isArray(path)) return path;
@@ -531,7 +531,7 @@ class Interpreter {
     return undefined;
   }
 
-  /** Returns the name of the variable, followed by the keys in it. */
+  /** Returns the name of the variable, followed by the keys of the part. */
   #toPath(node: Tree): string[] | Unknown {
     if (node.kind === 'variable') {
       const value = typeof node.name === 'string' ? node.name : this.#evaluate(getNode(node, 'name'));
@@ -552,7 +552,7 @@ class Interpreter {
     return outer.length === 1 && outer[0] === 'GLOBALS' ? [text] : [...outer, text];
   }
 
-  /** Returns a name that differs in each call of a function; empty unless the node is a variable. */
+  /** Returns a name that differs in each call of a function. Empty unless the node is a variable. */
   #toScopedName({ kind, name }: Tree): string {
     if (kind !== 'variable' || typeof name !== 'string') return '';
     const isGlobal = name === 'GLOBALS' || name === '_ENV' || superglobals.has(name);
@@ -573,7 +573,7 @@ class Interpreter {
     const path = this.#toPath(right);
     if (name === '' || !Array.isArray(path) || this.#mayNotRun() || this.#scope?.globals.has(name)) {
       const unknown = this.#toUnknown(node, reasons.reference);
-      // From here a change of one may change the other.
+      // A later change of `left` may change `right`, and vice versa.
       if (isAssignable(right)) this.#assign(right, unknown);
       return this.#assign(left, unknown);
     }
@@ -585,7 +585,7 @@ class Interpreter {
     const name = this.#toScopedName(variable);
     const { references, variables } = this.#state;
     const isCertain = !this.#mayNotRun();
-    // The function then has its own variable of that name.
+    // After that the name is a local variable of the function.
     if (this.#scope?.globals.has(name)) {
       const unknown = this.#toUnknown(node, 'global');
       if (!isCertain) this.#assign(variable, unknown);
@@ -620,7 +620,7 @@ class Interpreter {
     const parameters = getNodes(called, 'arguments').map((parameter, n) => {
       const argument = argumentNodes[n] ?? nothing;
       const path = parameter.byref && isAssignable(argument) ? this.#toPath(argument) : undefined;
-      // Which argument it is may be unknown.
+      // The parameter may belong to any argument.
       if (path !== undefined && (parameter.variadic || !isPositional || !Array.isArray(path)))
         this.#assign(argument, unknown);
       return { parameter, path, value: isPositional && !parameter.variadic ? argumentValues[n] : unknown };
@@ -676,7 +676,7 @@ class Interpreter {
 
   /** Evaluates a function that may be called, with unknown arguments. */
   #callPossibly(called: Tree, node: Tree): void {
-    // The first of recursive calls shows all effects.
+    // A recursive call has the same effects.
     if (this.#possibleCalls.has(called)) return;
     this.#possibleCalls.add(called);
     this.#runBranches(node, 'a function that may be called', [
@@ -685,7 +685,7 @@ class Interpreter {
     this.#possibleCalls.delete(called);
   }
 
-  /** Evaluates the methods of that name in all classes, because the class is unknown. */
+  /** Evaluates the methods with this name in all classes, because the class is unknown. */
   #callMethods(node: Tree, name: string): void {
     this.#methodDepth++;
     for (const method of this.#methods.get(name) ?? []) this.#callPossibly(method, node);
@@ -830,7 +830,7 @@ class Interpreter {
     for (const name of path.length === 0 || isPush ? [] : this.#state.findReferences(path)) {
       const target = references.get(name) ?? [];
       if (target.length === path.length) continue;
-      // Whether the name still refers to the part depends on the origin of the new value.
+      // The name still refers to the part if the new value contains a reference to it, which is unknown.
       const unknown = this.#toUnknown(left, reasons.reference);
       references.delete(name);
       variables.set(name, unknown);
@@ -849,14 +849,14 @@ class Interpreter {
     if (file === undefined) {
       if (!node.require) return false;
       throw new ConfigurationError(
-        `${this.#limits.file} line ${getLine(node)}: the included ${target} is not there`,
+        `${this.#limits.file} line ${getLine(node)}: the included file ${target} does not exist`,
       );
     }
     if (node.once && this.#includedFiles.has(file)) return true;
     return this.#limits.nest(() => this.#runFile(file)) ?? 1;
   }
 
-  /** WordPress's image evaluates code from the environment. */
+  /** For example, WordPress's image evaluates code from the environment. */
   #evaluateEval(node: Tree): ConfigurationValue {
     const code = this.#evaluate(getNode(node, 'source'));
     if (typeof code === 'string') return this.#runCode(this.#parse(`<?php ${code}`))?.value ?? null;
@@ -867,13 +867,13 @@ class Interpreter {
     return unknown;
   }
 
-  /** Returns the real path of a file; undefined if it does not exist. */
+  /** Returns the real path of a file. Undefined if it does not exist. */
   #findFile(path: string): string | undefined {
-    const found = this.#findPath(path);
-    return found !== undefined && statSync(found, { throwIfNoEntry: false })?.isFile() ? found : undefined;
+    const file = this.#findPath(path);
+    return file !== undefined && statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
   }
 
-  /** Returns the real path of a file or folder; undefined if it does not exist. */
+  /** Returns the real path of a file or folder. Undefined if it does not exist. */
   #findPath(path: string): string | undefined {
     if (path.includes('\0')) return undefined;
     try {
@@ -894,7 +894,7 @@ class Interpreter {
       else this.#defineAny(node, constant);
       return true;
     }
-    // TYPO3: changes its first argument.
+    // A function of TYPO3 that changes its first argument.
     if (name === 'arrayutility::mergerecursivewithoverrule' && first && second && argumentNodes.length === 2)
       return this.#assign(first, this.#state.replace(this.#evaluate(first), this.#evaluate(second), true));
     const { calls, environment, root } = this.#surroundings;
@@ -911,7 +911,7 @@ class Interpreter {
     const values: ConfigurationValue[] = [];
     for (const argument of argumentNodes) {
       const value = this.#evaluate(argument);
-      // An unknown default matters only if it is used.
+      // Later arguments may be unknown, because a default may be unused.
       if (isUnknown(value) && values.length === 0) return value;
       values.push(value);
     }
@@ -929,7 +929,7 @@ class Interpreter {
     );
   }
 
-  /** Calls a function of the configuration for its effects, or one that is not known here. The result is unknown. */
+  /** Evaluates the effects of a function without a known result: a declared function, or any other function. */
   #callOther(name: string, argumentNodes: readonly Tree[], node: Tree): ConfigurationValue {
     const declared = this.#functions.get(name);
     if (declared !== undefined && !this.#callStack.has(declared)) {
@@ -950,7 +950,7 @@ class Interpreter {
     return unknown;
   }
 
-  /** Calls a function by its name in a text, a method, or a closure. */
+  /** Calls a method, a closure, or a function whose name is a value. */
   #callByValue(what: Tree, node: Tree): void {
     if (/^(propertylookup|nullsafepropertylookup|staticlookup)$/.test(what.kind))
       for (const name of [getText(getNode(what, 'offset'), 'name').toLowerCase(), '__call', '__callstatic'])
@@ -969,7 +969,7 @@ class Interpreter {
     for (const closure of this.#closures) this.#callPossibly(closure, node);
   }
 
-  /** Evaluates an argument of a function, which may call the function that the argument names. */
+  /** Evaluates an argument. If it names a function or is a closure, the called function may call it. */
   #passArgument(node: Tree, call: Tree): ConfigurationValue {
     const value = this.#evaluate(
       node.kind === 'variadic'
@@ -989,7 +989,7 @@ class Interpreter {
     return value;
   }
 
-  /** Makes an argument unknown that a function may take by reference: an array or an unset variable. */
+  /** Makes an argument unknown if the function may change it by reference. Only arrays and unset variables count. */
   #spoilArgument(argument: Tree, unknown: Unknown): void {
     if (!isAssignable(argument)) return;
     const isMember = argument.kind === 'staticlookup';

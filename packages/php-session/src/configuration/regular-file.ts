@@ -5,9 +5,9 @@ import { open } from 'node:fs/promises';
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
- * Reads a file in a folder where other users may write. It does not read FIFOs and devices, and no more bytes than the
- * size of the file when it was opened.
- * @returns the reason as text if the file is not read
+ * Reads a file in a folder where other users may write. Rejects FIFOs and devices, and reads at most the size of the file
+ * at opening.
+ * @returns the content, or the reason of a rejection as text
  */
 export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer | string> {
   const file = await open(path, openFlags);

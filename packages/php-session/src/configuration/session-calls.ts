@@ -15,19 +15,19 @@ export interface SessionCall {
   line: number;
 }
 
-/** Limits of one search, which reads upper folders first. */
+/** The limits of one search. Upper folders are read first. */
 const maxFiles = 5000;
 const maxDepth = 8;
 const maxBytes = 32 * bounds.bytes;
 
 /**
- * Folders with code that the site may not use, and folders without code. Visitors may upload files, which must not select
- * the session store.
+ * Folders without code, or with code that the site may not use. Code that visitors may upload must not select the session
+ * store.
  */
 const skippedFolder =
   /^(?:\..*|vendor|node_modules|tests?|cache|tmp|var|storage|docs?|.*uploads?|upload.*|files|media|images?|img|pictures?|photos?|avatars?|attachments?|downloads?)$/i;
 
-/** Saves parsing, because most files have no such call. */
+/** A fast test before parsing, because most files have no such call. */
 const callPattern =
   /\bsession_(?:name|save_path|module_name|set_save_handler|start)\s*\(\s*[^)\s]|\bini_(?:set|alter)\s*\(\s*['"](?:session|memcached?|redis)\./i;
 
@@ -39,7 +39,7 @@ export async function findFilesWithCalls(folder: string): Promise<string[]> {
   let folders = [folder];
   const isWorldWritable = async (path: string) =>
     (((await stat(path).catch(() => null))?.mode ?? 0) & 0o002) !== 0;
-  // In some containers all code is world-writable.
+  // World-writable folders are skipped, unless the whole site is world-writable, as in some containers.
   const allowsWritable = await isWorldWritable(folder);
   for (let depth = 0; depth < maxDepth && folders.length > 0; depth++) {
     const next: string[] = [];

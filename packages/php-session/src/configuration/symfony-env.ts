@@ -3,7 +3,7 @@ import { bounds, ConfigurationError, type OtherVariables } from './value.ts';
 /**
  * Parses an `.env` file like Symfony/Component/Dotenv/Dotenv.php. A value consists of parts, which are bare, `'…'` or
  * `"…"`. `#` after a blank starts a comment. `$NAME`, `${NAME}` and `${NAME:-default}` are variables. The last value of a
- * duplicate name counts. A command, `$(…)`, is not run and stays text.
+ * duplicate name counts. A command `$(…)` is not run, but kept as text.
  * @param file for the errors
  * @throws ConfigurationError that names the line
  */
@@ -42,7 +42,7 @@ export function parseSymfonyEnv(
       .replaceAll('\\\\', '\\');
   for (take(empty); offset < data.length; take(empty)) {
     const [, name] = take(/(?:export[ \t]+)?([A-Za-z_]\w*)=/y) ?? [];
-    if (name === undefined) throw toError('no NAME=value');
+    if (name === undefined) throw toError('it is not NAME=value');
     let value = '';
     if (!take(/[ \t]*(?:#.*)?$/my))
       while (offset < data.length && data[offset] !== '\n') {
@@ -69,7 +69,7 @@ const escapes: Readonly<Record<string, string>> = { r: '\r', n: '\n' };
 /** Blank lines and comments. */
 const empty = /(?:\s|#.*)*/y;
 
-/** To a quote, the end of the line, or a comment. */
+/** Text up to a quote, the end of the line, or a comment. */
 const unquoted = /(?:\\["']|[^\n"'#]|(?<![ \t])#)+/y;
 
 const variable = /(?<!\\)(\\*)\$(?!\()(\{)?([A-Za-z_]\w*)?(:[-=][^}]*)?(\})?/g;

@@ -6,27 +6,28 @@ import { bounds, ConfigurationError } from './value.ts';
 
 /** The configuration files of PHP and web servers on the machine of a site. */
 export interface System {
-  /** Reads a file; null if it does not exist. @throws ConfigurationError if it cannot be read or is too large */
+  /** Reads a file. Null if it does not exist. @throws ConfigurationError if it cannot be read or is too large */
   text(file: string): Promise<string | null>;
-  /** Returns the names in a folder in byte order; none if it does not exist. */
+  /** Returns the names in a folder in byte order. Empty if it does not exist. */
   list(folder: string): Promise<string[]>;
-  /** Resolves symbolic links; returns the path itself if it does not exist. */
+  /** Resolves symbolic links. Returns the path itself if it does not exist. */
   real(path: string): Promise<string>;
   /** Expands `*`, `?` and `[…]` like `glob()` in C. */
   glob(pattern: string): Promise<string[]>;
 }
 
-/** Files and folders of one reading. */
+/** The limit of files and folders for reading one configuration. */
 const maxFiles = 2000;
 
-/** @param root replaces `/`. Paths may also begin with it */
+/** @param root the folder that replaces `/`. Paths may already begin with it. */
 export function openSystem(root = '/'): System {
   let files = 0;
   let bytes = 0;
   const isInside = (file: string) => root !== '/' && file.startsWith(`${root}/`);
   const toPath = (file: string) => (isInside(file) ? file : join(root, file));
   const addFile = (file: string) => {
-    if (++files > maxFiles) throw new ConfigurationError(`${file}: one of more than ${maxFiles} files`);
+    if (++files > maxFiles)
+      throw new ConfigurationError(`${file}: the configuration has more than ${maxFiles} files`);
   };
   const system: System = {
     async text(file) {

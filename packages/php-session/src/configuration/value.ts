@@ -3,14 +3,14 @@ export type ConfigurationValue = string | number | boolean | null | Configuratio
 
 type ConfigurationArray = ReadonlyMap<string, ConfigurationValue>;
 
-/** A value that only PHP can compute. `why` names what it depends on, but no values. */
+/** A value that only PHP can compute. `why` names the dependency, without values. */
 export interface Unknown {
   unknown: { file: string; line: number; why: string };
 }
 
-/** What a configuration file sets. */
+/** The values that a configuration file sets. */
 export interface PhpConfiguration {
-  /** Under `rest` is the value of all names that may exist in addition. */
+  /** The value under `rest` belongs to all other names that may exist. */
   constants: Map<string, ConfigurationValue>;
   /** By name without `$`. */
   variables: Map<string, ConfigurationValue>;
@@ -22,19 +22,19 @@ export interface PhpConfiguration {
 
 /** The context in which an application includes its configuration file. */
 export interface PhpSurroundings {
-  /** The environment of PHP, for `getenv()` and similar functions; undefined if it is unknown. */
+  /** The environment of PHP, for `getenv()` and similar functions. Undefined if it is unknown. */
   environment?: Readonly<Record<string, string>> | undefined;
-  /** Variables that the application has set. */
+  /** Variables of the application. */
   variables?: Readonly<Record<string, ConfigurationValue>>;
   /** Constants of the application. */
   constants?: Readonly<Record<string, string | number>>;
   /** The results of functions, by name in lower case without a namespace: `environment::getvarpath`. */
   calls?: Readonly<Record<string, ConfigurationValue>>;
-  /** The file is included in a function, so its variables are not global. */
+  /** Whether the file is included in a function, so that its variables are not global. */
   isInFunction?: boolean;
   /** The folder of a Laravel application, for `storage_path()` and similar functions. */
   root?: string;
-  /** Included files that are not read: the application, which the configuration starts at its end. */
+  /** Included files to skip. Some configurations start the application at their end. */
   application?: RegExp;
 }
 
@@ -46,7 +46,7 @@ export interface OtherVariables {
   environment?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Limits of one reading. Bytes are counted over all files. */
+/** The limits for reading one configuration. Bytes are counted over all files. */
 export const bounds = { bytes: 1024 * 1024, files: 20, steps: 200_000, depth: 200, text: 1024 * 1024 };
 
 /** A file is invalid or exceeds the limits. The message names the file and the line. */
@@ -58,8 +58,8 @@ export class ConfigurationError extends Error {
 }
 
 /**
- * The site asks for a second factor, and this package cannot see whether it was given. With the configuration so far a
- * password alone would be enough.
+ * The site requires a second factor, and this package cannot see whether the user gave it. The current configuration
+ * would accept a password alone.
  */
 export class SecondFactorError extends ConfigurationError {}
 
@@ -68,16 +68,16 @@ export const isUnknown = (value: ConfigurationValue | undefined): value is Unkno
 
 export const isArray = (value: ConfigurationValue): value is ConfigurationArray => value instanceof Map;
 
-/** Under this key an array has the value of all keys that it may have in addition. */
+/** The value under this key belongs to all other keys that may exist in the array. */
 export const rest = '\0rest';
 
-/** Returns the part of a value under a key; null if it does not exist. */
+/** Returns the part of a value under a key. Null if it does not exist. */
 export function part(value: ConfigurationValue, key: string): ConfigurationValue {
   if (isUnknown(value)) return value;
   return isArray(value) ? (value.get(key) ?? value.get(rest) ?? null) : null;
 }
 
-/** Converts a value to text like PHP; undefined for an array. */
+/** Converts a value to text like PHP. Undefined for an array. */
 export function toText(value: ConfigurationValue): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
@@ -90,17 +90,17 @@ export function isTruthy(value: ConfigurationValue): boolean {
   return Boolean(value) && value !== '0';
 }
 
-/** The key that PHP gives to the next element of an array. */
+/** Returns the key that PHP gives to the next element of an array. */
 export function nextKey(array: ConfigurationArray): string {
   let next = 0;
   for (const key of array.keys()) if (/^\d{1,15}$/.test(key)) next = Math.max(next, Number(key) + 1);
   return String(next);
 }
 
-/** PHP compares two texts of this form as numbers. */
+/** Whether PHP compares the text as a number. */
 const isNumeric = (text: string): boolean => /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
 
-/** No other text of this form is the same number. */
+/** Whether no other canonical text is the same number. */
 const isCanonicalNumber = (text: string): boolean => /^(?:0|-?[1-9]\d{0,14})$/.test(text);
 
 /** Whether `==` in PHP is true for these texts only if they are identical. */

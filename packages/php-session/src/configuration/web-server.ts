@@ -9,15 +9,15 @@ export interface Directive {
   args: readonly string[];
   file: string;
   line: number;
-  /** Undefined for a line. */
+  /** The content of a block. Undefined for a line. */
   block?: Directive[];
 }
 
-/** How a web server runs PHP for a site. */
+/** The PHP that a web server uses for a site. */
 export interface PhpHandler {
-  /** The address of PHP-FPM; undefined for the Apache module. */
+  /** The address of PHP-FPM. Undefined for the Apache module. */
   fpm: string | undefined;
-  /** The PHP settings of the web server, in the order in which PHP applies them. */
+  /** The PHP settings of the web server, in PHP's order. */
   directives: readonly PhpDirective[];
 }
 
@@ -30,7 +30,7 @@ export interface WebSite {
 
 export const maxNesting = 20;
 
-/** Finds the sites whose root is in the folder, or otherwise the sites with the nearest root above it. */
+/** Finds the sites whose root is in the folder. Without such a site, finds the sites with the nearest root above it. */
 export async function findSites<Site extends WebSite>(
   system: System,
   sites: readonly Site[],

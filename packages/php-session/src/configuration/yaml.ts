@@ -2,8 +2,8 @@ import { option } from '../names.ts';
 import { ConfigurationError } from './value.ts';
 
 /**
- * Finds a scalar in nested maps of a YAML file, such as `framework`, `session`, `name`; undefined if it does not exist.
- * It supports maps with one key per line only.
+ * Finds a scalar in nested maps of a YAML file, such as `framework`, `session`, `name`. Undefined if it does not exist.
+ * Only maps with one key per line are supported.
  * @throws ConfigurationError if the path contains anything else
  */
 export function readYamlScalar(

@@ -20,7 +20,7 @@ export const formats = {
 
 export type FormatName = keyof typeof formats;
 
-/** The format of the sessions in a store. `memcached`: any serializer of a `Memcached` object. */
+/** The format of the sessions in a store. `memcached` stands for any serializer of a `Memcached` object. */
 export type StoredFormat = FormatName | 'memcached';
 
 /** Detects the serializer of a `Memcached` object by the first byte. */

@@ -6,11 +6,11 @@ const maxInflatedBytes = 1024 * 1024;
 interface Guess {
   /** A description, or the name of a format. */
   looks: string;
-  /** The option of the store URL that reads it. */
+  /** The option of the store URL for such data. */
   option?: string;
 }
 
-/** Match the start of the bytes as text or in hexadecimal, the most certain first. */
+/** Patterns for the start of the bytes as text or in hexadecimal, the most certain first. */
 const signatures: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
   { looks: 'igbinary', option: 'format=igbinary', hex: /^0000000[12]/ },
   { looks: 'php_serialize', option: 'format=php_serialize', text: /^a:\d+:\{/ },
@@ -25,7 +25,7 @@ const signatures: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
   // A name and a value in serialize() format.
   { looks: 'php', option: 'format=php', text: /^[^|]*\|([abCdEOirRs]:|N;)/ },
   { looks: 'zlib compressed data', option: 'layers=zlib', hex: /^78(01|5e|9c|da)/ },
-  // After the length of the data, as a Memcached object writes it.
+  // A Memcached object writes the length before the data.
   { looks: 'zlib compressed data', hex: /^.{8}78(01|5e|9c|da)/ },
   // {"iv":
   { looks: 'data that Laravel has encrypted', option: 'layers=laravel:KEYFILE', text: /^eyJpdiI6/ },
@@ -37,7 +37,7 @@ const signatures: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
 export function guessFormat(bytes: Buffer): Guess {
   const guess = matchSignatures(bytes);
   if (guess !== undefined) return guess;
-  // Raw deflated data has no signature, but its content has. Not recursive, because some data inflates to itself.
+  // Raw deflated data has no signature, but its content may have one. Not recursive, because some data inflates to itself.
   const inner = inflateStart(bytes);
   return inner !== null && matchSignatures(inner) !== undefined
     ? { looks: 'raw deflated data', option: 'layers=inflate' }
@@ -47,14 +47,14 @@ export function guessFormat(bytes: Buffer): Guess {
 function matchSignatures(bytes: Buffer): Guess | undefined {
   const text = bytes.toString('latin1', 0, 64);
   const hex = bytes.toString('hex', 0, 8);
-  // The length of the first name, the name, a value.
+  // The session begins with the length of the first name, the name and a value.
   if (/^([abCdEOirRs]:|N;)/.test(text.slice(1 + (bytes[0] ?? 0)))) {
     return { looks: 'php_binary', option: 'format=php_binary' };
   }
   return signatures.find((sign) => ('text' in sign ? sign.text.test(text) : sign.hex.test(hex)));
 }
 
-/** Inflates the output of PHP's `gzdeflate()`; null for other data. */
+/** Inflates the output of PHP's `gzdeflate()`. Returns null for other data. */
 function inflateStart(bytes: Buffer): Buffer | null {
   if (bytes.length === 0) return null;
   try {

@@ -29,11 +29,11 @@ interface Container {
 }
 
 /**
- * Decodes igbinary versions 1 and 2 (igbinary.c): a tag and its data, big-endian. Repeated strings are indexes into a
- * table of all strings. Arrays, objects and values wrapped as references are numbered too.
+ * Decodes igbinary versions 1 and 2 (igbinary.c). A value is a tag with big-endian data. Repeated strings are indexes into
+ * a table of all strings. Arrays, objects and values wrapped as references are also numbered.
  *
- * It does not recurse, because igbinary does not limit the depth. The last value of a duplicate key counts, for example
- * of a property that `__sleep()` names twice.
+ * The decoder does not recurse, because igbinary does not limit the depth. Of a duplicate key, such as a property that
+ * `__sleep()` names twice, the last value counts.
  */
 class IgbinaryDecoder {
   readonly #reader: Reader;
@@ -62,7 +62,7 @@ class IgbinaryDecoder {
   #startValue(): PhpValue {
     const start = this.#reader.offset;
     let tag = this.#reader.readByte('a value');
-    // A PHP reference wraps a value. Only scalars get a slot by it.
+    // A PHP reference wraps a value. Arrays and objects have a slot anyway, scalars only inside a reference.
     const isReference = tag === 0x25;
     while (tag === 0x25) tag = this.#reader.readByte('a value');
     if (tag >= 0x14 && tag <= 0x16) return this.#startArray(this.#readUnsigned(tag - 0x14));
@@ -113,7 +113,7 @@ class IgbinaryDecoder {
     if (tag === 0x0d) return { text: '', name: '' };
     if (tag <= 0x10) {
       const string = this.#strings[this.#readUnsigned(tag - 0x0e)];
-      return string ?? this.#reader.fail('a string that came before', start);
+      return string ?? this.#reader.fail('an earlier string', start);
     }
     return this.#addString(tag - 0x11);
   }
@@ -145,7 +145,7 @@ class IgbinaryDecoder {
     this.#slots.push(object);
     if (hasProperties) this.#openContainer(this.#readUnsigned(tag - 0x14), object.properties, className);
     else if (tag >= 0x1d && tag <= 0x1f) {
-      // The data of a class that serializes itself.
+      // Data of a class that serializes itself.
       this.#reader.readBytes(this.#readUnsigned(tag - 0x1d));
     } else if (tag === 0x27) {
       // An enum case.
@@ -178,7 +178,7 @@ class IgbinaryDecoder {
       if (className !== 'stdClass') string.isProperty = true;
       return this.#reader.checkPropertyName(name, className);
     }
-    // PHP would store it as a string key that no code can read.
+    // PHP would store the integer as a string key, which PHP code cannot read.
     return isIntegerKey(name) ? this.#reader.fail('an integer as a key', start) : name;
   }
 }

@@ -24,8 +24,8 @@ interface Container {
 }
 
 /**
- * Decodes JSON (RFC 8259) like PHP's `json_decode($text, true)`: a number with `.`, `e` or `E` is a float, integers are
- * exact, and the last value of a duplicate key counts. JSON.parse does not distinguish floats and rounds integers.
+ * Decodes JSON (RFC 8259) like PHP's `json_decode($text, true)`. A number with `.`, `e` or `E` is a float, integers are
+ * exact, and the last value of a duplicate key counts. JSON.parse would round integers and not distinguish floats.
  */
 class JsonDecoder {
   readonly #text: string;
@@ -120,9 +120,9 @@ class JsonDecoder {
       // PHP rejects lone surrogates.
       if (string.isWellFormed()) return string;
     } catch {
-      // The message of V8 contains the text.
+      // The message of V8 would contain the text.
     }
-    return this.#fail('a string with escapes that JSON has', start);
+    return this.#fail('a string with valid escapes', start);
   }
 
   #readWord<T extends PhpValue>(word: string, value: T): T {

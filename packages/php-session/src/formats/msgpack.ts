@@ -11,17 +11,17 @@ import {
   toName,
 } from './value.ts';
 
-/** Values of the first key nil of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
+/** The values under the key nil at the start of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
 const markers = { reference: 1, recursive: 2, custom: 3, object: 4, objectReference: 5 };
 
-/** `MSGPACK_EMBED_STACK_SIZE` in msgpack_unpack.h: PHP reads nothing of a session with more levels. */
+/** `MSGPACK_EMBED_STACK_SIZE` in msgpack_unpack.h. PHP rejects a session with more levels. */
 const maxDepth = 1024;
 
 const noProperties = Object.freeze(newRecord());
 
 /** A list or a map with unread values. */
 interface Container {
-  /** `state`: an object with the value that `__serialize()` returned. */
+  /** `state` is an object whose content is the result of `__serialize()`. */
   readonly kind: 'list' | 'array' | 'object' | 'state';
   readonly value: PhpValue[] | PhpRecord | PhpObject;
   readonly slot: number;
@@ -33,8 +33,8 @@ interface Container {
 }
 
 /**
- * Decodes the MessagePack of ext-msgpack. A map with the first key nil is not an array: the value is the class name of
- * an object, or a marker.
+ * Decodes the MessagePack of ext-msgpack. If the first key of a map is nil, the value is the class name of an object, or a
+ * marker. Other maps are arrays.
  */
 class MsgpackDecoder {
   readonly #reader: Reader;
@@ -135,7 +135,7 @@ class MsgpackDecoder {
     this.#reader.checkElements(count, 1);
     const slot = this.#slots.all.push(undefined) - 1;
     this.#reader.enter(maxDepth, 'ext-msgpack');
-    // Allocated at its full length, because growing would copy it and waste memory.
+    // The list is allocated at full length, because growing would copy it and waste memory.
     const list = new Array<PhpValue>(count);
     let n = 0;
     while (n < count && this.#isNextScalar()) list[n++] = this.#startValue();
@@ -156,7 +156,7 @@ class MsgpackDecoder {
     if (typeof marker === 'string' || marker instanceof PhpBytes) {
       return this.#startObject(this.#toName(marker, start), count - 1, slot);
     }
-    if (count === 1) this.#reader.fail('what is marked', start);
+    if (count === 1) this.#reader.fail('a value after the marker', start);
     switch (marker) {
       case markers.reference: {
         const isObject = this.#skipNil();
@@ -195,7 +195,7 @@ class MsgpackDecoder {
     if (value !== undefined) return value;
     const explanation =
       typeof number === 'number' && number > 0 && number <= this.#slots.all.length
-        ? 'it has a reference for which ext-msgpack reads freed memory, so PHP may find anything there'
+        ? 'ext-msgpack reads freed memory for one of its references, so PHP may get any value'
         : undefined;
     return this.#reader.fail('a reference to an earlier value', start, explanation);
   }
@@ -209,7 +209,7 @@ class MsgpackDecoder {
   ): T {
     if (count === 0) return this.#finish(slot, value);
     const isMap = kind === 'array' || kind === 'object';
-    // PHP allocates at least `minCapacity` values, and declared properties are stored in the object.
+    // PHP allocates at least `minCapacity` values, and stores declared properties in the object itself.
     const moves = count > minCapacity && (kind === 'array' || (isMap && isStdClass(value)));
     const table =
       moves || (isMap && this.#trackKeys)
@@ -265,7 +265,7 @@ class MsgpackDecoder {
     if (kind === 'state') {
       const object = value as PhpObject;
       object.properties = Array.isArray(state) ? Object.assign(newRecord(), state) : (state as PhpRecord);
-      // PHP frees the value unless the class keeps it. References to parts of it then read freed memory.
+      // PHP frees the value unless the class keeps it. References to its parts then read freed memory.
       this.#slots.free(slot + 1, this.#slots.all.length);
     } else if (kind !== 'list' && !this.#trackKeys) this.#reader.checkKeys(toRecord(value), count);
     this.#finish(slot, value);
@@ -278,13 +278,13 @@ class MsgpackDecoder {
     return value;
   }
 
-  /** Lets a value contain itself. The session cannot, because PHP copies its variables. */
+  /** Lets a value contain itself. The session itself cannot, because PHP copies its variables. */
   #exposeSlot<T extends PhpRecord | PhpObject>(slot: number, value: T): T {
     if (slot > 0) this.#slots.all[slot] = value;
     return value;
   }
 
-  /** @returns whether the next key was nil */
+  /** Skips the next key if it is nil. @returns whether it was nil */
   #skipNil(): boolean {
     const isNil = this.#reader.bytes[this.#reader.offset] === 0xc0;
     if (isNil) this.#reader.offset++;
@@ -330,8 +330,8 @@ class Slots {
 }
 
 /**
- * Simulates the hash table of one array or object in ext-msgpack. When the table is full, PHP moves all values, and a
- * reference to a moved value reads freed memory. So does a reference to the first value of a duplicate key.
+ * Simulates the hash table of one array or object in ext-msgpack. When the table is full, PHP moves all values. A
+ * reference to a moved value, or to the first value of a duplicate key, reads freed memory.
  */
 class ValueTable {
   readonly #slots: Slots;
@@ -360,7 +360,7 @@ class ValueTable {
     this.#firstSlot = this.#slots.all.length;
   }
 
-  /** Ends the value of the last `begin`. @param lastMapSize the number of entries of the map that was started last */
+  /** Completes the value of the last `begin`. @param lastMapSize the number of entries of the latest map */
   complete(lastMapSize: number): void {
     const [from, to] = [this.#firstSlot, this.#slots.all.length];
     if (from === -1) return;
@@ -379,9 +379,9 @@ class ValueTable {
     previous.to = to;
   }
 
-  /** Adds a value whose slot, if it has one, is `from`. */
+  /** Adds a value. If the value has a slot, it is `from`. */
   #store(lastMapSize: number, from: number): void {
-    // PHP uses the size of the map that was started last, which may be a map in the first value.
+    // PHP uses the size of the latest map, which may be a map inside the first value.
     if (this.#isArray && this.#count === 0) this.#capacity = toCapacity(lastMapSize);
     if (this.#count === this.#capacity) {
       for (const moved of this.#storedSlots.splice(0)) this.#slots.all[moved] = undefined;

@@ -19,9 +19,9 @@ const specialFloats = new Map([
   ['NAN', Number.NaN],
 ]);
 
-/** A zval that slots refer to. A second value for the same key replaces the first in it. */
+/** A zval that slots refer to. The second value of a duplicate key replaces the first value in the zval. */
 class Cell {
-  /** Undefined until the second value has started, because PHP rejects a reference to itself. */
+  /** Undefined while the value is decoded, because PHP rejects a reference of a value to itself. */
   value: PhpValue | undefined;
 }
 
@@ -37,10 +37,10 @@ interface Container {
 }
 
 /**
- * Decodes PHP's `serialize()` format (ext/standard/var_unserializer.re). Only the length, in bytes, ends a string: it may
- * contain quotes, semicolons and text that looks like another value.
+ * Decodes PHP's `serialize()` format (ext/standard/var_unserializer.re). A string ends after its length in bytes, because
+ * it may contain quotes, semicolons and text that looks like another value.
  *
- * It does not recurse, because linked objects may be nested as deep as their number.
+ * The decoder does not recurse, because each object of a linked list is one level deeper.
  */
 export class SerializeDecoder {
   readonly #reader: Reader;
@@ -48,7 +48,7 @@ export class SerializeDecoder {
   /** Targets of `R:n;` and `r:n;`. Slot n is `#slots[n - 1]`. */
   readonly #slots: (PhpValue | Cell)[] = [];
   #countsSlots = true;
-  /** Slots are values, not cells, and all slots are counted. */
+  /** Whether slots are values, not cells, and all slots are counted. */
   #storesValues: boolean;
   #open: Container | undefined;
   /** The cell of the current value, if keys are tracked. */
@@ -226,7 +226,7 @@ export class SerializeDecoder {
     if (value !== undefined) return value;
     const explanation = this.#countsSlots
       ? undefined
-      : 'it has a reference behind an object that serializes itself (Serializable), and only the class of that object knows which value this is';
+      : 'it has a reference after an object that serializes itself (Serializable), and only the class of that object knows the referenced value';
     return this.#reader.fail('a reference to an earlier value', start, explanation);
   }
 
@@ -307,7 +307,7 @@ export class SerializeDecoder {
     return signed || typeof count !== 'number' ? this.#reader.fail('a count', start) : count;
   }
 
-  /** Reads digits up to `end`; a bigint if a number would not be exact. */
+  /** Reads digits up to `end`. Returns a bigint if a number would not be exact. */
   #readInteger(end: number): number | bigint {
     const { bytes } = this.#reader;
     const start = this.#reader.offset;
@@ -331,7 +331,7 @@ export class SerializeDecoder {
   #readFloat(): PhpFloat {
     const start = this.#reader.offset;
     const end = this.#reader.bytes.indexOf(semicolon, start);
-    // Up to a thousand digits with a large serialize_precision.
+    // With a large serialize_precision, a float may have a thousand digits.
     const text = end === -1 ? '' : this.#reader.bytes.toString('latin1', start, end);
     this.#reader.offset = end + 1;
     if (/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text)) return new PhpFloat(Number(text));

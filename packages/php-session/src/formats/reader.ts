@@ -4,7 +4,7 @@ import { FormatError, PhpBytes, type PhpRecord, toName } from './value.ts';
 /** The default of PHP's `unserialize_max_depth`, for nested arrays and objects. */
 export const maxDepth = 4096;
 
-/** Reads the bytes of one session. It checks each read against their end. */
+/** Reads the bytes of one session. Each read checks that enough bytes remain. */
 export class Reader {
   readonly bytes: Buffer;
   offset = 0;
@@ -21,8 +21,8 @@ export class Reader {
   }
 
   /**
-   * @param expected names what should be here, never the content
-   * @param explanation for bytes that are not damaged
+   * @param expected the expected syntax, without content
+   * @param explanation the reason if the bytes are intact
    * @throws FormatError always
    */
   fail(expected: string, offset = this.offset, explanation?: string): never {
@@ -57,7 +57,7 @@ export class Reader {
     return this.bytes.subarray(start, this.offset);
   }
 
-  /** Reads a string of `length` bytes; PhpBytes unless it is UTF-8. */
+  /** Reads a string of `length` bytes. Returns PhpBytes unless they are UTF-8. */
   readString(length: number): string | PhpBytes {
     const start = this.offset;
     const text = this.#readAscii(length);
@@ -99,8 +99,8 @@ export class Reader {
   }
 
   /**
-   * Reads bytes that are all ASCII; null otherwise. Most strings in sessions are short and ASCII. Slicing one decoded
-   * text is ten times as fast as decoding each string.
+   * Reads ASCII bytes. Returns null if others are among them. Most strings in sessions are short and ASCII, and slicing
+   * one decoded text is ten times as fast as decoding each string.
    */
   #readAscii(length: number): string | null {
     this.checkCount(length, 1);
@@ -117,8 +117,8 @@ export class Reader {
 class DuplicateKeyError extends Error {}
 
 /**
- * Decodes without tracking keys, which is faster, and again with it if a key is duplicate: PHP's rules for references
- * then depend on the key of each value.
+ * Decodes without tracking keys, which is faster. If a key is duplicate, decodes again with tracking, because PHP's rules
+ * for references then depend on the key of each value.
  */
 export function decodeWithKeys<T>(decode: (trackKeys: boolean) => T): T {
   try {

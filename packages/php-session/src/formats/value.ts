@@ -48,7 +48,7 @@ export class PhpBytes {
 export class PhpObject {
   readonly className: string;
   properties: PhpRecord;
-  /** False if the session does not contain all of the object: the value of an enum case, or the data of a `Serializable`. */
+  /** False if only PHP knows the whole object: an enum case, or a class that serializes itself (`Serializable`). */
   readonly complete: boolean;
 
   constructor(className: string, properties: PhpRecord = newRecord(), complete = true) {
@@ -63,7 +63,7 @@ export function propertyName(name: string): string {
   return name.charCodeAt(0) === 0 ? name.slice(name.indexOf('\0', 1) + 1) : name;
 }
 
-/** Converts a key or a name, so that different bytes never become equal names. */
+/** Converts the bytes of a key or a name. Different bytes become different names. */
 export function toName(bytes: Buffer): string {
   return isUtf8(bytes) ? bytes.toString() : escapeBytes(bytes);
 }
@@ -76,7 +76,7 @@ export function escapeBytes(bytes: Buffer): string {
   return Buffer.from(units.buffer).toString('utf16le');
 }
 
-/** A constructor with an empty prototype, like in the package cookie: three times as fast as `Object.create(null)`. */
+/** A constructor with an empty prototype, as in the package `cookie`. It is three times as fast as `Object.create(null)`. */
 function EmptyRecord() {}
 EmptyRecord.prototype = Object.create(null);
 
@@ -97,8 +97,8 @@ export function isIntegerKey(key: string): boolean {
 }
 
 /**
- * Removes variables with an integer as name, in each format but `php_serialize`. PHP code cannot read them: PHP drops
- * them, or stores them under a string key, while `$_SESSION['5']` reads the integer key 5.
+ * Removes variables whose name is an integer. PHP code cannot read them, except in the format `php_serialize`. PHP drops
+ * them or stores them under a string key, but `$_SESSION['5']` reads the integer key 5.
  */
 export function dropIntegerNames(session: PhpRecord): PhpRecord {
   const names = Object.keys(session);
@@ -109,8 +109,8 @@ export function dropIntegerNames(session: PhpRecord): PhpRecord {
 }
 
 /**
- * The bytes cannot be decoded. `message` never contains session content. `explanation` says why PHP or this decoder does
- * not read bytes that are intact.
+ * The bytes cannot be decoded. `message` never contains session content. If the bytes are intact, `explanation` is the
+ * reason why PHP or this decoder rejects them.
  */
 export class FormatError extends Error {
   readonly explanation: string | undefined;

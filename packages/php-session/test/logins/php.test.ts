@@ -136,7 +136,7 @@ test('an uncertain or unreadable setting is an error with its location and the o
 
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '[other]\nphp_value[session.save_path] = /other\n');
   const two =
-    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which one runs the site: set store';
+    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which of them runs the site: set store';
   expect(await problem()).toBe(two);
   // The given option replaces the only setting that differs.
   expect(await problem({ store: 'file:///given' })).toBeUndefined();
@@ -230,7 +230,7 @@ test.each([
   [
     `session_set_save_handler($own);`,
     {},
-    /own\.php line 1: session\.save_handler depends on a handler of its own, .*: set store$/,
+    /own\.php line 1: session\.save_handler depends on a custom handler, .*: set store$/,
   ],
   [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
 ] as const)('code that only PHP knows is an error that names the line: %s %o', async (code, given, error) => {
