@@ -9,7 +9,7 @@ export interface Services {
   subscriptions: Subscriptions;
   /** Compares a client's token. Null if the server has no token. */
   isToken: ((token: string) => boolean) | null;
-  /** The default time that `open` waits for a lock. */
+  /** The default limit of `open` for the wait for a lock. */
   lockTimeoutMs: number;
 }
 
@@ -26,7 +26,7 @@ export class Client {
   isAuthorized: boolean;
   lockTimeoutMs: number;
   encoding: Encoding = plain;
-  /** Whether PEAR's client for PHP is helped, see `LineFeedGuard`. */
+  /** Whether to work around the limits of PEAR's client for PHP, see `LineFeedGuard`. */
   helpPhp: boolean;
   /** The connection must be closed after the reply. */
   mustClose = false;
@@ -70,7 +70,7 @@ export class Client {
   /** Encodes the output of serialize(). */
   encodeSerialized(value: string): string {
     if (this.encoding !== plain) return this.encode(value);
-    // The old protocol cannot send line feeds, and sends other bytes as they are unless PHP is helped.
+    // The plain encoding cannot send line feeds. For PEAR's client, bytes above 7F are also escaped.
     return this.encode(escapeStrings(value, 'value', this.helpPhp ? lineFeedOrHigh : lineFeed) ?? value);
   }
 

@@ -15,7 +15,7 @@ export interface CommandLine {
 export function parseLine(line: Buffer): CommandLine {
   const text = line.toString('utf8').replace(/^[ \t\r\0\v]+/, '');
   let end = text.length;
-  // A pattern for the end of the text would restart at each blank of a long run.
+  // Not a regular expression, because it would restart at each blank of a long run.
   while (end > 0 && ' \t\r\0\v'.includes(text[end - 1] as string)) end--;
   const afterVerb = findBlank(text, 0, end);
   const verb = text.slice(0, afterVerb).toLowerCase();
@@ -55,9 +55,9 @@ export const plain: Encoding = {
   },
 };
 
-/** By byte: whether it is sent unencoded. A blank would end a key, and is lost at the end of a line. */
+/** Whether a byte is sent unencoded. A blank would end a key, or be lost at the end of a line. */
 const isUnencoded = Array.from({ length: 256 }, (_, byte) => /[!-$&-{}~]/.test(String.fromCharCode(byte)));
-/** By byte: the value of a hexadecimal digit, or -1. */
+/** The value of a byte as hexadecimal digit, or -1. */
 const digitValue = Array.from({ length: 256 }, (_, byte) => {
   const digit = String.fromCharCode(byte);
   return /[0-9a-f]/i.test(digit) ? Number.parseInt(digit, 16) : -1;
@@ -65,7 +65,7 @@ const digitValue = Array.from({ length: 256 }, (_, byte) => {
 const digits = Buffer.from('0123456789ABCDEF');
 const percentSign = 0x25;
 
-// Loops over bytes, because `replace` with a function takes 300 ms for a session of 1 MB.
+// Loops over bytes, because `replace` with a function takes 300 ms for 1 MB.
 export const percent: Encoding = {
   decode(text) {
     if (!text.includes('%')) return plain.decode(text);

@@ -7,15 +7,15 @@ import { WriteBuffer } from './write-buffer.ts';
 
 interface ConnectionLimits {
   maxLineBytes: number;
-  /** Until the first command; with a token, until the correct token. */
+  /** The limit until the first command, or until the correct token if the server has one. */
   firstCommandTimeoutMs: number;
-  /** From the first byte of a line to the last. */
+  /** The limit from the first to the last byte of a line. */
   lineTimeoutMs: number;
 }
 
 /**
- * Limits the bytes of all connections: incomplete lines, open sessions and unread replies. Thousands of connections at
- * their own limits would need too much.
+ * Limits the bytes of all connections for incomplete lines, open sessions and unread replies. Thousands of connections at
+ * their own limits would need too much memory.
  */
 export class MemoryBudget {
   readonly #maxBytes: number;
@@ -25,7 +25,7 @@ export class MemoryBudget {
     this.#maxBytes = maxBytes;
   }
 
-  /** @param bytes may be negative. @returns false if nothing was reserved */
+  /** @param bytes may be negative. @returns false if the budget is exceeded */
   reserve(bytes: number): boolean {
     if (bytes > 0 && this.#usedBytes + bytes > this.#maxBytes) return false;
     this.#usedBytes += bytes;
@@ -42,7 +42,7 @@ export interface Host {
   services: Services;
   limits: ConnectionLimits;
   budget: MemoryBudget;
-  /** For clients before `auth`, which must not use the memory of the others. */
+  /** A separate budget for clients before `auth`, because they must not use up the shared budget. */
   budgetBeforeAuth: MemoryBudget;
   work: WorkQueue;
   helpPhp: boolean;
@@ -52,17 +52,17 @@ export interface Host {
   logError(error: unknown): void;
 }
 
-/** More than clients need before `auth`. */
+/** Clients need less before `auth`. */
 const maxLineBytesBeforeAuth = 1024;
 const maxUnreadBytesBeforeAuth = 4096;
-/** Read while a command runs. */
+/** The limit of bytes that are read while a command runs. */
 const maxReadAheadBytes = 65_536;
 /** Lets the last reply arrive before the socket is destroyed. */
 const lingerMs = 1000;
 /** Each connection has these bytes in addition to the shared budget. */
 const freeBytes = 16_384;
 
-/** A client's connection. Its commands run one after the other. */
+/** A client's connection. Its commands run one at a time. */
 export class Connection {
   readonly #socket: Socket;
   readonly #host: Host;
@@ -72,14 +72,14 @@ export class Connection {
   readonly #disconnected = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #isRunning = false;
-  /** The client has closed its side, and waits for replies. */
+  /** Whether the client closed its side and waits for replies. */
   #isHalfClosed = false;
   /** No further command may run. */
   #isEnding = false;
   #deadline: NodeJS.Timeout | undefined;
   #awaitsFirstCommand = true;
   #reservedBytes = 0;
-  /** The budget that they are reserved in. */
+  /** The budget of the reserved bytes. */
   #budget: MemoryBudget;
 
   constructor(socket: Socket, host: Host) {
@@ -108,7 +108,7 @@ export class Connection {
     host.setIdle(this, true);
   }
 
-  /** Resolves when the connection is closed and its last command has ended. */
+  /** Resolves when the connection is closed and its last command is complete. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
@@ -167,7 +167,7 @@ export class Connection {
     return count;
   }
 
-  /** Runs the next line. @returns false if there is none, or no line may follow */
+  /** Runs the next complete line. @returns false if no line is complete, or no further line may run */
   async #runLine(): Promise<boolean> {
     const { limits, logError } = this.#host;
     const maxBytes = this.#client.isAuthorized ? limits.maxLineBytes : maxLineBytesBeforeAuth;
@@ -183,7 +183,7 @@ export class Connection {
       return false;
     }
     const reply = await execute(this.#client, line, logError);
-    // Without memory for the reply the connection ends, because the client must not believe that a session is open.
+    // If there is no memory for the reply, the connection ends, because the client must not assume an open session.
     if (this.#socket.destroyed || !this.#writes.send(reply)) return false;
     this.#client.subscriptions.sendQueued();
     if (this.#client.mustClose) this.#isEnding = true;
@@ -216,27 +216,27 @@ export class Connection {
 
   /**
    * Reserves the bytes of the connection and closes it if the budget is used up.
-   * @param more bytes to be sent
+   * @param replyBytes the size of a reply to send
    */
-  #reserveOrEnd(more = 0): boolean {
-    if (this.#reserve(more)) return true;
+  #reserveOrEnd(replyBytes = 0): boolean {
+    if (this.#reserve(replyBytes)) return true;
     this.#writes.sendLast('err Out of memory.');
     this.end();
     return false;
   }
 
-  #reserve(more: number): boolean {
+  #reserve(replyBytes: number): boolean {
     const { isAuthorized, session } = this.#client;
-    const unread = this.#writes.pendingBytes + more;
-    if (!isAuthorized && unread > maxUnreadBytesBeforeAuth) return false;
-    const bytes = this.#reader.capacityBytes + unread + (session?.values.memoryBytes ?? 0);
-    const counted = Math.max(0, bytes - freeBytes);
+    const unreadBytes = this.#writes.pendingBytes + replyBytes;
+    if (!isAuthorized && unreadBytes > maxUnreadBytesBeforeAuth) return false;
+    const usedBytes = this.#reader.capacityBytes + unreadBytes + (session?.values.memoryBytes ?? 0);
+    const sharedBytes = Math.max(0, usedBytes - freeBytes);
     const budget = isAuthorized ? this.#host.budget : this.#host.budgetBeforeAuth;
     const before = budget === this.#budget ? this.#reservedBytes : 0;
-    if (!budget.reserve(counted - before)) return false;
+    if (!budget.reserve(sharedBytes - before)) return false;
     this.#budget.release(this.#reservedBytes - before);
     this.#budget = budget;
-    this.#reservedBytes = counted;
+    this.#reservedBytes = sharedBytes;
     return true;
   }
 
@@ -247,10 +247,10 @@ export class Connection {
     this.#client.endSession();
     this.#reader = new LineReader();
     this.#reserve(0);
-    // Until the client closes its side, a new connection can replace this one.
+    // A new connection can replace this connection until the client closes its side.
     this.#host.setIdle(this, true);
     this.#socket.end();
-    // Discards incoming data, because closing a socket with unread data resets it and loses the reply.
+    // Discards incoming data, because closing a socket with unread data would reset it and lose the reply.
     this.#socket.resume();
     setTimeout(() => this.#socket.destroy(), lingerMs).unref();
   }

@@ -7,14 +7,14 @@ const firstBytes = 1024;
 export class LineTooLong extends Error {}
 
 /**
- * Splits the bytes of a connection into lines. Keeps all complete lines, and of an incomplete line at most the limit.
+ * Splits the bytes of a connection into lines. Buffers all complete lines, and an incomplete line up to the limit.
  */
 export class LineReader {
   #bytes = nothing;
-  /** The kept bytes are between these positions. */
+  /** The buffered bytes are between these positions. */
   #from = 0;
   #to = 0;
-  /** The first line does not end before this position. */
+  /** The first line ends at or after this position. */
   #searchedTo = 0;
   /** The guard of the first line, if line feeds may belong to it. */
   #guard: LineFeedGuard | null = null;
@@ -24,7 +24,7 @@ export class LineReader {
     return this.#bytes.length;
   }
 
-  /** Received and not returned as a line. */
+  /** The number of received bytes that were not returned as a line. */
   get pendingBytes(): number {
     return this.#to - this.#from;
   }
@@ -36,27 +36,26 @@ export class LineReader {
   }
 
   /**
-   * Returns the next line without its line feed; null if the line is incomplete. The bytes are valid until the next `push`.
+   * Returns the next line without its line feed, or null if it is incomplete. The bytes are valid until the next `push`.
    * @param guardsLineFeeds whether a line feed in a serialized string belongs to the line
    * @throws LineTooLong, after which the reader cannot be used
    */
   next(maxBytes: number, guardsLineFeeds: boolean): Buffer | null {
     for (;;) {
-      const found = this.#bytes
+      const index = this.#bytes
         .subarray(0, this.#to)
         .indexOf(lineFeed, Math.max(this.#searchedTo, this.#from));
-      const end = found === -1 ? this.#to : found;
+      const end = index === -1 ? this.#to : index;
       if (end - this.#from > maxBytes) throw new LineTooLong();
-      this.#searchedTo = found === -1 ? this.#to : found + 1;
-      if (found === -1) return null;
+      this.#searchedTo = index === -1 ? this.#to : index + 1;
+      if (index === -1) return null;
+      const line = this.#bytes.subarray(this.#from, index);
       if (guardsLineFeeds) {
         this.#guard ??= new LineFeedGuard();
-        const line = this.#bytes.subarray(this.#from, found);
         if (this.#guard.isInside(line)) continue;
       }
       this.#guard = null;
-      const line = this.#bytes.subarray(this.#from, found);
-      this.#from = found + 1;
+      this.#from = index + 1;
       return line;
     }
   }
@@ -73,7 +72,7 @@ export class LineReader {
     const bytes =
       needed <= this.#bytes.length / 2
         ? this.#bytes
-        : // Doubles, so that a line that arrives byte by byte is not copied for each byte.
+        : // Doubles the buffer, so that a line that arrives byte by byte is not copied for each byte.
           Buffer.allocUnsafeSlow(
             Math.max(firstBytes, needed, Math.min(this.#bytes.length * 2, needed + 262_144)),
           );

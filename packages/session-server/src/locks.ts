@@ -22,12 +22,12 @@ export class Lock {
     return this.#release !== null;
   }
 
-  /** The time since the holder's last command; 0 while `during` runs. */
+  /** The time since the holder's last command. 0 while `during` runs. */
   get idleMs(): number {
     return this.#runningCalls > 0 ? 0 : performance.now() - this.#lastUsedAt;
   }
 
-  /** Keeps the lock while the work runs, so that a save is finished before the next holder reads. */
+  /** Keeps the lock while the work runs, so that a save is complete before the next holder reads. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#runningCalls++;
     try {
@@ -56,9 +56,9 @@ export class Lock {
 
 interface Queue {
   holder: Lock;
-  /** Called with their lock, in order of arrival. */
+  /** The callbacks that receive the lock, in order of arrival. */
   waiters: Set<(lock: Lock) => void>;
-  /** Runs while clients wait, until the holder may be idle for `lockHoldMs`. */
+  /** Runs while clients wait. Fires when the holder may have been idle for `lockHoldMs`. */
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -72,14 +72,14 @@ export class Locks {
     this.#limits = limits;
   }
 
-  /** Whether a client uses the session or waits for it, except a holder that is idle for too long. */
+  /** Whether a client uses the session or waits for it. A holder that is idle for `lockHoldMs` does not count. */
   isHeld(id: string): boolean {
     const queue = this.#queues.get(id);
     return queue !== undefined && (queue.waiters.size > 0 || queue.holder.idleMs < this.#limits.lockHoldMs);
   }
 
   /**
-   * @param timeoutMs 0 to not wait
+   * @param timeoutMs the limit of the wait, 0 to not wait
    * @param disconnected aborts the wait
    * @returns null if the lock was not free in time, or too many clients wait
    */

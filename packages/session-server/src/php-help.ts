@@ -1,32 +1,32 @@
 import { SerializedScanner } from './serialized-scanner.ts';
 
-/** `put` to the empty key and `put_all` send serialized data of PHP. */
+/** `put` to the empty key and `put_all` have serialized data of PHP. */
 const serializedPut = /^[ \t\r\0\v]*(?:put {2}|put_all )[ \t]*/i;
 /** PHP's trim() and the server remove these bytes at the end of a line. */
 const blanks = new Set(Buffer.from(' \t\r\0\v'));
 
 /**
- * Finds line feeds that belong to a value. PEAR's client for PHP sends values with their line feeds, so the text after a
- * line feed in a form field would be run as a command. Serialized strings state their length.
+ * Detects line feeds in a value, because serialized strings state their length. PEAR's client for PHP sends values with
+ * their line feeds. Otherwise text after a line feed in a form field would be run as a command.
  */
 export class LineFeedGuard {
   #scanner: SerializedScanner | null | undefined;
   #scannedBytes = 0;
   #content: 'session' | 'value' | null = null;
 
-  /** The output of PHP's session handler, of serialize(), or neither. */
+  /** The kind of the value: output of PHP's session handler, of serialize(), or neither. */
   get content(): 'session' | 'value' | null {
     return this.#content;
   }
 
-  /** Whether PHP can have written the value, and nothing in it is open. */
+  /** Whether the value is complete and in PHP's format. */
   get isComplete(): boolean {
     return this.#scanner?.isComplete === true;
   }
 
   /**
    * Whether the line continues after the next line feed.
-   * @param line the line up to a line feed, longer with each call
+   * @param line the line up to a line feed, starting with the line of the previous call
    */
   isInside(line: Buffer): boolean {
     if (this.#scanner === undefined) {
@@ -38,7 +38,7 @@ export class LineFeedGuard {
     if (this.#scanner === null) return false;
     for (; this.#scannedBytes < line.length; this.#scannedBytes++) {
       const byte = line[this.#scannedBytes] as number;
-      // Serialized lengths count bytes, and each byte is sent as a UTF-8 character: skip continuation bytes.
+      // Skips UTF-8 continuation bytes, because each byte of the value is sent as a UTF-8 character.
       if ((byte & 0xc0) !== 0x80) this.#scanner.feed(byte);
     }
     return this.#scanner.isInside;
@@ -46,9 +46,9 @@ export class LineFeedGuard {
 }
 
 /**
- * Detects a value of PHP that a line feed in a string has truncated, or, if PHP is helped, a value that PHP does not write.
+ * Detects a value that a line feed in a string truncated. With `helpPhp`, also detects values that are not in PHP's format.
  * The text after such a line may come from a visitor's form and must not be run, so the connection must be closed.
- * @returns the last reply on this connection; null if the line is valid
+ * @returns the last reply on this connection, or null if the line is valid
  */
 export function truncatedReply(line: Buffer, helpPhp: boolean): string | null {
   let end = line.length;
@@ -60,8 +60,8 @@ export function truncatedReply(line: Buffer, helpPhp: boolean): string | null {
 }
 
 /**
- * Rewrites each string that contains one of these bytes as `S:3:"x\0ay";`, which unserialize() reads as the same string and
- * PEAR's client receives in one line.
+ * Rewrites each string with one of these bytes as `S:3:"x\0ay";`. unserialize() reads the same string, and PEAR's client
+ * receives it in one line.
  * @returns null if the text does not have this content
  */
 export function escapeStrings(text: string, content: 'value' | 'session', bytes: RegExp): string | null {

@@ -9,7 +9,7 @@ export class SerializedError extends Error {
   }
 }
 
-/** `R:7;` or `r:7;`, and the position of its digits in the text. */
+/** The reference `R:7;` or `r:7;`, by the position of its digits in the text. */
 export interface Reference {
   from: number;
   to: number;
@@ -17,7 +17,7 @@ export interface Reference {
   slot: number;
 }
 
-/** A reference takes twenty times its bytes in memory, and real sessions have few. */
+/** A limit, because a reference takes twenty times its bytes in memory. Real sessions have few. */
 const maxReferences = 10_000;
 
 const digits = /\d{1,10}/y;
@@ -26,17 +26,17 @@ const integer = /[+-]?\d{1,20};/y;
 const float = /([+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
 
 /**
- * Validates text in the format of serialize(), and finds the end of each value and its references, without making values.
+ * Validates text in the format of serialize(), and finds the end and the references of each value, without creating values.
  * The text has a character per byte. `SerializedScanner` reads incomplete text.
  */
 export class SerializedReader {
   readonly text: string;
   at: number;
-  /** The number of values before `at`, as `R:` and `r:` count them: without keys and the content of a `C:`. */
+  /** The number of values before `at`, as `R:` and `r:` count them, without keys and the content of a `C:`. */
   slots = 0;
   /**
-   * Slots up to this one have the numbers of PHP. PHP also counts the values in the content of a `C:`, whose format only its
-   * class knows. The content may refer to any slot.
+   * Up to this slot, the numbers are the same as in PHP. PHP also counts the values in the content of a `C:`, but only the
+   * class knows the format of that content. The content may refer to any slot.
    */
   certainSlots = Number.POSITIVE_INFINITY;
   /** The number of `C:` before `at`. */
@@ -134,7 +134,7 @@ export class SerializedReader {
   escaped(): { from: number; to: number } {
     const length = this.#count(':');
     this.expect('"');
-    // A byte has at least one character. Without this check a few bytes could block the server for minutes.
+    // Each byte takes at least one character. Without this check, a short text could block the server for minutes.
     if (length > this.text.length - this.at) this.fail('so many bytes');
     const from = this.at;
     for (let n = 0; n < length; n++) {
@@ -161,7 +161,7 @@ export class SerializedReader {
     this.expect('}');
   }
 
-  /** Reads the key of an array. For PHP `5` and `"5"` are the same key. */
+  /** Reads the key of an array. Integer keys become text, because PHP treats `5` and `"5"` as the same key. */
   key(): string {
     const type = this.text[this.at];
     this.at++;
@@ -191,11 +191,11 @@ export class SerializedReader {
     if (slot < 1 || (slot > this.slots && this.payloads === 0)) this.fail('a reference to an earlier value');
     if (this.references.length === maxReferences) this.fail(`at most ${maxReferences} references`);
     this.references.push({ from, to: this.at - 1, slot });
-    // `R:` is the same value. `r:` is the same object as a separate value, which PHP counts.
+    // `R:` refers to the value itself. `r:` is a separate value with the same object, which PHP counts.
     if (type === 'r') this.slots++;
   }
 
-  /** Skips the output of a class with the interface `Serializable`, whose format only the class knows. */
+  /** Skips the output of a class with the interface `Serializable`. Only the class knows the format. */
   #payload(): void {
     const length = this.#count(':');
     this.expect('{');
@@ -229,9 +229,9 @@ export class SerializedReader {
 
   #match(pattern: RegExp, expected: string): string {
     pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0] ?? this.fail(expected);
-    this.at += found.length;
-    return found;
+    const match = pattern.exec(this.text)?.[0] ?? this.fail(expected);
+    this.at += match.length;
+    return match;
   }
 }
 

@@ -20,14 +20,14 @@ type State =
   | 'done'
   | 'broken';
 
-/** States that accept one character, and the state after it. */
+/** States that accept a single character, with the next state. */
 const fixed: Partial<Record<State, [char: string, next: State]>> = {
   'count colon': [':', 'count'],
   'open brace': ['{', 'type'],
   'payload colon': [':', 'payload length'],
 };
 
-/** States that read digits up to a colon, and the state after that. */
+/** States that read digits up to a colon, with the next state. */
 const numbers: Partial<Record<State, State>> = {
   length: 'open quote',
   count: 'open brace',
@@ -49,8 +49,8 @@ const afterColon: Record<string, State> = {
 };
 
 /**
- * Scans session data of `session.serialize_handler` `php` or `php_serialize` as it arrives, to find out whether a string is
- * open. `SerializedReader` checks the whole format.
+ * Scans arriving session data of `session.serialize_handler` `php` or `php_serialize` for incomplete strings.
+ * `SerializedReader` checks the whole format.
  */
 export class SerializedScanner {
   /** The positions of the `s`, the first byte and the closing quote of each string, without class names. */
@@ -58,7 +58,7 @@ export class SerializedScanner {
   #state: State;
   #at = 0;
   #depth = 0;
-  /** The first characters of a session. `a:3:{` is an array, without a name before it. */
+  /** The first characters of a session, because `a:3:{` starts an array and not a name. */
   #head = '';
   #hasNames: boolean;
   #type = '';
@@ -67,7 +67,7 @@ export class SerializedScanner {
   #number = 0;
   #remaining = 0;
 
-  /** @param content `value`: one value; `session`: several of `name|value`, or an array */
+  /** @param content `value` for one value, `session` for repeated `name|value` or an array */
   constructor(content: 'value' | 'session') {
     this.#hasNames = content === 'session';
     this.#state = this.#hasNames ? 'name' : 'type';
@@ -78,7 +78,7 @@ export class SerializedScanner {
     return (this.#state === 'text' || this.#state === 'payload') && this.#remaining > 0;
   }
 
-  /** Whether all bytes were valid and nothing is open. */
+  /** Whether the data is valid and complete. */
   get isComplete(): boolean {
     return this.#state === 'done' || (this.#state === 'name' && this.#head === '');
   }

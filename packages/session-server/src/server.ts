@@ -9,25 +9,25 @@ import { Sessions } from './sessions.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { queueReads, WorkQueue } from './work-queue.ts';
 
-/** The default socket: browser pages cannot reach it, nor can users outside its group. */
+/** The default is a socket, because browser pages and users outside its group cannot reach it. */
 export const defaultSocket = 'data/session-server.sock';
 
 export interface Settings {
-  /** Null: listens on the socket only. */
+  /** Null to listen only on the socket. */
   listen: { host: string; port: number } | null;
-  /** The path of the Unix socket. Undefined: listens on the port only. */
+  /** The path of the Unix socket. Undefined to listen only on the port. */
   socket: string | undefined;
   tls: { cert: string; key: string } | undefined;
   container: { open: OpenContainer; path: string };
-  /** After each use. 0: sessions do not expire. */
+  /** The lifetime of sessions after each use. 0 if they do not expire. */
   lifetimeSeconds: number;
   lockTimeoutMs: number;
   lockHoldMs: number;
-  /** Between deletions of expired sessions. */
+  /** The interval between deletions of expired sessions. */
   collectIntervalMs: number;
   firstCommandTimeoutMs: number;
   lineTimeoutMs: number;
-  /** Compares a client's token in constant time. Null: the server has no token. */
+  /** Compares a client's token in constant time. Null if the server has no token. */
   isToken: ((token: string) => boolean) | null;
   helpPhp: boolean;
   maxMemoryBytes: number;
@@ -44,13 +44,13 @@ const maxSubscriptions = 100_000;
 /** Subscribers are notified of an expiry within about this time. */
 const collectSubscribedIntervalMs = 250;
 const handshakeTimeoutMs = 10_000;
-/** TLS handshakes that are possible while all connections are in use. */
+/** The number of possible TLS handshakes while all connections are in use. */
 const extraHandshakes = 100;
-/** Clients need none of it, because their first lines fit in the free bytes of a connection. */
+/** Ordinary clients do not need it, because their first lines fit in the free bytes of a connection. */
 const maxBufferBytesBeforeAuth = 16 * 1024 * 1024;
 
 export interface SessionServer {
-  /** Null if the server listens on the socket only. */
+  /** Null if the server listens only on the socket. */
   readonly address: { host: string; port: number } | null;
   /** Stops accepting connections, finishes running commands, and closes the container. */
   close(): Promise<void>;
@@ -58,14 +58,14 @@ export interface SessionServer {
 
 /**
  * Reports an event that may repeat often, so the caller must limit the log lines.
- * @param event one of a small set, without client input
+ * @param event an identifier from a small set, without client input
  */
 export type Warn = (event: string, fields: Record<string, unknown>, message: string) => void;
 
 /** Opens the container, then the socket and the port. */
 export async function startSessionServer(settings: Settings, warn: Warn): Promise<SessionServer> {
   const logError = (error: unknown) =>
-    // Not the whole error, because it may contain the name of a file, which is a session ID.
+    // Not the whole error, because it may contain a file name with a session ID.
     warn(reasonOf(error), { reason: reasonOf(error) }, 'an operation failed');
   const work = new WorkQueue();
   const container = queueReads(
@@ -79,7 +79,7 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
   const sessions = new Sessions(container, locks, subscriptions, settings, logError);
   const host: Host = {
     services: { sessions, subscriptions, isToken: settings.isToken, lockTimeoutMs: settings.lockTimeoutMs },
-    // A byte of a session takes up to three bytes in a line (`%0A`), after the command.
+    // A byte of a session takes up to three bytes in a line (`%0A`). The rest is for the command.
     limits: { ...settings, maxLineBytes: 3 * settings.maxSessionBytes + 1024 },
     budget: new MemoryBudget(settings.maxBufferBytes),
     budgetBeforeAuth: new MemoryBudget(maxBufferBytesBeforeAuth),
@@ -98,7 +98,7 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
       warn(
         'full',
         { connections: connections.size },
-        'all connections are in use (SESSION_SERVER_CONNECTIONS); an idle one is closed, or the new one refused',
+        'all connections are in use (SESSION_SERVER_CONNECTIONS); an idle connection is closed, or the new connection rejected',
       );
       const [oldest] = idleConnections;
       if (oldest === undefined) {
@@ -121,7 +121,7 @@ export async function startSessionServer(settings: Settings, warn: Warn): Promis
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   const listen = async (server: Server, options: { host: string; port: number } | { path: string }) => {
-    // Further connections are closed without a reply. TLS handshakes count as connections.
+    // Node closes further connections without a reply. TLS handshakes count as connections.
     const maxConnections = settings.maxConnections + extraHandshakes;
     server.maxConnections = maxConnections;
     if (server instanceof TlsServer)
@@ -185,7 +185,7 @@ function tcpServer({ tls }: Settings, accept: (socket: Socket) => void): Server 
 
 /** Closes the oldest unfinished handshake if there is no room for the next one. */
 function limitHandshakes(server: TlsServer, isFull: (unfinished: number) => boolean): void {
-  /** By both addresses, because a finished handshake has another socket object. */
+  /** The sockets by both addresses, because a finished handshake has another socket object. */
   const unfinished = new Map<string, Socket>();
   const endsOf = ({ remoteAddress, remotePort, localAddress }: Socket) =>
     `${remoteAddress} ${remotePort} ${localAddress}`;
@@ -208,7 +208,7 @@ async function listenOnSocket(
   accept: (socket: Socket) => void,
   listen: (server: Server, options: { path: string }) => Promise<Server>,
 ): Promise<void> {
-  // The operator must create any other folder, and decide who may use it.
+  // The operator must create other folders and set their permissions.
   if (path === resolve(defaultSocket)) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // Removes the socket of a killed server. Any other file at this path is an error.
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && (await isDead(path))) rmSync(path);

@@ -5,13 +5,13 @@ import type { Subscriptions } from './subscriptions.ts';
 import { Values } from './values.ts';
 
 interface SessionLimits {
-  /** The default lifetime after each use. 0: sessions do not expire. */
+  /** The default lifetime after each use. 0 if sessions do not expire. */
   lifetimeSeconds: number;
   maxSessionBytes: number;
   maxSessions: number;
 }
 
-/** A session that a connection has opened, with its unsaved changes. */
+/** An open session of a connection, with its unsaved changes. */
 export class OpenSession {
   id: string;
   /** Null in mode `r` and after a commit. */
@@ -19,7 +19,7 @@ export class OpenSession {
   /** Null if the session was never saved. */
   saved: Saved | null;
   values: Values;
-  /** 0: the session does not expire. */
+  /** 0 if the session does not expire. */
   lifetimeSeconds: number;
 
   constructor(id: string, lock: Lock | null, saved: Saved | null, defaultLifetime: number) {
@@ -40,7 +40,7 @@ export class OpenSession {
   }
 }
 
-/** Opens, saves and ends sessions, each change under the session's lock, and publishes the events. */
+/** Opens, saves and ends sessions, and publishes the events. Each change holds the session's lock. */
 export class Sessions {
   readonly limits: SessionLimits;
   readonly #container: Container;
@@ -49,7 +49,7 @@ export class Sessions {
   readonly #logError: (error: unknown) => void;
   #revision = 0;
 
-  /** @param logError logs errors after which a command still succeeds */
+  /** @param logError logs errors that do not fail the command */
   constructor(
     container: Container,
     locks: Locks,
@@ -97,7 +97,7 @@ export class Sessions {
   /** Opens the session as it was last saved, without its lock. @returns null if it does not exist */
   async openToRead(id: string): Promise<OpenSession | null> {
     const saved = await this.read(id);
-    // A client has created the session and not saved it yet.
+    // If the lock is held, a client may have created the session without saving it yet.
     if (saved === null) return this.#locks.isHeld(id) ? this.#makeOpen(id, null, null) : null;
     return this.#use(id, null, saved);
   }
@@ -114,10 +114,10 @@ export class Sessions {
     return saved;
   }
 
-  /** Returns the time until an open session expires; 0 if it does not. */
+  /** Returns the time until an open session expires. 0 if it does not expire. */
   async remainingSeconds(session: OpenSession): Promise<number> {
     const saved = await this.read(session.id);
-    // The session, or its lifetime, is not saved yet.
+    // The session or its new lifetime is not saved yet.
     if (saved === null || session.lifetimeSeconds !== saved.lifetimeSeconds) return session.lifetimeSeconds;
     return secondsUntilExpiry(saved);
   }
@@ -131,8 +131,8 @@ export class Sessions {
   }
 
   /**
-   * The subscriptions keep the earlier time, because a concurrent save may have set theirs. `collectSubscribed` reads the
-   * session at that time.
+   * Restarts the lifetime in the container only. A concurrent save may set the time of the subscriptions, and
+   * `collectSubscribed` reads the session again at their earlier time.
    */
   async #touch(id: string, { revision, lifetimeSeconds }: Saved): Promise<void> {
     await this.#container.touch(id, revision, expiryOf(lifetimeSeconds));
@@ -164,8 +164,8 @@ export class Sessions {
   }
 
   async #commit(id: string, data: Buffer, lifetimeSeconds: number, before = 0): Promise<Saved> {
-    // Revisions follow the clock, so that they increase across restarts, also for a new session with an old ID. They stay
-    // above the saved revision if the clock is set back.
+    // Revisions follow the clock, so that they increase across restarts, even for a new session with an old ID. If the
+    // clock is set back, they stay above the saved revision.
     this.#revision = Math.max(this.#revision + 1, before + 1, Date.now() * 1000);
     const saved = { data, lifetimeSeconds, revision: this.#revision, expiresAt: expiryOf(lifetimeSeconds) };
     await this.#container.commit(id, saved);
@@ -190,14 +190,14 @@ export class Sessions {
     try {
       await oldLock.during(() =>
         lock.during(async () => {
-          // In this order a crash leaves the old session, or both.
+          // This order ensures that a crash leaves the old session or both.
           if (saved !== null)
             session.saved = await this.#commit(id, saved.data, saved.lifetimeSeconds, saved.revision);
           await this.#end(session.id, 'regenerated');
         }),
       );
     } catch (error) {
-      // Two copies are better than none, so delete the new session only if the old one exists.
+      // Two copies are better than none, so the new session is deleted only if the old session exists.
       const old = await this.#container.open(session.id).catch(() => null);
       if (old !== null) await this.#container.destroy(id).catch(() => {});
       session.saved = saved;
@@ -245,7 +245,7 @@ export class Sessions {
     const lock = await this.#locks.acquire(id, 0, new AbortController().signal);
     if (lock === null) return;
     try {
-      // A client may have used the session before the lock was granted.
+      // Checks again, because a client may have used the session before the lock was granted.
       await lock.during(async () => {
         if (await isExpired()) await this.#end(id, 'expired');
       });

@@ -1,7 +1,7 @@
 /** An event for the clients that subscribe to a session with `watch`. */
 type SessionEvent =
   | { kind: 'changed'; revision: number }
-  // Without the new ID, which is secret.
+  // The new ID is secret, so it is not published.
   | { kind: 'destroyed' | 'expired' | 'regenerated' };
 
 export interface Subscriber {
@@ -14,7 +14,7 @@ interface Topic {
   expiresAt: number;
 }
 
-/** The subscriptions of all connections. */
+/** All subscriptions of the server. */
 export class Subscriptions {
   readonly #maxSubscriptions: number;
   readonly #topics = new Map<string, Topic>();
@@ -60,16 +60,16 @@ export class Subscriptions {
     if (expiresAt !== Number.POSITIVE_INFINITY) this.publish(id, { kind: 'expired' });
   }
 
-  /** The IDs of subscribed sessions that have expired. */
+  /** Returns the IDs of expired sessions with subscriptions. */
   expiredIds(now: number): string[] {
     return [...this.#topics].filter(([, { expiresAt }]) => expiresAt <= now).map(([id]) => id);
   }
 }
 
 interface Subscription {
-  /** The state that the client knows. Null: the session does not exist. */
+  /** The last revision sent to the client. Null if the client knows that the session does not exist. */
   sentRevision: number | null;
-  /** The events before the reply to `watch` is written; then null. */
+  /** The events that wait for the reply to `watch`. Null after the reply. */
   queued: SessionEvent[] | null;
 }
 
@@ -78,7 +78,7 @@ export class ClientSubscriptions implements Subscriber {
   readonly #all: Subscriptions;
   readonly #push: (event: string) => void;
   readonly #subscriptionById = new Map<string, Subscription>();
-  /** The subscription whose reply is not written yet. A connection's commands run one after the other. */
+  /** The subscription without a reply. There is at most one, because a connection runs one command at a time. */
   #unanswered: { id: string; subscription: Subscription } | null = null;
 
   /** @param push sends an event to the client */
@@ -93,8 +93,8 @@ export class ClientSubscriptions implements Subscriber {
 
   /**
    * Subscribes to a session.
-   * @param read reads the session, after the subscription, so that no event is missed
-   * @returns the revision; null if the session does not exist; undefined if there are too many subscriptions
+   * @param read reads the session. It is called after the subscription, so that no event is missed.
+   * @returns the revision, null if the session does not exist, or undefined if there are too many subscriptions
    */
   async subscribe(
     id: string,
@@ -125,7 +125,7 @@ export class ClientSubscriptions implements Subscriber {
     this.#all.remove(id, this);
   }
 
-  /** Sends the events that waited for the reply to `watch`, which is now written. */
+  /** Sends the queued events, after the reply to `watch`. */
   sendQueued(): void {
     if (this.#unanswered === null) return;
     const { id, subscription } = this.#unanswered;
@@ -149,7 +149,7 @@ export class ClientSubscriptions implements Subscriber {
 
   #send(id: string, subscription: Subscription, event: SessionEvent): void {
     if (event.kind !== 'changed') {
-      // The session was read after this event.
+      // The reply to `watch` already reported the end.
       if (subscription.sentRevision === null) return;
       subscription.sentRevision = null;
       this.#push(`event ${event.kind} ${id}`);

@@ -1,6 +1,6 @@
 import { type Reference, SerializedReader, unescaped } from './serialized-reader.ts';
 
-/** More than real sessions have. A key takes more memory than its bytes. */
+/** A limit, because a key takes more memory than its bytes. Real sessions have fewer keys. */
 const maxKeys = 10_000;
 const maxKeyBytes = 1024;
 
@@ -9,9 +9,9 @@ interface Link {
   /** The digits of the reference, in the text of the referring entry. */
   from: number;
   to: number;
-  /** The referenced entry. Null: the whole session. */
+  /** The referenced entry. Null for the whole session. */
   entry: Entry | null;
-  /** The number of the value in that entry; 0 for the entry itself. */
+  /** The number of the value in that entry. 0 for the entry itself. */
   offset: number;
 }
 
@@ -21,7 +21,7 @@ interface Entry {
   /** The number of values that PHP counts in the entry, for references. */
   slots: number;
   links: Link[];
-  /** The entry contains a `C:`, or a reference to a slot after a `C:`. Its references cannot be renumbered. */
+  /** Whether the entry contains a `C:`, or a reference to a slot after a `C:`. Such references cannot be renumbered. */
   isUncertain: boolean;
 }
 
@@ -35,10 +35,10 @@ export class Values {
   readonly #entries = new Map<string, Entry>();
   #links = 0;
   #hasUncertain = false;
-  /** The length of `toString`, or a few bytes more, for the longest possible count of entries. */
+  /** The length of `toString()` with the longest possible count of entries. The actual length may be a few bytes less. */
   size = 'a:10000:{}'.length;
 
-  /** Measured. Many small values take far more memory than their text. */
+  /** A measured estimate. Many small values take far more memory than their text. */
   get memoryBytes(): number {
     return 2 * this.size + 160 * this.#entries.size + 120 * this.#links;
   }
@@ -47,12 +47,12 @@ export class Values {
     return [...this.#entries.keys()];
   }
 
-  /** @returns undefined for null or a missing value; null for an array or an object */
+  /** @returns undefined for null or a missing value, null for an array or an object */
   get(key: string): string | null | undefined {
     return toText(this.#entries.get(key));
   }
 
-  /** @returns false if the value cannot be stored, and nothing changed */
+  /** @returns false if the value cannot be stored */
   put(key: string, value: string): boolean {
     const before = this.#entries.get(key);
     if (before === undefined && (this.#entries.size >= maxKeys || key.length > maxKeyBytes)) return false;
@@ -64,7 +64,7 @@ export class Values {
     return true;
   }
 
-  /** @returns false if another value may refer to the value, and nothing changed */
+  /** @returns false if another value may refer to the value, which then stays */
   remove(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return true;
@@ -93,7 +93,7 @@ export class Values {
 
   /**
    * Parses a serialized array.
-   * @param rest `rest` ignores text after the array: HTTP_SessionServer left garbage at the end of its files
+   * @param rest `rest` ignores text after the array, because HTTP_SessionServer left garbage at the end of its files
    * @throws SerializedError
    */
   static parse(text: string, rest: 'rest' | 'whole' = 'whole'): Values {
@@ -106,8 +106,8 @@ export class Values {
     const starts: Start[] = [{ slot: 1, entry: null }];
     for (let n = 0; n < count; n++) {
       const key = reader.key();
-      // serialize() does not repeat keys, and a reference to the first of two values would be lost.
-      if (key.length > maxKeyBytes || values.has(key)) reader.fail('a key of its own');
+      // serialize() does not repeat keys. A reference to the first of two values would be lost.
+      if (key.length > maxKeyBytes || values.has(key)) reader.fail('a unique key');
       const from = reader.at;
       const slot = reader.slots + 1;
       const [referenceCount, payloads] = [reader.references.length, reader.payloads];
@@ -138,9 +138,12 @@ export class Values {
     try {
       return Values.parse(data.toString('latin1'), 'rest');
     } catch (error) {
-      throw new Error('a saved session cannot be parsed: it is not an array as serialize() writes it', {
-        cause: error,
-      });
+      throw new Error(
+        'a saved session cannot be parsed, because it is not an array in the format of serialize()',
+        {
+          cause: error,
+        },
+      );
     }
   }
 

@@ -1,8 +1,8 @@
 import type { Container, Saved } from './containers/container.ts';
 
-/** After this time, data is read from the sockets. A command of ten bytes can process a megabyte. */
+/** After this time, the event loop reads from the sockets. A command of ten bytes can process a megabyte. */
 const turnMs = 20;
-/** Most sessions are smaller. Their clients must not wait for larger sessions. */
+/** Most sessions are smaller, and their clients must not wait for larger sessions. */
 const largeBytes = 32_768;
 
 /**
@@ -23,8 +23,8 @@ export class WorkQueue {
 
   /**
    * Must be called before each piece of work.
-   * @param bytes the bytes that the work processes
-   * @returns undefined if the work may start now; otherwise a promise that resolves when it may start
+   * @param bytes the number of bytes that the work processes
+   * @returns undefined if the work may start now, otherwise a promise that resolves when it may start
    */
   wait(bytes: number): Promise<void> | undefined {
     if (this.#turnStartedAt === null) this.#startTurn();
@@ -53,24 +53,24 @@ export class WorkQueue {
     do await run(this.#large.shift());
     while (this.#large.length > 0 && !this.#isTurnOver);
     const endedAt = performance.now();
-    // Leaves a fifth of the time for work that takes many rounds of the event loop: a round accepts one connection, and
+    // Leaves a fifth of the time for work that takes many rounds of the event loop. A round accepts one connection, and
     // reading a file takes several rounds.
     this.#largeAllowedAt = endedAt + (endedAt - startedAt) / 4;
   }
 }
 
-/** Starts a piece of work. Resolves when the work has ended or waits. */
+/** Starts a piece of work. Resolves when the work is complete or waits. */
 function run(start: (() => void) | undefined): Promise<void> {
   start?.();
-  // A tick that a microtask schedules runs after all microtasks, including those they add.
+  // A tick that a microtask schedules runs after all microtasks, even those that are added later.
   return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
 
-/** Keeps a disk busy. Each read may hold a whole session in memory. */
+/** Enough to keep a disk busy. Each read may need memory for a whole session. */
 const maxConcurrentReads = 8;
 
 /**
- * Limits concurrent reads of a container, and lets large sessions wait in the work queue: parsing a session and making a
+ * Limits concurrent reads of a container, and lets large sessions wait in the work queue. Parsing a session and creating a
  * reply takes far longer than reading it, and about ten times its bytes.
  */
 export function queueReads(container: Container, work: WorkQueue): Container {
@@ -91,8 +91,8 @@ export function queueReads(container: Container, work: WorkQueue): Container {
       return (
         reads
           .during(() => container.open(id))
-          // Discards a large session and reads it again later. Hundreds of large sessions must not fill the memory or
-          // block small reads.
+          // Discards a large session and reads it again later, because hundreds of large sessions must not fill the memory
+          // or block small reads.
           .then((saved) => (isLarge(saved) ? largeReads.during(() => readLarge(id)) : saved))
       );
     },
@@ -114,7 +114,7 @@ class Semaphore {
     try {
       return await work();
     } finally {
-      // On the next tick, so that the caller uses the result before the next work allocates memory.
+      // Releases on the next tick, so that the caller uses the result before the next work allocates memory.
       process.nextTick(() => this.#release());
     }
   }

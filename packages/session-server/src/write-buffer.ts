@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 /** With more unread bytes, no further command runs and events are dropped. */
 const maxUnreadBytes = 262_144;
-/** A client that reads nothing for this time is disconnected. */
+/** A client is disconnected if it does not read for this time. */
 const stallTimeoutMs = 60_000;
 
 /** Replies and events for a client that may read slowly. */
@@ -11,13 +11,13 @@ export class WriteBuffer {
   readonly #reserve: (bytes: number) => boolean;
   #isCorked = false;
   #stallTimer: NodeJS.Timeout | undefined;
-  /** Runs the next command. */
+  /** Lets the next command run. */
   #resume: (() => void) | undefined;
-  /** An event was dropped, and `event lost` is not sent yet. */
+  /** Whether an event was dropped and `event lost` must be sent. */
   #hasLostEvent = false;
 
   /**
-   * @param reserve reserves memory for more bytes; false if there is none
+   * @param reserve reserves memory for more bytes, or returns false
    * @param onDrain called when all bytes are sent
    */
   constructor(socket: Socket, reserve: (bytes: number) => boolean, onDrain: () => void) {
@@ -33,14 +33,14 @@ export class WriteBuffer {
     });
   }
 
-  /** Not yet accepted by the kernel. */
+  /** The number of bytes that the kernel has not accepted yet. */
   get pendingBytes(): number {
     return this.#socket.writableLength;
   }
 
   /**
    * @param line a character per byte, sent as the UTF-8 form of the code point
-   * @returns false if there is no memory for the line, which is then not sent
+   * @returns false if the line was not sent, because there is no memory for it
    */
   send(line: string): boolean {
     const bytes = encodeLine(line);
@@ -68,7 +68,7 @@ export class WriteBuffer {
     this.#socket.write(bytes);
   }
 
-  /** Sends an event. If the client reads too slowly, drops it and sends `event lost` later. */
+  /** Sends an event. If the client reads too slowly, drops the event and sends `event lost` later. */
   push(event: string): void {
     if (this.#hasLostEvent) return;
     if (this.pendingBytes <= maxUnreadBytes) {
@@ -79,7 +79,7 @@ export class WriteBuffer {
     this.#startStall();
   }
 
-  /** Resolves when the next command may run, or the connection has ended. */
+  /** Resolves when the next command may run or the connection ends. */
   async waitForDrain(): Promise<void> {
     if (this.pendingBytes <= maxUnreadBytes) return;
     this.#startStall();
@@ -100,5 +100,5 @@ export class WriteBuffer {
   }
 }
 
-/** The socket would count characters in writableLength, and keep the string in addition to the bytes. */
+/** Encodes a line, because for a string the socket would count characters and buffer it in addition to the bytes. */
 const encodeLine = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'utf8');

@@ -6,17 +6,17 @@ import type { OpenSession } from '../sessions.ts';
 export class CommandError extends Error {}
 
 export interface Command {
-  /** The default error. */
+  /** The error of a CommandError without a message. */
   failure: string;
-  /** The command needs an open session, or a session that is open for writing. */
+  /** Whether the command needs an open session, or a session that is open for writing. */
   session?: 'open' | 'write';
   /** Allowed before `auth`. */
   beforeAuth?: true;
   /** Allowed while the connection has subscriptions. */
   whileSubscribed?: true;
   /**
-   * @returns the text after `ok `; undefined for `ok` alone
-   * @throws CommandError for another error than `failure`
+   * @returns the text after `ok `, or undefined for `ok` alone
+   * @throws CommandError with a message for a specific error
    */
   run(client: Client, line: CommandLine): string | undefined | Promise<string | undefined>;
 }

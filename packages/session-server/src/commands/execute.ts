@@ -44,15 +44,15 @@ export async function execute(
 
 /** The end of a request line of HTTP, RTSP or SIP. */
 const version = /(?:^| )[A-Za-z]+\/\d(?:\.\d)?$/;
-/** The target of such a request: a path, a URL or `*`. No session is open, so it is not a key. */
+/** The target of such a request: a path, a URL or `*`. It cannot be a key, because no session is open. */
 const target = /^(?:\/|\*$|[a-z][a-z0-9+.-]*:\/\/)/i;
 /** A misspelled command has this form. */
 const word = /^[a-z0-9_]*$/;
 
 /**
  * Detects another protocol in a line, while no session is open. An attacker can make a browser, or a web application that
- * fetches URLs, send requests with commands in the body. But HTTP requests start with a method, a target and a version, and
- * other protocols with bytes that are not a word. The lines after that must not be run.
+ * fetches URLs, send requests with commands in the body. Such requests start with a method, a target and a version of HTTP,
+ * or with bytes that are not a word. The lines after the start must not be run.
  */
 function isOtherProtocol({ verb, first, second }: CommandLine, command: Command | undefined): boolean {
   if (second !== undefined && version.test(second.slice(-16))) return true;

@@ -13,7 +13,7 @@ import {
 /** The abilities that `hello` lists. */
 const abilities = 'auth,encoding,watch,lock_timeout,lifetime,ttl,touch,peek,php,ping,quit';
 
-/** Closes the connection. */
+/** After this number of wrong tokens, the connection is closed. */
 const maxFailedTokens = 3;
 
 const dayMs = 86_400_000;
@@ -73,7 +73,7 @@ export const extensionCommands: Commands = {
     async run(client, { first }) {
       const { sessions } = client.services;
       if (first === '') return String(await sessions.remainingSeconds(requireSession(client)));
-      // Like `peek`, does not take the lock or restart the lifetime.
+      // Does not take the lock or restart the lifetime, like `peek`.
       const saved = isSessionId(first) ? await sessions.read(first) : null;
       if (saved === null) throw new CommandError('No such session.');
       return String(secondsUntilExpiry(saved));
@@ -90,7 +90,7 @@ export const extensionCommands: Commands = {
     },
   },
   peek: {
-    // Not `No such session.`: if the container fails, the session may exist.
+    // Not `No such session.`, because the session may exist if the container fails.
     failure: 'Could not get session data.',
     whileSubscribed: true,
     async run(client, { first }) {

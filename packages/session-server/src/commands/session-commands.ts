@@ -26,7 +26,7 @@ export const sessionCommands: Commands = {
       if (own !== null) client.session = await sessions.reopen(own);
       else if (second === 'r') client.session = await sessions.openToRead(id);
       else client.session = await sessions.openToWrite(id, client.lockTimeoutMs, client.disconnected);
-      // The lock was granted after the client disconnected or the server began to stop.
+      // The client may have disconnected, or the server may be stopping, before the lock was granted.
       if (client.disconnected.aborted) client.endSession();
       if (client.session === null) throw new CommandError();
       return undefined;

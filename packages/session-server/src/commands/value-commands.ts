@@ -61,7 +61,7 @@ export const valueCommands: Commands = {
     failure: 'Could not retrieve keys.',
     run(client) {
       const keys = client.session?.values.keys ?? [];
-      // As in the old protocol, a bar in a key is sent unencoded, unless the encoding is percent.
+      // In the plain encoding, a bar in a key is sent unencoded, as in the old protocol.
       return keys.map((key) => client.encode(key)).join('|');
     },
   },
@@ -77,8 +77,8 @@ export const valueCommands: Commands = {
     session: 'write',
     run(client, { first, second }) {
       const session = requireSession(client);
-      const sent = second === undefined ? first : `${first} ${second}`;
-      const text = client.encoding.decode(sent);
+      const encoded = second === undefined ? first : `${first} ${second}`;
+      const text = client.encoding.decode(encoded);
       // The plain encoding loses blanks before the value. Percent writes them as %20.
       const data = client.encoding === plain ? text.trimStart() : text;
       if (data.length > client.services.sessions.limits.maxSessionBytes) throw new CommandError();

@@ -1,29 +1,29 @@
 /** A saved session. */
 export interface Saved {
-  /** The values, as PHP's serialize() writes an array. */
+  /** The values, as an array in PHP's serialize() format. */
   data: Buffer;
   /** Increases with each change. */
   revision: number;
-  /** After each use. 0: the session does not expire. */
+  /** The lifetime after each use. 0 if the session does not expire. */
   lifetimeSeconds: number;
-  /** `Infinity` if the session does not expire. */
+  /** Unix ms. `Infinity` if the session does not expire. */
   expiresAt: number;
 }
 
 /**
  * Stores sessions. The caller of `commit` and `destroy` holds the session's lock. Other methods may be called at any time,
- * even during a commit. A method that throws has changed nothing.
+ * even during a commit. A method that throws leaves the session unchanged.
  */
 export interface Container {
   /** The number of sessions, including expired ones. */
   readonly count: number;
-  /** Returns the session of the last commit, even if it has expired; null if there is none. */
+  /** Returns the session of the last commit, even if it is expired. Null if it does not exist. */
   open(id: string): Promise<Saved | null>;
   /** Saves the session. Once this resolves, it survives a crash, except in `memory:`. */
   commit(id: string, session: Saved): Promise<void>;
   /**
-   * Sets `expiresAt` if the session still has this revision, because a later commit has set its own. Need not survive a
-   * crash.
+   * Sets `expiresAt` if the session still has this revision, because a later commit sets its own time. The change need not
+   * survive a crash.
    */
   touch(id: string, revision: number, expiresAt: number): Promise<void>;
   /** @returns whether the session existed */
@@ -34,11 +34,11 @@ export interface Container {
 }
 
 export interface ContainerOptions {
-  /** For `memory:`. */
+  /** The limit of `memory:`. */
   maxMemoryBytes: number;
-  /** For files of HTTP_SessionServer, which have no lifetime. */
+  /** The lifetime of sessions in files of HTTP_SessionServer, which do not contain it. */
   lifetimeSeconds: number;
-  /** Logs an error of a change that was made, but may not survive a crash. */
+  /** Logs an error after a successful change that may not survive a crash. */
   logError: (error: unknown) => void;
 }
 

@@ -18,16 +18,16 @@ import type { Container, ContainerOptions, Saved } from './container.ts';
 
 /** HTTP_SessionServer used these names. */
 const sessionFile = /^([A-Za-z0-9,_-]{1,128})\.txt$/;
-/** The file of a commit, or of a commit that crashed. */
+/** The file of a running commit, or of a commit during a crash. */
 const temporaryFile = /^[A-Za-z0-9,_-]{1,128}\.[0-9a-f]{16}\.tmp$/;
-/** Longer than any commit takes. */
+/** Longer than any commit. */
 const maxTemporaryAgeMs = 3_600_000;
-/** The revision and the lifetime at the end of a file. unserialize() ignores them. */
+/** The revision and the lifetime at the end of a file. PHP's unserialize() ignores the trailer. */
 const trailer = /\n#(\d{1,16}) (\d{1,10})\n$/;
 const maxTrailerBytes = 40;
-/** The year 2100: the time of files whose session does not expire. */
+/** The year 2100, as the modification time of sessions that do not expire. */
 const neverMs = 4_102_444_800_000;
-/** More than any limit of sessions. */
+/** Exceeds any limit of sessions. */
 const maxBytes = 256 * 1024 * 1024;
 
 /**
@@ -56,7 +56,7 @@ export async function filesContainer(
       await file.close();
     }
   };
-  /** Until this resolves, a crash may undo a rename or a deletion. */
+  /** Makes renames and deletions survive a crash. */
   const syncNames = () => directory.sync().catch(logError);
 
   return {
@@ -96,10 +96,10 @@ export async function filesContainer(
     async touch(id, revision, expiresAt) {
       await withFile(id, async (file) => {
         const end = parseTrailer(await readEnd(file));
-        // A file of HTTP_SessionServer has no trailer: nothing was committed since the session was opened.
+        // A file of HTTP_SessionServer has no trailer, so the session was not committed since it was opened.
         if (end !== null && end.revision !== revision) return;
         const time = toFileTime(end === null ? expiresAt - defaultLifetime * 1000 : expiresAt);
-        // Not by the path, where a commit may have put a new file.
+        // The handle is used, because a commit may have replaced the file at the path.
         await file.utimes(time, time);
       });
     },
@@ -126,7 +126,7 @@ export async function filesContainer(
   };
 }
 
-/** Keeps other accounts from listing the files, whose names are the session IDs. */
+/** Keeps other accounts from listing the folder, because the file names contain session IDs. */
 async function makePrivate(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode } = await stat(folder);
@@ -143,8 +143,8 @@ interface Trailer {
 
 /** @returns null if the file was written by HTTP_SessionServer */
 function parseTrailer(bytes: Buffer): Trailer | null {
-  const found = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - maxTrailerBytes)));
-  return found && { revision: Number(found[1]), lifetime: Number(found[2]), bytes: found[0].length };
+  const match = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - maxTrailerBytes)));
+  return match && { revision: Number(match[1]), lifetime: Number(match[2]), bytes: match[0].length };
 }
 
 async function readEnd(file: FileHandle): Promise<Buffer> {
@@ -157,10 +157,10 @@ async function readEnd(file: FileHandle): Promise<Buffer> {
 function parseFile(bytes: Buffer, mtimeMs: number, defaultLifetime: number): Saved {
   const end = parseTrailer(bytes);
   if (end === null) {
-    // A file of HTTP_SessionServer: its time is the last use, and garbage may follow the values.
+    // In a file of HTTP_SessionServer, the time is the last use, and garbage may follow the values.
     return {
       data: bytes,
-      // Differs with the values, and is lower than all revisions of this server.
+      // A hash, because the revision must differ with the values. It is lower than all revisions of this server.
       revision: createHash('sha256').update(bytes).digest().readUIntBE(0, 6),
       lifetimeSeconds: defaultLifetime,
       expiresAt: defaultLifetime === 0 ? Number.POSITIVE_INFINITY : mtimeMs + defaultLifetime * 1000,
@@ -174,7 +174,7 @@ function parseFile(bytes: Buffer, mtimeMs: number, defaultLifetime: number): Sav
   };
 }
 
-/** In seconds. */
+/** Returns the modification time in seconds. */
 function toFileTime(expiresAt: number): number {
   return Math.min(expiresAt, neverMs) / 1000;
 }

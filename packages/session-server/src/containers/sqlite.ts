@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { claim } from './claim.ts';
 import type { Container, Saved } from './container.ts';
 
-/** A backup may lock the database for a moment. */
+/** Waits while a backup has the database locked. */
 const lockTimeoutMs = 1000;
 const expiredPerQuery = 200;
 
@@ -19,10 +19,10 @@ interface Row {
 /** `sqlite:PATH` has a row per session. */
 export function sqliteContainer(path: string): Container {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Created here, so that other accounts can never read it. SQLite gives its other files the same mode.
+  // Created with this mode, so that other accounts can never read it. SQLite copies the mode to its other files.
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
-  // A lock on the database itself would lock out backups.
+  // A lock on the database itself would prevent backups.
   const lock = claim(`${realpathSync(path)}-lock`, path);
   const db = new DatabaseSync(path, { timeout: lockTimeoutMs });
   db.exec('PRAGMA journal_mode = WAL');
@@ -94,7 +94,7 @@ export function sqliteContainer(path: string): Container {
   };
 }
 
-/** Runs a transaction that survives a power failure. Touches do without, which saves each page view a sync to disk. */
+/** Runs a transaction that survives a power failure. Touches are not durable, which saves a disk sync per page view. */
 function writeDurably<T>(db: DatabaseSync, work: () => T): T {
   db.exec('PRAGMA synchronous = FULL');
   try {
