@@ -21,9 +21,9 @@ export interface Account {
   gid: number;
 }
 
-/** Accounts that packages create for the chat. */
+/** The accounts that packages of the chat create. */
 const chatAccounts = ['php-session-chat', 'chat'];
-/** Accounts of PHP on Linux distributions. */
+/** The accounts of PHP on Linux distributions. */
 const phpAccounts = ['www-data', 'apache', 'nginx', 'http', 'www'];
 
 const rootId = 0;
@@ -37,7 +37,7 @@ function listAccounts(): Account[] {
   try {
     passwd = readFileSync('/etc/passwd', 'latin1');
   } catch {
-    // Without it only the account of this process is known.
+    // Without /etc/passwd, only the account of this process is known.
   }
   return passwd.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = ''] = line.split(':');
@@ -56,10 +56,10 @@ export function ownAccount(): Account {
 
 /**
  * Chooses the account of the chat server.
- * @param given by `--user`
- * @param php the account of PHP, if it is known
+ * @param given the value of `--user`
+ * @param php the account of PHP, if known
  * @param isPhpRequired whether only the account of PHP can read the sessions
- * @throws CommandProblem if there is no such account, or this process cannot become it
+ * @throws CommandProblem if the account does not exist, or this process cannot use it
  */
 export function chooseAccount(
   given: string | undefined,
@@ -74,7 +74,7 @@ export function chooseAccount(
   if (given !== undefined) {
     const account = firstOf([given]);
     if (account === undefined)
-      throw new CommandProblem(exit.usage, `--user ${given}: there is no such account on this machine`);
+      throw new CommandProblem(exit.usage, `--user ${given}: this account does not exist on this machine`);
     if (!isRoot() && account.uid !== uid)
       throw new CommandProblem(
         exit.usage,
@@ -87,9 +87,9 @@ export function chooseAccount(
   return firstOf(isPhpRequired ? phpNames : [...chatAccounts, ...phpNames]) ?? self;
 }
 
-/** Does work with the rights of an account, if this process is root. No other work may run at that time. */
+/** If this process is root, runs work with the rights of an account. No other work may run concurrently. */
 export async function asAccount<T>({ name, uid, gid }: Account, work: () => Promise<T>): Promise<T> {
-  // They exist on systems with users. The types of Node lack `initgroups`.
+  // These functions exist on systems with users. Node's types lack `initgroups`.
   const { seteuid, setegid, setgroups, getgroups, initgroups } = process as Required<typeof process> & {
     initgroups(user: string, group: number): void;
   };
@@ -108,7 +108,7 @@ export async function asAccount<T>({ name, uid, gid }: Account, work: () => Prom
   }
 }
 
-/** `x` to go through a folder, `r` to read a file, `rx` to list a folder. */
+/** `x` enters a folder, `r` reads a file, `rx` lists a folder. */
 type Right = 'x' | 'r' | 'rx';
 
 /**
@@ -130,17 +130,17 @@ export async function findMissingRights(
       if (isForbidden(test)) missing.set(path, right);
     }
   });
-  // Within a closed folder the tests fail for all paths, so their own rights are judged by their modes.
+  // In a folder that the account cannot enter, the test fails for every path. There the mode decides.
   for (const [path, right] of missing) {
-    const isWithinClosed = foldersAbove(path).some((folder) => missing.get(folder) === 'x');
-    if (isWithinClosed && modeAllows(path, right, account)) missing.delete(path);
+    const isInClosedFolder = foldersAbove(path).some((folder) => missing.get(folder) === 'x');
+    if (isInClosedFolder && modeAllows(path, right, account)) missing.delete(path);
   }
   for (const path of missing.keys()) {
     const link = needs.get(path)?.link;
     if (link === undefined) continue;
     throw new CommandProblem(
       exit.configuration,
-      `${lineForScreen(link)} leads out of the site, to what another account owns, and the account ${account.name} may not read that: if it is of the site, give that account the right to ${lineForScreen(path)} yourself, and run this again`,
+      `${lineForScreen(link)} leads out of the site to a file of another account, which the account ${account.name} may not read: if that file belongs to the site, let the account read ${lineForScreen(path)} yourself, and run this again`,
     );
   }
   return missing;
@@ -148,7 +148,7 @@ export async function findMissingRights(
 
 interface Need {
   right: Right;
-  /** A link that may be a trap and leads there, if no other way does. */
+  /** A link to the path that may be a trap. Undefined if another path also leads there. */
   link: string | undefined;
 }
 
@@ -165,7 +165,7 @@ function listNeeds(paths: SiteFiles, site: string): Map<string, Need> {
       });
     };
     for (const part of [...foldersAbove(path), path]) {
-      // The file may not exist. If this process may not see it, the folder that closes it is listed already.
+      // The file does not exist, or is in a folder that this process cannot enter, which is already in `needs`.
       const kind = kindOf(part);
       if (kind === null) break;
       const real = realpathSync(part);
@@ -179,8 +179,8 @@ function listNeeds(paths: SiteFiles, site: string): Map<string, Need> {
 }
 
 /**
- * Whether a link may have been made to disclose a file of another account: it leads out of the site, and belongs to
- * neither root nor the owner of its target (as SymLinksIfOwnerMatch of Apache).
+ * Whether a link may be an attempt to disclose a file of another account. Such a link leads out of the site, and belongs
+ * to neither root nor the owner of its target (like Apache's SymLinksIfOwnerMatch).
  */
 function isTrap(link: string, site: string): boolean {
   const { uid } = lstatSync(link);
@@ -205,7 +205,7 @@ function linksOn(path: string): string[] {
   return links;
 }
 
-/** Returns null if nothing is there, or this process may not see it. */
+/** Returns null if the path does not exist, or this process may not see it. */
 function kindOf(path: string): 'folder' | 'file' | null {
   try {
     return statSync(path).isDirectory() ? 'folder' : 'file';
@@ -228,14 +228,14 @@ function modeAllows(path: string, right: Right, { uid, gid }: Account): boolean 
   try {
     const stats = statSync(path);
     const bits = stats.mode >> (stats.uid === uid ? 6 : stats.gid === gid ? 3 : 0);
-    const wanted = { x: 1, r: 4, rx: 5 }[right];
-    return (bits & wanted) === wanted;
+    const neededBits = { x: 1, r: 4, rx: 5 }[right];
+    return (bits & neededBits) === neededBits;
   } catch {
     return false;
   }
 }
 
-/** Whether this account may not do some work. False if it fails for another reason, such as a missing file. */
+/** Whether the work fails for lack of rights. False for other reasons, such as a missing file. */
 function isForbidden(work: () => void): boolean {
   try {
     work();
@@ -245,11 +245,11 @@ function isForbidden(work: () => void): boolean {
   }
 }
 
-/** Returns commands that give an account these rights, and no others. */
+/** Returns commands that give an account exactly these rights. */
 export const setfaclLines = ({ name }: Account, missing: ReadonlyMap<string, Right>): string[] =>
   [...missing]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    // -P skips a link that has replaced the file since then. It works only with -R.
+    // -P skips the path if a link replaced the file after the check. It works only with -R.
     .map(([path, right]) => `setfacl ${right === 'r' ? '-RP ' : ''}-m u:${name}:${right} ${shellWord(path)}`);
 
 /** Quotes a text as one word of a shell, in one line. */

@@ -2,12 +2,12 @@ import type { CookieScope } from 'php-sessions/doctor';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { loopback } from '../outgoing/addresses.ts';
 
-/** The address of the site, and that at which browsers reach the chat. */
+/** The addresses of the site and of the chat in browsers. */
 export interface ChatAddresses {
   site: URL;
-  /** Its path ends with a slash. */
+  /** The path ends with a slash. */
   chat: URL;
-  /** Under a path of the site, under a host of its own, or without a web server before the chat. */
+  /** Whether the chat is under a path of the site, under a separate host, or reached without a web server. */
   way: 'path' | 'host' | 'direct';
 }
 
@@ -31,12 +31,12 @@ export function parseAddress(text: string): URL {
   return url;
 }
 
-/** The site may have any address, which appears in commands and in the configuration of web servers. */
+/** Rejects special characters, because the address appears in commands and in the configuration of web servers. */
 function requirePlain(url: URL): void {
   if (/^https?:\/\/[A-Za-z0-9._~%@+,=:/[\]-]*$/.test(url.href)) return;
   throw new CommandProblem(
     exit.usage,
-    `the address ${JSON.stringify(url.href.slice(0, 200))} has characters in it that have a meaning for a shell or a web server: give one without them`,
+    `the address ${JSON.stringify(url.href.slice(0, 200))} contains characters with a meaning for a shell or a web server: give an address without them`,
   );
 }
 
@@ -61,7 +61,7 @@ export function addressesFor(
   if (chat.protocol !== site.protocol) {
     throw new CommandProblem(
       exit.configuration,
-      `the site is at ${site.href} and this address begins with ${chat.protocol}//: browsers send the cookie only where both begin alike. Give ${proposed.href}, or correct the address in the site`,
+      `the site is at ${site.href}, but this address begins with ${chat.protocol}//: browsers send the cookie only if both begin alike. Give ${proposed.href}, or correct the address in the site`,
     );
   }
   if (!isInDomain(chat.hostname)) {
@@ -74,13 +74,13 @@ export function addressesFor(
       : '';
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site ${scope}, so a chat at ${chat.host} would recognise nobody. Take ${proposed.href}${advice}`,
+      `the cookie of the site ${scope}, so a chat at ${chat.host} could not recognise users. Use ${proposed.href}${advice}`,
     );
   }
   if (!isWithin(chat.pathname, cookie.path)) {
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site goes only to paths within ${cookie.path}, so a chat at ${chat.pathname} would recognise nobody. Take ${proposed.href}`,
+      `the cookie of the site goes only to paths within ${cookie.path}, so a chat at ${chat.pathname} could not recognise users. Use ${proposed.href}`,
     );
   }
   if (cookie.secure && chat.protocol === 'http:' && !loopback.test(chat.hostname)) {
@@ -94,7 +94,7 @@ export function addressesFor(
   return { site, chat, way };
 }
 
-/** Returns the site for its own address, or for that of its chat: `https://www.example.org/blog/chat/`. */
+/** Returns the address of the site for the site's or its chat's address, such as `https://www.example.org/blog/chat/`. */
 const guessSite = (given: URL): URL => new URL(/\/chat\/$/i.test(given.pathname) ? '..' : '.', given);
 
 /** Whether an address is the host of the site, without its path. */
@@ -111,11 +111,11 @@ function proposeChat(site: URL, cookie: CookieScope, port: number): URL {
   return new URL(`${base}chat/`, site);
 }
 
-/** RFC 6265, 5.1.4. */
+/** Whether a cookie path matches a path, by RFC 6265, 5.1.4. */
 const isWithin = (path: string, cookiePath: string) =>
   path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`);
 
-/** Whether a cookie can reach both hosts. Browsers reject a cookie for an address, for localhost, and for all of `org`. */
+/** Whether a cookie can reach both hosts. Browsers reject cookie domains such as an IP address, `localhost` and `org`. */
 function canShareCookie(host: string, otherHost: string): boolean {
   const domainOf = (name: string) => /[^.]+\.[a-z][^.]*$/.exec(name)?.[0];
   return domainOf(host) !== undefined && domainOf(host) === domainOf(otherHost);
@@ -124,15 +124,15 @@ function canShareCookie(host: string, otherHost: string): boolean {
 /** Returns a function that tells whether a host gets the cookie, by RFC 6265, 5.1.3. */
 function domainTest({ domain }: CookieScope, site: URL): (host: string) => boolean {
   if (domain === '') return (host) => host === site.hostname;
-  const bare = domain === '.' ? site.hostname : domain.replace(/^\./, '').toLowerCase();
-  const isInDomain = (host: string) => host === bare || host.endsWith(`.${bare}`);
+  const domainHost = domain === '.' ? site.hostname : domain.replace(/^\./, '').toLowerCase();
+  const isInDomain = (host: string) => host === domainHost || host.endsWith(`.${domainHost}`);
   if (!isInDomain(site.hostname)) {
     const advice = loopback.test(site.hostname)
       ? 'set no domain for the cookie in the site while you try the chat on this machine'
       : 'is that the address of the site?';
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site is for ${bare}, and ${site.hostname} is not within it: ${advice}`,
+      `the cookie of the site is for ${domainHost}, and ${site.hostname} is not within it: ${advice}`,
     );
   }
   return isInDomain;

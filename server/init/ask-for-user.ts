@@ -7,9 +7,9 @@ import type { Terminal } from './terminal.ts';
 
 interface UnknownSite {
   sessions: NonNullable<SiteDescription['sessions']>;
-  /** Where they are, in words. */
+  /** The store of the sessions, for display. */
   title: string;
-  /** Whether the settings name admins already. */
+  /** Whether the settings already name admins. */
   hasAdmins: boolean;
 }
 
@@ -28,12 +28,12 @@ export async function askForUser(
   const unknownUser = () =>
     new CommandProblem(
       exit.configuration,
-      `it is not known where the user is in a session: ${yes ? 'run this without --yes and show' : 'show'} one login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")`,
+      `the path to the user in a session is unknown: ${yes ? 'run this without --yes and give' : 'give'} the cookie of a login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")`,
     );
   if (yes) throw unknownUser();
   const name = await findCookieName(sessions);
   terminal.say(`
-The chat does not know this application, so it has to learn where the session holds the user.
+The chat does not know this application, so it must learn where the session contains the user.
 Log in to the site with your browser, open its developer tools (F12), Application or Storage, Cookies,
 and copy the value of ${name}. It is not shown here, and neither are the values of the session.
 `);
@@ -42,7 +42,7 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
   const session = await asServer(() => describeSession(sessions, copied));
   if ('problem' in session) {
     const place = session.isMissing
-      ? ` Looked at: ${lineForScreen(title)}. If phpinfo() of the site shows another session.save_path or session.name, run CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME ${howToRun('init')} …`
+      ? ` Searched in: ${lineForScreen(title)}. If phpinfo() of the site shows another session.save_path or session.name, run CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME ${howToRun('init')} …`
       : '';
     throw new CommandProblem(
       exit.configuration,
@@ -84,13 +84,16 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
   const namePath = paths.name || id;
   const user = session.findUser({ id, name: namePath, roles });
   if ('problem' in user)
-    throw new CommandProblem(exit.configuration, `by these paths nobody is logged in: ${user.problem}`);
+    throw new CommandProblem(
+      exit.configuration,
+      `these paths do not lead to a logged-in user: ${user.problem}`,
+    );
   // CHAT_ADMINS is separated by commas.
   const isDecided = hasAdmins || user.roles?.includes('admin') || user.id.includes(',');
   const answer = isDecided
     ? null
     : await terminal.ask(
-        `? Should user ${lineForScreen(user.id)}, whose cookie this is, be an admin of the chat? [y/N] `,
+        `? Should the user ${lineForScreen(user.id)} of this cookie be an admin of the chat? [y/N] `,
       );
   return {
     CHAT_USER_ID: id,

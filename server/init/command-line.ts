@@ -11,16 +11,16 @@ import { requireAbsent } from './settings-file.ts';
 
 export const usage = `${howToRun('init', 'FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]')}
 
-Reads the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the site.
+Reads the site in a folder, tests what the chat needs of it, and writes the settings. The site stays unchanged.
 
   FOLDER           the folder of the site, such as /var/www/html
-  --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
+  --url ADDRESS    the address of the site, such as https://www.example.org, or of the chat
   --user ACCOUNT   the account that the chat server will run as
-  --settings FILE  the file to write; without it ${usualFiles[0]}, or as another account than root ./${usualFiles[1]};
-                   for one more site on this machine ${dirname(usualFiles[0])}/NAME.conf
-  --yes            asks nothing, for scripts
-  --print          shows the settings and writes nothing
-  --force          replaces a file that is there
+  --settings FILE  the file to write (default ${usualFiles[0]}, or ./${usualFiles[1]} if you are not root);
+                   for an additional site on this machine ${dirname(usualFiles[0])}/NAME.conf
+  --yes            asks no questions, for scripts
+  --print          shows the settings without writing them
+  --force          replaces an existing file
 
 Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
 Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
@@ -91,7 +91,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** Returns the settings file of the machine, or one in this folder for an account that may not write there. */
+/** Returns the settings file of the machine, or a file in the current folder if this account may not write it. */
 function defaultFile(): string {
   const [machineFile, localFile] = usualFiles;
   if (process.geteuid?.() === 0) return machineFile;

@@ -28,7 +28,7 @@ import { findPhpAccount, readSite, testSite } from './site.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
- * Reads the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the site.
+ * Reads the site in a folder, tests what the chat needs of it, and writes the settings. The site stays unchanged.
  * @param machine the root of the machine that the site runs on, if that is not `/`
  * @returns the exit code
  */
@@ -112,7 +112,7 @@ async function setUp(
   };
   const groups = groupSettings(options.site, settings, isDirect);
   const title = withDocs(
-    `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`,
+    `Settings of the chat for ${addresses.site.href}, written by ${howToRun('init')}. docs/settings.md lists all.`,
   );
   const text = settingsText(title, groups);
   const values = Object.fromEntries(
@@ -180,7 +180,7 @@ function resolveFolder(path: string): string {
   return statSync(real).isDirectory() ? real : dirname(real);
 }
 
-/** Explains what this account may not read, and how it may; null if it may read all. */
+/** Explains how this account gets the rights that it lacks. Null if it may read all files. */
 async function explainForbidden(files: SiteFiles, folder: string): Promise<string | null> {
   const account = ownAccount();
   const missing = await findMissingRights(files, account, resolveFolder(folder));
@@ -188,7 +188,7 @@ async function explainForbidden(files: SiteFiles, folder: string): Promise<strin
   return `the account ${account.name} may not read all that it needs of ${folder}. As root, or as the owner of the files:\n\n${indent(setfaclLines(account, missing).join('\n'))}`;
 }
 
-/** Says whether the account of the server may read the site. @returns the commands that give it the rights it lacks */
+/** Reports whether the account of the server may read the site. @returns commands that grant the missing rights */
 async function checkRights(
   files: SiteFiles,
   account: Account,
@@ -216,7 +216,7 @@ function readAddress(text: string | null | undefined): URL | null {
   try {
     return text ? parseAddress(text) : null;
   } catch (error) {
-    // The site may have anything there.
+    // The site may be configured with any text.
     if (error instanceof CommandProblem) return null;
     throw error;
   }
@@ -244,7 +244,7 @@ async function askForAddress({ yes }: Options, terminal: Terminal): Promise<URL>
   if (answer === null || answer === '')
     throw new CommandProblem(
       exit.usage,
-      'the site does not say its own address, and none was given: --url https://www.example.org',
+      'the configuration of the site does not contain its address: give it by --url https://www.example.org',
     );
   return parseAddress(answer);
 }
@@ -260,6 +260,6 @@ async function findLoginPage(
   const answer = yes ? '' : await terminal.ask(`? Login page of the site [${site.pathname}]: `);
   const page = answer || site.pathname;
   if (!URL.canParse(page, site))
-    throw new CommandProblem(exit.usage, `${JSON.stringify(page)} is no address of a login page`);
+    throw new CommandProblem(exit.usage, `${JSON.stringify(page)} is not the address of a login page`);
   return new URL(page, site);
 }

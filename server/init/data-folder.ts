@@ -9,7 +9,7 @@ import { shellWord } from './account.ts';
 const defaultPort = 7070;
 
 /**
- * Returns the folder for messages and files. Each file of settings has its own, so that sites share no history.
+ * Returns the folder for messages and files. Each settings file has a separate folder, so that sites do not share a history.
  * @throws CommandProblem
  */
 export function dataFolder(settings: string): string {
@@ -24,7 +24,7 @@ export function dataFolder(settings: string): string {
   if (site === mainName)
     throw new CommandProblem(
       exit.usage,
-      `--settings ${settings}: ${join(machineData, site)} holds data of another chat; take another name`,
+      `--settings ${settings}: ${join(machineData, site)} contains the data of another chat; choose another name`,
     );
   return join(machineData, site);
 }
@@ -36,8 +36,8 @@ export const dataSettings = (data: string) => ({
 });
 
 /**
- * Checks that the data folder holds no history of another site: its users with the same IDs would get that history.
- * @returns the problem; null if there is no history, or the settings file is for this site and names it
+ * Checks that the data folder does not contain the history of another site, because users with the same IDs would see it.
+ * @returns the problem; null if there is no history, or the settings file is for this site and names the history
  */
 export function findOtherHistory(data: string, folder: string, settings: string): string | null {
   const history = join(data, 'chat.db');
@@ -48,11 +48,11 @@ export function findOtherHistory(data: string, folder: string, settings: string)
   if (before.CHAT_HISTORY === places.CHAT_HISTORY && siteBefore === folder) return null;
   const words = Object.entries(places).map(([name, value]) => `${name}=${shellWord(value)}`);
   return lineForScreen(
-    `${history} is there already, and may be the history of another site. If this is one more site, give it settings of its own: --settings ${join(dirname(usualFiles[0]), 'NAME.conf')}. If it is the history of this site, run this again with ${words.join(' ')} before the command`,
+    `${history} already exists, and may be the history of another site. If this is an additional site, give it a separate settings file: --settings ${join(dirname(usualFiles[0]), 'NAME.conf')}. If it is the history of this site, run this again with ${words.join(' ')} before the command`,
   );
 }
 
-/** Returns a setting for a port that no other settings in the folder use; empty for the default port. */
+/** Returns the setting for a port that other settings in the folder do not use. Empty for the default port. */
 export function freePort(settings: string): { CHAT_PORT?: string } {
   const folder = dirname(settings);
   const names = existsSync(folder) ? readdirSync(folder) : [];
@@ -62,7 +62,7 @@ export function freePort(settings: string): { CHAT_PORT?: string } {
       .map((name) => join(folder, name))
       .filter((file) => file !== settings)
       .map(readSettings)
-      // Other programs have files there, too.
+      // Skips the files of other programs.
       .filter(({ CHAT_HISTORY }) => CHAT_HISTORY !== undefined)
       .map(({ CHAT_PORT = String(defaultPort) }) => CHAT_PORT),
   );
@@ -71,7 +71,7 @@ export function freePort(settings: string): { CHAT_PORT?: string } {
   return port === defaultPort ? {} : { CHAT_PORT: String(port) };
 }
 
-/** Returns no settings if there is no such file, or no server could read it. */
+/** Returns the settings in a file. Empty if the file does not exist or is invalid. */
 function readSettings(path: string): NodeJS.ProcessEnv {
   try {
     return givenSettings(path, {}).env;

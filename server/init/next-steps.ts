@@ -27,14 +27,14 @@ interface Setup {
   data: string;
   /** The folder of the site. */
   site: string;
-  /** The folder of its sessions, if they are files. */
+  /** The folder of the sessions, if they are files. */
   sessions: string | undefined;
   port: number;
   /** Whether the browser client is built. */
   isBuilt: boolean;
   /** The path to the user in a PHP session. */
   userPath: string | undefined;
-  /** As in `SiteDescription`. */
+  /** See `SiteDescription`. */
   condition: SiteDescription['condition'];
   /** Whether the chat reads the tables of the site as the database user of the site. */
   usesSiteUser: boolean;
@@ -48,7 +48,7 @@ interface Step {
   parts: (string | { lines: string })[];
 }
 
-/** Prints the steps that are left for the owner, outside of the settings file. */
+/** Prints the remaining steps for the owner, outside of the settings file. */
 export function printNextSteps(setup: Setup, terminal: Terminal): void {
   const steps = [
     ...(setup.acl.length > 0 ? [grantRights(setup)] : []),
@@ -68,22 +68,22 @@ export function printNextSteps(setup: Setup, terminal: Terminal): void {
     howToRun('doctor', `${settingsOption(setup.settings)} ${option}`.trim(), isPiped);
   if (setup.usesSiteUser) {
     terminal.say(
-      `\nThe chat uses the database user of the site. For one that can read only what the chat needs:\n${doctor('--grants', true)} prints the SQL, and CHAT_SITE_DATABASE names that user.`,
+      `\nThe chat uses the database user of the site. To use a user that can read only what the chat needs:\n${doctor('--grants', true)} prints the SQL, and CHAT_SITE_DATABASE names that user.`,
     );
   }
   terminal.say(
-    `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} says what, and what to change.`,
+    `\nIf something does not work: ${runAs(setup.account)}${doctor(`--chat ${shellWord(setup.addresses.chat.href)}`)} shows the problems and what to change.`,
   );
 }
 
 function grantRights({ account, acl }: Setup): Step {
   return {
     title: `Let the account ${account.name} read the site`,
-    parts: ['As root (package acl). Nothing else of the site changes:', { lines: acl.join('\n') }],
+    parts: ['As root (package acl). Only these rights of the site change:', { lines: acl.join('\n') }],
   };
 }
 
-/** Returns the option that names a settings file; empty for the usual ones. */
+/** Returns the option that names a settings file. Empty for a default file. */
 const settingsOption = (settings: string) =>
   usualFiles.some((file) => resolve(file) === settings) ? '' : `--settings ${shellWord(settings)}`;
 
@@ -93,13 +93,13 @@ const runAs = ({ name, uid }: Account) =>
 
 function startServer(setup: Setup): Step {
   const { account, settings, data, isBuilt, machine } = setup;
-  const started = process.geteuid?.() === 0 ? startService(setup, machine) : undefined;
-  if (started !== undefined) {
+  const start = process.geteuid?.() === 0 ? startService(setup, machine) : undefined;
+  if (start !== undefined) {
     return {
       title: 'Start the chat server',
       parts: [
-        { lines: started.lines.join('\n') },
-        `It is ready at the line with "listening": journalctl -u ${started.service} shows it.`,
+        { lines: start.lines.join('\n') },
+        `The server is ready when its log contains "listening": journalctl -u ${start.service} shows it.`,
       ],
     };
   }
@@ -115,7 +115,7 @@ function startServer(setup: Setup): Step {
     title: 'Start the chat server',
     parts: [
       { lines: lines.join('\n') },
-      'It is ready at the line with "listening". As a service: docs/operate.md, "systemd".',
+      'The server is ready when it prints "listening". To run it as a service, see docs/operate.md, "systemd".',
     ],
   };
 }
@@ -149,7 +149,7 @@ function embedTag({ addresses: { site, chat, way }, login, userPath, condition }
   return {
     title: 'Put the tag into a page',
     parts: [
-      `The chat has a page of its own, ${chat.href}: log in to the site and try it first.`,
+      `First log in to the site and try the page of the chat, ${chat.href}.`,
       ...(template === undefined
         ? []
         : [

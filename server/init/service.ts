@@ -6,7 +6,7 @@ import { type Account, shellWord } from './account.ts';
 
 const folders = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
-/** Returns the service that reads a settings file, and the file of its unit; undefined if there is none. */
+/** Returns the service that reads a settings file, and the file of its unit. Undefined for other settings files. */
 function findService(settings: string): { service: string; unit: string } | undefined {
   const name = 'php-session-chat';
   if (settings === usualFiles[0]) return { service: name, unit: `${name}.service` };
@@ -15,14 +15,14 @@ function findService(settings: string): { service: string; unit: string } | unde
   return { service: `${name}@${site}`, unit: `${name}@.service` };
 }
 
-/** The facts that a service for a site depends on. */
+/** The facts that the service of a site depends on. */
 interface ServiceNeeds {
   account: Account;
   /** The file of settings. */
   settings: string;
   /** The folder of the site. */
   site: string;
-  /** The folder of its sessions, if they are files. */
+  /** The folder of the sessions, if they are files. */
   sessions: string | undefined;
 }
 
@@ -42,9 +42,9 @@ export function startService(
   const isSet = (line: string) => text.split('\n').includes(line);
   const isWithin = (folder: string) => [site, sessions].some((path) => path?.startsWith(`${folder}/`));
   const directives = [
-    // An empty group stands for that of the account.
+    // With an empty group, systemd uses the group of the account.
     ...(isSet(`User=${account.name}`) ? [] : [`User=${account.name}`, 'Group=']),
-    // A line break in the name could add a directive, such as a command that root runs.
+    // Without this check, a line break in the path could add a directive, such as a command that root runs.
     ...(sessions === undefined || !isLine(sessions) || isSet(`ReadWritePaths=-${sessions}`)
       ? []
       : [`ReadWritePaths=-${quote(sessions)}`]),
@@ -57,11 +57,11 @@ export function startService(
   if (directives.length > 0) {
     rights.push(
       `install -d ${dropIns}`,
-      // One line, because the end of a here-document must start a line.
+      // In one line, because the output is indented, and a here-document must end at the start of a line.
       `printf '%s\\n' ${['[Service]', ...directives].map(shellWord).join(' ')} > ${file}`,
     );
   } else if (existsSync(`${machine}${file}`)) {
-    // An earlier site needed more rights.
+    // Removes the drop-in of an earlier site.
     rights.push(`rm ${file}`);
   }
   const lines = [

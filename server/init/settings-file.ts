@@ -19,7 +19,7 @@ import {
 import { dirname } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 
-/** Does not follow a link. Returns null if nothing is there, or this account may not see it. */
+/** Does not follow a link. Returns null if the path does not exist, or this account may not see it. */
 function statEntry(path: string): Stats | null {
   try {
     return lstatSync(path);
@@ -28,7 +28,7 @@ function statEntry(path: string): Stats | null {
   }
 }
 
-/** @throws CommandProblem if there is a file that may not be replaced, or anything else such as a device */
+/** @throws CommandProblem if the file exists and may not be replaced, or the path is not a file, such as a device */
 export function requireAbsent(path: string, replace: boolean): void {
   const entry = statEntry(path);
   if (entry === null) return;
@@ -41,13 +41,13 @@ export function requireAbsent(path: string, replace: boolean): void {
   if (replace) return;
   throw new CommandProblem(
     exit.configuration,
-    `${path} is there already, and is unchanged: --force replaces it, --print only shows what would be written, --settings FILE names another file`,
+    `${path} already exists, and is unchanged: --force replaces it, --print only shows the settings, --settings FILE names another file`,
   );
 }
 
 /**
- * Requires a folder that other accounts can neither change nor move: they could replace the settings.
- * @param account of the server
+ * Requires a folder that other accounts can neither change nor move, because they could replace the settings.
+ * @param account the account of the server
  * @throws CommandProblem
  */
 export function requireSafeFolder(path: string, account: { uid: number; gid: number }): void {
@@ -69,15 +69,15 @@ export function requireSafeFolder(path: string, account: { uid: number; gid: num
 }
 
 /**
- * Writes the file completely or not at all. It may hold passwords, so only its owner and its group may read it.
- * @param group of the account of the server; undefined for the group of this process
+ * Writes the file completely or not at all. The settings may contain passwords, so only the owner and the group may read.
+ * @param group the group of the server's account, or undefined for the group of this process
  * @throws CommandProblem
  */
 export function writeSettings(path: string, text: string, group: number | undefined, replace: boolean): void {
   const folder = dirname(path);
   const temporary = `${path}.${randomUUID()}`;
   try {
-    // The account of the server must be able to enter it.
+    // The account of the server must be able to enter the folder.
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const file = openSync(temporary, 'wx', 0o600);
     try {
@@ -90,7 +90,7 @@ export function writeSettings(path: string, text: string, group: number | undefi
     }
     requireAbsent(path, replace);
     if (replace) renameSync(temporary, path);
-    // Fails if another program has created the file since the check.
+    // Fails if another program created the file after the check.
     else linkSync(temporary, path);
     const handle = openSync(folder, 'r');
     fsyncSync(handle);
@@ -106,13 +106,13 @@ export function writeSettings(path: string, text: string, group: number | undefi
     }[code ?? ''];
     throw new CommandProblem(
       exit.output,
-      `${path} cannot be written: ${reason ?? `this account may not, or its folder is not a folder (${code})`}. Nothing has been written; --settings FILE names another file`,
+      `${path} cannot be written: ${reason ?? `this account may not, or its folder is not a folder (${code})`}. The settings were not written; --settings FILE names another file`,
     );
   } finally {
     try {
       rmSync(temporary, { force: true });
     } catch {
-      // It could not be created.
+      // The temporary file was not created.
     }
   }
 }

@@ -27,13 +27,10 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
     };
   };
   return [
-    group('The site: from its folder the server knows who is logged in.', /^CHAT_(SITE_|SESSION_|USER_)/, {
+    group('The folder of the site, whose logins the chat recognises.', /^CHAT_(SITE_|SESSION_|USER_)/, {
       CHAT_SITE: site,
     }),
-    group(
-      'The users who may moderate, besides those to whom the site gives a role.',
-      /^CHAT_(ADMINS|MODERATORS)$/,
-    ),
+    group('Admins and moderators, in addition to the roles by the site.', /^CHAT_(ADMINS|MODERATORS)$/),
     group('The pages with the chat, and where people log in.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
     group(
       isDirect
@@ -42,7 +39,7 @@ export function groupSettings(site: string, settings: Settings, isDirect: boolea
       /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/,
     ),
     group('The messages and the files in them.', /^CHAT_(HISTORY|FILES)$/),
-    group('As the environment had them.', /./),
+    group('Other settings from the environment.', /./),
   ];
 }
 
@@ -58,7 +55,7 @@ export function withoutSecrets(groups: readonly SettingsGroup[]): SettingsGroup[
   }));
 }
 
-/** Returns the text of a file that systemd, a shell and the server itself read alike. */
+/** Returns the text of a settings file, in a form that systemd, a shell and the server read in the same way. */
 export function settingsText(title: string, groups: readonly SettingsGroup[]): string {
   const parts = groups.flatMap(({ comment, settings }) => {
     const lines = Object.entries(settings).flatMap(([name, value]) =>
@@ -73,7 +70,7 @@ function quote(name: string, value: string): string {
   if (/\p{Cc}/u.test(value))
     throw new CommandProblem(
       exit.configuration,
-      `${name}: it has a control character in it, which no setting may have`,
+      `${name}: the value contains a control character, which is not allowed in settings`,
     );
   if (/^[A-Za-z0-9_.,:/@%+-]*$/.test(value)) return value;
   return value.includes("'") ? `"${value.replace(/["\\`$]/g, '\\$&')}"` : `'${value}'`;

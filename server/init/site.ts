@@ -14,7 +14,7 @@ import { lineForScreen } from '../wire/blank.ts';
 import { type Account, asAccount, findAccount } from './account.ts';
 
 /**
- * Finds out what is in a folder.
+ * Reads the site in a folder.
  * @param explainForbidden returns the problem if this account may not read some of these files
  * @throws CommandProblem
  */
@@ -49,7 +49,7 @@ export async function testSite(
   await asAccount(account, async () => {
     let isFirst = true;
     for await (const finding of examineLogins(settings, { withoutRenewal })) {
-      // The first finding repeats what `init` has already said of the site.
+      // The first finding repeats the description that `init` already printed.
       if (!isFirst || finding.level !== 'ok') say(finding);
       isFirst = false;
       if (finding.level === 'problem') problems.push(finding);
@@ -60,23 +60,23 @@ export async function testSite(
     (problems.some(({ lacksRights }) => lacksRights) ? await rightsProblem(settings) : null) ??
     new CommandProblem(
       exit.unavailable,
-      'so the chat could not work: nothing has been written. Mend that, and run this again',
+      'the chat could not work, so the settings were not written: fix these problems, and run this again',
     )
   );
 }
 
-/** Returns the SQL for the user of CHAT_SITE_DATABASE as a problem; null if the SQL is not known. */
+/** Returns the SQL for the user of CHAT_SITE_DATABASE as a problem. Null if the SQL is unknown. */
 async function rightsProblem(settings: FolderSettings): Promise<CommandProblem | null> {
   const lines = await grants(settings);
   if ('problem' in lines) return null;
   const rights = lines.filter((line) => !/^(--|CREATE (USER|ROLE) )/.test(line));
   return new CommandProblem(
     exit.configuration,
-    `the user of CHAT_SITE_DATABASE may not read all that the chat needs. As an administrator of the database, with that user in place of “chat”:\n\n${rights.map((line) => `    ${line}`).join('\n')}`,
+    `the user of CHAT_SITE_DATABASE may not read all that the chat needs. Run this as an administrator of the database, with that user instead of “chat”:\n\n${rights.map((line) => `    ${line}`).join('\n')}`,
   );
 }
 
-/** Returns the account of PHP: by the site, or the owner of its sessions unless that is root. */
+/** Returns the account of PHP by the site's configuration, or the owner of the session folder unless it is root. */
 export function findPhpAccount({ account, sessionFolder }: SiteDescription): string | undefined {
   if (account !== undefined || sessionFolder === undefined) return account;
   try {

@@ -16,10 +16,10 @@ export interface Terminal {
   close(): void;
 }
 
-/** A `Cookie` header has at most some thousands. */
+/** A `Cookie` header has at most a few thousand characters. */
 const maxAnswerCharacters = 64 * 1024;
 
-/** Opens standard input and output. A script writes one answer a line. */
+/** Opens standard input and output. A script writes one answer per line. */
 export function openTerminal(): Terminal {
   const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const lines: string[] = [];
@@ -28,10 +28,10 @@ export function openTerminal(): Terminal {
   let hidden = false;
   let reader: Interface | undefined;
 
-  /** Reads input only once there is a question. Otherwise the process would wait for the end of the input. */
+  /** Starts reading input at the first question. Otherwise the process would wait for the end of the input. */
   function listen(): void {
     if (reader !== undefined) return;
-    // Shows what is typed, unless the answer is hidden.
+    // Shows the typed characters, unless the answer is hidden.
     const echo = new Writable({
       write(chunk, _, done) {
         if (!hidden) process.stdout.write(chunk);

@@ -39,10 +39,10 @@ export const webServers: Readonly<Record<WebServer['kind'], Kind>> = {
 const maxFileBytes = 1024 * 1024;
 
 /**
- * Finds web servers by their files and processes. Executes nothing.
- * @param host of the site
- * @param root of the machine
- * @returns running ones first
+ * Finds web servers by their files and processes, without executing them.
+ * @param host the host of the site
+ * @param root the root of the machine
+ * @returns the web servers, running ones first
  */
 export function findWebServers(host: string, root = '/'): WebServer[] {
   const running = new Set(
@@ -84,16 +84,16 @@ function namesHost(file: string, hosts: RegExp, host: string): boolean {
   try {
     const { size } = statSync(file);
     if (size > maxFileBytes) return false;
-    const named = [...readFileSync(file, 'utf8').matchAll(hosts)].flatMap(([, names = '']) =>
+    const serverNames = [...readFileSync(file, 'utf8').matchAll(hosts)].flatMap(([, names = '']) =>
       names.split(/\s+/),
     );
-    return named.some((name) => name.replace(/:\d+$/, '').toLowerCase() === host);
+    return serverNames.some((name) => name.replace(/:\d+$/, '').toLowerCase() === host);
   } catch {
     return false;
   }
 }
 
-/** Each block of nginx uses the variable of this map. */
+/** The nginx blocks use the variable of this map. */
 export const nginxMap = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
 
 /** Returns the directives of a location. A slash at the end of the address removes its path. */
@@ -131,7 +131,7 @@ ${nginxProxy(`http://127.0.0.1:${port}`, '        ')}
 export const apacheProxy = (path: string, port: number) => `ProxyPreserveHost On
 ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket ttl=60`;
 
-/** Returns the lines that the owner adds to a web server, and their place in it. */
+/** Returns the lines that the owner adds to the configuration of a web server, and the place for them. */
 export function configurationBlocks(
   { kind, file }: Pick<WebServer, 'kind' | 'file'>,
   { site, chat, way }: ChatAddresses,
@@ -140,7 +140,7 @@ export function configurationBlocks(
   if (kind === 'nginx') {
     const where =
       way === 'host'
-        ? 'As a server of its own, such as /etc/nginx/conf.d/chat.conf'
+        ? 'As a separate server, such as in /etc/nginx/conf.d/chat.conf'
         : `In the server block of ${site.hostname}${file === undefined ? '' : `, in ${file}`}`;
     const block = way === 'host' ? nginxServer(chat.hostname, port) : nginxLocation(chat.pathname, port);
     return [

@@ -135,7 +135,7 @@ test('only --force replaces an existing file', async () => {
   mkdirSync(join(file, '..'));
   writeFileSync(file, 'own\n');
   const refused = await run([site.folder, '--settings', file, '--yes']);
-  expect(refused).toEqual({ code: 78, said: expect.stringContaining(`${file} is there already`) });
+  expect(refused).toEqual({ code: 78, said: expect.stringContaining(`${file} already exists`) });
   const printed = await run([site.folder, '--settings', file, '--print', ...user]);
   expect(printed).toEqual({ code: 0, said: expect.stringContaining(`CHAT_SITE=${site.folder}`) });
   expect(readFileSync(file, 'utf8')).toBe('own\n');
@@ -165,7 +165,7 @@ test('one more site of a machine keeps its data beside that of the first, and ne
       /CHAT_HISTORY=sqlite:\/var\/lib\/php-session-chat\/shop\/chat\.db\n +CHAT_FILES=dir:\/var\/lib\/php-session-chat\/shop\/files\n/,
     ),
   });
-  expect(await at('main')).toEqual({ code: 64, said: expect.stringContaining('take another name') });
+  expect(await at('main')).toEqual({ code: 64, said: expect.stringContaining('choose another name') });
 });
 
 test('a history that is there is given to no other site, unless the environment names it', async () => {
@@ -190,7 +190,7 @@ test('a history that is there is given to no other site, unless the environment 
   expect(await run(here)).toEqual(refused);
   expect(await run([...here, '--print'])).toEqual({
     code: 0,
-    said: expect.stringMatching(/\n! .*chat\.db is there already[\s\S]*CHAT_SITE=/),
+    said: expect.stringMatching(/\n! .*chat\.db already exists[\s\S]*CHAT_SITE=/),
   });
   const named = { CHAT_HISTORY: `sqlite:${data}/chat.db`, CHAT_FILES: `dir:${data}/files` };
   expect((await run(here, named)).code).toBe(0);
@@ -237,7 +237,7 @@ test('settings, messages or files where the web server would hand them out: refu
     expect(await run([blog, '--settings', file, '--yes', ...user], env)).toEqual({
       code: 78,
       said: expect.stringMatching(
-        new RegExp(`is in ${above}/html, which the web server hands out .*, such as ${other}\\.$`),
+        new RegExp(`is in ${above}/html, which the web server publishes\\. Choose .*, such as ${other}\\.$`),
       ),
     });
     expect(existsSync(file)).toBe(false);
@@ -410,7 +410,7 @@ test.runIf(process.getuid?.() === 0)(
     };
     const none = {
       code: 78,
-      said: expect.stringContaining(`${link} leads out of the site, to what another account owns`),
+      said: expect.stringContaining(`${link} leads out of the site to a file of another account`),
       lines: null,
     };
     lchownSync(link, writer, writer);
@@ -512,13 +512,13 @@ test('a plain PHP site is set up from the keys of one login', async () => {
   const unknown = await run([...args, '--yes', '--url', 'https://example.org'], {}, [], machine);
   expect(unknown).toEqual({
     code: 78,
-    said: expect.stringMatching(/not known where the user is[\s\S]*CHAT_USER_ID/),
+    said: expect.stringMatching(/The path to the user in a session is unknown[\s\S]*CHAT_USER_ID/),
   });
   const cut = await run([...args, '--url', 'https://example.org'], {}, [id], machine);
-  expect(cut.said).toMatch(/not known where the user is in a session: show one login/);
+  expect(cut.said).toMatch(/The path to the user in a session is unknown: give the cookie of a login/);
   const elsewhere = await run([...args, '--url', 'https://example.org'], {}, ['0'.repeat(26)], machine);
   expect(elsewhere.said).toMatch(/✗ This login is rejected: there is no such session\./);
-  expect(elsewhere.said).toContain(`Looked at: sessions in files in ${sessions}. `);
+  expect(elsewhere.said).toContain(`Searched in: sessions in files in ${sessions}. `);
   expect(elsewhere.said).toContain('CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME npm run init');
   const answers = ['https://example.org/shop/', `SITE=${id}`, 'y', '/login'];
   const { code, said } = await run(args, {}, answers, machine);
@@ -563,7 +563,7 @@ test('a plain PHP site as a program: the answers come from its input, and the co
   child.process.stdin?.end(`https://example.org\n${id}\nn\nuser.id\nuser.name\n-\nyes\n\n`);
   expect([await ended, child.output()]).toEqual([0, expect.stringContaining(`Written: ${file}`)]);
   expect(child.output()).not.toContain(id);
-  expect(child.output()).toContain('Should user 7, whose cookie this is, be an admin of the chat?');
+  expect(child.output()).toContain('Should the user 7 of this cookie be an admin of the chat?');
   expect(readFileSync(file, 'utf8')).toMatch(
     /CHAT_USER_ID=user\.id\nCHAT_USER_NAME=user\.name\n\n#.*\nCHAT_ADMINS=7\n\n/,
   );
@@ -600,7 +600,7 @@ test('Laravel: the address, the cookie and the store by its folder', async () =>
   const env = { CHAT_USER_ID: 'user' };
   const inPages = ['--settings', join(laravel, 'public/settings')];
   expect((await run([laravel, ...inPages, '--yes', ...url, ...own], env)).said).toContain(
-    `is in ${laravel}/public, which the web server hands out`,
+    `is in ${laravel}/public, which the web server publishes`,
   );
   const { code, said } = await run([laravel, '--settings', file, '--yes', ...url, ...own], env);
   expect(said).toMatch(

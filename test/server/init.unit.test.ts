@@ -61,9 +61,9 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
 });
 
 test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
-  ['https://chat.a.org', 'https://a.org', {}, /stays on a\.org, .* Take https:\/\/a\.org\/chat\//],
+  ['https://chat.a.org', 'https://a.org', {}, /stays on a\.org, .* Use https:\/\/a\.org\/chat\//],
   ['https://www.a.org', 'https://a.org', {}, /stays on a\.org, .*, or set the domain of the cookie/],
-  ['http://127.0.0.1', 'http://localhost', {}, /stays on localhost, .* Take http:\/\/localhost:7070\/$/],
+  ['http://127.0.0.1', 'http://localhost', {}, /stays on localhost, .* Use http:\/\/localhost:7070\/$/],
   [
     'http://localhost',
     null,
@@ -77,7 +77,7 @@ test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
     'http://a.org',
     'https://a.org',
     {},
-    /the site is at https:\/\/a\.org\/ and this address begins with http:/,
+    /the site is at https:\/\/a\.org\/, but this address begins with http:/,
   ],
   ['https://a.org', 'http://a.org', {}, /begins with https:/],
   ['http://a.org', null, { secure: true }, /only over https \(Secure\)/],
@@ -85,7 +85,7 @@ test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
     'https://a.org/chat',
     'https://a.org/blog',
     { path: '/blog/' },
-    /paths within \/blog\/, .* Take .*\/blog\/chat\//,
+    /paths within \/blog\/, .* Use .*\/blog\/chat\//,
   ],
   ['https://a.org/blogs/', 'https://a.org/blog', { path: '/blog' }, /paths within \/blog/],
 ])('%s for the site %s with the cookie %j is refused', (given, known, cookie, why) => {
@@ -108,14 +108,16 @@ test('a file of settings reads alike for the server and for a shell', () => {
   writeSettings(file, text, undefined, false);
   const inShell = execFileSync('sh', ['-c', '. "$1"; printf "%s\\n" "$A" "$B" "$C" "$D"', 'sh', file]);
   expect(inShell.toString()).toBe(`${Object.values(values).join('\n')}\n`);
-  expect(() => settingsText('', [{ comment: '', settings: { A: 'a\nb' } }])).toThrow(/A: it has a control/);
+  expect(() => settingsText('', [{ comment: '', settings: { A: 'a\nb' } }])).toThrow(
+    /A: the value contains a control/,
+  );
 });
 
 test('a file is written whole, readable by its group, or not at all', () => {
   const file = join(newFolder(), 'made/settings');
   writeSettings(file, 'A=1\n', undefined, false);
   expect(statSync(file).mode & 0o777).toBe(0o640);
-  expect(() => writeSettings(file, 'A=2\n', undefined, false)).toThrow(/is there already/);
+  expect(() => writeSettings(file, 'A=2\n', undefined, false)).toThrow(/already exists/);
   expect(readFileSync(file, 'utf8')).toBe('A=1\n');
   writeSettings(file, 'A=2\n', undefined, true);
   expect(readFileSync(file, 'utf8')).toBe('A=2\n');
@@ -123,7 +125,7 @@ test('a file is written whole, readable by its group, or not at all', () => {
   expect(() => writeSettings(within, '', undefined, false)).toThrow(
     expect.objectContaining({
       code: 74,
-      message: expect.stringMatching(/cannot be written.*Nothing has been written/),
+      message: expect.stringMatching(/cannot be written.*The settings were not written/),
     }),
   );
   expect(readdirSync(dirname(file))).toEqual(['settings']);
@@ -146,7 +148,7 @@ test('only a regular file or a link itself is replaced', () => {
   writeFileSync(other, 'own\n');
   symlinkSync(other, link);
   symlinkSync(join(folder, 'none'), nowhere);
-  for (const path of [link, nowhere]) expect(() => requireAbsent(path, false)).toThrow(/is there already/);
+  for (const path of [link, nowhere]) expect(() => requireAbsent(path, false)).toThrow(/already exists/);
   writeSettings(link, 'A=1\n', undefined, true);
   expect([readFileSync(other, 'utf8'), lstatSync(link).isFile()]).toEqual(['own\n', true]);
 });
@@ -159,13 +161,13 @@ test.each([
   'https://a.org/x;y/',
   'https://a.org/x&y/',
 ])('%s is no address for a shell or a web server', (text) => {
-  expect(() => parseAddress(text)).toThrow(/has characters in it that/);
+  expect(() => parseAddress(text)).toThrow(/contains characters with a meaning/);
 });
 
 test('a path of a cookie gets no such character into the address of the chat', () => {
   const cookie = { ...hostOnly, path: '/$(id)' };
   expect(() => addressesFor(null, parseAddress('https://a.org'), cookie, 7070)).toThrow(
-    /has characters in it that/,
+    /contains characters with a meaning/,
   );
 });
 

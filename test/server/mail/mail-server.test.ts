@@ -203,7 +203,7 @@ test('the doctor checks the mail server without printing its password', async ()
   expect(await examine(tls.url.replace('p%40ss%2Fword', 'secret'))).toMatch(
     /✗ Mails cannot be sent by smtps:.*the answer to AUTH PLAIN was 535 5\.7\.8\.\n {2}→ Correct the user/,
   );
-  expect(await examine(tls.url)).toMatch(/✗ Mails cannot be sent: .*\n {2}→ Set CHAT_USER_MAIL/);
+  expect(await examine(tls.url)).toMatch(/✗ Mails cannot be sent, .*\n {2}→ Set CHAT_USER_MAIL/);
   expect(await examine(tls.url, { CHAT_USER_MAIL: 'user.mail' })).toContain(
     '✓ The addresses for mails come from the sessions',
   );
