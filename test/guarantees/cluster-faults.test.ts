@@ -72,11 +72,16 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
       try {
         if (client === undefined) {
           const { url } = servers[randomInt(servers.length)] as { url: string };
+          const connecting = connectChat(url, `PHPSESSID=u${user}`);
           // A server that is killed before session:ready refuses nothing.
           const late = pause(3000, undefined, { ref: false }).then(() =>
             Promise.reject(new Error('no answer')),
           );
-          client = await Promise.race([connectChat(url, `PHPSESSID=u${user}`), late]);
+          client = await Promise.race([connecting, late]).catch((error) => {
+            // The user of an open connection would stay present.
+            connecting.then((open) => open.close()).catch(() => {});
+            throw error;
+          });
           const joining = client.socket.timeout(3000).emitWithAck('room:join', { room });
           if (!(await joining).ok) throw new Error('the room could not be joined');
         }
