@@ -49,8 +49,6 @@ interface PartComparison {
     parts: readonly PartState[],
     changed: readonly ChangedPart[],
   ): Promise<{ row: Row; parts: PartState[] } | null>;
-  /** Selects the keys of existing logins; undefined if no part has the key of the login. */
-  selectKeys: string | undefined;
 }
 
 /** @returns undefined if the table has no parts, or the database has no change times */
@@ -82,7 +80,6 @@ export function comparePartsOf(
     const selectValues = select(part.lines ? packed : digest(part.short, columns));
     return {
       select,
-      selectKeys: select('NULL'),
       async read(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
         const rows = await database.rows(selectValues, keys);
         if (!part.lines) return new Map(rows.map(({ id, data }) => [id, data?.toString('latin1') ?? '']));
@@ -164,9 +161,7 @@ export function comparePartsOf(
     return states;
   }
 
-  const own = parts.findIndex(({ of, lines }) => !lines && Object.hasOwn(of, table.id));
   return {
-    selectKeys: readers[own]?.selectKeys,
     pack: (columns) =>
       `CONCAT(${[columns, ...references.map(({ lines, short, columns }) => (lines ? "'-'" : packValue(short, columns)))].join(', ')})`,
     unpack(data) {

@@ -89,7 +89,6 @@ interface LoginReader {
   find(lookup: string): Promise<LoginRow | null>;
   /** Reads a login again. @param change by `findChanged` */
   read(login: TableLogin, change: Change): Promise<LoginRow | null>;
-  exists(id: string): Promise<boolean>;
   /** Returns the logins whose rows have changed since they were read. */
   findChanged(
     logins: readonly TableLogin[],
@@ -240,13 +239,11 @@ export function claimedLogins(
     checkClaim,
     check,
     compare,
-    async ttl({ state: { claim, id, idle } }) {
+    async ttl({ state: { claim, idle } }) {
       // Without `idle`, the login has a fixed end (`ends`) or does not expire.
       if (idle === undefined) return null;
       const left = Math.max(0, idle * 1000 - Date.now());
-      if (left === 0) return 0;
-      const { lifetime, exists } = (await tables()).table(claim.table);
-      return lifetime !== undefined && (await exists(id)) ? left : null;
+      return left === 0 || (await tables()).table(claim.table).lifetime !== undefined ? left : null;
     },
     async renew({ state: { claim, id } }) {
       await (await tables()).table(claim.table).renew?.(id);
@@ -405,7 +402,6 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
   };
   const selectRows = select(table.id, packed, digestSql);
   const readRow = batchLookups(readRows(selectRows));
-  const readKey = batchLookups(readRows(comparison?.selectKeys ?? select(table.id, 'NULL', 'NULL')));
   /** If the database computes no digest, the columns are compared. */
   const digestOf = ({ data, state }: SqlRow) => state ?? data?.toString('latin1') ?? '';
   const readRowDigests = readRows(digestSql === 'NULL' ? selectRows : select(table.id, 'NULL', digestSql));
@@ -454,7 +450,6 @@ export function openLoginReader(table: LoginTable, site: OpenSite): LoginReader 
       const found = await comparison?.reread(id, parts, change);
       return found ? { id, ...found, digest: '' } : readWhole(id);
     },
-    exists: async (id) => (await readKey(id)) !== null,
     async findChanged(logins, times) {
       const hasParts = (login: TableLogin): login is TableLogin & { parts: readonly PartState[] } =>
         login.parts !== undefined;

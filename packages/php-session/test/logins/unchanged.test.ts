@@ -79,7 +79,9 @@ test('a changed session causes a read of only its row', async () => {
     const verdict = await checked(logins, login);
     expect((await keysRead()) - start).toBeLessThan(whole);
     login = (verdict as { login: Login }).login;
+    const read = await keysRead();
     expect(await logins.ttl(login)).toBeGreaterThan(0);
+    expect(await keysRead()).toBe(read);
     expect(await checked(logins, login)).toBeNull();
   }
   // An address is compared at once with bans that have not changed.
