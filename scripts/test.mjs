@@ -1,16 +1,8 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, runCommand, USAGE } from './command.mjs';
+import useMemory from './memory-folder.mjs';
 import { installNpmPackages, root, runtime } from './npm-packages.mjs';
 import { notePassed, passedBefore, resultFile } from './passed-steps.mjs';
 import { prepareNpm } from './prepare.mjs';
@@ -99,23 +91,6 @@ async function runSteps(steps, { complete, reports, repeats }) {
     await Promise.race([...running.values(), ...(hasPackages ? [] : [packages])]);
   }
   return steps.map(({ name }) => /** @type {Result} */ (results.get(name)));
-}
-
-/**
- * Lets the tests put their files into memory, where there is a folder for it with enough room: a run creates and deletes
- * some hundred thousand, and on a disk that is a fifth of the CPU and most of the waiting. The soak run uses the disk.
- */
-function useMemory() {
-  const memory = '/dev/shm';
-  const mounted = existsSync('/proc/mounts') ? readFileSync('/proc/mounts', 'utf8') : '';
-  const options = new RegExp(`^\\S+ ${memory} tmpfs (\\S+)`, 'm').exec(mounted)?.[1];
-  if (options === undefined || options.split(',').includes('noexec')) return;
-  const { bavail, bsize } = statfsSync(memory);
-  if (bavail * bsize < 4 * 2 ** 30) return;
-  process.env.TMPDIR = mkdtempSync(join(memory, 'php-session-chat-'));
-  // Servers run as other users.
-  chmodSync(process.env.TMPDIR, 0o1777);
-  process.on('exit', () => rmSync(process.env.TMPDIR, { recursive: true, force: true }));
 }
 
 /**

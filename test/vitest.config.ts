@@ -52,7 +52,11 @@ export default defineConfig({
         test: {
           name: 'integration',
           setupFiles: ['test/helpers/option-names.ts'],
-          globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
+          globalSetup: [
+            'scripts/memory-folder.mjs',
+            'test/helpers/make-bundles.ts',
+            'test/helpers/lean-php.ts',
+          ],
           // Each file stops what it starts, so the modules need not be loaded again for the next file. A worker serves no
           // second project, so the guarantees have none of their own.
           isolate: false,

@@ -202,10 +202,11 @@ test('an address ban applies to the visitor’s address and to the address in th
     for (const ban_ip of bans) await insert('banlist', { ban_ip });
     for (const ban_ip of exceptions) await insert('banlist', { ban_ip, ban_exclude: 1 });
     const message = JSON.stringify([bans, exceptions]);
-    for (const [n, [of, from, login]] of known.entries()) {
+    const found = known.map(async ([of, from, login]) => {
       const { isUser, still } = askingOf(of);
-      expect([await isUser(from), await still(login)], `${message} ${n}`).toEqual([may[n], may[n]]);
-    }
+      return [await isUser(from), await still(login)];
+    });
+    expect(await Promise.all(found), message).toEqual(may.map((each) => [each, each]));
   }
   await run('DELETE FROM #_banlist');
   await insert('banlist', { ban_ip: '2001:DB8::*' });
@@ -310,7 +311,8 @@ test('the session of the cookies decides, then the key of the browser', async ()
     [{ 'sid[]': one.sid }, null],
     [{ sid: guest.sid, u: '7', k: one.key }, null],
   ];
-  for (const [cookies, user] of cases) expect(await userOf(cookies), JSON.stringify(cookies)).toBe(user);
+  const found = cases.map(async ([cookies]) => [cookies, await userOf(cookies)]);
+  expect(await Promise.all(found)).toEqual(cases);
   await set('allow_autologin', '0');
   const strict = await open();
   expect(await userOf({ sid: nothing, u: '7', k: one.key }, strict)).toBeNull();
