@@ -110,23 +110,37 @@ export class Metrics {
     registers: [this.#registry],
   });
 
-  /**
-   * @param options.connections returns the number of connected clients
-   * @param options.missing returns the parts that the server lacks to be ready
-   * @param options.events the types of events for the site
-   */
-  constructor({
-    connections,
-    missing,
-    events,
-  }: {
-    connections: () => number;
-    missing: () => Promise<readonly Part[]>;
-    events: readonly string[];
-  }) {
+  /** @param events the types of events for the site */
+  constructor(events: readonly string[]) {
     // Node's own metrics, such as nodejs_eventloop_lag_seconds. With its default of 10 ms, measuring the event loop
     // would take nearly all of the CPU of an idle server.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
+    // A series that begins with its first failure has no increase for Prometheus, and raises no alert.
+    for (const code of serverFailures) {
+      if (!(code in requestErrors)) continue;
+      for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
+      if (code !== 'internal') this.uploads.inc({ code }, 0);
+    }
+    for (const code of ['session_store_unavailable', 'session_invalid']) this.refusals.inc({ code }, 0);
+    for (const type of events) {
+      for (const outcome of ['sent', 'failed', 'given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
+    }
+    for (const outcome of ['sent', 'failed', 'given up', 'refused', 'lost']) this.mails.inc({ outcome }, 0);
+    for (const outcome of ['refused', 'lost']) this.pushes.inc({ outcome }, 0);
+  }
+
+  /**
+   * Adds the metrics that are computed when they are read.
+   * @param current.connections returns the number of connected clients
+   * @param current.missing returns the parts that the server lacks to be ready
+   */
+  open({
+    connections,
+    missing,
+  }: {
+    connections: () => number;
+    missing: () => Promise<readonly Part[]>;
+  }): void {
     new Gauge({
       name: 'chat_connections',
       help: 'Connected clients',
@@ -145,18 +159,6 @@ export class Metrics {
         for (const part of parts) this.set({ part }, lacking.includes(part) ? 1 : 0);
       },
     });
-    // A series that begins with its first failure has no increase for Prometheus, and raises no alert.
-    for (const code of serverFailures) {
-      if (!(code in requestErrors)) continue;
-      for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
-      if (code !== 'internal') this.uploads.inc({ code }, 0);
-    }
-    for (const code of ['session_store_unavailable', 'session_invalid']) this.refusals.inc({ code }, 0);
-    for (const type of events) {
-      for (const outcome of ['sent', 'failed', 'given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
-    }
-    for (const outcome of ['sent', 'failed', 'given up', 'refused', 'lost']) this.mails.inc({ outcome }, 0);
-    for (const outcome of ['refused', 'lost']) this.pushes.inc({ outcome }, 0);
   }
 
   get contentType(): string {

@@ -1,0 +1,34 @@
+import { audit } from '../changes/audit.ts';
+import { runConsumers } from '../changes/consumer.ts';
+import type { Chat } from '../chat/chat.ts';
+import { erasing } from '../chat/personal-data/erasing.ts';
+import type { Notifications } from './notifications.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** Starts the consumers of the log of changes. */
+export function openFollowing(
+  chat: Chat,
+  notifications: Notifications,
+  { metrics, log, quiet }: Telemetry,
+): ReturnType<typeof runConsumers> {
+  const consumers = [erasing(chat), audit, ...notifications.consumers];
+  // Prometheus computes no increase for a series that starts with its first failure.
+  for (const { name: consumer } of consumers) {
+    metrics.skipped.inc({ consumer }, 0);
+    metrics.failed.inc({ consumer }, 0);
+  }
+  return runConsumers(chat.history, consumers, {
+    onFailure(consumer, { message: reason }) {
+      metrics.failed.inc({ consumer });
+      quiet.warn(
+        `consumer ${consumer}`,
+        { consumer, reason },
+        'a consumer of the changes could not go on yet',
+      );
+    },
+    onSkipped(consumer, entries) {
+      metrics.skipped.inc({ consumer }, entries);
+      log.error({ consumer, entries }, 'a consumer of the changes was too far behind: it has missed entries');
+    },
+  });
+}

@@ -1,0 +1,106 @@
+import { type Logins, openLogins, type SiteAccounts, StoreError } from 'php-sessions';
+import { type HoldSettings, nameToShow } from '../chat/moderation/hold-settings.ts';
+import { reportStore } from '../connections/store-at-start.ts';
+import { Liveness } from '../liveness/liveness.ts';
+import type { Config } from '../settings/config.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** The logins of the site. */
+export interface SiteLogins {
+  logins: Logins;
+  /** Checks the logins of open connections. */
+  liveness: Liveness;
+  /** The accounts of the site as users see them. Undefined if the site has no known table of users. */
+  accounts: SiteAccounts | undefined;
+  close(): void;
+}
+
+/**
+ * Opens the logins of the site. The session store may be silent.
+ * @throws ConfigurationError if the configuration of the site cannot be used
+ */
+export async function openSiteLogins(
+  config: Config,
+  hold: HoldSettings | undefined,
+  telemetry: Telemetry,
+): Promise<SiteLogins> {
+  const { log, metrics, quiet } = telemetry;
+  const logins = await openLogins(config.logins, {
+    onProblem(problem, isRefusing) {
+      metrics.siteUnreadable.set(problem === null ? 0 : 1);
+      if (problem === null) log.info('the configuration of the site can be read');
+      else
+        log.error(
+          { reason: problem.message },
+          isRefusing
+            ? 'the changed configuration of the site cannot be used: nobody is let in'
+            : 'the changed configuration of the site cannot be read: the last one still counts',
+        );
+    },
+    onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),
+  });
+  const endReport = reportStore(logins, log);
+  const liveness = openLiveness(config, logins, telemetry);
+  return {
+    logins,
+    liveness,
+    accounts: logins.accounts && shownAccounts(logins.accounts, hold, quiet),
+    close() {
+      endReport();
+      logins.close();
+    },
+  };
+}
+
+function openLiveness(config: Config, logins: Logins, { log, metrics, quiet }: Telemetry): Liveness {
+  return new Liveness(logins, {
+    interval: config.sessionCheck,
+    grace: config.sessionGrace,
+    keepalive: config.sessionKeepalive,
+    onCheck: () => metrics.checks.inc(),
+    onEnd: (reason) => metrics.ended.inc({ reason }),
+    onStore: (silent) => {
+      if (silent === null) log.info('the session store answers again');
+      else
+        log.error(
+          { reason: silent.message },
+          'the session store does not answer: open connections stay open for now',
+        );
+    },
+    onUnreadable: ({ message: reason }) =>
+      quiet.warn(`unreadable ${reason}`, { reason }, 'a session with open connections cannot be read now'),
+    onNotifications: (lost) => {
+      if (lost === null) log.info('store notifications are active');
+      else
+        log.warn(
+          { reason: lost.message },
+          'store notifications are not active: the regular check finds ended sessions',
+        );
+    },
+    onKeepaliveFailure: ({ message: reason }) =>
+      log.warn(
+        { reason },
+        'a session could not be renewed while its user writes; this reason is logged once',
+      ),
+  });
+}
+
+/** If the table of users cannot be read, a search finds only users who have been in the chat. */
+const shownAccounts = (
+  { names, search }: SiteAccounts,
+  hold: HoldSettings | undefined,
+  quiet: Telemetry['quiet'],
+): SiteAccounts => ({
+  names: async (ids) =>
+    new Map([...(await names(ids))].map(([id, name]) => [id, nameToShow(hold, { id, name })])),
+  async search(text, limit) {
+    try {
+      const found = await search(text, limit);
+      return found.map(({ id, name }) => ({ id, name: nameToShow(hold, { id, name }) }));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      quiet.warn('accounts', { reason: error.message }, 'the users of the site cannot be searched now');
+      return [];
+    }
+  },
+});

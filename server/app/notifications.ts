@@ -1,0 +1,208 @@
+import type { Logins, SessionUser } from 'php-sessions';
+import type { Consumer } from '../changes/consumer.ts';
+import type { Chat } from '../chat/chat.ts';
+import type { Connection } from '../chat/model.ts';
+import type { Servers } from '../cluster/servers.ts';
+import type { OnAccepted } from '../connections/accept.ts';
+import type { History } from '../history/history.ts';
+import type { Mails } from '../mail/mails.ts';
+import { SeenAddresses } from '../mail/seen-addresses.ts';
+import { MailStops } from '../mail/stops.ts';
+import { Notifier } from '../notify/notifier.ts';
+import { Fcm } from '../push/fcm.ts';
+import { PushServices } from '../push/push-service.ts';
+import { Pushes, type PushesOptions } from '../push/pushes.ts';
+import { DeviceRegistry } from '../push/registry.ts';
+import { Sealing } from '../push/sealing.ts';
+import { VapidKeys } from '../push/vapid-keys.ts';
+import type { Config } from '../settings/config.ts';
+import { webhookEvents } from '../webhooks/events.ts';
+import { watchPresence } from '../webhooks/presence.ts';
+import { Webhooks } from '../webhooks/webhooks.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** Everything that is sent to users who are away and to the site: mails, pushes and webhooks. */
+export interface Notifications {
+  /** Undefined if no setting asks for mails or pushes. */
+  notifier: Notifier | undefined;
+  /** Undefined if pushes are off. */
+  devices: DeviceRegistry | undefined;
+  /** Returns the key with which browsers subscribe to pushes. Undefined if they cannot. */
+  pushKey: (() => Promise<string>) | undefined;
+  /** Whether users get mails, from this server or from the site. */
+  offersMails: boolean;
+  /** The links that stop mails. Undefined without CHAT_URL. */
+  mailStops: MailStops | undefined;
+  /** The consumers of changes that make notices of them. */
+  consumers: readonly Consumer[];
+  accepted: OnAccepted;
+  loggedOut(connection: Connection): void;
+  /** Stores the mail address in the session of a user, and deletes that of a banned one. */
+  seen(user: SessionUser): void;
+  /** Sends the events again that the site has not taken after all tries. @returns their number */
+  retryEvents(): Promise<number>;
+  /** Starts to send. Before, a server does not know whether users are connected to another one. */
+  start(chat: Chat, servers: Servers | undefined): void;
+  /** Sends no more, and waits until everything under way is sent. */
+  stop(): Promise<void>;
+  /** Closes the connections to mail and push services, with whatever is under way. */
+  close(): void;
+}
+
+export async function openNotifications(
+  config: Config,
+  { history, logins, metrics, log, quiet }: Telemetry & { history: History; logins: Logins },
+): Promise<Notifications> {
+  const onFailure = ({ message: reason }: Error) =>
+    quiet.warn('notify', { reason }, 'people who are away cannot be notified at the moment');
+  const onPushFailure = ({ message: reason }: Error) =>
+    quiet.warn('pushes', { reason }, 'pushes cannot be sent at the moment');
+  let webhooks: Webhooks | undefined;
+  let presence: { stop(): void } | undefined;
+  let pushes: Pushes | undefined;
+
+  const push = openPush(config, history, logins);
+  const keys = push?.browsers?.keys;
+  const mailStops = config.url === undefined ? undefined : new MailStops(history, config.url);
+  const mails = await openMails(config, { history, logins, mailStops, quiet });
+  const addresses = mails && new SeenAddresses(history, onFailure);
+  // If this server sends no mails, the site is notified of the people who are to get one.
+  const sendsEvents = mails === undefined && config.webhooks?.events.has('notify.due') === true;
+  const offersMails = mails !== undefined || sendsEvents;
+  const notifier =
+    offersMails || config.push
+      ? new Notifier({
+          history,
+          defaults: config.notify,
+          events: sendsEvents,
+          onEvent: () => webhooks?.wake(),
+          onPushes: () => pushes?.wake(),
+          mail: mails?.send,
+          mailTo: mails && ((user) => mails.addressOf(user)),
+          stopLink: mailStops && ((user) => mailStops.link(user)),
+          onMail: (outcome) => metrics.mails.inc({ outcome }),
+          onFailure,
+        })
+      : undefined;
+  const events = config.webhooks && webhookEvents(config.webhooks.events, () => webhooks?.wake());
+
+  return {
+    notifier,
+    devices: push?.registry,
+    pushKey: keys && (async () => (await keys.current()).public),
+    offersMails,
+    mailStops,
+    consumers: [...(events ? [events] : []), ...(notifier ? [notifier.consumer] : [])],
+    accepted: (connection, by) => push?.registry.accepted(connection, by),
+    loggedOut(connection) {
+      push?.registry.loggedOut(connection).catch(onPushFailure);
+    },
+    seen({ id, mail, banned }) {
+      if (banned) addresses?.forget(id);
+      else if (mail !== undefined) addresses?.note(id, mail);
+    },
+    async retryEvents() {
+      const { events } = await history.write.retryEvents({ at: Date.now() });
+      webhooks?.wake();
+      return events;
+    },
+    start({ directory }, servers) {
+      webhooks =
+        config.webhooks &&
+        new Webhooks({
+          ...config.webhooks,
+          history,
+          messageOf: (message) => directory.messageOf(message),
+          dueOf: async (event) => (await notifier?.dueOf(event)) ?? null,
+          onTry: ({ type }, outcome) => metrics.webhooks.inc({ type, outcome }),
+          onFailure: (reason) => quiet.warn('webhooks', { reason }, 'the site has not taken an event'),
+          onHistoryFailure: (reason) =>
+            quiet.warn('webhooks history', { reason }, 'events for the site cannot be sent at the moment'),
+          onDropped(events) {
+            metrics.webhooksDropped.inc(events);
+            log.error({ events }, 'events for the site were deleted: too many waited');
+          },
+          onGone: () =>
+            log.error('the site wants no more events (status 410): none is sent until the next start'),
+        });
+      presence =
+        webhooks &&
+        watchPresence(config.webhooks?.events ?? new Set(), webhooks, () => ({
+          own: {
+            name: servers?.own.name ?? '',
+            users: [...directory.everybody()].map(({ user }) => user.id),
+          },
+          others: servers?.states().filter(({ working }) => working) ?? [],
+        }));
+      notifier?.open(directory);
+      pushes =
+        push &&
+        new Pushes({
+          ...push,
+          history,
+          directory,
+          defaults: config.notify,
+          onPush: (outcome) => metrics.pushes.inc({ outcome }),
+          onRefusal: (reason) =>
+            quiet.warn(`push ${reason}`, { reason }, 'a push service has not taken a push'),
+          onFailure: onPushFailure,
+        });
+    },
+    async stop() {
+      presence?.stop();
+      await Promise.all([webhooks?.stop(), notifier?.close(), pushes?.stop()]);
+    },
+    close() {
+      mails?.close();
+      push?.browsers?.services.close();
+      push?.apps?.close();
+    },
+  };
+}
+
+/** Undefined if this server sends no mails. */
+async function openMails(
+  { mail, pageUrl }: Config,
+  {
+    history,
+    logins,
+    mailStops,
+    quiet,
+  }: Pick<Telemetry, 'quiet'> & { history: History; logins: Logins; mailStops: MailStops | undefined },
+): Promise<Mails | undefined> {
+  if (mail === undefined || pageUrl === undefined || mailStops === undefined) return undefined;
+  // Most servers send no mails.
+  const { Mails } = await import('../mail/mails.ts');
+  return Mails.open({
+    ...mail,
+    pageUrl,
+    history,
+    stops: mailStops,
+    addressOf: logins.findMail?.bind(logins),
+    onFailure: (reason) => quiet.warn('mails', { reason }, 'a mail to somebody who is away was not sent'),
+  });
+}
+
+/** Undefined if pushes are off. */
+function openPush(
+  { push, origins }: Config,
+  history: History,
+  logins: Logins,
+): ({ registry: DeviceRegistry } & Pick<PushesOptions, 'browsers' | 'apps'>) | undefined {
+  if (push === undefined) return undefined;
+  const sealing = new Sealing(push.keys);
+  const browsers = push.browsers && {
+    keys: new VapidKeys(history, sealing),
+    services: new PushServices(push.browsers.contact, push.browsers.hosts),
+  };
+  const apps = push.apps && new Fcm(push.apps);
+  const registry = new DeviceRegistry({
+    history,
+    logins,
+    sealing,
+    origins,
+    browsers,
+    apps: apps !== undefined,
+  });
+  return { registry, browsers, apps };
+}

@@ -1,0 +1,132 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logins } from 'php-sessions';
+import type { Chat } from '../chat/chat.ts';
+import { fileFor, mayUpload } from '../chat/messages/files.ts';
+import { exportFor, mayExport } from '../chat/moderation/people.ts';
+import { exported } from '../chat/personal-data/export.ts';
+import * as site from '../chat/site.ts';
+import { totalsOfUser } from '../chat/summary.ts';
+import { identityOf } from '../connections/accepted.ts';
+import type { Admission } from '../connections/admission.ts';
+import { type ClientFile, siteAddresses, withSiteAddresses } from '../http/client-files.ts';
+import { createFileRoutes } from '../http/files.ts';
+import { createMailStop } from '../http/mail-stop.ts';
+import type { Part } from '../http/metrics.ts';
+import { createModerateExport } from '../http/moderate-export.ts';
+import { createRoutes } from '../http/routes.ts';
+import { type ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
+import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
+import type { Drain } from '../requests/drain.ts';
+import type { Config } from '../settings/config.ts';
+import type { Attachments } from './files.ts';
+import type { Notifications } from './notifications.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** The parts of the server that HTTP requests need. */
+export interface RouteParts {
+  chat: Chat;
+  /** The files of the browser client, by path. */
+  client: ReadonlyMap<string, ClientFile>;
+  attachments: Attachments;
+  notifications: Notifications;
+  /** Returns the parts that this server lacks to be ready. */
+  missing(): Promise<Part[]>;
+}
+
+/** Requests for links that stop mails, from one address. A mail provider has few addresses for many people. */
+const stopRate = { count: 300, ms: 60_000 };
+
+/** Answers the HTTP requests that are not Socket.IO's. */
+export function openRoutes(
+  config: Config,
+  {
+    chat,
+    client,
+    attachments: { files },
+    notifications: { pushKey, mailStops, retryEvents },
+    missing,
+    logins,
+    drain,
+    admission,
+    reads,
+    metrics,
+  }: RouteParts & Telemetry & { logins: Logins; drain: Drain; admission: Admission; reads: ConcurrencyLimit },
+): ReturnType<typeof createRoutes> {
+  const who = async (req: IncomingMessage, session?: string) => {
+    const login = await logins.identify(admission.credentials(req, session));
+    if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user, chat);
+    return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
+  };
+  const draining = () => drain.started;
+  const openFile = async (stored: string) => (await files?.open(stored, 'file'))?.bytes ?? null;
+  const addresses = siteAddresses(config.loginUrl, config.profile, config.origins);
+  return createRoutes({
+    pushKey,
+    fileRoutes:
+      files &&
+      createFileRoutes({
+        limit: config.limitFile,
+        admission,
+        who,
+        draining,
+        check: (identity, room) => mayUpload(chat, identity, room),
+        add: (upload) => files.add(upload),
+        onUpload: (code) => metrics.uploads.inc({ code }),
+        find: (identity, id) => fileFor(chat, identity, id),
+        open: (stored, what, part) => files.open(stored, what, part),
+      }),
+    files: withSiteAddresses(client, addresses),
+    avatarOrigin: URL.parse(addresses.avatar ?? config.profile.avatar ?? '')?.origin,
+    metrics,
+    apiKeys: config.apiKeys,
+    api: {
+      postMessage: (room, body) => site.postMessage(chat, room, body),
+      push: (user, body) => chat.everywhere(user, { is: 'push', ...body }),
+      putRoom: (id, body) => site.putRoom(chat, { id, ...body }),
+      deleteRoom: (room) => site.deleteRoom(chat, room),
+      changeMembers: (room, body) => site.changeMembers(chat, room, body),
+      putUsers: (body) => site.putUsers(chat, body),
+      kick: (user) => chat.everywhere(user, { is: 'kick' }),
+      ban: (user, body) => site.ban(chat, user, body),
+      unban: (user) => site.unban(chat, user),
+      lookUp: (user) => site.lookUp(chat, user),
+      listActs: (query) => site.listActs(chat, query),
+      listEvents: () => site.listEvents(chat),
+      retryEvents,
+      eraseUser: (user, messages) => site.erase(chat, user, messages),
+      exportUser: (user) => exported(chat, user, openFile),
+    },
+    moderateExport: config.moderateData
+      ? createModerateExport({
+          who,
+          stranger: (req) => admission.stranger(req),
+          draining,
+          grace: config.sessionGrace,
+          may: (identity) => mayExport(chat, identity),
+          archive: (identity, user) => exportFor(chat, identity, user, openFile),
+        })
+      : undefined,
+    mailStop:
+      mailStops &&
+      createMailStop({
+        takes: (token) => mailStops.takes(token),
+        stop: (token) => mailStops.stop(token),
+        page: (is, accepted) => stopPage(is, accepted, `${config.pageUrl}#notifications`),
+        style: stopPageStyle,
+        limit: new RateLimit(stopRate),
+        keyOf: (req) => admission.keyOf(req),
+      }),
+    async me(req) {
+      const login = await logins.identify(admission.credentials(req));
+      if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
+      const { id, name, banned } = login.user;
+      const totals = banned
+        ? null
+        : await totalsOfUser(chat.history, chat.directory, reads, identityOf(login.user, chat));
+      return totals === null ? {} : { user: { id, name }, ...totals };
+    },
+    admission,
+    proxied: config.trustedProxies.length > 0,
+    missing,
+  });
+}

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import type { Logins } from 'php-sessions';
+import manifest from '../../package.json' with { type: 'json' };
+import { type KnownBus, openBus } from '../cluster/bus.ts';
+import { Servers } from '../cluster/servers.ts';
+import type { History } from '../history/history.ts';
+import { openHistory } from '../history/open.ts';
+import type { Shared } from '../history/sql/followed.ts';
+import type { Part } from '../http/metrics.ts';
+import type { Config } from '../settings/config.ts';
+import { noTraces, type Traces, tracedHistory } from '../traces/traces.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** The history, and the other servers that share it. */
+export interface Storage {
+  history: History;
+  /** Undefined for a single server. */
+  servers: Servers | undefined;
+  /** Returns the parts of the storage that do not work. */
+  missing(): Promise<Part[]>;
+  /** `servers` must be closed before. */
+  close(): Promise<void>;
+}
+
+/** After the drain of another server, the start waits this much longer for its end. A killed server says nothing. */
+const killedServerGraceMs = 6000;
+/** A database that takes longer to answer does not count as ready. */
+const answerTimeoutMs = 1000;
+/** A shorter interruption of the bus does not make this server unready: users should not be sent elsewhere for it. */
+const busGraceMs = 5000;
+/**
+ * The intervals in which the database is polled: beside a bus for changes whose hint was lost, without a bus for all
+ * changes.
+ */
+const pollIntervalMs = { besideBus: 1000, alone: 100 };
+
+/**
+ * @param options.onFailure called after a bug, or when another server has taken over the database
+ * @throws Error if the history cannot be opened
+ */
+export async function openStorage(
+  config: Config,
+  options: Telemetry & { logins: Logins; traces: Traces; onFailure: (error: Error) => void },
+): Promise<Storage> {
+  const { logins, traces, onFailure, log, quiet, metrics } = options;
+  let servers: Servers | undefined;
+  const cluster = await openCluster(config, { ...options, onSaid: (what) => servers?.heard(what) });
+  const opened = await openHistory(config.history, {
+    ...(cluster === undefined ? {} : { shared: cluster }),
+    onFailure,
+    onDelay: ({ message: reason }) =>
+      quiet.warn('background', { reason }, 'deleted rooms and old messages stay in the database for now'),
+    onMigration: (is) => {
+      if (is === 'waiting') log.info('another server migrates the history: this one waits for it');
+      else log.info(is, 'migrating the history: this may take minutes');
+    },
+    patience: config.drain.within + killedServerGraceMs,
+    onWaiting: () => log.info('another chat server uses the history: this one waits until it ends'),
+    onBatch: ({ messages, commitMs }) => {
+      metrics.messages.inc(messages);
+      metrics.commits.observe(commitMs / 1000);
+    },
+  });
+  const history = traces === noTraces ? opened : tracedHistory(opened, traces);
+  if (cluster !== undefined) servers = openServers(cluster.self, history, logins, options);
+  const answers = answerTest(history);
+  return {
+    history,
+    servers,
+    async missing() {
+      const missing: Part[] = [];
+      if (config.history.kind !== 'sqlite' && !(await answers())) missing.push('history');
+      const downSince = cluster?.bus?.downSince ?? null;
+      if (downSince !== null && performance.now() - downSince > busGraceMs) missing.push('bus');
+      if (servers?.hasSameSite === false) missing.push('site configuration');
+      return missing;
+    },
+    async close() {
+      await history.close();
+      cluster?.bus?.close();
+    },
+  };
+}
+
+/** Opens the bus of several servers. Undefined for a single server. */
+async function openCluster(
+  { cluster, history }: Config,
+  { log, quiet, onSaid }: Telemetry & { onSaid: (what: object) => void },
+): Promise<(Shared & { bus?: KnownBus }) | undefined> {
+  if (cluster === undefined || history.kind === 'sqlite') return undefined;
+  let isUp = false;
+  const bus = await openBus(cluster, history, (lost) => {
+    if (lost !== null) {
+      log.error({ reason: lost.message }, 'the bus is down: degraded, messages of other servers come later');
+    } else if (!isUp) log.info('the bus is up');
+    isUp = lost === null;
+  });
+  const onForeign = () =>
+    quiet.warn('foreign', {}, 'a text on the bus was ignored: it is cut off, or another program sent it');
+  const shared = { self: randomUUID(), onSaid, onForeign };
+  return bus === undefined
+    ? { ...shared, look: pollIntervalMs.alone }
+    : { ...shared, bus, look: pollIntervalMs.besideBus };
+}
+
+function openServers(
+  self: string,
+  history: History,
+  logins: Logins,
+  { metrics, log, onFailure }: Telemetry & { onFailure: (error: Error) => void },
+): Servers {
+  const { digest } = history;
+  return new Servers({
+    self,
+    version: manifest.version,
+    history,
+    onFailure,
+    site: digest &&
+      logins.fingerprint && {
+        async read() {
+          const read = await logins.fingerprint?.(digest);
+          return read ? { by: digest(`${manifest.version} ${read.settings}`), is: read.site } : null;
+        },
+        onDiffers(servers) {
+          metrics.siteDiffers.set(servers === null ? 0 : 1);
+          if (servers === null)
+            log.info('this server has read the same configuration of the site as the others');
+          else
+            log.error(
+              { servers, hint: 'compare the files of the site on this server with those on the others' },
+              'the configuration of the site is another one than on most servers: this one is not ready',
+            );
+        },
+      },
+    onSilence: (server, silent) => {
+      if (silent)
+        log.warn({ server }, 'nothing has come from a server for 15 s: its users no longer count as present');
+      else log.info({ server }, 'a server is back');
+    },
+    onSameName: (server) =>
+      log.warn(
+        { server },
+        'two servers have the same CHAT_NODE: when one starts, the users of the other are not present for a moment',
+      ),
+  });
+}
+
+/** Returns a function that tests whether the history answers. Concurrent callers share a query, because anybody may call it. */
+function answerTest(history: History): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  return () => {
+    answer ??= history.read
+      .membersOf({ room: '', users: [''] })
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => {
+        answer = undefined;
+      });
+    const late = new Promise<false>((resolve) => setTimeout(resolve, answerTimeoutMs, false).unref());
+    return Promise.race([answer, late]);
+  };
+}

@@ -1,0 +1,116 @@
+import type { Logins } from 'php-sessions';
+import type { Chat } from '../chat/chat.ts';
+import { type Connection, userOf } from '../chat/model.ts';
+import { removalsOf } from '../chat/moderation/removals.ts';
+import { readyRoomsOf } from '../chat/rooms.ts';
+import { canOf, totalsOfPerson } from '../chat/summary.ts';
+import { type OnRefusal, SocketTransport } from '../connections/accept.ts';
+import { Admission } from '../connections/admission.ts';
+import type { Breach } from '../connections/guard.ts';
+import type { HttpBreach } from '../http/connections.ts';
+import { type HttpServer, openHttpServer } from '../http/server.ts';
+import { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
+import type { Liveness } from '../liveness/liveness.ts';
+import type { Services } from '../requests/dispatch.ts';
+import type { Drain } from '../requests/drain.ts';
+import type { Config } from '../settings/config.ts';
+import type { Traces } from '../traces/traces.ts';
+import { mostFiles, mostMentions, type SessionReady } from '../wire/events.ts';
+import { openRoutes, type RouteParts } from './routes.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** The connections and requests of clients. */
+export interface Transport {
+  sockets: SocketTransport;
+  /** Opens the port. */
+  listen(parts: RouteParts & { liveness: Liveness; traces: Traces }): Promise<HttpServer>;
+}
+
+/**
+ * Concurrent reads of one user. The history runs reads one after the other, so those of other users wait behind them.
+ */
+const maxReads = 4;
+/** A database server searches over two connections. The slow searches of one user leave the other one free. */
+const maxSearches = 1;
+
+export function openTransport(
+  config: Config,
+  options: Telemetry & { logins: Logins; drain: Drain },
+): Transport {
+  const { logins, drain, metrics, log, quiet } = options;
+  const admission = new Admission(config, logins, drain);
+  const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
+    metrics.refusals.inc({ code });
+    quiet.warn(kind, { code, reason, hint }, 'a connection was refused');
+  };
+  const onBreach = (reason: Breach | HttpBreach) => {
+    metrics.closed.inc({ reason });
+    quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');
+  };
+  const sockets = new SocketTransport({ ...config, admission, onRefusal, onBreach });
+  return {
+    sockets,
+    listen(parts) {
+      const { chat, liveness, notifications, traces } = parts;
+      const services: Services = {
+        chat,
+        limits: {
+          requests: new RateLimit(config.limitRequests),
+          reads: new ConcurrencyLimit(maxReads),
+          searches: new ConcurrencyLimit(maxSearches),
+          send: new RateLimit(config.limitSend),
+          search: new RateLimit(config.limitSearch),
+          change: new RateLimit(config.limitChange),
+          create: new RateLimit(config.limitCreate),
+          invite: new RateLimit(config.limitInvite),
+          report: new RateLimit(config.limitReport),
+        },
+        log,
+        quiet,
+        drain,
+        traces,
+        onRequest: (event, code) => metrics.requests.inc({ event, code }),
+      };
+      const self = (connection: Connection) => selfOf(config, chat, connection);
+      sockets.open({
+        logins,
+        liveness,
+        services,
+        self,
+        ready: (connection) => ({ ...self(connection), ...readyOf(config, chat, connection) }),
+        bans: ({ person }) => removalsOf(chat.directory.restrictions, person.user.id),
+        accepted: notifications.accepted,
+        seen: notifications.seen,
+        loggedOut: notifications.loggedOut,
+      });
+      return openHttpServer({
+        ...config,
+        endpoint: sockets,
+        routes: openRoutes(config, { ...parts, ...options, admission, reads: services.limits.reads }),
+        bounds: { places: admission, onRefusal, onBreach },
+        log,
+        quiet,
+      });
+    },
+  };
+}
+
+/** The user of a connection, as `session:ready` and `session:changed` contain it. */
+function selfOf({ profile }: Config, { settings }: Chat, connection: Connection) {
+  const roles = [...connection.identity.roles];
+  return { user: userOf(connection), roles, can: canOf(settings, roles), profile };
+}
+
+/** The other fields of `session:ready`. */
+const readyOf = (
+  { limitText, limitFile, node }: Config,
+  chat: Chat,
+  connection: Connection,
+): Omit<SessionReady, keyof ReturnType<typeof selfOf>> => ({
+  protocol: 1,
+  ...readyRoomsOf(chat, connection),
+  ...(node === undefined ? {} : { node }),
+  totals: totalsOfPerson(connection.person),
+  limits: { text: limitText, mentions: mostMentions, file: limitFile, files: mostFiles },
+  serverTime: Date.now(),
+});
