@@ -1,9 +1,9 @@
 import type { HoldSettings } from '../chat/moderation/hold-settings.ts';
-import { howToRun } from '../command/how-to-run.ts';
 import { Files } from '../files/files.ts';
 import type { History } from '../history/history.ts';
 import { FileBudget } from '../limits/file-budget.ts';
 import { Previews } from '../previews/previews.ts';
+import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 import type { Telemetry } from './telemetry.ts';
 

@@ -1,7 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CommandProblem, exit } from '../command/problem.ts';
 import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
@@ -9,6 +8,7 @@ import { sync } from '../files/sync.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { type ListedBefore, listedNow } from '../history/sqlite/erased.ts';
 import { copyHistory, storedFiles } from '../history/sqlite/snapshot.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { ArchiveWriter } from './archive.ts';
 import { entries, formatNow, type Manifest } from './manifest.ts';
 

@@ -1,7 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { CommandProblem, exit } from '../command/problem.ts';
 import { folderStorage } from '../files/folder.ts';
 import { storedName } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
@@ -12,6 +11,7 @@ import { whyNotAlone } from '../history/sql/in-use.ts';
 import { claim } from '../history/sqlite/claim.ts';
 import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/snapshot.ts';
 import { restoredOf } from '../history/sqlite/sqlite.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data } from './backup.ts';
 import { entries, formatNow, largestManifest, type Manifest, manifest } from './manifest.ts';

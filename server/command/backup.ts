@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeBackup } from '../backup/backup.ts';
+import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { dataOf } from './data.ts';
-import { callersFolder, howToRun } from './how-to-run.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('backup', 'FILE [--without-files] [--settings FILE]')}

@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Data } from '../backup/backup.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
-import { CommandProblem, exit } from './problem.ts';
 
 /**
  * The backup that a command is about, and the data of the chat server with these settings.

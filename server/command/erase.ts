@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { openTerminal } from '../init/terminal.ts';
+import { howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { lineForScreen } from '../wire/blank.ts';
-import { howToRun } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
 import { runningServer } from './running-server.ts';
 import { theUser } from './user.ts';
 

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { callersFolder, howToRun } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
+import { callersFolder, howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { runningServer } from './running-server.ts';
 import { theUser } from './user.ts';
 

@@ -12,12 +12,12 @@ import { type GivenLine, linesOf } from '../import/lines.ts';
 import { mattermostLines } from '../import/mattermost.ts';
 import { rocketChatLines } from '../import/rocket-chat.ts';
 import { slackLines } from '../import/slack.ts';
+import { callersFolder, howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
 import { ownUserId } from '../wire/events.ts';
 import { checkOwner } from './data.ts';
-import { callersFolder, howToRun } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--report FILE] [--settings FILE]')}

@@ -4,9 +4,9 @@ import type { RecordableHistogram } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { type Figures, load } from '../load/load.ts';
 import { loopback } from '../outgoing/addresses.ts';
+import { callersFolder, howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { lineForScreen } from '../wire/blank.ts';
-import { callersFolder, howToRun } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
 /** The default and the most of each. */

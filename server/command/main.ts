@@ -1,6 +1,6 @@
+import { howToRun, withDocs } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { forScreen } from '../wire/blank.ts';
-import { howToRun, withDocs } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
 
 /** A subcommand. */
 interface Command {

@@ -5,9 +5,9 @@ import type { Data } from '../backup/backup.ts';
 import { hasFiles, restoreBackup } from '../backup/restore.ts';
 import { placeOf } from '../history/sql/address.ts';
 import { openTerminal } from '../init/terminal.ts';
+import { callersFolder, howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { checkOwner, dataOf } from './data.ts';
-import { callersFolder, howToRun } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
 export const help = `${howToRun('restore', 'FILE [--yes] [--without-files] [--settings FILE]')}

@@ -9,10 +9,10 @@ import { checkClient, checkProxies } from '../doctor/server.ts';
 import { readClientFiles } from '../http/client-files.ts';
 import { isSeparateRoot, whenSandboxForbidden } from '../limits/separate-process.ts';
 import { createLog, type Log } from '../log.ts';
+import { howToRun } from '../program/how-to-run.ts';
 import { type Config, ConfigError, listSettings, nodeName, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';
-import { howToRun } from './how-to-run.ts';
 
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;

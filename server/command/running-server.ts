@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
-import { howToRun } from './how-to-run.ts';
-import { CommandProblem, exit } from './problem.ts';
 
 /** Milliseconds in which nothing comes. The server gives up its own work earlier. */
 const longestSilence = 60_000;

@@ -2,9 +2,9 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startSessionServer } from 'php-session-server';
 import { createLog, QuietLog } from '../log.ts';
+import { howToRun } from '../program/how-to-run.ts';
 import { unknownText } from '../settings/names.ts';
 import { readSettings } from '../settings/session-server.ts';
-import { howToRun } from './how-to-run.ts';
 
 /** EX_IOERR of sysexits.h: the container or the port cannot be opened, or the process ended on an unexpected error. */
 const ioError = 74;

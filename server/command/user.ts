@@ -1,4 +1,4 @@
-import { CommandProblem, exit } from './problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 
 /** The one user that a command is about. @throws CommandProblem */
 export function theUser(words: readonly string[], help: string): string {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import manifest from '../../package.json' with { type: 'json' };
-import { howToRun } from './how-to-run.ts';
+import { howToRun } from '../program/how-to-run.ts';
 
 export const help = `${howToRun('version')}
 

@@ -1,6 +1,6 @@
 import type { Logins } from 'php-sessions';
-import { howToRun } from '../command/how-to-run.ts';
 import type { Log } from '../log.ts';
+import { howToRun } from '../program/how-to-run.ts';
 
 /** Milliseconds after which a store that could not be read is tried again. */
 const againAfter = 5000;

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { examineLogins, type Finding, findCookieName, grants } from 'php-sessions/doctor';
-import { howToRun } from '../command/how-to-run.ts';
-import { CommandProblem, exit } from '../command/problem.ts';
 import { Addresses } from '../connections/address.ts';
+import { howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { type Config, listSettings, readConfig } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { unknownText } from '../settings/names.ts';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { CommandProblem, exit } from '../command/problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { roomName, topic } from '../wire/events.ts';
 
 const id = z.string().min(1).max(200);

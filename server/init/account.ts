@@ -11,7 +11,7 @@ import {
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SiteFiles } from 'php-sessions/doctor';
-import { CommandProblem, exit } from '../command/problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { lineForScreen } from '../wire/blank.ts';
 
 /** An account of this machine. */

@@ -1,6 +1,6 @@
 import type { CookieScope } from 'php-sessions/doctor';
-import { CommandProblem, exit } from '../command/problem.ts';
 import { loopback } from '../outgoing/addresses.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 
 /** The addresses of the site and of the chat in browsers. */
 export interface ChatAddresses {

@@ -1,8 +1,8 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { callersFolder, howToRun } from '../command/how-to-run.ts';
-import { CommandProblem, exit } from '../command/problem.ts';
+import { callersFolder, howToRun } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { usualFiles } from '../settings/file.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { parseAddress } from './address.ts';

@@ -1,11 +1,11 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Finding, SiteDescription, SiteFiles } from 'php-sessions/doctor';
-import { howToRun, withDocs } from '../command/how-to-run.ts';
-import { CommandProblem, exit } from '../command/problem.ts';
 import { findExposedData } from '../doctor/exposed-data.ts';
 import { findingLines, ok, warning } from '../doctor/finding.ts';
 import { checkClient } from '../doctor/server.ts';
+import { howToRun, withDocs } from '../program/how-to-run.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { readConfig } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
 import { lineForScreen } from '../wire/blank.ts';

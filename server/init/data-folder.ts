@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { CommandProblem, exit } from '../command/problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { ConfigError } from '../settings/config.ts';
 import { givenSettings, usualFiles } from '../settings/file.ts';
 import { lineForScreen } from '../wire/blank.ts';

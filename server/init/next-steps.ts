@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SiteDescription } from 'php-sessions/doctor';
-import { howToRun } from '../command/how-to-run.ts';
+import { howToRun } from '../program/how-to-run.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { CommandProblem, exit } from '../command/problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 
 /** Does not follow a link. Returns null if the path does not exist, or this account may not see it. */
 function statEntry(path: string): Stats | null {

@@ -1,4 +1,4 @@
-import { CommandProblem, exit } from '../command/problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { listSettings, settingNames } from '../settings/config.ts';
 
 /** Settings by their names. */

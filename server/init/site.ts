@@ -8,8 +8,8 @@ import {
   type SiteDescription,
   type SiteFiles,
 } from 'php-sessions/doctor';
-import { CommandProblem, exit } from '../command/problem.ts';
 import { withoutRenewal } from '../doctor/finding.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { lineForScreen } from '../wire/blank.ts';
 import { type Account, asAccount, findAccount } from './account.ts';
 

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { withDocs } from '../command/how-to-run.ts';
+import { withDocs } from '../program/how-to-run.ts';
 import { forScreen, lineForScreen } from '../wire/blank.ts';
 
 export interface Terminal {

@@ -1,11 +1,11 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
+import { fileLine, noticeLine, turning } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
-import { visibleLine } from '../wire/blank.ts';
+import type { NoticeTexts } from '../notify/texts.ts';
 import type { RoomKind, User } from '../wire/events.ts';
-import type { MailTexts } from './texts.ts';
 
 /** Characters and lines of a message. A mail is to be read at once, and mail programs cut long ones. */
-const longest = { text: 320, lines: 8, name: 80 };
+const longest = { text: 320, lines: 8 };
 
 /**
  * The characters of a user's text, with spaces where a mail program would find an address to link. Programs link addresses in
@@ -30,8 +30,6 @@ function isInAddress(before: string, one: string, rest: string): boolean {
 /** The end of a file's name. None of these is a top-level domain. */
 const fileType = /^(?:avif|csv|docx?|gif|jpe?g|mp[34]|od[st]|pdf|png|pptx?|txt|webp|xlsx?)(?![^\s\p{P}])/iu;
 
-/** Marks that turn the direction of what follows them, in a program that shows them. */
-const turning = /[\u202a-\u202e\u2066-\u2069]/gu;
 /** Control characters that a message may have: one of them, U+0085, ends a line in some mail programs, and none for JavaScript. */
 const control = /[\x7f-\x9f]/g;
 
@@ -87,7 +85,7 @@ export interface LetterMessage {
 }
 
 export interface LetterOptions {
-  texts: MailTexts;
+  texts: NoticeTexts;
   /** `nothing`: not even who has written, and where. */
   shows: 'text' | 'name' | 'nothing';
   /** Whether it is the reader who wants no texts. */
@@ -101,10 +99,7 @@ export interface LetterOptions {
   now: number;
 }
 
-/** The beginning of a text as one line that turns no direction. */
-export const line = (text: string, most = longest.name) => visibleLine(text.replace(turning, ''), most);
-
-const unlinkedLine = (text: string) => unlinked([...line(text)]).join('');
+const unlinkedLine = (text: string) => unlinked([...noticeLine(text)]).join('');
 
 /** Says in a mail what is unread. @param total of all rooms */
 export function letterOf(
@@ -167,25 +162,13 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
       author: { id: message.user.id, name: unlinkedLine(message.user.name) },
       time: texts.time(message.sentAt, now),
       text: piecesOf(message, reader),
-      files: (message.files ?? []).map((file) => unlinked([...fileIn(file, texts)]).join('')),
+      files: (message.files ?? []).map((file) => unlinked([...fileLine(file, texts)]).join('')),
     })),
     more: {
       text: hasTexts && left > 0 ? texts.count('more', left) : '',
       address: addressIn(pageUrl, room.room, room.from),
     },
   };
-}
-
-/** A file in words. */
-export function fileIn(
-  { name, alt, image, audio }: NonNullable<StoredMessage['files']>[number],
-  texts: MailTexts,
-) {
-  if (image) return texts.text('picture', { alt: line(alt || name) });
-  if (audio?.peaks === undefined) return texts.text('file', { name: line(name) });
-  const seconds = Math.round((audio.duration ?? 0) / 1000);
-  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-  return texts.text('voice', { time });
 }
 
 /** The beginning of the text, cut where it names the reader. Mentions count in characters. */

@@ -1,5 +1,5 @@
+import { NoticeTexts } from '../notify/texts.ts';
 import { Html, html } from './escaping.ts';
-import { MailTexts } from './texts.ts';
 
 /** `asked`: with the button that stops mails. `over`: the link is too old, or none of ours. */
 export type StopPage = 'asked' | 'stopped' | 'over';
@@ -18,7 +18,7 @@ button{min-height:44px;padding:0 20px;border:0;border-radius:9px;background:ligh
  * @param settings where the user's own settings are
  */
 export function stopPage(is: StopPage, accepted: string | undefined, settings: string): string {
-  const texts = new MailTexts(wanted(accepted));
+  const texts = new NoticeTexts(wanted(accepted));
   const title = texts.text(is === 'asked' ? 'stopAsk' : 'stopped.title');
   const again = html`<a href="${settings}">${texts.text(is === 'stopped' ? 'stopped.again' : 'change')}</a>`;
   const parts = {

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { containers, defaultSocket, type OpenContainer } from 'php-session-server';
 import { z } from 'zod';
-import { CommandProblem, exit } from '../command/problem.ts';
+import { CommandProblem, exit } from '../program/problem.ts';
 import { apiKey, count, duration, readEach, readTexts, size, type Texts } from './forms.ts';
 import { addUnknown, unknownSettings } from './names.ts';
 

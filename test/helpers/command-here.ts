@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { CommandProblem } from '../../server/command/problem.ts';
+import { CommandProblem } from '../../server/program/problem.ts';
 
 type Run = (args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>;
 

@@ -5,7 +5,7 @@ import type { StoredMessage } from '../../../server/history/history.ts';
 import { htmlOf } from '../../../server/mail/html.ts';
 import { type LetterOptions, letterOf, type UnreadIn } from '../../../server/mail/letter.ts';
 import { plainOf } from '../../../server/mail/plain.ts';
-import { MailTexts, mailLanguage, mailLanguages, textsIn } from '../../../server/mail/texts.ts';
+import { NoticeTexts, noticeLanguage, noticeLanguages, textsIn } from '../../../server/notify/texts.ts';
 
 const alice = { id: '7', name: 'Alice Moreau' };
 const owen = { id: '11', name: 'Owen Price' };
@@ -72,7 +72,7 @@ function mail(
   rooms: UnreadIn[],
   { lang = 'en-GB', ...options }: Partial<LetterOptions> & { lang?: string } = {},
 ) {
-  const texts = new MailTexts(lang, 'UTC');
+  const texts = new NoticeTexts(lang, 'UTC');
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
   const letter = letterOf(alice, total, rooms, {
     texts,
@@ -178,7 +178,7 @@ ${footer}`);
 
   test('times have the zone and the format of the reader', () => {
     const time = (lang: string, zone: string, now: number) =>
-      new MailTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
+      new NoticeTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
     const tomorrow = at(9, 50) + 24 * 3_600_000;
     expect(time('en-US', 'America/New_York', at(9, 50))).toBe('04:28 AM');
     expect(time('en-US', 'America/New_York', tomorrow)).toBe('Nov 23, 04:28 AM');
@@ -268,12 +268,12 @@ test('a mail from right to left says so', () => {
 });
 
 test('the languages are those of the client, each with all texts, values and plural forms', () => {
-  expect(mailLanguages).toEqual(languages);
-  const folder = new URL('../../../server/mail/languages/', import.meta.url);
+  expect(noticeLanguages).toEqual(languages);
+  const folder = new URL('../../../server/notify/languages/', import.meta.url);
   expect(readdirSync(folder).map((file) => file.replace('.json', ''))).toEqual(languages);
   const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).filter((value) => value !== '{n}');
   const english = textsIn('en');
-  for (const lang of mailLanguages) {
+  for (const lang of noticeLanguages) {
     const rules = new Intl.PluralRules(lang);
     const forms = [...new Set([...Array.from({ length: 200 }, (_, n) => rules.select(n)), 'other'])];
     const keys = Object.keys(english).flatMap((key) => {
@@ -295,7 +295,7 @@ test('the languages are those of the client, each with all texts, values and plu
 });
 
 test('the language is chosen exactly, by its base, or is English', () => {
-  expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(mailLanguage)).toEqual([
+  expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(noticeLanguage)).toEqual([
     'fr',
     'zh-Hans',
     'pt-BR',

@@ -4,7 +4,7 @@ import type ours from './languages/en.json';
 const folder = new URL('./languages/', import.meta.url);
 
 /** The languages of mails: each is one file of texts. */
-export const mailLanguages = [
+export const noticeLanguages = [
   'ar',
   'de',
   'en',
@@ -38,16 +38,16 @@ export function textsIn(lang: string): Record<string, string> {
 const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];
 
 /** The best language for a tag: the same, or of the same first part, or English. */
-export function mailLanguage(wanted: string): (typeof mailLanguages)[number] {
+export function noticeLanguage(wanted: string): (typeof noticeLanguages)[number] {
   return (
-    mailLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
-    mailLanguages.find((lang) => base(lang) === base(wanted)) ??
+    noticeLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
+    noticeLanguages.find((lang) => base(lang) === base(wanted)) ??
     'en'
   );
 }
 
 /** The texts, times and numbers of one reader. */
-export class MailTexts {
+export class NoticeTexts {
   readonly lang: string;
   readonly direction: 'ltr' | 'rtl';
   readonly #by: Readonly<Record<string, string>>;
@@ -60,7 +60,7 @@ export class MailTexts {
    * @param zone of the times, as IANA names them
    */
   constructor(wanted = 'en', zone = 'UTC') {
-    this.lang = mailLanguage(wanted);
+    this.lang = noticeLanguage(wanted);
     this.direction = this.lang === 'ar' || this.lang === 'he' ? 'rtl' : 'ltr';
     this.#by = textsIn(this.lang);
     this.#locale = base(wanted) === base(this.lang) && isLocale(wanted) ? wanted : this.lang;
