@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import type { Metadata } from 'sharp';
 import { type AnimatedPng, readAnimatedPng, writeAnimatedPng } from './animated-png.ts';
 import type { Examined, Task, ToExaminer, ToServer } from './examiner.ts';
@@ -65,8 +65,8 @@ const advice: Record<string, string> = {
 for (const type of ['image/heif', 'image/heic-sequence', 'image/heif-sequence'])
   advice[type] = advice['image/heic'] as string;
 
-// All other processes take precedence.
-setPriority(10);
+// All other processes take precedence. A process may not raise its priority, if the server has a lower one.
+setPriority(Math.max(10, getPriority()));
 /** The CPU time before the current task. */
 let before: NodeJS.CpuUsage | undefined;
 setInterval(() => {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import sharp from 'sharp';
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { MessageFile } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatServerHere } from '../../helpers/chat-here.ts';
-import type { RunningChat } from '../../helpers/chat-server.ts';
+import { type RunningChat, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
@@ -90,6 +90,14 @@ const privateRoom = async () => {
   await ann.request('room:join', { room: room.id });
   return room.id;
 };
+
+test('a server with the lowest priority accepts files', async () => {
+  const low = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_ORIGINS: origin }, startChatServer);
+  onTestFinished(low.close);
+  setPriority(low.chat.pid, 19);
+  const cookie = await low.session(1, 'Ann');
+  expect((await upload(low.chat.url, cookie, 'some text')).status).toBe(201);
+});
 
 test('a picture is turned upright and re-encoded without its metadata', async () => {
   expect(ann.ready).toMatchObject({ can: { files: true }, limits: { file: 1_048_576, files: 10 } });
