@@ -167,33 +167,19 @@ export async function openChat(options: {
     kick,
     onRestrictions: () => endInTime(),
     onAsideFailure,
-    async readReport(id) {
-      const report = await reportOf({ history, directory }, id);
-      // Once it is closed its message is that of now, which another server may have stored after it removed a moderator.
-      await history.current();
-      return report;
-    },
+    readReport: (id) => reportOf({ history, directory }, id),
     async readHeld(id) {
       const stored = await history.read.held({ id });
       const [held] = stored === null ? [] : await shownHeld(history, [stored]);
-      // Another server may have stored what was decided, and before it that the author or a moderator was removed.
-      await history.current();
       return held;
     },
     async readUser(id) {
       const [known] = await history.read.users({ ids: [id] });
       return { id, name: known?.name ?? id };
     },
-    async readPin(room, seq) {
-      const pin = await pinOf({ history, directory }, room, seq);
-      // Another server may have stored what was read, and before it that somebody was removed.
-      await history.current();
-      return pin;
-    },
+    readPin: (room, seq) => pinOf({ history, directory }, room, seq),
     async readMessage({ room, seq, id }) {
       const [message] = await history.read.messages({ places: [{ room, seq }] });
-      // Another server may have stored what was read, and before it that somebody was removed.
-      await history.current();
       return message?.id === id && message.deletedAt === undefined ? message : undefined;
     },
     others,

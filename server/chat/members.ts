@@ -142,8 +142,6 @@ export async function remove(
     need(room, connection, self ? 'leave' : 'remove');
     if (!self) {
       const target = await targetOf(chat, room.record.id, user);
-      // Another server may have removed the user who asks.
-      await history.current();
       directory.checkStill(connection.person, room);
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
@@ -179,8 +177,6 @@ export async function setRole(
   await decided(async () => {
     const decidedFor = stateOf(room.record);
     const target = await targetOf(chat, room.record.id, user);
-    // Another server may have removed the user who asks.
-    await chat.history.current();
     chat.directory.checkStill(connection.person, room);
     // A repeat after a lost answer: the former owner no longer has the right.
     if (target.member?.role === role) return { stale: false };

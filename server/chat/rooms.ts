@@ -145,8 +145,6 @@ export async function join(
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: joinChanges });
     threads = await threadsFor(chat, person, id, page.messages, page.threads);
-    // Another server may have stored what was read, and before it that the user was removed.
-    if (page !== nothing) await history.current();
     // Messages published meanwhile may need a look too. Only one more, since messages may change at each look: the rest
     // stays unmarked.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
@@ -232,15 +230,12 @@ export async function settled<T>(room: Room, read: () => Promise<T>): Promise<T>
  * @param scope those rooms, as JSON
  */
 export async function readWithin<Scope, T>(
-  { history }: Pick<Chat, 'history'>,
   scope: () => Scope,
   read: (scope: Scope) => Promise<T>,
 ): Promise<T> {
   for (;;) {
     const known = scope();
     const answer = await read(known);
-    // Another server may have stored what was read, and before it that the user was removed.
-    await history.current();
     if (JSON.stringify(scope()) === JSON.stringify(known)) return answer;
   }
 }

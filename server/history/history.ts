@@ -1818,10 +1818,17 @@ export interface History {
   readonly probe: {
     readonly [Op in keyof Writes]: (input: Writes[Op]['in']) => Promise<Writes[Op]['out'] | null>;
   };
+  /**
+   * A read resolves after all changes that were stored before it, by any server, were handed out. A listener's copy is then as
+   * new as the answer, so it decides which parts of the answer a user may get.
+   */
   readonly read: {
     readonly [Query in keyof Reads]: (input: Reads[Query]['in']) => Promise<Reads[Query]['out']>;
   };
-  /** Resolves when everything was handed out that was stored before, by any server. Rejects if the database fails. */
+  /**
+   * Resolves when everything was handed out that was stored before, by any server. Only for decisions that follow no read.
+   * Rejects if the database fails.
+   */
   current(): Promise<void>;
   /** See `Change`. */
   onChange(listener: (change: Change) => void): void;

@@ -52,7 +52,7 @@ export type SendMail = (
 ) => Promise<NoticeOutcome | undefined>;
 
 export interface DueOptions {
-  history: Pick<History, 'read' | 'write' | 'current'>;
+  history: Pick<History, 'read' | 'write'>;
   directory: Directory;
   defaults: NotifyDefaults;
   /** Milliseconds after a message when its readers are looked at for the first time. */

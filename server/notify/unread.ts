@@ -76,14 +76,12 @@ const namedFor = 3 * 24 * 60 * 60_000;
  * was notified of it.
  */
 export async function unreadOf(
-  { read, current }: Pick<History, 'read' | 'current'>,
+  { read }: Pick<History, 'read'>,
   directory: Directory,
   id: string,
   { notified, only, messagesOf = [], forMail = false }: UnreadOptions,
 ): Promise<Unread | undefined> {
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
-  // Another server may have stored a ban.
-  await current();
   if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
   // The user may have lost the room before its messages were read, and another room may have got its id.

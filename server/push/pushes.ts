@@ -36,7 +36,7 @@ interface Reason {
 }
 
 export interface PushesOptions extends SenderOptions {
-  history: Pick<History, 'read' | 'write' | 'current'>;
+  history: Pick<History, 'read' | 'write'>;
   directory: Directory;
   defaults: NotifyDefaults;
   registry: Pick<DeviceRegistry, 'check' | 'addressOf' | 'forget'>;

@@ -198,7 +198,8 @@ async function carryOut(
       for (;;) {
         const rights = rightsOf(context);
         const answer = await run();
-        await stillThere(context);
+        // The user may have been removed or banned before the read: nothing of the room may follow that.
+        if (context.room !== undefined) chat.directory.checkStill(connection.person, context.room);
         if (rightsOf(context) === rights) return answer;
         // With other rights the user gets another answer, or none.
         const lost = refusalByRights(handler, context);
@@ -268,8 +269,8 @@ async function repeated(
 }
 
 /**
- * The user may have been removed or banned before or during a read: nothing of the room may follow that. Another server may
- * have stored what was read, and before it that the user was removed. @throws RequestError `unknown_room`
+ * Checks that a refusal or a repeat, which a write returned, may be sent: another server may have removed or banned the user
+ * before that write. @throws RequestError `unknown_room`
  */
 async function stillThere({
   chat,

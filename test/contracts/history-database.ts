@@ -865,6 +865,19 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
+    it('a read resolves after the changes that another server has stored before it were handed out', async () => {
+      await empty();
+      const writing = await open(database.url, undefined, shared);
+      const reading = await open(database.url, undefined, { ...shared, self: 'two' });
+      const heard: string[] = [];
+      reading.onChange((change) => {
+        if (change.type === 'message') heard.push(change.message.text);
+      });
+      await writing.write.send(message('news'));
+      const { messages } = await reading.read.after({ room: 'lobby', after: 0, upTo: 1, limit: 1 });
+      expect([messages.map(({ text }) => text), heard]).toEqual([['news'], ['news']]);
+    });
+
     /** Follows a history of which something is written between the reading of entries and that of their messages. */
     async function following() {
       await empty();

@@ -1351,7 +1351,7 @@ function contract(open: () => Promise<TestedHistory>) {
     });
   });
 
-  test('reads are delivered only once the history is current', async () => {
+  test('a read resolves after the changes before it were handed out', async () => {
     const lost = new Set<string>();
     tested.history.onChange((change) => {
       if (change.type === 'member' && change.now.sources === 0) lost.add(change.room.id);
@@ -1366,7 +1366,6 @@ function contract(open: () => Promise<TestedHistory>) {
       const reading = async (read: () => Promise<{ messages: readonly { text: string }[] }>) => {
         while (!isDone) {
           const { messages } = await read();
-          await tested.history.current();
           if (messages.some(({ text }) => text === 'a secret') && !lost.has(room)) early++;
         }
       };

@@ -53,6 +53,9 @@ export async function openInterrupted(over: Partial<Parameters<typeof openChat>[
   /** Changes that the chat hears late of. */
   const late: (() => void)[] = [];
   let isLate = false;
+  const hearAll = () => {
+    for (const hear of late.splice(0)) hear();
+  };
   /** The events that were sent, each with the connections or the room that got it. */
   const told: string[] = [];
   const { chat, history, close } = await openChatOver(
@@ -60,6 +63,7 @@ export async function openInterrupted(over: Partial<Parameters<typeof openChat>[
       read: methods(async (query, input) => {
         await happen('before', query);
         const answer = await stored.read[query](input);
+        if (!isLate) hearAll();
         await happen('after', query);
         return answer;
       }),
@@ -74,9 +78,7 @@ export async function openInterrupted(over: Partial<Parameters<typeof openChat>[
           if (isLate) late.push(() => listener(change));
           else listener(change);
         }),
-      async current() {
-        for (const hear of late.splice(0)) hear();
-      },
+      current: async () => hearAll(),
     }),
     () => ({
       publisher: {
@@ -101,7 +103,7 @@ export async function openInterrupted(over: Partial<Parameters<typeof openChat>[
       next = { when, what, run };
     },
     hasHappened: () => next === undefined,
-    /** Delays the change events of `run` until the chat calls `current()`, or the test calls `hearOne()`. */
+    /** Delays the change events of `run` until the chat reads or calls `current()`, or the test calls `hearOne()`. */
     async lateFor(run: () => Promise<unknown>) {
       isLate = true;
       await run();

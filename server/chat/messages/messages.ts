@@ -330,7 +330,6 @@ async function authorOf(
   { room, seq }: { room: string; seq: number },
 ): Promise<string> {
   const { messages } = await history.read.after({ room, after: seq - 1, upTo: seq, limit: 1 });
-  await history.current();
   found(directory.find(person, room));
   const [message] = messages;
   if (message === undefined) throw new RequestError('unknown_message');
@@ -411,7 +410,6 @@ export async function search(
   { query, from, has, sentFrom, sentBefore, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
   return readWithin(
-    chat,
     () => ({
       rooms: room === undefined ? [...person.memberships.keys()] : [room.record.id],
       // The search itself must omit these rooms: if their messages were removed from the page later, a short page would

@@ -107,8 +107,6 @@ export class SeenBy {
     readers: ReadonlySet<string>,
   ): Promise<void> {
     const answer = await this.#seen(connection, room, asked.seq);
-    // Another server may have stored what was read, and before it that somebody was removed.
-    await this.#history.current();
     const isNews = answer.users.some(({ id }) => readers.has(id) && asked.named?.has(id) !== true);
     if (!isNews || !room.joined.has(connection) || this.#asked.get(connection)?.get(room) !== asked) return;
     if (!showsSeen(room)) return;

@@ -51,8 +51,6 @@ export class ThreadChanges {
     const { id } = room.record;
     const apart = new Set([...room.joined].flatMap(({ person }) => [...person.blocked]));
     const found = await this.#history.read.threads({ room: id, threads: numbers, apart: [...apart] });
-    // Another server may have stored what was read, and before it that somebody was removed.
-    await this.#history.current();
     const byNumber = new Map(found.map((one) => [one.thread, one]));
     const stored = numbers.map((thread): StoredThread => {
       const none = { thread, root: thread, replies: 0, authors: [], apart: [], fresh: 0 };

@@ -65,7 +65,7 @@ export async function checkHeld(
   edited?: { room: string; seq: number },
 ): Promise<void> {
   const all = await chat.history.read.heldBy({ user: person.user.id });
-  const mine = await stillOf(chat, person, all);
+  const mine = stillOf(chat, person, all);
   const isReplaced = (one: StoredHeld) => one.room === edited?.room && one.seq === edited.seq;
   if ((mine.length < mostHeld && all.length < mostHeldWithLost) || mine.some(isReplaced)) return;
   throw new RequestError(
@@ -78,15 +78,11 @@ export async function checkHeld(
  * The user's own messages that wait or were rejected, without those in rooms that the user has lost: what a moderator does with
  * these there, also by deleting the room, shows in no list and no limit.
  */
-async function stillOf<One extends { room: string }>(
-  { history, directory }: Chat,
+const stillOf = <One extends { room: string }>(
+  { directory }: Chat,
   person: Person,
   mine: readonly One[],
-): Promise<One[]> {
-  // Another server may have stored what was read, and before it that the user was removed.
-  await history.current();
-  return mine.filter(({ room }) => directory.find(person, room) !== undefined);
-}
+): One[] => mine.filter(({ room }) => directory.find(person, room) !== undefined);
 
 export async function listHeld(
   chat: Chat,
@@ -97,11 +93,10 @@ export async function listHeld(
   const { id } = connection.person.user;
   if (mine) {
     const held = await shownHeld(history, await history.read.heldBy({ user: id }));
-    return { held: await stillOf(chat, connection.person, held) };
+    return { held: stillOf(chat, connection.person, held) };
   }
   const everyPublic = moderatesSite(connection.identity);
   return readWithin(
-    chat,
     () => ({
       rooms: moderatedRooms(connection),
       // The list itself must omit these rooms: a short page would show that something waits there.
@@ -171,8 +166,6 @@ async function toDecide(chat: Chat, connection: Connection, id: string): Promise
   const user = connection.person.user.id;
   const stored = await chat.history.read.held({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
-  // Another server may have taken the right away.
-  await chat.history.current();
   const member = stored === null ? undefined : await memberOf(chat, stored.room, user);
   // The session may have lost a role meanwhile.
   const actor = { roles: connection.identity.roles, member };

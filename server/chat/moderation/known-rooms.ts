@@ -42,4 +42,4 @@ export const readKnown = <Answer>(
   chat: Chat,
   connection: Connection,
   read: (known: KnownRooms) => Promise<Answer>,
-): Promise<Answer> => readWithin(chat, () => knownRooms(chat, connection), read);
+): Promise<Answer> => readWithin(() => knownRooms(chat, connection), read);

@@ -84,7 +84,7 @@ export function rooms(
       return room !== undefined && isKnown(chat, known, id) ? { id, createdAt: room.record.createdAt } : [];
     });
   };
-  return readWithin(chat, chosen, async (known) => {
+  return readWithin(chosen, async (known) => {
     const { read } = chat.history;
     const ids = known.map(({ id }) => id);
     const [messages, files] = await Promise.all([

@@ -37,7 +37,6 @@ export async function listReports(
   const asker = connection.person.user.id;
   const decided = since === undefined ? {} : { decided: await decidedSince(chat, connection, since) };
   return readWithin(
-    chat,
     () => ({
       rooms: moderatesSite(connection.identity) ? null : moderatedRooms(connection),
       // The list itself must omit these rooms: a short page would show that something was reported there.
@@ -103,8 +102,6 @@ async function seenReport(
 ): Promise<{ stored: StoredReport; record: RoomRecord }> {
   const stored = await history.read.report({ id });
   const record = stored && (await history.read.room({ room: stored.room }));
-  // Another server may have stored what was read, and before it taken the right away.
-  await history.current();
   if (stored === null || record === null) throw new RequestError('unknown_message');
   needSight({ directory }, record, connection);
   return { stored, record };
@@ -142,8 +139,7 @@ export async function closeReport(
   let isOurs = false;
   await decided(async () => {
     const decidedFor = stateOf((await history.read.room({ room })) ?? record);
-    // Another server may have taken the right away before that.
-    await history.current();
+    // The user may have lost the right before that.
     needSight(chat, record, connection);
     if (done !== 'nothing') {
       const actor = { roles: connection.identity.roles, member: await memberOf(chat, room, by) };
@@ -175,7 +171,6 @@ async function closedNow(
   const stored = await chat.history.read.report({ id });
   const report = stored && (await shownReport(chat, stored, connection.person.user.id));
   // The user may have lost the right before the message was edited.
-  await chat.history.current();
   needSight(chat, room, connection);
   if (report === null) throw new RequestError('unknown_message');
   const reads = chat.directory.find(connection.person, room.id) !== undefined;

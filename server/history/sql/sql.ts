@@ -82,10 +82,24 @@ export async function openSqlHistory(
       query === 'search'
         ? search(dialect, connection, cursors, input as Reads['search']['in'])
         : answered(queries[query as 'room'](input as never), connection);
+    let found: Reads[Query]['out'];
     try {
-      return (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];
+      found = (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];
     } catch (error) {
       throw error instanceof SqlError ? unavailable(error) : (error as RequestError);
+    }
+    // What was read may be newer than the last change that was handed out.
+    await current();
+    return found;
+  }
+
+  async function current(): Promise<void> {
+    if (others === undefined) return writer.current();
+    if (closing !== undefined) throw closed();
+    try {
+      await others.upTo(await lastEntry());
+    } catch (error) {
+      throw error instanceof SqlError ? unavailable(error) : (error as Error);
     }
   }
 
@@ -110,15 +124,7 @@ export async function openSqlHistory(
     // The writer answers it, since what it asks about may still be on its way to the database.
     probe: methods((op, input) => writer.call(op, input, { probe: true })),
     read: methods(read),
-    async current() {
-      if (others === undefined) return writer.current();
-      if (closing !== undefined) throw closed();
-      try {
-        await others.upTo(await lastEntry());
-      } catch (error) {
-        throw error instanceof SqlError ? unavailable(error) : (error as Error);
-      }
-    },
+    current,
     onChange: (listener) => {
       listeners.push(listener);
     },

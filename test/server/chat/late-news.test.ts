@@ -9,7 +9,7 @@ import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-/** A chat that hears of what another server has written when it asks, or writes itself. */
+/** A chat that hears of the writes of another server when it reads or writes itself. */
 async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   const late: (() => void)[] = [];
   const other = { writes: false };
@@ -20,6 +20,11 @@ async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
     (stored) => ({
       write: methods(async (op, input, asker) => {
         const answer = await stored.write[op](input, asker);
+        if (!other.writes) hear();
+        return answer;
+      }),
+      read: methods(async (query, input) => {
+        const answer = await stored.read[query](input);
         if (!other.writes) hear();
         return answer;
       }),
@@ -342,9 +347,9 @@ test('a server that hears late of a new room with the same ID decides nothing th
       other.writes = true;
       await history.write.deleteRoom({ room });
       const id = await make(room, next, madeAt + 1);
-      other.writes = false;
       const made = await state(room);
       expect(made.room?.access).toBe(access);
+      other.writes = false;
       const { error } = await ask(event, { room, ...payload, ...(event === 'invite:revoke' ? { id } : {}) });
       answers.push([next, event, error?.code]);
       expect([event, await state(room)]).toEqual([event, made]);

@@ -58,10 +58,14 @@ test('nothing is in a notice to somebody whom another server has just banned', a
   expect(await unread('eve')).toHaveLength(1);
   let ban: object | null = null;
   const directory = { banOf: () => ban } as unknown as Parameters<typeof unreadOf>[1];
-  const current = async () => {
-    ban = {};
-  };
-  expect(await unreadOf({ read: history.read, current }, directory, 'eve', { notified: [] })).toBeUndefined();
+  const read = Object.assign(Object.create(history.read) as History['read'], {
+    async user(input: Reads['user']['in']) {
+      const user = await history.read.user(input);
+      ban = {};
+      return user;
+    },
+  });
+  expect(await unreadOf({ read }, directory, 'eve', { notified: [] })).toBeUndefined();
 });
 
 test('after a notice about a public room, only a newer mention notifies a user who is not a member', async () => {
@@ -180,7 +184,7 @@ test('nothing that was written after a removal is in a notice that was being mad
       },
     });
     const directory = { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1];
-    const found = await unreadOf({ read, current: history.current }, directory, 'gus', {
+    const found = await unreadOf({ read }, directory, 'gus', {
       ...{ notified: [], messagesOf: ['nook'] },
     });
     expect(found?.rooms).toEqual([]);
@@ -205,7 +209,7 @@ test('nothing of a private room is in a notice about a public one that had its i
       return history.read.messages(input);
     },
   });
-  const found = await unreadOf({ read, current: history.current }, directory, 'jan', options);
+  const found = await unreadOf({ read }, directory, 'jan', options);
   expect(found?.rooms).toEqual([]);
 });
 
