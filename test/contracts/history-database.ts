@@ -130,10 +130,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     /** As a server opens it. */
     async function claimed(
       url: string,
-      { shared, onFailure = unexpectedFailure }: { shared?: Shared; onFailure?: (error: Error) => void } = {},
+      {
+        shared,
+        onFailure = unexpectedFailure,
+        patience = 0,
+      }: { shared?: Shared; onFailure?: (error: Error) => void; patience?: number } = {},
     ): Promise<History> {
       const place = readHistoryPlace(url) as HistoryPlace;
-      const history = await openHistory(place, { onFailure, ...(shared === undefined ? {} : { shared }) });
+      const options = { onFailure, patience, ...(shared === undefined ? {} : { shared }) };
+      const history = await openHistory(place, options);
       closing.push(() => history.close());
       return history;
     }
@@ -327,7 +332,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         if (/try_advisory_lock|IS_USED_LOCK/.test(piece.toString('latin1'))) asked++;
       });
       const failed = Promise.withResolvers<Error>();
-      await claimed(line.url, { onFailure: failed.resolve });
+      // The database may take a moment to notice that the history of the test before was closed.
+      await claimed(line.url, { onFailure: failed.resolve, patience: hanging });
       await line.cut();
       await line.mend();
       asked = 0;
