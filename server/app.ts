@@ -21,7 +21,7 @@ import { noTraces, type Traces } from './traces/traces.ts';
 export interface App {
   host: string;
   port: number;
-  /** Reads a changed configuration of the site; absent if there is none. */
+  /** Reads the changed configuration of the site. Undefined if the server reads no configuration of a site. */
   reload: (() => Promise<void>) | undefined;
   /**
    * Shuts down gracefully: refuses new connections, finishes what it has accepted, closes the connections over time,
@@ -30,10 +30,10 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** At shutdown, a client has this long to receive the data on its way to it. */
+/** At shutdown, clients have this time to receive the data that was sent to them. */
 const maxFarewellMs = 3000;
 
-/** At shutdown, mails and pushes have this long to be sent. */
+/** At shutdown, the sending of mails, pushes and events may take this time. */
 const maxSendingMs = 2000;
 
 /**
@@ -51,7 +51,7 @@ export async function startApp(
   const { quiet, metrics } = telemetry;
   const drain = new Drain();
   const hold = holdSettings(config.hold);
-  // First, since a configuration that cannot be read ends the start.
+  // First, because the start ends if the configuration of the site cannot be read.
   const siteLogins = await openSiteLogins(config, hold, telemetry);
   const { logins, liveness } = siteLogins;
   const traces = await openTraces(config, quiet);

@@ -7,7 +7,7 @@ import { howToRun } from '../program/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** The files of messages, and the previews of links, whose pictures are files. */
+/** The files of messages and the previews of links. Pictures of previews are stored as files. */
 export interface Attachments {
   /** The files that each user may store. */
   budget: FileBudget;

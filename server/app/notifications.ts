@@ -21,31 +21,31 @@ import { watchPresence } from '../webhooks/presence.ts';
 import { Webhooks } from '../webhooks/webhooks.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** Everything that is sent to users who are away and to the site: mails, pushes and webhooks. */
+/** Mails and pushes to users who are away, and webhooks to the site. */
 export interface Notifications {
   /** Undefined if no setting asks for mails or pushes. */
   notifier: Notifier | undefined;
   /** Undefined if pushes are off. */
   devices: DeviceRegistry | undefined;
-  /** Returns the key with which browsers subscribe to pushes. Undefined if they cannot. */
+  /** Returns the key for the push subscriptions of browsers. Undefined if pushes to browsers are off. */
   pushKey: (() => Promise<string>) | undefined;
   /** Whether users get mails, from this server or from the site. */
   offersMails: boolean;
   /** The links that stop mails. Undefined without CHAT_URL. */
   mailStops: MailStops | undefined;
-  /** The consumers of changes that make notices of them. */
+  /** The consumers of changes that store notices and events. */
   consumers: readonly Consumer[];
   accepted: OnAccepted;
   loggedOut(connection: Connection): void;
-  /** Stores the mail address in the session of a user, and deletes that of a banned one. */
+  /** Stores the mail address in a user's session. Deletes the stored address of a banned user. */
   seen(user: SessionUser): void;
-  /** Sends the events again that the site has not taken after all tries. @returns their number */
+  /** Retries the events that the site did not accept after all tries. @returns the number of these events */
   retryEvents(): Promise<number>;
-  /** Starts to send. Before, a server does not know whether users are connected to another one. */
+  /** Starts to send. Call it after `Servers.join`, because users may be connected to other servers. */
   start(chat: Chat, servers: Servers | undefined): void;
-  /** Sends no more, and waits until everything under way is sent. */
+  /** Stops sending, and waits for the notices that are being sent. */
   stop(): Promise<void>;
-  /** Closes the connections to mail and push services, with whatever is under way. */
+  /** Closes the connections to mail and push services, even if a notice is being sent. */
   close(): void;
 }
 
@@ -66,7 +66,7 @@ export async function openNotifications(
   const mailStops = config.url === undefined ? undefined : new MailStops(history, config.url);
   const mails = await openMails(config, { history, logins, mailStops, quiet });
   const addresses = mails && new SeenAddresses(history, onFailure);
-  // If this server sends no mails, the site is notified of the people who are to get one.
+  // Without a mail server, the site gets an event for each mail that it should send.
   const sendsEvents = mails === undefined && config.webhooks?.events.has('notify.due') === true;
   const offersMails = mails !== undefined || sendsEvents;
   const notifier =
@@ -160,7 +160,7 @@ export async function openNotifications(
   };
 }
 
-/** Undefined if this server sends no mails. */
+/** Undefined without a mail server or a public address. */
 async function openMails(
   { mail, pageUrl }: Config,
   {
@@ -171,7 +171,7 @@ async function openMails(
   }: Pick<Telemetry, 'quiet'> & { history: History; logins: Logins; mailStops: MailStops | undefined },
 ): Promise<Mails | undefined> {
   if (mail === undefined || pageUrl === undefined || mailStops === undefined) return undefined;
-  // Most servers send no mails.
+  // Loaded only when needed.
   const { Mails } = await import('../mail/mails.ts');
   return Mails.open({
     ...mail,

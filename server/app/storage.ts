@@ -22,7 +22,7 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** After the drain of another server, the start waits this much longer for its end. A killed server says nothing. */
+/** The start waits for the drain of another server and this much longer, because a killed server keeps its claim for a while. */
 const killedServerGraceMs = 6000;
 /** A database that takes longer to answer does not count as ready. */
 const answerTimeoutMs = 1000;
@@ -35,7 +35,7 @@ const busGraceMs = 5000;
 const pollIntervalMs = { besideBus: 1000, alone: 100 };
 
 /**
- * @param options.onFailure called after a bug, or when another server has taken over the database
+ * @param options.onFailure called after a bug, or when another server takes over the database
  * @throws Error if the history cannot be opened
  */
 export async function openStorage(
@@ -145,7 +145,7 @@ function openServers(
   });
 }
 
-/** Returns a function that tests whether the history answers. Concurrent callers share a query, because anybody may call it. */
+/** Returns a test whether the history answers. Concurrent calls share a query, because every client can cause calls. */
 function answerTest(history: History): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   return () => {

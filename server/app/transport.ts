@@ -26,11 +26,9 @@ export interface Transport {
   listen(parts: RouteParts & { liveness: Liveness; traces: Traces }): Promise<HttpServer>;
 }
 
-/**
- * Concurrent reads of one user. The history runs reads one after the other, so those of other users wait behind them.
- */
+/** Concurrent reads of one user. The history runs reads in sequence, so they delay the reads of other users. */
 const maxReads = 4;
-/** A database server searches over two connections. The slow searches of one user leave the other one free. */
+/** Concurrent searches of one user. A database server searches over two connections, so one stays free for other users. */
 const maxSearches = 1;
 
 export function openTransport(
