@@ -42,7 +42,7 @@ async function buildChat() {
     filter: (path) => path !== mark,
   });
   cpSync(join(root, 'package.json'), join(dist, 'package.json'));
-  // Migrations and the texts of mails.
+  // Migrations and the texts of notifications.
   cpSync(join(root, 'server'), join(dist, 'server'), {
     recursive: true,
     filter: (path) => !/\.(ts|md)$/.test(path),

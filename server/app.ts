@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import manifest from '../package.json' with { type: 'json' };
-import { openAttachments } from './app/files.ts';
-import { openFollowing } from './app/following.ts';
+import { openAttachments } from './app/attachments.ts';
+import { startConsumers } from './app/consumers.ts';
+import { openSharedHistory } from './app/history.ts';
 import { openSiteLogins } from './app/logins.ts';
 import { openNotifications } from './app/notifications.ts';
-import { openStorage } from './app/storage.ts';
-import type { Telemetry } from './app/telemetry.ts';
+import { openTraces, type Telemetry } from './app/telemetry.ts';
 import { openTransport } from './app/transport.ts';
 import { openChat } from './chat/chat.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
@@ -16,7 +15,6 @@ import { type Log, QuietLog } from './log.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
 import { type Config, nodeName } from './settings/config.ts';
-import { noTraces, type Traces } from './traces/traces.ts';
 
 export interface App {
   host: string;
@@ -51,12 +49,12 @@ export async function startApp(
   const { quiet, metrics } = telemetry;
   const drain = new Drain();
   const hold = holdSettings(config.hold);
-  // First, because the start ends if the configuration of the site cannot be read.
+  // Before the history, because the start ends if the configuration of the site cannot be read.
   const siteLogins = await openSiteLogins(config, hold, telemetry);
   const { logins, liveness } = siteLogins;
-  const traces = await openTraces(config, quiet);
-  const storage = await openStorage(config, { ...telemetry, logins, traces, onFailure });
-  const { history, servers } = storage;
+  const traces = await openTraces(config, telemetry);
+  const sharedHistory = await openSharedHistory(config, { ...telemetry, logins, traces, onFailure });
+  const { history, servers } = sharedHistory;
   const transport = openTransport(config, { ...telemetry, logins, drain });
   const attachments = openAttachments(config, { ...telemetry, history, hold });
   const notifications = await openNotifications(config, { ...telemetry, history, logins });
@@ -84,14 +82,14 @@ export async function startApp(
       quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
     onSweepFailure: (err) =>
       log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
-    onOtherRoom: (room) => log.warn(otherRoom(room), 'this should be corrected'),
+    onOtherRoom: (room) => log.warn(describeRoomConflict(room), 'this should be corrected'),
   });
   const missing = async (): Promise<Part[]> => [
     ...(drain.started ? ['draining' as const] : []),
     ...((await logins.answers()) ? [] : ['session store' as const]),
-    ...(await storage.missing()),
+    ...(await sharedHistory.missing()),
   ];
-  metrics.open({ connections: () => transport.sockets.connections, missing });
+  metrics.addGauges({ connections: () => transport.sockets.connections, missing });
   servers?.open(chat.here);
   const server = await transport.listen({
     chat,
@@ -104,7 +102,7 @@ export async function startApp(
   });
   await servers?.join(nodeName(config));
   notifications.start(chat, servers);
-  const following = openFollowing(chat, notifications, telemetry);
+  const consumers = startConsumers(chat, notifications, telemetry);
 
   return {
     host: config.host,
@@ -114,47 +112,33 @@ export async function startApp(
       const { over, within } = config.drain;
       // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.
       const each = (within - over) / 3;
-      const lastPackets = Math.min(maxFarewellMs, each);
+      const farewellMs = Math.min(maxFarewellMs, each);
       drain.start();
       // The port is still open here, because a polling client needs one more request to learn that its connection is
       // closed.
-      await transport.sockets.close(drain, { over, lastPackets });
-      liveness.stop();
+      await transport.sockets.close(drain, { over, lastPackets: farewellMs });
+      siteLogins.stop();
       chat.close();
       await drain.finishAll();
       await attachments.close();
       const ended = Promise.all([
-        server.close(lastPackets),
+        server.close(farewellMs),
         servers?.close(),
-        following.stop(),
+        consumers.stop(),
         notifications.stop(),
       ]);
       await Promise.race([ended, pause(Math.min(maxSendingMs, each), undefined, { ref: false })]);
       notifications.close();
       await ended;
       siteLogins.close();
-      await storage.close();
+      await sharedHistory.close();
       await traces.close(each);
     },
   };
 }
 
-/** Without a collector, the packages for traces are not loaded. */
-async function openTraces(config: Config, quiet: QuietLog): Promise<Traces> {
-  const { tracesTo: to } = config;
-  if (to === undefined) return noTraces;
-  const { openTraces } = await import('./traces/opentelemetry.ts');
-  return openTraces({
-    to,
-    node: nodeName(config),
-    version: manifest.version,
-    onFailure: ({ message: reason }) =>
-      quiet.warn('traces', { reason }, 'traces cannot be sent: the collector does not take them'),
-  });
-}
-
 /** The reason and the hint for a room that CHAT_ROOMS names but cannot create. */
-function otherRoom({ id, name, is }: { id: string; name: string; is: string }) {
+function describeRoomConflict({ id, name, is }: { id: string; name: string; is: string }) {
   const reason = `CHAT_ROOMS has no effect on the room ${id}, which was there already and is ${is}`;
   const body = JSON.stringify({ kind: 'public', name });
   const hint =

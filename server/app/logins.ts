@@ -12,6 +12,9 @@ export interface SiteLogins {
   liveness: Liveness;
   /** The accounts of the site as users see them. Undefined if the site has no known table of users. */
   accounts: SiteAccounts | undefined;
+  /** Stops `liveness` and the report of a store that cannot be read. */
+  stop(): void;
+  /** `stop` must be called before. */
   close(): void;
 }
 
@@ -45,10 +48,11 @@ export async function openSiteLogins(
     logins,
     liveness,
     accounts: logins.accounts && shownAccounts(logins.accounts, hold, quiet),
-    close() {
+    stop() {
       endReport();
-      logins.close();
+      liveness.stop();
     },
+    close: () => logins.close(),
   };
 }
 

@@ -37,8 +37,8 @@ export interface Notifications {
   consumers: readonly Consumer[];
   accepted: OnAccepted;
   loggedOut(connection: Connection): void;
-  /** Stores the mail address in a user's session. Deletes the stored address of a banned user. */
-  seen(user: SessionUser): void;
+  /** Stores the mail address that a session contains. Deletes it for banned users. */
+  recordMailAddress(user: SessionUser): void;
   /** Retries the events that the site did not accept after all tries. @returns the number of these events */
   retryEvents(): Promise<number>;
   /** Starts to send. Call it after `Servers.join`, because users may be connected to other servers. */
@@ -97,7 +97,7 @@ export async function openNotifications(
     loggedOut(connection) {
       push?.registry.loggedOut(connection).catch(onPushFailure);
     },
-    seen({ id, mail, banned }) {
+    recordMailAddress({ id, mail, banned }) {
       if (banned) addresses?.forget(id);
       else if (mail !== undefined) addresses?.note(id, mail);
     },

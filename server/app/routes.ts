@@ -18,7 +18,7 @@ import { type ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import { stopPage, stopPageStyle } from '../mail/stop-page.ts';
 import type { Drain } from '../requests/drain.ts';
 import type { Config } from '../settings/config.ts';
-import type { Attachments } from './files.ts';
+import type { Attachments } from './attachments.ts';
 import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -36,7 +36,7 @@ export interface RouteParts {
 /** Requests for links that stop mails, from one address. A mail provider has few addresses for many people. */
 const stopRate = { count: 300, ms: 60_000 };
 
-/** Answers the HTTP requests that are not Socket.IO's. */
+/** Creates the routes of the HTTP requests that are not Socket.IO's. */
 export function openRoutes(
   config: Config,
   {

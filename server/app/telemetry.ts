@@ -1,5 +1,8 @@
+import manifest from '../../package.json' with { type: 'json' };
 import type { Metrics } from '../http/metrics.ts';
 import type { Log, QuietLog } from '../log.ts';
+import { type Config, nodeName } from '../settings/config.ts';
+import { noTraces, type Traces } from '../traces/traces.ts';
 
 /** The log and the metrics of the server. */
 export interface Telemetry {
@@ -7,4 +10,18 @@ export interface Telemetry {
   /** For what may happen often. */
   quiet: QuietLog;
   metrics: Metrics;
+}
+
+/** Loads the packages for traces only if a setting names a collector. */
+export async function openTraces(config: Config, { quiet }: Telemetry): Promise<Traces> {
+  const { tracesTo: to } = config;
+  if (to === undefined) return noTraces;
+  const openTelemetry = await import('../traces/opentelemetry.ts');
+  return openTelemetry.openTraces({
+    to,
+    node: nodeName(config),
+    version: manifest.version,
+    onFailure: ({ message: reason }) =>
+      quiet.warn('traces', { reason }, 'traces cannot be sent: the collector does not take them'),
+  });
 }

@@ -22,7 +22,7 @@ import type { Telemetry } from './telemetry.ts';
 /** The connections and requests of clients. */
 export interface Transport {
   sockets: SocketTransport;
-  /** Opens the port. */
+  /** Opens the port. Called after the chat is opened, which needs `sockets.publisher`. */
   listen(parts: RouteParts & { liveness: Liveness; traces: Traces }): Promise<HttpServer>;
 }
 
@@ -75,10 +75,10 @@ export function openTransport(
         liveness,
         services,
         self,
-        ready: (connection) => ({ ...self(connection), ...readyOf(config, chat, connection) }),
+        ready: (connection) => readyOf(config, chat, connection),
         bans: ({ person }) => removalsOf(chat.directory.restrictions, person.user.id),
         accepted: notifications.accepted,
-        seen: notifications.seen,
+        seen: notifications.recordMailAddress,
         loggedOut: notifications.loggedOut,
       });
       return openHttpServer({
@@ -99,16 +99,12 @@ function selfOf({ profile }: Config, { settings }: Chat, connection: Connection)
   return { user: userOf(connection), roles, can: canOf(settings, roles), profile };
 }
 
-/** The other fields of `session:ready`. */
-const readyOf = (
-  { limitText, limitFile, node }: Config,
-  chat: Chat,
-  connection: Connection,
-): Omit<SessionReady, keyof ReturnType<typeof selfOf>> => ({
+const readyOf = (config: Config, chat: Chat, connection: Connection): SessionReady => ({
   protocol: 1,
+  ...selfOf(config, chat, connection),
   ...readyRoomsOf(chat, connection),
-  ...(node === undefined ? {} : { node }),
+  ...(config.node === undefined ? {} : { node: config.node }),
   totals: totalsOfPerson(connection.person),
-  limits: { text: limitText, mentions: mostMentions, file: limitFile, files: mostFiles },
+  limits: { text: config.limitText, mentions: mostMentions, file: config.limitFile, files: mostFiles },
   serverTime: Date.now(),
 });

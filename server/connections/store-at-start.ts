@@ -30,7 +30,7 @@ export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void
       );
     }
     reported = fault.message;
-    timer = setTimeout(ask, againAfter);
+    timer = setTimeout(ask, againAfter).unref();
   };
   void ask();
   return () => {

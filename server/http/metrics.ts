@@ -134,7 +134,7 @@ export class Metrics {
    * @param current.connections returns the number of connected clients
    * @param current.missing returns the parts that the server lacks to be ready
    */
-  open({
+  addGauges({
     connections,
     missing,
   }: {

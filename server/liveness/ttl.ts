@@ -69,9 +69,9 @@ export class LoginTtl {
   }
 
   /**
-   * Whether a login that is over has expired. A store that still has the record knows. If it is gone, it
-   * has expired when the TTL that was last seen had run out; where the store tells none, `lifetime=` of the store URL
-   * after the last use.
+   * Whether an ended login has expired, in contrast to a logout. A store that still has the record, and the last check of a
+   * login in a table, return what was left of it. If the record is gone, the login has expired when the last known TTL had
+   * passed, or without one, `lifetime=` of the store URL after the last use.
    */
   async hasRunOut(): Promise<boolean> {
     const left = await this.#options.logins.ttl(this.#checked.login).catch(ignoreFailure);

@@ -1,7 +1,7 @@
 import { everybody, type StoredMessage } from '../history/history.ts';
-import { fileLine, noticeLine, turning } from '../notify/lines.ts';
+import { describeFile, directionMarks, toLine } from '../notify/lines.ts';
 import { messagesOfMail, roomsOfMail } from '../notify/mail-bounds.ts';
-import type { NoticeTexts } from '../notify/texts.ts';
+import type { NotificationTexts } from '../notify/texts.ts';
 import type { RoomKind, User } from '../wire/events.ts';
 
 /** Characters and lines of a message. A mail is to be read at once, and mail programs cut long ones. */
@@ -85,7 +85,7 @@ export interface LetterMessage {
 }
 
 export interface LetterOptions {
-  texts: NoticeTexts;
+  texts: NotificationTexts;
   /** `nothing`: not even who has written, and where. */
   shows: 'text' | 'name' | 'nothing';
   /** Whether it is the reader who wants no texts. */
@@ -99,7 +99,7 @@ export interface LetterOptions {
   now: number;
 }
 
-const unlinkedLine = (text: string) => unlinked([...noticeLine(text)]).join('');
+const unlinkedLine = (text: string) => unlinked([...toLine(text)]).join('');
 
 /** Says in a mail what is unread. @param total of all rooms */
 export function letterOf(
@@ -162,7 +162,7 @@ function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: Le
       author: { id: message.user.id, name: unlinkedLine(message.user.name) },
       time: texts.time(message.sentAt, now),
       text: piecesOf(message, reader),
-      files: (message.files ?? []).map((file) => unlinked([...fileLine(file, texts)]).join('')),
+      files: (message.files ?? []).map((file) => unlinked([...describeFile(file, texts)]).join('')),
     })),
     more: {
       text: hasTexts && left > 0 ? texts.count('more', left) : '',
@@ -177,7 +177,7 @@ function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterM
   const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;
   const end = Math.min(characters.length, kept, longest.text);
   const slice = (from: number, to: number) =>
-    characters.slice(from, to).join('').replace(turning, '').replace(control, ' ');
+    characters.slice(from, to).join('').replace(directionMarks, '').replace(control, ' ');
   const pieces: LetterMessage['text'] = [];
   let done = 0;
   for (const { user, start, length } of mentions) {

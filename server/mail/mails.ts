@@ -3,7 +3,7 @@ import { domainToASCII } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { History, StoredMessage } from '../history/history.ts';
 import type { About, SendMail } from '../notify/due.ts';
-import { NoticeTexts } from '../notify/texts.ts';
+import { NotificationTexts } from '../notify/texts.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import { letterOf } from './letter.ts';
 import { type MailServer, openMailServer } from './mail-server.ts';
@@ -77,7 +77,7 @@ export class Mails {
     if (found === undefined) return undefined;
     const { settings } = found;
     const { user, total, rooms } = found.unread;
-    const texts = new NoticeTexts(settings.lang, settings.zone);
+    const texts = new NotificationTexts(settings.lang, settings.zone);
     const letter = letterOf(user, total, rooms, {
       texts,
       shows: settings.text === 'text' && !text ? 'name' : settings.text,

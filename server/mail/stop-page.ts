@@ -1,4 +1,4 @@
-import { NoticeTexts } from '../notify/texts.ts';
+import { NotificationTexts } from '../notify/texts.ts';
 import { Html, html } from './escaping.ts';
 
 /** `asked`: with the button that stops mails. `over`: the link is too old, or none of ours. */
@@ -18,7 +18,7 @@ button{min-height:44px;padding:0 20px;border:0;border-radius:9px;background:ligh
  * @param settings where the user's own settings are
  */
 export function stopPage(is: StopPage, accepted: string | undefined, settings: string): string {
-  const texts = new NoticeTexts(wanted(accepted));
+  const texts = new NotificationTexts(wanted(accepted));
   const title = texts.text(is === 'asked' ? 'stopAsk' : 'stopped.title');
   const again = html`<a href="${settings}">${texts.text(is === 'stopped' ? 'stopped.again' : 'change')}</a>`;
   const parts = {

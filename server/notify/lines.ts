@@ -1,21 +1,21 @@
 import type { StoredMessage } from '../history/history.ts';
 import { visibleLine } from '../wire/blank.ts';
-import type { NoticeTexts } from './texts.ts';
+import type { NotificationTexts } from './texts.ts';
 
 /** Marks that change the direction of the text after them, in a program that shows them. */
-export const turning = /[\u202a-\u202e\u2066-\u2069]/gu;
+export const directionMarks = /[\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Makes one visible line of a name or another short text of a user. @param maxCharacters cuts the line off */
-export const noticeLine = (text: string, maxCharacters = 80) =>
-  visibleLine(text.replace(turning, ''), maxCharacters);
+export const toLine = (text: string, maxCharacters = 80) =>
+  visibleLine(text.replace(directionMarks, ''), maxCharacters);
 
 /** Describes a file of a message. */
-export function fileLine(
+export function describeFile(
   { name, alt, image, audio }: NonNullable<StoredMessage['files']>[number],
-  texts: NoticeTexts,
+  texts: NotificationTexts,
 ): string {
-  if (image) return texts.text('picture', { alt: noticeLine(alt || name) });
-  if (audio?.peaks === undefined) return texts.text('file', { name: noticeLine(name) });
+  if (image) return texts.text('picture', { alt: toLine(alt || name) });
+  if (audio?.peaks === undefined) return texts.text('file', { name: toLine(name) });
   const seconds = Math.round((audio.duration ?? 0) / 1000);
   const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   return texts.text('voice', { time });

@@ -3,8 +3,8 @@ import type ours from './languages/en.json';
 
 const folder = new URL('./languages/', import.meta.url);
 
-/** The languages of mails: each is one file of texts. */
-export const noticeLanguages = [
+/** The languages of mails and pushes, each with a file of texts. */
+export const notificationLanguages = [
   'ar',
   'de',
   'en',
@@ -38,16 +38,16 @@ export function textsIn(lang: string): Record<string, string> {
 const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];
 
 /** The best language for a tag: the same, or of the same first part, or English. */
-export function noticeLanguage(wanted: string): (typeof noticeLanguages)[number] {
+export function notificationLanguage(wanted: string): (typeof notificationLanguages)[number] {
   return (
-    noticeLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
-    noticeLanguages.find((lang) => base(lang) === base(wanted)) ??
+    notificationLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
+    notificationLanguages.find((lang) => base(lang) === base(wanted)) ??
     'en'
   );
 }
 
 /** The texts, times and numbers of one reader. */
-export class NoticeTexts {
+export class NotificationTexts {
   readonly lang: string;
   readonly direction: 'ltr' | 'rtl';
   readonly #by: Readonly<Record<string, string>>;
@@ -60,7 +60,7 @@ export class NoticeTexts {
    * @param zone of the times, as IANA names them
    */
   constructor(wanted = 'en', zone = 'UTC') {
-    this.lang = noticeLanguage(wanted);
+    this.lang = notificationLanguage(wanted);
     this.direction = this.lang === 'ar' || this.lang === 'he' ? 'rtl' : 'ltr';
     this.#by = textsIn(this.lang);
     this.#locale = base(wanted) === base(this.lang) && isLocale(wanted) ? wanted : this.lang;

@@ -1,7 +1,7 @@
 import type { StoredMessage } from '../history/history.ts';
-import { fileLine, noticeLine } from '../notify/lines.ts';
+import { describeFile, toLine } from '../notify/lines.ts';
 import type { NotifySettings } from '../notify/settings.ts';
-import type { NoticeTexts } from '../notify/texts.ts';
+import type { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 
 /** Characters of a text in a notice. */
@@ -14,7 +14,7 @@ export interface Notice {
   /** The last message that concerns the user, with the names that the user may know. */
   message: Pick<StoredMessage, 'user' | 'text' | 'files'>;
   shows: NotifySettings['text'];
-  texts: NoticeTexts;
+  texts: NotificationTexts;
   /** All rooms with something unread that concerns the user, and how many messages that is. */
   unread: readonly UnreadRoom[];
   total: number;
@@ -46,7 +46,7 @@ export function noticeOf({ room, message, shows, texts, unread, total, at, page,
 }
 
 /** For a login that is expired: somebody else may read it. */
-export function namelessNotice(texts: NoticeTexts, page: string): object {
+export function namelessNotice(texts: NotificationTexts, page: string): object {
   const { lang, direction: dir } = texts;
   return {
     web_push: 8030,
@@ -58,18 +58,18 @@ function wordsOf(
   room: UnreadRoom,
   message: Notice['message'],
   shows: Notice['shows'],
-  texts: NoticeTexts,
+  texts: NotificationTexts,
 ): { title: string; body?: string } {
   const count = room.unread > 1 ? texts.count('new', room.unread) : '';
   if (shows === 'nothing' || room.withheld === 'all')
     return { title: texts.text('message'), ...(count === '' ? {} : { body: count }) };
-  const author = noticeLine(message.user.name);
-  const name = noticeLine(room.name);
+  const author = toLine(message.user.name);
+  const name = toLine(room.name);
   const title = room.withheld ? name : room.kind === 'direct' ? author : `${author} · ${name}`;
   if (shows === 'name' || room.withheld) return { title, body: count === '' ? texts.text('message') : count };
   const [file] = message.files ?? [];
-  const said = [...noticeLine(message.text, longestText + 1)];
+  const said = [...toLine(message.text, longestText + 1)];
   const text = said.length > longestText ? `${said.slice(0, longestText).join('')}…` : said.join('');
-  const body = text === '' && file !== undefined ? fileLine(file, texts) : text;
+  const body = text === '' && file !== undefined ? describeFile(file, texts) : text;
   return { title, body: count === '' ? body : `${body}\n${count}` };
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { StoredDevice } from '../history/history.ts';
 import type { NotifySettings } from '../notify/settings.ts';
-import { NoticeTexts } from '../notify/texts.ts';
+import { NotificationTexts } from '../notify/texts.ts';
 import type { UnreadRoom } from '../notify/unread.ts';
 import type { Fcm } from './fcm.ts';
 import { type Notice, namelessNotice, noticeOf } from './notice.ts';
@@ -109,7 +109,7 @@ export class PushSender {
     if (browsers === undefined) return { is: 'refused', reason: 'CHAT_PUSH_CONTACT is not set' };
     const vapid = await browsers.keys.of(key);
     if (vapid === undefined) return { is: 'gone' };
-    const texts = new NoticeTexts(settings.lang, settings.zone);
+    const texts = new NotificationTexts(settings.lang, settings.zone);
     const place = `${found.room} ${device.id}`;
     const silent = this.#sounds.has(place);
     const notice =

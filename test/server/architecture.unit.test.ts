@@ -61,6 +61,17 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'server/outgoing/': [],
   'server/program/': [],
+  'server/settings/': [
+    'server/cluster/address.ts',
+    'server/files/place.ts',
+    'server/history/history.ts',
+    'server/history/open.ts',
+    'server/mail/',
+    'server/program/',
+    'server/push/fcm.ts',
+    'server/webhooks/presence.ts',
+    'server/wire/',
+  ],
   'server/notify/': ['server/changes/', 'server/chat/', 'server/history/history.ts', 'server/wire/'],
   'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/outgoing/', 'server/wire/'],
   'server/push/': [
@@ -110,6 +121,13 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
       )
       .map(({ from }) => `${file} → ${from}`),
   );
+  expect(found).toEqual([]);
+});
+
+test('only app.ts imports the parts of app/', () => {
+  const found = filesIn('server', /\.ts$/)
+    .filter((file) => file !== 'server/app.ts' && !file.startsWith('server/app/'))
+    .filter((file) => importsOf(file).some(({ from }) => from.startsWith('server/app/')));
   expect(found).toEqual([]);
 });
 

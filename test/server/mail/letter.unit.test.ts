@@ -5,7 +5,12 @@ import type { StoredMessage } from '../../../server/history/history.ts';
 import { htmlOf } from '../../../server/mail/html.ts';
 import { type LetterOptions, letterOf, type UnreadIn } from '../../../server/mail/letter.ts';
 import { plainOf } from '../../../server/mail/plain.ts';
-import { NoticeTexts, noticeLanguage, noticeLanguages, textsIn } from '../../../server/notify/texts.ts';
+import {
+  NotificationTexts,
+  notificationLanguage,
+  notificationLanguages,
+  textsIn,
+} from '../../../server/notify/texts.ts';
 
 const alice = { id: '7', name: 'Alice Moreau' };
 const owen = { id: '11', name: 'Owen Price' };
@@ -72,7 +77,7 @@ function mail(
   rooms: UnreadIn[],
   { lang = 'en-GB', ...options }: Partial<LetterOptions> & { lang?: string } = {},
 ) {
-  const texts = new NoticeTexts(lang, 'UTC');
+  const texts = new NotificationTexts(lang, 'UTC');
   const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
   const letter = letterOf(alice, total, rooms, {
     texts,
@@ -178,7 +183,7 @@ ${footer}`);
 
   test('times have the zone and the format of the reader', () => {
     const time = (lang: string, zone: string, now: number) =>
-      new NoticeTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
+      new NotificationTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
     const tomorrow = at(9, 50) + 24 * 3_600_000;
     expect(time('en-US', 'America/New_York', at(9, 50))).toBe('04:28 AM');
     expect(time('en-US', 'America/New_York', tomorrow)).toBe('Nov 23, 04:28 AM');
@@ -268,12 +273,12 @@ test('a mail from right to left says so', () => {
 });
 
 test('the languages are those of the client, each with all texts, values and plural forms', () => {
-  expect(noticeLanguages).toEqual(languages);
+  expect(notificationLanguages).toEqual(languages);
   const folder = new URL('../../../server/notify/languages/', import.meta.url);
   expect(readdirSync(folder).map((file) => file.replace('.json', ''))).toEqual(languages);
   const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).filter((value) => value !== '{n}');
   const english = textsIn('en');
-  for (const lang of noticeLanguages) {
+  for (const lang of notificationLanguages) {
     const rules = new Intl.PluralRules(lang);
     const forms = [...new Set([...Array.from({ length: 200 }, (_, n) => rules.select(n)), 'other'])];
     const keys = Object.keys(english).flatMap((key) => {
@@ -295,7 +300,7 @@ test('the languages are those of the client, each with all texts, values and plu
 });
 
 test('the language is chosen exactly, by its base, or is English', () => {
-  expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(noticeLanguage)).toEqual([
+  expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(notificationLanguage)).toEqual([
     'fr',
     'zh-Hans',
     'pt-BR',

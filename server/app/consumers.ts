@@ -6,7 +6,7 @@ import type { Notifications } from './notifications.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** Starts the consumers of the log of changes. */
-export function openFollowing(
+export function startConsumers(
   chat: Chat,
   notifications: Notifications,
   { metrics, log, quiet }: Telemetry,

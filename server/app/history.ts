@@ -12,7 +12,7 @@ import { noTraces, type Traces, tracedHistory } from '../traces/traces.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** The history, and the other servers that share it. */
-export interface Storage {
+export interface SharedHistory {
   history: History;
   /** Undefined for a single server. */
   servers: Servers | undefined;
@@ -38,10 +38,10 @@ const pollIntervalMs = { besideBus: 1000, alone: 100 };
  * @param options.onFailure called after a bug, or when another server takes over the database
  * @throws Error if the history cannot be opened
  */
-export async function openStorage(
+export async function openSharedHistory(
   config: Config,
   options: Telemetry & { logins: Logins; traces: Traces; onFailure: (error: Error) => void },
-): Promise<Storage> {
+): Promise<SharedHistory> {
   const { logins, traces, onFailure, log, quiet, metrics } = options;
   let servers: Servers | undefined;
   const cluster = await openCluster(config, { ...options, onSaid: (what) => servers?.heard(what) });
@@ -82,7 +82,7 @@ export async function openStorage(
   };
 }
 
-/** Opens the bus of several servers. Undefined for a single server. */
+/** Returns the options for several servers, with their bus if there is one. Undefined for a single server. */
 async function openCluster(
   { cluster, history }: Config,
   { log, quiet, onSaid }: Telemetry & { onSaid: (what: object) => void },
