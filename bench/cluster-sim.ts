@@ -146,6 +146,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
     let last = 0;
     const delivery = new Delivery({
       position: 0,
+      hasBus: true,
       read: entriesAfter,
       deliver: ([change]) => {
         const num = Number((change as { user: string }).user);

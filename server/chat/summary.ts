@@ -189,12 +189,12 @@ export function totalsOfUser(
   identity: SessionIdentity,
 ): Promise<Totals | null> {
   return reads.run(identity.id, async () => {
-    // Another server may have stored a ban.
     await history.current();
-    if (directory.banOf(identity.id) !== null) return null;
     const person = directory.person(identity.id);
     const { memberships, blocked } =
       person === undefined ? await readCounted(history, identity.id) : countedOf(person);
+    // After the read, because messages that were stored after a ban may be counted.
+    if (directory.banOf(identity.id) !== null) return null;
     const left = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
     return totalsOf({ memberships: left, blocked });
   });

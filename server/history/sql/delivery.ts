@@ -2,8 +2,10 @@ import type { Change } from '../history.ts';
 import type { Entry } from './change-log.ts';
 import { SqlError } from './dialect.ts';
 
-/** Milliseconds that an entry is waited for when a later one has come first. */
-const patience = 20;
+/** With a bus, missing entries usually come as hints within this time. */
+const hintTimeoutMs = 20;
+/** Without a bus, they are read. Entries that are committed meanwhile are read together. */
+const gatherMs = 2;
 /** The pause after a read that failed or found nothing, in milliseconds. */
 const failurePause = 250;
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, failurePause));
@@ -19,6 +21,7 @@ export class Delivery {
   readonly #read: (after: number) => Promise<Entry[]>;
   readonly #deliver: (changes: readonly Change[]) => void;
   readonly #onFailure: (error: Error) => void;
+  readonly #delayMs: number;
   /** The last entry that was handed out, and the last one that is known of. */
   #position: number;
   #known: number;
@@ -30,12 +33,14 @@ export class Delivery {
 
   /**
    * @param options.position the number of the last entry before those that are handed out
+   * @param options.hasBus whether `hint` is called with the entries of other servers
    * @param options.read the next entries after a number; empty if there are none
    * @param options.onFailure called when entries were deleted before they were read, and after a bug in this program:
    * nothing more is handed out
    */
   constructor(options: {
     position: number;
+    hasBus: boolean;
     read: (after: number) => Promise<Entry[]>;
     deliver: (changes: readonly Change[]) => void;
     onFailure: (error: Error) => void;
@@ -45,6 +50,7 @@ export class Delivery {
     this.#read = options.read;
     this.#deliver = options.deliver;
     this.#onFailure = options.onFailure;
+    this.#delayMs = options.hasBus ? hintTimeoutMs : gatherMs;
   }
 
   get position(): number {
@@ -89,7 +95,7 @@ export class Delivery {
     this.#known = Math.max(this.#known, num);
     this.#advance();
     if (this.#known === this.#position || this.#closed !== undefined) return;
-    this.#timer ??= setTimeout(() => this.#catchUp(), patience);
+    this.#timer ??= setTimeout(() => this.#catchUp(), this.#delayMs);
   }
 
   #advance(): void {

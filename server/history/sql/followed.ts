@@ -85,6 +85,7 @@ export async function follow(
   const { signal } = closing;
   const delivery = new Delivery({
     position: await pool.use(positionOf),
+    hasBus: bus !== undefined,
     read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after, withheld)),
     deliver(changes) {
       for (const change of changes) if (change.type === 'broadcast') confirm(change.from);

@@ -20,8 +20,8 @@ const longestClose = 1000;
 const writersKept = 30 * 86_400_000;
 
 /**
- * The history in a database server. There are connections for writes, for reads, for searches and for background
- * work: no read waits for a write, or for a search.
+ * The history in a database server. Writes, reads, searches and background work have separate connections, so no
+ * read is queued behind a write or a search.
  * @param options.onFailure called after a bug in this program
  * @param options.onDelay called when work that can wait has failed again
  * @param options.begin called when the tables are there, before they are read

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { createInvite } from '../../../server/chat/invites.ts';
 import type { Room } from '../../../server/chat/model.ts';
+import { totalsOfUser } from '../../../server/chat/summary.ts';
+import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
 import { Drain } from '../../../server/requests/drain.ts';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import type { Answers, SiteRole } from '../../../server/wire/events.ts';
@@ -83,6 +85,15 @@ test('a ban deletes the message being stored and drops later requests of the use
   const stored = await history.read.user({ user: 'rude' });
   expect(stored.memberships.map(({ room }) => room.id)).toEqual(['den']);
   expect(stored.blocked).toEqual([]);
+});
+
+test('the badge counts nothing for a user who is banned while it is read', async () => {
+  const { chat, history, once } = await openInterrupted();
+  const eve = { ...nameOf('eve'), roles: [], rooms: [] };
+  const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), eve);
+  expect(await totals()).not.toBeNull();
+  once('before', 'user', () => history.write.setBan({ user: 'eve', ban: {} }));
+  expect(await totals()).toBeNull();
 });
 
 test('a moderator who loses the right while an answer is read gets what a member gets', async () => {

@@ -21,6 +21,7 @@ function start(options: { gone?: number; failing?: () => Error | undefined } = {
   const world = { committed: 0, delivered: [] as number[], failures: [] as string[], reads: 0 };
   const delivery = new Delivery({
     position: 0,
+    hasBus: true,
     async read(after) {
       world.reads++;
       const failure = options.failing?.();
