@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
@@ -23,19 +22,11 @@ import type {
 import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
-import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
+import { type Breach, Guard, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
+import { freeHandshake, internalsOf, replaceAck, storeNoRooms, webSocketOf, withQuery } from './internals.ts';
 import { RoomsLog } from './rooms-log.ts';
 import { PacketSource, WebSockets } from './source.ts';
-
-/**
- * The part of Socket.IO's socket that its types omit: returns the function that answers the request with that number.
- * Socket.IO's own version searches the answer for binary data, which there is none of, and writes each answer
- * separately.
- */
-interface Answering {
-  ack: (this: ChatSocket, request: number) => (answer: unknown) => number;
-}
 
 /** A connection before and after it is accepted. */
 interface SocketData {
@@ -78,7 +69,6 @@ interface Open {
 }
 
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
-type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
 /** The most packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
@@ -106,8 +96,8 @@ export class SocketTransport {
   readonly #connects = new Turns(mostConnectsInATurn);
   /** By Engine.IO's `sid`. */
   readonly #connections = new Map<string, Open>();
-  /** The `ack` of `Answering`, shared by all sockets. */
-  readonly #ack: Answering['ack'];
+  /** Returns the ack of a request. Shared by all sockets. */
+  readonly #ack: (this: ChatSocket, request: number) => (response: unknown) => number;
   /** Called when the last connection has closed. */
   #onEmpty = (): void => {};
   /** Called when a connection closes before Socket.IO takes it. */
@@ -137,8 +127,8 @@ export class SocketTransport {
     // Engine.IO's own generator draws random bytes for each id.
     this.#engine.generateId = () => randomUUID();
     this.#io = new Server({ serveClient: false });
-    // The fan-out keeps rooms instead: Socket.IO would keep a room, and a set of rooms, for each connection.
-    Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
+    // The fan-out stores them.
+    storeNoRooms(this.#io);
     this.#io.bind(this.#engine);
     const answer = (to: string, request: number, answer: unknown) =>
       this.publisher.answer(to, request, answer);
@@ -151,7 +141,7 @@ export class SocketTransport {
     };
     // Before Socket.IO's own listener, so that packets that break the rules never reach it.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
-      const sid = sidOf(conn);
+      const sid = internalsOf(conn).id;
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
       const source = new PacketSource();
       const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
@@ -265,7 +255,7 @@ export class SocketTransport {
       if (!this.#admission.awaits(req)) socket.off('close', over);
     });
     this.#engine.handleUpgrade(withQuery(req, url), socket, head);
-    const { websocket } = req as IncomingMessage & { websocket?: GuardedSocket };
+    const websocket = webSocketOf(req);
     if (websocket !== undefined) connection?.guard.watch(websocket);
   }
 
@@ -337,7 +327,7 @@ export class SocketTransport {
       this.#onRefusal(login);
       return { code: login.code, ...(login.forClient && { reason: login.reason }) };
     }
-    if (!this.#admission.isTied(sidOf(conn)))
+    if (!this.#admission.isTied(internalsOf(conn).id))
       return refuse({ code: 'session_store_unavailable' }, 'polling began before the site could be read');
     const { user } = login;
     const { chat } = services;
@@ -353,7 +343,7 @@ export class SocketTransport {
         'too many connections of one user',
       );
     }
-    const open = this.#connections.get(sidOf(conn));
+    const open = this.#connections.get(internalsOf(conn).id);
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
     const connection = await chat.directory.connect(socket.id, identityOf(user, chat));
@@ -366,7 +356,7 @@ export class SocketTransport {
     accepted(connection, { credentials, origin });
     seen(user);
     // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
-    tcpOf(conn)?.cork();
+    internalsOf(conn).transport.socket?._socket.cork();
     socket.data = { entering: { login, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else chat.directory.disconnect(connection);
@@ -378,22 +368,20 @@ export class SocketTransport {
     if (entering === undefined) return;
     const { login, connection } = entering;
     shared.roomsLog.logProblems(login.handle, login.user);
-    const open = this.#connections.get(sidOf(socket.conn));
+    const open = this.#connections.get(internalsOf(socket.conn).id);
     // The connection was closed in this very turn.
     if (open === undefined) return;
     open.accepted = true;
     const { guard, source } = open;
     guard.accept();
-    Object.assign(socket.conn, { request: null });
-    // Frees the handshake and a map of pending acks per socket: this server asks clients for no acks.
-    Object.assign(socket, { handshake: null, acks: noAcks });
+    freeHandshake(socket);
     const { id } = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));
     for (const removal of bans(connection)) this.publisher.toConnections([id], 'room:removed', removal);
     this.publisher.flush(id);
-    tcpOf(socket.conn)?.uncork();
-    (socket as unknown as Answering).ack = this.#ack;
+    internalsOf(socket.conn).transport.socket?._socket.uncork();
+    replaceAck(socket, this.#ack);
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
     const accepted = new Accepted(shared, socket, { connection, intake, guard, handle: login.handle });
     socket.data = { accepted };
@@ -403,7 +391,7 @@ export class SocketTransport {
   }
 
   #closed(conn: EngineSocket): void {
-    const sid = sidOf(conn);
+    const sid = internalsOf(conn).id;
     const open = this.#connections.get(sid);
     if (open === undefined) return;
     this.#connections.delete(sid);
@@ -415,27 +403,9 @@ export class SocketTransport {
   }
 }
 
-function nothing(): void {}
-
-const noAcks = new Map<never, never>();
-
 /** Shared by all sockets: a function each would take memory for as long as the connection lives. */
 function left(this: ChatSocket, reason: string): void {
   this.data.accepted?.left(reason === 'client namespace disconnect');
-}
-
-/** The request in the form of Engine.IO, which would otherwise parse the address again. */
-function withQuery(req: IncomingMessage, { searchParams }: URL): EngineRequest {
-  return Object.assign(req as EngineRequest, { _query: Object.fromEntries(searchParams) });
-}
-
-/** Engine.IO's id of a connection, which its types omit. */
-const sidOf = (conn: EngineSocket): string => (conn as unknown as { id: string }).id;
-
-/** The TCP connection under a WebSocket, which the types of Engine.IO and ws omit. */
-function tcpOf(conn: EngineSocket): Socket | undefined {
-  const { socket } = conn.transport as unknown as { socket?: { _socket?: Socket } };
-  return socket?._socket;
 }
 
 /**

@@ -1,19 +1,7 @@
 import type { Socket as EngineSocket } from 'engine.io';
 import { WebSocket } from 'ws';
 import type { Publisher } from '../chat/publisher.ts';
-
-/** ws's WebSocket, with the parts that its types omit. */
-interface WebSocketOfWs {
-  readyState: number;
-  _socket?: { writableLength: number; writableCorked: number; write(bytes: Buffer): void };
-  _sender?: { sendFrame?: unknown };
-}
-
-/** The parts of an Engine.IO connection that its types omit. */
-interface Wire {
-  transport: { name: string; socket?: WebSocketOfWs };
-  writeBuffer: unknown[];
-}
+import { internalsOf, type PacketOptions } from './internals.ts';
 
 interface Receiver {
   readonly conn: EngineSocket;
@@ -174,9 +162,9 @@ function write(receiver: Receiver): void {
   if (batch === undefined) return;
   receiver.batch = undefined;
   if (conn.readyState !== 'open') return;
-  const { transport, writeBuffer } = conn as unknown as Wire;
+  const { transport, writeBuffer } = internalsOf(conn);
   const socket = transport.name === 'websocket' ? transport.socket : undefined;
-  if (socket?._sender?.sendFrame === undefined) {
+  if (socket === undefined) {
     // With polling, and before the upgrade, packets stay separate, because they are framed on their way out.
     for (const { packet } of batch.frames) conn.write(packet);
     return;
@@ -184,14 +172,14 @@ function write(receiver: Receiver): void {
   const tcp = socket._socket;
   // Everything sent before is with the kernel, or held by a cork to go with this, so the frames can bypass Engine.IO
   // and ws.
-  const next = tcp !== undefined && (tcp.writableLength === 0 || tcp.writableCorked > 0);
+  const next = tcp && (tcp.writableLength === 0 || tcp.writableCorked > 0);
   if (next && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
     tcp.write(batch.bytes);
     return;
   }
-  // A single packet with all frames: Engine.IO passes `wsPreEncodedFrame` on unchanged. Its types omit that option.
-  const options = { compress: false, wsPreEncodedFrame: [batch.bytes] };
-  conn.write(batch.frames[0]?.packet ?? '', options as never);
+  // A single packet with all frames.
+  const options: PacketOptions = { compress: false, wsPreEncodedFrame: [batch.bytes] };
+  conn.write(batch.frames[0]?.packet ?? '', options);
 }
 
 function eventFrame(event: string, payload: unknown): Frame {

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as EngineSocket } from 'engine.io';
 import { WebSocket } from 'ws';
-import type { PacketSource, ReceivingSocket } from './source.ts';
+import { type EngineTransport, internalsOf, type PacketOptions, type WsSocket } from './internals.ts';
+import type { PacketSource } from './source.ts';
 
 /** Why a connection was closed by force; a label of the metrics. */
 export type Breach =
@@ -32,27 +33,6 @@ const mostProbes = 3;
 const goodbye = 3000;
 /** Bytes that a closing WebSocket may still receive: those on their way when the client learned of the end. */
 const mostAfterEnd = 262_144;
-
-/** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
-export interface GuardedSocket extends ReceivingSocket {
-  bufferedAmount: number;
-  readyState: number;
-  on(event: 'ping' | 'pong' | 'close', listener: () => void): void;
-  on(event: 'error', listener: (error: { code?: string }) => void): void;
-  terminate(): void;
-}
-
-/** The parts of Engine.IO's transports that its types omit. */
-interface Wire {
-  socket?: GuardedSocket;
-  /** The answer to the pending poll. */
-  res?: ServerResponse | null;
-}
-
-/** `wsPreEncodedFrame`: bytes that replace the packet's data and the frames after it (fan-out.ts). */
-interface PacketOptions {
-  wsPreEncodedFrame?: Buffer[];
-}
 
 /**
  * The key under which an observed object stores its guard, so that all connections share one listener per event. A
@@ -89,7 +69,7 @@ export class Guard {
   #measuring = false;
   /** Answers to polls that are not sent yet: a client may poll again without reading. */
   #answers: Set<ServerResponse> | undefined;
-  #upgrading: GuardedSocket | undefined;
+  #upgrading: WsSocket | undefined;
   #probes = 0;
   #unconnected: NodeJS.Timeout | undefined;
 
@@ -116,14 +96,14 @@ export class Guard {
     // Until the upgrade, this is the only event of Engine.IO about the new transport; each probe is answered on it.
     conn.on('upgrading', Guard.#onUpgrading);
     // Listens before ws's errors reach Engine.IO, which cannot tell them from a cut cable.
-    const { socket } = this.#wire;
+    const { socket } = this.#transport;
     if (socket !== undefined) this.#watch(socket);
   }
 
   /** Closes the connection for a breach, which may have been detected elsewhere. */
   close(breach: Breach): void {
     this.#tell(breach);
-    const { socket } = this.#wire;
+    const { socket } = this.#transport;
     this.#source.drop();
     // close() alone would wait until the other side has taken everything, and keep all of it until then.
     this.#conn.close(true);
@@ -145,19 +125,19 @@ export class Guard {
   }
 
   /** Called when a WebSocket is opened as the upgrade of this connection. */
-  watch(socket: GuardedSocket): void {
+  watch(socket: WsSocket): void {
     // A failed one may take its time to close, and a client may try as often as it likes.
     this.#upgrading?.terminate();
     this.#upgrading = socket;
     this.#watch(socket);
   }
 
-  get #wire(): Wire {
-    return this.#conn.transport as unknown as Wire;
+  get #transport(): EngineTransport {
+    return internalsOf(this.#conn).transport;
   }
 
   get #waiting(): number {
-    let bytes = this.#buffered + (this.#wire.socket?.bufferedAmount ?? 0);
+    let bytes = this.#buffered + (this.#transport.socket?.bufferedAmount ?? 0);
     for (const answer of this.#answers ?? []) bytes += answer.writableLength;
     return bytes;
   }
@@ -168,7 +148,7 @@ export class Guard {
     this.#onBreach(breach);
   }
 
-  #watch(socket: GuardedSocket): void {
+  #watch(socket: WsSocket): void {
     this.#source.readSocket(socket);
     Object.assign(socket, { [guard]: this });
     socket.on('ping', Guard.#onPing);
@@ -185,18 +165,18 @@ export class Guard {
     if (++this.#control > mostControlPackets) this.close('ping_flood');
   }
 
-  static readonly #onPing = function (this: GuardedSocket): void {
+  static readonly #onPing = function (this: WsSocket): void {
     const own = (this as unknown as Guarded)[guard];
     // ws closes the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
     if (this.readyState !== WebSocket.OPEN) own.close('ping_flood');
     else own.#countControl();
   };
 
-  static readonly #onPong = function (this: GuardedSocket): void {
+  static readonly #onPong = function (this: WsSocket): void {
     (this as unknown as Guarded)[guard].#countControl();
   };
 
-  static readonly #onError = function (this: GuardedSocket, { code }: { code?: string }): void {
+  static readonly #onError = function (this: WsSocket, { code }: { code?: string }): void {
     const own = (this as unknown as Guarded)[guard];
     if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') own.#tell('too_large');
     else if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') own.close('flood');
@@ -235,7 +215,7 @@ export class Guard {
     clearTimeout(own.#unconnected);
     if (own.#handling) own.#tell('malformed');
     // The client has stopped or its cable is cut, so nobody will take the queue.
-    const { socket } = own.#wire;
+    const { socket } = own.#transport;
     if (reason === 'ping timeout') socket?.terminate();
     else if (socket && socket.readyState !== WebSocket.CLOSED) {
       const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
@@ -271,14 +251,14 @@ export class Guard {
   static readonly #onFlush = function (this: EngineSocket): void {
     const own = (this as GuardedConnection)[guard];
     own.#buffered = 0;
-    const { res } = own.#wire;
+    const { res } = own.#transport;
     if (!res) return;
     own.#answers ??= new Set();
     own.#answers.add(res);
     res.on('close', () => own.#answers?.delete(res));
   };
 
-  static readonly #onUpgrading = function (this: EngineSocket, transport: Wire): void {
+  static readonly #onUpgrading = function (this: EngineSocket, transport: EngineTransport): void {
     if (++(this as GuardedConnection)[guard].#probes > mostProbes) transport.socket?.terminate();
   };
 }

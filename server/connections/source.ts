@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { type ServerOptions, WebSocketServer } from 'ws';
+import { limitedWebSockets, type WsSocket } from './internals.ts';
 
 /**
  * Bytes of a WebSocket's input that are read at a time. Most messages are smaller. TCP delivers 64 KiB at once, which
@@ -14,20 +14,7 @@ const mostFragments = 128;
 /** The most TCP pieces of one frame, since each takes memory too. A frame on a slow line has about 100. */
 const mostPieces = 1024;
 
-/** ws, with the limits that Engine.IO does not pass on to it. */
-export class WebSockets extends WebSocketServer {
-  constructor(options: ServerOptions) {
-    super({ ...options, maxFragments: mostFragments, maxBufferedChunks: mostPieces });
-  }
-}
-
-/** The parts of ws's WebSocket that its types omit. */
-export interface ReceivingSocket {
-  /** The stream of frames, to which ws writes the TCP input. */
-  _receiver: Writable;
-  /** The TCP connection. */
-  _socket: Readable;
-}
+export const WebSockets = limitedWebSockets({ maxFragments: mostFragments, maxBufferedChunks: mostPieces });
 
 /** The source of a connection's packets, for all transports. */
 export class PacketSource {
@@ -36,7 +23,7 @@ export class PacketSource {
   #paused = false;
 
   /** Packets come from this WebSocket too, which must not have read anything yet. */
-  readSocket(socket: ReceivingSocket): void {
+  readSocket(socket: Pick<WsSocket, '_receiver'>): void {
     this.#pace = new Pace(socket);
     if (this.#paused) this.#pace.pause();
   }
@@ -98,7 +85,7 @@ class Pace {
   #dropped = false;
   #held: (() => void) | undefined;
 
-  constructor({ _receiver: receiver }: ReceivingSocket) {
+  constructor({ _receiver: receiver }: Pick<WsSocket, '_receiver'>) {
     this.#receiver = receiver;
     Object.assign(receiver, { [pace]: this, _write: Pace.#write });
   }

@@ -5,6 +5,7 @@ import { tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
 import type { HttpErrorCode } from '../wire/errors.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
+import { parserOf } from './node-http.ts';
 
 /** Unanswered requests of one connection. Browsers and proxies send one at a time. */
 const mostUnanswered = 8;
@@ -62,13 +63,6 @@ interface HttpConnection {
   readonly release: () => void;
 }
 
-/**
- * The part of Node's parser that is needed here: the function that it calls for each request. Node has no public way to
- * hold a request back, or to stop the parser within input that has arrived.
- */
-interface Parser {
-  onIncoming(req: IncomingMessage & { upgrade?: boolean }, keepAlive: boolean): number;
-}
 /** Return values for the parser. It does not know the second, and ends with an error. */
 const goOn = 0;
 const refuseRequest = -1;
@@ -190,8 +184,7 @@ export class Connections {
     this.#open.set(socket, connection);
     this.#silent.set(socket, performance.now());
     socket.on('close', this.#closed);
-    // Node's types omit its HTTP parser.
-    const { parser } = socket as unknown as { parser: Parser };
+    const parser = parserOf(socket);
     const { onIncoming } = parser;
     parser.onIncoming = (req, keepAlive) => {
       const { current, queue } = connection;

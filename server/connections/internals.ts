@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket as TcpSocket } from 'node:net';
+import type { Writable } from 'node:stream';
+import type { Server as EngineServer, Socket as EngineSocket } from 'engine.io';
+import type { Server, Socket } from 'socket.io';
+import { type ServerOptions, WebSocketServer } from 'ws';
+
+/*
+ * Everything that the server uses of Engine.IO, Socket.IO and ws beyond their public interfaces. It may change with any of their
+ * releases, so test/server/connections/internals.test.ts checks each part and names the one that is gone.
+ */
+
+/** A WebSocket of ws, with its private fields. */
+export interface WsSocket {
+  readonly readyState: number;
+  /** The bytes that ws and the TCP connection have not passed to the kernel. */
+  readonly bufferedAmount: number;
+  /** The TCP connection. */
+  readonly _socket: TcpSocket;
+  /** The stream of frames, to which ws writes the TCP input. */
+  readonly _receiver: Writable;
+  readonly _sender: { readonly sendFrame: unknown };
+  on(event: 'ping' | 'pong' | 'close', listener: () => void): void;
+  on(event: 'error', listener: (error: { code?: string }) => void): void;
+  terminate(): void;
+}
+
+/** A transport of Engine.IO. */
+export interface EngineTransport {
+  readonly name: string;
+  /** Undefined for polling. */
+  readonly socket?: WsSocket;
+  /** The response to the pending poll. */
+  readonly res?: ServerResponse | null;
+}
+
+interface EngineInternals {
+  readonly id: string;
+  readonly transport: EngineTransport;
+  /** The packets that the transport has not taken. */
+  readonly writeBuffer: readonly unknown[];
+}
+
+/** The options of a packet of Engine.IO. `wsPreEncodedFrame` replaces the frame that ws would send. */
+export interface PacketOptions {
+  compress?: boolean;
+  wsPreEncodedFrame?: Buffer[];
+}
+
+export const internalsOf = (conn: EngineSocket): EngineInternals => conn as unknown as EngineInternals;
+
+/** ws, with limits that Engine.IO does not pass to it. */
+export function limitedWebSockets(limits: { maxFragments: number; maxBufferedChunks: number }) {
+  return class extends WebSocketServer {
+    constructor(options: ServerOptions) {
+      super({ ...options, ...limits });
+    }
+  };
+}
+
+export type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
+
+/** Adds the query, which Engine.IO would parse again. */
+export const withQuery = (req: IncomingMessage, { searchParams }: URL): EngineRequest =>
+  Object.assign(req as EngineRequest, { _query: Object.fromEntries(searchParams) });
+
+/** The WebSocket that Engine.IO has opened for an upgrade. */
+export const webSocketOf = (req: IncomingMessage): WsSocket | undefined =>
+  (req as IncomingMessage & { websocket?: WsSocket }).websocket;
+
+/** Stops Socket.IO from storing rooms: it creates a room and a set of rooms for each connection. */
+export function storeNoRooms(io: Pick<Server, 'of'>): void {
+  const nothing = () => {};
+  Object.assign(io.of('/').adapter, { addAll: nothing, delAll: nothing });
+}
+
+const noAcks = new Map<never, never>();
+
+/** Frees the handshake, the first request, and a map of pending acks, which remains empty because the server expects no acks. */
+export function freeHandshake(socket: Pick<Socket, 'conn'>): void {
+  Object.assign(socket.conn, { request: null });
+  Object.assign(socket, { handshake: null, acks: noAcks });
+}
+
+/**
+ * Replaces the function that returns the ack of a request. Socket.IO's function searches the response for binary data and writes
+ * each response separately.
+ */
+export function replaceAck<Connection>(
+  socket: Connection,
+  ack: (this: Connection, request: number) => (response: unknown) => number,
+): void {
+  Object.assign(socket as object, { ack });
+}
