@@ -272,15 +272,21 @@ describe('a ban that was not announced to this server yet', () => {
   /** A chat with a file of Ann's in a public room, which hears late of such changes. */
   async function deaf(type: 'restricted' | 'ban') {
     const late: (() => void)[] = [];
+    const hear = async () => {
+      if (type === 'ban') for (const one of late.splice(0)) one();
+    };
     const { chat, history, close } = await openChatOver((stored) => ({
+      read: methods(async (query, input) => {
+        const answer = await stored.read[query](input);
+        await hear();
+        return answer;
+      }),
       onChange: (listener) =>
         stored.onChange((change) => {
           if (change.type === type) late.push(() => listener(change));
           else listener(change);
         }),
-      async current() {
-        if (type === 'ban') for (const hear of late.splice(0)) hear();
-      },
+      current: hear,
     }));
     onTestFinished(close);
     Object.assign(chat.settings, { moderateData: true });
