@@ -1,13 +1,13 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './npm-packages.mjs';
 
 // Copies the durations of Vitest's last run to test/durations.json. CI has no such run, and starts the longest files first by
 // this file. Update it occasionally.
 const folder = join(root, 'node_modules/.vite/vitest');
-if (!existsSync(folder)) throw new Error('no durations: run npm test before');
-const kept = join(folder, readdirSync(folder)[0], 'results.json');
-const { files } = JSON.parse(readFileSync(kept, 'utf8')).projects.integration;
+const [results] = existsSync(folder) ? globSync('*/results.json', { cwd: folder }) : [];
+if (results === undefined) throw new Error('no durations: run npm test before');
+const { files } = JSON.parse(readFileSync(join(folder, results), 'utf8')).projects.integration;
 const seconds = Object.entries(files)
   .map(([file, { duration }]) => /** @type {const} */ ([file, Math.round(duration / 1000)]))
   .filter(([, duration]) => duration >= 5)
