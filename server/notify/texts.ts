@@ -1,26 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type ours from './languages/en.json';
 
 const folder = new URL('./languages/', import.meta.url);
 
-/** The languages of mails and pushes, each with a file of texts. */
-export const notificationLanguages = [
-  'ar',
-  'de',
-  'en',
-  'es',
-  'fr',
-  'he',
-  'it',
-  'ja',
-  'nl',
-  'pl',
-  'pt-BR',
-  'ru',
-  'tr',
-  'uk',
-  'zh-Hans',
-] as const;
+/** The languages of mails and pushes. Each has a file of texts. */
+export const notificationLanguages = readdirSync(folder)
+  .map((file) => file.replace('.json', ''))
+  .sort();
 
 type Key = keyof typeof ours;
 type Plural<K> = K extends `${infer Base}.other` ? Base : never;
@@ -38,7 +24,7 @@ export function textsIn(lang: string): Record<string, string> {
 const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];
 
 /** The best language for a tag: the same, or of the same first part, or English. */
-export function notificationLanguage(wanted: string): (typeof notificationLanguages)[number] {
+export function notificationLanguage(wanted: string): string {
   return (
     notificationLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
     notificationLanguages.find((lang) => base(lang) === base(wanted)) ??
