@@ -140,15 +140,14 @@ export async function remove(
     const decidedFor = stateOf(room.record);
     if (self && actor.member === undefined) return { stale: false };
     need(room, connection, self ? 'leave' : 'remove');
-    if (!self) {
-      const target = await targetOf(chat, room.record.id, user);
-      directory.checkStill(connection.person, room);
+    const target = self ? undefined : await targetOf(chat, room.record.id, user);
+    directory.checkStill(connection.person, room);
+    if (target !== undefined) {
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
       // Memberships from the session or the API end only there.
       if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
     }
-    directory.checkStill(connection.person, room);
     return history.write.removeMembers(
       {
         room: id,

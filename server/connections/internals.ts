@@ -19,7 +19,6 @@ export interface WsSocket {
   readonly _socket: TcpSocket;
   /** The stream of frames, to which ws writes the TCP input. */
   readonly _receiver: Writable;
-  readonly _sender: { readonly sendFrame: unknown };
   on(event: 'ping' | 'pong' | 'close', listener: () => void): void;
   on(event: 'error', listener: (error: { code?: string }) => void): void;
   terminate(): void;
@@ -58,7 +57,7 @@ export function limitedWebSockets(limits: { maxFragments: number; maxBufferedChu
   };
 }
 
-export type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
+type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 
 /** Adds the query, which Engine.IO would parse again. */
 export const withQuery = (req: IncomingMessage, { searchParams }: URL): EngineRequest =>
