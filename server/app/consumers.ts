@@ -23,12 +23,12 @@ export function startConsumers(
       quiet.warn(
         `consumer ${consumer}`,
         { consumer, reason },
-        'a consumer of the changes could not go on yet',
+        'a consumer of the changes failed, and tries again',
       );
     },
     onSkipped(consumer, entries) {
       metrics.skipped.inc({ consumer }, entries);
-      log.error({ consumer, entries }, 'a consumer of the changes was too far behind: it has missed entries');
+      log.error({ consumer, entries }, 'a consumer of the changes was too far behind and missed entries');
     },
   });
 }

@@ -91,12 +91,16 @@ async function openCluster(
   let isUp = false;
   const bus = await openBus(cluster, history, (lost) => {
     if (lost !== null) {
-      log.error({ reason: lost.message }, 'the bus is down: degraded, messages of other servers come later');
+      log.error({ reason: lost.message }, 'the bus is down, so messages of other servers arrive later');
     } else if (!isUp) log.info('the bus is up');
     isUp = lost === null;
   });
   const onForeign = () =>
-    quiet.warn('foreign', {}, 'a text on the bus was ignored: it is cut off, or another program sent it');
+    quiet.warn(
+      'foreign',
+      {},
+      'a text on the bus was ignored, because it is cut off or another program sent it',
+    );
   const shared = { self: randomUUID(), onSaid, onForeign };
   return bus === undefined
     ? { ...shared, look: pollIntervalMs.alone }
@@ -123,18 +127,17 @@ function openServers(
         },
         onDiffers(servers) {
           metrics.siteDiffers.set(servers === null ? 0 : 1);
-          if (servers === null)
-            log.info('this server has read the same configuration of the site as the others');
+          if (servers === null) log.info('the configuration of the site is the same as on the other servers');
           else
             log.error(
               { servers, hint: 'compare the files of the site on this server with those on the others' },
-              'the configuration of the site is another one than on most servers: this one is not ready',
+              'the configuration of the site differs from that of most servers, so this server is not ready',
             );
         },
       },
     onSilence: (server, silent) => {
       if (silent)
-        log.warn({ server }, 'nothing has come from a server for 15 s: its users no longer count as present');
+        log.warn({ server }, 'a server has been silent for 15 s, so its users no longer count as present');
       else log.info({ server }, 'a server is back');
     },
     onSameName: (server) =>

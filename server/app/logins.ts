@@ -36,8 +36,8 @@ export async function openSiteLogins(
         log.error(
           { reason: problem.message },
           isRefusing
-            ? 'the changed configuration of the site cannot be used: nobody is let in'
-            : 'the changed configuration of the site cannot be read: the last one still counts',
+            ? 'the changed configuration of the site cannot be used: all logins are rejected'
+            : 'the changed configuration of the site cannot be read: the previous one stays in use',
         );
     },
     onWarning: ({ reason, hint }) => log.warn({ reason, hint }, 'this should be corrected'),

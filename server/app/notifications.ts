@@ -115,7 +115,7 @@ export async function openNotifications(
           messageOf: (message) => directory.messageOf(message),
           dueOf: async (event) => (await notifier?.dueOf(event)) ?? null,
           onTry: ({ type }, outcome) => metrics.webhooks.inc({ type, outcome }),
-          onFailure: (reason) => quiet.warn('webhooks', { reason }, 'the site has not taken an event'),
+          onFailure: (reason) => quiet.warn('webhooks', { reason }, 'the site did not accept an event'),
           onHistoryFailure: (reason) =>
             quiet.warn('webhooks history', { reason }, 'events for the site cannot be sent at the moment'),
           onDropped(events) {
@@ -123,7 +123,9 @@ export async function openNotifications(
             log.error({ events }, 'events for the site were deleted: too many waited');
           },
           onGone: () =>
-            log.error('the site wants no more events (status 410): none is sent until the next start'),
+            log.error(
+              'the site rejected all further events (status 410), so no event is sent until the next start',
+            ),
         });
       presence =
         webhooks &&
@@ -144,7 +146,7 @@ export async function openNotifications(
           defaults: config.notify,
           onPush: (outcome) => metrics.pushes.inc({ outcome }),
           onRefusal: (reason) =>
-            quiet.warn(`push ${reason}`, { reason }, 'a push service has not taken a push'),
+            quiet.warn(`push ${reason}`, { reason }, 'a push service did not accept a push'),
           onFailure: onPushFailure,
         });
     },
@@ -179,7 +181,7 @@ async function openMails(
     history,
     stops: mailStops,
     addressOf: logins.findMail?.bind(logins),
-    onFailure: (reason) => quiet.warn('mails', { reason }, 'a mail to somebody who is away was not sent'),
+    onFailure: (reason) => quiet.warn('mails', { reason }, 'a mail to a user who is away was not sent'),
   });
 }
 

@@ -368,7 +368,7 @@ describe('without their bus', () => {
     said = one.output().length;
     cutAt = performance.now();
     await bus.cut();
-    for (const node of [one, two]) await says(node, /the bus is down: degraded/);
+    for (const node of [one, two]) await says(node, /the bus is down, so messages/);
   });
 
   test('rooms, names, roles, marks, messages and deletions are seen on the other', async () => {
@@ -581,7 +581,7 @@ test('a server that has read another configuration of the site is not ready', as
   await expect.poll(() => ready(first)).toEqual(yes);
   const other = await chatServerHere(settings('two', folders[1]));
   closing.push(() => other.stop());
-  await says(other, /this one is not ready"\}$/m);
+  await says(other, /this server is not ready"\}$/m);
   expect(await ready(other)).toEqual([503, { status: 'not ready', missing: ['site configuration'] }]);
   expect([await differs(other), await ready(first)]).toEqual(['1', yes]);
   const told = JSON.stringify(await shared.query('SELECT changes FROM chat_changes'));

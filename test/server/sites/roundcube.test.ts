@@ -25,7 +25,7 @@ test('after a second factor is switched on, logins are rejected until the config
 
   reread("$config['plugins'] = ['twofactor_gauthenticator'];");
   await server.until(
-    /set CHAT_USER_REQUIRE=twofactor_gauthenticator_2FA_login.*cannot be used: nobody is let in/,
+    /set CHAT_USER_REQUIRE=twofactor_gauthenticator_2FA_login.*cannot be used: all logins are rejected/,
   );
   await expect(connect()).rejects.toThrow('session_store_unavailable');
   await server.until(/open connections stay open for now/);
@@ -33,7 +33,7 @@ test('after a second factor is switched on, logins are rejected until the config
 
   // Another fault lets nobody in either.
   reread("$config['plugins'] = [");
-  await server.until(/config\.inc\.php line .*: nobody is let in/);
+  await server.until(/config\.inc\.php line .*: all logins are rejected/);
   await expect(connect()).rejects.toThrow('session_store_unavailable');
 
   reread('');
@@ -41,6 +41,6 @@ test('after a second factor is switched on, logins are rejected until the config
   const again = await connect();
   again.close();
   await server.until(/the session store answers again/);
-  expect(server.output()).not.toMatch(/the last one still counts/);
+  expect(server.output()).not.toMatch(/the previous one stays in use/);
   expect(client.socket.connected).toBe(true);
 });
