@@ -4,8 +4,8 @@
  * Run: npm run bench cluster-sim
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Entry } from '../server/history/sql/change-log.ts';
-import { Delivery } from '../server/history/sql/delivery.ts';
+import type { Entry } from '../server/history/engine/change-log.ts';
+import { Delivery } from '../server/history/engine/delivery.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 
 /** Simulated milliseconds of the warm-up, and of the measurement. */

@@ -5,9 +5,9 @@ import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
+import { type ListedBefore, listedNow } from '../history/engine/sqlite/erased.ts';
+import { copyHistory, storedFiles } from '../history/engine/sqlite/snapshot.ts';
 import { dialectOf, type HistoryPlace } from '../history/open.ts';
-import { type ListedBefore, listedNow } from '../history/sqlite/erased.ts';
-import { copyHistory, storedFiles } from '../history/sqlite/snapshot.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { ArchiveWriter } from './archive.ts';
 import { entries, formatNow, type Manifest } from './manifest.ts';
@@ -121,7 +121,7 @@ async function copied(
     const migrations = await copyHistory(history.path, to, onProgress);
     return { migrations, erased, stored: storedFiles(to).map((id) => ({ id })) };
   }
-  const snapshot = await import('../history/sql/snapshot.ts');
+  const snapshot = await import('../history/engine/snapshot.ts');
   const dialect = await dialectOf(history);
   const { format, dropped } = await snapshot.copyRows(history, dialect, to, work);
   // A file that was to be deleted before the copy is not in the history of the copy.

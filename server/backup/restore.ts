@@ -4,13 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { folderStorage } from '../files/folder.ts';
 import { storedName } from '../files/storage.ts';
 import { sync } from '../files/sync.ts';
+import type { DatabaseAddress } from '../history/engine/address.ts';
+import { SqlError } from '../history/engine/dialect.ts';
+import { whyNotAlone } from '../history/engine/in-use.ts';
+import { claim } from '../history/engine/sqlite/claim.ts';
+import { askingForFiles, knownFormat, prepareRestored } from '../history/engine/sqlite/snapshot.ts';
+import { restoredOf } from '../history/engine/sqlite/sqlite.ts';
 import { dialectOf } from '../history/open.ts';
-import type { DatabaseAddress } from '../history/sql/address.ts';
-import { SqlError } from '../history/sql/dialect.ts';
-import { whyNotAlone } from '../history/sql/in-use.ts';
-import { claim } from '../history/sqlite/claim.ts';
-import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/snapshot.ts';
-import { restoredOf } from '../history/sqlite/sqlite.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data } from './backup.ts';
@@ -117,7 +117,7 @@ async function restoreRows(
   { history, files: folder }: { history: DatabaseAddress; files: string | undefined },
   options: Options,
 ): Promise<number> {
-  const snapshot = await import('../history/sql/snapshot.ts');
+  const snapshot = await import('../history/engine/snapshot.ts');
   const dialect = await dialectOf(history);
   const restoring = await snapshot.restoring(dialect).catch((error: Error) => {
     throw new CommandProblem(exit.unavailable, whyNotAlone(history, error));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseAddress } from '../history/sql/address.ts';
-import type { Bus } from '../history/sql/followed.ts';
+import type { DatabaseAddress } from '../history/engine/address.ts';
+import type { Bus } from '../history/engine/followed.ts';
 import type { BusPlace } from './address.ts';
 import type { BusKind, BusLink } from './kind.ts';
 import { Reconnecting } from './reconnecting.ts';

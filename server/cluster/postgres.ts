@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import type { DatabaseAddress } from '../history/sql/address.ts';
-import { clientConfig, destroySocket } from '../history/sql/postgres.ts';
+import type { DatabaseAddress } from '../history/engine/address.ts';
+import { clientConfig, destroySocket } from '../history/engine/postgres.ts';
 import { BusError, type BusKind } from './kind.ts';
 
 /** The longest payload of a NOTIFY that PostgreSQL takes. */

@@ -1,4 +1,4 @@
-import { mostBytes } from '../history/sql/followed.ts';
+import { mostBytes } from '../history/engine/followed.ts';
 import type { RedisServer } from './address.ts';
 import { BusError, type BusKind } from './kind.ts';
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Data } from '../backup/backup.ts';
 import { hasFiles, restoreBackup } from '../backup/restore.ts';
-import { placeOf } from '../history/sql/address.ts';
+import { placeOf } from '../history/engine/address.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { callersFolder, howToRun } from '../program/how-to-run.ts';
 import { CommandProblem, exit } from '../program/problem.ts';

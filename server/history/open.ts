@@ -1,10 +1,10 @@
+import { type DatabaseAddress, placeOf, readDatabaseAddress } from './engine/address.ts';
+import type { Claim } from './engine/claim.ts';
+import type { ServerDialect } from './engine/dialect.ts';
+import type { Shared } from './engine/followed.ts';
+import type { Migrating } from './engine/migrations.ts';
+import { openSqliteHistory } from './engine/sqlite/sqlite.ts';
 import type { History } from './history.ts';
-import { type DatabaseAddress, placeOf, readDatabaseAddress } from './sql/address.ts';
-import type { Claim } from './sql/claim.ts';
-import type { ServerDialect } from './sql/dialect.ts';
-import type { Shared } from './sql/followed.ts';
-import type { Migrating } from './sql/migrations.ts';
-import { openSqliteHistory } from './sqlite/sqlite.ts';
 
 /** Where a history is: a file, or a database of a server. */
 export type HistoryPlace = { kind: 'sqlite'; path: string } | DatabaseAddress;
@@ -39,8 +39,8 @@ export async function openHistory(
 ): Promise<History> {
   if (place.kind === 'sqlite') return openSqliteHistory({ ...options, path: place.path });
   // It takes memory that a server with a file does not need.
-  const { openSqlHistory } = await import('./sql/sql.ts');
-  const { claim } = await import('./sql/claim.ts');
+  const { openSqlHistory } = await import('./engine/sql.ts');
+  const { claim } = await import('./engine/claim.ts');
   const dialect = await dialectOf(place);
   let claimed: Claim | undefined;
   try {
@@ -78,6 +78,6 @@ export async function tryDatabase(place: DatabaseAddress): Promise<void> {
 /** How to talk to the database of a history. */
 export async function dialectOf(address: DatabaseAddress): Promise<ServerDialect> {
   return address.kind === 'postgres'
-    ? (await import('./sql/postgres.ts')).postgres(address)
-    : (await import('./sql/mariadb.ts')).mariadb(address);
+    ? (await import('./engine/postgres.ts')).postgres(address)
+    : (await import('./engine/mariadb.ts')).mariadb(address);
 }

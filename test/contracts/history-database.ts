@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { erasuresOf } from '../../server/history/erased-users.ts';
-import { type Change, deletedUser, type History } from '../../server/history/history.ts';
-import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
-import { deleteOld, entriesAfter } from '../../server/history/sql/change-log.ts';
+import { deleteOld, entriesAfter } from '../../server/history/engine/change-log.ts';
 import {
   type DatabaseConnection,
   raw,
@@ -15,12 +12,15 @@ import {
   type Sql,
   SqlError,
   sql,
-} from '../../server/history/sql/dialect.ts';
-import { erasableOf, rowsNaming } from '../../server/history/sql/erasing.ts';
-import { follow, type Shared } from '../../server/history/sql/followed.ts';
-import { connectAlone } from '../../server/history/sql/in-use.ts';
-import { migrate } from '../../server/history/sql/migrations.ts';
-import { openSqlHistory } from '../../server/history/sql/sql.ts';
+} from '../../server/history/engine/dialect.ts';
+import { erasableOf, rowsNaming } from '../../server/history/engine/erasing.ts';
+import { follow, type Shared } from '../../server/history/engine/followed.ts';
+import { connectAlone } from '../../server/history/engine/in-use.ts';
+import { migrate } from '../../server/history/engine/migrations.ts';
+import { openSqlHistory } from '../../server/history/engine/sql.ts';
+import { erasuresOf } from '../../server/history/erased-users.ts';
+import { type Change, deletedUser, type History } from '../../server/history/history.ts';
+import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 import { tables } from '../../server/history/tables.ts';
 import type { RequestError } from '../../server/wire/errors.ts';
 import { size, soak } from '../guarantees/size.ts';

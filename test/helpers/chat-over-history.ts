@@ -1,6 +1,6 @@
 import { type Chat, openChat } from '../../server/chat/chat.ts';
+import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
 import type { History } from '../../server/history/history.ts';
-import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { FileBudget } from '../../server/limits/file-budget.ts';
 import { emptyHistory } from './chat-server.ts';
 

@@ -1,11 +1,11 @@
 import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
+import { namesIn } from '../../server/history/engine/beside.ts';
+import type { ServerDialect } from '../../server/history/engine/dialect.ts';
+import type { Shared } from '../../server/history/engine/followed.ts';
+import { openSqlHistory } from '../../server/history/engine/sql.ts';
 import type { History } from '../../server/history/history.ts';
 import { dialectOf, openHistory, readHistoryPlace } from '../../server/history/open.ts';
-import { namesIn } from '../../server/history/sql/beside.ts';
-import type { ServerDialect } from '../../server/history/sql/dialect.ts';
-import type { Shared } from '../../server/history/sql/followed.ts';
-import { openSqlHistory } from '../../server/history/sql/sql.ts';
 import type { Mariadb } from './mariadb.ts';
 import type { Postgres } from './postgres.ts';
 

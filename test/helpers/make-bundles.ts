@@ -22,9 +22,9 @@ const folder = join(root, 'node_modules/.cache/test-bundles');
 
 /** Threads of the history, which most tests start: a file each, since Node takes a third of their start to link modules. */
 const historyThreads = [
-  'server/history/sqlite/writer.ts',
-  'server/history/sqlite/reader.ts',
-  'server/history/sqlite/searcher.ts',
+  'server/history/engine/sqlite/writer.ts',
+  'server/history/engine/sqlite/reader.ts',
+  'server/history/engine/sqlite/searcher.ts',
 ];
 
 /** Programs, and what they start by name. */

@@ -1,6 +1,6 @@
 import { usersNamed, withoutUser } from '../broadcast.ts';
+import type { Need } from '../engine/work.ts';
 import { leaseTime, lookThroughPause, type StoredEvent } from '../history.ts';
-import type { Need } from '../sql/work.ts';
 import { webhooks } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';

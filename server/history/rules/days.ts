@@ -1,6 +1,6 @@
+import type { Work } from '../engine/work.ts';
 import { dayOf } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
-import type { Work } from '../sql/work.ts';
 import { days } from '../tables.ts';
 import type { Rule } from './rule.ts';
 

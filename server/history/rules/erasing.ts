@@ -1,4 +1,5 @@
 import type { Reaction } from '../../wire/events.ts';
+import type { Need, Work } from '../engine/work.ts';
 import { type Erasable, type Erasure, type ErasureStage, erasureStages, stagesAgain } from '../erasure.ts';
 import {
   type Change,
@@ -14,7 +15,6 @@ import {
   type Writes,
 } from '../history.ts';
 import { gone } from '../rows.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { bans, held, reports, rows, type Table, tables } from '../tables.ts';
 import { releasePicture } from './previews.ts';
 import {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageFile, Preview } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
+import type { Work } from '../engine/work.ts';
 import {
   acted,
   type Change,
@@ -14,7 +15,6 @@ import {
   waitsSince,
 } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
-import type { Work } from '../sql/work.ts';
 import { held, rows } from '../tables.ts';
 import { edit, editedTo, editNeeds, mayEdit, storeEdit } from './messages.ts';
 import {

@@ -1,3 +1,4 @@
+import type { Need, Work } from '../engine/work.ts';
 import {
   acted,
   type Change,
@@ -8,7 +9,6 @@ import {
   type MemberRecord,
   sources,
 } from '../history.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { arrivals, blocks, rows, siteUsers } from '../tables.ts';
 import {
   actInPublic,

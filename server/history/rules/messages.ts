@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction } from '../../wire/events.ts';
+import type { Need, Work } from '../engine/work.ts';
 import {
   type Change,
   isMember,
@@ -13,7 +14,6 @@ import {
   type Writes,
 } from '../history.ts';
 import { type RoomRow, sameMentions } from '../rows.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { held, rows } from '../tables.ts';
 import {
   type Content,

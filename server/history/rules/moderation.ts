@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Work } from '../engine/work.ts';
 import {
   acted,
   type Change,
@@ -11,7 +12,6 @@ import {
   type RestrictionKind,
   restrictionKinds,
 } from '../history.ts';
-import type { Work } from '../sql/work.ts';
 import { bans, blocks, reports, rows } from '../tables.ts';
 import { delete as deleteMessage } from './messages.ts';
 import {

@@ -1,6 +1,6 @@
+import type { Need, Work } from '../engine/work.ts';
 import { isBeforeEnd } from '../erasure.ts';
 import { acted, lookThroughPause, type MemberRecord, type StoredNotices } from '../history.ts';
-import type { Need, Work } from '../sql/work.ts';
 import {
   active,
   due,

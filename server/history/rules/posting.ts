@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile } from '../../wire/events.ts';
+import type { Need, Work } from '../engine/work.ts';
 import {
   acted,
   type Change,
@@ -18,7 +19,6 @@ import {
   type StoredMessage,
 } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { withOneMore } from './days.ts';
 import { showsPreviews } from './previews.ts';
 import {

@@ -1,7 +1,7 @@
 import { firstPage } from '../../wire/links.ts';
+import type { Work } from '../engine/work.ts';
 import { type Change, hasBegun, type StoredMessage, wantsPreviews } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
-import type { Work } from '../sql/work.ts';
 import {
   existing,
   existingFor,

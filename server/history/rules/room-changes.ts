@@ -1,5 +1,6 @@
 import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import type { User } from '../../wire/events.ts';
+import type { Need, Work } from '../engine/work.ts';
 import {
   type Act,
   acted,
@@ -15,7 +16,6 @@ import {
   type UserRecord,
 } from '../history.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { blocks, followers, formerRooms, invites, rows } from '../tables.ts';
 
 // Changes of rooms and of their members, for rules of several kinds.

@@ -1,4 +1,5 @@
 import type { RoomSettings } from '../../wire/events.ts';
+import type { Need, Work } from '../engine/work.ts';
 import {
   acted,
   type Change,
@@ -10,7 +11,6 @@ import {
   type Writes,
 } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { blocks, pins, roomSettings, rows } from '../tables.ts';
 import { nameKey } from '../text-keys.ts';
 import {

@@ -1,5 +1,5 @@
+import type { Need, Work } from '../engine/work.ts';
 import type { Change, Writes } from '../history.ts';
-import type { Need, Work } from '../sql/work.ts';
 
 /** A rule checks everything before it changes anything, so that a rule that throws has changed nothing. */
 export interface Rule<Op extends keyof Writes> {

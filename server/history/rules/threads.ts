@@ -1,3 +1,4 @@
+import type { Need, Work } from '../engine/work.ts';
 import {
   type Change,
   everybody,
@@ -7,7 +8,6 @@ import {
   type ThreadPlace,
 } from '../history.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
-import type { Need, Work } from '../sql/work.ts';
 import { concerned, followers, rows, threadAuthors, threads } from '../tables.ts';
 import { existing, messageIn, refuse } from './room-changes.ts';
 import type { Rule } from './rule.ts';

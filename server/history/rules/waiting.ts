@@ -1,5 +1,5 @@
+import type { Work } from '../engine/work.ts';
 import { type Change, isHeld, type StoredHeld, type StoredMessage, waitsSince } from '../history.ts';
-import type { Work } from '../sql/work.ts';
 import { held } from '../tables.ts';
 
 // The files of messages that wait for a moderator, and the end of such a message.

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { TimedConnection } from '../../../server/history/sql/connection.ts';
-import { raw, SqlError } from '../../../server/history/sql/dialect.ts';
-import { answerLimit } from '../../../server/history/sql/limits.ts';
+import { TimedConnection } from '../../../server/history/engine/connection.ts';
+import { raw, SqlError } from '../../../server/history/engine/dialect.ts';
+import { answerLimit } from '../../../server/history/engine/limits.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/sql/address.ts';
-import { mariadb } from '../../../server/history/sql/mariadb.ts';
+import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/engine/address.ts';
+import { mariadb } from '../../../server/history/engine/mariadb.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { type HistoryDatabase, mariadbDatabase } from '../../helpers/history-database.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';

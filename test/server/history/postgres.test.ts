@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/sql/address.ts';
-import { raw } from '../../../server/history/sql/dialect.ts';
-import { postgres } from '../../../server/history/sql/postgres.ts';
+import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/engine/address.ts';
+import { raw } from '../../../server/history/engine/dialect.ts';
+import { postgres } from '../../../server/history/engine/postgres.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startPostgres } from '../../helpers/postgres.ts';

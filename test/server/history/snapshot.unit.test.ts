@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasValuesAlone } from '../../../server/history/sql/snapshot.ts';
+import { hasValuesAlone } from '../../../server/history/engine/snapshot.ts';
 
 const start = ' (`digest`, `at`, `erases`) VALUES\n';
 

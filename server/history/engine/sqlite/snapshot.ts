@@ -6,9 +6,9 @@ import {
   freeConsumers,
   type LostErasure,
   namesOfUsers,
-} from '../erase-again.ts';
-import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
-import { fileStates } from '../rows.ts';
+} from '../../erase-again.ts';
+import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
+import { fileStates } from '../../rows.ts';
 import { erasedDigest, erasedSince, type ListedBefore } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';

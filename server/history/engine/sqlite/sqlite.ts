@@ -3,8 +3,8 @@ import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:f
 import { userInfo } from 'node:os';
 import { dirname, extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { RequestError } from '../../wire/errors.ts';
-import { type Change, type History, methods } from '../history.ts';
+import { RequestError } from '../../../wire/errors.ts';
+import { type Change, type History, methods } from '../../history.ts';
 import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
 import { type Batch, type Request, readsAtStart } from './protocol.ts';

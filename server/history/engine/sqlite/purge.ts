@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fileStates, goneRooms } from '../rows.ts';
+import { fileStates, goneRooms } from '../../rows.ts';
 
 /** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
 const steps = {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { addTerms } from '../terms.ts';
+import { addTerms } from '../../terms.ts';
 import {
   currentGeneration,
   type IndexState,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
+import { migrationsFolder, migrationsOf, tooNew } from '../../migrations.ts';
 
 /**
  * Migrates the file to the newest schema, one numbered migration after the other, each in a transaction of its own.

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
-import { erasedDigest } from '../sqlite/erased.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
   allTypes,
@@ -24,6 +23,7 @@ import {
   SqlError,
   sql,
 } from './dialect.ts';
+import { erasedDigest } from './sqlite/erased.ts';
 import { Transaction } from './transaction.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Change } from '../history.ts';
-import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
-import { append, ofTypes, typesAfter, wantedTypes } from '../sql/change-log.ts';
-import { Kept } from '../sql/kept.ts';
-import { queriesOf } from '../sql/queries.ts';
-import { Transaction } from '../sql/transaction.ts';
+import type { Change } from '../../history.ts';
+import { batchOf, carryOut, type Outcome } from '../batch.ts';
+import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
+import { Kept } from '../kept.ts';
+import { queriesOf } from '../queries.ts';
+import { Transaction } from '../transaction.ts';
 import { adds } from './adding.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { Disk } from './disk.ts';

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { queriesOf } from '../sql/queries.ts';
+import { queriesOf } from '../queries.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Writes } from '../history.ts';
+import type { Writes } from '../../history.ts';
 
 /**
  * Whether an operation adds to the history: it is refused when the disk is nearly full. All others are small, or free

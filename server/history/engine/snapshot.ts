@@ -13,7 +13,6 @@ import {
 } from '../erase-again.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { fileStates } from '../rows.ts';
-import { erasedDigest } from '../sqlite/erased.ts';
 import type { Row, Value } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
 import { beside, besideName, namesIn, removeBeside, tablesThere, takePlace } from './beside.ts';
@@ -21,6 +20,7 @@ import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect
 import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
+import { erasedDigest } from './sqlite/erased.ts';
 
 /**
  * The tables that a backup leaves out. The index for searching is made again. The others are about servers that run and events

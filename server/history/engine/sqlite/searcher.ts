@@ -1,10 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Holding, holdings, type Reads } from '../history.ts';
-import { isSearched, messageFrom } from '../rows.ts';
-import { SearchCursors } from '../search-cursors.ts';
-import type { Row } from '../tables.ts';
-import { termsOfQuery } from '../terms.ts';
+import { type Holding, holdings, type Reads } from '../../history.ts';
+import { isSearched, messageFrom } from '../../rows.ts';
+import { SearchCursors } from '../../search-cursors.ts';
+import type { Row } from '../../tables.ts';
+import { termsOfQuery } from '../../terms.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
