@@ -10,7 +10,7 @@ import { whyNotAlone } from '../history/engine/in-use.ts';
 import { claim } from '../history/engine/sqlite/claim.ts';
 import { askingForFiles, knownFormat, prepareRestored } from '../history/engine/sqlite/snapshot.ts';
 import { restoredOf } from '../history/engine/sqlite/sqlite.ts';
-import { dialectOf } from '../history/open.ts';
+import { dialectOf, openDatabaseHistory } from '../history/open.ts';
 import { CommandProblem, exit } from '../program/problem.ts';
 import { type ArchiveEntry, readArchive, Unreadable } from './archive.ts';
 import { asProblem, type Data } from './backup.ts';
@@ -119,7 +119,7 @@ async function restoreRows(
 ): Promise<number> {
   const snapshot = await import('../history/engine/snapshot.ts');
   const dialect = await dialectOf(history);
-  const restoring = await snapshot.restoring(dialect).catch((error: Error) => {
+  const restoring = await snapshot.restoring(dialect, openDatabaseHistory).catch((error: Error) => {
     throw new CommandProblem(exit.unavailable, whyNotAlone(history, error));
   });
   const files = folder === undefined ? undefined : join(resolve(folder), 'restoring');

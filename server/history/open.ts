@@ -1,8 +1,7 @@
 import { type DatabaseAddress, placeOf, readDatabaseAddress } from './engine/address.ts';
 import type { Claim } from './engine/claim.ts';
 import type { ServerDialect } from './engine/dialect.ts';
-import type { Shared } from './engine/followed.ts';
-import type { Migrating } from './engine/migrations.ts';
+import type { SqlHistoryOptions } from './engine/sql.ts';
 import { openSqliteHistory } from './engine/sqlite/sqlite.ts';
 import type { History } from './history.ts';
 
@@ -22,24 +21,14 @@ export function readHistoryPlace(setting: string): HistoryPlace | undefined {
  */
 export async function openHistory(
   place: HistoryPlace,
-  options: {
-    onFailure: (error: Error) => void;
-    /** Called when a database server fails again at what can wait: texts that are to go stay meanwhile. */
-    onDelay?: (error: Error) => void;
-    onBatch?: (batch: { messages: number; commitMs: number }) => void;
-    /** Of a history in a database server. */
-    onMigration?: (is: Migrating) => void;
+  options: Omit<SqlHistoryOptions, 'begin'> & {
     /** Milliseconds in which another server that has the database may end. */
     patience?: number;
     /** Called when this one waits for that. */
     onWaiting?: () => void;
-    /** Not with a file: several servers work together on this history. */
-    shared?: Shared;
   },
 ): Promise<History> {
   if (place.kind === 'sqlite') return openSqliteHistory({ ...options, path: place.path });
-  // It takes memory that a server with a file does not need.
-  const { openSqlHistory } = await import('./engine/sql.ts');
   const { claim } = await import('./engine/claim.ts');
   const dialect = await dialectOf(place);
   let claimed: Claim | undefined;
@@ -55,7 +44,7 @@ export async function openHistory(
           new Error(`this server has lost the connection to ${placeOf(place)}, and ${message}`),
         ),
     });
-    const history = await openSqlHistory(dialect, { ...options, begin: claimed.begin });
+    const history = await openDatabaseHistory(dialect, { ...options, begin: claimed.begin });
     return {
       ...history,
       async close() {
@@ -68,6 +57,17 @@ export async function openHistory(
     const cause = error as Error;
     throw new Error(`the history ${placeOf(place)} cannot be opened: ${cause.message}`, { cause });
   }
+}
+
+/** Opens the history in a database that this process has claimed. */
+export async function openDatabaseHistory(
+  dialect: ServerDialect,
+  options: SqlHistoryOptions,
+): Promise<History> {
+  // A server with a file does not need the memory that these take.
+  const { openSqlHistory } = await import('./engine/sql.ts');
+  const { reads } = await import('./reads.ts');
+  return openSqlHistory(dialect, reads, options);
 }
 
 /** For the doctor. @throws Error that says why the database of a history cannot be reached */

@@ -1,9 +1,7 @@
 import type { MessageFile, Preview, Reaction, RoomSettings } from '../wire/events.ts';
 import type { Erasure } from './erasure.ts';
-import type { Shown } from './find-users.ts';
 import {
   type Act,
-  deletedUser,
   everybody,
   forGood,
   type Holding,
@@ -11,18 +9,11 @@ import {
   isNamed,
   isUserRoom,
   type MemberRecord,
-  maxPageBytes,
-  type Page,
-  type Reads,
   type RoomRecord,
   type SearchFilter,
   type StoredFile,
   type StoredMention,
   type StoredMessage,
-  type StoredThread,
-  sizeOf,
-  type ThreadAuthor,
-  type UnreadMentions,
   type UserRecord,
 } from './history.ts';
 import { type ColumnName, type Columns, type Row, roomSettings, type Value } from './tables.ts';
@@ -215,35 +206,12 @@ export function memberRow(
   ];
 }
 
-/** Unread mentions, by `seq`. */
-export function unreadMentionsFrom(rows: readonly Row[]): UnreadMentions {
-  const mentions = new Map<string, number[]>();
-  for (const { seq, by_id } of rows) {
-    const known = mentions.get(by_id as string);
-    if (known === undefined) mentions.set(by_id as string, [seq as number]);
-    else known.push(seq as number);
-  }
-  return mentions;
-}
-
 /** The columns `restricted` and `restricted_until` of a member: the latter is when the first restriction ends. */
 export function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
   if (restricted === undefined) return [null, null];
   const ends = Object.values(restricted).map(({ until = forGood }) => until);
   return [JSON.stringify(restricted), Math.min(...ends)];
 }
-
-/** A row that `restrictions` reads. */
-export function restrictionFrom({ room, user_id, restricted }: Row): Reads['restrictions']['out'][number] {
-  return {
-    room: room as string,
-    user: user_id as string,
-    restricted: JSON.parse(restricted as string),
-  };
-}
-
-/** Somebody in a list that is sorted by the column `sort`. */
-export const shownFrom = (row: Row): Shown => ({ user: userFrom(row), sort: row.sort as string });
 
 export function userFrom(row: Row): UserRecord {
   return {
@@ -490,24 +458,6 @@ export function messageRow(
   ];
 }
 
-/** How much one reading of what is too old looks at: rooms, and messages of one; and how many rooms it returns. */
-export const expiry = { rooms: 200, messages: 500, found: 10 } as const;
-
-/** Whether the oldest message of a room is too old: the time before which it would be, or null. */
-export function expiredBefore(
-  { kind, oldest }: Row,
-  { before, beforeDirect }: { before: number; beforeDirect: number },
-): number | null {
-  const time = kind === 'direct' ? beforeDirect : before;
-  return typeof oldest === 'number' && oldest < time ? time : null;
-}
-
-/** @param rows the oldest messages of a room, of which the first is too old */
-export function firstLeft(rows: readonly Row[], before: number): number {
-  const left = rows.find(({ sent_at }) => (sent_at as number) >= before);
-  return (left?.seq as number | undefined) ?? (rows.at(-1)?.seq as number) + 1;
-}
-
 /** The column `files` of a message, so that reading a page costs nothing more; one row each, they tell whose they are. */
 const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);
@@ -520,37 +470,6 @@ export function erasureFrom(row: Row): Erasure {
     upTo: row.up_to as number,
     stage: row.stage as Erasure['stage'],
     place: row.place as number,
-  };
-}
-
-/**
- * @param root the first message that is left, where that is a reply: it is not counted
- * @param fresh a count
- */
-export function threadFrom(
-  { thread, replies }: Row,
-  of: { root: Row | undefined; authors: readonly Row[]; apart: readonly Row[]; fresh: Row | undefined },
-): StoredThread {
-  const { root, fresh } = of;
-  const author = (row: Row): ThreadAuthor => {
-    const id = row.user_id as string;
-    // The first message is none of the author's replies.
-    const isRoot = root?.user_id === id && root.deleted_at === null;
-    return {
-      user: id === deletedUser.id ? deletedUser : { id, name: row.name as string },
-      replies: (row.replies as number) - Number(isRoot),
-      seq: row.last_seq as number,
-      at: row.last_at as number,
-    };
-  };
-  const isCounted = root !== undefined && root.deleted_at === null;
-  return {
-    thread: thread as number,
-    root: (root?.seq ?? thread) as number,
-    replies: (replies as number) - Number(isCounted),
-    authors: of.authors.map(author),
-    apart: of.apart.map(author).filter(({ replies }) => replies > 0),
-    fresh: (fresh?.num as number | undefined) ?? 0,
   };
 }
 
@@ -590,19 +509,6 @@ export function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act)
     reason ?? null,
     about,
   ];
-}
-
-export function actFrom(row: Row): Act {
-  const optional = {
-    by: row.by_id,
-    user: row.user_id,
-    room: row.room_id,
-    seq: row.seq,
-    reason: row.reason,
-    to: row.about === null ? null : JSON.parse(row.about as string),
-  };
-  const there = Object.entries(optional).filter(([, value]) => value !== null);
-  return { kind: row.act as Act['kind'], at: row.at as number, ...Object.fromEntries(there) };
 }
 
 /** The most rows that a step of an erasure finds at once, and that it looks through where no index has the user. */
@@ -651,10 +557,6 @@ export const fileRow = (room: number, { id, user, seq, state, at, about, stored 
   stored,
 ];
 
-/** Whether the room of a file is deleted, or the message that has carried it was too old. */
-export const isOutdated = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>
-  id.startsWith(gone) || (seq !== undefined && seq < firstSeq);
-
 /**
  * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of
  * them, and to delete all at once would hold up everybody. No room that anybody can name has a slash in its id.
@@ -663,84 +565,5 @@ export const gone = 'gone/';
 /** The condition for such rooms. */
 export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;
 
-/** Of the rows of `changes`: not one that has changed after `upTo`, unless its reactions alone have. */
-function isShown(row: Row, upTo: number): boolean {
-  if ((row.rev as number) <= upTo) return true;
-  const reacted = reactedFrom(row);
-  return reacted !== undefined && reacted.rev === row.rev && reacted.textRev <= upTo;
-}
-
-/**
- * A page of what has changed, by `rev`.
- * @param rows one more than `limit` where there are more. Rows beyond `upTo` have reactions, or had some
- * @returns null: all that is left has changed after `upTo`, and is not among the rows as a whole. See `overtaken`
- */
-export function changesPage(rows: Iterable<Row>, room: string, upTo: number, limit: number): Page | null {
-  const shown = new Set<number>();
-  const noted = function* () {
-    for (const row of rows) {
-      if (isShown(row, upTo)) shown.add(row.rev as number);
-      yield row;
-    }
-  };
-  // Rows that are not shown count too: a database that has limited the rows by their bytes has counted them.
-  const page = pageOf(noted(), room, limit);
-  if (page.complete) return { messages: page.messages.filter(({ rev }) => shown.has(rev)), complete: true };
-  // The next page goes on after the last `rev` of this one, which must not lie beyond what is left out here.
-  const messages = page.messages.filter(({ rev }) => rev <= upTo);
-  return messages.length === 0 ? null : { messages, complete: false };
-}
-
-/**
- * The last page of changes where that is one of messages whose reactions alone have changed after `upTo`. No page can go
- * on behind one of them, so it has all. They are few: `upTo` is behind only until what is stored has been published.
- * @param rows all of them
- */
-export function overtaken(rows: Iterable<Row>, room: string, upTo: number): Page {
-  const messages: StoredMessage[] = [];
-  for (const row of rows) if (isShown(row, upTo)) messages.push(messageFrom(row, room));
-  return { messages, complete: true };
-}
-
-/** @param rows one more than `limit` where there are more */
-export function reactorsPage(rows: readonly Row[], limit: number): Reads['reactors']['out'] {
-  const users = rows.slice(0, limit).map(({ user_id: id }) => id as string);
-  return rows.length <= limit ? { users } : { users, next: rows[limit - 1]?.place as number };
-}
-
 /** The most rooms that are examined at once for messages of a user. */
 export const roomsLookedThrough = 5000;
-
-/** Where a walk over all rooms goes on: in the room of that number, after that message. */
-export function placeFrom(from: string): [room: number, seq: number] {
-  const [room = 0, seq = 0] = from.split(' ').map(Number);
-  return [room, seq];
-}
-
-/** @param rows one more than `limit` where there are more */
-export function ownReactionsPage(rows: readonly Row[], limit: number): Reads['reactionsBy']['out'] {
-  const shown = rows.slice(0, limit);
-  const reactions = shown.map(({ room, seq, emoji }) => ({
-    room: room as string,
-    seq: seq as number,
-    emoji: emoji as string,
-  }));
-  const last = shown.at(-1);
-  return rows.length <= limit || last === undefined
-    ? { reactions }
-    : { reactions, next: `${last.place} ${last.emoji}` };
-}
-
-/** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
-export function pageOf(rows: Iterable<Row>, room: string, limit: number): Page {
-  const messages: Page['messages'] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const message = messageFrom(row, room);
-    bytes += sizeOf(message) + 1;
-    if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0))
-      return { messages, complete: false };
-    messages.push(message);
-  }
-  return { messages, complete: true };
-}

@@ -8,6 +8,8 @@ const tagLength = 16;
 
 const algorithm = 'aes-128-gcm';
 
+export type CursorList = 'act' | 'held' | 'report' | 'search';
+
 /**
  * Where a list goes on, as clients get it: the number of an entry, sealed. These numbers count over all rooms: in plain
  * text they would show users how much there is where they are not. Nor do two cursors show whether they hold the same
@@ -21,7 +23,7 @@ export class SealedCursors {
    * @param digestKey is kept with the history
    * @param list cursors of one list are none of another
    */
-  constructor(digestKey: Uint8Array, list: 'search' | 'report' | 'held' | 'act') {
+  constructor(digestKey: Uint8Array, list: CursorList) {
     this.#key = createHmac('sha256', digestKey).update(`${list} cursor`).digest().subarray(0, 16);
   }
 

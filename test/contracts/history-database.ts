@@ -17,10 +17,14 @@ import { erasableOf, rowsNaming } from '../../server/history/engine/erasing.ts';
 import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
-import { openSqlHistory } from '../../server/history/engine/sql.ts';
 import { erasuresOf } from '../../server/history/erased-users.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
-import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import {
+  type HistoryPlace,
+  openDatabaseHistory,
+  openHistory,
+  readHistoryPlace,
+} from '../../server/history/open.ts';
 import { tables } from '../../server/history/tables.ts';
 import type { RequestError } from '../../server/wire/errors.ts';
 import { size, soak } from '../guarantees/size.ts';
@@ -671,7 +675,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       onDelay: (error: Error) => void = unexpectedFailure,
     ): Promise<void> {
       const settings = { onFailure: unexpectedFailure, onDelay };
-      const history = await openSqlHistory(watched({ query: onQuery }), settings);
+      const history = await openDatabaseHistory(watched({ query: onQuery }), settings);
       closing.push(() => history.close());
     }
     /** As a server leaves it that is killed right after it has deleted the room. */
@@ -858,7 +862,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       // The copies are found, and their rooms are locked next.
       const after = (statements: readonly Sql[]) =>
         statements.some(({ text }) => text.includes('WHERE origin =')) && between.pop()?.();
-      const erasing = await openSqlHistory(watched({ after }), { onFailure: unexpectedFailure });
+      const erasing = await openDatabaseHistory(watched({ after }), { onFailure: unexpectedFailure });
       closing.push(() => erasing.close());
       await erasing.write.erase({ user: ann.id, messages: 'anonymise', at: 1 });
       await carryOutErasures(erasing);

@@ -3,9 +3,8 @@ import { Pool } from 'pg';
 import { namesIn } from '../../server/history/engine/beside.ts';
 import type { ServerDialect } from '../../server/history/engine/dialect.ts';
 import type { Shared } from '../../server/history/engine/followed.ts';
-import { openSqlHistory } from '../../server/history/engine/sql.ts';
 import type { History } from '../../server/history/history.ts';
-import { dialectOf, openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import { dialectOf, openDatabaseHistory, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 import type { Mariadb } from './mariadb.ts';
 import type { Postgres } from './postgres.ts';
 
@@ -107,5 +106,5 @@ export async function openDatabase(
   };
   return place.kind === 'sqlite'
     ? openHistory(place, options)
-    : openSqlHistory(await dialectOf(place), options);
+    : openDatabaseHistory(await dialectOf(place), options);
 }

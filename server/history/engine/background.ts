@@ -4,7 +4,7 @@ import { fileStates, gone, goneRooms } from '../rows.ts';
 import type { Row, Value } from '../tables.ts';
 import { addTerms } from '../terms.ts';
 import { blockOf, blockSize } from './blocks.ts';
-import { type DatabaseConnection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
+import { type DatabaseConnection, inList, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
 
 /** Characters whose terms are found in one turn of the event loop. */
@@ -133,12 +133,7 @@ export class Background {
     if (ids.length === 0 && !this.#anyFull) return [];
     // Before they are looked at: what fills a block meanwhile notes them again.
     for (const id of ids) this.#full.delete(id);
-    const which = this.#anyFull
-      ? sql`NOT (${raw(goneRooms)})`
-      : this.#dialect.among(
-          ['id'],
-          ids.map((id) => [id]),
-        );
+    const which = this.#anyFull ? sql`NOT (${raw(goneRooms)})` : inList(this.#dialect, 'id', ids);
     const rows = await connection.query(
       sql`SELECT num, id, last_block FROM (SELECT num, id, last_seq,
             coalesce((SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num), -1) AS last_block

@@ -20,6 +20,7 @@ import {
   ask,
   type DatabaseConnection,
   type Dialect,
+  inList,
   raw,
   type ServerDialect,
   type Sql,
@@ -456,11 +457,9 @@ function* foundAt(dialect: Dialect, places: readonly Place[]): Asking<Found> {
   const wanted = new Map(places.filter(({ seq }) => seq > 0).map((place) => [keyOf(place), place]));
   if (wanted.size === 0) return { messages: new Map(), created: new Map() };
   const ids = [...new Set([...wanted.values()].map(({ room }) => room))];
-  const among = dialect.among(
-    ['id'],
-    ids.map((id) => [id]),
+  const rooms = yield* ask(
+    sql`SELECT num, id, created_at FROM chat_rooms WHERE ${inList(dialect, 'id', ids)}`,
   );
-  const rooms = yield* ask(sql`SELECT num, id, created_at FROM chat_rooms WHERE ${among}`);
   const created = new Map(rooms.map(({ id, created_at }) => [id as string, created_at as number]));
   const nums = new Map(rooms.map(({ num, id }) => [id as string, num as number]));
   const names = new Map(rooms.map(({ num, id }) => [num as number, id as string]));

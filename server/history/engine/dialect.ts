@@ -1,7 +1,7 @@
 import type { RequestErrorCode } from '../../wire/errors.ts';
 import type { RestrictionKind } from '../history.ts';
 import type { DatabaseName } from '../migrations.ts';
-import type { Columns, Row, Value } from '../tables.ts';
+import type { ColumnName, Columns, Row, Value } from '../tables.ts';
 
 /** A piece of SQL with its values: one for each `?`. A value that is a list is for the dialect that made the piece. */
 export interface Sql {
@@ -161,6 +161,13 @@ export function sql(texts: TemplateStringsArray, ...parts: readonly (Sql | Value
   }
   return each === undefined ? { text, values } : { text, values, each };
 }
+
+/** The condition that a column has one of these values, of which there is at least one. */
+export const inList = (dialect: Dialect, column: ColumnName, values: readonly Value[]): Sql =>
+  dialect.among(
+    [column],
+    values.map((value) => [value]),
+  );
 
 /** SQL without values. */
 export const raw = (text: string): Sql => ({ text, values: [] });

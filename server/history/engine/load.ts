@@ -7,6 +7,7 @@ import {
   type RoomRecord,
   type UserRecord,
 } from '../history.ts';
+import { isBlocked } from '../people/blocks.ts';
 import {
   erasureColumns,
   erasureFrom,
@@ -41,7 +42,7 @@ import { storedNameKey } from '../text-keys.ts';
 import { loadConsumer } from './change-log.ts';
 import { type Asking, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
-import { isBlocked, mostLookedAt } from './queries.ts';
+import { maxScannedRows as mostLookedAt } from './read.ts';
 import type { Place } from './transaction.ts';
 import {
   clientIdKey,

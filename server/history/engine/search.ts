@@ -1,10 +1,11 @@
-import { holdings, type Reads } from '../history.ts';
+import { holdings, type Reads, type StoredMessage } from '../history.ts';
 import { isSearched, messageFrom } from '../rows.ts';
-import type { SearchCursors } from '../search-cursors.ts';
+import type { SealedCursors } from '../sealed-cursors.ts';
 import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
-import { type DatabaseConnection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
+import { cutPageBySize } from './read.ts';
 
 /**
  * The messages that a search looks at before others have their turn; it goes on with the next page. A text of this length
@@ -28,24 +29,40 @@ interface Source {
 }
 
 /**
+ * A page of a search.
+ * @param found newest first, one more than `limit` if there are more
+ * @param rest no message that is not found yet has a higher number; 0 if all are found
+ */
+export function pageOfSearch(
+  cursors: SealedCursors,
+  found: readonly { num: number; message: () => StoredMessage }[],
+  rest: number,
+  limit: number,
+): Reads['search']['out'] {
+  const { page, last } = cutPageBySize(
+    found.filter(({ num }) => num > rest),
+    limit,
+    ({ message }) => message(),
+    (message) => Buffer.byteLength(JSON.stringify(message)) + 1,
+  );
+  const next = last?.num ?? (rest > 0 ? rest + 1 : undefined);
+  return { messages: page, ...(next !== undefined && { next: cursors.of(next) }) };
+}
+
+/**
  * Searches newest first. The index says in which blocks of messages all terms of the query occur; what is not in a whole
  * block yet, the tail of each room, is looked at itself. Each text is looked at, so that all databases find the same.
  */
 export async function search(
   dialect: Dialect,
   connection: DatabaseConnection,
-  cursors: SearchCursors,
+  cursors: SealedCursors,
   { query, only = {}, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
 ): Promise<Reads['search']['out']> {
   const before = cursors.numberOf(from);
   if (rooms.length === 0 && !everyPublic) return { messages: [] };
   const amongRooms = (ids: readonly string[]) =>
-    ids.length === 0
-      ? undefined
-      : sql`rooms.${dialect.among(
-          ['id'],
-          ids.map((id) => [id]),
-        )}`;
+    ids.length === 0 ? undefined : sql`rooms.${inList(dialect, 'id', ids)}`;
   const named = amongRooms(rooms);
   const hidden = amongRooms(except);
   const isPublic =
@@ -98,7 +115,8 @@ export async function search(
   }
 
   const newestFirst = [...found].sort(([a], [b]) => b - a);
-  return cursors.page(
+  return pageOfSearch(
+    cursors,
     newestFirst.map(([num, row]) => ({
       num,
       message: () => messageFrom(row, ids.get(row.room as number) as string),
@@ -163,14 +181,8 @@ export async function search(
     nums: readonly number[],
   ): Promise<{ sources: Source[]; isAll: boolean }> {
     const terms = termsOfQuery(query);
-    const inRooms = dialect.among(
-      ['room'],
-      nums.map((num) => [num]),
-    );
-    const inTerms = dialect.among(
-      ['term'],
-      terms.map((term) => [term]),
-    );
+    const inRooms = inList(dialect, 'room', nums);
+    const inTerms = inList(dialect, 'term', terms);
     const rows = await connection.query(
       sql`SELECT room, block, ${lastOf('block', `(block + 1) * ${blockSize}`)} AS last
           FROM (SELECT blocks.room AS room, blocks.block AS block, last_num FROM chat_blocks AS blocks

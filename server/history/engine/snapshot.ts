@@ -11,6 +11,7 @@ import {
   type LostErasure,
   namesOfUsers,
 } from '../erase-again.ts';
+import type { History } from '../history.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { fileStates } from '../rows.ts';
 import type { Row, Value } from '../tables.ts';
@@ -19,7 +20,6 @@ import { beside, besideName, namesIn, removeBeside, tablesThere, takePlace } fro
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 import { connectAlone } from './in-use.ts';
 import { migrate } from './migrations.ts';
-import { openSqlHistory } from './sql.ts';
 import { erasedDigest } from './sqlite/erased.ts';
 
 /**
@@ -227,7 +227,10 @@ export interface Restoring {
 }
 
 /** @throws Error as `connectAlone` */
-export async function restoring(dialect: ServerDialect): Promise<Restoring> {
+export async function restoring(
+  dialect: ServerDialect,
+  open: (dialect: ServerDialect, options: { onFailure: (error: Error) => void }) => Promise<History>,
+): Promise<Restoring> {
   const connection = await connectAlone(dialect);
   const side = beside(dialect);
   try {
@@ -276,7 +279,7 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
       // The log of changes would wake a server for those that are under way.
       const [underWay] = await onSide((one) => one.query(raw('SELECT user_id FROM chat_erasures LIMIT 1')));
       if (again.length > 0 || underWay !== undefined) {
-        const history = await openSqlHistory(side, {
+        const history = await open(side, {
           onFailure(error) {
             throw error;
           },

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../wire/errors.ts';
 import { type Change, type History, methods, type Reads } from '../history.ts';
-import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
@@ -9,7 +8,7 @@ import { follow, type Shared } from './followed.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
-import { queriesOf } from './queries.ts';
+import { type ReadRegistry, readContext } from './read.ts';
 import { search } from './search.ts';
 import { closed, unavailable, Writer } from './writer.ts';
 
@@ -19,29 +18,32 @@ const longestClose = 1000;
 /** Rows of `chat_writers` are kept for so long after the last transaction of that server. */
 const writersKept = 30 * 86_400_000;
 
+export interface SqlHistoryOptions {
+  /** Called after a bug in this program. */
+  onFailure: (error: Error) => void;
+  /** Called when a background task fails again. Deleted texts may stay in the database until it succeeds. */
+  onDelay?: (error: Error) => void;
+  onBatch?: (batch: { messages: number; commitMs: number }) => void;
+  onMigration?: (is: Migrating) => void;
+  /** Several servers work on this history. */
+  shared?: Shared;
+  /** Called when the tables exist, before they are read. */
+  begin?: () => Promise<void>;
+}
+
 /**
  * The history in a database server. Writes, reads, searches and background work have separate connections, so no
  * read is queued behind a write or a search.
- * @param options.onFailure called after a bug in this program
- * @param options.onDelay called when work that can wait has failed again
- * @param options.begin called when the tables are there, before they are read
  * @throws Error when the database cannot be used, or a newer version has changed its tables
  */
 export async function openSqlHistory(
   dialect: ServerDialect,
-  options: {
-    onFailure: (error: Error) => void;
-    onDelay?: (error: Error) => void;
-    onBatch?: (batch: { messages: number; commitMs: number }) => void;
-    onMigration?: (is: Migrating) => void;
-    shared?: Shared;
-    begin?: () => Promise<void>;
-  },
+  reads: ReadRegistry,
+  options: SqlHistoryOptions,
 ): Promise<History> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   await options.begin?.();
-  const cursors = new SearchCursors(digestKey);
-  const queries = queriesOf(dialect, digestKey);
+  const context = readContext(dialect, digestKey);
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const helpers = new Pool(dialect, 1);
@@ -77,11 +79,11 @@ export async function openSqlHistory(
     input: Reads[Query]['in'],
   ): Promise<Reads[Query]['out']> {
     if (closing !== undefined) throw closed();
-    // The map pairs each query with its input; TypeScript cannot follow that.
+    // The registry pairs each read with its input. TypeScript cannot follow that.
     const answer = (connection: DatabaseConnection): Promise<unknown> =>
       query === 'search'
-        ? search(dialect, connection, cursors, input as Reads['search']['in'])
-        : answered(queries[query as 'room'](input as never), connection);
+        ? search(dialect, connection, context.cursors.search, input as Reads['search']['in'])
+        : answered(reads[query as 'room'](context, input as never), connection);
     let found: Reads[Query]['out'];
     try {
       found = (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];

@@ -3,13 +3,15 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { carryOut } from '../../../server/history/engine/batch.ts';
 import type { Sql } from '../../../server/history/engine/dialect.ts';
-import { queriesOf, unreadMentions } from '../../../server/history/engine/queries.ts';
+import { readContext } from '../../../server/history/engine/read.ts';
 import { SqliteConnection, sqlite } from '../../../server/history/engine/sqlite/dialect.ts';
 import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts';
 import { purger } from '../../../server/history/engine/sqlite/purge.ts';
 import { openSqliteHistory } from '../../../server/history/engine/sqlite/sqlite.ts';
 import { Transaction } from '../../../server/history/engine/transaction.ts';
 import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
+import { unreadMentions } from '../../../server/history/members/reading.ts';
+import { reads } from '../../../server/history/reads.ts';
 import { addTerms } from '../../../server/history/terms.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
@@ -97,10 +99,10 @@ test('no more unread mentions are looked at than are kept, however many there ar
   db.function('look', { varargs: true }, () => ++looked);
   // A view of the same name is in front of the table.
   db.exec('CREATE TEMP VIEW chat_mentions AS SELECT * FROM main.chat_mentions WHERE look(seq)');
-  const queries = queriesOf(sqlite(db), digestKeyOf(db));
+  const context = readContext(sqlite(db), digestKeyOf(db));
   const read = () => {
     looked = 0;
-    const { memberships } = new SqliteConnection(db).answered(queries.user({ user: '9' }));
+    const { memberships } = new SqliteConnection(db).answered(reads.user(context, { user: '9' }));
     return memberships[0]?.mentions.get(user.id) ?? [];
   };
   await mention(1500);
@@ -261,9 +263,9 @@ test('people whom others have only named cost a search for people nothing', asyn
   await history.write.arrive({ user: { id: 'u7', name: 'Person 7' }, at });
   const db = new DatabaseSync(path);
   onTestFinished(() => db.close());
-  const queries = queriesOf(sqlite(db), digestKeyOf(db));
+  const context = readContext(sqlite(db), digestKeyOf(db));
   const asked = { user: user.id, query: 'person', onlyShared: false, limit: 9 };
-  const asking = queries.findUsers(asked);
+  const asking = reads.findUsers(context, asked);
   asking.next();
   const { value } = asking.next([[]]);
   const [statement] = value as readonly Sql[];
@@ -282,7 +284,7 @@ test('people whom others have only named cost a search for people nothing', asyn
 
 test('the files of a room are added up by an index alone, however many there are', async () => {
   const db = await emptyDatabase();
-  const asking = queriesOf(sqlite(db), digestKeyOf(db)).filesIn({ rooms: ['lobby'], most: 9 });
+  const asking = reads.filesIn(readContext(sqlite(db), digestKeyOf(db)), { rooms: ['lobby'], most: 9 });
   asking.next();
   const { value } = asking.next([[{ num: 1, id: 'lobby', first_seq: 1 }]]);
   const [statement] = value as readonly Sql[];
@@ -312,9 +314,9 @@ test('no statement looks through a table that grows, but for what the start read
       expect([op, outcomes.filter((one) => 'error' in one)]).toEqual([op, refused]);
     }
   }
-  const queries = queriesOf(dialect, digestKey);
+  const context = readContext(dialect, digestKey);
   for (const [query, inputs] of Object.entries(everyRead)) {
-    for (const input of inputs) connection.answered(queries[query as 'room'](input as never));
+    for (const input of inputs) connection.answered(reads[query as 'room'](context, input as never));
   }
   expect(statements.length).toBeGreaterThan(50);
   const stepsOf = (sql: string) =>

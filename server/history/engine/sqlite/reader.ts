@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { queriesOf } from '../queries.ts';
+import { reads } from '../../reads.ts';
+import { readContext } from '../read.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
@@ -20,7 +21,7 @@ if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const connection = new SqliteConnection(db);
-const queries = queriesOf(sqlite(db), digestKeyOf(db));
+const context = readContext(sqlite(db), digestKeyOf(db));
 const commit = db.prepare(lastCommit);
 /** The most answers that go together. Each may have 256 KB, and the first does not have to wait for all the others. */
 const mostAnswers = 20;
@@ -64,7 +65,7 @@ function answer(call: ThreadCall): ThreadOutcome {
 }
 
 function read({ op, input }: ThreadCall): unknown {
-  if (!(op in queries)) throw new Error(`the history has no read called ${op}`);
-  // The map pairs each query with its input; TypeScript cannot follow that.
-  return connection.answered(queries[op as 'room'](input as never));
+  if (!(op in reads)) throw new Error(`the history has no read called ${op}`);
+  // The registry pairs each read with its input. TypeScript cannot follow that.
+  return connection.answered(reads[op as 'room'](context, input as never));
 }

@@ -2,9 +2,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Holding, holdings, type Reads } from '../../history.ts';
 import { isSearched, messageFrom } from '../../rows.ts';
-import { SearchCursors } from '../../search-cursors.ts';
+import { SealedCursors } from '../../sealed-cursors.ts';
 import type { Row } from '../../tables.ts';
 import { termsOfQuery } from '../../terms.ts';
+import { pageOfSearch } from '../search.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
@@ -79,7 +80,7 @@ const statements = {
   message: history.prepare(`SELECT ${columns} FROM chat_messages AS messages WHERE num = ?`),
   commit: history.prepare(lastCommit),
 };
-const cursors = new SearchCursors(digestKeyOf(history));
+const cursors = new SealedCursors(digestKeyOf(history), 'search');
 const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
 /** When the index has last followed a text that was edited or deleted. */
@@ -253,7 +254,7 @@ function search({
     num,
     message: () => messageFrom(statements.message.get(num) as Row, id),
   }));
-  return cursors.page(messages, rest, limit);
+  return pageOfSearch(cursors, messages, rest, limit);
 }
 
 /** The rooms with messages before that one. */

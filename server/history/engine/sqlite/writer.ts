@@ -1,10 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Change } from '../../history.ts';
+import { reads } from '../../reads.ts';
 import { batchOf, carryOut, type Outcome } from '../batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
 import { Kept } from '../kept.ts';
-import { queriesOf } from '../queries.ts';
+import { readContext } from '../read.ts';
 import { Transaction } from '../transaction.ts';
 import { adds } from './adding.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
@@ -78,7 +79,7 @@ const connection = new SqliteConnection(db);
 const dialect = sqlite(db);
 const digestKey = digestKeyOf(db);
 const kept = new Kept();
-const queries = queriesOf(dialect, digestKey);
+const context = readContext(dialect, digestKey);
 /** The types of changes that go into the log. */
 let types = connection.answered(wantedTypes());
 const deleted = purger(db);
@@ -124,8 +125,8 @@ function serve(calls: readonly ThreadCall[]): void {
 
 function answer({ id, op, input }: ReadCall): ThreadOutcome {
   try {
-    // The map pairs each query with its input; TypeScript cannot follow that.
-    return { id, value: connection.answered(queries[op as 'room'](input as never)) };
+    // The registry pairs each read with its input. TypeScript cannot follow that.
+    return { id, value: connection.answered(reads[op as 'room'](context, input as never)) };
   } catch (error) {
     return { id, ...storageFailure(error) };
   }

@@ -1,0 +1,93 @@
+import { maxPageBytes, type Reads } from '../history.ts';
+import { type CursorList, SealedCursors } from '../sealed-cursors.ts';
+import { type Row, rowFrom, type Table } from '../tables.ts';
+import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
+
+/** A read sorts or scans this many rows of a user or a room. */
+export const maxScannedRows = 5000;
+
+/** The history that a read queries. */
+export interface ReadContext {
+  readonly dialect: Dialect;
+  readonly cursors: Readonly<Record<CursorList, SealedCursors>>;
+}
+
+type Query = Exclude<keyof Reads, 'search'>;
+type Read<Name extends Query> = (
+  context: ReadContext,
+  input: Reads[Name]['in'],
+) => Asking<Reads[Name]['out']>;
+/** All reads but searching: each database has its own search index. */
+export type ReadRegistry = { readonly [Name in Query]: Read<Name> };
+
+/** @param digestKey is stored with the history */
+export const readContext = (dialect: Dialect, digestKey: Uint8Array): ReadContext => ({
+  dialect,
+  cursors: {
+    act: new SealedCursors(digestKey, 'act'),
+    held: new SealedCursors(digestKey, 'held'),
+    report: new SealedCursors(digestKey, 'report'),
+    search: new SealedCursors(digestKey, 'search'),
+  },
+});
+
+/** The columns of a table for a SELECT. @param alias of the table, in a join */
+export const columnsOf = ({ columns }: Table, alias?: string): Sql =>
+  raw(
+    Object.values(columns)
+      .map((column) => (alias === undefined ? column : `${alias}.${column} AS ${column}`))
+      .join(', '),
+  );
+
+/** Reads rows of a table that is not about rooms. @param end of the statement, from WHERE or ORDER BY on */
+export function* findRows<Of extends object>(table: Table<Of>, end: Sql): Asking<Of[]> {
+  const rows = yield* ask(sql`SELECT ${columnsOf(table)} FROM ${raw(table.name)} ${end}`);
+  return rows.map((row) => rowFrom(table, row));
+}
+
+/** Asks a statement that selects one number as `num`. */
+export function* askNumber(statement: Sql): Asking<number> {
+  const [row] = yield* ask(statement);
+  return row?.num as number;
+}
+
+export function* hasRows(statement: Sql): Asking<boolean> {
+  return (yield* ask(statement)).length > 0;
+}
+
+/** Counts the rows of a statement, up to `max`. */
+export const countUpTo = (max: number, rows: Sql): Asking<number> =>
+  askNumber(sql`SELECT count(*) AS num FROM (${rows} LIMIT ${max}) AS found`);
+
+/**
+ * Cuts a page of `limit` rows. If there are more, `last` is the last row of the page.
+ * @param rows one more than `limit` if there are more
+ */
+export const cutPage = (
+  rows: readonly Row[],
+  limit: number,
+): { page: readonly Row[]; last?: Row | undefined } =>
+  rows.length > limit ? { page: rows.slice(0, limit), last: rows[limit - 1] } : { page: rows };
+
+/**
+ * Cuts a page of `limit` entries and `maxPageBytes`, but at least one. If there are more, `last` is the row of the last entry.
+ * @param rows one more than `limit` if there are more
+ */
+export function cutPageBySize<Of, Entry>(
+  rows: readonly Of[],
+  limit: number,
+  toEntry: (row: Of) => Entry,
+  sizeOf: (entry: Entry) => number,
+): { page: Entry[]; last?: Of | undefined } {
+  const page: Entry[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const last = rows[page.length - 1];
+    if (page.length === limit) return { page, last };
+    const entry = toEntry(row);
+    bytes += sizeOf(entry);
+    if (bytes > maxPageBytes && page.length > 0) return { page, last };
+    page.push(entry);
+  }
+  return { page };
+}

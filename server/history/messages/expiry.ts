@@ -1,0 +1,39 @@
+import { ask, raw, sql } from '../engine/dialect.ts';
+import type { ReadRegistry } from '../engine/read.ts';
+import type { Reads } from '../history.ts';
+import { goneRooms } from '../rows.ts';
+
+/** One read scans this many rooms, and messages of each, and returns at most this many rooms. */
+const maxScannedRooms = 200;
+const maxScannedMessages = 500;
+const maxRooms = 10;
+
+export const expiryReads = {
+  *expired(_, { before, beforeDirect, from }) {
+    const rooms: Reads['expired']['out']['rooms'] = [];
+    const scanned = yield* ask(
+      sql`SELECT num, id, kind, first_seq, (SELECT sent_at FROM chat_messages AS messages
+            WHERE messages.room = rooms.num AND seq >= rooms.first_seq ORDER BY seq LIMIT 1) AS oldest
+          FROM chat_rooms AS rooms WHERE num > ${from} AND NOT (${raw(goneRooms)}) ORDER BY num LIMIT ${maxScannedRooms}`,
+    );
+    for (const { num, id, kind, first_seq, oldest } of scanned) {
+      const expiresBefore = kind === 'direct' ? beforeDirect : before;
+      if (oldest === null || (oldest as number) >= expiresBefore) continue;
+      const messages = yield* ask(
+        sql`SELECT seq, sent_at FROM chat_messages WHERE room = ${num as number} AND seq >= ${first_seq as number}
+            ORDER BY seq LIMIT ${maxScannedMessages}`,
+      );
+      const kept = messages.find(({ sent_at }) => (sent_at as number) >= expiresBefore);
+      const last = messages.at(-1);
+      // Another server may have deleted them since.
+      if (last !== undefined) {
+        const firstSeq = (kept?.seq ?? (last.seq as number) + 1) as number;
+        rooms.push({ room: id as string, firstSeq });
+      }
+      // The room may have more of them, so the next read starts with it.
+      if (messages.length === maxScannedMessages || rooms.length === maxRooms)
+        return { rooms, next: (num as number) - 1 };
+    }
+    return scanned.length < maxScannedRooms ? { rooms } : { rooms, next: scanned.at(-1)?.num as number };
+  },
+} satisfies Partial<ReadRegistry>;

@@ -1,0 +1,158 @@
+import { messagesAt } from '../engine/change-log.ts';
+import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
+import {
+  askNumber,
+  cutPageBySize,
+  maxScannedRows,
+  type ReadContext,
+  type ReadRegistry,
+} from '../engine/read.ts';
+import { holdings, maxPageBytes, type Page, sizeOf } from '../history.ts';
+import { isUnexpired, parseRoomCursor, roomNumber } from '../rooms/rooms.ts';
+import { goneRooms, messageFrom, reactedFrom, roomsLookedThrough } from '../rows.ts';
+import type { Row } from '../tables.ts';
+
+/** The bytes of a message that come from users. Its JSON has more. */
+const messageBytes = raw(
+  '(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))',
+);
+
+/** Selects from these messages no more than the first one beyond the size of a page. */
+const cutBySize = (messages: Sql, order: Sql): Sql =>
+  sql`SELECT * FROM (
+        SELECT p.*, sum(${messageBytes}) OVER (ORDER BY ${order}) - ${messageBytes} AS bytes_so_far FROM (${messages}) AS p) AS q
+      WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`;
+
+interface MessageQuery {
+  room: string;
+  condition: Sql;
+  order: 'seq' | 'seq DESC' | 'rev';
+  limit: number;
+  index?: string;
+}
+
+function selectMessages(
+  { dialect }: ReadContext,
+  { room, condition, order, limit, index }: MessageQuery,
+): Asking<Row[]> {
+  const by = index === undefined ? raw('') : dialect.by(index);
+  return ask(
+    cutBySize(
+      sql`SELECT ${dialect.messageColumns} FROM chat_messages AS messages ${by} WHERE room = ${roomNumber(room)} AND ${condition}
+          ORDER BY ${raw(order)} LIMIT ${limit + 1}`,
+      raw(order),
+    ),
+  );
+}
+
+export function* readPage(context: ReadContext, query: MessageQuery): Asking<Page> {
+  return cutPageOfMessages(yield* selectMessages(context, query), query.room, query.limit);
+}
+
+function cutPageOfMessages(rows: readonly Row[], room: string, limit: number): Page {
+  const toMessage = (row: Row) => messageFrom(row, room);
+  const { page, last } = cutPageBySize(rows, limit, toMessage, (message) => sizeOf(message) + 1);
+  return { messages: page, complete: last === undefined };
+}
+
+export const messageReads = {
+  messages: ({ dialect }, { places }) => messagesAt(dialect, places),
+  *newest(context, { room, upTo, limit }) {
+    const condition = sql`${isUnexpired(room)} AND seq <= ${upTo}`;
+    const page = yield* readPage(context, { room, condition, order: 'seq DESC', limit });
+    page.messages.reverse();
+    return page;
+  },
+  *after(context, { room, after, upTo, limit }) {
+    const condition = sql`${isUnexpired(room)} AND seq > ${after} AND seq <= ${upTo}`;
+    return yield* readPage(context, { room, condition, order: 'seq', limit });
+  },
+  *changes(context, { room, since, upTo, limit }) {
+    const condition = sql`${isUnexpired(room)} AND rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
+    const rows = yield* selectMessages(context, { room, condition, order: 'rev', limit });
+    const page = cutPageOfChanges(rows, room, upTo, limit);
+    if (page !== null) return page;
+    // All further messages got reactions after `upTo`. No page can end at one of them, so this one has all. They are few:
+    // `upTo` is behind only until the stored changes are published.
+    const all = yield* ask(
+      sql`SELECT ${context.dialect.messageColumns} FROM chat_messages AS messages WHERE room = ${roomNumber(room)} AND ${condition} ORDER BY rev`,
+    );
+    const messages = all.filter((row) => isChangedBefore(row, upTo)).map((row) => messageFrom(row, room));
+    return { messages, complete: true };
+  },
+  *holding({ dialect }, { room, what, before, limit }) {
+    const num = roomNumber(room);
+    const rows = yield* ask(
+      cutBySize(
+        sql`SELECT ${dialect.messageColumns} FROM (
+              SELECT seq AS held FROM chat_holdings
+              WHERE room = ${num} AND holds = ${holdings.indexOf(what)} AND seq < ${before} AND ${isUnexpired(room)}
+              ORDER BY seq DESC LIMIT ${limit + 1}) AS found
+            JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = found.held`,
+        raw('seq DESC'),
+      ),
+    );
+    return cutPageOfMessages(rows, room, limit);
+  },
+  *written({ dialect }, { user, from, limit }) {
+    const [num, seq] = parseRoomCursor(from);
+    const [room] = yield* ask(sql`SELECT id, first_seq, last_seq FROM chat_rooms WHERE num = ${num}`);
+    if (room === undefined) return { messages: [], ...(yield* nextRoomWritten(user, num)) };
+    const isTheirs = sql`room = ${num} AND user_id = ${user}`;
+    // The index by authors is in no order. Sorting many messages would take as long for each page.
+    const count = yield* askNumber(
+      sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages ${dialect.by('chat_messages_by_author')}
+          WHERE ${isTheirs} LIMIT ${maxScannedRows + 1}) AS few`,
+    );
+    const areFew = count <= maxScannedRows;
+    const after = Math.max(seq, (room.first_seq as number) - 1);
+    const end = after + maxScannedRows;
+    const index = dialect.by(areFew ? 'chat_messages_by_author' : 'chat_messages_by_seq');
+    const rows = yield* ask(
+      sql`SELECT ${dialect.messageColumns} FROM chat_messages AS messages ${index}
+          WHERE ${isTheirs} AND seq > ${after} AND seq <= ${areFew ? Number.MAX_SAFE_INTEGER : end} AND deleted_at IS NULL
+          ORDER BY seq LIMIT ${limit + 1}`,
+    );
+    const { messages, complete } = cutPageOfMessages(rows, room.id as string, limit);
+    if (!complete) return { messages, next: `${num} ${messages.at(-1)?.seq}` };
+    const isEndOfRoom = areFew || end >= (room.last_seq as number);
+    return { messages, ...(isEndOfRoom ? yield* nextRoomWritten(user, num) : { next: `${num} ${end}` }) };
+  },
+} satisfies Partial<ReadRegistry>;
+
+/** Whether the message, apart from its reactions, was last changed at `upTo` or before. */
+function isChangedBefore(row: Row, upTo: number): boolean {
+  if ((row.rev as number) <= upTo) return true;
+  const reacted = reactedFrom(row);
+  return reacted !== undefined && reacted.rev === row.rev && reacted.textRev <= upTo;
+}
+
+/**
+ * A page of changed messages, by `rev`.
+ * @param rows one more than `limit` if there are more. Rows beyond `upTo` have or had reactions
+ * @returns null if the page is not complete, and all its messages changed after `upTo`
+ */
+function cutPageOfChanges(rows: readonly Row[], room: string, upTo: number, limit: number): Page | null {
+  // Rows that are left out count too: the database has counted their bytes.
+  const page = cutPageOfMessages(rows, room, limit);
+  if (page.complete) {
+    const messages = page.messages.filter((_, n) => isChangedBefore(rows[n] as Row, upTo));
+    return { messages, complete: true };
+  }
+  // The next page starts after the last `rev` of this one, which must not be beyond messages that are left out here.
+  const messages = page.messages.filter(({ rev }) => rev <= upTo);
+  return messages.length === 0 ? null : { messages, complete: false };
+}
+
+/** The cursor of the next room after room `num` with messages of the user. */
+function* nextRoomWritten(user: string, num: number): Asking<{ next?: string }> {
+  const end = num + roomsLookedThrough;
+  const [next] = yield* ask(
+    sql`SELECT num FROM chat_rooms AS rooms WHERE num > ${num} AND num <= ${end} AND NOT (${raw(goneRooms)})
+          AND EXISTS (SELECT 1 FROM chat_messages AS messages WHERE room = rooms.num AND user_id = ${user})
+        ORDER BY num LIMIT 1`,
+  );
+  if (next !== undefined) return { next: `${next.num} 0` };
+  const [later] = yield* ask(sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`);
+  return later === undefined ? {} : { next: `${end} ${Number.MAX_SAFE_INTEGER}` };
+}

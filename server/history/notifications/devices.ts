@@ -1,0 +1,17 @@
+import { ask, inList, sql } from '../engine/dialect.ts';
+import { findRows, type ReadRegistry } from '../engine/read.ts';
+import { mostDevices } from '../history.ts';
+import { devices, vapidKeys } from '../tables.ts';
+
+export const deviceReads = {
+  devices: (_, { user }) =>
+    findRows(devices, sql`WHERE user_id = ${user} ORDER BY at DESC, id LIMIT ${mostDevices}`),
+  *withDevices({ dialect }, { users }) {
+    if (users.length === 0) return [];
+    const rows = yield* ask(
+      sql`SELECT DISTINCT user_id FROM chat_devices WHERE ${inList(dialect, 'user_id', users)}`,
+    );
+    return rows.map(({ user_id }) => user_id as string);
+  },
+  vapidKeys: () => findRows(vapidKeys, sql`ORDER BY at, id`),
+} satisfies Partial<ReadRegistry>;

@@ -1,0 +1,12 @@
+import { type Sql, sql } from '../engine/dialect.ts';
+import { hasRows, type ReadRegistry } from '../engine/read.ts';
+
+/** 1 for a message whose author this user has blocked, or 0. Mentions in such messages must not displace others. */
+export const isBlocked = (user: string): Sql =>
+  sql`CASE WHEN EXISTS (SELECT 1 FROM chat_blocked AS blocked
+    WHERE blocked.user_id = ${user} AND blocked.other_id = messages.user_id) THEN 1 ELSE 0 END`;
+
+export const blockReads = {
+  hasBlocked: (_, { user, other }) =>
+    hasRows(sql`SELECT since FROM chat_blocked WHERE user_id = ${user} AND other_id = ${other}`),
+} satisfies Partial<ReadRegistry>;

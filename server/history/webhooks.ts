@@ -1,0 +1,12 @@
+import { raw, sql } from './engine/dialect.ts';
+import { askNumber, findRows, type ReadRegistry } from './engine/read.ts';
+import { webhooks } from './tables.ts';
+
+export const webhookReads = {
+  *events(_, { limit }) {
+    return {
+      waiting: yield* askNumber(raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NOT NULL')),
+      failed: yield* findRows(webhooks, sql`WHERE due IS NULL ORDER BY at DESC, id LIMIT ${limit}`),
+    };
+  },
+} satisfies Partial<ReadRegistry>;
