@@ -299,6 +299,35 @@ export function heldContract(now: Now) {
     expect(pages.map(({ held }) => held.length)).toEqual([2, 1, 1]);
   });
 
+  test('pages list the pending messages of several rooms once, newest first, without excluded rooms', async () => {
+    await join(ann, ben);
+    for (const id of ['den', 'attic']) {
+      await write.putRoom({ id, kind: 'private', name: id });
+      await write.addMembers({ room: id, users: [ben], source: 'api', mayReturn: true });
+    }
+    await write.putRoom({ id: 'garden', kind: 'public', name: 'garden' });
+    await write.join({ room: 'garden', user: ben });
+    const ids: string[] = [];
+    for (const id of ['den', room, 'attic', 'den', 'garden', 'attic'])
+      ids.unshift((await hold({ room: id })).id);
+    const list = async (of: { rooms: string[]; everyPublic: boolean; except?: string[] }) =>
+      (await pagesOf((place) => read.heldIn({ ...of, limit: 2, ...place }))).map(({ held }) =>
+        held.map((one) => ids.indexOf(one.id)),
+      );
+    const rooms = ['den', 'attic'];
+    expect(await list({ rooms, everyPublic: false })).toEqual([
+      [0, 2],
+      [3, 5],
+    ]);
+    expect(await list({ rooms, everyPublic: true })).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ]);
+    expect(await list({ rooms, everyPublic: true, except: ['garden'] })).toEqual([[0, 2], [3, 4], [5]]);
+    expect(await list({ rooms: [], everyPublic: true, except: ['garden', room] })).toEqual([[]]);
+  });
+
   test('they are listed in pages by room, and forgotten after their time', async () => {
     await join(ann, ben);
     const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();

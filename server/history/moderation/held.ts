@@ -1,4 +1,4 @@
-import { ask, raw, sql } from '../engine/dialect.ts';
+import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, hasRows, type ReadRegistry } from '../engine/read.ts';
 import { sizeOfHeld } from '../history.ts';
 import { held, type Row, rowFrom } from '../tables.ts';
@@ -20,12 +20,7 @@ export const heldReads = {
   *heldIn({ dialect, cursors }, { rooms, everyPublic, except = [], from, limit }) {
     const before = cursors.held.numberOf(from);
     const inRooms = (ids: readonly string[]) =>
-      ids.length === 0
-        ? raw('1 = 0')
-        : dialect.each(
-            ['room_id'],
-            ids.map((id) => [id]),
-          );
+      ids.length === 0 ? raw('1 = 0') : inList(dialect, 'room_id', ids);
     const isPublic = everyPublic ? sql`(kind = 'public' AND NOT (${inRooms(except)}))` : raw('1 = 0');
     const rows = yield* ask(
       sql`SELECT * FROM (${selectHeld} WHERE held.num < ${before} AND closed IS NULL) AS waiting
