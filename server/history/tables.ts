@@ -551,10 +551,6 @@ export const tables: readonly Table[] = [
 /** The columns that hold JSON. */
 const json: ReadonlySet<ColumnName> = new Set(['message', 'closed', 'pushed']);
 
-/** The need of rows with these fields. */
-export const rows = <Of extends object>(of: Table<Of>, where: Partial<Of>) =>
-  ({ what: 'rows', table: of, where }) as const;
-
 /** @param room the id of its room, for a table of rooms */
 export function rowFrom<Of extends object>({ columns }: Table<Of>, row: Row, room?: string): Of {
   const fields: Record<string, unknown> = {};

@@ -13,11 +13,11 @@ import {
   SqlError,
   sql,
 } from '../../server/history/engine/dialect.ts';
-import { erasableOf, rowsNaming } from '../../server/history/engine/erasing.ts';
 import { follow, type Shared } from '../../server/history/engine/followed.ts';
 import { connectAlone } from '../../server/history/engine/in-use.ts';
 import { migrate } from '../../server/history/engine/migrations.ts';
 import { erasuresOf } from '../../server/history/erased-users.ts';
+import { erasableOf, rowsNaming } from '../../server/history/erasure/find.ts';
 import { type Change, deletedUser, type History } from '../../server/history/history.ts';
 import {
   type HistoryPlace,

@@ -1,13 +1,10 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
-import { rules } from '../rules/rules.ts';
 import { forget } from './change-log.ts';
 import type { Asking } from './dialect.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
-import type { Place } from './transaction.ts';
-import { Missing, Work, wouldChange } from './work.ts';
-
+import { Missing, type Place, type Rule, Work, wouldChange } from './work.ts';
 /** An operation that is asked for. */
 export interface Call {
   op: keyof Writes;
@@ -66,20 +63,20 @@ function charactersOf({ op, input }: Asked): number {
  * the results along with the statement that ends the transaction.
  */
 export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: readonly Call[]): Asking<Done> {
-  const { transaction, digestKey, kept } = place;
+  const { transaction, subjects, digestKey, kept } = place;
   const work = new Work(digestKey);
   yield* load(
     place,
     work,
-    calls.flatMap(({ op, input }) => ruleOf(op).needs(input as never)),
+    calls.flatMap(({ op, input }) => ruleOf(place, op).needs(input as never)),
   );
   yield* transaction.flush();
   const outcomes: Outcome[] = [];
   const changes: Change[] = [];
   for (const call of calls) outcomes.push(yield* perform(place, call, work, changes));
-  const changed = work.changed || changes.length > 0;
+  const changed = work.changes > 0 || changes.length > 0;
   if (changed) yield* store(place, work);
-  kept?.keep(work);
+  if (kept !== undefined) subjects.keep(work, kept);
   if (calls.some(({ op }) => op === 'consume' || op === 'keepConsumers')) {
     yield* transaction.flush();
     yield* forget(place.dialect);
@@ -90,7 +87,7 @@ export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: reado
 /** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
 function* perform(place: Place, call: Call, work: Work, changes: Change[]): Asking<Outcome> {
   const { op, input, asker } = call;
-  const rule = ruleOf(op);
+  const rule = ruleOf(place, op);
   const made = changes.length;
   for (;;) {
     work.begin(call.probe);
@@ -109,8 +106,8 @@ function* perform(place: Place, call: Call, work: Work, changes: Change[]): Aski
   }
 }
 
-/** The map pairs each operation with its input; TypeScript cannot follow that. */
-function ruleOf(op: keyof Writes) {
-  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
-  return rules[op as 'send'];
+function ruleOf({ subjects }: Place, op: keyof Writes): Rule {
+  const rule = subjects.rules[op];
+  if (rule === undefined) throw new Error(`the history has no write called ${op}`);
+  return rule;
 }

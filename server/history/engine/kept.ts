@@ -1,57 +1,34 @@
-import type { UserRecord } from '../history.ts';
-import type { RoomRow } from '../rows.ts';
-import type { Member, Work } from './work.ts';
-
-/** The most rooms, members and users that are kept, of each. */
+/** The most rows of a kind that are kept. */
 const most = 2000;
 
+/** A kind of rows that are kept. */
+export interface KeptKind<_Row> {
+  readonly name: string;
+}
+
 /**
- * Rooms, members and users as the last transactions have left them, so that the next one need not load them. For a
- * database that nobody else writes to. After a transaction that fails, `forget` is called.
+ * Rows as the last transactions have left them, so that the next one need not load them. For a database that nobody else
+ * writes to. After a transaction that fails, `forget` is called.
  */
 export class Kept {
-  readonly #rooms = new Map<string, { num: number; row: RoomRow }>();
-  /** By the number of the room and the user. */
-  readonly #members = new Map<string, Member>();
-  readonly #users = new Map<string, UserRecord>();
+  readonly #kinds = new Map<KeptKind<unknown>, Map<string, unknown>>();
 
-  room(id: string): { num: number; row: RoomRow } | undefined {
-    return this.#rooms.get(id);
+  get<Row>(kind: KeptKind<Row>, key: string): Row | undefined {
+    return this.#kinds.get(kind)?.get(key) as Row | undefined;
   }
 
-  member(room: number, user: string): Member | undefined {
-    return this.#members.get(`${room} ${user}`);
+  put<Row>(kind: KeptKind<Row>, key: string, row: Row): void {
+    const rows = this.#kinds.get(kind) ?? new Map<string, unknown>();
+    this.#kinds.set(kind, rows);
+    if (rows.size === most && !rows.has(key)) rows.clear();
+    rows.set(key, row);
   }
 
-  user(id: string): UserRecord | undefined {
-    return this.#users.get(id);
-  }
-
-  /** @param work of a transaction whose changes are stored */
-  keep(work: Work): void {
-    // Such changes reach rows that are not loaded here; and nothing of an erased user stays.
-    const isOther = [...work.users.values()].some(({ row, before }) => row !== before || row === undefined);
-    if (isOther || work.deleted.length > 0) return this.forget();
-    for (const [id, room] of work.rooms) {
-      if (room?.num === undefined) continue;
-      put(this.#rooms, id, { num: room.num, row: room.row });
-      for (const [user, member] of room.members) {
-        const key = `${room.num} ${user}`;
-        if (member === null) this.#members.delete(key);
-        else put(this.#members, key, { row: member.row, since: member.since, sort: member.sort });
-      }
-    }
-    for (const [id, { row }] of work.users) if (row !== undefined) put(this.#users, id, row);
+  delete<Row>(kind: KeptKind<Row>, key: string): void {
+    this.#kinds.get(kind)?.delete(key);
   }
 
   forget(): void {
-    this.#rooms.clear();
-    this.#members.clear();
-    this.#users.clear();
+    this.#kinds.clear();
   }
-}
-
-function put<Entry>(map: Map<string, Entry>, key: string, entry: Entry): void {
-  if (map.size === most && !map.has(key)) map.clear();
-  map.set(key, entry);
 }

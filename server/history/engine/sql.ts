@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../wire/errors.ts';
 import { type Change, type History, methods, type Reads } from '../history.ts';
+import { subjects } from '../subjects.ts';
 import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
@@ -60,6 +61,7 @@ export async function openSqlHistory(
       ? undefined
       : await follow(dialect, digestKey, options.shared, { handOut, onFailure: options.onFailure });
   const writer = new Writer(dialect, digestKey, {
+    subjects,
     shared: others !== undefined,
     onBatch({ changes, commitMs, entry, upTo }) {
       const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;

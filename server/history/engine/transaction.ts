@@ -1,15 +1,5 @@
 import type { Row } from '../tables.ts';
-import type { Asking, Dialect, Sql } from './dialect.ts';
-import type { Kept } from './kept.ts';
-
-/** Where operations are carried out. */
-export interface Place {
-  dialect: Dialect;
-  transaction: Transaction;
-  /** Of a database that nobody else writes to. */
-  kept?: Kept;
-}
-
+import type { Asking, Sql } from './dialect.ts';
 /**
  * The statements of one transaction. Each trip to a database server costs more than most statements, so those whose answer
  * nobody waits for go along with the next one.

@@ -25,6 +25,7 @@ import {
 } from './dialect.ts';
 import { erasedDigest } from './sqlite/erased.ts';
 import { Transaction } from './transaction.ts';
+import type { Subjects } from './work.ts';
 
 /**
  * Most operations of one transaction, and characters of what they hold: it bounds how long the first of its senders waits,
@@ -70,6 +71,7 @@ interface Batch {
 export class Writer {
   readonly #dialect: ServerDialect;
   readonly #digestKey: Uint8Array;
+  readonly #subjects: Subjects;
   readonly #onBatch: (batch: Batch) => Promise<void> | undefined;
   /** Whether other servers are to learn of the changes. */
   readonly #shared: boolean;
@@ -91,10 +93,11 @@ export class Writer {
   constructor(
     dialect: ServerDialect,
     digestKey: Uint8Array,
-    options: { shared: boolean; onBatch: (batch: Batch) => Promise<void> | undefined },
+    options: { subjects: Subjects; shared: boolean; onBatch: (batch: Batch) => Promise<void> | undefined },
   ) {
     this.#dialect = dialect;
     this.#digestKey = digestKey;
+    this.#subjects = options.subjects;
     this.#shared = options.shared;
     if (options.shared) this.#types = allTypes;
     this.#onBatch = options.onBatch;
@@ -212,7 +215,12 @@ export class Writer {
       transaction.later(raw('BEGIN'));
       // It has to be there, and locked, before COMMIT is sent: see `#isCommitted`.
       transaction.later(this.#mark(number));
-      const place = { dialect: this.#dialect, transaction, digestKey: this.#digestKey };
+      const place = {
+        dialect: this.#dialect,
+        transaction,
+        subjects: this.#subjects,
+        digestKey: this.#digestKey,
+      };
       const { outcomes, changes, changed } = await asked(carryOut(place, calls));
       this.#listErased(transaction, calls);
       const batch = (handOut: Pick<Batch, 'entry' | 'upTo'>): Batch => ({

@@ -1,7 +1,11 @@
 import { usersNamed, withoutUser } from '../broadcast.ts';
+import { consumerNeed, deleteOtherConsumers, getConsumer, setConsumer } from '../engine/consumers.ts';
 import type { Need } from '../engine/work.ts';
 import { leaseTime, lookThroughPause, type StoredEvent } from '../history.ts';
+import { markDue, markDueRooms, markPushes } from '../notifications/due.ts';
+import { getRoom, roomNeed } from '../rooms/loaded.ts';
 import { webhooks } from '../tables.ts';
+import { insertActs } from './moderation.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 
@@ -13,43 +17,43 @@ const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string
 
 export const consume: Rule<'consume'> = {
   needs: (input) => [
-    { what: 'consumer', input },
+    consumerNeed(input),
     ...(input.rows?.events ?? []).flatMap((event): Need[] => [
       ...(event.user === undefined ? [] : aboutUser(event.user)),
-      ...(isOfDirect(event) ? [{ what: 'room', id: event.roomId } as const] : []),
+      ...(isOfDirect(event) ? [roomNeed(event.roomId)] : []),
     ]),
   ],
   run(work, input) {
     const { name, by, types, lease, most, renews, done, rows } = input;
-    const known = work.consumer(input);
+    const known = getConsumer(work, input);
     const { at, holder, heldUntil, entries, skipped, upTo } = known;
     const heldFor = heldUntil - at;
     // Its holder may be dead, and would have it for as long as the clock was set back.
     const isHeld = heldFor > 0 && heldFor <= Math.max(lease, leaseTime);
     if (holder !== by && (isHeld || renews)) return { heldFor: isHeld ? heldFor : 0 };
     const isDone = holder === by && done !== undefined;
-    if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
+    if (isDone && rows?.acts !== undefined) insertActs(work, rows.acts);
     // An erasure deletes the events about its user, and would miss one that is stored after that stage. Only a direct room has a
     // member who has never been here; it is one of its two until an erasure.
     const isLeft = (event: StoredEvent) => {
       const { user } = event;
       if (user === undefined || !isGone(work, user)) return true;
-      return isOfDirect(event) && work.room(event.roomId)?.pair?.includes(user) === true;
+      return isOfDirect(event) && getRoom(work, event.roomId)?.pair?.includes(user) === true;
     };
     if (isDone) for (const event of (rows?.events ?? []).filter(isLeft)) work.put(webhooks, event);
     if (isDone && rows?.concerned !== undefined) {
       const { users, rooms, due, roomsDue, pushes, pushDue } = rows.concerned;
-      work.noteDue(users, due);
-      work.notePushes(pushes, pushDue);
+      markDue(work, users, due);
+      markPushes(work, pushes, pushDue);
       for (const everyone of [false, true]) {
         const some = rooms.filter((one) => one.everyone === everyone).map(({ room }) => room);
-        work.noteDueRooms(some, { everyone, due: roomsDue, pause: lookThroughPause });
+        markDueRooms(work, some, { everyone, due: roomsDue, pause: lookThroughPause });
       }
     }
     const from = isDone ? done : known.position;
     // Entries that hold nothing for this consumer are passed at once.
     const position = entries.length === 0 && most > 0 ? upTo : from + skipped;
-    work.putConsumer({ name, types, position, holder: by, heldUntil: at + lease });
+    setConsumer(work, { name, types, position, holder: by, heldUntil: at + lease });
     return { entries, upTo, skipped };
   },
 };
@@ -57,7 +61,7 @@ export const consume: Rule<'consume'> = {
 export const keepConsumers: Rule<'keepConsumers'> = {
   needs: () => [],
   run(work, { names }) {
-    work.keepConsumers(names);
+    deleteOtherConsumers(work, names);
     return {};
   },
 };

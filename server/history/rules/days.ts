@@ -1,9 +1,9 @@
+import { sql } from '../engine/dialect.ts';
 import type { Work } from '../engine/work.ts';
 import { dayOf } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import { days } from '../tables.ts';
 import type { Rule } from './rule.ts';
-
 /**
  * The messages of the last day of a room, with one that is sent now. The day before is stored apart. If a clock was set
  * back, the message counts for the last day all the same.
@@ -19,7 +19,7 @@ export function withOneMore(work: Work, { id, sent }: RoomRow, at: number): NonN
 export const forgetDays: Rule<'forgetDays'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetDays(dayOf(before));
+    work.later(() => sql`DELETE FROM chat_days WHERE day < ${dayOf(before)}`);
     return {};
   },
 };

@@ -1,8 +1,9 @@
+import { sql } from '../engine/dialect.ts';
+import { rows } from '../engine/work.ts';
 import { type DeviceOf, mostDevices, type StoredDevice } from '../history.ts';
-import { devices, rows, vapidKeys } from '../tables.ts';
+import { devices, vapidKeys } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
-
 // The devices of users that are notified while no page is open: see `Writes`.
 
 export const registerDevice: Rule<'registerDevice'> = {
@@ -50,7 +51,7 @@ export const noteDevice: Rule<'noteDevice'> = {
 export const forgetDevices: Rule<'forgetDevices'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetDevices(before);
+    work.later(() => sql`DELETE FROM chat_devices WHERE since < ${before}`);
     return {};
   },
 };

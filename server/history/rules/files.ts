@@ -1,27 +1,26 @@
+import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
 import { isBeforeEnd } from '../erasure.ts';
+import { doomedFiles, doomedFilesNeed, dropFile, forgetFile, insertFile } from '../files/loaded.ts';
+import { roomNeed } from '../rooms/loaded.ts';
 import { existing, refuse } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-
 export const addFile: Rule<'addFile'> = {
-  needs: ({ room, user }) => [
-    { what: 'room', id: room },
-    { what: 'erasing', user },
-  ],
+  needs: ({ room, user }) => [roomNeed(room), erasureNeed(user)],
   run(work, { room, user, file, at }) {
     existing(work, room);
-    const erasure = work.erasureOf(user);
+    const erasure = erasureOf(work, user);
     // The stage that looks for files may just be over: nobody would find this one.
     if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');
-    work.insertFile(room, { id: file.id, user, state: 'loose', at, about: file, stored: file.id });
+    insertFile(work, room, { id: file.id, user, state: 'loose', at, about: file, stored: file.id });
     return {};
   },
 };
 
 export const dropFiles: Rule<'dropFiles'> = {
-  needs: ({ before, most }) => [{ what: 'doomedFiles', before, most }],
+  needs: ({ before, most }) => [doomedFilesNeed(before, most)],
   run(work, { before, most }) {
-    const { ids, stored } = work.doomedFiles(before, most);
-    for (const id of ids) work.dropFile(id);
+    const { ids, stored } = doomedFiles(work, before, most);
+    for (const id of ids) dropFile(work, id);
     return { ids, stored };
   },
 };
@@ -29,7 +28,7 @@ export const dropFiles: Rule<'dropFiles'> = {
 export const forgetFiles: Rule<'forgetFiles'> = {
   needs: () => [],
   run(work, { ids }) {
-    for (const id of ids) work.forgetFile(id);
+    for (const id of ids) forgetFile(work, id);
     return {};
   },
 };

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageFile, Preview } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
-import type { Work } from '../engine/work.ts';
+import { rows, type Work } from '../engine/work.ts';
+import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import {
   acted,
   type Change,
@@ -14,10 +15,15 @@ import {
   type Writes,
   waitsSince,
 } from '../history.ts';
+import { getMember, memberNeed, setMember } from '../members/loaded.ts';
+import { getMessageByClientId } from '../messages/loaded.ts';
+import { userNeed } from '../people/loaded.ts';
+import { getRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rows.ts';
-import { held, rows } from '../tables.ts';
+import { held } from '../tables.ts';
 import { edit, editedTo, editNeeds, mayEdit, storeEdit } from './messages.ts';
 import {
+  appendMessage,
   checkPause,
   contentOf,
   mayPost,
@@ -26,14 +32,12 @@ import {
   saidBy,
   sameClientId,
   sendNeeds,
-  store,
   tellPosted,
 } from './posting.ts';
 import { showsPreviews } from './previews.ts';
 import { existing, isModerator, named, refuse, tellAct } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { discardEdit, dropHeld, filesOfEdit, keepFiles, tellHeld } from './waiting.ts';
-
 // Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
 
 export const hold: Rule<'hold'> = {
@@ -42,7 +46,7 @@ export const hold: Rule<'hold'> = {
     const { room: id, user, clientId, sentAt, why } = input;
     const said = saidBy(input);
     const room = existing(work, id);
-    const member = work.member(id, user.id);
+    const member = getMember(work, id, user.id);
     if (input.asMember && !isMember(member)) refuse('unknown_room');
     const waiting = work.find(held, { room: id, user: user.id });
     const earlier = waiting.find((one) => one.clientId === clientId);
@@ -78,7 +82,7 @@ export const hold: Rule<'hold'> = {
     };
     keep(work, one, changes);
     // Slow mode counts at sending.
-    if (isMember(member)) work.putMember(id, user.id, { ...member, wroteAt: sentAt });
+    if (isMember(member)) setMember(work, id, user.id, { ...member, wroteAt: sentAt });
     return { held: one, repeated: false };
   },
 };
@@ -119,22 +123,22 @@ export const holdEdit: Rule<'holdEdit'> = {
 export const heldPreview: Rule<'heldPreview'> = {
   needs: ({ room, id, page }) => [
     rows(held, { room, id }),
-    ...(page?.image === undefined ? [] : [{ what: 'file' as const, id: page.image.id }]),
+    ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
   ],
   run(work, { room: roomId, id, url, page, at }, changes) {
     const room = existing(work, roomId);
     const [one] = work.find(held, { room: roomId, id });
     const { image } = page ?? {};
-    const file = image && work.file(roomId, image.id);
+    const file = image && getFile(work, roomId, image.id);
     // Its author may have been erased since: no stage would find the picture.
     const isErased = image !== undefined && file?.state !== 'loose';
     const { preview } = one?.message ?? {};
     const waits = one?.closed === undefined && preview?.url === url && preview.title === undefined;
     if (one === undefined || !waits || page === undefined || isErased || !showsPreviews(room)) {
-      if (file?.state === 'loose') work.putFile(roomId, { ...file, state: 'dropped', at });
+      if (file?.state === 'loose') setFile(work, { ...file, state: 'dropped', at });
       return { changed: false };
     }
-    if (file !== undefined) work.putFile(roomId, { ...file, at: waitsSince });
+    if (file !== undefined) setFile(work, { ...file, at: waitsSince });
     work.put(held, { ...one, message: { ...one.message, preview: { url, ...page } } });
     tellHeld(one, { is: 'held' }, changes);
     return { changed: true };
@@ -144,9 +148,9 @@ export const heldPreview: Rule<'heldPreview'> = {
 export const approveHeld: Rule<'approveHeld'> = {
   needs: ({ room, id, user, by }) => [
     rows(held, { room, id }),
-    { what: 'member', room, user },
-    { what: 'member', room, user: by },
-    { what: 'user', id: user },
+    memberNeed(room, user),
+    memberNeed(room, by),
+    userNeed(user),
   ],
   run(work, input, changes) {
     const { room, by, preview = true, at } = input;
@@ -162,7 +166,7 @@ export const approveHeld: Rule<'approveHeld'> = {
 };
 
 export const rejectHeld: Rule<'rejectHeld'> = {
-  needs: ({ room, id, by }) => [rows(held, { room, id }), { what: 'member', room, user: by }],
+  needs: ({ room, id, by }) => [rows(held, { room, id }), memberNeed(room, by)],
   run(work, input, changes) {
     const { room, by, reason, at } = input;
     const one = waitingFor(work, input);
@@ -194,7 +198,7 @@ export const forgetHeld: Rule<'forgetHeld'> = {
   needs: ({ of }) => of.map(({ room, id }) => rows(held, { room, id })),
   run(work, { of, at }, changes) {
     for (const { room, id } of of) {
-      if (work.room(room) === undefined) continue;
+      if (getRoom(work, room) === undefined) continue;
       for (const one of work.find(held, { room, id })) dropHeld(work, one, { at, is: 'discarded' }, changes);
     }
     return {};
@@ -208,10 +212,10 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
   const { id, clientId, digest } = one;
   const room = existing(work, one.room);
   const user = named(work, one.user);
-  const member = work.member(room.id, user.id);
+  const member = getMember(work, room.id, user.id);
   if (!isMember(member)) refuse('forbidden', noMember);
   // It was sent a second time while messages were not held.
-  const sent = work.messageByClientId(room.id, user.id, clientId);
+  const sent = getMessageByClientId(work, room.id, user.id, clientId);
   if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
   if (sent !== undefined) return sent.message;
   mayPost(work, room, { user, sentAt: at, asMember: true });
@@ -225,7 +229,7 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
   const { text, ...more } = content;
   const shown = previewToShow(work, room, preview);
   const author = { id: user.id, name: user.name };
-  const message = store(
+  const message = appendMessage(
     work,
     room,
     {
@@ -241,17 +245,17 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
     changes,
   );
   carryPicture(work, message, at);
-  const now = work.member(room.id, user.id) ?? member;
+  const now = getMember(work, room.id, user.id) ?? member;
   // An author who had read everything has read this, too.
   const readSeq = now.readSeq === message.seq - 1 ? message.seq : now.readSeq;
-  work.putMember(room.id, user.id, { ...now, readSeq, acted: acted.written });
+  setMember(work, room.id, user.id, { ...now, readSeq, acted: acted.written });
   if (readSeq !== now.readSeq) changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
   tellPosted(work, room, message, changes);
   return message;
 }
 
 function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, changes: Change[]): StoredMessage {
-  if (!isMember(work.member(one.room, one.user))) refuse('forbidden', noMember);
+  if (!isMember(getMember(work, one.room, one.user))) refuse('forbidden', noMember);
   const { room, before } = mayEdit(work, { room: one.room, seq, user: one.user, at });
   const { files, preview, ...said } = one.message;
   const page = firstPage(said.text);
@@ -274,13 +278,13 @@ function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, chang
 function previewToShow(work: Work, room: RoomRow, preview: Preview | undefined): Preview | undefined {
   if (preview?.title === undefined || !showsPreviews(room)) return undefined;
   const { image, ...page } = preview;
-  const file = image && work.file(room.id, image.id);
+  const file = image && getFile(work, room.id, image.id);
   return file !== undefined && isHeld(file) ? preview : page;
 }
 
 function carryPicture(work: Work, { room, seq, preview }: StoredMessage, at: number): void {
-  const file = preview?.image && work.file(room, preview.image.id);
-  if (file !== undefined && isHeld(file)) work.putFile(room, { ...file, state: 'carried', seq, at });
+  const file = preview?.image && getFile(work, room, preview.image.id);
+  if (file !== undefined && isHeld(file)) setFile(work, { ...file, state: 'carried', seq, at });
 }
 
 function keep(work: Work, one: StoredHeld, changes: Change[]): void {
@@ -298,7 +302,7 @@ function waitingFor(
   { room, id, by, siteModerator }: Pick<Writes['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
 ): StoredHeld {
   const { kind } = existing(work, room);
-  const member = work.member(room, by);
+  const member = getMember(work, room, by);
   const reads = kind === 'public' ? !isBanned(member) : isMember(member);
   const decides = reads && isModerator(member, siteModerator);
   const [one] = work.find(held, { room, id });

@@ -1,4 +1,7 @@
 import { acted, type Change, isMember } from '../history.ts';
+import { getMember, hasBeenMember, setMember } from '../members/loaded.ts';
+import { getMessageByClientId, lastMessageNeed } from '../messages/loaded.ts';
+import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
 import { contentOf, post, saidBy, sendNeeds } from './posting.ts';
 import { add, existing, peopleIn, rename, siteRoom } from './room-changes.ts';
 import { checkName, publicName } from './rooms.ts';
@@ -10,12 +13,12 @@ import type { Rule } from './rule.ts';
 const unheard = (): Change[] => [];
 
 export const importRoom: Rule<'importRoom'> = {
-  needs: ({ id, kind, name }) => [{ what: 'room', id }, ...publicName(kind, name)],
+  needs: ({ id, kind, name }) => [roomNeed(id), ...publicName(kind, name)],
   run(work, { id, kind, name, topic, at }) {
-    const known = work.room(id);
+    const known = getRoom(work, id);
     if (known !== undefined) return { kind: known.kind };
     if (kind === 'public') checkName(work, name);
-    work.putRoom({ ...siteRoom(work, id, kind, name, at), ...(topic ? { topic } : {}) });
+    setRoom(work, { ...siteRoom(work, id, kind, name, at), ...(topic ? { topic } : {}) });
     return { kind };
   },
 };
@@ -26,7 +29,7 @@ export const importMessage: Rule<'importMessage'> = {
     const { room, user, clientId } = input;
     existing(work, room);
     // Whatever it says: files get other ids each time.
-    const known = work.messageByClientId(room, user.id, clientId)?.message;
+    const known = getMessageByClientId(work, room, user.id, clientId)?.message;
     if (known !== undefined) return { seq: known.seq, repeated: true };
     const sent = { ...input, asMember: false };
     const { message } = post(work, sent, saidBy(input), unheard(), (of) =>
@@ -38,7 +41,7 @@ export const importMessage: Rule<'importMessage'> = {
 
 export const importMembers: Rule<'importMembers'> = {
   needs: ({ room, users }) => [
-    { what: 'lastMessage', room },
+    lastMessageNeed(room),
     ...peopleIn(
       room,
       users.map(({ id }) => id),
@@ -48,13 +51,13 @@ export const importMembers: Rule<'importMembers'> = {
     const room = existing(work, id);
     for (const { role, ...user } of users) {
       // The import done again brings back nobody who has left, or was removed or banned since.
-      if (!isMember(work.member(id, user.id)) && work.hasBeenMember(id, user.id)) continue;
+      if (!isMember(getMember(work, id, user.id)) && hasBeenMember(work, id, user.id)) continue;
       rename(work, user, unheard());
       add(work, room, user, { source: 'api', role, acted: acted.joined, at }, unheard());
       // Messages that an earlier run had not imported count as read, too.
-      const member = work.member(id, user.id);
+      const member = getMember(work, id, user.id);
       if (member !== undefined && member.readSeq < room.lastSeq)
-        work.putMember(id, user.id, { ...member, readSeq: room.lastSeq });
+        setMember(work, id, user.id, { ...member, readSeq: room.lastSeq });
     }
     return {};
   },

@@ -1,18 +1,19 @@
+import { sql } from '../engine/dialect.ts';
+import { rows } from '../engine/work.ts';
 import { acted, isMember, mostInvites, mostInvitesOfRoom, opens } from '../history.ts';
-import { invites, rows } from '../tables.ts';
+import { getMember, memberNeed } from '../members/loaded.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { getUser } from '../people/loaded.ts';
+import { getRoom, roomNeed } from '../rooms/loaded.ts';
+import { invites } from '../tables.ts';
 import { add, existing, isStale, peopleIn, refuse, rename } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-
 export const createInvite: Rule<'createInvite'> = {
-  needs: ({ invite: { room, by } }) => [
-    { what: 'room', id: room },
-    { what: 'member', room, user: by },
-    rows(invites, { room }),
-  ],
+  needs: ({ invite: { room, by } }) => [roomNeed(room), memberNeed(room, by), rows(invites, { room })],
   run(work, { invite, decidedFor }) {
     const room = existing(work, invite.room);
     if (isStale(room, decidedFor)) return { stale: true };
-    if (!isMember(work.member(room.id, invite.by))) refuse('forbidden');
+    if (!isMember(getMember(work, room.id, invite.by))) refuse('forbidden');
     const all = work.find(invites, { room: room.id });
     if (all.filter(({ by }) => by === invite.by).length >= mostInvites) {
       refuse('limit_reached', `this user has ${mostInvites} invite links to the room: turn one off first`);
@@ -38,18 +39,21 @@ export const revokeInvite: Rule<'revokeInvite'> = {
 
 export const acceptInvite: Rule<'acceptInvite'> = {
   needs: ({ room, id, by, user }) => [
-    { what: 'lastMessage', room },
+    lastMessageNeed(room),
     ...peopleIn(room, [user.id, by]),
     rows(invites, { room, id }),
   ],
   run(work, { room: id, id: invite, by, user, most, at }, changes) {
-    const room = work.room(id) ?? refuse('unknown_invite');
+    const room = getRoom(work, id) ?? refuse('unknown_invite');
     const [link] = work.find(invites, { room: id, id: invite });
     if (link === undefined || link.room !== id || link.by !== by) refuse('unknown_invite');
-    const member = work.member(id, user.id) ?? null;
+    const member = getMember(work, id, user.id) ?? null;
     if (isMember(member)) return {};
-    const { siteRole } = work.user(by) ?? {};
-    const maker = { member: work.member(id, by) ?? null, ...(siteRole === undefined ? {} : { siteRole }) };
+    const { siteRole } = getUser(work, by) ?? {};
+    const maker = {
+      member: getMember(work, id, by) ?? null,
+      ...(siteRole === undefined ? {} : { siteRole }),
+    };
     if (!opens(link, { member, maker }, at)) refuse('unknown_invite');
     if (most > 0 && room.members >= most) refuse('limit_reached');
     work.put(invites, { ...link, used: link.used + 1 });
@@ -62,7 +66,7 @@ export const acceptInvite: Rule<'acceptInvite'> = {
 export const forgetInvites: Rule<'forgetInvites'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetInvites(before);
+    work.later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);
     return {};
   },
 };

@@ -1,7 +1,8 @@
-import { lastHere, rows } from '../tables.ts';
+import { sql } from '../engine/dialect.ts';
+import { rows } from '../engine/work.ts';
+import { lastHere } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
-
 export const noteHere: Rule<'noteHere'> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
@@ -26,7 +27,7 @@ export const hideHere: Rule<'hideHere'> = {
 export const forgetHere: Rule<'forgetHere'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetHere(before);
+    work.later(() => sql`DELETE FROM chat_last_here WHERE at < ${before} AND hidden IS NULL`);
     return {};
   },
 };

@@ -1,7 +1,8 @@
-import { mailAddresses, mailStops, rows } from '../tables.ts';
+import { sql } from '../engine/dialect.ts';
+import { rows } from '../engine/work.ts';
+import { mailAddresses, mailStops } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
-
 // Where mails to users go, and the links in them that stop them: see `Writes`.
 
 export const noteMailAddress: Rule<'noteMailAddress'> = {
@@ -26,7 +27,7 @@ export const addMailStop: Rule<'addMailStop'> = {
 export const forgetMailStops: Rule<'forgetMailStops'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetMailStops(before);
+    work.later(() => sql`DELETE FROM chat_mail_stops WHERE at < ${before}`);
     return {};
   },
 };

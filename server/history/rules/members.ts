@@ -1,15 +1,41 @@
-import type { Need, Work } from '../engine/work.ts';
+import { raw, sql } from '../engine/dialect.ts';
+import { maxScannedRows } from '../engine/read.ts';
+import {
+  type Need,
+  needOf,
+  type Question,
+  rows,
+  storedRoom,
+  type ValueLoader,
+  type Work,
+} from '../engine/work.ts';
 import {
   acted,
   type Change,
   deletedUser,
+  everybody,
   hasBegun,
   isBanned,
   isMember,
   type MemberRecord,
+  mostUnreadMentions,
   sources,
 } from '../history.ts';
-import { arrivals, blocks, rows, siteUsers } from '../tables.ts';
+import {
+  getMember,
+  hasBeenMember,
+  memberNeed,
+  ownerNeed,
+  ownerOf,
+  sessionRoomsNeed,
+  sessionRoomsOf,
+  setMember,
+} from '../members/loaded.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { isBlocked } from '../people/blocks.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
+import { getRoom } from '../rooms/loaded.ts';
+import { arrivals, blocks, siteUsers } from '../tables.ts';
 import {
   actInPublic,
   add,
@@ -32,15 +58,14 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-
 export const addMembers: Rule<'addMembers'> = {
   needs: ({ room, users, by }) => [
-    { what: 'lastMessage', room },
+    lastMessageNeed(room),
     ...peopleIn(
       room,
       users.map(({ id }) => id),
     ),
-    ...(by === undefined ? [] : [{ what: 'member', room, user: by } as const]),
+    ...(by === undefined ? [] : [memberNeed(room, by)]),
     ...(by === undefined ? [] : users.map(({ id }) => rows(blocks, { user: id, other: by }))),
   ],
   run(work, { room: id, users, source, by, mayReturn, most = 0, decidedFor, at }, changes) {
@@ -48,16 +73,16 @@ export const addMembers: Rule<'addMembers'> = {
     if (isStale(room, decidedFor)) return { results: [], stale: true };
     const results = users.map(({ id: user, name }) => {
       if (user === deletedUser.id) return 'forbidden' as const;
-      const before = work.member(id, user);
+      const before = getMember(work, id, user);
       const hasLeft = before?.left === true;
       if (!isMember(before)) {
         // The code is the same for all of them, so that it does not reveal the cause.
         if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
         if (by !== undefined && hasBlocked(work, user, by)) return 'forbidden' as const;
-        if (!mayReturn && work.hasBeenMember(id, user)) return 'forbidden' as const;
+        if (!mayReturn && hasBeenMember(work, id, user)) return 'forbidden' as const;
         if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
       }
-      const known = work.user(user);
+      const known = getUser(work, user);
       const as = { id: user, name: name ?? known?.name ?? user };
       if (known === undefined || name !== undefined) rename(work, as, changes);
       add(work, room, as, { source, role: 'member', acted: acted.never, at }, changes);
@@ -68,10 +93,10 @@ export const addMembers: Rule<'addMembers'> = {
 };
 
 export const join: Rule<'join'> = {
-  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user.id])],
+  needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user.id])],
   run(work, { room: id, user, at }, changes) {
     const room = existing(work, id);
-    const before = work.member(id, user.id);
+    const before = getMember(work, id, user.id);
     if (room.kind === 'public' ? isBanned(before) : !isMember(before)) refuse('unknown_room');
     rename(work, user, changes);
     if (room.kind === 'public') actInPublic(work, user, changes);
@@ -92,14 +117,14 @@ export const join: Rule<'join'> = {
 };
 
 export const removeMembers: Rule<'removeMembers'> = {
-  needs: ({ room, users }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, users)],
+  needs: ({ room, users }) => [lastMessageNeed(room), ...peopleLosing(room, users)],
   run(work, { room: id, users, sources: bits, by, cause, actor, decidedFor, at }, changes) {
     const room = existing(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
     for (const user of users) {
-      const wasMember = isMember(work.member(id, user));
+      const wasMember = isMember(getMember(work, id, user));
       take(work, id, user, { bits, by, cause, at }, changes);
-      const isRemoved = cause === 'removed' && wasMember && !isMember(work.member(id, user));
+      const isRemoved = cause === 'removed' && wasMember && !isMember(getMember(work, id, user));
       if (isRemoved) tellAct(changes, { kind: 'removed', by: actor, user, room });
     }
     return { stale: false };
@@ -108,19 +133,19 @@ export const removeMembers: Rule<'removeMembers'> = {
 
 export const setRole: Rule<'setRole'> = {
   needs: ({ room, user, role }) => [
-    { what: 'lastMessage', room },
+    lastMessageNeed(room),
     // All members of the room are looked through for the owner.
-    ...(role === 'owner' ? [{ what: 'owner', room } as const] : []),
+    ...(role === 'owner' ? [ownerNeed(room)] : []),
     ...peopleLosing(room, [user]),
   ],
   run(work, { room: id, user, role, actor, decidedFor }, changes) {
     const room = existing(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
-    const before = work.member(id, user);
+    const before = getMember(work, id, user);
     if (!isMember(before)) refuse('unknown_user');
     if (before.role === role) return { stale: false };
     if (role === 'owner') {
-      const owner = work.owner(id);
+      const owner = ownerOf(work, id);
       if (owner !== undefined) changeRole(work, id, owner, 'moderator', changes);
     }
     changeRole(work, id, user, role, changes);
@@ -130,10 +155,10 @@ export const setRole: Rule<'setRole'> = {
 };
 
 export const setNotify: Rule<'setNotify'> = {
-  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+  needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
   run(work, { room: id, user, notify }, changes) {
     existing(work, id);
-    const before = work.member(id, user);
+    const before = getMember(work, id, user);
     if (!isMember(before)) refuse('unknown_room');
     if (before.notify === notify) return {};
     putMember(work, { room: id, user, before, now: { ...before, notify }, ...byPeople }, changes);
@@ -142,16 +167,16 @@ export const setNotify: Rule<'setNotify'> = {
 };
 
 export const markRead: Rule<'markRead'> = {
-  needs: ({ room, user }) => [{ what: 'member', room, user }],
+  needs: ({ room, user }) => [memberNeed(room, user)],
   run(work, { room: id, user, seq }, changes) {
     const room = existing(work, id);
-    const member = work.member(id, user);
+    const member = getMember(work, id, user);
     if (!isMember(member)) refuse('unknown_room');
     if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
     const { readSeq, seenSeq = readSeq, ...rest } = member;
     if (seq <= readSeq) return { readSeq };
     const seen = seenSeq > seq ? { seenSeq } : {};
-    work.putMember(id, user, { ...rest, readSeq: seq, ...seen });
+    setMember(work, id, user, { ...rest, readSeq: seq, ...seen });
     const again = seenSeq >= seq ? { again: true as const } : {};
     changes.push({ type: 'read', room: id, user, readSeq: seq, ...seen, ...again });
     return { readSeq: seq };
@@ -159,18 +184,15 @@ export const markRead: Rule<'markRead'> = {
 };
 
 export const markUnread: Rule<'markUnread'> = {
-  needs: ({ room, user, seq }) => [
-    { what: 'member', room, user },
-    { what: 'unreadMentions', room, user, after: seq },
-  ],
+  needs: ({ room, user, seq }) => [memberNeed(room, user), unreadMentionsNeed(room, user, seq)],
   run(work, { room: id, user, seq }, changes) {
     existing(work, id);
-    const member = work.member(id, user);
+    const member = getMember(work, id, user);
     if (!isMember(member)) refuse('unknown_room');
     const { readSeq, seenSeq = readSeq } = member;
     if (seq >= readSeq) return { readSeq };
-    work.putMember(id, user, { ...member, readSeq: seq, seenSeq });
-    const unread = work.unreadMentions(id, user, seq);
+    setMember(work, id, user, { ...member, readSeq: seq, seenSeq });
+    const unread = unreadMentions(work, id, user, seq);
     changes.push({ type: 'read', room: id, user, readSeq: seq, seenSeq, again: true, unread });
     return { readSeq: seq };
   },
@@ -178,18 +200,15 @@ export const markUnread: Rule<'markUnread'> = {
 
 export const arrive: Rule<'arrive'> = {
   needs: ({ user, rooms: wanted }) => [
-    { what: 'user', id: user.id },
+    userNeed(user.id),
     rows(arrivals, { user: user.id }),
-    ...(wanted === undefined ? [] : [{ what: 'sessionRooms', user: user.id } as const]),
-    ...(wanted ?? []).flatMap(({ id }): Need[] => [
-      { what: 'lastMessage', room: id },
-      { what: 'member', room: id, user: user.id },
-    ]),
+    ...(wanted === undefined ? [] : [sessionRoomsNeed(user.id)]),
+    ...(wanted ?? []).flatMap(({ id }): Need[] => [lastMessageNeed(id), memberNeed(id, user.id)]),
   ],
   run(work, { user, siteRole, rooms, at }, changes) {
     rename(work, user, changes);
     if (work.find(arrivals, { user: user.id }).length === 0) work.put(arrivals, { user: user.id, at });
-    const known = work.user(user.id);
+    const known = getUser(work, user.id);
     if (known !== undefined && known.siteRole !== siteRole) {
       const { siteRole: _, ...rest } = known;
       putUser(work, { ...rest, ...(siteRole === undefined ? {} : { siteRole }) }, changes);
@@ -197,12 +216,12 @@ export const arrive: Rule<'arrive'> = {
     if (rooms === undefined) return {};
     const listed = new Set(rooms.map(({ id }) => id));
     // In one order, whatever the database.
-    for (const id of work.sessionRooms(user.id).sort()) {
+    for (const id of sessionRoomsOf(work, user.id).sort()) {
       const how = { bits: sources.session, by: 'session', cause: 'removed', at } as const;
       if (!listed.has(id)) take(work, id, user.id, how, changes);
     }
     for (const { id, name } of rooms) {
-      const room = work.room(id) ?? newRoom(work, siteRoom(work, id, 'private', name, at), changes);
+      const room = getRoom(work, id) ?? newRoom(work, siteRoom(work, id, 'private', name, at), changes);
       if (room.kind === 'direct') continue;
       add(work, room, user, { source: 'session', role: 'member', acted: acted.never, at }, changes);
     }
@@ -211,8 +230,7 @@ export const arrive: Rule<'arrive'> = {
 };
 
 export const putSiteUsers: Rule<'putSiteUsers'> = {
-  needs: ({ users }) =>
-    users.flatMap(({ id }): Need[] => [{ what: 'user', id }, rows(siteUsers, { user: id })]),
+  needs: ({ users }) => users.flatMap(({ id }): Need[] => [userNeed(id), rows(siteUsers, { user: id })]),
   run(work, { users, at }, changes) {
     for (const user of users) {
       if (user.id === deletedUser.id) refuse('forbidden');
@@ -232,10 +250,10 @@ function take(
   changes: Change[],
 ): void {
   const room = existing(work, id);
-  const before = work.member(id, user);
+  const before = getMember(work, id, user);
   if (isBanned(before)) {
     const held = before.held & ~bits;
-    if (held !== before.held) work.putMember(id, user, { ...before, held });
+    if (held !== before.held) setMember(work, id, user, { ...before, held });
     return;
   }
   if (!isMember(before)) return;
@@ -248,3 +266,45 @@ function take(
   putMember(work, { room: id, user, before, now, by, cause }, changes);
   if (left === 0) handOver(work, id, user, before, changes);
 }
+
+interface Unread {
+  room: string;
+  user: string;
+  after: number;
+}
+
+/** Messages after one that mention or concern the user, the newest ones, with their authors, as the database has them. */
+const unreadMentionsLoader: ValueLoader<Unread, readonly (readonly [seq: number, author: string])[]> = {
+  name: 'unread mentions',
+  keyOf: ({ room, user, after }) => `${after} ${room} ${user}`,
+  ask: (_place, work, needs): Question[] =>
+    needs.flatMap((need) => {
+      const { user, after } = need;
+      const values = work.valuesOf(unreadMentionsLoader);
+      const key = unreadMentionsLoader.keyOf(need);
+      const room = storedRoom(work, need.room);
+      if (room === undefined) {
+        values.set(key, []);
+        return [];
+      }
+      const seqs = (table: string, of: string) =>
+        sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}
+            ORDER BY seq DESC LIMIT ${maxScannedRows}) AS newest`;
+      return {
+        sql: sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
+            ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
+            UNION ${seqs('chat_concerned', user)}) AS found
+            JOIN chat_messages AS messages ON messages.room = ${room.num} AND messages.seq = found.seq
+            ORDER BY ${isBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`,
+        take: (found) =>
+          void values.set(
+            key,
+            found.map(({ seq, by_id }) => [seq as number, by_id as string] as const),
+          ),
+      };
+    }),
+};
+const unreadMentionsNeed = (room: string, user: string, after: number): Need =>
+  needOf(unreadMentionsLoader, { room, user, after });
+const unreadMentions = (work: Work, room: string, user: string, after: number) =>
+  work.value(unreadMentionsLoader, { room, user, after });

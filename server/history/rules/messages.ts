@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { isBlank } from '../../wire/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction } from '../../wire/events.ts';
-import type { Need, Work } from '../engine/work.ts';
+import { type Need, rows, type Work } from '../engine/work.ts';
+import { getFile, insertFile } from '../files/loaded.ts';
 import {
   type Change,
   isMember,
@@ -13,8 +14,12 @@ import {
   type StoredMessage,
   type Writes,
 } from '../history.ts';
+import { getMember, memberNeed } from '../members/loaded.ts';
+import { getReacted, messageNeed, setReacted, updateMessage } from '../messages/loaded.ts';
+import { firstReactors, hasReaction, reactionNeed, setReaction } from '../messages/loaded-reactions.ts';
+import { getRoom, setRoom } from '../rooms/loaded.ts';
 import { type RoomRow, sameMentions } from '../rows.ts';
-import { held, rows } from '../tables.ts';
+import { held } from '../tables.ts';
 import {
   type Content,
   carry,
@@ -45,7 +50,6 @@ import {
 import type { Rule } from './rule.ts';
 import { isReply, keepConcerned, removeReply } from './threads.ts';
 import { discardEdit, filesOfEdit } from './waiting.ts';
-
 export const send: Rule<'send'> = {
   needs: sendNeeds,
   run: (work, input, changes) =>
@@ -61,8 +65,8 @@ export const forward: Rule<'forward'> = {
 };
 
 const originNeeds = ({ from, user }: NewForward): Need[] => [
-  { what: 'message', ...from },
-  { what: 'member', room: from.room, user: user.id },
+  messageNeed(from.room, from.seq),
+  memberNeed(from.room, user.id),
 ];
 
 /**
@@ -71,17 +75,17 @@ const originNeeds = ({ from, user }: NewForward): Need[] => [
  */
 function copyOf(work: Work, { room, from, hidden, checked, user, sentAt }: NewForward): Content {
   if (hidden) refuse('unknown_message');
-  const origin = work.room(from.room);
+  const origin = getRoom(work, from.room);
   if (origin === undefined) refuse('unknown_message');
-  const isShown = isReadable(origin, work.member(from.room, user.id));
+  const isShown = isReadable(origin, getMember(work, from.room, user.id));
   const message = isShown ? messageIn(work, origin, from.seq) : undefined;
   if (message === undefined || message.deletedAt !== undefined) refuse('unknown_message');
   const files = (message.files ?? []).flatMap((about): MessageFile[] => {
-    const file = work.file(from.room, about.id);
+    const file = getFile(work, from.room, about.id);
     // Another stage of the erasure of its uploader may have dropped it.
     if (file?.state !== 'carried') return [];
     const copy = { ...about, id: randomBytes(16).toString('hex') };
-    work.insertFile(room, {
+    insertFile(work, room, {
       id: copy.id,
       user: user.id,
       state: 'loose',
@@ -109,8 +113,8 @@ const saysTheSame = (one: Pick<StoredMessage, 'text' | 'files'>, other: StoredMe
 type Edit = Writes['edit']['in'];
 
 export const editNeeds = ({ room, seq, user, files, mentions }: Edit): Need[] => [
-  { what: 'member', room, user },
-  { what: 'message', room, seq },
+  memberNeed(room, user),
+  messageNeed(room, seq),
   rows(held, { room, seq }),
   ...filesNamed(files),
   ...mentionsNamed(room, mentions),
@@ -137,7 +141,7 @@ export function mayEdit(
   { room: id, seq, user, at, siteModerator }: Pick<Edit, 'room' | 'seq' | 'user' | 'at' | 'siteModerator'>,
 ): { room: RoomRow; before: StoredMessage; free: boolean } {
   const room = existingFor(work, id, user);
-  const member = work.member(id, user);
+  const member = getMember(work, id, user);
   const free = isModerator(member, siteModerator);
   if (room.settings.write === 'moderators' && !free) refuse('forbidden');
   if (isBlocked(work, room, user)) refuse('forbidden');
@@ -193,12 +197,12 @@ export function storeEdit(
 ): StoredMessage {
   const { files: carried = [], mentions: _, preview: shown, ...rest } = before;
   const message: StoredMessage = { ...rest, rev: room.head + 1, editedAt: at, ...to };
-  work.updateMessage(message, before);
+  updateMessage(work, message, before);
   if (message.preview !== shown) releasePicture(work, before, at);
   const kept = new Set(message.files?.map((file) => file.id));
   for (const file of carried) if (!kept.has(file.id)) release(work, message, file.id, { state: 'loose', at });
   carry(work, message, at);
-  work.putRoom({ ...room, head: message.rev });
+  setRoom(work, { ...room, head: message.rev });
   changes.push({ type: 'message', is: 'changed', message });
   tellMentions(message, before, changes);
   keepConcerned(work, message, before, changes);
@@ -206,17 +210,13 @@ export function storeEdit(
 }
 
 const deleteMessage: Rule<'delete'> = {
-  needs: ({ room, seq, user }) => [
-    { what: 'member', room, user },
-    { what: 'message', room, seq },
-    rows(held, { room, seq }),
-  ],
+  needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq), rows(held, { room, seq })],
   run(work, { room: id, seq, id: is, user, moderator, siteModerator, anywhere, reason, at }, changes) {
     const room = anywhere ? existing(work, id) : existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || (is !== undefined && before.id !== is)) refuse('unknown_message');
     const own = before.user.id === user;
-    const mayModerate = moderator && (anywhere || isModerator(work.member(id, user), siteModerator));
+    const mayModerate = moderator && (anywhere || isModerator(getMember(work, id, user), siteModerator));
     if (!own && !mayModerate) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
     const {
@@ -235,11 +235,11 @@ const deleteMessage: Rule<'delete'> = {
       deletedAt: at,
       deletedBy: own ? 'author' : 'moderator',
     };
-    work.updateMessage(message, before);
+    updateMessage(work, message, before);
     for (const file of files) release(work, message, file.id, { state: 'dropped', at });
     releasePicture(work, before, at);
     discardEdit(work, before, at, changes);
-    work.putRoom({ ...room, head: message.rev });
+    setRoom(work, { ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     tellMentions(message, before, changes);
     if (isReply(before)) removeReply(work, message, before, changes);
@@ -251,10 +251,10 @@ const deleteMessage: Rule<'delete'> = {
 
 export const react: Rule<'react'> = {
   needs: ({ room, seq, reactions }) => [
-    { what: 'message', room, seq },
+    messageNeed(room, seq),
     ...reactions.flatMap(({ user, emoji }): Need[] => [
-      { what: 'member', room, user },
-      { what: 'reaction', room, seq, emoji, user },
+      memberNeed(room, user),
+      reactionNeed({ room, seq, emoji, user }),
     ]),
   ],
   run(work, { room: id, seq, reactions }, changes) {
@@ -262,36 +262,36 @@ export const react: Rule<'react'> = {
     const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) {
-      const members = reactions.filter(({ user }) => isMember(work.member(id, user)));
+      const members = reactions.filter(({ user }) => isMember(getMember(work, id, user)));
       if (members.length === 0) refuse('unknown_room');
       refuse(members.every(isRefused) ? 'forbidden' : 'unknown_message');
     }
     const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
     const reacted = new Map<string, { added: string[]; removed: string[] }>();
-    let placed = work.reacted(id, seq)?.placed ?? 0;
+    let placed = getReacted(work, id, seq)?.placed ?? 0;
     const last = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
     const results = reactions.map((reaction, n) => {
       const { user, emoji, on } = reaction;
-      if (!isMember(work.member(id, user))) return 'unknown_room';
+      if (!isMember(getMember(work, id, user))) return 'unknown_room';
       if (last.get(`${emoji} ${user}`) !== n) return 'same';
-      if (work.hasReaction(id, seq, emoji, user) === on) return 'same';
+      if (hasReaction(work, { room: id, seq, emoji, user }) === on) return 'same';
       if (isRefused(reaction)) return 'forbidden';
       const { count, users }: Omit<Reaction, 'emoji'> = list.get(emoji) ?? { count: 0, users: [] };
       if (count === 0 && list.size === mostReactions) return 'limit_reached';
       const change = reacted.get(emoji) ?? { added: [], removed: [] };
       reacted.set(emoji, change);
       if (on) {
-        work.putReaction(id, seq, emoji, user, ++placed);
+        setReaction(work, { room: id, seq, emoji, user }, ++placed);
         change.added.push(user);
         list.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
         return 'changed';
       }
-      work.putReaction(id, seq, emoji, user, null);
+      setReaction(work, { room: id, seq, emoji, user }, null);
       change.removed.push(user);
       // Somebody who has not been named so far may take the place.
       const isLong = count > namedReactors && users.includes(user);
       const rest = isLong
-        ? work.reactors(id, seq, emoji, namedReactors)
+        ? firstReactors(work, id, seq, emoji, namedReactors)
         : users.filter((one) => one !== user);
       if (count === 1) list.delete(emoji);
       else list.set(emoji, { emoji, count: count - 1, users: rest });
@@ -305,8 +305,8 @@ export const react: Rule<'react'> = {
       rev,
       ...(list.size === 0 ? {} : { reactions: [...list.values()] }),
     };
-    work.putReacted(message, { rev, textRev: textRevOf(work, before), placed });
-    work.putRoom({ ...room, head: rev });
+    setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
+    setRoom(work, { ...room, head: rev });
     changes.push({
       type: 'message',
       is: 'changed',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Work } from '../engine/work.ts';
+import { sql } from '../engine/dialect.ts';
+import { type Question, rows, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
 import {
+  type Act,
   acted,
   type Change,
   isBanned,
@@ -11,8 +13,19 @@ import {
   type Restriction,
   type RestrictionKind,
   restrictionKinds,
+  type StoredReport,
 } from '../history.ts';
-import { bans, blocks, reports, rows } from '../tables.ts';
+import {
+  endedRestrictions,
+  endedRestrictionsNeed,
+  getMember,
+  memberNeed,
+  setMember,
+} from '../members/loaded.ts';
+import { lastMessageNeed, messageNeed } from '../messages/loaded.ts';
+import { setRoom } from '../rooms/loaded.ts';
+import { actColumns, actRow } from '../rows.ts';
+import { bans, blocks, reports } from '../tables.ts';
 import { delete as deleteMessage } from './messages.ts';
 import {
   countMembers,
@@ -29,13 +42,12 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-
 export const restrict: Rule<'restrict'> = {
-  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, [user])],
+  needs: ({ room, user }) => [lastMessageNeed(room), ...peopleLosing(room, [user])],
   run(work, { room: id, user, kind, restriction, actor, decidedFor, at }, changes) {
     const room = existing(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
-    const isLaid = work.member(id, user)?.restricted?.[kind] !== undefined;
+    const isLaid = getMember(work, id, user)?.restricted?.[kind] !== undefined;
     layRestriction(work, id, user, { kind, restriction, at }, changes);
     const of = { user, room };
     if (restriction !== null) {
@@ -49,17 +61,17 @@ export const restrict: Rule<'restrict'> = {
 export const forgetActs: Rule<'forgetActs'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetActs(before);
+    work.later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
     return {};
   },
 };
 
 export const endRestrictions: Rule<'endRestrictions'> = {
-  needs: ({ before, most }) => [{ what: 'endedRestrictions', before, most }],
+  needs: ({ before, most }) => [endedRestrictionsNeed(before, most)],
   run(work, { before, most }, changes) {
-    const ended = work.endedRestrictions(before, most);
+    const ended = endedRestrictions(work, before, most);
     for (const { room, user } of ended) {
-      const { restricted = {} } = work.member(room, user) ?? {};
+      const { restricted = {} } = getMember(work, room, user) ?? {};
       for (const kind of restrictionKinds) {
         const known = restricted[kind];
         if (known === undefined || leftOf(known, before) > 0) continue;
@@ -72,14 +84,14 @@ export const endRestrictions: Rule<'endRestrictions'> = {
 
 export const report: Rule<'report'> = {
   needs: ({ room, seq, by }) => [
-    { what: 'lastMessage', room },
-    { what: 'message', room, seq },
-    { what: 'member', room, user: by },
+    lastMessageNeed(room),
+    messageNeed(room, seq),
+    memberNeed(room, by),
     rows(reports, { room, seq, by }),
   ],
   run(work, { room: id, seq, by, ...report }, changes) {
     const room = existing(work, id);
-    const member = work.member(id, by);
+    const member = getMember(work, id, by);
     if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
     if (work.find(reports, { room: id, seq, by }).length > 0) return { repeated: true };
     const found = messageIn(work, room, seq);
@@ -96,7 +108,7 @@ export const report: Rule<'report'> = {
 
 export const closeReport: Rule<'closeReport'> = {
   needs: ({ room, seq, id, others = [], by, done, author }) => [
-    { what: 'lastMessage', room },
+    lastMessageNeed(room),
     ...[id, ...others].map((id) => rows(reports, { room, id })),
     ...(done === 'deleted' ? deleteMessage.needs({ room, seq, user: by, moderator: true, at: 0 }) : []),
     ...(author === undefined ? [] : peopleLosing(room, [author])),
@@ -186,7 +198,7 @@ function layRestriction(
   changes: Change[],
 ): void {
   const room = existing(work, id);
-  const before = work.member(id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
+  const before = getMember(work, id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
   if (restriction === null && before.restricted?.[kind] === undefined) return;
   const { restricted, held: _, ...rest } = before;
   const { [kind]: former, ...others } = restricted ?? {};
@@ -211,12 +223,46 @@ function layRestriction(
     now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...laid };
   }
   const is = isMember(now);
-  if (is === wasMember) work.putRoom({ ...room, access: room.access + 1 });
+  if (is === wasMember) setRoom(work, { ...room, access: room.access + 1 });
   else countMembers(work, room, is ? 1 : -1, at);
   changes.push({ type: 'restricted', room: record(work, room), user, kind, now: next });
-  if (is === wasMember) return work.putMember(id, user, now);
+  if (is === wasMember) return setMember(work, id, user, now);
   const since = is ? at : undefined;
   const cause = is ? 'other' : 'banned';
   putMember(work, { room: id, user, before, now, since, by: 'people', cause }, changes);
   if (!is) handOver(work, id, user, before, changes);
+}
+
+/** How many reports are open of messages from `from` on, in the database. */
+const openReportsLoader: ValueLoader<{ room: string; from: number }, number> = {
+  name: 'open reports',
+  keyOf: ({ room, from }) => `${from} ${room}`,
+  ask: (_place, work, needs): Question[] =>
+    needs.flatMap((need) => {
+      const room = storedRoom(work, need.room);
+      if (room === undefined) return [];
+      return {
+        sql: sql`SELECT count(*) AS num FROM chat_reports
+            WHERE room = ${room.num} AND seq >= ${need.from} AND closed IS NULL`,
+        take: ([row]) =>
+          void work.valuesOf(openReportsLoader).set(openReportsLoader.keyOf(need), row?.num as number),
+      };
+    }),
+};
+
+/** How many reports are open of messages from `from` on. */
+export function openReports(work: Work, room: string, from: number): number {
+  let count = work.value(openReportsLoader, { room, from });
+  for (const { row, stored } of work.rowsOf(reports).values()) {
+    const isOpen = (one: object | null | undefined) => {
+      const report = one as StoredReport | null | undefined;
+      return report?.room === room && report.seq >= from && report.closed === undefined;
+    };
+    count += Number(isOpen(row)) - Number(isOpen(stored));
+  }
+  return count;
+}
+
+export function insertActs(work: Work, acts: readonly Act[]): void {
+  if (acts.length > 0) work.later((dialect) => dialect.insert('chat_audit', actColumns, acts.map(actRow)));
 }

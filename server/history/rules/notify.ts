@@ -1,6 +1,22 @@
-import type { Need, Work } from '../engine/work.ts';
+import { sql } from '../engine/dialect.ts';
+import { dueRows, dueRowsNeed } from '../engine/due-rows.ts';
+import { type Need, rows, type Work } from '../engine/work.ts';
+import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
 import { isBeforeEnd } from '../erasure.ts';
 import { acted, lookThroughPause, type MemberRecord, type StoredNotices } from '../history.ts';
+import { getMember, memberNeed, setMember } from '../members/loaded.ts';
+import {
+  lookAgain,
+  markDue,
+  markPushes,
+  markPushing,
+  markSending,
+  settleDueRoom,
+  settleDueUser,
+  settlePush,
+} from '../notifications/due.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
+import { getRoom } from '../rooms/loaded.ts';
 import {
   active,
   due,
@@ -9,7 +25,6 @@ import {
   notices,
   notified,
   pushes,
-  rows,
   type Table,
   webhooks,
 } from '../tables.ts';
@@ -21,15 +36,12 @@ import type { Rule } from './rule.ts';
 /** Milliseconds by which the clocks of two servers may differ. */
 const furthestAhead = 2 * 60_000;
 
-export const aboutUser = (user: string): Need[] => [
-  { what: 'user', id: user },
-  { what: 'erasing', user },
-];
+export const aboutUser = (user: string): Need[] => [userNeed(user), erasureNeed(user)];
 
 /** Whether rows of this user would not be found any more by an erasure, or belong to nobody. */
 export function isGone(work: Work, user: string): boolean {
-  const erasure = work.erasureOf(user);
-  return work.user(user) === undefined || (erasure !== undefined && isBeforeEnd(erasure));
+  const erasure = erasureOf(work, user);
+  return getUser(work, user) === undefined || (erasure !== undefined && isBeforeEnd(erasure));
 }
 
 /** The choices that say when a user is notified, if at all. */
@@ -44,7 +56,7 @@ export const setNotices: Rule<'setNotices'> = {
     const now = Object.fromEntries(chosen) as StoredNotices;
     work.put(notices, { ...now, user });
     // A push or mail that waits has its time by the earlier choice, such as by quiet hours that are off now.
-    if (times.some((name) => now[name] !== known?.[name])) work.lookAgain(user);
+    if (times.some((name) => now[name] !== known?.[name])) lookAgain(work, user);
     return {};
   },
 };
@@ -62,13 +74,13 @@ export const noteActive: Rule<'noteActive'> = {
 };
 
 export const noteOpened: Rule<'noteOpened'> = {
-  needs: ({ room, user }) => [{ what: 'member', room, user }, ...aboutUser(user)],
+  needs: ({ room, user }) => [memberNeed(room, user), ...aboutUser(user)],
   run(work, { room: id, user, seq }) {
     const room = existing(work, id);
     const none: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
-    const member = work.member(id, user) ?? none;
+    const member = getMember(work, id, user) ?? none;
     if (room.kind !== 'public' || member.sources !== 0 || isGone(work, user)) return {};
-    if (seq <= room.lastSeq && seq > member.readSeq) work.putMember(id, user, { ...member, readSeq: seq });
+    if (seq <= room.lastSeq && seq > member.readSeq) setMember(work, id, user, { ...member, readSeq: seq });
     return {};
   },
 };
@@ -76,7 +88,7 @@ export const noteOpened: Rule<'noteOpened'> = {
 export const forgetActive: Rule<'forgetActive'> = {
   needs: () => [],
   run(work, { before }) {
-    work.forgetActive(before);
+    work.later(() => sql`DELETE FROM chat_active WHERE at < ${before}`);
     return {};
   },
 };
@@ -91,13 +103,13 @@ function claim<Of extends { due?: number; claimed?: 1 }>(
   { at, until, most }: { at: number; until: number; most: number },
   kept: (row: Of) => Of = (row) => row,
 ): { rows: readonly Of[]; next?: number } {
-  const found = work.dueRows(table, at, most);
+  const found = dueRows(work, table, at, most);
   for (const row of found.rows) work.put(table, { ...kept(row), due: until, claimed: 1 });
   return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
 }
 
 export const claimDueUsers: Rule<'claimDueUsers'> = {
-  needs: ({ at, most }) => [{ what: 'due', table: due, at, most }],
+  needs: ({ at, most }) => [dueRowsNeed(due, at, most)],
   run(work, input) {
     const { rows, ...next } = claim(work, due, input);
     return { users: rows.map(({ user, sending }) => ({ user, sending: sending === 1 })), ...next };
@@ -105,7 +117,7 @@ export const claimDueUsers: Rule<'claimDueUsers'> = {
 };
 
 export const claimDueRooms: Rule<'claimDueRooms'> = {
-  needs: ({ at, most }) => [{ what: 'due', table: dueRooms, at, most }],
+  needs: ({ at, most }) => [dueRowsNeed(dueRooms, at, most)],
   run(work, input) {
     const { rows, ...next } = claim(work, dueRooms, input);
     return {
@@ -118,7 +130,7 @@ export const claimDueRooms: Rule<'claimDueRooms'> = {
 export const settleDue: Rule<'settleDue'> = {
   needs: () => [],
   run(work, { users, until, at }) {
-    for (const { user, due } of users) work.settleDue(user, until, at, due);
+    for (const { user, due } of users) settleDueUser(work, user, until, at, due);
     return {};
   },
 };
@@ -126,13 +138,14 @@ export const settleDue: Rule<'settleDue'> = {
 export const noteDue: Rule<'noteDue'> = {
   needs: () => [],
   run(work, { room, users, due, pushes, pushDue, next }) {
-    work.noteDue(users, due);
-    work.notePushes(
+    markDue(work, users, due);
+    markPushes(
+      work,
       pushes.map((user) => ({ user, room })),
       pushDue,
     );
     // A small room is looked through again sooner, as if it had been done earlier.
-    if (next !== undefined) work.settleDueRoom(room, next - lookThroughPause, next);
+    if (next !== undefined) settleDueRoom(work, room, next - lookThroughPause, next);
     return {};
   },
 };
@@ -151,14 +164,14 @@ export const noteNotified: Rule<'noteNotified'> = {
     // The site has not heard what is in an event that still waits.
     const waiting = new Set(work.find(webhooks, { user, type: 'notify.due' }).map((one) => one.at));
     for (const room of rooms) {
-      if (work.room(room) === undefined) continue;
+      if (getRoom(work, room) === undefined) continue;
       const [known] = event === undefined ? [] : work.find(notified, { room, user });
       const before = known !== undefined && waiting.has(known.at) ? known.before : known?.at;
       work.put(notified, { room, user, at, ...(before === undefined ? {} : { before }) });
     }
     work.put(lastNotified, { user, at });
-    if (sending) work.noteSending(user);
-    else work.settleDue(user, until, at);
+    if (sending) markSending(work, user);
+    else settleDueUser(work, user, until, at);
     if (event !== undefined) work.put(webhooks, event);
     return { lost: false };
   },
@@ -175,7 +188,7 @@ export const forgetNotified: Rule<'forgetNotified'> = {
     if (last === undefined || isErased) work.remove(lastNotified, { user });
     else work.put(lastNotified, { user, at: last });
     for (const { room, at } of rooms) {
-      if (work.room(room) === undefined) continue;
+      if (getRoom(work, room) === undefined) continue;
       if (at === undefined || isErased) work.remove(notified, { room, user });
       else work.put(notified, { room, user, at });
     }
@@ -184,10 +197,10 @@ export const forgetNotified: Rule<'forgetNotified'> = {
 };
 
 export const claimPushes: Rule<'claimPushes'> = {
-  needs: ({ at, most }) => [{ what: 'due', table: pushes, at, most }],
+  needs: ({ at, most }) => [dueRowsNeed(pushes, at, most)],
   run(work, input) {
     const { rows, ...next } = claim(work, pushes, input, ({ sending, done, ...row }) => row);
-    work.forgetPushes(input.before);
+    work.later(() => sql`DELETE FROM chat_pushes WHERE done < ${input.before} AND due IS NULL`);
     return {
       pushes: rows.map(({ user, roomId, sending, pushed }) => ({
         user,
@@ -203,7 +216,7 @@ export const claimPushes: Rule<'claimPushes'> = {
 export const settlePushes: Rule<'settlePushes'> = {
   needs: () => [],
   run(work, { pushes, until, at }) {
-    for (const push of pushes) work.settlePush(push, until, at);
+    for (const push of pushes) settlePush(work, push, until, at);
     return {};
   },
 };
@@ -213,7 +226,7 @@ export const notePushing: Rule<'notePushing'> = {
   run(work, { until, pushed, ...place }) {
     const [row] = work.find(pushes, { user: place.user, roomId: place.room });
     if (row?.due !== until) return { lost: true };
-    work.notePushing(place, pushed);
+    markPushing(work, place, pushed);
     return { lost: false };
   },
 };

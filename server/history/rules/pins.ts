@@ -1,5 +1,8 @@
+import { rows } from '../engine/work.ts';
 import { mostPins } from '../history.ts';
-import { pins, rows } from '../tables.ts';
+import { memberNeed } from '../members/loaded.ts';
+import { lastMessageNeed, messageNeed } from '../messages/loaded.ts';
+import { pins } from '../tables.ts';
 import {
   countPins,
   existingFor,
@@ -11,12 +14,11 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-
 export const pin: Rule<'pin'> = {
   needs: ({ room, seq, user }) => [
-    { what: 'lastMessage', room },
-    { what: 'message', room, seq },
-    { what: 'member', room, user },
+    lastMessageNeed(room),
+    messageNeed(room, seq),
+    memberNeed(room, user),
     rows(pins, { room }),
   ],
   run(work, { room: id, seq, user, pinned, decidedFor, at }, changes) {

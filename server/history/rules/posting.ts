@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile } from '../../wire/events.ts';
 import type { Need, Work } from '../engine/work.ts';
+import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import {
   acted,
   type Change,
@@ -18,6 +19,10 @@ import {
   type StoredMention,
   type StoredMessage,
 } from '../history.ts';
+import { getMember, memberNeed, setMember } from '../members/loaded.ts';
+import { clientIdNeed, getMessageByClientId, insertMessage } from '../messages/loaded.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
+import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rows.ts';
 import { withOneMore } from './days.ts';
 import { showsPreviews } from './previews.ts';
@@ -34,7 +39,6 @@ import {
   tellMentions,
 } from './room-changes.ts';
 import { addReply, isReply, replyNeeds, threadOf } from './threads.ts';
-
 // How a message comes into a room, whoever has let it in: its author at once, or a moderator later.
 
 export type Content = Pick<
@@ -47,9 +51,9 @@ export const postNeeds = ({
   user,
   clientId,
 }: Pick<NewMessage, 'room' | 'user' | 'clientId'>): Need[] => [
-  { what: 'member', room, user: user.id },
-  { what: 'clientId', room, user: user.id, clientId },
-  { what: 'user', id: user.id },
+  memberNeed(room, user.id),
+  clientIdNeed(room, user.id, clientId),
+  userNeed(user.id),
 ];
 
 export const sendNeeds = (input: NewMessage): Need[] => [
@@ -69,7 +73,7 @@ export function mayPost(
   input: Pick<NewMessage, 'user' | 'sentAt'> & Pick<Sending, 'asMember' | 'siteModerator'>,
 ): boolean {
   const { id } = input.user;
-  const member = work.member(room.id, id);
+  const member = getMember(work, room.id, id);
   const free = !input.asMember || isModerator(member, input.siteModerator);
   if (room.settings.write === 'moderators' && !free) refuse('forbidden');
   if (input.asMember && isBlocked(work, room, id)) refuse('forbidden');
@@ -91,7 +95,7 @@ export function post(
   content: (room: RoomRow, free: boolean) => Content,
 ): { message: StoredMessage; repeated: boolean } {
   const room = existing(work, input.room);
-  const member = work.member(room.id, input.user.id);
+  const member = getMember(work, room.id, input.user.id);
   if (input.asMember && !isMember(member)) refuse('unknown_room');
   const repeat = repeatOf(work, input, said);
   if (repeat !== null) return { message: repeat, repeated: true };
@@ -100,11 +104,11 @@ export function post(
   if (!free) checkPause(room, member, input);
   const { clientId, user, sentAt } = input;
   const made = { id: randomUUID(), clientId, user, text, sentAt, ...more };
-  const message = store(work, room, made, work.digest(said), changes);
+  const message = appendMessage(work, room, made, work.digest(said), changes);
   if (isMember(member)) {
     const { seenSeq, ...rest } = member;
     const readSeq = message.seq;
-    work.putMember(room.id, user.id, { ...rest, readSeq, acted: acted.written, wroteAt: sentAt });
+    setMember(work, room.id, user.id, { ...rest, readSeq, acted: acted.written, wroteAt: sentAt });
     changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
   }
   tellPosted(work, room, message, changes);
@@ -112,7 +116,7 @@ export function post(
 }
 
 /** Stores a message as the newest one of its room. `tellPosted` has to follow, when what is stored of its author is changed. */
-export function store(
+export function appendMessage(
   work: Work,
   room: RoomRow,
   { id, ...made }: Omit<StoredMessage, 'room' | 'seq' | 'rev'>,
@@ -120,10 +124,10 @@ export function store(
   changes: Change[],
 ): StoredMessage {
   const message = { id, room: room.id, seq: room.lastSeq + 1, rev: room.head + 1, ...made };
-  work.insertMessage({ message, digest });
+  insertMessage(work, { message, digest });
   carry(work, message, message.sentAt);
   const sent = withOneMore(work, room, message.sentAt);
-  work.putRoom({ ...room, head: message.rev, lastSeq: message.seq, sent });
+  setRoom(work, { ...room, head: message.rev, lastSeq: message.seq, sent });
   changes.push({ type: 'message', is: 'new', message });
   rename(work, message.user, changes);
   return message;
@@ -201,7 +205,7 @@ export function repeatOf(
   { room, user, clientId }: Pick<NewMessage, 'room' | 'user' | 'clientId'>,
   said: string,
 ): StoredMessage | null {
-  const earlier = work.messageByClientId(room, user.id, clientId);
+  const earlier = getMessageByClientId(work, room, user.id, clientId);
   if (earlier === undefined) return null;
   if (earlier.digest !== work.digest(said)) {
     refuse('conflict', sameClientId);
@@ -232,7 +236,7 @@ export function filesOf(
   { chosen, seq, held = [] }: { chosen: readonly ChosenFile[]; seq?: number; held?: readonly string[] },
 ): MessageFile[] {
   return chosen.map(({ id, alt }) => {
-    const file = work.file(room, id);
+    const file = getFile(work, room, id);
     if (file === undefined || file.user !== user.id) refuse('unknown_file');
     const isOwn = file.seq !== undefined && file.seq === seq && file.state !== 'dropped';
     if (!isOwn && (file.state !== 'loose' || file.seq !== undefined)) refuse('unknown_file');
@@ -244,9 +248,9 @@ export function filesOf(
 /** Its files are no other message's from now on. */
 export function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: number): void {
   for (const { id } of files) {
-    const file = work.file(room, id);
+    const file = getFile(work, room, id);
     if (file !== undefined && file.state !== 'carried') {
-      work.putFile(room, { ...file, state: 'carried', seq, at });
+      setFile(work, { ...file, state: 'carried', seq, at });
     }
   }
 }
@@ -263,12 +267,12 @@ export function mentionsFor(
       const may = byModerator && room.kind !== 'direct';
       return may ? [{ user, start, length, name: everybody, shown: true }] : [];
     }
-    const member = work.member(room.id, user);
+    const member = getMember(work, room.id, user);
     // Only moderators may learn who is banned from a public room. A banned user gets nothing of it.
     const isHidden = byModerator && isBanned(member);
     const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
     if (!may) return [];
-    const known = work.user(user);
+    const known = getUser(work, user);
     return [{ user, start, length, name: known?.name ?? user, shown: isNamed(known, member) }];
   });
 }
@@ -282,7 +286,7 @@ function invitePartner(
   changes: Change[],
 ): void {
   const other = pair[0] === message.user.id ? pair[1] : pair[0];
-  if (isMember(work.member(id, other))) return;
+  if (isMember(getMember(work, id, other))) return;
   const partner = { id: other, name: named(work, other).name };
   const readSeq = message.seq - 1;
   const at = message.sentAt;
@@ -296,7 +300,7 @@ function invitePartner(
 }
 
 export const filesNamed = (files: readonly { id: string }[] = []): Need[] =>
-  files.map(({ id }) => ({ what: 'file', id }));
+  files.map(({ id }) => fileNeed(id));
 
 export const mentionsNamed = (room: string, mentions: readonly NewMention[] = []): Need[] =>
   peopleIn(

@@ -1,6 +1,10 @@
 import { firstPage } from '../../wire/links.ts';
 import type { Work } from '../engine/work.ts';
+import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import { type Change, hasBegun, type StoredMessage, wantsPreviews } from '../history.ts';
+import { getMember, memberNeed } from '../members/loaded.ts';
+import { getReacted, lastMessageNeed, messageNeed, setReacted } from '../messages/loaded.ts';
+import { setRoom } from '../rooms/loaded.ts';
 import type { RoomRow } from '../rows.ts';
 import {
   existing,
@@ -13,21 +17,20 @@ import {
   textRevOf,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-
 export const preview: Rule<'preview'> = {
   needs: ({ room, seq, page }) => [
-    { what: 'message', room, seq },
-    ...(page?.image === undefined ? [] : [{ what: 'file' as const, id: page.image.id }]),
+    messageNeed(room, seq),
+    ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
   ],
   run(work, { room: id, seq, url, page, at }, changes) {
     const room = existing(work, id);
     const before = messageIn(work, room, seq);
     const waits = before?.preview?.url === url && before.preview.title === undefined;
     const { image } = page ?? {};
-    const file = image && work.file(id, image.id);
+    const file = image && getFile(work, id, image.id);
     if (before === undefined || !waits) {
       // Its author may have been erased meanwhile: no stage would find it. An earlier answer may have the same file, carried.
-      if (file?.state === 'loose') work.putFile(id, { ...file, state: 'dropped', at });
+      if (file?.state === 'loose') setFile(work, { ...file, state: 'dropped', at });
       return { changed: false };
     }
     const { preview: _, ...message } = before;
@@ -35,7 +38,7 @@ export const preview: Rule<'preview'> = {
     if (page === undefined || isErased || !showsPreviews(room)) {
       changes.push(put(work, room, before, message));
     } else {
-      if (file !== undefined) work.putFile(id, { ...file, state: 'carried', seq, at });
+      if (file !== undefined) setFile(work, { ...file, state: 'carried', seq, at });
       changes.push(put(work, room, before, { ...message, preview: { url, ...page } }));
     }
     return { changed: true };
@@ -43,15 +46,12 @@ export const preview: Rule<'preview'> = {
 };
 
 export const removePreview: Rule<'removePreview'> = {
-  needs: ({ room, seq, user }) => [
-    { what: 'member', room, user },
-    { what: 'message', room, seq },
-  ],
+  needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq)],
   run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
     const room = existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
-    const mayModerate = moderator && isModerator(work.member(id, user), siteModerator);
+    const mayModerate = moderator && isModerator(getMember(work, id, user), siteModerator);
     if (before.user.id !== user && !mayModerate) refuse('forbidden');
     if (before.preview === undefined) return { message: before };
     const { preview: _, ...message } = before;
@@ -63,7 +63,7 @@ export const removePreview: Rule<'removePreview'> = {
 };
 
 export const setPreviews: Rule<'setPreviews'> = {
-  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, user, previews }, changes) {
     const before = existing(work, id);
     const { previewsOf, ...room } = before;
@@ -74,7 +74,7 @@ export const setPreviews: Rule<'setPreviews'> = {
     );
     const now = low ? (high ? 'both' : 'low') : high ? 'high' : undefined;
     if (now === previewsOf) return {};
-    work.putRoom({ ...room, ...(now === undefined ? {} : { previewsOf: now }) });
+    setRoom(work, { ...room, ...(now === undefined ? {} : { previewsOf: now }) });
     changes.push({ type: 'room', is: 'changed', room: record(work, existing(work, id)) });
     return {};
   },
@@ -110,8 +110,8 @@ function put(
 ): Change & { type: 'message' } {
   const rev = room.head + 1;
   const message = { ...after, rev };
-  const placed = work.reacted(room.id, before.seq)?.placed ?? 0;
-  work.putReacted(message, { rev, textRev: textRevOf(work, before), placed });
-  work.putRoom({ ...room, head: rev });
+  const placed = getReacted(work, room.id, before.seq)?.placed ?? 0;
+  setReacted(work, message, { rev, textRev: textRevOf(work, before), placed });
+  setRoom(work, { ...room, head: rev });
   return { type: 'message', is: 'changed', message };
 }

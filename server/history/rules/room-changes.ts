@@ -1,6 +1,7 @@
 import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import type { User } from '../../wire/events.ts';
-import type { Need, Work } from '../engine/work.ts';
+import { type Need, rows, type Work } from '../engine/work.ts';
+import { getFile, setFile } from '../files/loaded.ts';
 import {
   type Act,
   acted,
@@ -15,9 +16,12 @@ import {
   sources,
   type UserRecord,
 } from '../history.ts';
+import { getMember, memberNeed, setMember, successorOf } from '../members/loaded.ts';
+import { getLastMessage, getMessage, getReacted } from '../messages/loaded.ts';
+import { getUser, setUser, userNeed } from '../people/loaded.ts';
+import { deleteRoomRow, formerKeys, getRoom, setRoom } from '../rooms/loaded.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
-import { blocks, followers, formerRooms, invites, rows } from '../tables.ts';
-
+import { blocks, followers, formerRooms, invites } from '../tables.ts';
 // Changes of rooms and of their members, for rules of several kinds.
 
 /** A change of a member by what people do in the chat, which is no coming or going. */
@@ -29,7 +33,7 @@ export function refuse(code: RequestErrorCode, detail?: string): never {
 
 /** @throws RequestError `unknown_room` */
 export function existing(work: Work, id: string): RoomRow {
-  return work.room(id) ?? refuse('unknown_room');
+  return getRoom(work, id) ?? refuse('unknown_room');
 }
 
 /**
@@ -38,7 +42,7 @@ export function existing(work: Work, id: string): RoomRow {
  */
 export function existingFor(work: Work, id: string, user: string): RoomRow {
   const room = existing(work, id);
-  if (!isMember(work.member(id, user))) refuse('unknown_room');
+  if (!isMember(getMember(work, id, user))) refuse('unknown_room');
   return room;
 }
 
@@ -57,13 +61,13 @@ export function record(work: Work, row: RoomRow): RoomRecord {
     emptySince: _since,
     sent: _sent,
     ...room
-  } = work.room(row.id) ?? row;
-  const last = room.lastSeq < room.firstSeq ? undefined : work.lastMessage(row.id);
+  } = getRoom(work, row.id) ?? row;
+  const last = room.lastSeq < room.firstSeq ? undefined : getLastMessage(work, row.id);
   return { ...room, ...(last === undefined ? {} : { last }) };
 }
 
 export function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
-  const known = work.user(id);
+  const known = getUser(work, id);
   return { id, name: known?.name ?? id, ...(known?.actedPublic ? { actedPublic: true } : {}) };
 }
 
@@ -81,10 +85,10 @@ export function tellMentions(
 
 export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
   const gone = record(work, room);
-  work.deleteRoom(room.id);
+  deleteRoomRow(work, room.id);
   // The id of a room that a user has made never comes again: see `newRoomId`.
   if (!/^[ud]-/.test(room.id) && room.head > 0) {
-    const [own] = work.formerKeys(room.id);
+    const [own] = formerKeys(work, room.id);
     work.put(formerRooms, { ...own, head: room.head });
   }
   changes.push({ type: 'room', is: 'deleted', room: gone });
@@ -92,11 +96,11 @@ export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
 
 export function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
   const now = reports + more;
-  work.putRoom({ ...room, ...(now === 0 ? {} : { reports: now }) });
+  setRoom(work, { ...room, ...(now === 0 ? {} : { reports: now }) });
 }
 
 export function countPins(work: Work, { pins: _, ...room }: RoomRow, now: number): void {
-  work.putRoom({ ...room, ...(now === 0 ? {} : { pins: now }) });
+  setRoom(work, { ...room, ...(now === 0 ? {} : { pins: now }) });
 }
 
 /** A message carries that file no more. */
@@ -106,13 +110,13 @@ export function release(
   id: string,
   now: { state: 'loose' | 'dropped'; at: number },
 ): void {
-  const file = work.file(room, id);
-  if (file !== undefined) work.putFile(room, { ...file, ...now });
+  const file = getFile(work, room, id);
+  if (file !== undefined) setFile(work, { ...file, ...now });
 }
 
 /** The `rev` of the last change that was not one of reactions, or of its preview. */
 export function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number {
-  const reacted = work.reacted(room, seq);
+  const reacted = getReacted(work, room, seq);
   return reacted?.rev === rev ? reacted.textRev : rev;
 }
 
@@ -120,7 +124,7 @@ export function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number
 export function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
   const { emptySince: _, ...rest } = room;
   const members = room.members + more;
-  work.putRoom({ ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
+  setRoom(work, { ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
 }
 
 /** @param change.since when the membership begins, if it does */
@@ -135,7 +139,7 @@ export function putMember(
   changes: Change[],
 ): void {
   const { room, user, before = null, now, by, cause, since } = change;
-  work.putMember(room, user, now, since);
+  setMember(work, room, user, now, since);
   if (isMember(before) && (!isMember(now) || (before.role !== 'member' && now.role === 'member'))) {
     // With the right of who has made them, the invite links end, for good.
     for (const link of work.find(invites, { room, by: user })) work.remove(invites, link);
@@ -157,7 +161,7 @@ export function handOver(
   changes: Change[],
 ): void {
   if (before.role !== 'owner') return;
-  const next = work.successor(id, user);
+  const next = successorOf(work, id, user);
   if (next !== undefined) changeRole(work, id, next, 'owner', changes);
 }
 
@@ -169,15 +173,15 @@ export function changeRole(
   changes: Change[],
 ): void {
   const room = existing(work, id);
-  const before = work.member(id, user);
+  const before = getMember(work, id, user);
   if (!isMember(before)) return;
-  work.putRoom({ ...room, access: room.access + 1 });
+  setRoom(work, { ...room, access: room.access + 1 });
   putMember(work, { room: id, user, before, now: { ...before, role }, ...byPeople }, changes);
 }
 
 /** A message that is not too old: see `expire`. */
 export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
-  return seq < room.firstSeq ? undefined : work.message(room.id, seq);
+  return seq < room.firstSeq ? undefined : getMessage(work, room.id, seq);
 }
 
 /** Whether something was decided for another state of the room, or for another room: a new one may have the id of a deleted one. */
@@ -207,33 +211,33 @@ export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: n
  */
 export function siteRoom(work: Work, id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
   const room = emptyRoom(id, kind, name, at);
-  const former = work.formerKeys(id).flatMap((key) => work.find(formerRooms, key));
+  const former = formerKeys(work, id).flatMap((key) => work.find(formerRooms, key));
   if (former.length === 0) return room;
   const head = Math.max(...former.map((one) => one.head)) + 1;
   return { ...room, head, reset: head };
 }
 
 export function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
-  work.putRoom(room);
+  setRoom(work, room);
   changes.push({ type: 'room', is: 'new', room: record(work, room) });
   return room;
 }
 
 /** Keeps the name of a user, who may be new. */
 export function rename(work: Work, { id, name }: User, changes: Change[]): void {
-  const known = work.user(id);
+  const known = getUser(work, id);
   if (known?.name === name) return;
   putUser(work, { ...known, id, name, actedPublic: known?.actedPublic ?? false }, changes);
 }
 
 export function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
-  const known = work.user(id);
+  const known = getUser(work, id);
   if (known?.actedPublic) return;
   putUser(work, { ...known, id, name, actedPublic: true }, changes);
 }
 
 export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
-  work.putUser(user);
+  setUser(work, user);
   changes.push({ type: 'user', user });
 }
 
@@ -252,7 +256,7 @@ export function add(
   changes: Change[],
 ): void {
   const room = existing(work, id);
-  const before = work.member(id, user.id);
+  const before = getMember(work, id, user.id);
   const bits = how.source === undefined ? 0 : sources[how.source];
   const bySite = how.source === 'session' || how.source === 'api';
   // The site has its users know each other where nobody else can read.
@@ -261,7 +265,7 @@ export function add(
   if (isBanned(before)) {
     const held = before.held | bits;
     const { left: _, ...rest } = before;
-    if (held !== before.held) work.putMember(id, user.id, { ...rest, held, acted: nowActed });
+    if (held !== before.held) setMember(work, id, user.id, { ...rest, held, acted: nowActed });
     return;
   }
   const { wroteAt, restricted } = before ?? {};
@@ -301,10 +305,7 @@ export function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean 
 
 /** The needs of a rule that concerns people in a room. */
 export const peopleIn = (room: string, users: readonly string[]): Need[] =>
-  users.flatMap((user) => [
-    { what: 'member', room, user },
-    { what: 'user', id: user },
-  ]);
+  users.flatMap((user) => [memberNeed(room, user), userNeed(user)]);
 
 /** The same of a rule that may end their memberships, or take a role from them. */
 export const peopleLosing = (room: string, users: readonly string[]): Need[] => [

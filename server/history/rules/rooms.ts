@@ -1,5 +1,5 @@
 import type { RoomSettings } from '../../wire/events.ts';
-import type { Need, Work } from '../engine/work.ts';
+import { type Need, rows, type Work } from '../engine/work.ts';
 import {
   acted,
   type Change,
@@ -10,9 +10,27 @@ import {
   type RoomRecord,
   type Writes,
 } from '../history.ts';
+import { getMember } from '../members/loaded.ts';
+import { lastMessageNeed } from '../messages/loaded.ts';
+import { getUser, userNeed } from '../people/loaded.ts';
+import {
+  emptyRooms,
+  emptyRoomsNeed,
+  getRoom,
+  makerNeed,
+  pairNeed,
+  publicNameNeed,
+  publicRoomNamed,
+  roomMadeBy,
+  roomNeed,
+  roomOfPair,
+  setRoom,
+} from '../rooms/loaded.ts';
+import { countRoomsMadeBy, madeRoomsNeed } from '../rooms/made.ts';
 import type { RoomRow } from '../rows.ts';
-import { blocks, pins, roomSettings, rows } from '../tables.ts';
+import { blocks, pins, roomSettings } from '../tables.ts';
 import { nameKey } from '../text-keys.ts';
+import { openReports } from './moderation.ts';
 import {
   actInPublic,
   add,
@@ -29,13 +47,12 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-import { expireReplies } from './threads.ts';
-
+import { expireReplies, oldRepliesNeed } from './threads.ts';
 export const publicRooms: Rule<'publicRooms'> = {
-  needs: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),
+  needs: ({ rooms }) => rooms.map(({ id }) => roomNeed(id)),
   run(work, { rooms, at }, changes) {
     for (const { id, name } of rooms) {
-      if (work.room(id) !== undefined) continue;
+      if (getRoom(work, id) !== undefined) continue;
       newRoom(work, siteRoom(work, id, 'public', name, at), changes);
     }
     return {};
@@ -47,23 +64,23 @@ const timesWithLost = 10;
 
 export const createRoom: Rule<'createRoom'> = {
   needs: ({ id, kind, name, by, clientId, most }) => [
-    { what: 'room', id },
-    { what: 'maker', user: by.id, clientId },
-    { what: 'user', id: by.id },
+    roomNeed(id),
+    makerNeed(by.id, clientId),
+    userNeed(by.id),
     ...publicName(kind, name),
-    ...(most > 0 ? [{ what: 'madeBy', user: by.id } as const] : []),
+    ...(most > 0 ? [madeRoomsNeed(by.id)] : []),
   ],
   run(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
-    const repeat = work.roomMadeBy(by.id, clientId);
-    if (repeat !== undefined && isReadable(repeat, work.member(repeat.id, by.id)))
+    const repeat = roomMadeBy(work, by.id, clientId);
+    if (repeat !== undefined && isReadable(repeat, getMember(work, repeat.id, by.id)))
       return { room: record(work, repeat), repeated: true };
     if (kind === 'public') checkName(work, name);
     if (most > 0) {
-      const { left, lost } = work.countRoomsMadeBy(by.id);
+      const { left, lost } = countRoomsMadeBy(work, by.id);
       if (left >= most || left + lost >= most * timesWithLost) refuse('limit_reached');
     }
     // A user who has lost the room that was made first does not learn whether it is still there. No client can give this id.
-    if (repeat !== undefined) work.putRoom({ ...repeat, clientId: `lost ${repeat.id}` });
+    if (repeat !== undefined) setRoom(work, { ...repeat, clientId: `lost ${repeat.id}` });
     const room = newRoom(
       work,
       { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}), createdBy: by.id, clientId },
@@ -77,9 +94,9 @@ export const createRoom: Rule<'createRoom'> = {
 };
 
 export const putRoom: Rule<'putRoom'> = {
-  needs: ({ id, kind, name }) => [{ what: 'lastMessage', room: id }, ...publicName(kind, name)],
+  needs: ({ id, kind, name }) => [lastMessageNeed(id), ...publicName(kind, name)],
   run(work, { id, kind, name, topic, at }, changes) {
-    const room = work.room(id);
+    const room = getRoom(work, id);
     if (room === undefined) {
       if (kind === 'public') checkName(work, name);
       const empty = siteRoom(work, id, kind, name, at);
@@ -92,7 +109,7 @@ export const putRoom: Rule<'putRoom'> = {
 };
 
 export const updateRoom: Rule<'updateRoom'> = {
-  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, decidedFor, ...change }, changes) {
     const room = existing(work, id);
     if (isStale(room, decidedFor)) return { room: record(work, room), stale: true };
@@ -101,7 +118,7 @@ export const updateRoom: Rule<'updateRoom'> = {
 };
 
 export const deleteRoom: Rule<'deleteRoom'> = {
-  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, actor, decidedFor }, changes) {
     const room = existing(work, id);
     if (isStale(room, decidedFor)) return { stale: true };
@@ -113,16 +130,16 @@ export const deleteRoom: Rule<'deleteRoom'> = {
 
 export const expire: Rule<'expire'> = {
   needs: ({ room, firstSeq }) => [
-    { what: 'lastMessage', room },
+    lastMessageNeed(room),
     rows(pins, { room }),
-    { what: 'oldReplies', room, to: firstSeq },
+    oldRepliesNeed(room, firstSeq),
   ],
   run(work, { room: id, firstSeq }, changes) {
     const room = existing(work, id);
     if (firstSeq <= room.firstSeq) return {};
     const { reports = 0, pins: pinned = 0, ...rest } = room;
     const first = Math.min(firstSeq, room.lastSeq + 1);
-    const left = reports === 0 ? 0 : work.openReports(id, first);
+    const left = reports === 0 ? 0 : openReports(work, id, first);
     const expired = pinned === 0 ? [] : work.find(pins, { room: id }).filter(({ seq }) => seq < first);
     for (const { seq } of expired) work.remove(pins, { room: id, seq });
     const stillPinned = pinned - expired.length;
@@ -132,7 +149,7 @@ export const expire: Rule<'expire'> = {
       ...(left === 0 ? {} : { reports: left }),
       ...(stillPinned === 0 ? {} : { pins: stillPinned }),
     };
-    work.putRoom(now);
+    setRoom(work, now);
     expireReplies(work, id, room.firstSeq, first);
     changes.push({ type: 'room', is: 'changed', room: record(work, now) });
     return {};
@@ -140,9 +157,9 @@ export const expire: Rule<'expire'> = {
 };
 
 export const deleteEmptyRooms: Rule<'deleteEmptyRooms'> = {
-  needs: ({ before, most }) => [{ what: 'emptyRooms', before, most }],
+  needs: ({ before, most }) => [emptyRoomsNeed(before, most)],
   run(work, { before, most }, changes) {
-    const rooms = work.emptyRooms(before, most);
+    const rooms = emptyRooms(work, before, most);
     for (const room of rooms) removeRoom(work, room, changes);
     return { deleted: rooms.length };
   },
@@ -150,23 +167,23 @@ export const deleteEmptyRooms: Rule<'deleteEmptyRooms'> = {
 
 export const openDirect: Rule<'openDirect'> = {
   needs: ({ id, by, other }) => [
-    { what: 'pair', pair: pairOf(by.id, other) },
+    pairNeed(pairOf(by.id, other)),
     rows(blocks, { user: other, other: by.id }),
-    { what: 'room', id },
-    { what: 'user', id: by.id },
-    { what: 'user', id: other },
+    roomNeed(id),
+    userNeed(by.id),
+    userNeed(other),
   ],
   run(work, { id, by, other, otherName, at }, changes) {
     const pair = pairOf(by.id, other);
-    const known = work.roomOfPair(pair);
+    const known = roomOfPair(work, pair);
     if (other === deletedUser.id || hasBlocked(work, other, by.id)) refuse('forbidden');
     rename(work, by, changes);
     // A user who was only named by an ID has it as the name.
-    if (otherName !== undefined && (work.user(other)?.name ?? other) === other)
+    if (otherName !== undefined && (getUser(work, other)?.name ?? other) === other)
       rename(work, { id: other, name: otherName }, changes);
     const room =
       known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
-    const wasMember = isMember(work.member(room.id, by.id));
+    const wasMember = isMember(getMember(work, room.id, by.id));
     const acts = hasBegun(room) ? acted.joined : acted.never;
     add(work, room, by, { source: 'people', role: 'member', acted: acts, at }, changes);
     return { room: record(work, room), repeated: wasMember };
@@ -175,7 +192,7 @@ export const openDirect: Rule<'openDirect'> = {
 
 /** @throws RequestError `conflict` when a public room but `except` has that name */
 export function checkName(work: Work, name: string, except?: string): void {
-  const other = work.publicRoomNamed(nameKey(name));
+  const other = publicRoomNamed(work, nameKey(name));
   if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
 }
 
@@ -200,7 +217,7 @@ function update(
   ];
   if (changed.length === 0) return record(work, room);
   if (room.kind === 'public') checkName(work, name, room.id);
-  work.putRoom(now);
+  setRoom(work, now);
   const updated = record(work, room);
   changes.push({ type: 'room', is: 'changed', room: updated });
   tellAct(changes, {
@@ -234,4 +251,4 @@ function pairOf(a: string, b: string): readonly [string, string] {
 }
 
 export const publicName = (kind: string, name: string): Need[] =>
-  kind === 'public' ? [{ what: 'publicName', key: nameKey(name) }] : [];
+  kind === 'public' ? [publicNameNeed(nameKey(name))] : [];

@@ -1,8 +1,8 @@
+import { erase, eraseStep } from '../erasure/erasing.ts';
 import type { Writes } from '../history.ts';
 import * as changeLog from './change-log.ts';
 import { forgetDays } from './days.ts';
 import * as devices from './devices.ts';
-import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
 import * as held from './held.ts';
 import * as imports from './imports.ts';

@@ -1,24 +1,24 @@
 import type { Work } from '../engine/work.ts';
+import { getFile, setFile } from '../files/loaded.ts';
 import { type Change, isHeld, type StoredHeld, type StoredMessage, waitsSince } from '../history.ts';
 import { held } from '../tables.ts';
-
 // The files of messages that wait for a moderator, and the end of such a message.
 
 /** A file that waits with its message is no orphan: nothing drops it, and no other message carries it. */
 export function keepFiles(work: Work, { room, message: { files = [] } }: StoredHeld): void {
   for (const { id } of files) {
-    const file = work.file(room, id);
-    if (file?.state === 'loose') work.putFile(room, { ...file, at: waitsSince });
+    const file = getFile(work, room, id);
+    if (file?.state === 'loose') setFile(work, { ...file, at: waitsSince });
   }
 }
 
 function freeFiles(work: Work, { room, message: { files = [], preview } }: StoredHeld, at: number): void {
   for (const { id } of files) {
-    const file = work.file(room, id);
-    if (file !== undefined && isHeld(file)) work.putFile(room, { ...file, at });
+    const file = getFile(work, room, id);
+    if (file !== undefined && isHeld(file)) setFile(work, { ...file, at });
   }
-  const picture = preview?.image && work.file(room, preview.image.id);
-  if (picture !== undefined && isHeld(picture)) work.putFile(room, { ...picture, state: 'dropped', at });
+  const picture = preview?.image && getFile(work, room, preview.image.id);
+  if (picture !== undefined && isHeld(picture)) setFile(work, { ...picture, state: 'dropped', at });
 }
 
 /** A message waits no more, and is not kept. */

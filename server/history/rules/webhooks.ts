@@ -1,4 +1,7 @@
-import { eventTypes } from '../history.ts';
+import { raw, sql } from '../engine/dialect.ts';
+import { dueRows, dueRowsNeed } from '../engine/due-rows.ts';
+import { type Loader, missing, needOf, type Work } from '../engine/work.ts';
+import { type EventType, eventTypes } from '../history.ts';
 import { webhooks } from '../tables.ts';
 import type { Rule } from './rule.ts';
 
@@ -7,11 +10,11 @@ import type { Rule } from './rule.ts';
 const never = Number.POSITIVE_INFINITY;
 
 export const claimEvents: Rule<'claimEvents'> = {
-  needs: ({ at, most }) => [{ what: 'due', table: webhooks, at, most }],
+  needs: ({ at, most }) => [dueRowsNeed(webhooks, at, most)],
   run(work, { sent, failed, at, until, most }) {
     for (const id of sent) work.remove(webhooks, { id });
-    for (const event of failed) work.postpone(event);
-    const { rows: events, next } = work.dueRows(webhooks, at, most);
+    for (const event of failed) postpone(work, event);
+    const { rows: events, next } = dueRows(work, webhooks, at, most);
     const settled = new Set([...sent, ...failed.map(({ id }) => id)]);
     const claimed = events.filter(({ id }) => !settled.has(id));
     for (const event of claimed) work.put(webhooks, { ...event, due: until, tries: event.tries + 1 });
@@ -24,15 +27,15 @@ export const claimEvents: Rule<'claimEvents'> = {
 };
 
 export const dropEvents: Rule<'dropEvents'> = {
-  needs: () => [{ what: 'eventCounts' }],
+  needs: () => [eventCountsNeed],
   run(work, { most }) {
-    const counts = work.eventCounts();
+    const counts = eventCounts(work);
     let left = most;
     let dropped = 0;
     for (const type of eventTypes) {
       const count = counts.get(type) ?? 0;
       if (count > left) {
-        work.keepNewestEvents(type, left);
+        keepNewestEvents(work, type, left);
         dropped += count - left;
       }
       left = Math.max(0, left - count);
@@ -42,10 +45,41 @@ export const dropEvents: Rule<'dropEvents'> = {
 };
 
 export const retryEvents: Rule<'retryEvents'> = {
-  needs: () => [{ what: 'eventCounts' }],
+  needs: () => [eventCountsNeed],
   run(work, { at }) {
-    const events = work.eventCounts().get('failed') ?? 0;
-    if (events > 0) work.retryEvents(at);
+    const events = eventCounts(work).get('failed') ?? 0;
+    if (events > 0) work.later(() => sql`UPDATE chat_webhooks SET due = ${at}, tries = 0 WHERE due IS NULL`);
     return { events };
   },
 };
+
+/** Of events, by their types, and of those without tries left. */
+const counts = (): { events?: ReadonlyMap<EventType | 'failed', number> } => ({});
+const eventCountsLoader: Loader<object> = {
+  name: 'counts of events',
+  *find({ transaction }, work) {
+    const [byType = [], failed = []] = yield* transaction.queryAll([
+      raw('SELECT type, count(*) AS num FROM chat_webhooks GROUP BY type'),
+      raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NULL'),
+    ]);
+    const events = new Map(byType.map(({ type, num }) => [type as EventType | 'failed', num as number]));
+    work.part(counts).events = events.set('failed', (failed[0]?.num as number | undefined) ?? 0);
+    return [];
+  },
+};
+const eventCountsNeed = needOf(eventCountsLoader, {});
+const eventCounts = (work: Work) => work.part(counts).events ?? missing(eventCountsLoader, {});
+
+/** Not by `put`: the event goes with a user who is erased meanwhile. */
+function postpone(work: Work, { id, due = null }: { id: string; due?: number | null }): void {
+  work.later(() => sql`UPDATE chat_webhooks SET due = ${due} WHERE id = ${id}`);
+}
+
+/** Of events of the same time more may stay, or fewer. */
+function keepNewestEvents(work: Work, type: EventType, most: number): void {
+  const newest = sql`SELECT at FROM chat_webhooks WHERE type = ${type} ORDER BY at DESC LIMIT 1 OFFSET ${most}`;
+  work.later(
+    () =>
+      sql`DELETE FROM chat_webhooks WHERE type = ${type} AND at <= (SELECT at FROM (${newest}) AS newest)`,
+  );
+}

@@ -12,6 +12,7 @@ import { Transaction } from '../../../server/history/engine/transaction.ts';
 import type { History, MemberPlace, Writes } from '../../../server/history/history.ts';
 import { unreadMentions } from '../../../server/history/members/reading.ts';
 import { reads } from '../../../server/history/reads.ts';
+import { subjects } from '../../../server/history/subjects.ts';
 import { addTerms } from '../../../server/history/terms.ts';
 import { size } from '../../guarantees/size.ts';
 import { emptyHistory } from '../../helpers/chat-server.ts';
@@ -304,7 +305,7 @@ test('no statement looks through a table that grows, but for what the start read
   for (const [op, inputs] of Object.entries(everyWrite)) {
     for (const input of inputs) {
       const transaction = new Transaction();
-      const place = { dialect, transaction, digestKey };
+      const place = { dialect, transaction, subjects, digestKey };
       const calls = [{ op: op as keyof Writes, input }];
       const { outcomes } = connection.answered(carryOut(place, calls));
       connection.answered(transaction.flush());

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Change } from '../../history.ts';
 import { reads } from '../../reads.ts';
+import { subjects } from '../../subjects.ts';
 import { batchOf, carryOut, type Outcome } from '../batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
 import { Kept } from '../kept.ts';
@@ -170,7 +171,7 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   listErased(path, calls.flatMap(erasedBy));
   const { outcomes, changes, commit } = inTransaction(() => {
     const transaction = new Transaction();
-    const place = { dialect, transaction, digestKey, kept };
+    const place = { dialect, transaction, subjects, digestKey, kept };
     const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
     const done = connection.answered(carryOut(place, asked));
     types = connection.answered(typesAfter(calls, types));

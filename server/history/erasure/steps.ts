@@ -1,22 +1,34 @@
 import type { Reaction } from '../../wire/events.ts';
-import type { Need, Work } from '../engine/work.ts';
-import { type Erasable, type Erasure, type ErasureStage, erasureStages, stagesAgain } from '../erasure.ts';
+import { withoutWords } from '../engine/change-log.ts';
+import { raw, sql } from '../engine/dialect.ts';
+import { type Need, needOf, type Question, rows, type ValueLoader, type Work } from '../engine/work.ts';
+import type { Erasable, Erasure, ErasureStage } from '../erasure.ts';
 import {
   type Change,
   deletedUser,
   erasureConsumer,
-  everybody,
   isMember,
   type MemberRecord,
   namedReactors,
   otherOf,
   restrictionKinds,
   type StoredMessage,
-  type Writes,
 } from '../history.ts';
-import { gone } from '../rows.ts';
-import { bans, held, reports, rows, type Table, tables } from '../tables.ts';
-import { releasePicture } from './previews.ts';
+import { deleteMember, getMember, setMember } from '../members/loaded.ts';
+import {
+  eraseMessage,
+  getMessage,
+  getReacted,
+  lastMessageNeed,
+  messageNeed,
+  setReacted,
+  updateMessage,
+} from '../messages/loaded.ts';
+import { firstReactors, reactionNeed, setReaction } from '../messages/loaded-reactions.ts';
+import { deleteUser } from '../people/loaded.ts';
+import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
+import { fileStates, gone } from '../rows.ts';
+import { releasePicture } from '../rules/previews.ts';
 import {
   countMembers,
   countReports,
@@ -24,14 +36,15 @@ import {
   handOver,
   peopleIn,
   record,
-  refuse,
   release,
   removeRoom,
-  tellAct,
   tellMentions,
-} from './room-changes.ts';
-import type { Rule } from './rule.ts';
-import { giveReply, isReply, removeReply } from './threads.ts';
+} from '../rules/room-changes.ts';
+import { giveReply, isReply, removeReply } from '../rules/threads.ts';
+import { bans, held, reports, type Table, tables } from '../tables.ts';
+import { noteErased, settleErased } from './erasures.ts';
+
+// The stages of an erasure.
 
 /** The work of a stage on each of the rows that it finds. */
 interface Step {
@@ -44,24 +57,24 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 
   /** A conversation stays with the other one, if that one has ever seen it. */
   directs: {
-    needs: (user, { room }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+    needs: (user, { room }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
     run(work, { user, at }, { room: id }, changes) {
-      const { pair } = work.room(id) ?? {};
+      const { pair } = getRoom(work, id) ?? {};
       const other = otherOf(pair, user);
       if (other === undefined) return;
-      if (!isMember(work.member(id, other))) return removeRoom(work, existing(work, id), changes);
+      if (!isMember(getMember(work, id, other))) return removeRoom(work, existing(work, id), changes);
       removeMember(work, { room: id, user, at }, changes);
       const { pair: _, previewsOf: _wish, createdBy, ...room } = existing(work, id);
-      work.putRoom({ ...room, ...(createdBy === other ? { createdBy } : {}) });
+      setRoom(work, { ...room, ...(createdBy === other ? { createdBy } : {}) });
       changes.push({ type: 'room', is: 'changed', room: record(work, room) });
-      work.noteErased(user, id);
+      noteErased(work, user, id);
     },
   },
 
   members: {
-    needs: (user, { room }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+    needs: (user, { room }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
     run(work, { user, at }, { room: id }, changes) {
-      const room = work.room(id);
+      const room = getRoom(work, id);
       if (room === undefined) return;
       // The other one was erased before: nobody is left to read it.
       if (room.kind === 'direct' && room.pair === undefined) return removeRoom(work, room, changes);
@@ -70,17 +83,17 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   made: {
-    needs: (_user, { room }) => [{ what: 'room', id: room }],
+    needs: (_user, { room }) => [roomNeed(room)],
     run(work, _erasure, { room: id }) {
       const { createdBy: _by, clientId: _id, ...room } = existing(work, id);
-      work.putRoom(room);
+      setRoom(work, room);
     },
   },
 
   restricted: {
-    needs: (_user, { room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+    needs: (_user, { room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
     run(work, { user }, { room: id, user: restricted }, changes) {
-      const member = work.member(id, restricted);
+      const member = getMember(work, id, restricted);
       if (member?.restricted === undefined) return;
       const now = { ...member.restricted };
       for (const kind of restrictionKinds) {
@@ -89,7 +102,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
         const room = record(work, existing(work, id));
         changes.push({ type: 'restricted', room, user: restricted, kind, now: now[kind] });
       }
-      work.putMember(id, restricted, { ...member, restricted: now });
+      setMember(work, id, restricted, { ...member, restricted: now });
     },
   },
 
@@ -113,37 +126,46 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   files: {
     needs: () => [],
     run(work, _erasure, { id }) {
-      work.eraseFile(id);
+      // It is dropped, and nobody's.
+      work.later(
+        () =>
+          sql`UPDATE chat_files SET state = ${fileStates.dropped}, user_id = '', about = '{}' WHERE id = ${id}`,
+      );
     },
   },
 
   person: {
     needs: () => [],
     run(work, { user }, _found, changes) {
-      work.deleteUser(user);
+      deleteUser(work, user);
       work.remove(bans, { user });
       changes.push({ type: 'ban', user, ban: null }, { type: 'erased', user });
     },
   },
 
   log: {
-    needs: (_user, { id }) => [{ what: 'entry', num: Number(id) }],
+    needs: (_user, { id }) => [entryNeed(Number(id))],
     run(work, { user }, { id }) {
-      work.eraseInLog(user, id);
+      eraseInLog(work, user, Number(id));
     },
   },
 
   audit: {
     needs: () => [],
     run(work, { user }, { id }) {
-      work.eraseAct(user, id);
+      const erased = (column: 'by_id' | 'user_id') =>
+        sql`${raw(column)} = CASE WHEN ${raw(column)} = ${user} THEN ${deletedUser.id} ELSE ${raw(column)} END`;
+      work.later(
+        () =>
+          sql`UPDATE chat_audit SET ${erased('by_id')}, ${erased('user_id')}, reason = NULL WHERE num = ${Number(id)}`,
+      );
     },
   },
 
   reports: {
     needs: (_user, { room, id, seq }) => [
-      { what: 'lastMessage', room },
-      { what: 'message', room, seq },
+      lastMessageNeed(room),
+      messageNeed(room, seq),
       rows(reports, { room, id }),
     ],
     run(work, erasure, { room: id, id: report }, changes) {
@@ -152,7 +174,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const { user, messages } = erasure;
       const { closed, message } = known;
       // The messages of the erased user are nobody's by now.
-      const isOfNewUser = work.message(id, known.seq)?.user.id === user;
+      const isOfNewUser = getMessage(work, id, known.seq)?.user.id === user;
       const isOwn = message?.user.id === user && !isOfNewUser;
       const isCopy = isOwn || message?.forwarded?.user.id === user;
       const author = known.author === user && !isOfNewUser ? { author: deletedUser.id } : {};
@@ -192,14 +214,11 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   reactions: {
-    needs: (user, { room, seq, emoji }) => [
-      { what: 'message', room, seq },
-      { what: 'reaction', room, seq, emoji, user },
-    ],
+    needs: (user, { room, seq, emoji }) => [messageNeed(room, seq), reactionNeed({ room, seq, emoji, user })],
     run(work, { user }, { room: id, seq, emoji }) {
-      const message = work.message(id, seq);
-      work.putReaction(id, seq, emoji, user, null);
-      const reacted = work.reacted(id, seq);
+      const message = getMessage(work, id, seq);
+      setReaction(work, { room: id, seq, emoji, user }, null);
+      const reacted = getReacted(work, id, seq);
       if (message === undefined || reacted === undefined) return;
       const { reactions: before = [], ...kept } = message;
       const reactions = before.flatMap((one): Reaction[] => {
@@ -209,37 +228,37 @@ export const steps: { [Stage in ErasureStage]: Step } = {
         // Somebody who has not been named so far may take the place.
         const isLong = count > namedReactors && users.includes(user);
         const rest = isLong
-          ? work.reactors(id, seq, emoji, namedReactors)
+          ? firstReactors(work, id, seq, emoji, namedReactors)
           : users.filter((other) => other !== user);
         return [{ emoji, count: count - 1, users: rest }];
       });
       // The message keeps its `rev`, here and below: the room gets one new `rev` at the end, for all its changes.
-      work.putReacted({ ...kept, ...(reactions.length === 0 ? {} : { reactions }) }, reacted);
+      setReacted(work, { ...kept, ...(reactions.length === 0 ? {} : { reactions }) }, reacted);
       note(work, user, id);
     },
   },
 
   /** Messages of others stay as they are, but they no longer mention the user. */
   mentions: {
-    needs: (_user, { room, seq }) => [{ what: 'message', room, seq }],
+    needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user }, { room: id, seq }) {
-      const message = work.message(id, seq);
+      const message = getMessage(work, id, seq);
       if (message === undefined) return;
-      work.updateMessage(withoutMention(message, user), message);
+      updateMessage(work, withoutMention(message, user), message);
       note(work, user, id);
     },
   },
 
   messages: {
-    needs: (_user, { room, seq }) => [{ what: 'message', room, seq }],
+    needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user, at, messages }, { room: id, seq }, changes) {
-      const before = work.message(id, seq);
+      const before = getMessage(work, id, seq);
       if (before === undefined) return;
       const after = asNobodys(before);
       // A message that had only files is empty now.
       const isToGo = messages === 'delete' || after.text === '';
       const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
-      work.eraseMessage(message, before);
+      eraseMessage(work, message, before);
       // It may have come after the stage of the files.
       releasePicture(work, before, at);
       tellMentions(message, before, changes);
@@ -253,15 +272,15 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 
   /** Copies that others have forwarded. As of the original, the files go, and the name. */
   forwards: {
-    needs: (_user, { room, seq }) => [{ what: 'message', room, seq }],
+    needs: (_user, { room, seq }) => [messageNeed(room, seq)],
     run(work, { user, at, messages }, { room: id, seq }, changes) {
-      const before = work.message(id, seq);
+      const before = getMessage(work, id, seq);
       if (before?.forwarded?.user.id !== user) return;
       const { files = [], ...kept } = before;
       const isToGo = messages === 'delete' || kept.text === '';
       const { shown } = before.forwarded;
       const message = isToGo ? deleted(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
-      work.updateMessage(message, before);
+      updateMessage(work, message, before);
       for (const file of files) release(work, message, file.id, { state: 'dropped', at });
       releasePicture(work, before, at);
       tellMentions(message, before, changes);
@@ -270,74 +289,17 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   resets: {
-    needs: (_user, { room }) => [{ what: 'lastMessage', room }],
+    needs: (_user, { room }) => [lastMessageNeed(room)],
     run(work, { user }, { room: id }, changes) {
-      const room = work.room(id);
-      work.settleErased(user, id);
+      const room = getRoom(work, id);
+      settleErased(work, user, id);
       if (room === undefined || id.startsWith(gone)) return;
       const now = { ...room, head: room.head + 1, reset: room.head + 1 };
-      work.putRoom(now);
+      setRoom(work, now);
       changes.push({ type: 'reset', room: record(work, now) });
     },
   },
 };
-
-export const erase: Rule<'erase'> = {
-  needs: ({ user }) => [{ what: 'erasureOf', user }],
-  run(work, { user, messages, actor, reason, at }, changes) {
-    if (user === deletedUser.id || user === everybody) refuse('bad_request', 'nobody has this id');
-    const before = work.erasureOf(user);
-    const erases = before?.messages === 'delete' ? 'delete' : messages;
-    work.putErasure({ user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });
-    changes.push({ type: 'erasing' });
-    tellAct(changes, { kind: 'erased', by: actor, user: deletedUser.id, reason });
-    return {};
-  },
-};
-
-export const eraseStep: Rule<'eraseStep'> = {
-  needs: ({ by }) => [{ what: 'consumer', input: leaseOf(by) }, { what: 'openErasure' }],
-  run(work, { by, kicked, at }, changes) {
-    if (work.consumer(leaseOf(by)).holder !== by) return null;
-    const erasure = work.openErasure();
-    if (erasure === undefined) return null;
-    const { user, stage } = erasure;
-    if ((stage === 'begin' || stage === 'person') && kicked !== user) return { user, kick: true };
-    // Messages sent before the last old connection was closed are the erased user's; later ones are somebody else's.
-    const ended = stage === 'person' ? { ...erasure, at, upTo: work.newestMessage() } : erasure;
-    if (
-      stage === 'person' &&
-      !stagesAgain.every((one) => takeFrom(work, { ...ended, stage: one }, changes) === undefined)
-    ) {
-      work.putErasure({ ...erasure, stage: 'directs', place: 0 });
-      return { user, kick: false };
-    }
-    const next = takeFrom(work, ended, changes);
-    const later = erasureStages[erasureStages.indexOf(stage) + 1];
-    if (next !== undefined) work.putErasure({ ...ended, place: next });
-    else if (later === undefined) work.endErasure(user);
-    else work.putErasure({ ...ended, stage: later, place: 0 });
-    return { user, kick: false };
-  },
-};
-
-/** Asks for the lease of the erasures, and takes nothing. */
-const leaseOf = (by: string): Writes['consume']['in'] => ({
-  name: erasureConsumer,
-  by,
-  types: [],
-  lease: 0,
-  most: 0,
-});
-
-/** Deals with what is next in the stage of this erasure. @returns where to go on */
-function takeFrom(work: Work, erasure: Erasure, changes: Change[]): number | undefined {
-  const { found, next } = work.erasable(erasure);
-  // In one order, whatever the database.
-  for (const one of (found as Erasable[]).sort(inOrder))
-    steps[erasure.stage].run(work, erasure, one, changes);
-  return next;
-}
 
 /** A row that `rowsNaming` has found. */
 function rowNamed(id: string): [table: Table, where: object] {
@@ -345,19 +307,9 @@ function rowNamed(id: string): [table: Table, where: object] {
   return [tables.find((table) => table.name === name) as Table, where];
 }
 
-function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {
-  const bySeq = (a.seq ?? 0) - (b.seq ?? 0);
-  for (const name of ['room', 'user', 'other', 'id', 'emoji'] as const) {
-    const [one = '', other = ''] = [a[name], b[name]];
-    if (one !== other) return one < other ? -1 : 1;
-    if (name === 'room' && bySeq !== 0) return bySeq;
-  }
-  return 0;
-}
-
 /** Nobody sees messages any more that are being deleted with their room. */
 function note(work: Work, user: string, room: string): void {
-  if (!room.startsWith(gone)) work.noteErased(user, room);
+  if (!room.startsWith(gone)) noteErased(work, user, room);
 }
 
 /** As if the user had never been there. An owner's room goes to another. */
@@ -366,14 +318,14 @@ function removeMember(
   { room: id, user, at }: { room: string; user: string; at: number },
   changes: Change[],
 ): void {
-  const before = work.member(id, user);
+  const before = getMember(work, id, user);
   if (before === undefined) return;
   const room = existing(work, id);
   const laid = restrictionKinds.filter((kind) => before.restricted?.[kind] !== undefined);
   if (isMember(before)) countMembers(work, room, -1, at);
   // Never without a change that tells it: all that is decided of the room would be outdated.
-  else if (laid.length > 0) work.putRoom({ ...room, access: room.access + 1 });
-  work.deleteMember(id, user);
+  else if (laid.length > 0) setRoom(work, { ...room, access: room.access + 1 });
+  deleteMember(work, id, user);
   const now: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: 0 };
   const after = record(work, room);
   for (const kind of laid) changes.push({ type: 'restricted', room: after, user, kind, now: null });
@@ -404,4 +356,37 @@ function withoutMention<M extends { mentions?: readonly { user: string }[] }>(me
   const { mentions, ...rest } = message;
   const others = mentions?.filter((mention) => mention.user !== user) ?? [];
   return (others.length === 0 ? rest : { ...rest, mentions: others }) as M;
+}
+
+/** Entries of the log of changes, by their numbers. */
+const entryLoader: ValueLoader<{ num: number }, string> = {
+  name: 'entry of the log',
+  keyOf: ({ num }) => String(num),
+  ask: ({ dialect }, work, needs): Question[] => [
+    {
+      sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.each(
+        ['num'],
+        needs.map(({ num }) => [num]),
+      )}`,
+      take(found) {
+        const values = work.valuesOf(entryLoader);
+        for (const { num, changes } of found) values.set(String(num), changes as string);
+      },
+    },
+  ],
+};
+const entryNeed = (num: number): Need => needOf(entryLoader, { num });
+
+/** Removes the user's name and words from that entry of the log: see `withoutWords`. */
+function eraseInLog(work: Work, user: string, num: number): void {
+  const text = work.valuesOf(entryLoader).get(String(num));
+  if (text === undefined) return;
+  const changes = withoutWords(text, user);
+  work.later(() => sql`UPDATE chat_changes SET changes = ${changes} WHERE num = ${num}`);
+  // Consumers that are not done with the entry may have read it: they read it again.
+  work.later(
+    () =>
+      sql`UPDATE chat_consumers SET holder = '', held_until = 0
+          WHERE position < ${num} AND id <> ${erasureConsumer}`,
+  );
 }

@@ -1,61 +1,19 @@
-import {
-  type Erasable,
-  type ErasableList,
-  type Erasure,
-  type ErasureStage,
-  stagesAgain,
-} from '../erasure.ts';
+import { type Asking, type Dialect, raw, type Sql, sql } from '../engine/dialect.ts';
+import type { Place } from '../engine/work.ts';
+import type { Erasable, ErasableList, Erasure, ErasureStage } from '../erasure.ts';
 import type { RestrictionKind } from '../history.ts';
 import {
   authorIn,
   byIn,
-  erasureColumns,
-  erasureFrom,
   erasuresAtOnce,
   goneRooms,
   mentionIn,
   roomsLookedThrough,
   rowsLookedThrough,
 } from '../rows.ts';
-import { steps } from '../rules/erasing.ts';
 import { type Table, tables } from '../tables.ts';
-import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
-import type { Place } from './transaction.ts';
-import type { LoadedErasure, Need } from './work.ts';
-
-const columns = raw(erasureColumns.join(', '));
-
-/** The erasure of this user. */
-export function* loadErasureOf({ dialect, transaction }: Place, user: string): Asking<Erasure | undefined> {
-  const [row] = yield* transaction.query(
-    sql`SELECT ${columns} FROM chat_erasures WHERE user_id = ${user} ${dialect.lock}`,
-  );
-  return row && erasureFrom(row);
-}
-
-/** The erasure that is next, with the next rows, and the needs of that step. */
-export function* loadOpenErasure({
-  dialect,
-  transaction,
-}: Place): Asking<{ loaded: LoadedErasure; needs: Need[] }> {
-  const [row] = yield* transaction.query(
-    sql`SELECT ${columns} FROM chat_erasures ORDER BY user_id LIMIT 1 ${dialect.lock}`,
-  );
-  if (row === undefined) return { loaded: {}, needs: [] };
-  const erasure = erasureFrom(row);
-  const lists = new Map<ErasureStage, ErasableList>();
-  const needs: Need[] = [];
-  for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
-    const list = yield* listOf({ dialect, transaction }, { ...erasure, stage });
-    lists.set(stage, list);
-    needs.push(...(list.found as Erasable[]).flatMap((found) => steps[stage].needs(erasure.user, found)));
-  }
-  // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
-  if (erasure.stage === 'person') needs.push({ what: 'newestMessage' });
-  return { loaded: { erasure, lists }, needs };
-}
-
-function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
+/** The next rows of a stage. Rows that are done are not found again. */
+export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableList> {
   const { user, stage } = erasure;
   switch (stage) {
     case 'begin':

@@ -1,0 +1,60 @@
+import { type Row, rowFrom, type Table } from '../tables.ts';
+import { type Asking, raw, sql } from './dialect.ts';
+import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
+
+// Rows with a time `due`. Their operations have a transaction of their own, so what the database says is as it is now.
+
+interface Wanted {
+  table: Table;
+  at: number;
+  most: number;
+}
+
+interface Due {
+  rows: readonly object[];
+  /** When the next one after these is due. */
+  next?: number;
+}
+
+const due = (): Map<Table, Wanted & Due> => new Map();
+
+/** Locks the next rows of a table that are due. */
+const loader: Loader<Wanted> = {
+  name: 'due rows',
+  *find({ dialect, transaction }, work, needs) {
+    for (const wanted of needs) {
+      const { table, at, most } = wanted;
+      const name = raw(table.name);
+      const columns = raw(Object.values(table.columns).join(', '));
+      const found: Row[] =
+        most === 0
+          ? []
+          : yield* transaction.query(
+              sql`SELECT ${columns} FROM ${name} WHERE due <= ${at} ORDER BY due LIMIT ${most} ${dialect.lock}`,
+            );
+      const rows = found.map((row) => rowFrom(table, row));
+      const next = rows.length === most ? at : yield* nextDue();
+      work.part(due).set(table, { ...wanted, rows, ...(next === undefined ? {} : { next }) });
+
+      function* nextDue(): Asking<number | undefined> {
+        const [later] = yield* transaction.query(sql`SELECT min(due) AS due FROM ${name} WHERE due > ${at}`);
+        return (later?.due as number | null | undefined) ?? undefined;
+      }
+    }
+    return [];
+  },
+};
+
+export const dueRowsNeed = (table: Table, at: number, most: number): Need =>
+  needOf(loader, { table, at, most });
+
+export function dueRows<Of extends object>(
+  work: Work,
+  table: Table<Of>,
+  at: number,
+  most: number,
+): { rows: readonly Of[]; next?: number } {
+  const known = work.part(due).get(table);
+  if (known?.at !== at || known.most !== most) return missing(loader, { table, at, most });
+  return known as unknown as { rows: readonly Of[]; next?: number };
+}

@@ -1,0 +1,128 @@
+import { consumerNeed, getConsumer } from '../engine/consumers.ts';
+import { sql } from '../engine/dialect.ts';
+import { type Loader, missing, type Need, needOf, type Work } from '../engine/work.ts';
+import {
+  type Erasable,
+  type ErasableList,
+  type Erasure,
+  type ErasureStage,
+  erasureStages,
+  stagesAgain,
+} from '../erasure.ts';
+import { type Change, deletedUser, erasureConsumer, everybody, type Writes } from '../history.ts';
+import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
+import { erasureFrom } from '../rows.ts';
+import { refuse, tellAct } from '../rules/room-changes.ts';
+import type { Rule } from '../rules/rule.ts';
+import { endErasure, erasureOf, lockedErasureNeed, selectErasures, setErasure } from './erasures.ts';
+import { findErasable } from './find.ts';
+import { steps } from './steps.ts';
+
+export const erase: Rule<'erase'> = {
+  needs: ({ user }) => [lockedErasureNeed(user)],
+  run(work, { user, messages, actor, reason, at }, changes) {
+    if (user === deletedUser.id || user === everybody) refuse('bad_request', 'nobody has this id');
+    const before = erasureOf(work, user);
+    const erases = before?.messages === 'delete' ? 'delete' : messages;
+    setErasure(work, { user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });
+    changes.push({ type: 'erasing' });
+    tellAct(changes, { kind: 'erased', by: actor, user: deletedUser.id, reason });
+    return {};
+  },
+};
+
+export const eraseStep: Rule<'eraseStep'> = {
+  needs: ({ by }) => [consumerNeed(leaseOf(by)), openErasureNeed],
+  run(work, { by, kicked, at }, changes) {
+    if (getConsumer(work, leaseOf(by)).holder !== by) return null;
+    const erasure = openErasure(work);
+    if (erasure === undefined) return null;
+    const { user, stage } = erasure;
+    if ((stage === 'begin' || stage === 'person') && kicked !== user) return { user, kick: true };
+    // Messages sent before the last old connection was closed are the erased user's; later ones are somebody else's.
+    const ended = stage === 'person' ? { ...erasure, at, upTo: newestMessage(work) } : erasure;
+    if (
+      stage === 'person' &&
+      !stagesAgain.every((one) => takeFrom(work, { ...ended, stage: one }, changes) === undefined)
+    ) {
+      setErasure(work, { ...erasure, stage: 'directs', place: 0 });
+      return { user, kick: false };
+    }
+    const next = takeFrom(work, ended, changes);
+    const later = erasureStages[erasureStages.indexOf(stage) + 1];
+    if (next !== undefined) setErasure(work, { ...ended, place: next });
+    else if (later === undefined) endErasure(work, user);
+    else setErasure(work, { ...ended, stage: later, place: 0 });
+    return { user, kick: false };
+  },
+};
+
+/** Asks for the lease of the erasures, and takes nothing. */
+const leaseOf = (by: string): Writes['consume']['in'] => ({
+  name: erasureConsumer,
+  by,
+  types: [],
+  lease: 0,
+  most: 0,
+});
+
+/** Deals with what is next in the stage of this erasure. @returns where to go on */
+function takeFrom(work: Work, erasure: Erasure, changes: Change[]): number | undefined {
+  const { found, next } = erasable(work, erasure);
+  // In one order, whatever the database.
+  for (const one of (found as Erasable[]).sort(inOrder))
+    steps[erasure.stage].run(work, erasure, one, changes);
+  return next;
+}
+
+function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {
+  const bySeq = (a.seq ?? 0) - (b.seq ?? 0);
+  for (const name of ['room', 'user', 'other', 'id', 'emoji'] as const) {
+    const [one = '', other = ''] = [a[name], b[name]];
+    if (one !== other) return one < other ? -1 : 1;
+    if (name === 'room' && bySeq !== 0) return bySeq;
+  }
+  return 0;
+}
+
+// A step of an erasure has a transaction of its own, so what the database says is as it is now.
+
+interface OpenErasure {
+  /** Absent where there is none to take a step of. */
+  erasure?: Erasure;
+  /** The next rows of its stages. */
+  lists?: ReadonlyMap<ErasureStage, ErasableList>;
+}
+
+const open = (): { loaded?: OpenErasure } => ({});
+
+/** The erasure that is next, with the next rows, and the needs of that step. */
+const openErasureLoader: Loader<object> = {
+  name: 'next erasure',
+  *find(place, work) {
+    const { dialect, transaction } = place;
+    const [row] = yield* transaction.query(sql`${selectErasures} ORDER BY user_id LIMIT 1 ${dialect.lock}`);
+    work.part(open).loaded = {};
+    if (row === undefined) return [];
+    const erasure = erasureFrom(row);
+    const lists = new Map<ErasureStage, ErasableList>();
+    const needs: Need[] = [];
+    for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
+      const list = yield* findErasable(place, { ...erasure, stage });
+      lists.set(stage, list);
+      needs.push(...(list.found as Erasable[]).flatMap((found) => steps[stage].needs(erasure.user, found)));
+    }
+    work.part(open).loaded = { erasure, lists };
+    // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
+    return erasure.stage === 'person' ? [...needs, newestMessageNeed] : needs;
+  },
+};
+const openErasureNeed = needOf(openErasureLoader, {});
+
+function openErasure(work: Work): Erasure | undefined {
+  const { loaded } = work.part(open);
+  return loaded === undefined ? missing(openErasureLoader, {}) : loaded.erasure;
+}
+
+const erasable = (work: Work, { stage }: Erasure): ErasableList =>
+  work.part(open).loaded?.lists?.get(stage) ?? { found: [] };

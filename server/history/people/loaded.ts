@@ -1,0 +1,160 @@
+import { sql } from '../engine/dialect.ts';
+import type { Kept, KeptKind } from '../engine/kept.ts';
+import { deleteRows } from '../engine/store.ts';
+import {
+  type Loader,
+  missing,
+  type Need,
+  needOf,
+  type Place,
+  type Question,
+  type Work,
+} from '../engine/work.ts';
+import { acted, type UserRecord } from '../history.ts';
+import { userFrom } from '../rows.ts';
+import { arrivals, siteUsers, type Value } from '../tables.ts';
+import { findKeys, storedMemberKey } from '../text-keys.ts';
+
+// Users in a transaction.
+
+interface LoadedUser {
+  row: UserRecord | undefined;
+  /** As it is in the database. */
+  stored: UserRecord | undefined;
+}
+
+export const loadedUsers = (): Map<string, LoadedUser> => new Map();
+const keptUsers: KeptKind<UserRecord> = { name: 'user' };
+
+const userLoader: Loader<{ id: string }> = {
+  name: 'user',
+  ask({ dialect, kept }, work, needs): Question[] {
+    const users = work.part(loadedUsers);
+    const ids = [...new Set(needs.map(({ id }) => id))].filter((id) => {
+      if (users.has(id)) return false;
+      const known = kept?.get(keptUsers, id);
+      if (known !== undefined) users.set(id, { row: known, stored: known });
+      return known === undefined;
+    });
+    if (ids.length === 0) return [];
+    const which = dialect.each(
+      ['id'],
+      ids.map((id) => [id]),
+    );
+    return [
+      {
+        sql: sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${which}`,
+        take(found) {
+          for (const id of ids) users.set(id, { row: undefined, stored: undefined });
+          for (const row of found.map(userFrom)) users.set(row.id, { row, stored: row });
+        },
+      },
+    ];
+  },
+};
+export const userNeed = (id: string): Need => needOf(userLoader, { id });
+
+export function getUser(work: Work, id: string): UserRecord | undefined {
+  const known = work.part(loadedUsers).get(id);
+  return known === undefined ? missing(userLoader, { id }) : known.row;
+}
+
+export function setUser(work: Work, row: UserRecord): void {
+  getUser(work, row.id);
+  const users = work.part(loadedUsers);
+  work.set(users, row.id, { row, stored: users.get(row.id)?.stored });
+}
+
+/** Deletes the user, and the keys by which the user is found. */
+export function deleteUser(work: Work, id: string): void {
+  work.set(work.part(loadedUsers), id, { row: undefined, stored: undefined });
+  work.later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
+  work.later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
+  // Somebody may have been added by that id since the memberships went.
+  const sort = storedMemberKey({ id, name: id }, true);
+  work.later(() => sql`UPDATE chat_members SET sort = ${sort} WHERE user_id = ${id}`);
+}
+
+/** Users with new names of one statement. */
+const mostNames = 100;
+
+export function storeUsers(place: Place, work: Work): undefined {
+  const { dialect, transaction } = place;
+  const findable = new Set<string>();
+  for (const table of [arrivals, siteUsers]) {
+    for (const { row, stored } of work.tables.get(table)?.values() ?? []) {
+      if (row !== null && row !== stored) findable.add((row as { user: string }).user);
+    }
+  }
+  const changed = [...work.part(loadedUsers)].flatMap(([id, { row, stored }]) =>
+    row === undefined || (row === stored && !findable.has(id)) ? [] : [{ id, row, stored }],
+  );
+  if (changed.length === 0) return;
+  // In one order, as other servers do: fewer of them wait for each other in a circle.
+  changed.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows: Value[][] = [];
+  const keys: Value[][] = [];
+  const keyed: Value[][] = [];
+  const unsure: Value[][] = [];
+  const renamed: UserRecord[] = [];
+  for (const { id, row, stored } of changed) {
+    const { name, actedPublic, siteRole = null } = row;
+    if (row !== stored) rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
+    const isOther = name !== stored?.name || actedPublic !== stored.actedPublic;
+    if (isOther) renamed.push(row);
+    if (!isOther && !findable.has(id)) continue;
+    for (const key of findKeys({ id, name })) keys.push([key, id]);
+    keyed.push([id]);
+    if (!actedPublic && !findable.has(id)) unsure.push([id]);
+  }
+  if (rows.length > 0) {
+    transaction.later(
+      dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
+    );
+  }
+  deleteRows(place, 'chat_user_keys', ['user_id'], keyed);
+  if (keyed.length > 0) transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
+  if (unsure.length > 0) {
+    // A search would read the keys of people whom others have only named, and find nobody by them.
+    transaction.later(
+      sql`DELETE FROM chat_user_keys WHERE ${dialect.each(['user_id'], unsure)}
+          AND NOT EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = chat_user_keys.user_id)
+          AND NOT EXISTS (SELECT 1 FROM chat_site_users AS site_users WHERE site_users.user_id = chat_user_keys.user_id)`,
+    );
+  }
+  sortMembers(
+    place,
+    renamed.filter(({ actedPublic }) => actedPublic),
+    acted.never,
+  );
+  sortMembers(
+    place,
+    renamed.filter(({ actedPublic }) => !actedPublic),
+    acted.joined,
+  );
+}
+
+/** In the rooms where they have shown up so far, the names of these users decide where they stand among the members. */
+function sortMembers({ dialect, transaction }: Place, users: readonly UserRecord[], least: number): void {
+  for (let n = 0; n < users.length; n += mostNames) {
+    const some = users.slice(n, n + mostNames);
+    const cases = some.map((user) => sql` WHEN ${user.id} THEN ${storedMemberKey(user, true)}`);
+    const keys = {
+      text: `CASE user_id${cases.map(({ text }) => text).join('')} END`,
+      values: cases.flatMap(({ values }) => values),
+    };
+    const among = dialect.among(
+      ['user_id'],
+      some.map(({ id }) => [id]),
+    );
+    transaction.later(sql`UPDATE chat_members SET sort = ${keys} WHERE acted >= ${least} AND ${among}`);
+  }
+}
+
+/** Whether the transaction has changed or deleted users: that reaches rows that are not loaded. */
+export const changesUsers = (work: Work): boolean =>
+  [...work.part(loadedUsers).values()].some(({ row, stored }) => row !== stored || row === undefined);
+
+export function keepUsers(work: Work, kept: Kept): void {
+  for (const [id, { row }] of work.part(loadedUsers)) if (row !== undefined) kept.put(keptUsers, id, row);
+}

@@ -1,0 +1,264 @@
+import { type Asking, raw, sql, without } from '../engine/dialect.ts';
+import type { Kept } from '../engine/kept.ts';
+import { keptRooms } from '../engine/load.ts';
+import { isSameBut, writeChanged } from '../engine/store.ts';
+import {
+  isChanged,
+  type LoadedRoom,
+  type Loader,
+  missing,
+  type Need,
+  needOf,
+  type Place,
+  type ValueLoader,
+  type Work,
+} from '../engine/work.ts';
+import { gone, type RoomRow, roomFields, roomRow } from '../rows.ts';
+import { type Columns, tables } from '../tables.ts';
+import { nameKey, storedNameKey } from '../text-keys.ts';
+
+// Rooms in a transaction.
+
+const roomLoader: Loader<{ room: string }> = { name: 'room' };
+/** Locks the room. */
+export const roomNeed = (room: string): Need => needOf(roomLoader, { room });
+
+export const getRoom = (work: Work, id: string): RoomRow | undefined => loadedRoom(work, id)?.row;
+
+/** @returns null for a room that does not exist */
+export function loadedRoom(work: Work, id: string): LoadedRoom | null {
+  const known = work.rooms.get(id);
+  return known === undefined ? missing(roomLoader, { room: id }) : known;
+}
+
+export function existingRoom(work: Work, id: string): LoadedRoom {
+  const room = loadedRoom(work, id);
+  if (room === null) throw new Error(`the rule puts something into the room ${id}, which does not exist`);
+  return room;
+}
+
+export function setRoom(work: Work, row: RoomRow): void {
+  const known = loadedRoom(work, row.id) ?? { num: undefined, stored: undefined, parts: new Map() };
+  work.set(work.rooms, row.id, { ...known, row });
+}
+
+export function deleteRoomRow(work: Work, id: string): void {
+  const { num } = existingRoom(work, id);
+  work.set(work.rooms, id, null);
+  // A room of this id may be made again in this transaction, and has none of them.
+  for (const rows of work.tables.values()) {
+    for (const [key, { row, ...one }] of rows) {
+      const { room } = (row ?? one.key) as { room?: string };
+      if (room === id) work.set(rows, key, { ...one, row: null, stored: null });
+    }
+  }
+  if (num === undefined) return;
+  work.deletedRooms.push(num);
+  work.change(() => work.deletedRooms.pop());
+}
+
+/** The keys under which `formerRooms` may have a deleted room of that id. */
+export const formerKeys = (work: Work, id: string): [own: { digest: string }, lost: { digest: string }] => [
+  { digest: work.digest(`room ${id}`) },
+  { digest: '' },
+];
+
+/** A loader of the id of one room by something else than its id; null where there is none. */
+type RoomLoader<Of extends object> = ValueLoader<Of, string | null>;
+
+function roomLoaderBy<Of extends object>(
+  name: string,
+  columns: Columns,
+  keyOf: (of: Of) => string,
+  columnsOf: (of: Of) => readonly string[],
+): RoomLoader<Of> {
+  const loader: RoomLoader<Of> = {
+    name,
+    keyOf,
+    *find({ dialect, transaction }, work, needs) {
+      const values = work.valuesOf(loader);
+      const unknown = new Map(
+        needs.filter((of) => !values.has(keyOf(of))).map((of) => [keyOf(of), columnsOf(of)]),
+      );
+      if (unknown.size === 0) return [];
+      const found = yield* transaction.query(
+        sql`SELECT ${raw(columns.join(', '))}, id FROM chat_rooms WHERE ${dialect.each(columns, [...unknown.values()])}`,
+      );
+      const ids = new Map(
+        found.map((row) => [JSON.stringify(columns.map((column) => row[column])), row.id as string]),
+      );
+      for (const [key, columns] of unknown) values.set(key, ids.get(JSON.stringify(columns)) ?? null);
+      return [...ids.values()].map(roomNeed);
+    },
+  };
+  return loader;
+}
+
+const byPublicName = roomLoaderBy<{ key: string }>(
+  'room by its name',
+  ['public_key'],
+  ({ key }) => key,
+  ({ key }) => [storedNameKey(key)],
+);
+export const publicNameNeed = (key: string): Need => needOf(byPublicName, { key });
+/** The public room of that name, without regard to case. */
+export function publicRoomNamed(work: Work, key: string): string | undefined {
+  const isNamed = ({ row }: LoadedRoom) => row.kind === 'public' && nameKey(row.name) === key;
+  return foundRoom(work, work.value(byPublicName, { key }), isNamed)?.row.id;
+}
+
+type Pair = readonly [string, string];
+const pairKey = (pair: Pair) => JSON.stringify(pair);
+const byPair = roomLoaderBy<{ pair: Pair }>(
+  'room of a pair',
+  ['pair_low', 'pair_high'],
+  ({ pair }) => pairKey(pair),
+  ({ pair }) => pair,
+);
+export const pairNeed = (pair: Pair): Need => needOf(byPair, { pair });
+export function roomOfPair(work: Work, pair: Pair): RoomRow | undefined {
+  const isOfPair = ({ row }: LoadedRoom) => row.pair !== undefined && pairKey(row.pair) === pairKey(pair);
+  return foundRoom(work, work.value(byPair, { pair }), isOfPair)?.row;
+}
+
+const byMaker = roomLoaderBy<{ user: string; clientId: string }>(
+  'room of a maker',
+  ['created_by', 'client_id'],
+  ({ user, clientId }) => `${clientId} ${user}`,
+  ({ user, clientId }) => [user, clientId],
+);
+export const makerNeed = (user: string, clientId: string): Need => needOf(byMaker, { user, clientId });
+export function roomMadeBy(work: Work, user: string, clientId: string): RoomRow | undefined {
+  const isMade = ({ row }: LoadedRoom) => row.createdBy === user && row.clientId === clientId;
+  return foundRoom(work, work.value(byMaker, { user, clientId }), isMade)?.row;
+}
+
+/** The room of the database, or one that this transaction has made or changed, for which this holds. */
+function foundRoom(
+  work: Work,
+  stored: string | null,
+  holds: (room: LoadedRoom) => boolean,
+): LoadedRoom | undefined {
+  for (const room of work.rooms.values()) if (room !== null && holds(room)) return room;
+  // A loaded room was examined above.
+  if (stored !== null) loadedRoom(work, stored);
+  return undefined;
+}
+
+interface Emptied {
+  before: number;
+  most: number;
+  ids: readonly string[];
+}
+const emptied = (): { last?: Emptied } => ({});
+const emptyRoomsLoader: Loader<{ before: number; most: number }> = {
+  name: 'empty rooms',
+  *find({ transaction }, work, needs) {
+    const found: string[] = [];
+    for (const { before, most } of needs) {
+      const rows = yield* transaction.query(
+        sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
+            ORDER BY empty_since, id LIMIT ${most}`,
+      );
+      const ids = rows.map(({ id }) => id as string);
+      work.part(emptied).last = { before, most, ids };
+      found.push(...ids);
+    }
+    return found.map(roomNeed);
+  },
+};
+export const emptyRoomsNeed = (before: number, most: number): Need =>
+  needOf(emptyRoomsLoader, { before, most });
+
+/** Private rooms without members since before that time. */
+export function emptyRooms(work: Work, before: number, most: number): RoomRow[] {
+  // Rooms that this transaction has changed may not be empty any more.
+  const wanted = most + [...work.rooms.values()].filter((room) => room === null || isChanged(room)).length;
+  const { last } = work.part(emptied);
+  if (last === undefined || last.before !== before || last.most < wanted) {
+    return missing(emptyRoomsLoader, { before, most: wanted });
+  }
+  const changed = [...work.rooms].flatMap(([id, room]) => (room !== null && isChanged(room) ? [id] : []));
+  return [...new Set([...last.ids, ...changed])]
+    .flatMap((id) => getRoom(work, id) ?? [])
+    .filter(({ kind, emptySince }) => kind === 'private' && emptySince !== undefined && emptySince < before)
+    .sort((a, b) => (a.emptySince as number) - (b.emptySince as number) || (a.id < b.id ? -1 : 1))
+    .slice(0, most);
+}
+
+/** The columns that most transactions change of a room. */
+const often: Columns = ['head', 'last_seq', 'day', 'sent'];
+const columns: Columns = ['num', ...roomFields];
+/** The columns that no room is without. */
+const needed: Columns = [
+  'id',
+  'kind',
+  'name',
+  'head',
+  'last_seq',
+  'first_seq',
+  'access',
+  'members',
+  'created_at',
+];
+
+export function* storeRooms(place: Place, work: Work): Asking<void> {
+  const { dialect, transaction } = place;
+  // Before the others are made: one may be named as a deleted one was.
+  for (const num of work.deletedRooms) retire(place, num);
+  const rooms = [...work.rooms.values()].filter((room) => room !== null);
+  const made = rooms.filter(({ num }) => num === undefined);
+  const update = (set: string, some: readonly LoadedRoom[]) => {
+    if (some.length === 0) return;
+    const nums = some.map(({ num }) => [num as number]);
+    transaction.later(sql`UPDATE chat_rooms SET ${raw(set)} WHERE ${dialect.each(['num'], nums)}`);
+  };
+  const known = rooms.filter(({ num }) => num !== undefined);
+  // Another room may take the name that one gives up, and two may change theirs.
+  const isRenamed = ({ row, stored }: LoadedRoom) => row.kind === 'public' && row.name !== stored?.name;
+  update('public_key = NULL', known.filter(isRenamed));
+  // A room that is made may have the `clientId` of one that its maker has lost.
+  update(
+    'client_id = NULL',
+    known.filter(({ row, stored }) => row.clientId !== stored?.clientId),
+  );
+  if (made.length > 0) yield* makeRooms(place, made);
+  const changed = known.filter(isChanged);
+  const isOften = ({ row, stored }: LoadedRoom) => isSameBut(['head', 'lastSeq', 'sent'], stored ?? row, row);
+  const rowsOf = (some: readonly LoadedRoom[]) =>
+    some.map((room) => [room.num as number, ...roomRow(room.row)]);
+  const all = rowsOf(changed.filter((room) => !isOften(room)));
+  const some = rowsOf(changed.filter(isOften));
+  writeChanged(place, 'chat_rooms', ['num'], columns, { all, some, changed: often });
+  update(
+    'expiring = 1',
+    changed.filter(({ row, stored }) => row.firstSeq !== stored?.firstSeq),
+  );
+}
+
+/** Gives rooms that the transaction makes their numbers. */
+function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]): Asking<void> {
+  const rows = made.map(({ row }) => roomRow(row));
+  const nums = yield* transaction.query(dialect.insert('chat_rooms', roomFields, rows, 'RETURNING num, id'));
+  const byId = new Map(nums.map(({ num, id }) => [id as string, num as number]));
+  for (const room of made) room.num = byId.get(room.row.id);
+}
+
+/** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
+function retire({ transaction }: Place, num: number): void {
+  transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
+  for (const { name, columns } of tables) {
+    if ('room' in columns) transaction.later(sql`DELETE FROM ${raw(name)} WHERE room = ${num}`);
+  }
+  const none = without(roomFields, needed).map((column) => `${column} = NULL`);
+  transaction.later(
+    sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', members = 0, ${raw(none.join(', '))}
+        WHERE num = ${num}`,
+  );
+}
+
+export function keepRooms(work: Work, kept: Kept): void {
+  for (const [id, room] of work.rooms) {
+    if (room?.num !== undefined) kept.put(keptRooms, id, { num: room.num, row: room.row });
+  }
+}
