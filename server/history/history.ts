@@ -56,7 +56,7 @@ export type StoredMessage = Omit<Message, 'mentions' | 'forwarded'> & {
 };
 
 /** Most bytes of a user's name with its id, as JSON: each has 64 characters at most. */
-const mostNameBytes = 600;
+export const mostNameBytes = 600;
 
 /**
  * Most bytes of a message in an answer, with what only an answer says: `,"hidden":true`, `,"mine":true` of its
@@ -498,17 +498,6 @@ export interface Page {
   messages: StoredMessage[];
   complete: boolean;
 }
-
-/** Most bytes of a report in an answer, with the name of who has reported. */
-export function sizeOfReport({ message, ...report }: StoredReport): number {
-  return (
-    Buffer.byteLength(JSON.stringify(report)) + (message === undefined ? 0 : sizeOf(message)) + mostNameBytes
-  );
-}
-
-/** The same of a message that waits, with the name of its author. */
-export const sizeOfHeld = (held: StoredHeld): number =>
-  Buffer.byteLength(JSON.stringify(held)) + mostNameBytes;
 
 /**
  * The changes of a write. All changes are handed out in the order of the commits, before the write that made them

@@ -1,7 +1,7 @@
 import { maxPageBytes, type Reads } from '../history.ts';
-import { type CursorList, SealedCursors } from '../sealed-cursors.ts';
 import { type Row, rowFrom, type Table } from '../tables.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import type { SealedCursors } from './sealed-cursors.ts';
 
 /** A read sorts or scans this many rows of a user or a room. */
 export const maxScannedRows = 5000;
@@ -9,7 +9,7 @@ export const maxScannedRows = 5000;
 /** The history that a read queries. */
 export interface ReadContext {
   readonly dialect: Dialect;
-  readonly cursors: Readonly<Record<CursorList, SealedCursors>>;
+  readonly cursors: SealedCursors;
 }
 
 type Query = Exclude<keyof Reads, 'search'>;
@@ -19,17 +19,6 @@ type Read<Name extends Query> = (
 ) => Asking<Reads[Name]['out']>;
 /** All reads but searching: each database has its own search index. */
 export type ReadRegistry = { readonly [Name in Query]: Read<Name> };
-
-/** @param digestKey is stored with the history */
-export const readContext = (dialect: Dialect, digestKey: Uint8Array): ReadContext => ({
-  dialect,
-  cursors: {
-    act: new SealedCursors(digestKey, 'act'),
-    held: new SealedCursors(digestKey, 'held'),
-    report: new SealedCursors(digestKey, 'report'),
-    search: new SealedCursors(digestKey, 'search'),
-  },
-});
 
 /** The columns of a table for a SELECT. @param alias of the table, in a join */
 export const columnsOf = ({ columns }: Table, alias?: string): Sql =>

@@ -1,11 +1,11 @@
 import { holdings, type Reads, type StoredMessage } from '../history.ts';
 import { isSearched, messageFrom } from '../rows.ts';
-import type { SealedCursors } from '../sealed-cursors.ts';
 import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, inList, raw, type Sql, sql } from './dialect.ts';
 import { cutPageBySize } from './read.ts';
+import type { SealedCursors } from './sealed-cursors.ts';
 
 /**
  * The messages that a search looks at before others have their turn; it goes on with the next page. A text of this length
@@ -46,7 +46,7 @@ export function pageOfSearch(
     (message) => Buffer.byteLength(JSON.stringify(message)) + 1,
   );
   const next = last?.num ?? (rest > 0 ? rest + 1 : undefined);
-  return { messages: page, ...(next !== undefined && { next: cursors.of(next) }) };
+  return { messages: page, ...(next !== undefined && { next: cursors.seal('search', next) }) };
 }
 
 /**
@@ -59,7 +59,7 @@ export async function search(
   cursors: SealedCursors,
   { query, only = {}, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
 ): Promise<Reads['search']['out']> {
-  const before = cursors.numberOf(from);
+  const before = cursors.open('search', from);
   if (rooms.length === 0 && !everyPublic) return { messages: [] };
   const amongRooms = (ids: readonly string[]) =>
     ids.length === 0 ? undefined : sql`rooms.${inList(dialect, 'id', ids)}`;

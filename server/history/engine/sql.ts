@@ -9,7 +9,8 @@ import { follow, type Shared } from './followed.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
 import { digestKeyIn, type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
-import { type ReadRegistry, readContext } from './read.ts';
+import type { ReadRegistry } from './read.ts';
+import { SealedCursors } from './sealed-cursors.ts';
 import { search } from './search.ts';
 import { closed, unavailable, Writer } from './writer.ts';
 
@@ -44,7 +45,7 @@ export async function openSqlHistory(
 ): Promise<History> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   await options.begin?.();
-  const context = readContext(dialect, digestKey);
+  const context = { dialect, cursors: new SealedCursors(digestKey) };
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const helpers = new Pool(dialect, 1);
@@ -84,7 +85,7 @@ export async function openSqlHistory(
     // The registry pairs each read with its input. TypeScript cannot follow that.
     const answer = (connection: DatabaseConnection): Promise<unknown> =>
       query === 'search'
-        ? search(dialect, connection, context.cursors.search, input as Reads['search']['in'])
+        ? search(dialect, connection, context.cursors, input as Reads['search']['in'])
         : answered(reads[query as 'room'](context, input as never), connection);
     let found: Reads[Query]['out'];
     try {

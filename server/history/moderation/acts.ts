@@ -66,7 +66,7 @@ export const actReads = {
     return { acts: page.map(actFrom), ...(last && { next: last.num as number }) };
   },
   *actsIn({ dialect, cursors }, { rooms, except, scope, from, limit }) {
-    const before = cursors.act.numberOf(from);
+    const before = cursors.open('act', from);
     const hidden =
       except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${inList(dialect, 'room_id', except)})`;
     const end = sql`${inScope(scope)} num < ${before} ORDER BY num DESC LIMIT ${limit + 1}`;
@@ -77,7 +77,7 @@ export const actReads = {
         : sql`UNION ALL SELECT * FROM (SELECT ${actSelection} FROM chat_audit WHERE ${inOwnRooms(dialect, rooms)} AND shown IS NULL AND ${end}) AS other`;
     const rows = yield* ask(sql`${open} ${own} ORDER BY num DESC LIMIT ${limit + 1}`);
     const { page, last } = cutPage(rows, limit);
-    return { acts: page.map(actFrom), ...(last && { next: cursors.act.of(last.num as number) }) };
+    return { acts: page.map(actFrom), ...(last && { next: cursors.seal('act', last.num as number) }) };
   },
   decisionsBy: ({ dialect }, { user, since, most, ...known }) =>
     askNumber(

@@ -1,12 +1,16 @@
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, hasRows, type ReadRegistry } from '../engine/read.ts';
-import { sizeOfHeld } from '../history.ts';
+import { mostNameBytes, type StoredHeld } from '../history.ts';
 import { held, type Row, rowFrom } from '../tables.ts';
 
 const selectHeld = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${columnsOf(held, 'held')}
   FROM chat_held AS held JOIN chat_rooms AS rooms ON rooms.num = held.room`;
 
 const heldFrom = (row: Row) => rowFrom(held, row, row.room_id as string);
+
+/** Most bytes of a pending message in a response, with the name of its author. */
+const sizeOfHeld = (message: StoredHeld): number =>
+  Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 
 export const heldReads = {
   *held(_, { id }) {
@@ -18,7 +22,7 @@ export const heldReads = {
     return rows.map(heldFrom);
   },
   *heldIn({ dialect, cursors }, { rooms, everyPublic, except = [], from, limit }) {
-    const before = cursors.held.numberOf(from);
+    const before = cursors.open('held', from);
     const inRooms = (ids: readonly string[]) =>
       ids.length === 0 ? raw('1 = 0') : inList(dialect, 'room_id', ids);
     const isPublic = everyPublic ? sql`(kind = 'public' AND NOT (${inRooms(except)}))` : raw('1 = 0');
@@ -27,7 +31,7 @@ export const heldReads = {
           WHERE ${inRooms(rooms)} OR ${isPublic} ORDER BY num DESC LIMIT ${limit + 1}`,
     );
     const { page, last } = cutPageBySize(rows, limit, heldFrom, sizeOfHeld);
-    return { held: page, ...(last && { next: cursors.held.of(last.num as number) }) };
+    return { held: page, ...(last && { next: cursors.seal('held', last.num as number) }) };
   },
   *heldBefore(_, { before, limit }) {
     const rows = yield* ask(sql`${selectHeld} WHERE at < ${before} ORDER BY at LIMIT ${limit}`);

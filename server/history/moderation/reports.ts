@@ -1,6 +1,6 @@
 import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
 import { columnsOf, cutPageBySize, type ReadContext, type ReadRegistry } from '../engine/read.ts';
-import { type Reads, sizeOfReport } from '../history.ts';
+import { mostNameBytes, type Reads, type StoredReport, sizeOf } from '../history.ts';
 import { knownRooms, roomNumber } from '../rooms/rooms.ts';
 import { type Row, reports, rowFrom } from '../tables.ts';
 
@@ -9,13 +9,17 @@ const selectReports = sql`SELECT reports.num AS num, rooms.id AS room_id, ${colu
 
 const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
+/** Most bytes of a report in a response, with the name of the reporter. */
+const sizeOfReport = ({ message, ...report }: StoredReport): number =>
+  Buffer.byteLength(JSON.stringify(report)) + (message === undefined ? 0 : sizeOf(message)) + mostNameBytes;
+
 function pageOfReports(
   { cursors }: ReadContext,
   rows: readonly Row[],
   limit: number,
 ): Reads['reports']['out'] {
   const { page, last } = cutPageBySize(rows, limit, reportFrom, sizeOfReport);
-  return { reports: page, ...(last && { next: cursors.report.of(last.num as number) }) };
+  return { reports: page, ...(last && { next: cursors.seal('report', last.num as number) }) };
 }
 
 /** The condition that a report is from one of these rooms. */
@@ -28,7 +32,7 @@ export const reportReads = {
     return row === undefined ? null : reportFrom(row);
   },
   *reports(context, { rooms, except = [], from, limit }) {
-    const before = context.cursors.report.numberOf(from);
+    const before = context.cursors.open('report', from);
     if (rooms?.length === 0) return { reports: [] };
     const all = except.length === 0 ? raw('1 = 1') : sql`NOT (${inRooms(context.dialect, except)})`;
     const condition = rooms === null ? all : inRooms(context.dialect, rooms);
@@ -46,7 +50,7 @@ export const reportReads = {
     return pageOfReports(context, rows, limit).reports;
   },
   *reportsBy(context, { user, from, limit }) {
-    const before = context.cursors.report.numberOf(from);
+    const before = context.cursors.open('report', from);
     const rows = yield* ask(
       sql`${selectReports} WHERE by_id = ${user} AND reports.num < ${before} AND seq >= first_seq
           ORDER BY reports.num DESC LIMIT ${limit + 1}`,

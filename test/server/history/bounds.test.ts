@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { carryOut } from '../../../server/history/engine/batch.ts';
 import type { Sql } from '../../../server/history/engine/dialect.ts';
-import { readContext } from '../../../server/history/engine/read.ts';
+import { SealedCursors } from '../../../server/history/engine/sealed-cursors.ts';
 import { SqliteConnection, sqlite } from '../../../server/history/engine/sqlite/dialect.ts';
 import { digestKeyOf } from '../../../server/history/engine/sqlite/migrations.ts';
 import { purger } from '../../../server/history/engine/sqlite/purge.ts';
@@ -64,6 +64,11 @@ function preparedBy(db: DatabaseSync): string[] {
   return statements;
 }
 
+const contextOf = (db: DatabaseSync) => ({
+  dialect: sqlite(db),
+  cursors: new SealedCursors(digestKeyOf(db)),
+});
+
 /** The database of an empty history that no server has open. */
 async function emptyDatabase(): Promise<DatabaseSync> {
   const db = new DatabaseSync(await newFile());
@@ -100,7 +105,7 @@ test('no more unread mentions are looked at than are kept, however many there ar
   db.function('look', { varargs: true }, () => ++looked);
   // A view of the same name is in front of the table.
   db.exec('CREATE TEMP VIEW chat_mentions AS SELECT * FROM main.chat_mentions WHERE look(seq)');
-  const context = readContext(sqlite(db), digestKeyOf(db));
+  const context = contextOf(db);
   const read = () => {
     looked = 0;
     const { memberships } = new SqliteConnection(db).answered(reads.user(context, { user: '9' }));
@@ -264,7 +269,7 @@ test('people whom others have only named cost a search for people nothing', asyn
   await history.write.arrive({ user: { id: 'u7', name: 'Person 7' }, at });
   const db = new DatabaseSync(path);
   onTestFinished(() => db.close());
-  const context = readContext(sqlite(db), digestKeyOf(db));
+  const context = contextOf(db);
   const asked = { user: user.id, query: 'person', onlyShared: false, limit: 9 };
   const asking = reads.findUsers(context, asked);
   asking.next();
@@ -285,7 +290,7 @@ test('people whom others have only named cost a search for people nothing', asyn
 
 test('the files of a room are added up by an index alone, however many there are', async () => {
   const db = await emptyDatabase();
-  const asking = reads.filesIn(readContext(sqlite(db), digestKeyOf(db)), { rooms: ['lobby'], most: 9 });
+  const asking = reads.filesIn(contextOf(db), { rooms: ['lobby'], most: 9 });
   asking.next();
   const { value } = asking.next([[{ num: 1, id: 'lobby', first_seq: 1 }]]);
   const [statement] = value as readonly Sql[];
@@ -315,7 +320,7 @@ test('no statement looks through a table that grows, but for what the start read
       expect([op, outcomes.filter((one) => 'error' in one)]).toEqual([op, refused]);
     }
   }
-  const context = readContext(dialect, digestKey);
+  const context = contextOf(db);
   for (const [query, inputs] of Object.entries(everyRead)) {
     for (const input of inputs) connection.answered(reads[query as 'room'](context, input as never));
   }

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { reads } from '../../reads.ts';
-import { readContext } from '../read.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
@@ -21,7 +21,7 @@ if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const connection = new SqliteConnection(db);
-const context = readContext(sqlite(db), digestKeyOf(db));
+const context = { dialect: sqlite(db), cursors: new SealedCursors(digestKeyOf(db)) };
 const commit = db.prepare(lastCommit);
 /** The most answers that go together. Each may have 256 KB, and the first does not have to wait for all the others. */
 const mostAnswers = 20;

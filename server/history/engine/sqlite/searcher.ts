@@ -2,9 +2,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Holding, holdings, type Reads } from '../../history.ts';
 import { isSearched, messageFrom } from '../../rows.ts';
-import { SealedCursors } from '../../sealed-cursors.ts';
 import type { Row } from '../../tables.ts';
 import { termsOfQuery } from '../../terms.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
 import { pageOfSearch } from '../search.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
@@ -80,7 +80,7 @@ const statements = {
   message: history.prepare(`SELECT ${columns} FROM chat_messages AS messages WHERE num = ?`),
   commit: history.prepare(lastCommit),
 };
-const cursors = new SealedCursors(digestKeyOf(history), 'search');
+const cursors = new SealedCursors(digestKeyOf(history));
 const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
 /** When the index has last followed a text that was edited or deleted. */
@@ -227,7 +227,7 @@ function search({
   from,
   limit,
 }: Reads['search']['in']): Reads['search']['out'] {
-  const before = cursors.numberOf(from);
+  const before = cursors.open('search', from);
   const terms = query === undefined ? undefined : termsOfQuery(query);
   const lookedFor = query?.toLowerCase() ?? '';
   const fits = (row: TextRow) => isSearched(row, only) && row.text.toLowerCase().includes(lookedFor);

@@ -6,7 +6,7 @@ import { subjects } from '../../subjects.ts';
 import { batchOf, carryOut, type Outcome } from '../batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
 import { Kept } from '../kept.ts';
-import { readContext } from '../read.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
 import { Transaction } from '../transaction.ts';
 import { adds } from './adding.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
@@ -80,7 +80,7 @@ const connection = new SqliteConnection(db);
 const dialect = sqlite(db);
 const digestKey = digestKeyOf(db);
 const kept = new Kept();
-const context = readContext(dialect, digestKey);
+const context = { dialect, cursors: new SealedCursors(digestKey) };
 /** The types of changes that go into the log. */
 let types = connection.answered(wantedTypes());
 const deleted = purger(db);
