@@ -67,7 +67,8 @@ export async function openDatabaseHistory(
   // A server with a file does not need the memory that these take.
   const { openSqlHistory } = await import('./engine/sql.ts');
   const { reads } = await import('./reads.ts');
-  return openSqlHistory(dialect, reads, options);
+  const { subjects } = await import('./subjects.ts');
+  return openSqlHistory(dialect, { reads, subjects }, options);
 }
 
 /** For the doctor. @throws Error that says why the database of a history cannot be reached */

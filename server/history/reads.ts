@@ -1,5 +1,5 @@
 import type { ReadRegistry } from './engine/read.ts';
-import { fileReads } from './files.ts';
+import { fileReads } from './files/files.ts';
 import { inviteReads } from './invites.ts';
 import { memberReads } from './members/members.ts';
 import { membershipReads } from './members/memberships.ts';

@@ -225,6 +225,21 @@ test('the history takes nothing but types from the schemas of the wire: each of 
   expect(found).toEqual([]);
 });
 
+test('the engine of the history imports no subject, and only the threads of SQLite import their lists', () => {
+  const shared =
+    /^server\/history\/(engine\/|(broadcast|erase-again|history|migrations|rows|tables|terms)\.ts$)/;
+  const found = filesIn('server/history/engine', /\.ts$/).flatMap((file) =>
+    importsOf(file)
+      .filter(({ from }) => from.startsWith('server/history/') && !shared.test(from))
+      .map(({ from }) => `${file} → ${from}`),
+  );
+  expect(found.sort()).toEqual([
+    'server/history/engine/sqlite/reader.ts → server/history/reads.ts',
+    'server/history/engine/sqlite/writer.ts → server/history/reads.ts',
+    'server/history/engine/sqlite/writer.ts → server/history/subjects.ts',
+  ]);
+});
+
 test('the browser client imports only types and a few rules of the server', () => {
   const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../wire/errors.ts';
 import { type Change, type History, methods, type Reads } from '../history.ts';
-import { subjects } from '../subjects.ts';
 import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
@@ -12,6 +11,7 @@ import { Pool } from './pool.ts';
 import type { ReadRegistry } from './read.ts';
 import { SealedCursors } from './sealed-cursors.ts';
 import { search } from './search.ts';
+import type { Subjects } from './work.ts';
 import { closed, unavailable, Writer } from './writer.ts';
 
 /** Milliseconds that reads have to end when all writes are done. */
@@ -40,7 +40,7 @@ export interface SqlHistoryOptions {
  */
 export async function openSqlHistory(
   dialect: ServerDialect,
-  reads: ReadRegistry,
+  { reads, subjects }: { reads: ReadRegistry; subjects: Subjects },
   options: SqlHistoryOptions,
 ): Promise<History> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));

@@ -1,9 +1,9 @@
-import { ask, inList, raw, sql } from './engine/dialect.ts';
-import type { ReadRegistry } from './engine/read.ts';
-import type { RoomRecord, StoredFile } from './history.ts';
-import { memberSelection } from './members/members.ts';
-import { knownRooms, roomSelection } from './rooms/rooms.ts';
-import { fileColumns, fileFrom, fileStates, gone, memberFrom, roomFrom } from './rows.ts';
+import { ask, inList, raw, sql } from '../engine/dialect.ts';
+import type { ReadRegistry } from '../engine/read.ts';
+import type { RoomRecord, StoredFile } from '../history.ts';
+import { memberSelection } from '../members/members.ts';
+import { knownRooms, roomSelection } from '../rooms/rooms.ts';
+import { fileColumns, fileFrom, fileStates, gone, memberFrom, roomFrom } from '../rows.ts';
 
 /** Whether the room of a file is deleted, or its message has expired. */
 const isExpired = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>
