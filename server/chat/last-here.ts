@@ -1,33 +1,30 @@
 import type { History } from '../history/history.ts';
 import type { OnAsideFailure } from './asides.ts';
 
-/** Times are rounded down to multiples of this. A finer step would show when a user reads. */
-const stepMs = 5 * 60 * 1000;
+/** Milliseconds. Times are kept in such steps: a finer one would show when somebody reads. */
+const step = 5 * 60 * 1000;
 
-/** Records when users were last seen: once per step for each user, however often the user opens a page. */
+/** Notes when users were last here: once a step for each, however often somebody opens a page. */
 export class LastHere {
   readonly #history: History;
-  readonly #closing: AbortSignal;
   readonly #onFailure: OnAsideFailure;
   #at = 0;
-  readonly #recorded = new Set<string>();
+  readonly #noted = new Set<string>();
 
-  constructor(history: History, closing: AbortSignal, onFailure: OnAsideFailure) {
+  constructor(history: History, onFailure: OnAsideFailure) {
     this.#history = history;
-    this.#closing = closing;
     this.#onFailure = onFailure;
   }
 
-  /** Records that the user's last connection to this server was closed. */
+  /** The user has no connection to this server any more. */
   left(user: string): void {
-    if (this.#closing.aborted) return;
-    const at = Math.floor(Date.now() / stepMs) * stepMs;
-    if (at !== this.#at) this.#recorded.clear();
+    const at = Math.floor(Date.now() / step) * step;
+    if (at !== this.#at) this.#noted.clear();
     this.#at = at;
-    if (this.#recorded.has(user)) return;
-    this.#recorded.add(user);
+    if (this.#noted.has(user)) return;
+    this.#noted.add(user);
     this.#history.write.noteHere({ user, at }).catch((error) => {
-      this.#recorded.delete(user);
+      this.#noted.delete(user);
       this.#onFailure('last_here', error);
     });
   }

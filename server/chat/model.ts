@@ -1,11 +1,4 @@
-import type {
-  MemberRecord,
-  Partner,
-  RoomRecord,
-  StoredMessage,
-  UnreadMentions,
-  UserRecord,
-} from '../history/history.ts';
+import type { MemberRecord, Partner, RoomRecord, UnreadMentions, UserRecord } from '../history/history.ts';
 import type { SiteRole, User } from '../wire/events.ts';
 import type { Actor } from './access.ts';
 
@@ -20,7 +13,7 @@ export interface SiteRoom {
 /** The identity of a user in a session. */
 export interface SessionIdentity extends User {
   roles: readonly SiteRole[];
-  /** Absent if the session's list is unreadable. Memberships do not change then. */
+  /** Absent if the session's list cannot be read; memberships stay as they are then. */
   rooms?: readonly SiteRoom[];
 }
 
@@ -32,11 +25,11 @@ export interface Connection {
   identity: SessionIdentity;
   /** The rooms whose events this connection gets. */
   readonly joined: Set<Room>;
-  /** Set when the connection is closed, so that requests in progress do not join a room. */
+  /** Set when it is closed: requests still under way must not join a room any more. */
   gone: boolean;
   /**
-   * Set when the login has ended, or when the user is kicked. Waiting requests are dropped, also those of a page that was
-   * closed before. A connection that is still being accepted is closed afterwards.
+   * Set when its login has ended, or all connections of the user are closed: requests that still wait are not carried
+   * out, also those of a page that was closed before. A connection that is still being accepted is closed afterwards.
    */
   ended: boolean;
 }
@@ -47,14 +40,9 @@ export interface Person {
   readonly connections: Set<Connection>;
   /** Users this user has blocked. */
   blocked: ReadonlySet<string>;
-  /** The user's current memberships, by room ID. */
+  /** The user's current memberships, by room id. */
   readonly memberships: Map<string, RoomOfPerson>;
-  /** Whether the history has stored that the user was here. */
-  isStored: boolean;
 }
-
-/** Returns a connected user, if a change must be applied to that user. */
-export type FindUser = (id: string) => Person | undefined;
 
 export interface RoomOfPerson {
   room: Room;
@@ -62,7 +50,7 @@ export interface RoomOfPerson {
   mentions: UnreadMentions;
 }
 
-/** Shared by nearly all users, because few have blocked somebody. */
+/** Shared by users who have blocked nobody, nearly all. */
 export const nobody: ReadonlySet<string> = new Set();
 
 export function siteRole(person: Person | undefined): SiteRole | undefined {
@@ -70,7 +58,7 @@ export function siteRole(person: Person | undefined): SiteRole | undefined {
   return roles.includes('admin') ? 'admin' : roles.includes('moderator') ? 'moderator' : undefined;
 }
 
-/** The user of this connection as an actor in a room. */
+/** The user of this connection, as the actor in a room. */
 export function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
@@ -88,18 +76,16 @@ export interface Room {
   record: RoomRecord;
   /** Connected members. */
   readonly here: Set<Person>;
-  /** Connected members that other members may see, by ID. */
+  /** Connected members that other members may see, by id. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
-  /** The number of connections that have ever joined. */
+  /** How many connections have ever joined it. */
   joins: number;
-  /** The users of a direct room who are in memory, by ID. */
+  /** Both users of a direct room, as far as known, by id. */
   readonly partners: Map<string, Partner>;
-  /** Lists of joins in progress. Each message is added to them before it is published. */
-  readonly missed: Set<StoredMessage[]>;
 }
 
-/** @param record is copied, because changes of the room share it */
+/** @param record stays as it is: changes of the room have it too */
 export function newRoom(record: RoomRecord): Room {
   return {
     record: { ...record },
@@ -108,17 +94,5 @@ export function newRoom(record: RoomRecord): Room {
     joined: new Set(),
     joins: 0,
     partners: new Map(),
-    missed: new Set(),
   };
-}
-
-/** A direct room has two members, even before the other user has been notified of it. */
-export function membersOf({ record }: Room): number {
-  return record.kind === 'direct' ? 2 : record.members;
-}
-
-export function connectionIdsOf(people: readonly Person[], except?: string): string[] {
-  return people
-    .flatMap(({ connections }) => [...connections].map(({ id }) => id))
-    .filter((id) => id !== except);
 }

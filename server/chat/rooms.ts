@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   acted,
+  type Change,
   hasBegun,
   maxPageBytes,
   type Page,
@@ -13,7 +14,7 @@ import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
-import { type Directory, requireRoom } from './directory.ts';
+import { type Directory, found } from './directory.ts';
 import { addPeople } from './members.ts';
 import { joinPage } from './messages/newest-pages.ts';
 import { threadsFor, timelineFor } from './messages/timeline.ts';
@@ -134,7 +135,7 @@ export async function join(
   const { reset } = room.record;
   const resume = since !== undefined && isKnown(room, since) ? since : undefined;
   const missed: StoredMessage[] = [];
-  room.missed.add(missed);
+  const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
   const mine = new Mine(chat, person);
   let page: Page & { threads?: StoredThread[] };
   let threads: Awaited<ReturnType<typeof threadsFor>>;
@@ -148,7 +149,7 @@ export async function join(
     // stays unmarked.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
-    room.missed.delete(missed);
+    stop();
   }
   // The connection was closed, or the user lost the room, during the read.
   if (connection.gone) throw new RequestError('not_joined');
@@ -284,7 +285,7 @@ export async function create(
   // Before the room is there: the request fails as a whole if the site does not answer.
   const named = await askSite(chat, members);
   const made = await history.write.createRoom(asked, connection.id);
-  const room = requireRoom(directory.find(connection.person, made.room.id));
+  const room = found(directory.find(connection.person, made.room.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
   if (!made.repeated && members.length > 0)
     ({ failed } = await addPeople(chat, connection, room, members, named));

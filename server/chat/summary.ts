@@ -10,11 +10,10 @@ import {
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { memberBySession, moderatesSite, rightsIn } from './access.ts';
-import { type Directory, requireRoom } from './directory.ts';
+import { type Directory, found } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
-import { type Connection, membersOf, type Person, type Room, type SessionIdentity } from './model.ts';
+import type { Connection, Person, Room, SessionIdentity } from './model.ts';
 import type { HoldMode } from './moderation/hold-settings.ts';
-import type { Publisher } from './publisher.ts';
 
 const previewLength = 120;
 
@@ -73,16 +72,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
  * @throws RequestError `unknown_room` if the user has lost the room by them: nothing of it may follow
  */
 export function summaryAfter(directory: Directory, { record }: Room, connection: Connection): RoomSummary {
-  return summaryOf(directory, requireRoom(directory.find(connection.person, record.id)), connection);
-}
-
-/** Sends the current summary of a room to one connection. */
-export function sendSummary(
-  { directory, publisher }: { directory: Directory; publisher: Publisher },
-  room: Room,
-  connection: Connection,
-): void {
-  publisher.toConnections([connection.id], 'room:changed', summaryOf(directory, room, connection));
+  return summaryOf(directory, found(directory.find(connection.person, record.id)), connection);
 }
 
 /** Whether links have no previews in a direct room, as this user sees it: undefined if they have. */
@@ -94,6 +84,11 @@ export function previewsFor(record: RoomRecord, user: string): 'asked' | 'off' |
 /** The name of a room as this member sees it: a direct room has the other user's. */
 export function nameFor(directory: Directory, room: Room, person: Person): string {
   return partnerOf(directory, room, person)?.user.name ?? room.record.name;
+}
+
+/** A direct room has two members, even before the other user has been notified of it. */
+export function membersOf({ record }: Room): number {
+  return record.kind === 'direct' ? 2 : record.members;
 }
 
 export function previewOf(message: StoredMessage): LastMessage {

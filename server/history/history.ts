@@ -16,6 +16,7 @@ import type {
   SiteRole,
   User,
 } from '../wire/events.ts';
+import type { Consume } from './engine/change-log.ts';
 
 /** No answer exceeds this many bytes of JSON, however many messages were asked for. */
 export const maxPageBytes = 256 * 1024;
@@ -821,16 +822,7 @@ type Code =
 
 type Nothing = Record<string, never>;
 
-/**
- * The writes: the input and the output of each operation. Each is one transaction, shared with others
- * (group commit). An operation that is impossible rejects with a RequestError, and changes nothing. Its codes are
- * listed; `storage_full` and `storage_unavailable` are always possible.
- *
- * `actor`: the moderator who does it; absent for the PHP application.
- * `decidedFor`: the state of the room when it was decided that the user may do this. If its number has changed
- * since, or another room has its id, the result is `stale`, and the caller has to decide again.
- */
-export interface Writes {
+export interface MessageWrites {
   /**
    * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
    * room before stores nothing and gives the stored message as it is now.
@@ -847,7 +839,7 @@ export interface Writes {
    * Sends a copy of the text and the files of another message, as `send` does. Codes: those of `send`, and
    * `unknown_message` (deleted, or the sender may not read it).
    */
-  forward: { in: NewForward & Sending; out: Writes['send']['out'] };
+  forward: { in: NewForward & Sending; out: MessageWrites['send']['out'] };
   /**
    * `files`: those that it carries from now on; absent for no change. Without `mentions`, another text mentions nobody, and
    * the same text those whom it did. Codes: `muted`, `unknown_message` (none, or deleted),
@@ -869,52 +861,6 @@ export interface Writes {
     };
     out: { message: StoredMessage };
   };
-  /**
-   * As `send`, but the message waits for a moderator, unless its author may write there as a moderator, or the room is a
-   * direct one. `why` null: it does not have to, but may be a repeat of one that waits. More codes: `limit_reached`
-   * (`mostHeld`).
-   */
-  hold: {
-    in: Writes['send']['in'] & { why: HoldReason | null };
-    out: Writes['send']['out'] | { held: StoredHeld; repeated: boolean };
-  };
-  /** As `edit`, but the edit waits likewise; the message stays as it is, and an edit of it that waited is discarded. */
-  holdEdit: {
-    in: Writes['edit']['in'] & { why: HoldReason };
-    out: Writes['edit']['out'] | { held: StoredHeld };
-  };
-  /**
-   * The message gets its place in the room, or the edit is made, as if it was sent now. Codes: `unknown_room`,
-   * `unknown_message` (it does not wait, or `by` does not decide there any more), `forbidden` (one's own, or the author may
-   * not write there any more), and those of `send` and `edit`.
-   * @param in.user the author
-   * @param in.preview false: without its preview
-   * @param in.siteModerator see `Sending`
-   */
-  approveHeld: {
-    in: {
-      room: string;
-      id: string;
-      user: string;
-      by: string;
-      preview?: boolean;
-      siteModerator?: boolean;
-      at: number;
-    };
-    out: { message: StoredMessage };
-  };
-  /**
-   * Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (it does not wait, or `by` does not
-   * decide there any more), `forbidden` (one's own).
-   */
-  rejectHeld: {
-    in: { room: string; id: string; by: string; siteModerator?: boolean; reason?: string; at: number };
-    out: Nothing;
-  };
-  /** If it is this user's. */
-  discardHeld: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
-  /** Discards messages that have waited for too long: see `heldBefore`. */
-  forgetHeld: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
   /**
    * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member, and has the
    * right. Codes: `unknown_room` (no member), `unknown_message`, `forbidden` (another's, without `moderator`, or of somebody
@@ -948,6 +894,88 @@ export interface Writes {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
     out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
   };
+}
+
+export interface HeldWrites {
+  /**
+   * As `send`, but the message waits for a moderator, unless its author may write there as a moderator, or the room is a
+   * direct one. `why` null: it does not have to, but may be a repeat of one that waits. More codes: `limit_reached`
+   * (`mostHeld`).
+   */
+  hold: {
+    in: MessageWrites['send']['in'] & { why: HoldReason | null };
+    out: MessageWrites['send']['out'] | { held: StoredHeld; repeated: boolean };
+  };
+  /** As `edit`, but the edit waits likewise; the message stays as it is, and an edit of it that waited is discarded. */
+  holdEdit: {
+    in: MessageWrites['edit']['in'] & { why: HoldReason };
+    out: MessageWrites['edit']['out'] | { held: StoredHeld };
+  };
+  /**
+   * The message gets its place in the room, or the edit is made, as if it was sent now. Codes: `unknown_room`,
+   * `unknown_message` (it does not wait, or `by` does not decide there any more), `forbidden` (one's own, or the author may
+   * not write there any more), and those of `send` and `edit`.
+   * @param in.user the author
+   * @param in.preview false: without its preview
+   * @param in.siteModerator see `Sending`
+   */
+  approveHeld: {
+    in: {
+      room: string;
+      id: string;
+      user: string;
+      by: string;
+      preview?: boolean;
+      siteModerator?: boolean;
+      at: number;
+    };
+    out: { message: StoredMessage };
+  };
+  /**
+   * Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (it does not wait, or `by` does not
+   * decide there any more), `forbidden` (one's own).
+   */
+  rejectHeld: {
+    in: { room: string; id: string; by: string; siteModerator?: boolean; reason?: string; at: number };
+    out: Nothing;
+  };
+  /** If it is this user's. */
+  discardHeld: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
+  /** Discards messages that have waited for too long: see `heldBefore`. */
+  forgetHeld: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
+  /** The same for a message that waits for a moderator. */
+  heldPreview: {
+    in: { room: string; id: string } & Pick<PreviewWrites['preview']['in'], 'url' | 'page' | 'at'>;
+    out: { changed: boolean };
+  };
+}
+
+export interface ImportWrites {
+  /**
+   * A room that another chat has exported. As all imports it is neither announced nor logged: no server runs meanwhile.
+   * Codes: `conflict` (a public room has that name).
+   */
+  importRoom: {
+    in: {
+      id: string;
+      kind: 'public' | 'private';
+      name: string;
+      topic?: string;
+      at: number;
+    };
+    /** An existing room keeps its kind. */
+    out: { kind: RoomRecord['kind'] };
+  };
+  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: as in `send`. */
+  importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
+  /** Members of such a room, who have read everything. Codes: `unknown_room`. */
+  importMembers: {
+    in: { room: string; users: readonly (User & { role: RoomRole })[]; at: number };
+    out: Nothing;
+  };
+}
+
+export interface PinWrites {
   /**
    * Pins a message, or unpins it. Doing it again changes nothing. Codes: `unknown_room` (also for users who are not
    * members), `forbidden` (the other one of a direct room has blocked the user), `unknown_message` (none, or a deleted one
@@ -957,6 +985,9 @@ export interface Writes {
     in: { room: string; seq: number; user: string; pinned: boolean; decidedFor?: RoomState; at: number };
     out: { changed: boolean; stale: boolean };
   };
+}
+
+export interface PreviewWrites {
   /**
    * The page of a message's link, or that there is nothing to show of it. `changed` is false if the message no longer waits
    * for this page, whose picture is dropped then. Codes: `unknown_room`.
@@ -971,11 +1002,6 @@ export interface Writes {
     };
     out: { changed: boolean };
   };
-  /** The same for a message that waits for a moderator. */
-  heldPreview: {
-    in: { room: string; id: string } & Pick<Writes['preview']['in'], 'url' | 'page' | 'at'>;
-    out: { changed: boolean };
-  };
   /** A message shows no page of its link. Codes as for `delete`. */
   removePreview: {
     in: {
@@ -988,13 +1014,13 @@ export interface Writes {
     };
     out: { message: StoredMessage };
   };
+  /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
+  setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
+}
+
+export interface FileWrites {
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */
   addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
-  /**
-   * From now on a user follows a thread, or does not want to. Codes: `unknown_room` (no member), `unknown_message` (no
-   * such thread), `limit_reached` (`mostFollowers`).
-   */
-  follow: { in: ThreadPlace & { user: string; following: boolean }; out: Nothing };
   /**
    * Drops files that no message has carried since before `before`, so many at a time. `ids`: those whose bytes are to be
    * deleted, these and others, those of deleted rooms among them.
@@ -1002,6 +1028,17 @@ export interface Writes {
   dropFiles: { in: { before: number; most: number }; out: { ids: string[]; stored: string[] } };
   /** Forgets files whose bytes are deleted. */
   forgetFiles: { in: { ids: readonly string[] }; out: Nothing };
+}
+
+export interface ThreadWrites {
+  /**
+   * From now on a user follows a thread, or does not want to. Codes: `unknown_room` (no member), `unknown_message` (no
+   * such thread), `limit_reached` (`mostFollowers`).
+   */
+  follow: { in: ThreadPlace & { user: string; following: boolean }; out: Nothing };
+}
+
+export interface RoomWrites {
   /** Makes the rooms of the settings that do not exist yet. */
   publicRooms: { in: { rooms: readonly { id: string; name: string }[]; at: number }; out: Nothing };
   /**
@@ -1026,28 +1063,6 @@ export interface Writes {
     in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
     out: { room: RoomRecord; created: boolean };
   };
-  /**
-   * A room that another chat has exported. As all imports it is neither announced nor logged: no server runs meanwhile.
-   * Codes: `conflict` (a public room has that name).
-   */
-  importRoom: {
-    in: {
-      id: string;
-      kind: 'public' | 'private';
-      name: string;
-      topic?: string;
-      at: number;
-    };
-    /** An existing room keeps its kind. */
-    out: { kind: RoomRecord['kind'] };
-  };
-  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: as in `send`. */
-  importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
-  /** Members of such a room, who have read everything. Codes: `unknown_room`. */
-  importMembers: {
-    in: { room: string; users: readonly (User & { role: RoomRole })[]; at: number };
-    out: Nothing;
-  };
   /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
   updateRoom: {
     in: {
@@ -1059,8 +1074,6 @@ export interface Writes {
     } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
-  /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
-  setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
   deleteRoom: { in: { room: string; actor?: string; decidedFor?: RoomState }; out: { stale: boolean } };
   /**
@@ -1080,6 +1093,9 @@ export interface Writes {
     in: { id: string; by: User; other: string; otherName?: string; at: number };
     out: { room: RoomRecord; repeated: boolean };
   };
+}
+
+export interface MemberWrites {
   /**
    * Makes users members. Rejects users who have blocked `by` and, if the source is `people`, those who left or are banned.
    * `mayReturn`: accepts users who were members before. `most`: the most members of the room; 0 for no limit.
@@ -1099,6 +1115,35 @@ export interface Writes {
     };
     out: { results: (Code | null)[]; stale: boolean };
   };
+  /** Joining by oneself: as `addMembers` from people, and an own act. Codes: `unknown_room`. */
+  join: { in: { room: string; user: User; at: number }; out: Nothing };
+  /**
+   * Ends memberships: those that come from `sources` (bits). The owner's room goes to the longest-standing moderator,
+   * else member. Codes: `unknown_room`.
+   */
+  removeMembers: {
+    in: {
+      room: string;
+      users: readonly string[];
+      sources: number;
+      by: Source;
+      cause: 'left' | 'removed';
+      actor?: string;
+      decidedFor?: RoomState;
+      at: number;
+    };
+    out: { stale: boolean };
+  };
+  /** Codes: `unknown_room`, `unknown_user` (not a member). */
+  setRole: {
+    in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
+    out: { stale: boolean };
+  };
+  /** Codes: `unknown_room` (not a member). */
+  setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
+}
+
+export interface InviteWrites {
   /**
    * Makes an invite link. Codes: `unknown_room`, `forbidden` (no member), `limit_reached` (the maker has `mostInvites` there, or
    * the room `mostInvitesOfRoom`).
@@ -1123,25 +1168,9 @@ export interface Writes {
   };
   /** Forgets links that expired before that time. */
   forgetInvites: { in: { before: number }; out: Nothing };
-  /** Joining by oneself: as `addMembers` from people, and an own act. Codes: `unknown_room`. */
-  join: { in: { room: string; user: User; at: number }; out: Nothing };
-  /**
-   * Ends memberships: those that come from `sources` (bits). The owner's room goes to the longest-standing moderator,
-   * else member. Codes: `unknown_room`.
-   */
-  removeMembers: {
-    in: {
-      room: string;
-      users: readonly string[];
-      sources: number;
-      by: Source;
-      cause: 'left' | 'removed';
-      actor?: string;
-      decidedFor?: RoomState;
-      at: number;
-    };
-    out: { stale: boolean };
-  };
+}
+
+export interface RestrictionWrites {
   /** Lays it on a user of a room, or (null) lifts it. Codes: `unknown_room`. */
   restrict: {
     in: {
@@ -1155,6 +1184,11 @@ export interface Writes {
     };
     out: { stale: boolean };
   };
+  /** Lifts what has ended by that time, so many at a time. */
+  endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
+}
+
+export interface ReportWrites {
   /**
    * A report of a message, one a user and message. Codes: `unknown_room` (who may not read it), `unknown_message` (none, or
    * deleted), `forbidden` (one's own).
@@ -1184,23 +1218,28 @@ export interface Writes {
     } & NonNullable<StoredReport['closed']>;
     out: { decided: boolean; stale: boolean };
   };
+}
+
+export interface DayWrites {
   /** Forgets how many messages were sent on the days before that time. */
   forgetDays: { in: { before: number }; out: Nothing };
+}
+
+export interface ActWrites {
   /** Forgets the acts of moderation before that time. */
   forgetActs: { in: { before: number }; out: Nothing };
-  /** Lifts what has ended by that time, so many at a time. */
-  endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
-  /** Codes: `unknown_room`, `unknown_user` (not a member). */
-  setRole: {
-    in: { room: string; user: string; role: RoomRole; actor?: string; decidedFor?: RoomState };
-    out: { stale: boolean };
-  };
-  /** Codes: `unknown_room` (not a member). */
-  setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
+  /** A moderator has exported the data of a user: an act, and nothing else. */
+  noteExport: { in: { user: string; actor: string }; out: Nothing };
+}
+
+export interface ReadingWrites {
   /** Changes nothing where the mark is as far. Codes: `unknown_room` (not a member). */
   markRead: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
   /** Moves the mark back. Codes: `unknown_room` (not a member). */
   markUnread: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
+}
+
+export interface ArrivalWrites {
   /**
    * A user is here: keeps name and role, and makes the session's rooms exactly `rooms` (absent: as they are), which are
    * made at first sight.
@@ -1209,16 +1248,23 @@ export interface Writes {
     in: { user: User; siteRole?: SiteRole; rooms?: readonly { id: string; name: string }[]; at: number };
     out: Nothing;
   };
-  /** Ending a ban that is none changes nothing. */
-  setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
   /** Adds users of the site. Whoever may find all users finds them before they first open the chat. */
   putSiteUsers: { in: { users: readonly User[]; at: number }; out: Nothing };
-  /** A moderator has exported the data of a user: an act, and nothing else. */
-  noteExport: { in: { user: string; actor: string }; out: Nothing };
+}
+
+export interface BanWrites {
+  /** Ending a ban that is none changes nothing. */
+  setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
+}
+
+export interface BlockWrites {
   /**
    * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
    */
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
+}
+
+export interface LastHereWrites {
   /** A user was here at that time. If the user is hidden, being erased, or not known, nothing is stored. */
   noteHere: { in: { user: string; at: number }; out: Nothing };
   /**
@@ -1228,6 +1274,9 @@ export interface Writes {
   hideHere: { in: { user: string; hidden: boolean }; out: Nothing };
   /** Forgets who was last here before that time. */
   forgetHere: { in: { before: number }; out: Nothing };
+}
+
+export interface ErasureWrites {
   /**
    * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted
    * stays so.
@@ -1245,35 +1294,26 @@ export interface Writes {
    * @param in.kicked the user whose connections were closed since the last step
    */
   eraseStep: { in: { by: string; kicked?: string; at: number }; out: { user: string; kick: boolean } | null };
+}
+
+export interface LogWrites {
   /**
    * Takes or renews the lease of a consumer of the log of changes, which begins with what is written from then on, and
    * gives its next entries: those with a change of its types. `heldFor`: this server has no lease; another
    * one has it for at most so many milliseconds. Only the holder's `done` counts: if another server has taken the lease since,
-   * nothing is stored.
-   * @param in.by the server
-   * @param in.lease milliseconds; 0 gives the lease back. Another server's, of which more is left than this and than `leaseTime`,
-   * is from before the clock was set back, and holds nobody up
-   * @param in.most entries; 0 takes or renews the lease alone
-   * @param in.renews takes nothing if this server has lost the lease: it would seem to have had it all the time, and its next
-   * `done` would count, though another server may be further by now
-   * @param in.done up to here the consumer is done, by `upTo` of the answer before
-   * @param in.rows are stored along with that
+   * nothing is stored. `rows` are stored along with `done`.
    */
   consume: {
-    in: {
-      name: string;
-      by: string;
-      types: readonly Change['type'][];
-      lease: number;
-      most: number;
-      renews?: true;
-      done?: number;
-      rows?: ConsumedRows;
-    };
+    in: Consume & { rows?: ConsumedRows };
     out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
   };
   /** Forgets the consumers but these, if no server has had their lease for a day: they were switched off. */
   keepConsumers: { in: { names: readonly string[] }; out: Nothing };
+  /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
+  broadcast: { in: { from: string; what: object }; out: Nothing };
+}
+
+export interface WebhookWrites {
   /**
    * Settles events that were sent or are to be tried again (`due`; without it, never), and gives the next ones that are
    * due: they are due again at `until`, in case this server ends. `next`: when the first of all others is due.
@@ -1292,6 +1332,9 @@ export interface Writes {
   dropEvents: { in: { most: number }; out: { dropped: number } };
   /** All events without tries left are due now. */
   retryEvents: { in: { at: number }; out: { events: number } };
+}
+
+export interface DeviceWrites {
   /**
    * A device is this user's from now on, whosever it was before. Beyond `mostDevices` the one goes that was registered
    * the longest ago. Of a user who is being erased, or was, nothing is stored.
@@ -1304,6 +1347,9 @@ export interface Writes {
   /** Forgets devices whose login is expired since before that time. */
   forgetDevices: { in: { before: number }; out: Nothing };
   addVapidKey: { in: StoredVapidKey; out: Nothing };
+}
+
+export interface NoticeWrites {
   /**
    * Changes how a user wants to be notified; null: as if never chosen. If that changes when, whatever waits is due now. If the
    * user is being erased or not known, nothing is stored.
@@ -1318,6 +1364,9 @@ export interface Writes {
   noteOpened: { in: { room: string; user: string; seq: number }; out: Nothing };
   /** Forgets acts before that time. */
   forgetActive: { in: { before: number }; out: Nothing };
+}
+
+export interface DueWrites {
   /**
    * Gives users who are due: they are due again at `until`, in case this server ends. `sending`: a server has ended while it
    * sent to this user. `next`: when the first of all others is due.
@@ -1391,14 +1440,52 @@ export interface Writes {
     in: { user: string; rooms: readonly { room: string; at?: number }[]; lastNotified?: number };
     out: Nothing;
   };
+}
+
+export interface MailWrites {
   /** Changes what is given; null forgets the address. A user who is being erased, or not known, is not noted. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
   addMailStop: { in: StoredMailStop; out: Nothing };
   /** Forgets links of mails from before that time. */
   forgetMailStops: { in: { before: number }; out: Nothing };
-  /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
-  broadcast: { in: { from: string; what: object }; out: Nothing };
 }
+
+/**
+ * The writes: the input and the output of each operation. Each is one transaction, shared with others
+ * (group commit). An operation that is impossible rejects with a RequestError, and changes nothing. Its codes are
+ * listed; `storage_full` and `storage_unavailable` are always possible.
+ *
+ * `actor`: the moderator who does it; absent for the PHP application.
+ * `decidedFor`: the state of the room when it was decided that the user may do this. If its number has changed
+ * since, or another room has its id, the result is `stale`, and the caller has to decide again.
+ */
+export interface Writes
+  extends ActWrites,
+    ArrivalWrites,
+    BanWrites,
+    BlockWrites,
+    DayWrites,
+    DeviceWrites,
+    DueWrites,
+    ErasureWrites,
+    FileWrites,
+    HeldWrites,
+    ImportWrites,
+    InviteWrites,
+    LastHereWrites,
+    LogWrites,
+    MailWrites,
+    MemberWrites,
+    MessageWrites,
+    NoticeWrites,
+    PinWrites,
+    PreviewWrites,
+    ReadingWrites,
+    ReportWrites,
+    RestrictionWrites,
+    RoomWrites,
+    ThreadWrites,
+    WebhookWrites {}
 
 /** A place in a list of `arrivals`: the time, or what was found, and the user. */
 export interface ArrivalPlace {
@@ -1412,11 +1499,18 @@ export interface KnownRooms {
   except: readonly string[];
 }
 
-/** The reads. A read sees all writes that resolved before it was asked. */
-export interface Reads {
+export interface RoomReads {
   /** For the start: all rooms that everybody may read. */
   publicRooms: { in: null; out: RoomRecord[] };
+  /** `bare`: without its last message, so that it takes no longer for one that has messages. */
+  room: { in: { room: string; bare?: true }; out: RoomRecord | null };
+}
+
+export interface BanReads {
   bans: { in: null; out: { user: string; ban: Ban }[] };
+}
+
+export interface ReportReads {
   report: { in: { id: string }; out: StoredReport | null };
   /**
    * Open ones of messages that are not too old, the newest first; `rooms` null: of all but `except`. `next`:
@@ -1431,8 +1525,18 @@ export interface Reads {
   /** All reports by a user, closed or not, of messages that are not too old; pages as those of `reports`. */
   reportsBy: {
     in: { user: string; from?: string; limit: number };
-    out: Reads['reports']['out'];
+    out: ReportReads['reports']['out'];
   };
+  /** How many reports of messages by these users are open in these rooms. Users without any are left out. */
+  openReportsAbout: {
+    in: KnownRooms & { users: readonly string[] };
+    out: { user: string; reports: number }[];
+  };
+  /** Reports of messages by a user in these rooms, closed or not, the newest first. */
+  reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
+}
+
+export interface HeldReads {
   held: { in: { id: string }; out: StoredHeld | null };
   /** The messages of a user that wait or were rejected, in all rooms, the oldest first. */
   heldBy: { in: { user: string }; out: StoredHeld[] };
@@ -1454,8 +1558,18 @@ export interface Reads {
    * banned, or one of the user's.
    */
   hasWritten: { in: { user: string; room: string }; out: boolean };
+}
+
+export interface UserReads {
   /** Which of these users the site has put here: see `putSiteUsers`. */
   siteUsers: { in: { ids: readonly string[] }; out: string[] };
+  /** The users of these ids, as far as they are known. */
+  users: { in: { ids: readonly string[] }; out: UserRecord[] };
+  /** A user; null for one who is not known, or is being erased. */
+  unerased: { in: { user: string }; out: UserRecord | null };
+}
+
+export interface ArrivalReads {
   /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
   /**
@@ -1468,13 +1582,9 @@ export interface Reads {
   };
   /** How many users have been here, up to `most`. */
   arrived: { in: { most: number }; out: number };
-  /** How many reports of messages by these users are open in these rooms. Users without any are left out. */
-  openReportsAbout: {
-    in: KnownRooms & { users: readonly string[] };
-    out: { user: string; reports: number }[];
-  };
-  /** Reports of messages by a user in these rooms, closed or not, the newest first. */
-  reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
+}
+
+export interface AboutPersonReads {
   /** The acts of a user in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
   activity: {
     in: KnownRooms & { user: string; most: number; mostRooms: number };
@@ -1498,6 +1608,9 @@ export interface Reads {
     in: KnownRooms & { user: string; since: number; most: number };
     out: { room: string; seq: number; id: string }[];
   };
+}
+
+export interface ActReads {
   /**
    * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
    */
@@ -1507,11 +1620,6 @@ export interface Reads {
   };
   /** How many of the last `most` acts of a user are decisions about messages in these rooms since that time. */
   decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
-  /** How many users were here last since that time, and how many of `users` were. Nobody who hides it. */
-  recentlyHere: {
-    in: { since: number; users: readonly string[] };
-    out: { all: number; among: number };
-  };
   /**
    * Acts of moderation, the newest first, before the place `before`. `of`: those by this user, and those of the user that the
    * user may know of: in public rooms, in `rooms`, removals, and bans in `lost`. `next`: where to go on. `by` and `scope`
@@ -1527,16 +1635,33 @@ export interface Reads {
     };
     out: { acts: Act[]; next?: number };
   };
+}
+
+export interface LastHereReads {
+  /** How many users were here last since that time, and how many of `users` were. Nobody who hides it. */
+  recentlyHere: {
+    in: { since: number; users: readonly string[] };
+    out: { all: number; among: number };
+  };
+  /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
+  lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };
+}
+
+export interface RestrictionReads {
   restrictions: {
     in: null;
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];
   };
-  /** `bare`: without its last message, so that it takes no longer for one that has messages. */
-  room: { in: { room: string; bare?: true }; out: RoomRecord | null };
+}
+
+export interface DayReads {
   /** How many messages were sent in these rooms, by day, from that day on; days without any are left out. */
   messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
   /** How many messages were sent in each of these rooms from that day on; rooms that do not exist are left out. */
   messagesIn: { in: { rooms: readonly string[]; from: number }; out: { room: string; messages: number }[] };
+}
+
+export interface FileReads {
   /**
    * The bytes of the files that the messages of rooms carry, copies too; rooms that do not exist are left out. `more`: there
    * are more than `most` files, which are at least so large.
@@ -1547,6 +1672,14 @@ export interface Reads {
   };
   /** The same, of all these rooms together. */
   filesInAll: { in: KnownRooms & { most: number }; out: { bytes: number; more: boolean } };
+  /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
+  file: {
+    in: { id: string; user: string };
+    out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
+  };
+}
+
+export interface InviteReads {
   /** The links of a room, the newest first. */
   invites: { in: { room: string }; out: StoredInvite[] };
   /** All links that a user has made, the oldest first. */
@@ -1560,6 +1693,9 @@ export interface Reads {
         >[1])
       | null;
   };
+}
+
+export interface MembershipReads {
   partner: { in: { user: string; other: string; room: string }; out: Partner };
   /** All rooms that a user is a member of, what is known of the user, and whom the user has blocked, the last one first. */
   user: {
@@ -1572,8 +1708,11 @@ export interface Reads {
       arrived: boolean;
     };
   };
-  /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
-  lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };
+  /** The users who have acted in a private room of which `user` is a member too. */
+  sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
+}
+
+export interface NoticeReads {
   /**
    * How a user wants to be notified, the user's last act, and when the user was last notified of which rooms, and of anything
    * (`lastNotified`), also of a room that is deleted since. `before`: the time before that, if this one is that of an event;
@@ -1588,8 +1727,26 @@ export interface Reads {
       lastNotified?: number;
     };
   };
+  /**
+   * Members with unread messages who want to hear of each message of the room, or (`everyone`) who want to hear of any, and
+   * have not been notified of the room since their last act. By id, after that one.
+   */
+  concernedMembers: {
+    in: { room: string; everyone: boolean; after: string; limit: number };
+    out: { users: string[]; next?: string };
+  };
+}
+
+export interface DeviceReads {
   /** The users among these who have devices that are notified while no page is open. */
   withDevices: { in: { users: readonly string[] }; out: string[] };
+  /** The devices of a user, the last one registered first. */
+  devices: { in: { user: string }; out: StoredDevice[] };
+  /** The oldest first. */
+  vapidKeys: { in: null; out: StoredVapidKey[] };
+}
+
+export interface ReadingReads {
   /**
    * Unread messages since `since` that mention the user in public rooms without being a member there, by room. Excludes own
    * messages, messages of blocked users, and rooms where the user is banned or has notifications off. `member` is the user's
@@ -1603,17 +1760,6 @@ export interface Reads {
   isNamed: { in: { room: string; user: string }; out: boolean };
   /** Public rooms of which the user is no member, and up to where the user has read them. */
   openedBy: { in: { user: string }; out: { room: string; readSeq: number }[] };
-  mailAddress: { in: { user: string }; out: StoredMailAddress };
-  /** The link with that digest; null if it is not known. */
-  mailStop: { in: { id: string }; out: StoredMailStop | null };
-  /**
-   * Members with unread messages who want to hear of each message of the room, or (`everyone`) who want to hear of any, and
-   * have not been notified of the room since their last act. By id, after that one.
-   */
-  concernedMembers: {
-    in: { room: string; everyone: boolean; after: string; limit: number };
-    out: { users: string[]; next?: string };
-  };
   /**
    * The members who have seen a message, by name and up to so many: none who was no member yet, who hides it, or whom the
    * asker has blocked, or who has blocked the asker. Nobody if the asker has not written the message; null if there is none.
@@ -1622,39 +1768,6 @@ export interface Reads {
     in: { room: string; seq: number; asker: string; limit: number };
     out: { author: string; seers: { user: UserRecord; member: MemberRecord }[] } | null;
   };
-  /** The users of these ids, as far as they are known. */
-  users: { in: { ids: readonly string[] }; out: UserRecord[] };
-  /** A user; null for one who is not known, or is being erased. */
-  unerased: { in: { user: string }; out: UserRecord | null };
-  /** The stored data of each of the users in a room. */
-  membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
-  /**
-   * In the order of `memberKey`, then by id, after the place `after`; `query`: the beginning of the id, the name, or a word
-   * of the name. `next`: where to go on; a page may be short though there are more.
-   */
-  members: {
-    in: { room: string; query?: string; after?: MemberPlace; limit: number };
-    out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
-  };
-  /** Whether this user has blocked the other one. */
-  hasBlocked: { in: { user: string; other: string }; out: boolean };
-  /** The users who have acted in a private room of which `user` is a member too. */
-  sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
-  /**
-   * Users by the beginning of the id, the name or a word of the name; those who share a private room with `user` first.
-   * `onlyShared`: no others.
-   */
-  findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
-  /** The messages in these places, as far as they are left. */
-  messages: { in: { places: readonly { room: string; seq: number }[] }; out: StoredMessage[] };
-  /** The devices of a user, the last one registered first. */
-  devices: { in: { user: string }; out: StoredDevice[] };
-  /** The oldest first. */
-  vapidKeys: { in: null; out: StoredVapidKey[] };
-  /** How many events wait to be sent, and the newest ones without tries left. */
-  events: { in: { limit: number }; out: { waiting: number; failed: StoredEvent[] } };
-  /** The newest messages with `seq` ≤ `upTo`, oldest first. */
-  newest: { in: { room: string; upTo: number; limit: number }; out: Page };
   /**
    * The messages with `after` < `seq` ≤ `upTo`, or with these numbers (`seqs`, at least one), that are not deleted and are by
    * none of the authors `without`: the first ones up to `limit`, and the last one. They may leave out what comes after
@@ -1671,8 +1784,72 @@ export interface Reads {
     };
     out: { seq: number; sentAt: number }[];
   };
+}
+
+export interface MailReads {
+  mailAddress: { in: { user: string }; out: StoredMailAddress };
+  /** The link with that digest; null if it is not known. */
+  mailStop: { in: { id: string }; out: StoredMailStop | null };
+}
+
+export interface MemberReads {
+  /** The stored data of each of the users in a room. */
+  membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
+  /**
+   * In the order of `memberKey`, then by id, after the place `after`; `query`: the beginning of the id, the name, or a word
+   * of the name. `next`: where to go on; a page may be short though there are more.
+   */
+  members: {
+    in: { room: string; query?: string; after?: MemberPlace; limit: number };
+    out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
+  };
+}
+
+export interface BlockReads {
+  /** Whether this user has blocked the other one. */
+  hasBlocked: { in: { user: string; other: string }; out: boolean };
+}
+
+export interface FindUsersReads {
+  /**
+   * Users by the beginning of the id, the name or a word of the name; those who share a private room with `user` first.
+   * `onlyShared`: no others.
+   */
+  findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
+}
+
+export interface MessageReads {
+  /** The messages in these places, as far as they are left. */
+  messages: { in: { places: readonly { room: string; seq: number }[] }; out: StoredMessage[] };
+  /** The newest messages with `seq` ≤ `upTo`, oldest first. */
+  newest: { in: { room: string; upTo: number; limit: number }; out: Page };
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
+  /**
+   * The messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
+   * answer also
+   * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
+   */
+  changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
+  /**
+   * The messages of a user that nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page
+   * may be
+   * empty though there are more.
+   */
+  written: {
+    in: { user: string; from: string; limit: number };
+    out: { messages: Page['messages']; next?: string };
+  };
+  /** The newest messages with `seq` < `before` that hold such things, newest first. */
+  holding: { in: { room: string; what: Holding; before: number; limit: number }; out: Page };
+}
+
+export interface WebhookReads {
+  /** How many events wait to be sent, and the newest ones without tries left. */
+  events: { in: { limit: number }; out: { waiting: number; failed: StoredEvent[] } };
+}
+
+export interface ThreadReads {
   /**
    * The threads among these that have replies. `apart`: these authors are not among the last ones.
    * @param in.unread counts the replies after that message by others than this user and those apart
@@ -1704,12 +1881,9 @@ export interface Reads {
     in: { user: string; from: string; limit: number };
     out: { threads: ThreadPlace[]; next?: string };
   };
-  /**
-   * The messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
-   * answer also
-   * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
-   */
-  changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
+}
+
+export interface ExpiryReads {
   /**
    * Rooms whose oldest messages were sent before `before`, or in direct rooms before `beforeDirect` (0: none is too
    * old), with
@@ -1719,27 +1893,30 @@ export interface Reads {
     in: { before: number; beforeDirect: number; from: number };
     out: { rooms: { room: string; firstSeq: number }[]; next?: number };
   };
+}
+
+export interface ReactionReads {
   /** The reactions that are this user's. */
   reactionsOf: {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
-  };
-  /**
-   * The messages of a user that nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page
-   * may be
-   * empty though there are more.
-   */
-  written: {
-    in: { user: string; from: string; limit: number };
-    out: { messages: Page['messages']; next?: string };
   };
   /** All reactions of a user; pages as those of `written`. */
   reactionsBy: {
     in: { user: string; from: string; limit: number };
     out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
   };
-  /** The newest messages with `seq` < `before` that hold such things, newest first. */
-  holding: { in: { room: string; what: Holding; before: number; limit: number }; out: Page };
+  /**
+   * The ids of the users who have reacted so, by time, after the place `after`; null where there is no such message, or a
+   * deleted one.
+   */
+  reactors: {
+    in: { room: string; seq: number; emoji: string; after: number; limit: number };
+    out: { users: string[]; next?: number } | null;
+  };
+}
+
+export interface PinReads {
   /** The pinned messages of a room, the last one pinned first. `seq`: this one alone. */
   pins: {
     in: { room: string; seq?: number };
@@ -1750,19 +1927,9 @@ export interface Reads {
     in: { user: string; from: string; limit: number };
     out: { pins: Pick<StoredPin, 'room' | 'seq' | 'at'>[]; next?: string };
   };
-  /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
-  file: {
-    in: { id: string; user: string };
-    out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
-  };
-  /**
-   * The ids of the users who have reacted so, by time, after the place `after`; null where there is no such message, or a
-   * deleted one.
-   */
-  reactors: {
-    in: { room: string; seq: number; emoji: string; after: number; limit: number };
-    out: { users: string[]; next?: number } | null;
-  };
+}
+
+export interface SearchReads {
   /**
    * Messages whose text holds `query`, if that is given, and that fit `only`, newest first, in these rooms and
    * (`everyPublic`) in all public ones but `except`. Deleted ones are never found. `next`: where to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
@@ -1781,6 +1948,37 @@ export interface Reads {
     out: { messages: StoredMessage[]; next?: string };
   };
 }
+
+/** The reads. A read sees all writes that resolved before it was asked. */
+export interface Reads
+  extends AboutPersonReads,
+    ActReads,
+    ArrivalReads,
+    BanReads,
+    BlockReads,
+    DayReads,
+    DeviceReads,
+    ExpiryReads,
+    FileReads,
+    FindUsersReads,
+    HeldReads,
+    InviteReads,
+    LastHereReads,
+    MailReads,
+    MemberReads,
+    MembershipReads,
+    MessageReads,
+    NoticeReads,
+    PinReads,
+    ReactionReads,
+    ReadingReads,
+    ReportReads,
+    RestrictionReads,
+    RoomReads,
+    ThreadReads,
+    UserReads,
+    WebhookReads,
+    SearchReads {}
 
 /** The methods of `History.write`, `probe` or `read`: each passes its name on, and what it is called with. */
 export function methods<Methods extends object>(

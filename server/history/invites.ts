@@ -1,5 +1,6 @@
 import { ask, inList, sql } from './engine/dialect.ts';
-import { columnsOf, type ReadRegistry } from './engine/read.ts';
+import { columnsOf, type ReadsOf } from './engine/read.ts';
+import type { InviteReads } from './history.ts';
 import { memberSelection } from './members/members.ts';
 import { findUsersById } from './people/users.ts';
 import { roomNumber } from './rooms/rooms.ts';
@@ -11,7 +12,7 @@ const selectInvites = sql`SELECT rooms.id AS room_id, name, topic, members, ${co
 
 const inviteFrom = (row: Row) => rowFrom(invites, row, row.room_id as string);
 
-export const inviteReads = {
+export const inviteReads: ReadsOf<InviteReads> = {
   *invites(_, { room }) {
     const rows = yield* ask(sql`${selectInvites} WHERE rooms.id = ${room} ORDER BY at DESC, invites.id`);
     return rows.map(inviteFrom);
@@ -48,4 +49,4 @@ export const inviteReads = {
       },
     };
   },
-} satisfies Partial<ReadRegistry>;
+};

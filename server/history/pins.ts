@@ -1,10 +1,11 @@
 import { ask, raw, sql } from './engine/dialect.ts';
-import { cutPage, type ReadRegistry } from './engine/read.ts';
+import { cutPage, type ReadsOf } from './engine/read.ts';
+import type { PinReads } from './history.ts';
 import { isUnexpired, parseRoomCursor, roomNumber } from './rooms/rooms.ts';
 import { messageFrom } from './rows.ts';
 import { pins, rowFrom } from './tables.ts';
 
-export const pinReads = {
+export const pinReads: ReadsOf<PinReads> = {
   *pins({ dialect }, { room, seq }) {
     const rows = yield* ask(
       sql`SELECT by_id, at, behind, place, ${dialect.messageColumns} FROM chat_messages AS messages
@@ -28,4 +29,4 @@ export const pinReads = {
       ...(last && { next: `${last.room} ${last.seq}` }),
     };
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -7,9 +7,10 @@ import { storeReactions } from './messages/loaded-reactions.ts';
 import { changesUsers, keepUsers, storeUsers, userNeed } from './people/loaded.ts';
 import { formerKeys, keepRooms, storeRooms } from './rooms/loaded.ts';
 import { rules } from './rules/rules.ts';
-import { blocks, formerRooms } from './tables.ts';
+import { blocks, formerRooms, tables } from './tables.ts';
 /** All that is stored, for the engine. */
 export const subjects: Subjects = {
+  tables,
   rules,
   needsOfRoom(work, id) {
     const room = work.rooms.get(id);

@@ -1,7 +1,6 @@
 import type { RoomSettings } from '../wire/events.ts';
 import {
   type Ban,
-  type Change,
   deletedUser,
   type Pushed,
   type StoredDevice,
@@ -16,6 +15,11 @@ import {
   type StoredVapidKey,
   type ThreadPlace,
 } from './history.ts';
+
+/** A change of the history: see `Change`. */
+interface AnyChange {
+  readonly type: string;
+}
 
 /** A row of a statement's answer. */
 export type Row = Record<string, unknown>;
@@ -188,7 +192,7 @@ export interface Table<Of extends object = object> {
     /** The fields that name a user; each has an index. */
     readonly users: readonly string[];
     /** Such a row without that user, or null if it goes, and the change that announces it. */
-    without(row: Of, user: string): { row: Of | null; change?: Change | undefined };
+    without(row: Of, user: string): { row: Of | null; change?: AnyChange | undefined };
   };
 }
 

@@ -1,11 +1,12 @@
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from './engine/dialect.ts';
-import { cutPage, type ReadRegistry } from './engine/read.ts';
+import { cutPage, type ReadsOf } from './engine/read.ts';
 import {
   deletedUser,
   mostNewReplies,
   namedAuthors,
   type StoredThread,
   type ThreadAuthor,
+  type ThreadReads,
 } from './history.ts';
 import { readPage } from './messages/pages.ts';
 import { isUnexpired, parseRoomCursor } from './rooms/rooms.ts';
@@ -87,7 +88,7 @@ function* findExcludedAuthors(
   );
 }
 
-export const threadReads = {
+export const threadReads: ReadsOf<ThreadReads> = {
   *threads({ dialect }, { room: id, threads: wanted, apart = [], unread }) {
     if (wanted.length === 0) return [];
     const [room] = yield* ask(sql`SELECT num, first_seq, last_seq FROM chat_rooms WHERE id = ${id}`);
@@ -183,4 +184,4 @@ export const threadReads = {
       ...(last && { next: `${last.num} ${last.thread}` }),
     };
   },
-} satisfies Partial<ReadRegistry>;
+};

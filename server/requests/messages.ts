@@ -4,6 +4,7 @@ import {
   edit,
   forward,
   history,
+  markRead,
   newForward,
   react,
   reacted,
@@ -14,7 +15,6 @@ import {
   sent,
 } from '../chat/messages/messages.ts';
 import { pin } from '../chat/messages/pins.ts';
-import { markRead } from '../chat/messages/reading.ts';
 import { checkText } from '../chat/messages/texts.ts';
 import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';

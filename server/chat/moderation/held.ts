@@ -1,36 +1,34 @@
-import { type Change, mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
+import { mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
 import { decidesIn, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
-import type { Effect } from '../effect.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
-import { type Connection, connectionIdsOf, type Person, type Room } from '../model.ts';
-import { namesForSite } from '../names.ts';
+import type { Connection, Person, Room } from '../model.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms } from './known-rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
 /**
- * Whether messages of this connection may need approval in the room. In direct rooms, and for users with a role, they do not.
- * Another server may have changed the user's role in the room, so `hold` and `holdEdit` of the history decide again.
+ * Whether messages of this connection may have to wait there: those of users without a role, except in direct rooms. Another
+ * server may have given the user a role in the room or taken it away: `hold` and `holdEdit` of the history decide.
  */
 export function mayWait({ hold }: Chat, connection: Connection, room: Room): boolean {
   const { member } = connection.person.memberships.get(room.record.id) ?? {};
   return hold !== undefined && isChecked(connection, room) && (member?.role ?? 'member') === 'member';
 }
 
-/** Whether messages of this connection are checked, if the user has no role in the room. */
+/** Whether messages of this connection are checked there at all, unless the user has a role in the room. */
 function isChecked({ identity }: Connection, { record }: Room): boolean {
   return record.kind !== 'direct' && !moderatesSite(identity);
 }
 
 /**
- * Why a message of this connection needs approval, if the user has no role in the room. Null if it does not.
- * @param said the text of the message
- * @param files the attached files, whose descriptions and names are checked also
+ * Why a message of this connection has to wait there, unless the user has a role in the room; null if it does not.
+ * @param said its text
+ * @param files those that it carries: their descriptions and names are read, too
  */
 export async function whyHeld(
   chat: Chat,
@@ -43,7 +41,7 @@ export async function whyHeld(
   if (hold === undefined || !isChecked(connection, room)) return null;
   if (hold.mode === 'all') return 'all';
   const user = connection.person.user.id;
-  // A file of another user is rejected later. The result must not reveal its existence or name.
+  // Any other file is refused anyway. Whether the message would wait must not show that it is there, or what it is called.
   const nameOf = async (id: string) => {
     const found = await history.read.file({ id, user });
     const isOwn = found?.file.user === user && found.room.id === room.record.id;
@@ -58,8 +56,8 @@ export async function whyHeld(
 }
 
 /**
- * @param edited the message of an edit, which may replace a pending edit
- * @throws RequestError `limit_reached` if too many messages of the user are pending, in all rooms
+ * @param edited the message of an edit, which takes the place of one that waits
+ * @throws RequestError `limit_reached` if too many messages of the user wait, in all rooms
  */
 export async function checkHeld(
   chat: Chat,
@@ -77,8 +75,8 @@ export async function checkHeld(
 }
 
 /**
- * The user's own pending and rejected messages, without those in rooms that the user has lost. No list and no limit may reveal
- * what moderators do in these rooms.
+ * The user's own messages that wait or were rejected, without those in rooms that the user has lost: what a moderator does with
+ * these there, also by deleting the room, shows in no list and no limit.
  */
 const stillOf = <One extends { room: string }>(
   { directory }: Chat,
@@ -101,7 +99,7 @@ export async function listHeld(
   return readWithin(
     () => ({
       rooms: moderatedRooms(connection),
-      // The list itself must omit these rooms, because a short page would reveal pending messages there.
+      // The list itself must omit these rooms: a short page would show that something waits there.
       except: directory.restrictions.bannedFrom(id),
     }),
     async (among) => {
@@ -163,58 +161,16 @@ export async function discardHeld(
   return {};
 }
 
-/** @throws RequestError `unknown_message` also if the user may not decide, so that the message is not revealed */
+/** @throws RequestError `unknown_message` also for who may not decide, and so does not learn that it is there */
 async function toDecide(chat: Chat, connection: Connection, id: string): Promise<StoredHeld> {
   const user = connection.person.user.id;
   const stored = await chat.history.read.held({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
   const member = stored === null ? undefined : await memberOf(chat, stored.room, user);
-  // The session may have lost a role during the reads.
+  // The session may have lost a role meanwhile.
   const actor = { roles: connection.identity.roles, member };
   const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, user);
   if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor, banned))
     throw new RequestError('unknown_message');
   return stored;
-}
-
-/** A message is pending approval, or no longer pending. The author and those who decide are notified. */
-export const heldEffect: Effect<'held'> = {
-  apply: (chat, change) => () => announceHeld(chat, change),
-};
-
-function announceHeld(chat: Chat, { room, id, user, is, by }: Change & { type: 'held' }): void {
-  const { history, directory, publisher, announcements } = chat;
-  const record = directory.room(room)?.record;
-  if (record === undefined) return;
-  const decidingConnections = () =>
-    [...directory.everybody()]
-      .filter((person) => person.user.id !== user)
-      .flatMap(({ connections }) => [...connections])
-      .filter(({ identity: { roles }, person }) => {
-        const member = person.memberships.get(room)?.member;
-        const banned = directory.restrictions.isBanned(room, person.user.id);
-        return decidesIn(record, { roles, member }, banned);
-      })
-      .map((connection) => connection.id);
-  // An author who has lost the room gets no more events of it.
-  const authorConnections = () => {
-    const author = directory.person(user);
-    const isReader = author !== undefined && directory.find(author, room) !== undefined;
-    return connectionIdsOf(isReader ? [author] : []);
-  };
-  if (decidingConnections().length + authorConnections().length === 0) return;
-  // After a failure they still get it with the list.
-  announcements.add('held_changed', async () => {
-    const stored = is === 'held' || is === 'rejected' ? await history.read.held({ id }) : null;
-    const [held] = await shownHeld(history, stored === null ? [] : [stored]);
-    const decidedBy = by === undefined ? undefined : (await namesForSite(chat, [by]))(by);
-    if (directory.isReplaced(record)) return;
-    const change = { id, room, is };
-    const toAuthor = { ...change, ...(held === undefined ? {} : { held }) };
-    publisher.toConnections(authorConnections(), 'held:changed', toAuthor);
-    publisher.toConnections(decidingConnections(), 'held:changed', {
-      ...(is === 'held' ? toAuthor : change),
-      ...(decidedBy === undefined ? {} : { by: decidedBy }),
-    });
-  });
 }

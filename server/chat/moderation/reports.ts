@@ -1,24 +1,22 @@
 import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { Answers, Report, RequestPayload } from '../../wire/events.ts';
+import type { Answers, RequestPayload } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
-import type { Effect } from '../effect.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
 import { tellAuthor } from '../messages/messages.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
-import { applyRecord } from '../room-changes.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms, readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport, withoutWords } from './shown-reports.ts';
 
-/** Messages before and after a reported one, shown as its context. */
+/** Messages before and after a reported one that are its context. */
 const around = 3;
-/** Open reports of one message that are shown, and closed together. */
+/** Open reports of one message that are shown, and closed at once. */
 const mostOfMessage = 100;
-/** The latest audit entries of a moderator, among which decisions are counted. */
+/** Last acts of a moderator, among which decisions are counted. */
 const mostActs = 1000;
 
 /** Reports a message to its moderators. */
@@ -41,7 +39,7 @@ export async function listReports(
   return readWithin(
     () => ({
       rooms: moderatesSite(connection.identity) ? null : moderatedRooms(connection),
-      // The list itself must omit these rooms, because a short page would reveal reports there.
+      // The list itself must omit these rooms: a short page would show that something was reported there.
       except: chat.directory.restrictions.bannedFrom(asker),
     }),
     async (among) => {
@@ -96,7 +94,7 @@ export async function reportContext(
   return { messages, reports: reports.filter((one) => one !== null) };
 }
 
-/** The report and its room. @throws RequestError `unknown_message` also if the user may not see the report */
+/** The report and its room. @throws RequestError `unknown_message` also if the user may not see it */
 async function seenReport(
   { history, directory }: Chat,
   connection: Connection,
@@ -109,12 +107,12 @@ async function seenReport(
   return { stored, record };
 }
 
-/** @throws RequestError `unknown_message` if the user may not see reports there, so that the report is not revealed */
+/** @throws RequestError `unknown_message`: users who may not see a report do not learn that it exists */
 function needSight({ directory }: Pick<Chat, 'directory'>, room: RoomRecord, connection: Connection): void {
   if (!seesReportsOf(directory, room, connection)) throw new RequestError('unknown_message');
 }
 
-/** Runs a moderator's decision about a report and closes it, with `all` also the other reports of the message. */
+/** Carries out a moderator's decision about a report, and closes it, with the others of the same message if that is asked. */
 export async function closeReport(
   chat: Chat,
   connection: Connection,
@@ -126,10 +124,10 @@ export async function closeReport(
   if (stored.closed !== undefined) return closedNow(chat, connection, record, id);
   const { room, seq } = stored;
   const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
-  // Moderators must not decide about their own messages.
+  // Nobody decides about their own message.
   if (author === by) throw new RequestError('forbidden');
   const isRestriction = done === 'muted' || done === 'banned';
-  // A direct room has no moderators who could lift the restriction.
+  // A direct room has no moderators who could lift it.
   if (isRestriction && record.kind === 'direct') {
     throw new RequestError('bad_request', 'a direct room has no mutes and bans');
   }
@@ -141,7 +139,7 @@ export async function closeReport(
   let isOurs = false;
   await decided(async () => {
     const decidedFor = stateOf((await history.read.room({ room })) ?? record);
-    // The user may have lost the right during the read.
+    // The user may have lost the right before that.
     needSight(chat, record, connection);
     if (done !== 'nothing') {
       const actor = { roles: connection.identity.roles, member: await memberOf(chat, room, by) };
@@ -163,7 +161,7 @@ export async function closeReport(
 
 const without = (id: string, ids: readonly string[]) => ids.filter((one) => one !== id);
 
-/** The closed report. Another moderator may have decided first. */
+/** The report with its decision, which may be that of another moderator. */
 async function closedNow(
   chat: Chat,
   connection: Connection,
@@ -177,44 +175,4 @@ async function closedNow(
   if (report === null) throw new RequestError('unknown_message');
   const reads = chat.directory.find(connection.person, room.id) !== undefined;
   return { report: reads ? report : withoutWords(report) };
-}
-
-/** A message was reported, or a report was closed. Its moderators are notified. */
-export const reportEffect: Effect<'report'> = {
-  apply(chat, { room: record, id }) {
-    const room = chat.directory.room(record.id);
-    if (room !== undefined) applyRecord(room.record, record);
-    return () => announceReport(chat, record, id);
-  },
-};
-
-function announceReport(chat: Chat, room: RoomRecord, id: string): void {
-  const { history, directory, publisher, summaries, announcements } = chat;
-  const sees = (connection: Connection) => seesReportsOf(directory, room, connection);
-  const moderators = () =>
-    [...directory.everybody()].flatMap(({ connections }) => [...connections].filter(sees));
-  if (moderators().length === 0) return;
-  const open = room.reports ?? 0;
-  // After a failure moderators still get the report with the list.
-  announcements.add('report_changed', async () => {
-    const stored = await history.read.report({ id });
-    const report = stored && (await shownReport(chat, stored));
-    if (directory.isReplaced(room)) return;
-    // The report was erased with its user. Moderators who list the room get the new count.
-    if (report === null) {
-      const current = directory.room(room.id);
-      const listing = moderators().filter(({ person }) => person.memberships.has(room.id));
-      return current && summaries.send(current, listing);
-    }
-    const isReader = ({ person }: Connection) => directory.find(person, room.id) !== undefined;
-    const { readers = [], others = [] } = Object.groupBy(moderators(), (connection) =>
-      report.closed === undefined || isReader(connection) ? 'readers' : 'others',
-    );
-    const send = (to: readonly Connection[], shown: Report) => {
-      const ids = to.map((connection) => connection.id);
-      if (ids.length > 0) publisher.toConnections(ids, 'report:changed', { report: shown, open });
-    };
-    send(readers, report);
-    send(others, withoutWords(report));
-  });
 }

@@ -10,17 +10,14 @@ import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
-import type { Effect } from '../effect.ts';
 import { decided, need, targetOf } from '../members.ts';
 import { actorOf, type Connection, type Room } from '../model.ts';
 import { namesIn } from '../names.ts';
-import { applyRecord } from '../room-changes.ts';
-import { sendSummary } from '../summary.ts';
 
 /** Users on one page of `room:restricted`. */
 const restrictedListed = 100;
 
-/** Mutes or bans a user in a room, or lifts the restriction. */
+/** Mutes or bans a user in a room, or lifts that. */
 export async function restrict(
   chat: Chat,
   connection: Connection,
@@ -47,7 +44,7 @@ export async function restrict(
   return {};
 }
 
-/** @throws RequestError `limit_reached` if too many other users are muted or banned in the room, or by this moderator */
+/** @throws RequestError `limit_reached` if too many other users are muted or banned there, or by this moderator */
 export function needPlace({ directory }: Chat, { identity }: Connection, room: string, user: string): void {
   const by = moderatesSite(identity) ? undefined : identity.id;
   if (directory.restrictions.hasPlaceFor(room, user, by)) return;
@@ -57,7 +54,7 @@ export function needPlace({ directory }: Chat, { identity }: Connection, room: s
   );
 }
 
-/** @param what.seconds absent for a permanent restriction */
+/** @param what.seconds absent means permanent */
 export function restrictionOf(
   by: string,
   { seconds, reason }: { seconds: number | undefined; reason?: string | undefined },
@@ -70,7 +67,7 @@ export function restrictionOf(
   };
 }
 
-/** The users who are muted in a room or banned from it, by ID. */
+/** The users who are muted in a room or banned from it, by id. */
 export async function restricted(
   chat: Chat,
   { person }: Connection,
@@ -102,21 +99,3 @@ export async function restricted(
     ...(all.length > page.length ? { next: cursorOf([page.at(-1)?.user ?? '']) } : {}),
   };
 }
-
-/** A mute or ban in a room has begun, changed or ended. If a ban changes a membership, another change follows. */
-export const restrictedEffect: Effect<'restricted'> = {
-  apply(chat, { room: record, user, kind, now }, find) {
-    const { directory, typing } = chat;
-    directory.restrictions.set(record.id, user, kind, now);
-    const room = directory.room(record.id);
-    if (room !== undefined) applyRecord(room.record, record);
-    const person = find(user);
-    return () => {
-      // The change may be the next to end.
-      chat.endRestrictions();
-      if (room === undefined || kind !== 'muted' || !person?.memberships.has(record.id)) return;
-      typing.stop(room, user);
-      for (const connection of person.connections) sendSummary(chat, room, connection);
-    };
-  },
-};

@@ -64,7 +64,7 @@ function charactersOf({ op, input }: Asked): number {
  */
 export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: readonly Call[]): Asking<Done> {
   const { transaction, subjects, digestKey, kept } = place;
-  const work = new Work(digestKey);
+  const work = new Work(subjects, digestKey);
   yield* load(
     place,
     work,

@@ -10,7 +10,6 @@ import {
   type MessagePlace,
   type RoomRecord,
   type StoredMessage,
-  type Writes,
 } from '../history.ts';
 import { messageFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
@@ -283,13 +282,34 @@ export function* wantedTypes(): Asking<number> {
 export function* typesAfter(calls: readonly { op: string; input: unknown }[], types: number): Asking<number> {
   if (calls.some(({ op }) => op === 'keepConsumers') && types !== allTypes) return yield* wantedTypes();
   return calls.reduce(
-    (bits, { op, input }) =>
-      op === 'consume' ? bits | bitsOf((input as Writes['consume']['in']).types) : bits,
+    (bits, { op, input }) => (op === 'consume' ? bits | bitsOf((input as Consume).types) : bits),
     types,
   );
 }
 
 export const consumerColumns = ['id', 'types', 'position', 'holder', 'held_until'] as const;
+
+/** A server asks for the lease of a consumer, and for its next entries. */
+export interface Consume {
+  name: string;
+  /** The server. */
+  by: string;
+  types: readonly Change['type'][];
+  /**
+   * Milliseconds; 0 gives the lease back. Another server's, of which more is left than this and than `leaseTime`, is from
+   * before the clock was set back, and holds nobody up.
+   */
+  lease: number;
+  /** Entries; 0 takes or renews the lease alone. */
+  most: number;
+  /**
+   * Takes nothing if this server has lost the lease: it would seem to have had it all the time, and its next `done` would
+   * count, though another server may be further by now.
+   */
+  renews?: true;
+  /** Up to here the consumer is done, by `upTo` of the answer before. */
+  done?: number;
+}
 
 /** A consumer, with the entries that are next. */
 export interface LoadedConsumer {
@@ -308,7 +328,7 @@ export interface LoadedConsumer {
 /** Locks the consumer, which begins at the end of the log when it is new. */
 export function* loadConsumer(
   dialect: Dialect,
-  { name, by, types: taken, most, done }: Writes['consume']['in'],
+  { name, by, types: taken, most, done }: Consume,
 ): Asking<LoadedConsumer> {
   const types = bitsOf(taken);
   const find = sql`SELECT position, holder, held_until, ${dialect.now} AS at FROM chat_consumers

@@ -1,5 +1,4 @@
-import type { Writes } from '../history.ts';
-import { bitsOf, consumerColumns, type LoadedConsumer, loadConsumer } from './change-log.ts';
+import { bitsOf, type Consume, consumerColumns, type LoadedConsumer, loadConsumer } from './change-log.ts';
 import { sql } from './dialect.ts';
 import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
 
@@ -7,8 +6,6 @@ import { type Loader, missing, type Need, needOf, type Work } from './work.ts';
 
 /** Milliseconds after which a consumer that no server follows is forgotten. */
 const forgottenAfter = 24 * 60 * 60 * 1000;
-
-type Consume = Writes['consume']['in'];
 
 const consuming = (): { last?: { name: string; loaded: LoadedConsumer } } => ({});
 

@@ -12,13 +12,19 @@ export interface ReadContext {
   readonly cursors: SealedCursors;
 }
 
-type Query = Exclude<keyof Reads, 'search'>;
-type Read<Name extends Query> = (
+/** A read, such as that of `PinReads['pins']`. */
+type Read<Of extends { in: unknown; out: unknown }> = (
   context: ReadContext,
-  input: Reads[Name]['in'],
-) => Asking<Reads[Name]['out']>;
+  input: Of['in'],
+) => Asking<Of['out']>;
+/** The reads of a subject. */
+export type ReadsOf<Queries> = {
+  readonly [Name in keyof Queries]: Queries[Name] extends { in: unknown; out: unknown }
+    ? Read<Queries[Name]>
+    : never;
+};
 /** All reads but searching: each database has its own search index. */
-export type ReadRegistry = { readonly [Name in Query]: Read<Name> };
+export type ReadRegistry = ReadsOf<Omit<Reads, 'search'>>;
 
 /** The columns of a table for a SELECT. @param alias of the table, in a join */
 export const columnsOf = ({ columns }: Table, alias?: string): Sql =>

@@ -1,4 +1,4 @@
-import { holdings, type Reads, type StoredMessage } from '../history.ts';
+import { holdings, type SearchReads, type StoredMessage } from '../history.ts';
 import { isSearched, messageFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
@@ -38,7 +38,7 @@ export function pageOfSearch(
   found: readonly { num: number; message: () => StoredMessage }[],
   rest: number,
   limit: number,
-): Reads['search']['out'] {
+): SearchReads['search']['out'] {
   const { page, last } = cutPageBySize(
     found.filter(({ num }) => num > rest),
     limit,
@@ -57,8 +57,8 @@ export async function search(
   dialect: Dialect,
   connection: DatabaseConnection,
   cursors: SealedCursors,
-  { query, only = {}, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
-): Promise<Reads['search']['out']> {
+  { query, only = {}, rooms, everyPublic, except = [], from, limit }: SearchReads['search']['in'],
+): Promise<SearchReads['search']['out']> {
   const before = cursors.open('search', from);
   if (rooms.length === 0 && !everyPublic) return { messages: [] };
   const amongRooms = (ids: readonly string[]) =>

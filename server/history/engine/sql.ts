@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../wire/errors.ts';
-import { type Change, type History, methods, type Reads } from '../history.ts';
+import { type Change, type History, methods, type Reads, type SearchReads } from '../history.ts';
 import { Background } from './background.ts';
 import { positionOf } from './change-log.ts';
 import { answered, type DatabaseConnection, type ServerDialect, SqlError, sql } from './dialect.ts';
@@ -85,7 +85,7 @@ export async function openSqlHistory(
     // The registry pairs each read with its input. TypeScript cannot follow that.
     const answer = (connection: DatabaseConnection): Promise<unknown> =>
       query === 'search'
-        ? search(dialect, connection, context.cursors, input as Reads['search']['in'])
+        ? search(dialect, connection, context.cursors, input as SearchReads['search']['in'])
         : answered(reads[query as 'room'](context, input as never), connection);
     let found: Reads[Query]['out'];
     try {

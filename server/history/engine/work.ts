@@ -16,6 +16,7 @@ export interface Place {
 
 /** What the engine is told of the subjects that are stored. */
 export interface Subjects {
+  readonly tables: readonly Table[];
   readonly rules: Readonly<Record<string, Rule>>;
   /** Names what else is needed of a room that has just been locked. */
   needsOfRoom(work: Work, id: string): readonly Need[];
@@ -33,6 +34,11 @@ export interface Rule<Input = never, Output = unknown> {
    */
   needs(input: Input): readonly Need[];
   run(work: Work, input: Input, changes: Change[]): Output;
+  /**
+   * It adds to the history: SQLite refuses it when the disk is nearly full. All others are small, or free space in the
+   * end: one that is too large for the reserve fails, and leaves it as it was.
+   */
+  readonly adds?: true;
 }
 
 /**
@@ -134,12 +140,14 @@ export class Work {
   readonly lateStatements: ((dialect: Dialect) => Sql)[] = [];
   readonly #parts = new Map<() => unknown, unknown>();
   readonly #values = new Map<object, Map<string, unknown>>();
+  readonly subjects: Subjects;
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
   #kept = 0;
   #probing = false;
 
-  constructor(digestKey: Uint8Array) {
+  constructor(subjects: Subjects, digestKey: Uint8Array) {
+    this.subjects = subjects;
     this.#digestKey = digestKey;
   }
 

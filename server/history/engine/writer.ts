@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../wire/errors.ts';
-import type { Change, Writes } from '../history.ts';
+import type { Change, ErasureWrites, Writes } from '../history.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
   allTypes,
@@ -281,7 +281,7 @@ export class Writer {
   #listErased(transaction: Transaction, calls: readonly Asked[]): void {
     const rows = calls.flatMap(({ op, input, probe }) => {
       if (op !== 'erase' || probe === true) return [];
-      const { user, at, messages } = input as Writes['erase']['in'];
+      const { user, at, messages } = input as ErasureWrites['erase']['in'];
       return [[erasedDigest(this.#digestKey, user), at, messages]];
     });
     if (rows.length === 0) return;

@@ -1,3 +1,4 @@
+import type { Consume } from '../engine/change-log.ts';
 import { consumerNeed, getConsumer } from '../engine/consumers.ts';
 import { sql } from '../engine/dialect.ts';
 import { type Loader, missing, type Need, needOf, type Work } from '../engine/work.ts';
@@ -9,7 +10,7 @@ import {
   erasureStages,
   stagesAgain,
 } from '../erasure.ts';
-import { type Change, deletedUser, erasureConsumer, everybody, type Writes } from '../history.ts';
+import { type Change, deletedUser, type ErasureWrites, erasureConsumer, everybody } from '../history.ts';
 import { newestMessage, newestMessageNeed } from '../messages/loaded.ts';
 import { erasureFrom } from '../rows.ts';
 import { refuse, tellAct } from '../rules/room-changes.ts';
@@ -18,7 +19,7 @@ import { endErasure, erasureOf, lockedErasureNeed, selectErasures, setErasure } 
 import { findErasable } from './find.ts';
 import { steps } from './steps.ts';
 
-export const erase: Rule<'erase'> = {
+export const erase: Rule<ErasureWrites['erase']> = {
   needs: ({ user }) => [lockedErasureNeed(user)],
   run(work, { user, messages, actor, reason, at }, changes) {
     if (user === deletedUser.id || user === everybody) refuse('bad_request', 'nobody has this id');
@@ -31,7 +32,7 @@ export const erase: Rule<'erase'> = {
   },
 };
 
-export const eraseStep: Rule<'eraseStep'> = {
+export const eraseStep: Rule<ErasureWrites['eraseStep']> = {
   needs: ({ by }) => [consumerNeed(leaseOf(by)), openErasureNeed],
   run(work, { by, kicked, at }, changes) {
     if (getConsumer(work, leaseOf(by)).holder !== by) return null;
@@ -58,7 +59,7 @@ export const eraseStep: Rule<'eraseStep'> = {
 };
 
 /** Asks for the lease of the erasures, and takes nothing. */
-const leaseOf = (by: string): Writes['consume']['in'] => ({
+const leaseOf = (by: string): Consume => ({
   name: erasureConsumer,
   by,
   types: [],
@@ -110,7 +111,11 @@ const openErasureLoader: Loader<object> = {
     for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
       const list = yield* findErasable(place, { ...erasure, stage });
       lists.set(stage, list);
-      needs.push(...(list.found as Erasable[]).flatMap((found) => steps[stage].needs(erasure.user, found)));
+      needs.push(
+        ...(list.found as Erasable[]).flatMap((found) =>
+          steps[stage].needs(erasure.user, found, place.subjects.tables),
+        ),
+      );
     }
     work.part(open).loaded = { erasure, lists };
     // Behind the rooms, which are locked first: what somebody has just written there as their member counts.

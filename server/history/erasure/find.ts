@@ -11,7 +11,7 @@ import {
   roomsLookedThrough,
   rowsLookedThrough,
 } from '../rows.ts';
-import { type Table, tables } from '../tables.ts';
+import type { Table } from '../tables.ts';
 /** The next rows of a stage. Rows that are done are not found again. */
 export function* findErasable(place: Place, erasure: Erasure): Asking<ErasableList> {
   const { user, stage } = erasure;
@@ -115,9 +115,9 @@ export function rowsNaming(user: string, { name, key, columns, erased }: Table):
 }
 
 /** Rows of all tables that name the user. */
-function* rowsOf({ transaction }: Place, user: string): Asking<ErasableList> {
+function* rowsOf({ transaction, subjects }: Place, user: string): Asking<ErasableList> {
   const found: Partial<Erasable>[] = [];
-  for (const table of tables.filter(({ erased }) => erased !== undefined)) {
+  for (const table of subjects.tables.filter(({ erased }) => erased !== undefined)) {
     const fields = Object.keys(table.columns).filter(
       (field) => field === 'room' || table.key.includes(field),
     );

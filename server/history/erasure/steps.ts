@@ -41,14 +41,14 @@ import {
   tellMentions,
 } from '../rules/room-changes.ts';
 import { giveReply, isReply, removeReply } from '../rules/threads.ts';
-import { bans, held, reports, type Table, tables } from '../tables.ts';
+import { bans, held, reports, type Table } from '../tables.ts';
 import { noteErased, settleErased } from './erasures.ts';
 
 // The stages of an erasure.
 
 /** The work of a stage on each of the rows that it finds. */
 interface Step {
-  needs(user: string, found: Erasable): Need[];
+  needs(user: string, found: Erasable, tables: readonly Table[]): Need[];
   run(work: Work, erasure: Erasure, found: Erasable, changes: Change[]): void;
 }
 
@@ -107,9 +107,9 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   rows: {
-    needs: (_user, { id }) => [rows(...rowNamed(id))],
+    needs: (_user, { id }, tables) => [rows(...rowNamed(tables, id))],
     run(work, { user }, { id }, changes) {
-      const [table, where] = rowNamed(id);
+      const [table, where] = rowNamed(work.subjects.tables, id);
       const [found] = work.find(table, where);
       const left = found && table.erased?.without(found, user);
       if (left === undefined) return;
@@ -119,7 +119,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
         // The members of the room see it otherwise from now on.
         if ('room' in where) note(work, user, where.room as string);
       }
-      if (left.change !== undefined) changes.push(left.change);
+      if (left.change !== undefined) changes.push(left.change as Change);
     },
   },
 
@@ -302,7 +302,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 };
 
 /** A row that `rowsNaming` has found. */
-function rowNamed(id: string): [table: Table, where: object] {
+function rowNamed(tables: readonly Table[], id: string): [table: Table, where: object] {
   const [name, where] = JSON.parse(id) as [string, object];
   return [tables.find((table) => table.name === name) as Table, where];
 }

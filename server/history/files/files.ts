@@ -1,6 +1,6 @@
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
-import type { RoomRecord, StoredFile } from '../history.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { FileReads, RoomRecord, StoredFile } from '../history.ts';
 import { memberSelection } from '../members/members.ts';
 import { knownRooms, roomSelection } from '../rooms/rooms.ts';
 import { fileColumns, fileFrom, fileStates, gone, memberFrom, roomFrom } from '../rows.ts';
@@ -9,7 +9,7 @@ import { fileColumns, fileFrom, fileStates, gone, memberFrom, roomFrom } from '.
 const isExpired = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>
   id.startsWith(gone) || (seq !== undefined && seq < firstSeq);
 
-export const fileReads = {
+export const fileReads: ReadsOf<FileReads> = {
   *file(_, { id, user }) {
     const [row] = yield* ask(
       sql`SELECT ${raw(fileColumns)}, ${roomSelection}, members.user_id AS member, ${memberSelection}
@@ -50,4 +50,4 @@ export const fileReads = {
     );
     return { bytes: Number(row?.num), more: Number(row?.files) > most };
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,6 +1,6 @@
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
-import type { Reads } from '../history.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { MemberReads } from '../history.ts';
 import { roomNumber } from '../rooms/rooms.ts';
 import { memberColumns, memberFrom, userFrom } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
@@ -12,7 +12,7 @@ export const memberSelection = raw(memberColumns);
 const maxScannedMembers = 2000;
 const membersPerStatement = 200;
 
-export const memberReads = {
+export const memberReads: ReadsOf<MemberReads> = {
   *membersOf({ dialect }, { room, users }) {
     if (users.length === 0) return [];
     const rows = yield* ask(
@@ -24,7 +24,7 @@ export const memberReads = {
   },
   *members(_, { room, query, after = { sort: '', id: '' }, limit }) {
     const key = query === undefined ? undefined : nameKey(query);
-    const members: Reads['members']['out']['members'] = [];
+    const members: MemberReads['members']['out']['members'] = [];
     const num = roomNumber(room);
     let place = after;
     for (let scanned = 0; ; ) {
@@ -48,4 +48,4 @@ export const memberReads = {
       if (rows.length < most) return { members };
     }
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,6 +1,12 @@
 import { type Asking, ask, type Dialect, inList, sql } from '../engine/dialect.ts';
-import { maxScannedRows, type ReadRegistry } from '../engine/read.ts';
-import { type Membership, mostUnreadMentions, otherOf, type Partner } from '../history.ts';
+import { maxScannedRows, type ReadsOf } from '../engine/read.ts';
+import {
+  type Membership,
+  type MembershipReads,
+  mostUnreadMentions,
+  otherOf,
+  type Partner,
+} from '../history.ts';
 import { findUsersById, userSelection } from '../people/users.ts';
 import { roomSelection, withLastMessages } from '../rooms/rooms.ts';
 import { memberFrom, userFrom } from '../rows.ts';
@@ -54,7 +60,7 @@ function* findPartners(
   );
 }
 
-export const membershipReads = {
+export const membershipReads: ReadsOf<MembershipReads> = {
   *user({ dialect }, { user: id }) {
     const [user] = yield* ask(sql`SELECT ${userSelection} FROM chat_users WHERE id = ${id}`);
     const [arrival] = yield* ask(sql`SELECT at FROM chat_arrivals WHERE user_id = ${id}`);
@@ -102,4 +108,4 @@ export const membershipReads = {
     const sharing = yield* findSharing(dialect, user, of);
     return of.filter((other) => sharing.has(other));
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,7 +1,7 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
-import { hasRows, maxScannedRows, type ReadRegistry } from '../engine/read.ts';
-import { everybody, mostUnreadMentions, type UnreadMentions } from '../history.ts';
-import { isBlocked } from '../people/blocks.ts';
+import { hasRows, maxScannedRows, type ReadsOf } from '../engine/read.ts';
+import { everybody, mostUnreadMentions, type ReadingReads, type UnreadMentions } from '../history.ts';
+import { isAuthorBlocked } from '../people/blocks.ts';
 import { isUnexpired, roomNumber, roomSelection, withLastMessages } from '../rooms/rooms.ts';
 import { memberFrom, userFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
@@ -23,7 +23,7 @@ export function unreadMentions(user: string, maxPerRoom: number): Sql {
         WHERE mentions.room = marks.room AND mentions.user_id = ${of} AND mentions.seq > mark`;
   return sql`SELECT room, seq, by_id FROM (
       SELECT found.room AS room, found.seq AS seq, messages.user_id AS by_id,
-          row_number() OVER (PARTITION BY found.room ORDER BY ${isBlocked(user)}, found.seq DESC) AS place FROM (
+          row_number() OVER (PARTITION BY found.room ORDER BY ${isAuthorBlocked(user)}, found.seq DESC) AS place FROM (
         ${newest('chat_mentions', user)} UNION ${newest('chat_mentions', everybody)}
         UNION ${newest('chat_concerned', user)}) AS found
       LEFT JOIN chat_messages AS messages ON messages.room = found.room AND messages.seq = found.seq) AS numbered
@@ -38,7 +38,7 @@ export function mentionsByAuthor(rows: readonly Row[] = []): UnreadMentions {
   );
 }
 
-export const readingReads = {
+export const readingReads: ReadsOf<ReadingReads> = {
   *unread({ dialect }, { room, after, upTo, seqs, without, limit }) {
     const named = seqs && inList(dialect, 'seq', seqs);
     const select = (from: number, to: number, order: 'seq' | 'seq DESC', most: number) =>
@@ -118,4 +118,4 @@ export const readingReads = {
     );
     return { author, seers: rows.map((row) => ({ user: userFrom(row), member: memberFrom(row) })) };
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,6 +1,6 @@
 import { ask, raw, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
-import type { Reads } from '../history.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { ExpiryReads } from '../history.ts';
 import { goneRooms } from '../rows.ts';
 
 /** One read scans this many rooms, and messages of each, and returns at most this many rooms. */
@@ -8,9 +8,9 @@ const maxScannedRooms = 200;
 const maxScannedMessages = 500;
 const maxRooms = 10;
 
-export const expiryReads = {
+export const expiryReads: ReadsOf<ExpiryReads> = {
   *expired(_, { before, beforeDirect, from }) {
-    const rooms: Reads['expired']['out']['rooms'] = [];
+    const rooms: ExpiryReads['expired']['out']['rooms'] = [];
     const scanned = yield* ask(
       sql`SELECT num, id, kind, first_seq, (SELECT sent_at FROM chat_messages AS messages
             WHERE messages.room = rooms.num AND seq >= rooms.first_seq ORDER BY seq LIMIT 1) AS oldest
@@ -36,4 +36,4 @@ export const expiryReads = {
     }
     return scanned.length < maxScannedRooms ? { rooms } : { rooms, next: scanned.at(-1)?.num as number };
   },
-} satisfies Partial<ReadRegistry>;
+};

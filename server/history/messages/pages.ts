@@ -1,13 +1,7 @@
 import { messagesAt } from '../engine/change-log.ts';
 import { type Asking, ask, raw, type Sql, sql } from '../engine/dialect.ts';
-import {
-  askNumber,
-  cutPageBySize,
-  maxScannedRows,
-  type ReadContext,
-  type ReadRegistry,
-} from '../engine/read.ts';
-import { holdings, maxPageBytes, type Page, sizeOf } from '../history.ts';
+import { askNumber, cutPageBySize, maxScannedRows, type ReadContext, type ReadsOf } from '../engine/read.ts';
+import { holdings, type MessageReads, maxPageBytes, type Page, sizeOf } from '../history.ts';
 import { isUnexpired, parseRoomCursor, roomNumber } from '../rooms/rooms.ts';
 import { goneRooms, messageFrom, reactedFrom, roomsLookedThrough } from '../rows.ts';
 import type { Row } from '../tables.ts';
@@ -55,7 +49,7 @@ function cutPageOfMessages(rows: readonly Row[], room: string, limit: number): P
   return { messages: page, complete: last === undefined };
 }
 
-export const messageReads = {
+export const messageReads: ReadsOf<MessageReads> = {
   messages: ({ dialect }, { places }) => messagesAt(dialect, places),
   *newest(context, { room, upTo, limit }) {
     const condition = sql`${isUnexpired(room)} AND seq <= ${upTo}`;
@@ -118,7 +112,7 @@ export const messageReads = {
     const isEndOfRoom = areFew || end >= (room.last_seq as number);
     return { messages, ...(isEndOfRoom ? yield* nextRoomWritten(user, num) : { next: `${num} ${end}` }) };
   },
-} satisfies Partial<ReadRegistry>;
+};
 
 /** Whether the message, apart from its reactions, was last changed at `upTo` or before. */
 function isChangedBefore(row: Row, upTo: number): boolean {

@@ -1,14 +1,14 @@
 import { ask, raw, sql } from '../engine/dialect.ts';
-import { cutPage, type ReadRegistry } from '../engine/read.ts';
-import type { Reads } from '../history.ts';
+import { cutPage, type ReadsOf } from '../engine/read.ts';
+import type { ReactionReads } from '../history.ts';
 import { findRoomNumbers, isUnexpired, roomNumber } from '../rooms/rooms.ts';
 import { goneRooms } from '../rows.ts';
 
 const reactionsPerStatement = 500;
 
-export const reactionReads = {
+export const reactionReads: ReadsOf<ReactionReads> = {
   *reactionsOf({ dialect }, { user, of }) {
-    const reactions: Reads['reactionsOf']['out'] = [];
+    const reactions: ReactionReads['reactionsOf']['out'] = [];
     const numById = yield* findRoomNumbers(dialect, [...new Set(of.map(({ room }) => room))]);
     const idByNum = new Map([...numById].map(([id, num]) => [num, id]));
     const keys = of.flatMap(({ room, seq, emoji }) => {
@@ -65,4 +65,4 @@ export const reactionReads = {
     }));
     return { reactions, ...(last && { next: `${last.place} ${last.emoji}` }) };
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,7 +1,7 @@
 import type { RoomRole } from '../../wire/events.ts';
 import { ask, type Dialect, type Sql, sql } from '../engine/dialect.ts';
-import { countUpTo, type ReadRegistry } from '../engine/read.ts';
-import { dayOf, type KnownRooms } from '../history.ts';
+import { countUpTo, type ReadsOf } from '../engine/read.ts';
+import { type AboutPersonReads, dayOf, type KnownRooms } from '../history.ts';
 import { knownRooms } from '../rooms/rooms.ts';
 import { fileStates } from '../rows.ts';
 import { inKnownRooms } from './acts.ts';
@@ -14,7 +14,7 @@ const messagesBy = (dialect: Dialect, user: string, known: KnownRooms): Sql =>
   sql`${knownRooms(dialect, known)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
       WHERE messages.room = rooms.num AND messages.user_id = ${user} AND seq >= first_seq AND deleted_at IS NULL`;
 
-export const aboutPersonReads = {
+export const aboutPersonReads: ReadsOf<AboutPersonReads> = {
   *activity({ dialect }, { user, most, mostRooms, ...known }) {
     const rooms = knownRooms(dialect, known);
     const [written] = yield* ask(
@@ -81,4 +81,4 @@ export const aboutPersonReads = {
       id: id as string,
     }));
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,7 +1,7 @@
 import type { AuditScope } from '../../wire/events.ts';
 import { ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
-import { askNumber, cutPage, type ReadRegistry } from '../engine/read.ts';
-import type { Act, KnownRooms, Reads } from '../history.ts';
+import { askNumber, cutPage, type ReadsOf } from '../engine/read.ts';
+import type { Act, ActReads, KnownRooms } from '../history.ts';
 import { actColumns } from '../rows.ts';
 import type { Row } from '../tables.ts';
 
@@ -44,13 +44,13 @@ export function inKnownRooms(dialect: Dialect, { rooms, except }: KnownRooms): S
 }
 
 /** The condition that the affected user may know of the act. Only members can be removed. */
-function isKnownToUser(dialect: Dialect, { rooms, lost }: NonNullable<Reads['acts']['in']['of']>): Sql {
+function isKnownToUser(dialect: Dialect, { rooms, lost }: NonNullable<ActReads['acts']['in']['of']>): Sql {
   const inOwn = inKnownRooms(dialect, { rooms, except: [] });
   const inLost = inKnownRooms(dialect, { rooms: lost, except: [] });
   return sql`(act = 'removed' OR ${inOwn} OR (act = 'banned' AND ${inLost}))`;
 }
 
-export const actReads = {
+export const actReads: ReadsOf<ActReads> = {
   *acts({ dialect }, { of, by, scope, before = Number.MAX_SAFE_INTEGER, limit }) {
     const select = (condition: Sql) =>
       sql`SELECT ${actSelection} FROM chat_audit WHERE ${condition} num < ${before}
@@ -86,4 +86,4 @@ export const actReads = {
           WHERE at >= ${since} AND act IN ('report_closed', 'approved', 'rejected')
             AND ${inKnownRooms(dialect, known)}`,
     ),
-} satisfies Partial<ReadRegistry>;
+};

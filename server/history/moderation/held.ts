@@ -1,6 +1,6 @@
 import { ask, inList, raw, sql } from '../engine/dialect.ts';
-import { columnsOf, cutPageBySize, hasRows, type ReadRegistry } from '../engine/read.ts';
-import { mostNameBytes, type StoredHeld } from '../history.ts';
+import { columnsOf, cutPageBySize, hasRows, type ReadsOf } from '../engine/read.ts';
+import { type HeldReads, mostNameBytes, type StoredHeld } from '../history.ts';
 import { held, type Row, rowFrom } from '../tables.ts';
 
 const selectHeld = sql`SELECT held.num AS num, rooms.id AS room_id, kind, ${columnsOf(held, 'held')}
@@ -12,7 +12,7 @@ const heldFrom = (row: Row) => rowFrom(held, row, row.room_id as string);
 const sizeOfHeld = (message: StoredHeld): number =>
   Buffer.byteLength(JSON.stringify(message)) + mostNameBytes;
 
-export const heldReads = {
+export const heldReads: ReadsOf<HeldReads> = {
   *held(_, { id }) {
     const [row] = yield* ask(sql`${selectHeld} WHERE held.id = ${id}`);
     return row === undefined ? null : heldFrom(row);
@@ -57,4 +57,4 @@ export const heldReads = {
     }
     return false;
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,6 +1,6 @@
 import { ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
-import { columnsOf, cutPageBySize, type ReadContext, type ReadRegistry } from '../engine/read.ts';
-import { mostNameBytes, type Reads, type StoredReport, sizeOf } from '../history.ts';
+import { columnsOf, cutPageBySize, type ReadContext, type ReadsOf } from '../engine/read.ts';
+import { mostNameBytes, type ReportReads, type StoredReport, sizeOf } from '../history.ts';
 import { knownRooms, roomNumber } from '../rooms/rooms.ts';
 import { type Row, reports, rowFrom } from '../tables.ts';
 
@@ -17,7 +17,7 @@ function pageOfReports(
   { cursors }: ReadContext,
   rows: readonly Row[],
   limit: number,
-): Reads['reports']['out'] {
+): ReportReads['reports']['out'] {
   const { page, last } = cutPageBySize(rows, limit, reportFrom, sizeOfReport);
   return { reports: page, ...(last && { next: cursors.seal('report', last.num as number) }) };
 }
@@ -26,7 +26,7 @@ function pageOfReports(
 const inRooms = (dialect: Dialect, ids: readonly string[]) =>
   sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${inList(dialect, 'id', ids)})`;
 
-export const reportReads = {
+export const reportReads: ReadsOf<ReportReads> = {
   *report(_, { id }) {
     const [row] = yield* ask(sql`${selectReports} WHERE reports.id = ${id} AND seq >= first_seq`);
     return row === undefined ? null : reportFrom(row);
@@ -74,4 +74,4 @@ export const reportReads = {
     );
     return pageOfReports(context, rows, limit).reports;
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,7 +1,8 @@
 import { ask, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { RestrictionReads } from '../history.ts';
 
-export const restrictionReads = {
+export const restrictionReads: ReadsOf<RestrictionReads> = {
   *restrictions() {
     const rows = yield* ask(
       sql`SELECT rooms.id AS id, user_id, restricted FROM chat_members AS members
@@ -13,4 +14,4 @@ export const restrictionReads = {
       restricted: JSON.parse(restricted as string),
     }));
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,9 +1,9 @@
 import { ask, inList, sql } from '../engine/dialect.ts';
-import { findRows, type ReadRegistry } from '../engine/read.ts';
-import { mostDevices } from '../history.ts';
+import { findRows, type ReadsOf } from '../engine/read.ts';
+import { type DeviceReads, mostDevices } from '../history.ts';
 import { devices, vapidKeys } from '../tables.ts';
 
-export const deviceReads = {
+export const deviceReads: ReadsOf<DeviceReads> = {
   devices: (_, { user }) =>
     findRows(devices, sql`WHERE user_id = ${user} ORDER BY at DESC, id LIMIT ${mostDevices}`),
   *withDevices({ dialect }, { users }) {
@@ -14,4 +14,4 @@ export const deviceReads = {
     return rows.map(({ user_id }) => user_id as string);
   },
   vapidKeys: () => findRows(vapidKeys, sql`ORDER BY at, id`),
-} satisfies Partial<ReadRegistry>;
+};

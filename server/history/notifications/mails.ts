@@ -1,8 +1,9 @@
 import { sql } from '../engine/dialect.ts';
-import { findRows, type ReadRegistry } from '../engine/read.ts';
+import { findRows, type ReadsOf } from '../engine/read.ts';
+import type { MailReads } from '../history.ts';
 import { mailAddresses, mailStops } from '../tables.ts';
 
-export const mailReads = {
+export const mailReads: ReadsOf<MailReads> = {
   *mailAddress(_, { user }) {
     const [address = { user }] = yield* findRows(mailAddresses, sql`WHERE user_id = ${user}`);
     return address;
@@ -11,4 +12,4 @@ export const mailReads = {
     const [stop = null] = yield* findRows(mailStops, sql`WHERE id = ${id}`);
     return stop;
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,8 +1,9 @@
 import { ask, sql } from '../engine/dialect.ts';
-import { findRows, type ReadRegistry } from '../engine/read.ts';
+import { findRows, type ReadsOf } from '../engine/read.ts';
+import type { NoticeReads } from '../history.ts';
 import { notices } from '../tables.ts';
 
-export const noticeReads = {
+export const noticeReads: ReadsOf<NoticeReads> = {
   *notices(_, { user }) {
     const [stored = {}] = yield* findRows(notices, sql`WHERE user_id = ${user}`);
     const [active] = yield* ask(sql`SELECT at FROM chat_active WHERE user_id = ${user}`);
@@ -42,4 +43,4 @@ export const noticeReads = {
     const next = users.length === limit ? users.at(-1) : undefined;
     return { users, ...(next === undefined ? {} : { next }) };
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,11 +1,11 @@
 import { ask, type Sql, sql } from '../engine/dialect.ts';
-import { countUpTo, cutPage, type ReadRegistry } from '../engine/read.ts';
-import type { ArrivalPlace } from '../history.ts';
+import { countUpTo, cutPage, type ReadsOf } from '../engine/read.ts';
+import type { ArrivalPlace, ArrivalReads } from '../history.ts';
 import { userFrom } from '../rows.ts';
 import { behindNames, nameKey } from '../text-keys.ts';
 import { userSelection } from './users.ts';
 
-export const arrivalReads = {
+export const arrivalReads: ReadsOf<ArrivalReads> = {
   *arrival(_, { user }) {
     const [row] = yield* ask(
       sql`SELECT ${userSelection}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id WHERE user_id = ${user}`,
@@ -24,7 +24,7 @@ export const arrivalReads = {
     return { users: page.map(userFrom), ...(next && { next }) };
   },
   arrived: (_, { most }) => countUpTo(most, sql`SELECT at FROM chat_arrivals WHERE at >= 0`),
-} satisfies Partial<ReadRegistry>;
+};
 
 function newestArrivals(after: ArrivalPlace | undefined, limit: number): Sql {
   const { key, user } = after ?? { key: Number.MAX_SAFE_INTEGER, user: '' };

@@ -1,6 +1,6 @@
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
-import type { UserRecord } from '../history.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { FindUsersReads, UserRecord } from '../history.ts';
 import { userFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
 import { behindNames, findKeys, nameKey, sortKey } from '../text-keys.ts';
@@ -106,7 +106,7 @@ function* scanMembers(search: MemberSearch, rooms: readonly Row[]): Asking<Row[]
   return scanned;
 }
 
-export const findUsersReads = {
+export const findUsersReads: ReadsOf<FindUsersReads> = {
   *findUsers({ dialect }, { user: asker, query, onlyShared, limit }) {
     const found = new FoundUsers(query, limit);
     const rooms = yield* ask(
@@ -155,4 +155,4 @@ export const findUsersReads = {
     }
     return found.users;
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,9 +1,10 @@
 import { ask, inList, raw, type Sql, sql } from '../engine/dialect.ts';
-import { askNumber, type ReadRegistry } from '../engine/read.ts';
+import { askNumber, type ReadsOf } from '../engine/read.ts';
+import type { LastHereReads } from '../history.ts';
 
 const usersPerStatement = 500;
 
-export const lastHereReads = {
+export const lastHereReads: ReadsOf<LastHereReads> = {
   *lastHere(_, { user, asker }) {
     const [row] = yield* ask(sql`SELECT at, hidden FROM chat_last_here WHERE user_id = ${user}`);
     const [block] = yield* ask(
@@ -25,4 +26,4 @@ export const lastHereReads = {
     }
     return { all: yield* count(raw('')), among };
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,7 +1,7 @@
 import { type Asking, ask, type Dialect, inList, raw, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
+import type { ReadsOf } from '../engine/read.ts';
 import { type ErasureStage, isBeforeEnd } from '../erasure.ts';
-import type { UserRecord } from '../history.ts';
+import type { UserReads, UserRecord } from '../history.ts';
 import { userFrom } from '../rows.ts';
 
 /** The columns of a `UserRecord`. */
@@ -14,7 +14,7 @@ export function* findUsersById(dialect: Dialect, ids: readonly string[]): Asking
   return new Map(rows.map((row) => [row.id as string, userFrom(row)]));
 }
 
-export const userReads = {
+export const userReads: ReadsOf<UserReads> = {
   *users({ dialect }, { ids }) {
     const userById = yield* findUsersById(dialect, ids);
     return ids.flatMap((id) => userById.get(id) ?? []);
@@ -33,4 +33,4 @@ export const userReads = {
     );
     return rows.map(({ user_id }) => user_id as string);
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,8 +1,9 @@
 import { ask, inList, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { DayReads } from '../history.ts';
 import { knownRooms } from './rooms.ts';
 
-export const dayReads = {
+export const dayReads: ReadsOf<DayReads> = {
   *messagesByDay({ dialect }, { from, ...known }) {
     const rooms = knownRooms(dialect, known);
     const rows = yield* ask(
@@ -23,4 +24,4 @@ export const dayReads = {
     );
     return rows.map(({ id, num }) => ({ room: id as string, messages: Number(num) }));
   },
-} satisfies Partial<ReadRegistry>;
+};

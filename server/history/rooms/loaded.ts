@@ -14,7 +14,7 @@ import {
   type Work,
 } from '../engine/work.ts';
 import { gone, type RoomRow, roomFields, roomRow } from '../rows.ts';
-import { type Columns, tables } from '../tables.ts';
+import type { Columns } from '../tables.ts';
 import { nameKey, storedNameKey } from '../text-keys.ts';
 
 // Rooms in a transaction.
@@ -245,9 +245,9 @@ function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]
 }
 
 /** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
-function retire({ transaction }: Place, num: number): void {
+function retire({ transaction, subjects }: Place, num: number): void {
   transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
-  for (const { name, columns } of tables) {
+  for (const { name, columns } of subjects.tables) {
     if ('room' in columns) transaction.later(sql`DELETE FROM ${raw(name)} WHERE room = ${num}`);
   }
   const none = without(roomFields, needed).map((column) => `${column} = NULL`);

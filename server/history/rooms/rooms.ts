@@ -1,6 +1,6 @@
 import { type Asking, ask, type Dialect, inList, raw, type Sql, sql } from '../engine/dialect.ts';
-import type { ReadRegistry } from '../engine/read.ts';
-import type { KnownRooms, RoomRecord } from '../history.ts';
+import type { ReadsOf } from '../engine/read.ts';
+import type { KnownRooms, RoomReads, RoomRecord } from '../history.ts';
 import { messageFrom, roomColumns, roomFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
 
@@ -54,7 +54,7 @@ export function* withLastMessages(dialect: Dialect, rows: readonly Row[]): Askin
   });
 }
 
-export const roomReads = {
+export const roomReads: ReadsOf<RoomReads> = {
   *publicRooms({ dialect }) {
     const rows = yield* ask(sql`SELECT ${roomSelection} FROM chat_rooms AS rooms WHERE kind = 'public'`);
     return yield* withLastMessages(dialect, rows);
@@ -64,4 +64,4 @@ export const roomReads = {
     const [room = null] = bare ? rows.map(roomFrom) : yield* withLastMessages(dialect, rows);
     return room;
   },
-} satisfies Partial<ReadRegistry>;
+};

@@ -1,7 +1,7 @@
 import { usersNamed, withoutUser } from '../broadcast.ts';
 import { consumerNeed, deleteOtherConsumers, getConsumer, setConsumer } from '../engine/consumers.ts';
 import type { Need } from '../engine/work.ts';
-import { leaseTime, lookThroughPause, type StoredEvent } from '../history.ts';
+import { type LogWrites, leaseTime, lookThroughPause, type StoredEvent } from '../history.ts';
 import { markDue, markDueRooms, markPushes } from '../notifications/due.ts';
 import { getRoom, roomNeed } from '../rooms/loaded.ts';
 import { webhooks } from '../tables.ts';
@@ -15,7 +15,7 @@ import type { Rule } from './rule.ts';
 const isOfDirect = (event: StoredEvent): event is StoredEvent & { roomId: string } =>
   event.type === 'room.member_added' && event.roomId?.startsWith('d-') === true;
 
-export const consume: Rule<'consume'> = {
+export const consume: Rule<LogWrites['consume']> = {
   needs: (input) => [
     consumerNeed(input),
     ...(input.rows?.events ?? []).flatMap((event): Need[] => [
@@ -58,7 +58,7 @@ export const consume: Rule<'consume'> = {
   },
 };
 
-export const keepConsumers: Rule<'keepConsumers'> = {
+export const keepConsumers: Rule<LogWrites['keepConsumers']> = {
   needs: () => [],
   run(work, { names }) {
     deleteOtherConsumers(work, names);
@@ -66,7 +66,7 @@ export const keepConsumers: Rule<'keepConsumers'> = {
   },
 };
 
-export const broadcast: Rule<'broadcast'> = {
+export const broadcast: Rule<LogWrites['broadcast']> = {
   needs: ({ what }) => usersNamed(what).flatMap(aboutUser),
   run(work, { from, what }, changes) {
     // The server may not know yet that a user is erased, or was a moment ago: the name would stay in the log.

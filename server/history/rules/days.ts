@@ -1,6 +1,6 @@
 import { sql } from '../engine/dialect.ts';
 import type { Work } from '../engine/work.ts';
-import { dayOf } from '../history.ts';
+import { type DayWrites, dayOf } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import { days } from '../tables.ts';
 import type { Rule } from './rule.ts';
@@ -16,7 +16,7 @@ export function withOneMore(work: Work, { id, sent }: RoomRow, at: number): NonN
   return { day, messages: 1 };
 }
 
-export const forgetDays: Rule<'forgetDays'> = {
+export const forgetDays: Rule<DayWrites['forgetDays']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_days WHERE day < ${dayOf(before)}`);

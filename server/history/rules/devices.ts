@@ -1,12 +1,12 @@
 import { sql } from '../engine/dialect.ts';
 import { rows } from '../engine/work.ts';
-import { type DeviceOf, mostDevices, type StoredDevice } from '../history.ts';
+import { type DeviceOf, type DeviceWrites, mostDevices, type StoredDevice } from '../history.ts';
 import { devices, vapidKeys } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 // The devices of users that are notified while no page is open: see `Writes`.
 
-export const registerDevice: Rule<'registerDevice'> = {
+export const registerDevice: Rule<DeviceWrites['registerDevice']> = {
   needs: ({ id, user }) => [rows(devices, { id }), rows(devices, { user }), ...aboutUser(user)],
   run(work, device) {
     const { id, user } = device;
@@ -23,7 +23,7 @@ export const registerDevice: Rule<'registerDevice'> = {
 const isSame = (known: StoredDevice | undefined, { user, sealed = known?.sealed }: DeviceOf) =>
   known?.user === user && known.sealed === sealed;
 
-export const removeDevice: Rule<'removeDevice'> = {
+export const removeDevice: Rule<DeviceWrites['removeDevice']> = {
   needs: ({ id }) => [rows(devices, { id })],
   run(work, device) {
     const { id } = device;
@@ -33,7 +33,7 @@ export const removeDevice: Rule<'removeDevice'> = {
   },
 };
 
-export const noteDevice: Rule<'noteDevice'> = {
+export const noteDevice: Rule<DeviceWrites['noteDevice']> = {
   needs: ({ id }) => [rows(devices, { id })],
   run(work, { until, since, ...device }) {
     const [known] = work.find(devices, { id: device.id });
@@ -48,7 +48,7 @@ export const noteDevice: Rule<'noteDevice'> = {
   },
 };
 
-export const forgetDevices: Rule<'forgetDevices'> = {
+export const forgetDevices: Rule<DeviceWrites['forgetDevices']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_devices WHERE since < ${before}`);
@@ -56,7 +56,7 @@ export const forgetDevices: Rule<'forgetDevices'> = {
   },
 };
 
-export const addVapidKey: Rule<'addVapidKey'> = {
+export const addVapidKey: Rule<DeviceWrites['addVapidKey']> = {
   needs: ({ id }) => [rows(vapidKeys, { id })],
   run(work, key) {
     work.put(vapidKeys, key);

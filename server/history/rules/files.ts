@@ -1,10 +1,12 @@
 import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
 import { isBeforeEnd } from '../erasure.ts';
 import { doomedFiles, doomedFilesNeed, dropFile, forgetFile, insertFile } from '../files/loaded.ts';
+import type { FileWrites } from '../history.ts';
 import { roomNeed } from '../rooms/loaded.ts';
 import { existing, refuse } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-export const addFile: Rule<'addFile'> = {
+export const addFile: Rule<FileWrites['addFile']> = {
+  adds: true,
   needs: ({ room, user }) => [roomNeed(room), erasureNeed(user)],
   run(work, { room, user, file, at }) {
     existing(work, room);
@@ -16,7 +18,7 @@ export const addFile: Rule<'addFile'> = {
   },
 };
 
-export const dropFiles: Rule<'dropFiles'> = {
+export const dropFiles: Rule<FileWrites['dropFiles']> = {
   needs: ({ before, most }) => [doomedFilesNeed(before, most)],
   run(work, { before, most }) {
     const { ids, stored } = doomedFiles(work, before, most);
@@ -25,7 +27,7 @@ export const dropFiles: Rule<'dropFiles'> = {
   },
 };
 
-export const forgetFiles: Rule<'forgetFiles'> = {
+export const forgetFiles: Rule<FileWrites['forgetFiles']> = {
   needs: () => [],
   run(work, { ids }) {
     for (const id of ids) forgetFile(work, id);

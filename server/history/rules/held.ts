@@ -6,13 +6,13 @@ import { fileNeed, getFile, setFile } from '../files/loaded.ts';
 import {
   acted,
   type Change,
+  type HeldWrites,
   isBanned,
   isHeld,
   isMember,
   mostHeld,
   type StoredHeld,
   type StoredMessage,
-  type Writes,
   waitsSince,
 } from '../history.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
@@ -40,7 +40,8 @@ import type { Rule } from './rule.ts';
 import { discardEdit, dropHeld, filesOfEdit, keepFiles, tellHeld } from './waiting.ts';
 // Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
 
-export const hold: Rule<'hold'> = {
+export const hold: Rule<HeldWrites['hold']> = {
+  adds: true,
   needs: (input) => [...sendNeeds(input), rows(held, { room: input.room, user: input.user.id })],
   run(work, input, changes) {
     const { room: id, user, clientId, sentAt, why } = input;
@@ -87,7 +88,8 @@ export const hold: Rule<'hold'> = {
   },
 };
 
-export const holdEdit: Rule<'holdEdit'> = {
+export const holdEdit: Rule<HeldWrites['holdEdit']> = {
+  adds: true,
   needs: (input) => [...editNeeds(input), rows(held, { room: input.room, user: input.user })],
   run(work, input, changes) {
     const { room: id, seq, user, at, why, text, files: chosen, mentions } = input;
@@ -120,7 +122,8 @@ export const holdEdit: Rule<'holdEdit'> = {
   },
 };
 
-export const heldPreview: Rule<'heldPreview'> = {
+export const heldPreview: Rule<HeldWrites['heldPreview']> = {
+  adds: true,
   needs: ({ room, id, page }) => [
     rows(held, { room, id }),
     ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
@@ -145,7 +148,8 @@ export const heldPreview: Rule<'heldPreview'> = {
   },
 };
 
-export const approveHeld: Rule<'approveHeld'> = {
+export const approveHeld: Rule<HeldWrites['approveHeld']> = {
+  adds: true,
   needs: ({ room, id, user, by }) => [
     rows(held, { room, id }),
     memberNeed(room, user),
@@ -165,7 +169,7 @@ export const approveHeld: Rule<'approveHeld'> = {
   },
 };
 
-export const rejectHeld: Rule<'rejectHeld'> = {
+export const rejectHeld: Rule<HeldWrites['rejectHeld']> = {
   needs: ({ room, id, by }) => [rows(held, { room, id }), memberNeed(room, by)],
   run(work, input, changes) {
     const { room, by, reason, at } = input;
@@ -185,7 +189,7 @@ export const rejectHeld: Rule<'rejectHeld'> = {
   },
 };
 
-export const discardHeld: Rule<'discardHeld'> = {
+export const discardHeld: Rule<HeldWrites['discardHeld']> = {
   needs: ({ room, id }) => [rows(held, { room, id })],
   run(work, { room, id, user, at }, changes) {
     const [one] = work.find(held, { room, id });
@@ -194,7 +198,7 @@ export const discardHeld: Rule<'discardHeld'> = {
   },
 };
 
-export const forgetHeld: Rule<'forgetHeld'> = {
+export const forgetHeld: Rule<HeldWrites['forgetHeld']> = {
   needs: ({ of }) => of.map(({ room, id }) => rows(held, { room, id })),
   run(work, { of, at }, changes) {
     for (const { room, id } of of) {
@@ -299,7 +303,12 @@ function keep(work: Work, one: StoredHeld, changes: Change[]): void {
  */
 function waitingFor(
   work: Work,
-  { room, id, by, siteModerator }: Pick<Writes['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
+  {
+    room,
+    id,
+    by,
+    siteModerator,
+  }: Pick<HeldWrites['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
 ): StoredHeld {
   const { kind } = existing(work, room);
   const member = getMember(work, room, by);

@@ -1,4 +1,4 @@
-import { acted, type Change, isMember } from '../history.ts';
+import { acted, type Change, type ImportWrites, isMember } from '../history.ts';
 import { getMember, hasBeenMember, setMember } from '../members/loaded.ts';
 import { getMessageByClientId, lastMessageNeed } from '../messages/loaded.ts';
 import { getRoom, roomNeed, setRoom } from '../rooms/loaded.ts';
@@ -12,7 +12,8 @@ import type { Rule } from './rule.ts';
 
 const unheard = (): Change[] => [];
 
-export const importRoom: Rule<'importRoom'> = {
+export const importRoom: Rule<ImportWrites['importRoom']> = {
+  adds: true,
   needs: ({ id, kind, name }) => [roomNeed(id), ...publicName(kind, name)],
   run(work, { id, kind, name, topic, at }) {
     const known = getRoom(work, id);
@@ -23,7 +24,8 @@ export const importRoom: Rule<'importRoom'> = {
   },
 };
 
-export const importMessage: Rule<'importMessage'> = {
+export const importMessage: Rule<ImportWrites['importMessage']> = {
+  adds: true,
   needs: sendNeeds,
   run(work, input) {
     const { room, user, clientId } = input;
@@ -39,7 +41,8 @@ export const importMessage: Rule<'importMessage'> = {
   },
 };
 
-export const importMembers: Rule<'importMembers'> = {
+export const importMembers: Rule<ImportWrites['importMembers']> = {
+  adds: true,
   needs: ({ room, users }) => [
     lastMessageNeed(room),
     ...peopleIn(

@@ -1,6 +1,6 @@
 import { sql } from '../engine/dialect.ts';
 import { rows } from '../engine/work.ts';
-import { acted, isMember, mostInvites, mostInvitesOfRoom, opens } from '../history.ts';
+import { acted, type InviteWrites, isMember, mostInvites, mostInvitesOfRoom, opens } from '../history.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
 import { getUser } from '../people/loaded.ts';
@@ -8,7 +8,7 @@ import { getRoom, roomNeed } from '../rooms/loaded.ts';
 import { invites } from '../tables.ts';
 import { add, existing, isStale, peopleIn, refuse, rename } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-export const createInvite: Rule<'createInvite'> = {
+export const createInvite: Rule<InviteWrites['createInvite']> = {
   needs: ({ invite: { room, by } }) => [roomNeed(room), memberNeed(room, by), rows(invites, { room })],
   run(work, { invite, decidedFor }) {
     const room = existing(work, invite.room);
@@ -26,7 +26,7 @@ export const createInvite: Rule<'createInvite'> = {
   },
 };
 
-export const revokeInvite: Rule<'revokeInvite'> = {
+export const revokeInvite: Rule<InviteWrites['revokeInvite']> = {
   needs: ({ room, id }) => [rows(invites, { room, id })],
   run(work, { room: id, id: invite, by, decidedFor }) {
     const room = existing(work, id);
@@ -37,7 +37,7 @@ export const revokeInvite: Rule<'revokeInvite'> = {
   },
 };
 
-export const acceptInvite: Rule<'acceptInvite'> = {
+export const acceptInvite: Rule<InviteWrites['acceptInvite']> = {
   needs: ({ room, id, by, user }) => [
     lastMessageNeed(room),
     ...peopleIn(room, [user.id, by]),
@@ -63,7 +63,7 @@ export const acceptInvite: Rule<'acceptInvite'> = {
   },
 };
 
-export const forgetInvites: Rule<'forgetInvites'> = {
+export const forgetInvites: Rule<InviteWrites['forgetInvites']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);

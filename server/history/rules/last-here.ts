@@ -1,9 +1,10 @@
 import { sql } from '../engine/dialect.ts';
 import { rows } from '../engine/work.ts';
+import type { LastHereWrites } from '../history.ts';
 import { lastHere } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
-export const noteHere: Rule<'noteHere'> = {
+export const noteHere: Rule<LastHereWrites['noteHere']> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [known] = work.find(lastHere, { user });
@@ -13,7 +14,7 @@ export const noteHere: Rule<'noteHere'> = {
   },
 };
 
-export const hideHere: Rule<'hideHere'> = {
+export const hideHere: Rule<LastHereWrites['hideHere']> = {
   needs: ({ user }) => [rows(lastHere, { user }), ...aboutUser(user)],
   run(work, { user, hidden }) {
     const [known] = work.find(lastHere, { user });
@@ -24,7 +25,7 @@ export const hideHere: Rule<'hideHere'> = {
   },
 };
 
-export const forgetHere: Rule<'forgetHere'> = {
+export const forgetHere: Rule<LastHereWrites['forgetHere']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_last_here WHERE at < ${before} AND hidden IS NULL`);

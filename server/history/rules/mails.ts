@@ -1,11 +1,12 @@
 import { sql } from '../engine/dialect.ts';
 import { rows } from '../engine/work.ts';
+import type { MailWrites } from '../history.ts';
 import { mailAddresses, mailStops } from '../tables.ts';
 import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 // Where mails to users go, and the links in them that stop them: see `Writes`.
 
-export const noteMailAddress: Rule<'noteMailAddress'> = {
+export const noteMailAddress: Rule<MailWrites['noteMailAddress']> = {
   needs: ({ user }) => [rows(mailAddresses, { user }), ...aboutUser(user)],
   run(work, { user, ...set }) {
     const [known] = work.find(mailAddresses, { user });
@@ -15,7 +16,7 @@ export const noteMailAddress: Rule<'noteMailAddress'> = {
   },
 };
 
-export const addMailStop: Rule<'addMailStop'> = {
+export const addMailStop: Rule<MailWrites['addMailStop']> = {
   needs: ({ id, user }) => [rows(mailStops, { id }), ...aboutUser(user)],
   run(work, stop) {
     work.find(mailStops, { id: stop.id });
@@ -24,7 +25,7 @@ export const addMailStop: Rule<'addMailStop'> = {
   },
 };
 
-export const forgetMailStops: Rule<'forgetMailStops'> = {
+export const forgetMailStops: Rule<MailWrites['forgetMailStops']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_mail_stops WHERE at < ${before}`);

@@ -10,6 +10,7 @@ import {
   type Work,
 } from '../engine/work.ts';
 import {
+  type ArrivalWrites,
   acted,
   type Change,
   deletedUser,
@@ -18,7 +19,9 @@ import {
   isBanned,
   isMember,
   type MemberRecord,
+  type MemberWrites,
   mostUnreadMentions,
+  type ReadingWrites,
   sources,
 } from '../history.ts';
 import {
@@ -32,7 +35,7 @@ import {
   setMember,
 } from '../members/loaded.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
-import { isBlocked } from '../people/blocks.ts';
+import { isAuthorBlocked } from '../people/blocks.ts';
 import { getUser, userNeed } from '../people/loaded.ts';
 import { getRoom } from '../rooms/loaded.ts';
 import { arrivals, blocks, siteUsers } from '../tables.ts';
@@ -58,7 +61,8 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-export const addMembers: Rule<'addMembers'> = {
+export const addMembers: Rule<MemberWrites['addMembers']> = {
+  adds: true,
   needs: ({ room, users, by }) => [
     lastMessageNeed(room),
     ...peopleIn(
@@ -92,7 +96,7 @@ export const addMembers: Rule<'addMembers'> = {
   },
 };
 
-export const join: Rule<'join'> = {
+export const join: Rule<MemberWrites['join']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user.id])],
   run(work, { room: id, user, at }, changes) {
     const room = existing(work, id);
@@ -116,7 +120,7 @@ export const join: Rule<'join'> = {
   },
 };
 
-export const removeMembers: Rule<'removeMembers'> = {
+export const removeMembers: Rule<MemberWrites['removeMembers']> = {
   needs: ({ room, users }) => [lastMessageNeed(room), ...peopleLosing(room, users)],
   run(work, { room: id, users, sources: bits, by, cause, actor, decidedFor, at }, changes) {
     const room = existing(work, id);
@@ -131,7 +135,7 @@ export const removeMembers: Rule<'removeMembers'> = {
   },
 };
 
-export const setRole: Rule<'setRole'> = {
+export const setRole: Rule<MemberWrites['setRole']> = {
   needs: ({ room, user, role }) => [
     lastMessageNeed(room),
     // All members of the room are looked through for the owner.
@@ -154,7 +158,7 @@ export const setRole: Rule<'setRole'> = {
   },
 };
 
-export const setNotify: Rule<'setNotify'> = {
+export const setNotify: Rule<MemberWrites['setNotify']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleIn(room, [user])],
   run(work, { room: id, user, notify }, changes) {
     existing(work, id);
@@ -166,7 +170,7 @@ export const setNotify: Rule<'setNotify'> = {
   },
 };
 
-export const markRead: Rule<'markRead'> = {
+export const markRead: Rule<ReadingWrites['markRead']> = {
   needs: ({ room, user }) => [memberNeed(room, user)],
   run(work, { room: id, user, seq }, changes) {
     const room = existing(work, id);
@@ -183,7 +187,7 @@ export const markRead: Rule<'markRead'> = {
   },
 };
 
-export const markUnread: Rule<'markUnread'> = {
+export const markUnread: Rule<ReadingWrites['markUnread']> = {
   needs: ({ room, user, seq }) => [memberNeed(room, user), unreadMentionsNeed(room, user, seq)],
   run(work, { room: id, user, seq }, changes) {
     existing(work, id);
@@ -198,7 +202,7 @@ export const markUnread: Rule<'markUnread'> = {
   },
 };
 
-export const arrive: Rule<'arrive'> = {
+export const arrive: Rule<ArrivalWrites['arrive']> = {
   needs: ({ user, rooms: wanted }) => [
     userNeed(user.id),
     rows(arrivals, { user: user.id }),
@@ -229,7 +233,8 @@ export const arrive: Rule<'arrive'> = {
   },
 };
 
-export const putSiteUsers: Rule<'putSiteUsers'> = {
+export const putSiteUsers: Rule<ArrivalWrites['putSiteUsers']> = {
+  adds: true,
   needs: ({ users }) => users.flatMap(({ id }): Need[] => [userNeed(id), rows(siteUsers, { user: id })]),
   run(work, { users, at }, changes) {
     for (const user of users) {
@@ -295,7 +300,7 @@ const unreadMentionsLoader: ValueLoader<Unread, readonly (readonly [seq: number,
             ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
             UNION ${seqs('chat_concerned', user)}) AS found
             JOIN chat_messages AS messages ON messages.room = ${room.num} AND messages.seq = found.seq
-            ORDER BY ${isBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`,
+            ORDER BY ${isAuthorBlocked(user)}, messages.seq DESC LIMIT ${mostUnreadMentions}`,
         take: (found) =>
           void values.set(
             key,

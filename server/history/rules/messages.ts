@@ -8,11 +8,11 @@ import {
   type Change,
   isMember,
   isReadable,
+  type MessageWrites,
   mostReactions,
   type NewForward,
   namedReactors,
   type StoredMessage,
-  type Writes,
 } from '../history.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { getReacted, messageNeed, setReacted, updateMessage } from '../messages/loaded.ts';
@@ -50,13 +50,15 @@ import {
 import type { Rule } from './rule.ts';
 import { isReply, keepConcerned, removeReply } from './threads.ts';
 import { discardEdit, filesOfEdit } from './waiting.ts';
-export const send: Rule<'send'> = {
+export const send: Rule<MessageWrites['send']> = {
+  adds: true,
   needs: sendNeeds,
   run: (work, input, changes) =>
     post(work, input, saidBy(input), changes, (room, free) => contentOf(work, room, input, { free })),
 };
 
-export const forward: Rule<'forward'> = {
+export const forward: Rule<MessageWrites['forward']> = {
+  adds: true,
   needs: (input) => [...postNeeds(input), ...(input.hidden ? [] : originNeeds(input))],
   run: (work, input, changes) =>
     post(work, input, JSON.stringify(['forward', input.from.room, input.from.seq]), changes, () =>
@@ -110,7 +112,7 @@ function copyOf(work: Work, { room, from, hidden, checked, user, sentAt }: NewFo
 const saysTheSame = (one: Pick<StoredMessage, 'text' | 'files'>, other: StoredMessage): boolean =>
   one.text === other.text && isSame(one.files ?? [], other.files ?? []);
 
-type Edit = Writes['edit']['in'];
+type Edit = MessageWrites['edit']['in'];
 
 export const editNeeds = ({ room, seq, user, files, mentions }: Edit): Need[] => [
   memberNeed(room, user),
@@ -120,7 +122,8 @@ export const editNeeds = ({ room, seq, user, files, mentions }: Edit): Need[] =>
   ...mentionsNamed(room, mentions),
 ];
 
-export const edit: Rule<'edit'> = {
+export const edit: Rule<MessageWrites['edit']> = {
+  adds: true,
   needs: editNeeds,
   run(work, input, changes) {
     const { room, before, free } = mayEdit(work, input);
@@ -209,7 +212,7 @@ export function storeEdit(
   return message;
 }
 
-const deleteMessage: Rule<'delete'> = {
+const deleteMessage: Rule<MessageWrites['delete']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq), rows(held, { room, seq })],
   run(work, { room: id, seq, id: is, user, moderator, siteModerator, anywhere, reason, at }, changes) {
     const room = anywhere ? existing(work, id) : existingFor(work, id, user);
@@ -249,7 +252,8 @@ const deleteMessage: Rule<'delete'> = {
   },
 };
 
-export const react: Rule<'react'> = {
+export const react: Rule<MessageWrites['react']> = {
+  adds: true,
   needs: ({ room, seq, reactions }) => [
     messageNeed(room, seq),
     ...reactions.flatMap(({ user, emoji }): Need[] => [

@@ -3,15 +3,20 @@ import { sql } from '../engine/dialect.ts';
 import { type Question, rows, storedRoom, type ValueLoader, type Work } from '../engine/work.ts';
 import {
   type Act,
+  type ActWrites,
   acted,
+  type BanWrites,
+  type BlockWrites,
   type Change,
   isBanned,
   isMember,
   leftOf,
   type MemberRecord,
   mostBlocked,
+  type ReportWrites,
   type Restriction,
   type RestrictionKind,
+  type RestrictionWrites,
   restrictionKinds,
   type StoredReport,
 } from '../history.ts';
@@ -42,7 +47,7 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-export const restrict: Rule<'restrict'> = {
+export const restrict: Rule<RestrictionWrites['restrict']> = {
   needs: ({ room, user }) => [lastMessageNeed(room), ...peopleLosing(room, [user])],
   run(work, { room: id, user, kind, restriction, actor, decidedFor, at }, changes) {
     const room = existing(work, id);
@@ -58,7 +63,7 @@ export const restrict: Rule<'restrict'> = {
   },
 };
 
-export const forgetActs: Rule<'forgetActs'> = {
+export const forgetActs: Rule<ActWrites['forgetActs']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
@@ -66,7 +71,7 @@ export const forgetActs: Rule<'forgetActs'> = {
   },
 };
 
-export const endRestrictions: Rule<'endRestrictions'> = {
+export const endRestrictions: Rule<RestrictionWrites['endRestrictions']> = {
   needs: ({ before, most }) => [endedRestrictionsNeed(before, most)],
   run(work, { before, most }, changes) {
     const ended = endedRestrictions(work, before, most);
@@ -82,7 +87,8 @@ export const endRestrictions: Rule<'endRestrictions'> = {
   },
 };
 
-export const report: Rule<'report'> = {
+export const report: Rule<ReportWrites['report']> = {
+  adds: true,
   needs: ({ room, seq, by }) => [
     lastMessageNeed(room),
     messageNeed(room, seq),
@@ -106,7 +112,7 @@ export const report: Rule<'report'> = {
   },
 };
 
-export const closeReport: Rule<'closeReport'> = {
+export const closeReport: Rule<ReportWrites['closeReport']> = {
   needs: ({ room, seq, id, others = [], by, done, author }) => [
     lastMessageNeed(room),
     ...[id, ...others].map((id) => rows(reports, { room, id })),
@@ -152,7 +158,7 @@ export const closeReport: Rule<'closeReport'> = {
   },
 };
 
-export const setBan: Rule<'setBan'> = {
+export const setBan: Rule<BanWrites['setBan']> = {
   needs: ({ user }) => [rows(bans, { user })],
   run(work, { user, ban, actor }, changes) {
     if (ban === null && work.find(bans, { user }).length === 0) return {};
@@ -166,7 +172,7 @@ export const setBan: Rule<'setBan'> = {
   },
 };
 
-export const noteExport: Rule<'noteExport'> = {
+export const noteExport: Rule<ActWrites['noteExport']> = {
   needs: () => [],
   run(_work, { user, actor }, changes) {
     tellAct(changes, { kind: 'exported', by: actor, user });
@@ -174,7 +180,7 @@ export const noteExport: Rule<'noteExport'> = {
   },
 };
 
-export const block: Rule<'block'> = {
+export const block: Rule<BlockWrites['block']> = {
   needs: ({ user, other, blocked }) => [
     rows(blocks, { user, other }),
     ...(blocked ? [rows(blocks, { user })] : []),

@@ -3,7 +3,14 @@ import { dueRows, dueRowsNeed } from '../engine/due-rows.ts';
 import { type Need, rows, type Work } from '../engine/work.ts';
 import { erasureNeed, erasureOf } from '../erasure/erasures.ts';
 import { isBeforeEnd } from '../erasure.ts';
-import { acted, lookThroughPause, type MemberRecord, type StoredNotices } from '../history.ts';
+import {
+  acted,
+  type DueWrites,
+  lookThroughPause,
+  type MemberRecord,
+  type NoticeWrites,
+  type StoredNotices,
+} from '../history.ts';
 import { getMember, memberNeed, setMember } from '../members/loaded.ts';
 import {
   lookAgain,
@@ -47,7 +54,7 @@ export function isGone(work: Work, user: string): boolean {
 /** The choices that say when a user is notified, if at all. */
 const times = ['mail', 'push', 'quiet', 'zone'] as const satisfies readonly (keyof StoredNotices)[];
 
-export const setNotices: Rule<'setNotices'> = {
+export const setNotices: Rule<NoticeWrites['setNotices']> = {
   needs: ({ user }) => [rows(notices, { user }), ...aboutUser(user)],
   run(work, { user, set }) {
     const [known] = work.find(notices, { user });
@@ -61,7 +68,7 @@ export const setNotices: Rule<'setNotices'> = {
   },
 };
 
-export const noteActive: Rule<'noteActive'> = {
+export const noteActive: Rule<NoticeWrites['noteActive']> = {
   needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [known] = work.find(active, { user });
@@ -73,7 +80,7 @@ export const noteActive: Rule<'noteActive'> = {
   },
 };
 
-export const noteOpened: Rule<'noteOpened'> = {
+export const noteOpened: Rule<NoticeWrites['noteOpened']> = {
   needs: ({ room, user }) => [memberNeed(room, user), ...aboutUser(user)],
   run(work, { room: id, user, seq }) {
     const room = existing(work, id);
@@ -85,7 +92,7 @@ export const noteOpened: Rule<'noteOpened'> = {
   },
 };
 
-export const forgetActive: Rule<'forgetActive'> = {
+export const forgetActive: Rule<NoticeWrites['forgetActive']> = {
   needs: () => [],
   run(work, { before }) {
     work.later(() => sql`DELETE FROM chat_active WHERE at < ${before}`);
@@ -108,7 +115,7 @@ function claim<Of extends { due?: number; claimed?: 1 }>(
   return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
 }
 
-export const claimDueUsers: Rule<'claimDueUsers'> = {
+export const claimDueUsers: Rule<DueWrites['claimDueUsers']> = {
   needs: ({ at, most }) => [dueRowsNeed(due, at, most)],
   run(work, input) {
     const { rows, ...next } = claim(work, due, input);
@@ -116,7 +123,7 @@ export const claimDueUsers: Rule<'claimDueUsers'> = {
   },
 };
 
-export const claimDueRooms: Rule<'claimDueRooms'> = {
+export const claimDueRooms: Rule<DueWrites['claimDueRooms']> = {
   needs: ({ at, most }) => [dueRowsNeed(dueRooms, at, most)],
   run(work, input) {
     const { rows, ...next } = claim(work, dueRooms, input);
@@ -127,7 +134,7 @@ export const claimDueRooms: Rule<'claimDueRooms'> = {
   },
 };
 
-export const settleDue: Rule<'settleDue'> = {
+export const settleDue: Rule<DueWrites['settleDue']> = {
   needs: () => [],
   run(work, { users, until, at }) {
     for (const { user, due } of users) settleDueUser(work, user, until, at, due);
@@ -135,7 +142,7 @@ export const settleDue: Rule<'settleDue'> = {
   },
 };
 
-export const noteDue: Rule<'noteDue'> = {
+export const noteDue: Rule<DueWrites['noteDue']> = {
   needs: () => [],
   run(work, { room, users, due, pushes, pushDue, next }) {
     markDue(work, users, due);
@@ -150,7 +157,7 @@ export const noteDue: Rule<'noteDue'> = {
   },
 };
 
-export const noteNotified: Rule<'noteNotified'> = {
+export const noteNotified: Rule<DueWrites['noteNotified']> = {
   needs: ({ user, rooms }) => [
     rows(due, { user }),
     ...rooms.map((room) => rows(notified, { room, user })),
@@ -177,7 +184,7 @@ export const noteNotified: Rule<'noteNotified'> = {
   },
 };
 
-export const forgetNotified: Rule<'forgetNotified'> = {
+export const forgetNotified: Rule<DueWrites['forgetNotified']> = {
   needs: ({ user, rooms }) => [
     ...rooms.map(({ room }) => rows(notified, { room, user })),
     rows(lastNotified, { user }),
@@ -196,7 +203,7 @@ export const forgetNotified: Rule<'forgetNotified'> = {
   },
 };
 
-export const claimPushes: Rule<'claimPushes'> = {
+export const claimPushes: Rule<DueWrites['claimPushes']> = {
   needs: ({ at, most }) => [dueRowsNeed(pushes, at, most)],
   run(work, input) {
     const { rows, ...next } = claim(work, pushes, input, ({ sending, done, ...row }) => row);
@@ -213,7 +220,7 @@ export const claimPushes: Rule<'claimPushes'> = {
   },
 };
 
-export const settlePushes: Rule<'settlePushes'> = {
+export const settlePushes: Rule<DueWrites['settlePushes']> = {
   needs: () => [],
   run(work, { pushes, until, at }) {
     for (const push of pushes) settlePush(work, push, until, at);
@@ -221,7 +228,7 @@ export const settlePushes: Rule<'settlePushes'> = {
   },
 };
 
-export const notePushing: Rule<'notePushing'> = {
+export const notePushing: Rule<DueWrites['notePushing']> = {
   needs: ({ user, room }) => [rows(pushes, { user, roomId: room })],
   run(work, { until, pushed, ...place }) {
     const [row] = work.find(pushes, { user: place.user, roomId: place.room });

@@ -1,5 +1,5 @@
 import { rows } from '../engine/work.ts';
-import { mostPins } from '../history.ts';
+import { mostPins, type PinWrites } from '../history.ts';
 import { memberNeed } from '../members/loaded.ts';
 import { lastMessageNeed, messageNeed } from '../messages/loaded.ts';
 import { pins } from '../tables.ts';
@@ -14,7 +14,7 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-export const pin: Rule<'pin'> = {
+export const pin: Rule<PinWrites['pin']> = {
   needs: ({ room, seq, user }) => [
     lastMessageNeed(room),
     messageNeed(room, seq),

@@ -1,7 +1,7 @@
 import { firstPage } from '../../wire/links.ts';
 import type { Work } from '../engine/work.ts';
 import { fileNeed, getFile, setFile } from '../files/loaded.ts';
-import { type Change, hasBegun, type StoredMessage, wantsPreviews } from '../history.ts';
+import { type Change, hasBegun, type PreviewWrites, type StoredMessage, wantsPreviews } from '../history.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { getReacted, lastMessageNeed, messageNeed, setReacted } from '../messages/loaded.ts';
 import { setRoom } from '../rooms/loaded.ts';
@@ -17,7 +17,8 @@ import {
   textRevOf,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-export const preview: Rule<'preview'> = {
+export const preview: Rule<PreviewWrites['preview']> = {
+  adds: true,
   needs: ({ room, seq, page }) => [
     messageNeed(room, seq),
     ...(page?.image === undefined ? [] : [fileNeed(page.image.id)]),
@@ -45,7 +46,7 @@ export const preview: Rule<'preview'> = {
   },
 };
 
-export const removePreview: Rule<'removePreview'> = {
+export const removePreview: Rule<PreviewWrites['removePreview']> = {
   needs: ({ room, seq, user }) => [memberNeed(room, user), messageNeed(room, seq)],
   run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
     const room = existingFor(work, id, user);
@@ -62,7 +63,7 @@ export const removePreview: Rule<'removePreview'> = {
   },
 };
 
-export const setPreviews: Rule<'setPreviews'> = {
+export const setPreviews: Rule<PreviewWrites['setPreviews']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, user, previews }, changes) {
     const before = existing(work, id);

@@ -8,7 +8,7 @@ import {
   isMember,
   isReadable,
   type RoomRecord,
-  type Writes,
+  type RoomWrites,
 } from '../history.ts';
 import { getMember } from '../members/loaded.ts';
 import { lastMessageNeed } from '../messages/loaded.ts';
@@ -48,7 +48,7 @@ import {
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { expireReplies, oldRepliesNeed } from './threads.ts';
-export const publicRooms: Rule<'publicRooms'> = {
+export const publicRooms: Rule<RoomWrites['publicRooms']> = {
   needs: ({ rooms }) => rooms.map(({ id }) => roomNeed(id)),
   run(work, { rooms, at }, changes) {
     for (const { id, name } of rooms) {
@@ -62,7 +62,8 @@ export const publicRooms: Rule<'publicRooms'> = {
 /** Together with those that the maker has lost, the rooms of somebody may be this many times the limit. */
 const timesWithLost = 10;
 
-export const createRoom: Rule<'createRoom'> = {
+export const createRoom: Rule<RoomWrites['createRoom']> = {
+  adds: true,
   needs: ({ id, kind, name, by, clientId, most }) => [
     roomNeed(id),
     makerNeed(by.id, clientId),
@@ -93,7 +94,8 @@ export const createRoom: Rule<'createRoom'> = {
   },
 };
 
-export const putRoom: Rule<'putRoom'> = {
+export const putRoom: Rule<RoomWrites['putRoom']> = {
+  adds: true,
   needs: ({ id, kind, name }) => [lastMessageNeed(id), ...publicName(kind, name)],
   run(work, { id, kind, name, topic, at }, changes) {
     const room = getRoom(work, id);
@@ -108,7 +110,7 @@ export const putRoom: Rule<'putRoom'> = {
   },
 };
 
-export const updateRoom: Rule<'updateRoom'> = {
+export const updateRoom: Rule<RoomWrites['updateRoom']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, decidedFor, ...change }, changes) {
     const room = existing(work, id);
@@ -117,7 +119,7 @@ export const updateRoom: Rule<'updateRoom'> = {
   },
 };
 
-export const deleteRoom: Rule<'deleteRoom'> = {
+export const deleteRoom: Rule<RoomWrites['deleteRoom']> = {
   needs: ({ room }) => [lastMessageNeed(room)],
   run(work, { room: id, actor, decidedFor }, changes) {
     const room = existing(work, id);
@@ -128,7 +130,7 @@ export const deleteRoom: Rule<'deleteRoom'> = {
   },
 };
 
-export const expire: Rule<'expire'> = {
+export const expire: Rule<RoomWrites['expire']> = {
   needs: ({ room, firstSeq }) => [
     lastMessageNeed(room),
     rows(pins, { room }),
@@ -156,7 +158,7 @@ export const expire: Rule<'expire'> = {
   },
 };
 
-export const deleteEmptyRooms: Rule<'deleteEmptyRooms'> = {
+export const deleteEmptyRooms: Rule<RoomWrites['deleteEmptyRooms']> = {
   needs: ({ before, most }) => [emptyRoomsNeed(before, most)],
   run(work, { before, most }, changes) {
     const rooms = emptyRooms(work, before, most);
@@ -165,7 +167,8 @@ export const deleteEmptyRooms: Rule<'deleteEmptyRooms'> = {
   },
 };
 
-export const openDirect: Rule<'openDirect'> = {
+export const openDirect: Rule<RoomWrites['openDirect']> = {
+  adds: true,
   needs: ({ id, by, other }) => [
     pairNeed(pairOf(by.id, other)),
     rows(blocks, { user: other, other: by.id }),
@@ -199,7 +202,7 @@ export function checkName(work: Work, name: string, except?: string): void {
 function update(
   work: Work,
   room: RoomRow,
-  change: Omit<Writes['updateRoom']['in'], 'room' | 'decidedFor'>,
+  change: Omit<RoomWrites['updateRoom']['in'], 'room' | 'decidedFor'>,
   changes: Change[],
 ): RoomRecord {
   const { name = room.name, topic = room.topic } = change;

@@ -1,4 +1,4 @@
 import type { Rule as Operation } from '../engine/work.ts';
-import type { Writes } from '../history.ts';
 
-export type Rule<Op extends keyof Writes> = Operation<Writes[Op]['in'], Writes[Op]['out']>;
+/** The rule of a write. */
+export type Rule<Of extends { in: unknown; out: unknown }> = Operation<Of['in'], Of['out']>;

@@ -21,7 +21,7 @@ import { follow } from './threads.ts';
 import * as webhooks from './webhooks.ts';
 
 /** The rules of all operations, the same for every database. */
-export const rules: { [Op in keyof Writes]: Rule<Op> } = {
+export const rules: { [Op in keyof Writes]: Rule<Writes[Op]> } = {
   ...messages,
   ...rooms,
   ...members,

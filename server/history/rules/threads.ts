@@ -18,6 +18,7 @@ import {
   mostFollowers,
   type StoredMessage,
   type ThreadPlace,
+  type ThreadWrites,
 } from '../history.ts';
 import { getMember, memberNeed } from '../members/loaded.ts';
 import { getMessage, loadedMessages, messageNeed } from '../messages/loaded.ts';
@@ -35,7 +36,7 @@ export const isReply = (message: StoredMessage): message is Reply => message.thr
 export const replyNeeds = (room: string, user: string, replyTo: number | undefined): Need[] =>
   replyTo === undefined ? [] : [needOf(repliedLoader, { room, seq: replyTo, user })];
 
-export const follow: Rule<'follow'> = {
+export const follow: Rule<ThreadWrites['follow']> = {
   needs: ({ room, thread, user }) => [
     memberNeed(room, user),
     messageNeed(room, thread),

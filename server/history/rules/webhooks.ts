@@ -1,7 +1,7 @@
 import { raw, sql } from '../engine/dialect.ts';
 import { dueRows, dueRowsNeed } from '../engine/due-rows.ts';
 import { type Loader, missing, needOf, type Work } from '../engine/work.ts';
-import { type EventType, eventTypes } from '../history.ts';
+import { type EventType, eventTypes, type WebhookWrites } from '../history.ts';
 import { webhooks } from '../tables.ts';
 import type { Rule } from './rule.ts';
 
@@ -9,7 +9,7 @@ import type { Rule } from './rule.ts';
 
 const never = Number.POSITIVE_INFINITY;
 
-export const claimEvents: Rule<'claimEvents'> = {
+export const claimEvents: Rule<WebhookWrites['claimEvents']> = {
   needs: ({ at, most }) => [dueRowsNeed(webhooks, at, most)],
   run(work, { sent, failed, at, until, most }) {
     for (const id of sent) work.remove(webhooks, { id });
@@ -26,7 +26,7 @@ export const claimEvents: Rule<'claimEvents'> = {
   },
 };
 
-export const dropEvents: Rule<'dropEvents'> = {
+export const dropEvents: Rule<WebhookWrites['dropEvents']> = {
   needs: () => [eventCountsNeed],
   run(work, { most }) {
     const counts = eventCounts(work);
@@ -44,7 +44,7 @@ export const dropEvents: Rule<'dropEvents'> = {
   },
 };
 
-export const retryEvents: Rule<'retryEvents'> = {
+export const retryEvents: Rule<WebhookWrites['retryEvents']> = {
   needs: () => [eventCountsNeed],
   run(work, { at }) {
     const events = eventCounts(work).get('failed') ?? 0;

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
-import { connectUser } from '../../../server/chat/connected-users.ts';
-import { requireRoom } from '../../../server/chat/directory.ts';
+import { found } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { summaryOf } from '../../../server/chat/summary.ts';
@@ -84,7 +83,7 @@ const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${i
 /** Joins the room on the user's connection, if there is one. */
 async function joinHere(room: string, id: string): Promise<void> {
   for (const connection of chat.directory.person(id)?.connections ?? []) {
-    await join(chat, connection, requireRoom(chat.directory.room(room)), { room });
+    await join(chat, connection, found(chat.directory.room(room)), { room });
   }
 }
 async function erase(id: string): Promise<void> {
@@ -247,7 +246,7 @@ const kinds: {
 
 let connections = 0;
 const connect = (id: string, name: string) =>
-  connectUser(chat, `c${connections++}`, { id, name, roles: [], rooms: [] });
+  chat.directory.connect(`c${connections++}`, { id, name, roles: [], rooms: [] });
 
 /** The chat's knowledge of a connected user, and what the user's client gets of it. */
 function known({ person }: Connection, rooms: readonly string[]) {

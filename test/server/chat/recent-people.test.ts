@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
-import { connectUser, disconnectUser } from '../../../server/chat/connected-users.ts';
 import { type History, methods } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -34,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => close());
 
 const connect = (id: string) =>
-  connectUser(chat, `c${connections++}`, { ...nameOf(id), roles: [], rooms: [] });
+  chat.directory.connect(`c${connections++}`, { ...nameOf(id), roles: [], rooms: [] });
 
 async function gone(id: string): Promise<void> {
   await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: hanging });
@@ -43,7 +42,7 @@ async function gone(id: string): Promise<void> {
 
 /** Connects, and stays away long enough to have left. */
 async function visit(id: string): Promise<void> {
-  disconnectUser(chat, await connect(id));
+  chat.directory.disconnect(await connect(id));
   await gone(id);
 }
 

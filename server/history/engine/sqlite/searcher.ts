@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Holding, holdings, type Reads } from '../../history.ts';
+import { type Holding, holdings, type SearchReads } from '../../history.ts';
 import { isSearched, messageFrom } from '../../rows.ts';
 import type { Row } from '../../tables.ts';
 import { termsOfQuery } from '../../terms.ts';
@@ -130,7 +130,7 @@ function answer({ id, input }: ThreadCall): Batch {
     // All statements see the same state of both files and take a single lock.
     for (const file of files) file.exec('BEGIN');
     const commit = statements.commit.get()?.num as number;
-    return { outcomes: [{ id, value: search(input as Reads['search']['in']) }], commit };
+    return { outcomes: [{ id, value: search(input as SearchReads['search']['in']) }], commit };
   } catch (error) {
     return { outcomes: [{ id, ...readFailure(error) }] };
   } finally {
@@ -226,7 +226,7 @@ function search({
   except = [],
   from,
   limit,
-}: Reads['search']['in']): Reads['search']['out'] {
+}: SearchReads['search']['in']): SearchReads['search']['out'] {
   const before = cursors.open('search', from);
   const terms = query === undefined ? undefined : termsOfQuery(query);
   const lookedFor = query?.toLowerCase() ?? '';

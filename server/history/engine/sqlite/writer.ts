@@ -8,7 +8,6 @@ import { append, ofTypes, typesAfter, wantedTypes } from '../change-log.ts';
 import { Kept } from '../kept.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { Transaction } from '../transaction.ts';
-import { adds } from './adding.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { Disk } from './disk.ts';
 import { erasedDigest, type ListedErasure, listErased } from './erased.ts';
@@ -154,7 +153,7 @@ function commit(calls: readonly Write[]): Batch {
 
 /** If there is no room for the transaction, makes some and tries again; what adds nothing may use the reserve. */
 function withRoom(calls: readonly Write[]): Batch {
-  if (!calls.some(({ op }) => adds[op])) return disk.lend(() => transact(calls, false));
+  if (!calls.some(addsToHistory)) return disk.lend(() => transact(calls, false));
   const roomLeft = disk.hasRoom();
   try {
     return transact(calls, roomLeft);
@@ -167,7 +166,7 @@ function withRoom(calls: readonly Write[]): Batch {
 
 function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const began = performance.now();
-  const tooLarge = calls.map(({ op }) => !roomLeft && adds[op]);
+  const tooLarge = calls.map((call) => !roomLeft && addsToHistory(call));
   listErased(path, calls.flatMap(erasedBy));
   const { outcomes, changes, commit } = inTransaction(() => {
     const transaction = new Transaction();
@@ -183,6 +182,8 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Outcome, tooLarge[n] === true));
   return { outcomes: answers, changes, commit, commitMs: performance.now() - began };
 }
+
+const addsToHistory = ({ op }: Write): boolean => subjects.rules[op]?.adds === true;
 
 function erasedBy(call: Write): ListedErasure[] {
   if (call.op !== 'erase' || call.probe === true) return [];
