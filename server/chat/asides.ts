@@ -22,3 +22,21 @@ export type Aside =
   | 'seen_changed';
 
 export type OnAsideFailure = (aside: Aside, error: unknown) => void;
+
+/** Runs announcements of a kind one after another, so that the last event is the newest. */
+export class AnnouncementQueues {
+  readonly #onFailure: OnAsideFailure;
+  readonly #last = new Map<Aside, Promise<void>>();
+
+  constructor(onFailure: OnAsideFailure) {
+    this.#onFailure = onFailure;
+  }
+
+  add(kind: Aside, announce: () => Promise<void>): void {
+    const last = this.#last.get(kind) ?? Promise.resolve();
+    this.#last.set(
+      kind,
+      last.then(announce).catch((error) => this.#onFailure(kind, error)),
+    );
+  }
+}

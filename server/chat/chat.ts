@@ -1,25 +1,21 @@
-import { createHash } from 'node:crypto';
 import type { History, StoredHeld, StoredMessage } from '../history/history.ts';
-import { type Answers, type RequestPayload, roomId, type User } from '../wire/events.ts';
-import { Announcements } from './announcements.ts';
-import type { OnAsideFailure } from './asides.ts';
-import { Directory } from './directory.ts';
-import { LastHere } from './last-here.ts';
-import { NewestPages } from './messages/newest-pages.ts';
-import { Reactions } from './messages/reactions.ts';
-import { SeenBy } from './messages/seen.ts';
-import { pinOf } from './messages/shown-pins.ts';
-import { ThreadChanges } from './messages/thread-changes.ts';
-import { Typing } from './messages/typing.ts';
-import type { Connection } from './model.ts';
+import type { Answers, RequestPayload, User } from '../wire/events.ts';
+import type { Activity } from './activity.ts';
+import type { AnnouncementQueues, OnAsideFailure } from './asides.ts';
+import type { ChangedSummaries } from './changed-summaries.ts';
+import type { Directory } from './directory.ts';
+import type { LastHere } from './last-here.ts';
+import type { NewestPages } from './messages/newest-pages.ts';
+import type { Reactions } from './messages/reactions.ts';
+import type { SeenBy } from './messages/seen.ts';
+import type { ThreadChanges } from './messages/thread-changes.ts';
+import type { Typing } from './messages/typing.ts';
+import type { Connection, FindUser } from './model.ts';
 import type { HoldSettings } from './moderation/hold-settings.ts';
-import { keepEnding } from './moderation/restriction-ends.ts';
-import { shownHeld } from './moderation/shown-held.ts';
-import { reportOf } from './moderation/shown-reports.ts';
-import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
+import type { Partners } from './partners.ts';
+import type { Presence } from './presence.ts';
 import type { Publisher } from './publisher.ts';
-import { enforceRetention, type Retention } from './retention.ts';
 import type { ChatSettings } from './summary.ts';
 
 /** The operator's limits. Texts and names are counted in Unicode code points. */
@@ -82,6 +78,11 @@ export interface Chat {
   typing: Typing;
   threads: ThreadChanges;
   seenBy: SeenBy;
+  presence: Presence;
+  activity: Activity;
+  summaries: ChangedSummaries;
+  announcements: AnnouncementQueues;
+  partners: Partners;
   newest: NewestPages;
   reactions: Reactions;
   settings: ChatSettings;
@@ -105,6 +106,17 @@ export interface Chat {
    * @throws RequestError if the others cannot be reached and the order may safely be repeated
    */
   everywhere(user: string, order: Order): Promise<number>;
+  /** See follow-changes.ts. */
+  catchUp<Found>(reading: Promise<Found>, take: (found: Found) => void, find: FindUser): Promise<void>;
+  /**
+   * Closes the user's connections to this server. Resolves when their requests no longer change anything, or after some
+   * seconds. Never rejects.
+   */
+  kick(user: string): Promise<void>;
+  /** Called after a mute or ban has changed, which may be the next to end. */
+  endRestrictions(): void;
+  /** Absent if no time is stored when users were last seen. */
+  lastHere?: LastHere | undefined;
   /** Absent for a single server. */
   others?: OtherServers | undefined;
   /** The interface that the other servers use. */
@@ -114,145 +126,4 @@ export interface Chat {
   configured: readonly string[];
   /** Starts no more background work. */
   close(): void;
-}
-
-/** The id of a room in CHAT_ROOMS: its name, if that is a valid id. */
-function roomIdOf(name: string): string {
-  if (roomId.safeParse(name).success) return name;
-  return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
-}
-
-/** @param rooms those of CHAT_ROOMS; an undefined id is derived from the name */
-export async function openChat(options: {
-  history: History;
-  publisher: Publisher;
-  settings: ChatSettings;
-  limits: Limits;
-  fileBudget: CopyBudget;
-  rooms: readonly { id?: string; name: string }[];
-  retention: Retention;
-  /**
-   * Closes the user's connections to this server. Resolves when none of their requests changes anything any more, or after
-   * some seconds. Never rejects.
-   */
-  kick: (user: string) => Promise<void>;
-  /** Absent for a single server. */
-  others?: OtherServers | undefined;
-  accounts?: SiteAccounts | undefined;
-  hold?: HoldSettings | undefined;
-  previews?: LinkPreviews | undefined;
-  devices?: Devices | undefined;
-  notify?: Notifying | undefined;
-  retryEvents?: (() => Promise<number>) | undefined;
-  onAsideFailure: OnAsideFailure;
-  /** Called when expired mutes and bans could not be lifted. */
-  onEndFailure: (error: Error) => void;
-  /** Called when rooms without members or expired messages could not be deleted. */
-  onSweepFailure: (error: Error) => void;
-  /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
-  onOtherRoom: (room: { id: string; name: string; is: 'private' | 'called otherwise' }) => void;
-}): Promise<Chat> {
-  const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
-  const typing = new Typing(publisher, others);
-  const threads = new ThreadChanges(history, publisher, onAsideFailure);
-  const seenBy = new SeenBy(history, () => directory, publisher, onAsideFailure);
-  const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
-  await history.write.publicRooms({ rooms, at: Date.now() });
-  const announcements: Announcements = new Announcements({
-    publisher,
-    typing,
-    threads,
-    seenBy,
-    directory: () => directory,
-    kick,
-    onRestrictions: () => endInTime(),
-    onAsideFailure,
-    readReport: (id) => reportOf({ history, directory }, id),
-    async readHeld(id) {
-      const stored = await history.read.held({ id });
-      const [held] = stored === null ? [] : await shownHeld(history, [stored]);
-      return held;
-    },
-    async readUser(id) {
-      const [known] = await history.read.users({ ids: [id] });
-      return { id, name: known?.name ?? id };
-    },
-    readPin: (room, seq) => pinOf({ history, directory }, room, seq),
-    async readMessage({ room, seq, id }) {
-      const [message] = await history.read.messages({ places: [{ room, seq }] });
-      return message?.id === id && message.deletedAt === undefined ? message : undefined;
-    },
-    others,
-  });
-  const findAll = settings.findPeople === 'all';
-  const closing = new AbortController();
-  const lastHere = new LastHere(history, onAsideFailure);
-  const left = (user: string) => settings.lastSeen && !closing.signal.aborted && lastHere.left(user);
-  const directory = await Directory.open(history, announcements, {
-    findAll,
-    showsSeen: settings.seen,
-    left,
-    others,
-    onAsideFailure,
-  });
-  for (const { id, name } of options.rooms) {
-    // Without an id, the name created the room at the first start: people may have renamed it since.
-    if (id === undefined) continue;
-    const room = directory.room(id);
-    if (room === undefined) options.onOtherRoom({ id, name, is: 'private' });
-    else if (room.record.name !== name) options.onOtherRoom({ id, name, is: 'called otherwise' });
-  }
-  const here: ThisServer = {
-    seen: (user) => directory.seen(user),
-    everybody: () => directory.everybody(),
-    presenceChanged: (room, user) => directory.presenceChanged(room, user),
-    typing({ id, createdAt }, user, isTyping) {
-      const room = directory.room(id);
-      // The servers may know of another room of that id, or of another membership.
-      if (room?.record.createdAt !== createdAt) return;
-      const shown = room.present.get(user);
-      if (shown !== undefined) typing.setElsewhere(room, shown, isTyping);
-    },
-    obey: (user, order) => obey({ directory, publisher, kick }, user, order),
-  };
-  const endInTime = keepEnding({ history, directory }, closing.signal, options.onEndFailure);
-  endInTime();
-  // Not awaited: there may be very many such rooms, and the port opens meanwhile.
-  enforceRetention(history, options.retention, closing.signal, options.onSweepFailure);
-  const everywhere: Chat['everywhere'] = async (user, order) => {
-    const obeyed = here.obey(user, order);
-    if (others === undefined) return (await obeyed).count;
-    const [own, elsewhere] = await Promise.allSettled([obeyed, others.orderOthers(user, order)]);
-    if (own.status === 'rejected') throw own.reason;
-    const { count } = own.value;
-    if (elsewhere.status === 'fulfilled') return count + elsewhere.value.count;
-    // If the caller repeated the order, connections here would get the push twice.
-    if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw elsewhere.reason;
-    return count;
-  };
-  return {
-    history,
-    directory,
-    publisher,
-    typing,
-    threads,
-    seenBy,
-    newest: new NewestPages(history),
-    reactions: new Reactions(history),
-    settings,
-    limits,
-    fileBudget: options.fileBudget,
-    accounts: options.accounts,
-    hold: options.hold,
-    previews: options.previews,
-    devices: options.devices,
-    notify: options.notify,
-    retryEvents: options.retryEvents,
-    others,
-    here,
-    everywhere,
-    onAsideFailure,
-    configured: rooms.map(({ id }) => id),
-    close: () => closing.abort(),
-  };
 }

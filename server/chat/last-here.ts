@@ -1,30 +1,33 @@
 import type { History } from '../history/history.ts';
 import type { OnAsideFailure } from './asides.ts';
 
-/** Milliseconds. Times are kept in such steps: a finer one would show when somebody reads. */
-const step = 5 * 60 * 1000;
+/** Times are rounded down to multiples of this. A finer step would show when a user reads. */
+const stepMs = 5 * 60 * 1000;
 
-/** Notes when users were last here: once a step for each, however often somebody opens a page. */
+/** Records when users were last seen: once per step for each user, however often the user opens a page. */
 export class LastHere {
   readonly #history: History;
+  readonly #closing: AbortSignal;
   readonly #onFailure: OnAsideFailure;
   #at = 0;
-  readonly #noted = new Set<string>();
+  readonly #recorded = new Set<string>();
 
-  constructor(history: History, onFailure: OnAsideFailure) {
+  constructor(history: History, closing: AbortSignal, onFailure: OnAsideFailure) {
     this.#history = history;
+    this.#closing = closing;
     this.#onFailure = onFailure;
   }
 
-  /** The user has no connection to this server any more. */
+  /** Records that the user's last connection to this server was closed. */
   left(user: string): void {
-    const at = Math.floor(Date.now() / step) * step;
-    if (at !== this.#at) this.#noted.clear();
+    if (this.#closing.aborted) return;
+    const at = Math.floor(Date.now() / stepMs) * stepMs;
+    if (at !== this.#at) this.#recorded.clear();
     this.#at = at;
-    if (this.#noted.has(user)) return;
-    this.#noted.add(user);
+    if (this.#recorded.has(user)) return;
+    this.#recorded.add(user);
     this.#history.write.noteHere({ user, at }).catch((error) => {
-      this.#noted.delete(user);
+      this.#recorded.delete(user);
       this.#onFailure('last_here', error);
     });
   }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   type History,
   isMember,
@@ -15,11 +14,10 @@ import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.t
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
-import { found } from './directory.ts';
-import { actorOf, type Connection, type Room, siteRole, userOf } from './model.ts';
+import { actorOf, type Connection, membersOf, type Room, siteRole } from './model.ts';
 import { checkRoomWords } from './moderation/room-words.ts';
 import { askSite, type NamedUsers } from './site-accounts.ts';
-import { membersOf, partnerOf, summaryAfter } from './summary.ts';
+import { partnerOf, summaryAfter } from './summary.ts';
 
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
 const mostAttempts = 5;
@@ -427,27 +425,4 @@ async function membersAmong(history: History, { record }: Room, users: string[])
   if (pair !== undefined) return users.filter((user) => pair.includes(user));
   const members = await history.read.membersOf({ room: id, users });
   return users.filter((_, n) => isMember(members[n]));
-}
-
-export async function openDirect(
-  chat: Chat,
-  connection: Connection,
-  { user: other }: RequestPayload<'direct:open'>,
-): Promise<{ answer: Answers['direct:open']; repeated: boolean }> {
-  const { history, directory } = chat;
-  const { person } = connection;
-  if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
-  // The conversation stays readable when the site has deleted the account.
-  const isOpen = [...person.memberships.values()].some(({ room }) => room.record.pair?.includes(other));
-  const { unknown, names } = await askSite(chat, isOpen ? [] : [other]);
-  if (unknown.has(other)) throw new RequestError('unknown_user');
-  const id = `d-${randomBytes(16).toString('base64url')}`;
-  const otherName = names.get(other);
-  const { room: record, repeated } = await history.write.openDirect(
-    { id, by: userOf(connection), other, ...(otherName === undefined ? {} : { otherName }), at: Date.now() },
-    connection.id,
-  );
-  const room = found(directory.find(person, record.id));
-  await directory.learnPartner(room, person.user.id, other);
-  return { answer: { room: summaryAfter(directory, room, connection) }, repeated };
 }

@@ -1,4 +1,11 @@
-import type { MemberRecord, Partner, RoomRecord, UnreadMentions, UserRecord } from '../history/history.ts';
+import type {
+  MemberRecord,
+  Partner,
+  RoomRecord,
+  StoredMessage,
+  UnreadMentions,
+  UserRecord,
+} from '../history/history.ts';
 import type { SiteRole, User } from '../wire/events.ts';
 import type { Actor } from './access.ts';
 
@@ -42,7 +49,12 @@ export interface Person {
   blocked: ReadonlySet<string>;
   /** The user's current memberships, by room id. */
   readonly memberships: Map<string, RoomOfPerson>;
+  /** Whether the history has the user, as one who has been here. */
+  isStored: boolean;
 }
+
+/** Returns a connected user, if a change must be applied to that user. */
+export type FindUser = (id: string) => Person | undefined;
 
 export interface RoomOfPerson {
   room: Room;
@@ -83,6 +95,8 @@ export interface Room {
   joins: number;
   /** Both users of a direct room, as far as known, by id. */
   readonly partners: Map<string, Partner>;
+  /** Lists of joins in progress. Each message is added to them before it is published. */
+  readonly missed: Set<StoredMessage[]>;
 }
 
 /** @param record stays as it is: changes of the room have it too */
@@ -94,5 +108,17 @@ export function newRoom(record: RoomRecord): Room {
     joined: new Set(),
     joins: 0,
     partners: new Map(),
+    missed: new Set(),
   };
+}
+
+/** A direct room has two members, even before the other user has been notified of it. */
+export function membersOf({ record }: Room): number {
+  return record.kind === 'direct' ? 2 : record.members;
+}
+
+export function connectionIdsOf(people: readonly Person[], except?: string): string[] {
+  return people
+    .flatMap(({ connections }) => [...connections].map(({ id }) => id))
+    .filter((id) => id !== except);
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
   acted,
-  type Change,
   hasBegun,
   maxPageBytes,
   type Page,
@@ -135,7 +134,7 @@ export async function join(
   const { reset } = room.record;
   const resume = since !== undefined && isKnown(room, since) ? since : undefined;
   const missed: StoredMessage[] = [];
-  const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
+  room.missed.add(missed);
   const mine = new Mine(chat, person);
   let page: Page & { threads?: StoredThread[] };
   let threads: Awaited<ReturnType<typeof threadsFor>>;
@@ -149,7 +148,7 @@ export async function join(
     // stays unmarked.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
-    stop();
+    room.missed.delete(missed);
   }
   // The connection was closed, or the user lost the room, during the read.
   if (connection.gone) throw new RequestError('not_joined');

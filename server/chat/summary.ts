@@ -12,8 +12,9 @@ import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } fr
 import { memberBySession, moderatesSite, rightsIn } from './access.ts';
 import { type Directory, found } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
-import type { Connection, Person, Room, SessionIdentity } from './model.ts';
+import { type Connection, membersOf, type Person, type Room, type SessionIdentity } from './model.ts';
 import type { HoldMode } from './moderation/hold-settings.ts';
+import type { Publisher } from './publisher.ts';
 
 const previewLength = 120;
 
@@ -75,6 +76,15 @@ export function summaryAfter(directory: Directory, { record }: Room, connection:
   return summaryOf(directory, found(directory.find(connection.person, record.id)), connection);
 }
 
+/** Sends the current summary of a room to one connection. */
+export function sendSummary(
+  { directory, publisher }: { directory: Directory; publisher: Publisher },
+  room: Room,
+  connection: Connection,
+): void {
+  publisher.toConnections([connection.id], 'room:changed', summaryOf(directory, room, connection));
+}
+
 /** Whether links have no previews in a direct room, as this user sees it: undefined if they have. */
 export function previewsFor(record: RoomRecord, user: string): 'asked' | 'off' | undefined {
   if (record.kind !== 'direct' || record.previewsOf === 'both') return undefined;
@@ -84,11 +94,6 @@ export function previewsFor(record: RoomRecord, user: string): 'asked' | 'off' |
 /** The name of a room as this member sees it: a direct room has the other user's. */
 export function nameFor(directory: Directory, room: Room, person: Person): string {
   return partnerOf(directory, room, person)?.user.name ?? room.record.name;
-}
-
-/** A direct room has two members, even before the other user has been notified of it. */
-export function membersOf({ record }: Room): number {
-  return record.kind === 'direct' ? 2 : record.members;
 }
 
 export function previewOf(message: StoredMessage): LastMessage {

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import type { Credentials, Login, Logins, Refusal } from 'php-sessions';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
+import { connectUser, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection } from '../chat/model.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, tryAgainAfter } from '../limits/by-key.ts';
@@ -159,7 +160,7 @@ export class SocketTransport {
   /** Accepts connections from now on. */
   open(parts: Parts): void {
     const { services } = parts;
-    this.#onLost = (connection) => services.chat.directory.disconnect(connection);
+    this.#onLost = (connection) => disconnectUser(services.chat, connection);
     const shared: ConnectionParts = {
       ...parts,
       publisher: this.publisher,
@@ -346,10 +347,10 @@ export class SocketTransport {
     const open = this.#connections.get(internalsOf(conn).id);
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await chat.directory.connect(socket.id, identityOf(user, chat));
+    const connection = await connectUser(chat, socket.id, identityOf(user, chat));
     // A ban during these awaits has closed the user's accepted connections, which this one was not yet.
     if (chat.directory.banOf(user.id) !== null) {
-      chat.directory.disconnect(connection);
+      disconnectUser(chat, connection);
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
@@ -359,7 +360,7 @@ export class SocketTransport {
     internalsOf(conn).transport.socket?._socket.cork();
     socket.data = { entering: { login, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
-    else chat.directory.disconnect(connection);
+    else disconnectUser(chat, connection);
     return null;
   }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
 import type { Login, SessionUser } from 'php-sessions';
 import type { Chat } from '../chat/chat.ts';
+import { changeIdentity, disconnectUser } from '../chat/connected-users.ts';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { nameToShow } from '../chat/moderation/hold-settings.ts';
 import { roomsIn } from '../chat/site.ts';
@@ -104,7 +105,7 @@ export class Accepted implements Subscriber, Client {
     }
     roomsLog.logProblems(this.#handle, user);
     const before = self(connection);
-    services.chat.directory.changed(connection, identityOf(user, services.chat)).then(
+    changeIdentity(services.chat, connection, identityOf(user, services.chat)).then(
       () => {
         const now = self(connection);
         if (!isDeepStrictEqual(before, now)) publisher.toConnections([connection.id], 'session:changed', now);
@@ -128,7 +129,7 @@ export class Accepted implements Subscriber, Client {
     if (underWay === undefined) this.#login?.unsubscribe(this);
     else void underWay.then(() => this.#login?.unsubscribe(this));
     for (const room of connection.joined) services.chat.typing.left(room, connection);
-    services.chat.directory.disconnect(connection);
+    disconnectUser(services.chat, connection);
     if (keepsTransport) this.weight.awaitConnect();
     else this.#socket.conn.close();
   }

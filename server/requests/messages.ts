@@ -4,7 +4,6 @@ import {
   edit,
   forward,
   history,
-  markRead,
   newForward,
   react,
   reacted,
@@ -15,6 +14,7 @@ import {
   sent,
 } from '../chat/messages/messages.ts';
 import { pin } from '../chat/messages/pins.ts';
+import { markRead } from '../chat/messages/reading.ts';
 import { checkText } from '../chat/messages/texts.ts';
 import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';

@@ -1,13 +1,13 @@
 import { about, hide } from '../chat/about-person.ts';
 import type { Notifying } from '../chat/chat.ts';
 import { listDevices, mayRegister, removeDevice } from '../chat/devices.ts';
+import { openDirect } from '../chat/direct-rooms.ts';
 import { acceptInvite, createInvite, listInvites, lookAtInvite, revokeInvite } from '../chat/invites.ts';
 import {
   deleteRoom,
   findPeople,
   invite,
   members,
-  openDirect,
   remove,
   setNotify,
   setPreviews,

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { Chat } from '../../server/chat/chat.ts';
+import { connectUser } from '../../server/chat/connected-users.ts';
 import type { Connection } from '../../server/chat/model.ts';
 import { ConcurrencyLimit, type Rate, RateLimit } from '../../server/limits/by-key.ts';
 import { QuietLog } from '../../server/log.ts';
@@ -43,7 +44,7 @@ export function directRequests(
 export function askedDirectly(chat: Chat, drain?: Drain): (id: string, roles?: SiteRole[]) => Promise<Asker> {
   const requests = directRequests(chat, {}, drain);
   return async (id, roles = []) => {
-    const connection = await chat.directory.connect(`c-${id}`, {
+    const connection = await connectUser(chat, `c-${id}`, {
       id,
       name: `Name of ${id}`,
       roles,

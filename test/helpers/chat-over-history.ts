@@ -1,4 +1,5 @@
-import { type Chat, openChat } from '../../server/chat/chat.ts';
+import type { Chat } from '../../server/chat/chat.ts';
+import { openChat } from '../../server/chat/open-chat.ts';
 import { openSqliteHistory } from '../../server/history/engine/sqlite/sqlite.ts';
 import type { History } from '../../server/history/history.ts';
 import { FileBudget } from '../../server/limits/file-budget.ts';

@@ -1,10 +1,11 @@
 import { audit } from '../../server/changes/audit.ts';
 import { runConsumers } from '../../server/changes/consumer.ts';
-import { openChat } from '../../server/chat/chat.ts';
+import { changeIdentity, connectUser, disconnectUser } from '../../server/chat/connected-users.ts';
 import { mayUpload } from '../../server/chat/messages/files.ts';
 import { type Connection, userOf } from '../../server/chat/model.ts';
 import { holdSettings } from '../../server/chat/moderation/hold-settings.ts';
 import { removalsOf } from '../../server/chat/moderation/removals.ts';
+import { openChat } from '../../server/chat/open-chat.ts';
 import { erasing } from '../../server/chat/personal-data/erasing.ts';
 import { readyRoomsOf } from '../../server/chat/rooms.ts';
 import * as site from '../../server/chat/site.ts';
@@ -137,7 +138,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     const name = `c${connections++}`;
     if (chat.directory.banOf(id) !== null)
       throw new ConnectRefused('forbidden', { code: 'forbidden', retryable: false } as never);
-    const connection = await chat.directory.connect(name, identity(id, session as never));
+    const connection = await connectUser(chat, name, identity(id, session as never));
     const listen = requests(connection) as (...of: unknown[]) => void;
     const raw = (event: string, ...args: unknown[]) =>
       new Promise<unknown>((done) => listen(event, ...sent(args), (answer: unknown) => done(sent(answer))));
@@ -162,7 +163,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
         if (!open.delete(name)) return;
         for (const ids of joined.values()) ids.delete(name);
         for (const room of connection.joined) chat.typing.left(room, connection);
-        chat.directory.disconnect(connection);
+        disconnectUser(chat, connection);
       },
     } as never as Person;
     open.set(name, { client, connection });
@@ -204,7 +205,7 @@ export async function startPeopleHere(env: NodeJS.ProcessEnv = {}, given?: Histo
     async writeSession({ id }, session) {
       for (const [name, { client, connection }] of open) {
         if (client.id !== id) continue;
-        await chat.directory.changed(connection, identity(id, session as never));
+        await changeIdentity(chat, connection, identity(id, session as never));
         hear([name], 'session:changed', self(connection));
       }
     },

@@ -14,7 +14,6 @@ import { shownHeld } from '../moderation/shown-held.ts';
 import { lastWritten } from '../moderation/slow-mode.ts';
 import { namesIn } from '../names.ts';
 import { readWithin, settled } from '../rooms.ts';
-import { summaryAfter } from '../summary.ts';
 import { inOrder } from './mentions.ts';
 import { timelineFor } from './timeline.ts';
 
@@ -375,31 +374,6 @@ export async function files(
     const upTo = Math.min(before ?? lastSeq + 1, lastSeq + 1);
     return pageFor(chat, person, await chat.history.read.holding({ room: id, what, before: upTo, limit }));
   });
-}
-
-export async function markRead(
-  { history, directory }: Chat,
-  connection: Connection,
-  room: Room,
-  { seq, unread }: RequestPayload<'read:mark'>,
-): Promise<Answers['read:mark']> {
-  // The client has the message from another server, and this one has not got it yet.
-  if (seq > room.record.lastSeq) {
-    await history.current();
-    // The user may have lost the room meanwhile.
-    if (directory.find(connection.person, room.record.id) !== room) throw new RequestError('unknown_room');
-  }
-  if (seq > room.record.lastSeq) throw new RequestError('bad_request', 'seq is beyond the last message');
-  const { person } = connection;
-  const { id } = room.record;
-  const membership = person.memberships.get(id);
-  // A public room may be read by users who are not members; no mark is stored for them.
-  if (unread && membership !== undefined && seq < membership.member.readSeq) {
-    await history.write.markUnread({ room: id, user: person.user.id, seq }, connection.id);
-  } else if (membership !== undefined && seq > membership.member.readSeq) {
-    await history.write.markRead({ room: id, user: person.user.id, seq }, connection.id);
-  }
-  return { room: summaryAfter(directory, room, connection) };
 }
 
 /** @param room absent: all rooms that the user may read */

@@ -1,4 +1,4 @@
-import type { History, Page, StoredThread } from '../../history/history.ts';
+import type { Change, History, Page, StoredThread } from '../../history/history.ts';
 import type { Room } from '../model.ts';
 import { threadsIn } from './shown-threads.ts';
 
@@ -21,14 +21,15 @@ export class NewestPages {
 
   constructor(history: History) {
     this.#history = history;
-    // Dropped at once, because a deleted text must be kept nowhere.
-    history.onChange((change) => {
-      if (change.type === 'message') this.#pages.delete(change.message.room);
-      else if (change.type === 'room' || change.type === 'reset') this.#pages.delete(change.room.id);
-      // Mentions show current names, which others may see from now on.
-      else if (change.type === 'user' || change.type === 'member') this.#renamed(change.user.id);
-      else if (change.type === 'erased') this.#renamed(change.user);
-    });
+  }
+
+  /** Drops the pages that differ after the change, at once, because a deleted text must not be kept. */
+  dropOutdated(change: Change): void {
+    if (change.type === 'message') this.#pages.delete(change.message.room);
+    else if (change.type === 'room' || change.type === 'reset') this.#pages.delete(change.room.id);
+    // Mentions show current names, and others may see the name after the change.
+    else if (change.type === 'user' || change.type === 'member') this.#dropNaming(change.user.id);
+    else if (change.type === 'erased') this.#dropNaming(change.user);
   }
 
   /** The room's page as published now, or newer. */
@@ -68,7 +69,7 @@ export class NewestPages {
     return { ...page, threads: await this.#history.read.threads({ room, threads }) };
   }
 
-  #renamed(user: string): void {
+  #dropNaming(user: string): void {
     for (const [id, { named }] of this.#pages) if (named?.has(user) !== false) this.#pages.delete(id);
   }
 }

@@ -29,14 +29,14 @@ interface Asked {
  */
 export class SeenBy {
   readonly #history: History;
-  readonly #directory: () => Directory;
+  readonly #directory: Directory;
   readonly #publisher: Publisher;
   readonly #onFailure: OnAsideFailure;
   readonly #asked = new WeakMap<Connection, WeakMap<Room, Asked>>();
   /** Rooms in which authors are notified next. */
   readonly #due = new Set<Room>();
 
-  constructor(history: History, directory: () => Directory, publisher: Publisher, onFailure: OnAsideFailure) {
+  constructor(history: History, directory: Directory, publisher: Publisher, onFailure: OnAsideFailure) {
     this.#history = history;
     this.#directory = directory;
     this.#publisher = publisher;
@@ -124,7 +124,7 @@ export class SeenBy {
     const found = await this.#history.read.seenBy({ room: record.id, seq, asker, limit: mostSeers });
     if (found === null) throw new RequestError('unknown_message');
     if (found.author !== asker) throw new RequestError('forbidden');
-    const known = found.seers.filter(({ user, member }) => this.#directory().isVisible(user, member));
+    const known = found.seers.filter(({ user, member }) => this.#directory.isVisible(user, member));
     // All members count, so that the difference does not show who hides what they have seen, or who has blocked whom.
     return {
       users: known.map(({ user: { id, name } }) => ({ id, name })),

@@ -1,8 +1,9 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
+import type { Effect } from '../effect.ts';
 import { pageFor } from '../mine.ts';
-import type { Connection, Room } from '../model.ts';
+import { type Connection, connectionIdsOf, type Room } from '../model.ts';
 import { settled } from '../rooms.ts';
 import { noReplies } from './shown-threads.ts';
 import { threadsFor } from './timeline.ts';
@@ -52,3 +53,14 @@ export async function follow(
   await history.write.follow({ ...place, user: person.user.id, following }, connection.id);
   return {};
 }
+
+/** A user follows a thread, or no longer follows it. */
+export const followedEffect: Effect<'followed'> = {
+  apply:
+    ({ directory, publisher }, { room, thread, user, following }) =>
+    () => {
+      const person = directory.person(user);
+      if (!person?.memberships.has(room)) return;
+      publisher.toConnections(connectionIdsOf([person]), 'thread:followed', { room, thread, following });
+    },
+};

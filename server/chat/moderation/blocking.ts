@@ -1,7 +1,16 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
-import type { Connection } from '../model.ts';
+import type { Effect } from '../effect.ts';
+import { countMentions, leavesOut, noMentions, stillUnread } from '../messages/unread-mentions.ts';
+import {
+  type Connection,
+  connectionIdsOf,
+  nobody,
+  type Person,
+  type Room,
+  type RoomOfPerson,
+} from '../model.ts';
 
 export async function block(
   { history }: Chat,
@@ -30,4 +39,57 @@ export async function blockedBy(
       .map(({ id, name }) => [id, name]),
   );
   return { users: ids.map((id) => ({ id, name: names.get(id) ?? id })) };
+}
+
+/** A user has blocked another one, or no longer blocks that user. */
+export const blockedEffect: Effect<'blocked'> = {
+  outdates: (_, { user }) => [user],
+  apply(chat, { user, other, blocked, asker }, find) {
+    const { history, publisher, typing, summaries } = chat;
+    const person = find(user);
+    const recounted = person === undefined ? [] : applyBlock(person, other, blocked);
+    return () => {
+      if (blocked) typing.blocked(user, other);
+      if (person === undefined) return;
+      const sendSummaries = () => {
+        for (const room of recounted) summaries.tell(room, person.connections);
+      };
+      sendSummaries();
+      const { memberships } = person;
+      const isCut = ({ record }: Room) => leavesOut(memberships.get(record.id)?.mentions ?? noMentions);
+      if (blocked && recounted.some(isCut)) {
+        // Mentions by the blocked user may have displaced older ones, which memory lacks.
+        chat
+          .catchUp(
+            history.read.user({ user }),
+            (found) => {
+              for (const { room, mentions } of found.memberships) {
+                const membership = memberships.get(room.id);
+                if (membership === undefined) continue;
+                membership.mentions = stillUnread(mentions, membership.member.readSeq);
+              }
+            },
+            (id) => (id === user ? chat.directory.person(id) : undefined),
+          )
+          .then(sendSummaries)
+          // They are counted when the user connects again.
+          .catch((error) => chat.onAsideFailure('mentions_counted', error));
+      }
+      const ids = connectionIdsOf([person], asker);
+      publisher.toConnections(ids, 'blocked:changed', { user: other, blocked });
+    };
+  },
+};
+
+/** @returns the rooms in which the user's number of unread mentions has changed */
+function applyBlock(person: Person, other: string, isBlocked: boolean): Room[] {
+  const countIn = ({ room, mentions }: RoomOfPerson) =>
+    countMentions(mentions, person.blocked, room.record.firstSeq);
+  const affected = [...person.memberships.values()].filter(({ mentions }) => mentions.has(other));
+  const before = affected.map(countIn);
+  const blocked = new Set(person.blocked);
+  if (isBlocked) blocked.add(other);
+  else blocked.delete(other);
+  person.blocked = blocked.size === 0 ? nobody : blocked;
+  return affected.filter((membership, n) => countIn(membership) !== before[n]).map(({ room }) => room);
 }

@@ -1,12 +1,14 @@
-import { mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
+import { type Change, mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
 import { decidesIn, moderatesSite } from '../access.ts';
 import type { Chat } from '../chat.ts';
+import type { Effect } from '../effect.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
-import type { Connection, Person, Room } from '../model.ts';
+import { type Connection, connectionIdsOf, type Person, type Room } from '../model.ts';
+import { namesForSite } from '../names.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms } from './known-rooms.ts';
 import { shownHeld } from './shown-held.ts';
@@ -173,4 +175,46 @@ async function toDecide(chat: Chat, connection: Connection, id: string): Promise
   if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor, banned))
     throw new RequestError('unknown_message');
   return stored;
+}
+
+/** A message is pending approval, or no longer pending. The author and those who decide are notified. */
+export const heldEffect: Effect<'held'> = {
+  apply: (chat, change) => () => announceHeld(chat, change),
+};
+
+function announceHeld(chat: Chat, { room, id, user, is, by }: Change & { type: 'held' }): void {
+  const { history, directory, publisher, announcements } = chat;
+  const record = directory.room(room)?.record;
+  if (record === undefined) return;
+  const decidingConnections = () =>
+    [...directory.everybody()]
+      .filter((person) => person.user.id !== user)
+      .flatMap(({ connections }) => [...connections])
+      .filter(({ identity: { roles }, person }) => {
+        const member = person.memberships.get(room)?.member;
+        const banned = directory.restrictions.isBanned(room, person.user.id);
+        return decidesIn(record, { roles, member }, banned);
+      })
+      .map((connection) => connection.id);
+  // An author who has lost the room gets no more events of it.
+  const authorConnections = () => {
+    const author = directory.person(user);
+    const isReader = author !== undefined && directory.find(author, room) !== undefined;
+    return connectionIdsOf(isReader ? [author] : []);
+  };
+  if (decidingConnections().length + authorConnections().length === 0) return;
+  // After a failure they still get it with the list.
+  announcements.add('held_changed', async () => {
+    const stored = is === 'held' || is === 'rejected' ? await history.read.held({ id }) : null;
+    const [held] = await shownHeld(history, stored === null ? [] : [stored]);
+    const decidedBy = by === undefined ? undefined : (await namesForSite(chat, [by]))(by);
+    if (directory.isReplaced(record)) return;
+    const change = { id, room, is };
+    const toAuthor = { ...change, ...(held === undefined ? {} : { held }) };
+    publisher.toConnections(authorConnections(), 'held:changed', toAuthor);
+    publisher.toConnections(decidingConnections(), 'held:changed', {
+      ...(is === 'held' ? toAuthor : change),
+      ...(decidedBy === undefined ? {} : { by: decidedBy }),
+    });
+  });
 }

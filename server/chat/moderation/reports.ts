@@ -1,12 +1,14 @@
 import { type RoomRecord, type StoredReport, stateOf } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { Answers, RequestPayload } from '../../wire/events.ts';
+import type { Answers, Report, RequestPayload } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
+import type { Effect } from '../effect.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
 import { tellAuthor } from '../messages/messages.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
+import { applyRecord } from '../room-changes.ts';
 import { readWithin } from '../rooms.ts';
 import { moderatedRooms, readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
@@ -175,4 +177,44 @@ async function closedNow(
   if (report === null) throw new RequestError('unknown_message');
   const reads = chat.directory.find(connection.person, room.id) !== undefined;
   return { report: reads ? report : withoutWords(report) };
+}
+
+/** A message was reported, or a report was closed. Its moderators are notified. */
+export const reportEffect: Effect<'report'> = {
+  apply(chat, { room: record, id }) {
+    const room = chat.directory.room(record.id);
+    if (room !== undefined) applyRecord(room.record, record);
+    return () => announceReport(chat, record, id);
+  },
+};
+
+function announceReport(chat: Chat, room: RoomRecord, id: string): void {
+  const { history, directory, publisher, summaries, announcements } = chat;
+  const sees = (connection: Connection) => seesReportsOf(directory, room, connection);
+  const moderators = () =>
+    [...directory.everybody()].flatMap(({ connections }) => [...connections].filter(sees));
+  if (moderators().length === 0) return;
+  const open = room.reports ?? 0;
+  // After a failure moderators still get the report with the list.
+  announcements.add('report_changed', async () => {
+    const stored = await history.read.report({ id });
+    const report = stored && (await shownReport(chat, stored));
+    if (directory.isReplaced(room)) return;
+    // The report was erased with its user. Moderators who list the room get the new count.
+    if (report === null) {
+      const current = directory.room(room.id);
+      const listing = moderators().filter(({ person }) => person.memberships.has(room.id));
+      return current && summaries.tell(current, listing);
+    }
+    const isReader = ({ person }: Connection) => directory.find(person, room.id) !== undefined;
+    const { readers = [], others = [] } = Object.groupBy(moderators(), (connection) =>
+      report.closed === undefined || isReader(connection) ? 'readers' : 'others',
+    );
+    const send = (to: readonly Connection[], shown: Report) => {
+      const ids = to.map((connection) => connection.id);
+      if (ids.length > 0) publisher.toConnections(ids, 'report:changed', { report: shown, open });
+    };
+    send(readers, report);
+    send(others, withoutWords(report));
+  });
 }

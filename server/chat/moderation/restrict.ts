@@ -10,9 +10,12 @@ import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { moderatesSite, outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
+import type { Effect } from '../effect.ts';
 import { decided, need, targetOf } from '../members.ts';
 import { actorOf, type Connection, type Room } from '../model.ts';
 import { namesIn } from '../names.ts';
+import { applyRecord } from '../room-changes.ts';
+import { sendSummary } from '../summary.ts';
 
 /** Users on one page of `room:restricted`. */
 const restrictedListed = 100;
@@ -99,3 +102,21 @@ export async function restricted(
     ...(all.length > page.length ? { next: cursorOf([page.at(-1)?.user ?? '']) } : {}),
   };
 }
+
+/** A mute or ban in a room has begun, changed or ended. If a ban changes a membership, another change follows. */
+export const restrictedEffect: Effect<'restricted'> = {
+  apply(chat, { room: record, user, kind, now }, find) {
+    const { directory, typing } = chat;
+    directory.restrictions.set(record.id, user, kind, now);
+    const room = directory.room(record.id);
+    if (room !== undefined) applyRecord(room.record, record);
+    const person = find(user);
+    return () => {
+      // The change may be the next to end.
+      chat.endRestrictions();
+      if (room === undefined || kind !== 'muted' || !person?.memberships.has(record.id)) return;
+      typing.stop(room, user);
+      for (const connection of person.connections) sendSummary(chat, room, connection);
+    };
+  },
+};

@@ -25,13 +25,10 @@ export function seesReportsOf(
   return member !== undefined && rightsIn(room, { roles, member }).includes('moderate');
 }
 
-/** A report as its moderators see it; null if its message is gone. */
-export async function reportOf(parts: Parts, id: string): Promise<Report | null> {
-  const stored = await parts.history.read.report({ id });
-  return stored && shownReport(parts, stored);
-}
-
-/** @param asker the only reader */
+/**
+ * A report as its moderators see it; null if its message is deleted.
+ * @param asker the only reader
+ */
 export async function shownReport(
   parts: Parts,
   stored: StoredReport,

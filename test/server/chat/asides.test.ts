@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { changeIdentity, connectUser, disconnectUser } from '../../../server/chat/connected-users.ts';
 import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import type { Room } from '../../../server/chat/model.ts';
 import { methods, type Reads, type Writes } from '../../../server/history/history.ts';
@@ -43,7 +44,7 @@ test('failures of background tasks are logged with a code, without any text, nam
   onTestFinished(close);
   const at = Date.now();
   const identity = (id: string, over = {}) => ({ id, name: `Name of ${id}`, roles: [], rooms: [], ...over });
-  const boss = await chat.directory.connect('c1', identity('boss-7', { roles: ['admin'] }));
+  const boss = await connectUser(chat, 'c1', identity('boss-7', { roles: ['admin'] }));
   await history.write.putRoom({ id: 'den', name: 'Den', kind: 'public', at });
   const room = chat.directory.room('den') as Room;
   await history.write.join({ room: 'den', user: { id: 'boss-7', name: 'Name of boss-7' }, at });
@@ -58,12 +59,9 @@ test('failures of background tasks are logged with a code, without any text, nam
     async session_rooms() {
       // The failed work is tried again.
       await expect.poll(() => boss.person.memberships.has('b')).toBe(false);
-      const more = await chat.directory.connect(
-        'c2',
-        identity('boss-7', { rooms: [{ id: 'b', name: 'B' }] }),
-      );
+      const more = await connectUser(chat, 'c2', identity('boss-7', { rooms: [{ id: 'b', name: 'B' }] }));
       failing = { ...failing, write: 'arrive' };
-      chat.directory.disconnect(more);
+      disconnectUser(chat, more);
     },
     async deletion_reason() {
       const seq = await say(`m${lines.length}`);
@@ -114,15 +112,15 @@ test('changes of a session during a failure of the history are stored after it',
   const identity = (name: string, rooms: string[]) => {
     return { id: 'ann', name, roles: [], rooms: rooms.map((id) => ({ id, name: id })) };
   };
-  const stays = await chat.directory.connect('c1', identity('Ann', ['a']));
-  const leaves = await chat.directory.connect('c2', identity('Ann', ['b']));
+  const stays = await connectUser(chat, 'c1', identity('Ann', ['a']));
+  const leaves = await connectUser(chat, 'c2', identity('Ann', ['b']));
   const { person } = stays;
   failing = true;
   const changes = [
-    chat.directory.changed(stays, identity('Annie', ['a'])),
-    chat.directory.changed(stays, identity('Anna', ['c'])),
+    changeIdentity(chat, stays, identity('Annie', ['a'])),
+    changeIdentity(chat, stays, identity('Anna', ['c'])),
   ];
-  chat.directory.disconnect(leaves);
+  disconnectUser(chat, leaves);
   await expect.poll(() => failures).toBeGreaterThanOrEqual(2);
   failing = false;
   await Promise.all(changes);

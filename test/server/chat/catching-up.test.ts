@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
+import { connectUser } from '../../../server/chat/connected-users.ts';
 import { found } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import { join } from '../../../server/chat/rooms.ts';
@@ -246,7 +247,7 @@ const kinds: {
 
 let connections = 0;
 const connect = (id: string, name: string) =>
-  chat.directory.connect(`c${connections++}`, { id, name, roles: [], rooms: [] });
+  connectUser(chat, `c${connections++}`, { id, name, roles: [], rooms: [] });
 
 /** The chat's knowledge of a connected user, and what the user's client gets of it. */
 function known({ person }: Connection, rooms: readonly string[]) {

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Aside } from '../../../server/chat/asides.ts';
+import { connectUser } from '../../../server/chat/connected-users.ts';
 import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { nameOf, roomsOf } from '../../helpers/rooms-of.ts';
@@ -18,7 +19,7 @@ test('a deletion that is done is not refused because the author cannot be notifi
   const room = 'den';
   await den(room, ['owner', 'author']);
   const seq = await say(room, 'author', 'rude');
-  const connection = await chat.directory.connect('c1', { ...nameOf('owner'), roles: [], rooms: [] });
+  const connection = await connectUser(chat, 'c1', { ...nameOf('owner'), roles: [], rooms: [] });
   const found = chat.directory.room(room);
   if (found === undefined) throw new Error('the room is not in memory');
   history.onChange((change) => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectUser } from '../../../server/chat/connected-users.ts';
 import { createInvite, lookAtInvite, revokeInvite } from '../../../server/chat/invites.ts';
 import { methods } from '../../../server/history/history.ts';
 import type { Answers } from '../../../server/wire/events.ts';
@@ -127,11 +128,11 @@ test('a link that is turned off while its room is read shows nothing of it', asy
   }));
   const at = Date.now();
   const by = { id: '1', name: 'Ann' };
-  const ann = await chat.directory.connect('a', { ...by, roles: [], rooms: [] });
+  const ann = await connectUser(chat, 'a', { ...by, roles: [], rooms: [] });
   await history.write.createRoom({ id: 'den', kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at });
   const den = chat.directory.find(ann.person, 'den');
   if (den === undefined) throw new Error('no room');
-  const eve = await chat.directory.connect('e', { id: '2', name: 'Eve', roles: [], rooms: [] });
+  const eve = await connectUser(chat, 'e', { id: '2', name: 'Eve', roles: [], rooms: [] });
   const { invite, token } = await createInvite(chat, ann, den, { room: 'den', seconds: 0, uses: 0 });
   expect(await lookAtInvite(chat, eve, { token })).toMatchObject({ name: 'Den' });
   meanwhile = async () => void (await revokeInvite(chat, ann, den, { room: 'den', id: invite.id }));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disconnectUser } from '../../../server/chat/connected-users.ts';
 import type { Answers } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
@@ -95,7 +96,7 @@ describe('a room of 130 present users', () => {
   test('all leave at once: one event cannot name them', async () => {
     const presence = () => events.filter(({ name }) => name === 'presence:changed');
     const before = presence().length;
-    for (const { connection } of people.slice(3)) chat.chat.directory.disconnect(connection);
+    for (const { connection } of people.slice(3)) disconnectUser(chat.chat, connection);
     await expect.poll(() => presence().at(-1)?.payload).toMatchObject({ count: 4 });
     const left = presence()
       .slice(before)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import type { openChat } from '../../../server/chat/chat.ts';
+import { connectUser } from '../../../server/chat/connected-users.ts';
+import type { openChat } from '../../../server/chat/open-chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
 import { methods, mostHeld, sources } from '../../../server/history/history.ts';
 import { ConcurrencyLimit } from '../../../server/limits/by-key.ts';
@@ -48,7 +49,7 @@ test('a server that gets a ban from the site late serves nothing more to its use
   const { chat, history, other } = await lateChat();
   const ben = { id: 'ben', name: 'Ben', roles: [], rooms: [] };
   const totals = () => totalsOfUser(history, chat.directory, new ConcurrencyLimit(1), ben);
-  await chat.directory.connect('c-1', ben);
+  await connectUser(chat, 'c-1', ben);
   expect(await totals()).toEqual({ unread: 0, mentions: 0 });
   other.writes = true;
   await history.write.setBan({ user: ben.id, ban: {} });
@@ -57,7 +58,7 @@ test('a server that gets a ban from the site late serves nothing more to its use
   other.writes = true;
   await history.write.setBan({ user: 'cat', ban: {} });
   other.writes = false;
-  await chat.directory.connect('c-2', { ...ben, id: 'cat' });
+  await connectUser(chat, 'c-2', { ...ben, id: 'cat' });
   expect(chat.directory.banOf('cat')).toEqual({});
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { changeIdentity } from '../../../server/chat/connected-users.ts';
 import { createInvite } from '../../../server/chat/invites.ts';
 import type { Room } from '../../../server/chat/model.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
@@ -138,11 +139,11 @@ test('a moderator who loses the right while an answer is read gets what a member
   ] as const;
   for (const [who, event, payload, after, has, gets] of cases) {
     await setRole('moderator');
-    await chat.directory.changed(boss.connection, identity(['admin']));
+    await changeIdentity(chat, boss.connection, identity(['admin']));
     const before = JSON.stringify(await who.ask(event, payload));
     expect([event, before]).toEqual([event, expect.stringContaining(has)]);
     once('after', after, () =>
-      who === boss ? chat.directory.changed(boss.connection, identity([])) : setRole('member'),
+      who === boss ? changeIdentity(chat, boss.connection, identity([])) : setRole('member'),
     );
     const answer = await who.ask(event, payload);
     expect(hasHappened()).toBe(true);

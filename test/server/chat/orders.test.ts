@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { connectUser } from '../../../server/chat/connected-users.ts';
 import type { Room } from '../../../server/chat/model.ts';
 import type { OrderAnswer, OtherServers } from '../../../server/chat/other-servers.ts';
 import { join } from '../../../server/chat/rooms.ts';
@@ -41,7 +42,7 @@ async function besideOthers(others: Pick<OtherServers, 'isConnected' | 'orderOth
     }),
   );
   onTestFinished(close);
-  const connect = (id: string) => chat.directory.connect(`c${id}`, { ...nameOf(id), roles: [], rooms: [] });
+  const connect = (id: string) => connectUser(chat, `c${id}`, { ...nameOf(id), roles: [], rooms: [] });
   const mentions = () => told.filter(({ event, ids }) => event === 'mention' && ids.length > 0);
   return { chat, history, told, mentions, connect, ...roomsOf(history) };
 }
@@ -81,7 +82,7 @@ test('a server that cannot reach the others runs commands itself', async () => {
     await close();
   });
   others?.open(chat.here);
-  await chat.directory.connect('c1', { id: '7', name: 'Ann', roles: [], rooms: [] });
+  await connectUser(chat, 'c1', { id: '7', name: 'Ann', roles: [], rooms: [] });
   pushed.length = 0;
 
   expect(await lookUp(chat, '7')).toMatchObject({ connections: 1 });
@@ -160,7 +161,7 @@ test('a server answers others which users have joined a room, also in the earlie
   );
   onTestFinished(close);
   const { directory, here } = chat;
-  const connect = (id: string) => directory.connect(`c${id}`, { id, name: id, roles: [], rooms: [] });
+  const connect = (id: string) => connectUser(chat, `c${id}`, { id, name: id, roles: [], rooms: [] });
   await join(chat, await connect('7'), directory.room('lobby') as Room, { room: 'lobby' });
   await connect('8');
   const order = { is: 'joined', room: 'lobby' } as const;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
+import { connectUser, disconnectUser } from '../../../server/chat/connected-users.ts';
 import { type History, methods } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -33,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => close());
 
 const connect = (id: string) =>
-  chat.directory.connect(`c${connections++}`, { ...nameOf(id), roles: [], rooms: [] });
+  connectUser(chat, `c${connections++}`, { ...nameOf(id), roles: [], rooms: [] });
 
 async function gone(id: string): Promise<void> {
   await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: hanging });
@@ -42,7 +43,7 @@ async function gone(id: string): Promise<void> {
 
 /** Connects, and stays away long enough to have left. */
 async function visit(id: string): Promise<void> {
-  chat.directory.disconnect(await connect(id));
+  disconnectUser(chat, await connect(id));
   await gone(id);
 }
 

@@ -1,0 +1,75 @@
+import type { Directory } from './directory.ts';
+import { type Connection, membersOf, type Person, type Room } from './model.ts';
+import type { Publisher } from './publisher.ts';
+import { nameFor, previewOf } from './summary.ts';
+
+/** The shortest interval of `room:activity` per room. */
+const intervalMs = 1000;
+
+/** Announces new messages to members who have not joined the room, and a new name or topic to all members. */
+export class Activity {
+  readonly #directory: Directory;
+  readonly #publisher: Publisher;
+  /** Rooms that were announced within the interval. `isWaiting`: they must be announced again. */
+  readonly #recent = new Map<Room, { isWaiting: boolean }>();
+
+  constructor(directory: Directory, publisher: Publisher) {
+    this.#directory = directory;
+    this.#publisher = publisher;
+  }
+
+  /** Sends one frame to all connections of members that have not joined the room, at most once per interval. */
+  announce(room: Room): void {
+    const recent = this.#recent.get(room);
+    if (recent !== undefined) recent.isWaiting = true;
+    else this.#announceNow(room, false);
+  }
+
+  /** Sends the frame at once, also to connections that have joined. */
+  announceToAll(room: Room): void {
+    if (this.#recent.has(room)) this.#send(room, true);
+    else this.#announceNow(room, true);
+  }
+
+  #announceNow(room: Room, toJoined: boolean): void {
+    this.#send(room, toJoined);
+    const state = { isWaiting: false };
+    this.#recent.set(room, state);
+    const next = () => {
+      if (!state.isWaiting) return void this.#recent.delete(room);
+      state.isWaiting = false;
+      this.#send(room, false);
+      setTimeout(next, intervalMs);
+    };
+    setTimeout(next, intervalMs);
+  }
+
+  #send(room: Room, toJoined: boolean): void {
+    // A direct room has a different name for each side.
+    if (room.record.kind === 'direct') for (const person of room.here) this.#sendTo(room, [person], toJoined);
+    else this.#sendTo(room, room.here, toJoined);
+  }
+
+  #sendTo(room: Room, people: Iterable<Person>, toJoined: boolean): void {
+    const { record } = room;
+    const receivers: Connection[] = [];
+    for (const { connections } of people) {
+      for (const connection of connections) {
+        if (toJoined || !connection.joined.has(room)) receivers.push(connection);
+      }
+    }
+    const [first] = receivers;
+    if (first === undefined) return;
+    const ids = receivers.map(({ id }) => id);
+    this.#publisher.toConnections(ids, 'room:activity', {
+      room: record.id,
+      head: record.head,
+      lastSeq: record.lastSeq,
+      ...(record.firstSeq === 1 ? {} : { firstSeq: record.firstSeq }),
+      members: membersOf(room),
+      name: nameFor(this.#directory, room, first.person),
+      ...(record.topic === undefined ? {} : { topic: record.topic }),
+      ...(record.last === undefined ? {} : { last: previewOf(record.last) }),
+    });
+  }
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { roomId } from '../wire/events.ts';
+import { Activity } from './activity.ts';
+import { AnnouncementQueues } from './asides.ts';
+import { ChangedSummaries } from './changed-summaries.ts';
+import type { Chat } from './chat.ts';
+import { Directory } from './directory.ts';
+import { catchUp, followChanges } from './follow-changes.ts';
+import { LastHere } from './last-here.ts';
+import { NewestPages } from './messages/newest-pages.ts';
+import { Reactions } from './messages/reactions.ts';
+import { SeenBy } from './messages/seen.ts';
+import { ThreadChanges } from './messages/thread-changes.ts';
+import { Typing } from './messages/typing.ts';
+import { keepEnding } from './moderation/restriction-ends.ts';
+import { obey } from './orders.ts';
+import type { ThisServer } from './other-servers.ts';
+import { Partners } from './partners.ts';
+import { Presence } from './presence.ts';
+import { enforceRetention, type Retention } from './retention.ts';
+import { sendSummary } from './summary.ts';
+
+/** The parts of the chat that are opened before it. */
+type GivenParts = Pick<
+  Chat,
+  | 'history'
+  | 'publisher'
+  | 'settings'
+  | 'limits'
+  | 'fileBudget'
+  | 'accounts'
+  | 'hold'
+  | 'previews'
+  | 'devices'
+  | 'notify'
+  | 'retryEvents'
+  | 'kick'
+  | 'others'
+  | 'onAsideFailure'
+>;
+
+interface ChatOptions {
+  /** The rooms of CHAT_ROOMS. An undefined ID is derived from the name. */
+  rooms: readonly { id?: string; name: string }[];
+  retention: Retention;
+  /** Called when expired mutes and bans could not be lifted. */
+  onEndFailure: (error: Error) => void;
+  /** Called when rooms without members or expired messages could not be deleted. */
+  onSweepFailure: (error: Error) => void;
+  /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
+  onOtherRoom: (room: { id: string; name: string; is: 'private' | 'called otherwise' }) => void;
+}
+
+export async function openChat({
+  rooms,
+  retention,
+  onEndFailure,
+  onSweepFailure,
+  onOtherRoom,
+  ...parts
+}: GivenParts & ChatOptions): Promise<Chat> {
+  const { history, publisher, settings, others, kick, onAsideFailure } = parts;
+  const configured = rooms.map(({ id, name }) => ({ id: id ?? toRoomId(name), name }));
+  await history.write.publicRooms({ rooms: configured, at: Date.now() });
+  const closing = new AbortController();
+  const { signal } = closing;
+  const presence = new Presence(publisher);
+  const findAll = settings.findPeople === 'all';
+  const directory = new Directory({ findAll, showsSeen: settings.seen, presence, others });
+  const typing = new Typing(publisher, others);
+  const summaries = new ChangedSummaries((room, connection) =>
+    sendSummary({ directory, publisher }, room, connection),
+  );
+  const here = partForOthers({ directory, typing, publisher, kick });
+  const endRestrictions = keepEnding({ history, directory }, signal, onEndFailure);
+  const chat: Chat = {
+    ...parts,
+    directory,
+    presence,
+    typing,
+    summaries,
+    threads: new ThreadChanges(history, publisher, onAsideFailure),
+    seenBy: new SeenBy(history, directory, publisher, onAsideFailure),
+    activity: new Activity(directory, publisher),
+    announcements: new AnnouncementQueues(onAsideFailure),
+    partners: new Partners(history, directory, summaries),
+    newest: new NewestPages(history),
+    reactions: new Reactions(history),
+    lastHere: settings.lastSeen ? new LastHere(history, signal, onAsideFailure) : undefined,
+    endRestrictions,
+    here,
+    async everywhere(user, order) {
+      const obeyed = here.obey(user, order);
+      if (others === undefined) return (await obeyed).count;
+      const [own, remote] = await Promise.allSettled([obeyed, others.orderOthers(user, order)]);
+      if (own.status === 'rejected') throw own.reason;
+      const { count } = own.value;
+      if (remote.status === 'fulfilled') return count + remote.value.count;
+      // If the caller repeated the order, connections here would get the push twice.
+      if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw remote.reason;
+      return count;
+    },
+    catchUp: (reading, take, find) => catchUp(chat, reading, take, find),
+    configured: configured.map(({ id }) => id),
+    close: () => closing.abort(),
+  };
+  await followChanges(chat);
+  for (const { id, name } of rooms) {
+    // Without an ID, the name created the room at the first start, and users may have renamed it since then.
+    if (id === undefined) continue;
+    const room = directory.room(id);
+    if (room === undefined) onOtherRoom({ id, name, is: 'private' });
+    else if (room.record.name !== name) onOtherRoom({ id, name, is: 'called otherwise' });
+  }
+  endRestrictions();
+  // Not awaited, because the number of rooms may be very large and the port must open.
+  enforceRetention(history, retention, signal, onSweepFailure);
+  return chat;
+}
+
+/** The ID of a room in CHAT_ROOMS is its name, if that is a valid ID. */
+function toRoomId(name: string): string {
+  if (roomId.safeParse(name).success) return name;
+  return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
+}
+
+function partForOthers(parts: Pick<Chat, 'directory' | 'typing' | 'publisher' | 'kick'>): ThisServer {
+  const { directory, typing } = parts;
+  return {
+    seen: (user) => directory.seen(user),
+    everybody: () => directory.everybody(),
+    presenceChanged: (room, user) => directory.presenceChanged(room, user),
+    typing({ id, createdAt }, user, isTyping) {
+      const room = directory.room(id);
+      // The servers may know of another room with that ID, or of another membership.
+      if (room?.record.createdAt !== createdAt) return;
+      const shown = room.present.get(user);
+      if (shown !== undefined) typing.setElsewhere(room, shown, isTyping);
+    },
+    obey: (user, order) => obey(parts, user, order),
+  };
+}
