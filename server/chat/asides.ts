@@ -1,20 +1,20 @@
-/** Work beside a request, whose failure does not change the request's answer. The log uses these names. */
+/** Background tasks, whose failures do not change the response to a request. The log uses these names. */
 export type Aside =
   /** Bring memberships in line with the sessions that are still open. */
   | 'session_rooms'
-  /** Notify the author of a message why a moderator has deleted it. */
+  /** Notify the author why a moderator has deleted a message. */
   | 'deletion_reason'
   /** Announce a pinned message. */
   | 'pin_changed'
-  /** Note when a user was last here. */
+  /** Record when a user was last seen. */
   | 'last_here'
   /** Notify moderators of a report. */
   | 'report_changed'
-  /** Notify the author and moderators of a message that waits. */
+  /** Notify the author and moderators of a message that is pending approval. */
   | 'held_changed'
-  /** Count unread mentions behind those of somebody who is blocked now. */
+  /** Read the unread mentions of a user who has blocked another one. */
   | 'mentions_counted'
-  /** Send a message to users whom it concerns, after other servers were asked about them. */
+  /** Send a message to its notification targets, after other servers were asked which of them have joined the room. */
   | 'mention_told'
   /** Announce new counts of threads. */
   | 'thread_changed'

@@ -1,43 +1,43 @@
 import type { Connection, Room } from './model.ts';
 
-/** Summaries that are made and sent per turn of the event loop, so that other requests run in between. */
-export const atOnce = 50;
+/** Summaries that are sent per tick, so that other requests run in between. */
+export const maxPerTick = 50;
 
 /**
- * Queues connections that must get the current summary of a room. These may be all connections of a large room, each
- * with its own summary: they get it a few per turn, and once, however often the room changes meanwhile.
+ * Queues connections that must get the current summary of a room. In a large room each connection has its own summary, so
+ * they get it in several ticks, and once, even if the room changes several times before that.
  */
 export class ChangedSummaries {
-  readonly #send: (room: Room, connection: Connection) => void;
-  readonly #waiting = new Map<Room, Set<Connection>>();
-  #running = false;
+  readonly #sendOne: (room: Room, connection: Connection) => void;
+  readonly #queues = new Map<Room, Set<Connection>>();
+  #isRunning = false;
 
-  constructor(send: (room: Room, connection: Connection) => void) {
-    this.#send = send;
+  constructor(sendOne: (room: Room, connection: Connection) => void) {
+    this.#sendOne = sendOne;
   }
 
-  /** The first of them get it at once, if nobody waits. */
-  tell(room: Room, connections: Iterable<Connection>): void {
-    const waiting = this.#waiting.get(room) ?? new Set();
-    this.#waiting.set(room, waiting);
-    for (const connection of connections) waiting.add(connection);
-    if (this.#running) return;
-    this.#running = true;
-    this.#turn();
+  /** If the queue is empty, the first connections get the summary at once. */
+  send(room: Room, connections: Iterable<Connection>): void {
+    const queue = this.#queues.get(room) ?? new Set();
+    this.#queues.set(room, queue);
+    for (const connection of connections) queue.add(connection);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#runTick();
   }
 
-  #turn(): void {
-    let left = atOnce;
-    for (const [room, connections] of this.#waiting) {
-      for (const connection of connections) {
-        if (left-- === 0) return void setImmediate(() => this.#turn());
-        connections.delete(connection);
-        // The user may have lost the room while waiting.
-        const isThere = connection.person.memberships.get(room.record.id)?.room === room;
-        if (isThere && !connection.gone) this.#send(room, connection);
+  #runTick(): void {
+    let remaining = maxPerTick;
+    for (const [room, queue] of this.#queues) {
+      for (const connection of queue) {
+        if (remaining-- === 0) return void setImmediate(() => this.#runTick());
+        queue.delete(connection);
+        // The user may have lost the room since then.
+        const isMember = connection.person.memberships.get(room.record.id)?.room === room;
+        if (isMember && !connection.gone) this.#sendOne(room, connection);
       }
-      this.#waiting.delete(room);
+      this.#queues.delete(room);
     }
-    this.#running = false;
+    this.#isRunning = false;
   }
 }

@@ -43,34 +43,34 @@ export interface LinkPreviews {
 
 /** The accounts of the site that can log in, by the site's own table of users. */
 export interface SiteAccounts {
-  /** The names of these accounts. An ID that the site does not have is left out. Rejects if the table cannot be read. */
+  /** The names of these accounts, without unknown IDs. Rejects if the table cannot be read. */
   names(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Accounts with a word of the name that begins so, or with that ID. None if the table cannot be read. */
+  /** Accounts whose ID is `text`, or with a word of the name that starts with it. None if the table cannot be read. */
   search(text: string, limit: number): Promise<User[]>;
 }
 
-/** Reaches the devices of users while no page is open. */
+/** The devices that get push notifications. */
 export interface Devices {
-  /** The site has switched it on for browsers, and for apps. */
+  /** Whether the site has enabled push for browsers, and for apps. */
   readonly takes: { readonly browsers: boolean; readonly apps: boolean };
-  /** @throws RequestError `bad_request` for a device that cannot be reached, `forbidden` if the login has just ended */
+  /** @throws RequestError `bad_request` for an unreachable device, `forbidden` if the login has just ended */
   register(
     connection: Connection,
     payload: RequestPayload<'device:register'>,
   ): Promise<Answers['device:register']>;
 }
 
-/** Notifies people who are away. */
+/** Notifies offline users. */
 export interface Notifying {
-  /** A user has done something. */
+  /** Records user activity. */
   acted(user: string, said?: RequestPayload<'client:active'>): void;
-  /** A user who is no member of this public room has opened it, and its last message was that one. Never rejects. */
+  /** Records that a user who is not a member has opened a public room, up to its last message. Never rejects. */
   opened(user: string, room: string, seq: number): Promise<void>;
   get(user: string): Promise<Answers['notify:get']>;
   set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']>;
 }
 
-/** The parts that the operations of the chat work on. */
+/** The parts that requests and effects use. */
 export interface Chat {
   history: History;
   directory: Directory;
@@ -88,26 +88,29 @@ export interface Chat {
   settings: ChatSettings;
   limits: Limits;
   fileBudget: CopyBudget;
-  /** Absent if the site has no table of users that is known. */
+  /** Absent if the server does not know the site's table of users. */
   accounts?: SiteAccounts | undefined;
-  /** Absent if no message waits for a moderator. */
+  /** Absent if messages need no approval. */
   hold?: HoldSettings | undefined;
   /** Absent if links have no previews. */
   previews?: LinkPreviews | undefined;
-  /** Absent if nobody is notified while no page is open. */
+  /** Absent without push notifications. */
   devices?: Devices | undefined;
-  /** Absent if nobody is notified while away. */
+  /** Absent if offline users are not notified. */
   notify?: Notifying | undefined;
-  /** Sends events for the site again that have no tries left; absent if it takes none. @returns how many */
+  /** Sends events again whose attempts have all failed. Absent without webhooks. @returns the number of events */
   retryEvents?: (() => Promise<number>) | undefined;
   /**
-   * Carries out an order on all servers; here at once, whether the others can be reached or not.
-   * @returns how many connections the user has there
-   * @throws RequestError if the others cannot be reached and the order may safely be repeated
+   * Runs a node command on all servers. On this server it runs at once, even if the others are unreachable.
+   * @returns the number of the user's connections to all servers
+   * @throws RequestError if other servers are unreachable and the command may safely be repeated
    */
   everywhere(user: string, order: Order): Promise<number>;
-  /** See follow-changes.ts. */
-  catchUp<Found>(reading: Promise<Found>, take: (found: Found) => void, find: FindUser): Promise<void>;
+  /**
+   * Takes what was read from the history, and then applies to the users of `find` the changes that arrived during the read,
+   * which may be newer. To other users these changes were applied when they arrived.
+   */
+  catchUp<Stored>(reading: Promise<Stored>, take: (stored: Stored) => void, find: FindUser): Promise<void>;
   /**
    * Closes the user's connections to this server. Resolves when their requests no longer change anything, or after some
    * seconds. Never rejects.
@@ -122,8 +125,8 @@ export interface Chat {
   /** The interface that the other servers use. */
   here: ThisServer;
   onAsideFailure: OnAsideFailure;
-  /** The ids of the rooms in CHAT_ROOMS, in that order. */
+  /** The IDs of the rooms in CHAT_ROOMS, in that order. */
   configured: readonly string[];
-  /** Starts no more background work. */
+  /** Stops background work. */
   close(): void;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { RequestError } from '../wire/errors.ts';
 import type { Answers, RequestPayload } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
-import { found } from './directory.ts';
+import { requireRoom } from './directory.ts';
 import { type Connection, userOf } from './model.ts';
 import { askSite } from './site-accounts.ts';
 import { summaryAfter } from './summary.ts';
@@ -25,7 +25,7 @@ export async function openDirect(
     { id, by: userOf(connection), other, ...(otherName === undefined ? {} : { otherName }), at: Date.now() },
     connection.id,
   );
-  const room = found(directory.find(person, record.id));
+  const room = requireRoom(directory.find(person, record.id));
   await chat.catchUp(
     history.read.partner({ user: person.user.id, other, room: record.id }),
     (partner) => {

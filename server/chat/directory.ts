@@ -289,7 +289,7 @@ export class Directory {
 }
 
 /** @throws RequestError `unknown_room` */
-export function found(room: Room | undefined): Room {
+export function requireRoom(room: Room | undefined): Room {
   if (room === undefined) throw new RequestError('unknown_room');
   return room;
 }

@@ -69,14 +69,11 @@ export async function followChanges(chat: Chat): Promise<void> {
   isRead = true;
 }
 
-/**
- * Takes what was read from the history, and then applies to the users of `find` the changes that arrived during the read,
- * which may be newer. To other users these changes were applied when they arrived.
- */
-export async function catchUp<Found>(
+/** See `Chat`. */
+export async function catchUp<Stored>(
   chat: Chat,
-  reading: Promise<Found>,
-  take: (found: Found) => void,
+  reading: Promise<Stored>,
+  take: (stored: Stored) => void,
   find: FindUser,
 ): Promise<void> {
   const missed: Change[] = [];

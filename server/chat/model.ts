@@ -20,7 +20,7 @@ export interface SiteRoom {
 /** The identity of a user in a session. */
 export interface SessionIdentity extends User {
   roles: readonly SiteRole[];
-  /** Absent if the session's list cannot be read; memberships stay as they are then. */
+  /** Absent if the session's list is unreadable. Memberships do not change then. */
   rooms?: readonly SiteRoom[];
 }
 
@@ -32,11 +32,11 @@ export interface Connection {
   identity: SessionIdentity;
   /** The rooms whose events this connection gets. */
   readonly joined: Set<Room>;
-  /** Set when it is closed: requests still under way must not join a room any more. */
+  /** Set when the connection is closed, so that requests in progress do not join a room. */
   gone: boolean;
   /**
-   * Set when its login has ended, or all connections of the user are closed: requests that still wait are not carried
-   * out, also those of a page that was closed before. A connection that is still being accepted is closed afterwards.
+   * Set when the login has ended, or when the user is kicked. Waiting requests are dropped, also those of a page that was
+   * closed before. A connection that is still being accepted is closed afterwards.
    */
   ended: boolean;
 }
@@ -47,9 +47,9 @@ export interface Person {
   readonly connections: Set<Connection>;
   /** Users this user has blocked. */
   blocked: ReadonlySet<string>;
-  /** The user's current memberships, by room id. */
+  /** The user's current memberships, by room ID. */
   readonly memberships: Map<string, RoomOfPerson>;
-  /** Whether the history has the user, as one who has been here. */
+  /** Whether the history has stored that the user was here. */
   isStored: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface RoomOfPerson {
   mentions: UnreadMentions;
 }
 
-/** Shared by users who have blocked nobody, nearly all. */
+/** Shared by nearly all users, because few have blocked somebody. */
 export const nobody: ReadonlySet<string> = new Set();
 
 export function siteRole(person: Person | undefined): SiteRole | undefined {
@@ -70,7 +70,7 @@ export function siteRole(person: Person | undefined): SiteRole | undefined {
   return roles.includes('admin') ? 'admin' : roles.includes('moderator') ? 'moderator' : undefined;
 }
 
-/** The user of this connection, as the actor in a room. */
+/** The user of this connection as an actor in a room. */
 export function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
@@ -88,18 +88,18 @@ export interface Room {
   record: RoomRecord;
   /** Connected members. */
   readonly here: Set<Person>;
-  /** Connected members that other members may see, by id. */
+  /** Connected members that other members may see, by ID. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
-  /** How many connections have ever joined it. */
+  /** The number of connections that have ever joined. */
   joins: number;
-  /** Both users of a direct room, as far as known, by id. */
+  /** The users of a direct room who are in memory, by ID. */
   readonly partners: Map<string, Partner>;
   /** Lists of joins in progress. Each message is added to them before it is published. */
   readonly missed: Set<StoredMessage[]>;
 }
 
-/** @param record stays as it is: changes of the room have it too */
+/** @param record is copied, because changes of the room share it */
 export function newRoom(record: RoomRecord): Room {
   return {
     record: { ...record },

@@ -56,7 +56,7 @@ export class Partners {
       const partner = room.partners.get(peer);
       if (partner === undefined || sharing.includes(peer)) continue;
       partner.shares = false;
-      if (!directory.isVisible(partner.user, partner)) this.#summaries.tell(room, person.connections);
+      if (!directory.isVisible(partner.user, partner)) this.#summaries.send(room, person.connections);
     }
   }
 }

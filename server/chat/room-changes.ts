@@ -117,7 +117,7 @@ function announceSettings({ summaries }: Chat, room: Room, before: RoomRecord): 
   // In a direct room no event may show a user what only the peer has chosen.
   const isDirect = record.pair !== undefined && before.pair !== undefined;
   const sees = ({ user: { id } }: Person) => !isDirect || previewsFor(before, id) !== previewsFor(record, id);
-  summaries.tell(
+  summaries.send(
     room,
     [...room.here].filter(sees).flatMap(({ connections }) => [...connections]),
   );

@@ -13,7 +13,7 @@ import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
-import { type Directory, found } from './directory.ts';
+import { type Directory, requireRoom } from './directory.ts';
 import { addPeople } from './members.ts';
 import { joinPage } from './messages/newest-pages.ts';
 import { threadsFor, timelineFor } from './messages/timeline.ts';
@@ -284,7 +284,7 @@ export async function create(
   // Before the room is there: the request fails as a whole if the site does not answer.
   const named = await askSite(chat, members);
   const made = await history.write.createRoom(asked, connection.id);
-  const room = found(directory.find(connection.person, made.room.id));
+  const room = requireRoom(directory.find(connection.person, made.room.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
   if (!made.repeated && members.length > 0)
     ({ failed } = await addPeople(chat, connection, room, members, named));

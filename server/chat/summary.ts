@@ -10,7 +10,7 @@ import {
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { memberBySession, moderatesSite, rightsIn } from './access.ts';
-import { type Directory, found } from './directory.ts';
+import { type Directory, requireRoom } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
 import { type Connection, membersOf, type Person, type Room, type SessionIdentity } from './model.ts';
 import type { HoldMode } from './moderation/hold-settings.ts';
@@ -73,7 +73,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
  * @throws RequestError `unknown_room` if the user has lost the room by them: nothing of it may follow
  */
 export function summaryAfter(directory: Directory, { record }: Room, connection: Connection): RoomSummary {
-  return summaryOf(directory, found(directory.find(connection.person, record.id)), connection);
+  return summaryOf(directory, requireRoom(directory.find(connection.person, record.id)), connection);
 }
 
 /** Sends the current summary of a room to one connection. */

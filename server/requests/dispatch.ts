@@ -1,6 +1,6 @@
 import { rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
-import { found } from '../chat/directory.ts';
+import { requireRoom } from '../chat/directory.ts';
 import { actorOf, type Connection, type Room } from '../chat/model.ts';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import type { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
@@ -140,7 +140,7 @@ async function carryOut(
     const find = () => chat.directory.find(connection.person, payload.room);
     // Another server may know the room already. A user over the limit does not cause a look into the database.
     if (find() === undefined && tooManyRequests === null) await chat.history.current();
-    room = found(find());
+    room = requireRoom(find());
   }
   let counted: (() => void) | undefined;
   const context: Context<'message:send'> = {

@@ -5,7 +5,7 @@ import { firstPage } from '../../wire/links.ts';
 import { moderatesSite, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
-import { found } from '../directory.ts';
+import { requireRoom } from '../directory.ts';
 import { targetOf } from '../members.ts';
 import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
@@ -329,7 +329,7 @@ async function authorOf(
   { room, seq }: { room: string; seq: number },
 ): Promise<string> {
   const { messages } = await history.read.after({ room, after: seq - 1, upTo: seq, limit: 1 });
-  found(directory.find(person, room));
+  requireRoom(directory.find(person, room));
   const [message] = messages;
   if (message === undefined) throw new RequestError('unknown_message');
   return message.user.id;

@@ -45,32 +45,20 @@ export async function blockedBy(
 export const blockedEffect: Effect<'blocked'> = {
   outdates: (_, { user }) => [user],
   apply(chat, { user, other, blocked, asker }, find) {
-    const { history, publisher, typing, summaries } = chat;
+    const { publisher, typing, summaries } = chat;
     const person = find(user);
     const recounted = person === undefined ? [] : applyBlock(person, other, blocked);
     return () => {
       if (blocked) typing.blocked(user, other);
       if (person === undefined) return;
       const sendSummaries = () => {
-        for (const room of recounted) summaries.tell(room, person.connections);
+        for (const room of recounted) summaries.send(room, person.connections);
       };
       sendSummaries();
-      const { memberships } = person;
-      const isCut = ({ record }: Room) => leavesOut(memberships.get(record.id)?.mentions ?? noMentions);
+      const isCut = ({ record }: Room) =>
+        leavesOut(person.memberships.get(record.id)?.mentions ?? noMentions);
       if (blocked && recounted.some(isCut)) {
-        // Mentions by the blocked user may have displaced older ones, which memory lacks.
-        chat
-          .catchUp(
-            history.read.user({ user }),
-            (found) => {
-              for (const { room, mentions } of found.memberships) {
-                const membership = memberships.get(room.id);
-                if (membership === undefined) continue;
-                membership.mentions = stillUnread(mentions, membership.member.readSeq);
-              }
-            },
-            (id) => (id === user ? chat.directory.person(id) : undefined),
-          )
+        readMentions(chat, person)
           .then(sendSummaries)
           // They are counted when the user connects again.
           .catch((error) => chat.onAsideFailure('mentions_counted', error));
@@ -92,4 +80,22 @@ function applyBlock(person: Person, other: string, isBlocked: boolean): Room[] {
   else blocked.delete(other);
   person.blocked = blocked.size === 0 ? nobody : blocked;
   return affected.filter((membership, n) => countIn(membership) !== before[n]).map(({ room }) => room);
+}
+
+/** Reads the unread mentions again. Memory may lack older ones that the mentions by the blocked user have displaced. */
+function readMentions(
+  { history, directory, catchUp }: Chat,
+  { user: { id }, memberships }: Person,
+): Promise<void> {
+  return catchUp(
+    history.read.user({ user: id }),
+    (stored) => {
+      for (const { room, mentions } of stored.memberships) {
+        const membership = memberships.get(room.id);
+        if (membership === undefined) continue;
+        membership.mentions = stillUnread(mentions, membership.member.readSeq);
+      }
+    },
+    (user) => (user === id ? directory.person(id) : undefined),
+  );
 }

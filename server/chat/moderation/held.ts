@@ -14,23 +14,23 @@ import { moderatedRooms } from './known-rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
 /**
- * Whether messages of this connection may have to wait there: those of users without a role, except in direct rooms. Another
- * server may have given the user a role in the room or taken it away: `hold` and `holdEdit` of the history decide.
+ * Whether messages of this connection may need approval in the room. In direct rooms, and for users with a role, they do not.
+ * Another server may have changed the user's role in the room, so `hold` and `holdEdit` of the history decide again.
  */
 export function mayWait({ hold }: Chat, connection: Connection, room: Room): boolean {
   const { member } = connection.person.memberships.get(room.record.id) ?? {};
   return hold !== undefined && isChecked(connection, room) && (member?.role ?? 'member') === 'member';
 }
 
-/** Whether messages of this connection are checked there at all, unless the user has a role in the room. */
+/** Whether messages of this connection are checked, if the user has no role in the room. */
 function isChecked({ identity }: Connection, { record }: Room): boolean {
   return record.kind !== 'direct' && !moderatesSite(identity);
 }
 
 /**
- * Why a message of this connection has to wait there, unless the user has a role in the room; null if it does not.
- * @param said its text
- * @param files those that it carries: their descriptions and names are read, too
+ * Why a message of this connection needs approval, if the user has no role in the room. Null if it does not.
+ * @param said the text of the message
+ * @param files the attached files, whose descriptions and names are checked also
  */
 export async function whyHeld(
   chat: Chat,
@@ -43,7 +43,7 @@ export async function whyHeld(
   if (hold === undefined || !isChecked(connection, room)) return null;
   if (hold.mode === 'all') return 'all';
   const user = connection.person.user.id;
-  // Any other file is refused anyway. Whether the message would wait must not show that it is there, or what it is called.
+  // A file of another user is rejected later. The result must not reveal its existence or name.
   const nameOf = async (id: string) => {
     const found = await history.read.file({ id, user });
     const isOwn = found?.file.user === user && found.room.id === room.record.id;
@@ -58,8 +58,8 @@ export async function whyHeld(
 }
 
 /**
- * @param edited the message of an edit, which takes the place of one that waits
- * @throws RequestError `limit_reached` if too many messages of the user wait, in all rooms
+ * @param edited the message of an edit, which may replace a pending edit
+ * @throws RequestError `limit_reached` if too many messages of the user are pending, in all rooms
  */
 export async function checkHeld(
   chat: Chat,
@@ -77,8 +77,8 @@ export async function checkHeld(
 }
 
 /**
- * The user's own messages that wait or were rejected, without those in rooms that the user has lost: what a moderator does with
- * these there, also by deleting the room, shows in no list and no limit.
+ * The user's own pending and rejected messages, without those in rooms that the user has lost. No list and no limit may reveal
+ * what moderators do in these rooms.
  */
 const stillOf = <One extends { room: string }>(
   { directory }: Chat,
@@ -101,7 +101,7 @@ export async function listHeld(
   return readWithin(
     () => ({
       rooms: moderatedRooms(connection),
-      // The list itself must omit these rooms: a short page would show that something waits there.
+      // The list itself must omit these rooms, because a short page would reveal pending messages there.
       except: directory.restrictions.bannedFrom(id),
     }),
     async (among) => {
@@ -163,13 +163,13 @@ export async function discardHeld(
   return {};
 }
 
-/** @throws RequestError `unknown_message` also for who may not decide, and so does not learn that it is there */
+/** @throws RequestError `unknown_message` also if the user may not decide, so that the message is not revealed */
 async function toDecide(chat: Chat, connection: Connection, id: string): Promise<StoredHeld> {
   const user = connection.person.user.id;
   const stored = await chat.history.read.held({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
   const member = stored === null ? undefined : await memberOf(chat, stored.room, user);
-  // The session may have lost a role meanwhile.
+  // The session may have lost a role during the reads.
   const actor = { roles: connection.identity.roles, member };
   const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, user);
   if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor, banned))

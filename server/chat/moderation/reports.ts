@@ -14,11 +14,11 @@ import { moderatedRooms, readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport, withoutWords } from './shown-reports.ts';
 
-/** Messages before and after a reported one that are its context. */
+/** Messages before and after a reported one, shown as its context. */
 const around = 3;
-/** Open reports of one message that are shown, and closed at once. */
+/** Open reports of one message that are shown, and closed together. */
 const mostOfMessage = 100;
-/** Last acts of a moderator, among which decisions are counted. */
+/** The latest audit entries of a moderator, among which decisions are counted. */
 const mostActs = 1000;
 
 /** Reports a message to its moderators. */
@@ -41,7 +41,7 @@ export async function listReports(
   return readWithin(
     () => ({
       rooms: moderatesSite(connection.identity) ? null : moderatedRooms(connection),
-      // The list itself must omit these rooms: a short page would show that something was reported there.
+      // The list itself must omit these rooms, because a short page would reveal reports there.
       except: chat.directory.restrictions.bannedFrom(asker),
     }),
     async (among) => {
@@ -96,7 +96,7 @@ export async function reportContext(
   return { messages, reports: reports.filter((one) => one !== null) };
 }
 
-/** The report and its room. @throws RequestError `unknown_message` also if the user may not see it */
+/** The report and its room. @throws RequestError `unknown_message` also if the user may not see the report */
 async function seenReport(
   { history, directory }: Chat,
   connection: Connection,
@@ -109,12 +109,12 @@ async function seenReport(
   return { stored, record };
 }
 
-/** @throws RequestError `unknown_message`: users who may not see a report do not learn that it exists */
+/** @throws RequestError `unknown_message` if the user may not see reports there, so that the report is not revealed */
 function needSight({ directory }: Pick<Chat, 'directory'>, room: RoomRecord, connection: Connection): void {
   if (!seesReportsOf(directory, room, connection)) throw new RequestError('unknown_message');
 }
 
-/** Carries out a moderator's decision about a report, and closes it, with the others of the same message if that is asked. */
+/** Runs a moderator's decision about a report and closes it, with `all` also the other reports of the message. */
 export async function closeReport(
   chat: Chat,
   connection: Connection,
@@ -126,10 +126,10 @@ export async function closeReport(
   if (stored.closed !== undefined) return closedNow(chat, connection, record, id);
   const { room, seq } = stored;
   const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
-  // Nobody decides about their own message.
+  // Moderators must not decide about their own messages.
   if (author === by) throw new RequestError('forbidden');
   const isRestriction = done === 'muted' || done === 'banned';
-  // A direct room has no moderators who could lift it.
+  // A direct room has no moderators who could lift the restriction.
   if (isRestriction && record.kind === 'direct') {
     throw new RequestError('bad_request', 'a direct room has no mutes and bans');
   }
@@ -141,7 +141,7 @@ export async function closeReport(
   let isOurs = false;
   await decided(async () => {
     const decidedFor = stateOf((await history.read.room({ room })) ?? record);
-    // The user may have lost the right before that.
+    // The user may have lost the right during the read.
     needSight(chat, record, connection);
     if (done !== 'nothing') {
       const actor = { roles: connection.identity.roles, member: await memberOf(chat, room, by) };
@@ -163,7 +163,7 @@ export async function closeReport(
 
 const without = (id: string, ids: readonly string[]) => ids.filter((one) => one !== id);
 
-/** The report with its decision, which may be that of another moderator. */
+/** The closed report. Another moderator may have decided first. */
 async function closedNow(
   chat: Chat,
   connection: Connection,
@@ -204,7 +204,7 @@ function announceReport(chat: Chat, room: RoomRecord, id: string): void {
     if (report === null) {
       const current = directory.room(room.id);
       const listing = moderators().filter(({ person }) => person.memberships.has(room.id));
-      return current && summaries.tell(current, listing);
+      return current && summaries.send(current, listing);
     }
     const isReader = ({ person }: Connection) => directory.find(person, room.id) !== undefined;
     const { readers = [], others = [] } = Object.groupBy(moderators(), (connection) =>

@@ -20,7 +20,7 @@ import { sendSummary } from '../summary.ts';
 /** Users on one page of `room:restricted`. */
 const restrictedListed = 100;
 
-/** Mutes or bans a user in a room, or lifts that. */
+/** Mutes or bans a user in a room, or lifts the restriction. */
 export async function restrict(
   chat: Chat,
   connection: Connection,
@@ -47,7 +47,7 @@ export async function restrict(
   return {};
 }
 
-/** @throws RequestError `limit_reached` if too many other users are muted or banned there, or by this moderator */
+/** @throws RequestError `limit_reached` if too many other users are muted or banned in the room, or by this moderator */
 export function needPlace({ directory }: Chat, { identity }: Connection, room: string, user: string): void {
   const by = moderatesSite(identity) ? undefined : identity.id;
   if (directory.restrictions.hasPlaceFor(room, user, by)) return;
@@ -57,7 +57,7 @@ export function needPlace({ directory }: Chat, { identity }: Connection, room: s
   );
 }
 
-/** @param what.seconds absent means permanent */
+/** @param what.seconds absent for a permanent restriction */
 export function restrictionOf(
   by: string,
   { seconds, reason }: { seconds: number | undefined; reason?: string | undefined },
@@ -70,7 +70,7 @@ export function restrictionOf(
   };
 }
 
-/** The users who are muted in a room or banned from it, by id. */
+/** The users who are muted in a room or banned from it, by ID. */
 export async function restricted(
   chat: Chat,
   { person }: Connection,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
 import { connectUser } from '../../../server/chat/connected-users.ts';
-import { found } from '../../../server/chat/directory.ts';
+import { requireRoom } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { summaryOf } from '../../../server/chat/summary.ts';
@@ -84,7 +84,7 @@ const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${i
 /** Joins the room on the user's connection, if there is one. */
 async function joinHere(room: string, id: string): Promise<void> {
   for (const connection of chat.directory.person(id)?.connections ?? []) {
-    await join(chat, connection, found(chat.directory.room(room)), { room });
+    await join(chat, connection, requireRoom(chat.directory.room(room)), { room });
   }
 }
 async function erase(id: string): Promise<void> {

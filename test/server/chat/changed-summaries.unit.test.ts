@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { atOnce, ChangedSummaries } from '../../../server/chat/changed-summaries.ts';
+import { ChangedSummaries, maxPerTick } from '../../../server/chat/changed-summaries.ts';
 import { type Connection, newRoom, type Person, type Room } from '../../../server/chat/model.ts';
 
 const roomOf = (id: string): Room => newRoom({ id } as Room['record']);
@@ -9,34 +9,37 @@ function connectionTo(room: Room, id: string): Connection {
   return { id, gone: false, person: { memberships } } as Connection;
 }
 
-test('all connections of a large room get the latest change, a few in each tick', async () => {
-  const told: string[] = [];
-  const summaries = new ChangedSummaries((_, { id }) => told.push(id));
+test('all connections of a large room get the latest summary, at most 50 in each tick', async () => {
+  const sent: string[] = [];
+  const summaries = new ChangedSummaries((_, { id }) => sent.push(id));
   const [large, small] = [roomOf('large'), roomOf('small')];
-  const all = Array.from({ length: 3 * atOnce }, (_, n) => connectionTo(large, `${n}`));
-  summaries.tell(large, all);
-  expect(told).toHaveLength(atOnce);
-  summaries.tell(small, [connectionTo(small, 'one of the small')]);
-  for (let n = 0; n < 5; n++) summaries.tell(large, all);
+  const all = Array.from({ length: 3 * maxPerTick }, (_, n) => connectionTo(large, `${n}`));
+  summaries.send(large, all);
+  expect(sent).toHaveLength(maxPerTick);
+  summaries.send(small, [connectionTo(small, 'one of the small')]);
+  for (let n = 0; n < 5; n++) summaries.send(large, all);
   // The longest waiting connection is first; connections that got it before the last change get it again.
-  const seen = [...told];
+  const sentBefore = [...sent];
   for (let turn = 0; turn < 5; turn++) {
     await nextTurn();
-    expect(told.length - seen.length).toBeLessThanOrEqual((turn + 1) * atOnce);
+    expect(sent.length - sentBefore.length).toBeLessThanOrEqual((turn + 1) * maxPerTick);
   }
-  expect(told.slice(atOnce, 3 * atOnce)).toEqual(all.slice(atOnce).map(({ id }) => id));
-  expect(told.slice(3 * atOnce)).toEqual([...all.slice(0, atOnce).map(({ id }) => id), 'one of the small']);
+  expect(sent.slice(maxPerTick, 3 * maxPerTick)).toEqual(all.slice(maxPerTick).map(({ id }) => id));
+  expect(sent.slice(3 * maxPerTick)).toEqual([
+    ...all.slice(0, maxPerTick).map(({ id }) => id),
+    'one of the small',
+  ]);
 });
 
-test('a connection that has lost the room meanwhile, or is gone, gets nothing', async () => {
-  const told: string[] = [];
-  const summaries = new ChangedSummaries((_, { id }) => told.push(id));
+test('a connection that was closed, or whose user has lost the room, gets no summary', async () => {
+  const sent: string[] = [];
+  const summaries = new ChangedSummaries((_, { id }) => sent.push(id));
   const room = roomOf('large');
-  const all = Array.from({ length: atOnce + 3 }, (_, n) => connectionTo(room, `${n}`));
-  summaries.tell(room, all);
-  const [lost, gone, stays] = all.slice(atOnce) as [Connection, Connection, Connection];
+  const all = Array.from({ length: maxPerTick + 3 }, (_, n) => connectionTo(room, `${n}`));
+  summaries.send(room, all);
+  const [lost, gone, stays] = all.slice(maxPerTick) as [Connection, Connection, Connection];
   lost.person.memberships.clear();
   gone.gone = true;
   await nextTurn();
-  expect(told.slice(atOnce)).toEqual([stays.id]);
+  expect(sent.slice(maxPerTick)).toEqual([stays.id]);
 });
