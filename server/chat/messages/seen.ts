@@ -7,33 +7,33 @@ import type { Connection, Room } from '../model.ts';
 import type { Publisher } from '../publisher.ts';
 
 /**
- * Authors are notified at whole multiples of this many milliseconds since the server has started. So no time depends on
- * who has read before, which may be somebody who hides it.
+ * Authors are notified at whole multiples of this time since the start of the server. The time of an event then does not
+ * reveal when a user who hides read receipts has read.
  */
-const changedEvery = 1000;
+const intervalMs = 1000;
 
 type Answer = Answers['message:seen'];
 
-/** The message about which a connection has asked last in a room. */
-interface Asked {
+/** The latest message in a room for which a connection has requested read receipts. */
+interface Subscription {
   readonly seq: number;
-  /** The people whom its answer has named; undefined until there is one. */
+  /** The users whom the response has named. Absent until there is a response. */
   named?: ReadonlySet<string>;
-  /** Users who are not named and have read up to it since. */
+  /** Users who are not named and have read the message since then. */
   readonly readers: Set<string>;
 }
 
 /**
- * Answers authors who has seen a message, and notifies them when somebody whom the answer names has read it since. So what
- * a reader hides is in no event, not even that there was one.
+ * Returns to authors who has read a message, and notifies them when the response names another reader. No event reveals a
+ * reader who hides read receipts.
  */
 export class SeenBy {
   readonly #history: History;
   readonly #directory: Directory;
   readonly #publisher: Publisher;
   readonly #onFailure: OnAsideFailure;
-  readonly #asked = new WeakMap<Connection, WeakMap<Room, Asked>>();
-  /** Rooms in which authors are notified next. */
+  readonly #subscriptions = new WeakMap<Connection, WeakMap<Room, Subscription>>();
+  /** Rooms whose authors must be notified. */
   readonly #due = new Set<Room>();
 
   constructor(history: History, directory: Directory, publisher: Publisher, onFailure: OnAsideFailure) {
@@ -43,33 +43,34 @@ export class SeenBy {
     this.#onFailure = onFailure;
   }
 
-  /** The members who have seen a message, for its author. */
+  /** The members who have read a message, for its author. */
   async ask(connection: Connection, room: Room, { seq }: RequestPayload<'message:seen'>): Promise<Answer> {
     if (room.record.kind === 'direct')
       throw new RequestError('bad_request', 'a direct room has readByOther for it');
-    const asked: Asked = { seq, readers: new Set() };
-    const rooms = this.#asked.get(connection) ?? new WeakMap<Room, Asked>();
-    // Before the history is read: somebody may read the message meanwhile.
-    this.#asked.set(connection, rooms.set(room, asked));
+    const subscription: Subscription = { seq, readers: new Set() };
+    const rooms = this.#subscriptions.get(connection) ?? new WeakMap<Room, Subscription>();
+    // Before the history is read, because users may read the message during that.
+    this.#subscriptions.set(connection, rooms.set(room, subscription));
     try {
       const answer = await this.#seen(connection, room, seq);
-      asked.named = namesIn(answer);
-      if (asked.readers.size > 0) this.#notifyLater(room);
+      subscription.named = namesIn(answer);
+      if (subscription.readers.size > 0) this.#notifyLater(room);
       return answer;
     } catch (error) {
-      if (rooms.get(room) === asked) rooms.delete(room);
+      if (rooms.get(room) === subscription) rooms.delete(room);
       throw error;
     }
   }
 
-  /** A member has read up to there. */
+  /** Notifies authors that a member has read up to this message. */
   read(room: Room, user: string, upTo: number): void {
     if (!showsSeen(room)) return;
     for (const connection of room.joined) {
-      const asked = this.#asked.get(connection)?.get(room);
-      if (asked === undefined || asked.seq > upTo || asked.named?.has(user) === true) continue;
+      const subscription = this.#subscriptions.get(connection)?.get(room);
+      if (subscription === undefined || subscription.seq > upTo || subscription.named?.has(user) === true)
+        continue;
       if (connection.person.user.id === user) continue;
-      asked.readers.add(user);
+      subscription.readers.add(user);
       this.#notifyLater(room);
     }
   }
@@ -77,24 +78,24 @@ export class SeenBy {
   #notifyLater(room: Room): void {
     if (this.#due.has(room)) return;
     this.#due.add(room);
-    setTimeout(() => this.#notify(room), changedEvery - (performance.now() % changedEvery)).unref();
+    setTimeout(() => this.#notify(room), intervalMs - (performance.now() % intervalMs)).unref();
   }
 
   #notify(room: Room): void {
     this.#due.delete(room);
     for (const connection of room.joined) {
-      const asked = this.#asked.get(connection)?.get(room);
-      // The answer comes first.
-      if (asked?.named === undefined || asked.readers.size === 0) continue;
-      const readers = new Set(asked.readers);
-      asked.readers.clear();
-      this.#notifyOne(connection, room, asked, readers).catch((error) => {
+      const subscription = this.#subscriptions.get(connection)?.get(room);
+      // The response must come first.
+      if (subscription?.named === undefined || subscription.readers.size === 0) continue;
+      const readers = new Set(subscription.readers);
+      subscription.readers.clear();
+      this.#notifyOne(connection, room, subscription, readers).catch((error) => {
         const isStorage = error instanceof RequestError && error.isOfStorage;
-        // The message is gone by now, or the room shows it no more.
+        // The message was deleted, or the room no longer shows read receipts.
         if (error instanceof RequestError && !isStorage) return;
         this.#onFailure('seen_changed', error);
         if (!isStorage) return;
-        for (const reader of readers) asked.readers.add(reader);
+        for (const reader of readers) subscription.readers.add(reader);
         this.#notifyLater(room);
       });
     }
@@ -103,15 +104,20 @@ export class SeenBy {
   async #notifyOne(
     connection: Connection,
     room: Room,
-    asked: Asked,
+    subscription: Subscription,
     readers: ReadonlySet<string>,
   ): Promise<void> {
-    const answer = await this.#seen(connection, room, asked.seq);
-    const isNews = answer.users.some(({ id }) => readers.has(id) && asked.named?.has(id) !== true);
-    if (!isNews || !room.joined.has(connection) || this.#asked.get(connection)?.get(room) !== asked) return;
+    const answer = await this.#seen(connection, room, subscription.seq);
+    const isNews = answer.users.some(({ id }) => readers.has(id) && subscription.named?.has(id) !== true);
+    if (
+      !isNews ||
+      !room.joined.has(connection) ||
+      this.#subscriptions.get(connection)?.get(room) !== subscription
+    )
+      return;
     if (!showsSeen(room)) return;
-    asked.named = namesIn(answer);
-    const payload = { room: room.record.id, seq: asked.seq, ...answer };
+    subscription.named = namesIn(answer);
+    const payload = { room: room.record.id, seq: subscription.seq, ...answer };
     this.#publisher.toConnections([connection.id], 'seen:changed', payload);
   }
 
@@ -125,7 +131,7 @@ export class SeenBy {
     if (found === null) throw new RequestError('unknown_message');
     if (found.author !== asker) throw new RequestError('forbidden');
     const known = found.seers.filter(({ user, member }) => this.#directory.isVisible(user, member));
-    // All members count, so that the difference does not show who hides what they have seen, or who has blocked whom.
+    // All members count, so that the difference does not reveal who hides read receipts, or who has blocked whom.
     return {
       users: known.map(({ user: { id, name } }) => ({ id, name })),
       total: Math.max(0, record.members - 1),
@@ -133,7 +139,7 @@ export class SeenBy {
   }
 }
 
-/** Whether authors learn there who has seen a message. */
+/** Whether authors in the room learn who has read a message. */
 function showsSeen({ record: { kind, members, settings } }: Room): boolean {
   return kind !== 'direct' && members <= mostSeers && settings.seen !== 'off';
 }

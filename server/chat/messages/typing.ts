@@ -4,33 +4,33 @@ import { type Connection, type Person, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
 import type { Publisher } from '../publisher.ts';
 
-/** Milliseconds without news after which a user counts as no longer typing. */
-const endsAfter = 6000;
-/** Milliseconds after which continued typing is announced again: clients forget it after `endsAfter`. */
-const repeatAfter = 2500;
+/** Without another request, typing ends after this time. */
+const timeoutMs = 6000;
+/** Continued typing is announced again after this time, because clients forget it after `timeoutMs`. */
+const repeatMs = 2500;
 /**
- * A user may begin so many times in a room at once, as after each short message; then once in `repeatAfter`. More is not
- * announced: everybody there would get it, and a client that goes on says so again.
+ * The burst of starts in a room, such as after each short message. After that one start per `repeatMs` is announced. A client
+ * that continues sends another request.
  */
-const mostBegins = 4;
-/** With more present users than this, typing is not announced. */
-const mostPresent = 100;
+const maxStarts = 4;
+/** With more present users, typing is not announced. */
+const maxPresent = 100;
 
-interface Writing {
+interface TypingUser {
   user: User;
-  /** Absent for a user of another server. */
+  /** Absent for a user on another server. */
   connection?: Connection;
   ends: NodeJS.Timeout;
-  toldAt: number;
+  announcedAt: number;
 }
 
 /** The users who are typing, by room. Never stored. */
 export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
-  readonly #rooms = new Map<Room, Map<string, Writing>>();
-  /** Until when the pace of what users of this server have begun is used up. */
-  readonly #begun = new WeakMap<Room, WeakMap<Person, number>>();
+  readonly #rooms = new Map<Room, Map<string, TypingUser>>();
+  /** For users of this server, the time until which their rate of starts is used up. */
+  readonly #startsUsedUntil = new WeakMap<Room, WeakMap<Person, number>>();
 
   constructor(publisher: Publisher, others: OtherServers | undefined) {
     this.#publisher = publisher;
@@ -42,33 +42,33 @@ export class Typing {
     const user = userOf(connection);
     const partner = otherOf(room.record.pair, user.id);
     const isShown = typing && (partner === undefined || !connection.person.blocked.has(partner));
-    const told = isShown ? this.#begin(room, user, connection) : this.stop(room, user.id);
-    if (told) this.#others?.typing(room.record, user.id, isShown);
+    const isAnnounced = isShown ? this.#start(room, user, connection) : this.stop(room, user.id);
+    if (isAnnounced) this.#others?.typing(room.record, user.id, isShown);
   }
 
-  /** The same for a user of another server. */
+  /** The same for a user on another server. */
   setElsewhere(room: Room, user: User, typing: boolean): void {
-    if (typing) this.#begin(room, user);
+    if (typing) this.#start(room, user);
     else this.stop(room, user.id);
   }
 
   /** @returns whether the user was typing */
   stop(room: Room, user: string): boolean {
     const users = this.#rooms.get(room);
-    const known = users?.get(user);
-    if (users === undefined || known === undefined) return false;
-    clearTimeout(known.ends);
+    const typingUser = users?.get(user);
+    if (users === undefined || typingUser === undefined) return false;
+    clearTimeout(typingUser.ends);
     users.delete(user);
     if (users.size === 0) this.#rooms.delete(room);
-    this.#tell(room, known.user, false);
+    this.#send(room, typingUser.user, false);
     return true;
   }
 
   /** `user` no longer sees that `other` is typing; in their direct room `other` no longer sees `user` typing. */
   blocked(user: string, other: string): void {
-    for (const [room, writing] of this.#rooms) {
+    for (const [room, typingUsers] of this.#rooms) {
       if (otherOf(room.record.pair, user) === other) this.stop(room, user);
-      const hidden = writing.get(other);
+      const hidden = typingUsers.get(other);
       if (hidden === undefined) continue;
       const ids = [...room.joined].filter(({ person }) => person.user.id === user).map(({ id }) => id);
       this.#publisher.toConnections(ids, 'typing:changed', {
@@ -79,7 +79,7 @@ export class Typing {
     }
   }
 
-  /** The connection has left the room or is closed. */
+  /** Stops typing that this connection started, because it leaves the room or is closed. */
   left(room: Room, connection: Connection): void {
     const { id } = connection.person.user;
     if (this.#rooms.get(room)?.get(id)?.connection === connection) this.set(room, connection, false);
@@ -91,40 +91,40 @@ export class Typing {
   }
 
   /** @returns whether it was announced */
-  #begin(room: Room, user: User, connection?: Connection): boolean {
-    if (room.present.size > mostPresent) return false;
-    const known = this.#rooms.get(room)?.get(user.id);
-    if (known === undefined && connection !== undefined && !this.#mayBegin(room, connection.person))
+  #start(room: Room, user: User, connection?: Connection): boolean {
+    if (room.present.size > maxPresent) return false;
+    const before = this.#rooms.get(room)?.get(user.id);
+    if (before === undefined && connection !== undefined && !this.#mayStart(room, connection.person))
       return false;
-    const users = this.#rooms.get(room) ?? new Map<string, Writing>();
+    const users = this.#rooms.get(room) ?? new Map<string, TypingUser>();
     this.#rooms.set(room, users);
-    clearTimeout(known?.ends);
-    const ends = setTimeout(() => this.stop(room, user.id), endsAfter).unref();
+    clearTimeout(before?.ends);
+    const ends = setTimeout(() => this.stop(room, user.id), timeoutMs).unref();
     const now = performance.now();
-    const telling = known === undefined || now - known.toldAt >= repeatAfter;
+    const isAnnounced = before === undefined || now - before.announcedAt >= repeatMs;
     users.set(user.id, {
       user,
       ...(connection === undefined ? {} : { connection }),
       ends,
-      toldAt: telling ? now : known.toldAt,
+      announcedAt: isAnnounced ? now : before.announcedAt,
     });
-    if (telling) this.#tell(room, user, true);
-    return telling;
+    if (isAnnounced) this.#send(room, user, true);
+    return isAnnounced;
   }
 
-  /** Counts it. */
-  #mayBegin(room: Room, person: Person): boolean {
-    const begun = this.#begun.get(room) ?? new WeakMap<Person, number>();
-    this.#begun.set(room, begun);
+  /** Counts a start against the user's rate. @returns whether the rate allows it */
+  #mayStart(room: Room, person: Person): boolean {
+    const usedUntil = this.#startsUsedUntil.get(room) ?? new WeakMap<Person, number>();
+    this.#startsUsedUntil.set(room, usedUntil);
     const now = performance.now();
-    const until = Math.max(now, begun.get(person) ?? now) + repeatAfter;
-    if (until > now + mostBegins * repeatAfter) return false;
-    begun.set(person, until);
+    const until = Math.max(now, usedUntil.get(person) ?? now) + repeatMs;
+    if (until > now + maxStarts * repeatMs) return false;
+    usedUntil.set(person, until);
     return true;
   }
 
-  /** Announced only to other users, except those who have blocked this one. */
-  #tell(room: Room, user: User, typing: boolean): void {
+  /** Sends to other users, except those who have blocked this one. */
+  #send(room: Room, user: User, typing: boolean): void {
     const ids = [...room.joined]
       .filter(({ person }) => person.user.id !== user.id && !person.blocked.has(user.id))
       .map(({ id }) => id);
