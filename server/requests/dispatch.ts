@@ -173,17 +173,25 @@ async function carryOut(
       limits[name].giveBack(user, at, count);
     };
   }
+  const runOnce = async () => {
+    const work = handler.run(context);
+    if (handler.order !== 'read') services.drain.changes(connection, work);
+    return await work;
+  };
   const run = async () => {
     // The request may have waited for others, or for one of the reads of this user to end.
     if (connection.ended) throw new RequestError('forbidden', 'the connection has ended');
     try {
-      const work = handler.run(context);
-      if (handler.order !== 'read') services.drain.changes(connection, work);
-      return await work;
+      return await runOnce();
     } catch (error) {
       // A refusal says something of what was read, too.
       if (error instanceof RequestError && !error.isOfStorage) await stillThere(context);
-      throw error;
+      if (room === undefined || !(error instanceof RequestError) || error.code !== 'unknown_room')
+        throw error;
+      // The user was removed from a public room during the request, and may still read it.
+      const refusal = refusalByRights(handler, context);
+      if (refusal !== null) throw refusal;
+      return runOnce();
     }
   };
   if (retryAfterMs === null && handler.order === 'ordered') return run();

@@ -341,3 +341,28 @@ test('an author who was removed before a moderator deletes the message learns no
   await new Promise(setImmediate);
   expect(pushed()).toHaveLength(1);
 });
+
+test('a user who is removed from a public room during a request is not told that the room is unknown', async () => {
+  const { chat, once, hasHappened, den, say, remove } = await openInterrupted();
+  const ben = await askedDirectly(chat)('ben');
+  const room = 'den';
+  await den(room, ['ann', 'ben'], 'public');
+  await say(room, 'ben');
+  const cases = [
+    ['message:send', { text: 'hello', clientId: 'c' }, 'send', 'not_joined'],
+    ['message:edit', { seq: 1, text: 'other' }, 'edit', 'not_joined'],
+    ['message:react', { seq: 1, emoji: '👍', on: true }, 'react', 'not_joined'],
+    ['thread:follow', { thread: 1, following: true }, 'follow', 'forbidden'],
+    ['room:notify', { notify: 'all' }, 'setNotify', 'forbidden'],
+    ['read:mark', { seq: 1, unread: true }, 'markUnread', undefined],
+  ] as const;
+  for (const [event, payload, write, code] of cases) {
+    await ben.ask('room:join', { room });
+    await say(room, 'ann');
+    await ben.ask('read:mark', { room, seq: 2 });
+    once('before', `write ${write}`, () => remove(room, 'ben'));
+    const { error } = await ben.ask(event, { room, ...payload });
+    expect(hasHappened()).toBe(true);
+    expect([event, error?.code]).toEqual([event, code]);
+  }
+});
