@@ -1,167 +1,223 @@
-import { afterEach, expect, test } from 'vitest';
-import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { chatServerHere } from '../helpers/chat-here.ts';
-import { ChatModel } from '../helpers/chat-model.ts';
-import { historyFolder, type RunningChat, startChatServer } from '../helpers/chat-server.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import type { RoomSummary } from '../../server/wire/events.ts';
+import { ChatModel, type ModelRequest } from '../helpers/chat-model.ts';
 import { dice } from '../helpers/dice.ts';
+import { distinct, explain, type Outcome } from '../helpers/explain.ts';
 import { startMemcached } from '../helpers/memcached.ts';
+import { RandomRequests } from '../helpers/random-requests.ts';
+import {
+  openMariadbSite,
+  openPostgresSite,
+  openSqliteSite,
+  RestartedServers,
+  type Site,
+} from '../helpers/restarted-servers.ts';
+import { readModeration, readRoom, viewSummary } from '../helpers/room-views.ts';
 import { size } from './size.ts';
 
-const steps = size(20_000, 100);
-const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 6));
 const users = ['u1', 'u2', 'u3', 'u4'];
+/** A run that takes longer ends with fewer requests. */
+const maxMs = 480_000;
+/** A server stops during one of so many batches. */
+const batchesPerStop = size(60, 40);
+const batchesPerComparison = size(100, 50);
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+interface Database {
+  database: string;
+  openSite(): Promise<Site>;
+  servers: string;
+  requests: number;
+  /** Servers that run in this process and are never killed. */
+  inProcess: number[];
+}
 
-test(`${steps} random requests with kills and restarts, seed ${seed}: rooms, members, messages and marks are those of a simple model`, async () => {
-  const roll = dice(seed);
-  const pick = <T>(from: readonly T[]): T => from[roll(from.length)] as T;
-  const memcached = await startMemcached();
-  closing.push(() => memcached.stop());
-  for (const user of users) await memcached.set(`sessions/${user}`, JSON.stringify({ user_id: user }));
-  const history = historyFolder();
-  closing.push(() => history.remove());
-  const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url, CHAT_CREATE_ROOMS: 'all' };
-  let server: RunningChat;
-  const clients = new Map<string, ChatClient>();
-  const model = new ChatModel();
+/** In an ordinary run few processes are killed, because starting one takes longer than all requests. */
+const databases: Database[] = [
+  {
+    ...{ database: 'SQLite', openSite: openSqliteSite, servers: 'one server' },
+    ...{ requests: size(20_000, 100), inProcess: [] },
+  },
+  {
+    ...{ database: 'PostgreSQL', openSite: openPostgresSite, servers: 'two servers' },
+    ...{ requests: size(20_000, 60), inProcess: size([], [0]) },
+  },
+  {
+    ...{ database: 'MariaDB', openSite: openMariadbSite, servers: 'two servers' },
+    ...{ requests: size(20_000, 60), inProcess: size([], [0, 1]) },
+  },
+];
 
-  async function start(): Promise<void> {
-    server = await size(startChatServer, chatServerHere)(env);
-    for (const user of users) {
-      const client = await connectChat(server.url, `PHPSESSID=${user}`);
-      clients.set(user, client);
-      for (const room of model.rooms.values()) {
-        if (room.members.has(user)) await client.request('room:join', { room: room.id });
+test.for(databases)(
+  `$database, $servers, $requests random requests with kills and restarts, seed ${seed}: rooms, members, messages and marks are those of a simple model`,
+  { timeout: size(1_200_000, 120_000) },
+  async ({ database, openSite, requests: requestCount, inProcess }) => {
+    const roll = dice(seed);
+    const pick = <T>(from: readonly T[]): T | undefined => from[roll(from.length)];
+    const memcached = await startMemcached();
+    onTestFinished(async () => void (await memcached.stop()));
+    for (const user of users) await memcached.set(`sessions/${user}`, JSON.stringify({ user_id: user }));
+    const site = await openSite();
+    const env = { CHAT_SESSION_STORE: memcached.url, CHAT_CREATE_ROOMS: 'all', CHAT_DRAIN: '0s' };
+    const servers = new RestartedServers(site, env, inProcess);
+    const random = new RandomRequests(roll, users);
+    /** The states that explain all responses: several only until the servers have shown which is theirs. */
+    let states = [new ChatModel()];
+    const count = { requests: 0, concurrent: 0, kills: 0, stops: 0, unanswered: 0 };
+    let batch = 0;
+    const where = () => `${database}, FUZZ_SEED=${seed}, batch ${batch}`;
+
+    /** @param stopped a server that stops while the requests run */
+    async function runBatch(requests: readonly ModelRequest[], stopped?: number): Promise<void> {
+      const askers = requests.map(({ user }) => user);
+      await servers.catchUp(askers);
+      for (const request of requests) await joinRoom(request);
+      count.requests += requests.length;
+      if (requests.length > 1) count.concurrent += requests.length;
+      servers.noteChanges(askers);
+      const running = requests.map((request) => servers.carryOut(request));
+      if (stopped !== undefined) await stopServer(stopped, requests);
+      const outcomes = (await Promise.all(running)).filter(
+        ({ response }) => response?.code !== 'server_draining',
+      );
+      const unanswered = outcomes.filter(({ response }) => response === undefined);
+      count.unanswered += unanswered.length;
+      if (stopped !== undefined) {
+        await servers.restart(stopped);
+        for (const outcome of unanswered) await learnIds(outcome, stopped);
+      }
+      try {
+        states = explain(states, outcomes);
+      } catch (error) {
+        throw new Error(`${where()}: ${(error as Error).message}`);
+      }
+      const sends = unanswered.flatMap(({ request }) => (request.event === 'message:send' ? [request] : []));
+      // The response to the repeat leaves one state, if nothing else is uncertain.
+      if (sends.length === 1 && unanswered.length === 1 && roll(2) === 0) await runBatch(sends);
+      if (states.length > 1) {
+        if (stopped !== undefined) await site.untilSessionsEnd(stopped);
+        await findState(requests);
+      }
+      for (const request of sends) await runBatch([request]);
+      for (const user of users) {
+        const { joined } = servers.connection(user);
+        for (const room of joined) if (!states[0]?.isMember(user, room)) joined.delete(room);
       }
     }
-  }
-  async function stop(how: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    for (const client of clients.values()) client.close();
-    await server.stop(how);
-  }
-  const ask = async (user: string, event: string, payload: object) => {
-    const answer = await (clients.get(user) as ChatClient).raw(event, payload);
-    if (!answer.ok) return { code: answer.error.code, data: undefined };
-    return { code: 'ok', data: answer.data as { failed?: { code: string }[]; room?: { id: string } } };
-  };
-  async function compare(): Promise<void> {
-    for (const user of users) {
-      const { rooms } = await (clients.get(user) as ChatClient).request('room:list', {});
-      const shown = rooms.map(({ id, role, members, head, lastSeq, readSeq, unread }) => [
-        id,
-        { role, members, head, lastSeq, readSeq, unread },
-      ]);
-      expect(Object.fromEntries(shown)).toEqual(model.list(user));
-    }
-    for (const room of model.rooms.values()) {
-      const [reader] = room.members.keys();
-      if (reader === undefined) continue;
-      const client = clients.get(reader) as ChatClient;
-      const texts: object[] = [];
-      for (let after = 0; ; after = texts.length) {
-        const page = await client.request('message:history', { room: room.id, after, limit: 100 });
-        texts.push(
-          ...page.messages.map(({ user, text, rev, deletedAt }) => ({
-            user: user.id,
-            text,
-            deleted: deletedAt !== undefined,
-            rev,
-          })),
-        );
-        if (page.complete) break;
-      }
-      expect(texts).toEqual(room.messages);
-    }
-  }
 
-  await start();
-  closing.push(() => stop('SIGTERM'));
-  for (let step = 0; step < steps; step++) {
-    const user = pick(users);
-    const other = pick(users);
-    const room = pick([...model.rooms.keys(), 'u-none'].slice(-8));
-    const seq = 1 + roll(Math.max(1, (model.rooms.get(room)?.messages.length ?? 0) + 1));
-    const text = `text ${step}`;
-    const told = `step ${step}: ${user} in ${room}`;
-    switch (
-      pick([
-        'create',
-        'join',
-        'invite',
-        'remove',
-        'role',
-        'send',
-        'send',
-        'send',
-        'edit',
-        'delete',
-        'mark',
-        'restart',
-      ])
-    ) {
-      case 'create': {
-        if (model.rooms.size > 40) break;
-        const kind = pick(['public', 'private'] as const);
-        const name = `room ${step}`;
-        const { data } = await ask(user, 'room:create', { name, kind, clientId: newClientId() });
-        const id = data?.room?.id as string;
-        model.create(user, id, kind);
-        await ask(user, 'room:join', { room: id });
-        break;
-      }
-      case 'join':
-        expect((await ask(user, 'room:join', { room })).code, told).toBe(model.join(user, room));
-        break;
-      case 'invite': {
-        const { code, data } = await ask(user, 'room:invite', { room, users: [other] });
-        expect(data?.failed?.length ? 'failed' : code, told).toBe(model.invite(user, room, other));
-        if (model.rooms.get(room)?.members.has(other)) await ask(other, 'room:join', { room });
-        break;
-      }
-      case 'remove':
-        expect((await ask(user, 'room:remove', { room, user: other })).code, told).toBe(
-          model.remove(user, room, other),
-        );
-        break;
-      case 'role': {
-        const role = pick(['owner', 'moderator', 'member'] as const);
-        expect((await ask(user, 'room:role', { room, user: other, role })).code, told).toBe(
-          model.role(user, room, other, role),
-        );
-        break;
-      }
-      case 'send': {
-        const member = model.rooms.get(room)?.members.has(user);
-        const { code } = await ask(user, 'message:send', { room, text, clientId: newClientId() });
-        if (member) expect(code, told).toBe(model.send(user, room, text));
-        else expect(code, told).toMatch(/^(unknown_room|not_joined)$/);
-        break;
-      }
-      case 'edit':
-        if (!model.rooms.get(room)?.members.has(user)) break;
-        expect((await ask(user, 'message:edit', { room, seq, text })).code, told).toBe(
-          model.edit(user, room, seq, text),
-        );
-        break;
-      case 'delete':
-        if (!model.rooms.get(room)?.members.has(user)) break;
-        expect((await ask(user, 'message:delete', { room, seq })).code, told).toBe(
-          model.delete(user, room, seq),
-        );
-        break;
-      case 'mark':
-        expect((await ask(user, 'read:mark', { room, seq })).code, told).toBe(model.mark(user, room, seq));
-        break;
-      case 'restart':
-        if (roll(20) !== 0) break;
-        await stop(pick(['SIGKILL', 'SIGTERM']));
-        await start();
-        await compare();
+    /** Members join before they send, as clients do. */
+    async function joinRoom({ user, event, payload: { room } }: ModelRequest): Promise<void> {
+      const { joined } = servers.connection(user);
+      if (!event.startsWith('message:') || joined.has(room) || !states[0]?.isMember(user, room)) return;
+      expect(await servers.ask(user, 'room:join', { room }), where()).toMatchObject({ ok: true });
+      joined.add(room);
     }
-  }
-  await compare();
-});
+
+    async function stopServer(server: number, requests: readonly ModelRequest[]): Promise<void> {
+      const isReaction = requests.some(({ event }) => event === 'message:react');
+      await pause(roll(isReaction ? 300 : 6));
+      const signal = roll(4) > 0 ? 'SIGKILL' : 'SIGTERM';
+      count[signal === 'SIGKILL' ? 'kills' : 'stops']++;
+      await servers.stop(server, signal);
+    }
+
+    /** Finds which room or invite link an unanswered request has created. */
+    async function learnIds(outcome: Outcome, stopped: number): Promise<void> {
+      const { user, event, payload } = outcome.request;
+      if (event === 'room:create') Object.assign(outcome, await servers.carryOut(outcome.request));
+      if (event !== 'invite:create') return;
+      await site.untilSessionsEnd(stopped);
+      await servers.catchUp([user]);
+      const answer = await servers.ask(user, 'invite:list', { room: payload.room });
+      const { invites = [] } = (answer.ok ? answer.data : {}) as { invites?: { id: string }[] };
+      const known = states[0]?.rooms.get(payload.room)?.invites;
+      outcome.created = { id: invites.find(({ id }) => !known?.has(id))?.id };
+    }
+
+    /** Reads what the responses do not show. */
+    async function findState(requests: readonly ModelRequest[]): Promise<void> {
+      const [state] = states as [ChatModel];
+      const rooms = requests.map(
+        (request) => state.roomOf(request) ?? [...state.rooms.keys()][0] ?? 'u-none',
+      );
+      for (const id of new Set(rooms)) {
+        const threads = requests.flatMap(({ payload: { thread, replyTo = thread } }) =>
+          replyTo === undefined ? [] : [state.rooms.get(id)?.messages[replyTo - 1]?.thread ?? replyTo],
+        );
+        await compareRoom(id, threads, await readLists());
+      }
+      states = distinct(states);
+    }
+
+    type Lists = Map<string, { rooms: Map<string, RoomSummary>; blocked: string[] }>;
+    async function readLists(): Promise<Lists> {
+      await servers.catchUp(users);
+      const lists = users.map(async (user) => {
+        const { client } = servers.connection(user);
+        const { rooms } = await client.request('room:list', {});
+        const blocked = (await client.request('user:blocked', {})).users.map(({ id }) => id).sort();
+        return [user, { rooms: new Map(rooms.map((room) => [room.id, room])), blocked }] as const;
+      });
+      return new Map(await Promise.all(lists));
+    }
+
+    /** Keeps the states in which the room is as the servers show it. */
+    async function compareRoom(id: string, threads: readonly number[], lists: Lists): Promise<void> {
+      const summaryOf = (user: string) => lists.get(user)?.rooms.get(id);
+      const reader = users.find((user) => summaryOf(user) !== undefined);
+      const moderator = users.find((user) => summaryOf(user)?.may.includes('moderate'));
+      const shown = {
+        summaries: Object.fromEntries(users.map((user) => [user, viewSummary(summaryOf(user))])),
+        blocked: Object.fromEntries(users.map((user) => [user, lists.get(user)?.blocked])),
+        ...(reader && (await readRoom(servers.connection(reader).client, id))),
+        ...(moderator && (await readModeration(servers.connection(moderator).client, id))),
+        followers: await Promise.all(threads.map((thread) => readFollowers(id, thread))),
+      };
+      const views = states.map((state) => state.view(id, users, { reader, moderator, threads }));
+      const equal = states.filter((_, n) => isDeepStrictEqual(shown, views[n]));
+      if (equal.length === 0) expect(shown, `${where()}, room ${id}`).toStrictEqual(views[0]);
+      states = equal;
+    }
+
+    async function readFollowers(room: string, thread: number): Promise<string[]> {
+      const followers = users.map(async (user) => {
+        const answer = await servers.ask(user, 'thread:get', { room, thread, limit: 1 });
+        return answer.ok && (answer.data as { following: boolean }).following ? [user] : [];
+      });
+      return (await Promise.all(followers)).flat();
+    }
+
+    async function compareAll(): Promise<void> {
+      const lists = await readLists();
+      const [state] = states as [ChatModel];
+      for (const [user, { rooms }] of lists) {
+        const own = [...state.rooms.keys()].filter((id) => state.isMember(user, id));
+        expect([...rooms.keys()].sort(), `${where()}, rooms of ${user}`).toEqual(own.sort());
+      }
+      for (const { id, messages } of state.rooms.values()) {
+        const thread = pick(messages.flatMap((message) => message.thread ?? []));
+        await compareRoom(id, thread === undefined ? [] : [thread], lists);
+      }
+      states = distinct(states);
+    }
+
+    await servers.start(users);
+    const startedAt = performance.now();
+    while (count.requests < requestCount && performance.now() - startedAt < maxMs) {
+      batch++;
+      const stopped = roll(batchesPerStop) === 0 ? pick(servers.killable()) : undefined;
+      const moved = roll(20) === 0 ? pick(users) : undefined;
+      if (moved !== undefined) await servers.connect(moved, roll(site.servers.length));
+      // More requests at once when a server stops, so that it stops while one runs.
+      await runBatch(random.next(states[0] as ChatModel, stopped === undefined ? undefined : 4), stopped);
+      if (stopped !== undefined || batch % batchesPerComparison === 0) await compareAll();
+    }
+    await servers.untilAllRun();
+    await compareAll();
+    for (const state of states.slice(1)) expect(state, `${where()}: two states are left`).toEqual(states[0]);
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    console.log(`${database}, seed ${seed}, ${seconds} s: ${JSON.stringify(count)}`);
+  },
+);
